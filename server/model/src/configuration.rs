@@ -1,0 +1,480 @@
+//! What administrators decide, as read from configuration files. Names are the keys: a file names what it refers to.
+//!
+//! Reading the files, with file and line in every complaint, is `engine::configuration`; whether the expressions mean
+//! anything is `policy`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::account::Mechanism;
+
+/// One state of the whole configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Configuration {
+    pub organisation: Organisation,
+    pub sources: BTreeMap<String, IdentitySource>,
+    pub applications: BTreeMap<String, Application>,
+    pub account_types: BTreeMap<String, AccountType>,
+    pub entitlements: BTreeMap<String, Entitlement>,
+    pub access_profiles: BTreeMap<String, AccessProfile>,
+    pub roles: BTreeMap<String, Role>,
+    pub rules: BTreeMap<String, AssignmentRule>,
+    /// What a user of Quartermaster may do, by profile name.
+    pub permission_profiles: BTreeMap<String, PermissionProfile>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Organisation {
+    pub name: String,
+    /// IANA name; decides on which day a period begins.
+    pub time_zone: String,
+    /// Shown in the top bar, such as "Demo" or "Production".
+    pub environment: String,
+}
+
+impl Default for Organisation {
+    fn default() -> Self {
+        Self { name: "Quartermaster".into(), time_zone: "UTC".into(), environment: String::new() }
+    }
+}
+
+/// An authority on who people are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentitySource {
+    pub description: Option<String>,
+    /// A CSV file: absolute, or relative to the configuration directory.
+    pub file: String,
+    /// One character; a comma unless told.
+    pub delimiter: Option<char>,
+    /// Column that holds the immutable key.
+    pub key: String,
+    /// CEL over the attributes as `identity`, giving the name to show.
+    pub display_name: String,
+    /// Column that holds the manager's key.
+    pub manager: Option<String>,
+    /// Attribute name → column. Columns not named are ignored.
+    pub attributes: BTreeMap<String, Column>,
+    /// First and last day of employment; the last day still counts.
+    pub starts: Option<String>,
+    pub ends: Option<String>,
+    /// A second file with positions and their dates. Without it, the row itself is the one context.
+    pub positions: Option<PositionFile>,
+    #[serde(default)]
+    pub thresholds: Thresholds,
+}
+
+/// A column of a feed, written as its header or as a table with its type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Column {
+    Header(String),
+    Typed(TypedColumn),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TypedColumn {
+    pub column: String,
+    #[serde(default, rename = "type")]
+    pub kind: ColumnType,
+    #[serde(default)]
+    pub required: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnType {
+    #[default]
+    Text,
+    Integer,
+    Boolean,
+    Date,
+}
+
+/// Positions of a feed: one row a period, several of which may hold at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PositionFile {
+    pub file: String,
+    /// Column with the identity's key.
+    pub key: String,
+    pub starts: String,
+    /// The last day still counts.
+    pub ends: String,
+    pub attributes: BTreeMap<String, Column>,
+    /// Column with the priority; smaller wins.
+    pub priority: Option<String>,
+}
+
+/// Limits on what one run may change; beyond them it stops before the first effect. A limit of zero is off.
+/// Exceeding either the count or the percentage trips. Percentages are of what is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Thresholds {
+    pub inserted: Option<Limit>,
+    pub updated: Option<Limit>,
+    pub deleted: Option<Limit>,
+    pub links_added: Option<Limit>,
+    pub links_removed: Option<Limit>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    #[serde(default)]
+    pub count: u64,
+    #[serde(default)]
+    pub percent: u8,
+}
+
+/// A system in which people have accounts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Application {
+    pub display_name: String,
+    pub description: Option<String>,
+    /// Marks an application that comes with the demo and is none of the company's.
+    #[serde(default)]
+    pub demo: bool,
+    /// Login of the person who answers for it.
+    pub owner: Option<String>,
+    pub connection: Connection,
+    /// How many commands may be under way at once.
+    pub concurrency: Option<u16>,
+    #[serde(default)]
+    pub thresholds: Thresholds,
+}
+
+/// How an application is reached. Which mechanism it is follows from the kind, see [`Connection::mechanism`].
+/// A text of the form `secret:NAME` stands for a secret kept encrypted in the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Connection {
+    Scim(ScimConnection),
+    Ldap(LdapConnection),
+    Sql(SqlConnection),
+    Csv(CsvConnection),
+    Manual(ManualConnection),
+}
+
+impl Connection {
+    pub fn mechanism(&self) -> Mechanism {
+        match self {
+            Self::Scim(_) | Self::Ldap(_) | Self::Sql(_) => Mechanism::Direct,
+            Self::Csv(_) => Mechanism::Executor,
+            Self::Manual(_) => Mechanism::Manual,
+        }
+    }
+
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Scim(_) => "scim",
+            Self::Ldap(_) => "ldap",
+            Self::Sql(_) => "sql",
+            Self::Csv(_) => "csv",
+            Self::Manual(_) => "manual",
+        }
+    }
+}
+
+/// SCIM 2.0 (RFC 7643, 7644). Attributes are paths such as `userName` or `name.givenName`; entitlements are Groups by `displayName`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScimConnection {
+    pub url: String,
+    /// Bearer token.
+    pub token: Option<String>,
+    /// Rows asked for in one page; the server may give fewer.
+    pub page_size: Option<u32>,
+}
+
+/// LDAP (RFC 4511): accounts below one base, groups below another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LdapConnection {
+    pub url: String,
+    pub bind_dn: String,
+    pub password: String,
+    pub account_base: String,
+    pub account_classes: Vec<String>,
+    /// Attribute that names an account below the base, such as `uid`.
+    pub account_rdn: String,
+    pub group_base: Option<String>,
+    pub group_class: Option<String>,
+    /// Attribute of a group that lists its members' DNs; `member` unless told.
+    pub member_attribute: Option<String>,
+    /// How a disabled account looks: attribute and value, such as `employeeType` = `disabled`.
+    pub disabled: Option<DisabledMark>,
+    #[serde(default)]
+    pub start_tls: bool,
+    /// Rows asked for in one page.
+    pub page_size: Option<u32>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DisabledMark {
+    pub attribute: String,
+    pub value: String,
+    /// Value while enabled; absent unless told.
+    pub enabled: Option<String>,
+}
+
+/// SQL: accounts and grants in tables, or through statements and procedures. Statements use `:name` placeholders.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqlConnection {
+    /// `sqlite:`, `postgres:` or `mysql:` address.
+    pub url: String,
+    pub password: Option<String>,
+    pub accounts: SqlAccounts,
+    pub grants: Option<SqlGrants>,
+}
+
+/// Where accounts are. With a table alone, all statements follow from it; each can be replaced, by a procedure call for instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqlAccounts {
+    pub table: String,
+    /// Column with the native key.
+    pub key: String,
+    /// Attribute → column; an attribute not named is its own column.
+    #[serde(default)]
+    pub columns: BTreeMap<String, String>,
+    /// Column that says whether the account is enabled, and its two values.
+    pub enabled: Option<SqlFlag>,
+    pub create: Option<String>,
+    pub update: Option<String>,
+    pub enable: Option<String>,
+    pub disable: Option<String>,
+    pub delete: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqlFlag {
+    pub column: String,
+    pub enabled: String,
+    pub disabled: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqlGrants {
+    pub table: String,
+    /// Column with the account's key.
+    pub account: String,
+    /// Column with the entitlement's key.
+    pub entitlement: String,
+    /// Table and columns that list the entitlements there are.
+    pub catalogue: Option<SqlCatalogue>,
+    pub grant: Option<String>,
+    pub revoke: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqlCatalogue {
+    pub table: String,
+    pub key: String,
+    pub display_name: Option<String>,
+}
+
+/// CSV exchange: a batch file out, a result file back, and an extract that tells what the application holds.
+/// File formats: `docs/FORMATS.md`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CsvConnection {
+    /// Folder into which batch files are written.
+    pub outbox: String,
+    /// Folder in which result files appear.
+    pub inbox: String,
+    /// The application's own list of accounts; without it nothing can be verified.
+    pub extract: Option<CsvExtract>,
+    /// Hours after which a batch without a result counts as timed out.
+    pub expires_hours: Option<u32>,
+}
+
+/// A list of accounts in a CSV file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CsvExtract {
+    pub file: String,
+    pub key: String,
+    /// Column with entitlements, separated by `|`.
+    pub entitlements: Option<String>,
+    /// Column that reads `enabled` or `disabled`; all are enabled without it.
+    pub status: Option<String>,
+    /// Attribute → column; without it each column is an attribute of its own name.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// A person does it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManualConnection {
+    /// What to do, in Markdown; shown on each work item.
+    pub instructions: Option<String>,
+    /// Permission profile whose holders fulfil the work.
+    pub fulfiller: Option<String>,
+    /// The application's own list of accounts; without it a confirmed order ends as Executed.
+    pub extract: Option<CsvExtract>,
+    /// Days until a work item is due.
+    pub due_days: Option<u32>,
+}
+
+/// A kind of account in an application.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountType {
+    pub display_name: String,
+    pub application: String,
+    /// How the account is made up, attribute by attribute: the create-account specification.
+    pub attributes: BTreeMap<String, AttributeSpecification>,
+    /// Attribute whose value becomes the native key where the application does not choose one.
+    pub key: String,
+    /// Rules that find the owner of an account read from the application, best first.
+    #[serde(default)]
+    pub correlation: Vec<CorrelationRule>,
+    /// What happens to the account when nothing grants it any more.
+    #[serde(default)]
+    pub on_removal: OnRemoval,
+    /// Account types that have to exist first, for the same identity.
+    #[serde(default)]
+    pub depends_on: Vec<String>,
+    /// Orders wait for a provisioning review.
+    #[serde(default)]
+    pub review: bool,
+    #[serde(default)]
+    pub thresholds: Thresholds,
+}
+
+/// Where one attribute's value comes from. Exactly one of `value`, `expression` and `unique` is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttributeSpecification {
+    /// A constant.
+    pub value: Option<crate::value::Value>,
+    /// CEL over `identity`.
+    pub expression: Option<String>,
+    /// CEL over `identity` and `attempt` (0, 1, 2 …): tried until the value is free in the application. At most 50 attempts.
+    pub unique: Option<String>,
+    #[serde(default)]
+    pub required: bool,
+    /// Written at creation only; otherwise kept in step with the identity.
+    #[serde(default)]
+    pub create_only: bool,
+    /// Never shown, logged or read back.
+    #[serde(default)]
+    pub secret: bool,
+}
+
+/// Compares an identity's value with an account's. Confidence of 100 or more links by itself, below goes to review.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CorrelationRule {
+    /// CEL over `identity`.
+    pub identity: String,
+    /// Attribute of the account.
+    pub account: String,
+    pub confidence: u8,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnRemoval {
+    #[default]
+    Disable,
+    Delete,
+    Keep,
+}
+
+/// A value of an application that can be granted. The name in the configuration is unique over all applications.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entitlement {
+    pub display_name: String,
+    pub description: Option<String>,
+    /// Which account holds it.
+    pub account_type: String,
+    /// Key in the application, such as a group's name.
+    pub key: String,
+}
+
+/// A bundle of entitlements of one application, with the account that holds them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessProfile {
+    pub display_name: String,
+    pub description: Option<String>,
+    pub application: String,
+    /// Names of entitlements.
+    pub entitlements: Vec<String>,
+    /// Account types given with it, beside those its entitlements need.
+    #[serde(default)]
+    pub account_types: Vec<String>,
+}
+
+/// A business role: grants access profiles and other roles.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    pub display_name: String,
+    pub description: Option<String>,
+    #[serde(default)]
+    pub access_profiles: Vec<String>,
+    #[serde(default)]
+    pub roles: Vec<String>,
+}
+
+/// Who gets what by rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AssignmentRule {
+    pub description: Option<String>,
+    /// CEL over `identity`, giving true or false.
+    pub when: String,
+    #[serde(default, rename = "type")]
+    pub kind: RuleType,
+    #[serde(default)]
+    pub roles: Vec<String>,
+    #[serde(default)]
+    pub access_profiles: Vec<String>,
+    #[serde(default)]
+    pub account_types: Vec<String>,
+    #[serde(default)]
+    pub entitlements: Vec<String>,
+    /// Takes away instead of giving.
+    #[serde(default)]
+    pub deny: bool,
+    /// Smaller wins where one rule gives and another denies; at equal priority the denial wins.
+    #[serde(default)]
+    pub priority: i32,
+    /// Days before a context starts, and after it ends, for which the rule already and still holds.
+    #[serde(default)]
+    pub days_before: u16,
+    #[serde(default)]
+    pub days_after: u16,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleType {
+    #[default]
+    Automatic,
+    AutomaticWithValidation,
+    Suggested,
+}
+
+/// What the holders of a profile may do: permission paths, a parent granting all below it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PermissionProfile {
+    pub display_name: String,
+    pub permissions: Vec<String>,
+}

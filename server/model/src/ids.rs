@@ -1,0 +1,50 @@
+//! Typed ids. One number space serves all kinds, so a number found in a log names one thing.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub i64);
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = std::num::ParseIntError;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A person or other subject known from an identity source.
+    IdentityId,
+    /// An account in an application.
+    AccountId,
+    /// What an identity holds: role, access profile, entitlement or account type.
+    AssignmentId,
+    /// All changes that follow for one identity from one trigger.
+    PlanId,
+    /// The part of a plan that one mechanism carries out on one application.
+    PartitionId,
+    /// One account's change.
+    OrderId,
+    /// One attribute or entitlement of an order.
+    OrderItemId,
+    /// Something that waits for a person.
+    WorkItemId,
+    /// One execution of a job.
+    RunId,
+    /// One state of the whole configuration, from one `config apply` to the next.
+    ConfigurationVersionId,
+    /// Somebody who signs in.
+    UserId,
+}

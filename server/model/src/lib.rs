@@ -1,0 +1,27 @@
+//! The nouns everybody shares, in reading order. Plain data: no rules, no IO, no clock. Every value on the way of a
+//! change (`docs/ARCHITECTURE.md`) is one of these, can be stored as it is, and can be shown to a person.
+//!
+//! The crate compiles to wasm as well; whatever is not needed on both sides of the wire still lives here when more
+//! than one room speaks of it, because a second copy of a noun is how rooms drift apart.
+
+pub mod ids;
+pub mod value;
+
+pub mod access;
+pub mod account;
+pub mod configuration;
+pub mod identity;
+
+pub mod command;
+pub mod order;
+pub mod plan;
+pub mod trigger;
+pub mod work_item;
+
+pub mod feed;
+pub mod job;
+
+pub mod error;
+pub mod page;
+pub mod user;
+pub mod view;

@@ -1,0 +1,307 @@
+//! Provisioning orders: what is to be done, how far it is, and what answered.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::access::Reason;
+use crate::account::Mechanism;
+use crate::ids::{AccountId, IdentityId, OrderId, OrderItemId, PartitionId, PlanId, RunId};
+use crate::plan::{ItemKind, ItemOperation, Operation};
+use crate::trigger::Trigger;
+use crate::value::Value;
+
+/// How far an order, or one item of it, is. Numbers and names are seed 003's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProvisioningState {
+    None = 0,
+    Pending = 1,
+    Transmitted = 2,
+    Errored = 3,
+    Verified = 4,
+    AwaitingApproval = 5,
+    Inactive = 6,
+    Error = 7,
+    Executed = 8,
+}
+
+impl ProvisioningState {
+    pub const ALL: [Self; 9] = [
+        Self::None,
+        Self::Pending,
+        Self::Transmitted,
+        Self::Errored,
+        Self::Verified,
+        Self::AwaitingApproval,
+        Self::Inactive,
+        Self::Error,
+        Self::Executed,
+    ];
+
+    pub fn number(self) -> i64 {
+        self as i64
+    }
+
+    pub fn from_number(number: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.number() == number)
+    }
+
+    /// Seed 003's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "None",
+            Self::Pending => "Pending",
+            Self::Transmitted => "Transmitted",
+            Self::Errored => "Errored",
+            Self::Verified => "Verified",
+            Self::AwaitingApproval => "Awaiting Approval",
+            Self::Inactive => "Inactive",
+            Self::Error => "Error",
+            Self::Executed => "Executed",
+        }
+    }
+
+    /// What a person reads first.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::None => "Not computed",
+            Self::Pending => "Waiting to be sent",
+            Self::Transmitted => "Sent, no answer yet",
+            Self::Errored => "Failed",
+            Self::Verified => "Confirmed",
+            Self::AwaitingApproval => "Waiting for review",
+            Self::Inactive => "No longer needed",
+            Self::Error => "Rule failed",
+            Self::Executed => "Done, not yet confirmed",
+        }
+    }
+
+    /// Value in a query string: `state=awaiting_approval`.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Pending => "pending",
+            Self::Transmitted => "transmitted",
+            Self::Errored => "errored",
+            Self::Verified => "verified",
+            Self::AwaitingApproval => "awaiting_approval",
+            Self::Inactive => "inactive",
+            Self::Error => "error",
+            Self::Executed => "executed",
+        }
+    }
+
+    pub fn from_slug(slug: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.slug() == slug)
+    }
+
+    /// Whether the order may still cause an effect.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Transmitted | Self::Errored | Self::AwaitingApproval)
+    }
+}
+
+/// Why an order that is not done is where it is; kept beside the state, never a state of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum StateReason {
+    /// Waits for other orders of the plan.
+    HeldBy { orders: Vec<OrderId> },
+    /// The last attempt failed in a way that passes.
+    RetryWait { class: ErrorClass, message: String },
+    /// The application does not answer; nothing is sent until it does.
+    Quarantined { since: Timestamp },
+    /// Sent, and whether it arrived is not known: read back first.
+    InDoubt,
+    /// No answer in time.
+    Timeout,
+    /// The application, or the person, said no.
+    Failed { class: ErrorClass, message: String },
+    /// Another order of the same account goes first.
+    AccountBusy { order: OrderId },
+    /// Done, and the application cannot be read back.
+    CannotBeReadBack,
+    /// The application holds something else than what was ordered.
+    Drifted { found: String },
+    /// A newer order of the same account replaced it.
+    Superseded { order: OrderId },
+    /// Waits for a person.
+    WorkItem,
+    /// Handed to another system under this reference.
+    Handed { reference: String },
+    /// The rule or expression failed.
+    RuleFailed { message: String },
+}
+
+/// What kind of failure; decides what happens next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorClass {
+    /// Connection refused, no route, reset, 5xx: passes by itself.
+    Transient,
+    RateLimited,
+    /// Our credentials.
+    Authentication,
+    /// Our rights.
+    Permission,
+    /// The value is not accepted.
+    Invalid,
+    /// Something of that name is there and is not ours.
+    Conflict,
+    NotFound,
+    /// The application cannot do this.
+    Unsupported,
+    /// The answer makes no sense.
+    Protocol,
+    /// Sent, and no answer: whether it happened is not known.
+    Unknown,
+    /// A person said it cannot be done.
+    Declined,
+}
+
+impl ErrorClass {
+    /// Whether trying again later may help without anybody doing anything.
+    pub fn is_retryable(self) -> bool {
+        matches!(self, Self::Transient | Self::RateLimited | Self::Unknown | Self::Protocol)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Transient => "transient",
+            Self::RateLimited => "rate_limited",
+            Self::Authentication => "authentication",
+            Self::Permission => "permission",
+            Self::Invalid => "invalid",
+            Self::Conflict => "conflict",
+            Self::NotFound => "not_found",
+            Self::Unsupported => "unsupported",
+            Self::Protocol => "protocol",
+            Self::Unknown => "unknown",
+            Self::Declined => "declined",
+        }
+    }
+
+    /// What the person who can mend it should do.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Transient => "It is tried again by itself. If it lasts, test the application's connection.",
+            Self::RateLimited => "It is tried again when the application allows.",
+            Self::Authentication => "Renew the credentials in the application's connection, then retry.",
+            Self::Permission => "Give the connection's account the right to do this, then retry.",
+            Self::Invalid => {
+                "Correct the value in the source or the account type's specification, then run the job again."
+            }
+            Self::Conflict => {
+                "Look at the object of that name in the application; link it to its owner or rename it, then retry."
+            }
+            Self::NotFound => "Synchronize the application, then run the job again.",
+            Self::Unsupported => "Change the account type so that it asks only what the application can do.",
+            Self::Protocol => {
+                "The application's answer makes no sense. Test the connection and look at the attempt's details."
+            }
+            Self::Unknown => "The application is read back before anything is sent again.",
+            Self::Declined => "Read what the person wrote, mend it, then retry.",
+        }
+    }
+}
+
+/// One account's change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    pub id: OrderId,
+    pub plan: PlanId,
+    pub partition: PartitionId,
+    /// The run that generated it.
+    pub run: Option<RunId>,
+    pub identity: IdentityId,
+    pub trigger: Trigger,
+    pub application: String,
+    pub account_type: String,
+    pub account: Option<AccountId>,
+    pub key: Option<String>,
+    pub operation: Operation,
+    pub mechanism: Mechanism,
+    pub lane: Lane,
+    pub state: ProvisioningState,
+    pub reason: Option<StateReason>,
+    /// Why the order exists, in a sentence.
+    pub explanation: String,
+    pub reasons: Vec<Reason>,
+    /// Orders that have to be done before.
+    pub after: Vec<OrderId>,
+    /// Raised with each claim; a result that carries an older one is refused.
+    pub fence: i64,
+    pub attempts: u32,
+    pub next_attempt_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub transmitted_at: Option<Timestamp>,
+    pub executed_at: Option<Timestamp>,
+    pub verified_at: Option<Timestamp>,
+    pub items: Vec<OrderItem>,
+}
+
+/// Which queue: leavers overtake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lane {
+    Leaver = 0,
+    Normal = 1,
+}
+
+/// One attribute or entitlement of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderItem {
+    pub id: OrderItemId,
+    pub kind: ItemKind,
+    pub name: String,
+    pub operation: ItemOperation,
+    pub value: Option<Value>,
+    pub current: Option<Value>,
+    pub entitlement: Option<String>,
+    pub state: ProvisioningState,
+    pub explanation: String,
+    pub reasons: Vec<Reason>,
+    pub secret: bool,
+    /// What the application said about this item alone.
+    pub message: Option<String>,
+}
+
+/// One try, written down before the first byte leaves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub order: OrderId,
+    /// From 1.
+    pub number: u32,
+    pub fence: i64,
+    /// Which node tried.
+    pub node: String,
+    pub started_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    /// None while under way, and after a crash.
+    pub answer: Option<Answer>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer {
+    Applied {
+        detail: String,
+    },
+    /// It was so already.
+    AlreadySo {
+        detail: String,
+    },
+    /// Somebody else has it now.
+    Handed {
+        reference: String,
+    },
+    Failed {
+        class: ErrorClass,
+        message: String,
+    },
+    /// Read back after a crash or a lost answer.
+    ReadBack {
+        present: bool,
+    },
+}

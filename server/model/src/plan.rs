@@ -1,0 +1,199 @@
+//! A plan: all that should change for one identity, complete, sorted and explained, and its partitions.
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::Reason;
+use crate::account::Mechanism;
+use crate::ids::{AccountId, IdentityId};
+use crate::trigger::Trigger;
+use crate::value::Value;
+
+/// Plan → account request → attribute request (seed 000).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    pub identity: IdentityId,
+    pub trigger: Trigger,
+    /// In the order in which they have to be carried out.
+    pub requests: Vec<AccountRequest>,
+    /// Wanted, and already so or already on its way.
+    pub filtered: Vec<Filtered>,
+    /// Not taken away, because something still needs it or it is not ours.
+    pub retained: Vec<Retained>,
+}
+
+/// What happens to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    Create,
+    Update,
+    Enable,
+    Disable,
+    Delete,
+}
+
+impl Operation {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Enable => "enable",
+            Self::Disable => "disable",
+            Self::Delete => "delete",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "create" => Self::Create,
+            "update" => Self::Update,
+            "enable" => Self::Enable,
+            "disable" => Self::Disable,
+            "delete" => Self::Delete,
+            _ => return None,
+        })
+    }
+
+    /// Whether access is taken away; such requests run in reverse order of dependencies.
+    pub fn removes(self) -> bool {
+        matches!(self, Self::Disable | Self::Delete)
+    }
+}
+
+/// One account's change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountRequest {
+    pub application: String,
+    pub account_type: String,
+    /// None for an account that is to be created.
+    pub account: Option<AccountId>,
+    /// Native key; none where the application will choose it.
+    pub key: Option<String>,
+    pub operation: Operation,
+    /// Attributes and entitlements. Enable and disable may carry some as well.
+    pub items: Vec<AttributeRequest>,
+    /// Why the account itself is created, enabled, disabled or deleted; empty for an update.
+    pub reasons: Vec<Reason>,
+    /// Said to a person where no rule is the reason: "nothing grants this account any more".
+    pub explanation: String,
+    /// Positions in [`Plan::requests`] that have to be done before.
+    pub after: Vec<usize>,
+    /// The role model failed for this account: the order starts, and ends, in state 7 with this message.
+    pub error: Option<String>,
+}
+
+/// One attribute or entitlement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttributeRequest {
+    pub kind: ItemKind,
+    /// Attribute name, or the entitlement's key in the application.
+    pub name: String,
+    pub operation: ItemOperation,
+    /// The value for an attribute that is set; none for an entitlement or a removal.
+    pub value: Option<Value>,
+    /// What is there now.
+    pub current: Option<Value>,
+    /// Name of the entitlement in the configuration, where it has one.
+    pub entitlement: Option<String>,
+    pub reasons: Vec<Reason>,
+    /// Said where no rule is the reason.
+    pub explanation: String,
+    pub secret: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ItemKind {
+    Attribute,
+    Entitlement,
+    /// The account itself: that it exists, is enabled, is disabled. One for each order that is no plain update.
+    Lifecycle,
+}
+
+impl ItemKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Attribute => "attribute",
+            Self::Entitlement => "entitlement",
+            Self::Lifecycle => "lifecycle",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "attribute" => Self::Attribute,
+            "entitlement" => Self::Entitlement,
+            "lifecycle" => Self::Lifecycle,
+            _ => return None,
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ItemOperation {
+    Set,
+    Add,
+    Remove,
+}
+
+impl ItemOperation {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Set => "set",
+            Self::Add => "add",
+            Self::Remove => "remove",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "set" => Self::Set,
+            "add" => Self::Add,
+            "remove" => Self::Remove,
+            _ => return None,
+        })
+    }
+}
+
+/// Left out of a plan, with why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filtered {
+    pub application: String,
+    pub account_type: String,
+    pub kind: ItemKind,
+    pub name: String,
+    pub why: FilterReason,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FilterReason {
+    AlreadySo,
+    /// An open order does the same.
+    OnItsWay,
+}
+
+/// Kept, with why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retained {
+    pub application: String,
+    pub account_type: String,
+    pub kind: ItemKind,
+    pub name: String,
+    /// A sentence, such as "Quartermaster did not grant it".
+    pub why: String,
+}
+
+/// The part of a plan that one mechanism carries out on one application.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Partition {
+    /// Position in the plan, from 1.
+    pub sequence: u32,
+    pub mechanism: Mechanism,
+    pub application: String,
+    /// Positions in [`Plan::requests`]; over all partitions of a plan each occurs once.
+    pub requests: Vec<usize>,
+    /// Sequences of the partitions that have to be done before.
+    pub after: Vec<u32>,
+}

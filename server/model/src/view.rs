@@ -1,0 +1,368 @@
+//! What pages and the command line show: rows joined for reading. The store makes them, `engine` authorises them,
+//! `app` and the command line print them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::access::{Grantable, Reason, WorkflowState};
+use crate::account::{Account, AccountStatus, Mechanism};
+use crate::identity::{Identity, LifecycleState, Period};
+use crate::ids::{AccountId, AssignmentId, IdentityId, OrderId, PlanId, RunId, WorkItemId};
+use crate::job::{LogLevel, Run};
+use crate::order::{Attempt, Order, ProvisioningState, StateReason};
+use crate::plan::{Operation, Partition, Plan};
+use crate::work_item::{WorkItem, WorkItemState};
+
+/// A line of the list of identities.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityRow {
+    pub id: IdentityId,
+    pub key: String,
+    pub display_name: String,
+    pub department: String,
+    pub title: String,
+    pub site: String,
+    pub lifecycle: LifecycleState,
+    pub accounts: u32,
+    /// Entitlements held now.
+    pub entitlements: u32,
+    /// Open or failed orders.
+    pub open_orders: u32,
+}
+
+/// Which identities to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IdentityFilter {
+    /// Words, each found at the start of a word of the name, or the key.
+    pub text: Option<String>,
+    pub department: Option<String>,
+    pub lifecycle: Option<LifecycleState>,
+    pub after: Option<String>,
+    pub limit: Option<u32>,
+}
+
+/// An identity with everything around it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityDetail {
+    pub identity: Identity,
+    pub lifecycle: LifecycleState,
+    pub manager: Option<(IdentityId, String)>,
+    /// People who report to this one, at most 50.
+    pub reports: Vec<(IdentityId, String)>,
+    pub permissions: Vec<PermissionRow>,
+    pub accounts: Vec<Account>,
+    /// Newest first, at most 50.
+    pub orders: Vec<OrderRow>,
+    /// Newest first, at most 100.
+    pub events: Vec<IdentityEvent>,
+}
+
+/// A line of *View permissions*: something held, or that should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PermissionRow {
+    pub id: AssignmentId,
+    pub grantable: Grantable,
+    pub display_name: String,
+    /// Display name of the application; none for a role.
+    pub application: Option<String>,
+    pub workflow_state: WorkflowState,
+    /// None for roles and access profiles, which have no provisioning state of their own.
+    pub state: Option<ProvisioningState>,
+    pub state_reason: Option<StateReason>,
+    /// The order behind the state.
+    pub order: Option<OrderId>,
+    pub period: Period,
+    pub since: Timestamp,
+    pub reasons: Vec<Reason>,
+}
+
+/// Something that happened to an identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityEvent {
+    pub at: Timestamp,
+    /// A sentence.
+    pub message: String,
+    pub order: Option<OrderId>,
+    pub run: Option<RunId>,
+}
+
+/// A line of the list of orders.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderRow {
+    pub id: OrderId,
+    pub identity: IdentityId,
+    pub identity_name: String,
+    pub application: String,
+    pub operation: Operation,
+    pub mechanism: Mechanism,
+    /// "department, 2 groups added".
+    pub summary: String,
+    pub state: ProvisioningState,
+    pub reason: Option<StateReason>,
+    pub attempts: u32,
+    pub next_attempt_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub changed_at: Timestamp,
+}
+
+/// Which orders to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OrderFilter {
+    pub text: Option<String>,
+    pub application: Option<String>,
+    pub state: Option<ProvisioningState>,
+    pub mechanism: Option<Mechanism>,
+    pub identity: Option<IdentityId>,
+    pub run: Option<RunId>,
+    pub after: Option<String>,
+    pub limit: Option<u32>,
+}
+
+/// An order with its way: plan, partition, attempts, answers, state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderDetail {
+    pub order: Order,
+    pub identity_name: String,
+    pub application_name: String,
+    pub plan_id: PlanId,
+    pub plan: Plan,
+    pub partitions: Vec<Partition>,
+    /// Which of the partitions is the order's, from 1.
+    pub partition: u32,
+    pub attempts: Vec<Attempt>,
+    /// Oldest first.
+    pub timeline: Vec<OrderEvent>,
+    pub work_item: Option<WorkItem>,
+    /// Other orders of the same plan.
+    pub siblings: Vec<OrderRow>,
+}
+
+/// A step an order took.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderEvent {
+    pub at: Timestamp,
+    pub from: ProvisioningState,
+    pub to: ProvisioningState,
+    pub reason: Option<StateReason>,
+    /// Login, or the name of the node.
+    pub actor: String,
+    /// A sentence.
+    pub message: String,
+}
+
+/// Orders by state, for chips and the home page.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderCounts {
+    /// In the order of the states' numbers; states without orders are left out.
+    pub by_state: Vec<(ProvisioningState, u64)>,
+}
+
+/// A line of the list of work items.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkItemRow {
+    pub id: WorkItemId,
+    pub order: OrderId,
+    pub identity: IdentityId,
+    pub identity_name: String,
+    pub application: String,
+    pub application_name: String,
+    pub operation: Operation,
+    pub summary: String,
+    pub state: WorkItemState,
+    /// Display name.
+    pub claimed_by: Option<String>,
+    pub created_at: Timestamp,
+    pub due_at: Option<Timestamp>,
+}
+
+/// Which work items to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WorkItemFilter {
+    pub text: Option<String>,
+    pub application: Option<String>,
+    pub state: Option<WorkItemState>,
+    pub after: Option<String>,
+    pub limit: Option<u32>,
+}
+
+/// A work item with all a person needs to do it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkItemDetail {
+    pub item: WorkItem,
+    pub order: Order,
+    pub identity_name: String,
+    pub application_name: String,
+    pub instructions: String,
+    pub claimed_by: Option<String>,
+    pub closed_by: Option<String>,
+}
+
+/// A run, and who started it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRow {
+    pub run: Run,
+    /// Display name; none for a schedule.
+    pub started_by: Option<String>,
+}
+
+/// What a dry run would do, or what a step has done: a table for the run's page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviewLine {
+    pub identity: Option<IdentityId>,
+    pub identity_name: String,
+    pub application: String,
+    pub operation: String,
+    /// A sentence: "department: Sales → Finance".
+    pub change: String,
+    pub why: String,
+}
+
+/// A line of the list of applications.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplicationRow {
+    pub name: String,
+    pub display_name: String,
+    pub demo: bool,
+    pub connection: String,
+    pub mechanism: Mechanism,
+    pub accounts: u64,
+    pub open_orders: u64,
+    pub failed_orders: u64,
+    pub last_synchronized_at: Option<Timestamp>,
+    /// The connection's last failure, while it lasts.
+    pub trouble: Option<String>,
+}
+
+/// An application with its schema, accounts and health.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplicationDetail {
+    pub row: ApplicationRow,
+    pub description: Option<String>,
+    /// Address and other settings, secrets left out: name and value.
+    pub settings: Vec<(String, String)>,
+    pub account_types: Vec<AccountTypeView>,
+    pub entitlements: Vec<EntitlementRow>,
+    pub orders: OrderCounts,
+    /// What the last synchronization counted: name and number.
+    pub last_synchronization: Vec<(String, i64)>,
+}
+
+/// An account type's create-account specification, for reading.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountTypeView {
+    pub name: String,
+    pub display_name: String,
+    pub on_removal: String,
+    pub review: bool,
+    pub depends_on: Vec<String>,
+    /// Attribute, where its value comes from, and remarks such as "required, at creation only".
+    pub attributes: Vec<(String, String, String)>,
+    /// "identity.employee_number = employeeNumber, 100 %".
+    pub correlation: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntitlementRow {
+    pub key: String,
+    pub display_name: String,
+    /// Name in the configuration; none where the application has it and nothing grants it.
+    pub name: Option<String>,
+    /// Accounts that hold it.
+    pub holders: u64,
+}
+
+/// A line of an application's accounts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountRow {
+    pub id: AccountId,
+    pub key: String,
+    pub account_type: String,
+    pub status: AccountStatus,
+    pub owner: Option<(IdentityId, String)>,
+    pub entitlements: u32,
+    pub observed_at: Option<Timestamp>,
+}
+
+/// Which accounts to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AccountFilter {
+    pub application: String,
+    pub text: Option<String>,
+    /// Only those without an owner.
+    pub orphans: bool,
+    pub after: Option<String>,
+    pub limit: Option<u32>,
+}
+
+/// Answer of *test the connection*.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionTest {
+    pub succeeded: bool,
+    /// What was tried and what came of it, a sentence each, in order.
+    pub steps: Vec<(bool, String)>,
+    pub milliseconds: u64,
+}
+
+/// What an application says it has: attributes of its accounts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplicationSchema {
+    pub attributes: Vec<SchemaAttribute>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchemaAttribute {
+    pub name: String,
+    /// "text", "boolean", "list", as the application calls it.
+    pub kind: String,
+    pub required: bool,
+    pub read_only: bool,
+    pub unique: bool,
+}
+
+/// The home page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Home {
+    pub identities: u64,
+    pub accounts: u64,
+    pub orders: OrderCounts,
+    pub open_work_items: u64,
+    /// Work items first, at most 8.
+    pub work_items: Vec<WorkItemRow>,
+    /// Failed orders, at most 8.
+    pub failed: Vec<OrderRow>,
+    /// At most 5, newest first.
+    pub runs: Vec<RunRow>,
+    pub applications: Vec<ApplicationRow>,
+}
+
+/// A line of the audit trail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditLine {
+    pub at: Timestamp,
+    pub actor: String,
+    pub action: String,
+    pub subject: String,
+    pub detail: String,
+}
+
+/// What a run page gets pushed while it is open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunUpdate {
+    pub run: Run,
+    /// Log lines since the last update.
+    pub lines: Vec<LogLineView>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLineView {
+    pub sequence: i64,
+    /// Time of day in the organisation's zone, `14:03:59`.
+    pub time: String,
+    pub level: LogLevel,
+    pub task: String,
+    pub message: String,
+}
