@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::Reason;
 use crate::account::Mechanism;
-use crate::ids::{AccountId, IdentityId};
+use crate::ids::{AccountId, IdentityId, OrderId};
 use crate::trigger::Trigger;
 use crate::value::Value;
 
@@ -19,6 +19,9 @@ pub struct Plan {
     pub filtered: Vec<Filtered>,
     /// Not taken away, because something still needs it or it is not ours.
     pub retained: Vec<Retained>,
+    /// Open orders, never sent, that nothing needs any more and nothing replaces: they become Inactive.
+    #[serde(default)]
+    pub withdrawn: Vec<OrderId>,
 }
 
 /// What happens to an account.
@@ -80,6 +83,12 @@ pub struct AccountRequest {
     pub after: Vec<usize>,
     /// The role model failed for this account: the order starts, and ends, in state 7 with this message.
     pub error: Option<String>,
+    /// Open orders from earlier plans that have to be answered before.
+    #[serde(default)]
+    pub waits_for: Vec<OrderId>,
+    /// Open orders, never sent, that this request replaces: they become Inactive.
+    #[serde(default)]
+    pub supersedes: Vec<OrderId>,
 }
 
 /// One attribute or entitlement.
