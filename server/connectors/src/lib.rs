@@ -7,11 +7,13 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
-mod csv;
+mod csv_extract;
+pub mod feed;
 mod ldap;
 mod manual;
 mod scim;
 mod sql;
+mod table;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -152,7 +154,7 @@ pub fn connect(
         Connection::Scim(connection) => scim::connect(connection, &context),
         Connection::Ldap(connection) => ldap::connect(connection, &context),
         Connection::Sql(connection) => sql::connect(connection, &context),
-        Connection::Csv(connection) => csv::connect(connection, &context),
+        Connection::Csv(connection) => csv_extract::connect(connection, &context),
         Connection::Manual(connection) => manual::connect(connection, &context),
     }
 }

@@ -1,0 +1,186 @@
+//! Identity sources: a CSV feed, and a second file of positions where there is one, turned into people with periods.
+//!
+//! A feed is taken whole or not at all. Whatever is wrong is collected with file, line and column, and then nothing is
+//! returned, so that nothing can be applied and the previous state stays. Who is new, gone or changed is not decided
+//! here: complete and incremental runs read the same file, and the engine compares. The format is `docs/FORMATS.md`.
+
+mod columns;
+mod findings;
+mod people;
+mod positions;
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use model::configuration::IdentitySource;
+use model::feed::FeedIdentity;
+use model::identity::Context;
+use model::value::Attributes;
+use sha2::{Digest, Sha256};
+
+pub use crate::table::Finding;
+use findings::Findings;
+
+/// A feed that was read completely and without a fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feed {
+    /// In the order of the file.
+    pub identities: Vec<FeedIdentity>,
+    /// Rows of the file of people; each is one identity.
+    pub rows: usize,
+    /// Equal digests mean equal files read in the same way: nothing can have changed. 64 hexadecimal digits.
+    pub digest: String,
+    /// What is odd and was taken over all the same, at most [`SHOWN`].
+    pub warnings: Vec<Finding>,
+    /// How many warnings there were.
+    pub warnings_total: usize,
+}
+
+/// Findings and warnings that are kept; more are only counted.
+pub const SHOWN: usize = 20;
+
+/// Why a feed was refused. Prints one finding a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedError {
+    /// In the order of the files, at most [`SHOWN`].
+    pub findings: Vec<Finding>,
+    /// How many there were.
+    pub total: usize,
+}
+
+impl fmt::Display for FeedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, finding) in self.findings.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            finding.fmt(f)?;
+        }
+        match self.total.saturating_sub(self.findings.len()) {
+            0 => Ok(()),
+            more => write!(f, "\n… and {more} more"),
+        }
+    }
+}
+
+impl std::error::Error for FeedError {}
+
+/// What the name to show is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct FeedRow<'a> {
+    pub key: &'a str,
+    pub attributes: &'a Attributes,
+    /// Never empty.
+    pub contexts: &'a [Context],
+    pub manager_key: Option<&'a str>,
+}
+
+/// Reads a source's file or files, relative to the configuration directory `base`. The name to show is the caller's to
+/// make, because expressions are none of our business; it answers the name, or why the expression failed.
+///
+/// Reads files: call it where blocking is allowed.
+///
+/// # Errors
+/// Everything that is wrong in the files, and then no identity at all.
+pub fn read(
+    source: &IdentitySource,
+    base: &Path,
+    display_name: &mut dyn FnMut(&FeedRow<'_>) -> Result<String, String>,
+) -> Result<Feed, FeedError> {
+    let mut position_findings = Findings::default();
+    let mut position_hash = None;
+    let positions = match &source.positions {
+        None => None,
+        Some(file) => open(&file.file, base, &mut position_findings).map(|mut input| {
+            let rows = positions::read(file, source.delimiter, &mut input, &mut position_findings);
+            position_hash = Some(input.finish());
+            rows
+        }),
+    };
+    let mut findings = Findings::default();
+    let mut people = people::People::default();
+    let mut hash = None;
+    if let Some(mut input) = open(&source.file, base, &mut findings) {
+        people = people::read(source, positions.unwrap_or_default(), &mut input, display_name, &mut findings);
+        hash = Some(input.finish());
+    }
+    if let (Some(file), true) = (&source.positions, findings.is_empty()) {
+        people.complain_about_strangers(&source.file, file, &mut position_findings);
+    }
+    findings.append(position_findings);
+    if let Some(error) = findings.into_error() {
+        return Err(error);
+    }
+    let (warnings, warnings_total) = people.warnings.into_parts();
+    Ok(Feed {
+        rows: people.identities.len(),
+        digest: combine(source, hash, position_hash),
+        identities: people.identities,
+        warnings,
+        warnings_total,
+    })
+}
+
+/// The digest that [`read`] would answer, without looking at the rows: equal to the last one, the feed need not be read.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn digest(source: &IdentitySource, base: &Path) -> Result<String, FeedError> {
+    let mut findings = Findings::default();
+    let hash_of = |file: &str, findings: &mut Findings| {
+        let mut input = open(file, base, findings)?;
+        if let Err(error) = std::io::copy(&mut input, &mut std::io::sink()) {
+            findings.add(Finding::file(file, format!("cannot be read: {error}")));
+        }
+        Some(input.finish())
+    };
+    let hash = hash_of(&source.file, &mut findings);
+    let position_hash = source.positions.as_ref().and_then(|positions| hash_of(&positions.file, &mut findings));
+    match findings.into_error() {
+        Some(error) => Err(error),
+        None => Ok(combine(source, hash, position_hash)),
+    }
+}
+
+/// A file that is hashed as it is read.
+struct Hashed {
+    file: File,
+    hash: Sha256,
+}
+
+impl Read for Hashed {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.hash.update(buffer.get(..count).unwrap_or_default());
+        Ok(count)
+    }
+}
+
+impl Hashed {
+    fn finish(self) -> [u8; 32] {
+        self.hash.finalize().into()
+    }
+}
+
+fn open(name: &str, base: &Path, findings: &mut Findings) -> Option<Hashed> {
+    let path = base.join(name);
+    match File::open(&path) {
+        Ok(file) => Some(Hashed { file, hash: Sha256::new() }),
+        Err(error) => {
+            findings.add(Finding::file(name, format!("cannot be opened as {}: {error}", path.display())));
+            None
+        }
+    }
+}
+
+/// Files read in another way give other identities, so how they are read is part of the digest.
+fn combine(source: &IdentitySource, people: Option<[u8; 32]>, positions: Option<[u8; 32]>) -> String {
+    let mut hash = Sha256::new();
+    hash.update(serde_json::to_vec(source).unwrap_or_default());
+    for part in [people, positions].into_iter().flatten() {
+        hash.update(part);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
