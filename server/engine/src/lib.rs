@@ -2,8 +2,24 @@
 //! lets `policy` and `broker` decide, has `connectors` do, and records the outcome with all that follows from it in
 //! one transaction. It holds the clock and the tasks; it knows neither HTTP nor pages.
 
+mod lock;
+
 pub mod clock;
 pub mod context;
+pub mod error;
+
+pub mod configuration;
+pub mod configurations;
+pub mod connections;
+pub mod secrets;
+pub mod world;
+
+pub mod dispatch;
+pub mod progress;
+pub mod record;
+pub mod runner;
+pub mod sweeps;
+pub mod tasks;
 
 pub mod applications;
 pub mod home;
@@ -13,22 +29,253 @@ pub mod orders;
 pub mod users;
 pub mod work_items;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+use model::ids::UserId;
+use model::order::Order;
+use model::user::{PermissionPath, User};
 use model::view::RunUpdate;
-use tokio::sync::broadcast;
+use store::Store;
+use tokio::sync::{Notify, broadcast};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::connections::Connections;
+use crate::context::OpContext;
+use crate::error::OpenError;
+use crate::lock::RunnerLock;
+use crate::secrets::Keys;
+use crate::world::World;
+
+/// What the engine is opened with.
+pub struct Options {
+    /// `sqlite:/path/file.db` or `postgres://…`.
+    pub database: String,
+    /// Where the key file and the lock are kept; created when absent.
+    pub data_directory: PathBuf,
+    pub clock: Clock,
+    /// Name of this process among those that share a database; appears in timelines.
+    pub node: String,
+    pub tuning: Tuning,
+    /// Called after a person confirmed a manual order. Only the demo uses it: its systems stand for people's.
+    pub on_confirmed: Option<ConfirmedHook>,
+}
+
+/// See [`Options::on_confirmed`].
+pub type ConfirmedHook = Arc<dyn Fn(&Order) + Send + Sync>;
+
+impl Options {
+    /// The usual: the system's clock and no hook.
+    pub fn new(database: String, data_directory: PathBuf) -> Self {
+        Self {
+            database,
+            data_directory,
+            clock: Clock::System,
+            node: format!("node-{}", std::process::id()),
+            tuning: Tuning::default(),
+            on_confirmed: None,
+        }
+    }
+}
+
+/// Numbers that tests and benchmarks may want otherwise.
+#[derive(Clone, Debug)]
+pub struct Tuning {
+    /// How long a claim holds without being renewed.
+    pub lease: std::time::Duration,
+    /// How often waiting work is looked for.
+    pub sweep_every: std::time::Duration,
+    /// How long *fulfil* waits for answers of executors before the run goes on without them.
+    pub answer_wait: std::time::Duration,
+    /// Orders claimed in one transaction.
+    pub claim_batch: u32,
+    /// How long an application that does not answer is left alone before one order tries again.
+    pub probe_after: std::time::Duration,
+    /// For the connection to an application alone, and for one call.
+    pub connect_timeout: std::time::Duration,
+    pub call_timeout: std::time::Duration,
+    pub retry: broker::retry::RetryPolicy,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        use std::time::Duration;
+        Self {
+            lease: Duration::from_secs(30),
+            sweep_every: Duration::from_secs(1),
+            answer_wait: Duration::from_secs(10),
+            claim_batch: 256,
+            probe_after: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(5),
+            call_timeout: Duration::from_secs(30),
+            retry: broker::retry::RetryPolicy::default(),
+        }
+    }
+}
 
 /// The running product, cheap to clone.
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
 
 struct Inner {
+    store: Store,
+    clock: Clock,
+    node: String,
+    tuning: Tuning,
+    keys: Keys,
+    world: World,
+    connections: Connections,
     updates: broadcast::Sender<RunUpdate>,
+    wake: Notify,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    lock: RunnerLock,
+    on_confirmed: Option<ConfirmedHook>,
 }
 
 impl Engine {
+    /// Opens the database, brings its schema up to date, and loads the configuration. Starts nothing: see
+    /// [`Engine::start_runner`].
+    ///
+    /// # Errors
+    /// Says which of database, key file and stored configuration could not be used, and what to do.
+    pub async fn open(options: Options) -> Result<Self, OpenError> {
+        std::fs::create_dir_all(&options.data_directory)
+            .map_err(|source| OpenError::DataDirectory { path: options.data_directory.clone(), source })?;
+        let keys = Keys::open(&options.data_directory.join("secret.key"))?;
+        let store = Store::open(&options.database).await?;
+        store.migrate().await?;
+        let lock = RunnerLock::new(&options.data_directory, store.dialect());
+        let world = World::load(&store, options.clock.now()).await?;
+        let engine = Self(Arc::new(Inner {
+            store,
+            clock: options.clock,
+            node: options.node,
+            tuning: options.tuning,
+            keys,
+            world,
+            connections: Connections::default(),
+            updates: broadcast::channel(1024).0,
+            wake: Notify::new(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            lock,
+            on_confirmed: options.on_confirmed,
+        }));
+        Ok(engine)
+    }
+
+    /// Starts taking queued runs, retries and late answers. With an embedded database only one process does so at a
+    /// time; false says that another one already does.
+    pub async fn start_runner(&self) -> Result<bool, OpenError> {
+        if !self.0.lock.acquire()? {
+            return Ok(false);
+        }
+        if self.0.lock.is_exclusive() {
+            // Nobody else can hold a lease on a database that is ours alone: those that are left are of a process that died.
+            self.0.store.write(|tx| Box::pin(async move { tx.void_leases().await })).await?;
+        }
+        self.0.tasks.spawn(runner::run(self.clone()));
+        self.0.tasks.spawn(sweeps::run(self.clone()));
+        Ok(true)
+    }
+
+    /// Lets what is under way come to its end, starts nothing new, and closes the database.
+    pub async fn stop(&self) {
+        self.0.stop.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+        self.0.store.close().await;
+    }
+
+    /// The system of record.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// The day now, where the organisation is.
+    pub fn today(&self) -> Date {
+        self.day(self.now())
+    }
+
+    /// The day of a moment, where the organisation is.
+    pub fn day(&self, at: Timestamp) -> Date {
+        at.to_zoned(self.world().time_zone()).date()
+    }
+
     /// Where pages that are open hear of runs.
     pub fn updates(&self) -> &broadcast::Sender<RunUpdate> {
         &self.0.updates
+    }
+
+    /// The live configuration and the role model computed from it.
+    pub fn world(&self) -> &World {
+        &self.0.world
+    }
+
+    /// The context of whoever operates this machine: the command line has no sign-in of its own, since who can read
+    /// the database file can do everything anyway.
+    pub fn operating_context(&self, request_id: &str) -> OpContext {
+        OpContext {
+            engine: self.clone(),
+            user: User {
+                id: UserId(0),
+                login: "command line".into(),
+                display_name: "Command line".into(),
+                identity: None,
+                profiles: Vec::new(),
+                disabled: false,
+            },
+            permissions: PermissionPath::parse("/*").into_iter().collect(),
+            request_id: request_id.to_owned(),
+            now: self.now(),
+        }
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub(crate) fn node(&self) -> &str {
+        &self.0.node
+    }
+
+    pub(crate) fn tuning(&self) -> &Tuning {
+        &self.0.tuning
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+
+    pub(crate) fn connections(&self) -> &Connections {
+        &self.0.connections
+    }
+
+    pub(crate) fn wake(&self) -> &Notify {
+        &self.0.wake
+    }
+
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.0.stop
+    }
+
+    pub(crate) fn on_confirmed(&self) -> Option<&ConfirmedHook> {
+        self.0.on_confirmed.as_ref()
+    }
+
+    /// The moment so far from now.
+    pub(crate) fn after(&self, delay: std::time::Duration) -> Timestamp {
+        let now = self.now();
+        jiff::SignedDuration::try_from(delay).ok().and_then(|delay| now.checked_add(delay).ok()).unwrap_or(now)
     }
 }

@@ -1,0 +1,242 @@
+//! What applying a configuration would change: objects added, changed field by field, and removed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use model::configuration::{Configuration, Connection};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::parse::{KINDS, noun};
+
+/// Stands for a value nobody is shown.
+const HIDDEN: &str = "(hidden)";
+
+/// From one configuration to another; sorted by kind and name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationPlan {
+    pub added: Vec<ObjectChange>,
+    pub changed: Vec<ObjectChange>,
+    pub removed: Vec<ObjectChange>,
+    /// What it means for people, where that was computed.
+    pub effect: Option<Effect>,
+}
+
+/// One object's change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectChange {
+    /// In words: "access profile".
+    pub kind: String,
+    /// Empty for the organisation, of which there is one.
+    pub name: String,
+    pub fields: Vec<FieldChange>,
+}
+
+/// One field's change; values of secrets are hidden.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldChange {
+    /// Path within the object: `attributes.userName.expression`.
+    pub field: String,
+    pub before: Option<Value>,
+    pub after: Option<Value>,
+}
+
+/// What people would gain and lose.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effect {
+    /// Identities that were looked at.
+    pub population: u64,
+    /// Identities for which anything changes.
+    pub identities: u64,
+    /// Thing, such as "entitlement directory-group-sales", and for how many it is new; most first.
+    pub gains: Vec<(String, u64)>,
+    pub losses: Vec<(String, u64)>,
+    /// Account attributes that get another value, such as "directory-user title", and for how many.
+    pub attributes: Vec<(String, u64)>,
+    /// The first few people, in words.
+    pub examples: Vec<String>,
+}
+
+impl ConfigurationPlan {
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
+    }
+}
+
+/// Compares two configurations, object by object and field by field.
+pub fn difference(current: &Configuration, wanted: &Configuration) -> ConfigurationPlan {
+    let before = objects(current);
+    let after = objects(wanted);
+    let mut plan = ConfigurationPlan::default();
+    for (&(kind, ref name), fields) in &after {
+        let nothing = BTreeMap::new();
+        let known = before.get(&(kind, name.clone()));
+        let fields = field_changes(known.unwrap_or(&nothing), fields);
+        let change = ObjectChange { kind: noun(KINDS[kind].0).to_owned(), name: name.clone(), fields };
+        match known {
+            None => plan.added.push(change),
+            Some(_) if change.fields.is_empty() => {}
+            Some(_) => plan.changed.push(change),
+        }
+    }
+    for (&(kind, ref name), _) in before.iter().filter(|(key, _)| !after.contains_key(key)) {
+        let kind = noun(KINDS[kind].0).to_owned();
+        plan.removed.push(ObjectChange { kind, name: name.clone(), fields: Vec::new() });
+    }
+    plan
+}
+
+type Fields = BTreeMap<String, Value>;
+
+/// Every object by position of its kind and name, with its fields by path. The organisation is there once, nameless.
+fn objects(configuration: &Configuration) -> BTreeMap<(usize, String), Fields> {
+    let Ok(Value::Object(kinds)) = serde_json::to_value(configuration) else { return BTreeMap::new() };
+    let mut found = BTreeMap::new();
+    for (position, (kind, _)) in KINDS.iter().enumerate() {
+        let Some(Value::Object(objects)) = kinds.get(*kind) else { continue };
+        if *kind == "organisation" {
+            found.insert((position, String::new()), fields(&Value::Object(objects.clone())));
+            continue;
+        }
+        for (name, object) in objects {
+            let mut fields = fields(object);
+            hide(configuration, kind, name, &mut fields);
+            found.insert((position, name.clone()), fields);
+        }
+    }
+    found
+}
+
+fn fields(object: &Value) -> Fields {
+    let mut found = Fields::new();
+    flatten(object, &mut String::new(), &mut found);
+    found
+}
+
+/// Leaves by path. What is empty or not given is left out, so that a default spelled out is no change.
+fn flatten(value: &Value, path: &mut String, found: &mut Fields) {
+    match value {
+        Value::Null => {}
+        Value::Object(members) => {
+            for (key, member) in members {
+                let length = path.len();
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path.push_str(key);
+                flatten(member, path, found);
+                path.truncate(length);
+            }
+        }
+        Value::Array(members) if members.is_empty() => {}
+        other => {
+            found.insert(path.clone(), other.clone());
+        }
+    }
+}
+
+/// Credentials are compared, but their values are replaced by a text that differs where they do.
+fn hide(configuration: &Configuration, kind: &str, name: &str, fields: &mut Fields) {
+    let mut secret = Vec::new();
+    if kind == "applications" {
+        secret.extend(["connection.token".to_owned(), "connection.password".to_owned()]);
+        let sql = configuration.applications.get(name).map(|application| &application.connection);
+        if matches!(sql, Some(Connection::Sql(sql)) if super::secrets::has_password(&sql.url)) {
+            secret.push("connection.url".to_owned());
+        }
+    }
+    if kind == "account_types"
+        && let Some(account_type) = configuration.account_types.get(name)
+    {
+        let attributes = account_type.attributes.iter().filter(|(_, specification)| specification.secret);
+        secret.extend(attributes.map(|(attribute, _)| format!("attributes.{attribute}.value")));
+    }
+    for field in secret {
+        if let Some(Value::String(text)) = fields.get_mut(&field)
+            && !text.starts_with(super::secrets::REFERENCE)
+        {
+            let digest = super::hexadecimal(text.as_bytes());
+            *text = format!("{HIDDEN} {}", &digest[..8]);
+        }
+    }
+}
+
+fn field_changes(before: &Fields, after: &Fields) -> Vec<FieldChange> {
+    let mut paths: Vec<&String> = before.keys().chain(after.keys()).collect();
+    paths.sort();
+    paths.dedup();
+    paths
+        .into_iter()
+        .filter(|path| before.get(*path) != after.get(*path))
+        .map(|path| FieldChange {
+            field: path.clone(),
+            before: before.get(path).map(without_digest),
+            after: after.get(path).map(without_digest),
+        })
+        .collect()
+}
+
+fn without_digest(value: &Value) -> Value {
+    match value {
+        Value::String(text) if text.starts_with(HIDDEN) => Value::String(HIDDEN.into()),
+        other => other.clone(),
+    }
+}
+
+/// The plan as a person reads it in a terminal.
+impl fmt::Display for ConfigurationPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (sign, changes) in [('+', &self.added), ('~', &self.changed), ('-', &self.removed)] {
+            for change in changes {
+                writeln!(f, "{sign} {} {}", change.kind, change.name)?;
+                for field in &change.fields {
+                    writeln!(f, "    {field}")?;
+                }
+            }
+        }
+        if self.is_empty() {
+            writeln!(f, "No changes: the configuration is as the files say.")?;
+        } else {
+            let (added, changed, removed) = (self.added.len(), self.changed.len(), self.removed.len());
+            writeln!(f, "Plan: {added} to add, {changed} to change, {removed} to remove.")?;
+        }
+        self.effect.as_ref().map_or(Ok(()), |effect| effect.fmt(f))
+    }
+}
+
+impl fmt::Display for FieldChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.before, &self.after) {
+            (None, Some(after)) => write!(f, "{}: {after}", self.field),
+            (Some(before), None) => write!(f, "{}: {before} → (none)", self.field),
+            (Some(before), Some(after)) => write!(f, "{}: {before} → {after}", self.field),
+            (None, None) => write!(f, "{}", self.field),
+        }
+    }
+}
+
+/// Things shown in a list before the rest is only counted.
+const SHOWN: usize = 10;
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f)?;
+        if self.identities == 0 {
+            return writeln!(f, "Effect: nobody's access changes, of {} people.", self.population);
+        }
+        writeln!(f, "Effect: access changes for {} of {} people.", self.identities, self.population)?;
+        for (sign, list) in [("  gain ", &self.gains), ("  lose ", &self.losses), ("  value", &self.attributes)] {
+            for (thing, people) in list.iter().take(SHOWN) {
+                writeln!(f, "{sign} {people:>6}  {thing}")?;
+            }
+            if list.len() > SHOWN {
+                writeln!(f, "{sign}         … and {} more", list.len() - SHOWN)?;
+            }
+        }
+        for example in &self.examples {
+            writeln!(f, "  e.g. {example}")?;
+        }
+        Ok(())
+    }
+}

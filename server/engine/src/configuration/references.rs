@@ -1,0 +1,104 @@
+//! Names that have to lead somewhere: one table of what refers to what. Cycles and expressions are `policy`'s.
+
+use model::configuration::{Configuration, Connection};
+use model::user::PermissionPath;
+
+use super::ConfigurationFinding;
+use super::parse::noun;
+use super::places::Index;
+use super::wording;
+
+/// Tells of every reference to nothing, with the nearest name there is, and of other single values that cannot be meant.
+pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut Vec<ConfigurationFinding>) {
+    for reference in references(configuration) {
+        if index.names(reference.target).any(|name| name == reference.name) {
+            continue;
+        }
+        let target = noun(reference.target);
+        let near = wording::nearest(reference.name, index.names(reference.target))
+            .map(|near| format!(" Did you mean `{near}`?"))
+            .unwrap_or_default();
+        let message = format!("There is no {target} `{}`.{near}", reference.name);
+        let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
+        let advice = if near.is_empty() {
+            format!(" Add [{}.{}].", reference.target, key(reference.name))
+        } else {
+            String::new()
+        };
+        findings.push(index.finding(&path, message + &advice));
+    }
+    for (name, profile) in &configuration.permission_profiles {
+        for (position, path) in profile.permissions.iter().enumerate() {
+            if PermissionPath::parse(path).is_none() {
+                let message = format!("`{path}` is no permission path. Expected one such as /Jobs/Run, or /* for all.");
+                let place = ["permission_profiles", name, "permissions", &position.to_string()];
+                findings.push(index.finding(&place, message));
+            }
+        }
+    }
+    let zone = &configuration.organisation.time_zone;
+    if jiff::tz::TimeZone::get(zone).is_err() {
+        let message = format!("`{zone}` is no time zone. Expected an IANA name such as Europe/Amsterdam or UTC.");
+        findings.push(index.finding(&["organisation", "time_zone"], message));
+    }
+}
+
+struct Reference<'a> {
+    path: Vec<String>,
+    target: &'static str,
+    name: &'a str,
+}
+
+fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
+    let mut found = Vec::new();
+    let mut one = |path: &[&str], target, name| {
+        found.push(Reference { path: path.iter().map(|&segment| segment.to_owned()).collect(), target, name });
+    };
+    for (name, application) in &configuration.applications {
+        if let Connection::Manual(manual) = &application.connection
+            && let Some(fulfiller) = &manual.fulfiller
+        {
+            one(&["applications", name, "connection", "fulfiller"], "permission_profiles", fulfiller);
+        }
+    }
+    for (name, account_type) in &configuration.account_types {
+        one(&["account_types", name, "application"], "applications", &account_type.application);
+    }
+    for (name, entitlement) in &configuration.entitlements {
+        one(&["entitlements", name, "account_type"], "account_types", &entitlement.account_type);
+    }
+    for (name, profile) in &configuration.access_profiles {
+        one(&["access_profiles", name, "application"], "applications", &profile.application);
+    }
+    let mut many = |kind: &str, name: &str, field: &str, target, names: &'a [String]| {
+        found.extend(names.iter().enumerate().map(|(position, member)| Reference {
+            path: vec![kind.to_owned(), name.to_owned(), field.to_owned(), position.to_string()],
+            target,
+            name: member,
+        }));
+    };
+    for (name, account_type) in &configuration.account_types {
+        many("account_types", name, "depends_on", "account_types", &account_type.depends_on);
+    }
+    for (name, profile) in &configuration.access_profiles {
+        many("access_profiles", name, "entitlements", "entitlements", &profile.entitlements);
+        many("access_profiles", name, "account_types", "account_types", &profile.account_types);
+    }
+    for (name, role) in &configuration.roles {
+        many("roles", name, "access_profiles", "access_profiles", &role.access_profiles);
+        many("roles", name, "roles", "roles", &role.roles);
+    }
+    for (name, rule) in &configuration.rules {
+        many("rules", name, "roles", "roles", &rule.roles);
+        many("rules", name, "access_profiles", "access_profiles", &rule.access_profiles);
+        many("rules", name, "account_types", "account_types", &rule.account_types);
+        many("rules", name, "entitlements", "entitlements", &rule.entitlements);
+    }
+    found
+}
+
+/// The name as a TOML key.
+fn key(name: &str) -> String {
+    let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    if bare { name.to_owned() } else { format!("{name:?}") }
+}

@@ -1,0 +1,61 @@
+//! Credentials do not belong into files: a connection names a secret, the store keeps it encrypted. Applications of the
+//! demo may hold clear text, because everybody can read the demo anyway.
+
+use model::configuration::{Application, Configuration, Connection};
+
+use super::ConfigurationFinding;
+use super::places::Index;
+
+/// How a reference to a kept secret begins.
+pub(super) const REFERENCE: &str = "secret:";
+
+/// Tells of every credential in clear text.
+pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut Vec<ConfigurationFinding>) {
+    for (name, application) in configuration.applications.iter().filter(|(_, application)| !application.demo) {
+        for (field, value) in credentials(application) {
+            if value.starts_with(REFERENCE) {
+                continue;
+            }
+            let message = format!(
+                "A {field} in clear text does not belong into a file. Keep it with `quartermaster config secret {name}-{field}` \
+                 and write {field} = \"secret:{name}-{field}\"."
+            );
+            findings.push(index.finding(&["applications", name, "connection", field], message));
+        }
+        if let Connection::Sql(sql) = &application.connection
+            && has_password(&sql.url)
+        {
+            let message = format!(
+                "This address contains a password. Take it out, keep it with `quartermaster config secret {name}-password` \
+                 and write password = \"secret:{name}-password\"."
+            );
+            findings.push(index.finding(&["applications", name, "connection", "url"], message));
+        }
+    }
+}
+
+/// Fields of a connection that hold credentials, with their values.
+fn credentials(application: &Application) -> Vec<(&'static str, &str)> {
+    let mut found = Vec::new();
+    match &application.connection {
+        Connection::Scim(scim) => found.extend(scim.token.as_deref().map(|token| ("token", token))),
+        Connection::Ldap(ldap) => found.push(("password", ldap.password.as_str())),
+        Connection::Sql(sql) => found.extend(sql.password.as_deref().map(|password| ("password", password))),
+        Connection::Csv(_) | Connection::Manual(_) => {}
+    }
+    found
+}
+
+/// Whether an address carries a password.
+pub(super) fn has_password(url: &str) -> bool {
+    without_password(url).is_some()
+}
+
+/// An address of the form `scheme://user:password@host`, without the password; nothing where it carries none.
+pub(super) fn without_password(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (user, host) = rest[..end].rsplit_once('@')?;
+    let (user, _) = user.split_once(':')?;
+    Some(format!("{scheme}://{user}@{host}{}", &rest[end..]))
+}
