@@ -1,0 +1,10 @@
+//! What pages decide, as plain functions: reading a query, building an address, telling times and quantities in words.
+//! No markup and no clock in here; the moment a page is made is an argument.
+
+pub mod address;
+pub mod flash;
+pub mod markdown;
+pub mod progress;
+pub mod query;
+pub mod time;
+pub mod words;

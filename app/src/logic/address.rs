@@ -1,0 +1,127 @@
+//! Addresses of pages: the state of a list is its address, so building one is done in one place.
+
+/// A path with a query, built parameter by parameter. Empty values are left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    path: String,
+    query: String,
+}
+
+impl Address {
+    /// `path` is taken as it is.
+    pub fn new(path: impl Into<String>) -> Self {
+        Self { path: path.into(), query: String::new() }
+    }
+
+    /// Adds a parameter, unless there is no value or an empty one.
+    pub fn with(mut self, name: &str, value: Option<&str>) -> Self {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            self.query.push(if self.query.is_empty() { '?' } else { '&' });
+            self.query.push_str(&encode(name));
+            self.query.push('=');
+            self.query.push_str(&encode(value));
+        }
+        self
+    }
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", self.path, self.query)
+    }
+}
+
+/// Page of an application; names may hold characters that mean something in an address.
+pub fn application(name: &str) -> String {
+    format!("/applications/{}", encode(name))
+}
+
+/// Percent-encodes everything but letters, digits and `-._~`.
+pub fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+/// The reverse of [`encode`], with `+` for a space as forms send it. Broken escapes stay as they are.
+pub fn decode(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut position = 0;
+    while let Some(&byte) = bytes.get(position) {
+        let escape = (byte == b'%')
+            .then(|| bytes.get(position + 1..position + 3))
+            .flatten()
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match (byte, escape) {
+            (_, Some(value)) => {
+                decoded.push(value);
+                position += 3;
+            }
+            (b'+', None) => {
+                decoded.push(b' ');
+                position += 1;
+            }
+            (other, None) => {
+                decoded.push(other);
+                position += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+/// A path of ours to go back to. Anything that could lead to another site becomes `/`.
+pub fn safe_return(path: &str) -> &str {
+    let inside = path.starts_with('/')
+        && !path.starts_with("//")
+        && !path.starts_with("/\\")
+        && !path.chars().any(|c| c.is_control() || c == '\\');
+    if inside { path } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Address, decode, encode, safe_return};
+
+    #[test]
+    fn empty_parameters_are_left_out_and_others_escaped() {
+        let address = Address::new("/orders")
+            .with("state", Some("errored"))
+            .with("text", Some(""))
+            .with("run", None)
+            .with("application", Some("Müller & Co"));
+        assert_eq!(address.to_string(), "/orders?state=errored&application=M%C3%BCller%20%26%20Co");
+    }
+
+    #[test]
+    fn what_is_encoded_decodes_to_itself() {
+        for text in ["", "a b", "100 %", "ä/ö?ü#", "a+b=c&d", "\u{1f511}"] {
+            assert_eq!(decode(&encode(text)), text);
+        }
+        assert_eq!(decode("a+b%2"), "a b%2");
+        assert_eq!(decode("%zz%41"), "%zzA");
+    }
+
+    #[test]
+    fn only_paths_of_ours_are_returned_to() {
+        for (path, expected) in [
+            ("/orders?state=errored", "/orders?state=errored"),
+            ("//evil.example", "/"),
+            ("/\\evil.example", "/"),
+            ("https://evil.example", "/"),
+            ("javascript:alert(1)", "/"),
+            ("/a\r\nSet-Cookie: x", "/"),
+            ("", "/"),
+        ] {
+            assert_eq!(safe_return(path), expected, "{path:?}");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The query of an address, and the filters of lists read from it. Unknown words are ignored: an address typed by hand
+//! shows more than was asked for, never an error.
+
+use model::account::Mechanism;
+use model::identity::LifecycleState;
+use model::job::LogLevel;
+use model::order::ProvisioningState;
+use model::view::{AccountFilter, IdentityFilter, OrderFilter, WorkItemFilter};
+use model::work_item::WorkItemState;
+
+use super::address::{Address, decode};
+
+/// Longest text that is taken from a search box.
+const TEXT_LIMIT: usize = 200;
+
+/// Parameters in the order in which they came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// From what follows the `?`.
+    pub fn parse(text: &str) -> Self {
+        let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(name), decode(value).trim().to_owned())
+        });
+        Self(pairs.filter(|(_, value)| !value.is_empty()).collect())
+    }
+
+    /// The last value of that name.
+    pub fn get(&self, name: &str) -> Option<String> {
+        let found = self.0.iter().rev().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.chars().take(TEXT_LIMIT).collect())
+    }
+
+    fn parsed<T>(&self, name: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+        self.get(name).and_then(|value| read(&value))
+    }
+}
+
+/// Lifecycle states by name.
+pub fn lifecycle(name: &str) -> Option<LifecycleState> {
+    [LifecycleState::Joiner, LifecycleState::Active, LifecycleState::Leaver]
+        .into_iter()
+        .find(|state| state.name() == name)
+}
+
+pub fn identities(query: &Query) -> IdentityFilter {
+    IdentityFilter {
+        text: query.get("text"),
+        department: query.get("department"),
+        lifecycle: query.parsed("lifecycle", lifecycle),
+        after: query.get("after"),
+        limit: None,
+    }
+}
+
+/// Orders. The text may hold `state:`, `application:` and `mechanism:` terms, as an expert types them.
+pub fn orders(query: &Query) -> OrderFilter {
+    let mut filter = OrderFilter {
+        text: None,
+        application: query.get("application"),
+        state: query.parsed("state", ProvisioningState::from_slug),
+        mechanism: query.parsed("mechanism", Mechanism::from_name),
+        identity: query.parsed("identity", |value| value.parse().ok()),
+        run: query.parsed("run", |value| value.parse().ok()),
+        after: query.get("after"),
+        limit: None,
+    };
+    let mut words = Vec::new();
+    for word in query.get("text").unwrap_or_default().split_whitespace() {
+        match word.split_once(':') {
+            Some(("state", value)) if ProvisioningState::from_slug(value).is_some() => {
+                filter.state = ProvisioningState::from_slug(value);
+            }
+            Some(("mechanism", value)) if Mechanism::from_name(value).is_some() => {
+                filter.mechanism = Mechanism::from_name(value);
+            }
+            Some(("application", value)) if !value.is_empty() => filter.application = Some(value.to_owned()),
+            _ => words.push(word.to_owned()),
+        }
+    }
+    filter.text = Some(words.join(" ")).filter(|text| !text.is_empty());
+    filter
+}
+
+/// Work items; the open ones unless told.
+pub fn work_items(query: &Query) -> WorkItemFilter {
+    let state = match query.get("state").as_deref() {
+        Some("all") => None,
+        Some(name) => Some(WorkItemState::from_name(name).unwrap_or(WorkItemState::Open)),
+        None => Some(WorkItemState::Open),
+    };
+    WorkItemFilter {
+        text: query.get("text"),
+        application: query.get("application"),
+        state,
+        after: query.get("after"),
+        limit: None,
+    }
+}
+
+pub fn accounts(application: &str, query: &Query) -> AccountFilter {
+    AccountFilter {
+        application: application.to_owned(),
+        text: query.get("text"),
+        orphans: query.get("orphans").is_some_and(|value| value == "yes"),
+        after: query.get("after"),
+        limit: None,
+    }
+}
+
+/// The least level of log lines to show.
+pub fn level(query: &Query) -> LogLevel {
+    query.parsed("level", LogLevel::from_name).unwrap_or(LogLevel::Information)
+}
+
+/// The address of the list with this filter, from its first row.
+pub fn identities_address(filter: &IdentityFilter) -> Address {
+    Address::new("/identities")
+        .with("text", filter.text.as_deref())
+        .with("department", filter.department.as_deref())
+        .with("lifecycle", filter.lifecycle.map(LifecycleState::name))
+}
+
+/// The address of the list with this filter, from its first row.
+pub fn orders_address(filter: &OrderFilter) -> Address {
+    Address::new("/orders")
+        .with("state", filter.state.map(ProvisioningState::slug))
+        .with("text", filter.text.as_deref())
+        .with("application", filter.application.as_deref())
+        .with("mechanism", filter.mechanism.map(Mechanism::name))
+        .with("identity", filter.identity.map(|id| id.to_string()).as_deref())
+        .with("run", filter.run.map(|id| id.to_string()).as_deref())
+}
+
+/// The address of the list with this filter, from its first row.
+pub fn work_items_address(filter: &WorkItemFilter) -> Address {
+    let state = match filter.state {
+        Some(WorkItemState::Open) => None,
+        Some(state) => Some(state.name()),
+        None => Some("all"),
+    };
+    Address::new("/work-items")
+        .with("state", state)
+        .with("text", filter.text.as_deref())
+        .with("application", filter.application.as_deref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::ids::{IdentityId, RunId};
+
+    #[test]
+    fn a_filter_survives_its_own_address() {
+        let filter = OrderFilter {
+            text: Some("ann lee".into()),
+            application: Some("badge & co".into()),
+            state: Some(ProvisioningState::AwaitingApproval),
+            mechanism: Some(Mechanism::Manual),
+            identity: Some(IdentityId(7)),
+            run: Some(RunId(9)),
+            after: None,
+            limit: None,
+        };
+        let address = orders_address(&filter).to_string();
+        let (_, query) = address.split_once('?').unwrap();
+        assert_eq!(orders(&Query::parse(query)), filter);
+    }
+
+    #[test]
+    fn terms_in_the_text_become_filters() {
+        let filter = orders(&Query::parse("text=state:errored+ann+mechanism:manual+note:x"));
+        assert_eq!(filter.state, Some(ProvisioningState::Errored));
+        assert_eq!(filter.mechanism, Some(Mechanism::Manual));
+        assert_eq!(filter.text.as_deref(), Some("ann note:x"));
+    }
+
+    #[test]
+    fn nonsense_is_ignored() {
+        for text in ["state=purple", "identity=abc", "&&&", "=", "mechanism", "run=-"] {
+            assert_eq!(orders(&Query::parse(text)), OrderFilter::default(), "{text}");
+        }
+        assert_eq!(Query::parse(&format!("text={}", "x".repeat(9_000))).get("text").unwrap().len(), TEXT_LIMIT);
+    }
+
+    #[test]
+    fn work_items_are_open_unless_told() {
+        for (text, expected) in
+            [("", Some(WorkItemState::Open)), ("state=done", Some(WorkItemState::Done)), ("state=all", None)]
+        {
+            let filter = work_items(&Query::parse(text));
+            assert_eq!(filter.state, expected);
+            let address = work_items_address(&filter).to_string();
+            let again = work_items(&Query::parse(address.split_once('?').map_or("", |(_, query)| query)));
+            assert_eq!(again, filter);
+        }
+    }
+}

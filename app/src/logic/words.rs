@@ -1,0 +1,348 @@
+//! Nouns of the model in the words a person uses.
+
+use model::access::{Explanation, Fact, Grantable, Reason};
+use model::account::{AccountStatus, Mechanism, Provenance};
+use model::identity::{LifecycleState, Period};
+use model::job::{RunMode, RunState};
+use model::order::{Answer, OrderItem, StateReason};
+use model::page::COUNT_LIMIT;
+use model::plan::{FilterReason, ItemKind, ItemOperation, Operation};
+use model::trigger::Trigger;
+use model::work_item::WorkItemState;
+
+/// Shown in place of a secret.
+pub const MASK: &str = "••••••••";
+
+/// `8,615`.
+pub fn number(value: impl Into<i128>) -> String {
+    let value: i128 = value.into();
+    let digits = value.unsigned_abs().to_string();
+    let mut text = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if value < 0 { format!("−{text}") } else { text }
+}
+
+/// A list's count, which is exact only up to a limit.
+pub fn total(count: u64) -> String {
+    if count >= COUNT_LIMIT { format!("{}+", number(COUNT_LIMIT)) } else { number(count) }
+}
+
+/// "1 order", "12 orders".
+pub fn plural(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", total(count), if count == 1 { one } else { many })
+}
+
+/// "Create account", as a heading.
+pub fn operation(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Create => "Create account",
+        Operation::Update => "Change account",
+        Operation::Enable => "Enable account",
+        Operation::Disable => "Disable account",
+        Operation::Delete => "Delete account",
+    }
+}
+
+pub fn mechanism(mechanism: Mechanism) -> &'static str {
+    match mechanism {
+        Mechanism::Direct => "Direct",
+        Mechanism::Executor => "Batch exchange",
+        Mechanism::Manual => "By hand",
+    }
+}
+
+pub fn lifecycle(state: LifecycleState) -> &'static str {
+    match state {
+        LifecycleState::Joiner => "Joins later",
+        LifecycleState::Active => "Active",
+        LifecycleState::Leaver => "Left",
+    }
+}
+
+pub fn trigger(trigger: Trigger) -> &'static str {
+    match trigger {
+        Trigger::IdentityRefresh => "the role model was computed",
+        Trigger::LifecycleEvent => "the person joined, moved or left",
+        Trigger::Drift => "the account differed from what was known",
+        Trigger::Administrator => "an administrator asked for it",
+    }
+}
+
+pub fn kind(grantable: &Grantable) -> &'static str {
+    match grantable {
+        Grantable::Role(_) => "role",
+        Grantable::AccessProfile(_) => "access profile",
+        Grantable::AccountType(_) => "account type",
+        Grantable::Entitlement(_) => "entitlement",
+    }
+}
+
+pub fn account_status(status: AccountStatus) -> &'static str {
+    match status {
+        AccountStatus::Enabled => "Enabled",
+        AccountStatus::Disabled => "Disabled",
+        AccountStatus::Gone => "Gone",
+    }
+}
+
+pub fn provenance(provenance: Provenance) -> &'static str {
+    match provenance {
+        Provenance::Created => "created by Quartermaster",
+        Provenance::Adopted => "existed before, taken over",
+        Provenance::Found => "found in the application",
+    }
+}
+
+pub fn work_item_state(state: WorkItemState) -> &'static str {
+    match state {
+        WorkItemState::Open => "Open",
+        WorkItemState::Done => "Done",
+        WorkItemState::CannotDo => "Cannot be done",
+        WorkItemState::Withdrawn => "No longer needed",
+    }
+}
+
+pub fn run_state(state: RunState) -> &'static str {
+    match state {
+        RunState::Queued => "Waiting",
+        RunState::Running => "Running",
+        RunState::Completed => "Completed",
+        RunState::Warning => "Completed with failures",
+        RunState::Blocked => "Stopped by a threshold",
+        RunState::Errored => "Failed",
+        RunState::Cancelled => "Cancelled",
+    }
+}
+
+/// "complete, dry run".
+pub fn run_mode(mode: RunMode) -> String {
+    let breadth = if mode.incremental { "incremental" } else { "complete" };
+    if mode.dry_run { format!("{breadth}, dry run") } else { breadth.to_owned() }
+}
+
+pub fn filter_reason(why: FilterReason) -> &'static str {
+    match why {
+        FilterReason::AlreadySo => "It is already so.",
+        FilterReason::OnItsWay => "An open order does the same.",
+    }
+}
+
+/// "since 2026-01-01", "2026-01-01 to 2026-06-30", "always". The last day that counts, not the first that does not.
+pub fn period(period: &Period) -> String {
+    let last = period.ends.map(|ends| ends.yesterday().unwrap_or(ends));
+    match (period.starts, last) {
+        (None, None) => "no end".to_owned(),
+        (Some(starts), None) => format!("from {starts}"),
+        (None, Some(last)) => format!("until {last}"),
+        (Some(starts), Some(last)) => format!("{starts} to {last}"),
+    }
+}
+
+/// What holds an order where it is, and what to do about it.
+pub fn state_reason(reason: &StateReason) -> (String, Option<&'static str>) {
+    match reason {
+        StateReason::HeldBy { orders } => {
+            let ids: Vec<String> = orders.iter().map(ToString::to_string).collect();
+            let noun = if ids.len() == 1 { "order" } else { "orders" };
+            (format!("Waits for {noun} {}.", ids.join(", ")), None)
+        }
+        StateReason::RetryWait { class, message } => (message.clone(), Some(class.remedy())),
+        StateReason::Quarantined { .. } => (
+            "The application does not answer; nothing is sent until it does.".into(),
+            Some("Test the application's connection."),
+        ),
+        StateReason::InDoubt => (
+            "It was sent, and whether it arrived is not known.".into(),
+            Some("The application is read back before anything is sent again."),
+        ),
+        StateReason::Timeout => ("No answer came in time.".into(), Some("A later answer still counts; or retry.")),
+        StateReason::Failed { class, message } => (message.clone(), Some(class.remedy())),
+        StateReason::AccountBusy { order } => (format!("Order {order} of the same account goes first."), None),
+        StateReason::CannotBeReadBack => ("The application cannot be read back, so this is as sure as it gets.".into(), None),
+        StateReason::Drifted { found } => (
+            format!("The application holds something else: {found}"),
+            Some("The next run of the job decides what to do with the difference."),
+        ),
+        StateReason::Superseded { order } => (format!("Order {order} replaced it."), None),
+        StateReason::WorkItem => ("A person does it; see the work item.".into(), None),
+        StateReason::Handed { reference } => (format!("Handed over as {reference}; the result is awaited."), None),
+        StateReason::RuleFailed { message } => {
+            (message.clone(), Some("Correct the rule or the data it reads, then run the job again."))
+        }
+        #[expect(unreachable_patterns, reason = "a reason that a newer server knows still needs a sentence")]
+        _ => ("It waits.".into(), None),
+    }
+}
+
+/// "department = Sales and title = Engineer".
+pub fn facts(facts: &[Fact]) -> String {
+    let parts: Vec<String> = facts.iter().map(fact).collect();
+    match parts.split_last() {
+        None => String::new(),
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+    }
+}
+
+fn fact(fact: &Fact) -> String {
+    match &fact.value {
+        Some(value) => format!("{} = {value}", attribute(&fact.attribute)),
+        None => format!("{} has no value", attribute(&fact.attribute)),
+    }
+}
+
+/// `employee_number` as "employee number".
+pub fn attribute(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+/// One way in which something is held, as a sentence.
+pub fn reason(reason: &Reason) -> String {
+    let because = match facts(&reason.facts) {
+        facts if facts.is_empty() => String::new(),
+        facts => format!(" holds because {facts}, and"),
+    };
+    let route = match reason.path.as_slice() {
+        [] => " gives it directly".to_owned(),
+        path => {
+            let steps: Vec<String> = path.iter().map(|step| format!("{} {}", kind(step), step.name())).collect();
+            format!(" gives it through {}", steps.join(" → "))
+        }
+    };
+    format!("Rule {}{because}{route}.", reason.rule)
+}
+
+/// Answer to "why, or why not", as one sentence.
+pub fn verdict(explanation: &Explanation, person: &str) -> String {
+    let thing = format!("{} {}", kind(&explanation.grantable), explanation.grantable.name());
+    if explanation.held {
+        return format!("{person} holds {thing}.");
+    }
+    if let Some(denied_by) = &explanation.denied_by {
+        return format!("{person} does not hold {thing}: rule {} takes it away.", denied_by.rule);
+    }
+    match explanation.missing.first() {
+        Some(nearest) => format!("{person} does not hold {thing}. Nearest is rule {}.", nearest.rule),
+        None => format!("{person} does not hold {thing}, and no rule gives it to anybody."),
+    }
+}
+
+/// Before and after of one item, secrets masked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub what: String,
+    pub before: String,
+    pub after: String,
+}
+
+/// What an item does, for the table "before → after".
+pub fn change(item: &OrderItem) -> Change {
+    let shown = |value: Option<String>| match value {
+        Some(_) if item.secret => MASK.to_owned(),
+        Some(value) => value,
+        None => "—".to_owned(),
+    };
+    let what = match item.kind {
+        ItemKind::Attribute => attribute(&item.name),
+        ItemKind::Entitlement => item.entitlement.clone().unwrap_or_else(|| item.name.clone()),
+        ItemKind::Lifecycle => "the account itself".to_owned(),
+    };
+    let (before, after) = match (item.kind, item.operation) {
+        (ItemKind::Entitlement, ItemOperation::Remove) => ("held".to_owned(), "—".to_owned()),
+        (ItemKind::Entitlement, _) => ("—".to_owned(), "held".to_owned()),
+        (ItemKind::Lifecycle, _) => {
+            let text = |value: &Option<model::value::Value>, absent: &str| {
+                value.as_ref().map_or_else(|| absent.to_owned(), ToString::to_string)
+            };
+            (text(&item.current, "—"), text(&item.value, if item.name.is_empty() { "—" } else { &item.name }))
+        }
+        (ItemKind::Attribute, ItemOperation::Remove) => (shown(item.current.as_ref().map(ToString::to_string)), "—".into()),
+        (ItemKind::Attribute, _) => (
+            shown(item.current.as_ref().map(ToString::to_string)),
+            shown(item.value.as_ref().map(ToString::to_string)),
+        ),
+    };
+    Change { what, before, after }
+}
+
+/// How an attempt ended, and whether that is good.
+pub fn answer(answer: &Answer) -> (bool, String) {
+    match answer {
+        Answer::Applied { detail } if detail.is_empty() => (true, "Applied.".into()),
+        Answer::Applied { detail } => (true, format!("Applied: {detail}")),
+        Answer::AlreadySo { detail } if detail.is_empty() => (true, "It was so already.".into()),
+        Answer::AlreadySo { detail } => (true, format!("It was so already: {detail}")),
+        Answer::Handed { reference } => (true, format!("Handed over as {reference}.")),
+        Answer::Failed { message, .. } => (false, message.clone()),
+        Answer::ReadBack { present: true } => (true, "Read back: it is there.".into()),
+        Answer::ReadBack { present: false } => (false, "Read back: it is not there.".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::ids::OrderItemId;
+    use model::order::ProvisioningState;
+
+    #[test]
+    fn numbers_are_grouped() {
+        for (value, expected) in [(0, "0"), (999, "999"), (8_615, "8,615"), (-1_234_567, "−1,234,567")] {
+            assert_eq!(number(value), expected);
+        }
+        assert_eq!(total(COUNT_LIMIT), "10,000+");
+        assert_eq!(plural(1, "order", "orders"), "1 order");
+    }
+
+    #[test]
+    fn a_reason_reads_as_a_sentence() {
+        let reason_of = |facts: Vec<Fact>, path: Vec<Grantable>| Reason { rule: "sales-staff".into(), context: None, facts, path };
+        let fact = |name: &str, value: Option<&str>| Fact { attribute: name.into(), value: value.map(Into::into) };
+        assert_eq!(reason(&reason_of(vec![], vec![])), "Rule sales-staff gives it directly.");
+        assert_eq!(
+            reason(&reason_of(
+                vec![fact("department", Some("Sales")), fact("cost_centre", None)],
+                vec![Grantable::Role("seller".into()), Grantable::AccessProfile("crm".into())],
+            )),
+            "Rule sales-staff holds because department = Sales and cost centre has no value, and gives it through role seller → access profile crm."
+        );
+    }
+
+    #[test]
+    fn a_period_names_its_last_day() {
+        let date = |text: &str| Some(text.parse().unwrap());
+        for (starts, ends, expected) in [
+            (None, None, "no end"),
+            (date("2026-01-01"), None, "from 2026-01-01"),
+            (None, date("2026-07-01"), "until 2026-06-30"),
+            (date("2026-01-01"), date("2026-03-01"), "2026-01-01 to 2026-02-28"),
+        ] {
+            assert_eq!(period(&Period { starts, ends }), expected);
+        }
+    }
+
+    #[test]
+    fn secrets_are_masked_on_both_sides() {
+        let item = OrderItem {
+            id: OrderItemId(1),
+            kind: ItemKind::Attribute,
+            name: "initial_password".into(),
+            operation: ItemOperation::Set,
+            value: Some("hunter2".into()),
+            current: Some("hunter1".into()),
+            entitlement: None,
+            state: ProvisioningState::Pending,
+            explanation: String::new(),
+            reasons: vec![],
+            secret: true,
+            message: None,
+        };
+        let change = change(&item);
+        assert_eq!((change.before.as_str(), change.after.as_str()), (MASK, MASK));
+    }
+}
