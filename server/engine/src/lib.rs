@@ -26,6 +26,7 @@ pub mod home;
 pub mod identities;
 pub mod jobs;
 pub mod orders;
+pub mod sessions;
 pub mod users;
 pub mod work_items;
 
