@@ -1,0 +1,28 @@
+//! Texts that break careless programs: quoting of every language on the way, and what Unicode has to offer.
+
+pub(super) const ODD: [&str; 24] = [
+    "O'Brien \"the\" second",
+    "back\\slash \\2a \\00 \\n",
+    "*",
+    "a*()|&!=<>~b",
+    "*)(objectClass=*",
+    "nul\u{0}inside",
+    "line\nbreak\r\nand\ttab",
+    "\u{5e2}\u{5d1}\u{5e8}\u{5d9}\u{5ea} \u{202e}turned\u{202c}",
+    "\u{17c}\u{f3}\u{142}\u{107} \u{e9} e\u{301}",
+    "\u{1f600} \u{1d4b3}",
+    "  leading",
+    "trailing  ",
+    "'; drop table accounts; --",
+    "\" or \"\" eq \"",
+    "{}",
+    "{{7*7}} ${x} %s %00 :name ?",
+    "<script>alert(1)</script>",
+    "comma, plus+ equals= semicolon; hash#",
+    "#start",
+    "a/b/../c?d=e&f",
+    "null",
+    "true",
+    "0012",
+    "semi;colon|pipe",
+];
