@@ -174,6 +174,9 @@ pub struct Run {
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     pub cancel_requested: bool,
+    /// Login of the person on whose word the run goes on beyond a threshold.
+    #[serde(default)]
+    pub approved_by: Option<String>,
     pub tasks: Vec<TaskRun>,
 }
 
