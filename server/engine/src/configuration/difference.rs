@@ -189,7 +189,8 @@ impl fmt::Display for ConfigurationPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (sign, changes) in [('+', &self.added), ('~', &self.changed), ('-', &self.removed)] {
             for change in changes {
-                writeln!(f, "{sign} {} {}", change.kind, change.name)?;
+                let space = if change.name.is_empty() { "" } else { " " };
+                writeln!(f, "{sign} {}{space}{}", change.kind, change.name)?;
                 for field in &change.fields {
                     writeln!(f, "    {field}")?;
                 }

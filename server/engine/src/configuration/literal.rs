@@ -16,17 +16,18 @@ pub(super) fn offset(raw: &str, line: u32, column: u32) -> usize {
         offset += if body.starts_with("\r\n") { 2 } else { usize::from(body.starts_with('\n')) };
     }
     let mut at = (1, 1);
-    while at < (line, column) {
+    loop {
         let rest = &raw[offset..];
         let Some(character) = rest.chars().next() else { break };
         let (length, stands_for) =
             if escapes && character == '\\' { escape(rest) } else { (character.len_utf8(), Some(character)) };
+        match stands_for {
+            Some(_) if at >= (line, column) => break,
+            Some('\n') => at = (at.0 + 1, 1),
+            Some(_) => at.1 += 1,
+            None => {}
+        }
         offset += length;
-        at = match stands_for {
-            Some('\n') => (at.0 + 1, 1),
-            Some(_) => (at.0, at.1 + 1),
-            None => at,
-        };
     }
     offset.min(raw.len().saturating_sub(quotes))
 }

@@ -27,6 +27,9 @@ pub(super) const KINDS: [(&str, &str); 9] = [
     ("permission_profiles", "permission profile"),
 ];
 
+/// Kinds of connections.
+const CONNECTIONS: [&str; 5] = ["scim", "ldap", "sql", "csv", "manual"];
+
 /// Longest name of an object, in characters.
 const LONGEST_NAME: usize = 200;
 
@@ -44,7 +47,11 @@ pub(super) fn parse(index: &mut Index, findings: &mut Vec<ConfigurationFinding>)
             Ok(root) => read_file(number, root.get_ref(), &mut configuration, index, findings),
             Err(error) => {
                 let offset = error.span().map_or(0, |span| span.start);
-                let message = format!("This is not valid TOML: {}.", error.message().trim_end_matches('.'));
+                let text = error.span().and_then(|span| file.text.get(span)).unwrap_or_default();
+                let message = match error.message() {
+                    "duplicate key" => format!("`{text}` is here twice. Keep one of the two."),
+                    other => format!("This is not valid TOML: {}.", other.trim_end_matches('.')),
+                };
                 findings.push(index.at(number, offset, message));
             }
         }
@@ -169,7 +176,12 @@ fn connection(application: &Spanned<DeValue<'_>>, what: &str) -> Result<(), Prob
     let Some(connection) = application.get_ref().as_table().and_then(|table| table.get("connection")) else {
         return Ok(());
     };
-    let Some(kind) = connection.get_ref().as_table().and_then(|table| table.get("kind")) else { return Ok(()) };
+    let Some(table) = connection.get_ref().as_table() else { return Ok(()) };
+    let Some(kind) = table.get("kind") else {
+        let message =
+            format!("The connection of {what} lacks the key `kind`. Expected one of: {}.", CONNECTIONS.join(", "));
+        return Err(Problem { span: connection.span(), message });
+    };
     let mut bare = connection.clone();
     if let DeValue::Table(table) = bare.get_mut() {
         table.remove("kind");
@@ -182,11 +194,10 @@ fn connection(application: &Spanned<DeValue<'_>>, what: &str) -> Result<(), Prob
         Some("csv") => object::<CsvConnection>(&bare, &what).map(drop),
         Some("manual") => object::<ManualConnection>(&bare, &what).map(drop),
         Some(other) => {
-            let known = ["scim", "ldap", "sql", "csv", "manual"];
             let message = format!(
                 "`{other}` is no kind of connection.{} Expected one of: {}.",
-                wording::hint(other, &known),
-                known.join(", ")
+                wording::hint(other, &CONNECTIONS),
+                CONNECTIONS.join(", ")
             );
             Err(Problem { span: kind.span(), message })
         }

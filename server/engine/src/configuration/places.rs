@@ -67,7 +67,8 @@ impl Index {
     pub(super) fn finding(&self, path: &[&str], message: impl Into<String>) -> ConfigurationFinding {
         for length in (1..=path.len()).rev() {
             if let Some(place) = self.get(&path[..length]) {
-                let span = if length == path.len() && length > 2 { &place.value } else { &place.key };
+                let is_object = length == 2 && path[0] != "organisation";
+                let span = if length == path.len() && !is_object { &place.value } else { &place.key };
                 return self.at(place.file, span.start, message);
             }
         }

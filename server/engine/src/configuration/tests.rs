@@ -1,10 +1,13 @@
 //! Bad configuration directories and the exact complaints about them; and that writing and reading are each other's reverse.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use model::configuration::{
-    AssignmentRule, Configuration, Connection, ManualConnection, PermissionProfile, Role, RuleType,
+    AssignmentRule, AttributeSpecification, Configuration, Connection, Limit, ManualConnection, Role, RuleType,
+    ScimConnection, SqlAccounts, SqlConnection,
 };
+use model::value::Value;
 use proptest::prelude::*;
 
 use super::{difference, digest, export, read};
@@ -80,15 +83,420 @@ fn good() -> Configuration {
 /// The good configuration with one text replaced by another, and the complaints expected about it.
 #[test]
 fn every_mistake_is_told_with_its_place_and_what_was_expected() {
-    let cases: &[(&str, &str, &[&str])] = &[(
-        "when = \"identity",
-        "wen = \"identity",
-        &["all.toml:40:1: `wen` is not a key that is known here. Did you mean `when`? Known here: description, when, \
-             type, roles, access_profiles, account_types, entitlements, deny, priority, days_before, days_after."],
-    )];
+    let cases: &[(&str, &str, &[&str])] = &[
+        (
+            "when = \"identity",
+            "wen = \"identity",
+            &[
+                "all.toml:37:1: `wen` is not a key that is known here. Did you mean `when`? Known here: description, when, type, roles, access_profiles, account_types, entitlements, deny, priority, days_before, days_after.",
+            ],
+        ),
+        (
+            "[rules.everybody]",
+            "[rule.everybody]",
+            &[
+                "all.toml:36:2: `rule` is not a key that is known here. Did you mean `rules`? Known here: organisation, sources, applications, account_types, entitlements, access_profiles, roles, rules, permission_profiles.",
+            ],
+        ),
+        (
+            "when = \"identity.given_name != ''\"\n",
+            "",
+            &["all.toml:36:1: Rule `everybody` lacks the key `when`. Add it."],
+        ),
+        (
+            "roles = [\"staff\"]",
+            "roles = [\"stuff\"]",
+            &["all.toml:38:10: There is no role `stuff`. Did you mean `staff`?"],
+        ),
+        (
+            "entitlements = [\"host-read\"]",
+            "entitlements = [\"payroll-pay\"]",
+            &["all.toml:30:17: There is no entitlement `payroll-pay`. Add [entitlements.payroll-pay]."],
+        ),
+        (
+            "entitlements = [\"host-read\"]",
+            "entitlements = \"host-read\"",
+            &["all.toml:30:16: Expected a list, found the text \"host-read\"."],
+        ),
+        ("account_type = \"host-user\"", "account_type = 3", &["all.toml:24:16: Expected text, found the number 3."]),
+        (
+            "kind = \"manual\"",
+            "kind = \"manual\", instruction = \"Do it\"",
+            &[
+                "all.toml:14:33: `instruction` is not a key that is known here. Did you mean `instructions`? Known here: instructions, fulfiller, extract, due_days.",
+            ],
+        ),
+        (
+            "kind = \"manual\"",
+            "kind = \"manaul\"",
+            &[
+                "all.toml:14:23: `manaul` is no kind of connection. Did you mean `manual`? Expected one of: scim, ldap, sql, csv, manual.",
+            ],
+        ),
+        (
+            "kind = \"manual\"",
+            "due_days = 3",
+            &[
+                "all.toml:14:14: The connection of application `host` lacks the key `kind`. Expected one of: scim, ldap, sql, csv, manual.",
+            ],
+        ),
+        (
+            "kind = \"manual\"",
+            "kind = \"manual\", due_days = \"three\"",
+            &["all.toml:14:44: Expected a whole number of 0 or more, found the text \"three\"."],
+        ),
+        (
+            "kind = \"manual\"",
+            "kind = \"manual\", fulfiller = \"administrators\"",
+            &["all.toml:14:45: There is no permission profile `administrators`. Did you mean `administrator`?"],
+        ),
+        (
+            "kind = \"manual\"",
+            "kind = \"scim\", url = \"https://x\", token = \"abc\"",
+            &[
+                "all.toml:14:58: A token in clear text does not belong into a file. Keep it with `quartermaster config secret host-token` and write token = \"secret:host-token\".",
+            ],
+        ),
+        (
+            "kind = \"manual\"",
+            "kind = \"sql\", url = \"postgres://u:p@h/d\", accounts = { table = \"a\", key = \"b\" }",
+            &[
+                "all.toml:14:36: This address contains a password. Take it out, keep it with `quartermaster config secret host-password` and write password = \"secret:host-password\".",
+            ],
+        ),
+        (
+            "time_zone = \"Europe/Amsterdam\"",
+            "time_zone = \"Europe/Amsterdm\"",
+            &[
+                "all.toml:4:13: `Europe/Amsterdm` is no time zone. Expected an IANA name such as Europe/Amsterdam or UTC.",
+            ],
+        ),
+        (
+            "permissions = [\"/*\"]",
+            "permissions = [\"/*\", \"Jobs\"]",
+            &["all.toml:42:22: `Jobs` is no permission path. Expected one such as /Jobs/Run, or /* for all."],
+        ),
+        (
+            "attributes.given_name = \"First name\"",
+            "attributes.given_name = { colum = \"First name\" }",
+            &[
+                "all.toml:10:27: `colum` is not a key that is known here. Did you mean `column`? Known here: column, type, required.",
+            ],
+        ),
+        (
+            "attributes.given_name = \"First name\"",
+            "attributes.given_name = { column = \"First name\", type = \"number\" }",
+            &["all.toml:10:57: `number` is not accepted here. Expected one of: text, integer, boolean, date."],
+        ),
+        (
+            "attributes.given_name = \"First name\"",
+            "attributes.given_name = 7",
+            &["all.toml:10:25: Expected the header of a column, or a table with `column`, `type` and `required`."],
+        ),
+        (
+            "attributes.name.expression = \"identity.given_name\"",
+            "attributes.name.value = 2026-01-01",
+            &["all.toml:20:25: Expected text, a whole number, true, false or a list of texts."],
+        ),
+        (
+            "roles = [\"staff\"]",
+            "roles = [\"staff\"]\npriority = \"high\"",
+            &["all.toml:39:12: Expected a whole number, found the text \"high\"."],
+        ),
+        (
+            "roles = [\"staff\"]",
+            "roles = [\"staff\"]\ndays_before = 70000",
+            &["all.toml:39:15: Expected a whole number from 0 to 65535, found the number 70000."],
+        ),
+        (
+            "roles = [\"staff\"]",
+            "roles = [\"staff\"]\ntype = \"manual\"",
+            &[
+                "all.toml:39:8: `manual` is not accepted here. Expected one of: automatic, automatic_with_validation, suggested.",
+            ],
+        ),
+        (
+            "roles = [\"staff\"]",
+            "roles = [\"staff",
+            &["all.toml:40:1: This is not valid TOML: missing comma between array elements, expected `,`."],
+        ),
+        (
+            "roles = [\"staff\"]",
+            "roles = [\"staff\"]\nroles = []",
+            &["all.toml:39:1: `roles` is here twice. Keep one of the two."],
+        ),
+        (
+            "[roles.staff]",
+            "[roles.staff]\n[roles.staff]",
+            &["all.toml:33:8: `staff` is here twice. Keep one of the two."],
+        ),
+        (
+            "[roles.staff]",
+            "[roles.\"staff \"]",
+            &[
+                "all.toml:32:8: The name \"staff \" has control characters, or spaces around it. Write it without.",
+                "all.toml:38:10: There is no role `staff`. Did you mean `staff `?",
+            ],
+        ),
+        (
+            "[permission_profiles.administrator]",
+            "[roles]\nx = 1\n[permission_profiles.administrator]",
+            &["all.toml:41:5: Expected a table, found the number 1."],
+        ),
+        (
+            "[permission_profiles.administrator]",
+            "roles = \"x\"\n[permission_profiles.administrator]",
+            &["all.toml:40:1: `roles` is here twice. Keep one of the two."],
+        ),
+        (
+            "[organisation]\n",
+            "roles = [\"x\"]\n[organisation]\n",
+            &["all.toml:33:2: This is not valid TOML: cannot extend value of type array with a dotted key."],
+        ),
+        (
+            "[organisation]\n",
+            "organisation = \"x\"\n[organisatio]\n",
+            &[
+                "all.toml:2:16: Expected a table, found the text \"x\".",
+                "all.toml:3:2: `organisatio` is not a key that is known here. Did you mean `organisation`? Known here: organisation, sources, applications, account_types, entitlements, access_profiles, roles, rules, permission_profiles.",
+            ],
+        ),
+    ];
     for (from, to, expected) in cases {
         assert_eq!(GOOD.matches(from).count(), 1, "{from}");
         let text = GOOD.replace(from, to);
         assert_eq!(complaints(&[("all.toml", text.as_bytes())]), *expected, "{from} → {to}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_files_is_told_as_well() {
+    let cases: &[(&[(&str, &[u8])], &[&str])] = &[
+        (
+            &[],
+            &[
+                "DIR: There is no configuration file here. Expected at least one file ending in .toml in this folder or below it.",
+            ],
+        ),
+        (
+            &[("notes.txt", b"x"), (".hidden.toml", b"x")],
+            &[
+                "DIR: There is no configuration file here. Expected at least one file ending in .toml in this folder or below it.",
+            ],
+        ),
+        (
+            &[("a.toml", b"[roles.a]\ndisplay_name = \"A\"\n"), ("b/c.toml", b"\n  [roles.a]\ndisplay_name = \"B\"\n")],
+            &["b/c.toml:2:10: The role `a` is also in a.toml:1. Keep one of the two."],
+        ),
+        (
+            &[("a.toml", b"[organisation]\nname = \"A\"\n"), ("b.toml", b"[organisation]\nname = \"B\"\n")],
+            &["b.toml:1:2: The organisation is also in a.toml:1. Keep one of the two."],
+        ),
+        (
+            &[("a.toml", b"[roles.a]\ndisplay_name = \"Z\xc3\xbcrich \xfc\"\n")],
+            &["a.toml:2:24: The byte 0xFC is not UTF-8. Save the file in the encoding UTF-8."],
+        ),
+        (
+            &[("a.toml", b"[roles.a]\ndisplay_name = \"A\0\"\n")],
+            &[
+                "a.toml:2:18: This is not valid TOML: invalid basic string, expected non-double-quote visible characters, `\\`.",
+            ],
+        ),
+    ];
+    for (files, expected) in cases {
+        assert_eq!(complaints(files), *expected);
+    }
+    let gone = read(Path::new("/nowhere/at/all")).map(|_| ()).unwrap_err();
+    assert_eq!(
+        gone[0].to_string(),
+        "/nowhere/at/all: This folder cannot be read: No such file or directory (os error 2). \
+         Name a folder with configuration files and read access."
+    );
+}
+
+/// A mistake in one file hides none in another, and what a broken object is called is still known to others.
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let files: &[(&str, &[u8])] = &[
+        ("a.toml", b"[roles.a]\ndisplay = \"A\"\n"),
+        ("b.toml", b"[rules.b]\nwhen = \"true\"\nroles = [\"a\", \"c\"]\n"),
+    ];
+    assert_eq!(
+        complaints(files),
+        [
+            "a.toml:2:1: `display` is not a key that is known here. Known here: display_name, description, \
+             access_profiles, roles.",
+            "b.toml:3:15: There is no role `c`. Add [roles.c].",
+        ]
+    );
+}
+
+#[test]
+fn relative_paths_are_beside_the_files() {
+    let configuration = good();
+    let file = &configuration.sources["hr"].file;
+    assert!(Path::new(file).is_absolute() && file.ends_with("/people.csv"), "{file}");
+}
+
+#[test]
+fn a_plan_shows_what_changes_field_by_field() {
+    let current = good();
+    let mut wanted = current.clone();
+    let rule = wanted.rules.get_mut("everybody").unwrap();
+    rule.when = "identity.given_name != 'x'".into();
+    rule.deny = true;
+    wanted.entitlements.remove("host-read");
+    wanted.roles.insert(
+        "guest".into(),
+        Role { display_name: "Guest".into(), description: None, access_profiles: vec![], roles: vec!["staff".into()] },
+    );
+    wanted.organisation.name = "Other".into();
+    let plan = difference(&current, &wanted);
+    assert_eq!(
+        plan.to_string(),
+        r#"+ role guest
+    display_name: "Guest"
+    roles: ["staff"]
+~ organisation
+    name: "Test" → "Other"
+~ rule everybody
+    deny: false → true
+    when: "identity.given_name != ''" → "identity.given_name != 'x'"
+- entitlement host-read
+Plan: 1 to add, 2 to change, 1 to remove.
+"#
+    );
+    let json = serde_json::to_value(&plan).unwrap();
+    assert_eq!(json["changed"][1]["fields"][0]["before"], false);
+    let nothing = difference(&current, &current.clone());
+    assert!(nothing.is_empty());
+    assert_eq!(nothing.to_string(), "No changes: the configuration is as the files say.\n");
+    assert_eq!(digest(&current), digest(&current.clone()));
+    assert_ne!(digest(&current), digest(&wanted));
+}
+
+#[test]
+fn credentials_are_compared_and_never_shown() {
+    let mut current = good();
+    let host = current.applications.get_mut("host").unwrap();
+    let scim = |token: &str| {
+        Connection::Scim(ScimConnection { url: "https://host".into(), token: Some(token.into()), page_size: None })
+    };
+    host.connection = scim("hunter2");
+    let mut wanted = current.clone();
+    wanted.applications.get_mut("host").unwrap().connection = scim("hunter3");
+    let plan = difference(&current, &wanted);
+    let expected = "~ application host\n    connection.token: \"(hidden)\" → \"(hidden)\"\nPlan: 0 to add, 1 to change, 0 to remove.\n";
+    assert_eq!(plan.to_string(), expected);
+    assert!(!serde_json::to_string(&plan).unwrap().contains("hunter"));
+    let files = export(&current);
+    let host = &files.iter().find(|(path, _)| path == Path::new("applications/host.toml")).unwrap().1;
+    assert!(host.contains("token = \"secret:host-token\"") && !host.contains("hunter"), "{host}");
+    wanted.applications.get_mut("host").unwrap().connection = Connection::Sql(SqlConnection {
+        url: "postgres://reader:hunter4@db.example/pay?x=1".into(),
+        password: None,
+        accounts: SqlAccounts {
+            table: "users".into(),
+            key: "id".into(),
+            columns: BTreeMap::new(),
+            enabled: None,
+            create: None,
+            update: None,
+            enable: None,
+            disable: None,
+            delete: None,
+        },
+        grants: None,
+    });
+    let everything = format!("{}{:?}", difference(&current, &wanted), export(&wanted));
+    assert!(
+        everything.contains("postgres://reader@db.example/pay?x=1") && !everything.contains("hunter"),
+        "{everything}"
+    );
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof!["[a-z]{0,8}", "[ -~]{0,12}", r#"["'\\\n\ta-zé→]{0,12}"#]
+}
+
+fn names() -> impl Strategy<Value = Vec<String>> {
+    let name = prop_oneof!["[a-z][a-z-]{0,6}", "[A-Za-zé .\"#-]{1,8}"];
+    let fine = |name: &String| !name.is_empty() && name.trim() == name;
+    proptest::collection::vec(name.prop_filter("has no spaces around it", fine), 0..6)
+}
+
+prop_compose! {
+    /// The good configuration with roles, rules, connections and attributes of any wording.
+    fn configurations()(
+        roles in names(), rules in names(), texts in proptest::collection::vec(text(), 8),
+        flags in any::<[bool; 4]>(), number in any::<u16>(), priority in any::<i32>(),
+    ) -> Configuration {
+        let mut configuration = good();
+        configuration.organisation.name = texts[0].clone();
+        for (position, name) in roles.iter().enumerate() {
+            let mut role = Role {
+                display_name: texts[1].clone(),
+                description: flags[0].then(|| texts[2].clone()),
+                access_profiles: vec!["host-basic".into()],
+                roles: vec![],
+            };
+            // Only earlier names, and none twice, so that there is no cycle.
+            if let Some(below) = roles[..position].iter().find(|below| !roles[position..].contains(below)) {
+                role.roles.push(below.clone());
+            }
+            configuration.roles.insert(name.clone(), role);
+        }
+        for name in rules {
+            let quoted = texts[3].replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\t', "\\t");
+            let rule = AssignmentRule {
+                description: flags[1].then(|| texts[4].clone()),
+                when: format!("identity.given_name == \"{quoted}\""),
+                kind: if flags[2] { RuleType::Suggested } else { RuleType::Automatic },
+                roles: vec!["staff".into()],
+                access_profiles: vec![],
+                account_types: vec![],
+                entitlements: vec![],
+                deny: false,
+                priority,
+                days_before: number,
+                days_after: 0,
+            };
+            configuration.rules.insert(name, rule);
+        }
+        let host = configuration.applications.get_mut("host").unwrap();
+        host.demo = flags[3];
+        host.thresholds.deleted = flags[2].then_some(Limit { count: u64::from(number), percent: 0 });
+        host.connection = Connection::Manual(ManualConnection {
+            instructions: Some(texts[5].clone()),
+            fulfiller: flags[0].then(|| "administrator".into()),
+            extract: None,
+            due_days: flags[1].then_some(u32::from(number)),
+        });
+        let attributes = &mut configuration.account_types.get_mut("host-user").unwrap().attributes;
+        let constant = AttributeSpecification {
+            value: Some(if flags[0] { Value::Boolean(false) } else { Value::Text(texts[6].clone()) }),
+            expression: None,
+            unique: None,
+            required: flags[1],
+            create_only: false,
+            secret: false,
+        };
+        attributes.insert("constant".into(), constant);
+        configuration
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_is_written_reads_back_as_it_was(configuration in configurations()) {
+        let directory = tempfile::tempdir().unwrap();
+        for (path, content) in export(&configuration) {
+            write(directory.path(), &[(path.to_str().unwrap(), content.as_bytes())]);
+        }
+        let read = read(directory.path()).map_err(|findings| TestCaseError::fail(format!("{findings:?}")))?;
+        prop_assert_eq!(&read.configuration, &configuration);
+        prop_assert_eq!(digest(&read.configuration), digest(&configuration));
     }
 }

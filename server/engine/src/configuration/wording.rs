@@ -48,7 +48,10 @@ pub(super) fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> 
     let folded = wrong.to_lowercase().replace('_', "-");
     known
         .map(|name| (distance(&folded, &name.to_lowercase().replace('_', "-")), name))
-        .filter(|&(distance, name)| distance <= name.chars().count().max(3) / 3)
+        .filter(|&(distance, name)| {
+            let length = name.chars().count();
+            distance < length && distance <= length.max(3) / 3
+        })
         .min()
         .map(|(_, name)| name)
 }
