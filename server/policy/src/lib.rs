@@ -1,1 +1,7 @@
-//! See Cargo.toml.
+//! Who should have what, and why: pure, synchronous, without clock or randomness.
+//!
+//! [`expression`] reads CEL, [`model`](mod@model) compiles a configuration and finds what is wrong with it, [`engine`] answers desired
+//! access for one identity or a whole population, and [`reference`] answers the same slowly and obviously: it is the oracle
+//! that the engine is tested against.
+
+pub mod expression;

@@ -1,0 +1,186 @@
+//! Expressions of the configuration: CEL, read by the `cel` crate's parser and evaluated here.
+//!
+//! Why an evaluator of our own over CEL's syntax tree: an absent attribute is the normal case for people's data, not an
+//! error; rules and account attributes are evaluated for a whole population at once; and nothing an administrator can
+//! write may run away. What follows from that:
+//!
+//! - **Absent attributes.** A comparison (`==`, `!=`, `<`, `in` …) with an absent attribute is false, as a condition an
+//!   absent attribute is false, and everything else made from an absent attribute is absent. `has(identity.x)` asks.
+//! - **Bounds.** Texts of more than 8 KiB, more than 64 levels of nesting, comprehensions (`exists`, `all`, `exists_one`,
+//!   `map`, `filter`) nested more than two deep, and patterns of `matches` that are not literals are refused when the
+//!   text is read. An evaluation stops with an error after 20,000 steps or when a text exceeds 64 KiB.
+//! - **Not offered.** Messages, bytes, unsigned numbers, durations, timestamps and optional syntax: attributes have no
+//!   such values. Dates are ISO 8601 texts and compare as such. `identity` is no value by itself; an expression always
+//!   names the attributes it reads, so that what it depends on is known before it runs.
+//!
+//! Functions beside CEL's `size`, `contains`, `startsWith`, `endsWith`, `matches`, `string`, `int`, `double`, `bool`:
+//! `lower`, `upper`, `trim`, `ascii`, `initials`, `left(text, n)` (also `first`), `replace(text, from, to)`,
+//! `split(text, separator)`, `join(list, separator)`. Each can be called on its first argument: `identity.name.lower()`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use model::identity::{Context, Identity, LifecycleState};
+use model::value::{Attributes, Value};
+
+mod evaluate;
+mod functions;
+mod node;
+mod parse;
+
+pub(crate) use evaluate::{Cell, Lookup};
+pub(crate) use functions::nearest;
+pub(crate) use node::{Comparison, Constant, Node};
+
+/// Longest text of an expression, in bytes.
+pub const LONGEST_TEXT: usize = 8 * 1024;
+
+/// Attributes that every identity has beside those its source delivers. They win over attributes of the same name.
+pub const BUILT_IN: [&str; 5] = ["key", "source", "display_name", "lifecycle", "manager"];
+
+/// A compiled expression. Cheap to clone.
+#[derive(Clone)]
+pub struct Expression(Arc<Compiled>);
+
+struct Compiled {
+    text: String,
+    root: Node,
+    attributes: Vec<String>,
+}
+
+/// Why a text is no expression, and where. Line and column count from 1; the column counts characters.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {message}{}", expectation(.expected))]
+pub struct ExpressionError {
+    pub message: String,
+    pub line: usize,
+    pub column: usize,
+    /// What would have been right, where that is known.
+    pub expected: Option<String>,
+}
+
+impl Expression {
+    /// Reads an expression over `identity`.
+    pub fn parse(text: &str) -> Result<Self, ExpressionError> {
+        Self::parse_with(text, &["identity"])
+    }
+
+    /// Reads an expression over the named variables; there are `identity` and `attempt`.
+    pub fn parse_with(text: &str, variables: &[&str]) -> Result<Self, ExpressionError> {
+        let (root, attributes) = parse::parse(text, variables)?;
+        Ok(Self(Arc::new(Compiled { text: text.to_owned(), root, attributes })))
+    }
+
+    /// The value for a subject. `None` where an attribute that it needs is absent; an error says what failed.
+    pub fn evaluate(&self, subject: &Subject<'_>) -> Result<Option<Value>, String> {
+        evaluate::evaluate(&self.0.root, &self.seen_by(subject))?.into_value()
+    }
+
+    /// Whether the condition holds for a subject. Absent attributes make comparisons false, never an error.
+    pub fn holds(&self, subject: &Subject<'_>) -> Result<bool, String> {
+        evaluate::holds(&self.0.root, &self.seen_by(subject))
+    }
+
+    /// The identity attributes that it reads, sorted, built-in ones included.
+    pub fn attributes(&self) -> &[String] {
+        &self.0.attributes
+    }
+
+    /// The text it was read from.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    pub(crate) fn root(&self) -> &Node {
+        &self.0.root
+    }
+
+    fn seen_by<'a>(&'a self, subject: &'a Subject<'a>) -> Seen<'a> {
+        Seen { names: &self.0.attributes, subject }
+    }
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Expression").field(&self.0.text).finish()
+    }
+}
+
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.text == other.0.text
+    }
+}
+
+/// What an expression is evaluated for: an identity, looked at in one of its contexts, on a day.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    own: &'a Attributes,
+    context: Option<&'a Attributes>,
+    identity: Option<(&'a Identity, LifecycleState)>,
+    attempt: Option<i64>,
+}
+
+impl<'a> Subject<'a> {
+    /// An identity in one of its contexts, or in none of them. The day decides `identity.lifecycle`.
+    pub fn new(identity: &'a Identity, context: Option<&'a Context>, day: Date) -> Self {
+        Self {
+            own: &identity.attributes,
+            context: context.map(|context| &context.attributes),
+            identity: Some((identity, identity.lifecycle(day))),
+            attempt: None,
+        }
+    }
+
+    /// Attributes alone, as of a feed's row that is no identity yet; the built-in attributes are absent.
+    pub fn of_attributes(attributes: &'a Attributes) -> Self {
+        Self { own: attributes, context: None, identity: None, attempt: None }
+    }
+
+    /// The same subject at one attempt at a unique value, counted from 0.
+    #[must_use]
+    pub fn at_attempt(self, attempt: i64) -> Self {
+        Self { attempt: Some(attempt), ..self }
+    }
+
+    /// The value of one attribute as expressions see it.
+    pub fn value(&self, attribute: &str) -> Option<Value> {
+        self.cell(attribute).into_value().ok().flatten()
+    }
+
+    pub(crate) fn cell(&self, attribute: &str) -> Cell<'a> {
+        if let Some((identity, lifecycle)) = self.identity {
+            match attribute {
+                "key" => return Cell::from(identity.key.as_str()),
+                "source" => return Cell::from(identity.source.as_str()),
+                "display_name" => return Cell::from(identity.display_name.as_str()),
+                "lifecycle" => return Cell::from(lifecycle.name()),
+                "manager" => return identity.manager_key.as_deref().map_or(Cell::Absent, Cell::from),
+                _ => {}
+            }
+        }
+        let value = self.context.and_then(|context| context.get(attribute)).or_else(|| self.own.get(attribute));
+        value.map_or(Cell::Absent, Cell::from)
+    }
+}
+
+/// A subject through the eyes of one expression, whose nodes name attributes by position.
+struct Seen<'a> {
+    names: &'a [String],
+    subject: &'a Subject<'a>,
+}
+
+impl<'a> Lookup<'a> for Seen<'a> {
+    fn attribute(&self, index: usize) -> Cell<'a> {
+        self.names.get(index).map_or(Cell::Absent, |name| self.subject.cell(name))
+    }
+
+    fn attempt(&self) -> Option<i64> {
+        self.subject.attempt
+    }
+}
+
+fn expectation(expected: &Option<String>) -> String {
+    expected.as_ref().map_or_else(String::new, |expected| format!("; expected {expected}"))
+}

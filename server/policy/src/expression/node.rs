@@ -1,0 +1,125 @@
+//! The compiled form of an expression: closed, small, with attributes and variables by position.
+
+use std::sync::Arc;
+
+#[derive(Clone, Debug)]
+pub(crate) enum Node {
+    Constant(Constant),
+    /// Position in the expression's list of attributes.
+    Attribute(usize),
+    Has(usize),
+    Attempt,
+    /// Variable of a comprehension, counted from the outermost.
+    Variable(usize),
+    List(Vec<Node>),
+    Map(Vec<(Node, Node)>),
+    Not(Box<Node>),
+    Negate(Box<Node>),
+    And(Vec<Node>),
+    Or(Vec<Node>),
+    Conditional(Box<[Node; 3]>),
+    Compare(Comparison, Box<[Node; 2]>),
+    Arithmetic(Arithmetic, Box<[Node; 2]>),
+    In(Box<[Node; 2]>),
+    Index(Box<[Node; 2]>),
+    Call(Function, Vec<Node>),
+    Matches(Box<Node>, Arc<regex::Regex>),
+    Comprehension(Box<Comprehension>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Constant {
+    Null,
+    Boolean(bool),
+    Integer(i64),
+    Fraction(f64),
+    Text(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arithmetic {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Remainder,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Function {
+    Size,
+    Contains,
+    StartsWith,
+    EndsWith,
+    Text,
+    Integer,
+    Fraction,
+    Boolean,
+    Lower,
+    Upper,
+    Trim,
+    Ascii,
+    Initials,
+    Left,
+    Replace,
+    Split,
+    Join,
+}
+
+/// Name, function and number of arguments, the one it is called on included.
+pub(crate) const FUNCTIONS: [(&str, Function, usize); 18] = [
+    ("size", Function::Size, 1),
+    ("contains", Function::Contains, 2),
+    ("startsWith", Function::StartsWith, 2),
+    ("endsWith", Function::EndsWith, 2),
+    ("string", Function::Text, 1),
+    ("int", Function::Integer, 1),
+    ("double", Function::Fraction, 1),
+    ("bool", Function::Boolean, 1),
+    ("lower", Function::Lower, 1),
+    ("upper", Function::Upper, 1),
+    ("trim", Function::Trim, 1),
+    ("ascii", Function::Ascii, 1),
+    ("initials", Function::Initials, 1),
+    ("left", Function::Left, 2),
+    ("first", Function::Left, 2),
+    ("replace", Function::Replace, 3),
+    ("split", Function::Split, 2),
+    ("join", Function::Join, 2),
+];
+
+/// What a comprehension makes of its range: `range.kind(variable, body)`; `map` may filter before.
+#[derive(Clone, Debug)]
+pub(crate) struct Comprehension {
+    pub(crate) kind: ComprehensionKind,
+    pub(crate) range: Node,
+    pub(crate) filter: Option<Node>,
+    pub(crate) body: Node,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ComprehensionKind {
+    All,
+    Exists,
+    ExistsOne,
+    Map,
+    Filter,
+}
+
+pub(crate) const COMPREHENSIONS: [(&str, ComprehensionKind); 5] = [
+    ("all", ComprehensionKind::All),
+    ("exists", ComprehensionKind::Exists),
+    ("exists_one", ComprehensionKind::ExistsOne),
+    ("map", ComprehensionKind::Map),
+    ("filter", ComprehensionKind::Filter),
+];
