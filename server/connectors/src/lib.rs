@@ -8,6 +8,7 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod csv_extract;
+mod directory;
 pub mod feed;
 mod ldap;
 mod manual;
