@@ -1,1 +1,27 @@
-//! See Cargo.toml.
+//! From the difference to a plan, its partitions, and the states of an order. Everything here is a decision: pure,
+//! synchronous, without clock, randomness or IO. `policy` says what should be; the caller says what is and what is
+//! under way; this crate says what follows, and why. `connectors` do it, `store` records it, `engine` walks between.
+//!
+//! In reading order: what is read comes in ([`synchronize`], [`correlate`]), what should be held is compared with what
+//! is ([`assignments`]), a difference becomes a plan ([`plan`]), its parts ([`partition`]), a checked plan ([`check`])
+//! and orders ([`order`]); an order moves through its states ([`lifecycle`]) as answers come back ([`settle`],
+//! [`retry`]); [`threshold`] stops what would change too much.
+
+pub mod catalogue;
+pub mod compare;
+
+pub mod correlate;
+pub mod synchronize;
+
+pub mod assignments;
+
+pub mod check;
+pub mod order;
+pub mod partition;
+pub mod plan;
+
+pub mod lifecycle;
+pub mod retry;
+pub mod settle;
+
+pub mod threshold;

@@ -1,0 +1,205 @@
+//! What decisions need of the configuration, looked up quickly. Built once for a configuration version and shared by
+//! all decisions made under it; nothing here decides anything.
+
+use hashbrown::HashMap;
+use model::account::Mechanism;
+use model::configuration::{Application, Configuration, Connection, OnRemoval, Thresholds};
+
+/// The configuration, indexed by what decisions ask of it.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    account_types: HashMap<String, AccountTypeFacts>,
+    entitlements: HashMap<String, EntitlementFacts>,
+    /// Account type → entitlement key → entitlement name.
+    held_by_type: HashMap<String, HashMap<String, String>>,
+    /// Application → entitlement key → entitlement name; the first name where several account types share a key.
+    held_by_application: HashMap<String, HashMap<String, String>>,
+    applications: HashMap<String, ApplicationFacts>,
+}
+
+/// An account type, as decisions see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountTypeFacts {
+    pub display_name: String,
+    pub application: String,
+    /// Attribute that identifies the account before its native key is known.
+    pub key_attribute: String,
+    /// Whether the value of [`Self::key_attribute`] is the native key; otherwise the application chooses one.
+    pub key_is_native: bool,
+    /// Account types that have to exist first.
+    pub depends_on: Vec<String>,
+    /// Account types that have to be gone first: the reverse of `depends_on`, sorted.
+    pub needed_by: Vec<String>,
+    pub on_removal: OnRemoval,
+    pub review: bool,
+    pub thresholds: Thresholds,
+    /// Position in an order in which each account type comes after those it depends on.
+    pub rank: usize,
+}
+
+/// An entitlement, as decisions see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntitlementFacts {
+    pub account_type: String,
+    pub key: String,
+    pub display_name: String,
+}
+
+/// An application, as decisions see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApplicationFacts {
+    pub display_name: String,
+    pub mechanism: Mechanism,
+    /// Whether the application can be asked what it holds; without it an order ends as Executed.
+    pub can_be_read_back: bool,
+    /// `scim`, `ldap`, `sql`, `csv` or `manual`.
+    pub connection_kind: &'static str,
+    pub thresholds: Thresholds,
+}
+
+impl Catalogue {
+    /// Indexes a configuration.
+    pub fn new(configuration: &Configuration) -> Self {
+        let ranks = ranks(configuration);
+        let mut catalogue = Self {
+            applications: configuration
+                .applications
+                .iter()
+                .map(|(name, application)| (name.clone(), application_facts(application)))
+                .collect(),
+            ..Self::default()
+        };
+        for (name, account_type) in &configuration.account_types {
+            let connection =
+                configuration.applications.get(&account_type.application).map(|application| &application.connection);
+            let needed_by = configuration
+                .account_types
+                .iter()
+                .filter(|(_, other)| other.depends_on.contains(name))
+                .map(|(other, _)| other.clone())
+                .collect();
+            let facts = AccountTypeFacts {
+                display_name: account_type.display_name.clone(),
+                application: account_type.application.clone(),
+                key_attribute: account_type.key.clone(),
+                key_is_native: connection.is_some_and(|connection| key_is_native(connection, &account_type.key)),
+                depends_on: account_type.depends_on.clone(),
+                needed_by,
+                on_removal: account_type.on_removal,
+                review: account_type.review,
+                thresholds: account_type.thresholds.clone(),
+                rank: ranks.get(name.as_str()).copied().unwrap_or(usize::MAX),
+            };
+            catalogue.account_types.insert(name.clone(), facts);
+        }
+        for (name, entitlement) in &configuration.entitlements {
+            catalogue
+                .held_by_type
+                .entry_ref(&entitlement.account_type)
+                .or_default()
+                .entry_ref(&entitlement.key)
+                .or_insert_with(|| name.clone());
+            if let Some(account_type) = configuration.account_types.get(&entitlement.account_type) {
+                catalogue
+                    .held_by_application
+                    .entry_ref(&account_type.application)
+                    .or_default()
+                    .entry_ref(&entitlement.key)
+                    .or_insert_with(|| name.clone());
+            }
+            let facts = EntitlementFacts {
+                account_type: entitlement.account_type.clone(),
+                key: entitlement.key.clone(),
+                display_name: entitlement.display_name.clone(),
+            };
+            catalogue.entitlements.insert(name.clone(), facts);
+        }
+        catalogue
+    }
+
+    pub fn account_type(&self, name: &str) -> Option<&AccountTypeFacts> {
+        self.account_types.get(name)
+    }
+
+    pub fn entitlement(&self, name: &str) -> Option<&EntitlementFacts> {
+        self.entitlements.get(name)
+    }
+
+    pub fn application(&self, name: &str) -> Option<&ApplicationFacts> {
+        self.applications.get(name)
+    }
+
+    /// Name of the entitlement that accounts of this type hold under this key.
+    pub fn entitlement_of(&self, account_type: &str, key: &str) -> Option<&str> {
+        self.held_by_type.get(account_type)?.get(key).map(String::as_str)
+    }
+
+    /// Name of the entitlement with this key in the application, whichever account type holds it.
+    pub fn entitlement_in(&self, application: &str, key: &str) -> Option<&str> {
+        self.held_by_application.get(application)?.get(key).map(String::as_str)
+    }
+
+    /// How changes reach the application. One that the configuration no longer knows is worked by hand.
+    pub fn mechanism(&self, application: &str) -> Mechanism {
+        self.applications.get(application).map_or(Mechanism::Manual, |application| application.mechanism)
+    }
+
+    pub fn can_be_read_back(&self, application: &str) -> bool {
+        self.applications.get(application).is_some_and(|application| application.can_be_read_back)
+    }
+
+    /// What a person calls the account type: its display name, or its name where the configuration no longer knows it.
+    pub fn account_type_label<'a>(&'a self, name: &'a str) -> &'a str {
+        self.account_types.get(name).map_or(name, |account_type| &account_type.display_name)
+    }
+
+    /// What a person calls the application.
+    pub fn application_label<'a>(&'a self, name: &'a str) -> &'a str {
+        self.applications.get(name).map_or(name, |application| &application.display_name)
+    }
+}
+
+fn application_facts(application: &Application) -> ApplicationFacts {
+    ApplicationFacts {
+        display_name: application.display_name.clone(),
+        mechanism: application.connection.mechanism(),
+        can_be_read_back: match &application.connection {
+            Connection::Scim(_) | Connection::Ldap(_) | Connection::Sql(_) => true,
+            Connection::Csv(csv) => csv.extract.is_some(),
+            Connection::Manual(manual) => manual.extract.is_some(),
+        },
+        connection_kind: application.connection.kind(),
+        thresholds: application.thresholds.clone(),
+    }
+}
+
+/// SCIM chooses ids and LDAP makes a DN of the value; elsewhere the value is the key.
+fn key_is_native(connection: &Connection, key_attribute: &str) -> bool {
+    match connection {
+        Connection::Scim(_) | Connection::Ldap(_) => false,
+        Connection::Sql(sql) => {
+            let column = sql.accounts.columns.get(key_attribute).map_or(key_attribute, String::as_str);
+            column == sql.accounts.key
+        }
+        Connection::Csv(_) | Connection::Manual(_) => true,
+    }
+}
+
+/// Each account type after those it depends on, ties by name. A cycle, which reading the configuration refuses, is
+/// broken at its smallest name, so that ranks exist and are the same each time.
+fn ranks(configuration: &Configuration) -> HashMap<&str, usize> {
+    let mut ranks = HashMap::new();
+    let mut waiting: Vec<&str> = configuration.account_types.keys().map(String::as_str).collect();
+    while !waiting.is_empty() {
+        let ready = waiting.iter().position(|name| {
+            configuration.account_types.get(*name).is_none_or(|account_type| {
+                account_type.depends_on.iter().all(|needed| {
+                    ranks.contains_key(needed.as_str()) || !configuration.account_types.contains_key(needed)
+                })
+            })
+        });
+        let next = waiting.remove(ready.unwrap_or(0));
+        ranks.insert(next, ranks.len());
+    }
+    ranks
+}

@@ -1,0 +1,275 @@
+//! Looks at a finished plan with other eyes than those that made it. Planning is where a mistake costs most, so nothing
+//! becomes an order that this has not seen: each rule below is stated on its own and knows nothing of how plans are made.
+
+use hashbrown::{HashMap, HashSet};
+use model::plan::{AccountRequest, FilterReason, ItemKind, ItemOperation, Operation, Partition, Plan};
+
+/// A plan and its partitions that hold up. Only such a plan becomes orders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedPlan {
+    plan: Plan,
+    partitions: Vec<Partition>,
+}
+
+impl CheckedPlan {
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    pub fn partitions(&self) -> &[Partition] {
+        &self.partitions
+    }
+
+    /// Gives both back, to be stored.
+    pub fn into_parts(self) -> (Plan, Vec<Partition>) {
+        (self.plan, self.partitions)
+    }
+}
+
+/// A rule that a plan breaks: a fault of the program, never of a person.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("plan for identity {identity}{}: {message}", .request.map(|request| format!(", request {request}")).unwrap_or_default())]
+pub struct Finding {
+    pub identity: model::ids::IdentityId,
+    /// Position in [`Plan::requests`].
+    pub request: Option<usize>,
+    pub message: String,
+}
+
+/// Passes a plan on, or says everything that is wrong with it.
+pub fn check(plan: Plan, partitions: Vec<Partition>) -> Result<CheckedPlan, Vec<Finding>> {
+    let mut checker = Checker { plan: &plan, findings: Vec::new() };
+    for (position, request) in plan.requests.iter().enumerate() {
+        checker.request(position, request);
+        checker.items(position, request);
+    }
+    checker.accounts();
+    checker.orders();
+    checker.left_out();
+    checker.partitions(&partitions);
+    let findings = checker.findings;
+    if findings.is_empty() { Ok(CheckedPlan { plan, partitions }) } else { Err(findings) }
+}
+
+struct Checker<'a> {
+    plan: &'a Plan,
+    findings: Vec<Finding>,
+}
+
+impl Checker<'_> {
+    fn say(&mut self, request: Option<usize>, message: impl Into<String>) {
+        self.findings.push(Finding { identity: self.plan.identity, request, message: message.into() });
+    }
+
+    /// Requests refer to what is there, wait for earlier ones only, and say why they exist.
+    fn request(&mut self, position: usize, request: &AccountRequest) {
+        if request.application.is_empty() || request.account_type.is_empty() {
+            self.say(Some(position), "names no application or no account type");
+        }
+        match (request.operation, request.account) {
+            (Operation::Create, Some(account)) => {
+                self.say(Some(position), format!("creates account {account}, which exists"))
+            }
+            (Operation::Create, None) | (_, Some(_)) => {}
+            (operation, None) => self.say(Some(position), format!("would {} no account", operation.name())),
+        }
+        if request.operation != Operation::Create && request.key.is_none() {
+            self.say(Some(position), "does not say the account's key");
+        }
+        if request.explanation.is_empty() && request.reasons.is_empty() {
+            self.say(Some(position), "has neither reason nor explanation");
+        }
+        if !is_ascending(&request.after) {
+            self.say(Some(position), "waits for requests that are not sorted or named twice");
+        }
+        for &earlier in request.after.iter().filter(|&&earlier| earlier >= position) {
+            self.say(Some(position), format!("waits for request {earlier}, which does not come before it"));
+        }
+        if request.error.is_none() && request.items.is_empty() {
+            self.say(Some(position), "changes nothing");
+        }
+    }
+
+    /// Items say what, with what value and why; none twice, and none against another.
+    fn items(&mut self, position: usize, request: &AccountRequest) {
+        let mut seen = HashSet::new();
+        let mut lifecycle = 0;
+        for item in &request.items {
+            let name = &item.name;
+            if !seen.insert((item.kind, name.as_str())) {
+                self.say(Some(position), format!("has `{name}` twice"));
+            }
+            if item.reasons.is_empty() && item.explanation.is_empty() {
+                self.say(Some(position), format!("does not say why `{name}`"));
+            }
+            if item.secret && item.current.is_some() {
+                self.say(Some(position), format!("shows the secret `{name}` that is there now"));
+            }
+            match (item.kind, item.operation) {
+                (ItemKind::Lifecycle, _) => lifecycle += 1,
+                (ItemKind::Attribute, ItemOperation::Set) if item.value.is_none() && request.error.is_none() => {
+                    self.say(Some(position), format!("sets `{name}` to nothing"));
+                }
+                (ItemKind::Attribute, ItemOperation::Remove) if item.value.is_some() => {
+                    self.say(Some(position), format!("removes `{name}` and gives it a value"));
+                }
+                (ItemKind::Attribute, ItemOperation::Add) => {
+                    self.say(Some(position), format!("adds to attribute `{name}`, which can only be set"));
+                }
+                (ItemKind::Entitlement, ItemOperation::Set) => {
+                    self.say(Some(position), format!("sets entitlement `{name}`, which can only be added or removed"));
+                }
+                (ItemKind::Entitlement, _) if item.entitlement.is_none() => {
+                    self.say(Some(position), format!("touches `{name}`, which the configuration does not know"));
+                }
+                (ItemKind::Entitlement, ItemOperation::Add) if request.operation.removes() => {
+                    self.say(Some(position), format!("grants `{name}` while the account goes"));
+                }
+                (ItemKind::Attribute | ItemKind::Entitlement, _) => {}
+            }
+        }
+        let expected = usize::from(request.operation != Operation::Update);
+        if lifecycle != expected {
+            self.say(Some(position), format!("has {lifecycle} items for the account itself instead of {expected}"));
+        }
+    }
+
+    /// An account is changed by one request, and one account of a type is created at most.
+    fn accounts(&mut self) {
+        let mut accounts = HashMap::new();
+        let mut created = HashMap::new();
+        for (position, request) in self.plan.requests.iter().enumerate() {
+            let is_failure = request.error.is_some();
+            if let Some(account) = request.account
+                && let Some(other) = accounts.insert((account, is_failure), position)
+            {
+                self.say(Some(position), format!("changes account {account}, as request {other} does"));
+            }
+            if request.operation == Operation::Create
+                && let Some(other) = created.insert(request.account_type.as_str(), position)
+            {
+                self.say(Some(position), format!("creates a second account beside request {other}"));
+            }
+        }
+        for (position, request) in self.plan.requests.iter().enumerate() {
+            let keeps = matches!(request.operation, Operation::Update | Operation::Enable);
+            if keeps && let Some(other) = created.get(request.account_type.as_str()) {
+                self.say(Some(position), format!("uses an account, and request {other} creates one of the same type"));
+            }
+        }
+    }
+
+    /// An open order is replaced or withdrawn once, and nothing waits for one that is.
+    fn orders(&mut self) {
+        let mut inactive = HashSet::new();
+        let replaced = self.plan.requests.iter().flat_map(|request| &request.supersedes);
+        let mut twice = Vec::new();
+        for order in replaced.chain(&self.plan.withdrawn) {
+            if !inactive.insert(*order) {
+                twice.push(*order);
+            }
+        }
+        for order in twice {
+            self.say(None, format!("replaces or withdraws order {order} twice"));
+        }
+        for (position, request) in self.plan.requests.iter().enumerate() {
+            for order in request.waits_for.iter().filter(|order| inactive.contains(*order)) {
+                self.say(Some(position), format!("waits for order {order}, which the plan makes inactive"));
+            }
+        }
+    }
+
+    /// What is left out is not done all the same.
+    fn left_out(&mut self) {
+        let mut done = HashMap::new();
+        for (position, request) in self.plan.requests.iter().enumerate().filter(|(_, request)| request.error.is_none())
+        {
+            for item in request.items.iter().filter(|item| item.kind != ItemKind::Lifecycle) {
+                done.insert((request.account_type.as_str(), item.kind, item.name.as_str()), (position, item.operation));
+            }
+        }
+        let mut findings = Vec::new();
+        for retained in &self.plan.retained {
+            if retained.why.is_empty() {
+                findings.push((None, format!("does not say why it keeps `{}`", retained.name)));
+            }
+            let key = (retained.account_type.as_str(), retained.kind, retained.name.as_str());
+            if let Some((position, ItemOperation::Remove)) = done.get(&key) {
+                findings.push((Some(*position), format!("removes `{}`, which is retained", retained.name)));
+            }
+        }
+        for filtered in self.plan.filtered.iter().filter(|filtered| filtered.why == FilterReason::AlreadySo) {
+            let key = (filtered.account_type.as_str(), filtered.kind, filtered.name.as_str());
+            if let Some((position, ItemOperation::Set | ItemOperation::Add)) = done.get(&key) {
+                findings.push((Some(*position), format!("orders `{}`, which is so already", filtered.name)));
+            }
+        }
+        for (position, message) in findings {
+            self.say(position, message);
+        }
+    }
+
+    /// Partitions cover the plan exactly once, belong to one application, and run after what they wait for.
+    fn partitions(&mut self, partitions: &[Partition]) {
+        let mut place: Vec<Option<(u32, usize)>> = vec![None; self.plan.requests.len()];
+        let mut mechanisms = HashMap::new();
+        for (expected, partition) in (1..).zip(partitions) {
+            let sequence = partition.sequence;
+            if sequence != expected {
+                self.say(None, format!("partition {sequence} stands at place {expected}"));
+            }
+            if partition.requests.is_empty() {
+                self.say(None, format!("partition {sequence} is empty"));
+            }
+            if partition.after.iter().any(|&earlier| earlier >= sequence || earlier == 0) {
+                self.say(None, format!("partition {sequence} waits for one that does not come before it"));
+            }
+            if *mechanisms.entry(partition.application.as_str()).or_insert(partition.mechanism) != partition.mechanism {
+                self.say(None, format!("application `{}` is reached in two ways", partition.application));
+            }
+            for (index, &position) in partition.requests.iter().enumerate() {
+                let Some(request) = self.plan.requests.get(position) else {
+                    self.say(None, format!("partition {sequence} holds request {position}, which there is none of"));
+                    continue;
+                };
+                if request.application != partition.application {
+                    self.say(Some(position), format!("is in partition {sequence} of another application"));
+                }
+                if let Some(Some((other, _))) = place.get(position) {
+                    self.say(Some(position), format!("is in partitions {other} and {sequence}"));
+                }
+                if let Some(slot) = place.get_mut(position) {
+                    *slot = Some((sequence, index));
+                }
+            }
+        }
+        for (position, request) in self.plan.requests.iter().enumerate() {
+            let Some(Some((own, index))) = place.get(position).copied() else {
+                self.say(Some(position), "is in no partition");
+                continue;
+            };
+            for &earlier in &request.after {
+                let Some(Some((other, other_index))) = place.get(earlier).copied() else { continue };
+                let waits = || {
+                    let partition = partitions.iter().find(|partition| partition.sequence == own);
+                    partition.is_some_and(|partition| partition.after.contains(&other))
+                };
+                if other == own && other_index >= index {
+                    self.say(
+                        Some(position),
+                        format!("comes before request {earlier} in its partition, for which it waits"),
+                    );
+                } else if other != own && !waits() {
+                    self.say(
+                        Some(position),
+                        format!("waits for request {earlier}, but its partition does not wait for partition {other}"),
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn is_ascending(positions: &[usize]) -> bool {
+    positions.windows(2).all(|pair| pair.first() < pair.last())
+}

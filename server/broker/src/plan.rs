@@ -1,0 +1,232 @@
+//! From what should be and what is to a plan: what changes for one identity, in which order, and why.
+//!
+//! How it decides, account type by account type, those that others depend on first:
+//! - What is known of an account is taken together with the orders already *sent* for it ([`view`]); the difference to
+//!   what is desired is what is still needed.
+//! - Orders not sent yet either do exactly what is needed, and then nothing new is planned, or they are replaced: the
+//!   new request carries everything that is needed ([`model::plan::AccountRequest::supersedes`]). Where nothing is
+//!   needed any more they are withdrawn ([`Plan::withdrawn`]). A failed order that still says the right thing is not
+//!   ordered again; a person retries it, or a changed value replaces it.
+//! - While a creation is under way nothing else is ordered for the account: it has no key yet. The next computation
+//!   after its answer sees the account and orders what differs.
+//! - Nothing is taken away that Quartermaster does not manage, and no account that it did not create or take over.
+//! - What is left out is said, with why: `filtered` and `retained`.
+//!
+//! What this leaves out: who should have what (`policy`), and whether a plan may be carried out ([`crate::check`],
+//! [`crate::threshold`]).
+
+mod grant;
+mod removal;
+mod slot;
+mod view;
+
+use model::access::{DesiredAccess, Grantable, Reason};
+use model::account::{Account, AccountStatus, Provenance};
+use model::ids::{AccountId, IdentityId, OrderId};
+use model::order::Order;
+use model::plan::{AccountRequest, FilterReason, Filtered, ItemKind, Plan, Retained};
+use model::trigger::Trigger;
+
+use crate::catalogue::Catalogue;
+
+/// All that planning for one identity looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanInput<'a> {
+    pub trigger: Trigger,
+    pub desired: &'a DesiredAccess,
+    /// Of this identity, in all applications.
+    pub accounts: &'a [Account],
+    /// Of this identity: states 1, 2, 3, 5, 8, and 7 where the same failure shall not be recorded again with each run.
+    pub open_orders: &'a [Order],
+    /// Whether the identity has left: said in explanations.
+    pub leaver: bool,
+}
+
+/// Values that have to be unique in an application.
+pub trait Values {
+    /// True where the value is free, or this identity's already; it is then reserved.
+    fn take(&mut self, application: &str, attribute: &str, value: &str, identity: IdentityId) -> bool;
+}
+
+/// The plan for one identity. The same input, in whatever order its parts come, gives the same plan.
+pub fn compile(input: &PlanInput<'_>, catalogue: &Catalogue, values: &mut dyn Values) -> Plan {
+    let mut compiler = Compiler {
+        input,
+        catalogue,
+        values,
+        plan: Plan {
+            identity: input.desired.identity,
+            trigger: input.trigger,
+            requests: Vec::new(),
+            filtered: Vec::new(),
+            retained: Vec::new(),
+            withdrawn: Vec::new(),
+        },
+        progress: Vec::new(),
+    };
+    let slots = slot::slots(input, catalogue, &mut compiler.plan);
+    for slot in slots.iter().filter(|slot| slot.desired.is_some()) {
+        compiler.grant(slot);
+    }
+    // From here on, what matters is what goes.
+    compiler.progress.clear();
+    for slot in slots.iter().rev().filter(|slot| slot.desired.is_none()) {
+        compiler.remove(slot);
+    }
+    finish(compiler.plan)
+}
+
+/// The open orders that this plan makes Inactive, sorted: those it replaces and those it withdraws. A replaced one
+/// gets the reason [`model::order::StateReason::Superseded`] with the order that replaces it, a withdrawn one none.
+/// The event is [`crate::lifecycle::Event::Supersede`]; where it is refused the order was sent meanwhile, and the plan
+/// has to be computed again.
+pub fn superseded(plan: &Plan) -> Vec<OrderId> {
+    let mut orders: Vec<OrderId> =
+        plan.requests.iter().flat_map(|request| &request.supersedes).chain(&plan.withdrawn).copied().collect();
+    orders.sort_unstable();
+    orders.dedup();
+    orders
+}
+
+/// Whether nothing follows from the plan: nothing to order and nothing to make Inactive.
+pub fn is_empty(plan: &Plan) -> bool {
+    plan.requests.is_empty() && plan.withdrawn.is_empty()
+}
+
+/// Accounts that were found in an application and are now desired: they existed when they were wanted, and matched.
+/// Recording them as [`Provenance::Adopted`] makes them Quartermaster's to disable when nothing grants them any more.
+pub fn adoptions(input: &PlanInput<'_>) -> Vec<AccountId> {
+    let mut adopted: Vec<AccountId> = input
+        .desired
+        .accounts
+        .iter()
+        .filter_map(|desired| slot::chosen(input.accounts, &desired.account_type))
+        .filter(|account| account.provenance == Provenance::Found)
+        .map(|account| account.id)
+        .collect();
+    adopted.sort_unstable();
+    adopted.dedup();
+    adopted
+}
+
+/// What is being put together, and how far the account types are that others wait for.
+struct Compiler<'a, 'v> {
+    input: &'a PlanInput<'a>,
+    catalogue: &'a Catalogue,
+    values: &'v mut dyn Values,
+    plan: Plan,
+    progress: Vec<Progress<'a>>,
+}
+
+/// What others wait for, by account type.
+struct Progress<'a> {
+    account_type: &'a str,
+    /// The account exists, or existed as far as is known.
+    exists: bool,
+    /// Request of this plan that creates, enables, disables or deletes the account.
+    request: Option<usize>,
+    /// Open orders from earlier plans that do so.
+    orders: Vec<OrderId>,
+}
+
+impl<'a> Compiler<'a, '_> {
+    /// What the request on an account of this type waits for: requests of this plan, and orders of earlier ones.
+    fn waits_for(&self, account_types: &[String]) -> (Vec<usize>, Vec<OrderId>) {
+        let awaited =
+            || self.progress.iter().filter(|progress| account_types.iter().any(|t| t == progress.account_type));
+        let requests = awaited().filter_map(|progress| progress.request).collect();
+        let orders = awaited()
+            .filter(|progress| progress.request.is_none())
+            .flat_map(|progress| progress.orders.iter().copied())
+            .collect();
+        (requests, orders)
+    }
+
+    fn filter(&mut self, slot: &slot::Slot<'_>, kind: ItemKind, name: &str, why: FilterReason) {
+        self.plan.filtered.push(Filtered {
+            application: slot.application.to_owned(),
+            account_type: slot.account_type.to_owned(),
+            kind,
+            name: name.to_owned(),
+            why,
+        });
+    }
+
+    fn retain(&mut self, slot: &slot::Slot<'_>, kind: ItemKind, name: &str, why: impl Into<String>) {
+        self.plan.retained.push(retained(slot.application, slot.account_type, kind, name, why));
+    }
+
+    /// Every way in which the thing is granted.
+    fn reasons(&self, wanted: impl Fn(&Grantable) -> bool) -> &'a [Reason] {
+        let assignment = self.input.desired.assignments.iter().find(|assignment| wanted(&assignment.grantable));
+        assignment.map_or(&[], |assignment| &assignment.reasons)
+    }
+}
+
+fn retained(application: &str, account_type: &str, kind: ItemKind, name: &str, why: impl Into<String>) -> Retained {
+    Retained {
+        application: application.to_owned(),
+        account_type: account_type.to_owned(),
+        kind,
+        name: name.to_owned(),
+        why: why.into(),
+    }
+}
+
+/// "rule `a`, rule `b`", for a sentence.
+fn rules(reasons: &[Reason]) -> String {
+    let mut names: Vec<&str> = reasons.iter().map(|reason| reason.rule.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let names: Vec<String> = names.into_iter().map(|name| format!("rule \u{201c}{name}\u{201d}")).collect();
+    names.join(", ")
+}
+
+/// Sorts what has no order of its own. Requests have: that in which they are carried out.
+fn finish(mut plan: Plan) -> Plan {
+    plan.filtered.sort_by(|left, right| {
+        (&left.application, &left.account_type, left.kind, &left.name).cmp(&(
+            &right.application,
+            &right.account_type,
+            right.kind,
+            &right.name,
+        ))
+    });
+    plan.retained.sort_by(|left, right| {
+        (&left.application, &left.account_type, left.kind, &left.name, &left.why).cmp(&(
+            &right.application,
+            &right.account_type,
+            right.kind,
+            &right.name,
+            &right.why,
+        ))
+    });
+    for request in &mut plan.requests {
+        tidy(request);
+    }
+    plan.withdrawn.sort_unstable();
+    plan.withdrawn.dedup();
+    plan
+}
+
+fn tidy(request: &mut AccountRequest) {
+    request.items.sort_by(|left, right| {
+        let place = |kind| u8::from(kind != ItemKind::Lifecycle);
+        (place(left.kind), left.kind, &left.name, left.operation).cmp(&(
+            place(right.kind),
+            right.kind,
+            &right.name,
+            right.operation,
+        ))
+    });
+    request.after.sort_unstable();
+    request.after.dedup();
+    request.waits_for.sort_unstable();
+    request.waits_for.dedup();
+    request.supersedes.sort_unstable();
+    request.supersedes.dedup();
+}
+
+fn is_there(account: &Account) -> bool {
+    account.status != AccountStatus::Gone
+}

@@ -1,0 +1,564 @@
+//! Plans for an account that should be: create it, enable it, bring it in step, or leave it as it is.
+
+use std::borrow::Cow;
+
+use model::access::{DesiredAccount, DesiredAttribute, DesiredValue, Grantable, WorkflowState};
+use model::account::AccountStatus;
+use model::order::{Order, ProvisioningState, StateReason};
+use model::plan::{AccountRequest, AttributeRequest, FilterReason, ItemKind, ItemOperation, Operation};
+use model::value::Value;
+
+use super::slot::Slot;
+use super::view::View;
+use super::{Compiler, Progress, rules};
+use crate::compare::{present, same, says};
+
+/// What one attribute or entitlement of a desired account needs.
+struct Line<'a> {
+    kind: ItemKind,
+    /// Attribute name, or entitlement key.
+    name: &'a str,
+    entitlement: Option<&'a str>,
+    secret: bool,
+    needs: Needs<'a>,
+}
+
+enum Needs<'a> {
+    Nothing,
+    Set(Cow<'a, Value>),
+    /// The first of these that is free.
+    Choose(&'a [String]),
+    Clear,
+    Add,
+    Remove,
+    /// Stays as it is, because of this.
+    Keep(String),
+    /// Cannot be decided, because of this.
+    Fail(String),
+}
+
+impl Needs<'_> {
+    fn is_change(&self) -> bool {
+        matches!(self, Self::Set(_) | Self::Choose(_) | Self::Clear | Self::Add | Self::Remove)
+    }
+}
+
+impl<'a> Compiler<'a, '_> {
+    /// Plans for a desired account.
+    pub(super) fn grant(&mut self, slot: &Slot<'a>) {
+        let Some(desired) = slot.desired else { return };
+        let known = View::new(slot.account);
+        let sent = known.clone().with(&slot.sent);
+        let dependencies = slot.facts.map_or(&[][..], |facts| &facts.depends_on);
+        let (after, awaited) = self.waits_for(dependencies);
+
+        if sent.is_being_created() {
+            self.under_way(slot, desired, &sent);
+            return;
+        }
+        let mut lines = self.lines(desired, &sent);
+        // Orders not sent are kept where they do just what is needed.
+        let is_kept = {
+            let operation = operation(&sent, &lines);
+            let may_be_sent = operation == Some(Operation::Update) || failures(&lines).is_none() && after.is_empty();
+            operation.is_some()
+                && may_be_sent
+                && slot.unsent.len() == 1
+                && !slot.is_stuck
+                && self.is_satisfied(desired, &sent.clone().with(&slot.unsent))
+        };
+        if !is_kept && (sent.status == Some(AccountStatus::Enabled) || failures(&lines).is_none()) {
+            self.choose_values(slot, &mut lines);
+        }
+        let operation = operation(&sent, &lines);
+        let mut error = failures(&lines);
+        if operation == Some(Operation::Create) {
+            error = error.or_else(|| self.missing(slot, dependencies));
+        }
+        // What fails for an account that is in use holds up nothing else: taking access away must not wait for it.
+        let apart = if matches!(operation, None | Some(Operation::Update)) { error.take() } else { None };
+        let old_failure = |message: &str| slot.failed.iter().find(|order| has_failed_like(order, message)).copied();
+        let kept_failure = error.as_deref().or(apart.as_deref()).and_then(old_failure);
+
+        let request = match operation {
+            None => None,
+            Some(_) if is_kept => None,
+            Some(_) if error.is_some() && kept_failure.is_some() => {
+                self.filter(slot, ItemKind::Lifecycle, slot.name(), FilterReason::OnItsWay);
+                None
+            }
+            Some(operation) => {
+                let mut request = self.request(slot, operation, &lines, &sent, error);
+                request.waits_for.extend(slot.in_flight());
+                if operation != Operation::Update {
+                    request.after = after;
+                    request.waits_for.extend(awaited);
+                }
+                Some(request)
+            }
+        };
+        let kept: Vec<_> = kept_failure.into_iter().chain(slot.unsent.iter().copied().filter(|_| is_kept)).collect();
+        let replaced = slot.replaceable().filter(|order| kept.iter().all(|kept| kept.id != *order));
+
+        self.say(slot, desired, &lines, &known, is_kept);
+        let is_failure_kept = kept_failure.is_some();
+        match request {
+            Some(mut request) => {
+                request.supersedes.extend(replaced);
+                self.note(slot, desired, &known, Some(request.operation), kept.as_slice());
+                self.plan.requests.push(request);
+            }
+            None => {
+                self.plan.withdrawn.extend(replaced);
+                self.note(slot, desired, &known, None, kept.as_slice());
+            }
+        }
+        if let Some(message) = apart
+            && !is_failure_kept
+        {
+            let request = self.failed_request(slot, &lines, message);
+            self.plan.requests.push(request);
+        }
+    }
+
+    /// Says how far this account type is, for those that depend on it.
+    fn note(
+        &mut self,
+        slot: &Slot<'a>,
+        desired: &'a DesiredAccount,
+        known: &View<'_>,
+        operation: Option<Operation>,
+        kept: &[&Order],
+    ) {
+        let brings = |operation| matches!(operation, Operation::Create | Operation::Enable);
+        let request = operation.filter(|operation| brings(*operation)).map(|_| self.plan.requests.len());
+        let orders = slot.sent.iter().chain(kept).filter(|order| brings(order.operation));
+        let orders = orders.filter(|order| order.state != ProvisioningState::Executed).map(|order| order.id);
+        self.progress.push(Progress {
+            account_type: &desired.account_type,
+            exists: known.status.is_some(),
+            request,
+            orders: orders.collect(),
+        });
+    }
+
+    /// A creation is in flight: what differs from it is ordered once it is answered.
+    fn under_way(&mut self, slot: &Slot<'a>, desired: &'a DesiredAccount, sent: &View<'a>) {
+        self.filter(slot, ItemKind::Lifecycle, slot.name(), FilterReason::OnItsWay);
+        let order = slot.sent.iter().rev().find(|order| order.operation == Operation::Create).map(|order| order.id);
+        for line in self.lines(desired, sent) {
+            match line.needs {
+                Needs::Nothing => self.filter(slot, line.kind, line.name, FilterReason::OnItsWay),
+                Needs::Keep(_) if line.secret => self.filter(slot, line.kind, line.name, FilterReason::OnItsWay),
+                Needs::Keep(why) => self.retain(slot, line.kind, line.name, why),
+                _ => {
+                    let order = order.map_or_else(|| "the order".to_owned(), |order| format!("order {order}"));
+                    let why = format!("Left as ordered until {order}, which creates the account, is answered.");
+                    self.retain(slot, line.kind, line.name, why);
+                }
+            }
+        }
+        self.plan.withdrawn.extend(slot.replaceable());
+        self.note(slot, desired, &View::new(slot.account), None, &[]);
+    }
+
+    /// Adds to the plan what it leaves out, with why.
+    fn say(
+        &mut self,
+        slot: &Slot<'a>,
+        desired: &'a DesiredAccount,
+        lines: &[Line<'a>],
+        known: &View<'a>,
+        is_kept: bool,
+    ) {
+        let has_orders = !slot.sent.is_empty() || is_kept;
+        // Without orders, what is the same was the same before.
+        let before = if has_orders { self.lines(desired, known) } else { Vec::new() };
+        let was_so = |line: &Line<'_>| {
+            !has_orders
+                || before
+                    .iter()
+                    .any(|other| other.kind == line.kind && other.name == line.name && !other.needs.is_change())
+        };
+        let filtered = |line: &Line<'_>| match &line.needs {
+            Needs::Nothing if was_so(line) => Some(FilterReason::AlreadySo),
+            Needs::Nothing => Some(FilterReason::OnItsWay),
+            needs if needs.is_change() && is_kept => Some(FilterReason::OnItsWay),
+            _ => None,
+        };
+        for line in lines {
+            if let Some(why) = filtered(line) {
+                self.filter(slot, line.kind, line.name, why);
+            } else if let Needs::Keep(why) = &line.needs {
+                self.retain(slot, line.kind, line.name, why.as_str());
+            }
+        }
+        let status = known.clone().with(&slot.sent).status;
+        if known.status == Some(AccountStatus::Enabled) && status == known.status {
+            self.filter(slot, ItemKind::Lifecycle, slot.name(), FilterReason::AlreadySo);
+        } else if is_kept || status == Some(AccountStatus::Enabled) {
+            self.filter(slot, ItemKind::Lifecycle, slot.name(), FilterReason::OnItsWay);
+        }
+    }
+
+    fn is_satisfied(&self, desired: &'a DesiredAccount, view: &View<'a>) -> bool {
+        view.status == Some(AccountStatus::Enabled)
+            && self.lines(desired, view).iter().all(|line| !line.needs.is_change())
+    }
+
+    /// The request that does all that is needed.
+    fn request(
+        &self,
+        slot: &Slot<'a>,
+        operation: Operation,
+        lines: &[Line<'a>],
+        view: &View<'a>,
+        error: Option<String>,
+    ) -> AccountRequest {
+        let account_reasons = self.account_reasons(slot);
+        let label = self.catalogue.account_type_label(slot.account_type);
+        let explanation = match operation {
+            Operation::Create => {
+                format!("An account of type \u{201c}{label}\u{201d} is needed{}.", granted_by(account_reasons))
+            }
+            Operation::Enable => format!("The account is needed again{}.", granted_by(account_reasons)),
+            _ => format!("The account is brought in step with what account type \u{201c}{label}\u{201d} asks for."),
+        };
+        let mut request = empty_request(slot, operation, explanation, error);
+        if operation != Operation::Update {
+            request.reasons = account_reasons.to_vec();
+            request.items.push(lifecycle_item(slot.name(), &request));
+        }
+        let is_creation = operation == Operation::Create;
+        for line in lines {
+            let current = if line.secret { None } else { view.attribute(line.name).cloned() };
+            let why = if is_creation {
+                format!("Part of the specification of account type \u{201c}{label}\u{201d}.")
+            } else {
+                "Differs from what the account type's specification gives now.".to_owned()
+            };
+            match &line.needs {
+                Needs::Set(value) => {
+                    request.items.push(attribute_item(
+                        line,
+                        ItemOperation::Set,
+                        Some(value.clone().into_owned()),
+                        current,
+                        why,
+                    ));
+                }
+                Needs::Clear => {
+                    let why = "The source gives no value any more.".to_owned();
+                    request.items.push(attribute_item(line, ItemOperation::Remove, None, current, why));
+                }
+                // Only in a request that is never sent: nothing was chosen, so that nothing is reserved.
+                Needs::Choose(_) => {}
+                Needs::Fail(message) if request.error.is_some() => {
+                    request.items.push(attribute_item(line, ItemOperation::Set, None, current, message.clone()));
+                }
+                Needs::Fail(_) => {}
+                Needs::Add | Needs::Remove => request.items.push(self.entitlement_item(line)),
+                Needs::Nothing | Needs::Keep(_) => {}
+            }
+        }
+        if is_creation && slot.facts.is_some_and(|facts| facts.key_is_native) {
+            let key = slot.facts.map_or("", |facts| &facts.key_attribute);
+            let item = request.items.iter().find(|item| item.kind == ItemKind::Attribute && item.name == key);
+            request.key = item.and_then(|item| item.value.as_ref()).map(ToString::to_string);
+        }
+        request
+    }
+
+    /// The request that only records a failure, beside what else happens to the account.
+    fn failed_request(&self, slot: &Slot<'a>, lines: &[Line<'a>], message: String) -> AccountRequest {
+        let explanation = "A value of the account could not be computed.".to_owned();
+        let mut request = empty_request(slot, Operation::Update, explanation, Some(message));
+        for line in lines {
+            if let Needs::Fail(message) = &line.needs {
+                request.items.push(attribute_item(line, ItemOperation::Set, None, None, message.clone()));
+            }
+        }
+        request
+    }
+
+    /// Reserves unique values. Where none is left, the line fails.
+    fn choose_values(&mut self, slot: &Slot<'_>, lines: &mut [Line<'a>]) {
+        for line in lines {
+            if let Needs::Choose(candidates) = line.needs {
+                line.needs = match self.choose(slot, line.name, candidates) {
+                    Some(value) => Needs::Set(Cow::Owned(Value::Text(value.to_owned()))),
+                    None => Needs::Fail(self.none_left(line.name, candidates)),
+                };
+            }
+        }
+    }
+
+    fn choose<'c>(&mut self, slot: &Slot<'_>, attribute: &str, candidates: &'c [String]) -> Option<&'c str> {
+        // What an order that is replaced had reserved stays this identity's.
+        let ordered: Vec<&Value> = slot
+            .unsent
+            .iter()
+            .flat_map(|order| &order.items)
+            .filter(|item| item.kind == ItemKind::Attribute && item.name == attribute)
+            .filter_map(|item| item.value.as_ref())
+            .collect();
+        let (mut first, then): (Vec<&str>, Vec<&str>) = candidates
+            .iter()
+            .map(String::as_str)
+            .partition(|candidate| ordered.iter().any(|value| says(value, candidate)));
+        first.extend(then);
+        let identity = self.input.desired.identity;
+        first.into_iter().find(|value| self.values.take(slot.application, attribute, value, identity))
+    }
+
+    /// What each attribute and entitlement needs, sorted by kind and name.
+    fn lines(&self, desired: &'a DesiredAccount, view: &View<'a>) -> Vec<Line<'a>> {
+        let mut lines: Vec<Line<'a>> = Vec::with_capacity(desired.attributes.len() + desired.entitlements.len());
+        for attribute in &desired.attributes {
+            if let Some(needs) = self.attribute_needs(desired, attribute, view) {
+                let (name, secret) = (attribute.name.as_str(), attribute.secret);
+                lines.push(Line { kind: ItemKind::Attribute, name, entitlement: None, secret, needs });
+            }
+        }
+        let line =
+            |name, entitlement, needs| Line { kind: ItemKind::Entitlement, name, entitlement, secret: false, needs };
+        for name in &desired.entitlements {
+            let known = self.catalogue.entitlement(name).filter(|known| known.account_type == desired.account_type);
+            lines.push(match known {
+                None => line(name, None, Needs::Keep("The configuration does not know this entitlement.".to_owned())),
+                Some(known) if view.holds(&known.key) => line(&known.key, Some(name), Needs::Nothing),
+                Some(known) => line(&known.key, Some(name), Needs::Add),
+            });
+        }
+        if view.status.is_some() {
+            for key in view.held() {
+                match self.catalogue.entitlement_of(&desired.account_type, key) {
+                    None => lines.push(line(key, None, Needs::Keep(UNMANAGED.to_owned()))),
+                    Some(name) if desired.entitlements.iter().any(|wanted| wanted == name) => {}
+                    Some(name) => match self.offered(name) {
+                        Some(why) => lines.push(line(key, Some(name), Needs::Keep(why))),
+                        None => lines.push(line(key, Some(name), Needs::Remove)),
+                    },
+                }
+            }
+        }
+        lines.sort_by(|left, right| (left.kind, left.name).cmp(&(right.kind, right.name)));
+        lines.dedup_by(|left, right| (left.kind, left.name) == (right.kind, right.name));
+        lines
+    }
+
+    fn attribute_needs(
+        &self,
+        desired: &DesiredAccount,
+        attribute: &'a DesiredAttribute,
+        view: &View<'a>,
+    ) -> Option<Needs<'a>> {
+        let is_creation = view.status.is_none();
+        let current = view.attribute(&attribute.name);
+        if !is_creation && attribute.secret {
+            return Some(Needs::Keep("A secret is written at creation only, and never read back.".to_owned()));
+        }
+        let needs = match &attribute.value {
+            DesiredValue::Value(value) if present(Some(value)).is_none() => self.absent(desired, attribute, current),
+            DesiredValue::Value(value) if !is_creation && same(Some(value), current) => Needs::Nothing,
+            DesiredValue::Value(value) => Needs::Set(Cow::Borrowed(value)),
+            DesiredValue::Unique(candidates) => {
+                let is_one = |current: &Value| candidates.iter().any(|candidate| says(current, candidate));
+                if !is_creation && current.is_some_and(is_one) { Needs::Nothing } else { Needs::Choose(candidates) }
+            }
+            DesiredValue::Absent => self.absent(desired, attribute, current),
+            DesiredValue::Failed(message) => Needs::Fail(format!(
+                "The value of attribute \u{201c}{}\u{201d} could not be computed for identity {}: {message}",
+                attribute.name, self.input.desired.identity
+            )),
+        };
+        match needs {
+            Needs::Nothing if is_creation => None,
+            Needs::Nothing => Some(Needs::Nothing),
+            _ if !is_creation && attribute.create_only => {
+                Some(Needs::Keep("Written at creation only; what is there now stays.".to_owned()))
+            }
+            needs => Some(needs),
+        }
+    }
+
+    fn absent(&self, desired: &DesiredAccount, attribute: &DesiredAttribute, current: Option<&Value>) -> Needs<'a> {
+        if attribute.required {
+            return Needs::Fail(format!(
+                "Identity {} has no value for \u{201c}{}\u{201d}, which account type \u{201c}{}\u{201d} requires. \
+                 Complete the identity in its source, or correct the specification, then run the job again.",
+                self.input.desired.identity,
+                attribute.name,
+                self.catalogue.account_type_label(&desired.account_type),
+            ));
+        }
+        if present(current).is_some() { Needs::Clear } else { Needs::Nothing }
+    }
+
+    /// Why an entitlement that is held and not desired now stays: a rule offers it, and a person has to decide.
+    fn offered(&self, entitlement: &str) -> Option<String> {
+        let is_it = |grantable: &Grantable| matches!(grantable, Grantable::Entitlement(name) if name == entitlement);
+        let assignment = self.input.desired.assignments.iter().find(|assignment| is_it(&assignment.grantable))?;
+        let offered =
+            matches!(assignment.workflow_state, WorkflowState::Suggested | WorkflowState::AutomaticWithValidation);
+        offered.then(|| {
+            format!(
+                "Offered by {} ({}); it stays until a person decides.",
+                rules(&assignment.reasons),
+                assignment.workflow_state.label()
+            )
+        })
+    }
+
+    /// Which account has to exist first and is not coming.
+    fn missing(&self, slot: &Slot<'_>, dependencies: &[String]) -> Option<String> {
+        let comes = |needed: &str| {
+            let is_known = self.progress.iter().any(|progress| {
+                progress.account_type == needed
+                    && (progress.exists || progress.request.is_some() || !progress.orders.is_empty())
+            });
+            is_known
+                || self.input.accounts.iter().any(|account| account.account_type == needed && super::is_there(account))
+        };
+        let needed = dependencies.iter().filter(|needed| !comes(needed)).min()?;
+        Some(format!(
+            "Account type \u{201c}{}\u{201d} needs an account of type \u{201c}{}\u{201d} first, and nothing grants one to \
+             identity {}. Grant both together, then run the job again.",
+            self.catalogue.account_type_label(slot.account_type),
+            self.catalogue.account_type_label(needed),
+            self.input.desired.identity,
+        ))
+    }
+
+    fn none_left(&self, attribute: &str, candidates: &[String]) -> String {
+        let last = candidates.last().map_or("", String::as_str);
+        format!(
+            "No free value for \u{201c}{attribute}\u{201d} of identity {}: {} were tried, the last \u{201c}{last}\u{201d}. \
+             Give the account type's specification a rule that yields more, then run the job again.",
+            self.input.desired.identity,
+            candidates.len(),
+        )
+    }
+
+    fn account_reasons(&self, slot: &Slot<'_>) -> &'a [model::access::Reason] {
+        self.reasons(|grantable| matches!(grantable, Grantable::AccountType(name) if name == slot.account_type))
+    }
+
+    fn entitlement_item(&self, line: &Line<'_>) -> AttributeRequest {
+        let name = line.entitlement.unwrap_or_default();
+        let is_it = |grantable: &Grantable| matches!(grantable, Grantable::Entitlement(other) if other == name);
+        let (operation, reasons, explanation) = if matches!(line.needs, Needs::Add) {
+            let reasons = self.reasons(is_it);
+            (ItemOperation::Add, reasons.to_vec(), format!("Needed{}.", granted_by(reasons)))
+        } else {
+            match self.input.desired.denied.iter().find(|denied| is_it(&denied.grantable)) {
+                Some(denied) => {
+                    let reasons = vec![denied.denied_by.clone()];
+                    let explanation = format!("Taken away by {}.", rules(&reasons));
+                    (ItemOperation::Remove, reasons, explanation)
+                }
+                None => (ItemOperation::Remove, Vec::new(), "Nothing grants it any more.".to_owned()),
+            }
+        };
+        AttributeRequest {
+            kind: ItemKind::Entitlement,
+            name: line.name.to_owned(),
+            operation,
+            value: None,
+            current: None,
+            entitlement: line.entitlement.map(str::to_owned),
+            reasons,
+            explanation,
+            secret: false,
+        }
+    }
+}
+
+const UNMANAGED: &str = "Quartermaster does not manage it.";
+
+pub(super) fn empty_request(
+    slot: &Slot<'_>,
+    operation: Operation,
+    explanation: String,
+    error: Option<String>,
+) -> AccountRequest {
+    let account = slot.account.filter(|_| operation != Operation::Create);
+    AccountRequest {
+        application: slot.application.to_owned(),
+        account_type: slot.account_type.to_owned(),
+        account: account.map(|account| account.id),
+        key: account.map(|account| account.key.clone()),
+        operation,
+        items: Vec::new(),
+        reasons: Vec::new(),
+        explanation,
+        after: Vec::new(),
+        error,
+        waits_for: Vec::new(),
+        supersedes: Vec::new(),
+    }
+}
+
+/// The item that stands for the account itself.
+pub(super) fn lifecycle_item(name: &str, request: &AccountRequest) -> AttributeRequest {
+    AttributeRequest {
+        kind: ItemKind::Lifecycle,
+        name: name.to_owned(),
+        operation: if request.operation.removes() { ItemOperation::Remove } else { ItemOperation::Add },
+        value: None,
+        current: None,
+        entitlement: None,
+        reasons: request.reasons.clone(),
+        explanation: request.explanation.clone(),
+        secret: false,
+    }
+}
+
+fn attribute_item(
+    line: &Line<'_>,
+    operation: ItemOperation,
+    value: Option<Value>,
+    current: Option<Value>,
+    explanation: String,
+) -> AttributeRequest {
+    AttributeRequest {
+        kind: ItemKind::Attribute,
+        name: line.name.to_owned(),
+        operation,
+        value,
+        current,
+        entitlement: None,
+        reasons: Vec::new(),
+        explanation,
+        secret: line.secret,
+    }
+}
+
+/// What happens to the account itself.
+fn operation(view: &View<'_>, lines: &[Line<'_>]) -> Option<Operation> {
+    match view.status {
+        None | Some(AccountStatus::Gone) => Some(Operation::Create),
+        Some(AccountStatus::Disabled) => Some(Operation::Enable),
+        Some(AccountStatus::Enabled) => lines.iter().any(|line| line.needs.is_change()).then_some(Operation::Update),
+    }
+}
+
+/// All that cannot be decided, in one message.
+fn failures(lines: &[Line<'_>]) -> Option<String> {
+    let messages: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| match &line.needs {
+            Needs::Fail(message) => Some(message.as_str()),
+            _ => None,
+        })
+        .collect();
+    (!messages.is_empty()).then(|| messages.join(" "))
+}
+
+fn granted_by(reasons: &[model::access::Reason]) -> String {
+    if reasons.is_empty() { String::new() } else { format!(": granted by {}", rules(reasons)) }
+}
+
+fn has_failed_like(order: &Order, message: &str) -> bool {
+    matches!(&order.reason, Some(StateReason::RuleFailed { message: before }) if before == message)
+}

@@ -1,0 +1,177 @@
+//! Plans for an account that nothing grants any more: disable it, delete it, or leave it alone.
+
+use model::access::Grantable;
+use model::account::{Account, AccountStatus, Provenance};
+use model::configuration::OnRemoval;
+use model::ids::OrderId;
+use model::order::ProvisioningState;
+use model::plan::{AccountRequest, AttributeRequest, FilterReason, ItemKind, ItemOperation, Operation};
+
+use super::grant::{empty_request, lifecycle_item};
+use super::slot::Slot;
+use super::view::View;
+use super::{Compiler, Progress, rules};
+
+/// What becomes of the account.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Disabled,
+    Deleted,
+}
+
+impl<'a> Compiler<'a, '_> {
+    /// Plans for an account that is not desired.
+    pub(super) fn remove(&mut self, slot: &Slot<'a>) {
+        let sent = View::new(slot.account).with(&slot.sent);
+        let Some(account) = slot.account else {
+            self.never_there(slot, &sent);
+            return;
+        };
+        let end = match self.end(slot, account) {
+            Ok(end) => end,
+            Err(why) => {
+                self.retain(slot, ItemKind::Lifecycle, &account.key, why);
+                self.plan.withdrawn.extend(slot.replaceable());
+                return;
+            }
+        };
+        for key in sent.held().filter(|key| self.catalogue.entitlement_of(slot.account_type, key).is_none()) {
+            if end == End::Disabled && sent.status.is_some() {
+                self.retain(slot, ItemKind::Entitlement, key, "Quartermaster does not manage it.");
+            }
+        }
+        let needed = self.needed(slot, &sent, end);
+        let awaits = slot.facts.map_or(&[][..], |facts| &facts.needed_by);
+        let (after, awaited) = self.waits_for(awaits);
+        let is_kept = needed.is_some()
+            && slot.unsent.len() == 1
+            && !slot.is_stuck
+            && after.is_empty()
+            && self.needed(slot, &sent.clone().with(&slot.unsent), end).is_none();
+        let Some(operation) = needed else {
+            let why = if View::new(Some(account)).status == sent.status {
+                FilterReason::AlreadySo
+            } else {
+                FilterReason::OnItsWay
+            };
+            self.filter(slot, ItemKind::Lifecycle, &account.key, why);
+            self.plan.withdrawn.extend(slot.replaceable());
+            self.note_removal(slot, None, &[]);
+            return;
+        };
+        if is_kept {
+            self.filter(slot, ItemKind::Lifecycle, &account.key, FilterReason::OnItsWay);
+            self.plan.withdrawn.extend(slot.failed.iter().map(|order| order.id));
+            let kept: Vec<OrderId> =
+                slot.unsent.iter().filter(|order| order.operation.removes()).map(|order| order.id).collect();
+            self.note_removal(slot, None, &kept);
+            return;
+        }
+        let mut request = self.removal_request(slot, account, operation, &sent);
+        request.waits_for.extend(slot.in_flight());
+        request.supersedes.extend(slot.replaceable());
+        if operation.removes() {
+            request.after = after;
+            request.waits_for.extend(awaited);
+        } else {
+            self.filter(slot, ItemKind::Lifecycle, &account.key, FilterReason::AlreadySo);
+        }
+        self.note_removal(slot, operation.removes().then_some(self.plan.requests.len()), &[]);
+        self.plan.requests.push(request);
+    }
+
+    /// What is to become of the account, or why nothing.
+    fn end(&self, slot: &Slot<'_>, account: &Account) -> Result<End, String> {
+        let Some(facts) = slot.facts else {
+            return Err("The configuration does not know the account type any more.".to_owned());
+        };
+        if account.provenance == Provenance::Found {
+            return Err("Quartermaster did not create it.".to_owned());
+        }
+        match facts.on_removal {
+            OnRemoval::Disable => Ok(End::Disabled),
+            OnRemoval::Delete => Ok(End::Deleted),
+            OnRemoval::Keep => {
+                Err(format!("Account type \u{201c}{}\u{201d} says that accounts are kept.", facts.display_name))
+            }
+        }
+    }
+
+    /// The operation that is still needed, if any.
+    fn needed(&self, slot: &Slot<'_>, view: &View<'_>, end: End) -> Option<Operation> {
+        match (view.status?, end) {
+            (AccountStatus::Gone, _) => None,
+            (_, End::Deleted) => Some(Operation::Delete),
+            (AccountStatus::Enabled, End::Disabled) => Some(Operation::Disable),
+            (AccountStatus::Disabled, End::Disabled) => {
+                let managed = |key: &str| self.catalogue.entitlement_of(slot.account_type, key).is_some();
+                view.held().any(managed).then_some(Operation::Update)
+            }
+        }
+    }
+
+    fn removal_request(
+        &self,
+        slot: &Slot<'a>,
+        account: &Account,
+        operation: Operation,
+        view: &View<'a>,
+    ) -> AccountRequest {
+        let denied = self
+            .input
+            .desired
+            .denied
+            .iter()
+            .find(|denied| matches!(&denied.grantable, Grantable::AccountType(name) if name == slot.account_type));
+        let explanation = match denied {
+            Some(denied) => format!("Taken away by {}.", rules(std::slice::from_ref(&denied.denied_by))),
+            None if self.input.leaver => "The identity has left; nothing grants this account any more.".to_owned(),
+            None => "Nothing grants this account any more.".to_owned(),
+        };
+        let mut request = empty_request(slot, operation, explanation, None);
+        request.reasons.extend(denied.map(|denied| denied.denied_by.clone()));
+        if operation != Operation::Update {
+            request.items.push(lifecycle_item(&account.key, &request));
+        }
+        if operation != Operation::Delete {
+            for key in view.held() {
+                let Some(name) = self.catalogue.entitlement_of(slot.account_type, key) else { continue };
+                request.items.push(AttributeRequest {
+                    kind: ItemKind::Entitlement,
+                    name: key.to_owned(),
+                    operation: ItemOperation::Remove,
+                    value: None,
+                    current: None,
+                    entitlement: Some(name.to_owned()),
+                    reasons: request.reasons.clone(),
+                    explanation: "Nothing grants the account that holds it any more.".to_owned(),
+                    secret: false,
+                });
+            }
+        }
+        request
+    }
+
+    /// No account is known, but orders are.
+    fn never_there(&mut self, slot: &Slot<'a>, sent: &View<'a>) {
+        self.plan.withdrawn.extend(slot.replaceable());
+        if sent.is_being_created() {
+            let order = slot.sent.iter().rev().find(|order| order.operation == Operation::Create);
+            let order = order.map_or_else(String::new, |order| format!(" by order {}", order.id));
+            let why = format!("It is being created{order}; what becomes of it is decided once that is answered.");
+            self.retain(slot, ItemKind::Lifecycle, slot.name(), why);
+        }
+    }
+
+    /// Says how far this account is, for those that have to wait until it is gone.
+    fn note_removal(&mut self, slot: &Slot<'a>, request: Option<usize>, kept: &[OrderId]) {
+        let sent = slot.sent.iter().filter(|order| order.operation.removes());
+        let sent = sent.filter(|order| order.state != ProvisioningState::Executed).map(|order| order.id);
+        self.progress.push(Progress {
+            account_type: slot.account_type,
+            exists: true,
+            request,
+            orders: sent.chain(kept.iter().copied()).collect(),
+        });
+    }
+}

@@ -1,0 +1,190 @@
+//! Sorts what planning looks at into slots: one for each account that should be, or is, with the orders that concern it.
+
+use std::cmp::Reverse;
+
+use model::access::DesiredAccount;
+use model::account::{Account, Provenance};
+use model::ids::OrderId;
+use model::order::{Order, ProvisioningState, StateReason};
+use model::plan::{ItemKind, Plan};
+
+use super::{PlanInput, is_there, retained};
+use crate::catalogue::{AccountTypeFacts, Catalogue};
+use crate::retry::leaves_doubt;
+
+/// An account that should be or is, and what is under way for it.
+pub(super) struct Slot<'a> {
+    pub(super) account_type: &'a str,
+    pub(super) application: &'a str,
+    pub(super) facts: Option<&'a AccountTypeFacts>,
+    pub(super) desired: Option<&'a DesiredAccount>,
+    pub(super) account: Option<&'a Account>,
+    /// May have had their effect already: in flight, in doubt, or done and not yet confirmed. Oldest first.
+    pub(super) sent: Vec<&'a Order>,
+    /// Had no effect, and can still be replaced. Oldest first.
+    pub(super) unsent: Vec<&'a Order>,
+    /// In state 7: the rule failed. Oldest first.
+    pub(super) failed: Vec<&'a Order>,
+    /// An order waits for another that is no longer open, and may never be done.
+    pub(super) is_stuck: bool,
+}
+
+impl Slot<'_> {
+    /// Orders that can be replaced or withdrawn, those in state 7 included.
+    pub(super) fn replaceable(&self) -> impl Iterator<Item = OrderId> {
+        self.unsent.iter().chain(&self.failed).map(|order| order.id)
+    }
+
+    /// Orders in flight: whatever else is ordered for the account waits for them.
+    pub(super) fn in_flight(&self) -> impl Iterator<Item = OrderId> {
+        self.sent.iter().filter(|order| order.state != ProvisioningState::Executed).map(|order| order.id)
+    }
+
+    /// How the account is named in what is filtered and retained.
+    pub(super) fn name(&self) -> &str {
+        self.account.map_or(self.account_type, |account| &account.key)
+    }
+}
+
+/// The account that is used where an identity has several of one type: one of ours before one that was found, then the
+/// oldest.
+pub(super) fn chosen<'a>(accounts: &'a [Account], account_type: &str) -> Option<&'a Account> {
+    accounts
+        .iter()
+        .filter(|account| account.account_type == account_type && is_there(account))
+        .min_by_key(|account| (account.provenance == Provenance::Found, account.id))
+}
+
+/// All slots, those that others depend on first. What concerns accounts that are not looked at (further accounts of a
+/// desired type) is settled in the plan at once.
+pub(super) fn slots<'a>(input: &PlanInput<'a>, catalogue: &'a Catalogue, plan: &mut Plan) -> Vec<Slot<'a>> {
+    let mut types: Vec<(usize, &'a str, &'a str)> = Vec::new();
+    let rank = |name: &str| catalogue.account_type(name).map_or(usize::MAX, |facts| facts.rank);
+    types.extend(
+        input
+            .desired
+            .accounts
+            .iter()
+            .map(|desired| (rank(&desired.account_type), desired.account_type.as_str(), desired.application.as_str())),
+    );
+    types.extend(
+        input
+            .accounts
+            .iter()
+            .filter(|account| is_there(account))
+            .map(|account| (rank(&account.account_type), account.account_type.as_str(), account.application.as_str())),
+    );
+    types.extend(
+        input
+            .open_orders
+            .iter()
+            .map(|order| (rank(&order.account_type), order.account_type.as_str(), order.application.as_str())),
+    );
+    types.sort_unstable();
+    types.dedup_by_key(|(_, account_type, _)| *account_type);
+
+    let mut slots = Vec::with_capacity(types.len());
+    for (_, account_type, application) in types {
+        let facts = catalogue.account_type(account_type);
+        let desired = input.desired.accounts.iter().filter(|desired| desired.account_type == account_type);
+        let desired = desired.min_by_key(|desired| &desired.application);
+        let mut accounts: Vec<&Account> =
+            input.accounts.iter().filter(|account| account.account_type == account_type && is_there(account)).collect();
+        accounts.sort_unstable_by_key(|account| (account.provenance == Provenance::Found, account.id));
+        let mut orders: Vec<&Order> =
+            input.open_orders.iter().filter(|order| order.account_type == account_type).collect();
+        orders.sort_unstable_by_key(|order| order.id);
+
+        let empty = |account: Option<&'a Account>| Slot {
+            account_type,
+            application,
+            facts,
+            desired,
+            account,
+            sent: Vec::new(),
+            unsent: Vec::new(),
+            failed: Vec::new(),
+            is_stuck: false,
+        };
+        let mut own: Vec<Slot<'a>> = if accounts.is_empty() {
+            vec![empty(None)]
+        } else {
+            accounts.into_iter().map(|account| empty(Some(account))).collect()
+        };
+        for order in orders {
+            // An order for an account that is not there any more concerns whatever takes its place.
+            let position = own
+                .iter()
+                .position(|slot| order.account.is_some() && slot.account.map(|account| account.id) == order.account);
+            if let Some(slot) = own.get_mut(position.unwrap_or(0)) {
+                place(slot, order, input.open_orders, catalogue);
+            }
+        }
+        if desired.is_some() {
+            for further in own.drain(1..) {
+                let used = own_name(&further, input);
+                plan.withdrawn.extend(further.replaceable());
+                plan.retained.push(retained(
+                    application,
+                    account_type,
+                    ItemKind::Lifecycle,
+                    further.name(),
+                    format!(
+                        "The identity has several accounts of this type; {used} is used, this one is left as it is."
+                    ),
+                ));
+            }
+        }
+        slots.append(&mut own);
+    }
+    // From the end, removals run against dependencies; accounts of one type by descending id there, so ascending here.
+    slots.sort_by_key(|slot| {
+        (
+            slot.facts.map_or(usize::MAX, |facts| facts.rank),
+            slot.account_type,
+            Reverse(slot.account.map(|account| account.id)),
+        )
+    });
+    slots
+}
+
+fn own_name(slot: &Slot<'_>, input: &PlanInput<'_>) -> String {
+    chosen(input.accounts, slot.account_type)
+        .map_or_else(|| "another one".to_owned(), |account| format!("\u{201c}{}\u{201d}", account.key))
+}
+
+fn place<'a>(slot: &mut Slot<'a>, order: &'a Order, open: &[Order], catalogue: &Catalogue) {
+    match order.state {
+        ProvisioningState::Transmitted => slot.sent.push(order),
+        // What cannot be read back is never confirmed: the account on record says what was done.
+        ProvisioningState::Executed if catalogue.can_be_read_back(&order.application) => slot.sent.push(order),
+        ProvisioningState::Pending if is_in_doubt(order) => slot.sent.push(order),
+        ProvisioningState::Pending | ProvisioningState::Errored | ProvisioningState::AwaitingApproval => {
+            slot.is_stuck |= is_stuck(order, open);
+            slot.unsent.push(order);
+        }
+        ProvisioningState::Error => slot.failed.push(order),
+        ProvisioningState::None
+        | ProvisioningState::Verified
+        | ProvisioningState::Inactive
+        | ProvisioningState::Executed => {}
+    }
+}
+
+/// Whether it may have arrived although nobody said so.
+fn is_in_doubt(order: &Order) -> bool {
+    match &order.reason {
+        Some(StateReason::InDoubt) => true,
+        Some(StateReason::RetryWait { class, .. }) => leaves_doubt(*class),
+        _ => false,
+    }
+}
+
+/// Whether it has waited, since it was made, for an order that is no longer among the open ones: confirmed, which
+/// releases it, or given up, which would hold it for ever. Ordering it again is right in both cases.
+fn is_stuck(order: &Order, open: &[Order]) -> bool {
+    order.state == ProvisioningState::Pending
+        && order.attempts == 0
+        && matches!(order.reason, Some(StateReason::HeldBy { .. }))
+        && order.after.iter().any(|awaited| open.iter().all(|other| other.id != *awaited))
+}

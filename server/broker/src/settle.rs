@@ -1,0 +1,265 @@
+//! What follows from an answer: the order's next state, why, when next, how far each item is, what is now known of the
+//! account, and a sentence for the timeline. All of it is applied in one transaction, or nothing.
+//!
+//! Three questions, each a function: what did the application answer ([`answer`]), what does it hold after an answer was
+//! lost ([`read_back`]), and does a later reading confirm what was done ([`verify`]).
+//!
+//! An answer that leaves open whether the change happened (no answer, or one without sense) keeps the order of a direct
+//! mechanism in 2 Transmitted with the reason *in doubt*, and with the time at which it is to be read back; only a
+//! reading moves it on. An answer that proves that nothing happened and that passes by itself puts it back to 1 Pending.
+
+mod account;
+mod reading;
+
+use jiff::Timestamp;
+use model::account::{Account, AccountStatus, Mechanism, ObservedAccount, Provenance};
+use model::command::{Applied, CommandError, Outcome};
+use model::ids::{AccountId, IdentityId, OrderItemId};
+use model::order::{Answer, ErrorClass, Order, ProvisioningState, StateReason};
+use model::plan::Operation;
+use model::value::Attributes;
+
+pub use reading::{read_back, verify};
+
+use crate::catalogue::Catalogue;
+use crate::lifecycle::{Event, advance};
+use crate::retry::{Retry, RetryPolicy, leaves_doubt};
+
+/// What follows from an answer or a reading.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settled {
+    pub to: ProvisioningState,
+    pub reason: Option<StateReason>,
+    pub next_attempt_at: Option<Timestamp>,
+    /// Items whose state or message changes.
+    pub items: Vec<(OrderItemId, ProvisioningState, Option<String>)>,
+    /// How the attempt ended.
+    pub answer: Answer,
+    /// A sentence for the timeline.
+    pub message: String,
+    /// What is now known of the account; none where nothing changed.
+    pub account: Option<AccountChange>,
+}
+
+/// What is now known of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountChange {
+    /// It exists. One that is on record already under this application and key (found before it was adopted, or gone and
+    /// back) is replaced by this and keeps its id. The order gets the account and its key.
+    Created(NewAccount),
+    /// It is like this now.
+    Updated(Account),
+    /// It was just seen like this; owner and provenance stay, but one that was only found is adopted.
+    Seen { account: AccountId, observed: ObservedAccount },
+    /// It is not there any more.
+    Gone(AccountId),
+}
+
+/// An account that has no id yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewAccount {
+    pub application: String,
+    pub account_type: String,
+    pub key: String,
+    pub owner: IdentityId,
+    pub status: AccountStatus,
+    pub provenance: Provenance,
+    pub attributes: Attributes,
+    pub entitlements: std::collections::BTreeSet<String>,
+}
+
+/// What follows from what a connector, another system or a person answered. Whether the answer belongs to the latest
+/// attempt is compared by the store, with the fence.
+///
+/// `account` is the one on record; `jitter` is evenly spread over 0 to 1.
+pub fn answer(
+    order: &Order,
+    account: Option<&Account>,
+    result: &Result<Outcome, CommandError>,
+    catalogue: &Catalogue,
+    retry: &RetryPolicy,
+    now: Timestamp,
+    jitter: f64,
+) -> Settled {
+    match result {
+        Ok(Outcome::Handed { reference }) => handed(order, reference),
+        Ok(Outcome::Applied(applied)) => done(order, account, applied, false, catalogue),
+        Ok(Outcome::AlreadySo(applied)) => done(order, account, applied, true, catalogue),
+        Err(error) if error.class == ErrorClass::NotFound && order.operation.removes() => {
+            // Nothing is there that could still give access.
+            let applied = Applied { detail: error.message.clone(), ..Applied::default() };
+            let mut settled = done(order, account, &applied, true, catalogue);
+            settled.account = order.account.map(AccountChange::Gone);
+            settled.message = format!("The account is not there any more: {}", error.message);
+            settled
+        }
+        Err(error) => failed(order, error, retry, now, jitter),
+    }
+}
+
+fn handed(order: &Order, reference: &str) -> Settled {
+    let is_manual = order.mechanism == Mechanism::Manual;
+    let (reason, message) = if is_manual {
+        (StateReason::WorkItem, format!("Waits for a person: work item {reference}."))
+    } else {
+        let reference = reference.to_owned();
+        (
+            StateReason::Handed { reference: reference.clone() },
+            format!("Handed over as {reference}; the answer comes later."),
+        )
+    };
+    Settled {
+        to: order.state,
+        reason: Some(reason),
+        next_attempt_at: None,
+        items: all_items(order, order.state),
+        answer: Answer::Handed { reference: reference.to_owned() },
+        message,
+        account: None,
+    }
+}
+
+fn done(order: &Order, account: Option<&Account>, applied: &Applied, already: bool, catalogue: &Catalogue) -> Settled {
+    let detail = applied.detail.clone();
+    let answer = if already { Answer::AlreadySo { detail } } else { Answer::Applied { detail } };
+    let key = account::key(order, applied, catalogue);
+    if order.operation == Operation::Create && key.is_none() {
+        let message = "The application said that the account was created, but not under which key. It is read back.";
+        return in_doubt(order, None, answer, message.to_owned());
+    }
+    let refusal = |name: &str| applied.refused.iter().find(|(refused, _)| refused == name).map(|(_, why)| why.clone());
+    let mut items = Vec::with_capacity(order.items.len());
+    let mut refused = Vec::new();
+    for item in &order.items {
+        match refusal(&item.name) {
+            Some(why) if item.kind != model::plan::ItemKind::Lifecycle => {
+                refused.push(item.name.as_str());
+                items.push((item.id, ProvisioningState::Errored, Some(why)));
+            }
+            _ if item.state == ProvisioningState::Verified => {}
+            _ => items.push((item.id, ProvisioningState::Executed, None)),
+        }
+    }
+    let is_late = order.state == ProvisioningState::Errored;
+    if refused.is_empty() {
+        let event = if is_late { Event::LateAnswer } else { Event::Execute };
+        let readable = catalogue.can_be_read_back(&order.application);
+        return Settled {
+            to: advance(order.state, event).unwrap_or(order.state),
+            reason: (!readable).then_some(StateReason::CannotBeReadBack),
+            next_attempt_at: None,
+            items,
+            answer,
+            message: done_sentence(order, applied, already, catalogue),
+            account: account::after(order, account, applied, key),
+        };
+    }
+    let message = format!(
+        "Done but for {} of {}, refused by the application: {}.",
+        refused.len(),
+        order.items.len(),
+        refused.join(", ")
+    );
+    let to = if is_late { order.state } else { advance(order.state, Event::Fail).unwrap_or(order.state) };
+    Settled {
+        to,
+        reason: Some(StateReason::Failed { class: ErrorClass::Invalid, message: message.clone() }),
+        next_attempt_at: None,
+        items,
+        answer,
+        message,
+        account: account::after(order, account, applied, key),
+    }
+}
+
+fn done_sentence(order: &Order, applied: &Applied, already: bool, catalogue: &Catalogue) -> String {
+    let application = catalogue.application_label(&order.application);
+    let mut sentence = match (applied.adopted, already) {
+        (true, _) => format!("The account was there already, matched, and was taken over in {application}"),
+        (false, true) => format!("It was so already in {application}"),
+        (false, false) => format!("Done in {application}"),
+    };
+    if !applied.detail.is_empty() {
+        sentence.push_str(": ");
+        sentence.push_str(&applied.detail);
+    }
+    sentence.push('.');
+    sentence
+}
+
+fn failed(order: &Order, error: &CommandError, retry: &RetryPolicy, now: Timestamp, jitter: f64) -> Settled {
+    let CommandError { class, message, .. } = error;
+    let answer = Answer::Failed { class: *class, message: message.clone() };
+    let gone = || order.account.filter(|_| *class == ErrorClass::NotFound).map(AccountChange::Gone);
+    if order.state == ProvisioningState::Errored {
+        // Late, and no better than what is known.
+        let reason = StateReason::Failed { class: *class, message: message.clone() };
+        return Settled {
+            to: order.state,
+            reason: Some(reason),
+            next_attempt_at: None,
+            items: failed_items(order, ProvisioningState::Errored, message),
+            answer,
+            message: format!("A late answer, after the time was over: {message}"),
+            account: gone(),
+        };
+    }
+    match retry.next(error, order.attempts, order.created_at, now, jitter) {
+        Retry::At(at) if leaves_doubt(*class) && order.mechanism == Mechanism::Direct => {
+            let sentence = format!("{message} Whether it happened is not known; the application is read back.");
+            in_doubt(order, Some(at), answer, sentence)
+        }
+        Retry::At(at) => Settled {
+            to: advance(order.state, Event::RetryLater).unwrap_or(order.state),
+            reason: Some(StateReason::RetryWait { class: *class, message: message.clone() }),
+            next_attempt_at: Some(at),
+            items: failed_items(order, ProvisioningState::Pending, message),
+            answer,
+            message: format!("{message} It is tried again by itself (attempt {} failed).", order.attempts),
+            account: None,
+        },
+        Retry::GiveUp => {
+            let given_up = if class.is_retryable() {
+                format!("{message} Given up after {} attempts.", order.attempts)
+            } else {
+                message.clone()
+            };
+            Settled {
+                to: advance(order.state, Event::Fail).unwrap_or(order.state),
+                reason: Some(StateReason::Failed { class: *class, message: message.clone() }),
+                next_attempt_at: None,
+                items: failed_items(order, ProvisioningState::Errored, message),
+                answer,
+                message: given_up,
+                account: gone(),
+            }
+        }
+    }
+}
+
+/// Stays in flight until the application has been read.
+fn in_doubt(order: &Order, at: Option<Timestamp>, answer: Answer, message: String) -> Settled {
+    Settled {
+        to: order.state,
+        reason: Some(StateReason::InDoubt),
+        next_attempt_at: at,
+        items: Vec::new(),
+        answer,
+        message,
+        account: None,
+    }
+}
+
+/// Items that are not done go along with the order.
+fn all_items(order: &Order, state: ProvisioningState) -> Vec<(OrderItemId, ProvisioningState, Option<String>)> {
+    let is_done = |state| matches!(state, ProvisioningState::Executed | ProvisioningState::Verified);
+    order.items.iter().filter(|item| !is_done(item.state)).map(|item| (item.id, state, None)).collect()
+}
+
+fn failed_items(
+    order: &Order,
+    state: ProvisioningState,
+    message: &str,
+) -> Vec<(OrderItemId, ProvisioningState, Option<String>)> {
+    all_items(order, state).into_iter().map(|(id, state, _)| (id, state, Some(message.to_owned()))).collect()
+}

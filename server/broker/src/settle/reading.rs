@@ -1,0 +1,181 @@
+//! What a reading of the account says about an order.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use model::account::{AccountStatus, ObservedAccount, Provenance};
+use model::order::{Answer, Order, OrderItem, ProvisioningState, StateReason};
+use model::plan::{ItemKind, ItemOperation, Operation};
+
+use super::{AccountChange, NewAccount, Settled};
+use crate::compare::same;
+use crate::lifecycle::{Event, advance};
+
+/// After a crash or a lost answer: what is there decides. All there: Executed. Otherwise Pending again, with what is
+/// there already marked as done. `observed` is the account under the order's key, or for a creation the one with the
+/// order's natural key; none where there is no such account. `now` is when it was read.
+///
+/// An account that is there in place of one to be created, but looks different, may be somebody else's: the order is
+/// sent again in doubt, and the connector decides between taking over and conflict.
+pub fn read_back(order: &Order, observed: Option<&ObservedAccount>, now: Timestamp) -> Settled {
+    let findings: Vec<Finding<'_>> = order.items.iter().map(|item| finding(order, item, observed)).collect();
+    let is_ours = order.operation != Operation::Create
+        || observed.is_some()
+            && findings.iter().all(|finding| finding.item.kind != ItemKind::Attribute || finding.is_so());
+    let is_present = is_ours && findings.iter().all(Finding::is_so);
+    let event = if is_present { Event::ReadBackPresent } else { Event::ReadBackAbsent };
+    let undecided = observed.is_some() && !is_ours;
+    let items = findings.iter().filter(|finding| !is_final(finding.item)).map(|finding| {
+        let is_done = finding.is_so() && is_ours;
+        let state = if is_done { ProvisioningState::Executed } else { ProvisioningState::Pending };
+        (finding.item.id, state, None)
+    });
+    let missing: Vec<&str> =
+        findings.iter().filter(|finding| !finding.is_so()).map(|finding| finding.item.name.as_str()).collect();
+    let message = if is_present {
+        "Read back: it was done.".to_owned()
+    } else if undecided {
+        "Read back: an account of that name is there and looks different. It is looked at again before anything is written."
+            .to_owned()
+    } else if observed.is_none() {
+        "Read back: it was not done; it is sent again.".to_owned()
+    } else {
+        format!("Read back: not done are {}; they are sent again.", missing.join(", "))
+    };
+    Settled {
+        to: advance(order.state, event).unwrap_or(order.state),
+        reason: undecided.then_some(StateReason::InDoubt),
+        next_attempt_at: (!is_present).then_some(now),
+        items: items.collect(),
+        answer: Answer::ReadBack { present: is_present },
+        message,
+        account: if is_ours { known_now(order, observed) } else { None },
+    }
+}
+
+/// Whether a reading confirms what was done: Verified, or Errored with what was found instead. Nothing changes (none)
+/// where the order is not Executed, or where the reading began (`now`) before it was. `observed` is the account under the
+/// order's key in that reading; none where it is not listed. `readable`: the application can be read back.
+///
+/// While a later order of the same account is open ([`crate::order::later`]) the caller does not ask: what is there
+/// may be that order's doing.
+pub fn verify(order: &Order, observed: Option<&ObservedAccount>, readable: bool, now: Timestamp) -> Option<Settled> {
+    if order.state != ProvisioningState::Executed || order.executed_at.is_some_and(|executed| executed > now) {
+        return None;
+    }
+    if !readable {
+        let is_said = order.reason == Some(StateReason::CannotBeReadBack);
+        return (!is_said).then(|| Settled {
+            to: order.state,
+            reason: Some(StateReason::CannotBeReadBack),
+            next_attempt_at: None,
+            items: Vec::new(),
+            answer: Answer::ReadBack { present: true },
+            message: "The application cannot be read back; the order stays done, not confirmed.".to_owned(),
+            account: None,
+        });
+    }
+    let findings: Vec<Finding<'_>> = order
+        .items
+        .iter()
+        .filter(|item| item.state != ProvisioningState::Inactive)
+        .map(|item| finding(order, item, observed))
+        .collect();
+    let drifted: Vec<String> = findings.iter().filter_map(|finding| finding.found.clone()).collect();
+    let items = findings.iter().map(|finding| match &finding.found {
+        None => (finding.item.id, ProvisioningState::Verified, None),
+        Some(found) => (finding.item.id, ProvisioningState::Errored, Some(found.clone())),
+    });
+    let items = items.collect();
+    if drifted.is_empty() && (observed.is_some() || order.operation.removes()) {
+        return Some(Settled {
+            to: advance(order.state, Event::Verify).unwrap_or(order.state),
+            reason: None,
+            next_attempt_at: None,
+            items,
+            answer: Answer::ReadBack { present: true },
+            message: "Confirmed: the application holds what was ordered.".to_owned(),
+            account: None,
+        });
+    }
+    let found = if drifted.is_empty() { NOT_THERE.to_owned() } else { drifted.join("; ") };
+    Some(Settled {
+        to: advance(order.state, Event::Drift).unwrap_or(order.state),
+        message: format!("Not confirmed: {found}."),
+        reason: Some(StateReason::Drifted { found }),
+        next_attempt_at: None,
+        items,
+        answer: Answer::ReadBack { present: false },
+        account: None,
+    })
+}
+
+const NOT_THERE: &str = "the account is not there";
+
+/// An item beside what was read.
+struct Finding<'a> {
+    item: &'a OrderItem,
+    /// What is there instead; none where it is as ordered.
+    found: Option<String>,
+}
+
+impl Finding<'_> {
+    fn is_so(&self) -> bool {
+        self.found.is_none()
+    }
+}
+
+fn is_final(item: &OrderItem) -> bool {
+    item.state == ProvisioningState::Verified
+}
+
+fn finding<'a>(order: &Order, item: &'a OrderItem, observed: Option<&ObservedAccount>) -> Finding<'a> {
+    let found = match (observed, item.kind) {
+        // Gone is as good as disabled, and takes everything along.
+        (None, _) if order.operation.removes() => None,
+        (None, _) if item.kind == ItemKind::Entitlement && item.operation == ItemOperation::Remove => None,
+        (None, _) => Some(NOT_THERE.to_owned()),
+        (Some(observed), ItemKind::Lifecycle) => match order.operation {
+            Operation::Delete => Some("the account is still there".to_owned()),
+            Operation::Disable if observed.enabled => Some("the account is enabled".to_owned()),
+            Operation::Create | Operation::Enable if !observed.enabled => Some("the account is disabled".to_owned()),
+            _ => None,
+        },
+        (Some(_), ItemKind::Attribute) if item.secret => None,
+        (Some(observed), ItemKind::Attribute) => {
+            let current = observed.attributes.get(&item.name);
+            let wanted = item.value.as_ref().filter(|_| item.operation != ItemOperation::Remove);
+            (!same(wanted, current)).then(|| match current {
+                Some(current) => format!("{} is \u{201c}{current}\u{201d}", item.name),
+                None => format!("{} is empty", item.name),
+            })
+        }
+        (Some(observed), ItemKind::Entitlement) => {
+            let is_held = observed.entitlements.contains(&item.name);
+            match (item.operation, is_held) {
+                (ItemOperation::Remove, true) => Some(format!("{} is still held", item.name)),
+                (ItemOperation::Add | ItemOperation::Set, false) => Some(format!("{} is not held", item.name)),
+                _ => None,
+            }
+        }
+    };
+    Finding { item, found }
+}
+
+fn known_now(order: &Order, observed: Option<&ObservedAccount>) -> Option<AccountChange> {
+    match (order.operation, order.account, observed) {
+        (_, Some(account), None) => Some(AccountChange::Gone(account)),
+        (_, Some(account), Some(observed)) => Some(AccountChange::Seen { account, observed: observed.clone() }),
+        (Operation::Create, None, Some(observed)) => Some(AccountChange::Created(NewAccount {
+            application: order.application.clone(),
+            account_type: order.account_type.clone(),
+            key: observed.key.clone(),
+            owner: order.identity,
+            status: if observed.enabled { AccountStatus::Enabled } else { AccountStatus::Disabled },
+            provenance: Provenance::Created,
+            attributes: observed.attributes.clone(),
+            entitlements: BTreeSet::clone(&observed.entitlements),
+        })),
+        (_, None, _) => None,
+    }
+}
