@@ -1,1 +1,51 @@
-//! See Cargo.toml.
+//! The system of record: one schema on SQLite and on PostgreSQL, and the only place with SQL.
+//!
+//! Every statement is a constant that runs unchanged on both; where locking differs two constants stand side by side.
+//! Writes happen in [`Store::write`], several of them in one commit on SQLite; reads are methods of [`Store`].
+//! Bulk writes hand whole slices over as one JSON array per statement. What a change means is decided elsewhere: the
+//! store checks shapes (constraints), claims and fences, and keeps history; it knows no rule of provisioning.
+
+mod connection;
+mod writer;
+
+pub mod error;
+pub mod ids;
+pub mod migrations;
+pub mod paging;
+pub mod transaction;
+
+pub mod configuration;
+pub mod identities;
+
+pub mod accounts;
+pub mod assignments;
+
+pub mod orders;
+pub mod work_items;
+
+pub mod runs;
+
+pub mod applications;
+
+pub mod audit;
+pub mod home;
+pub mod sessions;
+pub mod users;
+
+mod open;
+mod words;
+
+pub use accounts::Reservation;
+pub use applications::ApplicationFacts;
+pub use assignments::{AssignmentRecord, AssignmentStateChange};
+pub use error::StoreError;
+pub use futures::future::BoxFuture;
+pub use identities::NewIdentityEvent;
+pub use migrations::MigrationReport;
+pub use open::{Dialect, Store};
+pub use orders::{Claim, PlanRecord, RecordedTransition};
+pub use sessions::SessionRecord;
+pub use transaction::Tx;
+
+/// What the store answers.
+pub type Result<T> = std::result::Result<T, StoreError>;

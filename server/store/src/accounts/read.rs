@@ -1,0 +1,148 @@
+//! Reading accounts: whole, and as a list's lines.
+
+use model::account::{Account, AccountStatus, Provenance};
+use model::ids::{AccountId, IdentityId};
+use model::page::Page;
+use model::view::{AccountFilter, AccountRow};
+
+use super::Reservation;
+use crate::connection::{Connection, Row, arguments, numbers};
+use crate::paging::{count_limit, cursor, page, read_cursor, rows_to_read};
+use crate::words::patterns;
+use crate::{Result, Store};
+
+macro_rules! account_columns {
+    () => {
+        "id, application, account_type, key, owner_id, status, provenance, cast(attributes as text) as attributes,
+         cast(entitlements as text) as entitlements, observed_at"
+    };
+}
+
+const ALL: &str = concat!("select ", account_columns!(), " from account order by id");
+
+const OF_APPLICATION: &str = concat!("select ", account_columns!(), " from account where application = $1 order by id");
+
+const OF_IDENTITIES: &str = concat!(
+    "select ",
+    account_columns!(),
+    " from account
+    where owner_id in (select cast(value as bigint) from json_each($1))
+    order by id"
+);
+
+const RESERVED: &str = "
+    select attribute, value, identity_id
+    from reservation
+    where application = $1
+    order by attribute, folded";
+
+/// $1 application, $2–$5 words of the account or its owner, $6 orphans only.
+macro_rules! account_filter {
+    () => {
+        "from account a
+    left join identity i on i.id = a.owner_id
+    where a.application = $1
+      and (a.words || coalesce(i.words, '')) like $2
+      and (a.words || coalesce(i.words, '')) like $3
+      and (a.words || coalesce(i.words, '')) like $4
+      and (a.words || coalesce(i.words, '')) like $5
+      and (not $6 or a.owner_id is null)"
+    };
+}
+
+const PAGE: &str = concat!(
+    "select a.id, a.key, a.account_type, a.status, a.owner_id, i.display_name, a.entitlement_count, a.observed_at ",
+    account_filter!(),
+    "
+      and ($7 is null or (a.key, a.id) > ($8, $7))
+    order by a.key, a.id
+    limit $9"
+);
+
+const COUNT: &str = concat!("select count(*) from (select 1 ", account_filter!(), " limit $7) as found");
+
+impl Store {
+    pub async fn load_accounts(&self) -> Result<Vec<Account>> {
+        self.reader().await?.read(ALL, arguments![], |row| account(&row)).await
+    }
+
+    /// Those that are gone included.
+    pub async fn accounts_of_application(&self, application: &str) -> Result<Vec<Account>> {
+        self.reader().await?.read(OF_APPLICATION, arguments![application], |row| account(&row)).await
+    }
+
+    /// Those that are gone included.
+    pub async fn accounts_of(&self, identities: &[IdentityId]) -> Result<Vec<Account>> {
+        accounts_of(&mut self.reader().await?, identities).await
+    }
+
+    pub async fn reserved_values(&self, application: &str) -> Result<Vec<Reservation>> {
+        let read = |row: Row| {
+            Ok(Reservation {
+                application: application.to_owned(),
+                attribute: row.text("attribute")?,
+                value: row.text("value")?,
+                identity: IdentityId(row.integer("identity_id")?),
+            })
+        };
+        self.reader().await?.read(RESERVED, arguments![application], read).await
+    }
+
+    /// By key. Words are looked for in the account and in its owner's name.
+    pub async fn account_page(&self, filter: &AccountFilter) -> Result<Page<AccountRow>> {
+        let (id, key) = read_cursor(filter.after.as_deref())?;
+        let [first, second, third, fourth] = patterns(filter.text.as_deref());
+        let application = filter.application.as_str();
+        let mut connection = self.snapshot().await?;
+        let count = arguments![
+            application,
+            first.as_str(),
+            second.as_str(),
+            third.as_str(),
+            fourth.as_str(),
+            filter.orphans,
+            count_limit()
+        ];
+        let total = connection.number(COUNT, count).await?;
+        let wanted =
+            arguments![application, first, second, third, fourth, filter.orphans, id, key, rows_to_read(filter.limit)];
+        let rows = connection.read(PAGE, wanted, |row| account_row(&row)).await?;
+        Ok(page(rows, filter.limit, total, |row| cursor(row.id.0, &row.key)))
+    }
+}
+
+pub(crate) async fn accounts_of(connection: &mut Connection, identities: &[IdentityId]) -> Result<Vec<Account>> {
+    let ids = numbers(identities.iter().map(|id| id.0));
+    connection.read(OF_IDENTITIES, arguments![ids], |row| account(&row)).await
+}
+
+fn account(row: &Row) -> Result<Account> {
+    Ok(Account {
+        id: AccountId(row.integer("id")?),
+        application: row.text("application")?,
+        account_type: row.text("account_type")?,
+        key: row.text("key")?,
+        owner: row.optional_integer("owner_id")?.map(IdentityId),
+        status: row.named("status", AccountStatus::from_name)?,
+        provenance: row.named("provenance", Provenance::from_name)?,
+        attributes: row.json("attributes")?,
+        entitlements: row.json("entitlements")?,
+        observed_at: row.optional_time("observed_at")?,
+    })
+}
+
+fn account_row(row: &Row) -> Result<AccountRow> {
+    let owner = match row.optional_integer("owner_id")? {
+        Some(id) => Some((IdentityId(id), row.text("display_name")?)),
+        None => None,
+    };
+    Ok(AccountRow {
+        id: AccountId(row.integer("id")?),
+        key: row.text("key")?,
+        account_type: row.text("account_type")?,
+        status: row.named("status", AccountStatus::from_name)?,
+        owner,
+        entitlements: row.small_count("entitlement_count")?,
+        observed_at: row.optional_time("observed_at")?,
+    })
+}

@@ -1,0 +1,166 @@
+//! The configuration as rows, one for each object in each form it ever had, and the secrets it refers to.
+
+use jiff::Timestamp;
+use model::configuration::Configuration;
+use model::ids::ConfigurationVersionId;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::connection::{Row, arguments};
+use crate::{Result, Store, StoreError, Tx};
+
+const INSERT_VERSION: &str = "
+    insert into configuration_version (id, digest, created_by, created_at)
+    values ($1, $2, $3, $4)";
+
+const CURRENT_OBJECTS: &str = "
+    select kind, name, cast(body as text) as body
+    from configuration_object
+    where to_version is null";
+
+const CLOSE_OBJECTS: &str = "
+    with input as materialized (select value from json_each($1))
+    update configuration_object
+    set to_version = cast(input.value ->> 'version' as bigint)
+    from input
+    where configuration_object.kind = input.value ->> 'kind'
+      and configuration_object.name = input.value ->> 'name'
+      and configuration_object.to_version is null";
+
+const INSERT_OBJECTS: &str = "
+    with input as materialized (select value from json_each($1))
+    insert into configuration_object (kind, name, from_version, body)
+    select value ->> 'kind', value ->> 'name', cast(value ->> 'version' as bigint), value -> 'body'
+    from input";
+
+const CURRENT_VERSION: &str = "
+    select id, digest
+    from configuration_version
+    order by id desc
+    limit 1";
+
+const PUT_SECRET: &str = "
+    insert into secret (name, sealed, key_id, created_by, created_at)
+    values ($1, $2, $3, $4, $5)
+    on conflict (name) do update
+    set sealed = excluded.sealed,
+        key_id = excluded.key_id,
+        created_by = excluded.created_by,
+        created_at = excluded.created_at";
+
+const SECRET: &str = "
+    select sealed, key_id
+    from secret
+    where name = $1";
+
+const SECRET_NAMES: &str = "
+    select name, created_at, created_by
+    from secret
+    order by name";
+
+#[derive(Serialize)]
+struct ObjectRow<'a> {
+    kind: &'a str,
+    name: &'a str,
+    version: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<&'a Value>,
+}
+
+impl Tx {
+    /// Makes `configuration` the current one. Objects that stay as they are keep their row; the others' intervals end,
+    /// and begin, with this version.
+    pub async fn apply_configuration(
+        &mut self,
+        version: ConfigurationVersionId,
+        configuration: &Configuration,
+        digest: &str,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<()> {
+        self.execute(INSERT_VERSION, arguments![version.0, digest, by, at]).await?;
+        let wanted = to_objects(configuration)?;
+        let held = self.rows(CURRENT_OBJECTS, arguments![]).await?;
+        let held = held.iter().map(object).collect::<Result<Vec<_>>>()?;
+        let row = |kind, name, body| ObjectRow { kind, name, version: version.0, body };
+        let closed: Vec<_> = held
+            .iter()
+            .filter(|(kind, name, body)| !wanted.iter().any(|w| w.0 == *kind && w.1 == *name && w.2 == *body))
+            .map(|(kind, name, _)| row(kind, name, None))
+            .collect();
+        let opened: Vec<_> = wanted
+            .iter()
+            .filter(|wanted| !held.contains(wanted))
+            .map(|(kind, name, body)| row(kind, name, Some(body)))
+            .collect();
+        self.bulk(CLOSE_OBJECTS, &closed).await?;
+        self.bulk(INSERT_OBJECTS, &opened).await
+    }
+
+    /// Stores what is sealed already; the store never sees a secret's own text.
+    pub async fn put_secret(&mut self, name: &str, sealed: &[u8], key_id: &str, by: &str, at: Timestamp) -> Result<()> {
+        self.execute(PUT_SECRET, arguments![name, sealed, key_id, by, at]).await?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// The current configuration with its version and digest; none before the first was applied.
+    pub async fn current_configuration(&self) -> Result<Option<(ConfigurationVersionId, String, Configuration)>> {
+        let mut connection = self.snapshot().await?;
+        let Some(version) = connection.row(CURRENT_VERSION, arguments![]).await? else { return Ok(None) };
+        let objects = connection.read(CURRENT_OBJECTS, arguments![], |row| object(&row)).await?;
+        let configuration = from_objects(objects)?;
+        Ok(Some((ConfigurationVersionId(version.integer("id")?), version.text("digest")?, configuration)))
+    }
+
+    /// A sealed secret and the id of the key that opens it.
+    pub async fn secret(&self, name: &str) -> Result<Option<(Vec<u8>, String)>> {
+        let row = self.reader().await?.row(SECRET, arguments![name]).await?;
+        row.map(|row| Ok((row.bytes("sealed")?, row.text("key_id")?))).transpose()
+    }
+
+    /// Names of all secrets, when each was put, and by whom.
+    pub async fn secret_names(&self) -> Result<Vec<(String, Timestamp, String)>> {
+        let read = |row: Row| Ok((row.text("name")?, row.time("created_at")?, row.text("created_by")?));
+        self.reader().await?.read(SECRET_NAMES, arguments![], read).await
+    }
+}
+
+type Object = (String, String, Value);
+
+fn object(row: &Row) -> Result<Object> {
+    Ok((row.text("kind")?, row.text("name")?, row.json("body")?))
+}
+
+/// The fields of [`Configuration`] are the kinds; a field that is no map of named objects is one object without a name.
+const SINGLE: &[&str] = &["organisation"];
+
+fn to_objects(configuration: &Configuration) -> Result<Vec<Object>> {
+    let value = serde_json::to_value(configuration)
+        .map_err(|error| StoreError::Invalid { what: format!("the configuration cannot be stored ({error})") })?;
+    let Value::Object(kinds) = value else { return Ok(Vec::new()) };
+    let mut objects = Vec::new();
+    for (kind, content) in kinds {
+        match content {
+            Value::Object(named) if !SINGLE.contains(&kind.as_str()) => {
+                objects.extend(named.into_iter().map(|(name, body)| (kind.clone(), name, body)));
+            }
+            single => objects.push((kind, String::new(), single)),
+        }
+    }
+    Ok(objects)
+}
+
+fn from_objects(objects: Vec<Object>) -> Result<Configuration> {
+    let mut kinds = Map::new();
+    for (kind, name, body) in objects {
+        if SINGLE.contains(&kind.as_str()) {
+            kinds.insert(kind, body);
+        } else if let Value::Object(named) = kinds.entry(kind).or_insert_with(|| Value::Object(Map::new())) {
+            named.insert(name, body);
+        }
+    }
+    serde_json::from_value(Value::Object(kinds))
+        .map_err(|error| StoreError::Corrupt { what: format!("the configuration: {error}") })
+}

@@ -1,0 +1,153 @@
+//! What can go wrong with the store, by who must act.
+
+/// The store could not do what was asked. Nothing of the failed call, and nothing else of its transaction, is kept.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached, is locked or is full. Mend it, then repeat.
+    #[error("the database is not available: {reason}. Check that it runs, is reachable and has space, then try again")]
+    Unavailable { reason: String },
+    /// Two transactions got in each other's way and one had to go. Repeating it is safe.
+    #[error("another change to the same records was under way and went first; try again")]
+    Contended,
+    /// A rule of the schema refused the change. Constraints are named in the migrations; SQLite does not name foreign
+    /// keys and reports them as `foreign_key`.
+    #[error("the change breaks the rule `{constraint}` of the database and was not kept")]
+    Conflict { constraint: String },
+    #[error("there is no {what}; it may have been removed")]
+    NotFound { what: String },
+    /// What was handed in cannot be stored, such as text with a NUL character or a cursor of another list.
+    #[error("{what}; correct it and try again")]
+    Invalid { what: String },
+    #[error("the database's schema is not as this program needs it: {reason}")]
+    Migration { reason: String },
+    /// Stored data does not make sense: a newer program, or another hand, wrote it.
+    #[error("stored data cannot be read: {what}. Restore it from a backup, or run the version that wrote it")]
+    Corrupt { what: String },
+    /// A write asked for another write while it was open; on SQLite that would wait for itself forever.
+    #[error("a write was started inside another write; use the transaction at hand instead")]
+    Nested,
+    #[error("the database refused a statement")]
+    Database(#[source] sqlx::Error),
+}
+
+impl StoreError {
+    /// The named constraint that refused the change.
+    pub fn constraint(&self) -> Option<&str> {
+        match self {
+            Self::Conflict { constraint } => Some(constraint),
+            _ => None,
+        }
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let database = match &error {
+            sqlx::Error::Database(database) => database,
+            sqlx::Error::Io(io) => return Self::Unavailable { reason: io.to_string() },
+            sqlx::Error::PoolTimedOut => return Self::Unavailable { reason: "all connections are in use".into() },
+            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+                return Self::Unavailable { reason: "the connection is closed".into() };
+            }
+            _ => return Self::Database(error),
+        };
+        if let Some(constraint) = database.constraint() {
+            return Self::Conflict { constraint: constraint.to_owned() };
+        }
+        let message = database.message();
+        if let Some((kind, subject)) = message.split_once(" constraint failed") {
+            let subject = subject.strip_prefix(": ").unwrap_or_default();
+            return Self::Conflict { constraint: constraint_of_sqlite(kind, subject) };
+        }
+        match database.code().as_deref() {
+            // Serialization failure, deadlock.
+            Some("40001" | "40P01") => Self::Contended,
+            // Text that cannot be stored, a number out of range, JSON that is none.
+            Some("22P02" | "22P05" | "22021" | "22003" | "22032") => Self::Invalid { what: sentence(message) },
+            // Connection failures, out of resources, shutdown, read-only.
+            Some(code) if ["08", "53", "57"].contains(&code.get(..2).unwrap_or_default()) || code == "25006" => {
+                Self::Unavailable { reason: message.to_owned() }
+            }
+            // SQLite: busy, locked, read-only, I/O error, full, cannot open. The low byte is the primary code.
+            Some(code)
+                if code.parse::<i32>().is_ok_and(|code| [5, 6, 8, 10, 13, 14].contains(&(code & 0xff)))
+                    && code.len() < 5 =>
+            {
+                Self::Unavailable { reason: message.to_owned() }
+            }
+            _ if message.contains("malformed JSON") => Self::Invalid { what: sentence(message) },
+            _ => Self::Database(error),
+        }
+    }
+}
+
+fn sentence(message: &str) -> String {
+    format!("the database cannot store a value ({message})")
+}
+
+/// SQLite names check constraints, but tells columns for unique ones and nothing for foreign keys.
+fn constraint_of_sqlite(kind: &str, subject: &str) -> String {
+    match kind {
+        "FOREIGN KEY" => "foreign_key".to_owned(),
+        "UNIQUE" => UNIQUE_CONSTRAINTS
+            .iter()
+            .find(|(columns, _)| *columns == subject)
+            .map_or(subject, |(_, name)| name)
+            .to_owned(),
+        _ => subject.to_owned(),
+    }
+}
+
+/// Unique constraints and indexes by their columns, as SQLite's messages have them. Primary keys included.
+pub(crate) const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
+    (
+        "configuration_object.kind, configuration_object.name, configuration_object.from_version",
+        "configuration_object_key",
+    ),
+    ("configuration_object.kind, configuration_object.name", "configuration_object_current"),
+    ("secret.name", "secret_key"),
+    ("console_user.folded_login", "console_user_login"),
+    ("session.id_hash", "session_key"),
+    ("run.active", "run_one_active"),
+    ("task_run.run_id, task_run.sequence", "task_run_key"),
+    ("run_log.run_id, run_log.sequence", "run_log_key"),
+    ("staged_row.run_id, staged_row.origin, staged_row.key", "staged_row_key"),
+    ("preview_line.run_id, preview_line.sequence", "preview_line_key"),
+    ("identity.source, identity.key", "identity_source_key"),
+    ("identity_context.identity_id, identity_context.sequence", "identity_context_key"),
+    ("identity_history.identity_id, identity_history.since", "identity_history_key"),
+    ("identity_history.identity_id", "identity_history_current"),
+    ("account.application, account.account_type, account.key", "account_key_once"),
+    (
+        "account_entitlement.account_id, account_entitlement.entitlement, account_entitlement.since",
+        "account_entitlement_key",
+    ),
+    ("account_entitlement.account_id, account_entitlement.entitlement", "account_entitlement_current"),
+    (
+        "entitlement_catalogue.application, entitlement_catalogue.key, entitlement_catalogue.since",
+        "entitlement_catalogue_key",
+    ),
+    ("entitlement_catalogue.application, entitlement_catalogue.key", "entitlement_catalogue_current"),
+    ("reservation.application, reservation.attribute, reservation.folded", "reservation_key"),
+    ("plan_partition.plan_id, plan_partition.sequence", "plan_partition_sequence"),
+    ("provisioning_order.account_id", "order_one_in_flight"),
+    ("provisioning_order.identity_id, provisioning_order.account_type", "order_one_creation_in_flight"),
+    ("order_dependency.order_id, order_dependency.after_id", "order_dependency_key"),
+    ("order_attempt.order_id, order_attempt.number", "order_attempt_key"),
+    ("order_attempt.order_id, order_attempt.fence", "order_attempt_fence"),
+    ("assignment.identity_id, assignment.kind, assignment.name", "assignment_current"),
+    ("work_item.order_id", "work_item_one_open"),
+    ("application_facts.name", "application_facts_key"),
+    ("number_space.id", "number_space_pkey"),
+    ("configuration_version.id", "configuration_version_pkey"),
+    ("console_user.id", "console_user_pkey"),
+    ("run.id", "run_pkey"),
+    ("identity.id", "identity_pkey"),
+    ("account.id", "account_pkey"),
+    ("plan.id", "plan_pkey"),
+    ("plan_partition.id", "plan_partition_pkey"),
+    ("provisioning_order.id", "provisioning_order_pkey"),
+    ("order_item.id", "order_item_pkey"),
+    ("assignment.id", "assignment_pkey"),
+    ("work_item.id", "work_item_pkey"),
+];

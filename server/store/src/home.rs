@@ -1,0 +1,52 @@
+//! What the home page counts and shows first.
+
+use jiff::civil::Date;
+use model::order::ProvisioningState;
+use model::view::{Home, OrderFilter, WorkItemFilter};
+use model::work_item::WorkItemState;
+
+use crate::connection::arguments;
+use crate::orders::{order_counts, order_rows_in_states};
+use crate::runs::{RunChoice, run_rows};
+use crate::work_items::work_item_page;
+use crate::{Result, Store};
+
+/// Those who have left do not count.
+const IDENTITIES: &str = "
+    select count(*)
+    from identity i
+    where i.present
+      and (
+        i.context_count = 0
+        or exists (select 1 from identity_context c where c.identity_id = i.id and c.ends > $1)
+      )";
+
+const ACCOUNTS: &str = "
+    select count(*)
+    from account
+    where status <> 'gone'";
+
+const OPEN_WORK_ITEMS: &str = "
+    select count(*)
+    from work_item
+    where state = 'open'";
+
+impl Store {
+    /// `applications` is left empty: their names are configuration.
+    pub async fn home(&self, today: Date) -> Result<Home> {
+        let mut connection = self.snapshot().await?;
+        let open = WorkItemFilter { state: Some(WorkItemState::Open), limit: Some(8), ..WorkItemFilter::default() };
+        let failed = [ProvisioningState::Errored, ProvisioningState::Error];
+        let count = |number: i64| u64::try_from(number).unwrap_or_default();
+        Ok(Home {
+            identities: count(connection.number(IDENTITIES, arguments![today]).await?),
+            accounts: count(connection.number(ACCOUNTS, arguments![]).await?),
+            orders: order_counts(&mut connection, &OrderFilter::default()).await?,
+            open_work_items: count(connection.number(OPEN_WORK_ITEMS, arguments![]).await?),
+            work_items: work_item_page(&mut connection, &open).await?.rows,
+            failed: order_rows_in_states(&mut connection, &failed, 8).await?,
+            runs: run_rows(&mut connection, RunChoice::Newest { limit: 5, before: None }).await?,
+            applications: Vec::new(),
+        })
+    }
+}

@@ -1,0 +1,311 @@
+//! Reading identities: whole, as a list's lines, and with everything around them.
+
+use jiff::civil::Date;
+use model::access::Grantable;
+use model::identity::{Context, Identity, LifecycleState, Period};
+use model::ids::{AssignmentId, IdentityId, OrderId, RunId};
+use model::page::Page;
+use model::value::Value;
+use model::view::{IdentityDetail, IdentityEvent, IdentityFilter, IdentityRow, PermissionRow};
+
+use crate::accounts::accounts_of;
+use crate::assignments::workflow_state;
+use crate::connection::{Connection, Row, arguments, numbers};
+use crate::orders::newest_orders_of;
+use crate::paging::{count_limit, cursor, page, read_cursor, rows_to_read};
+use crate::words::patterns;
+use crate::{Result, Store};
+
+macro_rules! identity_columns {
+    () => {
+        "i.id, i.source, i.key, i.display_name, cast(i.attributes as text) as attributes,
+         cast(i.contexts as text) as contexts, i.manager_key, i.present"
+    };
+}
+
+const ALL: &str = concat!("select ", identity_columns!(), " from identity i order by i.id");
+
+const OF_SOURCE: &str = concat!("select ", identity_columns!(), " from identity i where i.source = $1 order by i.id");
+
+const BY_ID: &str = concat!(
+    "select ",
+    identity_columns!(),
+    " from identity i
+    where i.id in (select cast(value as bigint) from json_each($1))
+    order by i.id"
+);
+
+const BY_KEY: &str =
+    concat!("select ", identity_columns!(), " from identity i where i.key = $1 order by i.source limit 1");
+
+const CHANGE_LOG_HEAD: &str = "select coalesce(max(sequence), 0) from change_log";
+
+const CHANGES_SINCE: &str = "
+    select sequence, subject_id
+    from change_log
+    where sequence > $1
+      and kind = 'identity'
+    order by sequence";
+
+/// $1–$4 words, $5 department, $6 lifecycle state, $7 the day.
+macro_rules! identity_filter {
+    () => {
+        "i.words like $1 and i.words like $2 and i.words like $3 and i.words like $4
+      and ($5 is null or (i.department = $5 and i.context_count = 0) or exists (
+        select 1
+        from identity_context c
+        where c.identity_id = i.id
+          and c.department = $5
+          and c.starts <= $7
+          and c.ends > $7
+      ) or (i.department = $5 and not exists (
+        select 1
+        from identity_context c
+        where c.identity_id = i.id
+          and c.department <> ''
+          and c.starts <= $7
+          and c.ends > $7
+      )))
+      and ($6 is null or $6 = case
+        when not i.present then 'leaver'
+        when i.context_count = 0 then 'active'
+        when exists (
+          select 1 from identity_context c where c.identity_id = i.id and c.starts <= $7 and c.ends > $7
+        ) then 'active'
+        when exists (select 1 from identity_context c where c.identity_id = i.id and c.ends > $7) then 'joiner'
+        else 'leaver'
+      end)"
+    };
+}
+
+const PAGE: &str = concat!(
+    "select ", identity_columns!(), ", i.sort_name,
+      (select count(*) from account a where a.owner_id = i.id and a.status <> 'gone') as accounts,
+      (
+        select count(*)
+        from account a
+        join account_entitlement e on e.account_id = a.id and e.until is null
+        where a.owner_id = i.id and a.status <> 'gone'
+      ) as entitlements,
+      (select count(*) from provisioning_order o where o.identity_id = i.id and o.state in (1, 2, 3, 5, 7)) as open_orders
+    from identity i
+    where ", identity_filter!(), "
+      and ($8 is null or (i.sort_name, i.id) > ($9, $8))
+    order by i.sort_name, i.id
+    limit $10"
+);
+
+const COUNT: &str =
+    concat!("select count(*) from (select 1 from identity i where ", identity_filter!(), " limit $8) as found");
+
+const DEPARTMENTS: &str = "
+    select department from identity where department <> ''
+    union
+    select department from identity_context where department <> ''
+    order by department";
+
+const MANAGER: &str = "
+    select id, display_name
+    from identity
+    where source = $1
+      and key = $2";
+
+const REPORTS: &str = "
+    select id, display_name
+    from identity
+    where source = $1
+      and manager_key = $2
+      and present
+    order by sort_name, id
+    limit 50";
+
+const EVENTS: &str = "
+    select at, message, order_id, run_id
+    from identity_event
+    where identity_id = $1
+    order by sequence desc
+    limit 100";
+
+/// Display names come from the configuration as it is now: what is held may be gone from it, then its name has to do.
+const PERMISSIONS: &str = "
+    select
+      h.id, h.kind, h.name, h.workflow_state, h.starts, h.ends, cast(h.reasons as text) as reasons, h.since, h.state,
+      cast(h.state_reason as text) as state_reason, h.order_id,
+      coalesce(thing.body ->> 'display_name', h.name) as display_name,
+      coalesce(application.body ->> 'display_name', holder.body ->> 'application', thing.body ->> 'application') as application
+    from assignment h
+    left join configuration_object thing
+      on thing.kind = case h.kind
+        when 'role' then 'roles'
+        when 'access_profile' then 'access_profiles'
+        when 'account_type' then 'account_types'
+        else 'entitlements'
+      end
+      and thing.name = h.name
+      and thing.to_version is null
+    left join configuration_object holder
+      on holder.kind = 'account_types'
+      and holder.name = thing.body ->> 'account_type'
+      and holder.to_version is null
+    left join configuration_object application
+      on application.kind = 'applications'
+      and application.name = coalesce(holder.body ->> 'application', thing.body ->> 'application')
+      and application.to_version is null
+    where h.identity_id = $1
+      and h.until is null
+    order by h.kind, h.name";
+
+impl Store {
+    pub async fn load_identities(&self) -> Result<Vec<Identity>> {
+        self.reader().await?.read(ALL, arguments![], |row| identity(&row)).await
+    }
+
+    pub async fn identities_of_source(&self, source: &str) -> Result<Vec<Identity>> {
+        self.reader().await?.read(OF_SOURCE, arguments![source], |row| identity(&row)).await
+    }
+
+    /// By id; ids that are not there are left out.
+    pub async fn identities_by_id(&self, ids: &[IdentityId]) -> Result<Vec<Identity>> {
+        let ids = numbers(ids.iter().map(|id| id.0));
+        self.reader().await?.read(BY_ID, arguments![ids], |row| identity(&row)).await
+    }
+
+    /// Where several sources have that key, the one whose source comes first by name.
+    pub async fn identity_by_key(&self, key: &str) -> Result<Option<Identity>> {
+        self.reader().await?.row(BY_KEY, arguments![key]).await?.map(|row| identity(&row)).transpose()
+    }
+
+    /// Sequence of the last change; 0 before the first.
+    pub async fn change_log_head(&self) -> Result<i64> {
+        self.reader().await?.number(CHANGE_LOG_HEAD, arguments![]).await
+    }
+
+    /// Changes after that sequence, in the order of commits.
+    pub async fn changes_since(&self, sequence: i64) -> Result<Vec<(i64, IdentityId)>> {
+        let read = |row: Row| Ok((row.integer("sequence")?, IdentityId(row.integer("subject_id")?)));
+        self.reader().await?.read(CHANGES_SINCE, arguments![sequence], read).await
+    }
+
+    /// By name. An identity is found under every department it has on the day.
+    pub async fn identity_page(&self, filter: &IdentityFilter, today: Date) -> Result<Page<IdentityRow>> {
+        let (id, key) = read_cursor(filter.after.as_deref())?;
+        let [first, second, third, fourth] = patterns(filter.text.as_deref());
+        let department = filter.department.as_deref().filter(|department| !department.is_empty());
+        let lifecycle = filter.lifecycle.map(LifecycleState::name);
+        let mut connection = self.snapshot().await?;
+        let count = arguments![
+            first.as_str(),
+            second.as_str(),
+            third.as_str(),
+            fourth.as_str(),
+            department,
+            lifecycle,
+            today,
+            count_limit()
+        ];
+        let total = connection.number(COUNT, count).await?;
+        let wanted =
+            arguments![first, second, third, fourth, department, lifecycle, today, id, key, rows_to_read(filter.limit)];
+        let rows =
+            connection.read(PAGE, wanted, |row| Ok((row.text("sort_name")?, identity_row(&row, today)?))).await?;
+        let found = page(rows, filter.limit, total, |(sort_name, row)| cursor(row.id.0, sort_name));
+        Ok(Page { rows: found.rows.into_iter().map(|(_, row)| row).collect(), next: found.next, total: found.total })
+    }
+
+    /// Every department there is or will be, by name.
+    pub async fn identity_departments(&self) -> Result<Vec<String>> {
+        self.reader().await?.read(DEPARTMENTS, arguments![], |row| row.text("department")).await
+    }
+
+    pub async fn identity_detail(&self, id: IdentityId, today: Date) -> Result<Option<IdentityDetail>> {
+        let mut connection = self.snapshot().await?;
+        let Some(row) = connection.row(BY_ID, arguments![numbers([id.0])]).await? else { return Ok(None) };
+        let identity = identity(&row)?;
+        let named = |row: Row| Ok((IdentityId(row.integer("id")?), row.text("display_name")?));
+        let manager = match &identity.manager_key {
+            Some(key) => connection.row(MANAGER, arguments![identity.source.as_str(), key.as_str()]).await?,
+            None => None,
+        };
+        let reports = arguments![identity.source.as_str(), identity.key.as_str()];
+        Ok(Some(IdentityDetail {
+            lifecycle: identity.lifecycle(today),
+            manager: manager.map(named).transpose()?,
+            reports: connection.read(REPORTS, reports, named).await?,
+            permissions: permissions(&mut connection, id).await?,
+            accounts: accounts_of(&mut connection, &[id]).await?,
+            orders: newest_orders_of(&mut connection, id).await?,
+            events: connection.read(EVENTS, arguments![id.0], |row| event(&row)).await?,
+            identity,
+        }))
+    }
+}
+
+fn identity(row: &Row) -> Result<Identity> {
+    Ok(Identity {
+        id: IdentityId(row.integer("id")?),
+        source: row.text("source")?,
+        key: row.text("key")?,
+        display_name: row.text("display_name")?,
+        attributes: row.json("attributes")?,
+        contexts: row.json("contexts")?,
+        manager_key: row.optional_text("manager_key")?,
+        present: row.boolean("present")?,
+    })
+}
+
+fn identity_row(row: &Row, today: Date) -> Result<IdentityRow> {
+    let identity = identity(row)?;
+    let mut holding: Vec<&Context> = identity.contexts.iter().filter(|context| context.period.holds(today)).collect();
+    holding.sort_by_key(|context| (context.priority, context.period.starts, &context.key));
+    let text = |name: &str| {
+        holding
+            .iter()
+            .map(|context| &context.attributes)
+            .chain([&identity.attributes])
+            .find_map(|attributes| attributes.get(name))
+            .map(Value::to_string)
+            .unwrap_or_default()
+    };
+    Ok(IdentityRow {
+        department: text("department"),
+        title: text("title"),
+        site: text("site"),
+        lifecycle: identity.lifecycle(today),
+        accounts: row.small_count("accounts")?,
+        entitlements: row.small_count("entitlements")?,
+        open_orders: row.small_count("open_orders")?,
+        id: identity.id,
+        key: identity.key,
+        display_name: identity.display_name,
+    })
+}
+
+fn event(row: &Row) -> Result<IdentityEvent> {
+    Ok(IdentityEvent {
+        at: row.time("at")?,
+        message: row.text("message")?,
+        order: row.optional_integer("order_id")?.map(OrderId),
+        run: row.optional_integer("run_id")?.map(RunId),
+    })
+}
+
+async fn permissions(connection: &mut Connection, id: IdentityId) -> Result<Vec<PermissionRow>> {
+    connection.read(PERMISSIONS, arguments![id.0], |row| permission(&row)).await
+}
+
+fn permission(row: &Row) -> Result<PermissionRow> {
+    let name = row.text("name")?;
+    Ok(PermissionRow {
+        id: AssignmentId(row.integer("id")?),
+        grantable: row.named("kind", |kind| Grantable::from_parts(kind, &name))?,
+        display_name: row.text("display_name")?,
+        application: row.optional_text("application")?,
+        workflow_state: workflow_state(row)?,
+        state: crate::orders::optional_state(row, "state")?,
+        state_reason: row.optional_json("state_reason")?,
+        order: row.optional_integer("order_id")?.map(OrderId),
+        period: Period { starts: row.optional_date("starts")?, ends: row.optional_date("ends")? },
+        since: row.time("since")?,
+        reasons: row.json("reasons")?,
+    })
+}

@@ -1,0 +1,254 @@
+//! Taking orders to carry them out. The intent (fence, attempt, lease) is in the same transaction as the claim, so what
+//! may have been sent is known before the first byte leaves.
+
+use std::collections::HashSet;
+
+use model::account::Mechanism;
+use model::ids::{AccountId, IdentityId, OrderId};
+use model::order::{Order, ProvisioningState, StateReason};
+use serde::Serialize;
+
+use super::Claim;
+use super::read::orders_by_id;
+use crate::connection::{Row, arguments, numbers, payload};
+use crate::{Result, Tx};
+
+/// Two claims of one application at once could each take another order of the same account: they take turns.
+const LOCK_CLAIMS: &str = "select pg_advisory_xact_lock(hashtextextended($1, 7233203))";
+
+/// $1 application, $2 now, $3 run, $4 how many.
+macro_rules! due_orders {
+    () => {
+        "select o.id, o.account_id, o.identity_id, o.account_type
+    from provisioning_order o
+    where o.state = 1
+      and o.application = $1
+      and (o.next_attempt_at is null or o.next_attempt_at <= $2)
+      and ($3 is null or o.run_id = $3)
+      and not exists (
+        select 1
+        from order_dependency d
+        join provisioning_order earlier on earlier.id = d.after_id
+        where d.order_id = o.id
+          and earlier.state not in (4, 8)
+      )
+      and not exists (
+        select 1
+        from provisioning_order other
+        where other.account_id = o.account_id
+          and other.state = 2
+      )
+      and not exists (
+        select 1
+        from provisioning_order other
+        where other.identity_id = o.identity_id
+          and other.account_type = o.account_type
+          and other.state = 2
+          and other.account_id is null
+      )
+    order by o.lane, o.id
+    limit $4"
+    };
+}
+
+const DUE_SQLITE: &str = due_orders!();
+const DUE_POSTGRES: &str = concat!(due_orders!(), " for update of o skip locked");
+
+/// $1 application, $2 now, $3 run, $4 how many.
+macro_rules! lost_orders {
+    () => {
+        "select o.id, o.account_id, o.identity_id, o.account_type
+    from provisioning_order o
+    where o.state = 2
+      and o.application = $1
+      and o.mechanism = 'direct'
+      and o.lease_until <= $2
+      and ($3 is null or o.run_id = $3)
+    order by o.lane, o.id
+    limit $4"
+    };
+}
+
+const LOST_SQLITE: &str = lost_orders!();
+const LOST_POSTGRES: &str = concat!(lost_orders!(), " for update of o skip locked");
+
+const TAKE: &str = "
+    update provisioning_order
+    set state = 2,
+        reason = null,
+        fence = fence + 1,
+        attempts = attempts + 1,
+        next_attempt_at = null,
+        lease_node = $2,
+        lease_until = $3,
+        transmitted_at = $4,
+        changed_at = $4
+    where id in (select cast(value as bigint) from json_each($1))";
+
+const DOUBT: &str = "
+    with input as materialized (select value from json_each($1))
+    update provisioning_order
+    set reason = input.value -> 'reason'
+    from input
+    where provisioning_order.id = cast(input.value ->> 'id' as bigint)";
+
+const INSERT_ATTEMPTS: &str = "
+    insert into order_attempt (order_id, number, fence, node, started_at)
+    select id, attempts, fence, $2, $3
+    from provisioning_order
+    where id in (select cast(value as bigint) from json_each($1))";
+
+const INSERT_EVENTS: &str = "
+    with input as materialized (select key, value from json_each($1))
+    insert into order_event (order_id, at, from_state, to_state, reason, actor, message)
+    select cast(value ->> 'id' as bigint), $2, $3, 2, value -> 'reason', $4, value ->> 'message'
+    from input
+    order by key";
+
+const RENEW: &str = "
+    update provisioning_order
+    set lease_until = $2
+    where lease_node = $1
+      and state = 2
+      and lease_until is not null
+      and lease_until < $2";
+
+#[derive(Serialize)]
+struct EventInput {
+    id: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<StateReason>,
+    message: String,
+}
+
+impl Tx {
+    /// Due orders in state 1 whose predecessors are Executed or Verified and whose account has no other order in
+    /// flight, by lane, then id; of several of one account the first. They are in state 2 afterwards, with a new
+    /// fence, attempt and lease.
+    ///
+    /// The orders come as they are now, but for `reason`, which is still the one from before: it tells whether an earlier
+    /// attempt may have arrived.
+    pub async fn claim_orders(&mut self, claim: &Claim) -> Result<Vec<Order>> {
+        let taken = self.candidates(claim, DUE_SQLITE, DUE_POSTGRES).await?;
+        if taken.is_empty() {
+            return Ok(Vec::new());
+        }
+        let before = self.orders(&taken).await?;
+        let mut orders = self.take(claim, &taken).await?;
+        for (order, before) in orders.iter_mut().zip(before) {
+            order.reason = before.reason;
+        }
+        let events = orders.iter().map(|order| EventInput {
+            id: order.id.0,
+            reason: None,
+            message: format!("{}, attempt {}.", sending(order.mechanism), order.attempts),
+        });
+        self.append_claim_events(claim, events.collect(), ProvisioningState::Pending).await?;
+        Ok(orders)
+    }
+
+    /// Orders that a node which is gone took and never answered: direct ones in state 2 whose lease has passed. They get a
+    /// new fence, attempt and lease and the reason in doubt; read back before anything is sent again.
+    pub async fn reclaim_lost_orders(&mut self, claim: &Claim) -> Result<Vec<Order>> {
+        let taken = self.candidates(claim, LOST_SQLITE, LOST_POSTGRES).await?;
+        if taken.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut orders = self.take(claim, &taken).await?;
+        for order in &mut orders {
+            order.reason = Some(StateReason::InDoubt);
+        }
+        let events: Vec<_> = orders
+            .iter()
+            .map(|order| EventInput {
+                id: order.id.0,
+                reason: order.reason.clone(),
+                message: format!(
+                    "The attempt before was broken off; what the application holds is read back first, attempt {}.",
+                    order.attempts
+                ),
+            })
+            .collect();
+        self.execute(DOUBT, arguments![payload(&events)?]).await?;
+        self.append_claim_events(claim, events, ProvisioningState::Transmitted).await?;
+        Ok(orders)
+    }
+
+    /// Puts off the end of all leases that the node holds.
+    pub async fn renew_leases(&mut self, node: &str, until: jiff::Timestamp) -> Result<()> {
+        self.execute(RENEW, arguments![node, until]).await?;
+        Ok(())
+    }
+
+    async fn candidates(
+        &mut self,
+        claim: &Claim,
+        sqlite: &'static str,
+        postgres: &'static str,
+    ) -> Result<Vec<OrderId>> {
+        let is_postgres = self.connection.is_postgres();
+        if is_postgres {
+            self.execute(LOCK_CLAIMS, arguments![claim.application.as_str()]).await?;
+        }
+        let sql = if is_postgres { postgres } else { sqlite };
+        let run = claim.run.map(|run| run.0);
+        let rows = self.rows(sql, arguments![claim.application.as_str(), claim.now, run, claim.limit]).await?;
+        let mut accounts = HashSet::new();
+        let mut taken = Vec::with_capacity(rows.len());
+        for row in rows {
+            if accounts.insert(slot(&row)?) {
+                taken.push(OrderId(row.integer("id")?));
+            }
+        }
+        Ok(taken)
+    }
+
+    async fn take(&mut self, claim: &Claim, taken: &[OrderId]) -> Result<Vec<Order>> {
+        let ids = numbers(taken.iter().map(|id| id.0));
+        let node = claim.node.as_str();
+        self.execute(TAKE, arguments![ids.as_str(), node, claim.lease_until, claim.now]).await?;
+        self.execute(INSERT_ATTEMPTS, arguments![ids, node, claim.now]).await?;
+        self.orders(taken).await
+    }
+
+    /// In the order of the ids given.
+    async fn orders(&mut self, ids: &[OrderId]) -> Result<Vec<Order>> {
+        let mut orders = orders_by_id(&mut self.connection, ids).await?;
+        let position = |order: &Order| ids.iter().position(|id| *id == order.id);
+        orders.sort_by_cached_key(position);
+        Ok(orders)
+    }
+
+    async fn append_claim_events(
+        &mut self,
+        claim: &Claim,
+        events: Vec<EventInput>,
+        from: ProvisioningState,
+    ) -> Result<()> {
+        let arguments = arguments![payload(&events)?, claim.now, from.number(), claim.node.as_str()];
+        self.execute(INSERT_EVENTS, arguments).await?;
+        Ok(())
+    }
+}
+
+/// What only one order in flight may have: an account, or an account to come.
+#[derive(PartialEq, Eq, Hash)]
+enum Slot {
+    Account(AccountId),
+    AccountToCome(IdentityId, String),
+}
+
+fn slot(row: &Row) -> Result<Slot> {
+    Ok(match row.optional_integer("account_id")? {
+        Some(account) => Slot::Account(AccountId(account)),
+        None => Slot::AccountToCome(IdentityId(row.integer("identity_id")?), row.text("account_type")?),
+    })
+}
+
+fn sending(mechanism: Mechanism) -> &'static str {
+    match mechanism {
+        Mechanism::Direct => "Sent to the application",
+        Mechanism::Executor => "Handed to the executor",
+        Mechanism::Manual => "Given to a person",
+    }
+}

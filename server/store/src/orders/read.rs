@@ -1,0 +1,450 @@
+//! Reading orders: whole, as a list's lines, and with their way.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use model::account::Mechanism;
+use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, PartitionId, PlanId, RunId};
+use model::order::{Attempt, Lane, Order, OrderItem, ProvisioningState};
+use model::page::Page;
+use model::plan::{ItemKind, ItemOperation, Operation, Partition};
+use model::trigger::Trigger;
+use model::view::{OrderCounts, OrderDetail, OrderEvent, OrderFilter, OrderRow};
+
+use crate::connection::{Connection, Row, arguments, numbers};
+use crate::paging::{count_limit, cursor, page, read_time_cursor, rows_to_read};
+use crate::words::patterns;
+use crate::work_items::work_item_of_order;
+use crate::{Result, Store, StoreError};
+
+macro_rules! order_columns {
+    () => {
+        "o.id, o.plan_id, o.partition_id, o.run_id, o.identity_id, o.initiator, o.application, o.account_type, o.account_id,
+         o.key, o.operation, o.mechanism, o.lane, o.state, cast(o.reason as text) as reason, o.explanation,
+         cast(o.reasons as text) as reasons, o.fence, o.attempts, o.next_attempt_at, o.created_at, o.transmitted_at,
+         o.executed_at, o.verified_at"
+    };
+}
+
+const BY_ID: &str = concat!(
+    "select ",
+    order_columns!(),
+    " from provisioning_order o
+    where o.id in (select cast(value as bigint) from json_each($1))
+    order by o.id"
+);
+
+/// What is on its way, for planning: 8 counts until it is verified.
+const OPEN_IDS: &str = "
+    select id
+    from provisioning_order
+    where state in (1, 2, 3, 5, 8)
+    order by id";
+
+const OPEN_IDS_OF: &str = "
+    select id
+    from provisioning_order
+    where identity_id in (select cast(value as bigint) from json_each($1))
+      and state in (1, 2, 3, 5, 8)
+    order by id";
+
+const IDS_IN_STATE: &str = "
+    select id
+    from provisioning_order
+    where application = $1
+      and state = $2
+    order by id
+    limit $3";
+
+const ITEMS: &str = "
+    select
+      id, order_id, kind, name, operation, cast(value as text) as value, cast(current as text) as current, entitlement,
+      state, explanation, cast(reasons as text) as reasons, secret, message
+    from order_item
+    where order_id in (select cast(value as bigint) from json_each($1))
+    order by order_id, id";
+
+const DEPENDENCIES: &str = "
+    select order_id, after_id
+    from order_dependency
+    where order_id in (select cast(value as bigint) from json_each($1))
+    order by order_id, after_id";
+
+const DUE_APPLICATIONS: &str = "
+    select application, count(*) as due
+    from provisioning_order
+    where state = 1
+      and (next_attempt_at is null or next_attempt_at <= $1)
+    group by application
+    order by application";
+
+macro_rules! row_columns {
+    () => {
+        "o.id, o.identity_id, i.display_name as identity_name, o.application, o.operation, o.mechanism, o.summary, o.state,
+         cast(o.reason as text) as reason, o.attempts, o.next_attempt_at, o.created_at, o.changed_at"
+    };
+}
+
+/// $1–$4 words, $5 application, $6 mechanism, $7 identity, $8 run, $9 state.
+macro_rules! order_filter {
+    () => {
+        "from provisioning_order o
+    join identity i on i.id = o.identity_id
+    where i.words like $1 and i.words like $2 and i.words like $3 and i.words like $4
+      and ($5 is null or o.application = $5)
+      and ($6 is null or o.mechanism = $6)
+      and ($7 is null or o.identity_id = $7)
+      and ($8 is null or o.run_id = $8)
+      and ($9 is null or o.state = $9)"
+    };
+}
+
+const PAGE: &str = concat!(
+    "select ",
+    row_columns!(),
+    " ",
+    order_filter!(),
+    "
+      and ($10 is null or (o.created_at, o.id) < ($11, $10))
+    order by o.created_at desc, o.id desc
+    limit $12"
+);
+
+const COUNT: &str = concat!("select count(*) from (select 1 ", order_filter!(), " limit $10) as found");
+
+const COUNTS: &str =
+    concat!("select o.state, count(*) as orders ", order_filter!(), " group by o.state order by o.state");
+
+const NEWEST_OF: &str = concat!(
+    "select ",
+    row_columns!(),
+    "
+    from provisioning_order o
+    join identity i on i.id = o.identity_id
+    where o.identity_id = $1
+    order by o.created_at desc, o.id desc
+    limit 50"
+);
+
+const IN_STATES: &str = concat!(
+    "select ",
+    row_columns!(),
+    "
+    from provisioning_order o
+    join identity i on i.id = o.identity_id
+    where o.state in (select cast(value as bigint) from json_each($1))
+    order by o.created_at desc, o.id desc
+    limit $2"
+);
+
+const SIBLINGS: &str = concat!(
+    "select ",
+    row_columns!(),
+    "
+    from provisioning_order o
+    join identity i on i.id = o.identity_id
+    where o.plan_id = $1
+      and o.id <> $2
+    order by o.id"
+);
+
+const PLAN: &str = "
+    select cast(p.body as text) as body, i.display_name
+    from plan p
+    join identity i on i.id = p.identity_id
+    where p.id = $1";
+
+const PARTITIONS: &str = "
+    select id, cast(body as text) as body
+    from plan_partition
+    where plan_id = $1
+    order by sequence";
+
+const ATTEMPTS: &str = "
+    select order_id, number, fence, node, started_at, finished_at, cast(answer as text) as answer
+    from order_attempt
+    where order_id = $1
+    order by number";
+
+const TIMELINE: &str = "
+    select at, from_state, to_state, cast(reason as text) as reason, actor, message
+    from order_event
+    where order_id = $1
+    order by sequence";
+
+impl Store {
+    pub async fn order(&self, id: OrderId) -> Result<Option<Order>> {
+        Ok(self.orders_by_id(&[id]).await?.pop())
+    }
+
+    /// By id; ids that are not there are left out.
+    pub async fn orders_by_id(&self, ids: &[OrderId]) -> Result<Vec<Order>> {
+        orders_by_id(&mut self.snapshot().await?, ids).await
+    }
+
+    /// All orders in states 1, 2, 3, 5 and 8, by id.
+    pub async fn open_orders(&self) -> Result<Vec<Order>> {
+        let mut connection = self.snapshot().await?;
+        let ids = connection.read(OPEN_IDS, arguments![], order_id).await?;
+        orders_by_id(&mut connection, &ids).await
+    }
+
+    /// As [`Store::open_orders`], of these identities.
+    pub async fn open_orders_of(&self, identities: &[IdentityId]) -> Result<Vec<Order>> {
+        let mut connection = self.snapshot().await?;
+        let identities = numbers(identities.iter().map(|id| id.0));
+        let ids = connection.read(OPEN_IDS_OF, arguments![identities], order_id).await?;
+        orders_by_id(&mut connection, &ids).await
+    }
+
+    /// By id.
+    pub async fn orders_in_state(&self, application: &str, state: ProvisioningState, limit: u32) -> Result<Vec<Order>> {
+        let mut connection = self.snapshot().await?;
+        let ids = connection.read(IDS_IN_STATE, arguments![application, state.number(), limit], order_id).await?;
+        orders_by_id(&mut connection, &ids).await
+    }
+
+    /// Applications with due orders in state 1, and how many. Some of these may still wait for other orders.
+    pub async fn due_applications(&self, now: Timestamp) -> Result<Vec<(String, u64)>> {
+        let read = |row: Row| Ok((row.text("application")?, row.count("due")?));
+        self.reader().await?.read(DUE_APPLICATIONS, arguments![now], read).await
+    }
+
+    /// Newest first. Words are looked for in the identity's name and key.
+    pub async fn order_page(&self, filter: &OrderFilter) -> Result<Page<OrderRow>> {
+        let (id, created_at) = read_time_cursor(filter.after.as_deref())?;
+        let [first, second, third, fourth] = patterns(filter.text.as_deref());
+        let application = filter.application.as_deref().filter(|application| !application.is_empty());
+        let mechanism = filter.mechanism.map(Mechanism::name);
+        let identity = filter.identity.map(|id| id.0);
+        let run = filter.run.map(|id| id.0);
+        let state = filter.state.map(ProvisioningState::number);
+        let mut connection = self.snapshot().await?;
+        let count = arguments![
+            first.as_str(),
+            second.as_str(),
+            third.as_str(),
+            fourth.as_str(),
+            application,
+            mechanism,
+            identity,
+            run,
+            state,
+            count_limit()
+        ];
+        let total = connection.number(COUNT, count).await?;
+        let wanted = arguments![
+            first,
+            second,
+            third,
+            fourth,
+            application,
+            mechanism,
+            identity,
+            run,
+            state,
+            id,
+            created_at,
+            rows_to_read(filter.limit)
+        ];
+        let rows = connection.read(PAGE, wanted, |row| order_row(&row)).await?;
+        Ok(page(rows, filter.limit, total, |row| cursor(row.id.0, row.created_at.as_microsecond())))
+    }
+
+    /// Orders by state, whatever state the filter asks for.
+    pub async fn order_counts(&self, filter: &OrderFilter) -> Result<OrderCounts> {
+        order_counts(&mut self.reader().await?, filter).await
+    }
+
+    /// `application_name` is the application's key.
+    pub async fn order_detail(&self, id: OrderId) -> Result<Option<OrderDetail>> {
+        let mut connection = self.snapshot().await?;
+        let Some(order) = orders_by_id(&mut connection, &[id]).await?.pop() else { return Ok(None) };
+        let Some(plan) = connection.row(PLAN, arguments![order.plan.0]).await? else {
+            return Err(StoreError::Corrupt { what: format!("order {id} has no plan") });
+        };
+        let read = |row: Row| Ok((PartitionId(row.integer("id")?), row.json::<Partition>("body")?));
+        let partitions = connection.read(PARTITIONS, arguments![order.plan.0], read).await?;
+        let own = partitions.iter().find(|(partition, _)| *partition == order.partition);
+        Ok(Some(OrderDetail {
+            identity_name: plan.text("display_name")?,
+            application_name: order.application.clone(),
+            plan_id: order.plan,
+            plan: plan.json("body")?,
+            partition: own.map_or(0, |(_, partition)| partition.sequence),
+            partitions: partitions.into_iter().map(|(_, partition)| partition).collect(),
+            attempts: connection.read(ATTEMPTS, arguments![id.0], |row| attempt(&row)).await?,
+            timeline: connection.read(TIMELINE, arguments![id.0], |row| event(&row)).await?,
+            work_item: work_item_of_order(&mut connection, id).await?,
+            siblings: connection.read(SIBLINGS, arguments![order.plan.0, id.0], |row| order_row(&row)).await?,
+            order,
+        }))
+    }
+}
+
+/// By id, with items and dependencies.
+pub(crate) async fn orders_by_id(connection: &mut Connection, ids: &[OrderId]) -> Result<Vec<Order>> {
+    let mut orders = Vec::with_capacity(ids.len());
+    // Large enough that statements do not count, small enough that their parameter does not either.
+    for chunk in ids.chunks(10_000) {
+        let ids = numbers(chunk.iter().map(|id| id.0));
+        let mut items: HashMap<i64, Vec<OrderItem>> = HashMap::with_capacity(chunk.len());
+        connection
+            .read(ITEMS, arguments![ids.as_str()], |row| {
+                items.entry(row.integer("order_id")?).or_default().push(item(&row)?);
+                Ok(())
+            })
+            .await?;
+        let mut after: HashMap<i64, Vec<OrderId>> = HashMap::new();
+        connection
+            .read(DEPENDENCIES, arguments![ids.as_str()], |row| {
+                after.entry(row.integer("order_id")?).or_default().push(OrderId(row.integer("after_id")?));
+                Ok(())
+            })
+            .await?;
+        let read = connection.read(BY_ID, arguments![ids], |row| {
+            let id = row.integer("id")?;
+            order(&row, after.remove(&id).unwrap_or_default(), items.remove(&id).unwrap_or_default())
+        });
+        orders.extend(read.await?);
+    }
+    Ok(orders)
+}
+
+pub(crate) async fn order_counts(connection: &mut Connection, filter: &OrderFilter) -> Result<OrderCounts> {
+    let [first, second, third, fourth] = patterns(filter.text.as_deref());
+    let application = filter.application.as_deref().filter(|application| !application.is_empty());
+    let wanted = arguments![
+        first,
+        second,
+        third,
+        fourth,
+        application,
+        filter.mechanism.map(Mechanism::name),
+        filter.identity.map(|id| id.0),
+        filter.run.map(|id| id.0),
+        None::<i64>
+    ];
+    let read = |row: Row| Ok((state(&row, "state")?, row.count("orders")?));
+    Ok(OrderCounts { by_state: connection.read(COUNTS, wanted, read).await? })
+}
+
+pub(crate) async fn newest_orders_of(connection: &mut Connection, identity: IdentityId) -> Result<Vec<OrderRow>> {
+    connection.read(NEWEST_OF, arguments![identity.0], |row| order_row(&row)).await
+}
+
+/// Newest first.
+pub(crate) async fn order_rows_in_states(
+    connection: &mut Connection,
+    states: &[ProvisioningState],
+    limit: u32,
+) -> Result<Vec<OrderRow>> {
+    let states = numbers(states.iter().map(|state| state.number()));
+    connection.read(IN_STATES, arguments![states, limit], |row| order_row(&row)).await
+}
+
+pub(crate) fn optional_state(row: &Row, column: &str) -> Result<Option<ProvisioningState>> {
+    match row.optional_integer(column)? {
+        Some(_) => state(row, column).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn state(row: &Row, column: &str) -> Result<ProvisioningState> {
+    row.numbered(column, ProvisioningState::from_number)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what reading rows hands over")]
+fn order_id(row: Row) -> Result<OrderId> {
+    row.integer("id").map(OrderId)
+}
+
+fn order(row: &Row, after: Vec<OrderId>, items: Vec<OrderItem>) -> Result<Order> {
+    Ok(Order {
+        id: OrderId(row.integer("id")?),
+        plan: PlanId(row.integer("plan_id")?),
+        partition: PartitionId(row.integer("partition_id")?),
+        run: row.optional_integer("run_id")?.map(RunId),
+        identity: IdentityId(row.integer("identity_id")?),
+        trigger: row.named("initiator", Trigger::from_name)?,
+        application: row.text("application")?,
+        account_type: row.text("account_type")?,
+        account: row.optional_integer("account_id")?.map(AccountId),
+        key: row.optional_text("key")?,
+        operation: row.named("operation", Operation::from_name)?,
+        mechanism: row.named("mechanism", Mechanism::from_name)?,
+        lane: row
+            .numbered("lane", |number| [Lane::Leaver, Lane::Normal].into_iter().find(|lane| *lane as i64 == number))?,
+        state: state(row, "state")?,
+        reason: row.optional_json("reason")?,
+        explanation: row.text("explanation")?,
+        reasons: row.json("reasons")?,
+        after,
+        fence: row.integer("fence")?,
+        attempts: row.small_count("attempts")?,
+        next_attempt_at: row.optional_time("next_attempt_at")?,
+        created_at: row.time("created_at")?,
+        transmitted_at: row.optional_time("transmitted_at")?,
+        executed_at: row.optional_time("executed_at")?,
+        verified_at: row.optional_time("verified_at")?,
+        items,
+    })
+}
+
+fn item(row: &Row) -> Result<OrderItem> {
+    Ok(OrderItem {
+        id: OrderItemId(row.integer("id")?),
+        kind: row.named("kind", ItemKind::from_name)?,
+        name: row.text("name")?,
+        operation: row.named("operation", ItemOperation::from_name)?,
+        value: row.optional_json("value")?,
+        current: row.optional_json("current")?,
+        entitlement: row.optional_text("entitlement")?,
+        state: state(row, "state")?,
+        explanation: row.text("explanation")?,
+        reasons: row.json("reasons")?,
+        secret: row.boolean("secret")?,
+        message: row.optional_text("message")?,
+    })
+}
+
+fn order_row(row: &Row) -> Result<OrderRow> {
+    Ok(OrderRow {
+        id: OrderId(row.integer("id")?),
+        identity: IdentityId(row.integer("identity_id")?),
+        identity_name: row.text("identity_name")?,
+        application: row.text("application")?,
+        operation: row.named("operation", Operation::from_name)?,
+        mechanism: row.named("mechanism", Mechanism::from_name)?,
+        summary: row.text("summary")?,
+        state: state(row, "state")?,
+        reason: row.optional_json("reason")?,
+        attempts: row.small_count("attempts")?,
+        next_attempt_at: row.optional_time("next_attempt_at")?,
+        created_at: row.time("created_at")?,
+        changed_at: row.time("changed_at")?,
+    })
+}
+
+fn attempt(row: &Row) -> Result<Attempt> {
+    Ok(Attempt {
+        order: OrderId(row.integer("order_id")?),
+        number: row.small_count("number")?,
+        fence: row.integer("fence")?,
+        node: row.text("node")?,
+        started_at: row.time("started_at")?,
+        finished_at: row.optional_time("finished_at")?,
+        answer: row.optional_json("answer")?,
+    })
+}
+
+fn event(row: &Row) -> Result<OrderEvent> {
+    Ok(OrderEvent {
+        at: row.time("at")?,
+        from: state(row, "from_state")?,
+        to: state(row, "to_state")?,
+        reason: row.optional_json("reason")?,
+        actor: row.text("actor")?,
+        message: row.text("message")?,
+    })
+}

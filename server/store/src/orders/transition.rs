@@ -1,0 +1,209 @@
+//! Writing down what became of orders. A result counts only with the fence of the order's newest attempt and from a
+//! state it is allowed from; whatever comes late changes nothing.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use model::order::{Answer, ProvisioningState, StateReason};
+use serde::Serialize;
+
+use super::RecordedTransition;
+use crate::connection::{CHUNK, Row, arguments, numbers, payload};
+use crate::{Result, Tx};
+
+macro_rules! standing {
+    () => {
+        "select id, state, fence
+    from provisioning_order
+    where id in (select cast(value as bigint) from json_each($1))
+    order by id"
+    };
+}
+
+const STANDING_SQLITE: &str = standing!();
+const STANDING_POSTGRES: &str = concat!(standing!(), " for update");
+
+const UPDATE_ORDERS: &str = "
+    with input as materialized (
+      select
+        cast(value ->> 'order' as bigint) as order_id, cast(value ->> 'to' as bigint) as to_state, value -> 'reason' as reason,
+        cast(value ->> 'next_attempt_at' as bigint) as next_attempt_at, cast(value ->> 'account' as bigint) as account_id,
+        value ->> 'key' as native_key, cast(value ->> 'keeps_lease' as boolean) as keeps_lease,
+        cast(value ->> 'at' as bigint) as at
+      from json_each($1)
+    )
+    update provisioning_order
+    set state = input.to_state,
+        reason = input.reason,
+        next_attempt_at = input.next_attempt_at,
+        account_id = coalesce(input.account_id, provisioning_order.account_id),
+        key = coalesce(input.native_key, provisioning_order.key),
+        lease_node = case when input.keeps_lease then lease_node end,
+        lease_until = case when input.keeps_lease then lease_until end,
+        transmitted_at = case when input.to_state = 2 and state <> 2 then input.at else transmitted_at end,
+        executed_at = case when input.to_state = 8 then input.at else executed_at end,
+        verified_at = case when input.to_state = 4 then input.at else verified_at end,
+        changed_at = input.at
+    from input
+    where provisioning_order.id = input.order_id";
+
+const UPDATE_ITEMS: &str = "
+    with input as materialized (
+      select
+        cast(value ->> 'order' as bigint) as order_id, cast(value ->> 'item' as bigint) as item_id,
+        cast(value ->> 'state' as bigint) as state, value ->> 'message' as message
+      from json_each($1)
+    )
+    update order_item
+    set state = input.state,
+        message = input.message
+    from input
+    where order_item.id = input.item_id
+      and order_item.order_id = input.order_id";
+
+/// The attempt of that fence, or, without one, the newest.
+const CLOSE_ATTEMPTS: &str = "
+    with input as materialized (
+      select
+        cast(value ->> 'order' as bigint) as order_id, cast(value ->> 'fence' as bigint) as fence,
+        value -> 'answer' as answer, cast(value ->> 'at' as bigint) as at
+      from json_each($1)
+    )
+    update order_attempt
+    set finished_at = input.at,
+        answer = input.answer
+    from input
+    where order_attempt.order_id = input.order_id
+      and order_attempt.fence = coalesce(
+        input.fence,
+        (select max(newest.fence) from order_attempt newest where newest.order_id = input.order_id)
+      )";
+
+const INSERT_EVENTS: &str = "
+    with input as materialized (select key, value from json_each($1))
+    insert into order_event (order_id, at, from_state, to_state, reason, actor, message)
+    select
+      cast(value ->> 'order' as bigint), cast(value ->> 'at' as bigint), cast(value ->> 'from' as bigint),
+      cast(value ->> 'to' as bigint), value -> 'reason', value ->> 'actor', value ->> 'message'
+    from input
+    order by key";
+
+#[derive(Serialize)]
+struct TransitionInput<'a> {
+    order: i64,
+    from: i64,
+    to: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a StateReason>,
+    next_attempt_at: Option<i64>,
+    account: Option<i64>,
+    key: Option<&'a str>,
+    /// Still under way: the node that sent it answers for it.
+    keeps_lease: bool,
+    actor: &'a str,
+    message: &'a str,
+    at: i64,
+}
+
+#[derive(Serialize)]
+struct ItemInput<'a> {
+    order: i64,
+    item: i64,
+    state: i64,
+    message: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct AnswerInput<'a> {
+    order: i64,
+    fence: Option<i64>,
+    answer: &'a Answer,
+    at: i64,
+}
+
+impl Tx {
+    /// One answer each: false where the fence is old, the state is none of `from`, or there is no such order; then
+    /// nothing of that one is changed. Steps of one order are taken in the order given.
+    pub async fn record_transitions(&mut self, rows: &[RecordedTransition]) -> Result<Vec<bool>> {
+        let mut answers = vec![false; rows.len()];
+        let mut rest: Vec<usize> = (0..rows.len()).collect();
+        while !rest.is_empty() {
+            // One statement changes an order once: further steps of the same order wait for the next round.
+            let mut seen = HashSet::new();
+            let (round, later) = rest.into_iter().partition::<Vec<_>, _>(|position| {
+                rows.get(*position).is_some_and(|row| seen.len() < CHUNK && seen.insert(row.order))
+            });
+            rest = later;
+            self.record_round(rows, &round, &mut answers).await?;
+        }
+        Ok(answers)
+    }
+
+    async fn record_round(&mut self, rows: &[RecordedTransition], round: &[usize], answers: &mut [bool]) -> Result<()> {
+        let round: Vec<_> = round.iter().filter_map(|position| Some((*position, rows.get(*position)?))).collect();
+        let ids = numbers(round.iter().map(|(_, row)| row.order.0));
+        let sql = if self.connection.is_postgres() { STANDING_POSTGRES } else { STANDING_SQLITE };
+        let standing = self.rows(sql, arguments![ids]).await?;
+        let standing = standing.iter().map(standing_of).collect::<Result<HashMap<_, _>>>()?;
+        let mut accepted = Vec::with_capacity(round.len());
+        for (position, row) in round {
+            let Some((state, fence)) = standing.get(&row.order.0) else { continue };
+            if row.from.contains(state) && row.fence.is_none_or(|held| held == *fence) {
+                if let Some(answer) = answers.get_mut(position) {
+                    *answer = true;
+                }
+                accepted.push((*state, row));
+            }
+        }
+        self.write_accepted(&accepted).await
+    }
+
+    async fn write_accepted(&mut self, accepted: &[(ProvisioningState, &RecordedTransition)]) -> Result<()> {
+        if accepted.is_empty() {
+            return Ok(());
+        }
+        let input = payload(&accepted.iter().map(transition_input).collect::<Vec<_>>())?;
+        self.execute(UPDATE_ORDERS, arguments![input.as_str()]).await?;
+        self.execute(INSERT_EVENTS, arguments![input]).await?;
+        let items: Vec<_> = accepted
+            .iter()
+            .flat_map(|(_, row)| row.items.iter().map(|item| (row.order.0, item)))
+            .map(|(order, (item, state, message))| ItemInput {
+                order,
+                item: item.0,
+                state: state.number(),
+                message: message.as_deref(),
+            })
+            .collect();
+        self.bulk(UPDATE_ITEMS, &items).await?;
+        let attempts: Vec<_> = accepted
+            .iter()
+            .filter_map(|(_, row)| {
+                let answer = row.answer.as_ref()?;
+                Some(AnswerInput { order: row.order.0, fence: row.fence, answer, at: row.at.as_microsecond() })
+            })
+            .collect();
+        self.bulk(CLOSE_ATTEMPTS, &attempts).await
+    }
+}
+
+fn standing_of(row: &Row) -> Result<(i64, (ProvisioningState, i64))> {
+    let state = row.numbered("state", ProvisioningState::from_number)?;
+    Ok((row.integer("id")?, (state, row.integer("fence")?)))
+}
+
+fn transition_input<'a>((from, row): &(ProvisioningState, &'a RecordedTransition)) -> TransitionInput<'a> {
+    TransitionInput {
+        order: row.order.0,
+        from: from.number(),
+        to: row.to.number(),
+        reason: row.reason.as_ref(),
+        next_attempt_at: row.next_attempt_at.map(Timestamp::as_microsecond),
+        account: row.account.map(|id| id.0),
+        key: row.key.as_deref(),
+        keeps_lease: row.to == ProvisioningState::Transmitted && row.answer.is_none(),
+        actor: &row.actor,
+        message: &row.message,
+        at: row.at.as_microsecond(),
+    }
+}

@@ -1,0 +1,441 @@
+//! Runs of jobs with their tasks and log, the staging area, and what a dry run would do.
+
+use jiff::Timestamp;
+use model::ids::{ConfigurationVersionId, RunId, UserId};
+use model::job::{LogLevel, Run, RunLogLine, RunMode, RunState, TaskKind, TaskRun};
+use model::page::Page;
+use model::view::{PreviewLine, RunRow};
+use serde::Serialize;
+
+use crate::connection::{CHUNK, Connection, Row, arguments, numbers, payload};
+use crate::paging::{count_limit, page, rows_to_read};
+use crate::{Result, Store, StoreError, Tx};
+
+const INSERT: &str = "
+    insert into run (
+      id, job, incremental, dry_run, state, active, message, configuration_id, started_by, queued_at, started_at,
+      finished_at, cancel_requested, approved_by
+    )
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+
+const UPDATE: &str = "
+    update run
+    set state = $2,
+        active = $3,
+        message = $4,
+        configuration_id = $5,
+        started_at = $6,
+        finished_at = $7,
+        approved_by = $8,
+        lease_node = case when $3 is null then null else lease_node end,
+        lease_until = case when $3 is null then null else lease_until end
+    where id = $1";
+
+const PUT_TASKS: &str = "
+    with input as materialized (select value from json_each($2))
+    insert into task_run (
+      run_id, sequence, kind, state, message, done, total, unit, failed, counts, started_at, finished_at
+    )
+    select
+      $1, cast(value ->> 'sequence' as bigint), value ->> 'kind', value ->> 'state', value ->> 'message',
+      cast(value ->> 'done' as bigint), cast(value ->> 'total' as bigint), value ->> 'unit',
+      cast(value ->> 'failed' as bigint), value -> 'counts', cast(value ->> 'started_at' as bigint),
+      cast(value ->> 'finished_at' as bigint)
+    from input
+    where true
+    on conflict (run_id, sequence) do update
+    set kind = excluded.kind,
+        state = excluded.state,
+        message = excluded.message,
+        done = excluded.done,
+        total = excluded.total,
+        unit = excluded.unit,
+        failed = excluded.failed,
+        counts = excluded.counts,
+        started_at = excluded.started_at,
+        finished_at = excluded.finished_at";
+
+/// Also a running one whose node has not renewed its lease. On PostgreSQL a node that comes second waits for the row
+/// and then finds the lease renewed.
+const CLAIM: &str = "
+    update run
+    set state = 'running',
+        started_at = coalesce(started_at, $2),
+        lease_node = $1,
+        lease_until = $3
+    where active = 1
+      and (state = 'queued' or lease_until is null or lease_until <= $2)
+    returning id";
+
+const RENEW: &str = "
+    update run
+    set lease_until = $3
+    where id = $1
+      and lease_node = $2
+      and state = 'running'";
+
+const APPEND_LOG: &str = "
+    with input as materialized (select value from json_each($2))
+    insert into run_log (run_id, sequence, at, level, task, message)
+    select
+      $1, cast(value ->> 'sequence' as bigint), cast(value ->> 'at' as bigint), value ->> 'level', value ->> 'task',
+      value ->> 'message'
+    from input";
+
+const REQUEST_CANCEL: &str = "
+    update run
+    set cancel_requested = true
+    where id = $1
+      and active = 1";
+
+const STAGE: &str = "
+    with input as materialized (select value from json_each($3))
+    insert into staged_row (run_id, origin, key, body)
+    select $1, $2, value ->> 'key', value ->> 'body'
+    from input
+    where true
+    on conflict (run_id, origin, key) do update
+    set body = excluded.body";
+
+const CLEAR_STAGE: &str = "
+    delete from staged_row
+    where run_id = $1
+      and ($2 is null or origin = $2)";
+
+const DELETE_PREVIEW: &str = "
+    delete from preview_line
+    where run_id = $1";
+
+const INSERT_PREVIEW: &str = "
+    with input as materialized (select key, value from json_each($3))
+    insert into preview_line (run_id, sequence, identity_id, body)
+    select $1, $2 + key, cast(value ->> 'identity' as bigint), value
+    from input";
+
+macro_rules! run_columns {
+    () => {
+        "r.id, r.job, r.incremental, r.dry_run, r.state, r.message, r.configuration_id, r.started_by, r.queued_at,
+         r.started_at, r.finished_at, r.cancel_requested, r.approved_by, u.display_name as starter
+    from run r
+    left join console_user u on u.id = r.started_by"
+    };
+}
+
+const BY_ID: &str = concat!("select ", run_columns!(), " where r.id = $1");
+
+const NEWEST: &str = concat!(
+    "select ",
+    run_columns!(),
+    "
+    where ($1 is null or r.id < $1)
+    order by r.id desc
+    limit $2"
+);
+
+const TASKS: &str = "
+    select
+      run_id, sequence, kind, state, message, done, total, unit, failed, cast(counts as text) as counts, started_at,
+      finished_at
+    from task_run
+    where run_id in (select cast(value as bigint) from json_each($1))
+    order by run_id, sequence";
+
+const LOG: &str = "
+    select sequence, at, level, task, message
+    from run_log
+    where run_id = $1
+      and sequence > $2
+    order by sequence
+    limit $3";
+
+const STAGED: &str = "
+    select key, body
+    from staged_row
+    where run_id = $1
+      and origin = $2
+    order by key";
+
+const PREVIEW: &str = "
+    select sequence, cast(body as text) as body
+    from preview_line
+    where run_id = $1
+      and sequence > $2
+    order by sequence
+    limit $3";
+
+const COUNT_PREVIEW: &str = "
+    select count(*)
+    from (select 1 from preview_line where run_id = $1 limit $2) as found";
+
+#[derive(Serialize)]
+struct TaskInput<'a> {
+    sequence: u32,
+    kind: &'static str,
+    state: &'static str,
+    message: Option<&'a str>,
+    done: u64,
+    total: Option<u64>,
+    unit: &'a str,
+    failed: u64,
+    counts: &'a [(String, i64)],
+    started_at: Option<i64>,
+    finished_at: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct LogInput<'a> {
+    sequence: i64,
+    at: i64,
+    level: &'static str,
+    task: Option<&'static str>,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct StagedInput<'a> {
+    key: &'a str,
+    body: &'a str,
+}
+
+impl Tx {
+    /// With its tasks.
+    ///
+    /// # Errors
+    /// `Conflict` with `run_one_active` while a run is queued or running.
+    pub async fn queue_run(&mut self, run: &Run) -> Result<()> {
+        let arguments = arguments![
+            run.id.0,
+            run.job.as_str(),
+            run.mode.incremental,
+            run.mode.dry_run,
+            run.state.name(),
+            active(run.state),
+            run.message.as_deref(),
+            run.configuration.map(|id| id.0),
+            run.started_by.map(|id| id.0),
+            run.queued_at,
+            run.started_at.map(Timestamp::as_microsecond),
+            run.finished_at.map(Timestamp::as_microsecond),
+            run.cancel_requested,
+            run.approved_by.as_deref(),
+        ];
+        self.execute(INSERT, arguments).await?;
+        self.put_tasks(run.id, &run.tasks).await
+    }
+
+    /// The run that is queued, or whose node has let its lease pass. It is running and this node's afterwards.
+    pub async fn claim_run(&mut self, node: &str, now: Timestamp, lease_until: Timestamp) -> Result<Option<Run>> {
+        let Some(row) = self.row(CLAIM, arguments![node, now, lease_until]).await? else { return Ok(None) };
+        let id = RunId(row.integer("id")?);
+        Ok(run_rows(&mut self.connection, RunChoice::One(id)).await?.pop().map(|row| row.run))
+    }
+
+    /// False where the run is another node's, or over.
+    pub async fn renew_run_lease(&mut self, run: RunId, node: &str, until: Timestamp) -> Result<bool> {
+        Ok(self.execute(RENEW, arguments![run.0, node, until]).await? > 0)
+    }
+
+    /// State, message, configuration, approval, start and end. Not the tasks, nor whether to cancel.
+    pub async fn update_run(&mut self, run: &Run) -> Result<()> {
+        let arguments = arguments![
+            run.id.0,
+            run.state.name(),
+            active(run.state),
+            run.message.as_deref(),
+            run.configuration.map(|id| id.0),
+            run.started_at.map(Timestamp::as_microsecond),
+            run.finished_at.map(Timestamp::as_microsecond),
+            run.approved_by.as_deref(),
+        ];
+        if self.execute(UPDATE, arguments).await? == 0 {
+            return Err(StoreError::NotFound { what: format!("run {}", run.id) });
+        }
+        Ok(())
+    }
+
+    pub async fn update_task(&mut self, run: RunId, task: &TaskRun) -> Result<()> {
+        self.put_tasks(run, std::slice::from_ref(task)).await
+    }
+
+    /// The caller gives the sequence, rising within the run.
+    pub async fn append_run_log(&mut self, run: RunId, rows: &[RunLogLine]) -> Result<()> {
+        for chunk in rows.chunks(CHUNK) {
+            let inputs: Vec<_> = chunk
+                .iter()
+                .map(|line| LogInput {
+                    sequence: line.sequence,
+                    at: line.at.as_microsecond(),
+                    level: line.level.name(),
+                    task: line.task.map(TaskKind::name),
+                    message: &line.message,
+                })
+                .collect();
+            self.execute(APPEND_LOG, arguments![run.0, payload(&inputs)?]).await?;
+        }
+        Ok(())
+    }
+
+    /// False where the run is over.
+    pub async fn request_cancel(&mut self, run: RunId) -> Result<bool> {
+        Ok(self.execute(REQUEST_CANCEL, arguments![run.0]).await? > 0)
+    }
+
+    /// Rows read from one origin, by key; what was staged under the same key before is replaced.
+    pub async fn stage(&mut self, run: RunId, origin: &str, rows: &[(String, String)]) -> Result<()> {
+        for chunk in rows.chunks(CHUNK) {
+            let inputs: Vec<_> = chunk.iter().map(|(key, body)| StagedInput { key, body }).collect();
+            self.execute(STAGE, arguments![run.0, origin, payload(&inputs)?]).await?;
+        }
+        Ok(())
+    }
+
+    /// Of one origin, or of all.
+    pub async fn clear_stage(&mut self, run: RunId, origin: Option<&str>) -> Result<()> {
+        self.execute(CLEAR_STAGE, arguments![run.0, origin]).await?;
+        Ok(())
+    }
+
+    /// Replaces the run's preview.
+    pub async fn put_preview(&mut self, run: RunId, rows: &[PreviewLine]) -> Result<()> {
+        self.execute(DELETE_PREVIEW, arguments![run.0]).await?;
+        let mut first: i64 = 1;
+        for chunk in rows.chunks(CHUNK) {
+            self.execute(INSERT_PREVIEW, arguments![run.0, first, payload(chunk)?]).await?;
+            first += i64::try_from(chunk.len()).unwrap_or(i64::MAX);
+        }
+        Ok(())
+    }
+
+    async fn put_tasks(&mut self, run: RunId, tasks: &[TaskRun]) -> Result<()> {
+        let inputs: Vec<_> = tasks.iter().map(task_input).collect();
+        self.execute(PUT_TASKS, arguments![run.0, payload(&inputs)?]).await?;
+        Ok(())
+    }
+}
+
+impl Store {
+    pub async fn run(&self, id: RunId) -> Result<Option<Run>> {
+        Ok(self.run_row(id).await?.map(|row| row.run))
+    }
+
+    pub async fn run_row(&self, id: RunId) -> Result<Option<RunRow>> {
+        Ok(run_rows(&mut self.snapshot().await?, RunChoice::One(id)).await?.pop())
+    }
+
+    /// Newest first, older than `before`.
+    pub async fn runs(&self, limit: u32, before: Option<RunId>) -> Result<Vec<RunRow>> {
+        run_rows(&mut self.snapshot().await?, RunChoice::Newest { limit, before }).await
+    }
+
+    /// Lines after that sequence.
+    pub async fn run_log(&self, id: RunId, after: i64, limit: u32) -> Result<Vec<RunLogLine>> {
+        self.reader().await?.read(LOG, arguments![id.0, after, limit], |row| log_line(&row)).await
+    }
+
+    /// By key.
+    pub async fn staged(&self, run: RunId, origin: &str) -> Result<Vec<(String, String)>> {
+        let read = |row: Row| Ok((row.text("key")?, row.text("body")?));
+        self.reader().await?.read(STAGED, arguments![run.0, origin], read).await
+    }
+
+    /// Lines after that number, from 0. The page's `next` is the number to go on with.
+    pub async fn preview(&self, run: RunId, after: i64, limit: u32) -> Result<Page<PreviewLine>> {
+        let mut connection = self.snapshot().await?;
+        let total = connection.number(COUNT_PREVIEW, arguments![run.0, count_limit()]).await?;
+        let read = |row: Row| Ok((row.integer("sequence")?, row.json("body")?));
+        let rows = connection.read(PREVIEW, arguments![run.0, after, rows_to_read(Some(limit))], read).await?;
+        let found = page(rows, Some(limit), total, |(sequence, _)| sequence.to_string());
+        Ok(Page { rows: found.rows.into_iter().map(|(_, line)| line).collect(), next: found.next, total: found.total })
+    }
+}
+
+/// Which runs to read.
+pub(crate) enum RunChoice {
+    One(RunId),
+    Newest { limit: u32, before: Option<RunId> },
+}
+
+/// With their tasks.
+pub(crate) async fn run_rows(connection: &mut Connection, choice: RunChoice) -> Result<Vec<RunRow>> {
+    let mut rows = match choice {
+        RunChoice::One(id) => connection.read(BY_ID, arguments![id.0], |row| run_row(&row)).await?,
+        RunChoice::Newest { limit, before } => {
+            connection.read(NEWEST, arguments![before.map(|id| id.0), limit], |row| run_row(&row)).await?
+        }
+    };
+    let ids = numbers(rows.iter().map(|row| row.run.id.0));
+    for (run, task) in connection.read(TASKS, arguments![ids], |row| task(&row)).await? {
+        if let Some(row) = rows.iter_mut().find(|row| row.run.id == run) {
+            row.run.tasks.push(task);
+        }
+    }
+    Ok(rows)
+}
+
+fn active(state: RunState) -> Option<i64> {
+    (!state.is_final()).then_some(1)
+}
+
+fn task_input(task: &TaskRun) -> TaskInput<'_> {
+    TaskInput {
+        sequence: task.sequence,
+        kind: task.kind.name(),
+        state: task.state.name(),
+        message: task.message.as_deref(),
+        done: task.done,
+        total: task.total,
+        unit: &task.unit,
+        failed: task.failed,
+        counts: &task.counts,
+        started_at: task.started_at.map(Timestamp::as_microsecond),
+        finished_at: task.finished_at.map(Timestamp::as_microsecond),
+    }
+}
+
+fn run_row(row: &Row) -> Result<RunRow> {
+    let run = Run {
+        id: RunId(row.integer("id")?),
+        job: row.text("job")?,
+        mode: RunMode { incremental: row.boolean("incremental")?, dry_run: row.boolean("dry_run")? },
+        state: row.named("state", RunState::from_name)?,
+        message: row.optional_text("message")?,
+        configuration: row.optional_integer("configuration_id")?.map(ConfigurationVersionId),
+        started_by: row.optional_integer("started_by")?.map(UserId),
+        queued_at: row.time("queued_at")?,
+        started_at: row.optional_time("started_at")?,
+        finished_at: row.optional_time("finished_at")?,
+        cancel_requested: row.boolean("cancel_requested")?,
+        approved_by: row.optional_text("approved_by")?,
+        tasks: Vec::new(),
+    };
+    Ok(RunRow { run, started_by: row.optional_text("starter")? })
+}
+
+fn task(row: &Row) -> Result<(RunId, TaskRun)> {
+    let total = row.optional_integer("total")?;
+    let task = TaskRun {
+        sequence: row.small_count("sequence")?,
+        kind: row.named("kind", TaskKind::from_name)?,
+        state: row.named("state", RunState::from_name)?,
+        message: row.optional_text("message")?,
+        done: row.count("done")?,
+        total: total.map(|_| row.count("total")).transpose()?,
+        unit: row.text("unit")?,
+        failed: row.count("failed")?,
+        counts: row.json("counts")?,
+        started_at: row.optional_time("started_at")?,
+        finished_at: row.optional_time("finished_at")?,
+    };
+    Ok((RunId(row.integer("run_id")?), task))
+}
+
+fn log_line(row: &Row) -> Result<RunLogLine> {
+    let task = row.optional_text("task")?;
+    Ok(RunLogLine {
+        sequence: row.integer("sequence")?,
+        at: row.time("at")?,
+        level: row.named("level", LogLevel::from_name)?,
+        task: task.map(|_| row.named("task", TaskKind::from_name)).transpose()?,
+        message: row.text("message")?,
+    })
+}
