@@ -147,7 +147,7 @@ impl<R: Read> Table<R> {
                 let message = format!(
                     "the row has {}, the header has {}; a cell that contains the separator has to stand in quotes",
                     cells(record.len()),
-                    cells(self.headers.len())
+                    self.headers.len()
                 );
                 Err(RowError::Row(Finding::line(&self.file, record.line(), message)))
             }
