@@ -13,7 +13,7 @@ pub const CERTAIN: u8 = 100;
 /// Identities by the values that an account type's rules compare.
 #[derive(Clone, Debug, Default)]
 pub struct CorrelationIndex {
-    key_attribute: String,
+    key_attribute: Option<String>,
     /// In the order of the rules.
     rules: Vec<RuleIndex>,
 }
@@ -44,11 +44,9 @@ pub enum Correlation {
 }
 
 impl CorrelationIndex {
-    /// `key_attribute` is the account type's: where an account has no attribute of that name, its native key stands in.
     /// `identities` gives for each identity the values of the rules' expressions, in the order of the rules.
     pub fn new(
         rules: &[CorrelationRule],
-        key_attribute: &str,
         identities: impl IntoIterator<Item = (IdentityId, Vec<Option<String>>)>,
     ) -> Self {
         let mut rules: Vec<RuleIndex> = rules
@@ -70,15 +68,22 @@ impl CorrelationIndex {
             matching.sort_unstable();
             matching.dedup();
         }
-        Self { key_attribute: key_attribute.to_owned(), rules }
+        Self { key_attribute: None, rules }
     }
 
-    fn values<'a>(&self, attribute: &str, account: &'a ObservedAccount) -> Vec<&'a str> {
+    /// Where an account has no attribute of this name, its native key stands in: the account type's key attribute.
+    #[must_use]
+    pub fn keyed_by(self, key_attribute: &str) -> Self {
+        Self { key_attribute: Some(key_attribute.to_owned()), ..self }
+    }
+
+    /// What the account has to say to a rule, as compared.
+    fn values(&self, attribute: &str, account: &ObservedAccount) -> Vec<String> {
+        let folded_all = |values: &[String]| values.iter().filter_map(|value| folded(value)).collect();
         match account.attributes.get(attribute) {
-            Some(Value::Text(text)) => vec![text],
-            Some(Value::List(members)) => members.iter().map(String::as_str).collect(),
-            Some(Value::Integer(_) | Value::Boolean(_)) => Vec::new(),
-            None if attribute == self.key_attribute => vec![&account.key],
+            Some(Value::List(members)) => folded_all(members),
+            Some(value) => folded_all(&[value.to_string()]),
+            None if self.key_attribute.as_deref() == Some(attribute) => folded_all(std::slice::from_ref(&account.key)),
             None => Vec::new(),
         }
     }
@@ -94,10 +99,7 @@ pub fn correlate(account: &ObservedAccount, index: &CorrelationIndex) -> Correla
             continue;
         }
         let mut matching: Vec<IdentityId> = Vec::new();
-        if let Some(Value::Integer(number)) = account.attributes.get(&rule.attribute) {
-            matching.extend(rule.identities.get(&number.to_string()).into_iter().flatten());
-        }
-        for value in index.values(&rule.attribute, account).into_iter().filter_map(folded) {
+        for value in index.values(&rule.attribute, account) {
             matching.extend(rule.identities.get(&value).into_iter().flatten());
         }
         if matching.is_empty() {
@@ -139,7 +141,6 @@ mod tests {
         };
         CorrelationIndex::new(
             &[rule("employeeNumber", 100), rule("mail", 100), rule("cn", 60)],
-            "login",
             [
                 person(1, "1001", "Ada@x.example", "Ada Byron"),
                 person(2, "1002", "bob@x.example", "Bob Stone"),
@@ -188,7 +189,8 @@ mod tests {
 
     #[test]
     fn the_native_key_stands_in_for_the_key_attribute() {
-        let index = CorrelationIndex::new(&[rule("login", 100)], "login", [(IdentityId(7), vec![Some("Ada".into())])]);
+        let index =
+            CorrelationIndex::new(&[rule("login", 100)], [(IdentityId(7), vec![Some("Ada".into())])]).keyed_by("login");
         let owner = Correlation::Owner { identity: IdentityId(7), confidence: 100 };
         assert_eq!(correlate(&account("ADA", &[]), &index), owner);
         assert_eq!(correlate(&account("ADA", &[("login", Value::from("eve"))]), &index), Correlation::None);

@@ -1,6 +1,5 @@
 //! From a checked plan to orders, and from an order to the command that a connector is given.
 
-use hashbrown::HashSet;
 use jiff::Timestamp;
 use model::command::{Command, CommandItem};
 use model::ids::{OrderId, OrderItemId, PartitionId, PlanId, RunId};
@@ -175,21 +174,6 @@ pub fn summary(order: &Order) -> String {
         }
     }
     parts.join(", ")
-}
-
-/// Open orders of the same account that came later: while there are any, nothing can be said about this one by reading.
-pub fn later<'a>(order: &Order, open: impl IntoIterator<Item = &'a Order>) -> Vec<OrderId> {
-    let known: HashSet<_> = order.account.into_iter().collect();
-    let mut later: Vec<OrderId> = open
-        .into_iter()
-        .filter(|other| other.id > order.id && other.identity == order.identity)
-        .filter(|other| other.account_type == order.account_type && other.application == order.application)
-        .filter(|other| other.account.is_none_or(|account| known.is_empty() || known.contains(&account)))
-        .filter(|other| other.state.is_open() || other.state == ProvisioningState::Executed)
-        .map(|other| other.id)
-        .collect();
-    later.sort_unstable();
-    later
 }
 
 fn first_state(request: &AccountRequest, catalogue: &Catalogue) -> (ProvisioningState, Option<StateReason>) {

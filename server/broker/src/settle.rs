@@ -12,14 +12,14 @@ mod account;
 mod reading;
 
 use jiff::Timestamp;
-use model::account::{Account, AccountStatus, Mechanism, ObservedAccount, Provenance};
+use model::account::{Account, AccountStatus, Mechanism, Provenance};
 use model::command::{Applied, CommandError, Outcome};
 use model::ids::{AccountId, IdentityId, OrderItemId};
 use model::order::{Answer, ErrorClass, Order, ProvisioningState, StateReason};
 use model::plan::Operation;
 use model::value::Attributes;
 
-pub use reading::{read_back, verify};
+pub use reading::{read_back, verify, verify_all};
 
 use crate::catalogue::Catalogue;
 use crate::lifecycle::{Event, advance};
@@ -44,15 +44,12 @@ pub struct Settled {
 /// What is now known of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountChange {
-    /// It exists. One that is on record already under this application and key (found before it was adopted, or gone and
-    /// back) is replaced by this and keeps its id. The order gets the account and its key.
+    /// It exists, and is not on record as this order's. One that is on record under this application and key all the same
+    /// (found before it was taken over, or gone and back) is replaced by this and keeps its id. The order gets the
+    /// account and its key.
     Created(NewAccount),
-    /// It is like this now.
+    /// It is like this now; Gone where it is not there any more.
     Updated(Account),
-    /// It was just seen like this; owner and provenance stay, but one that was only found is adopted.
-    Seen { account: AccountId, observed: ObservedAccount },
-    /// It is not there any more.
-    Gone(AccountId),
 }
 
 /// An account that has no id yet.
@@ -66,6 +63,24 @@ pub struct NewAccount {
     pub provenance: Provenance,
     pub attributes: Attributes,
     pub entitlements: std::collections::BTreeSet<String>,
+}
+
+impl NewAccount {
+    /// The account, on record from now on.
+    pub fn with_id(self, id: AccountId) -> Account {
+        Account {
+            id,
+            application: self.application,
+            account_type: self.account_type,
+            key: self.key,
+            owner: Some(self.owner),
+            status: self.status,
+            provenance: self.provenance,
+            attributes: self.attributes,
+            entitlements: self.entitlements,
+            observed_at: None,
+        }
+    }
 }
 
 /// What follows from what a connector, another system or a person answered. Whether the answer belongs to the latest
@@ -89,11 +104,27 @@ pub fn answer(
             // Nothing is there that could still give access.
             let applied = Applied { detail: error.message.clone(), ..Applied::default() };
             let mut settled = done(order, account, &applied, true, catalogue);
-            settled.account = order.account.map(AccountChange::Gone);
+            settled.account = gone(account);
             settled.message = format!("The account is not there any more: {}", error.message);
             settled
         }
-        Err(error) => failed(order, error, retry, now, jitter),
+        Err(error) => failed(order, account, error, retry, now, jitter),
+    }
+}
+
+/// No answer in time. A late one is still taken ([`Event::LateAnswer`]) while its fence holds.
+pub fn timed_out(order: &Order, now: Timestamp) -> Settled {
+    let since = order.transmitted_at.unwrap_or(order.created_at);
+    let message =
+        format!("No answer since {since}, given up at {now}. Find out what became of it, then retry or cancel.");
+    Settled {
+        to: advance(order.state, Event::TimeOut).unwrap_or(order.state),
+        reason: Some(StateReason::Timeout),
+        next_attempt_at: None,
+        items: all_items(order, ProvisioningState::Errored),
+        answer: Answer::Failed { class: ErrorClass::Unknown, message: "No answer in time.".to_owned() },
+        message,
+        account: None,
     }
 }
 
@@ -187,10 +218,17 @@ fn done_sentence(order: &Order, applied: &Applied, already: bool, catalogue: &Ca
     sentence
 }
 
-fn failed(order: &Order, error: &CommandError, retry: &RetryPolicy, now: Timestamp, jitter: f64) -> Settled {
+fn failed(
+    order: &Order,
+    account: Option<&Account>,
+    error: &CommandError,
+    retry: &RetryPolicy,
+    now: Timestamp,
+    jitter: f64,
+) -> Settled {
     let CommandError { class, message, .. } = error;
     let answer = Answer::Failed { class: *class, message: message.clone() };
-    let gone = || order.account.filter(|_| *class == ErrorClass::NotFound).map(AccountChange::Gone);
+    let gone = || if *class == ErrorClass::NotFound { gone(account) } else { None };
     if order.state == ProvisioningState::Errored {
         // Late, and no better than what is known.
         let reason = StateReason::Failed { class: *class, message: message.clone() };
@@ -235,6 +273,12 @@ fn failed(order: &Order, error: &CommandError, retry: &RetryPolicy, now: Timesta
             }
         }
     }
+}
+
+/// The account is not there any more; nothing where that is on record, or where no account is.
+fn gone(account: Option<&Account>) -> Option<AccountChange> {
+    let account = account.filter(|account| account.status != AccountStatus::Gone)?;
+    Some(AccountChange::Updated(Account { status: AccountStatus::Gone, ..account.clone() }))
 }
 
 /// Stays in flight until the application has been read.

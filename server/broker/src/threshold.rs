@@ -49,7 +49,7 @@ impl Change {
 
 /// What holds where the configuration gives no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Default {
+pub enum DefaultLimit {
     /// Stops when either is exceeded.
     Either(Limit),
     /// Stops when both are exceeded.
@@ -60,27 +60,27 @@ pub enum Default {
 /// The defaults, by what is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Defaults {
-    pub inserted: Default,
-    pub updated: Default,
-    pub deleted: Default,
-    pub links_added: Default,
-    pub links_removed: Default,
+    pub inserted: DefaultLimit,
+    pub updated: DefaultLimit,
+    pub deleted: DefaultLimit,
+    pub links_added: DefaultLimit,
+    pub links_removed: DefaultLimit,
 }
 
 impl Defaults {
     /// Those of the module's head.
     pub const STANDARD: Self = {
-        let others = Default::Both(Limit { count: 20, percent: 20 });
+        let others = DefaultLimit::Both(Limit { count: 20, percent: 20 });
         Self {
             inserted: others,
             updated: others,
-            deleted: Default::Either(Limit { count: 50, percent: 5 }),
+            deleted: DefaultLimit::Either(Limit { count: 50, percent: 5 }),
             links_added: others,
             links_removed: others,
         }
     };
 
-    fn of(&self, change: Change) -> Default {
+    fn of(&self, change: Change) -> DefaultLimit {
         match change {
             Change::Inserted => self.inserted,
             Change::Updated => self.updated,
@@ -88,6 +88,12 @@ impl Defaults {
             Change::LinksAdded => self.links_added,
             Change::LinksRemoved => self.links_removed,
         }
+    }
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self::STANDARD
     }
 }
 
@@ -147,10 +153,10 @@ fn trip(what: Change, counts: &ChangeCounts, thresholds: &Thresholds, defaults: 
     if stored == 0 && matches!(what, Change::Inserted | Change::LinksAdded) {
         return None;
     }
-    let rule = explicit.map_or(defaults.of(what), Default::Either);
+    let rule = explicit.map_or(defaults.of(what), DefaultLimit::Either);
     let limit = match rule {
-        Default::Off => return None,
-        Default::Either(limit) => {
+        DefaultLimit::Off => return None,
+        DefaultLimit::Either(limit) => {
             if exceeds_count(counted, limit) {
                 limit.count.to_string()
             } else if exceeds_percent(counted, stored, limit) {
@@ -159,7 +165,7 @@ fn trip(what: Change, counts: &ChangeCounts, thresholds: &Thresholds, defaults: 
                 return None;
             }
         }
-        Default::Both(limit) => {
+        DefaultLimit::Both(limit) => {
             if !exceeds_count(counted, limit) || !exceeds_percent(counted, stored, limit) {
                 return None;
             }

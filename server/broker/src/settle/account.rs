@@ -8,7 +8,7 @@ use model::order::{Order, OrderItem, ProvisioningState};
 use model::plan::{ItemKind, ItemOperation, Operation};
 use model::value::{Attributes, Value};
 
-use super::{AccountChange, NewAccount};
+use super::{AccountChange, NewAccount, gone};
 use crate::catalogue::Catalogue;
 
 /// The account's native key after the order: what the application said, else what the order knew, else the value that
@@ -36,7 +36,7 @@ pub(super) fn after(
     };
     let done = order.items.iter().filter(is_done);
     match (order.operation, account) {
-        (Operation::Delete, _) => account.map(|account| account.id).or(order.account).map(AccountChange::Gone),
+        (Operation::Delete, account) => gone(account),
         (Operation::Create, None) => {
             let (mut attributes, mut entitlements) = (Attributes::new(), BTreeSet::new());
             lay(&mut attributes, &mut entitlements, done);

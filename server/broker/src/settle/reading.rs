@@ -1,9 +1,9 @@
 //! What a reading of the account says about an order.
 
-use std::collections::BTreeSet;
-
+use hashbrown::HashMap;
 use jiff::Timestamp;
 use model::account::{AccountStatus, ObservedAccount, Provenance};
+use model::ids::IdentityId;
 use model::order::{Answer, Order, OrderItem, ProvisioningState, StateReason};
 use model::plan::{ItemKind, ItemOperation, Operation};
 
@@ -57,9 +57,57 @@ pub fn read_back(order: &Order, observed: Option<&ObservedAccount>, now: Timesta
 /// where the order is not Executed, or where the reading began (`now`) before it was. `observed` is the account under the
 /// order's key in that reading; none where it is not listed. `readable`: the application can be read back.
 ///
-/// While a later order of the same account is open ([`crate::order::later`]) the caller does not ask: what is there
-/// may be that order's doing.
+/// What is there may be a later order's doing: where there can be several of one account, ask [`verify_all`].
 pub fn verify(order: &Order, observed: Option<&ObservedAccount>, readable: bool, now: Timestamp) -> Option<Settled> {
+    verify_beside(order, &[], observed, readable, now)
+}
+
+/// [`verify`] for all orders of an application that are Executed, with those that are Transmitted beside them. While a
+/// later order of the same account is in flight an order stays as it is. What a later order has changed again is not
+/// compared: that order answers for it. Answers with the position of each order that changes.
+pub fn verify_all<'a>(
+    orders: &[Order],
+    observed: impl Fn(&Order) -> Option<&'a ObservedAccount>,
+    readable: bool,
+    now: Timestamp,
+) -> Vec<(usize, Settled)> {
+    let mut by_account: HashMap<(IdentityId, &str), Vec<&Order>> = HashMap::new();
+    for order in orders {
+        by_account.entry((order.identity, &order.account_type)).or_default().push(order);
+    }
+    let settled = |(position, order): (usize, &Order)| {
+        let beside = by_account.get(&(order.identity, order.account_type.as_str())).map_or(&[][..], Vec::as_slice);
+        let later: Vec<&Order> = beside.iter().copied().filter(|other| is_later(order, other)).collect();
+        if later.iter().any(|later| later.state == ProvisioningState::Transmitted) {
+            return None;
+        }
+        verify_beside(order, &later, observed(order), readable, now).map(|settled| (position, settled))
+    };
+    orders.iter().enumerate().filter_map(settled).collect()
+}
+
+/// Whether the other order is for the same account and came later.
+fn is_later(order: &Order, other: &Order) -> bool {
+    let is_same_account = order.account.is_none() || other.account.is_none() || order.account == other.account;
+    other.id > order.id && is_same_account
+}
+
+/// Whether one of the later orders has changed the same again.
+fn is_overwritten(item: &OrderItem, later: &[&Order]) -> bool {
+    later.iter().any(|later| match item.kind {
+        _ if matches!(later.operation, Operation::Delete | Operation::Create) => true,
+        ItemKind::Lifecycle => later.operation != Operation::Update,
+        kind => later.items.iter().any(|other| other.kind == kind && other.name == item.name),
+    })
+}
+
+fn verify_beside(
+    order: &Order,
+    later: &[&Order],
+    observed: Option<&ObservedAccount>,
+    readable: bool,
+    now: Timestamp,
+) -> Option<Settled> {
     if order.state != ProvisioningState::Executed || order.executed_at.is_some_and(|executed| executed > now) {
         return None;
     }
@@ -75,19 +123,23 @@ pub fn verify(order: &Order, observed: Option<&ObservedAccount>, readable: bool,
             account: None,
         });
     }
-    let findings: Vec<Finding<'_>> = order
-        .items
-        .iter()
-        .filter(|item| item.state != ProvisioningState::Inactive)
-        .map(|item| finding(order, item, observed))
-        .collect();
+    let findings: Vec<Finding<'_>> =
+        order
+            .items
+            .iter()
+            .filter(|item| item.state != ProvisioningState::Inactive)
+            .map(|item| {
+                if is_overwritten(item, later) { Finding { item, found: None } } else { finding(order, item, observed) }
+            })
+            .collect();
     let drifted: Vec<String> = findings.iter().filter_map(|finding| finding.found.clone()).collect();
     let items = findings.iter().map(|finding| match &finding.found {
         None => (finding.item.id, ProvisioningState::Verified, None),
         Some(found) => (finding.item.id, ProvisioningState::Errored, Some(found.clone())),
     });
     let items = items.collect();
-    if drifted.is_empty() && (observed.is_some() || order.operation.removes()) {
+    let may_be_gone = order.operation.removes() || later.iter().any(|later| later.operation.removes());
+    if drifted.is_empty() && (observed.is_some() || may_be_gone) {
         return Some(Settled {
             to: advance(order.state, Event::Verify).unwrap_or(order.state),
             reason: None,
@@ -162,20 +214,18 @@ fn finding<'a>(order: &Order, item: &'a OrderItem, observed: Option<&ObservedAcc
     Finding { item, found }
 }
 
+/// The account that a creation turns out to have made. One on record already is brought up to date by the next reading
+/// of the application; until then the executed order stands for what it did.
 fn known_now(order: &Order, observed: Option<&ObservedAccount>) -> Option<AccountChange> {
-    match (order.operation, order.account, observed) {
-        (_, Some(account), None) => Some(AccountChange::Gone(account)),
-        (_, Some(account), Some(observed)) => Some(AccountChange::Seen { account, observed: observed.clone() }),
-        (Operation::Create, None, Some(observed)) => Some(AccountChange::Created(NewAccount {
-            application: order.application.clone(),
-            account_type: order.account_type.clone(),
-            key: observed.key.clone(),
-            owner: order.identity,
-            status: if observed.enabled { AccountStatus::Enabled } else { AccountStatus::Disabled },
-            provenance: Provenance::Created,
-            attributes: observed.attributes.clone(),
-            entitlements: BTreeSet::clone(&observed.entitlements),
-        })),
-        (_, None, _) => None,
-    }
+    let observed = observed.filter(|_| order.operation == Operation::Create && order.account.is_none())?;
+    Some(AccountChange::Created(NewAccount {
+        application: order.application.clone(),
+        account_type: order.account_type.clone(),
+        key: observed.key.clone(),
+        owner: order.identity,
+        status: if observed.enabled { AccountStatus::Enabled } else { AccountStatus::Disabled },
+        provenance: Provenance::Created,
+        attributes: observed.attributes.clone(),
+        entitlements: observed.entitlements.clone(),
+    }))
 }
