@@ -97,20 +97,13 @@ impl Connector for Scim {
         if base.scheme() == "http" {
             steps.push((true, "The connection is not encrypted; use https beyond this machine.".to_owned()));
         }
-        for (endpoint, what) in [(USERS, "Users"), (GROUPS, "Groups")] {
-            let query = [("startIndex", "1"), ("count", "1")];
-            match self.client.call(Effect::Read, Method::GET, &[endpoint], &query, None, &[]).await {
-                Ok(page) if page.contains_key("totalResults") || page.contains_key("Resources") => {
-                    let total = page.get("totalResults").and_then(serde_json::Value::as_u64).unwrap_or_default();
-                    steps.push((true, format!("Signed in. {what} can be read; there are {total}.")));
-                }
-                Ok(_) => {
-                    steps.push((false, format!("{what} cannot be read: the answer is no list. Check the address.")));
-                    return steps;
-                }
+        for endpoint in [USERS, GROUPS] {
+            let listing = Listing { endpoint, filter: None, excluded: Some("members"), page_size: 1 };
+            match listing.count(&self.client).await {
+                Ok(total) => steps.push((true, format!("Signed in. {endpoint} can be read; there are {total}."))),
                 Err(failure) => {
                     let remedy = failure.error.class.remedy();
-                    steps.push((false, format!("{what} cannot be read. {} {remedy}", failure.error.message)));
+                    steps.push((false, format!("{endpoint} cannot be read. {} {remedy}", failure.error.message)));
                     return steps;
                 }
             }

@@ -66,8 +66,11 @@ impl Scim {
         let path = Path::parse(name)?;
         let filter = path.filter(value);
         let listing = Listing { endpoint: USERS, filter: Some(&filter), excluded: None, page_size: self.page_size };
+        let everybody = Listing { filter: None, ..listing };
         let users = match listing.all(&self.client).await {
-            Err(failure) if cannot_filter(&failure) => Listing { filter: None, ..listing }.all(&self.client).await?,
+            Err(failure) if cannot_filter(&failure) => everybody.all(&self.client).await?,
+            // Not every server understands escaped characters in a filter, and those do not say so.
+            Ok(users) if users.is_empty() && filter.contains('\\') => everybody.all(&self.client).await?,
             other => other?,
         };
         let same = |user: &Resource| path.read(user).is_some_and(|found| is_same(&found, value));

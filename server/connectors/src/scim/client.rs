@@ -2,6 +2,7 @@
 //! the environment, no body beyond 8 MiB, and nothing of an answer is used unless it has the expected type.
 
 use std::error::Error;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -23,6 +24,8 @@ pub(super) struct Client {
     http: reqwest::Client,
     base: Url,
     token: Option<String>,
+    /// Lists are complete only when they are asked for with a search.
+    pub(super) lists_by_search: AtomicBool,
 }
 
 /// What a call that breaks off leaves behind.
@@ -77,7 +80,7 @@ impl Client {
             .user_agent(concat!("quartermaster/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| invalid(format!("The connection to {url} cannot be set up: {}.", cause(&error))))?;
-        Ok(Self { http, base, token })
+        Ok(Self { http, base, token, lists_by_search: AtomicBool::new(false) })
     }
 
     pub(super) fn base(&self) -> &Url {

@@ -105,12 +105,12 @@ impl Scim {
                 .collect(),
         };
         let body = patch(operations);
-        // Not every server spares us the members in its answer, and that answer has no other use.
-        let query = [("excludedAttributes", "members")];
-        let call = self.client.call(Effect::Write, Method::PATCH, &[GROUPS, group], &query, Some(&body), &[]).await;
+        // The answer repeats all members. To ask for it without them makes servers that read, change and write with the
+        // same parameters forget all other members.
+        let call = self.client.call(Effect::Write, Method::PATCH, &[GROUPS, group], &[], Some(&body), &[]).await;
         match call {
             Ok(_) => Ok(true),
-            Err(failure) if failure.too_long => Ok(true),
+            Err(failure) if failure.too_long && failure.status.is_some_and(|status| status.is_success()) => Ok(true),
             Err(failure) if failure.error.class == ErrorClass::NotFound => Err(MemberError::GroupGone(failure.error)),
             // A member that is not there cannot be taken out; some servers say so (noTarget).
             Err(failure) if change == Change::Remove && members.len() == 1 && is_no_target(&failure) => Ok(false),

@@ -2,11 +2,12 @@
 //! skip them.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
 use model::command::CommandError;
 use model::order::ErrorClass;
 use reqwest::Method;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use super::client::{Client, Effect, Failure};
 
@@ -24,21 +25,28 @@ pub(super) struct Listing<'a> {
 
 pub(super) type Resource = Map<String, Json>;
 
+/// A resource with its id.
+pub(super) type Row = (String, Resource);
+
+const SEARCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+
 impl Listing<'_> {
     /// Gives each resource exactly once, with its id.
     ///
     /// # Errors
     /// Where fewer rows can be had than the server says there are: a list with holes would look like deletions.
-    pub(super) async fn read(
-        &self,
-        client: &Client,
-        sink: &mut (dyn FnMut(Vec<(String, Resource)>) + Send),
-    ) -> Result<(), Failure> {
+    pub(super) async fn read(&self, client: &Client, sink: &mut (dyn FnMut(Vec<Row>) + Send)) -> Result<(), Failure> {
         let mut seen = HashSet::new();
         let mut total = 0;
-        for _ in 0..PASSES {
-            total = self.pass(client, &mut seen, sink).await?;
+        for pass in 0..PASSES {
+            // Some servers ignore startIndex in an address and not in a search (RFC 7644 3.4.3); it is remembered.
+            let by_search = client.lists_by_search.load(Ordering::Relaxed) || pass == 1;
+            total = match self.pass(client, by_search, &mut seen, sink).await {
+                Err(failure) if pass == 1 && failure.status.is_some_and(|status| status.is_client_error()) => continue,
+                other => other?,
+            };
             if seen.len() >= total {
+                client.lists_by_search.store(by_search, Ordering::Relaxed);
                 return Ok(());
             }
         }
@@ -49,23 +57,30 @@ impl Listing<'_> {
         )))
     }
 
-    pub(super) async fn all(&self, client: &Client) -> Result<Vec<(String, Resource)>, Failure> {
+    pub(super) async fn all(&self, client: &Client) -> Result<Vec<Row>, Failure> {
         let mut rows = Vec::new();
         self.read(client, &mut |page| rows.extend(page)).await?;
         Ok(rows)
+    }
+
+    /// How many there are, from a page of one row.
+    pub(super) async fn count(&self, client: &Client) -> Result<usize, Failure> {
+        let (rows, total) = self.rows(self.page(client, false, 1, 1).await?)?;
+        Ok(total.unwrap_or(rows.len()))
     }
 
     /// Reads from the first row to the last, and answers how many there are.
     async fn pass(
         &self,
         client: &Client,
+        by_search: bool,
         seen: &mut HashSet<String>,
-        sink: &mut (dyn FnMut(Vec<(String, Resource)>) + Send),
+        sink: &mut (dyn FnMut(Vec<Row>) + Send),
     ) -> Result<usize, Failure> {
         let mut start = 1;
         let mut count = self.page_size.max(1);
         loop {
-            let page = match self.page(client, start, count).await {
+            let page = match self.page(client, by_search, start, count).await {
                 // Groups with many members: fewer of them at once.
                 Err(failure) if failure.too_long && count > 1 => {
                     count /= 2;
@@ -90,7 +105,17 @@ impl Listing<'_> {
         }
     }
 
-    async fn page(&self, client: &Client, start: usize, count: u32) -> Result<Resource, Failure> {
+    async fn page(&self, client: &Client, by_search: bool, start: usize, count: u32) -> Result<Resource, Failure> {
+        if by_search {
+            let mut body = json!({ "schemas": [SEARCH_SCHEMA], "startIndex": start, "count": count });
+            if let Some(filter) = self.filter {
+                body["filter"] = json!(filter);
+            }
+            if let Some(excluded) = self.excluded {
+                body["excludedAttributes"] = json!([excluded]);
+            }
+            return client.call(Effect::Read, Method::POST, &[self.endpoint, ".search"], &[], Some(&body), &[]).await;
+        }
         let (start, count) = (start.to_string(), count.to_string());
         let mut query = vec![("startIndex", start.as_str()), ("count", count.as_str())];
         query.extend(self.filter.map(|filter| ("filter", filter)));
@@ -98,7 +123,7 @@ impl Listing<'_> {
         client.call(Effect::Read, Method::GET, &[self.endpoint], &query, None, &[]).await
     }
 
-    fn rows(&self, mut page: Resource) -> Result<(Vec<(String, Resource)>, Option<usize>), Failure> {
+    fn rows(&self, mut page: Resource) -> Result<(Vec<Row>, Option<usize>), Failure> {
         let total = match page.get("totalResults") {
             None => None,
             Some(total) => match total.as_u64().map(usize::try_from) {
