@@ -29,7 +29,7 @@ mod functions;
 mod node;
 mod parse;
 
-pub(crate) use evaluate::{Cell, Lookup};
+pub(crate) use evaluate::{Cell, Lookup, evaluate as cell_of, holds as condition_holds};
 pub(crate) use functions::nearest;
 pub(crate) use node::{Comparison, Constant, Node};
 
@@ -74,12 +74,12 @@ impl Expression {
 
     /// The value for a subject. `None` where an attribute that it needs is absent; an error says what failed.
     pub fn evaluate(&self, subject: &Subject<'_>) -> Result<Option<Value>, String> {
-        evaluate::evaluate(&self.0.root, &self.seen_by(subject))?.into_value()
+        value_of(&self.0.root, &self.seen_by(subject))
     }
 
     /// Whether the condition holds for a subject. Absent attributes make comparisons false, never an error.
     pub fn holds(&self, subject: &Subject<'_>) -> Result<bool, String> {
-        evaluate::holds(&self.0.root, &self.seen_by(subject))
+        condition_holds(&self.0.root, &self.seen_by(subject))
     }
 
     /// The identity attributes that it reads, sorted, built-in ones included.
@@ -163,6 +163,11 @@ impl<'a> Subject<'a> {
         let value = self.context.and_then(|context| context.get(attribute)).or_else(|| self.own.get(attribute));
         value.map_or(Cell::Absent, Cell::from)
     }
+}
+
+/// The value of a node as an attribute's.
+pub(crate) fn value_of<'a>(node: &'a Node, lookup: &impl Lookup<'a>) -> Result<Option<Value>, String> {
+    cell_of(node, lookup)?.into_value()
 }
 
 /// A subject through the eyes of one expression, whose nodes name attributes by position.

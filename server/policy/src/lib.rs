@@ -4,4 +4,9 @@
 //! access for one identity or a whole population, and [`reference`] answers the same slowly and obviously: it is the oracle
 //! that the engine is tested against.
 
+pub mod engine;
 pub mod expression;
+pub mod model;
+pub mod reference;
+
+mod digest;

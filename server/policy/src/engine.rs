@@ -1,0 +1,342 @@
+//! Desired access for one identity in microseconds and for a whole population quickly.
+//!
+//! The engine holds the population in memory in coded form: of each identity only the attributes that some expression
+//! reads, as numbers from a dictionary. Rules are matched by the values people have ([`matcher`]), everything that
+//! follows from a combination of rules is worked out once per combination ([`sets`]), and days on which a period opens or
+//! closes stand in a wheel ([`wheel`]), so that a new day is an ordinary small change. Bitmaps answer questions about the
+//! population. What desired access means is spelled out in [`crate::reference`]; both always agree.
+//!
+//! A *digest* is a hash of everything [`Engine::desired`] would answer. The database keeps the digest up to which it has
+//! acted; whoever has another one now has changed. Nothing here knows about orders or accounts.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use jiff::civil::Date;
+use model::access::{DesiredAccess, Explanation, Grantable};
+use model::identity::Identity;
+use model::ids::IdentityId;
+use model::value::Value;
+use roaring::RoaringBitmap;
+
+use crate::model::RoleModel;
+
+mod account;
+mod answer;
+mod day;
+mod dictionary;
+mod explain;
+mod matcher;
+mod person;
+mod sets;
+mod wheel;
+
+use day::Day;
+use dictionary::Dictionary;
+use matcher::{Matcher, Scratch};
+use person::Person;
+use sets::Sets;
+use wheel::Wheel;
+
+/// What one computation found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Computed {
+    /// Identities that were evaluated.
+    pub evaluated: usize,
+    /// Identities whose digest now differs from the one last confirmed, sorted. Those from earlier computations that
+    /// nobody has confirmed since are among them, so that nothing is lost when a run ends before it acted.
+    pub changed: Vec<IdentityId>,
+}
+
+/// The role model over a population.
+pub struct Engine {
+    model: Arc<RoleModel>,
+    dictionary: Dictionary,
+    matcher: Matcher,
+    sets: Sets,
+    wheel: Wheel,
+    slots: HashMap<IdentityId, u32>,
+    people: Vec<Option<Person>>,
+    free: Vec<u32>,
+    /// Digests confirmed for identities that are not loaded yet.
+    confirmed_early: HashMap<IdentityId, i64>,
+    /// Slots that were changed and not evaluated since.
+    stale: RoaringBitmap,
+    /// Slots whose digest is not the confirmed one.
+    open: RoaringBitmap,
+    /// Who each rule held for when last evaluated, by rule.
+    holders: Vec<RoaringBitmap>,
+    /// Who has a value that some rule compares with, by the value's code.
+    having: Vec<RoaringBitmap>,
+    scratch: Scratch,
+    /// The day last computed.
+    day: Option<Day>,
+}
+
+impl Engine {
+    /// An engine without people.
+    pub fn new(model: Arc<RoleModel>) -> Self {
+        let mut dictionary = Dictionary::default();
+        let matcher = Matcher::new(&model, &mut dictionary);
+        Self {
+            holders: vec![RoaringBitmap::new(); model.rules.len()],
+            having: vec![RoaringBitmap::new(); dictionary.len()],
+            wheel: Wheel::new(&model),
+            scratch: Scratch::new(&model),
+            model,
+            dictionary,
+            matcher,
+            sets: Sets::default(),
+            slots: HashMap::new(),
+            people: Vec::new(),
+            free: Vec::new(),
+            confirmed_early: HashMap::new(),
+            stale: RoaringBitmap::new(),
+            open: RoaringBitmap::new(),
+            day: None,
+        }
+    }
+
+    /// The model that it computes.
+    pub fn model(&self) -> &Arc<RoleModel> {
+        &self.model
+    }
+
+    /// Takes in an identity as it is now. It is evaluated with the next computation, whether that names it or not.
+    pub fn upsert(&mut self, identity: &Identity) {
+        let confirmed = match self.slots.get(&identity.id) {
+            Some(_) => self.take(identity.id).and_then(|person| person.confirmed),
+            None => self.confirmed_early.remove(&identity.id),
+        };
+        let mut person = Person::new(identity, &self.model, &mut self.dictionary);
+        person.confirmed = confirmed;
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.people.push(None);
+            u32::try_from(self.people.len() - 1).unwrap_or(u32::MAX)
+        });
+        for code in person.codes() {
+            if let Some(having) = self.having.get_mut(code as usize) {
+                having.insert(slot);
+            }
+        }
+        self.wheel.insert(slot, &person);
+        self.slots.insert(identity.id, slot);
+        self.stale.insert(slot);
+        if let Some(place) = self.people.get_mut(slot as usize) {
+            *place = Some(person);
+        }
+    }
+
+    /// Forgets an identity.
+    pub fn remove(&mut self, id: IdentityId) {
+        self.take(id);
+        self.confirmed_early.remove(&id);
+    }
+
+    /// How many identities it holds.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether it holds nobody.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Evaluates everybody as of today.
+    pub fn compute(&mut self, today: Date) -> Computed {
+        // Only now is it known how many people have which value, and so which predicate of a clause sorts out most.
+        self.matcher.hang(&self.dictionary);
+        let slots = (0_u32..).zip(&self.people).filter(|(_, person)| person.is_some()).map(|(slot, _)| slot);
+        self.evaluate(slots.collect(), day::number(today))
+    }
+
+    /// Evaluates those named, those taken in since they were last evaluated, and those for whom a period opens or
+    /// closes between the day last computed and today. Where nothing was computed before, everybody.
+    pub fn compute_some(&mut self, ids: &[IdentityId], today: Date) -> Computed {
+        let Some(last) = self.day else { return self.compute(today) };
+        let today = day::number(today);
+        let mut slots = self.wheel.between(last, today);
+        slots |= &self.stale;
+        slots.extend(ids.iter().filter_map(|id| self.slots.get(id)).copied());
+        self.evaluate(slots.into_iter().collect(), today)
+    }
+
+    /// The digest of an identity's desired access as last computed: the same in every process and on every machine.
+    pub fn digest(&self, id: IdentityId) -> Option<i64> {
+        self.person(id)?.digest
+    }
+
+    /// Tells up to which digest the database has acted. May come before the identity itself.
+    pub fn confirm(&mut self, id: IdentityId, digest: i64) {
+        let Some(slot) = self.slots.get(&id).copied() else {
+            self.confirmed_early.insert(id, digest);
+            return;
+        };
+        if let Some(person) = self.people.get_mut(slot as usize).and_then(Option::as_mut) {
+            person.confirmed = Some(digest);
+            if person.digest == Some(digest) {
+                self.open.remove(slot);
+            } else if person.digest.is_some() {
+                self.open.insert(slot);
+            }
+        }
+    }
+
+    /// Everything an identity should have on that day, with reasons and account attributes. `None` if it is not known.
+    pub fn desired(&self, id: IdentityId, today: Date) -> Option<DesiredAccess> {
+        Some(self.answer(self.person(id)?, day::number(today)).access())
+    }
+
+    /// Why an identity has something on that day, or why not. `None` if the identity is not known.
+    ///
+    /// `held` is true only where access follows; for an offer the period and reasons tell what is offered. Where a denial
+    /// took the thing, or something on the way to it, the reasons are what it was taken from.
+    pub fn explain(&self, id: IdentityId, grantable: &Grantable, today: Date) -> Option<Explanation> {
+        Some(self.answer(self.person(id)?, day::number(today)).explain(grantable))
+    }
+
+    /// Those for whom a rule held on the day last computed, sorted.
+    pub fn affected_by_rule(&self, rule: &str) -> Vec<IdentityId> {
+        let index = self.model.rules.binary_search_by(|other| other.name.as_str().cmp(rule));
+        let holders = index.ok().and_then(|index| self.holders.get(index));
+        holders.map_or_else(Vec::new, |holders| self.ids(holders))
+    }
+
+    /// Those who have a value, of themselves or in any context, sorted. `None` where no rule compares the attribute
+    /// with that value, since nothing is kept about it then.
+    pub fn people_having(&self, attribute: &str, value: &Value) -> Option<Vec<IdentityId>> {
+        let attribute = self.model.attributes.binary_search_by(|other| other.as_str().cmp(attribute)).ok()?;
+        let code = self.dictionary.find(u16::try_from(attribute).ok()?, value)?;
+        self.having.get(code as usize).map(|having| self.ids(having))
+    }
+
+    /// The value of each correlation rule's expression, in the order of the rules; none where it gives no text or number.
+    ///
+    /// Leavers and people not listed any more are correlated as well, so all contexts count: those that hold on the day
+    /// last computed first, then by priority, start and key; the first that gives a value decides.
+    pub fn correlation_keys(&self, id: IdentityId, account_type: &str) -> Vec<Option<String>> {
+        let kinds = &self.model.account_types;
+        let index = kinds.binary_search_by(|kind| kind.name.as_str().cmp(account_type));
+        match (self.person(id), index.ok().and_then(|index| kinds.get(index))) {
+            (Some(person), Some(kind)) => {
+                let day = self.day.unwrap_or_else(|| person.some_day());
+                self.answer(person, day).correlation_keys(kind)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The next day after that one on which something opens or closes for somebody.
+    pub fn next_change(&self, after: Date) -> Option<Date> {
+        self.wheel.next(day::number(after)).and_then(day::date)
+    }
+
+    fn person(&self, id: IdentityId) -> Option<&Person> {
+        self.people.get(*self.slots.get(&id)? as usize)?.as_ref()
+    }
+
+    fn ids(&self, slots: &RoaringBitmap) -> Vec<IdentityId> {
+        let people = slots.iter().filter_map(|slot| self.people.get(slot as usize)?.as_ref());
+        let mut ids: Vec<IdentityId> = people.map(|person| person.id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Takes an identity out of everything that knows it.
+    fn take(&mut self, id: IdentityId) -> Option<Person> {
+        let slot = self.slots.remove(&id)?;
+        let person = self.people.get_mut(slot as usize)?.take()?;
+        for code in person.codes() {
+            if let Some(having) = self.having.get_mut(code as usize) {
+                having.remove(slot);
+            }
+        }
+        for code in person.codes() {
+            self.dictionary.release(code);
+        }
+        if let Some(set) = person.set {
+            Self::mark(&mut self.holders, slot, self.sets.rules_of(set), false);
+            self.sets.release(set);
+        }
+        self.wheel.remove(slot, &person);
+        self.stale.remove(slot);
+        self.open.remove(slot);
+        self.free.push(slot);
+        Some(person)
+    }
+
+    fn evaluate(&mut self, slots: Vec<u32>, today: Day) -> Computed {
+        let evaluated = slots.len();
+        for slot in slots {
+            self.evaluate_one(slot, today);
+        }
+        self.day = Some(today);
+        Computed { evaluated, changed: self.ids(&self.open) }
+    }
+
+    fn evaluate_one(&mut self, slot: u32, today: Day) {
+        let Some(person) = self.people.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        self.matcher.find(&self.model, &self.dictionary, person, today, &mut self.scratch);
+        let same = person.set.is_some_and(|set| self.sets.is(set, &self.scratch.pairs));
+        if !same {
+            if let Some(before) = person.set {
+                Self::mark(&mut self.holders, slot, self.sets.rules_of(before), false);
+                self.sets.release(before);
+            }
+            let set = self.sets.intern(&self.model, &self.scratch.pairs);
+            Self::mark(&mut self.holders, slot, self.sets.rules_of(set), true);
+            person.set = Some(set);
+        }
+        let Some(set) = person.set.and_then(|set| self.sets.get(set)) else { return };
+        let digest = answer::Answer {
+            model: &self.model,
+            dictionary: &self.dictionary,
+            matcher: &self.matcher,
+            person,
+            today,
+            rows: answer::Rows::Borrowed(&self.scratch),
+            set: answer::SetOf::Borrowed(set),
+        }
+        .digest();
+        person.digest = Some(digest);
+        if person.confirmed == Some(digest) {
+            self.open.remove(slot);
+        } else {
+            self.open.insert(slot);
+        }
+        self.stale.remove(slot);
+    }
+
+    fn mark(holders: &mut [RoaringBitmap], slot: u32, rules: impl Iterator<Item = u32>, holds: bool) {
+        for rule in rules {
+            if let Some(bitmap) = holders.get_mut(rule as usize) {
+                if holds {
+                    bitmap.insert(slot);
+                } else {
+                    bitmap.remove(slot);
+                }
+            }
+        }
+    }
+
+    fn answer<'a>(&'a self, person: &'a Person, today: Day) -> answer::Answer<'a> {
+        let mut scratch = Scratch::new(&self.model);
+        self.matcher.find(&self.model, &self.dictionary, person, today, &mut scratch);
+        let known = person.set.filter(|set| self.sets.is(*set, &scratch.pairs)).and_then(|set| self.sets.get(set));
+        let set = match known {
+            Some(set) => answer::SetOf::Borrowed(set),
+            None => answer::SetOf::Owned(Box::new(sets::AccessSet::new(&self.model, &scratch.pairs))),
+        };
+        let rows = answer::Rows::Owned(Box::new(scratch));
+        answer::Answer {
+            model: &self.model,
+            dictionary: &self.dictionary,
+            matcher: &self.matcher,
+            person,
+            today,
+            rows,
+            set,
+        }
+    }
+}

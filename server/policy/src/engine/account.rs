@@ -1,0 +1,184 @@
+//! The accounts a person should have, attribute by attribute.
+
+use model::access::{DesiredAccount, DesiredAttribute, DesiredValue};
+use model::value::Value;
+
+use crate::digest::Digest;
+use crate::expression::{Cell, value_of};
+use crate::model::{AccountTypeModel, Read, ValueSource};
+use crate::reference::MOST_CANDIDATES;
+
+use super::answer::Answer;
+use super::day;
+use super::matcher::Seen;
+
+impl Answer<'_> {
+    pub(super) fn accounts(&self) -> Vec<DesiredAccount> {
+        let contexts = self.value_contexts();
+        let accounts = self.set.accounts.iter().filter_map(|account| {
+            let kind = self.model.account_types.get(account.kind as usize)?;
+            let attributes = kind.attributes.iter().map(|attribute| DesiredAttribute {
+                name: attribute.name.clone(),
+                value: self.desired_value(&attribute.source, &contexts),
+                required: attribute.required,
+                create_only: attribute.create_only,
+                secret: attribute.secret,
+            });
+            let entitlements = account.entitlements.iter().map(|entitlement| self.model.grantable(*entitlement).name());
+            Some(DesiredAccount {
+                account_type: kind.name.clone(),
+                application: kind.application.clone(),
+                attributes: attributes.collect(),
+                entitlements: entitlements.map(str::to_owned).collect(),
+            })
+        });
+        accounts.collect()
+    }
+
+    /// What differs between people in [`Self::accounts`]; the rest is in the hash of the combination.
+    pub(super) fn digest_accounts(&self, digest: &mut Digest) {
+        if self.set.accounts.is_empty() {
+            return;
+        }
+        let contexts = self.value_contexts();
+        for account in &self.set.accounts {
+            let Some(kind) = self.model.account_types.get(account.kind as usize) else { continue };
+            for attribute in &kind.attributes {
+                match &attribute.source {
+                    ValueSource::Constant(_) => {}
+                    ValueSource::Expression(read) => self.digest_value(read, &contexts, digest),
+                    ValueSource::Unique(read) => put(digest, &self.unique(read, &contexts)),
+                }
+            }
+        }
+    }
+
+    pub(super) fn correlation_keys(&self, kind: &AccountTypeModel) -> Vec<Option<String>> {
+        let mut contexts: Vec<u32> = (0..u32::try_from(self.rows.rows.len()).unwrap_or(u32::MAX)).collect();
+        contexts.sort_by_key(|context| {
+            let row = self.person.contexts.get(*context as usize);
+            row.map(|row| (!day::holds(row.bounds, self.today), row.priority, row.bounds.0))
+        });
+        let keys = kind.correlation.iter().map(|read| {
+            contexts.iter().find_map(|context| match value_of(read.expression.root(), &self.seen(read, *context, None)) {
+                Ok(Some(Value::Text(text))) if !text.is_empty() => Some(text),
+                Ok(Some(Value::Integer(number))) => Some(number.to_string()),
+                _ => None,
+            })
+        });
+        keys.collect()
+    }
+
+    /// The contexts in which account attributes are evaluated, the deciding one first: see [`crate::reference`].
+    fn value_contexts(&self) -> Vec<u32> {
+        let rows = &self.person.contexts;
+        if rows.is_empty() {
+            return vec![0];
+        }
+        let all = 0..u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        let holds = |context: &u32| rows.get(*context as usize).is_some_and(|row| day::holds(row.bounds, self.today));
+        let mut contexts: Vec<u32> = all.filter(holds).collect();
+        if contexts.is_empty() {
+            let gives = |rule: u32| self.model.rules.get(rule as usize).is_some_and(|rule| !rule.deny);
+            contexts.extend(self.set.pairs.iter().filter(|(rule, _)| gives(*rule)).map(|(_, context)| *context));
+        }
+        contexts.sort_unstable();
+        contexts.dedup();
+        contexts.sort_by_key(|context| rows.get(*context as usize).map(|row| (row.priority, row.bounds.0)));
+        contexts
+    }
+
+    fn seen<'s>(&'s self, read: &'s Read, context: u32, attempt: Option<i64>) -> Seen<'s> {
+        Seen { dictionary: self.dictionary, row: self.row(context), read, attempt }
+    }
+
+    fn desired_value(&self, source: &ValueSource, contexts: &[u32]) -> DesiredValue {
+        match source {
+            ValueSource::Constant(value) => DesiredValue::Value(value.clone()),
+            ValueSource::Unique(read) => self.unique(read, contexts),
+            ValueSource::Expression(read) => {
+                for context in contexts {
+                    match value_of(read.expression.root(), &self.seen(read, *context, None)) {
+                        Ok(Some(value)) => return DesiredValue::Value(value),
+                        Ok(None) => {}
+                        Err(message) => return DesiredValue::Failed(message),
+                    }
+                }
+                DesiredValue::Absent
+            }
+        }
+    }
+
+    /// As [`put`] of [`Self::desired_value`], without making the text where there is one already.
+    fn digest_value(&self, read: &Read, contexts: &[u32], digest: &mut Digest) {
+        for context in contexts {
+            match crate::expression::cell_of(read.expression.root(), &self.seen(read, *context, None)) {
+                Ok(Cell::Absent | Cell::Null) => {}
+                Ok(Cell::Text(text)) => {
+                    digest.number(1);
+                    digest.number(3);
+                    return digest.text(&text);
+                }
+                Ok(cell) => {
+                    return match cell.into_value() {
+                        Ok(Some(value)) => put(digest, &DesiredValue::Value(value)),
+                        Ok(None) => put(digest, &DesiredValue::Absent),
+                        Err(message) => put(digest, &DesiredValue::Failed(message)),
+                    };
+                }
+                Err(message) => return put(digest, &DesiredValue::Failed(message)),
+            }
+        }
+        put(digest, &DesiredValue::Absent);
+    }
+
+    fn unique(&self, read: &Read, contexts: &[u32]) -> DesiredValue {
+        for context in contexts {
+            match self.candidates(read, *context) {
+                DesiredValue::Absent => {}
+                value => return value,
+            }
+        }
+        DesiredValue::Absent
+    }
+
+    fn candidates(&self, read: &Read, context: u32) -> DesiredValue {
+        let mut candidates: Vec<String> = Vec::new();
+        while candidates.len() < MOST_CANDIDATES {
+            let attempt = i64::try_from(candidates.len()).unwrap_or(i64::MAX);
+            let candidate = match value_of(read.expression.root(), &self.seen(read, context, Some(attempt))) {
+                Ok(Some(Value::Text(text))) if !text.is_empty() => text,
+                Ok(Some(Value::Integer(number))) => number.to_string(),
+                Ok(Some(Value::Boolean(_) | Value::List(_))) if candidates.is_empty() => {
+                    return DesiredValue::Failed("a unique value has to be a text or a number".into());
+                }
+                Err(message) if candidates.is_empty() => return DesiredValue::Failed(message),
+                _ => break,
+            };
+            if candidates.contains(&candidate) {
+                break;
+            }
+            candidates.push(candidate);
+        }
+        if candidates.is_empty() { DesiredValue::Absent } else { DesiredValue::Unique(candidates) }
+    }
+}
+
+fn put(digest: &mut Digest, value: &DesiredValue) {
+    match value {
+        DesiredValue::Value(value) => {
+            digest.number(1);
+            digest.value(value);
+        }
+        DesiredValue::Unique(candidates) => {
+            digest.number(2);
+            digest.number(candidates.len() as u64);
+            candidates.iter().for_each(|candidate| digest.text(candidate));
+        }
+        DesiredValue::Absent => digest.number(3),
+        DesiredValue::Failed(message) => {
+            digest.number(4);
+            digest.text(message);
+        }
+    }
+}

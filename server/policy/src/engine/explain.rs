@@ -1,0 +1,85 @@
+//! Why, and why not.
+
+use model::access::{Explanation, Grantable, NearMiss};
+
+use super::answer::Answer;
+use super::day;
+
+impl Answer<'_> {
+    pub(super) fn explain(&self, grantable: &Grantable) -> Explanation {
+        let mut explanation = Explanation {
+            identity: self.person.id,
+            grantable: grantable.clone(),
+            held: false,
+            period: None,
+            reasons: Vec::new(),
+            missing: Vec::new(),
+            denied_by: None,
+        };
+        let Some(wanted) = self.model.position(grantable) else { return explanation };
+        let access = self.access();
+        if let Some(held) = access.assignments.iter().find(|assignment| assignment.grantable == *grantable) {
+            explanation.held = held.workflow_state.grants();
+            explanation.period = Some(held.period);
+            explanation.reasons.clone_from(&held.reasons);
+        }
+        if let Some(denied) = access.denied.iter().find(|denied| denied.grantable == *grantable) {
+            explanation.denied_by = Some(denied.denied_by.clone());
+            if explanation.reasons.is_empty() {
+                explanation.reasons.clone_from(&denied.granted_by);
+            }
+        } else if !explanation.held {
+            self.denied_on_the_way(wanted, &access.denied, &mut explanation);
+        }
+        explanation.missing = self.missing(wanted);
+        explanation
+    }
+
+    /// A rule holds that would give it, but something in between was taken away.
+    fn denied_on_the_way(&self, wanted: u32, denied: &[model::access::Denied], explanation: &mut Explanation) {
+        for (number, _) in &self.set.pairs {
+            let Some(rule) = self.model.rules.get(*number as usize) else { continue };
+            let Some(given) = rule.closure.given.iter().find(|given| given.grantable == wanted) else { continue };
+            for step in given.ways.iter().chain(&given.implied).flatten() {
+                let step = self.model.grantable(*step);
+                if let Some(denied) = denied.iter().find(|denied| denied.grantable == *step) {
+                    explanation.denied_by = Some(denied.denied_by.clone());
+                    explanation.reasons.clone_from(&denied.granted_by);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Rules that would give it and do not count today, those with the fewest failing parts first. A rule whose
+    /// condition holds outside its period has none failing.
+    fn missing(&self, wanted: u32) -> Vec<NearMiss> {
+        let mut missing = Vec::new();
+        for (number, rule) in self.model.rules.iter().enumerate() {
+            let number = u32::try_from(number).unwrap_or(u32::MAX);
+            let Some(given) = rule.closure.given.iter().find(|given| given.grantable == wanted) else { continue };
+            if self.set.pairs.iter().any(|(holding, _)| *holding == number) {
+                continue;
+            }
+            let nearest = (0_u32..).zip(&self.rows.rows).map(|(context, row)| {
+                let failing = self.matcher.failing(self.model, self.dictionary, number, row);
+                let own = self.person.contexts.get(context as usize);
+                let past = own.is_some_and(|own| !day::holds(own.bounds, self.today));
+                (failing, past, own.map(|own| (own.priority, own.bounds.0)), context)
+            });
+            let Some((failing, _, _, context)) = nearest.min() else { continue };
+            let way = given.ways.iter().chain(&given.implied).next();
+            missing.push((
+                failing,
+                NearMiss {
+                    rule: rule.name.clone(),
+                    when: rule.when.expression.text().to_owned(),
+                    facts: self.facts(number, context),
+                    path: way.map_or_else(Vec::new, |way| self.path(way)),
+                },
+            ));
+        }
+        missing.sort_by(|left, right| (left.0, &left.1.rule).cmp(&(right.0, &right.1.rule)));
+        missing.into_iter().map(|(_, missing)| missing).collect()
+    }
+}

@@ -1,0 +1,310 @@
+//! What follows from a combination of rules, worked out once for everybody for whom exactly these hold.
+//!
+//! People share combinations, so an identity keeps only the number of its own. What differs between people of one
+//! combination (periods, facts, account attributes) is no part of it.
+
+use std::collections::BTreeMap;
+
+use hashbrown::HashTable;
+use model::access::{Grantable, WorkflowState};
+use model::configuration::RuleType;
+
+use crate::digest::Digest;
+use crate::model::{Closure, RoleModel};
+
+use super::matcher::strength;
+
+/// Rule, and position of the context among the identity's by key.
+pub(super) type Pair = (u32, u32);
+
+/// Everything that follows from a combination.
+pub(super) struct AccessSet {
+    pub(super) pairs: Box<[Pair]>,
+    pub(super) assignments: Vec<SetAssignment>,
+    pub(super) denied: Vec<SetDenied>,
+    pub(super) accounts: Vec<SetAccount>,
+    /// Positions in `pairs` of those that some reason names, sorted.
+    pub(super) told: Vec<u32>,
+    /// Which pairs decide on the periods of the assignments: each distinct list once, by first appearance.
+    pub(super) periods: Vec<Vec<u32>>,
+    /// Over all of the above, by names and not by positions.
+    pub(super) hash: u64,
+}
+
+pub(super) struct SetAssignment {
+    pub(super) grantable: u32,
+    pub(super) state: WorkflowState,
+    pub(super) reasons: Vec<SetReason>,
+    /// Position in `periods`.
+    pub(super) period: u32,
+}
+
+/// A pair, and the way from what its rule gives.
+pub(super) struct SetReason {
+    pub(super) pair: u32,
+    pub(super) way: Vec<u32>,
+}
+
+pub(super) struct SetDenied {
+    pub(super) grantable: u32,
+    pub(super) granted_by: Vec<SetReason>,
+    pub(super) denied_by: SetReason,
+}
+
+pub(super) struct SetAccount {
+    /// Position among the model's account types.
+    pub(super) kind: u32,
+    pub(super) entitlements: Vec<u32>,
+}
+
+/// The combinations in use.
+#[derive(Default)]
+pub(super) struct Sets {
+    numbers: HashTable<u32>,
+    sets: Vec<Option<(AccessSet, u32)>>,
+    free: Vec<u32>,
+}
+
+impl Sets {
+    /// The number of a combination, with one more use.
+    pub(super) fn intern(&mut self, model: &RoleModel, pairs: &[Pair]) -> u32 {
+        let hash = hash_of(pairs);
+        let sets = &self.sets;
+        let pairs_of = |number: u32| sets.get(number as usize).and_then(Option::as_ref).map(|(set, _)| &*set.pairs);
+        if let Some(number) = self.numbers.find(hash, |number| pairs_of(*number) == Some(pairs)).copied() {
+            if let Some((_, uses)) = self.sets.get_mut(number as usize).and_then(Option::as_mut) {
+                *uses += 1;
+            }
+            return number;
+        }
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.sets.push(None);
+            u32::try_from(self.sets.len() - 1).unwrap_or(u32::MAX)
+        });
+        if let Some(place) = self.sets.get_mut(number as usize) {
+            *place = Some((AccessSet::new(model, pairs), 1));
+        }
+        let sets = &self.sets;
+        self.numbers.insert_unique(hash, number, |number| {
+            sets.get(*number as usize).and_then(Option::as_ref).map_or(0, |(set, _)| hash_of(&set.pairs))
+        });
+        number
+    }
+
+    /// Gives one use back; a combination that nobody has is forgotten.
+    pub(super) fn release(&mut self, number: u32) {
+        let Some(place) = self.sets.get_mut(number as usize) else { return };
+        let Some((set, uses)) = place else { return };
+        *uses -= 1;
+        if *uses == 0 {
+            if let Ok(found) = self.numbers.find_entry(hash_of(&set.pairs), |other| *other == number) {
+                found.remove();
+            }
+            *place = None;
+            self.free.push(number);
+        }
+    }
+
+    pub(super) fn get(&self, number: u32) -> Option<&AccessSet> {
+        self.sets.get(number as usize)?.as_ref().map(|(set, _)| set)
+    }
+
+    pub(super) fn is(&self, number: u32, pairs: &[Pair]) -> bool {
+        self.get(number).is_some_and(|set| *set.pairs == *pairs)
+    }
+
+    /// The rules of a combination; one that holds in several contexts comes several times.
+    pub(super) fn rules_of(&self, number: u32) -> impl Iterator<Item = u32> {
+        self.get(number).into_iter().flat_map(|set| set.pairs.iter().map(|(rule, _)| *rule))
+    }
+}
+
+struct Denial {
+    priority: i32,
+    pair: u32,
+    way: Vec<u32>,
+}
+
+/// Ways of one pair to one thing.
+struct Ways {
+    kind: RuleType,
+    pair: u32,
+    ways: Vec<Vec<u32>>,
+    implied: Vec<Vec<u32>>,
+}
+
+impl AccessSet {
+    pub(super) fn new(model: &RoleModel, pairs: &[Pair]) -> Self {
+        let denials = denials(model, pairs);
+        let mut given: BTreeMap<u32, Vec<Ways>> = BTreeMap::new();
+        let mut taken: BTreeMap<u32, Vec<Ways>> = BTreeMap::new();
+        for (pair, (number, _)) in pairs.iter().enumerate() {
+            let Some(rule) = model.rules.get(*number as usize).filter(|rule| !rule.deny) else { continue };
+            let pair = u32::try_from(pair).unwrap_or(u32::MAX);
+            let denied = |grantable| denials.get(&grantable).is_some_and(|denial| denial.priority <= rule.priority);
+            let mut add = |closure: &Closure| {
+                for (from, into) in [(&closure.given, &mut given), (&closure.taken, &mut taken)] {
+                    for found in from {
+                        let (ways, implied) = (found.ways.clone(), found.implied.clone());
+                        let ways = Ways { kind: rule.kind, pair, ways, implied };
+                        into.entry(found.grantable).or_default().push(ways);
+                    }
+                }
+            };
+            if rule.closure.given.iter().any(|given| denied(given.grantable)) {
+                add(&model.closure(*number as usize, denied));
+            } else {
+                add(&rule.closure);
+            }
+        }
+        let mut set = Self {
+            pairs: pairs.into(),
+            assignments: Vec::new(),
+            denied: Vec::new(),
+            accounts: Vec::new(),
+            told: Vec::new(),
+            periods: Vec::new(),
+            hash: 0,
+        };
+        for (grantable, ways) in &given {
+            set.assign(*grantable, ways);
+        }
+        for (grantable, ways) in &taken {
+            let granted = given.get(grantable).into_iter().flatten().any(|ways| ways.kind == RuleType::Automatic);
+            let Some(denial) = denials.get(grantable).filter(|_| !granted) else { continue };
+            set.denied.push(SetDenied {
+                grantable: *grantable,
+                granted_by: reasons(ways),
+                denied_by: SetReason { pair: denial.pair, way: denial.way.clone() },
+            });
+        }
+        set.accounts = set.held_accounts(model);
+        let denied = set.denied.iter().flat_map(|denied| denied.granted_by.iter().chain([&denied.denied_by]));
+        let reasons = set.assignments.iter().flat_map(|assignment| &assignment.reasons).chain(denied);
+        set.told = reasons.map(|reason| reason.pair).collect();
+        set.told.sort_unstable();
+        set.told.dedup();
+        set.hash = set.digest(model);
+        set
+    }
+
+    fn assign(&mut self, grantable: u32, ways: &[Ways]) {
+        let strongest = ways.iter().map(|ways| strength(ways.kind)).max();
+        let kept = || ways.iter().filter(|ways| Some(strength(ways.kind)) == strongest);
+        let state = match kept().map(|ways| ways.kind).next() {
+            Some(RuleType::Suggested) => WorkflowState::Suggested,
+            Some(RuleType::AutomaticWithValidation) => WorkflowState::AutomaticWithValidation,
+            _ if kept().any(|ways| !ways.ways.is_empty()) => WorkflowState::Calculated,
+            _ => WorkflowState::GivenByRole,
+        };
+        let pairs: Vec<u32> = kept().map(|ways| ways.pair).collect();
+        let period = self.periods.iter().position(|known| *known == pairs).unwrap_or_else(|| {
+            self.periods.push(pairs);
+            self.periods.len() - 1
+        });
+        let period = u32::try_from(period).unwrap_or(u32::MAX);
+        self.assignments.push(SetAssignment { grantable, state, reasons: reasons(kept()), period });
+    }
+
+    fn held_accounts(&self, model: &RoleModel) -> Vec<SetAccount> {
+        let held: Vec<u32> =
+            self.assignments.iter().filter(|held| held.state.grants()).map(|held| held.grantable).collect();
+        let kinds = model.account_types.iter().enumerate();
+        let kinds = kinds.filter(|(_, kind)| held.binary_search(&kind.grantable).is_ok());
+        kinds
+            .map(|(index, kind)| SetAccount {
+                kind: u32::try_from(index).unwrap_or(u32::MAX),
+                entitlements: held
+                    .iter()
+                    .copied()
+                    .filter(|grantable| model.account_type_of(*grantable) == Some(kind.grantable))
+                    .collect(),
+            })
+            .collect()
+    }
+
+    fn digest(&self, model: &RoleModel) -> u64 {
+        let mut digest = Digest::default();
+        let put = |digest: &mut Digest, reasons: &[SetReason]| {
+            digest.number(reasons.len() as u64);
+            for reason in reasons {
+                digest.number(self.told.binary_search(&reason.pair).map_or(u64::MAX, |position| position as u64));
+                digest.number(reason.way.len() as u64);
+                reason.way.iter().for_each(|step| digest.number(name_hash(model, *step)));
+            }
+        };
+        digest.number(self.assignments.len() as u64);
+        for assignment in &self.assignments {
+            digest.number(name_hash(model, assignment.grantable));
+            digest.number(assignment.state as u64);
+            digest.number(u64::from(assignment.period));
+            put(&mut digest, &assignment.reasons);
+        }
+        for denied in &self.denied {
+            digest.number(name_hash(model, denied.grantable));
+            put(&mut digest, &denied.granted_by);
+            put(&mut digest, std::slice::from_ref(&denied.denied_by));
+        }
+        for pair in &self.told {
+            let rule = self.pairs.get(*pair as usize).and_then(|(rule, _)| model.rules.get(*rule as usize));
+            digest.number(rule.map_or(0, |rule| rule.hash));
+        }
+        for account in &self.accounts {
+            digest.number(model.account_types.get(account.kind as usize).map_or(0, |kind| kind.hash));
+        }
+        digest.finish()
+    }
+}
+
+/// The strongest denial of each thing: smallest priority, then first by rule and context, then by way.
+fn denials(model: &RoleModel, pairs: &[Pair]) -> BTreeMap<u32, Denial> {
+    let mut denials: BTreeMap<u32, Denial> = BTreeMap::new();
+    for (pair, (number, _)) in pairs.iter().enumerate() {
+        let Some(rule) = model.rules.get(*number as usize).filter(|rule| rule.deny) else { continue };
+        let pair = u32::try_from(pair).unwrap_or(u32::MAX);
+        let mut deny = |grantable: u32, way: Vec<u32>| {
+            let denial = Denial { priority: rule.priority, pair, way };
+            let key = |denial: &Denial| (denial.priority, denial.pair, denial.way.clone());
+            match denials.get_mut(&grantable) {
+                Some(strongest) if key(&denial) < key(strongest) => *strongest = denial,
+                Some(_) => {}
+                None => {
+                    denials.insert(grantable, denial);
+                }
+            }
+        };
+        for target in &rule.targets {
+            deny(*target, Vec::new());
+            if matches!(model.grantable(*target), Grantable::AccountType(_)) {
+                let all = 0..u32::try_from(model.grantables.len()).unwrap_or(u32::MAX);
+                all.filter(|grantable| model.account_type_of(*grantable) == Some(*target))
+                    .for_each(|entitlement| deny(entitlement, vec![*target]));
+            }
+        }
+    }
+    denials
+}
+
+fn reasons<'w>(ways: impl IntoIterator<Item = &'w Ways>) -> Vec<SetReason> {
+    let mut reasons = Vec::new();
+    for ways in ways {
+        let mut all: Vec<&Vec<u32>> = ways.ways.iter().chain(&ways.implied).collect();
+        all.sort_unstable();
+        reasons.extend(all.into_iter().map(|way| SetReason { pair: ways.pair, way: way.clone() }));
+    }
+    reasons
+}
+
+fn name_hash(model: &RoleModel, grantable: u32) -> u64 {
+    let grantable = model.grantable(grantable);
+    let mut digest = Digest::default();
+    digest.text(grantable.kind());
+    digest.text(grantable.name());
+    digest.finish()
+}
+
+fn hash_of(pairs: &[Pair]) -> u64 {
+    let mut digest = Digest::default();
+    pairs.iter().for_each(|(rule, context)| digest.number(u64::from(*rule) << 32 | u64::from(*context)));
+    digest.finish()
+}

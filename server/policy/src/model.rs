@@ -1,0 +1,279 @@
+//! The compiled configuration: what is wrong with it, or else everything by position, ready to be evaluated.
+//!
+//! Names become positions here once, in the order of [`Grantable`], so that comparing positions is comparing names. What
+//! a population looks like is not known here; that is the engine's part. Reading files is `engine::configuration`'s.
+
+use ::model::access::Grantable;
+use ::model::configuration::{Configuration, RuleType};
+use ::model::value::Value;
+
+use crate::digest::Digest;
+use crate::expression::Expression;
+
+mod check;
+mod clause;
+mod closure;
+
+pub(crate) use clause::{Clause, clauses};
+pub(crate) use closure::{Closure, MOST_WAYS};
+
+/// A configuration without contradictions, compiled.
+#[derive(Debug)]
+pub struct RoleModel {
+    /// Everything that can be held, sorted; positions in here are what the other fields hold.
+    pub(crate) grantables: Vec<Grantable>,
+    /// What follows from holding each grantable: roles and profiles, entitlements and account types, the account type.
+    pub(crate) follows: Vec<Vec<u32>>,
+    /// Position of each grantable in an order in which everything comes after what grants it.
+    pub(crate) rank: Vec<u32>,
+    /// In the order of their names.
+    pub(crate) rules: Vec<Rule>,
+    /// In the order of their names.
+    pub(crate) account_types: Vec<AccountTypeModel>,
+    /// Names of all attributes that an expression reads, sorted.
+    pub(crate) attributes: Vec<String>,
+}
+
+/// What is wrong with a configuration, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{object}, {field}: {message}")]
+pub struct ModelError {
+    /// Kind and name, such as "rule `sales-staff`".
+    pub object: String,
+    /// Path of the field inside the object, such as `when` or `attributes.uid.expression`.
+    pub field: String,
+    /// What is wrong and what to do about it.
+    pub message: String,
+    /// Line and column inside an expression, both from 1.
+    pub position: Option<(usize, usize)>,
+}
+
+/// One assignment rule.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) name: String,
+    pub(crate) hash: u64,
+    pub(crate) when: Read,
+    pub(crate) kind: RuleType,
+    pub(crate) deny: bool,
+    pub(crate) priority: i32,
+    pub(crate) days_before: i32,
+    pub(crate) days_after: i32,
+    /// What the rule gives or takes itself, sorted.
+    pub(crate) targets: Vec<u32>,
+    pub(crate) clauses: Vec<Clause>,
+    /// What it gives in all, with every way, where nothing is denied. Empty for a denial.
+    pub(crate) closure: Closure,
+}
+
+/// An expression and where its attributes are among the model's.
+#[derive(Clone, Debug)]
+pub(crate) struct Read {
+    pub(crate) expression: Expression,
+    pub(crate) attributes: Vec<u16>,
+}
+
+#[derive(Debug)]
+pub(crate) struct AccountTypeModel {
+    pub(crate) name: String,
+    pub(crate) application: String,
+    pub(crate) grantable: u32,
+    /// Over everything about it that does not depend on the identity.
+    pub(crate) hash: u64,
+    pub(crate) attributes: Vec<AttributeModel>,
+    pub(crate) correlation: Vec<Read>,
+}
+
+#[derive(Debug)]
+pub(crate) struct AttributeModel {
+    pub(crate) name: String,
+    pub(crate) source: ValueSource,
+    pub(crate) required: bool,
+    pub(crate) create_only: bool,
+    pub(crate) secret: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum ValueSource {
+    Constant(Value),
+    Expression(Read),
+    Unique(Read),
+}
+
+impl RoleModel {
+    /// Compiles a configuration, or says everything that is wrong with it.
+    ///
+    /// Found are: references to nothing, circles of roles and of account types' `depends_on`, expressions that are not
+    /// CEL, attributes of account types with none or several sources, access profiles with entitlements or account types
+    /// of another application, keys that are no attribute, attributes read that no identity source delivers, and
+    /// denials that are not automatic.
+    pub fn compile(configuration: &Configuration) -> Result<Self, Vec<ModelError>> {
+        let expressions = check::check(configuration)?;
+        Ok(Self::compiled(configuration, &expressions))
+    }
+
+    fn compiled(configuration: &Configuration, expressions: &check::Expressions) -> Self {
+        let mut grantables: Vec<Grantable> = Vec::new();
+        grantables.extend(configuration.roles.keys().cloned().map(Grantable::Role));
+        grantables.extend(configuration.access_profiles.keys().cloned().map(Grantable::AccessProfile));
+        grantables.extend(configuration.account_types.keys().cloned().map(Grantable::AccountType));
+        grantables.extend(configuration.entitlements.keys().cloned().map(Grantable::Entitlement));
+        let follows: Vec<Vec<u32>> = grantables
+            .iter()
+            .map(|grantable| positions(&grantables, follows_from(configuration, grantable)))
+            .collect();
+        let rank = closure::rank(&follows);
+        let attributes = expressions.attributes();
+        let read = |field: &check::Field| Read::new(expressions.get(field), &attributes);
+
+        let mut rules: Vec<Rule> = Vec::with_capacity(configuration.rules.len());
+        for (name, rule) in &configuration.rules {
+            let when = read(&check::Field::When(name.clone()));
+            let targets: Vec<Grantable> = [
+                rule.roles.iter().cloned().map(Grantable::Role).collect::<Vec<_>>(),
+                rule.access_profiles.iter().cloned().map(Grantable::AccessProfile).collect(),
+                rule.account_types.iter().cloned().map(Grantable::AccountType).collect(),
+                rule.entitlements.iter().cloned().map(Grantable::Entitlement).collect(),
+            ]
+            .concat();
+            let clauses = clauses(&when);
+            rules.push(Rule {
+                name: name.clone(),
+                hash: told_of(name, &when),
+                when,
+                kind: rule.kind,
+                deny: rule.deny,
+                priority: rule.priority,
+                days_before: i32::from(rule.days_before),
+                days_after: i32::from(rule.days_after),
+                targets: positions(&grantables, targets),
+                clauses,
+                closure: Closure::default(),
+            });
+        }
+        let account_types = configuration
+            .account_types
+            .iter()
+            .map(|(name, kind)| {
+                let attributes: Vec<AttributeModel> = kind
+                    .attributes
+                    .iter()
+                    .map(|(attribute, specification)| AttributeModel {
+                        name: attribute.clone(),
+                        source: match (&specification.value, &specification.expression) {
+                            (Some(value), _) => ValueSource::Constant(value.clone()),
+                            (None, Some(_)) => {
+                                ValueSource::Expression(read(&check::Field::Attribute(name.clone(), attribute.clone())))
+                            }
+                            (None, None) => {
+                                ValueSource::Unique(read(&check::Field::Attribute(name.clone(), attribute.clone())))
+                            }
+                        },
+                        required: specification.required,
+                        create_only: specification.create_only,
+                        secret: specification.secret,
+                    })
+                    .collect();
+                let correlation = (0..kind.correlation.len())
+                    .map(|index| read(&check::Field::Correlation(name.clone(), index)))
+                    .collect();
+                let grantable = positions(&grantables, vec![Grantable::AccountType(name.clone())]);
+                AccountTypeModel {
+                    name: name.clone(),
+                    application: kind.application.clone(),
+                    grantable: grantable.first().copied().unwrap_or(u32::MAX),
+                    hash: fixed_part(name, &kind.application, &attributes),
+                    attributes,
+                    correlation,
+                }
+            })
+            .collect();
+        let mut model = Self { grantables, follows, rank, rules, account_types, attributes };
+        for index in 0..model.rules.len() {
+            let closure = model.closure(index, |_| false);
+            if let Some(rule) = model.rules.get_mut(index) {
+                rule.closure = closure;
+            }
+        }
+        model
+    }
+
+    pub(crate) fn position(&self, grantable: &Grantable) -> Option<u32> {
+        self.grantables.binary_search(grantable).ok().and_then(|position| u32::try_from(position).ok())
+    }
+
+    pub(crate) fn grantable(&self, position: u32) -> &Grantable {
+        &self.grantables[position as usize]
+    }
+
+    pub(crate) fn follows(&self, position: u32) -> &[u32] {
+        self.follows.get(position as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// The account type that holds an entitlement.
+    pub(crate) fn account_type_of(&self, entitlement: u32) -> Option<u32> {
+        match self.grantable(entitlement) {
+            Grantable::Entitlement(_) => self.follows(entitlement).first().copied(),
+            _ => None,
+        }
+    }
+}
+
+impl Read {
+    fn new(expression: &Expression, attributes: &[String]) -> Self {
+        let position = |name: &String| {
+            let found = attributes.binary_search(name).ok().and_then(|found| u16::try_from(found).ok());
+            found.unwrap_or(u16::MAX)
+        };
+        let attributes = expression.attributes().iter().map(position).collect();
+        Self { expression: expression.clone(), attributes }
+    }
+}
+
+fn follows_from(configuration: &Configuration, grantable: &Grantable) -> Vec<Grantable> {
+    match grantable {
+        Grantable::Role(name) => configuration.roles.get(name).map_or_else(Vec::new, |role| {
+            let profiles = role.access_profiles.iter().cloned().map(Grantable::AccessProfile);
+            profiles.chain(role.roles.iter().cloned().map(Grantable::Role)).collect()
+        }),
+        Grantable::AccessProfile(name) => configuration.access_profiles.get(name).map_or_else(Vec::new, |profile| {
+            let entitlements = profile.entitlements.iter().cloned().map(Grantable::Entitlement);
+            entitlements.chain(profile.account_types.iter().cloned().map(Grantable::AccountType)).collect()
+        }),
+        Grantable::Entitlement(name) => configuration
+            .entitlements
+            .get(name)
+            .map_or_else(Vec::new, |entitlement| vec![Grantable::AccountType(entitlement.account_type.clone())]),
+        Grantable::AccountType(_) => Vec::new(),
+    }
+}
+
+fn positions(grantables: &[Grantable], mut wanted: Vec<Grantable>) -> Vec<u32> {
+    wanted.sort_unstable();
+    wanted.dedup();
+    let found = wanted.iter().filter_map(|grantable| grantables.binary_search(grantable).ok());
+    found.filter_map(|position| u32::try_from(position).ok()).collect()
+}
+
+/// What every reason of a rule tells about it, whoever it is for.
+fn told_of(name: &str, when: &Read) -> u64 {
+    let mut digest = Digest::default();
+    digest.text(name);
+    when.expression.attributes().iter().for_each(|attribute| digest.text(attribute));
+    digest.finish()
+}
+
+fn fixed_part(name: &str, application: &str, attributes: &[AttributeModel]) -> u64 {
+    let mut digest = Digest::default();
+    digest.text(name);
+    digest.text(application);
+    for attribute in attributes {
+        digest.text(&attribute.name);
+        let flags = [attribute.required, attribute.create_only, attribute.secret];
+        flags.into_iter().for_each(|flag| digest.number(u64::from(flag)));
+        if let ValueSource::Constant(value) = &attribute.source {
+            digest.value(value);
+        }
+    }
+    digest.finish()
+}

@@ -1,0 +1,339 @@
+//! Finds what is wrong with a configuration: all of it at once, each with its place and what to do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ::model::configuration::{AccountType, Column, Configuration, Connection, RuleType};
+
+use super::ModelError;
+use crate::expression::{BUILT_IN, Expression, nearest};
+
+/// Where an expression stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Field {
+    DisplayName(String),
+    When(String),
+    /// Account type and attribute.
+    Attribute(String, String),
+    /// Account type and position.
+    Correlation(String, usize),
+}
+
+/// All expressions of a sound configuration.
+#[derive(Default)]
+pub(super) struct Expressions {
+    parsed: BTreeMap<Field, Expression>,
+    /// What stands for an expression that was not parsed; a sound configuration has none such.
+    nothing: Option<Expression>,
+}
+
+impl Expressions {
+    #[expect(clippy::expect_used, reason = "`check` parses every field that can be asked for, or refuses")]
+    pub(super) fn get(&self, field: &Field) -> &Expression {
+        self.parsed.get(field).or(self.nothing.as_ref()).expect("every expression was parsed")
+    }
+
+    /// The attributes that rules, account attributes and correlation read, sorted.
+    pub(super) fn attributes(&self) -> Vec<String> {
+        let about_identities = self.parsed.iter().filter(|(field, _)| !matches!(field, Field::DisplayName(_)));
+        let names: BTreeSet<&String> = about_identities.flat_map(|(_, expression)| expression.attributes()).collect();
+        names.into_iter().cloned().collect()
+    }
+}
+
+/// Every expression of a sound configuration, or everything that is wrong.
+pub(super) fn check(configuration: &Configuration) -> Result<Expressions, Vec<ModelError>> {
+    let mut check = Check {
+        configuration,
+        delivered: delivered(configuration),
+        expressions: Expressions::default(),
+        errors: Vec::new(),
+    };
+    check.sources();
+    check.applications();
+    check.account_types();
+    check.entitlements();
+    check.access_profiles();
+    check.roles();
+    check.rules();
+    if check.errors.is_empty() { Ok(check.expressions) } else { Err(check.errors) }
+}
+
+struct Check<'c> {
+    configuration: &'c Configuration,
+    /// Attributes that some identity source delivers; none where there are no sources and so nothing is known.
+    delivered: Option<BTreeSet<&'c str>>,
+    expressions: Expressions,
+    errors: Vec<ModelError>,
+}
+
+impl<'c> Check<'c> {
+    fn error(&mut self, object: &str, field: &str, message: String) {
+        self.errors.push(ModelError { object: object.to_owned(), field: field.to_owned(), message, position: None });
+    }
+
+    fn reference<T>(&mut self, object: &str, field: &str, kind: &str, name: &str, known: &'c BTreeMap<String, T>) {
+        if !known.contains_key(name) {
+            let hint = suggestion(name, known.keys().map(String::as_str));
+            self.error(object, field, format!("there is no {kind} `{name}`{hint}"));
+        }
+    }
+
+    fn expression(&mut self, object: &str, path: &str, field: Field, text: &str, variables: &[&str]) {
+        match Expression::parse_with(text, variables) {
+            Ok(expression) => {
+                let unknown: Vec<&String> = match &self.delivered {
+                    Some(delivered) => expression
+                        .attributes()
+                        .iter()
+                        .filter(|name| !delivered.contains(name.as_str()) && !BUILT_IN.contains(&name.as_str()))
+                        .collect(),
+                    None => Vec::new(),
+                };
+                let messages: Vec<String> = unknown
+                    .into_iter()
+                    .map(|name| {
+                        let known = self.delivered.iter().flatten().copied().chain(BUILT_IN);
+                        let hint = suggestion(name, known);
+                        format!("reads `identity.{name}`, which no identity source delivers{hint}")
+                    })
+                    .collect();
+                messages.into_iter().for_each(|message| self.error(object, path, message));
+                self.expressions.parsed.insert(field, expression);
+            }
+            Err(error) => {
+                let expected = error.expected.map_or_else(String::new, |expected| format!("; expected {expected}"));
+                self.errors.push(ModelError {
+                    object: object.to_owned(),
+                    field: path.to_owned(),
+                    message: format!("{}{expected}", error.message),
+                    position: Some((error.line, error.column)),
+                });
+            }
+        }
+    }
+
+    fn sources(&mut self) {
+        for (name, source) in &self.configuration.sources {
+            let object = format!("identity source `{name}`");
+            let field = Field::DisplayName(name.clone());
+            self.expression(&object, "display_name", field, &source.display_name, &["identity"]);
+        }
+    }
+
+    fn applications(&mut self) {
+        for (name, application) in &self.configuration.applications {
+            if let Connection::Manual(connection) = &application.connection
+                && let Some(fulfiller) = &connection.fulfiller
+            {
+                let object = format!("application `{name}`");
+                let known = &self.configuration.permission_profiles;
+                self.reference(&object, "connection.fulfiller", "permission profile", fulfiller, known);
+            }
+        }
+    }
+
+    fn account_types(&mut self) {
+        let configuration = self.configuration;
+        for (name, kind) in &configuration.account_types {
+            let object = format!("account type `{name}`");
+            self.reference(&object, "application", "application", &kind.application, &configuration.applications);
+            for needed in &kind.depends_on {
+                self.reference(&object, "depends_on", "account type", needed, &configuration.account_types);
+            }
+            self.account_attributes(name, &object, kind);
+            for (index, rule) in kind.correlation.iter().enumerate() {
+                let path = format!("correlation[{index}].identity");
+                let field = Field::Correlation(name.clone(), index);
+                self.expression(&object, &path, field, &rule.identity, &["identity"]);
+            }
+        }
+        let edges = configuration.account_types.iter().map(|(name, kind)| (name.as_str(), &kind.depends_on));
+        for circle in circles(edges.collect()) {
+            let object = format!("account type `{}`", circle.first().copied().unwrap_or_default());
+            let message = format!("account types depend on each other in a circle: {}", circle.join(" → "));
+            self.error(&object, "depends_on", format!("{message}; remove one of these steps"));
+        }
+    }
+
+    fn account_attributes(&mut self, name: &str, object: &str, kind: &AccountType) {
+        if !kind.attributes.contains_key(&kind.key) {
+            let hint = suggestion(&kind.key, kind.attributes.keys().map(String::as_str));
+            self.error(object, "key", format!("the key `{}` is none of the attributes{hint}", kind.key));
+        }
+        for (attribute, specification) in &kind.attributes {
+            let path = format!("attributes.{attribute}");
+            let field = Field::Attribute(name.to_owned(), attribute.clone());
+            match (&specification.value, &specification.expression, &specification.unique) {
+                (Some(_), None, None) => {}
+                (None, Some(text), None) => {
+                    self.expression(object, &format!("{path}.expression"), field, text, &["identity"]);
+                }
+                (None, None, Some(text)) => {
+                    self.expression(object, &format!("{path}.unique"), field, text, &["identity", "attempt"]);
+                }
+                (None, None, None) => {
+                    let message = "has no source; give it one of `value`, `expression` and `unique`";
+                    self.error(object, &path, message.to_owned());
+                }
+                _ => {
+                    let message = "has several sources; keep one of `value`, `expression` and `unique`";
+                    self.error(object, &path, message.to_owned());
+                }
+            }
+        }
+    }
+
+    fn entitlements(&mut self) {
+        for (name, entitlement) in &self.configuration.entitlements {
+            let object = format!("entitlement `{name}`");
+            let known = &self.configuration.account_types;
+            self.reference(&object, "account_type", "account type", &entitlement.account_type, known);
+        }
+    }
+
+    fn access_profiles(&mut self) {
+        let configuration = self.configuration;
+        for (name, profile) in &configuration.access_profiles {
+            let object = format!("access profile `{name}`");
+            self.reference(&object, "application", "application", &profile.application, &configuration.applications);
+            for entitlement in &profile.entitlements {
+                self.reference(&object, "entitlements", "entitlement", entitlement, &configuration.entitlements);
+                let kind = configuration.entitlements.get(entitlement).map(|entitlement| &entitlement.account_type);
+                let kind = kind.and_then(|kind| configuration.account_types.get(kind));
+                self.same_application(&object, "entitlements", "entitlement", entitlement, kind, &profile.application);
+            }
+            for kind in &profile.account_types {
+                self.reference(&object, "account_types", "account type", kind, &configuration.account_types);
+                let found = configuration.account_types.get(kind);
+                self.same_application(&object, "account_types", "account type", kind, found, &profile.application);
+            }
+        }
+    }
+
+    fn same_application(
+        &mut self,
+        object: &str,
+        field: &str,
+        what: &str,
+        name: &str,
+        kind: Option<&AccountType>,
+        application: &str,
+    ) {
+        if let Some(kind) = kind.filter(|kind| kind.application != application) {
+            let message = format!(
+                "{what} `{name}` belongs to application `{}`, the profile to `{application}`; make a profile for each and join them in a role",
+                kind.application
+            );
+            self.error(object, field, message);
+        }
+    }
+
+    fn roles(&mut self) {
+        let configuration = self.configuration;
+        for (name, role) in &configuration.roles {
+            let object = format!("role `{name}`");
+            for profile in &role.access_profiles {
+                self.reference(&object, "access_profiles", "access profile", profile, &configuration.access_profiles);
+            }
+            for other in &role.roles {
+                self.reference(&object, "roles", "role", other, &configuration.roles);
+            }
+        }
+        let edges = configuration.roles.iter().map(|(name, role)| (name.as_str(), &role.roles));
+        for circle in circles(edges.collect()) {
+            let object = format!("role `{}`", circle.first().copied().unwrap_or_default());
+            let message = format!("roles contain each other in a circle: {}", circle.join(" → "));
+            self.error(&object, "roles", format!("{message}; remove one of these steps"));
+        }
+    }
+
+    fn rules(&mut self) {
+        let configuration = self.configuration;
+        for (name, rule) in &configuration.rules {
+            let object = format!("rule `{name}`");
+            self.expression(&object, "when", Field::When(name.clone()), &rule.when, &["identity"]);
+            for role in &rule.roles {
+                self.reference(&object, "roles", "role", role, &configuration.roles);
+            }
+            for profile in &rule.access_profiles {
+                self.reference(&object, "access_profiles", "access profile", profile, &configuration.access_profiles);
+            }
+            for kind in &rule.account_types {
+                self.reference(&object, "account_types", "account type", kind, &configuration.account_types);
+            }
+            for entitlement in &rule.entitlements {
+                self.reference(&object, "entitlements", "entitlement", entitlement, &configuration.entitlements);
+            }
+            if rule.deny && rule.kind != RuleType::Automatic {
+                let message = "a rule that denies is always automatic; remove `type`, or `deny`";
+                self.error(&object, "type", message.to_owned());
+            }
+        }
+    }
+}
+
+fn suggestion<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(name, known).map_or_else(String::new, |nearest| format!("; perhaps `{nearest}` is meant"))
+}
+
+/// What identity sources and their position files deliver.
+fn delivered(configuration: &Configuration) -> Option<BTreeSet<&str>> {
+    fn names(columns: &BTreeMap<String, Column>) -> impl Iterator<Item = &str> {
+        columns.keys().map(String::as_str)
+    }
+    if configuration.sources.is_empty() {
+        return None;
+    }
+    let of_people = configuration.sources.values().flat_map(|source| names(&source.attributes));
+    let positions = configuration.sources.values().filter_map(|source| source.positions.as_ref());
+    Some(of_people.chain(positions.flat_map(|positions| names(&positions.attributes))).collect())
+}
+
+/// Every circle of a graph once, as the path from its smallest name back to it. References to nothing are no edges.
+fn circles<'c>(edges: BTreeMap<&'c str, &'c Vec<String>>) -> Vec<Vec<&'c str>> {
+    // What leads to no circle is taken away from its ends; everything left leads on to something left.
+    let mut left: BTreeMap<&str, BTreeSet<&str>> = edges
+        .iter()
+        .map(|(name, next)| {
+            let next = next.iter().map(String::as_str).filter(|next| edges.contains_key(next));
+            (*name, next.collect())
+        })
+        .collect();
+    let mut ends: Vec<&str> = left.iter().filter(|(_, next)| next.is_empty()).map(|(name, _)| *name).collect();
+    let mut before: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, next) in &left {
+        next.iter().for_each(|next| before.entry(next).or_default().push(name));
+    }
+    while let Some(end) = ends.pop() {
+        left.remove(end);
+        for name in before.remove(end).unwrap_or_default() {
+            if let Some(next) = left.get_mut(name) {
+                next.remove(end);
+                if next.is_empty() {
+                    ends.push(name);
+                }
+            }
+        }
+    }
+    let mut circles = Vec::new();
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    for start in left.keys() {
+        let mut path: Vec<&str> = Vec::new();
+        let mut at = *start;
+        while seen.insert(at) {
+            path.push(at);
+            match left.get(at).and_then(|next| next.first()) {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+        if let Some(from) = path.iter().position(|name| *name == at).filter(|_| path.len() > 0) {
+            let mut circle = path.split_off(from);
+            let smallest = circle.iter().enumerate().min_by_key(|(_, name)| **name).map_or(0, |(index, _)| index);
+            circle.rotate_left(smallest);
+            circle.extend(circle.first().copied());
+            circles.push(circle);
+        }
+    }
+    circles
+}
