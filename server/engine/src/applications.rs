@@ -1,41 +1,214 @@
 //! Applications: what they hold, and how they are.
 
+use std::collections::HashMap;
+
+use model::configuration::{AccountType, Application, Connection, OnRemoval};
 use model::error::ApiError;
 use model::page::Page;
-use model::view::{AccountFilter, AccountRow, ApplicationDetail, ApplicationRow, ApplicationSchema, ConnectionTest};
+use model::view::{
+    AccountFilter, AccountRow, AccountTypeView, ApplicationDetail, ApplicationRow, ApplicationSchema, ConnectionTest,
+    OrderFilter,
+};
+use store::ApplicationFacts;
 
 use crate::context::OpContext;
+use crate::error::internal;
 
 /// All applications.
 pub async fn rows(op: &OpContext) -> Result<Vec<ApplicationRow>, ApiError> {
     op.require("/Applications/View")?;
-    Err(ApiError::internal())
+    let facts = facts(op).await?;
+    let configuration = op.engine.world().configuration();
+    Ok(configuration.applications.iter().map(|(name, application)| row(name, application, facts.get(name))).collect())
 }
 
 /// One application.
 pub async fn detail(op: &OpContext, name: String) -> Result<ApplicationDetail, ApiError> {
     op.require("/Applications/View")?;
-    let _ = name;
-    Err(ApiError::internal())
+    let configuration = op.engine.world().configuration();
+    let application = known(&configuration, &name)?;
+    let facts = facts(op).await?;
+    let store = op.engine.store();
+    let mut entitlements = store.entitlement_rows(&name).await.map_err(internal)?;
+    let catalogue = op.engine.world().live().catalogue.clone();
+    for row in &mut entitlements {
+        row.name = catalogue.entitlement_in(&name, &row.key).map(str::to_owned);
+    }
+    let orders = store
+        .order_counts(&OrderFilter { application: Some(name.clone()), ..OrderFilter::default() })
+        .await
+        .map_err(internal)?;
+    Ok(ApplicationDetail {
+        row: row(&name, application, facts.get(&name)),
+        description: application.description.clone(),
+        settings: settings(&application.connection),
+        account_types: configuration
+            .account_types
+            .iter()
+            .filter(|(_, kind)| kind.application == name)
+            .map(|(kind, described)| account_type(kind, described))
+            .collect(),
+        entitlements,
+        orders,
+        last_synchronization: facts.get(&name).map(|facts| facts.counts.clone()).unwrap_or_default(),
+    })
 }
 
 /// A piece of its accounts.
 pub async fn accounts(op: &OpContext, filter: AccountFilter) -> Result<Page<AccountRow>, ApiError> {
     op.require("/Applications/View")?;
-    let _ = filter;
-    Err(ApiError::internal())
+    known(&op.engine.world().configuration(), &filter.application)?;
+    op.engine.store().account_page(&filter).await.map_err(internal)
 }
 
 /// Tries the connection, step by step.
 pub async fn test(op: &OpContext, name: String) -> Result<ConnectionTest, ApiError> {
     op.require("/Applications/Test")?;
-    let _ = name;
-    Err(ApiError::internal())
+    known(&op.engine.world().configuration(), &name)?;
+    let began = op.engine.now();
+    let steps = match op.engine.connector(&name).await {
+        Ok(connector) => connector.test().await,
+        Err(error) => vec![(false, error.message)],
+    };
+    let took = op.engine.now().duration_since(began).as_millis();
+    Ok(ConnectionTest {
+        succeeded: steps.iter().all(|(succeeded, _)| *succeeded),
+        steps,
+        milliseconds: u64::try_from(took).unwrap_or(0),
+    })
 }
 
 /// Asks the application which attributes its accounts have.
 pub async fn schema(op: &OpContext, name: String) -> Result<ApplicationSchema, ApiError> {
     op.require("/Applications/View")?;
-    let _ = name;
-    Err(ApiError::internal())
+    known(&op.engine.world().configuration(), &name)?;
+    let failed = |error: model::command::CommandError| {
+        ApiError::conflict(format!(
+            "The application does not tell its schema: {}. {}",
+            error.message,
+            error.class.remedy()
+        ))
+    };
+    let connector = op.engine.connector(&name).await.map_err(failed)?;
+    connector.schema().await.map_err(failed)
+}
+
+fn known<'a>(configuration: &'a model::configuration::Configuration, name: &str) -> Result<&'a Application, ApiError> {
+    configuration.applications.get(name).ok_or_else(|| ApiError::not_found(format!("application `{name}`")))
+}
+
+async fn facts(op: &OpContext) -> Result<HashMap<String, ApplicationFacts>, ApiError> {
+    let facts = op.engine.store().application_facts().await.map_err(internal)?;
+    Ok(facts.into_iter().map(|facts| (facts.name.clone(), facts)).collect())
+}
+
+fn row(name: &str, application: &Application, facts: Option<&ApplicationFacts>) -> ApplicationRow {
+    ApplicationRow {
+        name: name.to_owned(),
+        display_name: application.display_name.clone(),
+        demo: application.demo,
+        connection: application.connection.kind().to_owned(),
+        mechanism: application.connection.mechanism(),
+        accounts: facts.map_or(0, |facts| facts.accounts),
+        open_orders: facts.map_or(0, |facts| facts.open_orders),
+        failed_orders: facts.map_or(0, |facts| facts.failed_orders),
+        last_synchronized_at: facts.and_then(|facts| facts.last_synchronized_at),
+        trouble: facts.and_then(|facts| facts.trouble.clone()),
+    }
+}
+
+/// What a person may see of a connection; secrets are left out, not masked.
+fn settings(connection: &Connection) -> Vec<(String, String)> {
+    let shown: Vec<(&str, Option<String>)> = match connection {
+        Connection::Scim(scim) => vec![
+            ("Address", Some(scim.url.clone())),
+            ("Sign-in", Some(if scim.token.is_some() { "bearer token" } else { "none" }.into())),
+            ("Rows a page", scim.page_size.map(|size| size.to_string())),
+        ],
+        Connection::Ldap(ldap) => vec![
+            ("Address", Some(ldap.url.clone())),
+            ("Signs in as", Some(ldap.bind_dn.clone())),
+            ("Accounts below", Some(ldap.account_base.clone())),
+            ("Account classes", Some(ldap.account_classes.join(", "))),
+            ("Named by", Some(ldap.account_rdn.clone())),
+            ("Groups below", ldap.group_base.clone()),
+            ("StartTLS", Some(if ldap.start_tls { "yes" } else { "no" }.into())),
+        ],
+        Connection::Sql(sql) => vec![
+            ("Address", Some(without_password(&sql.url))),
+            ("Accounts in", Some(sql.accounts.table.clone())),
+            ("Key", Some(sql.accounts.key.clone())),
+            ("Grants in", sql.grants.as_ref().map(|grants| grants.table.clone())),
+        ],
+        Connection::Csv(csv) => vec![
+            ("Batch files go to", Some(csv.outbox.clone())),
+            ("Result files come from", Some(csv.inbox.clone())),
+            ("Extract", csv.extract.as_ref().map(|extract| extract.file.clone())),
+            ("A batch expires after", csv.expires_hours.map(|hours| format!("{hours} hours"))),
+        ],
+        Connection::Manual(manual) => vec![
+            ("Fulfilled by", manual.fulfiller.clone()),
+            ("Due within", manual.due_days.map(|days| format!("{days} days"))),
+            ("Extract", manual.extract.as_ref().map(|extract| extract.file.clone())),
+        ],
+    };
+    shown.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+/// `postgres://user:secret@host/db` → `postgres://user@host/db`.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let Some((authority, host)) = rest.rsplit_once('@') else { return url.to_owned() };
+    let user = authority.split(':').next().unwrap_or_default();
+    format!("{scheme}://{user}@{host}")
+}
+
+fn account_type(name: &str, kind: &AccountType) -> AccountTypeView {
+    let attributes = kind.attributes.iter().map(|(attribute, made)| {
+        let source = match (&made.value, &made.expression, &made.unique) {
+            (Some(_), _, _) if made.secret => "constant, not shown".to_owned(),
+            (Some(value), _, _) => format!("always {value}"),
+            (_, Some(expression), _) => expression.clone(),
+            (_, _, Some(unique)) => format!("first that is free of {unique}"),
+            _ => String::new(),
+        };
+        let remarks = [(made.required, "required"), (made.create_only, "at creation only"), (made.secret, "secret")];
+        let remarks: Vec<&str> = remarks.into_iter().filter(|(holds, _)| *holds).map(|(_, remark)| remark).collect();
+        (attribute.clone(), source, remarks.join(", "))
+    });
+    AccountTypeView {
+        name: name.to_owned(),
+        display_name: kind.display_name.clone(),
+        on_removal: match kind.on_removal {
+            OnRemoval::Disable => "disabled".into(),
+            OnRemoval::Delete => "deleted, if Quartermaster created it".into(),
+            OnRemoval::Keep => "kept".into(),
+        },
+        review: kind.review,
+        depends_on: kind.depends_on.clone(),
+        attributes: attributes.collect(),
+        correlation: kind
+            .correlation
+            .iter()
+            .map(|rule| format!("{} = {}, confidence {}", rule.identity, rule.account, rule.confidence))
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_password;
+
+    #[test]
+    fn a_shown_address_has_no_password() {
+        let cases = [
+            ("postgres://ann:s3cret@db.example:5432/hr", "postgres://ann@db.example:5432/hr"),
+            ("mysql://ann:p@ss@db.example/hr", "mysql://ann@db.example/hr"),
+            ("postgres://db.example/hr", "postgres://db.example/hr"),
+            ("sqlite:payroll.db", "sqlite:payroll.db"),
+        ];
+        for (given, expected) in cases {
+            assert_eq!(without_password(given), expected);
+        }
+    }
 }

@@ -3,8 +3,10 @@
 //! here; whether expressions mean anything is decided by `policy`, and keeping versions is the store's business.
 
 mod difference;
+mod effect;
 mod export;
 mod literal;
+mod meaning;
 mod parse;
 mod paths;
 mod places;
@@ -20,6 +22,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 pub use difference::{ConfigurationPlan, Effect, FieldChange, ObjectChange, difference};
+pub use effect::effect;
 pub use export::export;
 
 use places::{Index, SourceFile};
@@ -81,7 +84,12 @@ pub fn read(directory: &Path) -> Result<ConfigurationFiles, Vec<ConfigurationFin
     let names = files.iter().map(|file| file.name.clone()).collect();
     let mut index = Index::new(files);
     let mut configuration = parse::parse(&mut index, &mut findings);
+    let is_whole = findings.is_empty();
     references::check(&configuration, &index, &mut findings);
+    // Where objects are missing, what is said about the rest would mislead.
+    if is_whole {
+        meaning::check(&configuration, &index, &mut findings);
+    }
     secrets::check(&configuration, &index, &mut findings);
     if !findings.is_empty() {
         findings.sort();

@@ -4,9 +4,31 @@ use model::error::ApiError;
 use model::view::Home;
 
 use crate::context::OpContext;
+use crate::error::internal;
 
 /// Everything on the home page; parts the caller may not see are left empty.
 pub async fn home(op: &OpContext) -> Result<Home, ApiError> {
     op.require("/Home/View")?;
-    Err(ApiError::internal())
+    let mut home = op.engine.store().home(op.engine.today()).await.map_err(internal)?;
+    if op.may("/Applications/View") {
+        home.applications = crate::applications::rows(op).await?;
+    }
+    if !op.may("/WorkItems/View") {
+        home.work_items.clear();
+        home.open_work_items = 0;
+    }
+    if !op.may("/Orders/View") {
+        home.failed.clear();
+        home.orders.by_state.clear();
+    }
+    if !op.may("/Jobs/View") {
+        home.runs.clear();
+    }
+    for row in &mut home.work_items {
+        row.application_name = op.engine.application_label(&row.application);
+    }
+    for row in &mut home.failed {
+        row.application = op.engine.application_label(&row.application);
+    }
+    Ok(home)
 }

@@ -6,31 +6,116 @@ use model::ids::IdentityId;
 use model::page::Page;
 use model::view::{IdentityDetail, IdentityFilter, IdentityRow};
 
+use crate::Engine;
 use crate::context::OpContext;
+use crate::error::internal;
 
 /// A piece of the list.
 pub async fn page(op: &OpContext, filter: IdentityFilter) -> Result<Page<IdentityRow>, ApiError> {
     op.require("/Identities/View")?;
-    let _ = filter;
-    Err(ApiError::internal())
+    op.engine.store().identity_page(&filter, op.engine.today()).await.map_err(internal)
 }
 
 /// The departments there are, for the filter.
 pub async fn departments(op: &OpContext) -> Result<Vec<String>, ApiError> {
     op.require("/Identities/View")?;
-    Err(ApiError::internal())
+    op.engine.store().identity_departments().await.map_err(internal)
 }
 
 /// One identity with everything around it.
 pub async fn detail(op: &OpContext, id: IdentityId) -> Result<IdentityDetail, ApiError> {
     op.require("/Identities/View")?;
-    let _ = id;
-    Err(ApiError::internal())
+    let found = op.engine.store().identity_detail(id, op.engine.today()).await.map_err(internal)?;
+    let mut detail = found.ok_or_else(|| ApiError::not_found(format!("identity {id}")))?;
+    let configuration = op.engine.world().configuration();
+    for row in &mut detail.permissions {
+        row.display_name = op.engine.label(&row.grantable);
+        row.application = op
+            .engine
+            .application_of(&row.grantable)
+            .and_then(|name| configuration.applications.get(&name).map(|application| application.display_name.clone()));
+    }
+    for order in &mut detail.orders {
+        order.application = op.engine.application_label(&order.application);
+    }
+    Ok(detail)
+}
+
+/// Finds an identity by its key in the source, or by its id written `#42`.
+pub async fn find(op: &OpContext, key: &str) -> Result<IdentityId, ApiError> {
+    op.require("/Identities/View")?;
+    if let Some(id) = key.strip_prefix('#').and_then(|number| number.parse().ok()) {
+        return Ok(id);
+    }
+    let found = op.engine.store().identity_by_key(key).await.map_err(internal)?;
+    found.map(|identity| identity.id).ok_or_else(|| ApiError::not_found(format!("identity with the key `{key}`")))
 }
 
 /// Why the identity holds the thing, or why not.
 pub async fn explain(op: &OpContext, id: IdentityId, grantable: Grantable) -> Result<Explanation, ApiError> {
     op.require("/Identities/View")?;
-    let _ = (id, grantable);
-    Err(ApiError::internal())
+    op.engine.follow().await.map_err(|_| ApiError::internal())?;
+    let today = op.engine.today();
+    let explained = op.engine.world().with_population(|population| population.engine.explain(id, &grantable, today));
+    explained.ok_or_else(|| {
+        ApiError::not_found(format!(
+            "identity {id}, or no {} `{}`",
+            grantable.kind().replace('_', " "),
+            grantable.name()
+        ))
+    })
+}
+
+/// Everything that could be held, for the question "why not": kind and name, with the label.
+pub async fn grantables(op: &OpContext) -> Result<Vec<(Grantable, String)>, ApiError> {
+    op.require("/Identities/View")?;
+    let configuration = op.engine.world().configuration();
+    let roles = configuration.roles.keys().cloned().map(Grantable::Role);
+    let profiles = configuration.access_profiles.keys().cloned().map(Grantable::AccessProfile);
+    let types = configuration.account_types.keys().cloned().map(Grantable::AccountType);
+    let entitlements = configuration.entitlements.keys().cloned().map(Grantable::Entitlement);
+    let all = roles.chain(profiles).chain(types).chain(entitlements);
+    Ok(all.map(|grantable| (grantable.clone(), op.engine.label(&grantable))).collect())
+}
+
+impl Engine {
+    /// The name a person knows the thing by.
+    pub(crate) fn label(&self, grantable: &Grantable) -> String {
+        let configuration = self.world().configuration();
+        let name = grantable.name();
+        let label = match grantable {
+            Grantable::Role(_) => configuration.roles.get(name).map(|role| &role.display_name),
+            Grantable::AccessProfile(_) => configuration.access_profiles.get(name).map(|profile| &profile.display_name),
+            Grantable::AccountType(_) => configuration.account_types.get(name).map(|kind| &kind.display_name),
+            Grantable::Entitlement(_) => {
+                configuration.entitlements.get(name).map(|entitlement| &entitlement.display_name)
+            }
+        };
+        label.cloned().unwrap_or_else(|| name.to_owned())
+    }
+
+    /// Name of the application that the thing belongs to; none for a role.
+    pub(crate) fn application_of(&self, grantable: &Grantable) -> Option<String> {
+        let configuration = self.world().configuration();
+        let of_type = |name: &str| configuration.account_types.get(name).map(|kind| kind.application.clone());
+        match grantable {
+            Grantable::Role(_) => None,
+            Grantable::AccessProfile(name) => {
+                configuration.access_profiles.get(name).map(|profile| profile.application.clone())
+            }
+            Grantable::AccountType(name) => of_type(name),
+            Grantable::Entitlement(name) => {
+                configuration.entitlements.get(name).and_then(|entitlement| of_type(&entitlement.account_type))
+            }
+        }
+    }
+
+    /// The name a person knows the application by.
+    pub(crate) fn application_label(&self, name: &str) -> String {
+        let configuration = self.world().configuration();
+        configuration
+            .applications
+            .get(name)
+            .map_or_else(|| name.to_owned(), |application| application.display_name.clone())
+    }
 }

@@ -193,6 +193,15 @@ impl Engine {
         self.0.store.close().await;
     }
 
+    /// Catches up with what other processes wrote: a configuration applied, identities changed.
+    pub(crate) async fn follow(&self) -> Result<world::Followed, OpenError> {
+        let followed = self.world().follow(self.store()).await?;
+        if followed.configuration {
+            self.connections().forget_all();
+        }
+        Ok(followed)
+    }
+
     /// The system of record.
     pub fn store(&self) -> &Store {
         &self.0.store

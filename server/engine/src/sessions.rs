@@ -26,5 +26,9 @@ pub async fn delete(engine: &Engine, id_hash: String) -> Result<(), ApiError> {
 
 /// Removes what has expired; says how many.
 pub async fn delete_expired(engine: &Engine, now: Timestamp) -> Result<u64, ApiError> {
-    engine.store().write(move |tx| Box::pin(async move { tx.delete_expired_sessions(now).await })).await.map_err(internal)
+    engine
+        .store()
+        .write(move |tx| Box::pin(async move { tx.delete_expired_sessions(now).await }))
+        .await
+        .map_err(internal)
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::connection::{CHUNK, Row, arguments, numbers, payload};
 use crate::orders::optional_state;
-use crate::{Result, Store, Tx};
+use crate::{Result, Store, StoreError, Tx};
 
 /// An assignment with the interval in which it was known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,6 +112,15 @@ const CURRENT_OF: &str = concat!(
     order by identity_id, kind, name"
 );
 
+/// Only what is granted: 18 is given by a rule, 118 follows from something held.
+const WITHOUT_STATE: &str = "
+    select identity_id, kind, name
+    from assignment
+    where until is null
+      and state is null
+      and kind in ('account_type', 'entitlement')
+      and workflow_state in (18, 118)";
+
 const DIGESTS: &str = "
     select id, role_model_digest
     from identity
@@ -207,6 +216,17 @@ impl Store {
     pub async fn assignments_of(&self, ids: &[IdentityId]) -> Result<Vec<AssignmentRecord>> {
         let ids = numbers(ids.iter().map(|id| id.0));
         self.reader().await?.read(CURRENT_OF, arguments![ids], |row| assignment(&row)).await
+    }
+
+    /// Accounts and entitlements granted now of whose provisioning nothing is known.
+    pub async fn assignments_without_state(&self) -> Result<Vec<(IdentityId, Grantable)>> {
+        let read = |row: Row| {
+            let grantable = Grantable::from_parts(&row.text("kind")?, &row.text("name")?);
+            let grantable =
+                grantable.ok_or_else(|| StoreError::Corrupt { what: "the kind of an assignment".into() })?;
+            Ok((IdentityId(row.integer("identity_id")?), grantable))
+        };
+        self.reader().await?.read(WITHOUT_STATE, arguments![], read).await
     }
 
     /// By identity; identities without one are left out.

@@ -114,6 +114,12 @@ impl Store {
         Ok(Some((ConfigurationVersionId(version.integer("id")?), version.text("digest")?, configuration)))
     }
 
+    /// Which version is current, without reading it.
+    pub async fn current_configuration_version(&self) -> Result<Option<ConfigurationVersionId>> {
+        let row = self.reader().await?.row(CURRENT_VERSION, arguments![]).await?;
+        row.map(|row| Ok(ConfigurationVersionId(row.integer("id")?))).transpose()
+    }
+
     /// A sealed secret and the id of the key that opens it.
     pub async fn secret(&self, name: &str) -> Result<Option<(Vec<u8>, String)>> {
         let row = self.reader().await?.row(SECRET, arguments![name]).await?;

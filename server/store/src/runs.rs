@@ -82,6 +82,28 @@ const APPEND_LOG: &str = "
       value ->> 'message'
     from input";
 
+const REQUEUE: &str = "
+    update run
+    set state = 'queued',
+        active = 1,
+        message = null,
+        approved_by = $2,
+        finished_at = null
+    where id = $1
+      and state = 'blocked'";
+
+const REQUEUE_TASKS: &str = "
+    update task_run
+    set state = 'queued',
+        message = null,
+        finished_at = null
+    where run_id = $1
+      and state = 'blocked'";
+
+const LOG_END: &str = "select coalesce(max(sequence), 0) from run_log where run_id = $1";
+
+const STAGED_RUN: &str = "select max(run_id) as id from staged_row where origin = $1";
+
 const REQUEST_CANCEL: &str = "
     update run
     set cancel_requested = true
@@ -275,6 +297,18 @@ impl Tx {
         Ok(())
     }
 
+    /// Lets a run go on that a threshold stopped, on that person's word. False where it is not stopped so.
+    ///
+    /// # Errors
+    /// `Conflict` with `run_one_active` while another run is queued or running.
+    pub async fn requeue_run(&mut self, run: RunId, approved_by: &str) -> Result<bool> {
+        let requeued = self.execute(REQUEUE, arguments![run.0, approved_by]).await? > 0;
+        if requeued {
+            self.execute(REQUEUE_TASKS, arguments![run.0]).await?;
+        }
+        Ok(requeued)
+    }
+
     /// False where the run is over.
     pub async fn request_cancel(&mut self, run: RunId) -> Result<bool> {
         Ok(self.execute(REQUEST_CANCEL, arguments![run.0]).await? > 0)
@@ -320,6 +354,17 @@ impl Store {
 
     pub async fn run_row(&self, id: RunId) -> Result<Option<RunRow>> {
         Ok(run_rows(&mut self.snapshot().await?, RunChoice::One(id)).await?.pop())
+    }
+
+    /// Sequence of the last line of the run's log; 0 while it has none.
+    pub async fn run_log_end(&self, id: RunId) -> Result<i64> {
+        self.reader().await?.number(LOG_END, arguments![id.0]).await
+    }
+
+    /// The newest run that has rows of the origin in the staging area.
+    pub async fn staged_run(&self, origin: &str) -> Result<Option<RunId>> {
+        let row = self.reader().await?.row(STAGED_RUN, arguments![origin]).await?;
+        Ok(row.map(|row| row.optional_integer("id")).transpose()?.flatten().map(RunId))
     }
 
     /// Newest first, older than `before`.

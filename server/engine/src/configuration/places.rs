@@ -63,6 +63,31 @@ impl Index {
             .map(|path| path[1].as_str())
     }
 
+    /// The path of a field written as one text, such as `attributes.name.givenName.expression` or `correlation[0].identity`,
+    /// as far as it stands in the files. Names may contain dots themselves: the longest name that fits is meant.
+    pub(super) fn path_of(&self, kind: &str, name: &str, field: &str) -> Vec<String> {
+        let mut path = vec![kind.to_owned(), name.to_owned()];
+        let mut rest = field;
+        while !rest.is_empty() {
+            let children =
+                self.places.range(path.clone()..).map(|(known, _)| known).take_while(|known| known.starts_with(&path));
+            let fits = |child: &&str| {
+                let after = rest.strip_prefix(*child);
+                after.is_some_and(|after| after.is_empty() || after.starts_with(['.', '[', ']']))
+            };
+            let longest = children
+                .filter_map(|known| known.get(path.len()))
+                .map(String::as_str)
+                .filter(fits)
+                .max_by_key(|child| child.len());
+            let Some(child) = longest else { break };
+            rest = rest[child.len()..].trim_start_matches(['.', '[', ']']);
+            let child = child.to_owned();
+            path.push(child);
+        }
+        path
+    }
+
     /// A complaint about a value; about the nearest thing around it where the value itself stands nowhere.
     pub(super) fn finding(&self, path: &[&str], message: impl Into<String>) -> ConfigurationFinding {
         for length in (1..=path.len()).rev() {

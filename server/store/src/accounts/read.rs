@@ -4,9 +4,10 @@ use model::account::{Account, AccountStatus, Provenance};
 use model::ids::{AccountId, IdentityId};
 use model::page::Page;
 use model::view::{AccountFilter, AccountRow};
+use serde::Serialize;
 
 use super::Reservation;
-use crate::connection::{Connection, Row, arguments, numbers};
+use crate::connection::{Connection, Row, arguments, numbers, payload};
 use crate::paging::{count_limit, cursor, page, read_cursor, rows_to_read};
 use crate::words::patterns;
 use crate::{Result, Store};
@@ -29,6 +30,31 @@ const OF_IDENTITIES: &str = concat!(
     where owner_id in (select cast(value as bigint) from json_each($1))
     order by id"
 );
+
+const BY_IDS: &str = concat!(
+    "select ",
+    account_columns!(),
+    " from account
+    where id in (select cast(value as bigint) from json_each($1))
+    order by id"
+);
+
+const BY_KEYS: &str = concat!(
+    "select ",
+    account_columns!(),
+    " from account
+    where application = $1
+      and key in (select value ->> 'key' from json_each($2))
+    order by id"
+);
+
+/// Sizes of account types: accounts that are not gone, and what they hold.
+const SIZES: &str = "
+    select account_type, count(*) as accounts, cast(coalesce(sum(entitlement_count), 0) as bigint) as entitlements
+    from account
+    where status <> 'gone'
+    group by account_type
+    order by account_type";
 
 const RESERVED: &str = "
     select attribute, value, identity_id
@@ -61,6 +87,12 @@ const PAGE: &str = concat!(
 
 const COUNT: &str = concat!("select count(*) from (select 1 ", account_filter!(), " limit $7) as found");
 
+/// One key of several.
+#[derive(Serialize)]
+struct Key<'a> {
+    key: &'a str,
+}
+
 impl Store {
     pub async fn load_accounts(&self) -> Result<Vec<Account>> {
         self.reader().await?.read(ALL, arguments![], |row| account(&row)).await
@@ -74,6 +106,24 @@ impl Store {
     /// Those that are gone included.
     pub async fn accounts_of(&self, identities: &[IdentityId]) -> Result<Vec<Account>> {
         accounts_of(&mut self.reader().await?, identities).await
+    }
+
+    pub async fn accounts_by_id(&self, ids: &[AccountId]) -> Result<Vec<Account>> {
+        let ids = numbers(ids.iter().map(|id| id.0));
+        self.reader().await?.read(BY_IDS, arguments![ids], |row| account(&row)).await
+    }
+
+    /// Those that are gone included.
+    pub async fn accounts_by_key(&self, application: &str, keys: &[String]) -> Result<Vec<Account>> {
+        let keys: Vec<_> = keys.iter().map(|key| Key { key }).collect();
+        let keys = payload(&keys)?;
+        self.reader().await?.read(BY_KEYS, arguments![application, keys], |row| account(&row)).await
+    }
+
+    /// Per account type: accounts that are not gone, and the entitlements they hold.
+    pub async fn account_type_sizes(&self) -> Result<Vec<(String, u64, u64)>> {
+        let read = |row: Row| Ok((row.text("account_type")?, row.count("accounts")?, row.count("entitlements")?));
+        self.reader().await?.read(SIZES, arguments![], read).await
     }
 
     pub async fn reserved_values(&self, application: &str) -> Result<Vec<Reservation>> {

@@ -3,8 +3,9 @@
 
 use std::collections::HashSet;
 
+use jiff::Timestamp;
 use model::account::Mechanism;
-use model::ids::{AccountId, IdentityId, OrderId};
+use model::ids::{AccountId, IdentityId, OrderId, RunId};
 use model::order::{Order, ProvisioningState, StateReason};
 use serde::Serialize;
 
@@ -23,14 +24,14 @@ macro_rules! due_orders {
     from provisioning_order o
     where o.state = 1
       and o.application = $1
-      and (o.next_attempt_at is null or o.next_attempt_at <= $2)
+      and o.next_attempt_at <= $2
       and ($3 is null or o.run_id = $3)
       and not exists (
         select 1
         from order_dependency d
         join provisioning_order earlier on earlier.id = d.after_id
         where d.order_id = o.id
-          and earlier.state not in (4, 8)
+          and earlier.state not in (4, 6, 8)
       )
       and not exists (
         select 1
@@ -61,8 +62,7 @@ macro_rules! lost_orders {
     from provisioning_order o
     where o.state = 2
       and o.application = $1
-      and o.mechanism = 'direct'
-      and o.lease_until <= $2
+      and (o.lease_until <= $2 or (o.lease_until is null and o.next_attempt_at <= $2))
       and ($3 is null or o.run_id = $3)
     order by o.lane, o.id
     limit $4"
@@ -113,6 +113,23 @@ const RENEW: &str = "
       and lease_until is not null
       and lease_until < $2";
 
+const RELEASE: &str = "
+    update provisioning_order
+    set next_attempt_at = $1
+    where state = 1
+      and next_attempt_at is null
+      and ($2 is null or run_id = $2)";
+
+const VOID: &str = "
+    update provisioning_order
+    set lease_until = 0
+    where lease_until is not null";
+
+const VOID_RUNS: &str = "
+    update run
+    set lease_until = null
+    where lease_until is not null";
+
 #[derive(Serialize)]
 struct EventInput {
     id: i64,
@@ -122,7 +139,7 @@ struct EventInput {
 }
 
 impl Tx {
-    /// Due orders in state 1 whose predecessors are Executed or Verified and whose account has no other order in
+    /// Due orders in state 1 that were released, whose predecessors are done or called off and whose account has no other order in
     /// flight, by lane, then id; of several of one account the first. They are in state 2 afterwards, with a new
     /// fence, attempt and lease.
     ///
@@ -147,7 +164,8 @@ impl Tx {
         Ok(orders)
     }
 
-    /// Orders that a node which is gone took and never answered: direct ones in state 2 whose lease has passed. They get a
+    /// Orders that a node which is gone took and never answered, their lease having passed, and those whose answer left
+    /// doubt and whose time to be read back has come. They get a
     /// new fence, attempt and lease and the reason in doubt; read back before anything is sent again.
     pub async fn reclaim_lost_orders(&mut self, claim: &Claim) -> Result<Vec<Order>> {
         let taken = self.candidates(claim, LOST_SQLITE, LOST_POSTGRES).await?;
@@ -174,8 +192,19 @@ impl Tx {
         Ok(orders)
     }
 
+    /// Gives orders in state 1 that were never due to the dispatcher: they are due from now on. Answers how many.
+    pub async fn release_orders(&mut self, run: Option<RunId>, now: Timestamp) -> Result<u64> {
+        self.execute(RELEASE, arguments![now, run.map(|run| run.0)]).await
+    }
+
+    /// Ends all leases of orders and runs: called at start by a process that has the database for itself.
+    pub async fn void_leases(&mut self) -> Result<u64> {
+        let runs = self.execute(VOID_RUNS, arguments![]).await?;
+        Ok(runs + self.execute(VOID, arguments![]).await?)
+    }
+
     /// Puts off the end of all leases that the node holds.
-    pub async fn renew_leases(&mut self, node: &str, until: jiff::Timestamp) -> Result<()> {
+    pub async fn renew_leases(&mut self, node: &str, until: Timestamp) -> Result<()> {
         self.execute(RENEW, arguments![node, until]).await?;
         Ok(())
     }

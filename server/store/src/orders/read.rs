@@ -74,7 +74,7 @@ const DUE_APPLICATIONS: &str = "
     select application, count(*) as due
     from provisioning_order
     where state = 1
-      and (next_attempt_at is null or next_attempt_at <= $1)
+      and next_attempt_at <= $1
     group by application
     order by application";
 

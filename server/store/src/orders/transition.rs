@@ -139,6 +139,18 @@ impl Tx {
         Ok(answers)
     }
 
+    /// The same question without the deed: which of these would be taken now.
+    pub async fn accepts_transitions(&mut self, rows: &[RecordedTransition]) -> Result<Vec<bool>> {
+        let ids = numbers(rows.iter().map(|row| row.order.0));
+        let sql = if self.connection.is_postgres() { STANDING_POSTGRES } else { STANDING_SQLITE };
+        let standing = self.rows(sql, arguments![ids]).await?;
+        let standing = standing.iter().map(standing_of).collect::<Result<HashMap<_, _>>>()?;
+        let accepts = |row: &RecordedTransition| {
+            standing.get(&row.order.0).is_some_and(|(state, fence)| accepts(row, *state, *fence))
+        };
+        Ok(rows.iter().map(accepts).collect())
+    }
+
     async fn record_round(&mut self, rows: &[RecordedTransition], round: &[usize], answers: &mut [bool]) -> Result<()> {
         let round: Vec<_> = round.iter().filter_map(|position| Some((*position, rows.get(*position)?))).collect();
         let ids = numbers(round.iter().map(|(_, row)| row.order.0));
@@ -148,7 +160,7 @@ impl Tx {
         let mut accepted = Vec::with_capacity(round.len());
         for (position, row) in round {
             let Some((state, fence)) = standing.get(&row.order.0) else { continue };
-            if row.from.contains(state) && row.fence.is_none_or(|held| held == *fence) {
+            if accepts(row, *state, *fence) {
                 if let Some(answer) = answers.get_mut(position) {
                     *answer = true;
                 }
@@ -185,6 +197,10 @@ impl Tx {
             .collect();
         self.bulk(CLOSE_ATTEMPTS, &attempts).await
     }
+}
+
+fn accepts(row: &RecordedTransition, state: ProvisioningState, fence: i64) -> bool {
+    row.from.contains(&state) && row.fence.is_none_or(|held| held == fence)
 }
 
 fn standing_of(row: &Row) -> Result<(i64, (ProvisioningState, i64))> {

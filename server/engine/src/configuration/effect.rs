@@ -1,0 +1,132 @@
+//! What a configuration would mean for people, before it is applied: the role model of both, over everybody.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use model::access::{DesiredAccess, DesiredValue, Grantable};
+use model::configuration::Configuration;
+use model::identity::Identity;
+use policy::engine::Engine as RoleEngine;
+use policy::model::{ModelError, RoleModel};
+
+use super::Effect;
+
+/// People named as examples.
+const EXAMPLES: usize = 5;
+/// Things named for one example.
+const NAMED: usize = 3;
+
+/// Compares what everybody should have on that day under both configurations. Nothing is changed.
+///
+/// # Errors
+/// What is wrong with either configuration; a directory that was read has nothing wrong.
+pub fn effect(
+    current: &Configuration,
+    wanted: &Configuration,
+    population: &[Identity],
+    today: Date,
+) -> Result<Effect, Vec<ModelError>> {
+    let before = computed(current, population, today)?;
+    let after = computed(wanted, population, today)?;
+    let mut counts = Counts::default();
+    let mut effect = Effect { population: population.len() as u64, ..Effect::default() };
+    for identity in population {
+        if before.digest(identity.id) == after.digest(identity.id) {
+            continue;
+        }
+        let had = before.desired(identity.id, today).map(Access::of).unwrap_or_default();
+        let has = after.desired(identity.id, today).map(Access::of).unwrap_or_default();
+        let gains: Vec<&Grantable> = has.held.difference(&had.held).collect();
+        let losses: Vec<&Grantable> = had.held.difference(&has.held).collect();
+        let attributes = has.changed_since(&had);
+        if gains.is_empty() && losses.is_empty() && attributes.is_empty() {
+            continue;
+        }
+        effect.identities += 1;
+        if effect.examples.len() < EXAMPLES {
+            effect.examples.push(example(identity, &gains, &losses, &attributes));
+        }
+        gains.into_iter().for_each(|thing| *counts.gains.entry(label(thing)).or_default() += 1);
+        losses.into_iter().for_each(|thing| *counts.losses.entry(label(thing)).or_default() += 1);
+        attributes.into_iter().for_each(|attribute| *counts.attributes.entry(attribute).or_default() += 1);
+    }
+    effect.gains = most_first(counts.gains);
+    effect.losses = most_first(counts.losses);
+    effect.attributes = most_first(counts.attributes);
+    Ok(effect)
+}
+
+fn computed(
+    configuration: &Configuration,
+    population: &[Identity],
+    today: Date,
+) -> Result<RoleEngine, Vec<ModelError>> {
+    let mut engine = RoleEngine::new(Arc::new(RoleModel::compile(configuration)?));
+    population.iter().for_each(|identity| engine.upsert(identity));
+    engine.compute(today);
+    Ok(engine)
+}
+
+#[derive(Default)]
+struct Counts {
+    gains: BTreeMap<String, u64>,
+    losses: BTreeMap<String, u64>,
+    attributes: BTreeMap<String, u64>,
+}
+
+/// What an identity really has, without the reasons: a rule that only changes its name changes nothing for people.
+#[derive(Default)]
+struct Access {
+    held: BTreeSet<Grantable>,
+    /// By account type and attribute.
+    values: BTreeMap<String, BTreeMap<String, DesiredValue>>,
+}
+
+impl Access {
+    fn of(desired: DesiredAccess) -> Self {
+        let held = desired.assignments.into_iter().filter(|assignment| assignment.workflow_state.grants());
+        let accounts = desired.accounts.into_iter().map(|account| {
+            let values = account.attributes.into_iter().map(|attribute| (attribute.name, attribute.value)).collect();
+            (account.account_type, values)
+        });
+        Self { held: held.map(|assignment| assignment.grantable).collect(), values: accounts.collect() }
+    }
+
+    /// Attributes of accounts that are there before and after, and get another value.
+    fn changed_since(&self, before: &Self) -> Vec<String> {
+        let mut changed = Vec::new();
+        for (account_type, values) in &self.values {
+            let Some(old) = before.values.get(account_type) else { continue };
+            let names: BTreeSet<&String> = values.keys().chain(old.keys()).collect();
+            let differ = names.into_iter().filter(|name| values.get(*name) != old.get(*name));
+            changed.extend(differ.map(|name| format!("{account_type} {name}")));
+        }
+        changed
+    }
+}
+
+fn label(thing: &Grantable) -> String {
+    format!("{} {}", thing.kind().replace('_', " "), thing.name())
+}
+
+fn most_first(counts: BTreeMap<String, u64>) -> Vec<(String, u64)> {
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, people)| std::cmp::Reverse(*people));
+    counts
+}
+
+fn example(identity: &Identity, gains: &[&Grantable], losses: &[&Grantable], attributes: &[String]) -> String {
+    let labels = |things: &[&Grantable]| things.iter().map(|thing| label(thing)).collect::<Vec<_>>();
+    let parts = [("gains", labels(gains)), ("loses", labels(losses)), ("gets other values:", attributes.to_vec())];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter(|(_, things)| !things.is_empty())
+        .map(|(verb, things)| {
+            let more = things.len().saturating_sub(NAMED);
+            let named = things.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
+            if more > 0 { format!("{verb} {named} and {more} more") } else { format!("{verb} {named}") }
+        })
+        .collect();
+    format!("{} ({}) {}", identity.display_name, identity.key, parts.join("; "))
+}

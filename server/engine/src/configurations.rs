@@ -1,0 +1,81 @@
+//! Configuration as code: compare a directory with what is live, apply it, write it out again.
+
+use std::path::{Path, PathBuf};
+
+use model::error::{ApiError, ErrorCode};
+use model::ids::ConfigurationVersionId;
+use model::view::AuditLine;
+use store::StoreError;
+
+use crate::configuration::{self, ConfigurationFinding, ConfigurationPlan};
+use crate::context::OpContext;
+use crate::error::internal;
+
+/// Why a configuration directory is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigurationError {
+    /// File, line and what was expected, a line each.
+    #[error("{}", findings(.0))]
+    Findings(Vec<ConfigurationFinding>),
+    #[error(transparent)]
+    Refused(#[from] ApiError),
+}
+
+fn findings(findings: &[ConfigurationFinding]) -> String {
+    findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// What applying the directory would change: objects, and people.
+pub async fn plan(op: &OpContext, directory: &Path) -> Result<ConfigurationPlan, ConfigurationError> {
+    op.require("/Configuration/View")?;
+    let files = configuration::read(directory).map_err(ConfigurationError::Findings)?;
+    op.engine.follow().await.map_err(|_| ApiError::internal())?;
+    let current = op.engine.world().configuration();
+    let mut plan = configuration::difference(&current, &files.configuration);
+    if !plan.is_empty() {
+        let population = op.engine.store().load_identities().await.map_err(internal)?;
+        plan.effect = configuration::effect(&current, &files.configuration, &population, op.engine.today()).ok();
+    }
+    Ok(plan)
+}
+
+/// Makes the directory the live configuration; nothing happens where it already is. People's access follows with the
+/// next run of *compute role model*.
+pub async fn apply(op: &OpContext, directory: &Path) -> Result<ConfigurationPlan, ConfigurationError> {
+    op.require("/Configuration/Apply")?;
+    let files = configuration::read(directory).map_err(ConfigurationError::Findings)?;
+    op.engine.follow().await.map_err(|_| ApiError::internal())?;
+    let current = op.engine.world().configuration();
+    let plan = configuration::difference(&current, &files.configuration);
+    if plan.is_empty() && op.engine.world().configuration_version().is_some() {
+        return Ok(plan);
+    }
+    let store = op.engine.store();
+    let version = ConfigurationVersionId(store.reserve_ids(1).await.map_err(internal)?.start);
+    let digest = configuration::digest(&files.configuration);
+    let (by, at, wanted) = (op.user.login.clone(), op.now, files.configuration);
+    let audit = AuditLine {
+        at,
+        actor: by.clone(),
+        action: "configuration".into(),
+        subject: version.to_string(),
+        detail: format!("applied {digest}"),
+    };
+    let work = store.write(move |tx| {
+        Box::pin(async move {
+            tx.apply_configuration(version, &wanted, &digest, &by, at).await?;
+            tx.append_audit(&audit).await?;
+            Ok::<_, StoreError>(())
+        })
+    });
+    work.await.map_err(internal)?;
+    op.engine.follow().await.map_err(|error| ApiError::new(ErrorCode::Internal, error.to_string()))?;
+    Ok(plan)
+}
+
+/// The live configuration as files: path below a configuration directory, and text.
+pub async fn export(op: &OpContext) -> Result<Vec<(PathBuf, String)>, ApiError> {
+    op.require("/Configuration/View")?;
+    op.engine.follow().await.map_err(|_| ApiError::internal())?;
+    Ok(configuration::export(&op.engine.world().configuration()))
+}

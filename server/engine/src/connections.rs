@@ -1,0 +1,91 @@
+//! Connectors of the applications, made when first used and kept until the configuration or a secret changes.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use connectors::{AccountTypeKey, Connector, Settings};
+use model::command::CommandError;
+use model::configuration::{Application, Configuration, Connection};
+use model::order::ErrorClass;
+
+use crate::Engine;
+use crate::secrets::Revealed;
+
+/// See the module's head.
+#[derive(Default)]
+pub(crate) struct Connections(Mutex<HashMap<String, Arc<dyn Connector>>>);
+
+impl Connections {
+    /// Makes all connectors anew when they are next used.
+    pub(crate) fn forget_all(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+impl Engine {
+    /// The connector of an application.
+    pub(crate) async fn connector(&self, application: &str) -> Result<Arc<dyn Connector>, CommandError> {
+        let connections = self.connections();
+        if let Some(known) = connections.0.lock().unwrap_or_else(PoisonError::into_inner).get(application) {
+            return Ok(known.clone());
+        }
+        let configuration = self.world().configuration();
+        let Some(described) = configuration.applications.get(application) else {
+            return Err(CommandError::new(
+                ErrorClass::Invalid,
+                format!("the application `{application}` is no longer in the configuration"),
+            ));
+        };
+        let secrets = Revealed::load(self, &secret_names(&described.connection)).await;
+        let made = connectors::connect(
+            application,
+            &described.connection,
+            &account_types(&configuration, application),
+            self.settings(&configuration, application, described),
+            &secrets,
+        )?;
+        let mut connectors = connections.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(connectors.entry(application.to_owned()).or_insert(made).clone())
+    }
+
+    fn settings(&self, configuration: &Configuration, name: &str, application: &Application) -> Settings {
+        let attributes = configuration
+            .account_types
+            .values()
+            .filter(|kind| kind.application == name)
+            .flat_map(|kind| {
+                let correlated = kind.correlation.iter().map(|rule| rule.account.clone());
+                let managed = kind.attributes.iter().filter(|(_, made)| !made.secret).map(|(name, _)| name.clone());
+                managed.chain(correlated)
+            })
+            .collect::<std::collections::BTreeSet<_>>();
+        Settings {
+            concurrency: usize::from(application.concurrency.unwrap_or(8)),
+            connect_timeout: self.tuning().connect_timeout,
+            total_timeout: self.tuning().call_timeout,
+            base: PathBuf::new(),
+            attributes: attributes.into_iter().collect(),
+        }
+    }
+}
+
+fn account_types(configuration: &Configuration, application: &str) -> Vec<AccountTypeKey> {
+    configuration
+        .account_types
+        .iter()
+        .filter(|(_, kind)| kind.application == application)
+        .map(|(name, kind)| AccountTypeKey { name: name.clone(), key: kind.key.clone() })
+        .collect()
+}
+
+/// The secrets a connection refers to.
+fn secret_names(connection: &Connection) -> Vec<String> {
+    let texts: [Option<&str>; 1] = match connection {
+        Connection::Scim(scim) => [scim.token.as_deref()],
+        Connection::Ldap(ldap) => [Some(&ldap.password)],
+        Connection::Sql(sql) => [sql.password.as_deref()],
+        Connection::Csv(_) | Connection::Manual(_) => [None],
+    };
+    texts.into_iter().flatten().filter_map(|text| text.strip_prefix("secret:")).map(str::to_owned).collect()
+}

@@ -1,0 +1,220 @@
+//! Delivers orders to one application: claim, do, record. What may have been sent is written down, by the claim,
+//! before the first byte leaves; no transaction is open while the application is called.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use broker::{order, settle};
+use connectors::Connector;
+use model::account::Account;
+use model::command::{CommandError, Outcome};
+use model::configuration::Connection;
+use model::ids::{AccountId, OrderId, WorkItemId};
+use model::order::{ErrorClass, Order, ProvisioningState};
+use model::work_item::{WorkItem, WorkItemState};
+use store::{Claim, StoreError};
+
+use crate::Engine;
+use crate::record::Step;
+use crate::tasks::collect::note_trouble;
+
+/// What became of one batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Delivered {
+    pub(crate) sent: u64,
+    pub(crate) failed: u64,
+    /// The application answered nothing at all: leave it alone for a while.
+    pub(crate) dead: bool,
+}
+
+/// Delivers one batch of due orders, at most `limit`.
+pub(crate) async fn deliver(engine: &Engine, application: &str, limit: u32) -> Result<Delivered, StoreError> {
+    let claim = claim(engine, application, limit);
+    let orders = engine.store().write(move |tx| Box::pin(async move { tx.claim_orders(&claim).await })).await?;
+    if orders.is_empty() {
+        return Ok(Delivered::default());
+    }
+    carry_out(engine, application, orders).await
+}
+
+/// Takes up orders that a process which died had claimed, and finds out what became of them.
+pub(crate) async fn recover(engine: &Engine, application: &str) -> Result<u64, StoreError> {
+    let mut recovered = 0;
+    loop {
+        let claim = claim(engine, application, engine.tuning().claim_batch);
+        let orders =
+            engine.store().write(move |tx| Box::pin(async move { tx.reclaim_lost_orders(&claim).await })).await?;
+        if orders.is_empty() {
+            return Ok(recovered);
+        }
+        recovered += orders.len() as u64;
+        let connector = engine.connector(application).await;
+        let readable = connector.as_ref().is_ok_and(|connector| connector.capabilities().reads_one);
+        if !readable {
+            // Who cannot be asked is told again: batch files and work items bear the order's number.
+            carry_out(engine, application, orders).await?;
+            continue;
+        }
+        let Ok(connector) = connector else { continue };
+        let mut steps = Vec::new();
+        let now = engine.now();
+        for order in orders {
+            let read = read_one(engine, connector.as_ref(), &order).await;
+            let settled = match read {
+                Ok(observed) => settle::read_back(&order, observed.as_ref(), now),
+                Err(error) => settle_answer(engine, &order, None, &Err(error)),
+            };
+            steps.push(Step::new(order, settled));
+        }
+        crate::record::record(engine, steps, now).await?;
+    }
+}
+
+async fn read_one(
+    engine: &Engine,
+    connector: &dyn Connector,
+    order: &Order,
+) -> Result<Option<model::account::ObservedAccount>, CommandError> {
+    let live = engine.world().live();
+    let command = order::command(order, &live.catalogue, true);
+    if let Some(key) = &command.key {
+        return connector.account(key).await;
+    }
+    match &command.natural_key {
+        Some((attribute, value)) => {
+            let mut found = connector.find(attribute, value).await?;
+            Ok(if found.len() == 1 { found.pop() } else { None })
+        }
+        None => Ok(None),
+    }
+}
+
+fn claim(engine: &Engine, application: &str, limit: u32) -> Claim {
+    Claim {
+        application: application.to_owned(),
+        limit,
+        node: engine.node().to_owned(),
+        now: engine.now(),
+        lease_until: engine.after(engine.tuning().lease),
+        run: None,
+    }
+}
+
+async fn carry_out(engine: &Engine, application: &str, orders: Vec<Order>) -> Result<Delivered, StoreError> {
+    let answers = match engine.connector(application).await {
+        Ok(connector) => apply(engine, connector, &orders).await,
+        Err(error) => orders.iter().map(|order| (order.id, Err(error.clone()))).collect(),
+    };
+    let accounts = accounts_of(engine, &orders).await?;
+    let sent = orders.len() as u64;
+    let failed = answers.values().filter(|answer| answer.is_err()).count() as u64;
+    let dead = answers.values().all(|answer| answer.as_ref().is_err_and(no_answer));
+    note_trouble(engine, application, dead.then(|| first_error(&answers)).flatten()).await?;
+    let ids = engine.store().reserve_ids(orders.len()).await?;
+    let now = engine.now();
+    let steps = orders
+        .into_iter()
+        .zip(ids)
+        .map(|(order, id)| {
+            let missing = Err(CommandError::new(ErrorClass::Unknown, "the connector gave no answer to this order"));
+            let answer = answers.get(&order.id).unwrap_or(&missing);
+            let account = order.account.and_then(|id| accounts.get(&id));
+            let settled = settle_answer(engine, &order, account, answer);
+            let work_item = handed_to_a_person(engine, &order, answer, WorkItemId(id));
+            Step { work_item, ..Step::new(order, settled) }
+        })
+        .collect();
+    crate::record::record(engine, steps, now).await?;
+    Ok(Delivered { sent, failed, dead })
+}
+
+/// Calls the connector, and keeps the leases alive while it works.
+async fn apply(
+    engine: &Engine,
+    connector: Arc<dyn Connector>,
+    orders: &[Order],
+) -> HashMap<OrderId, Result<Outcome, CommandError>> {
+    let live = engine.world().live();
+    let commands =
+        orders.iter().map(|order| order::command(order, &live.catalogue, order::may_have_arrived(order))).collect();
+    let working = connector.apply(commands);
+    tokio::pin!(working);
+    let mut heartbeat = tokio::time::interval(engine.tuning().lease / 3);
+    heartbeat.tick().await;
+    loop {
+        tokio::select! {
+            answers = &mut working => return answers.into_iter().collect(),
+            _ = heartbeat.tick() => {
+                let (node, until) = (engine.node().to_owned(), engine.after(engine.tuning().lease));
+                let renewed = engine.store().write(move |tx| Box::pin(async move { tx.renew_leases(&node, until).await }));
+                if let Err(error) = renewed.await {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "Leases cannot be renewed");
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn settle_answer(
+    engine: &Engine,
+    order: &Order,
+    account: Option<&Account>,
+    answer: &Result<Outcome, CommandError>,
+) -> settle::Settled {
+    let live = engine.world().live();
+    settle::answer(order, account, answer, &live.catalogue, &engine.tuning().retry, engine.now(), rand::random())
+}
+
+pub(crate) async fn accounts_of(engine: &Engine, orders: &[Order]) -> Result<HashMap<AccountId, Account>, StoreError> {
+    let mut owners: Vec<_> =
+        orders.iter().filter(|order| order.account.is_some()).map(|order| order.identity).collect();
+    owners.sort_unstable();
+    owners.dedup();
+    let accounts = engine.store().accounts_of(&owners).await?;
+    Ok(accounts.into_iter().map(|account| (account.id, account)).collect())
+}
+
+/// A work item for an order that a person carries out; none while one is open already.
+fn handed_to_a_person(
+    engine: &Engine,
+    order: &Order,
+    answer: &Result<Outcome, CommandError>,
+    id: WorkItemId,
+) -> Option<WorkItem> {
+    if order.mechanism != model::account::Mechanism::Manual || !matches!(answer, Ok(Outcome::Handed { .. })) {
+        return None;
+    }
+    let configuration = engine.world().configuration();
+    let due_days = match configuration.applications.get(&order.application).map(|application| &application.connection) {
+        Some(Connection::Manual(manual)) => manual.due_days,
+        _ => None,
+    };
+    let now = engine.now();
+    let due_at = due_days.and_then(|days| now.checked_add(jiff::SignedDuration::from_hours(24 * i64::from(days))).ok());
+    Some(WorkItem {
+        id,
+        order: order.id,
+        application: order.application.clone(),
+        state: WorkItemState::Open,
+        claimed_by: None,
+        created_at: now,
+        due_at,
+        closed_at: None,
+        closed_by: None,
+        note: None,
+    })
+}
+
+/// Whether the failure says nothing about the order, but that nobody answered.
+fn no_answer(error: &CommandError) -> bool {
+    matches!(error.class, ErrorClass::Transient | ErrorClass::Authentication | ErrorClass::RateLimited)
+}
+
+fn first_error(answers: &HashMap<OrderId, Result<Outcome, CommandError>>) -> Option<String> {
+    answers.values().find_map(|answer| answer.as_ref().err()).map(|error| error.message.clone())
+}
+
+/// Whether an order of this application may still be answered by somebody else.
+pub(crate) async fn waits_for_answers(engine: &Engine, application: &str) -> Result<bool, StoreError> {
+    Ok(!engine.store().orders_in_state(application, ProvisioningState::Transmitted, 1).await?.is_empty())
+}

@@ -1,0 +1,224 @@
+//! How a run tells how far it is: to the database, so that it survives everything, and to pages that are open. Counts
+//! are real units of work done; writing them down is held back to a few times a second.
+
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use model::ids::RunId;
+use model::job::{LogLevel, Run, RunLogLine, RunState, TaskKind, TaskRun};
+use model::view::{LogLineView, RunUpdate};
+
+use crate::Engine;
+
+/// How long news may wait before they are written down.
+const HOLD_BACK: SignedDuration = SignedDuration::from_millis(250);
+
+/// The progress of one run.
+pub struct Progress {
+    engine: Engine,
+    run: RunId,
+    state: Mutex<State>,
+}
+
+struct State {
+    run: Run,
+    /// Position in `run.tasks` of the task under way.
+    current: usize,
+    lines: Vec<RunLogLine>,
+    next_line: i64,
+    written_at: Option<Timestamp>,
+}
+
+impl Progress {
+    /// Goes on with a run whose log ends before `next_line`.
+    pub(crate) fn new(engine: Engine, run: Run, next_line: i64) -> Self {
+        let state = State { current: 0, lines: Vec::new(), next_line, written_at: None, run };
+        Self { engine, run: state.run.id, state: Mutex::new(state) }
+    }
+
+    /// The run as it now is.
+    pub fn run(&self) -> Run {
+        self.state().run.clone()
+    }
+
+    /// On whose word the run goes beyond its thresholds.
+    pub(crate) fn approved_by(&self) -> Option<String> {
+        self.state().run.approved_by.clone()
+    }
+
+    /// Begins a task.
+    pub(crate) async fn begin(&self, position: usize) {
+        let now = self.engine.now();
+        {
+            let mut state = self.state();
+            state.current = position;
+            let task = &mut state.run.tasks[position];
+            task.state = RunState::Running;
+            task.started_at = Some(now);
+            task.finished_at = None;
+            (task.done, task.total, task.failed) = (0, None, 0);
+            task.counts.clear();
+        }
+        self.write(false).await;
+    }
+
+    /// Ends the task under way.
+    pub(crate) async fn end(&self, outcome: RunState, message: Option<String>) {
+        let now = self.engine.now();
+        {
+            let mut state = self.state();
+            let current = state.current;
+            let task = &mut state.run.tasks[current];
+            task.state = outcome;
+            task.message = message;
+            task.finished_at = Some(now);
+        }
+        self.write(true).await;
+    }
+
+    /// Says how much there is to do, and of what.
+    pub(crate) fn expect(&self, total: u64, unit: &str) {
+        self.change(|task| {
+            task.total = Some(task.total.unwrap_or(0) + total);
+            unit.clone_into(&mut task.unit);
+        });
+    }
+
+    /// Says that so much more is done, of which some failed.
+    pub(crate) async fn advance(&self, done: u64, failed: u64) {
+        self.change(|task| {
+            task.done += done;
+            task.failed += failed;
+        });
+        self.write_if_due().await;
+    }
+
+    /// Adds to a count of the task, such as "inserted".
+    pub(crate) fn count(&self, name: &str, by: i64) {
+        if by == 0 {
+            return;
+        }
+        self.change(|task| match task.counts.iter_mut().find(|(known, _)| known == name) {
+            Some((_, number)) => *number += by,
+            None => task.counts.push((name.to_owned(), by)),
+        });
+    }
+
+    /// Writes a line to the run's log.
+    pub(crate) fn say(&self, level: LogLevel, message: impl Into<String>) {
+        let at = self.engine.now();
+        let mut state = self.state();
+        let task = state.run.tasks.get(state.current).map(|task| task.kind);
+        let sequence = state.next_line;
+        state.next_line += 1;
+        state.lines.push(RunLogLine { sequence, at, level, task, message: message.into() });
+    }
+
+    /// Whether a person asked to stop, or the process is asked to.
+    pub(crate) async fn stop_asked(&self) -> Stop {
+        if self.engine.stopping().is_cancelled() {
+            return Stop::Process;
+        }
+        match self.engine.store().run(self.run).await {
+            Ok(Some(run)) if run.cancel_requested => Stop::Cancelled,
+            _ => Stop::GoOn,
+        }
+    }
+
+    /// Changes the run itself, and writes it down at once.
+    pub(crate) async fn set_run(&self, change: impl FnOnce(&mut Run)) {
+        change(&mut self.state().run);
+        self.write(true).await;
+    }
+
+    /// Ends the run, and empties its staging area.
+    pub(crate) async fn finish(&self, outcome: RunState, message: Option<String>) {
+        let now = self.engine.now();
+        self.set_run(|run| {
+            run.state = outcome;
+            run.message = message;
+            run.finished_at = Some(now);
+        })
+        .await;
+        metrics::counter!("runs_total", "job" => self.run().job, "state" => outcome.name()).increment(1);
+    }
+
+    async fn write_if_due(&self) {
+        let now = self.engine.now();
+        let due = self.state().written_at.is_none_or(|at| now.duration_since(at) >= HOLD_BACK);
+        if due {
+            self.write(false).await;
+        }
+    }
+
+    /// Writes down the run, its current task and the new log lines in one transaction, then tells open pages.
+    pub(crate) async fn write(&self, with_run: bool) {
+        let now = self.engine.now();
+        let (run, task, lines) = {
+            let mut state = self.state();
+            state.written_at = Some(now);
+            let task = state.run.tasks.get(state.current).cloned();
+            (state.run.clone(), task, std::mem::take(&mut state.lines))
+        };
+        let lease_until = self.engine.after(self.engine.tuning().lease);
+        let node = self.engine.node().to_owned();
+        let (stored, stored_lines) = (run.clone(), lines.clone());
+        let work = self.engine.store().write(move |tx| {
+            Box::pin(async move {
+                if with_run {
+                    tx.update_run(&stored).await?;
+                }
+                if let Some(task) = &task {
+                    tx.update_task(stored.id, task).await?;
+                }
+                tx.append_run_log(stored.id, &stored_lines).await?;
+                tx.renew_run_lease(stored.id, &node, lease_until).await?;
+                Ok::<_, store::StoreError>(())
+            })
+        });
+        if let Err(error) = work.await {
+            // Progress is for people; the work itself goes on, and its own writes tell whether the store is gone.
+            tracing::warn!(error = &error as &dyn std::error::Error, run.id = %self.run, "Progress of a run is not written");
+        }
+        self.publish(run, lines);
+    }
+
+    fn publish(&self, run: Run, lines: Vec<RunLogLine>) {
+        let zone = self.engine.world().time_zone();
+        let lines = lines.iter().map(|line| line_view(line, &zone)).collect();
+        // Nobody listening is no failure.
+        let _ = self.engine.updates().send(RunUpdate { run, lines });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut TaskRun)) {
+        let mut state = self.state();
+        let current = state.current;
+        if let Some(task) = state.run.tasks.get_mut(current) {
+            change(task);
+        }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    GoOn,
+    Cancelled,
+    /// The process ends; the run goes on when it starts again.
+    Process,
+}
+
+/// A log line as pages show it.
+pub fn line_view(line: &RunLogLine, zone: &jiff::tz::TimeZone) -> LogLineView {
+    LogLineView {
+        sequence: line.sequence,
+        time: line.at.to_zoned(zone.clone()).strftime("%H:%M:%S").to_string(),
+        level: line.level,
+        task: line.task.map(TaskKind::label).unwrap_or_default().to_owned(),
+        message: line.message.clone(),
+    }
+}

@@ -1,0 +1,282 @@
+//! The only place that writes what became of an order. State, timeline, what is now known of the account, what *View
+//! permissions* shows and the work item commit together, or not at all; a result that carries an old fence changes nothing.
+
+use std::collections::HashMap;
+
+use broker::catalogue::Catalogue;
+use broker::lifecycle;
+use broker::settle::{AccountChange, Settled};
+use jiff::Timestamp;
+use model::access::Grantable;
+use model::account::Account;
+use model::ids::{AccountId, UserId, WorkItemId};
+use model::order::{Order, OrderItem, ProvisioningState};
+use model::plan::{ItemKind, ItemOperation};
+use model::view::AuditLine;
+use model::work_item::{WorkItem, WorkItemState};
+use store::{AssignmentStateChange, NewIdentityEvent, RecordedTransition, StoreError, Tx};
+
+use crate::Engine;
+
+/// What is to be written for one order.
+pub(crate) struct Step {
+    pub(crate) order: Order,
+    pub(crate) settled: Settled,
+    /// Opened with it, for an order that a person carries out.
+    pub(crate) work_item: Option<WorkItem>,
+    /// Who or what caused it; the node unless told.
+    pub(crate) actor: Option<String>,
+}
+
+impl Step {
+    pub(crate) fn new(order: Order, settled: Settled) -> Self {
+        Self { order, settled, work_item: None, actor: None }
+    }
+}
+
+/// Writes the steps in one transaction; answers for each whether it was taken.
+pub(crate) async fn record(engine: &Engine, steps: Vec<Step>, at: Timestamp) -> Result<Vec<bool>, StoreError> {
+    if steps.is_empty() {
+        return Ok(Vec::new());
+    }
+    let writes = prepare(engine, steps, at).await?;
+    engine.store().write(move |tx| Box::pin(async move { commit(tx, &writes, at).await })).await
+}
+
+async fn prepare(engine: &Engine, steps: Vec<Step>, at: Timestamp) -> Result<Vec<Write>, StoreError> {
+    let known = Known::read(engine, &steps).await?;
+    let mut ids = engine.store().reserve_ids(steps.iter().filter(|step| known.is_new(step)).count()).await?;
+    let live = engine.world().live();
+    let writes: Vec<Write> = steps
+        .into_iter()
+        .map(|step| {
+            let id = if known.is_new(&step) { ids.next().map(AccountId) } else { None };
+            Write::new(step, id, &known, &live.catalogue, engine, at)
+        })
+        .collect();
+    for write in &writes {
+        metrics::counter!("orders_total", "application" => write.application.clone(), "state" => write.transition.to.slug())
+            .increment(1);
+    }
+    Ok(writes)
+}
+
+/// Accounts on record that the steps speak of.
+struct Known {
+    by_key: HashMap<(String, String), Account>,
+}
+
+impl Known {
+    async fn read(engine: &Engine, steps: &[Step]) -> Result<Self, StoreError> {
+        let mut keys: HashMap<String, Vec<String>> = HashMap::new();
+        for step in steps {
+            if let Some(AccountChange::Created(created)) = &step.settled.account {
+                keys.entry(created.application.clone()).or_default().push(created.key.clone());
+            }
+        }
+        let store = engine.store();
+        let mut by_key = HashMap::new();
+        for (application, keys) in keys {
+            for account in store.accounts_by_key(&application, &keys).await? {
+                by_key.insert((application.clone(), account.key.clone()), account);
+            }
+        }
+        Ok(Self { by_key })
+    }
+
+    fn is_new(&self, step: &Step) -> bool {
+        match &step.settled.account {
+            Some(AccountChange::Created(created)) => {
+                !self.by_key.contains_key(&(created.application.clone(), created.key.clone()))
+            }
+            _ => false,
+        }
+    }
+
+    /// The account as it is to be written, and whether it is new.
+    fn account(&self, change: AccountChange, id: Option<AccountId>) -> Option<(Account, bool)> {
+        match change {
+            AccountChange::Created(created) => {
+                let on_record =
+                    self.by_key.get(&(created.application.clone(), created.key.clone())).map(|known| known.id);
+                Some((created.with_id(on_record.or(id)?), on_record.is_none()))
+            }
+            AccountChange::Updated(account) => Some((account, false)),
+        }
+    }
+}
+
+async fn commit(tx: &mut Tx, writes: &[Write], at: Timestamp) -> Result<Vec<bool>, StoreError> {
+    let transitions: Vec<RecordedTransition> = writes.iter().map(|write| write.transition.clone()).collect();
+    // Accounts come first, because an order refers to the one it created.
+    let acceptable = tx.accepts_transitions(&transitions).await?;
+    let inserted: Vec<Account> = writes
+        .iter()
+        .zip(&acceptable)
+        .filter(|(_, taken)| **taken)
+        .filter_map(|(write, _)| write.inserted.clone())
+        .collect();
+    tx.insert_accounts(&inserted, at).await?;
+    let taken = tx.record_transitions(&transitions).await?;
+    let done: Vec<&Write> = writes.iter().zip(&taken).filter(|(_, taken)| **taken).map(|(write, _)| write).collect();
+    let updated: Vec<Account> = done.iter().filter_map(|write| write.updated.clone()).collect();
+    tx.update_accounts(&updated, at).await?;
+    let states: Vec<AssignmentStateChange> = done.iter().flat_map(|write| write.states.clone()).collect();
+    tx.set_assignment_states(&states).await?;
+    let events: Vec<NewIdentityEvent> = done.iter().map(|write| write.event.clone()).collect();
+    tx.append_identity_events(&events).await?;
+    let items: Vec<WorkItem> = done.iter().filter_map(|write| write.work_item.clone()).collect();
+    tx.open_work_items(&items).await?;
+    Ok(taken)
+}
+
+/// How a work item is closed, with the order that it belongs to.
+pub(crate) struct Closing {
+    pub(crate) item: WorkItemId,
+    pub(crate) state: WorkItemState,
+    pub(crate) by: Option<UserId>,
+    pub(crate) note: Option<String>,
+    pub(crate) audit: AuditLine,
+}
+
+/// Writes a person's report: order and work item together. False where somebody else was quicker; nothing is changed then.
+pub(crate) async fn record_and_close(
+    engine: &Engine,
+    step: Step,
+    closing: Closing,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    let writes = prepare(engine, vec![step], at).await?;
+    let work = engine.store().write(move |tx| {
+        Box::pin(async move {
+            let closed =
+                tx.close_work_item(closing.item, closing.state, closing.by, closing.note.as_deref(), at).await?;
+            if !closed || commit(tx, &writes, at).await? != [true] {
+                return Err(Closed::ByAnother);
+            }
+            tx.append_audit(&closing.audit).await?;
+            Ok(())
+        })
+    });
+    match work.await {
+        Ok(()) => Ok(true),
+        Err(Closed::ByAnother) => Ok(false),
+        Err(Closed::Store(error)) => Err(error),
+    }
+}
+
+/// Why a report was not taken; being an error, it rolls back what was written before it was found out.
+enum Closed {
+    ByAnother,
+    Store(StoreError),
+}
+
+impl From<StoreError> for Closed {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+struct Write {
+    application: String,
+    transition: RecordedTransition,
+    inserted: Option<Account>,
+    updated: Option<Account>,
+    states: Vec<AssignmentStateChange>,
+    event: NewIdentityEvent,
+    work_item: Option<WorkItem>,
+}
+
+impl Write {
+    fn new(
+        step: Step,
+        id: Option<AccountId>,
+        known: &Known,
+        catalogue: &Catalogue,
+        engine: &Engine,
+        at: Timestamp,
+    ) -> Self {
+        let Step { order, settled, work_item, actor } = step;
+        let account = settled.account.and_then(|change| known.account(change, id));
+        let (account_id, key) =
+            account.as_ref().map(|(account, _)| (Some(account.id), Some(account.key.clone()))).unwrap_or_default();
+        let (inserted, updated) = match account {
+            Some((account, true)) => (Some(account), None),
+            Some((account, false)) => (None, Some(account)),
+            None => (None, None),
+        };
+        let mut after = order.clone();
+        after.state = settled.to;
+        after.reason.clone_from(&settled.reason);
+        for (id, state, _) in &settled.items {
+            if let Some(item) = after.items.iter_mut().find(|item| item.id == *id) {
+                item.state = *state;
+            }
+        }
+        let label = |name: &str| catalogue.application_label(name).to_owned();
+        let event = NewIdentityEvent {
+            identity: order.identity,
+            at,
+            message: format!("{}: {}", label(&order.application), settled.message),
+            order: Some(order.id),
+            run: order.run,
+        };
+        let closes_attempt = order.state == ProvisioningState::Transmitted;
+        Self {
+            application: order.application.clone(),
+            transition: RecordedTransition {
+                order: order.id,
+                fence: closes_attempt.then_some(order.fence),
+                from: vec![order.state],
+                to: settled.to,
+                reason: settled.reason,
+                next_attempt_at: settled.next_attempt_at,
+                account: account_id,
+                key,
+                items: settled.items,
+                answer: closes_attempt.then_some(settled.answer),
+                actor: actor.unwrap_or_else(|| engine.node().to_owned()),
+                message: settled.message,
+                at,
+            },
+            inserted,
+            updated,
+            states: assignment_states(&after, catalogue),
+            event,
+            work_item,
+        }
+    }
+}
+
+/// What *View permissions* shows beside the things that an order is about: each entitlement it adds, and the account
+/// itself with its attributes. What is taken away is no longer held and has no state.
+pub(crate) fn assignment_states(order: &Order, catalogue: &Catalogue) -> Vec<AssignmentStateChange> {
+    let _ = catalogue;
+    if order.operation.removes() {
+        return Vec::new();
+    }
+    let change = |grantable: Grantable, state: ProvisioningState| AssignmentStateChange {
+        identity: order.identity,
+        grantable,
+        state: Some(state),
+        reason: order.reason.clone().filter(|_| state != ProvisioningState::Verified),
+        order: Some(order.id),
+    };
+    let is_entitlement = |item: &&OrderItem| item.kind == ItemKind::Entitlement;
+    let mut changes: Vec<AssignmentStateChange> = order
+        .items
+        .iter()
+        .filter(is_entitlement)
+        .filter(|item| item.operation == ItemOperation::Add)
+        .filter_map(|item| Some(change(Grantable::Entitlement(item.entitlement.clone()?), item.state)))
+        .collect();
+    let own: Vec<ProvisioningState> =
+        order.items.iter().filter(|item| !is_entitlement(item)).map(|item| item.state).collect();
+    let account = Grantable::AccountType(order.account_type.clone());
+    if order.items.is_empty() {
+        changes.push(change(account, order.state));
+    } else if !own.is_empty() {
+        changes.push(change(account, lifecycle::consolidate(own.into_iter())));
+    }
+    changes
+}

@@ -1,0 +1,112 @@
+//! The steps of a job. Each decides from what is stored and commits its effects with what follows from them, so that
+//! a step that was broken off is simply done again. A dry run goes the same ways on copies in memory.
+
+pub(crate) mod collect;
+pub(crate) mod compute;
+pub(crate) mod fulfil;
+pub(crate) mod generate;
+pub(crate) mod scenario;
+pub(crate) mod synchronize;
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use model::ids::{IdentityId, RunId};
+use model::job::{RunMode, TaskKind};
+use model::value::Value;
+use serde::{Deserialize, Serialize};
+
+use crate::Engine;
+use crate::progress::Progress;
+use scenario::Scenario;
+
+/// How a task ended. Messages are sentences for the person who started the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TaskEnd {
+    Completed(Option<String>),
+    /// Done as far as it could be; the run goes on.
+    Warning(String),
+    /// A threshold stopped it before the first effect.
+    Blocked(String),
+    Errored(String),
+    /// Somebody asked to stop.
+    Interrupted,
+}
+
+impl TaskEnd {
+    pub(crate) fn errored(what: &str, error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::error!(error, "A task failed: {what}");
+        Self::Errored(format!(
+            "{what}: {error}. Nothing of this step was taken over; start it again when the cause is mended."
+        ))
+    }
+}
+
+/// What the tasks of one run share.
+pub(crate) struct Context {
+    pub(crate) engine: Engine,
+    pub(crate) run: RunId,
+    pub(crate) mode: RunMode,
+    /// Whom an incremental run concerns.
+    pub(crate) changed: BTreeSet<IdentityId>,
+    /// Copies in memory, where the run is dry.
+    pub(crate) scenario: Scenario,
+}
+
+impl Context {
+    pub(crate) fn new(engine: Engine, run: RunId, mode: RunMode) -> Self {
+        Self { engine, run, mode, changed: BTreeSet::new(), scenario: Scenario::default() }
+    }
+}
+
+/// Carries out one task.
+pub(crate) async fn carry_out(kind: TaskKind, context: &mut Context, progress: &Progress) -> TaskEnd {
+    match kind {
+        TaskKind::Collect => collect::carry_out(context, progress).await,
+        TaskKind::Synchronize => synchronize::carry_out(context, progress).await,
+        TaskKind::ComputeRoleModel => compute::carry_out(context, progress).await,
+        TaskKind::GenerateOrders => generate::carry_out(context, progress).await,
+        TaskKind::Fulfil => fulfil::carry_out(context, progress).await,
+        TaskKind::SynchronizeBack => synchronize::carry_out_back(context, progress).await,
+    }
+}
+
+/// What is known of a reading beside its rows: kept in the staging area under an empty key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Reading {
+    /// Before this moment everything was as the reading says.
+    pub(crate) at: Timestamp,
+    /// Equal digests mean equal readings; empty where the origin has none.
+    pub(crate) digest: String,
+    /// Only these rows were read; others are as they were.
+    pub(crate) partial: bool,
+}
+
+/// Name of a source's place in the staging area.
+pub(crate) fn source_origin(name: &str) -> String {
+    format!("source:{name}")
+}
+
+/// Name of an application's place in the staging area: its accounts.
+pub(crate) fn accounts_origin(name: &str) -> String {
+    format!("accounts:{name}")
+}
+
+/// Name of an application's place in the staging area: its entitlements.
+pub(crate) fn entitlements_origin(name: &str) -> String {
+    format!("entitlements:{name}")
+}
+
+/// A value as a preview shows it.
+pub(crate) fn shown(value: Option<&Value>, secret: bool) -> String {
+    match value {
+        Some(_) if secret => "••••".into(),
+        Some(value) => value.to_string(),
+        None => "nothing".into(),
+    }
+}
+
+/// `1 order`, `2 orders`.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}

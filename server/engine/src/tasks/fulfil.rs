@@ -1,0 +1,172 @@
+//! Fulfil: releases the orders and delivers them, all applications side by side. It ends when nothing more can be sent
+//! now: what waits for a retry, a person or another system goes on by itself, and the run says how much that is.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use model::account::Mechanism;
+use model::job::LogLevel;
+use model::order::ProvisioningState;
+use model::view::OrderFilter;
+use store::StoreError;
+
+use super::{Context, TaskEnd, counted};
+use crate::dispatch;
+use crate::progress::{Progress, Stop};
+
+/// How long a delivery without work waits for others to release some.
+const LULL: Duration = Duration::from_millis(15);
+/// How often executors are asked.
+const ASK_EVERY: Duration = Duration::from_millis(100);
+
+pub(super) async fn carry_out(context: &mut Context, progress: &Progress) -> TaskEnd {
+    if context.mode.dry_run {
+        return TaskEnd::Completed(Some(format!(
+            "A real run would send {}.",
+            counted(context.scenario.orders, "order")
+        )));
+    }
+    match fulfil(context, progress).await {
+        Ok(end) => end,
+        Err(error) => TaskEnd::errored("Orders could not be delivered", &error),
+    }
+}
+
+async fn fulfil(context: &Context, progress: &Progress) -> Result<TaskEnd, StoreError> {
+    let engine = &context.engine;
+    let now = engine.now();
+    let released = engine.store().write(move |tx| Box::pin(async move { tx.release_orders(None, now).await })).await?;
+    let due: u64 = engine.store().due_applications(now).await?.iter().map(|(_, count)| count).sum();
+    progress.expect(due.max(released), "orders");
+    let configuration = engine.world().configuration();
+    let names: Vec<&String> = configuration.applications.keys().collect();
+    for name in &names {
+        dispatch::recover(engine, name).await?;
+    }
+    let mut silent = Vec::new();
+    loop {
+        let round = Round::default();
+        let deliveries =
+            names.iter().filter(|name| !silent.contains(*name)).map(|name| round.deliver(context, progress, name));
+        let mut dead = Vec::new();
+        for delivered in futures::future::join_all(deliveries).await {
+            match delivered? {
+                End::Dry => {}
+                End::Dead(name) => dead.push(name),
+                End::Stopped => return Ok(TaskEnd::Interrupted),
+            }
+        }
+        silent.extend(names.iter().copied().filter(|name| dead.contains(*name)));
+        if round.sent.load(Ordering::Relaxed) == 0 {
+            break;
+        }
+    }
+    if await_answers(context, progress).await? == Stop::Process {
+        return Ok(TaskEnd::Interrupted);
+    }
+    summarise(context, progress, &silent).await
+}
+
+/// Deliveries side by side, until none of them finds work.
+#[derive(Default)]
+struct Round {
+    busy: AtomicU64,
+    sent: AtomicU64,
+}
+
+enum End {
+    Dry,
+    Dead(String),
+    Stopped,
+}
+
+impl Round {
+    async fn deliver(&self, context: &Context, progress: &Progress, name: &str) -> Result<End, StoreError> {
+        let mut seen = u64::MAX;
+        loop {
+            if progress.stop_asked().await != Stop::GoOn {
+                return Ok(End::Stopped);
+            }
+            self.busy.fetch_add(1, Ordering::Relaxed);
+            let delivered = dispatch::deliver(&context.engine, name, context.engine.tuning().claim_batch).await;
+            self.busy.fetch_sub(1, Ordering::Relaxed);
+            let delivered = delivered?;
+            if delivered.sent > 0 {
+                self.sent.fetch_add(delivered.sent, Ordering::Relaxed);
+                progress.advance(delivered.sent, delivered.failed).await;
+                progress.count(&format!("sent to {name}"), i64::try_from(delivered.sent).unwrap_or(i64::MAX));
+            }
+            if delivered.dead {
+                progress.say(
+                    LogLevel::Warning,
+                    format!("`{name}` does not answer. Its orders wait and are tried again by themselves."),
+                );
+                return Ok(End::Dead(name.to_owned()));
+            }
+            if delivered.sent > 0 {
+                continue;
+            }
+            let sent = self.sent.load(Ordering::Relaxed);
+            if self.busy.load(Ordering::Relaxed) == 0 && sent == seen {
+                return Ok(End::Dry);
+            }
+            seen = sent;
+            tokio::time::sleep(LULL).await;
+        }
+    }
+}
+
+/// Gives executors some time to answer, so that a quick one is verified in the same run.
+async fn await_answers(context: &Context, progress: &Progress) -> Result<Stop, StoreError> {
+    let engine = &context.engine;
+    let configuration = engine.world().configuration();
+    let executors: Vec<&String> = configuration
+        .applications
+        .iter()
+        .filter(|(_, application)| application.connection.mechanism() == Mechanism::Executor)
+        .map(|(name, _)| name)
+        .collect();
+    let deadline = tokio::time::Instant::now() + engine.tuning().answer_wait;
+    loop {
+        crate::sweeps::poll_executors(engine).await;
+        let mut waiting = false;
+        for name in &executors {
+            waiting |= dispatch::waits_for_answers(engine, name).await?;
+        }
+        if !waiting || tokio::time::Instant::now() >= deadline {
+            return Ok(Stop::GoOn);
+        }
+        if progress.stop_asked().await == Stop::Process {
+            return Ok(Stop::Process);
+        }
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+}
+
+/// What is left after everything that could be sent was sent.
+async fn summarise(context: &Context, progress: &Progress, silent: &[&String]) -> Result<TaskEnd, StoreError> {
+    let counts = context.engine.store().order_counts(&OrderFilter::default()).await?;
+    let of = |state: ProvisioningState| {
+        counts.by_state.iter().find(|(known, _)| *known == state).map_or(0, |(_, count)| *count)
+    };
+    let (pending, transmitted, errored) =
+        (of(ProvisioningState::Pending), of(ProvisioningState::Transmitted), of(ProvisioningState::Errored));
+    progress.say(
+        LogLevel::Information,
+        format!(
+            "{} waiting to be sent, {transmitted} without an answer yet, {errored} failed.",
+            counted(pending, "order")
+        ),
+    );
+    if !silent.is_empty() {
+        let names: Vec<&str> = silent.iter().map(|name| name.as_str()).collect();
+        return Ok(TaskEnd::Warning(format!(
+            "Does not answer: {}. Orders wait and are tried again by themselves.",
+            names.join(", ")
+        )));
+    }
+    if errored > 0 {
+        return Ok(TaskEnd::Warning(format!("{} failed; see the list of orders.", counted(errored, "order"))));
+    }
+    Ok(TaskEnd::Completed(None))
+}

@@ -1,0 +1,529 @@
+//! Generate provisioning orders: the difference between what people should have and what applications hold becomes
+//! plans, partitions and orders. All plans are made first; thresholds are checked on all of them together; then all
+//! is written in one transaction, or nothing.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use broker::catalogue::Catalogue;
+use broker::check::CheckedPlan;
+use broker::lifecycle::{self, Event};
+use broker::plan::{PlanInput, Values};
+use broker::{check, order, partition, plan, threshold};
+use jiff::civil::Date;
+use model::access::{DesiredAccess, Grantable};
+use model::account::{Account, Provenance};
+use model::identity::LifecycleState;
+use model::ids::{AccountId, IdentityId, OrderId, PartitionId, PlanId};
+use model::job::LogLevel;
+use model::order::{Order, ProvisioningState, StateReason};
+use model::plan::{AccountRequest, FilterReason, ItemKind, ItemOperation, Operation, Plan};
+use model::trigger::Trigger;
+use model::view::PreviewLine;
+use store::{AssignmentStateChange, PlanRecord, RecordedTransition, Reservation, StoreError};
+
+use super::{Context, TaskEnd, counted, shown};
+use crate::progress::Progress;
+
+/// Identities planned before progress is told and other tasks get a turn.
+const BATCH: usize = 500;
+
+pub(super) async fn carry_out(context: &mut Context, progress: &Progress) -> TaskEnd {
+    let mut end = generate(context, progress, !context.mode.incremental).await;
+    if matches!(&end, Err(StoreError::Conflict { constraint }) if constraint == VALUE_TAKEN) {
+        // A value was taken that an incremental run had not looked at, or that another process was quicker to take.
+        end = generate(context, progress, true).await;
+    }
+    end.unwrap_or_else(|error| TaskEnd::errored("Orders could not be generated", &error))
+}
+
+/// Constraint that a unique value taken by somebody else breaks.
+const VALUE_TAKEN: &str = "reserved_value_key";
+
+/// A plan that passed its checks, for one identity.
+struct Planned {
+    checked: CheckedPlan,
+    leaver: bool,
+}
+
+async fn generate(context: &mut Context, progress: &Progress, all_values: bool) -> Result<TaskEnd, StoreError> {
+    let today = context.engine.today();
+    let facts = Facts::read(context, all_values, today).await?;
+    let ids: Vec<IdentityId> = facts.ids();
+    progress.expect(ids.len() as u64, "identities");
+    let live = context.engine.world().live();
+    let mut values = ReservedValues::new(&facts.reserved);
+    let mut planned = Vec::new();
+    let mut already = AlreadySo::new(context).await?;
+    let mut adopted = Vec::new();
+    let mut rejected = 0;
+    for batch in ids.chunks(BATCH) {
+        let desired = context.desired(batch, today).await?;
+        for access in desired {
+            let input = PlanInput {
+                trigger: Trigger::IdentityRefresh,
+                accounts: facts.accounts_of(access.identity),
+                open_orders: facts.orders_of(access.identity),
+                leaver: facts.leavers.contains(&access.identity),
+                desired: &access,
+            };
+            let plan = plan::compile(&input, &live.catalogue, &mut values);
+            already.note(&access, &plan, &live.catalogue);
+            adopted.extend(plan::adoptions(&input));
+            if plan::is_empty(&plan) {
+                continue;
+            }
+            let partitions = partition::split(&plan, &live.catalogue);
+            match check::check(plan, partitions) {
+                Ok(checked) => planned.push(Planned { checked, leaver: input.leaver }),
+                Err(findings) => {
+                    rejected += 1;
+                    for finding in findings {
+                        progress.say(
+                            LogLevel::Error,
+                            format!("The plan for identity {} is refused by its checker: {finding}", access.identity),
+                        );
+                    }
+                }
+            }
+        }
+        progress.advance(batch.len() as u64, 0).await;
+        tokio::task::yield_now().await;
+    }
+    if let Some(end) = guard(context, progress, &planned, &facts) {
+        if context.mode.dry_run {
+            progress.say(LogLevel::Warning, format!("A real run would stop here. {end}"));
+        } else {
+            context.preview(preview(&planned, &facts)).await?;
+            return Ok(TaskEnd::Blocked(format!(
+                "{end} No order was written. The plan is listed below; if it is right, resume the run."
+            )));
+        }
+    }
+    if context.mode.dry_run {
+        context.preview(preview(&planned, &facts)).await?;
+        context.scenario.orders = planned.iter().map(|planned| planned.checked.plan().requests.len() as u64).sum();
+        count(progress, planned.iter().flat_map(|planned| &planned.checked.plan().requests));
+        return Ok(TaskEnd::Completed(Some(format!(
+            "A real run would make {}.",
+            counted(context.scenario.orders, "order")
+        ))));
+    }
+    count(progress, planned.iter().flat_map(|planned| &planned.checked.plan().requests));
+    let adopted = facts.adopt(&adopted);
+    let written =
+        write(context, planned, Extras { taken: values.taken, adopted, already: already.states }, &live.catalogue)
+            .await?;
+    progress.count("orders", i64::try_from(written).unwrap_or(i64::MAX));
+    progress.say(LogLevel::Information, format!("Wrote {}.", counted(written as u64, "order")));
+    if rejected > 0 {
+        return Ok(TaskEnd::Warning(format!(
+            "{} refused by the plan checker; see the log.",
+            counted(rejected, "plan")
+        )));
+    }
+    Ok(TaskEnd::Completed(None))
+}
+
+// ------------------------------------------------------------------------------------------------------- facts
+
+/// All that planning needs, in one reading.
+struct Facts {
+    /// None: everybody.
+    only: Option<BTreeSet<IdentityId>>,
+    names: HashMap<IdentityId, String>,
+    leavers: HashSet<IdentityId>,
+    accounts: HashMap<IdentityId, Vec<Account>>,
+    orders: HashMap<IdentityId, Vec<Order>>,
+    reserved: Vec<Reservation>,
+    /// Accounts not gone, by account type.
+    stored: BTreeMap<String, u64>,
+    links: BTreeMap<String, u64>,
+}
+
+impl Facts {
+    async fn read(context: &mut Context, all_values: bool, today: Date) -> Result<Self, StoreError> {
+        let store = context.engine.store().clone();
+        let incremental = context.mode.incremental && !context.mode.dry_run;
+        let only = incremental.then(|| context.changed.clone());
+        let (accounts, orders) = match &only {
+            Some(only) => {
+                let ids: Vec<IdentityId> = only.iter().copied().collect();
+                (store.accounts_of(&ids).await?, store.open_orders_of(&ids).await?)
+            }
+            None => (context.dry_accounts().await?, store.open_orders().await?),
+        };
+        let (mut stored, mut links) = (BTreeMap::new(), BTreeMap::new());
+        if incremental {
+            for (account_type, accounts, held) in store.account_type_sizes().await? {
+                stored.insert(account_type.clone(), accounts);
+                links.insert(account_type, held);
+            }
+        } else {
+            for account in accounts.iter().filter(|account| account.status != model::account::AccountStatus::Gone) {
+                *stored.entry(account.account_type.clone()).or_insert(0) += 1;
+                *links.entry(account.account_type.clone()).or_insert(0) += account.entitlements.len() as u64;
+            }
+        }
+        let mut reserved = Vec::new();
+        if all_values {
+            for application in context.engine.world().configuration().applications.keys() {
+                reserved.extend(store.reserved_values(application).await?);
+            }
+        }
+        let names = match &only {
+            Some(only) => {
+                let ids: Vec<IdentityId> = only.iter().copied().collect();
+                store.identities_by_id(&ids).await?
+            }
+            None => context.dry_identities().await?,
+        };
+        Ok(Self {
+            only,
+            leavers: names
+                .iter()
+                .filter(|identity| identity.lifecycle(today) == LifecycleState::Leaver)
+                .map(|identity| identity.id)
+                .collect(),
+            names: names.into_iter().map(|identity| (identity.id, identity.display_name)).collect(),
+            accounts: by_owner(accounts),
+            orders: by_identity(orders),
+            reserved,
+            stored,
+            links,
+        })
+    }
+
+    fn ids(&self) -> Vec<IdentityId> {
+        let mut ids: Vec<IdentityId> = match &self.only {
+            Some(only) => only.iter().copied().collect(),
+            None => self.names.keys().copied().collect(),
+        };
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The accounts of these ids, as adopted.
+    fn adopt(&self, ids: &[AccountId]) -> Vec<Account> {
+        let wanted: BTreeSet<&AccountId> = ids.iter().collect();
+        self.accounts
+            .values()
+            .flatten()
+            .filter(|account| wanted.contains(&account.id))
+            .map(|account| Account { provenance: Provenance::Adopted, ..account.clone() })
+            .collect()
+    }
+
+    fn accounts_of(&self, identity: IdentityId) -> &[Account] {
+        self.accounts.get(&identity).map_or(&[], Vec::as_slice)
+    }
+
+    fn orders_of(&self, identity: IdentityId) -> &[Order] {
+        self.orders.get(&identity).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn by_owner(accounts: Vec<Account>) -> HashMap<IdentityId, Vec<Account>> {
+    let mut owned: HashMap<IdentityId, Vec<Account>> = HashMap::new();
+    for account in accounts {
+        if let Some(owner) = account.owner {
+            owned.entry(owner).or_default().push(account);
+        }
+    }
+    owned
+}
+
+fn by_identity(orders: Vec<Order>) -> HashMap<IdentityId, Vec<Order>> {
+    let mut of: HashMap<IdentityId, Vec<Order>> = HashMap::new();
+    for order in orders {
+        of.entry(order.identity).or_default().push(order);
+    }
+    of
+}
+
+impl Context {
+    /// What these identities should have.
+    async fn desired(&mut self, ids: &[IdentityId], today: Date) -> Result<Vec<DesiredAccess>, StoreError> {
+        if self.mode.dry_run {
+            let engine = self.dry_engine().await?;
+            let desired = ids.iter().filter_map(|id| engine.desired(*id, today)).collect();
+            self.scenario.engine = Some(engine);
+            return Ok(desired);
+        }
+        Ok(self
+            .engine
+            .world()
+            .with_population(|population| ids.iter().filter_map(|id| population.engine.desired(*id, today)).collect()))
+    }
+}
+
+/// What is held already without an order of ours: it is verified by the reading that found it.
+struct AlreadySo {
+    without_state: HashSet<(IdentityId, Grantable)>,
+    states: Vec<AssignmentStateChange>,
+}
+
+impl AlreadySo {
+    async fn new(context: &Context) -> Result<Self, StoreError> {
+        let without_state = context.engine.store().assignments_without_state().await?.into_iter().collect();
+        Ok(Self { without_state, states: Vec::new() })
+    }
+
+    fn note(&mut self, access: &DesiredAccess, plan: &Plan, catalogue: &Catalogue) {
+        let mut held = |grantable: Grantable| {
+            if self.without_state.remove(&(access.identity, grantable.clone())) {
+                self.states.push(AssignmentStateChange {
+                    identity: access.identity,
+                    grantable,
+                    state: Some(ProvisioningState::Verified),
+                    reason: None,
+                    order: None,
+                });
+            }
+        };
+        let already = plan.filtered.iter().filter(|filtered| filtered.why == FilterReason::AlreadySo);
+        for filtered in already.filter(|filtered| filtered.kind == ItemKind::Entitlement) {
+            if let Some(name) = catalogue.entitlement_of(&filtered.account_type, &filtered.name) {
+                held(Grantable::Entitlement(name.to_owned()));
+            }
+        }
+        let is_planned = |kind: &str| {
+            plan.requests.iter().any(|request| request.account_type == kind)
+                || plan.filtered.iter().any(|left| left.account_type == kind && left.why == FilterReason::OnItsWay)
+        };
+        for account in access.accounts.iter().filter(|account| !is_planned(&account.account_type)) {
+            held(Grantable::AccountType(account.account_type.clone()));
+        }
+    }
+}
+
+/// Values of unique attributes that are taken, and those taken while planning.
+struct ReservedValues {
+    known: HashMap<(String, String, String), Option<IdentityId>>,
+    taken: Vec<Reservation>,
+}
+
+impl ReservedValues {
+    fn new(reserved: &[Reservation]) -> Self {
+        let known = reserved
+            .iter()
+            .map(|row| ((row.application.clone(), row.attribute.clone(), row.value.to_lowercase()), Some(row.identity)))
+            .collect();
+        Self { known, taken: Vec::new() }
+    }
+}
+
+impl Values for ReservedValues {
+    fn take(&mut self, application: &str, attribute: &str, value: &str, identity: IdentityId) -> bool {
+        let key = (application.to_owned(), attribute.to_owned(), value.to_lowercase());
+        match self.known.get(&key) {
+            Some(owner) => *owner == Some(identity),
+            None => {
+                self.known.insert(key, Some(identity));
+                self.taken.push(Reservation {
+                    application: application.to_owned(),
+                    attribute: attribute.to_owned(),
+                    value: value.to_owned(),
+                    identity,
+                });
+                true
+            }
+        }
+    }
+}
+
+// -------------------------------------------------------------------------------------------------- thresholds
+
+/// What is exceeded, in a sentence; nothing where all is within its limits or a person let it through.
+fn guard(context: &Context, progress: &Progress, planned: &[Planned], facts: &Facts) -> Option<String> {
+    let configuration = context.engine.world().configuration();
+    let plans = planned.iter().map(|planned| planned.checked.plan());
+    let mut trips = Vec::new();
+    for (account_type, mut counts) in threshold::planned(plans) {
+        counts.stored = facts.stored.get(&account_type).copied().unwrap_or(0);
+        counts.links_stored = facts.links.get(&account_type).copied().unwrap_or(0);
+        let Some(kind) = configuration.account_types.get(&account_type) else { continue };
+        for trip in threshold::check(&counts, &kind.thresholds, &threshold::Defaults::STANDARD) {
+            trips.push(format!("{}: {trip}", kind.display_name));
+        }
+    }
+    if trips.is_empty() {
+        return None;
+    }
+    if let Some(by) = progress.approved_by() {
+        progress.say(LogLevel::Warning, format!("Beyond a threshold, and let through by {by}: {}.", trips.join("; ")));
+        return None;
+    }
+    Some(format!("Threshold exceeded: {}.", trips.join("; ")))
+}
+
+fn count<'a>(progress: &Progress, requests: impl Iterator<Item = &'a AccountRequest>) {
+    let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
+    for request in requests {
+        *counts.entry(request.operation.name()).or_insert(0) += 1;
+    }
+    for (name, number) in counts {
+        progress.count(name, number);
+    }
+}
+
+// ----------------------------------------------------------------------------------------------------- writing
+
+/// What is written beside plans and orders.
+struct Extras {
+    taken: Vec<Reservation>,
+    /// Accounts that were found, and are now wanted.
+    adopted: Vec<Account>,
+    already: Vec<AssignmentStateChange>,
+}
+
+async fn write(
+    context: &Context,
+    planned: Vec<Planned>,
+    extras: Extras,
+    catalogue: &Catalogue,
+) -> Result<usize, StoreError> {
+    let (run, now) = (context.run, context.engine.now());
+    let needed: usize = planned.iter().map(|planned| ids_needed(&planned.checked)).sum();
+    let mut ids = context.engine.store().reserve_ids(needed).await?;
+    let mut records = Vec::with_capacity(planned.len());
+    let mut orders: Vec<Order> = Vec::new();
+    let mut replaced: Vec<RecordedTransition> = Vec::new();
+    let mut next = || ids.next().unwrap_or_default();
+    for Planned { checked, leaver } in planned {
+        let plan_id = PlanId(next());
+        let partition_ids: Vec<PartitionId> = checked.partitions().iter().map(|_| PartitionId(next())).collect();
+        let made = order::orders(
+            &checked,
+            catalogue,
+            &mut std::iter::from_fn(|| Some(next())),
+            plan_id,
+            Some(run),
+            &partition_ids,
+            leaver,
+            now,
+        );
+        replaced.extend(replacements(&checked, &made, context.engine.node(), now));
+        orders.extend(made);
+        let (plan, partitions) = checked.into_parts();
+        records.push(PlanRecord {
+            id: plan_id,
+            run: Some(run),
+            plan,
+            partitions: partition_ids.into_iter().zip(partitions).collect(),
+            created_at: now,
+        });
+    }
+    let Extras { taken, adopted, already: mut states } = extras;
+    states.extend(orders.iter().flat_map(|order| crate::record::assignment_states(order, catalogue)));
+    let count = orders.len();
+    context
+        .engine
+        .store()
+        .write(move |tx| {
+            Box::pin(async move {
+                let free = tx.reserve_values(&taken).await?;
+                if free.contains(&false) {
+                    return Err(StoreError::Conflict { constraint: VALUE_TAKEN.into() });
+                }
+                tx.insert_plans(&records).await?;
+                tx.record_transitions(&replaced).await?;
+                tx.insert_orders(&orders).await?;
+                tx.update_accounts(&adopted, now).await?;
+                tx.set_assignment_states(&states).await
+            })
+        })
+        .await?;
+    Ok(count)
+}
+
+/// Ids for the plan, its partitions, its orders and their items.
+fn ids_needed(checked: &CheckedPlan) -> usize {
+    1 + checked.partitions().len() + order::ids_needed(checked.plan())
+}
+
+/// Earlier orders, never sent, that the new ones replace or that nothing needs any more.
+fn replacements(checked: &CheckedPlan, made: &[Order], actor: &str, at: jiff::Timestamp) -> Vec<RecordedTransition> {
+    let plan = checked.plan();
+    let inactive = |order: OrderId, reason: Option<StateReason>, message: String| RecordedTransition {
+        order,
+        fence: None,
+        from: lifecycle::sources(Event::Supersede),
+        to: ProvisioningState::Inactive,
+        reason,
+        next_attempt_at: None,
+        account: None,
+        key: None,
+        items: Vec::new(),
+        answer: None,
+        actor: actor.to_owned(),
+        message,
+        at,
+    };
+    let superseded = plan.requests.iter().zip(made).flat_map(|(request, order)| {
+        request.supersedes.iter().map(|old| {
+            inactive(
+                *old,
+                Some(StateReason::Superseded { order: order.id }),
+                format!("Replaced by order {}.", order.id),
+            )
+        })
+    });
+    let withdrawn = plan.withdrawn.iter().map(|old| inactive(*old, None, "Nothing needs it any more.".into()));
+    superseded.chain(withdrawn).collect()
+}
+
+// ----------------------------------------------------------------------------------------------------- preview
+
+fn preview(planned: &[Planned], facts: &Facts) -> Vec<PreviewLine> {
+    planned
+        .iter()
+        .flat_map(|planned| {
+            let plan = planned.checked.plan();
+            let name = facts.names.get(&plan.identity).cloned().unwrap_or_default();
+            plan.requests.iter().map(move |request| PreviewLine {
+                identity: Some(plan.identity),
+                identity_name: name.clone(),
+                application: request.application.clone(),
+                operation: request.operation.name().into(),
+                change: changes(request),
+                why: if request.reasons.is_empty() { reasons(request) } else { super::compute::why(&request.reasons) },
+            })
+        })
+        .collect()
+}
+
+/// "userName: nothing → ann.lee; + Sales".
+fn changes(request: &AccountRequest) -> String {
+    if matches!(request.operation, Operation::Delete) {
+        return "the account".into();
+    }
+    let items: Vec<String> = request
+        .items
+        .iter()
+        .map(|item| match item.operation {
+            ItemOperation::Set => format!(
+                "{}: {} → {}",
+                item.name,
+                shown(item.current.as_ref(), item.secret),
+                shown(item.value.as_ref(), item.secret)
+            ),
+            ItemOperation::Add => format!("+ {}", item.name),
+            ItemOperation::Remove => format!("− {}", item.name),
+        })
+        .collect();
+    items.join("; ")
+}
+
+fn reasons(request: &AccountRequest) -> String {
+    let from_items: BTreeSet<String> = request
+        .items
+        .iter()
+        .map(|item| if item.reasons.is_empty() { item.explanation.clone() } else { super::compute::why(&item.reasons) })
+        .filter(|why| !why.is_empty())
+        .collect();
+    if from_items.is_empty() {
+        request.explanation.clone()
+    } else {
+        from_items.into_iter().take(3).collect::<Vec<_>>().join("; ")
+    }
+}

@@ -1,0 +1,137 @@
+//! What is kept in memory: the live configuration, compiled, and the population in the role model's engine. The
+//! database stays the system of record; memory follows its change log, so that several processes agree.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use broker::catalogue::Catalogue;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use model::configuration::Configuration;
+use model::ids::{ConfigurationVersionId, IdentityId};
+use policy::engine::Engine as RoleEngine;
+use policy::model::RoleModel;
+use store::{Store, StoreError};
+
+use crate::error::OpenError;
+
+/// See the module's head.
+pub struct World {
+    live: RwLock<Arc<Live>>,
+    population: Mutex<Population>,
+}
+
+/// The live configuration and what follows from it.
+pub(crate) struct Live {
+    pub(crate) version: Option<ConfigurationVersionId>,
+    pub(crate) configuration: Arc<Configuration>,
+    pub(crate) model: Arc<RoleModel>,
+    pub(crate) catalogue: Arc<Catalogue>,
+    time_zone: TimeZone,
+}
+
+/// Everybody, in the engine of the role model.
+pub(crate) struct Population {
+    pub(crate) engine: RoleEngine,
+    /// Place in the change log up to which memory has followed.
+    position: i64,
+}
+
+impl World {
+    pub(crate) async fn load(store: &Store, now: Timestamp) -> Result<Self, OpenError> {
+        let _ = now;
+        let live = Arc::new(read_live(store).await?);
+        let population = read_population(store, &live.model).await?;
+        Ok(Self { live: RwLock::new(live), population: Mutex::new(population) })
+    }
+
+    /// The live configuration.
+    pub fn configuration(&self) -> Arc<Configuration> {
+        self.live().configuration.clone()
+    }
+
+    /// Which version of the configuration is live; none before the first `config apply`.
+    pub fn configuration_version(&self) -> Option<ConfigurationVersionId> {
+        self.live().version
+    }
+
+    /// The organisation's time zone; UTC where its name is not known.
+    pub fn time_zone(&self) -> TimeZone {
+        self.live().time_zone.clone()
+    }
+
+    pub(crate) fn live(&self) -> Arc<Live> {
+        self.live.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Works on the population; quick, and never across a wait.
+    pub(crate) fn with_population<T>(&self, work: impl FnOnce(&mut Population) -> T) -> T {
+        work(&mut self.population.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Follows the database: a configuration applied, and identities changed, since memory last looked. Answers whether
+    /// the configuration changed, and the identities that did.
+    pub(crate) async fn follow(&self, store: &Store) -> Result<Followed, OpenError> {
+        let stored = store.current_configuration_version().await?;
+        if stored != self.live().version {
+            let live = Arc::new(read_live(store).await?);
+            let population = read_population(store, &live.model).await?;
+            *self.live.write().unwrap_or_else(PoisonError::into_inner) = live;
+            *self.population.lock().unwrap_or_else(PoisonError::into_inner) = population;
+            return Ok(Followed { configuration: true, identities: Vec::new() });
+        }
+        let position = self.with_population(|population| population.position);
+        let changes = store.changes_since(position).await?;
+        let Some(last) = changes.iter().map(|(sequence, _)| *sequence).max() else {
+            return Ok(Followed { configuration: false, identities: Vec::new() });
+        };
+        let mut ids: Vec<IdentityId> = changes.into_iter().map(|(_, id)| id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let changed = store.identities_by_id(&ids).await?;
+        self.with_population(|population| {
+            for identity in &changed {
+                population.engine.upsert(identity);
+            }
+            population.position = population.position.max(last);
+        });
+        Ok(Followed { configuration: false, identities: ids })
+    }
+}
+
+/// What [`World::follow`] found.
+pub(crate) struct Followed {
+    /// Everything was read anew.
+    pub(crate) configuration: bool,
+    pub(crate) identities: Vec<IdentityId>,
+}
+
+async fn read_live(store: &Store) -> Result<Live, OpenError> {
+    let (version, configuration) = match store.current_configuration().await? {
+        Some((version, _, configuration)) => (Some(version), configuration),
+        None => (None, Configuration::default()),
+    };
+    let model = RoleModel::compile(&configuration).map_err(|errors| {
+        OpenError::Configuration(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    })?;
+    let time_zone = TimeZone::get(&configuration.organisation.time_zone).unwrap_or(TimeZone::UTC);
+    Ok(Live {
+        version,
+        catalogue: Arc::new(Catalogue::new(&configuration)),
+        configuration: Arc::new(configuration),
+        model: Arc::new(model),
+        time_zone,
+    })
+}
+
+async fn read_population(store: &Store, model: &Arc<RoleModel>) -> Result<Population, StoreError> {
+    // The position is read first: a change that comes in between is followed a second time, which does no harm.
+    let position = store.change_log_head().await?;
+    let mut engine = RoleEngine::new(model.clone());
+    for identity in &store.load_identities().await? {
+        engine.upsert(identity);
+    }
+    for (id, digest) in store.role_model_digests().await? {
+        engine.confirm(id, digest);
+    }
+    Ok(Population { engine, position })
+}

@@ -1,0 +1,129 @@
+//! What the store promises, told as stories. Each runs on SQLite and on PostgreSQL, on an empty database of its own.
+
+mod harness;
+mod world;
+
+mod accounts;
+mod assignments;
+mod claims;
+mod configuration;
+mod identities;
+mod orders;
+mod people;
+mod runs;
+mod schema;
+mod transitions;
+mod work;
+mod writing;
+
+macro_rules! stories {
+    ($($module:ident: [$($story:ident),* $(,)?]),* $(,)?) => {
+        mod sqlite {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $story() {
+                    crate::$module::$story(crate::harness::sqlite().await).await;
+                }
+            )*)*
+        }
+        mod postgres {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $story() {
+                    crate::$module::$story(crate::harness::postgres().await).await;
+                }
+            )*)*
+        }
+    };
+}
+
+stories! {
+    schema: [
+        migrating_twice_changes_nothing,
+        a_database_without_schema_is_not_ready,
+        a_foreign_migration_is_refused,
+        every_unique_constraint_is_reported_by_name,
+        checks_and_foreign_keys_are_reported,
+    ],
+    writing: [
+        ids_are_handed_out_once,
+        a_failing_closure_does_not_spoil_its_neighbours,
+        a_swallowed_error_keeps_nothing,
+        a_panic_keeps_nothing_and_the_store_goes_on,
+        a_write_inside_a_write_is_refused,
+        text_with_odd_characters_comes_back,
+        text_that_cannot_be_stored_is_refused_whole,
+        a_closed_store_says_so,
+    ],
+    configuration: [
+        a_configuration_comes_back_and_keeps_its_history,
+        secrets_are_kept_sealed,
+    ],
+    identities: [
+        identities_come_back_by_every_way,
+        an_update_keeps_the_history,
+        changes_are_logged_in_order,
+        identities_are_found_by_words,
+        identities_are_filtered_by_day,
+        pages_are_stable_under_inserts,
+        a_wrong_cursor_is_refused,
+        an_identity_with_everything_around_it,
+        ten_thousand_identities,
+    ],
+    accounts: [
+        accounts_come_back_by_every_way,
+        entitlements_keep_their_intervals,
+        a_key_is_used_once_unless_gone,
+        the_catalogue_is_replaced,
+        values_are_reserved_for_the_first,
+        accounts_are_listed,
+        facts_about_applications,
+    ],
+    assignments: [
+        assignments_open_change_and_close,
+        a_thing_is_held_once_at_a_time,
+        role_model_digests_are_kept,
+    ],
+    orders: [
+        an_order_comes_back_whole,
+        open_orders_are_those_on_their_way,
+        orders_are_listed_and_counted,
+        an_order_with_its_way,
+        ten_thousand_orders,
+    ],
+    claims: [
+        due_orders_are_claimed_by_lane,
+        orders_wait_for_time_predecessors_and_runs,
+        one_order_in_flight_per_account,
+        two_claimers_never_get_the_same_order,
+        a_lost_order_is_reclaimed_with_doubt,
+        leases_are_renewed_per_node,
+    ],
+    transitions: [
+        a_result_is_recorded_with_everything,
+        a_stale_fence_is_refused,
+        a_state_not_allowed_is_refused,
+        several_steps_of_one_order_in_one_call,
+        handing_over_ends_the_lease,
+        an_answer_without_fence_closes_the_newest_attempt,
+    ],
+    work: [
+        work_items_are_claimed_released_and_closed,
+        work_items_are_listed,
+        home_counts,
+    ],
+    runs: [
+        one_run_is_active,
+        a_run_is_claimed_and_taken_over,
+        tasks_and_log_are_kept,
+        staged_rows_are_replaced_and_cleared,
+        a_preview_is_paged,
+        runs_are_listed_newest_first,
+    ],
+    people: [
+        users_are_found_without_regard_to_case,
+        failed_logins_count_from_the_last_success,
+        sessions_live_until_deleted,
+        the_audit_trail_is_paged,
+    ],
+}
