@@ -1,7 +1,7 @@
 //! The three databases behind one interface: transactions that take statements and give rows of text.
 
-use std::path::Path;
 use std::str::FromStr;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
@@ -13,8 +13,21 @@ use super::dialect::Dialect;
 use super::statement::{Bound, Statement};
 use crate::Settings;
 
-/// A pool of connections; connects when it is used.
-pub(super) enum Database {
+/// How to reach a database. The pool is made with the first call, because it lives in the runtime of that call.
+pub(super) struct Database {
+    target: Target,
+    connections: u32,
+    connect_timeout: Duration,
+    pool: OnceLock<Pool>,
+}
+
+enum Target {
+    Sqlite(SqliteConnectOptions),
+    Postgres(PgConnectOptions),
+    MySql(MySqlConnectOptions),
+}
+
+enum Pool {
     Sqlite(sqlx::Pool<Sqlite>),
     Postgres(sqlx::Pool<Postgres>),
     MySql(sqlx::Pool<MySql>),
@@ -39,7 +52,7 @@ pub(super) enum Transaction {
 pub(super) type TextRow = Vec<Option<String>>;
 
 impl Database {
-    /// Prepares the pool. Nothing is connected yet.
+    /// Reads the address. Nothing is connected yet.
     ///
     /// # Errors
     /// An address that cannot be understood.
@@ -49,19 +62,13 @@ impl Database {
         password: Option<&str>,
         settings: &Settings,
     ) -> Result<Self, sqlx::Error> {
-        // One more than are used to write, so that a listing does not wait for them all.
-        let connections = u32::try_from(settings.concurrency).unwrap_or(u32::MAX).saturating_add(1);
-        Ok(match dialect {
+        let target = match dialect {
             Dialect::Sqlite => {
                 let options = SqliteConnectOptions::from_str(url)?;
-                let file = settings.base.join(options.get_filename());
                 let in_memory = url.contains(":memory:") || url.contains("mode=memory");
-                let options =
-                    if in_memory || options.get_filename() == Path::new("") { options } else { options.filename(file) };
-                let options = options.busy_timeout(settings.total_timeout.min(Duration::from_secs(10)));
-                let pool =
-                    SqlitePoolOptions::new().max_connections(connections).acquire_timeout(settings.connect_timeout);
-                Self::Sqlite(pool.connect_lazy_with(options))
+                let file = settings.base.join(options.get_filename());
+                let options = if in_memory { options } else { options.filename(file) };
+                Target::Sqlite(options.busy_timeout(settings.total_timeout.min(Duration::from_secs(10))))
             }
             Dialect::Postgres => {
                 let mut options = PgConnectOptions::from_str(url)?.application_name("quartermaster");
@@ -69,36 +76,52 @@ impl Database {
                     options = options.password(password);
                 }
                 let milliseconds = settings.total_timeout.as_millis().to_string();
-                let options = options.options([("statement_timeout", milliseconds)]);
-                let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(settings.connect_timeout);
-                Self::Postgres(pool.connect_lazy_with(options))
+                Target::Postgres(options.options([("statement_timeout", milliseconds)]))
             }
             Dialect::MySql => {
                 let mut options = MySqlConnectOptions::from_str(&url.replacen("mariadb:", "mysql:", 1))?;
                 if let Some(password) = password {
                     options = options.password(password);
                 }
-                let pool =
-                    MySqlPoolOptions::new().max_connections(connections).acquire_timeout(settings.connect_timeout);
-                Self::MySql(pool.connect_lazy_with(options))
+                Target::MySql(options)
             }
-        })
+        };
+        // One more than are used to write, so that a listing does not wait for them all.
+        let connections = u32::try_from(settings.concurrency).unwrap_or(u32::MAX).saturating_add(1);
+        Ok(Self { target, connections, connect_timeout: settings.connect_timeout, pool: OnceLock::new() })
     }
 
     pub(super) async fn begin(&self, purpose: Purpose) -> Result<Transaction, sqlx::Error> {
-        Ok(match (self, purpose) {
-            (Self::Sqlite(pool), Purpose::Read) => Transaction::Sqlite(pool.begin().await?),
+        Ok(match (self.pool.get_or_init(|| self.pool()), purpose) {
+            (Pool::Sqlite(pool), Purpose::Read) => Transaction::Sqlite(pool.begin().await?),
             // Taken at once: a transaction that reads first and then wants to write is refused without waiting.
-            (Self::Sqlite(pool), Purpose::Write) => Transaction::Sqlite(pool.begin_with("begin immediate").await?),
-            (Self::Postgres(pool), Purpose::Read) => {
+            (Pool::Sqlite(pool), Purpose::Write) => Transaction::Sqlite(pool.begin_with("begin immediate").await?),
+            (Pool::Postgres(pool), Purpose::Read) => {
                 Transaction::Postgres(pool.begin_with("begin isolation level repeatable read read only").await?)
             }
-            (Self::Postgres(pool), Purpose::Write) => Transaction::Postgres(pool.begin().await?),
-            (Self::MySql(pool), Purpose::Read) => {
+            (Pool::Postgres(pool), Purpose::Write) => Transaction::Postgres(pool.begin().await?),
+            (Pool::MySql(pool), Purpose::Read) => {
                 Transaction::MySql(pool.begin_with("start transaction with consistent snapshot, read only").await?)
             }
-            (Self::MySql(pool), Purpose::Write) => Transaction::MySql(pool.begin().await?),
+            (Pool::MySql(pool), Purpose::Write) => Transaction::MySql(pool.begin().await?),
         })
+    }
+
+    fn pool(&self) -> Pool {
+        match &self.target {
+            Target::Sqlite(options) => {
+                let pool = SqlitePoolOptions::new().max_connections(self.connections);
+                Pool::Sqlite(pool.acquire_timeout(self.connect_timeout).connect_lazy_with(options.clone()))
+            }
+            Target::Postgres(options) => {
+                let pool = PgPoolOptions::new().max_connections(self.connections);
+                Pool::Postgres(pool.acquire_timeout(self.connect_timeout).connect_lazy_with(options.clone()))
+            }
+            Target::MySql(options) => {
+                let pool = MySqlPoolOptions::new().max_connections(self.connections);
+                Pool::MySql(pool.acquire_timeout(self.connect_timeout).connect_lazy_with(options.clone()))
+            }
+        }
     }
 }
 

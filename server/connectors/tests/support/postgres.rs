@@ -1,0 +1,82 @@
+//! A PostgreSQL of the test's own, in a temporary folder and on a free port.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+pub(crate) struct Postgres {
+    process: Child,
+    pub port: u16,
+    _folder: tempfile::TempDir,
+}
+
+pub(crate) const PASSWORD: &str = "an unusual: p@ss/word";
+
+impl Postgres {
+    /// Starts the server with the superuser `postgres`.
+    pub(crate) fn start() -> Self {
+        let programs = programs();
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let secret = folder.path().join("password");
+        std::fs::write(&secret, PASSWORD).unwrap();
+        if is_root() {
+            let chown = Command::new("chown").arg("-R").arg("postgres").arg(folder.path()).status().unwrap();
+            assert!(chown.success(), "the folder cannot be given to the user postgres");
+        }
+        let made = unprivileged(&programs.join("initdb"))
+            .args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"])
+            .arg("--pwfile")
+            .arg(&secret)
+            .arg("--pgdata")
+            .arg(&data)
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(made.success(), "initdb failed");
+        let port = super::free_port();
+        let mut process = unprivileged(&programs.join("postgres"))
+            .arg("-D")
+            .arg(&data)
+            .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
+            .arg("-k")
+            .arg(folder.path())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = process.stderr.take().unwrap();
+        super::wait_for(log, "database system is ready to accept connections");
+        Self { process, port, _folder: folder }
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").args(["-QUIT", &self.process.id().to_string()]).status();
+        let _ = self.process.wait();
+    }
+}
+
+/// PostgreSQL refuses to run as root.
+fn unprivileged(program: &Path) -> Command {
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]).arg(program);
+    command
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output().unwrap();
+    id.stdout.trim_ascii() == b"0"
+}
+
+fn programs() -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut folders = versions
+        .map(|version| version.path().join("bin"))
+        .filter(|bin| bin.join("initdb").exists())
+        .collect::<Vec<_>>();
+    folders.sort();
+    folders.pop().expect("PostgreSQL is missing; install it: apt-get install postgresql")
+}
