@@ -1,0 +1,240 @@
+//! The command line. Each command is a use case of the engine, asked by whoever operates this machine; what it answers
+//! goes to standard output as a table or JSON, what goes wrong to standard error with an exit code that says what kind.
+
+pub mod configuration;
+pub mod doctor;
+pub mod identities;
+pub mod jobs;
+pub mod orders;
+pub mod output;
+pub mod secret;
+pub mod users;
+pub mod work_items;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use engine::configurations::ConfigurationError;
+use engine::context::OpContext;
+use engine::error::OpenError;
+use engine::{Engine, Options};
+use model::error::{ApiError, ErrorCode};
+
+use crate::serve::{self, ServeError, ServeOptions};
+use crate::telemetry::LogFormat;
+use output::{Format, Output};
+
+/// Decides who should have which access, changes every connected system accordingly, and proves that it happened.
+#[derive(Debug, Parser)]
+#[command(
+    name = "quartermaster",
+    version,
+    about,
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 `config plan` found \
+    changes, 4 refused or blocked, 5 not found, 6 run ended with warnings. See docs/COMMAND_LINE.md."
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command understands.
+#[derive(Args, Clone, Debug)]
+pub struct Global {
+    /// sqlite:/path/file.db or postgres://…; a SQLite file in the data directory unless given
+    #[arg(long, global = true, env = "QUARTERMASTER_DATABASE", hide_env_values = true)]
+    pub database: Option<String>,
+    /// Data directory: database, key file, lock
+    #[arg(long, global = true, env = "QUARTERMASTER_DATA")]
+    pub data: Option<PathBuf>,
+    /// How answers are printed
+    #[arg(short, long, global = true, value_enum, default_value_t)]
+    pub output: Format,
+    /// How log lines look
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub log: LogFormat,
+}
+
+impl Global {
+    /// The data directory: named, or the user's own.
+    pub fn data_directory(&self) -> PathBuf {
+        let home = || {
+            std::env::var_os("XDG_DATA_HOME")
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+                .or_else(|| std::env::home_dir().map(|home| home.join(".local/share")))
+                .map(|share| share.join("quartermaster"))
+        };
+        self.data.clone().or_else(home).unwrap_or_else(|| PathBuf::from("data"))
+    }
+
+    /// The database's address.
+    pub fn database(&self) -> String {
+        self.database
+            .clone()
+            .unwrap_or_else(|| format!("sqlite:{}", self.data_directory().join("quartermaster.db").display()))
+    }
+
+    /// What the engine is opened with.
+    pub fn engine_options(&self) -> Options {
+        Options::new(self.database(), self.data_directory())
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve pages and run jobs
+    Serve {
+        #[command(flatten)]
+        serve: ServeOptions,
+    },
+    /// Serve a demo organisation with its own systems, in a data directory of its own
+    Demo(crate::demo::DemoArguments),
+    /// Show, apply and export the configuration; keep secrets
+    #[command(subcommand)]
+    Config(configuration::Command),
+    /// Run jobs and look at runs
+    #[command(subcommand)]
+    Jobs(jobs::Command),
+    /// People and what they hold
+    #[command(subcommand)]
+    Identities(identities::Command),
+    /// Provisioning orders
+    #[command(subcommand)]
+    Orders(orders::Command),
+    /// Work that waits for people
+    #[command(subcommand)]
+    WorkItems(work_items::Command),
+    /// Why an identity holds something, or why not
+    Why(identities::Why),
+    /// People who sign in
+    #[command(subcommand)]
+    User(users::Command),
+    /// Bring the database's schema up to date
+    Migrate,
+    /// Check that everything is in place, and say what to do where it is not
+    Doctor,
+}
+
+/// How a command ended; the number is the process's exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    Done = 0,
+    Failed = 1,
+    /// Given by the parser of arguments; also for values that only the use case can judge.
+    Usage = 2,
+    Changes = 3,
+    Refused = 4,
+    NotFound = 5,
+    Warning = 6,
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
+    Refused(String),
+    #[error("{0}")]
+    Failed(String),
+    #[error("nothing can be written to standard output: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl CommandError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) => Exit::Usage,
+            Self::Refused(_) => Exit::Refused,
+            Self::Api(error) | Self::Configuration(ConfigurationError::Refused(error)) => match error.code {
+                ErrorCode::Invalid => Exit::Usage,
+                ErrorCode::NotFound => Exit::NotFound,
+                ErrorCode::Forbidden
+                | ErrorCode::Conflict
+                | ErrorCode::TooManyRequests
+                | ErrorCode::Unauthenticated => Exit::Refused,
+                ErrorCode::Internal => Exit::Failed,
+            },
+            Self::Open(_) | Self::Serve(_) | Self::Configuration(_) | Self::Failed(_) | Self::Output(_) => Exit::Failed,
+        }
+    }
+}
+
+/// Carries out a command.
+pub async fn run(arguments: Arguments) -> Exit {
+    let output = Output::new(arguments.global.output);
+    match dispatch(arguments, &output).await {
+        Ok(exit) => exit,
+        Err(error) => {
+            let exit = error.exit();
+            output.error(&error);
+            exit
+        }
+    }
+}
+
+async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, CommandError> {
+    let global = &arguments.global;
+    match arguments.command {
+        Command::Doctor => return doctor::run(global, output).await,
+        Command::Demo(demo) => return crate::demo::run(global, demo).await,
+        _ => {}
+    }
+    let engine = Engine::open(global.engine_options()).await?;
+    let op = engine.operating_context("command-line");
+    let outcome = match arguments.command {
+        Command::Serve { serve } => return run_server(engine, serve, output).await,
+        Command::Config(command) => configuration::run(&op, command, output).await,
+        Command::Jobs(command) => jobs::run(&op, command, output).await,
+        Command::Identities(command) => identities::run(&op, command, output).await,
+        Command::Orders(command) => orders::run(&op, command, output).await,
+        Command::WorkItems(command) => work_items::run(&op, command, output).await,
+        Command::Why(why) => identities::why(&op, why, output).await,
+        Command::User(command) => users::run(&op, command, output).await,
+        // Opening has done it.
+        Command::Migrate => {
+            output.say("The database's schema is up to date.")?;
+            Ok(Exit::Done)
+        }
+        Command::Demo(_) | Command::Doctor => Ok(Exit::Done),
+    };
+    engine.stop().await;
+    outcome
+}
+
+async fn run_server(engine: Engine, options: ServeOptions, output: &Output) -> Result<Exit, CommandError> {
+    let announce = |address: &str| {
+        // A closed standard output is no reason not to serve.
+        let _ = output.say(&format!("Quartermaster is ready at {address}"));
+    };
+    serve::run(engine, options, announce).await?;
+    Ok(Exit::Done)
+}
+
+/// An identity by its key in the source, or by its number.
+async fn find_identity(op: &OpContext, text: &str) -> Result<model::ids::IdentityId, CommandError> {
+    let by_key =
+        op.engine.store().identity_by_key(text).await.map_err(|error| CommandError::Failed(error.to_string()))?;
+    if let Some(identity) = by_key {
+        return Ok(identity.id);
+    }
+    text.parse().map_err(|_| ApiError::not_found(format!("identity with the key or number `{text}`")).into())
+}

@@ -1,0 +1,137 @@
+//! `config plan|apply|export|secret`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use engine::configuration::{ConfigurationPlan, ObjectChange};
+use engine::context::OpContext;
+use serde_json::Value;
+
+use super::output::Output;
+use super::{CommandError, Exit, secret};
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what applying a directory would change, for objects and for people; exit code 3 where anything would
+    Plan { directory: PathBuf },
+    /// Take over a directory as the configuration
+    Apply { directory: PathBuf },
+    /// Write the configuration in force to a directory
+    Export {
+        directory: PathBuf,
+        /// Write although the directory is not empty
+        #[arg(long)]
+        overwrite: bool,
+    },
+    /// Keep a secret under a name, asked for or read from standard input; connections say `secret:NAME`
+    Secret { name: String },
+    /// Names of the secrets kept, when they were set and by whom
+    Secrets,
+}
+
+pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Exit, CommandError> {
+    match command {
+        Command::Plan { directory } => {
+            let plan = engine::configurations::plan(op, &directory).await?;
+            output.value(&plan, show)?;
+            Ok(if plan.is_empty() { Exit::Done } else { Exit::Changes })
+        }
+        Command::Apply { directory } => {
+            let plan = engine::configurations::apply(op, &directory).await?;
+            output.value(&plan, |plan| format!("{}\n\nApplied.", show(plan)))?;
+            Ok(Exit::Done)
+        }
+        Command::Export { directory, overwrite } => {
+            let files = engine::configurations::export(op).await?;
+            write(&directory, &files, overwrite)?;
+            output.value(&serde_json::json!({ "files": files.len() }), |_| {
+                format!("{} files written to {}.", files.len(), directory.display())
+            })?;
+            Ok(Exit::Done)
+        }
+        Command::Secret { name } => {
+            let value = secret::read(&format!("Secret {name}"))?;
+            if value.is_empty() {
+                return Err(CommandError::Usage(
+                    "The secret is empty, so nothing was kept. Give it on standard input.".to_owned(),
+                ));
+            }
+            engine::secrets::put(op, name.clone(), value).await?;
+            output.say(&format!("The secret {name} is kept."))?;
+            Ok(Exit::Done)
+        }
+        Command::Secrets => {
+            let names =
+                op.engine.store().secret_names().await.map_err(|error| CommandError::Failed(error.to_string()))?;
+            let rows: Vec<Value> = names
+                .iter()
+                .map(|(name, at, by)| serde_json::json!({ "name": name, "set_at": at, "by": by }))
+                .collect();
+            output.rows(&rows, &["name", "set at", "by"], |row| {
+                ["name", "set_at", "by"].map(|field| row[field].as_str().unwrap_or_default().to_owned()).to_vec()
+            })?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn write(directory: &Path, files: &[(PathBuf, String)], overwrite: bool) -> Result<(), CommandError> {
+    let failed = |path: &Path, error: std::io::Error| {
+        CommandError::Failed(format!(
+            "{} cannot be written: {error}. Name a folder that may be written.",
+            path.display()
+        ))
+    };
+    let occupied = std::fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some());
+    if occupied && !overwrite {
+        return Err(CommandError::Refused(format!(
+            "{} is not empty, so nothing was written. Name an empty folder, or add --overwrite.",
+            directory.display()
+        )));
+    }
+    for (name, text) in files {
+        let path = directory.join(name);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(|error| failed(parent, error))?;
+        }
+        std::fs::write(&path, text).map_err(|error| failed(&path, error))?;
+    }
+    Ok(())
+}
+
+fn show(plan: &ConfigurationPlan) -> String {
+    if plan.is_empty() {
+        return "Nothing changes.".to_owned();
+    }
+    let mut lines = Vec::new();
+    for (sign, changes) in [('+', &plan.added), ('~', &plan.changed), ('-', &plan.removed)] {
+        for change in changes {
+            lines.push(format!("{sign} {} {}", change.kind, change.name).trim_end().to_owned());
+            if sign == '~' {
+                lines.extend(fields(change));
+            }
+        }
+    }
+    lines.push(format!(
+        "\n{} added, {} changed, {} removed.",
+        plan.added.len(),
+        plan.changed.len(),
+        plan.removed.len()
+    ));
+    if let Some(effect) = &plan.effect {
+        lines.push(format!("For {} of {} people something changes.", effect.identities, effect.population));
+        let count = |sign: char, (thing, people): &(String, u64)| format!("  {sign} {thing}: {people}");
+        lines.extend(effect.gains.iter().map(|gain| count('+', gain)));
+        lines.extend(effect.losses.iter().map(|loss| count('-', loss)));
+        lines.extend(effect.attributes.iter().map(|attribute| count('~', attribute)));
+        lines.extend(effect.examples.iter().map(|example| format!("  {example}")));
+    }
+    lines.join("\n")
+}
+
+fn fields(change: &ObjectChange) -> impl Iterator<Item = String> {
+    change.fields.iter().map(|field| {
+        let side = |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
+        format!("    {}: {} → {}", field.field, side(&field.before), side(&field.after))
+    })
+}

@@ -1,0 +1,158 @@
+//! Signing in and out, and the choice of light or dark: plain forms that answer with a redirection.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use axum::Extension;
+use axum::extract::{Form, State};
+use axum::http::header::{self, HeaderMap, HeaderValue};
+use axum::http::{Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::post;
+use axum::{Router, response::AppendHeaders};
+use model::error::{ApiError, ErrorCode};
+use serde::Deserialize;
+use tower_sessions::Session;
+
+use super::address::ClientAddress;
+use super::observe::RequestId;
+use super::session::{self, Caller};
+use super::{Site, problem, return_to};
+
+/// So many passwords may be under examination or wait for it; a hash takes a processor and 46 MiB for a while.
+pub const EXAMINED: usize = 64;
+
+/// The routes.
+pub fn router() -> Router<Site> {
+    Router::new()
+        .route("/login", post(sign_in))
+        .route("/logout", post(sign_out))
+        .route("/preferences/theme", post(theme))
+}
+
+#[derive(Deserialize)]
+struct SignIn {
+    #[serde(default)]
+    login: String,
+    #[serde(default)]
+    password: String,
+    return_to: Option<String>,
+}
+
+async fn sign_in(
+    State(site): State<Site>,
+    Extension(ClientAddress(address)): Extension<ClientAddress>,
+    Extension(request): Extension<RequestId>,
+    session: Session,
+    headers: HeaderMap,
+    Form(form): Form<SignIn>,
+) -> Response {
+    let target = return_to::safe(form.return_to.as_deref()).to_owned();
+    match check(&site, address, &form).await {
+        Ok(user) => {
+            let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+            if let Err(error) = session::begin(&session, &user, address, agent, site.engine.now()).await {
+                tracing::error!(%error, "the session could not be kept");
+                return problem::internal(&request);
+            }
+            tracing::info!(user = user.login, %address, "signed in");
+            Redirect::to(&target).into_response()
+        }
+        Err(error) if error.code == ErrorCode::Internal => problem::internal(&request),
+        Err(error) => {
+            tracing::info!(%address, code = ?error.code, "sign-in refused");
+            let query = if target == "/" {
+                String::new()
+            } else {
+                format!("?return_to={}", app::logic::address::encode(&target))
+            };
+            let mut response =
+                with_flash(&site, &error.message, Redirect::to(&format!("/login{query}"))).into_response();
+            if error.code == ErrorCode::TooManyRequests {
+                // Scripts and monitors read the header; people read the page that follows.
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+            }
+            response
+        }
+    }
+}
+
+async fn check(site: &Site, address: IpAddr, form: &SignIn) -> Result<model::user::User, ApiError> {
+    let too_many = |seconds: u64| {
+        ApiError::new(
+            ErrorCode::TooManyRequests,
+            format!("Too many attempts to sign in. Wait {seconds} seconds, then try again."),
+        )
+    };
+    site.throttle.attempt(address, Instant::now()).map_err(|wait| too_many(wait.as_secs().max(1)))?;
+    let _examined = site.examined.try_acquire().map_err(|_| too_many(5))?;
+    engine::users::sign_in(&site.engine, &form.login, &form.password, &address.to_string(), site.engine.now()).await
+}
+
+async fn sign_out(State(site): State<Site>, session: Session, caller: Option<Extension<Caller>>) -> Response {
+    if let Err(error) = session.flush().await {
+        tracing::error!(%error, "the session could not be ended");
+    }
+    if let Some(Extension(Caller(op))) = caller {
+        tracing::info!(user = op.user.login, "signed out");
+    }
+    // A `__Host-` cookie is only removed by one with the same attributes.
+    let secure = if site.https { "; Secure" } else { "" };
+    let gone = format!("{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0{secure}", session::cookie_name(site.https));
+    (AppendHeaders([(header::SET_COOKIE, gone)]), Redirect::to("/login")).into_response()
+}
+
+#[derive(Deserialize)]
+struct Theme {
+    theme: String,
+    return_to: Option<String>,
+}
+
+async fn theme(State(site): State<Site>, Form(form): Form<Theme>) -> Response {
+    let secure = if site.https { "; Secure" } else { "" };
+    let age = match form.theme.as_str() {
+        "light" | "dark" => 31_536_000,
+        // The system's choice is the absence of one.
+        _ => 0,
+    };
+    let theme = if age == 0 { "" } else { form.theme.as_str() };
+    let cookie = format!("theme={theme}; Path=/; SameSite=Lax; Max-Age={age}{secure}");
+    (AppendHeaders([(header::SET_COOKIE, cookie)]), Redirect::to(return_to::safe(form.return_to.as_deref())))
+        .into_response()
+}
+
+/// Where somebody who is not signed in is sent: the sign-in page for a page, a plain refusal for a script.
+pub fn refuse(method: &Method, uri: &Uri, headers: &HeaderMap) -> Response {
+    let wants_page =
+        headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|a| a.contains("text/html"));
+    if method == Method::GET || method == Method::HEAD {
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        return to_sign_in(path);
+    }
+    if wants_page {
+        // A form of a page whose session has ended: back to that page, once signed in.
+        let page = headers
+            .get(header::REFERER)
+            .and_then(|referer| referer.to_str().ok())
+            .and_then(|referer| referer.parse::<Uri>().ok())
+            .and_then(|uri| uri.path_and_query().map(|path| path.as_str().to_owned()));
+        return to_sign_in(page.as_deref().unwrap_or("/"));
+    }
+    problem::json(&ApiError::new(
+        ErrorCode::Unauthenticated,
+        "You are not signed in any more. Reload the page and sign in.",
+    ))
+}
+
+fn to_sign_in(path: &str) -> Response {
+    let path = return_to::safe(Some(path));
+    let query = if path == "/" { String::new() } else { format!("?return_to={}", app::logic::address::encode(path)) };
+    (StatusCode::SEE_OTHER, [(header::LOCATION, format!("/login{query}"))]).into_response()
+}
+
+fn with_flash(site: &Site, message: &str, response: impl IntoResponse) -> impl IntoResponse {
+    let secure = if site.https { "; Secure" } else { "" };
+    let flash = app::logic::flash::Flash::failed(message).encode();
+    let cookie = format!("{}={flash}; Path=/; HttpOnly; SameSite=Lax; Max-Age=60{secure}", app::logic::flash::COOKIE);
+    (AppendHeaders([(header::SET_COOKIE, cookie)]), response)
+}

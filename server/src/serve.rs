@@ -1,0 +1,198 @@
+//! Start and stop: listens, starts the runner, and on a signal lets what is under way come to its end.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use engine::Engine;
+use engine::error::OpenError;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::http::permissions::Unguarded;
+use crate::http::{self, Site, SiteOptions};
+use crate::telemetry;
+
+/// Sessions that have ended are removed so often.
+const SWEEP_SESSIONS: Duration = Duration::from_secs(600);
+/// How long requests under way may take to end once the program is asked to stop.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// Where and how pages are served.
+#[derive(Args, Clone, Debug)]
+pub struct ServeOptions {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, env = "QUARTERMASTER_ADDRESS", default_value = "127.0.0.1:3000")]
+    pub address: SocketAddr,
+    /// How people reach this server, such as https://quartermaster.example.org, when a proxy ends TLS in front of it
+    #[arg(long, env = "QUARTERMASTER_PUBLIC_URL")]
+    pub public_url: Option<String>,
+    /// Believe X-Forwarded-For: a proxy in front sets it, and passes Host and Origin unchanged
+    #[arg(long, env = "QUARTERMASTER_BEHIND_PROXY")]
+    pub behind_proxy: bool,
+    /// Serve plain HTTP to other machines; passwords can then be read on the way
+    #[arg(long)]
+    pub insecure_http: bool,
+    /// Token with which other machines may read /metrics
+    #[arg(long, env = "QUARTERMASTER_METRICS_TOKEN", hide_env_values = true)]
+    pub metrics_token: Option<String>,
+}
+
+/// Why serving did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(
+        "{address} can be reached from other machines, and nothing protects passwords on the way. Let a proxy end TLS and \
+         name its address with --public-url https://…, or say --insecure-http"
+    )]
+    Plain { address: SocketAddr },
+    #[error("--public-url {url} is no address; write it as https://name or http://name")]
+    PublicUrl { url: String },
+    #[error("cannot listen on {address}: {source}. Stop what uses it, or choose another with --address")]
+    Listen { address: SocketAddr, source: std::io::Error },
+    #[error(transparent)]
+    Unguarded(#[from] Unguarded),
+    #[error("numbers cannot be counted: {0}")]
+    Metrics(String),
+    #[error(transparent)]
+    Runner(#[from] OpenError),
+    #[error("the program's own path cannot be found: {0}. Start it with its full path")]
+    Executable(std::io::Error),
+    #[error("serving ended: {0}. The log says what happened before; start again")]
+    Ended(std::io::Error),
+}
+
+/// Serves until the program is asked to stop. `ready` is told the address once requests are answered.
+///
+/// # Errors
+/// See [`ServeError`].
+pub async fn run(engine: Engine, options: ServeOptions, ready: impl FnOnce(&str)) -> Result<(), ServeError> {
+    let https = is_https(&options)?;
+    let (stop, stopping) = watch::channel(false);
+    let metrics = telemetry::start_metrics().map_err(ServeError::Metrics)?;
+    let site = Site::new(
+        engine.clone(),
+        SiteOptions {
+            https,
+            behind_proxy: options.behind_proxy,
+            metrics: Some(metrics.clone()),
+            metrics_token: options.metrics_token.clone(),
+            stopping: stopping.clone(),
+            site_root: std::env::var_os("LEPTOS_SITE_ROOT").map(PathBuf::from),
+            executable: std::env::current_exe().map_err(ServeError::Executable)?,
+        },
+    );
+    let router = http::router(site)?;
+    let listen = |source| ServeError::Listen { address: options.address, source };
+    let listener = TcpListener::bind(options.address).await.map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    if !engine.start_runner().await? {
+        tracing::warn!("another process runs the jobs of this database; this one only serves pages");
+    }
+
+    let housekeeping = tokio::spawn(keep_house(engine.clone(), metrics));
+    let mut drained = stopping.clone();
+    let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(async move {
+            asked_to_stop().await;
+            tracing::info!("stopping: requests and orders under way come to their end");
+            // Nobody listens any more only when serving has ended already.
+            let _ = stop.send(true);
+        });
+    tracing::info!(%address, "listening");
+    ready(options.public_url.as_deref().unwrap_or(&format!("http://{address}")));
+    let outcome = tokio::select! {
+        outcome = async { server.await } => outcome.map_err(ServeError::Ended),
+        () = async {
+            let _ = drained.wait_for(|stopping| *stopping).await;
+            tokio::time::sleep(DRAIN).await;
+        } => {
+            tracing::warn!("some requests did not end in time and were cut");
+            Ok(())
+        }
+    };
+    housekeeping.abort();
+    engine.stop().await;
+    tracing::info!("stopped");
+    outcome
+}
+
+fn is_https(options: &ServeOptions) -> Result<bool, ServeError> {
+    let https = match &options.public_url {
+        None => false,
+        Some(url) if url.starts_with("https://") && url.len() > 8 => true,
+        Some(url) if url.starts_with("http://") && url.len() > 7 => false,
+        Some(url) => return Err(ServeError::PublicUrl { url: url.clone() }),
+    };
+    if !https && !options.address.ip().is_loopback() && !options.insecure_http {
+        return Err(ServeError::Plain { address: options.address });
+    }
+    Ok(https)
+}
+
+async fn keep_house(engine: Engine, metrics: metrics_exporter_prometheus::PrometheusHandle) {
+    let mut sweep = tokio::time::interval(SWEEP_SESSIONS);
+    let mut upkeep = tokio::time::interval(telemetry::UPKEEP);
+    loop {
+        tokio::select! {
+            _ = upkeep.tick() => metrics.run_upkeep(),
+            _ = sweep.tick() => {
+                // The engine has logged what went wrong; the next sweep tries again.
+                let _ = engine::sessions::delete_expired(&engine, engine.now()).await;
+            }
+        }
+    }
+}
+
+async fn asked_to_stop() {
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_stays_on_this_machine_unless_asked_for() {
+        let options = |address: &str, public_url: Option<&str>, insecure_http| ServeOptions {
+            address: address.parse().unwrap(),
+            public_url: public_url.map(str::to_owned),
+            behind_proxy: false,
+            insecure_http,
+            metrics_token: None,
+        };
+        let cases = [
+            ("127.0.0.1:3000", None, false, Some(false)),
+            ("[::1]:3000", None, false, Some(false)),
+            ("0.0.0.0:3000", None, false, None),
+            ("10.0.0.1:3000", Some("http://name"), false, None),
+            ("0.0.0.0:3000", None, true, Some(false)),
+            ("0.0.0.0:3000", Some("https://name"), false, Some(true)),
+            ("127.0.0.1:3000", Some("name"), false, None),
+            ("127.0.0.1:3000", Some("https://"), false, None),
+        ];
+        for (address, url, insecure, expected) in cases {
+            assert_eq!(is_https(&options(address, url, insecure)).ok(), expected, "{address} {url:?}");
+        }
+    }
+}

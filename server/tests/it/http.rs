@@ -1,0 +1,236 @@
+//! The real program, started privately: a temporary data directory, a free port, and a client that shows redirections
+//! and cookies as they are.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Once;
+
+use reqwest::header::{self, HeaderMap};
+use reqwest::{Client, Response, redirect};
+use tempfile::TempDir;
+
+/// Users of a test's server, and the password of both.
+pub(crate) const ADMINISTRATOR: &str = "admin";
+pub(crate) const EMPLOYEE: &str = "worker";
+pub(crate) const PASSWORD: &str = "canary-password-of-everybody";
+
+/// A running server; stops with the value.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) base: String,
+    pub(crate) directory: TempDir,
+}
+
+impl Server {
+    /// Starts on plain HTTP.
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts with additional arguments of `serve`.
+    pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let configuration = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/small");
+        expect_success(&quartermaster(directory.path(), &["config", "apply", configuration.to_str().unwrap()], ""));
+        for (login, profile) in [(ADMINISTRATOR, "administrator"), (EMPLOYEE, "employee")] {
+            expect_success(&quartermaster(directory.path(), &["user", "add", login, "--profile", profile], PASSWORD));
+        }
+        let log = std::fs::File::create(directory.path().join("log")).unwrap();
+        let mut child = command(directory.path())
+            .args(["serve", "--address", "127.0.0.1:0"])
+            .args(arguments)
+            .env("QUARTERMASTER_LOG", "debug")
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let port = || {
+            // With a public address that is what the line names; the log has the port.
+            let log = std::fs::read_to_string(directory.path().join("log")).unwrap();
+            let (_, after) = log.split_once("listening address=127.0.0.1:").expect("the log names the port");
+            format!("http://127.0.0.1:{}", after.split_whitespace().next().unwrap())
+        };
+        assert!(
+            line.starts_with("Quartermaster is ready at "),
+            "{line:?}, and the log: {}",
+            read(&directory.path().join("log"))
+        );
+        let base = port();
+        Self { child, base, directory }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// Everything the server has written: log, database, write-ahead log.
+    pub(crate) fn written(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let entries = std::fs::read_dir(self.directory.path()).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(|path| path.is_file()).map(|path| (path.clone(), std::fs::read(&path).unwrap())).collect()
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str], input: &str) -> Output {
+        quartermaster(self.directory.path(), arguments, input)
+    }
+
+    /// Signs in as a browser would, and answers with the session's cookie, `name=value`.
+    pub(crate) async fn sign_in(&self, login: &str) -> String {
+        let answer = self.post("/login", &[], &[("login", login), ("password", PASSWORD)]).await;
+        assert_eq!(answer.status(), 303, "signing in as {login}");
+        session_cookie(answer.headers()).expect("a session")
+    }
+
+    /// A form that a page of ours posts, with more headers.
+    pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], form: &[(&str, &str)]) -> Response {
+        let mut request = client().post(self.url(path)).header("sec-fetch-site", "same-origin").form(form);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap()
+    }
+
+    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Response {
+        let mut request = client().get(self.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a command of the program to its end.
+pub(crate) fn quartermaster(data: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut child = command(data)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(format!("{input}\n").as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn command(data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quartermaster"));
+    // Nothing of whoever runs the tests.
+    for name in ["QUARTERMASTER_DATABASE", "QUARTERMASTER_DATA", "QUARTERMASTER_ADDRESS", "QUARTERMASTER_PUBLIC_URL"] {
+        command.env_remove(name);
+    }
+    command.arg("--data").arg(data);
+    command
+}
+
+pub(crate) fn expect_success(output: &Output) {
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// A client that follows nothing and keeps no cookies.
+pub(crate) fn client() -> Client {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        // Another test of this process may have been first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+    Client::builder().redirect(redirect::Policy::none()).build().unwrap()
+}
+
+/// The session's cookie out of an answer, `name=value`.
+pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<String> {
+    let cookies = headers.get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+    cookies
+        .map(|cookie| cookie.split(';').next().unwrap().to_owned())
+        .find(|pair| pair.starts_with("sid=") || pair.starts_with("__Host-sid="))
+}
+
+fn read(path: &Path) -> String {
+    String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()
+}
+
+#[tokio::test]
+async fn the_machines_that_watch_get_their_answers() {
+    let server = Server::start_with(&["--metrics-token", "watcher"]);
+    for (path, body) in [("/livez", "ok\n"), ("/healthz", "ok\n"), ("/readyz", "ready\n")] {
+        let answer = server.get(path, &[]).await;
+        assert_eq!(answer.status(), 200, "{path}");
+        assert_eq!(answer.text().await.unwrap(), body);
+    }
+    let metrics = server.get("/metrics", &[]).await;
+    assert_eq!(metrics.status(), 200);
+    assert!(metrics.text().await.unwrap().contains("http_request_duration_seconds_bucket{"));
+    // Through a proxy everybody looks local; only the token counts then.
+    let proxied = ("x-forwarded-for", "203.0.113.9");
+    assert_eq!(server.get("/metrics", &[proxied]).await.status(), 404);
+    assert_eq!(server.get("/metrics", &[proxied, ("authorization", "Bearer watched")]).await.status(), 404);
+    assert_eq!(server.get("/metrics", &[proxied, ("authorization", "Bearer watcher")]).await.status(), 200);
+}
+
+#[tokio::test]
+async fn pages_are_drawn_by_the_server() {
+    let server = Server::start();
+    let cookie = server.sign_in(ADMINISTRATOR).await;
+    for (path, _) in
+        app::permissions::PERMISSIONS.iter().filter(|(path, _)| !path.starts_with("/api/") && !path.contains('{'))
+    {
+        let answer = server.get(path, &[("cookie", &cookie)]).await;
+        assert_eq!(answer.status(), 200, "{path}");
+        let body = answer.text().await.unwrap();
+        assert!(body.contains("<main") && body.contains("</html>"), "{path}: {body}");
+    }
+    let missing = server.get("/identities/987654321", &[("cookie", &cookie)]).await;
+    assert_eq!(missing.status(), 404);
+    assert_eq!(server.get("/no-such-page", &[("cookie", &cookie)]).await.status(), 404);
+}
+
+#[tokio::test]
+async fn the_program_stops_when_it_is_asked_to() {
+    let mut server = Server::start();
+    let asked = Command::new("kill").args(["-TERM", &server.child.id().to_string()]).status().unwrap();
+    assert!(asked.success());
+    assert!(server.child.wait().unwrap().success());
+    assert!(read(&server.directory.path().join("log")).contains("stopped"));
+}
+
+#[test]
+fn exit_codes_say_what_kind_of_trouble_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let small = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/small");
+    let small = small.to_str().unwrap();
+    let export = directory.path().join("export");
+    let export = export.to_str().unwrap();
+    // Exported once, the folder is no longer empty.
+    let steps: [(&[&str], i32); 12] = [
+        (&["nonsense"], 2),
+        (&["doctor"], 1),
+        (&["migrate"], 0),
+        (&["config", "plan", small], 3),
+        (&["config", "apply", small], 0),
+        (&["config", "plan", small], 0),
+        (&["config", "apply", "/no/such/folder"], 1),
+        (&["config", "export", export], 0),
+        (&["config", "export", export], 4),
+        (&["jobs", "run", "nonsense"], 2),
+        (&["identities", "show", "nobody"], 5),
+        (&["orders", "show", "1"], 5),
+    ];
+    for (arguments, code) in steps {
+        let output = quartermaster(directory.path(), arguments, "");
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
+        if code != 0 && code != 3 && arguments != ["doctor"] {
+            assert!(!output.stderr.is_empty(), "{arguments:?} says nothing");
+        }
+    }
+    let json = quartermaster(directory.path(), &["-o", "json", "jobs", "list", "--jobs"], "");
+    let jobs: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(jobs[0]["name"], "complete");
+}
