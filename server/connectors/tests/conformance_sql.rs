@@ -1,7 +1,15 @@
 //! Databases as applications: the shared suite on SQLite, PostgreSQL and MariaDB, with tables and with procedures, and
 //! what a person is told when the database says no.
 
-use std::io::{BufRead, BufReader};
+#![expect(clippy::unwrap_used, clippy::expect_used, unreachable_pub, reason = "a test that cannot go on ends there")]
+
+mod support {
+    pub mod free_port;
+    pub mod mariadb;
+    pub mod postgres;
+    pub mod ready;
+}
+
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +24,9 @@ use model::order::ErrorClass;
 use model::plan::{ItemKind, ItemOperation, Operation};
 use model::value::{Attributes, Value};
 use serde_json::json;
-
-#[path = "support/mariadb.rs"]
-mod mariadb;
-#[path = "support/postgres.rs"]
-mod postgres;
-
-use mariadb::MariaDb;
-use postgres::{PASSWORD, Postgres};
+use support::free_port::free_port;
+use support::mariadb::MariaDb;
+use support::postgres::{PASSWORD, Postgres};
 
 const ATTRIBUTES: [&str; 5] = ["login", "name", "title", "grade", "remote"];
 
@@ -97,7 +100,7 @@ impl Subject for Others {
             ("name".to_owned(), format!("User {number}").into()),
             ("title".to_owned(), "Clerk".into()),
             ("grade".to_owned(), Value::Integer(number as i64)),
-            ("remote".to_owned(), (number % 2 == 0).into()),
+            ("remote".to_owned(), number.is_multiple_of(2).into()),
             ("initial_password".to_owned(), format!("s3cret-{number}").into()),
         ])
     }
@@ -457,24 +460,4 @@ async fn apply(connector: &dyn Connector, command: Command) -> Result<Outcome, (
     let mut answers = connector.apply(vec![command]).await;
     assert_eq!(answers.len(), 1);
     answers.remove(0).1.map_err(|error| (error.class, error.message))
-}
-
-/// A port nobody listens on.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// Reads a server's log up to the line that says so, and the rest in the background, so that it never waits for us.
-fn wait_for(log: impl std::io::Read + Send + 'static, ready: &str) {
-    let mut lines = BufReader::new(log).split(b'\n').map_while(Result::ok);
-    let mut told = String::new();
-    loop {
-        let Some(line) = lines.next() else { panic!("the server ended before it was ready:\n{told}") };
-        let line = String::from_utf8_lossy(&line);
-        if line.contains(ready) {
-            break;
-        }
-        told = told + &line + "\n";
-    }
-    std::thread::spawn(move || lines.for_each(drop));
 }

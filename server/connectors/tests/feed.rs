@@ -1,5 +1,7 @@
 //! Identity sources: what is read, and what a person is told when it cannot be.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+
 use std::path::Path;
 
 use connectors::feed::{self, Feed, FeedError};

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-pub(crate) struct MariaDb {
+pub struct MariaDb {
     process: Child,
     pub port: u16,
     _folder: tempfile::TempDir,
@@ -11,7 +11,7 @@ pub(crate) struct MariaDb {
 
 impl MariaDb {
     /// Starts the server with the superuser `root`, who needs no password, and an empty database `target`.
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         let server = ["/usr/sbin/mariadbd", "/usr/libexec/mariadbd", "/usr/local/bin/mariadbd"]
             .into_iter()
             .find(|program| Path::new(program).exists())
@@ -26,19 +26,17 @@ impl MariaDb {
             .status()
             .unwrap();
         assert!(made.success(), "mariadb-install-db failed");
-        let port = super::free_port();
-        let mut process = Command::new(server)
-            .args(["--no-defaults", "--user=root", "--bind-address=127.0.0.1", "--skip-log-bin"])
-            .args(["--character-set-server=utf8mb4", "--collation-server=utf8mb4_nopad_bin", "--skip-name-resolve"])
-            .arg(format!("--port={port}"))
-            .arg(format!("--datadir={}", data.display()))
-            .arg(format!("--socket={}", folder.path().join("socket").display()))
-            .arg("--innodb-flush-log-at-trx-commit=0")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let log = process.stderr.take().unwrap();
-        super::wait_for(log, "ready for connections");
+        let (process, port) = super::ready::start("ready for connections", |port| {
+            let mut command = Command::new(server);
+            command
+                .args(["--no-defaults", "--user=root", "--bind-address=127.0.0.1", "--skip-log-bin"])
+                .args(["--character-set-server=utf8mb4", "--collation-server=utf8mb4_nopad_bin", "--skip-name-resolve"])
+                .arg("--innodb-flush-log-at-trx-commit=0")
+                .arg(format!("--port={port}"))
+                .arg(format!("--datadir={}", data.display()))
+                .arg(format!("--socket={}", folder.path().join("socket").display()));
+            command
+        });
         Self { process, port, _folder: folder }
     }
 }

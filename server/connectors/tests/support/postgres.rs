@@ -3,17 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-pub(crate) struct Postgres {
+pub struct Postgres {
     process: Child,
     pub port: u16,
     _folder: tempfile::TempDir,
 }
 
-pub(crate) const PASSWORD: &str = "an unusual: p@ss/word";
+pub const PASSWORD: &str = "an unusual: p@ss/word";
 
 impl Postgres {
     /// Starts the server with the superuser `postgres`.
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         let programs = programs();
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
@@ -33,18 +33,12 @@ impl Postgres {
             .status()
             .unwrap();
         assert!(made.success(), "initdb failed");
-        let port = super::free_port();
-        let mut process = unprivileged(&programs.join("postgres"))
-            .arg("-D")
-            .arg(&data)
-            .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
-            .arg("-k")
-            .arg(folder.path())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let log = process.stderr.take().unwrap();
-        super::wait_for(log, "database system is ready to accept connections");
+        let (process, port) = super::ready::start("database system is ready to accept connections", |port| {
+            let mut command = unprivileged(&programs.join("postgres"));
+            command.arg("-D").arg(&data).arg("-k").arg(folder.path());
+            command.args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
+            command
+        });
         Self { process, port, _folder: folder }
     }
 }
