@@ -25,3 +25,6 @@ pub mod retry;
 pub mod settle;
 
 pub mod threshold;
+
+#[cfg(test)]
+mod worlds;

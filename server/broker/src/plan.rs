@@ -16,6 +16,8 @@
 //! [`crate::threshold`]).
 
 mod grant;
+#[cfg(test)]
+mod properties;
 mod removal;
 mod slot;
 mod view;
@@ -24,7 +26,7 @@ use model::access::{DesiredAccess, Grantable, Reason};
 use model::account::{Account, AccountStatus, Provenance};
 use model::ids::{AccountId, IdentityId, OrderId};
 use model::order::Order;
-use model::plan::{AccountRequest, FilterReason, Filtered, ItemKind, Plan, Retained};
+use model::plan::{AccountRequest, FilterReason, Filtered, ItemKind, Operation, Plan, Retained};
 use model::trigger::Trigger;
 
 use crate::catalogue::Catalogue;
@@ -140,6 +142,24 @@ impl<'a> Compiler<'a, '_> {
             .flat_map(|progress| progress.orders.iter().copied())
             .collect();
         (requests, orders)
+    }
+
+    /// Whether an order that could be kept waits for one that this plan makes inactive.
+    fn waits_in_vain(&self, slot: &slot::Slot<'_>) -> bool {
+        let is_replaced = |order: &OrderId| {
+            self.plan.withdrawn.contains(order)
+                || self.plan.requests.iter().any(|request| request.supersedes.contains(order))
+        };
+        // What brings an account that is not desired any more is about to be withdrawn.
+        let is_doomed = |order: &OrderId| {
+            let open = self.input.open_orders.iter().find(|open| open.id == *order);
+            open.is_some_and(|open| {
+                matches!(open.operation, Operation::Create | Operation::Enable)
+                    && !slot::may_have_had_effect(open)
+                    && self.input.desired.accounts.iter().all(|desired| desired.account_type != open.account_type)
+            })
+        };
+        slot.unsent.iter().flat_map(|order| &order.after).any(|order| is_replaced(order) || is_doomed(order))
     }
 
     fn filter(&mut self, slot: &slot::Slot<'_>, kind: ItemKind, name: &str, why: FilterReason) {

@@ -282,8 +282,20 @@ mod tests {
             links_added: 300,
             links_removed: 201,
         };
-        insta::assert_snapshot!(tripped(counts, &Thresholds::default()).join("\n"), @"");
-        insta::assert_snapshot!(tripped(deleted(9_000, 51), &Thresholds::default()).join("\n"), @"");
+        assert_eq!(
+            tripped(counts, &Thresholds::default()),
+            [
+                "101 would be added; the limit is 20 % of 500 (100) and at least 20",
+                "400 would be changed; the limit is 20 % of 500 (100) and at least 20",
+                "26 would be deleted or disabled; the limit is 5 % of 500 (25)",
+                "300 memberships would be added; the limit is 20 % of 1000 (200) and at least 20",
+                "201 memberships would be removed; the limit is 20 % of 1000 (200) and at least 20",
+            ]
+        );
+        assert_eq!(
+            tripped(deleted(9_000, 51), &Thresholds::default()),
+            ["51 would be deleted or disabled; the limit is 50"]
+        );
     }
 
     #[test]

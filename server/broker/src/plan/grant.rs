@@ -57,17 +57,8 @@ impl<'a> Compiler<'a, '_> {
             return;
         }
         let mut lines = self.lines(desired, &sent);
-        // Orders not sent are kept where they do just what is needed.
-        let is_kept = {
-            let operation = operation(&sent, &lines);
-            let may_be_sent = operation == Some(Operation::Update) || failures(&lines).is_none() && after.is_empty();
-            operation.is_some()
-                && may_be_sent
-                && slot.unsent.len() == 1
-                && !slot.is_stuck
-                && self.is_satisfied(desired, &sent.clone().with(&slot.unsent))
-        };
-        if !is_kept && (sent.status == Some(AccountStatus::Enabled) || failures(&lines).is_none()) {
+        // Nothing is reserved for a creation that fails anyway.
+        if sent.status == Some(AccountStatus::Enabled) || failures(&lines).is_none() {
             self.choose_values(slot, &mut lines);
         }
         let operation = operation(&sent, &lines);
@@ -77,6 +68,14 @@ impl<'a> Compiler<'a, '_> {
         }
         // What fails for an account that is in use holds up nothing else: taking access away must not wait for it.
         let apart = if matches!(operation, None | Some(Operation::Update)) { error.take() } else { None };
+        // An order not sent is kept where it does just what is needed.
+        let is_kept = operation.is_some()
+            && error.is_none()
+            && (operation == Some(Operation::Update) || after.is_empty())
+            && slot.unsent.len() == 1
+            && !slot.is_stuck
+            && !self.waits_in_vain(slot)
+            && self.is_satisfied(desired, &lines, &sent.clone().with(&slot.unsent));
         let old_failure = |message: &str| slot.failed.iter().find(|order| has_failed_like(order, message)).copied();
         let kept_failure = error.as_deref().or(apart.as_deref()).and_then(old_failure);
 
@@ -201,9 +200,11 @@ impl<'a> Compiler<'a, '_> {
         }
     }
 
-    fn is_satisfied(&self, desired: &'a DesiredAccount, view: &View<'a>) -> bool {
+    /// Whether nothing would be left to do but what cannot be done.
+    fn is_satisfied(&self, desired: &'a DesiredAccount, lines: &[Line<'a>], view: &View<'a>) -> bool {
+        let fails = |name: &str| lines.iter().any(|line| line.name == name && matches!(line.needs, Needs::Fail(_)));
         view.status == Some(AccountStatus::Enabled)
-            && self.lines(desired, view).iter().all(|line| !line.needs.is_change())
+            && self.lines(desired, view).iter().all(|line| !line.needs.is_change() || fails(line.name))
     }
 
     /// The request that does all that is needed.

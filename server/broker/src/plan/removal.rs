@@ -46,6 +46,7 @@ impl<'a> Compiler<'a, '_> {
         let is_kept = needed.is_some()
             && slot.unsent.len() == 1
             && !slot.is_stuck
+            && !self.waits_in_vain(slot)
             && after.is_empty()
             && self.needed(slot, &sent.clone().with(&slot.unsent), end).is_none();
         let Some(operation) = needed else {

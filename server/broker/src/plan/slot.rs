@@ -155,10 +155,9 @@ fn own_name(slot: &Slot<'_>, input: &PlanInput<'_>) -> String {
 
 fn place<'a>(slot: &mut Slot<'a>, order: &'a Order, open: &[Order], catalogue: &Catalogue) {
     match order.state {
-        ProvisioningState::Transmitted => slot.sent.push(order),
         // What cannot be read back is never confirmed: the account on record says what was done.
-        ProvisioningState::Executed if catalogue.can_be_read_back(&order.application) => slot.sent.push(order),
-        ProvisioningState::Pending if is_in_doubt(order) => slot.sent.push(order),
+        ProvisioningState::Executed if !catalogue.can_be_read_back(&order.application) => {}
+        _ if may_have_had_effect(order) => slot.sent.push(order),
         ProvisioningState::Pending | ProvisioningState::Errored | ProvisioningState::AwaitingApproval => {
             slot.is_stuck |= is_stuck(order, open);
             slot.unsent.push(order);
@@ -167,7 +166,17 @@ fn place<'a>(slot: &mut Slot<'a>, order: &'a Order, open: &[Order], catalogue: &
         ProvisioningState::None
         | ProvisioningState::Verified
         | ProvisioningState::Inactive
+        | ProvisioningState::Transmitted
         | ProvisioningState::Executed => {}
+    }
+}
+
+/// Whether it was sent: in flight, in doubt, or done and not yet confirmed. Such an order is not replaced.
+pub(super) fn may_have_had_effect(order: &Order) -> bool {
+    match order.state {
+        ProvisioningState::Transmitted | ProvisioningState::Executed => true,
+        ProvisioningState::Pending => is_in_doubt(order),
+        _ => false,
     }
 }
 
