@@ -1,0 +1,133 @@
+//! The whole way of a change in a small organisation: feed, rules, orders, applications, verification.
+
+use model::access::Grantable;
+use model::identity::LifecycleState;
+use model::job::{RunMode, RunState};
+use model::order::ProvisioningState;
+use model::view::IdentityFilter;
+use testkit::world::{World, person};
+
+fn people() -> Vec<testkit::world::Person> {
+    vec![
+        person(1, "Ann", "Lee", "Finance"),
+        person(2, "Bo", "Ek", "Sales"),
+        person(3, "Cy", "Leeward", "Finance"),
+        person(4, "Di", "Ash", "Sales"),
+    ]
+}
+
+#[tokio::test]
+async fn everybody_gets_what_the_rules_say_and_every_order_is_verified() {
+    let mut world = World::new(&people()).await;
+    let run = world.run("complete", RunMode::default()).await;
+    assert_eq!(run.state, RunState::Completed, "{:#?}", run);
+    // The mainframe's users wait for the badges they depend on.
+    assert_eq!(world.badges.work(), 1);
+    assert_eq!(world.badges.accounts.len(), 4);
+    world.run("fulfil", RunMode::default()).await;
+    assert_eq!(world.do_work_items().await, 2);
+    let run = world.run("synchronize-back", RunMode::default()).await;
+    assert_eq!(run.state, RunState::Completed, "{:#?}", run);
+
+    let counts = model::view::OrderFilter::default();
+    let counts = engine::orders::counts(&world.op(), counts).await.unwrap();
+    assert_eq!(counts.by_state, vec![(ProvisioningState::Verified, 6)]);
+    let ann = &world.badges.accounts["1"];
+    assert!(ann.enabled && ann.entitlements.contains("DOOR") && ann.entitlements.contains("VAULT"));
+    assert_eq!(world.mainframe.accounts.keys().collect::<Vec<_>>(), ["LEE", "LEEWAR"]);
+
+    let page = engine::identities::page(&world.op(), IdentityFilter { text: Some("ann".into()), ..Default::default() });
+    let row = page.await.unwrap().rows.remove(0);
+    assert_eq!((row.lifecycle, row.accounts, row.open_orders), (LifecycleState::Active, 2, 0));
+    let detail = engine::identities::detail(&world.op(), row.id).await.unwrap();
+    let vault = detail.permissions.iter().find(|row| row.grantable == Grantable::Entitlement("vault".into())).unwrap();
+    assert_eq!(vault.state, Some(ProvisioningState::Verified));
+    assert_eq!(vault.reasons[0].rule, "finance");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_second_run_has_nothing_to_do() {
+    let mut world = World::new(&people()).await;
+    world.settle().await;
+    let before = engine::orders::counts(&world.op(), Default::default()).await.unwrap();
+    let run = world.run("complete", RunMode::default()).await;
+    assert_eq!(run.state, RunState::Completed, "{run:#?}");
+    let after = engine::orders::counts(&world.op(), Default::default()).await.unwrap();
+    let total = |counts: &model::view::OrderCounts| counts.by_state.iter().map(|(_, count)| count).sum::<u64>();
+    assert_eq!(total(&before), total(&after));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_move_makes_exactly_the_orders_that_follow() {
+    let mut world = World::new(&people()).await;
+    world.settle().await;
+    world.do_work_items().await;
+    world.run("synchronize-back", RunMode::default()).await;
+    let mut changed = people();
+    changed[1].department = "Finance".into();
+    world.feed(&changed);
+    for mode in [RunMode { dry_run: true, ..Default::default() }, RunMode { incremental: true, ..Default::default() }] {
+        let run = world.run("complete", mode).await;
+        assert_eq!(run.state, RunState::Completed, "{run:#?}");
+        let generated = run.tasks.iter().find(|task| task.kind == model::job::TaskKind::GenerateOrders).unwrap();
+        let counted: Vec<_> = generated.counts.iter().filter(|(name, _)| ["create", "update"].contains(&name.as_str())).cloned().collect();
+        assert_eq!(counted, [("create".to_owned(), 1), ("update".to_owned(), 1)], "{run:#?}");
+        let preview = engine::jobs::preview(&world.op(), run.id, 0, 100).await.unwrap();
+        assert_eq!(preview.rows.is_empty(), !mode.dry_run);
+    }
+    world.badges.work();
+    world.run("fulfil", RunMode::default()).await;
+    assert_eq!(world.do_work_items().await, 1);
+    world.run("synchronize-back", RunMode::default()).await;
+    assert_eq!(world.badges.accounts["2"].attributes["department"], "Finance");
+    assert!(world.badges.accounts["2"].entitlements.contains("VAULT"));
+    let counts = engine::orders::counts(&world.op(), Default::default()).await.unwrap();
+    assert_eq!(counts.by_state, vec![(ProvisioningState::Verified, 8)]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_leaver_is_disabled_and_keeps_nothing() {
+    let mut world = World::new(&people()).await;
+    world.settle().await;
+    world.do_work_items().await;
+    world.run("synchronize-back", RunMode::default()).await;
+    // One of four is more than the default threshold lets through: it stops before anything happens.
+    let rest: Vec<_> = people().into_iter().filter(|person| person.number != "1").collect();
+    world.feed(&rest);
+    let run = world.run("complete", RunMode::default()).await;
+    assert_eq!(run.state, RunState::Blocked, "{run:#?}");
+    assert!(world.badges.accounts["1"].enabled);
+    let mut updates = world.engine.updates().subscribe();
+    engine::jobs::resume(&world.op(), run.id).await.unwrap();
+    loop {
+        let run = engine::jobs::run(&world.op(), run.id).await.unwrap().run;
+        if run.state.is_final() {
+            assert_eq!(run.state, RunState::Completed, "{run:#?}");
+            break;
+        }
+        let _ = updates.recv().await;
+    }
+    world.badges.work();
+    world.do_work_items().await;
+    world.run("synchronize-back", RunMode::default()).await;
+    let badge = &world.badges.accounts["1"];
+    assert!(!badge.enabled && badge.entitlements.is_empty(), "{badge:?}");
+    assert!(!world.mainframe.accounts["LEE"].enabled);
+    assert!(world.orders(ProvisioningState::Errored).await.is_empty());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_bad_feed_changes_nothing() {
+    let world = World::new(&people()).await;
+    std::fs::write(world.configuration().join("people.csv"), "number,given_name\n1,Ann\n").unwrap();
+    let run = world.run("complete", RunMode::default()).await;
+    assert_eq!(run.state, RunState::Errored);
+    assert!(run.message.unwrap().contains("people.csv"));
+    let identities = engine::identities::page(&world.op(), IdentityFilter::default()).await.unwrap();
+    assert_eq!(identities.total, 0);
+    world.stop().await;
+}

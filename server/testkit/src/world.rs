@@ -1,0 +1,268 @@
+//! A small organisation in a temporary folder: a feed, a badge system by CSV exchange, a mainframe worked by hand, and
+//! the engine over them, with a clock that stands until it is stepped.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use engine::clock::Clock;
+use engine::context::OpContext;
+use engine::{Engine, Options, configurations, jobs, orders, work_items};
+use jiff::Timestamp;
+use model::ids::{RunId, WorkItemId};
+use model::job::{Run, RunMode};
+use model::order::ProvisioningState;
+use model::view::{OrderFilter, OrderRow, WorkItemFilter};
+
+use crate::exchange::Exchange;
+
+/// The day on which every world begins.
+pub const BEGINNING: &str = "2026-03-02T08:00:00Z";
+
+/// Rules, roles and applications of the small organisation.
+const CONFIGURATION: &str = r#"
+[organisation]
+name = "Small Works"
+time_zone = "UTC"
+
+[sources.hr]
+file = "people.csv"
+key = "number"
+display_name = 'identity.given_name + " " + identity.family_name'
+manager = "manager"
+starts = "first_day"
+ends = "last_day"
+[sources.hr.attributes]
+given_name = { column = "given_name", required = true }
+family_name = { column = "family_name", required = true }
+department = { column = "department", required = true }
+
+[applications.badges]
+display_name = "Badges"
+[applications.badges.connection]
+kind = "csv"
+outbox = "badges/outbox"
+inbox = "badges/inbox"
+[applications.badges.connection.extract]
+file = "badges/extract.csv"
+key = "holder"
+entitlements = "entitlements"
+status = "status"
+
+[applications.mainframe]
+display_name = "Mainframe"
+[applications.mainframe.connection]
+kind = "manual"
+instructions = "Sign on and change the user."
+due_days = 5
+[applications.mainframe.connection.extract]
+file = "mainframe/extract.csv"
+key = "userid"
+entitlements = "entitlements"
+status = "status"
+
+[account_types.badge]
+display_name = "Badge"
+application = "badges"
+key = "holder"
+correlation = [{ identity = "identity.key", account = "holder", confidence = 100 }]
+[account_types.badge.attributes]
+holder = { expression = "identity.key", required = true, create_only = true }
+name = { expression = "identity.display_name", required = true }
+department = { expression = "identity.department" }
+
+[account_types.terminal]
+display_name = "Mainframe user"
+application = "mainframe"
+key = "userid"
+depends_on = ["badge"]
+correlation = [{ identity = "identity.key", account = "employee", confidence = 100 }]
+[account_types.terminal.attributes]
+userid = { unique = 'identity.family_name.ascii().upper().left(6) + (attempt == 0 ? "" : string(attempt + 1))', required = true, create_only = true }
+employee = { expression = "identity.key", required = true }
+
+[entitlements.door]
+display_name = "Main door"
+account_type = "badge"
+key = "DOOR"
+[entitlements.vault]
+display_name = "Vault"
+account_type = "badge"
+key = "VAULT"
+[entitlements.ledger]
+display_name = "Ledger"
+account_type = "terminal"
+key = "LEDGER"
+
+[access_profiles.entry]
+display_name = "Entry"
+application = "badges"
+entitlements = ["door"]
+[access_profiles.money]
+display_name = "Money room"
+application = "badges"
+entitlements = ["vault"]
+[access_profiles.books]
+display_name = "Books"
+application = "mainframe"
+entitlements = ["ledger"]
+
+[roles.colleague]
+display_name = "Colleague"
+access_profiles = ["entry"]
+[roles.bookkeeper]
+display_name = "Bookkeeper"
+roles = ["colleague"]
+access_profiles = ["money", "books"]
+
+[rules.everybody]
+when = 'identity.lifecycle == "active"'
+roles = ["colleague"]
+[rules.finance]
+when = 'identity.department == "Finance"'
+roles = ["bookkeeper"]
+
+[permission_profiles.administrator]
+display_name = "Administrator"
+permissions = ["/*"]
+"#;
+
+/// A line of the feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    pub number: String,
+    pub given_name: String,
+    pub family_name: String,
+    pub department: String,
+    pub first_day: String,
+    pub last_day: String,
+}
+
+/// Somebody who has worked there for years.
+pub fn person(number: u32, given_name: &str, family_name: &str, department: &str) -> Person {
+    Person {
+        number: number.to_string(),
+        given_name: given_name.into(),
+        family_name: family_name.into(),
+        department: department.into(),
+        first_day: "2020-01-01".into(),
+        last_day: String::new(),
+    }
+}
+
+/// See the module's head.
+pub struct World {
+    pub engine: Engine,
+    pub clock: Clock,
+    pub badges: Exchange,
+    pub mainframe: Exchange,
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    /// A world with these people in the feed, its configuration applied and its runner started.
+    pub async fn new(people: &[Person]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = format!("sqlite:{}", folder.path().join("quartermaster.db").display());
+        Self::with_database(people, &database, folder).await
+    }
+
+    /// The same over another database.
+    pub async fn with_database(people: &[Person], database: &str, folder: tempfile::TempDir) -> Self {
+        let configuration = folder.path().join("configuration");
+        std::fs::create_dir_all(&configuration).unwrap();
+        std::fs::write(configuration.join("all.toml"), CONFIGURATION).unwrap();
+        let badges = Exchange::new(&configuration.join("badges"), "holder", &["name", "department"]);
+        let mainframe = Exchange::new(&configuration.join("mainframe"), "userid", &["employee"]);
+        write_feed(&configuration, people);
+        let clock = Clock::stepped(BEGINNING.parse::<Timestamp>().unwrap());
+        let mut options = Options::new(database.to_owned(), folder.path().join("data"));
+        options.clock = clock.clone();
+        options.node = "test".into();
+        options.tuning.answer_wait = Duration::ZERO;
+        options.tuning.sweep_every = Duration::from_millis(20);
+        let engine = Engine::open(options).await.expect("the engine opens");
+        let world = Self { engine, clock, badges, mainframe, folder };
+        configurations::apply(&world.op(), &configuration).await.expect("the configuration is good");
+        assert!(world.engine.start_runner().await.expect("the runner starts"));
+        world
+    }
+
+    /// The one who operates this world.
+    pub fn op(&self) -> OpContext {
+        self.engine.operating_context("test")
+    }
+
+    /// Where the configuration and the feed lie.
+    pub fn configuration(&self) -> PathBuf {
+        self.folder.path().join("configuration")
+    }
+
+    /// Replaces the feed.
+    pub fn feed(&self, people: &[Person]) {
+        write_feed(&self.configuration(), people);
+    }
+
+    /// Starts a job and waits until it ends.
+    pub async fn run(&self, job: &str, mode: RunMode) -> Run {
+        let mut updates = self.engine.updates().subscribe();
+        let id = jobs::start(&self.op(), job.into(), mode).await.expect("the run starts");
+        loop {
+            let run = self.find(id).await;
+            if run.state.is_final() {
+                return run;
+            }
+            // A lagging receiver has only missed news; the run itself is read again.
+            let _ = updates.recv().await;
+        }
+    }
+
+    async fn find(&self, id: RunId) -> Run {
+        jobs::run(&self.op(), id).await.unwrap().run
+    }
+
+    /// The complete job, the badge system answering in between, and a second reading that confirms.
+    pub async fn settle(&mut self) {
+        self.run("complete", RunMode::default()).await;
+        self.badges.work();
+        self.run("synchronize-back", RunMode::default()).await;
+    }
+
+    /// Does all open work items as a person would: at the terminal first, then on the page.
+    pub async fn do_work_items(&mut self) -> usize {
+        let op = self.op();
+        let rows = work_items::page(&op, WorkItemFilter::default()).await.unwrap().rows;
+        let open: Vec<WorkItemId> =
+            rows.iter().filter(|row| row.state == model::work_item::WorkItemState::Open).map(|row| row.id).collect();
+        for id in &open {
+            let detail = work_items::detail(&op, *id).await.unwrap();
+            self.mainframe.carry_out(&detail.order);
+        }
+        self.mainframe.write_extract();
+        if !open.is_empty() {
+            for (_, outcome) in work_items::confirm(&op, open.clone(), "done".into()).await.unwrap() {
+                outcome.unwrap();
+            }
+        }
+        open.len()
+    }
+
+    /// Orders in a state.
+    pub async fn orders(&self, state: ProvisioningState) -> Vec<OrderRow> {
+        let filter = OrderFilter { state: Some(state), limit: Some(500), ..OrderFilter::default() };
+        orders::page(&self.op(), filter).await.unwrap().rows
+    }
+
+    /// Ends the engine, as a stop of the program does.
+    pub async fn stop(self) {
+        self.engine.stop().await;
+    }
+}
+
+fn write_feed(folder: &Path, people: &[Person]) {
+    let mut text = String::from("number,given_name,family_name,department,first_day,last_day,manager\n");
+    for person in people {
+        let Person { number, given_name, family_name, department, first_day, last_day } = person;
+        text.push_str(&format!("{number},{given_name},{family_name},{department},{first_day},{last_day},\n"));
+    }
+    std::fs::write(folder.join("people.csv"), text).unwrap();
+}
