@@ -15,6 +15,8 @@
 //! What this leaves out: who should have what (`policy`), and whether a plan may be carried out ([`crate::check`],
 //! [`crate::threshold`]).
 
+#[cfg(test)]
+mod cases;
 mod grant;
 #[cfg(test)]
 mod properties;

@@ -1,0 +1,416 @@
+//! One case at a time: what is desired, what is there, what follows.
+
+use model::access::{Denied, DesiredAccess, DesiredAccount, DesiredValue, Grantable, WorkflowState};
+use model::account::{Account, AccountStatus, Provenance};
+use model::ids::{AccountId, OrderId};
+use model::order::{Order, ProvisioningState, StateReason};
+use model::plan::Plan;
+use model::value::Value;
+
+use super::{PlanInput, adoptions};
+use crate::worlds::{PERSON, Taken, access, account, attribute, compile, desired_account, orders, reason};
+
+/// The plan in a few lines: what is asked, what is filtered, what is retained.
+fn told(plan: &Plan) -> String {
+    let mut lines = Vec::new();
+    for (position, request) in plan.requests.iter().enumerate() {
+        let mut line = format!("{position} {} {}", request.operation.name(), request.account_type);
+        if let Some(account) = request.account {
+            line.push_str(&format!(" {account}"));
+        }
+        for item in request.items.iter().filter(|item| item.kind != model::plan::ItemKind::Lifecycle) {
+            let value = item.value.as_ref().map_or_else(String::new, |value| format!("={value}"));
+            line.push_str(&format!(" {}:{}{value}", item.operation.name(), item.name));
+        }
+        for (word, empty, list) in [
+            ("after", request.after.is_empty(), format!("{:?}", request.after)),
+            ("waits", request.waits_for.is_empty(), numbers(&request.waits_for)),
+            ("replaces", request.supersedes.is_empty(), numbers(&request.supersedes)),
+        ] {
+            if !empty {
+                line.push_str(&format!(" {word}{list}"));
+            }
+        }
+        if let Some(error) = &request.error {
+            line.push_str(&format!(" ERROR {error}"));
+        }
+        lines.push(line);
+    }
+    for filtered in &plan.filtered {
+        lines.push(format!("{:?} {} {}", filtered.why, filtered.account_type, filtered.name));
+    }
+    for retained in &plan.retained {
+        lines.push(format!("keep {} {}: {}", retained.account_type, retained.name, retained.why));
+    }
+    if !plan.withdrawn.is_empty() {
+        lines.push(format!("withdrawn{}", numbers(&plan.withdrawn)));
+    }
+    lines.join("\n")
+}
+
+fn numbers(orders: &[OrderId]) -> String {
+    format!("{:?}", orders.iter().map(|order| order.0).collect::<Vec<_>>())
+}
+
+#[track_caller]
+fn check_access(desired: &DesiredAccess, accounts: &[Account], open: &[Order], expect: &str) -> Plan {
+    let plan = compile(desired, accounts, open, &mut Taken::default());
+    // Passing the check is part of every case.
+    let _ = orders(&plan, 9_000);
+    let expect: Vec<&str> = expect.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    assert_eq!(told(&plan), expect.join("\n"));
+    plan
+}
+
+#[track_caller]
+fn check(desired: Vec<DesiredAccount>, accounts: &[Account], open: &[Order], expect: &str) -> Plan {
+    check_access(&access(desired), accounts, open, expect)
+}
+
+fn text(name: &str, value: &str) -> model::access::DesiredAttribute {
+    attribute(name, DesiredValue::Value(Value::from(value)))
+}
+
+fn logins(logins: &[&str]) -> model::access::DesiredAttribute {
+    attribute("login", DesiredValue::Unique(logins.iter().map(|&login| login.to_owned()).collect()))
+}
+
+fn enabled(id: i64, account_type: &str, attributes: &[(&str, &str)], held: &[&str]) -> Account {
+    Account {
+        attributes: attributes.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect(),
+        entitlements: held.iter().map(|&key| key.to_owned()).collect(),
+        ..account(id, account_type, AccountStatus::Enabled, Provenance::Created)
+    }
+}
+
+fn open(desired: Vec<DesiredAccount>, accounts: &[Account], state: ProvisioningState, first: i64) -> Vec<Order> {
+    let mut open = orders(&compile(&access(desired), accounts, &[], &mut Taken::default()), first);
+    for order in &mut open {
+        order.state = state;
+    }
+    open
+}
+
+#[test]
+fn a_joiner_gets_accounts_in_order_of_need() {
+    let desired = vec![
+        desired_account("mailbox", vec![logins(&["ada"]), text("quota", "5")], &[]),
+        desired_account(
+            "person",
+            vec![logins(&["ada"]), attribute("phone", DesiredValue::Absent)],
+            &["person-b", "person-a"],
+        ),
+        desired_account("badge", vec![logins(&["ada"])], &[]),
+    ];
+    let plan = check(
+        desired,
+        &[],
+        &[],
+        "0 create badge set:login=ada
+         1 create person set:login=ada add:A add:B
+         2 create mailbox set:login=ada set:quota=5 after[1]",
+    );
+    let keys: Vec<Option<&str>> = plan.requests.iter().map(|request| request.key.as_deref()).collect();
+    assert_eq!(keys, [Some("ada"), None, Some("ada")], "SCIM chooses its keys itself");
+    assert_eq!(plan.requests[1].reasons, [reason("everyone")]);
+    assert_eq!(plan.requests[1].items[2].explanation, "Needed: granted by rule \u{201c}everyone\u{201d}.");
+}
+
+#[test]
+fn a_mover_gets_only_what_differs() {
+    let desired =
+        vec![desired_account("person", vec![text("department", "Sales"), text("city", "Bern")], &["person-a"])];
+    let before = [enabled(1, "person", &[("department", "Finance"), ("city", "Bern")], &["B", "OTHER"])];
+    check(
+        desired,
+        &before,
+        &[],
+        "0 update person 1 set:department=Sales add:A remove:B
+         AlreadySo person city
+         AlreadySo person person-1
+         keep person OTHER: Quartermaster does not manage it.",
+    );
+}
+
+#[test]
+fn what_is_written_once_is_not_written_again() {
+    let mut first = text("start", "2026");
+    first.create_only = true;
+    let mut password = text("password", "hush");
+    password.secret = true;
+    let cleared = attribute("phone", DesiredValue::Absent);
+    let desired = || vec![desired_account("person", vec![first.clone(), password.clone(), cleared.clone()], &[])];
+    check(desired(), &[], &[], "0 create person set:password=hush set:start=2026");
+    check(
+        desired(),
+        &[enabled(1, "person", &[("start", "1999"), ("phone", "1")], &[])],
+        &[],
+        "0 update person 1 remove:phone
+         AlreadySo person person-1
+         keep person password: A secret is written at creation only, and never read back.
+         keep person start: Written at creation only; what is there now stays.",
+    );
+}
+
+#[test]
+fn who_comes_back_is_enabled() {
+    let mut before = enabled(1, "person", &[("city", "Bern")], &[]);
+    before.status = AccountStatus::Disabled;
+    check(
+        vec![desired_account("person", vec![text("city", "Genf")], &["person-a"])],
+        &[before],
+        &[],
+        "0 enable person 1 set:city=Genf add:A",
+    );
+}
+
+#[test]
+fn a_leaver_loses_what_is_ours_in_reverse_order() {
+    let found = Account { provenance: Provenance::Found, ..enabled(6, "person", &[], &["A"]) };
+    let mut off = enabled(7, "mailbox", &[], &["C"]);
+    off.status = AccountStatus::Disabled;
+    let accounts = [
+        enabled(1, "person", &[], &["A", "OTHER"]),
+        enabled(2, "mailbox", &[], &[]),
+        enabled(3, "admin", &[], &["B"]),
+        enabled(4, "payroll", &[], &["A"]),
+        enabled(5, "badge", &[], &["A"]),
+        found,
+        off,
+    ];
+    check(
+        vec![],
+        &accounts,
+        &[],
+        "0 disable admin 3 remove:B
+         1 disable mailbox 2 after[0]
+         2 update mailbox 7 remove:C
+         3 disable person 1 remove:A after[1]
+         4 delete payroll 4
+         AlreadySo mailbox mailbox-7
+         keep person OTHER: Quartermaster does not manage it.
+         keep person person-6: Quartermaster did not create it.
+         keep badge badge-5: Account type \u{201c}Badge\u{201d} says that accounts are kept.",
+    );
+}
+
+#[test]
+fn one_of_several_accounts_is_used() {
+    let found = Account { provenance: Provenance::Found, ..enabled(1, "person", &[], &["B"]) };
+    check(
+        vec![desired_account("person", vec![], &["person-a"])],
+        &[found, enabled(3, "person", &[], &["B"]), enabled(2, "person", &[], &[])],
+        &[],
+        "0 update person 2 add:A
+         AlreadySo person person-2
+         keep person person-1: The identity has several accounts of this type; \u{201c}person-2\u{201d} is used, this one is left as it is.
+         keep person person-3: The identity has several accounts of this type; \u{201c}person-2\u{201d} is used, this one is left as it is.",
+    );
+}
+
+#[test]
+fn a_unique_value_is_the_first_free_one_and_stays() {
+    let desired = || access(vec![desired_account("payroll", vec![logins(&["ada", "ada1", "ada2"])], &[])]);
+    let others = |values: &[&str]| {
+        Taken(
+            values
+                .iter()
+                .map(|value| (("payroll".to_owned(), (*value).to_owned()), model::ids::IdentityId(7)))
+                .collect(),
+        )
+    };
+    for (taken, existing, expect) in [
+        (&["ada"][..], None, "0 create payroll set:login=ada1"),
+        (&["ada"], Some("ada2"), "AlreadySo payroll login\nAlreadySo payroll payroll-1"),
+        (&["ada"], Some("old"), "0 update payroll 1 set:login=ada1\nAlreadySo payroll payroll-1"),
+    ] {
+        let accounts: Vec<Account> =
+            existing.into_iter().map(|login| enabled(1, "payroll", &[("login", login)], &[])).collect();
+        assert_eq!(told(&compile(&desired(), &accounts, &[], &mut others(taken))), expect);
+    }
+    let plan = compile(&desired(), &[], &[], &mut others(&["ada", "ada1", "ada2"]));
+    let error = plan.requests[0].error.as_deref().unwrap();
+    assert!(error.starts_with("No free value for \u{201c}login\u{201d} of identity 42: 3 were tried"), "{error}");
+}
+
+#[test]
+fn a_value_that_is_missing_fails_the_creation_and_nothing_else() {
+    let mut mail = attribute("mail", DesiredValue::Absent);
+    mail.required = true;
+    let desired = || vec![desired_account("person", vec![mail.clone(), text("city", "Bern")], &["person-a"])];
+    let error = "Identity 42 has no value for \u{201c}mail\u{201d}, which account type \u{201c}Person\u{201d} requires. \
+                 Complete the identity in its source, or correct the specification, then run the job again.";
+    check(desired(), &[], &[], &format!("0 create person set:city=Bern set:mail add:A ERROR {error}"));
+    // Taking access away does not wait for a phone number.
+    check(
+        desired(),
+        &[enabled(1, "person", &[("city", "Bern"), ("mail", "a@x")], &["B"])],
+        &[],
+        &format!(
+            "0 update person 1 add:A remove:B
+             1 update person 1 set:mail ERROR {error}
+             AlreadySo person city
+             AlreadySo person person-1"
+        ),
+    );
+    // The same failure is not recorded again, and goes when the value comes.
+    let failed = open(desired(), &[], ProvisioningState::Error, 100);
+    check(desired(), &[], &failed, "OnItsWay person person");
+    mail.value = DesiredValue::Value(Value::from("a@x"));
+    check(vec![desired_account("person", vec![mail], &[])], &[], &failed, "0 create person set:mail=a@x replaces[100]");
+}
+
+#[test]
+fn an_account_whose_ground_is_missing_is_an_error() {
+    check(
+        vec![desired_account("mailbox", vec![], &[])],
+        &[],
+        &[],
+        "0 create mailbox ERROR Account type \u{201c}Mailbox\u{201d} needs an account of type \u{201c}Person\u{201d} first, \
+         and nothing grants one to identity 42. Grant both together, then run the job again.",
+    );
+    check(
+        vec![desired_account("mailbox", vec![], &[])],
+        &[Account { provenance: Provenance::Found, ..enabled(1, "person", &[], &[]) }],
+        &[],
+        "0 create mailbox
+         keep person person-1: Quartermaster did not create it.",
+    );
+}
+
+#[test]
+fn open_orders_are_kept_replaced_or_withdrawn() {
+    let sales = || vec![desired_account("person", vec![text("department", "Sales")], &[])];
+    let finance = || vec![desired_account("person", vec![text("department", "Finance")], &["person-a"])];
+    let before = [enabled(1, "person", &[("department", "Legal")], &[])];
+    use ProvisioningState::{AwaitingApproval, Errored, Executed, Pending, Transmitted};
+    for state in [Pending, Errored, AwaitingApproval] {
+        let open = open(sales(), &before, state, 100);
+        check(sales(), &before, &open, "OnItsWay person department\nAlreadySo person person-1");
+        check(
+            finance(),
+            &before,
+            &open,
+            "0 update person 1 set:department=Finance add:A replaces[100]
+             AlreadySo person person-1",
+        );
+        let legal = vec![desired_account("person", vec![text("department", "Legal")], &[])];
+        check(legal, &before, &open, "AlreadySo person department\nAlreadySo person person-1\nwithdrawn[100]");
+    }
+    for (state, waits) in [(Transmitted, " waits[100]"), (Executed, "")] {
+        let open = open(sales(), &before, state, 100);
+        check(sales(), &before, &open, "OnItsWay person department\nAlreadySo person person-1");
+        check(
+            finance(),
+            &before,
+            &open,
+            &format!("0 update person 1 set:department=Finance add:A{waits}\nAlreadySo person person-1"),
+        );
+    }
+}
+
+#[test]
+fn nothing_is_ordered_beside_a_creation_in_flight() {
+    let before = || vec![desired_account("person", vec![text("department", "Sales"), text("city", "Bern")], &[])];
+    let after = || vec![desired_account("person", vec![text("department", "Finance"), text("city", "Bern")], &[])];
+    let open = open(before(), &[], ProvisioningState::Transmitted, 100);
+    check(
+        after(),
+        &[],
+        &open,
+        "OnItsWay person city
+         OnItsWay person person
+         keep person department: Left as ordered until order 100, which creates the account, is answered.",
+    );
+    check(
+        vec![],
+        &[],
+        &open,
+        "keep person person: It is being created by order 100; what becomes of it is decided once that is answered.",
+    );
+    // Not sent yet, it is simply called off.
+    let mut pending = open.clone();
+    pending[0].state = ProvisioningState::Pending;
+    check(vec![], &[], &pending, "withdrawn[100]");
+    // In doubt, it may have happened.
+    pending[0].reason = Some(StateReason::InDoubt);
+    check(
+        vec![],
+        &[],
+        &pending,
+        "keep person person: It is being created by order 100; what becomes of it is decided once that is answered.",
+    );
+}
+
+#[test]
+fn what_waits_is_ordered_again_with_what_it_waits_for() {
+    let desired =
+        |city| vec![desired_account("person", vec![text("city", city)], &[]), desired_account("mailbox", vec![], &[])];
+    let open = open(desired("Bern"), &[], ProvisioningState::Pending, 100);
+    let ids: Vec<i64> = open.iter().map(|order| order.id.0).collect();
+    assert_eq!(ids, [100, 101]);
+    assert_eq!(open[1].reason, Some(StateReason::HeldBy { orders: vec![OrderId(100)] }));
+    check(
+        desired("Genf"),
+        &[],
+        &open,
+        "0 create person set:city=Genf replaces[100]
+         1 create mailbox after[0] replaces[101]",
+    );
+    // The person exists now: the mailbox waits for nothing open, and is freed.
+    let there = [enabled(1, "person", &[("city", "Bern")], &[])];
+    check(
+        desired("Bern"),
+        &there,
+        &open[1..],
+        "0 create mailbox replaces[101]
+         AlreadySo person city
+         AlreadySo person person-1",
+    );
+}
+
+#[test]
+fn what_is_only_offered_stays_until_a_person_decides() {
+    let mut desired = access(vec![desired_account("person", vec![], &[])]);
+    let mut offered = desired.assignments[0].clone();
+    offered.grantable = Grantable::Entitlement("person-a".to_owned());
+    offered.workflow_state = WorkflowState::Suggested;
+    offered.reasons = vec![reason("managers")];
+    desired.assignments.push(offered);
+    let accounts = [enabled(1, "person", &[], &["A", "B"])];
+    let plan = check_access(
+        &desired,
+        &accounts,
+        &[],
+        "0 update person 1 remove:B
+         AlreadySo person person-1
+         keep person A: Offered by rule \u{201c}managers\u{201d} (Suggested); it stays until a person decides.",
+    );
+    assert_eq!(plan.requests[0].items[0].explanation, "Nothing grants it any more.");
+
+    desired.denied.push(Denied {
+        grantable: Grantable::Entitlement("person-b".to_owned()),
+        granted_by: vec![reason("everyone")],
+        denied_by: reason("contractors"),
+    });
+    let plan = compile(&desired, &accounts, &[], &mut Taken::default());
+    let item = &plan.requests[0].items[0];
+    assert_eq!((item.name.as_str(), item.reasons.as_slice()), ("B", &[reason("contractors")][..]));
+    assert_eq!(item.explanation, "Taken away by rule \u{201c}contractors\u{201d}.");
+}
+
+#[test]
+fn what_was_found_and_is_desired_becomes_ours() {
+    let desired = access(vec![desired_account("person", vec![], &[]), desired_account("badge", vec![], &[])]);
+    let found = |id, account_type| Account { provenance: Provenance::Found, ..enabled(id, account_type, &[], &[]) };
+    let accounts = [found(1, "person"), found(2, "badge"), enabled(3, "badge", &[], &[]), found(4, "payroll")];
+    let input = PlanInput {
+        trigger: model::trigger::Trigger::IdentityRefresh,
+        desired: &desired,
+        accounts: &accounts,
+        open_orders: &[],
+        leaver: false,
+    };
+    assert_eq!(adoptions(&input), [AccountId(1)]);
+    assert_eq!(desired.identity, PERSON);
+}
