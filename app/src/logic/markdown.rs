@@ -54,7 +54,11 @@ pub fn read(text: &str) -> Vec<Block> {
 
 fn continues(line: &str) -> bool {
     let starts_other = line.trim_start().starts_with("```");
-    !line.trim().is_empty() && !starts_other && heading(line).is_none() && bullet(line).is_none() && numbered(line).is_none()
+    !line.trim().is_empty()
+        && !starts_other
+        && heading(line).is_none()
+        && bullet(line).is_none()
+        && numbered(line).is_none()
 }
 
 fn items<'a>(
@@ -165,7 +169,9 @@ mod tests {
 
     #[test]
     fn html_and_odd_links_stay_text() {
-        for source in ["<script>alert(1)</script>", "[x](javascript:alert(1))", "[x](data:text/html,y)", "2 * 3 * 4", "**", "``"] {
+        for source in
+            ["<script>alert(1)</script>", "[x](javascript:alert(1))", "[x](data:text/html,y)", "2 * 3 * 4", "**", "``"]
+        {
             assert_eq!(read(source), vec![Block::Paragraph(vec![text(source)])], "{source}");
         }
         let link = Span::Link("book".into(), "https://example.org/a".into());

@@ -35,7 +35,8 @@ pub fn step(task: &TaskRun, now: Timestamp) -> StepProgress {
     };
     let end = task.finished_at.unwrap_or(now);
     let seconds = task.started_at.map(|start| (end.as_millisecond() - start.as_millisecond()).max(0) as f64 / 1_000.0);
-    let per_second = seconds.filter(|seconds| *seconds >= SETTLED_AFTER && task.done > 0).map(|seconds| task.done as f64 / seconds);
+    let per_second =
+        seconds.filter(|seconds| *seconds >= SETTLED_AFTER && task.done > 0).map(|seconds| task.done as f64 / seconds);
     let running = task.state == RunState::Running;
     let left = match (running, per_second, task.total) {
         (true, Some(rate), Some(total)) if total > task.done => {
@@ -95,7 +96,15 @@ mod tests {
     #[test]
     fn progress_speaks_in_units() {
         let cases = [
-            (RunState::Running, 1_000, Some(8_000), 10, "1,000 of 8,000 people", Some("100/s"), Some("about 1 min left")),
+            (
+                RunState::Running,
+                1_000,
+                Some(8_000),
+                10,
+                "1,000 of 8,000 people",
+                Some("100/s"),
+                Some("about 1 min left"),
+            ),
             (RunState::Running, 30, Some(60), 60, "30 of 60 people", Some("30/min"), Some("about 1 min left")),
             (RunState::Running, 5, None, 2, "5 people", Some("2.5/s"), None),
             (RunState::Running, 0, Some(10), 5, "0 of 10 people", None, None),

@@ -1,6 +1,40 @@
-//! Times in words. Absolute times are UTC and say so; pages put them beside the relative ones.
+//! Times in words, as seen from the moment a page is made, in the organisation's time zone.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// The moment a page is made, and where.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    pub now: Timestamp,
+    pub zone: TimeZone,
+}
+
+impl Clock {
+    /// "3 min ago".
+    pub fn relative(&self, at: Timestamp) -> String {
+        relative(self.now, at)
+    }
+
+    /// `2026-11-22 14:03:59 +01:00`.
+    pub fn absolute(&self, at: Timestamp) -> String {
+        self.format("%F %T %:z", at)
+    }
+
+    /// `2026-11-22 14:03`.
+    pub fn minute(&self, at: Timestamp) -> String {
+        self.format("%F %H:%M", at)
+    }
+
+    /// Time of day, `14:03:59`.
+    pub fn time_of_day(&self, at: Timestamp) -> String {
+        self.format("%T", at)
+    }
+
+    fn format(&self, format: &str, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone()).strftime(format).to_string()
+    }
+}
 
 /// "3 min ago", "in 2 h", "just now".
 pub fn relative(now: Timestamp, at: Timestamp) -> String {
@@ -33,22 +67,6 @@ pub fn took(from: Timestamp, to: Timestamp) -> String {
         60..=3_599 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
     }
-}
-
-/// `2026-11-22 14:03:59 UTC`.
-pub fn absolute(at: Timestamp) -> String {
-    let text = format!("{at:.0}");
-    format!("{} UTC", text.trim_end_matches('Z').replace('T', " "))
-}
-
-/// `2026-11-22 14:03`, UTC.
-pub fn minute(at: Timestamp) -> String {
-    absolute(at).chars().take(16).collect()
-}
-
-/// Time of day, `14:03:59`, UTC.
-pub fn clock(at: Timestamp) -> String {
-    absolute(at).chars().skip(11).take(8).collect()
 }
 
 #[cfg(test)]
@@ -95,8 +113,9 @@ mod tests {
     #[test]
     fn absolute_times_name_their_zone() {
         let moment = at("2026-11-22T14:03:59.123456Z");
-        assert_eq!(absolute(moment), "2026-11-22 14:03:59 UTC");
-        assert_eq!(minute(moment), "2026-11-22 14:03");
-        assert_eq!(clock(moment), "14:03:59");
+        let clock = Clock { now: moment, zone: TimeZone::fixed(jiff::tz::offset(1)) };
+        assert_eq!(clock.absolute(moment), "2026-11-22 15:03:59 +01:00");
+        assert_eq!(clock.minute(moment), "2026-11-22 15:03");
+        assert_eq!(clock.time_of_day(moment), "15:03:59");
     }
 }

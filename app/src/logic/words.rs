@@ -163,7 +163,9 @@ pub fn state_reason(reason: &StateReason) -> (String, Option<&'static str>) {
         StateReason::Timeout => ("No answer came in time.".into(), Some("A later answer still counts; or retry.")),
         StateReason::Failed { class, message } => (message.clone(), Some(class.remedy())),
         StateReason::AccountBusy { order } => (format!("Order {order} of the same account goes first."), None),
-        StateReason::CannotBeReadBack => ("The application cannot be read back, so this is as sure as it gets.".into(), None),
+        StateReason::CannotBeReadBack => {
+            ("The application cannot be read back, so this is as sure as it gets.".into(), None)
+        }
         StateReason::Drifted { found } => (
             format!("The application holds something else: {found}"),
             Some("The next run of the job decides what to do with the difference."),
@@ -261,11 +263,12 @@ pub fn change(item: &OrderItem) -> Change {
             };
             (text(&item.current, "—"), text(&item.value, if item.name.is_empty() { "—" } else { &item.name }))
         }
-        (ItemKind::Attribute, ItemOperation::Remove) => (shown(item.current.as_ref().map(ToString::to_string)), "—".into()),
-        (ItemKind::Attribute, _) => (
-            shown(item.current.as_ref().map(ToString::to_string)),
-            shown(item.value.as_ref().map(ToString::to_string)),
-        ),
+        (ItemKind::Attribute, ItemOperation::Remove) => {
+            (shown(item.current.as_ref().map(ToString::to_string)), "—".into())
+        }
+        (ItemKind::Attribute, _) => {
+            (shown(item.current.as_ref().map(ToString::to_string)), shown(item.value.as_ref().map(ToString::to_string)))
+        }
     };
     Change { what, before, after }
 }
@@ -301,7 +304,8 @@ mod tests {
 
     #[test]
     fn a_reason_reads_as_a_sentence() {
-        let reason_of = |facts: Vec<Fact>, path: Vec<Grantable>| Reason { rule: "sales-staff".into(), context: None, facts, path };
+        let reason_of =
+            |facts: Vec<Fact>, path: Vec<Grantable>| Reason { rule: "sales-staff".into(), context: None, facts, path };
         let fact = |name: &str, value: Option<&str>| Fact { attribute: name.into(), value: value.map(Into::into) };
         assert_eq!(reason(&reason_of(vec![], vec![])), "Rule sales-staff gives it directly.");
         assert_eq!(

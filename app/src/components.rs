@@ -1,0 +1,10 @@
+//! Parts that more than one page, or an island, is made of. They show; what to show is decided in `logic`.
+
+pub mod chip;
+pub mod explain;
+pub mod form;
+pub mod icon;
+pub mod list;
+pub mod markdown;
+pub mod run;
+pub mod timeline;

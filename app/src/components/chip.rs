@@ -1,0 +1,113 @@
+//! States as colour, shape and word together, never colour alone.
+
+use leptos::prelude::*;
+use model::account::AccountStatus;
+use model::identity::LifecycleState;
+use model::job::RunState;
+use model::order::{ProvisioningState, StateReason};
+use model::work_item::WorkItemState;
+
+use super::icon::icon;
+use crate::logic::words;
+
+/// What a colour is kept for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    Ok,
+    Info,
+    Warn,
+    Danger,
+    Manual,
+    Idle,
+}
+
+impl Tone {
+    fn class(self) -> &'static str {
+        match self {
+            Self::Ok => "chip ok",
+            Self::Info => "chip info",
+            Self::Warn => "chip warn",
+            Self::Danger => "chip danger",
+            Self::Manual => "chip manual",
+            Self::Idle => "chip idle",
+        }
+    }
+}
+
+/// Colour, shape and word; the title says more to who asks.
+pub fn chip(tone: Tone, shape: &'static str, word: impl Into<String>, title: String) -> impl IntoView {
+    let title = Some(title).filter(|title| !title.is_empty());
+    view! { <span class=tone.class() title=title>{icon(shape)}{word.into()}</span> }
+}
+
+/// Colour and shape of a provisioning state.
+pub fn look(state: ProvisioningState) -> (Tone, &'static str) {
+    match state {
+        ProvisioningState::None => (Tone::Idle, "circle"),
+        ProvisioningState::Pending => (Tone::Idle, "clock"),
+        ProvisioningState::Transmitted => (Tone::Info, "plane"),
+        ProvisioningState::Errored => (Tone::Danger, "octagon"),
+        ProvisioningState::Verified => (Tone::Ok, "double-check"),
+        ProvisioningState::AwaitingApproval => (Tone::Warn, "hand"),
+        ProvisioningState::Inactive => (Tone::Idle, "dash"),
+        ProvisioningState::Error => (Tone::Danger, "function"),
+        ProvisioningState::Executed => (Tone::Info, "check"),
+    }
+}
+
+/// A provisioning state in a person's words; number and name on demand.
+pub fn provisioning(state: ProvisioningState, reason: Option<&StateReason>) -> impl IntoView + use<> {
+    let (tone, shape) = look(state);
+    let (tone, shape, word) = match reason {
+        Some(StateReason::WorkItem) if state.is_open() => (Tone::Manual, "wrench", "Waiting for a person"),
+        Some(StateReason::RetryWait { .. }) if state.is_open() => (Tone::Warn, "clock", "Failed, tried again"),
+        Some(StateReason::Quarantined { .. }) if state.is_open() => (Tone::Warn, "plug", "Application is down"),
+        Some(StateReason::HeldBy { .. } | StateReason::AccountBusy { .. }) if state.is_open() => {
+            (Tone::Idle, "clock", "Waits for another order")
+        }
+        _ => (tone, shape, state.label()),
+    };
+    let detail = reason.map(|reason| format!(". {}", words::state_reason(reason).0)).unwrap_or_default();
+    chip(tone, shape, word, format!("State {} {}{detail}", state.number(), state.name()))
+}
+
+pub fn run(state: RunState) -> impl IntoView {
+    let (tone, shape) = match state {
+        RunState::Queued => (Tone::Idle, "clock"),
+        RunState::Running => (Tone::Info, "play"),
+        RunState::Completed => (Tone::Ok, "check"),
+        RunState::Warning => (Tone::Warn, "octagon"),
+        RunState::Blocked => (Tone::Warn, "hand"),
+        RunState::Errored => (Tone::Danger, "octagon"),
+        RunState::Cancelled => (Tone::Idle, "ban"),
+    };
+    chip(tone, shape, words::run_state(state), String::new())
+}
+
+pub fn work_item(state: WorkItemState) -> impl IntoView {
+    let (tone, shape) = match state {
+        WorkItemState::Open => (Tone::Manual, "wrench"),
+        WorkItemState::Done => (Tone::Ok, "check"),
+        WorkItemState::CannotDo => (Tone::Danger, "octagon"),
+        WorkItemState::Withdrawn => (Tone::Idle, "dash"),
+    };
+    chip(tone, shape, words::work_item_state(state), String::new())
+}
+
+pub fn lifecycle(state: LifecycleState) -> impl IntoView {
+    let (tone, shape) = match state {
+        LifecycleState::Joiner => (Tone::Info, "clock"),
+        LifecycleState::Active => (Tone::Ok, "check"),
+        LifecycleState::Leaver => (Tone::Idle, "dash"),
+    };
+    chip(tone, shape, words::lifecycle(state), String::new())
+}
+
+pub fn account(status: AccountStatus) -> impl IntoView {
+    let (tone, shape) = match status {
+        AccountStatus::Enabled => (Tone::Ok, "check"),
+        AccountStatus::Disabled => (Tone::Idle, "ban"),
+        AccountStatus::Gone => (Tone::Idle, "dash"),
+    };
+    chip(tone, shape, words::account_status(status), String::new())
+}

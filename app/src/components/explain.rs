@@ -1,0 +1,96 @@
+//! Why something is held, or not: as a sentence, as the values that decided it, and as the way it came.
+
+use leptos::prelude::*;
+use model::access::{Explanation, Fact, Grantable, Reason};
+
+use super::icon::icon;
+use crate::logic::words;
+
+/// Every way in which something is granted.
+pub fn reasons(reasons: &[Reason], thing: &str) -> AnyView {
+    if reasons.is_empty() {
+        return view! { <p class="muted">"No rule stands behind it: it was found in the application."</p> }.into_any();
+    }
+    let several = reasons.len() > 1;
+    let ways = reasons.iter().enumerate().map(|(position, reason)| {
+        let heading = several.then(|| view! { <h4>{format!("Way {} of {}", position + 1, reasons.len())}</h4> });
+        view! { <div class="way">{heading}{way(reason, thing)}</div> }
+    });
+    view! { <div class="why">{ways.collect_view()}</div> }.into_any()
+}
+
+fn way(reason: &Reason, thing: &str) -> impl IntoView + use<> {
+    let context =
+        reason.context.clone().map(|context| view! { <p class="hint">"In context "<code>{context}</code></p> });
+    view! {
+        <p>{words::reason(reason)}</p>
+        {facts(&reason.facts)}
+        {route(&reason.rule, &reason.path, thing)}
+        {context}
+    }
+}
+
+fn facts(facts: &[Fact]) -> impl IntoView + use<> {
+    (!facts.is_empty()).then(|| {
+        let rows = facts.iter().map(|fact| {
+            let value = match &fact.value {
+                Some(value) => value.to_string().into_any(),
+                None => view! { <em>"no value"</em> }.into_any(),
+            };
+            view! { <div><dt>{words::attribute(&fact.attribute)}</dt><dd>{value}</dd></div> }
+        });
+        view! { <dl class="facts">{rows.collect_view()}</dl> }
+    })
+}
+
+/// Rule → role → access profile → the thing, as an outline that a screen reader walks in the same order.
+fn route(rule: &str, path: &[Grantable], thing: &str) -> impl IntoView + use<> {
+    let steps = path.iter().map(|step| {
+        view! { <li>{icon(shape(step))}<span class="kind">{words::kind(step)}</span>{step.name().to_owned()}</li> }
+    });
+    view! {
+        <ol class="route" aria-label="The way it came">
+            <li>{icon("function")}<span class="kind">"rule"</span>{rule.to_owned()}</li>
+            {steps.collect_view()}
+            <li class="end">{icon("key")}{thing.to_owned()}</li>
+        </ol>
+    }
+}
+
+/// Icon of a kind of thing.
+pub fn shape(grantable: &Grantable) -> &'static str {
+    match grantable {
+        Grantable::Role(_) => "role",
+        Grantable::AccessProfile(_) => "profile",
+        Grantable::AccountType(_) => "user",
+        Grantable::Entitlement(_) => "key",
+    }
+}
+
+/// Answer to "why, or why not".
+pub fn explanation(explanation: &Explanation, person: &str) -> impl IntoView + use<> {
+    let thing = explanation.grantable.name();
+    let held = explanation.held.then(|| reasons(&explanation.reasons, thing));
+    let denied = explanation.denied_by.as_ref().map(|denied_by| {
+        view! { <h4>"What takes it away"</h4><p>{words::reason(denied_by).replace(" gives it directly", " takes it away")}</p>{facts(&denied_by.facts)} }
+    });
+    let missing = (!explanation.missing.is_empty()).then(|| {
+        let rules = explanation.missing.iter().map(|miss| {
+            view! {
+                <li>
+                    <p><strong>{miss.rule.clone()}</strong>" asks for "<code>{miss.when.clone()}</code></p>
+                    {facts(&miss.facts)}
+                    {route(&miss.rule, &miss.path, thing)}
+                </li>
+            }
+        });
+        view! { <h4>"Rules that would give it, nearest first"</h4><ol class="misses">{rules.collect_view()}</ol> }
+    });
+    let sign = if explanation.held { "check" } else { "ban" };
+    view! {
+        <section class="panel verdict" id="why" aria-label="Why, or why not">
+            <p class="answer">{icon(sign)}{words::verdict(explanation, person)}</p>
+            {held}{denied}{missing}
+        </section>
+    }
+}

@@ -1,0 +1,239 @@
+//! What stands around every page: rail, top bar, message, and the page's own sheet.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use model::user::PermissionPath;
+
+use crate::components::form;
+use crate::components::icon::{icon, mark, sprite};
+use crate::islands::Keys;
+use crate::logic::flash::{Flash, FlashKind};
+use crate::logic::time::Clock;
+
+/// Part of the product, as in the rail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    Home,
+    WorkItems,
+    Orders,
+    Identities,
+    Jobs,
+    Applications,
+    /// A page that belongs to none.
+    Elsewhere,
+}
+
+impl Section {
+    const RAIL: [Self; 6] =
+        [Self::Home, Self::WorkItems, Self::Orders, Self::Identities, Self::Jobs, Self::Applications];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Home => "Home",
+            Self::WorkItems => "Work items",
+            Self::Orders => "Orders",
+            Self::Identities => "Identities",
+            Self::Jobs => "Job execution",
+            Self::Applications => "Applications",
+            Self::Elsewhere => "",
+        }
+    }
+
+    fn path(self) -> &'static str {
+        match self {
+            Self::Home | Self::Elsewhere => "/",
+            Self::WorkItems => "/work-items",
+            Self::Orders => "/orders",
+            Self::Identities => "/identities",
+            Self::Jobs => "/jobs",
+            Self::Applications => "/applications",
+        }
+    }
+
+    fn shape(self) -> &'static str {
+        match self {
+            Self::Home | Self::Elsewhere => "home",
+            Self::WorkItems => "work",
+            Self::Orders => "orders",
+            Self::Identities => "identities",
+            Self::Jobs => "jobs",
+            Self::Applications => "applications",
+        }
+    }
+
+    fn permission(self) -> &'static str {
+        match self {
+            Self::Home | Self::Elsewhere => "/Home/View",
+            Self::WorkItems => "/WorkItems/View",
+            Self::Orders => "/Orders/View",
+            Self::Identities => "/Identities/View",
+            Self::Jobs => "/Jobs/View",
+            Self::Applications => "/Applications/View",
+        }
+    }
+}
+
+/// A page's own content.
+pub struct Sheet {
+    pub section: Section,
+    /// In the browser's title and last in the breadcrumb.
+    pub title: String,
+    pub body: AnyView,
+}
+
+/// What the caller may do, for showing buttons. The use cases ask again.
+#[derive(Clone, Debug, Default)]
+pub struct Rights(Vec<PermissionPath>);
+
+impl Rights {
+    pub fn of(paths: &[PermissionPath]) -> Self {
+        Self(paths.to_vec())
+    }
+
+    pub fn may(&self, path: &str) -> bool {
+        PermissionPath::parse(path).is_some_and(|needed| self.0.iter().any(|held| held.grants(&needed)))
+    }
+}
+
+/// Who looks, from where, when.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    pub name: String,
+    pub login: String,
+    pub rights: Rights,
+    /// Path and query of this page.
+    pub path: String,
+    /// None follows the system.
+    pub theme: Option<&'static str>,
+    pub flash: Option<Flash>,
+    pub clock: Clock,
+    pub request_id: String,
+    /// Some of the applications came with the demo.
+    pub is_demo: bool,
+}
+
+/// The sheet with everything around it.
+pub fn frame(visitor: &Visitor, sheet: Sheet) -> AnyView {
+    let Sheet { section, title, body } = sheet;
+    let search = search_of(section);
+    view! {
+        <Title text=title.clone() />
+        {sprite()}
+        <a class="skip" href="#content">"Skip to content"</a>
+        <div class="frame">
+            {rail(visitor, section)}
+            <div class="stage">
+                <header class="topbar">
+                    {breadcrumb(section, &title)}
+                    <form class="search" role="search" action=search.0>
+                        {icon("search")}
+                        <input type="search" name="text" aria-label=search.1 placeholder=search.1 autocomplete="off" />
+                        <kbd aria-hidden="true">"/"</kbd>
+                    </form>
+                    {visitor.is_demo.then(|| view! { <span class="environment" title="Applications marked as demo stand for real ones">"Demo"</span> })}
+                    <Keys />
+                    {menu(visitor)}
+                </header>
+                <main id="content" tabindex="-1">
+                    {visitor.flash.as_ref().map(flash)}
+                    {body}
+                </main>
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+/// A page without a visitor: the sign-in page.
+pub fn bare(sheet: Sheet) -> AnyView {
+    view! {
+        <Title text=sheet.title />
+        {sprite()}
+        <main id="content" class="bare">{sheet.body}</main>
+    }
+    .into_any()
+}
+
+/// What came of the last form.
+pub fn flash(flash: &Flash) -> impl IntoView + use<> {
+    let (class, shape) = match flash.kind {
+        FlashKind::Done => ("banner ok", "check"),
+        FlashKind::Partly => ("banner warn", "octagon"),
+        FlashKind::Failed => ("banner danger", "octagon"),
+    };
+    let lines = flash.lines.iter().map(|line| view! { <li>{line.clone()}</li> }).collect_view();
+    view! {
+        <div class=class role="status">
+            {icon(shape)}
+            <div>
+                <p>{flash.title.clone()}</p>
+                {(!flash.lines.is_empty()).then(|| view! { <ul>{lines}</ul> })}
+            </div>
+        </div>
+    }
+}
+
+fn search_of(section: Section) -> (&'static str, &'static str) {
+    match section {
+        Section::Orders => ("/orders", "Search orders"),
+        Section::WorkItems => ("/work-items", "Search work items"),
+        _ => ("/identities", "Search people"),
+    }
+}
+
+fn rail(visitor: &Visitor, section: Section) -> impl IntoView + use<> {
+    let links = Section::RAIL.into_iter().filter(|place| visitor.rights.may(place.permission())).map(|place| {
+        let current = (place == section).then_some("page");
+        view! { <li><a href=place.path() aria-current=current>{icon(place.shape())}<span>{place.label()}</span></a></li> }
+    });
+    view! {
+        <nav class="rail" aria-label="Main">
+            <a class="wordmark" href="/" aria-label="Quartermaster, home">{mark()}<span>"Quartermaster"</span></a>
+            <ul>{links.collect_view()}</ul>
+            <p class="rail-foot"><kbd>"?"</kbd>" for keys"</p>
+        </nav>
+    }
+}
+
+fn breadcrumb(section: Section, title: &str) -> impl IntoView + use<> {
+    let parent = (!section.label().is_empty() && section.label() != title)
+        .then(|| view! { <li><a href=section.path()>{section.label()}</a></li> });
+    view! {
+        <nav class="crumbs" aria-label="Breadcrumb">
+            <ol>{parent}<li aria-current="page">{title.to_owned()}</li></ol>
+        </nav>
+    }
+}
+
+fn menu(visitor: &Visitor) -> impl IntoView + use<> {
+    let themes = [("system", "System", "screen"), ("light", "Light", "sun"), ("dark", "Dark", "moon")];
+    let chosen = visitor.theme.unwrap_or("system");
+    let themes = themes.map(|(value, label, shape)| {
+        let pressed = if value == chosen { "true" } else { "false" };
+        view! { <button name="theme" value=value aria-pressed=pressed>{icon(shape)}{label}</button> }
+    });
+    let initials: String = visitor.name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect();
+    view! {
+        <details class="menu">
+            <summary aria-label=format!("Signed in as {}", visitor.name)><span class="avatar" aria-hidden="true">{initials}</span></summary>
+            <div class="menu-body">
+                <p><strong>{visitor.name.clone()}</strong><span class="muted">{visitor.login.clone()}</span></p>
+                <form class="themes" method="post" action="/preferences/theme" aria-label="Theme">
+                    <input type="hidden" name="return_to" value=visitor.path.clone() />
+                    {themes}
+                </form>
+                <form method="post" action="/logout"><button class="button quiet wide">{icon("exit")}"Sign out"</button></form>
+            </div>
+        </details>
+    }
+}
+
+/// A button where the caller may, a sentence where not.
+pub fn allowed(
+    rights: &Rights,
+    permission: &'static str,
+    what: &'static str,
+    button: impl IntoView + 'static,
+) -> AnyView {
+    if rights.may(permission) { button.into_any() } else { form::refused(what, permission).into_any() }
+}

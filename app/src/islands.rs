@@ -1,0 +1,11 @@
+//! The only code that travels to the browser. Each island makes something quicker that works without it.
+
+pub mod copy;
+pub mod keys;
+pub mod live_run;
+pub mod selection;
+
+pub use copy::Copy;
+pub use keys::Keys;
+pub use live_run::LiveRun;
+pub use selection::Selection;

@@ -1,0 +1,58 @@
+//! Pages, one file each: server functions on top, the page, its parts. A page reads with the use cases of `engine`; what
+//! it shows is a plain function of what they answer.
+
+pub mod applications;
+pub mod home;
+pub mod identities;
+pub mod jobs;
+pub mod login;
+pub mod orders;
+pub mod problem;
+pub mod work_items;
+
+use std::future::Future;
+
+use engine::context::OpContext;
+use leptos::prelude::*;
+use leptos_axum::ResponseOptions;
+use leptos_router::hooks::use_params_map;
+use model::error::ApiError;
+
+use crate::frame::{Sheet, Visitor, frame};
+use crate::logic::query::Query;
+use crate::ssr;
+
+/// What a page is made from.
+pub(crate) struct Asked {
+    pub(crate) op: OpContext,
+    pub(crate) visitor: Visitor,
+    pub(crate) query: Query,
+}
+
+/// Draws a page for who has signed in; errors become pages with their status.
+pub(crate) fn page<F, Loading>(load: F) -> AnyView
+where
+    F: FnOnce(Asked) -> Loading + Send + 'static,
+    Loading: Future<Output = Result<Sheet, ApiError>> + Send + 'static,
+{
+    let Some(op) = use_context::<OpContext>() else { return problem::signed_out() };
+    let visitor = ssr::visitor(&op);
+    let response = use_context::<ResponseOptions>();
+    let asked = Asked { op, visitor: visitor.clone(), query: ssr::query() };
+    Suspend::new(async move {
+        let sheet = match load(asked).await {
+            Ok(sheet) => sheet,
+            Err(error) => {
+                ssr::set_status(&response, error.code);
+                problem::sheet(&error, &visitor)
+            }
+        };
+        frame(&visitor, sheet)
+    })
+    .into_any()
+}
+
+/// A part of the route, such as `id`.
+pub(crate) fn parameter(name: &str) -> String {
+    use_params_map().with_untracked(|parameters| parameters.get(name).unwrap_or_default())
+}

@@ -1,0 +1,123 @@
+//! Applications: how they are, what they hold, how they are set up.
+
+mod detail;
+
+use leptos::prelude::*;
+use model::view::{ApplicationRow, ConnectionTest};
+
+use crate::components::chip;
+use crate::components::list::{Empty, ago_or_dash, empty};
+use crate::frame::{Section, Sheet};
+use crate::logic::flash::{Flash, FlashKind};
+use crate::logic::time::Clock;
+use crate::logic::{address, query, words};
+use crate::pages::{Asked, page, parameter};
+use crate::ssr;
+
+pub use detail::{Tab, TabContent, application_sheet};
+
+#[server(prefix = "/api/pages", endpoint = "applications/test")]
+pub async fn test_connection(#[server(default)] name: String) -> Result<(), ServerFnError> {
+    let op = ssr::op().await?;
+    let outcome = engine::applications::test(&op, name.clone()).await;
+    ssr::finish(outcome.map(|test| test_flash(&test)), &address::application(&name))
+}
+
+#[component]
+pub fn ApplicationsPage() -> impl IntoView {
+    page(|Asked { op, visitor, .. }| async move {
+        let rows = engine::applications::rows(&op).await?;
+        Ok(applications_sheet(&rows, &visitor.clock))
+    })
+}
+
+#[component]
+pub fn ApplicationPage() -> impl IntoView {
+    let name = parameter("name");
+    page(move |Asked { op, visitor, query }| async move {
+        let detail = engine::applications::detail(&op, name.clone()).await?;
+        let tab = Tab::from_name(&query.get("tab").unwrap_or_default());
+        let content = match tab {
+            Tab::Overview => TabContent::Overview,
+            Tab::AccountTypes => TabContent::AccountTypes,
+            Tab::Entitlements => TabContent::Entitlements,
+            Tab::Accounts => {
+                let filter = query::accounts(&name, &query);
+                TabContent::Accounts(engine::applications::accounts(&op, filter.clone()).await?, filter)
+            }
+            Tab::Schema => TabContent::Schema(engine::applications::schema(&op, name.clone()).await),
+        };
+        Ok(application_sheet(&detail, content, &visitor.rights, &visitor.clock))
+    })
+}
+
+fn test_flash(test: &ConnectionTest) -> Flash {
+    let took = format!("{}.{:03} s", test.milliseconds / 1_000, test.milliseconds % 1_000);
+    let (kind, title) = match test.succeeded {
+        true => (FlashKind::Done, format!("The connection works ({took}).")),
+        false => (FlashKind::Failed, format!("The connection does not work ({took}).")),
+    };
+    let lines = test.steps.iter().map(|(is_good, step)| format!("{} {step}", if *is_good { "✓" } else { "✗" }));
+    Flash { kind, title, lines: lines.collect() }
+}
+
+pub fn applications_sheet(rows: &[ApplicationRow], clock: &Clock) -> Sheet {
+    let content = if rows.is_empty() {
+        empty(
+            "No applications yet",
+            Empty::NeverUsed {
+                text: "Applications are described in configuration files; `quartermaster config apply` takes them over.",
+                action: None,
+            },
+        )
+    } else {
+        table(rows, clock).into_any()
+    };
+    let body = view! {
+        <header class="page-head">
+            <h1>"Applications"</h1>
+            <p class="muted">"What Quartermaster provisions, how it gets there, and how each of them is."</p>
+        </header>
+        {content}
+    };
+    Sheet { section: Section::Applications, title: "Applications".to_owned(), body: body.into_any() }
+}
+
+/// How an application is, as a chip.
+pub(crate) fn health(row: &ApplicationRow) -> AnyView {
+    match (&row.trouble, row.failed_orders) {
+        (Some(trouble), _) => chip::chip(chip::Tone::Danger, "octagon", "Trouble", trouble.clone()).into_any(),
+        (None, 0) => chip::chip(chip::Tone::Ok, "check", "Well", String::new()).into_any(),
+        (None, _) => chip::chip(chip::Tone::Warn, "octagon", "Failed orders", String::new()).into_any(),
+    }
+}
+
+fn table(rows: &[ApplicationRow], clock: &Clock) -> impl IntoView + use<> {
+    let rows = rows.iter().map(|row| {
+        let orders = |count: u64, state: &str| match count {
+            0 => view! { <span class="subtle">"—"</span> }.into_any(),
+            count => {
+                let address = address::Address::new("/orders").with("application", Some(&row.name)).with("state", Some(state).filter(|state| !state.is_empty()));
+                view! { <a href=address.to_string()>{words::total(count)}</a> }.into_any()
+            }
+        };
+        view! {
+            <tr data-row="">
+                <td data-label="Application" class="name"><a data-open="" href=address::application(&row.name)>{row.display_name.clone()}</a>{row.demo.then(|| view! { " "<span class="tag">"demo"</span> })}</td>
+                <td data-label="Health">{health(row)}</td>
+                <td data-label="Mechanism">{words::mechanism(row.mechanism)}</td>
+                <td data-label="Connection" class="wide muted">{row.connection.clone()}</td>
+                <td data-label="Accounts" class="number">{words::total(row.accounts)}</td>
+                <td data-label="Open orders" class="number">{orders(row.open_orders, "")}</td>
+                <td data-label="Failed" class="number">{orders(row.failed_orders, "errored")}</td>
+                <td data-label="Read" class="when">{ago_or_dash(clock, row.last_synchronized_at)}</td>
+            </tr>
+        }
+    });
+    view! {
+        <table class="ledger">
+            <thead><tr><th scope="col">"Application"</th><th scope="col">"Health"</th><th scope="col">"Mechanism"</th><th scope="col">"Connection"</th><th scope="col" class="number">"Accounts"</th><th scope="col" class="number">"Open orders"</th><th scope="col" class="number">"Failed"</th><th scope="col">"Read"</th></tr></thead>
+            <tbody>{rows.collect_view()}</tbody>
+        </table>
+    }
+}

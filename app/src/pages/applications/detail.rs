@@ -1,0 +1,303 @@
+//! One application: health, connection, account types, entitlements, accounts, schema.
+
+use leptos::prelude::*;
+use model::error::ApiError;
+use model::page::Page;
+use model::view::{
+    AccountFilter, AccountRow, AccountTypeView, ApplicationDetail, ApplicationSchema, EntitlementRow, OrderFilter,
+};
+
+use crate::components::icon::icon;
+use crate::components::list::{Empty, ago_or_dash, empty, pagination, tabs};
+use crate::components::{chip, form};
+use crate::frame::{Rights, Section, Sheet};
+use crate::logic::address::{self, Address};
+use crate::logic::time::Clock;
+use crate::logic::words;
+use crate::pages::orders::state_choices;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tab {
+    Overview,
+    AccountTypes,
+    Entitlements,
+    Accounts,
+    Schema,
+}
+
+impl Tab {
+    const ALL: [Self; 5] = [Self::Overview, Self::AccountTypes, Self::Entitlements, Self::Accounts, Self::Schema];
+
+    pub fn from_name(name: &str) -> Self {
+        Self::ALL.into_iter().find(|tab| tab.name() == name).unwrap_or(Self::Overview)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Overview => "overview",
+            Self::AccountTypes => "account-types",
+            Self::Entitlements => "entitlements",
+            Self::Accounts => "accounts",
+            Self::Schema => "schema",
+        }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::AccountTypes => "Account types",
+            Self::Entitlements => "Entitlements",
+            Self::Accounts => "Accounts",
+            Self::Schema => "Schema",
+        }
+    }
+}
+
+/// What the chosen tab shows.
+pub enum TabContent {
+    Overview,
+    AccountTypes,
+    Entitlements,
+    Accounts(Page<AccountRow>, AccountFilter),
+    /// Asked of the application itself, which may not answer.
+    Schema(Result<ApplicationSchema, ApiError>),
+}
+
+impl TabContent {
+    fn tab(&self) -> Tab {
+        match self {
+            Self::Overview => Tab::Overview,
+            Self::AccountTypes => Tab::AccountTypes,
+            Self::Entitlements => Tab::Entitlements,
+            Self::Accounts(..) => Tab::Accounts,
+            Self::Schema(_) => Tab::Schema,
+        }
+    }
+}
+
+pub fn application_sheet(detail: &ApplicationDetail, content: TabContent, rights: &Rights, clock: &Clock) -> Sheet {
+    let row = &detail.row;
+    let page = address::application(&row.name);
+    let tab = content.tab();
+    let count = |tab| match tab {
+        Tab::AccountTypes => Some(detail.account_types.len() as u64),
+        Tab::Entitlements => Some(detail.entitlements.len() as u64),
+        Tab::Accounts => Some(row.accounts),
+        Tab::Overview | Tab::Schema => None,
+    };
+    let links = Tab::ALL
+        .map(|other| (other.label().to_owned(), format!("{page}?tab={}", other.name()), count(other), other == tab));
+    let test = match rights.may("/Applications/Test") {
+        true => view! {
+            <form method="post" action="/api/pages/applications/test">
+                <input type="hidden" name="name" value=row.name.clone() />
+                <button class="button primary">{icon("plug")}"Test the connection"</button>
+            </form>
+        }
+        .into_any(),
+        false => form::refused("Testing the connection", "/Applications/Test").into_any(),
+    };
+    let body = view! {
+        <header class="page-head">
+            <div class="with-actions">
+                <div>
+                    <h1>{row.display_name.clone()}{row.demo.then(|| view! { " "<span class="tag">"demo"</span> })}</h1>
+                    {detail.description.clone().map(|text| view! { <p class="muted">{text}</p> })}
+                    <div class="head-state">{super::health(row)}<span class="muted">{words::mechanism(row.mechanism)}</span><span class="subtle">"read "{ago_or_dash(clock, row.last_synchronized_at)}</span></div>
+                </div>
+                <div class="actions">{test}</div>
+            </div>
+        </header>
+        {row.trouble.clone().map(|trouble| view! { <div class="banner danger">{icon("octagon")}<div><p>{trouble}</p><p>"Orders wait until it answers again."</p></div></div> })}
+        {tabs("Parts of this application", links.into())}
+        {match content {
+            TabContent::Overview => overview(detail).into_any(),
+            TabContent::AccountTypes => detail.account_types.iter().map(account_type).collect_view().into_any(),
+            TabContent::Entitlements => entitlements(&detail.entitlements),
+            TabContent::Accounts(rows, filter) => accounts(rows, &filter, clock).into_any(),
+            TabContent::Schema(schema) => schema_table(schema),
+        }}
+    };
+    Sheet { section: Section::Applications, title: row.display_name.clone(), body: body.into_any() }
+}
+
+fn overview(detail: &ApplicationDetail) -> impl IntoView + use<> {
+    let filter = OrderFilter { application: Some(detail.row.name.clone()), ..OrderFilter::default() };
+    let settings = detail.settings.iter().map(
+        |(name, value)| view! { <div><dt>{words::attribute(name)}</dt><dd class="mono">{value.clone()}</dd></div> },
+    );
+    let counts = detail.last_synchronization.iter().map(|(name, count)| {
+        view! { <div><dt>{words::attribute(name)}</dt><dd>{words::number(*count)}</dd></div> }
+    });
+    view! {
+        <div class="columns even">
+            <section class="panel">
+                <h2>"Connection"</h2>
+                <dl class="pairs">{settings.collect_view()}</dl>
+                <p class="hint">"Secrets are kept encrypted and never shown."</p>
+            </section>
+            <section class="panel">
+                <h2>"Last synchronization"</h2>
+                {if detail.last_synchronization.is_empty() {
+                    view! { <p class="muted">"It has not been synchronized yet."</p> }.into_any()
+                } else {
+                    view! { <dl class="counts">{counts.collect_view()}</dl> }.into_any()
+                }}
+                <h2>"Orders"</h2>
+                {if detail.orders.by_state.is_empty() {
+                    view! { <p class="muted">"No orders so far."</p> }.into_any()
+                } else {
+                    state_choices(&filter, &detail.orders, true).into_any()
+                }}
+            </section>
+        </div>
+    }
+}
+
+fn account_type(account_type: &AccountTypeView) -> impl IntoView + use<> {
+    let attributes = account_type.attributes.iter().map(|(name, source, remarks)| {
+        view! {
+            <tr>
+                <td data-label="Attribute" class="name mono">{name.clone()}</td>
+                <td data-label="Value" class="wide"><code>{source.clone()}</code></td>
+                <td data-label="Remarks" class="muted">{remarks.clone()}</td>
+            </tr>
+        }
+    });
+    let correlation = account_type.correlation.iter().map(|rule| view! { <li><code>{rule.clone()}</code></li> });
+    let review = if account_type.review { "reviewed by a person before it is sent" } else { "sent without review" };
+    view! {
+        <section class="panel">
+            <div class="section-head"><h2>{account_type.display_name.clone()}</h2><span class="mono subtle">{account_type.name.clone()}</span></div>
+            <p class="muted">{format!("When nothing grants it any more: {}. Changes are {review}.", account_type.on_removal)}</p>
+            {(!account_type.depends_on.is_empty()).then(|| view! { <p class="muted">{format!("Needs first: {}.", account_type.depends_on.join(", "))}</p> })}
+            <table class="ledger">
+                <thead><tr><th scope="col">"Attribute"</th><th scope="col">"Value at creation"</th><th scope="col">"Remarks"</th></tr></thead>
+                <tbody>{attributes.collect_view()}</tbody>
+            </table>
+            {(!account_type.correlation.is_empty()).then(|| view! { <h3>"An account belongs to the identity where"</h3><ul class="plain">{correlation.collect_view()}</ul> })}
+        </section>
+    }
+}
+
+fn entitlements(rows: &[EntitlementRow]) -> AnyView {
+    if rows.is_empty() {
+        return empty(
+            "No entitlements",
+            Empty::NeverUsed {
+                text: "They appear when the application has been collected.",
+                action: Some(("Job execution", "/jobs")),
+            },
+        );
+    }
+    let rows = rows.iter().map(|row| {
+        let name = match &row.name {
+            Some(name) => view! { <span class="mono">{name.clone()}</span> }.into_any(),
+            None => view! { <span class="subtle">"nothing grants it"</span> }.into_any(),
+        };
+        view! {
+            <tr>
+                <td data-label="Entitlement" class="name">{row.display_name.clone()}</td>
+                <td data-label="Name in the configuration">{name}</td>
+                <td data-label="Key" class="mono wide subtle">{row.key.clone()}</td>
+                <td data-label="Holders" class="number">{words::total(row.holders)}</td>
+            </tr>
+        }
+    });
+    view! {
+        <table class="ledger">
+            <thead><tr><th scope="col">"Entitlement"</th><th scope="col">"Name in the configuration"</th><th scope="col">"Key"</th><th scope="col" class="number">"Holders"</th></tr></thead>
+            <tbody>{rows.collect_view()}</tbody>
+        </table>
+    }
+    .into_any()
+}
+
+fn accounts(page: Page<AccountRow>, filter: &AccountFilter, clock: &Clock) -> impl IntoView + use<> {
+    let path = address::application(&filter.application);
+    let list = Address::new(path.clone())
+        .with("tab", Some("accounts"))
+        .with("text", filter.text.as_deref())
+        .with("orphans", filter.orphans.then_some("yes"));
+    let shown = page.rows.len();
+    let rows = page.rows.iter().map(|row| {
+        let owner = match &row.owner {
+            Some((id, name)) => {
+                view! { <a data-open="" href=format!("/identities/{id}")>{name.clone()}</a> }.into_any()
+            }
+            None => {
+                chip::chip(chip::Tone::Warn, "user", "Nobody", "No identity owns this account".to_owned()).into_any()
+            }
+        };
+        view! {
+            <tr data-row="">
+                <td data-label="Account" class="mono name">{row.key.clone()}</td>
+                <td data-label="Owner">{owner}</td>
+                <td data-label="Type">{row.account_type.clone()}</td>
+                <td data-label="Status">{chip::account(row.status)}</td>
+                <td data-label="Entitlements" class="number">{row.entitlements}</td>
+                <td data-label="Read" class="when">{ago_or_dash(clock, row.observed_at)}</td>
+            </tr>
+        }
+    });
+    let content = if shown == 0 {
+        match filter.text.is_some() || filter.orphans {
+            true => empty("No accounts", Empty::Filtered { clear: format!("{path}?tab=accounts") }),
+            false => empty(
+                "No accounts yet",
+                Empty::NeverUsed {
+                    text: "They appear when the application has been collected.",
+                    action: Some(("Job execution", "/jobs")),
+                },
+            ),
+        }
+    } else {
+        view! {
+            <table class="ledger">
+                <thead><tr><th scope="col">"Account"</th><th scope="col">"Owner"</th><th scope="col">"Type"</th><th scope="col">"Status"</th><th scope="col" class="number">"Entitlements"</th><th scope="col">"Read"</th></tr></thead>
+                <tbody>{rows.collect_view()}</tbody>
+            </table>
+        }
+        .into_any()
+    };
+    view! {
+        <form class="filters" action=path.clone() role="search" aria-label="Filter accounts">
+            <input type="hidden" name="tab" value="accounts" />
+            <input type="search" name="text" value=filter.text.clone() placeholder="Key or owner" aria-label="Key or owner" />
+            <label class="check"><input type="checkbox" name="orphans" value="yes" checked=filter.orphans />"Without an owner"</label>
+            <button class="button">"Filter"</button>
+        </form>
+        {content}
+        {(shown > 0).then(|| pagination(list, shown, page.total, filter.after.is_none(), page.next, ("account", "accounts")))}
+    }
+}
+
+fn schema_table(schema: Result<ApplicationSchema, ApiError>) -> AnyView {
+    let schema = match schema {
+        Ok(schema) => schema,
+        Err(error) => {
+            return view! { <div class="banner warn">{icon("octagon")}<p>{error.message}</p></div> }.into_any();
+        }
+    };
+    if schema.attributes.is_empty() {
+        return empty(
+            "No schema",
+            Empty::NeverUsed {
+                text: "This application does not say which attributes its accounts have.",
+                action: None,
+            },
+        );
+    }
+    let rows = schema.attributes.into_iter().map(|attribute| {
+        let remarks = [(attribute.required, "required"), (attribute.unique, "unique"), (attribute.read_only, "read only")];
+        let remarks: Vec<&str> = remarks.into_iter().filter(|(holds, _)| *holds).map(|(_, remark)| remark).collect();
+        view! { <tr><td data-label="Attribute" class="mono name">{attribute.name}</td><td data-label="Kind">{attribute.kind}</td><td data-label="Remarks" class="muted wide">{remarks.join(", ")}</td></tr> }
+    });
+    view! {
+        <table class="ledger">
+            <thead><tr><th scope="col">"Attribute"</th><th scope="col">"Kind"</th><th scope="col">"Remarks"</th></tr></thead>
+            <tbody>{rows.collect_view()}</tbody>
+        </table>
+    }
+    .into_any()
+}

@@ -1,0 +1,181 @@
+//! Home: what waits for the person who looks, and how the applications are.
+
+use leptos::prelude::*;
+use model::order::ProvisioningState;
+use model::view::{ApplicationRow, Home, OrderCounts, OrderRow, RunRow, WorkItemRow};
+
+use crate::components::chip;
+use crate::components::icon::icon;
+use crate::components::list::{Empty, ago, ago_or_dash, empty};
+use crate::components::run::cell;
+use crate::frame::{Section, Sheet};
+use crate::logic::address;
+use crate::logic::time::Clock;
+use crate::logic::words;
+use crate::pages::orders::state_choices;
+use crate::pages::{Asked, page};
+
+#[component]
+pub fn HomePage() -> impl IntoView {
+    page(|Asked { op, visitor, .. }| async move {
+        let home = engine::home::home(&op).await?;
+        Ok(home_sheet(&home, &visitor.clock))
+    })
+}
+
+pub fn home_sheet(home: &Home, clock: &Clock) -> Sheet {
+    let body = view! {
+        <header class="page-head">
+            <h1>"My work"</h1>
+            <p class="muted">{summary(home)}</p>
+        </header>
+        {health(&home.applications, clock)}
+        {orders(&home.orders)}
+        <div class="columns">
+            <div>
+                {work(&home.work_items, home.open_work_items, clock)}
+                {failed(&home.failed, clock)}
+            </div>
+            {runs(&home.runs, clock)}
+        </div>
+    };
+    Sheet { section: Section::Home, title: "Home".to_owned(), body: body.into_any() }
+}
+
+fn summary(home: &Home) -> String {
+    format!(
+        "{}, {}, {} waiting for a person",
+        words::plural(home.identities, "identity", "identities"),
+        words::plural(home.accounts, "account", "accounts"),
+        words::plural(home.open_work_items, "work item", "work items"),
+    )
+}
+
+fn health(applications: &[ApplicationRow], clock: &Clock) -> impl IntoView + use<> {
+    let tiles = applications.iter().map(|application| {
+        let state = match (&application.trouble, application.failed_orders) {
+            (Some(trouble), _) => chip::chip(chip::Tone::Danger, "octagon", "Trouble", trouble.clone()).into_any(),
+            (None, 0) => chip::chip(chip::Tone::Ok, "check", "Well", String::new()).into_any(),
+            (None, failed) => {
+                chip::chip(chip::Tone::Warn, "octagon", format!("{} failed", words::total(failed)), String::new()).into_any()
+            }
+        };
+        view! {
+            <li>
+                <a class="tile" href=address::application(&application.name)>
+                    <span class="tile-name">{application.display_name.clone()}</span>
+                    {state}
+                    <span class="muted">{words::mechanism(application.mechanism)}" · "{words::plural(application.accounts, "account", "accounts")}</span>
+                    <span class="subtle">"read "{ago_or_dash(clock, application.last_synchronized_at)}</span>
+                </a>
+            </li>
+        }
+    });
+    (!applications.is_empty())
+        .then(|| view! { <section aria-label="Applications"><ul class="tiles">{tiles.collect_view()}</ul></section> })
+}
+
+fn orders(counts: &OrderCounts) -> impl IntoView + use<> {
+    let total: u64 = counts.by_state.iter().map(|(_, count)| count).sum();
+    (total > 0).then(|| {
+        let segments = segments(counts, total);
+        view! {
+            <section class="panel tight" aria-label="Orders by state">
+                <svg class="stacked" viewBox="0 0 1000 8" preserveAspectRatio="none" aria-hidden="true">{segments}</svg>
+                {state_choices(&model::view::OrderFilter::default(), counts, false)}
+            </section>
+        }
+    })
+}
+
+fn segments(counts: &OrderCounts, total: u64) -> impl IntoView + use<> {
+    let mut start = 0;
+    let segments = counts.by_state.iter().map(|(state, count)| {
+        // At least a hair, or one failed order among ten thousand would not be seen.
+        let width = (count * 1000 / total).max(6);
+        let x = start;
+        start += width;
+        let class = match chip::look(*state).0 {
+            chip::Tone::Ok => "seg ok",
+            chip::Tone::Info => "seg info",
+            chip::Tone::Warn => "seg warn",
+            chip::Tone::Danger => "seg danger",
+            chip::Tone::Manual => "seg manual",
+            chip::Tone::Idle => "seg idle",
+        };
+        view! { <rect class=class x=x.to_string() y="0" width=width.saturating_sub(2).to_string() height="8" /> }
+    });
+    segments.collect_view()
+}
+
+fn work(items: &[WorkItemRow], open: u64, clock: &Clock) -> impl IntoView + use<> {
+    let rows = items.iter().map(|item| {
+        view! {
+            <tr data-row="">
+                <td data-label="Person"><a data-open="" href=format!("/work-items/{}", item.id)>{item.identity_name.clone()}</a></td>
+                <td data-label="Do">{words::operation(item.operation)}<span class="muted">" in "{item.application_name.clone()}</span></td>
+                <td data-label="Values" class="wide">{item.summary.clone()}</td>
+                <td data-label="Due" class="when">{ago_or_dash(clock, item.due_at)}</td>
+            </tr>
+        }
+    });
+    view! {
+        <section aria-labelledby="work-heading">
+            <div class="section-head"><h2 id="work-heading">"Work items"</h2><span class="count">{words::total(open)}</span><span class="spring"></span><a href="/work-items">"All work items"</a></div>
+            {if items.is_empty() {
+                empty("Nothing waits for you", Empty::AllDone { text: "Work that people have to do by hand appears here." })
+            } else {
+                view! { <table class="ledger"><thead><tr><th scope="col">"Person"</th><th scope="col">"Do"</th><th scope="col">"Values"</th><th scope="col">"Due"</th></tr></thead><tbody>{rows.collect_view()}</tbody></table> }.into_any()
+            }}
+        </section>
+    }
+}
+
+fn failed(orders: &[OrderRow], clock: &Clock) -> impl IntoView + use<> {
+    let rows = orders.iter().map(|order| {
+        let why = order.reason.as_ref().map(|reason| words::state_reason(reason).0);
+        view! {
+            <tr data-row="">
+                <td data-label="Person"><a data-open="" href=format!("/orders/{}", order.id)>{order.identity_name.clone()}</a></td>
+                <td data-label="Order">{words::operation(order.operation)}<span class="muted">" in "{order.application.clone()}</span></td>
+                <td data-label="Why" class="wide">{why}</td>
+                <td data-label="Since" class="when">{ago(clock, order.changed_at)}</td>
+            </tr>
+        }
+    });
+    let address = format!("/orders?state={}", ProvisioningState::Errored.slug());
+    (!orders.is_empty()).then(|| view! {
+        <section aria-labelledby="failed-heading">
+            <div class="section-head"><h2 id="failed-heading">"Failed orders"</h2><span class="spring"></span><a href=address>"All failed orders"</a></div>
+            <table class="ledger"><thead><tr><th scope="col">"Person"</th><th scope="col">"Order"</th><th scope="col">"Why"</th><th scope="col">"Since"</th></tr></thead><tbody>{rows.collect_view()}</tbody></table>
+        </section>
+    })
+}
+
+fn runs(runs: &[RunRow], clock: &Clock) -> impl IntoView + use<> {
+    let rows = runs.iter().map(|row| {
+        let run = &row.run;
+        let at = run.started_at.unwrap_or(run.queued_at);
+        view! {
+            <li data-row="">
+                <a data-open="" class="run-line" href=format!("/jobs/runs/{}", run.id)>
+                    <span class="run-name">{crate::pages::jobs::job_label(&run.job)}</span>
+                    {chip::run(run.state)}
+                    <span class="cells">{run.tasks.iter().map(cell).collect_view()}</span>
+                    <span class="subtle">{ago(clock, at)}</span>
+                </a>
+            </li>
+        }
+    });
+    view! {
+        <section aria-labelledby="runs-heading">
+            <div class="section-head"><h2 id="runs-heading">"Last runs"</h2><span class="spring"></span><a href="/jobs">"Job execution"</a></div>
+            {if runs.is_empty() {
+                empty("No run yet", Empty::NeverUsed { text: "A run reads people and applications, decides, and provisions.", action: Some(("Start the complete job", "/jobs")) })
+            } else {
+                view! { <ul class="run-list">{rows.collect_view()}</ul> }.into_any()
+            }}
+            <p class="hint">{icon("jobs")}"Each sign is one step of the run."</p>
+        </section>
+    }
+}

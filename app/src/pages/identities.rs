@@ -1,0 +1,179 @@
+//! Identities: the list, and one identity with what it holds and why.
+
+mod detail;
+
+use leptos::prelude::*;
+use model::access::Grantable;
+use model::identity::LifecycleState;
+use model::ids::IdentityId;
+use model::page::Page;
+use model::view::{IdentityFilter, IdentityRow};
+
+use crate::components::chip;
+use crate::components::form::option;
+use crate::components::list::{Choice, Empty, empty, filter_chips, pagination};
+use crate::frame::{Section, Sheet};
+use crate::logic::query::{self, Query, identities_address};
+use crate::logic::words;
+use crate::pages::{Asked, page, parameter};
+use crate::ssr;
+
+pub use detail::{Asking, Tab, identity_sheet};
+
+#[component]
+pub fn IdentitiesPage() -> impl IntoView {
+    page(|Asked { op, query, .. }| async move {
+        let filter = query::identities(&query);
+        let departments = engine::identities::departments(&op).await?;
+        let rows = engine::identities::page(&op, filter.clone()).await?;
+        Ok(identities_sheet(&filter, &departments, rows))
+    })
+}
+
+#[component]
+pub fn IdentityPage() -> impl IntoView {
+    let id = parameter("id");
+    page(move |Asked { op, visitor, query }| async move {
+        let id: IdentityId = ssr::id(&id, "identity")?;
+        let detail = engine::identities::detail(&op, id).await?;
+        let asked = asked(&query);
+        let explanation = match asked.clone() {
+            Some(grantable) => Some(engine::identities::explain(&op, id, grantable).await),
+            None => None,
+        };
+        let configuration = op.engine.world().configuration();
+        let asking = Asking {
+            asked,
+            // A thing that does not exist is told beside the form, not instead of the page.
+            explanation,
+            known: known(&configuration),
+        };
+        let tab = Tab::from_name(&query.get("tab").unwrap_or_default());
+        Ok(identity_sheet(&detail, tab, &asking, &visitor.clock))
+    })
+}
+
+/// `explain=entitlement:vpn`, or `kind` and `name` as the form sends them.
+fn asked(query: &Query) -> Option<Grantable> {
+    if let Some((kind, name)) = query.get("explain").as_deref().and_then(|text| text.split_once(':')) {
+        return Grantable::from_parts(kind, name);
+    }
+    Grantable::from_parts(&query.get("kind")?, &query.get("name")?)
+}
+
+/// Names that can be asked about, for the form's suggestions.
+fn known(configuration: &model::configuration::Configuration) -> Vec<String> {
+    let names = configuration.entitlements.keys().chain(configuration.roles.keys());
+    let names = names.chain(configuration.access_profiles.keys()).chain(configuration.account_types.keys());
+    names.cloned().collect()
+}
+
+pub fn identities_sheet(filter: &IdentityFilter, departments: &[String], page: Page<IdentityRow>) -> Sheet {
+    let list = identities_address(filter);
+    let is_filtered = list != identities_address(&IdentityFilter::default());
+    let shown = page.rows.len();
+    let rows = match (shown, is_filtered) {
+        (0, true) => empty("Nobody", Empty::Filtered { clear: "/identities".to_owned() }),
+        (0, false) => empty(
+            "Nobody yet",
+            Empty::NeverUsed {
+                text: "Identities come from an identity source, such as the feed of human resources.",
+                action: Some(("Collect and synchronize", "/jobs")),
+            },
+        ),
+        _ => table(&page.rows).into_any(),
+    };
+    let body = view! {
+        <header class="page-head">
+            <h1>"Identities"</h1>
+            <p class="muted">"Everybody the identity sources know, and what they hold."</p>
+        </header>
+        {lifecycles(filter)}
+        {search(filter, departments)}
+        {rows}
+        {(shown > 0).then(|| pagination(list, shown, page.total, filter.after.is_none(), page.next, ("identity", "identities")))}
+    };
+    Sheet { section: Section::Identities, title: "Identities".to_owned(), body: body.into_any() }
+}
+
+fn lifecycles(filter: &IdentityFilter) -> impl IntoView + use<> {
+    let address = |lifecycle| identities_address(&IdentityFilter { lifecycle, ..filter.clone() }).to_string();
+    let choice = |label: &str, lifecycle: Option<LifecycleState>, shape| Choice {
+        label: label.to_owned(),
+        count: None,
+        address: address(lifecycle),
+        chosen: filter.lifecycle == lifecycle,
+        shape,
+    };
+    filter_chips(
+        "Lifecycle",
+        vec![
+            choice("Everybody", None, None),
+            choice(words::lifecycle(LifecycleState::Active), Some(LifecycleState::Active), Some("check")),
+            choice(words::lifecycle(LifecycleState::Joiner), Some(LifecycleState::Joiner), Some("clock")),
+            choice(words::lifecycle(LifecycleState::Leaver), Some(LifecycleState::Leaver), Some("dash")),
+        ],
+    )
+}
+
+fn search(filter: &IdentityFilter, departments: &[String]) -> impl IntoView + use<> {
+    let departments = departments.iter().map(|department| {
+        option(department.clone(), department.clone(), filter.department.as_ref() == Some(department))
+    });
+    view! {
+        <form class="filters" action="/identities" role="search" aria-label="Filter identities">
+            <input type="search" name="text" value=filter.text.clone() placeholder="Name or key" aria-label="Name or key" />
+            <select name="department" aria-label="Department"><option value="">"Every department"</option>{departments.collect_view()}</select>
+            {filter.lifecycle.map(|state| view! { <input type="hidden" name="lifecycle" value=state.name() /> })}
+            <button class="button">"Filter"</button>
+        </form>
+    }
+}
+
+fn table(rows: &[IdentityRow]) -> impl IntoView + use<> {
+    let rows = rows.iter().map(|row| {
+        let orders = match row.open_orders {
+            0 => view! { <span class="subtle">"—"</span> }.into_any(),
+            count => view! { <a href=format!("/orders?identity={}", row.id)>{count.to_string()}</a> }.into_any(),
+        };
+        view! {
+            <tr data-row="">
+                <td data-label="Name" class="name"><a data-open="" href=format!("/identities/{}", row.id)>{row.display_name.clone()}</a></td>
+                <td data-label="Key" class="mono subtle">{row.key.clone()}</td>
+                <td data-label="Department">{row.department.clone()}</td>
+                <td data-label="Title">{row.title.clone()}</td>
+                <td data-label="Site">{row.site.clone()}</td>
+                <td data-label="Lifecycle">{chip::lifecycle(row.lifecycle)}</td>
+                <td data-label="Accounts" class="number">{row.accounts}</td>
+                <td data-label="Entitlements" class="number">{row.entitlements}</td>
+                <td data-label="Open orders" class="number">{orders}</td>
+            </tr>
+        }
+    });
+    view! {
+        <table class="ledger">
+            <thead><tr>
+                <th scope="col">"Name"</th><th scope="col">"Key"</th><th scope="col">"Department"</th><th scope="col">"Title"</th>
+                <th scope="col">"Site"</th><th scope="col">"Lifecycle"</th><th scope="col" class="number">"Accounts"</th>
+                <th scope="col" class="number">"Entitlements"</th><th scope="col" class="number">"Open orders"</th>
+            </tr></thead>
+            <tbody>{rows.collect_view()}</tbody>
+        </table>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::asked;
+    use crate::logic::query::Query;
+    use model::access::Grantable;
+
+    #[test]
+    fn a_question_can_be_asked_in_two_ways() {
+        let vpn = Some(Grantable::Entitlement("vpn".into()));
+        assert_eq!(asked(&Query::parse("explain=entitlement:vpn")), vpn);
+        assert_eq!(asked(&Query::parse("kind=entitlement&name=vpn")), vpn);
+        assert_eq!(asked(&Query::parse("explain=thing:vpn")), None);
+        assert_eq!(asked(&Query::parse("kind=role")), None);
+    }
+}

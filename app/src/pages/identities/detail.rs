@@ -1,0 +1,324 @@
+//! One identity: header card, and tabs for permissions, accounts, orders, timeline, attributes.
+
+use leptos::prelude::*;
+use model::access::{Explanation, Grantable};
+use model::account::Account;
+use model::error::ApiError;
+use model::identity::{Context, Identity};
+use model::value::Attributes;
+use model::view::{IdentityDetail, IdentityEvent, PermissionRow};
+
+use crate::components::form::option;
+use crate::components::icon::icon;
+use crate::components::list::{Empty, ago, ago_or_dash, empty, tabs};
+use crate::components::timeline::{Entry, timeline};
+use crate::components::{chip, explain};
+use crate::frame::{Section, Sheet};
+use crate::logic::time::Clock;
+use crate::logic::{address, words};
+use crate::pages::orders;
+
+/// What the page shows below the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tab {
+    Permissions,
+    Accounts,
+    Orders,
+    Timeline,
+    Attributes,
+}
+
+impl Tab {
+    const ALL: [Self; 5] = [Self::Permissions, Self::Accounts, Self::Orders, Self::Timeline, Self::Attributes];
+
+    pub fn from_name(name: &str) -> Self {
+        Self::ALL.into_iter().find(|tab| tab.name() == name).unwrap_or(Self::Permissions)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Permissions => "permissions",
+            Self::Accounts => "accounts",
+            Self::Orders => "orders",
+            Self::Timeline => "timeline",
+            Self::Attributes => "attributes",
+        }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Permissions => "View permissions",
+            Self::Accounts => "Accounts",
+            Self::Orders => "Orders",
+            Self::Timeline => "Timeline",
+            Self::Attributes => "Attributes",
+        }
+    }
+}
+
+/// The question "why, or why not", its answer, and what can be asked about.
+pub struct Asking {
+    pub asked: Option<Grantable>,
+    pub explanation: Option<Result<Explanation, ApiError>>,
+    pub known: Vec<String>,
+}
+
+pub fn identity_sheet(detail: &IdentityDetail, tab: Tab, asking: &Asking, clock: &Clock) -> Sheet {
+    let identity = &detail.identity;
+    let count = |tab| match tab {
+        Tab::Permissions => Some(detail.permissions.len() as u64),
+        Tab::Accounts => Some(detail.accounts.len() as u64),
+        Tab::Orders => Some(detail.orders.len() as u64),
+        Tab::Timeline | Tab::Attributes => None,
+    };
+    let links = Tab::ALL.map(|other| {
+        (
+            other.label().to_owned(),
+            format!("/identities/{}?tab={}", identity.id, other.name()),
+            count(other),
+            other == tab,
+        )
+    });
+    let content = match tab {
+        Tab::Permissions => permissions(detail, asking, clock).into_any(),
+        Tab::Accounts => accounts(&detail.accounts, clock),
+        Tab::Orders if detail.orders.is_empty() => empty(
+            "No orders",
+            Empty::NeverUsed { text: "Nothing has been changed for this person so far.", action: None },
+        ),
+        Tab::Orders => orders::table(&detail.orders, clock).into_any(),
+        Tab::Timeline => happened(&detail.events, clock),
+        Tab::Attributes => attributes(identity).into_any(),
+    };
+    let body = view! {
+        {header(detail)}
+        {tabs("Parts of this identity", links.into())}
+        {content}
+    };
+    Sheet { section: Section::Identities, title: identity.display_name.clone(), body: body.into_any() }
+}
+
+fn header(detail: &IdentityDetail) -> impl IntoView + use<> {
+    let identity = &detail.identity;
+    let initials: String =
+        identity.display_name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect();
+    let value = |name: &str| {
+        let contexts = identity.contexts.iter().rev().find_map(|context| context.attributes.get(name));
+        contexts.or_else(|| identity.attributes.get(name)).map(ToString::to_string)
+    };
+    let place: Vec<String> = ["title", "department", "site"].into_iter().filter_map(value).collect();
+    let manager = detail.manager.as_ref().map(|(id, name)| {
+        view! { <span>"reports to "<a href=format!("/identities/{id}")>{name.clone()}</a></span> }
+    });
+    let reports = (!detail.reports.is_empty()).then(|| {
+        let people = detail.reports.iter().map(|(id, name)| view! { <li><a href=format!("/identities/{id}")>{name.clone()}</a></li> });
+        view! {
+            <details class="disclose">
+                <summary>{words::plural(detail.reports.len() as u64, "person reports", "people report")}" to them"</summary>
+                <ul class="plain names">{people.collect_view()}</ul>
+            </details>
+        }
+    });
+    view! {
+        <header class="page-head identity-head">
+            <span class="avatar big" aria-hidden="true">{initials}</span>
+            <div>
+                <h1>{identity.display_name.clone()}</h1>
+                <p>{place.join(" · ")}</p>
+                <div class="head-state">
+                    {chip::lifecycle(detail.lifecycle)}
+                    <span class="mono subtle">{identity.key.clone()}</span>
+                    <span class="subtle">"from "{identity.source.clone()}</span>
+                    {manager}{reports}
+                </div>
+            </div>
+        </header>
+    }
+}
+
+fn permissions(detail: &IdentityDetail, asking: &Asking, clock: &Clock) -> impl IntoView + use<> {
+    let name = &detail.identity.display_name;
+    let answer = asking.explanation.as_ref().map(|answer| match answer {
+        Ok(explanation) => explain::explanation(explanation, name).into_any(),
+        Err(error) => view! { <p class="banner warn" role="status">{error.message.clone()}</p> }.into_any(),
+    });
+    let nothing = detail.permissions.is_empty().then(|| {
+        empty(
+            "Holds nothing",
+            Empty::NeverUsed { text: "No rule gives this person anything. Ask below why not.", action: None },
+        )
+    });
+    view! {
+        {question(detail, asking)}
+        {answer}
+        {nothing}
+        {groups(&detail.permissions).into_iter().map(|(heading, shape, rows)| group(heading, shape, &rows, clock)).collect_view()}
+    }
+}
+
+/// Roles, access profiles, account types, then entitlements by application.
+fn groups(permissions: &[PermissionRow]) -> Vec<(String, &'static str, Vec<&PermissionRow>)> {
+    let mut groups: Vec<((u8, String), &'static str, Vec<&PermissionRow>)> = Vec::new();
+    for row in permissions {
+        let key = match &row.grantable {
+            Grantable::Role(_) => (0, "Roles".to_owned()),
+            Grantable::AccessProfile(_) => (1, "Access profiles".to_owned()),
+            Grantable::AccountType(_) => (2, "Accounts".to_owned()),
+            Grantable::Entitlement(_) => {
+                let application = row.application.as_deref().unwrap_or("no application");
+                (3, format!("Entitlements in {application}"))
+            }
+        };
+        match groups.iter_mut().find(|(found, ..)| *found == key) {
+            Some((_, _, rows)) => rows.push(row),
+            None => groups.push((key, explain::shape(&row.grantable), vec![row])),
+        }
+    }
+    groups.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+    groups.into_iter().map(|((_, heading), shape, rows)| (heading, shape, rows)).collect()
+}
+
+fn group(heading: String, shape: &'static str, rows: &[&PermissionRow], clock: &Clock) -> impl IntoView + use<> {
+    let count = rows.len();
+    let rows = rows.iter().map(|row| permission(row, clock));
+    view! {
+        <section class="permissions">
+            <div class="section-head"><h2>{icon(shape)}{heading}</h2><span class="count">{count.to_string()}</span></div>
+            <ul class="grants">{rows.collect_view()}</ul>
+        </section>
+    }
+}
+
+fn permission(row: &PermissionRow, clock: &Clock) -> impl IntoView + use<> {
+    let state = match row.state {
+        Some(state) => chip::provisioning(state, row.state_reason.as_ref()).into_any(),
+        None => chip::chip(chip::Tone::Idle, "check", row.workflow_state.label(), String::new()).into_any(),
+    };
+    let order = row.order.map(|order| view! { <a href=format!("/orders/{order}")>{format!("Order {order}")}</a> });
+    let short = match row.reasons.as_slice() {
+        [] => "no rule".to_owned(),
+        [reason] => format!("rule {}", reason.rule),
+        several => format!("{} ways", several.len()),
+    };
+    let name = (row.display_name != row.grantable.name())
+        .then(|| view! { <span class="mono subtle">{row.grantable.name().to_owned()}</span> });
+    view! {
+        <li data-row="">
+            <details>
+                <summary>
+                    {icon("right")}
+                    <span class="grant-name">{row.display_name.clone()}" "{name}</span>
+                    {state}
+                    <span class="grant-why muted">{short}</span>
+                    <span class="grant-period muted">{words::period(&row.period)}</span>
+                    <span class="grant-since subtle">"since "{ago(clock, row.since)}</span>
+                </summary>
+                <div class="grant-more">
+                    {explain::reasons(&row.reasons, &row.display_name)}
+                    <p class="hint">{row.workflow_state.label()}{order.map(|order| view! { " · "{order} })}</p>
+                </div>
+            </details>
+        </li>
+    }
+}
+
+fn question(detail: &IdentityDetail, asking: &Asking) -> impl IntoView + use<> {
+    let kind = asking.asked.as_ref().map_or("entitlement", Grantable::kind);
+    let kinds = [
+        ("entitlement", "entitlement"),
+        ("role", "role"),
+        ("access_profile", "access profile"),
+        ("account_type", "account type"),
+    ]
+    .map(|(value, label)| option(value.to_owned(), label.to_owned(), value == kind));
+    let suggestions = asking.known.iter().map(|name| view! { <option value=name.clone()></option> }).collect_view();
+    view! {
+        <form class="filters ask" action=format!("/identities/{}", detail.identity.id) aria-label="Why, or why not">
+            <span class="ask-label">"Why, or why not, the"</span>
+            <select name="kind" aria-label="Kind">{kinds}</select>
+            <input name="name" list="known" required value=asking.asked.as_ref().map(|asked| asked.name().to_owned()) placeholder="name" aria-label="Name" autocomplete="off" />
+            <datalist id="known">{suggestions}</datalist>
+            <button class="button">"Explain"</button>
+        </form>
+    }
+}
+
+fn accounts(accounts: &[Account], clock: &Clock) -> AnyView {
+    if accounts.is_empty() {
+        return empty(
+            "No accounts",
+            Empty::NeverUsed { text: "This person has no account in any application.", action: None },
+        );
+    }
+    let cards = accounts.iter().map(|account| {
+        let entitlements = account.entitlements.iter().map(|key| view! { <li class="mono">{key.clone()}</li> });
+        let held = (!account.entitlements.is_empty()).then(|| {
+            view! { <details class="why-item"><summary>{words::plural(account.entitlements.len() as u64, "entitlement", "entitlements")}</summary><ul class="plain">{entitlements.collect_view()}</ul></details> }
+        });
+        view! {
+            <section class="panel">
+                <div class="section-head">
+                    <h2><a href=address::application(&account.application)>{account.application.clone()}</a></h2>
+                    <span class="muted">{account.account_type.clone()}</span>{chip::account(account.status)}
+                    <span class="spring"></span><span class="subtle">"read "{ago_or_dash(clock, account.observed_at)}</span>
+                </div>
+                <p><span class="mono">{account.key.clone()}</span><span class="muted">" · "{words::provenance(account.provenance)}</span></p>
+                {pairs(&account.attributes)}
+                {held}
+            </section>
+        }
+    });
+    cards.collect_view().into_any()
+}
+
+fn happened(events: &[IdentityEvent], clock: &Clock) -> AnyView {
+    if events.is_empty() {
+        return empty(
+            "Nothing yet",
+            Empty::NeverUsed { text: "What happens to this person is written down here.", action: None },
+        );
+    }
+    let entries = events.iter().map(|event| {
+        let order =
+            event.order.map(|order| view! { <a href=format!("/orders/{order}")>{format!("Order {order}")}</a>" " });
+        let run = event.run.map(|run| view! { <a href=format!("/jobs/runs/{run}")>{format!("Run {run}")}</a> });
+        Entry {
+            when: ago(clock, event.at).into_any(),
+            sign: ().into_any(),
+            what: event.message.clone().into_any(),
+            more: Some(view! { {order}{run}<span class="subtle">" "{clock.minute(event.at)}</span> }.into_any()),
+        }
+    });
+    timeline("Timeline", entries.collect()).into_any()
+}
+
+fn attributes(identity: &Identity) -> impl IntoView + use<> {
+    let contexts = identity.contexts.iter().map(context).collect_view();
+    view! {
+        <section class="panel">
+            <div class="section-head"><h2>"Always"</h2></div>
+            {pairs(&identity.attributes)}
+        </section>
+        {contexts}
+    }
+}
+
+fn context(context: &Context) -> impl IntoView + use<> {
+    view! {
+        <section class="panel">
+            <div class="section-head">
+                <h2>"Context "<span class="mono">{context.key.clone()}</span></h2>
+                <span class="muted">{words::period(&context.period)}</span>
+                <span class="subtle">{format!("priority {}", context.priority)}</span>
+            </div>
+            {pairs(&context.attributes)}
+        </section>
+    }
+}
+
+fn pairs(attributes: &Attributes) -> impl IntoView + use<> {
+    let rows = attributes
+        .iter()
+        .map(|(name, value)| view! { <div><dt>{words::attribute(name)}</dt><dd>{value.to_string()}</dd></div> });
+    view! { <dl class="pairs wide">{rows.collect_view()}</dl> }
+}

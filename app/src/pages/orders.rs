@@ -1,0 +1,214 @@
+//! Orders: the list, and one order with its whole way.
+
+mod detail;
+
+use leptos::prelude::*;
+use model::account::Mechanism;
+use model::ids::OrderId;
+use model::order::ProvisioningState;
+use model::page::Page;
+use model::view::{OrderCounts, OrderFilter, OrderRow};
+
+use crate::components::chip;
+use crate::components::form::option;
+use crate::components::icon::icon;
+use crate::components::list::{Choice, Empty, active_filters, ago, ago_or_dash, empty, filter_chips, pagination};
+use crate::frame::{Section, Sheet};
+use crate::logic::flash::Flash;
+use crate::logic::query::{self, orders_address};
+use crate::logic::time::Clock;
+use crate::logic::words;
+use crate::pages::{Asked, page, parameter};
+use crate::ssr;
+
+pub use detail::order_sheet;
+
+#[server(prefix = "/api/pages", endpoint = "orders/retry")]
+pub async fn retry_order(#[server(default)] id: String) -> Result<(), ServerFnError> {
+    let op = ssr::op().await?;
+    let outcome = async { engine::orders::retry(&op, ssr::id(&id, "order")?).await }.await;
+    ssr::finish(outcome.map(|()| Flash::done("The order is sent again.")), &format!("/orders/{id}"))
+}
+
+#[server(prefix = "/api/pages", endpoint = "orders/review")]
+pub async fn review_order(
+    #[server(default)] id: String,
+    #[server(default)] decision: String,
+) -> Result<(), ServerFnError> {
+    let op = ssr::op().await?;
+    let approve = decision == "approve";
+    let outcome = async {
+        if !approve && decision != "decline" {
+            return Err(model::error::ApiError::invalid("decision", "Choose approve or decline."));
+        }
+        engine::orders::review(&op, ssr::id(&id, "order")?, approve).await
+    }
+    .await;
+    let done = if approve { "The order is approved and goes out." } else { "The order is declined." };
+    ssr::finish(outcome.map(|()| Flash::done(done)), &format!("/orders/{id}"))
+}
+
+#[server(prefix = "/api/pages", endpoint = "orders/cancel")]
+pub async fn cancel_order(#[server(default)] id: String, #[server(default)] why: String) -> Result<(), ServerFnError> {
+    let op = ssr::op().await?;
+    let outcome = async { engine::orders::cancel(&op, ssr::id(&id, "order")?, why).await }.await;
+    ssr::finish(outcome.map(|()| Flash::done("The order is given up.")), &format!("/orders/{id}"))
+}
+
+#[component]
+pub fn OrdersPage() -> impl IntoView {
+    page(|Asked { op, visitor, query }| async move {
+        let filter = query::orders(&query);
+        let counts = engine::orders::counts(&op, filter.clone()).await?;
+        let rows = engine::orders::page(&op, filter.clone()).await?;
+        let applications = if visitor.rights.may("/Applications/View") {
+            engine::applications::rows(&op).await?.into_iter().map(|row| (row.name, row.display_name)).collect()
+        } else {
+            Vec::new()
+        };
+        Ok(orders_sheet(&filter, &counts, rows, &applications, &visitor.clock))
+    })
+}
+
+#[component]
+pub fn OrderPage() -> impl IntoView {
+    let id = parameter("id");
+    page(move |Asked { op, visitor, .. }| async move {
+        let id: OrderId = ssr::id(&id, "order")?;
+        let detail = engine::orders::detail(&op, id).await?;
+        Ok(order_sheet(&detail, &visitor.rights, &visitor.clock))
+    })
+}
+
+pub fn orders_sheet(
+    filter: &OrderFilter,
+    counts: &OrderCounts,
+    page: Page<OrderRow>,
+    applications: &[(String, String)],
+    clock: &Clock,
+) -> Sheet {
+    let list = orders_address(filter);
+    let is_filtered = list != orders_address(&OrderFilter::default());
+    let shown = page.rows.len();
+    let rows = if page.rows.is_empty() { nothing(is_filtered) } else { table(&page.rows, clock).into_any() };
+    let body = view! {
+        <header class="page-head">
+            <h1>"Orders"</h1>
+            <p class="muted">"What is being changed in the applications, and how far it is."</p>
+        </header>
+        {state_choices(filter, counts, true)}
+        {search(filter, applications)}
+        {active_filters(hidden_filters(filter))}
+        {rows}
+        {(shown > 0).then(|| pagination(list, shown, page.total, filter.after.is_none(), page.next, ("order", "orders")))}
+    };
+    Sheet { section: Section::Orders, title: "Orders".to_owned(), body: body.into_any() }
+}
+
+/// A row of links, one for each state that has orders.
+pub fn state_choices(filter: &OrderFilter, counts: &OrderCounts, with_all: bool) -> impl IntoView + use<> {
+    let address = |state| orders_address(&OrderFilter { state, ..filter.clone() }).to_string();
+    let all = with_all.then(|| Choice {
+        label: "All".to_owned(),
+        count: Some(counts.by_state.iter().map(|(_, count)| count).sum()),
+        address: address(None),
+        chosen: filter.state.is_none(),
+        shape: None,
+    });
+    let count_of = |state| counts.by_state.iter().find(|(found, _)| *found == state).map_or(0, |(_, count)| *count);
+    let states =
+        ProvisioningState::ALL.into_iter().filter(|state| count_of(*state) > 0 || filter.state == Some(*state));
+    let choices = all.into_iter().chain(states.map(|state| Choice {
+        label: state.label().to_owned(),
+        count: Some(count_of(state)),
+        address: address(Some(state)),
+        chosen: filter.state == Some(state),
+        shape: Some(chip::look(state).1),
+    }));
+    filter_chips("State", choices.collect())
+}
+
+fn search(filter: &OrderFilter, applications: &[(String, String)]) -> impl IntoView + use<> {
+    let applications = applications
+        .iter()
+        .map(|(name, label)| option(name.clone(), label.clone(), filter.application.as_deref() == Some(name)));
+    let mechanisms = [Mechanism::Direct, Mechanism::Executor, Mechanism::Manual].map(|mechanism| {
+        option(mechanism.name().to_owned(), words::mechanism(mechanism).to_owned(), filter.mechanism == Some(mechanism))
+    });
+    view! {
+        <form class="filters" action="/orders" role="search" aria-label="Filter orders">
+            <input type="search" name="text" value=filter.text.clone() placeholder="Person or key, or state:errored" aria-label="Person or key" />
+            <select name="application" aria-label="Application"><option value="">"Every application"</option>{applications.collect_view()}</select>
+            <select name="mechanism" aria-label="Mechanism"><option value="">"Every mechanism"</option>{mechanisms}</select>
+            {filter.state.map(|state| view! { <input type="hidden" name="state" value=state.slug() /> })}
+            {filter.run.map(|run| view! { <input type="hidden" name="run" value=run.to_string() /> })}
+            {filter.identity.map(|identity| view! { <input type="hidden" name="identity" value=identity.to_string() /> })}
+            <button class="button">"Filter"</button>
+        </form>
+    }
+}
+
+/// Filters that no field on the page shows, so that none is in force unseen.
+fn hidden_filters(filter: &OrderFilter) -> Vec<(String, String)> {
+    let without = |change: fn(&mut OrderFilter)| {
+        let mut filter = filter.clone();
+        change(&mut filter);
+        orders_address(&filter).to_string()
+    };
+    let run = filter.run.map(|run| (format!("Run {run}"), without(|filter| filter.run = None)));
+    let identity = filter.identity.map(|id| (format!("Identity {id}"), without(|filter| filter.identity = None)));
+    run.into_iter().chain(identity).collect()
+}
+
+fn nothing(is_filtered: bool) -> AnyView {
+    if is_filtered {
+        empty("No orders", Empty::Filtered { clear: "/orders".to_owned() })
+    } else {
+        empty(
+            "No orders yet",
+            Empty::NeverUsed {
+                text: "Orders appear when a job finds a difference between what people should have and what they have.",
+                action: Some(("Start the complete job", "/jobs")),
+            },
+        )
+    }
+}
+
+/// Orders as rows.
+pub fn table(rows: &[OrderRow], clock: &Clock) -> impl IntoView + use<> {
+    let rows = rows.iter().map(|row| {
+        let next = row.next_attempt_at.filter(|_| row.state.is_open()).map(|at| view! { <span class="subtle">"next "{ago(clock, at)}</span> });
+        let attempts = (row.attempts > 1).then(|| view! { <span class="subtle">{format!("{} attempts", row.attempts)}</span> });
+        view! {
+            <tr data-row="">
+                <td data-label="Order" class="id"><a data-open="" href=format!("/orders/{}", row.id)>{row.id.to_string()}</a></td>
+                <td data-label="Person" class="name"><a href=format!("/identities/{}", row.identity)>{row.identity_name.clone()}</a></td>
+                <td data-label="Change">{words::operation(row.operation)}</td>
+                <td data-label="Application">{row.application.clone()}</td>
+                <td data-label="Values" class="wide muted">{row.summary.clone()}</td>
+                <td data-label="State">{chip::provisioning(row.state, row.reason.as_ref())}</td>
+                <td data-label="Tries">{attempts}" "{next}</td>
+                <td data-label="Changed" class="when">{ago_or_dash(clock, Some(row.changed_at))}</td>
+            </tr>
+        }
+    });
+    view! {
+        <table class="ledger">
+            <thead><tr>
+                <th scope="col">"Order"</th><th scope="col">"Person"</th><th scope="col">"Change"</th><th scope="col">"Application"</th>
+                <th scope="col">"Values"</th><th scope="col">"State"</th><th scope="col">"Tries"</th><th scope="col">"Changed"</th>
+            </tr></thead>
+            <tbody>{rows.collect_view()}</tbody>
+        </table>
+    }
+}
+
+/// Application and mechanism, for headings.
+pub(crate) fn by(mechanism: Mechanism) -> impl IntoView {
+    let shape = match mechanism {
+        Mechanism::Direct => "plug",
+        Mechanism::Executor => "copy",
+        Mechanism::Manual => "wrench",
+    };
+    view! { <span class="by">{icon(shape)}{words::mechanism(mechanism)}</span> }
+}

@@ -1,0 +1,296 @@
+//! One order: what is changed, why, and what happened on the way.
+
+use leptos::prelude::*;
+use model::order::{Attempt, Order, ProvisioningState};
+use model::plan::{AccountRequest, ItemOperation, Plan};
+use model::view::{OrderDetail, OrderEvent};
+
+use crate::components::icon::icon;
+use crate::components::list::{ago, ago_or_dash};
+use crate::components::timeline::{Entry, timeline};
+use crate::components::{chip, explain, form};
+use crate::frame::{Rights, Section, Sheet, allowed};
+use crate::logic::time::{self, Clock};
+use crate::logic::{address, words};
+
+pub fn order_sheet(detail: &OrderDetail, rights: &Rights, clock: &Clock) -> Sheet {
+    let order = &detail.order;
+    let title = format!("Order {}", order.id);
+    let body = view! {
+        <header class="page-head">
+            <h1>{words::operation(order.operation)}<span class="muted">" in "</span><a href=address::application(&order.application)>{detail.application_name.clone()}</a></h1>
+            <p>"for "<a href=format!("/identities/{}", order.identity)>{detail.identity_name.clone()}</a></p>
+            <div class="head-state">{chip::provisioning(order.state, order.reason.as_ref())}{super::by(order.mechanism)}<span class="subtle">"State "{order.state.number()}" "{order.state.name()}</span></div>
+        </header>
+        {holding(order, clock)}
+        {actions(order, rights)}
+        <div class="columns">
+            <div>
+                {changes(order)}
+                {why(order)}
+                {attempts(&detail.attempts, clock)}
+                {plan(&detail.plan, detail)}
+            </div>
+            <aside>
+                {facts(detail, clock)}
+                {happened(&detail.timeline, clock)}
+                {siblings(detail, clock)}
+            </aside>
+        </div>
+    };
+    Sheet { section: Section::Orders, title, body: body.into_any() }
+}
+
+/// What holds it, and what to do about that.
+fn holding(order: &Order, clock: &Clock) -> impl IntoView + use<> {
+    order.reason.as_ref().map(|reason| {
+        let (what, remedy) = words::state_reason(reason);
+        let class = match order.state {
+            ProvisioningState::Errored | ProvisioningState::Error => "banner danger",
+            _ => "banner",
+        };
+        let next = order
+            .next_attempt_at
+            .filter(|_| order.state.is_open())
+            .map(|at| view! { <p>"Next attempt "{ago(clock, at)}"."</p> });
+        view! { <div class=class>{icon("octagon")}<div><p>{what}</p>{remedy.map(|remedy| view! { <p>{remedy}</p> })}{next}</div></div> }
+    })
+}
+
+fn actions(order: &Order, rights: &Rights) -> impl IntoView + use<> {
+    let retry = matches!(
+        order.state,
+        ProvisioningState::Errored | ProvisioningState::Pending | ProvisioningState::Error
+    )
+    .then(|| {
+        let button = form::action("/api/pages/orders/retry", order.id, "Send again now", "play", "button primary");
+        allowed(rights, "/Orders/Retry", "Sending again", button)
+    });
+    let review = (order.state == ProvisioningState::AwaitingApproval).then(|| {
+        let buttons = view! {
+            <form method="post" action="/api/pages/orders/review">
+                <input type="hidden" name="id" value=order.id.to_string() />
+                <button class="button primary" name="decision" value="approve">{icon("check")}"Approve"</button>
+                <button class="button danger" name="decision" value="decline">{icon("ban")}"Decline"</button>
+            </form>
+        };
+        allowed(rights, "/Orders/Review", "Reviewing", buttons)
+    });
+    let cancel = order.state.is_open().then(|| {
+        let button = view! {
+            <details class="disclose">
+                <summary class="button quiet">{icon("ban")}"Give up"</summary>
+                <form method="post" action="/api/pages/orders/cancel" class="inline-form">
+                    <input type="hidden" name="id" value=order.id.to_string() />
+                    <label class="field">"Why"<input name="why" required maxlength="500" placeholder="Shown in the timeline" /></label>
+                    <button class="button danger">"Give up this order"</button>
+                </form>
+            </details>
+        };
+        allowed(rights, "/Orders/Cancel", "Giving up", button)
+    });
+    let any = retry.is_some() || review.is_some() || cancel.is_some();
+    any.then(|| view! { <div class="actions">{review}{retry}{cancel}</div> })
+}
+
+fn changes(order: &Order) -> impl IntoView + use<> {
+    let rows = order.items.iter().map(|item| {
+        let change = words::change(item);
+        let sign = match item.operation {
+            ItemOperation::Set => "pencil",
+            ItemOperation::Add => "plus",
+            ItemOperation::Remove => "dash",
+        };
+        let key = (item.entitlement.as_deref().is_some_and(|name| name != item.name)).then(|| view! { <code class="subtle">{item.name.clone()}</code> });
+        view! {
+            <tr>
+                <td data-label="What" class="name">{icon(sign)}{change.what}" "{key}</td>
+                <td data-label="Before" class="before">{change.before}</td>
+                <td data-label="After" class="after">{change.after}</td>
+                <td data-label="State">{chip::provisioning(item.state, None)}{item.message.clone().map(|message| view! { <p class="hint">{message}</p> })}</td>
+            </tr>
+        }
+    });
+    let heading = if order.state == ProvisioningState::Verified { "What was changed" } else { "What is to be changed" };
+    view! {
+        <section aria-labelledby="changes-heading">
+            <div class="section-head"><h2 id="changes-heading">{heading}</h2></div>
+            <table class="ledger changes">
+                <thead><tr><th scope="col">"What"</th><th scope="col">"Before"</th><th scope="col">"After"</th><th scope="col">"State"</th></tr></thead>
+                <tbody>{rows.collect_view()}</tbody>
+            </table>
+        </section>
+    }
+}
+
+fn why(order: &Order) -> impl IntoView + use<> {
+    let items = order.items.iter().filter(|item| !item.reasons.is_empty()).map(|item| {
+        let what = words::change(item).what;
+        view! {
+            <details class="why-item">
+                <summary>{what.clone()}</summary>
+                {explain::reasons(&item.reasons, &what)}
+            </details>
+        }
+    });
+    let account = (!order.reasons.is_empty()).then(|| {
+        view! { <details class="why-item"><summary>"the account itself"</summary>{explain::reasons(&order.reasons, &order.account_type)}</details> }
+    });
+    view! {
+        <section aria-labelledby="why-heading">
+            <div class="section-head"><h2 id="why-heading">"Why"</h2></div>
+            <div class="panel">
+                <p>{order.explanation.clone()}</p>
+                <p class="hint">"Set off because "{words::trigger(order.trigger)}"."</p>
+                {account}
+                {items.collect_view()}
+            </div>
+        </section>
+    }
+}
+
+fn attempts(attempts: &[Attempt], clock: &Clock) -> impl IntoView + use<> {
+    let rows = attempts.iter().map(|attempt| {
+        let took = attempt.finished_at.map(|finished| time::took(attempt.started_at, finished));
+        let (class, text) = match &attempt.answer {
+            None => ("", "No answer yet.".to_owned()),
+            Some(answer) => {
+                let (is_good, text) = words::answer(answer);
+                (if is_good { "" } else { "failed" }, text)
+            }
+        };
+        view! {
+            <tr>
+                <td data-label="Attempt">{attempt.number}</td>
+                <td data-label="Answer" class="wide"><span class=class>{text}</span></td>
+                <td data-label="Took" class="when">{took}</td>
+                <td data-label="By">{attempt.node.clone()}</td>
+                <td data-label="When" class="when">{ago(clock, attempt.started_at)}</td>
+            </tr>
+        }
+    });
+    (!attempts.is_empty()).then(|| view! {
+        <section aria-labelledby="attempts-heading">
+            <div class="section-head"><h2 id="attempts-heading">"Attempts and answers"</h2></div>
+            <table class="ledger">
+                <thead><tr><th scope="col">"Attempt"</th><th scope="col">"Answer"</th><th scope="col">"Took"</th><th scope="col">"By"</th><th scope="col">"When"</th></tr></thead>
+                <tbody>{rows.collect_view()}</tbody>
+            </table>
+        </section>
+    })
+}
+
+/// The whole plan: the other requests, what was filtered, what was kept.
+fn plan(plan: &Plan, detail: &OrderDetail) -> impl IntoView + use<> {
+    let requests = plan.requests.iter().enumerate().map(|(position, request)| {
+        let partition = detail.partitions.iter().find(|partition| partition.requests.contains(&position));
+        let is_own = partition.is_some_and(|partition| partition.sequence == detail.partition)
+            && request.account_type == detail.order.account_type
+            && request.operation == detail.order.operation;
+        request_line(request, partition.map(|partition| (partition.sequence, partition.mechanism)), is_own)
+    });
+    let left_out = plan.filtered.iter().map(|filtered| {
+        view! { <li><strong>{filtered.name.clone()}</strong><span class="muted">" in "{filtered.application.clone()}": "</span>{words::filter_reason(filtered.why)}</li> }
+    });
+    let kept = plan.retained.iter().map(|retained| {
+        view! { <li><strong>{retained.name.clone()}</strong><span class="muted">" in "{retained.application.clone()}": "</span>{retained.why.clone()}</li> }
+    });
+    view! {
+        <section aria-labelledby="plan-heading">
+            <div class="section-head"><h2 id="plan-heading">"Plan"</h2><span class="muted">{format!("{}, in {}", words::plural(plan.requests.len() as u64, "request", "requests"), words::plural(detail.partitions.len() as u64, "partition", "partitions"))}</span></div>
+            <ol class="plan">{requests.collect_view()}</ol>
+            {(!plan.filtered.is_empty()).then(|| view! { <details class="why-item"><summary>{format!("Left out: {}", plan.filtered.len())}</summary><ul class="plain">{left_out.collect_view()}</ul></details> })}
+            {(!plan.retained.is_empty()).then(|| view! { <details class="why-item"><summary>{format!("Kept: {}", plan.retained.len())}</summary><ul class="plain">{kept.collect_view()}</ul></details> })}
+        </section>
+    }
+}
+
+fn request_line(
+    request: &AccountRequest,
+    partition: Option<(u32, model::account::Mechanism)>,
+    is_own: bool,
+) -> impl IntoView + use<> {
+    let after = (!request.after.is_empty()).then(|| {
+        let positions: Vec<String> = request.after.iter().map(|position| (position + 1).to_string()).collect();
+        view! { <span class="subtle">{format!("after {}", positions.join(", "))}</span> }
+    });
+    let partition = partition.map(|(sequence, mechanism)| view! { <span class="muted">{format!("partition {sequence}")}" "{super::by(mechanism)}</span> });
+    view! {
+        <li class=if is_own { "own" } else { "" }>
+            <span>{words::operation(request.operation)}" in "{request.application.clone()}</span>
+            <span class="muted">{words::plural(request.items.len() as u64, "item", "items")}</span>
+            {partition}{after}
+            {is_own.then(|| view! { <span class="you-are-here">"this order"</span> })}
+        </li>
+    }
+}
+
+fn facts(detail: &OrderDetail, clock: &Clock) -> impl IntoView + use<> {
+    let order = &detail.order;
+    let run = order.run.map(
+        |run| view! { <div><dt>"Run"</dt><dd><a href=format!("/jobs/runs/{run}")>{run.to_string()}</a></dd></div> },
+    );
+    let after = (!order.after.is_empty()).then(|| {
+        let links = order
+            .after
+            .iter()
+            .map(|id| view! { <a href=format!("/orders/{id}")>{id.to_string()}</a>" " })
+            .collect_view();
+        view! { <div><dt>"After orders"</dt><dd>{links}</dd></div> }
+    });
+    let item = detail.work_item.as_ref().map(|item| {
+        view! { <div><dt>"Work item"</dt><dd><a href=format!("/work-items/{}", item.id)>{item.id.to_string()}</a>" "{chip::work_item(item.state)}</dd></div> }
+    });
+    view! {
+        <section class="panel">
+            <dl class="pairs">
+                <div><dt>"Account type"</dt><dd>{order.account_type.clone()}</dd></div>
+                <div><dt>"Key"</dt><dd class="mono">{order.key.clone().unwrap_or_else(|| "chosen by the application".to_owned())}</dd></div>
+                <div><dt>"Plan"</dt><dd>{detail.plan_id.to_string()}</dd></div>
+                <div><dt>"Partition"</dt><dd>{format!("{} of {}", detail.partition, detail.partitions.len())}</dd></div>
+                {run}{after}{item}
+                <div><dt>"Ordered"</dt><dd>{ago(clock, order.created_at)}</dd></div>
+                <div><dt>"Sent"</dt><dd>{ago_or_dash(clock, order.transmitted_at)}</dd></div>
+                <div><dt>"Done"</dt><dd>{ago_or_dash(clock, order.executed_at)}</dd></div>
+                <div><dt>"Confirmed"</dt><dd>{ago_or_dash(clock, order.verified_at)}</dd></div>
+            </dl>
+        </section>
+    }
+}
+
+fn happened(events: &[OrderEvent], clock: &Clock) -> impl IntoView + use<> {
+    let entries = events.iter().map(|event| Entry {
+        when: ago(clock, event.at).into_any(),
+        sign: chip::provisioning(event.to, event.reason.as_ref()).into_any(),
+        what: event.message.clone().into_any(),
+        more: Some(
+            view! { <span class="subtle">{event.actor.clone()}" · "{clock.time_of_day(event.at)}</span> }.into_any(),
+        ),
+    });
+    view! {
+        <section aria-labelledby="timeline-heading">
+            <div class="section-head"><h2 id="timeline-heading">"Timeline"</h2></div>
+            {timeline("Timeline", entries.collect())}
+        </section>
+    }
+}
+
+fn siblings(detail: &OrderDetail, clock: &Clock) -> impl IntoView + use<> {
+    let links = detail.siblings.iter().map(|order| {
+        view! {
+            <li>
+                <a href=format!("/orders/{}", order.id)>{words::operation(order.operation)}" in "{order.application.clone()}</a>
+                {chip::provisioning(order.state, order.reason.as_ref())}
+                <span class="subtle">{ago(clock, order.changed_at)}</span>
+            </li>
+        }
+    });
+    (!detail.siblings.is_empty()).then(|| {
+        view! {
+            <section aria-labelledby="siblings-heading">
+                <div class="section-head"><h2 id="siblings-heading">"Other orders of the plan"</h2></div>
+                <ul class="siblings">{links.collect_view()}</ul>
+            </section>
+        }
+    })
+}

@@ -1,0 +1,294 @@
+//! Work items: changes that people carry out, one or several at a time.
+
+mod detail;
+
+use leptos::prelude::*;
+use model::error::ApiError;
+use model::ids::WorkItemId;
+use model::page::Page;
+use model::view::{WorkItemFilter, WorkItemRow};
+use model::work_item::WorkItemState;
+
+use crate::components::chip;
+use crate::components::form::option;
+use crate::components::icon::icon;
+use crate::components::list::{Choice, Empty, ago_or_dash, empty, filter_chips, pagination};
+use crate::frame::{Rights, Section, Sheet};
+use crate::islands::Selection;
+use crate::logic::flash::{Flash, FlashKind};
+use crate::logic::query::{self, work_items_address};
+use crate::logic::time::Clock;
+use crate::logic::words;
+use crate::pages::{Asked, page, parameter};
+use crate::ssr;
+
+pub use detail::work_item_sheet;
+
+#[server(prefix = "/api/pages", endpoint = "work-items/claim")]
+pub async fn claim_work_item(#[server(default)] id: String) -> Result<(), ServerFnError> {
+    let op = ssr::op().await?;
+    let outcome = async { engine::work_items::claim(&op, ssr::id(&id, "work item")?).await }.await;
+    ssr::finish(outcome.map(|()| Flash::done("It is yours now; others see that.")), &format!("/work-items/{id}"))
+}
+
+#[server(prefix = "/api/pages", endpoint = "work-items/release")]
+pub async fn release_work_item(#[server(default)] id: String) -> Result<(), ServerFnError> {
+    let op = ssr::op().await?;
+    let outcome = async { engine::work_items::release(&op, ssr::id(&id, "work item")?).await }.await;
+    ssr::finish(outcome.map(|()| Flash::done("It is given back.")), &format!("/work-items/{id}"))
+}
+
+/// Confirms, or reports an error, for one or several; `outcome` is the button that was pressed.
+#[server(prefix = "/api/pages", endpoint = "work-items/close")]
+pub async fn close_work_items(
+    #[server(default)] ids: Vec<String>,
+    #[server(default)] note: String,
+    #[server(default)] outcome: String,
+) -> Result<(), ServerFnError> {
+    let op = ssr::op().await?;
+    let closed = async {
+        let ids = ids.iter().map(|id| ssr::id(id, "work item")).collect::<Result<Vec<WorkItemId>, _>>()?;
+        let (is_done, note) = checked(&ids, &outcome, note)?;
+        let outcomes = match is_done {
+            true => engine::work_items::confirm(&op, ids, note).await?,
+            false => engine::work_items::report_error(&op, ids, note).await?,
+        };
+        Ok(closed_flash(&outcomes, is_done))
+    }
+    .await;
+    ssr::finish(closed, "/work-items")
+}
+
+#[component]
+pub fn WorkItemsPage() -> impl IntoView {
+    page(|Asked { op, visitor, query }| async move {
+        let filter = query::work_items(&query);
+        let rows = engine::work_items::page(&op, filter.clone()).await?;
+        let configuration = op.engine.world().configuration();
+        let applications: Vec<(String, String)> = configuration
+            .applications
+            .iter()
+            .filter(|(_, application)| application.connection.mechanism() == model::account::Mechanism::Manual)
+            .map(|(name, application)| (name.clone(), application.display_name.clone()))
+            .collect();
+        Ok(work_items_sheet(&filter, rows, &applications, &visitor.rights, &visitor.clock))
+    })
+}
+
+#[component]
+pub fn WorkItemPage() -> impl IntoView {
+    let id = parameter("id");
+    page(move |Asked { op, visitor, .. }| async move {
+        let id: WorkItemId = ssr::id(&id, "work item")?;
+        let detail = engine::work_items::detail(&op, id).await?;
+        Ok(work_item_sheet(&detail, &visitor.rights, &visitor.clock, op.user.id))
+    })
+}
+
+/// Whether it is done, and the note, once the form makes sense.
+fn checked(ids: &[WorkItemId], outcome: &str, note: String) -> Result<(bool, String), ApiError> {
+    if ids.is_empty() {
+        return Err(ApiError::invalid("ids", "No work item is ticked. Tick at least one, then confirm or report."));
+    }
+    match outcome {
+        "done" => Ok((true, note)),
+        "cannot_do" if note.trim().is_empty() => {
+            Err(ApiError::invalid("note", "Write why it cannot be done: whoever mends it has nothing else to go by."))
+        }
+        "cannot_do" => Ok((false, note)),
+        _ => Err(ApiError::invalid("outcome", "Choose whether the work is done or cannot be done.")),
+    }
+}
+
+fn closed_flash(outcomes: &[engine::work_items::ItemOutcome], is_done: bool) -> Flash {
+    let refused: Vec<String> = outcomes
+        .iter()
+        .filter_map(|(id, outcome)| outcome.as_ref().err().map(|error| format!("Work item {id}: {}", error.message)))
+        .collect();
+    let closed = outcomes.len() - refused.len();
+    let verb = if is_done { "confirmed" } else { "reported as not possible" };
+    let title = match (closed, refused.len()) {
+        (closed, 0) => format!("{} {verb}.", words::plural(closed as u64, "work item", "work items")),
+        (closed, failed) => format!("{closed} of {} work items {verb}; {failed} refused.", outcomes.len()),
+    };
+    let kind = match (closed, refused.len()) {
+        (_, 0) => FlashKind::Done,
+        (0, _) => FlashKind::Failed,
+        _ => FlashKind::Partly,
+    };
+    Flash { kind, title, lines: refused }
+}
+
+pub fn work_items_sheet(
+    filter: &WorkItemFilter,
+    page: Page<WorkItemRow>,
+    applications: &[(String, String)],
+    rights: &Rights,
+    clock: &Clock,
+) -> Sheet {
+    let list = work_items_address(filter);
+    let is_filtered = filter.text.is_some() || filter.application.is_some();
+    let shown = page.rows.len();
+    let may_close = rights.may("/WorkItems/Fulfil") && filter.state == Some(WorkItemState::Open);
+    let rows = match (shown, is_filtered, filter.state) {
+        (0, true, _) => empty("No work items", Empty::Filtered { clear: "/work-items".to_owned() }),
+        (0, false, Some(WorkItemState::Open)) => {
+            empty("All done", Empty::AllDone { text: "Nothing waits for a person. New work appears when a job runs." })
+        }
+        (0, false, _) => empty(
+            "No work items yet",
+            Empty::NeverUsed {
+                text: "Changes in applications that are worked by hand become work items.",
+                action: None,
+            },
+        ),
+        _ => board(&page.rows, may_close, clock).into_any(),
+    };
+    let body = view! {
+        <header class="page-head">
+            <h1>"Work items"</h1>
+            <p class="muted">"Changes that a person carries out, then confirms or reports back."</p>
+        </header>
+        {states(filter)}
+        {search(filter, applications)}
+        {rows}
+        {(shown > 0).then(|| pagination(list, shown, page.total, filter.after.is_none(), page.next, ("work item", "work items")))}
+    };
+    Sheet { section: Section::WorkItems, title: "Work items".to_owned(), body: body.into_any() }
+}
+
+fn states(filter: &WorkItemFilter) -> impl IntoView + use<> {
+    let choice = |label: &str, state: Option<WorkItemState>, shape| Choice {
+        label: label.to_owned(),
+        count: None,
+        address: work_items_address(&WorkItemFilter { state, ..filter.clone() }).to_string(),
+        chosen: filter.state == state,
+        shape,
+    };
+    filter_chips(
+        "State",
+        vec![
+            choice("Open", Some(WorkItemState::Open), Some("wrench")),
+            choice("Done", Some(WorkItemState::Done), Some("check")),
+            choice("Cannot be done", Some(WorkItemState::CannotDo), Some("octagon")),
+            choice("No longer needed", Some(WorkItemState::Withdrawn), Some("dash")),
+            choice("All", None, None),
+        ],
+    )
+}
+
+fn search(filter: &WorkItemFilter, applications: &[(String, String)]) -> impl IntoView + use<> {
+    let applications = applications
+        .iter()
+        .map(|(name, label)| option(name.clone(), label.clone(), filter.application.as_deref() == Some(name)));
+    let state = match filter.state {
+        Some(WorkItemState::Open) => None,
+        Some(state) => Some(state.name()),
+        None => Some("all"),
+    };
+    view! {
+        <form class="filters" action="/work-items" role="search" aria-label="Filter work items">
+            <input type="search" name="text" value=filter.text.clone() placeholder="Person or value" aria-label="Person or value" />
+            <select name="application" aria-label="Application"><option value="">"Every application"</option>{applications.collect_view()}</select>
+            {state.map(|state| view! { <input type="hidden" name="state" value=state /> })}
+            <button class="button">"Filter"</button>
+        </form>
+    }
+}
+
+/// One form around all rows: tick several, then confirm or report.
+fn board(rows: &[WorkItemRow], may_close: bool, clock: &Clock) -> impl IntoView + use<> {
+    let mut groups: Vec<(&str, Vec<&WorkItemRow>)> = Vec::new();
+    for row in rows {
+        match groups.iter_mut().find(|(name, _)| *name == row.application_name) {
+            Some((_, rows)) => rows.push(row),
+            None => groups.push((&row.application_name, vec![row])),
+        }
+    }
+    let tables = groups.into_iter().map(|(name, rows)| group(name, &rows, may_close, clock)).collect_view();
+    if !may_close {
+        return tables.into_any();
+    }
+    view! {
+        <form method="post" action="/api/pages/work-items/close" class="bulk">
+            {tables}
+            <div class="bulk-bar">
+                <Selection />
+                <span class="spring"></span>
+                <input name="note" maxlength="1000" placeholder="Note: evidence, or why it cannot be done" aria-label="Note" />
+                <button class="button primary" name="outcome" value="done">{icon("check")}"Confirm done"</button>
+                <button class="button danger" name="outcome" value="cannot_do">{icon("octagon")}"Cannot be done"</button>
+            </div>
+        </form>
+    }
+    .into_any()
+}
+
+fn group(name: &str, rows: &[&WorkItemRow], may_close: bool, clock: &Clock) -> impl IntoView + use<> {
+    let count = rows.len();
+    let lines = rows.iter().map(|row| {
+        let tick = may_close.then(|| {
+            let label = format!("{} for {}", words::operation(row.operation), row.identity_name);
+            view! { <td class="tick"><input type="checkbox" name="ids[]" value=row.id.to_string() aria-label=label /></td> }
+        });
+        let state = match row.state {
+            WorkItemState::Open => row.claimed_by.clone().map(|name| view! { <span class="by">{icon("user")}{name}</span> }.into_any()),
+            state => Some(chip::work_item(state).into_any()),
+        };
+        view! {
+            <tr data-row="">
+                {tick}
+                <td data-label="Work item" class="id"><a data-open="" href=format!("/work-items/{}", row.id)>{row.id.to_string()}</a></td>
+                <td data-label="Person" class="name"><a href=format!("/identities/{}", row.identity)>{row.identity_name.clone()}</a></td>
+                <td data-label="Do">{words::operation(row.operation)}</td>
+                <td data-label="Values" class="wide muted">{row.summary.clone()}</td>
+                <td data-label="By">{state}</td>
+                <td data-label="Asked" class="when">{ago_or_dash(clock, Some(row.created_at))}</td>
+                <td data-label="Due" class="when">{ago_or_dash(clock, row.due_at)}</td>
+            </tr>
+        }
+    });
+    let tick = may_close.then(|| view! { <th scope="col" class="tick"><span class="sr">"Tick"</span></th> });
+    let name = name.to_owned();
+    view! {
+        <section class="work-group">
+            <div class="section-head"><h2>{name}</h2><span class="count">{count.to_string()}</span></div>
+            <table class="ledger">
+                <thead><tr>{tick}<th scope="col">"Work item"</th><th scope="col">"Person"</th><th scope="col">"Do"</th><th scope="col">"Values"</th><th scope="col">"By"</th><th scope="col">"Asked"</th><th scope="col">"Due"</th></tr></thead>
+                <tbody>{lines.collect_view()}</tbody>
+            </table>
+        </section>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_needs_a_reason_and_something_ticked() {
+        let some = [WorkItemId(1)];
+        for (ids, outcome, note, expected) in [
+            (&some[..], "done", "", Ok(true)),
+            (&some[..], "cannot_do", "locked", Ok(false)),
+            (&some[..], "cannot_do", "  ", Err("note")),
+            (&[][..], "done", "", Err("ids")),
+            (&some[..], "", "", Err("outcome")),
+        ] {
+            let result = checked(ids, outcome, note.to_owned());
+            match expected {
+                Ok(is_done) => assert_eq!(result.unwrap().0, is_done),
+                Err(field) => assert_eq!(result.unwrap_err().field.as_deref(), Some(field)),
+            }
+        }
+    }
+
+    #[test]
+    fn each_refusal_is_named() {
+        let refused = Err(ApiError::conflict("Somebody has closed it."));
+        let flash = closed_flash(&[(WorkItemId(1), Ok(())), (WorkItemId(2), refused)], true);
+        assert_eq!(flash.kind, FlashKind::Partly);
+        assert_eq!(flash.title, "1 of 2 work items confirmed; 1 refused.");
+        assert_eq!(flash.lines, ["Work item 2: Somebody has closed it."]);
+    }
+}

@@ -1,0 +1,55 @@
+//! What each page and each server function takes. The program refuses to start when one of them has no line here; the
+//! use cases of `engine` ask for the same paths once more.
+
+/// Path of a route or server function, and the permission path that it takes, `signed in`, or `public`.
+pub const PERMISSIONS: &[(&str, &str)] = &[
+    ("/login", "public"),
+    ("/", "/Home/View"),
+    ("/identities", "/Identities/View"),
+    ("/identities/{id}", "/Identities/View"),
+    ("/orders", "/Orders/View"),
+    ("/orders/{id}", "/Orders/View"),
+    ("/work-items", "/WorkItems/View"),
+    ("/work-items/{id}", "/WorkItems/View"),
+    ("/jobs", "/Jobs/View"),
+    ("/jobs/runs/{id}", "/Jobs/View"),
+    ("/applications", "/Applications/View"),
+    ("/applications/{name}", "/Applications/View"),
+    ("/api/pages/orders/retry", "/Orders/Retry"),
+    ("/api/pages/orders/review", "/Orders/Review"),
+    ("/api/pages/orders/cancel", "/Orders/Cancel"),
+    ("/api/pages/work-items/claim", "/WorkItems/Fulfil"),
+    ("/api/pages/work-items/release", "/WorkItems/Fulfil"),
+    ("/api/pages/work-items/close", "/WorkItems/Fulfil"),
+    ("/api/pages/jobs/start", "/Jobs/Run"),
+    ("/api/pages/jobs/cancel", "/Jobs/Run"),
+    ("/api/pages/jobs/resume", "/Jobs/Resume"),
+    ("/api/pages/applications/test", "/Applications/Test"),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use leptos::server_fn::axum::server_fn_paths;
+    use model::user::PermissionPath;
+
+    use super::PERMISSIONS;
+
+    #[test]
+    fn every_server_function_has_exactly_one_line() {
+        let listed: BTreeSet<&str> =
+            PERMISSIONS.iter().map(|(path, _)| *path).filter(|path| path.starts_with("/api/")).collect();
+        let registered: BTreeSet<&str> = server_fn_paths().map(|(path, _)| path).collect();
+        assert_eq!(listed, registered);
+        let all: BTreeSet<&str> = PERMISSIONS.iter().map(|(path, _)| *path).collect();
+        assert_eq!(all.len(), PERMISSIONS.len());
+    }
+
+    #[test]
+    fn every_line_can_be_read() {
+        for (path, needs) in PERMISSIONS {
+            assert!(matches!(*needs, "public" | "signed in") || PermissionPath::parse(needs).is_some(), "{path}");
+        }
+    }
+}

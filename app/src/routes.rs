@@ -1,0 +1,41 @@
+//! Which page is where. Every route has a line in [`crate::permissions`].
+
+use leptos::prelude::*;
+use leptos_meta::{Title, provide_meta_context};
+use leptos_router::components::{Route, Router, Routes};
+use leptos_router::{SsrMode, path};
+
+use crate::pages::applications::{ApplicationPage, ApplicationsPage};
+use crate::pages::home::HomePage;
+use crate::pages::identities::{IdentitiesPage, IdentityPage};
+use crate::pages::jobs::{JobsPage, RunPage};
+use crate::pages::login::LoginPage;
+use crate::pages::orders::{OrderPage, OrdersPage};
+use crate::pages::problem::MissingPage;
+use crate::pages::work_items::{WorkItemPage, WorkItemsPage};
+
+/// All pages. Each is drawn completely before the first byte leaves, so that status and messages are right without
+/// scripts.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    view! {
+        <Title formatter=|title: String| format!("{title} · Quartermaster") />
+        <Router>
+            <Routes fallback=MissingPage>
+                <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async />
+                <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
+                <Route path=path!("/identities") view=IdentitiesPage ssr=SsrMode::Async />
+                <Route path=path!("/identities/:id") view=IdentityPage ssr=SsrMode::Async />
+                <Route path=path!("/orders") view=OrdersPage ssr=SsrMode::Async />
+                <Route path=path!("/orders/:id") view=OrderPage ssr=SsrMode::Async />
+                <Route path=path!("/work-items") view=WorkItemsPage ssr=SsrMode::Async />
+                <Route path=path!("/work-items/:id") view=WorkItemPage ssr=SsrMode::Async />
+                <Route path=path!("/jobs") view=JobsPage ssr=SsrMode::Async />
+                <Route path=path!("/jobs/runs/:id") view=RunPage ssr=SsrMode::Async />
+                <Route path=path!("/applications") view=ApplicationsPage ssr=SsrMode::Async />
+                <Route path=path!("/applications/:name") view=ApplicationPage ssr=SsrMode::Async />
+            </Routes>
+        </Router>
+    }
+}

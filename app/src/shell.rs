@@ -1,0 +1,42 @@
+//! The document around a page.
+
+use engine::context::OpContext;
+use leptos::config::LeptosOptions;
+use leptos::prelude::*;
+use leptos_meta::{HashedStylesheet, MetaTags};
+
+use crate::{App, ssr};
+
+/// The whole document. Theme and language are there before the first paint.
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    let theme = ssr::theme().unwrap_or("system");
+    view! {
+        <!DOCTYPE html>
+        <html lang="en" data-theme=theme>
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="color-scheme" content="light dark" />
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                <HashedStylesheet options=options.clone() id="style" />
+                <HydrationScripts options=options islands=true />
+                <MetaTags />
+                {refresh()}
+            </head>
+            <body>
+                <App />
+            </body>
+        </html>
+    }
+}
+
+/// Where scripts are off, the page of a run that is under way asks for itself again.
+fn refresh() -> Option<impl IntoView> {
+    let op = use_context::<OpContext>()?;
+    let path = ssr::path();
+    let id = path.strip_prefix("/jobs/runs/")?.split('?').next()?.parse().ok()?;
+    Some(Suspend::new(async move {
+        let under_way = engine::jobs::run(&op, id).await.is_ok_and(|row| !row.run.state.is_final());
+        under_way.then(|| view! { <noscript><meta http-equiv="refresh" content="3" /></noscript> })
+    }))
+}

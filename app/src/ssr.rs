@@ -1,0 +1,122 @@
+//! What pages and server functions need of the request that is being answered.
+
+use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use engine::context::OpContext;
+use leptos::prelude::{ServerFnError, use_context};
+use leptos_axum::ResponseOptions;
+use model::error::{ApiError, ErrorCode};
+
+use crate::frame::{Rights, Visitor};
+use crate::logic::address::safe_return;
+use crate::logic::flash::{self, Flash};
+use crate::logic::query::Query;
+use crate::logic::time::Clock;
+
+/// Who asks.
+///
+/// # Errors
+/// Where nobody has signed in.
+pub async fn op() -> Result<OpContext, ServerFnError> {
+    use_context::<OpContext>()
+        .ok_or_else(|| ServerFnError::ServerError("You are not signed in. Sign in, then try again.".to_owned()))
+}
+
+/// The query of the address that was asked for.
+pub fn query() -> Query {
+    use_context::<Parts>().and_then(|parts| parts.uri.query().map(Query::parse)).unwrap_or_default()
+}
+
+/// Path and query that were asked for.
+pub fn path() -> String {
+    use_context::<Parts>()
+        .and_then(|parts| parts.uri.path_and_query().map(|path| path.as_str().to_owned()))
+        .unwrap_or_else(|| "/".to_owned())
+}
+
+/// `light` or `dark` where somebody chose.
+pub fn theme() -> Option<&'static str> {
+    let parts = use_context::<Parts>()?;
+    match cookie(&parts, "theme")?.as_str() {
+        "light" => Some("light"),
+        "dark" => Some("dark"),
+        _ => None,
+    }
+}
+
+/// What every signed-in page shows of the request. Takes the message that a form left: it is shown once.
+pub fn visitor(op: &OpContext) -> Visitor {
+    Visitor {
+        name: op.user.display_name.clone(),
+        login: op.user.login.clone(),
+        rights: Rights::of(&op.permissions),
+        path: path(),
+        theme: theme(),
+        flash: take_flash(),
+        clock: clock(op),
+        request_id: op.request_id.clone(),
+        is_demo: op.engine.world().configuration().applications.values().any(|application| application.demo),
+    }
+}
+
+/// The moment of the request, in the organisation's zone.
+pub fn clock(op: &OpContext) -> Clock {
+    Clock { now: op.now, zone: op.engine.world().time_zone() }
+}
+
+/// The message that the last form left; the answer removes it from the browser.
+pub fn take_flash() -> Option<Flash> {
+    let parts = use_context::<Parts>()?;
+    let value = cookie(&parts, flash::COOKIE)?;
+    if let Some(response) = use_context::<ResponseOptions>() {
+        let gone = format!("{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0", flash::COOKIE);
+        if let Ok(gone) = HeaderValue::from_str(&gone) {
+            response.append_header(SET_COOKIE, gone);
+        }
+    }
+    Flash::decode(&value)
+}
+
+/// Ends a form: leaves a message and goes to `target`, a path of ours. Errors become messages, never part of an address.
+pub fn finish(outcome: Result<Flash, ApiError>, target: &str) -> Result<(), ServerFnError> {
+    let flash = outcome.unwrap_or_else(|error| Flash::failed(error.message));
+    if let Some(response) = use_context::<ResponseOptions>() {
+        let cookie = format!("{}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age=60", flash::COOKIE, flash.encode());
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            response.append_header(SET_COOKIE, cookie);
+        }
+    }
+    leptos_axum::redirect(safe_return(target));
+    Ok(())
+}
+
+/// An id out of a form or an address.
+///
+/// # Errors
+/// Says that there is no such thing.
+pub fn id<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, ApiError> {
+    text.parse().map_err(|_| ApiError::not_found(format!("{what} `{}`", text.chars().take(40).collect::<String>())))
+}
+
+/// Sets the status of the answer that says the same as the code.
+pub fn set_status(response: &Option<ResponseOptions>, code: ErrorCode) {
+    let status = match code {
+        ErrorCode::Unauthenticated => StatusCode::UNAUTHORIZED,
+        ErrorCode::Forbidden => StatusCode::FORBIDDEN,
+        ErrorCode::NotFound => StatusCode::NOT_FOUND,
+        ErrorCode::Invalid => StatusCode::BAD_REQUEST,
+        ErrorCode::Conflict => StatusCode::CONFLICT,
+        ErrorCode::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    if let Some(response) = response {
+        response.set_status(status);
+    }
+}
+
+fn cookie(parts: &Parts, name: &str) -> Option<String> {
+    let cookies = parts.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).filter(|value| !value.is_empty())
+}
