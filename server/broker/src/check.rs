@@ -273,3 +273,138 @@ impl Checker<'_> {
 fn is_ascending(positions: &[usize]) -> bool {
     positions.windows(2).all(|pair| pair.first() < pair.last())
 }
+
+#[cfg(test)]
+mod tests {
+    use model::account::{AccountStatus, Provenance};
+    use model::ids::OrderId;
+    use model::plan::{Filtered, Retained};
+
+    use super::*;
+    use crate::partition::split;
+    use crate::worlds::{Taken, access, account, attribute, catalogue, compile, desired_account};
+
+    /// Creates `person` and, after it, `mailbox`; disables `admin`; keeps, filters and replaces nothing.
+    fn sound() -> (Plan, Vec<Partition>) {
+        let login = || vec![attribute("login", model::access::DesiredValue::Value("ada".into()))];
+        let desired =
+            access(vec![desired_account("person", login(), &["person-a"]), desired_account("mailbox", login(), &[])]);
+        let mut admin = account(1, "admin", AccountStatus::Enabled, Provenance::Created);
+        admin.entitlements.insert("B".to_owned());
+        let plan = compile(&desired, &[admin], &[], &mut Taken::default());
+        let partitions = split(&plan, &catalogue());
+        (plan, partitions)
+    }
+
+    /// Each fault is planted in a sound plan, and found.
+    #[test]
+    fn every_planted_fault_is_found() {
+        type Fault = fn(&mut Plan, &mut Vec<Partition>);
+        let faults: &[(&str, Fault)] = &[
+            ("names no application", |plan, _| plan.requests[0].account_type.clear()),
+            ("which exists", |plan, _| plan.requests[0].account = plan.requests[2].account),
+            ("would disable no account", |plan, _| plan.requests[2].account = None),
+            ("does not say the account's key", |plan, _| plan.requests[2].key = None),
+            ("has neither reason nor explanation", |plan, _| {
+                plan.requests[0].explanation.clear();
+                plan.requests[0].reasons.clear();
+            }),
+            ("waits for request 1, which does not come before it", |plan, _| plan.requests[0].after = vec![1]),
+            ("not sorted or named twice", |plan, _| plan.requests[1].after = vec![0, 0]),
+            ("changes nothing", |plan, _| plan.requests[0].items.clear()),
+            ("has `login` twice", |plan, _| {
+                let item = plan.requests[0].items[1].clone();
+                plan.requests[0].items.push(item);
+            }),
+            ("does not say why `login`", |plan, _| plan.requests[0].items[1].explanation.clear()),
+            ("shows the secret `login`", |plan, _| {
+                plan.requests[0].items[1].secret = true;
+                plan.requests[0].items[1].current = Some("old".into());
+            }),
+            ("sets `login` to nothing", |plan, _| plan.requests[0].items[1].value = None),
+            ("removes `login` and gives it a value", |plan, _| {
+                plan.requests[0].items[1].operation = ItemOperation::Remove;
+            }),
+            ("adds to attribute `login`", |plan, _| plan.requests[0].items[1].operation = ItemOperation::Add),
+            ("sets entitlement `A`", |plan, _| plan.requests[0].items[2].operation = ItemOperation::Set),
+            ("touches `A`", |plan, _| plan.requests[0].items[2].entitlement = None),
+            ("grants `B` while the account goes", |plan, _| plan.requests[2].items[1].operation = ItemOperation::Add),
+            ("has 0 items for the account itself", |plan, _| {
+                plan.requests[0].items.remove(0);
+            }),
+            ("has 1 items for the account itself", |plan, _| plan.requests[2].operation = Operation::Update),
+            ("creates a second account", |plan, _| plan.requests[1].account_type = "person".to_owned()),
+            ("changes account 1, as request", |plan, _| {
+                let again = plan.requests[2].clone();
+                plan.requests.push(again);
+            }),
+            ("uses an account, and request 0 creates one", |plan, _| {
+                plan.requests[2].account_type = "person".to_owned();
+                plan.requests[2].operation = Operation::Enable;
+            }),
+            ("replaces or withdraws order 5 twice", |plan, _| {
+                plan.requests[0].supersedes = vec![OrderId(5)];
+                plan.withdrawn = vec![OrderId(5)];
+            }),
+            ("waits for order 5, which the plan makes inactive", |plan, _| {
+                plan.requests[0].waits_for = vec![OrderId(5)];
+                plan.withdrawn = vec![OrderId(5)];
+            }),
+            ("removes `B`, which is retained", |plan, _| plan.retained.push(retained("admin", "B", "because"))),
+            ("does not say why it keeps `X`", |plan, _| plan.retained.push(retained("admin", "X", ""))),
+            ("orders `A`, which is so already", |plan, _| {
+                plan.filtered.push(Filtered {
+                    application: "directory".to_owned(),
+                    account_type: "person".to_owned(),
+                    kind: ItemKind::Entitlement,
+                    name: "A".to_owned(),
+                    why: FilterReason::AlreadySo,
+                });
+            }),
+            ("stands at place 1", |_, partitions| partitions[0].sequence = 7),
+            ("is empty", |_, partitions| partitions[0].requests.clear()),
+            ("is in no partition", |_, partitions| {
+                partitions.pop();
+            }),
+            ("is in partitions 1 and 2", |_, partitions| {
+                let request = partitions[0].requests[0];
+                partitions[1].requests.push(request);
+            }),
+            ("which there is none of", |_, partitions| partitions[0].requests.push(99)),
+            ("of another application", |_, partitions| partitions[0].application = "door".to_owned()),
+            ("waits for one that does not come before it", |_, partitions| partitions[0].after = vec![2]),
+            ("but its partition does not wait for partition 1", |_, partitions| partitions[1].after.clear()),
+            ("is reached in two ways", |_, partitions| {
+                let request = partitions[0].requests.pop().unwrap();
+                let mut other = partitions[0].clone();
+                other.sequence = 3;
+                other.mechanism = model::account::Mechanism::Manual;
+                other.requests = vec![request];
+                partitions.push(other);
+            }),
+            ("comes before request 0 in its partition", |plan, partitions| {
+                plan.requests[2].after = vec![0];
+                partitions[0].requests.reverse();
+            }),
+        ];
+        let (plan, partitions) = sound();
+        assert_eq!(check(plan, partitions).map(|_| ()), Ok(()));
+        for (expect, fault) in faults {
+            let (mut plan, mut partitions) = sound();
+            fault(&mut plan, &mut partitions);
+            let findings = check(plan, partitions).err().unwrap_or_default();
+            let said: Vec<String> = findings.iter().map(ToString::to_string).collect();
+            assert!(said.iter().any(|said| said.contains(expect)), "`{expect}` not in {said:#?}");
+        }
+    }
+
+    fn retained(account_type: &str, name: &str, why: &str) -> Retained {
+        Retained {
+            application: "directory".to_owned(),
+            account_type: account_type.to_owned(),
+            kind: ItemKind::Entitlement,
+            name: name.to_owned(),
+            why: why.to_owned(),
+        }
+    }
+}

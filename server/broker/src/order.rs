@@ -202,3 +202,134 @@ fn order_item(item: &AttributeRequest, id: i64, state: ProvisioningState) -> Ord
         message: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::access::DesiredValue;
+    use model::value::Value;
+
+    use super::*;
+    use crate::check::check;
+    use crate::partition::split;
+    use crate::worlds::{Taken, access, attribute, catalogue, compile, desired_account};
+
+    fn joiner() -> CheckedPlan {
+        let login = || vec![attribute("login", DesiredValue::Value(Value::from("ada")))];
+        let mut broken = login();
+        broken.push(attribute("phone", DesiredValue::Failed("no such key".to_owned())));
+        let desired = access(vec![
+            desired_account("person", login(), &["person-a"]),
+            desired_account("mailbox", login(), &[]),
+            desired_account("admin", login(), &[]),
+            desired_account("badge", broken, &[]),
+        ]);
+        let plan = compile(&desired, &[], &[], &mut Taken::default());
+        let partitions = split(&plan, &catalogue());
+        check(plan, partitions).unwrap()
+    }
+
+    fn made(checked: &CheckedPlan, ids: std::ops::Range<i64>, partitions: usize, leaver: bool) -> Vec<Order> {
+        let partitions: Vec<PartitionId> = (90..).map(PartitionId).take(partitions).collect();
+        let now = Timestamp::UNIX_EPOCH;
+        orders(checked, &catalogue(), &mut { ids }, PlanId(1), Some(RunId(2)), &partitions, leaver, now)
+    }
+
+    #[test]
+    fn orders_start_where_the_table_says_and_wait_for_each_other() {
+        let checked = joiner();
+        let orders = made(&checked, 100..200, 9, false);
+        let told: Vec<_> = orders
+            .iter()
+            .map(|order| (order.id.0, order.account_type.as_str(), order.state.number(), order.after.len()))
+            .collect();
+        assert_eq!(told, [(100, "badge", 7, 0), (101, "person", 1, 0), (102, "mailbox", 1, 1), (103, "admin", 5, 1)]);
+        assert!(
+            matches!(&orders[0].reason, Some(StateReason::RuleFailed { message }) if message.contains("no such key"))
+        );
+        assert_eq!(orders[2].reason, Some(StateReason::HeldBy { orders: vec![OrderId(101)] }));
+        assert!(orders.iter().all(|order| order.items.iter().all(|item| item.state == order.state)));
+        assert!(orders.iter().all(|order| order.lane == Lane::Normal));
+        let mut ids: Vec<i64> = orders.iter().map(|order| order.id.0).collect();
+        ids.extend(orders.iter().flat_map(|order| &order.items).map(|item| item.id.0));
+        let count = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!((ids.len(), count), (ids_needed(checked.plan()), ids_needed(checked.plan())));
+        assert!(made(&checked, 100..200, 9, true).iter().all(|order| order.lane == Lane::Leaver));
+    }
+
+    #[test]
+    fn too_few_ids_make_no_orders_rather_than_some() {
+        let checked = joiner();
+        let needed = i64::try_from(ids_needed(checked.plan())).unwrap();
+        assert_eq!(made(&checked, 0..needed, 9, false).len(), 4);
+        assert!(made(&checked, 0..needed - 1, 9, false).is_empty());
+        assert!(made(&checked, 0..needed, checked.partitions().len() - 1, false).is_empty());
+    }
+
+    #[test]
+    fn a_command_says_all_and_after_a_part_only_the_rest() {
+        let mut order = made(&joiner(), 100..200, 9, false).remove(1);
+        order.fence = 3;
+        let whole = command(&order, &catalogue(), true);
+        assert_eq!(
+            (whole.order, whole.fence, whole.operation, whole.in_doubt),
+            (OrderId(101), 3, Operation::Create, true)
+        );
+        assert_eq!(whole.natural_key, Some(("login".to_owned(), Value::from("ada"))));
+        assert_eq!(whole.items.len(), 2, "the account itself is said by the operation");
+        assert_eq!(whole.added().collect::<Vec<_>>(), ["A"]);
+
+        // Created, but one entitlement was refused.
+        order.key = Some("id-1".to_owned());
+        for item in order.items.iter_mut().filter(|item| item.kind != ItemKind::Entitlement) {
+            item.state = ProvisioningState::Executed;
+        }
+        let rest = command(&order, &catalogue(), false);
+        assert_eq!(
+            (rest.operation, rest.key.as_deref(), rest.natural_key.is_none()),
+            (Operation::Update, Some("id-1"), true)
+        );
+        assert_eq!(rest.items.iter().map(|item| item.name.as_str()).collect::<Vec<_>>(), ["A"]);
+    }
+
+    #[test]
+    fn what_is_done_or_called_off_holds_nothing() {
+        let order = made(&joiner(), 100..200, 9, false).remove(2);
+        for state in ProvisioningState::ALL {
+            let holds = !matches!(
+                state,
+                ProvisioningState::Executed | ProvisioningState::Verified | ProvisioningState::Inactive
+            );
+            assert_eq!(!held_by(&order, |_| Some(state)).is_empty(), holds, "{state:?}");
+        }
+        assert!(held_by(&order, |_| None).is_empty());
+    }
+
+    #[test]
+    fn doubt_is_remembered() {
+        let mut order = made(&joiner(), 100..200, 9, false).remove(1);
+        let wait = |class| Some(StateReason::RetryWait { class, message: String::new() });
+        for (reason, attempts, expect) in [
+            (None, 1, false),
+            (None, 2, true),
+            (Some(StateReason::InDoubt), 1, true),
+            (Some(StateReason::Timeout), 1, true),
+            (wait(model::order::ErrorClass::Unknown), 1, true),
+            (wait(model::order::ErrorClass::RateLimited), 1, false),
+        ] {
+            (order.reason, order.attempts) = (reason, attempts);
+            assert_eq!(may_have_arrived(&order), expect, "{:?} {attempts}", order.reason);
+        }
+        (order.operation, order.reason, order.attempts) = (Operation::Update, None, 5);
+        assert!(!may_have_arrived(&order));
+    }
+
+    #[test]
+    fn a_summary_is_short() {
+        let mut order = made(&joiner(), 100..200, 9, false).remove(1);
+        assert_eq!(summary(&order), "login, 1 entitlement added");
+        order.items.retain(|item| item.kind == ItemKind::Lifecycle);
+        assert_eq!(summary(&order), "");
+    }
+}

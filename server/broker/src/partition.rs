@@ -61,3 +61,61 @@ struct Key<'a> {
     mechanism: Mechanism,
     application: &'a str,
 }
+
+#[cfg(test)]
+mod tests {
+    use model::account::{AccountStatus, Provenance};
+
+    use super::*;
+    use crate::worlds::{TYPES, Taken, access, account, catalogue, compile, desired_account};
+
+    fn told(partitions: &[Partition]) -> Vec<String> {
+        let tell = |partition: &Partition| {
+            let Partition { sequence, mechanism, application, requests, after } = partition;
+            format!("{sequence} {} {application} {requests:?} after {after:?}", mechanism.name())
+        };
+        partitions.iter().map(tell).collect()
+    }
+
+    #[test]
+    fn an_application_is_cut_only_where_another_comes_between() {
+        let desired = access(TYPES.iter().map(|account_type| desired_account(account_type, vec![], &[])).collect());
+        let plan = compile(&desired, &[], &[], &mut Taken::default());
+        let order: Vec<&str> = plan.requests.iter().map(|request| request.account_type.as_str()).collect();
+        assert_eq!(order, ["badge", "payroll", "person", "mailbox", "admin"]);
+        assert_eq!(
+            told(&split(&plan, &catalogue())),
+            [
+                "1 direct directory [2] after []",
+                "2 direct payroll [1] after []",
+                "3 manual door [0] after []",
+                "4 executor mail [3] after [1]",
+                "5 direct directory [4] after [4]",
+            ]
+        );
+    }
+
+    #[test]
+    fn removals_run_the_other_way_round() {
+        let accounts: Vec<_> = (1..)
+            .zip(TYPES)
+            .map(|(id, account_type)| account(id, account_type, AccountStatus::Enabled, Provenance::Created))
+            .collect();
+        let plan = compile(&access(vec![]), &accounts, &[], &mut Taken::default());
+        assert_eq!(
+            told(&split(&plan, &catalogue())),
+            [
+                "1 direct directory [0] after []",
+                "2 direct payroll [3] after []",
+                "3 executor mail [1] after [1]",
+                "4 direct directory [2] after [3]",
+            ]
+        );
+    }
+
+    #[test]
+    fn nothing_has_no_parts() {
+        let plan = compile(&access(vec![]), &[], &[], &mut Taken::default());
+        assert!(split(&plan, &catalogue()).is_empty());
+    }
+}
