@@ -67,7 +67,7 @@ pub(crate) trait Directory: Send + Sync {
 pub(crate) struct GroupLocks(std::sync::Mutex<HashMap<String, Arc<Mutex<()>>>>);
 
 impl GroupLocks {
-    fn of(&self, group: &str) -> Arc<Mutex<()>> {
+    pub(crate) fn of(&self, group: &str) -> Arc<Mutex<()>> {
         let mut locks = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         Arc::clone(locks.entry(group.to_owned()).or_default())
     }
