@@ -251,10 +251,6 @@ impl Engine {
         }
     }
 
-    pub(crate) fn clock(&self) -> &Clock {
-        &self.0.clock
-    }
-
     pub(crate) fn node(&self) -> &str {
         &self.0.node
     }

@@ -29,6 +29,7 @@ async fn everybody_gets_what_the_rules_say_and_every_order_is_verified() {
     let run = world.run("synchronize-back", RunMode::default()).await;
     assert_eq!(run.state, RunState::Completed, "{:#?}", run);
 
+    assert_eq!(world.orders(ProvisioningState::Errored).await, []);
     let counts = model::view::OrderFilter::default();
     let counts = engine::orders::counts(&world.op(), counts).await.unwrap();
     assert_eq!(counts.by_state, vec![(ProvisioningState::Verified, 6)]);
@@ -36,8 +37,8 @@ async fn everybody_gets_what_the_rules_say_and_every_order_is_verified() {
     assert!(ann.enabled && ann.entitlements.contains("DOOR") && ann.entitlements.contains("VAULT"));
     assert_eq!(world.mainframe.accounts.keys().collect::<Vec<_>>(), ["LEE", "LEEWAR"]);
 
-    let page = engine::identities::page(&world.op(), IdentityFilter { text: Some("ann".into()), ..Default::default() });
-    let row = page.await.unwrap().rows.remove(0);
+    let filter = IdentityFilter { text: Some("ann".into()), ..Default::default() };
+    let row = engine::identities::page(&world.op(), filter).await.unwrap().rows.remove(0);
     assert_eq!((row.lifecycle, row.accounts, row.open_orders), (LifecycleState::Active, 2, 0));
     let detail = engine::identities::detail(&world.op(), row.id).await.unwrap();
     let vault = detail.permissions.iter().find(|row| row.grantable == Grantable::Entitlement("vault".into())).unwrap();
@@ -72,7 +73,12 @@ async fn a_move_makes_exactly_the_orders_that_follow() {
         let run = world.run("complete", mode).await;
         assert_eq!(run.state, RunState::Completed, "{run:#?}");
         let generated = run.tasks.iter().find(|task| task.kind == model::job::TaskKind::GenerateOrders).unwrap();
-        let counted: Vec<_> = generated.counts.iter().filter(|(name, _)| ["create", "update"].contains(&name.as_str())).cloned().collect();
+        let counted: Vec<_> = generated
+            .counts
+            .iter()
+            .filter(|(name, _)| ["create", "update"].contains(&name.as_str()))
+            .cloned()
+            .collect();
         assert_eq!(counted, [("create".to_owned(), 1), ("update".to_owned(), 1)], "{run:#?}");
         let preview = engine::jobs::preview(&world.op(), run.id, 0, 100).await.unwrap();
         assert_eq!(preview.rows.is_empty(), !mode.dry_run);
@@ -110,8 +116,10 @@ async fn a_leaver_is_disabled_and_keeps_nothing() {
         }
         let _ = updates.recv().await;
     }
+    // Removal goes the other way round: the badge waits for the mainframe user that depends on it.
+    assert_eq!(world.do_work_items().await, 1);
+    world.run("fulfil", RunMode::default()).await;
     world.badges.work();
-    world.do_work_items().await;
     world.run("synchronize-back", RunMode::default()).await;
     let badge = &world.badges.accounts["1"];
     assert!(!badge.enabled && badge.entitlements.is_empty(), "{badge:?}");

