@@ -99,6 +99,11 @@ pub trait Subject: Send {
         None
     }
 
+    /// Native key, well formed, of an account that does not exist.
+    fn missing_key(&self) -> String {
+        "nobody".to_owned()
+    }
+
     /// Attribute with free text that may be changed and taken away.
     fn text_attribute(&self) -> &str;
 
@@ -173,7 +178,8 @@ pub async fn fails_with(connector: &dyn Connector, subject: &mut dyn Subject, cl
     assert!(steps.iter().any(|(succeeded, _)| !succeeded), "the connection's test succeeded: {steps:?}");
     let mut bench = Bench { connector, subject, orders: 0, number: 9_000 };
     let (create, _) = bench.create();
-    let mut update = bench.command(Operation::Update, "nobody");
+    let missing = bench.subject.missing_key();
+    let mut update = bench.command(Operation::Update, &missing);
     update.items.push(set(bench.subject.text_attribute(), "text"));
     let commands = vec![create, update];
     let expected: BTreeSet<OrderId> = commands.iter().map(|command| command.order).collect();
@@ -191,7 +197,7 @@ pub async fn fails_with(connector: &dyn Connector, subject: &mut dyn Subject, cl
         Err(error) => errors.push(("accounts", error)),
         Ok(()) => panic!("accounts were listed"),
     }
-    match connector.account("nobody").await {
+    match connector.account(&missing).await {
         Err(error) => errors.push(("account", error)),
         Ok(account) => panic!("an account was read: {account:?}"),
     }

@@ -1,11 +1,12 @@
 //! The SCIM connector against two real servers, and against a network that fails.
 
 mod support {
-    pub mod child;
-    pub mod fault_proxy;
-    pub mod free_port;
-    pub mod scim2_server;
-    pub mod scimmy;
+    #[allow(dead_code, reason = "each test starts its own servers")]
+    pub(crate) mod child;
+    pub(crate) mod fault_proxy;
+    pub(crate) mod free_port;
+    pub(crate) mod scim2_server;
+    pub(crate) mod scimmy;
 }
 
 use std::collections::BTreeMap;

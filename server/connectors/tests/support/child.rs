@@ -7,9 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A running server; dropping it ends it.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
 impl Drop for Server {
@@ -21,7 +21,7 @@ impl Drop for Server {
 
 impl Server {
     /// Starts it, and waits for the line of its output that has this text.
-    pub fn saying(mut command: Command, port: u16, ready: &str) -> Option<Self> {
+    pub(crate) fn saying(mut command: Command, port: u16, ready: &str) -> Option<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let output = child.stdout.take().expect("its output");
@@ -34,7 +34,7 @@ impl Server {
     }
 
     /// Starts it, and waits until it takes connections.
-    pub fn listening(mut command: Command, port: u16) -> Option<Self> {
+    pub(crate) fn listening(mut command: Command, port: u16) -> Option<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let mut server = Self { child, port };
@@ -53,14 +53,14 @@ impl Server {
 }
 
 /// Starts a server on a free port; another one where somebody took the port in between.
-pub fn start(what: &str, mut attempt: impl FnMut(u16) -> Option<Server>) -> Server {
+pub(crate) fn start(what: &str, mut attempt: impl FnMut(u16) -> Option<Server>) -> Server {
     (0..5)
         .find_map(|_| attempt(super::free_port::free_port()))
         .unwrap_or_else(|| panic!("{what} does not start; run `./setup tests`"))
 }
 
 /// The program, from the search path or from where `./setup tests` puts it.
-pub fn program(name: &str, elsewhere: &[PathBuf]) -> PathBuf {
+pub(crate) fn program(name: &str, elsewhere: &[PathBuf]) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(elsewhere.iter().cloned())
@@ -70,7 +70,7 @@ pub fn program(name: &str, elsewhere: &[PathBuf]) -> PathBuf {
 }
 
 /// Where `./setup tests` keeps its tools.
-pub fn tools() -> PathBuf {
+pub(crate) fn tools() -> PathBuf {
     match std::env::var_os("QUARTERMASTER_TOOLS") {
         Some(folder) => PathBuf::from(folder),
         None => PathBuf::from(std::env::var_os("HOME").expect("HOME")).join(".cache/quartermaster"),

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 /// What happens to a connection's answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// Nothing.
     None,
     /// The connection is closed as soon as it is there.
@@ -27,14 +27,14 @@ pub enum Fault {
 }
 
 /// A running proxy; dropping it closes everything.
-pub struct FaultProxy {
-    pub port: u16,
+pub(crate) struct FaultProxy {
+    pub(crate) port: u16,
     fault: Arc<Mutex<Fault>>,
     _tasks: JoinSet<()>,
 }
 
 impl FaultProxy {
-    pub async fn start(target: u16) -> Self {
+    pub(crate) async fn start(target: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a socket");
         let port = listener.local_addr().expect("an address").port();
         let fault = Arc::new(Mutex::new(Fault::None));
@@ -50,7 +50,7 @@ impl FaultProxy {
     }
 
     /// Holds from the next bytes on.
-    pub fn set(&self, fault: Fault) {
+    pub(crate) fn set(&self, fault: Fault) {
         *self.fault.lock().expect("the fault") = fault;
     }
 }

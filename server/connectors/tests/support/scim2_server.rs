@@ -4,9 +4,9 @@ use std::process::Command;
 
 use super::child::{Server, program, start, tools};
 
-pub const TOKEN: &str = "a-token-for-tests";
+pub(crate) const TOKEN: &str = "a-token-for-tests";
 
-pub fn start_scim2_server() -> Server {
+pub(crate) fn start_scim2_server() -> Server {
     let binary = program("scim2-server", &[tools().join("venv/bin")]);
     start("scim2-server", |port| {
         let mut command = Command::new(&binary);

@@ -6,7 +6,7 @@ use std::process::Command;
 use super::child::{Server, program, start};
 use super::scim2_server::TOKEN;
 
-pub fn start_scimmy() -> Server {
+pub(crate) fn start_scimmy() -> Server {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../end2end/servers/scimmy");
     assert!(folder.join("node_modules/scimmy").is_dir(), "SCIMMY is not installed; run `./setup tests`");
     let node = program("node", &[]);

@@ -7,19 +7,19 @@ use tempfile::TempDir;
 
 use super::child::{Server, program, start};
 
-pub const SUFFIX: &str = "dc=example,dc=org";
-pub const ADMIN: &str = "cn=admin,dc=example,dc=org";
-pub const PASSWORD: &str = "admin-s3cret";
+pub(crate) const SUFFIX: &str = "dc=example,dc=org";
+pub(crate) const ADMIN: &str = "cn=admin,dc=example,dc=org";
+pub(crate) const PASSWORD: &str = "admin-s3cret";
 
 /// A running directory; its files go with it.
-pub struct Slapd {
-    pub server: Server,
+pub(crate) struct Slapd {
+    pub(crate) server: Server,
     _folder: TempDir,
 }
 
 /// Starts one with people, groups and the two groups given. With `overlays`, the server itself keeps references to
 /// renamed and deleted entries in order.
-pub fn start_slapd(groups: &[&str], overlays: bool) -> Slapd {
+pub(crate) fn start_slapd(groups: &[&str], overlays: bool) -> Slapd {
     let sbin = [PathBuf::from("/usr/sbin"), PathBuf::from("/usr/lib/openldap")];
     let (slapd, slapadd) = (program("slapd", &sbin), program("slapadd", &sbin));
     let folder = TempDir::new().expect("a folder");
