@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, unreachable_pub, reason = "a test that cannot go on ends there")]
 
 mod support {
+    #[expect(dead_code, reason = "not every fault is needed here")]
+    pub mod fault_proxy;
     pub mod free_port;
     pub mod mariadb;
     pub mod postgres;
@@ -24,6 +26,7 @@ use model::order::ErrorClass;
 use model::plan::{ItemKind, ItemOperation, Operation};
 use model::value::{Attributes, Value};
 use serde_json::json;
+use support::fault_proxy::{Fault, FaultProxy};
 use support::free_port::free_port;
 use support::mariadb::MariaDb;
 use support::postgres::{PASSWORD, Postgres};
@@ -222,6 +225,7 @@ async fn postgres_tables_and_functions() {
     let connector = open(tables.clone());
     assert_eq!(conformance::exercise(connector.as_ref(), &mut others).await, Step::ALL);
     stories(connector.as_ref()).await;
+    over_a_bad_line(tables.clone(), &url, server.port, &mut others).await;
 
     let Others::Postgres(pool) = &others else { unreachable!() };
     sqlx::raw_sql(
@@ -273,6 +277,7 @@ async fn mariadb_tables_and_procedures() {
     let connector = open(tables.clone());
     assert_eq!(conformance::exercise(connector.as_ref(), &mut others).await, Step::ALL);
     stories(connector.as_ref()).await;
+    over_a_bad_line(tables.clone(), &url, server.port, &mut others).await;
 
     let Others::MySql(pool) = &others else { unreachable!() };
     for statement in [
@@ -338,6 +343,37 @@ async fn databases_that_are_not_there() {
     std::fs::write(folder.path().join("rubbish.db"), "this is no database, however long it may be").unwrap();
     let connector = open_with(connection("sqlite:rubbish.db"), short());
     conformance::fails_with(connector.as_ref(), &mut others, &[ErrorClass::Protocol]).await;
+}
+
+/// The network fails: nothing is called done that may not be, and what was done is found again.
+async fn over_a_bad_line(mut tables: serde_json::Value, url: &str, port: u16, others: &mut Others) {
+    let proxy = FaultProxy::start(port).await;
+    tables["url"] = json!(url.replace(&port.to_string(), &proxy.port.to_string()));
+    let short =
+        || Settings { connect_timeout: Duration::from_secs(2), total_timeout: Duration::from_secs(2), ..settings() };
+    let connector = open_with(tables.clone(), short());
+    assert!(connector.test().await.iter().all(|(succeeded, _)| *succeeded));
+
+    proxy.set(Fault::CloseAfterRequest { with: "COMMIT" });
+    let (class, message) = apply(connector.as_ref(), create("committed", vec![])).await.unwrap_err();
+    assert_eq!(class, ErrorClass::Unknown, "{message}");
+    proxy.set(Fault::None);
+    assert!(connector.account("committed").await.unwrap().is_some(), "the server had done it");
+    let again = Command { in_doubt: true, ..create("committed", vec![]) };
+    assert!(matches!(apply(connector.as_ref(), again).await, Ok(Outcome::AlreadySo(applied)) if !applied.adopted));
+
+    proxy.set(Fault::CloseAfterRequest { with: "insert into" });
+    let (class, message) = apply(connector.as_ref(), create("unsaid", vec![])).await.unwrap_err();
+    assert_eq!(class, ErrorClass::Unknown, "{message}");
+    proxy.set(Fault::None);
+    assert_eq!(connector.account("unsaid").await.unwrap(), None, "without a commit nothing stays");
+
+    let lost = [ErrorClass::Transient, ErrorClass::Protocol, ErrorClass::Unknown];
+    for fault in [Fault::Refuse, Fault::Silence, Fault::Rubbish(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec())] {
+        proxy.set(fault);
+        let connector = open_with(tables.clone(), short());
+        conformance::fails_with(connector.as_ref(), others, &lost).await;
+    }
 }
 
 #[test]

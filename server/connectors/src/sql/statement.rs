@@ -315,6 +315,8 @@ fn is_name(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Placeholders in braces, all else as it was.
@@ -403,5 +405,21 @@ mod tests {
             ColumnKind::Text,
             Err("c cannot hold several values; give it one"),
         );
+    }
+
+    proptest! {
+        /// Whatever the text: nothing is lost of it, and what stands in quotes or comments stays text.
+        #[test]
+        fn nothing_is_lost(text in "[a:'\"`$#/*ä\\\\E\n -]{0,24}") {
+            for dialect in [Dialect::Sqlite, Dialect::Postgres, Dialect::MySql] {
+                if let Ok(template) = Template::parse(dialect, &text) {
+                    let whole = template.pieces.iter().map(|piece| match piece {
+                        Piece::Text(text) => text.clone(),
+                        Piece::Name(name) => format!(":{name}"),
+                    });
+                    prop_assert_eq!(whole.collect::<String>(), text.clone());
+                }
+            }
+        }
     }
 }

@@ -131,18 +131,26 @@ impl<R: Read> Parser<R> {
         self.cell.clear();
         let line = self.line;
         loop {
-            match self.peek()? {
-                None => return Ok(End::File),
-                Some(byte @ (b'\n' | b'\r')) => {
+            let Some(byte) = self.peek()? else { return Ok(End::File) };
+            if byte == self.delimiter {
+                self.position += 1;
+                return Ok(End::Cell);
+            }
+            match byte {
+                b'\n' | b'\r' => {
                     self.line_break(byte)?;
                     return Ok(End::Row);
                 }
-                Some(byte) => {
-                    self.position += 1;
-                    if byte == self.delimiter {
-                        return Ok(End::Cell);
+                0 => self.push(byte, line, column, "")?,
+                _ => {
+                    let rest = self.buffer.get(self.position..self.filled).unwrap_or_default();
+                    let ends = |byte: &u8| *byte == self.delimiter || matches!(byte, b'\n' | b'\r' | 0);
+                    let run = rest.get(..rest.iter().position(ends).unwrap_or(rest.len())).unwrap_or_default();
+                    if self.cell.len() + run.len() > CELL_LIMIT {
+                        return Err(too_long(line, column, ""));
                     }
-                    self.push(byte, line, column, "")?;
+                    self.cell.extend_from_slice(run);
+                    self.position += run.len();
                 }
             }
         }
@@ -191,15 +199,15 @@ impl<R: Read> Parser<R> {
     }
 
     fn push(&mut self, byte: u8, line: u64, column: usize, hint: &str) -> Result<(), Problem> {
-        let message = if byte == 0 {
-            "the cell holds a NUL byte; is this a text file, and in UTF-8 rather than UTF-16?".to_owned()
-        } else if self.cell.len() >= CELL_LIMIT {
-            format!("the cell is longer than 64 KiB{hint}")
-        } else {
-            self.cell.push(byte);
-            return Ok(());
-        };
-        Err(Problem { place: Some((line, column)), message })
+        if byte == 0 {
+            let message = "the cell holds a NUL byte; is this a text file, and in UTF-8 rather than UTF-16?";
+            return Err(Problem { place: Some((line, column)), message: message.to_owned() });
+        }
+        if self.cell.len() >= CELL_LIMIT {
+            return Err(too_long(line, column, hint));
+        }
+        self.cell.push(byte);
+        Ok(())
     }
 
     fn line_break(&mut self, byte: u8) -> Result<(), Problem> {
@@ -247,6 +255,10 @@ fn read(input: &mut impl Read, buffer: &mut [u8]) -> Result<usize, Problem> {
             Err(error) => return Err(Problem { place: None, message: format!("cannot be read: {error}") }),
         }
     }
+}
+
+fn too_long(line: u64, column: usize, hint: &str) -> Problem {
+    Problem { place: Some((line, column)), message: format!("the cell is longer than 64 KiB{hint}") }
 }
 
 fn utf_16(order: &str) -> Problem {
