@@ -10,6 +10,8 @@
 
 mod account;
 mod reading;
+#[cfg(test)]
+mod tests;
 
 use jiff::Timestamp;
 use model::account::{Account, AccountStatus, Mechanism, Provenance};

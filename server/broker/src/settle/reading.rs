@@ -132,7 +132,8 @@ fn verify_beside(
                 if is_overwritten(item, later) { Finding { item, found: None } } else { finding(order, item, observed) }
             })
             .collect();
-    let drifted: Vec<String> = findings.iter().filter_map(|finding| finding.found.clone()).collect();
+    let mut drifted: Vec<String> = findings.iter().filter_map(|finding| finding.found.clone()).collect();
+    drifted.dedup();
     let items = findings.iter().map(|finding| match &finding.found {
         None => (finding.item.id, ProvisioningState::Verified, None),
         Some(found) => (finding.item.id, ProvisioningState::Errored, Some(found.clone())),
