@@ -99,7 +99,8 @@ impl<'a> Compiler<'a, '_> {
         let kept: Vec<_> = kept_failure.into_iter().chain(slot.unsent.iter().copied().filter(|_| is_kept)).collect();
         let replaced = slot.replaceable().filter(|order| kept.iter().all(|kept| kept.id != *order));
 
-        self.say(slot, desired, &lines, &known, is_kept);
+        let is_untouched = operation.is_none() && apart.is_none() && slot.sent.is_empty();
+        self.say(slot, desired, &lines, &known, is_kept, is_untouched);
         let is_failure_kept = kept_failure.is_some();
         match request {
             Some(mut request) => {
@@ -169,6 +170,7 @@ impl<'a> Compiler<'a, '_> {
         lines: &[Line<'a>],
         known: &View<'a>,
         is_kept: bool,
+        is_untouched: bool,
     ) {
         let has_orders = !slot.sent.is_empty() || is_kept;
         // Without orders, what is the same was the same before.
@@ -180,6 +182,8 @@ impl<'a> Compiler<'a, '_> {
                     .any(|other| other.kind == line.kind && other.name == line.name && !other.needs.is_change())
         };
         let filtered = |line: &Line<'_>| match &line.needs {
+            // One line for the account says it for all of them.
+            Needs::Nothing if is_untouched => None,
             Needs::Nothing if was_so(line) => Some(FilterReason::AlreadySo),
             Needs::Nothing => Some(FilterReason::OnItsWay),
             needs if needs.is_change() && is_kept => Some(FilterReason::OnItsWay),
