@@ -29,7 +29,7 @@ mod functions;
 mod node;
 mod parse;
 
-pub(crate) use evaluate::{Cell, Lookup, evaluate as cell_of, holds as condition_holds};
+pub(crate) use evaluate::{Attempts, Cell, Lookup, evaluate as cell_of, holds as condition_holds};
 pub(crate) use functions::nearest;
 pub(crate) use node::{Comparison, Constant, Node};
 
@@ -74,7 +74,11 @@ impl Expression {
 
     /// The value for a subject. `None` where an attribute that it needs is absent; an error says what failed.
     pub fn evaluate(&self, subject: &Subject<'_>) -> Result<Option<Value>, String> {
-        value_of(&self.0.root, &self.seen_by(subject))
+        let seen = self.seen_by(subject);
+        match subject.attempt {
+            Some(attempt) => Attempts::new(&self.0.root, &seen).value(attempt),
+            None => value_of(&self.0.root, &seen),
+        }
     }
 
     /// Whether the condition holds for a subject. Absent attributes make comparisons false, never an error.
@@ -179,10 +183,6 @@ struct Seen<'a> {
 impl<'a> Lookup<'a> for Seen<'a> {
     fn attribute(&self, index: usize) -> Cell<'a> {
         self.names.get(index).map_or(Cell::Absent, |name| self.subject.cell(name))
-    }
-
-    fn attempt(&self) -> Option<i64> {
-        self.subject.attempt
     }
 }
 

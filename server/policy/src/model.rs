@@ -3,6 +3,8 @@
 //! Names become positions here once, in the order of [`Grantable`], so that comparing positions is comparing names. What
 //! a population looks like is not known here; that is the engine's part. Reading files is `engine::configuration`'s.
 
+use std::collections::BTreeMap;
+
 use ::model::access::Grantable;
 use ::model::configuration::{Configuration, RuleType};
 use ::model::value::Value;
@@ -32,6 +34,8 @@ pub struct RoleModel {
     pub(crate) account_types: Vec<AccountTypeModel>,
     /// Names of all attributes that an expression reads, sorted.
     pub(crate) attributes: Vec<String>,
+    /// Distinct expressions among the sources of account attributes.
+    pub(crate) values: usize,
 }
 
 /// What is wrong with a configuration, and where.
@@ -96,8 +100,9 @@ pub(crate) struct AttributeModel {
 #[derive(Debug)]
 pub(crate) enum ValueSource {
     Constant(Value),
-    Expression(Read),
-    Unique(Read),
+    /// With its number among the model's distinct sources: equal ones give equal values.
+    Expression(usize, Read),
+    Unique(usize, Read),
 }
 
 impl RoleModel {
@@ -151,6 +156,7 @@ impl RoleModel {
                 closure: Closure::default(),
             });
         }
+        let mut numbers: BTreeMap<(bool, String), usize> = BTreeMap::new();
         let account_types = configuration
             .account_types
             .iter()
@@ -160,13 +166,15 @@ impl RoleModel {
                     .iter()
                     .map(|(attribute, specification)| AttributeModel {
                         name: attribute.clone(),
-                        source: match (&specification.value, &specification.expression) {
-                            (Some(value), _) => ValueSource::Constant(value.clone()),
-                            (None, Some(_)) => {
-                                ValueSource::Expression(read(&check::Field::Attribute(name.clone(), attribute.clone())))
-                            }
-                            (None, None) => {
-                                ValueSource::Unique(read(&check::Field::Attribute(name.clone(), attribute.clone())))
+                        source: match &specification.value {
+                            Some(value) => ValueSource::Constant(value.clone()),
+                            None => {
+                                let read = read(&check::Field::Attribute(name.clone(), attribute.clone()));
+                                let unique = specification.unique.is_some();
+                                let next = numbers.len();
+                                let text = read.expression.text().to_owned();
+                                let number = *numbers.entry((unique, text)).or_insert(next);
+                                if unique { ValueSource::Unique(number, read) } else { ValueSource::Expression(number, read) }
                             }
                         },
                         required: specification.required,
@@ -188,7 +196,7 @@ impl RoleModel {
                 }
             })
             .collect();
-        let mut model = Self { grantables, follows, rank, rules, account_types, attributes };
+        let mut model = Self { grantables, follows, rank, rules, account_types, attributes, values: numbers.len() };
         for index in 0..model.rules.len() {
             let closure = model.closure(index, |_| false);
             if let Some(rule) = model.rules.get_mut(index) {

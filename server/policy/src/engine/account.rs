@@ -4,7 +4,7 @@ use model::access::{DesiredAccount, DesiredAttribute, DesiredValue};
 use model::value::Value;
 
 use crate::digest::Digest;
-use crate::expression::{Cell, value_of};
+use crate::expression::{Attempts, Cell, cell_of, value_of};
 use crate::model::{AccountTypeModel, Read, ValueSource};
 use crate::reference::MOST_CANDIDATES;
 
@@ -15,11 +15,12 @@ use super::matcher::Seen;
 impl Answer<'_> {
     pub(super) fn accounts(&self) -> Vec<DesiredAccount> {
         let contexts = self.value_contexts();
+        let mut known: Vec<Option<DesiredValue>> = vec![None; self.model.values];
         let accounts = self.set.accounts.iter().filter_map(|account| {
             let kind = self.model.account_types.get(account.kind as usize)?;
             let attributes = kind.attributes.iter().map(|attribute| DesiredAttribute {
                 name: attribute.name.clone(),
-                value: self.desired_value(&attribute.source, &contexts),
+                value: self.desired_value(&attribute.source, &contexts, &mut known),
                 required: attribute.required,
                 create_only: attribute.create_only,
                 secret: attribute.secret,
@@ -41,14 +42,29 @@ impl Answer<'_> {
             return;
         }
         let contexts = self.value_contexts();
+        // Accounts of one person often share expressions, such as the one for the mail address.
+        let mut known: Vec<Option<u64>> = vec![None; self.model.values];
         for account in &self.set.accounts {
             let Some(kind) = self.model.account_types.get(account.kind as usize) else { continue };
             for attribute in &kind.attributes {
-                match &attribute.source {
-                    ValueSource::Constant(_) => {}
-                    ValueSource::Expression(read) => self.digest_value(read, &contexts, digest),
-                    ValueSource::Unique(read) => put(digest, &self.unique(read, &contexts)),
+                let (number, read, unique) = match &attribute.source {
+                    ValueSource::Constant(_) => continue,
+                    ValueSource::Expression(number, read) => (*number, read, false),
+                    ValueSource::Unique(number, read) => (*number, read, true),
+                };
+                let hash = known.get(number).copied().flatten().unwrap_or_else(|| {
+                    let mut digest = Digest::default();
+                    if unique {
+                        put(&mut digest, &self.unique(read, &contexts));
+                    } else {
+                        self.digest_value(read, &contexts, &mut digest);
+                    }
+                    digest.finish()
+                });
+                if let Some(place) = known.get_mut(number) {
+                    *place = Some(hash);
                 }
+                digest.number(hash);
             }
         }
     }
@@ -60,7 +76,7 @@ impl Answer<'_> {
             row.map(|row| (!day::holds(row.bounds, self.today), row.priority, row.bounds.0))
         });
         let keys = kind.correlation.iter().map(|read| {
-            contexts.iter().find_map(|context| match value_of(read.expression.root(), &self.seen(read, *context, None)) {
+            contexts.iter().find_map(|context| match value_of(read.expression.root(), &self.seen(read, *context)) {
                 Ok(Some(Value::Text(text))) if !text.is_empty() => Some(text),
                 Ok(Some(Value::Integer(number))) => Some(number.to_string()),
                 _ => None,
@@ -88,31 +104,47 @@ impl Answer<'_> {
         contexts
     }
 
-    fn seen<'s>(&'s self, read: &'s Read, context: u32, attempt: Option<i64>) -> Seen<'s> {
-        Seen { dictionary: self.dictionary, row: self.row(context), read, attempt }
+    fn seen<'s>(&'s self, read: &'s Read, context: u32) -> Seen<'s> {
+        Seen { dictionary: self.dictionary, row: self.row(context), read }
     }
 
-    fn desired_value(&self, source: &ValueSource, contexts: &[u32]) -> DesiredValue {
-        match source {
-            ValueSource::Constant(value) => DesiredValue::Value(value.clone()),
-            ValueSource::Unique(read) => self.unique(read, contexts),
-            ValueSource::Expression(read) => {
-                for context in contexts {
-                    match value_of(read.expression.root(), &self.seen(read, *context, None)) {
-                        Ok(Some(value)) => return DesiredValue::Value(value),
-                        Ok(None) => {}
-                        Err(message) => return DesiredValue::Failed(message),
-                    }
-                }
-                DesiredValue::Absent
+    fn desired_value(
+        &self,
+        source: &ValueSource,
+        contexts: &[u32],
+        known: &mut [Option<DesiredValue>],
+    ) -> DesiredValue {
+        let (number, value) = match source {
+            ValueSource::Constant(value) => return DesiredValue::Value(value.clone()),
+            ValueSource::Expression(number, _) | ValueSource::Unique(number, _)
+                if known.get(*number).is_some_and(Option::is_some) =>
+            {
+                return known.get(*number).cloned().flatten().unwrap_or(DesiredValue::Absent);
+            }
+            ValueSource::Expression(number, read) => (*number, self.expression(read, contexts)),
+            ValueSource::Unique(number, read) => (*number, self.unique(read, contexts)),
+        };
+        if let Some(place) = known.get_mut(number) {
+            *place = Some(value.clone());
+        }
+        value
+    }
+
+    fn expression(&self, read: &Read, contexts: &[u32]) -> DesiredValue {
+        for context in contexts {
+            match value_of(read.expression.root(), &self.seen(read, *context)) {
+                Ok(Some(value)) => return DesiredValue::Value(value),
+                Ok(None) => {}
+                Err(message) => return DesiredValue::Failed(message),
             }
         }
+        DesiredValue::Absent
     }
 
-    /// As [`put`] of [`Self::desired_value`], without making the text where there is one already.
+    /// As [`put`] of [`Self::expression`], without making the text where there is one already.
     fn digest_value(&self, read: &Read, contexts: &[u32], digest: &mut Digest) {
         for context in contexts {
-            match crate::expression::cell_of(read.expression.root(), &self.seen(read, *context, None)) {
+            match cell_of(read.expression.root(), &self.seen(read, *context)) {
                 Ok(Cell::Absent | Cell::Null) => {}
                 Ok(Cell::Text(text)) => {
                     digest.number(1);
@@ -143,10 +175,12 @@ impl Answer<'_> {
     }
 
     fn candidates(&self, read: &Read, context: u32) -> DesiredValue {
-        let mut candidates: Vec<String> = Vec::new();
+        let mut candidates: Vec<String> = Vec::with_capacity(MOST_CANDIDATES);
+        let seen = self.seen(read, context);
+        let mut attempts = Attempts::new(read.expression.root(), &seen);
         while candidates.len() < MOST_CANDIDATES {
             let attempt = i64::try_from(candidates.len()).unwrap_or(i64::MAX);
-            let candidate = match value_of(read.expression.root(), &self.seen(read, context, Some(attempt))) {
+            let candidate = match attempts.value(attempt) {
                 Ok(Some(Value::Text(text))) if !text.is_empty() => text,
                 Ok(Some(Value::Integer(number))) => number.to_string(),
                 Ok(Some(Value::Boolean(_) | Value::List(_))) if candidates.is_empty() => {

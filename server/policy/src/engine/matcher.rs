@@ -215,7 +215,7 @@ impl Coded {
         day::holds(day::widened(bounds, rule.days_before, rule.days_after), today)
             && others.map(|(_, predicate)| predicate).all(|predicate| met(predicate, row))
             && self.clause(model).is_some_and(|clause| {
-                let lookup = Seen { dictionary, row, read: &rule.when, attempt: None };
+                let lookup = Seen { dictionary, row, read: &rule.when };
                 clause.residual.iter().all(|node| condition_holds(node, &lookup) == Ok(true))
             })
     }
@@ -223,7 +223,7 @@ impl Coded {
     fn failing(&self, model: &RoleModel, dictionary: &Dictionary, row: &[u32]) -> usize {
         let Some(rule) = model.rules.get(self.rule as usize) else { return 0 };
         let residual = self.clause(model).map_or(&[][..], |clause| clause.residual.as_slice());
-        let lookup = Seen { dictionary, row, read: &rule.when, attempt: None };
+        let lookup = Seen { dictionary, row, read: &rule.when };
         let failing = residual.iter().filter(|node| condition_holds(node, &lookup) != Ok(true)).count();
         failing + self.predicates.iter().filter(|predicate| !met(predicate, row)).count()
     }
@@ -242,17 +242,12 @@ pub(super) struct Seen<'a> {
     pub(super) dictionary: &'a Dictionary,
     pub(super) row: &'a [u32],
     pub(super) read: &'a Read,
-    pub(super) attempt: Option<i64>,
 }
 
 impl<'a> Lookup<'a> for Seen<'a> {
     fn attribute(&self, index: usize) -> Cell<'a> {
         let code = self.read.attributes.get(index).and_then(|attribute| self.row.get(*attribute as usize));
         code.map_or(Cell::Absent, |code| self.dictionary.cell(*code))
-    }
-
-    fn attempt(&self) -> Option<i64> {
-        self.attempt
     }
 }
 

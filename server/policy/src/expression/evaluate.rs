@@ -34,28 +34,54 @@ pub(crate) enum Cell<'a> {
 pub(crate) trait Lookup<'a> {
     /// The attribute at that position of the expression's own list.
     fn attribute(&self, index: usize) -> Cell<'a>;
-    fn attempt(&self) -> Option<i64>;
 }
 
 /// The value of an expression.
 pub(crate) fn evaluate<'a>(node: &'a Node, lookup: &impl Lookup<'a>) -> Result<Cell<'a>, String> {
-    Run { lookup, bound: Vec::new(), steps: 0 }.cell(node)
+    Run::new(lookup).cell(node)
 }
 
 /// The truth of an expression; absent is false.
 pub(crate) fn holds<'a>(node: &'a Node, lookup: &impl Lookup<'a>) -> Result<bool, String> {
-    Run { lookup, bound: Vec::new(), steps: 0 }.truth(node)
+    Run::new(lookup).truth(node)
+}
+
+/// Evaluates one expression at several attempts; what does not depend on the attempt only once.
+pub(crate) struct Attempts<'l, 'a, L> {
+    node: &'a Node,
+    run: Run<'l, 'a, L>,
+}
+
+impl<'l, 'a, L: Lookup<'a>> Attempts<'l, 'a, L> {
+    pub(crate) fn new(node: &'a Node, lookup: &'l L) -> Self {
+        Self { node, run: Run::new(lookup) }
+    }
+
+    /// The value at one attempt, counted from 0.
+    pub(crate) fn value(&mut self, attempt: i64) -> Result<Option<Value>, String> {
+        self.run.attempt = Some(attempt);
+        self.run.steps = 0;
+        self.run.cell(self.node)?.into_value()
+    }
 }
 
 struct Run<'l, 'a, L> {
     lookup: &'l L,
+    attempt: Option<i64>,
+    /// Values of the parts that are the same at every attempt.
+    kept: Vec<Option<Cell<'a>>>,
+    /// Variables of the comprehensions around, outermost first.
     bound: Vec<Cell<'a>>,
     steps: u32,
 }
 
 type Outcome<'a> = Result<Cell<'a>, String>;
 
-impl<'a, L: Lookup<'a>> Run<'_, 'a, L> {
+impl<'l, 'a, L: Lookup<'a>> Run<'l, 'a, L> {
+    fn new(lookup: &'l L) -> Self {
+        Self { lookup, attempt: None, kept: Vec::new(), bound: Vec::new(), steps: 0 }
+    }
+
     fn cell(&mut self, node: &'a Node) -> Outcome<'a> {
         self.steps += 1;
         if self.steps > MOST_STEPS {
@@ -65,7 +91,8 @@ impl<'a, L: Lookup<'a>> Run<'_, 'a, L> {
             Node::Constant(constant) => Ok(Cell::from(constant)),
             Node::Attribute(index) => Ok(self.lookup.attribute(*index)),
             Node::Has(index) => Ok(Cell::Boolean(!matches!(self.lookup.attribute(*index), Cell::Absent))),
-            Node::Attempt => Ok(self.lookup.attempt().map_or(Cell::Absent, Cell::Integer)),
+            Node::Attempt => Ok(self.attempt.map_or(Cell::Absent, Cell::Integer)),
+            Node::Kept(number, inner) => self.kept(*number, inner),
             Node::Variable(index) => Ok(self.bound.get(*index).cloned().unwrap_or(Cell::Absent)),
             Node::List(members) => {
                 let mut cells = Vec::with_capacity(members.len());
@@ -122,6 +149,20 @@ impl<'a, L: Lookup<'a>> Run<'_, 'a, L> {
             }
             Node::Comprehension(comprehension) => self.comprehension(comprehension),
         }
+    }
+
+    fn kept(&mut self, number: usize, inner: &'a Node) -> Outcome<'a> {
+        if let Some(Some(cell)) = self.kept.get(number) {
+            return Ok(cell.clone());
+        }
+        let cell = self.cell(inner)?;
+        if self.kept.len() <= number {
+            self.kept.resize_with(number + 1, || None);
+        }
+        if let Some(place) = self.kept.get_mut(number) {
+            *place = Some(cell.clone());
+        }
+        Ok(cell)
     }
 
     fn truth(&mut self, node: &'a Node) -> Result<bool, String> {
@@ -420,8 +461,13 @@ fn arithmetic<'a>(operator: Arithmetic, left: Cell<'a>, right: Cell<'a>) -> Outc
     match (operator, left, right) {
         (_, Cell::Absent, _) | (_, _, Cell::Absent) => Ok(Cell::Absent),
         (Arithmetic::Add, Cell::Text(left), Cell::Text(right)) => {
-            let mut text = left.into_owned();
-            text.push_str(&right);
+            let text = match left {
+                Cow::Owned(mut text) => {
+                    text.push_str(&right);
+                    text
+                }
+                Cow::Borrowed(text) => [text, &*right].concat(),
+            };
             bounded(Cell::Text(Cow::Owned(text)))
         }
         (Arithmetic::Add, left @ (Cell::List(_) | Cell::Texts(_)), right @ (Cell::List(_) | Cell::Texts(_))) => {

@@ -17,7 +17,7 @@ pub(super) fn call<'a>(function: Function, arguments: [Cell<'a>; 3]) -> Result<C
         Function::Integer => to_integer(first),
         Function::Fraction => to_fraction(first),
         Function::Boolean => to_boolean(first),
-        Function::Lower => Ok(Cell::Text(unless(text("lower", first)?, is_lower, |text| text.to_lowercase()))),
+        Function::Lower => Ok(Cell::Text(lower(text("lower", first)?))),
         Function::Upper => Ok(Cell::Text(unless(text("upper", first)?, is_upper, |text| text.to_uppercase()))),
         Function::Trim => Ok(Cell::Text(trim(text("trim", first)?))),
         Function::Ascii => Ok(Cell::Text(unless(text("ascii", first)?, str::is_ascii, ascii))),
@@ -92,6 +92,16 @@ fn unless<'a>(text: Cow<'a, str>, fine: impl Fn(&str) -> bool, make: impl Fn(&st
 
 fn is_lower(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
+}
+
+fn lower(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Owned(mut text) if text.is_ascii() => {
+            text.make_ascii_lowercase();
+            Cow::Owned(text)
+        }
+        text => unless(text, is_lower, str::to_lowercase),
+    }
 }
 
 fn is_upper(text: &str) -> bool {
@@ -196,7 +206,8 @@ fn ascii(text: &str) -> String {
             continue;
         }
         let lower = letter.to_lowercase().next().unwrap_or(letter);
-        let spelling = without_marks(lower);
+        // İ is an i with a mark of its own in lower case.
+        let spelling = if lower == 'i' { "i" } else { without_marks(lower) };
         if lower == letter {
             plain.push_str(spelling);
         } else {

@@ -9,6 +9,8 @@ pub(crate) enum Node {
     Attribute(usize),
     Has(usize),
     Attempt,
+    /// A part that is the same at every attempt, by its number among such parts.
+    Kept(usize, Box<Node>),
     /// Variable of a comprehension, counted from the outermost.
     Variable(usize),
     List(Vec<Node>),
@@ -25,6 +27,31 @@ pub(crate) enum Node {
     Call(Function, Vec<Node>),
     Matches(Box<Node>, Arc<regex::Regex>),
     Comprehension(Box<Comprehension>),
+}
+
+impl Node {
+    /// Whether some node in it is such a node.
+    pub(super) fn any(&self, such: &impl Fn(&Node) -> bool) -> bool {
+        such(self)
+            || match self {
+                Self::Constant(_) | Self::Attribute(_) | Self::Has(_) | Self::Attempt | Self::Variable(_) => false,
+                Self::Kept(_, inner) | Self::Not(inner) | Self::Negate(inner) | Self::Matches(inner, _) => inner.any(such),
+                Self::List(nodes) | Self::And(nodes) | Self::Or(nodes) | Self::Call(_, nodes) => {
+                    nodes.iter().any(|node| node.any(such))
+                }
+                Self::Map(entries) => entries.iter().any(|(key, value)| key.any(such) || value.any(such)),
+                Self::Conditional(nodes) => nodes.iter().any(|node| node.any(such)),
+                Self::Compare(_, nodes) | Self::Arithmetic(_, nodes) | Self::In(nodes) | Self::Index(nodes) => {
+                    nodes.iter().any(|node| node.any(such))
+                }
+                Self::Comprehension(comprehension) => {
+                    let filter = comprehension.filter.as_ref();
+                    filter.is_some_and(|filter| filter.any(such))
+                        || comprehension.range.any(such)
+                        || comprehension.body.any(such)
+                }
+            }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]

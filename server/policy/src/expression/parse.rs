@@ -16,6 +16,8 @@ const DEEPEST: usize = 64;
 const MOST_BRACKETS: usize = 32;
 /// Operators, names and other words of one text. Far above what anybody writes, far below what exhausts a stack.
 const MOST_WORDS: usize = 2_000;
+/// Bytes of address space, of which only what is used costs memory.
+const STACK: usize = 64 * 1024 * 1024;
 const DEEPEST_COMPREHENSION: usize = 2;
 /// Of the automaton that a pattern of `matches` compiles to, in bytes.
 const LARGEST_PATTERN: usize = 256 * 1024;
@@ -24,6 +26,21 @@ type Parsed<T> = Result<T, ExpressionError>;
 
 pub(super) fn parse(text: &str, variables: &[&str]) -> Parsed<(Node, Vec<String>)> {
     bounded(text)?;
+    // The grammar's parser takes tens of kilobytes of stack for each bracket, more than a worker's thread may have left.
+    let read = || read(text, variables);
+    let finished = std::thread::scope(|scope| {
+        let reader = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, read);
+        reader.map(|reader| reader.join())
+    });
+    let failed = |message: String| Err(ExpressionError { message, line: 1, column: 1, expected: None });
+    match finished {
+        Ok(Ok(parsed)) => parsed,
+        Ok(Err(_)) => failed("the parser gave up on this expression; write it differently".into()),
+        Err(error) => failed(format!("no thread could be started to read the expression: {error}; try again")),
+    }
+}
+
+fn read(text: &str, variables: &[&str]) -> Parsed<(Node, Vec<String>)> {
     let parser = cel::Env::default().with_optional_support(false).parser();
     let (tree, places) = parser.parse_with_source_info(text).map_err(|errors| not_cel(text, &errors))?;
     let mut attributes = Names::default();
@@ -33,7 +50,31 @@ pub(super) fn parse(text: &str, variables: &[&str]) -> Parsed<(Node, Vec<String>
     let mut compiler =
         Compiler { text, places: &places, variables, attributes: &attributes.0, bound: Vec::new(), depth: 0 };
     let root = compiler.node(&tree)?;
+    let root = if variables.contains(&"attempt") { keep(root, &mut 0) } else { root };
     Ok((root, attributes.0))
+}
+
+/// Marks the largest parts that do not depend on the attempt, so that they are worked out once for all attempts.
+fn keep(node: Node, number: &mut usize) -> Node {
+    if !node.any(&|node| matches!(node, Node::Attempt)) {
+        // Attributes and constants cost nothing, and parts of a comprehension change with its variable.
+        let cheap = matches!(node, Node::Constant(_) | Node::Attribute(_) | Node::Has(_));
+        if cheap || node.any(&|node| matches!(node, Node::Variable(_))) {
+            return node;
+        }
+        *number += 1;
+        return Node::Kept(*number - 1, Box::new(node));
+    }
+    match node {
+        Node::Conditional(parts) => Node::Conditional(Box::new((*parts).map(|part| keep(part, number)))),
+        Node::Arithmetic(operator, operands) => {
+            Node::Arithmetic(operator, Box::new((*operands).map(|operand| keep(operand, number))))
+        }
+        Node::Call(function, arguments) => {
+            Node::Call(function, arguments.into_iter().map(|argument| keep(argument, number)).collect())
+        }
+        other => other,
+    }
 }
 
 /// Refuses what could exhaust the parser, before it runs.
@@ -179,8 +220,6 @@ struct Compiler<'a> {
 impl Compiler<'_> {
     fn error<T>(&self, tree: &IdedExpr, message: String, expected: Option<String>) -> Parsed<T> {
         let at = self.places.offset_for(tree.id).map_or(0, |(start, _)| start as usize);
-        // The parser counts characters; a text within ASCII has as many bytes.
-        let at = self.text.char_indices().nth(at).map_or(self.text.len(), |(at, _)| at);
         let (line, column) = place(self.text, at);
         Err(ExpressionError { message, line, column, expected })
     }

@@ -1,0 +1,158 @@
+//! The engine against the reference, over random configurations, populations, changes and days.
+//! `PROPTEST_CASES` runs more of them.
+
+#[path = "agreement/random.rs"]
+mod random;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use jiff::ToSpan as _;
+use model::access::DesiredAccess;
+use model::identity::Identity;
+use model::ids::IdentityId;
+use policy::engine::Engine;
+use policy::model::RoleModel;
+use policy::reference::Reference;
+use proptest::prelude::*;
+
+/// What happens between two looks at everything.
+#[derive(Clone, Debug)]
+enum Step {
+    Upsert(Identity),
+    Remove(IdentityId),
+    /// Computes some, on a day this many days from the first.
+    ComputeSome(Vec<IdentityId>, i32),
+    Compute(i32),
+    ConfirmAll,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let id = || (0_i64..6).prop_map(IdentityId);
+    prop_oneof![
+        4 => random::identity(6).prop_map(Step::Upsert),
+        1 => id().prop_map(Step::Remove),
+        4 => (prop::collection::vec(id(), 0..3), -20_i32..60).prop_map(|(ids, day)| Step::ComputeSome(ids, day)),
+        1 => (-20_i32..60).prop_map(Step::Compute),
+        2 => Just(Step::ConfirmAll),
+    ]
+}
+
+fn day(offset: i32) -> Date {
+    random::FIRST_DAY.checked_add(offset.days()).expect("a day near the first one")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
+
+    #[test]
+    fn engine_and_reference_agree(
+        configuration in random::configuration(),
+        people in prop::collection::vec(random::identity(6), 0..6),
+        steps in prop::collection::vec(step(), 1..8),
+    ) {
+        let model = Arc::new(RoleModel::compile(&configuration).expect("random configurations are sound"));
+        let reference = Reference::new(&configuration).expect("random configurations are sound");
+        let mut engine = Engine::new(Arc::clone(&model));
+        let mut known: BTreeMap<IdentityId, Identity> = BTreeMap::new();
+        // The answer behind each confirmed digest: while a digest stays, so must the answer, and the other way round.
+        let mut confirmed: BTreeMap<IdentityId, (i64, DesiredAccess)> = BTreeMap::new();
+        for person in people {
+            engine.upsert(&person);
+            known.insert(person.id, person);
+        }
+        for step in [Step::Compute(0)].into_iter().chain(steps) {
+            let (computed, today) = match step {
+                Step::Upsert(person) => {
+                    engine.upsert(&person);
+                    prop_assert_eq!(engine.digest(person.id), None);
+                    known.insert(person.id, person);
+                    continue;
+                }
+                Step::Remove(id) => {
+                    engine.remove(id);
+                    known.remove(&id);
+                    confirmed.remove(&id);
+                    prop_assert_eq!(engine.desired(id, day(0)), None);
+                    continue;
+                }
+                Step::ConfirmAll => {
+                    for (id, (digest, _)) in &confirmed {
+                        engine.confirm(*id, *digest);
+                    }
+                    continue;
+                }
+                Step::ComputeSome(ids, offset) => (engine.compute_some(&ids, day(offset)), day(offset)),
+                Step::Compute(offset) => (engine.compute(day(offset)), day(offset)),
+            };
+            prop_assert_eq!(engine.len(), known.len());
+            let mut changed = Vec::new();
+            for (id, person) in &known {
+                let expected = reference.desired(person, today);
+                let desired = engine.desired(*id, today);
+                prop_assert_eq!(desired.as_ref(), Some(&expected));
+                let digest = engine.digest(*id).expect("everybody was evaluated");
+                if let Some((before, answer)) = confirmed.get(id) {
+                    prop_assert_eq!(*before == digest, *answer == expected, "digest and answer of {:?}", id);
+                }
+                if confirmed.get(id).map(|(before, _)| *before) != Some(digest) {
+                    changed.push(*id);
+                }
+                // Another engine, which never saw the past, computes the same digest.
+                let mut fresh = Engine::new(Arc::clone(&model));
+                fresh.upsert(person);
+                fresh.confirm(*id, digest);
+                prop_assert_eq!(fresh.compute(today).changed, Vec::<IdentityId>::new());
+            }
+            prop_assert_eq!(&computed.changed, &changed);
+            for id in &changed {
+                let digest = engine.digest(*id).expect("everybody was evaluated");
+                engine.confirm(*id, digest);
+                confirmed.insert(*id, (digest, engine.desired(*id, today).expect("is known")));
+            }
+            for rule in configuration.rules.keys() {
+                let told: Vec<IdentityId> = engine.affected_by_rule(rule);
+                for (id, person) in &known {
+                    let alone = random::only_rule(&configuration, rule);
+                    let holds = !policy::reference::desired(&alone, person, today).expect("sound").assignments.is_empty();
+                    prop_assert_eq!(told.contains(id), holds, "rule {} and {:?}", rule, id);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_explanation_says_what_is_desired(
+        configuration in random::configuration(),
+        person in random::identity(1),
+        offset in -20_i32..60,
+    ) {
+        let model = Arc::new(RoleModel::compile(&configuration).expect("random configurations are sound"));
+        let mut engine = Engine::new(model);
+        engine.upsert(&person);
+        let access = engine.desired(person.id, day(offset)).expect("is known");
+        for grantable in random::grantables(&configuration) {
+            let explanation = engine.explain(person.id, &grantable, day(offset)).expect("is known");
+            let assignment = access.assignments.iter().find(|assignment| assignment.grantable == grantable);
+            let held = assignment.is_some_and(|assignment| assignment.workflow_state.grants());
+            prop_assert_eq!(explanation.held, held);
+            prop_assert_eq!(explanation.period, assignment.map(|assignment| assignment.period));
+            if let Some(assignment) = assignment {
+                prop_assert_eq!(&explanation.reasons, &assignment.reasons);
+            }
+            if let Some(denied) = access.denied.iter().find(|denied| denied.grantable == grantable) {
+                prop_assert_eq!(explanation.denied_by.as_ref(), Some(&denied.denied_by));
+            }
+            for near in &explanation.missing {
+                prop_assert!(!configuration.rules[&near.rule].deny);
+                prop_assert!(explanation.reasons.iter().all(|reason| reason.rule != near.rule));
+            }
+        }
+    }
+}
+
+/// At least 256, more by `PROPTEST_CASES`.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(256)
+}

@@ -1,0 +1,281 @@
+//! Random but sound configurations, and people for them: few names and values, so that things meet.
+
+use std::collections::BTreeMap;
+
+use jiff::ToSpan as _;
+use jiff::civil::Date;
+use model::access::Grantable;
+use model::configuration::{
+    AccessProfile, AccountType, Application, AssignmentRule, AttributeSpecification, Configuration, Connection,
+    Entitlement, ManualConnection, OnRemoval, Role, RuleType, Thresholds,
+};
+use model::identity::{Context, Identity, Period};
+use model::ids::IdentityId;
+use model::value::{Attributes, Value};
+use proptest::prelude::*;
+
+pub(crate) const FIRST_DAY: Date = Date::constant(2026, 3, 1);
+
+const ROLES: usize = 5;
+const PROFILES: usize = 4;
+const KINDS: usize = 3;
+const ENTITLEMENTS: usize = 6;
+const APPLICATIONS: usize = 2;
+
+/// Account type `kind-N` belongs to application `N % 2`, entitlement `entitlement-N` to account type `N % 3`.
+pub(crate) fn configuration() -> impl Strategy<Value = Configuration> {
+    let roles = prop::collection::vec(role(), ROLES);
+    let profiles = prop::collection::vec((0..APPLICATIONS, any::<[bool; ENTITLEMENTS]>(), any::<[bool; KINDS]>()), PROFILES);
+    let kinds = prop::collection::vec(prop::collection::vec(specification(), 1..4), KINDS);
+    let rules = prop::collection::vec(rule(), 0..7);
+    (roles, profiles, kinds, rules).prop_map(|(roles, profiles, kinds, rules)| {
+        let mut configuration = Configuration::default();
+        for index in 0..APPLICATIONS {
+            configuration.applications.insert(format!("application-{index}"), application());
+        }
+        for (index, attributes) in kinds.into_iter().enumerate() {
+            configuration.account_types.insert(format!("kind-{index}"), account_type(index, attributes));
+        }
+        for index in 0..ENTITLEMENTS {
+            let entitlement = Entitlement {
+                display_name: String::new(),
+                description: None,
+                account_type: format!("kind-{}", index % KINDS),
+                key: format!("group {index}"),
+            };
+            configuration.entitlements.insert(format!("entitlement-{index}"), entitlement);
+        }
+        for (index, (application, entitlements, kinds)) in profiles.into_iter().enumerate() {
+            let of = |kind: usize| kind % APPLICATIONS == application;
+            let entitlements = (0..ENTITLEMENTS).filter(|entitlement| entitlements[*entitlement] && of(entitlement % KINDS));
+            let kinds = (0..KINDS).filter(|kind| kinds[*kind] && of(*kind));
+            let profile = AccessProfile {
+                display_name: String::new(),
+                description: None,
+                application: format!("application-{application}"),
+                entitlements: entitlements.map(|entitlement| format!("entitlement-{entitlement}")).collect(),
+                account_types: kinds.map(|kind| format!("kind-{kind}")).collect(),
+            };
+            configuration.access_profiles.insert(format!("profile-{index}"), profile);
+        }
+        for (index, (profiles, roles)) in roles.into_iter().enumerate() {
+            // A role contains only later ones: no circles.
+            let roles = (index + 1..ROLES).filter(|other| roles[*other]);
+            let role = Role {
+                display_name: String::new(),
+                description: None,
+                access_profiles: names("profile", &profiles),
+                roles: roles.map(|other| format!("role-{other}")).collect(),
+            };
+            configuration.roles.insert(format!("role-{index}"), role);
+        }
+        for (index, rule) in rules.into_iter().enumerate() {
+            configuration.rules.insert(format!("rule-{index}"), rule);
+        }
+        configuration
+    })
+}
+
+/// A configuration in which the rule alone gives one account type, so that "gets anything" is "holds".
+pub(crate) fn only_rule(configuration: &Configuration, rule: &str) -> Configuration {
+    let mut alone = configuration.clone();
+    alone.rules.retain(|name, _| name == rule);
+    for rule in alone.rules.values_mut() {
+        rule.deny = false;
+        rule.account_types = vec!["kind-0".into()];
+    }
+    alone
+}
+
+pub(crate) fn grantables(configuration: &Configuration) -> Vec<Grantable> {
+    let mut all: Vec<Grantable> = configuration.roles.keys().cloned().map(Grantable::Role).collect();
+    all.extend(configuration.access_profiles.keys().cloned().map(Grantable::AccessProfile));
+    all.extend(configuration.account_types.keys().cloned().map(Grantable::AccountType));
+    all.extend(configuration.entitlements.keys().cloned().map(Grantable::Entitlement));
+    all
+}
+
+/// One of so many identities, with up to three contexts around the first day.
+pub(crate) fn identity(count: i64) -> impl Strategy<Value = Identity> {
+    let contexts = prop::collection::vec((-1_i32..2, period(), attributes()), 0..4);
+    (0..count, attributes(), contexts, any::<u8>()).prop_map(|(id, attributes, contexts, chance)| Identity {
+        id: IdentityId(id),
+        source: if chance & 1 == 0 { "staff".into() } else { "guests".into() },
+        key: format!("E{id}"),
+        display_name: format!("Person {}", chance & 6),
+        attributes,
+        contexts: contexts
+            .into_iter()
+            .enumerate()
+            .map(|(index, (priority, period, attributes))| Context {
+                // Neither in the order of keys nor of priorities.
+                key: format!("position-{}", (index + usize::from(chance)) % 4),
+                priority,
+                period,
+                attributes,
+            })
+            .collect(),
+        manager_key: (chance & 8 == 0).then(|| "E0".into()),
+        present: chance & 0xf0 != 0,
+    })
+}
+
+fn period() -> impl Strategy<Value = Period> {
+    let day = || prop::option::weighted(0.8, -30_i32..50);
+    (day(), day()).prop_map(|(starts, ends)| {
+        let date = |offset: i32| FIRST_DAY.checked_add(offset.days()).expect("a day near the first one");
+        Period { starts: starts.map(date), ends: ends.map(date) }
+    })
+}
+
+fn attributes() -> impl Strategy<Value = Attributes> {
+    let text = prop::sample::select(vec!["Sales", "IT", "Löwe", "x", ""]);
+    let value = prop_oneof![
+        6 => text.prop_map(Value::from),
+        1 => (0_i64..3).prop_map(Value::from),
+        1 => any::<bool>().prop_map(Value::from),
+        1 => Just(Value::List(vec!["Sales".into(), "x".into()])),
+    ];
+    let name = prop::sample::select(vec!["department", "title", "site", "level", "key", "lifecycle"]);
+    prop::collection::btree_map(name.prop_map(str::to_owned), value, 0..5)
+}
+
+/// Conditions of every form: coded, partly coded, not coded, failing.
+fn condition() -> impl Strategy<Value = String> {
+    let attribute = || prop::sample::select(vec!["department", "title", "site", "level", "lifecycle", "source", "manager"]);
+    let value = || prop::sample::select(vec!["\"Sales\"", "\"IT\"", "\"x\"", "1", "true", "\"active\"", "\"staff\"", "\"E0\""]);
+    let simple = prop_oneof![
+        5 => (attribute(), value()).prop_map(|(attribute, value)| format!("identity.{attribute} == {value}")),
+        2 => (attribute(), value()).prop_map(|(attribute, value)| format!("{value} == identity.{attribute}")),
+        3 => (attribute(), prop::collection::vec(value(), 0..3))
+            .prop_map(|(attribute, values)| format!("identity.{attribute} in [{}]", values.join(", "))),
+        1 => (attribute(), value()).prop_map(|(attribute, value)| format!("identity.{attribute} != {value}")),
+        1 => (attribute(), value()).prop_map(|(attribute, value)| format!("identity.{attribute} >= {value}")),
+        1 => attribute().prop_map(|attribute| format!("identity.{attribute}")),
+        1 => attribute().prop_map(|attribute| format!("has(identity.{attribute})")),
+        1 => (attribute(), attribute()).prop_map(|(one, other)| format!("identity.{one} == identity.{other}")),
+        1 => attribute().prop_map(|attribute| format!("lower(identity.{attribute}).startsWith(\"s\")")),
+        1 => attribute().prop_map(|attribute| format!("\"x\" in identity.{attribute}")),
+        1 => attribute().prop_map(|attribute| format!("identity[\"{attribute}\"] == 1.0")),
+        1 => Just("true".to_owned()),
+    ];
+    simple.prop_recursive(3, 8, 3, |inner| {
+        prop_oneof![
+            4 => prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| parts.join(" && ")),
+            3 => prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| parts.join(" || ")),
+            2 => prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| format!("({})", parts.join(" || "))),
+            1 => inner.prop_map(|part| format!("!({part})")),
+        ]
+    })
+}
+
+fn specification() -> impl Strategy<Value = AttributeSpecification> {
+    let expression = prop::sample::select(vec![
+        "identity.department",
+        "lower(ascii(identity.title)) + \".\" + identity.key",
+        "identity.level + 1",
+        "has(identity.site) ? identity.site : \"nowhere\"",
+        "{\"Sales\": \"S\", \"IT\": \"I\"}[identity.department]",
+        "identity.lifecycle",
+        "[identity.site, identity.title]",
+        "null",
+        "1.5",
+    ]);
+    let unique = prop::sample::select(vec![
+        "lower(identity.key)",
+        "identity.title + (attempt == 0 ? \"\" : string(attempt))",
+        "left(identity.department, attempt + 1)",
+        "attempt * 10",
+        "identity.level == 1",
+        "10 / (2 - attempt)",
+    ]);
+    let empty = AttributeSpecification {
+        value: None,
+        expression: None,
+        unique: None,
+        required: false,
+        create_only: false,
+        secret: false,
+    };
+    let source = prop_oneof![
+        expression.prop_map(|text| (None, Some(text.to_owned()), None)),
+        unique.prop_map(|text| (None, None, Some(text.to_owned()))),
+        Just((Some(Value::from("fixed")), None, None)),
+    ];
+    (source, any::<[bool; 3]>()).prop_map(move |((value, expression, unique), [required, create_only, secret])| {
+        AttributeSpecification { value, expression, unique, required, create_only, secret, ..empty.clone() }
+    })
+}
+
+fn rule() -> impl Strategy<Value = AssignmentRule> {
+    let kind = prop_oneof![
+        6 => Just(RuleType::Automatic),
+        1 => Just(RuleType::AutomaticWithValidation),
+        1 => Just(RuleType::Suggested),
+    ];
+    let days = || prop_oneof![3 => Just(0_u16), 1 => 0_u16..15];
+    let one_in_four = || prop::bool::weighted(0.25);
+    let what = (
+        prop::collection::vec(one_in_four(), ROLES),
+        prop::collection::vec(one_in_four(), PROFILES),
+        prop::collection::vec(prop::bool::weighted(0.15), KINDS),
+        prop::collection::vec(prop::bool::weighted(0.15), ENTITLEMENTS),
+    );
+    (condition(), kind, what, one_in_four(), -2_i32..3, days(), days()).prop_map(
+        |(when, kind, (roles, profiles, kinds, entitlements), deny, priority, days_before, days_after)| AssignmentRule {
+            description: None,
+            when,
+            kind: if deny { RuleType::Automatic } else { kind },
+            roles: names("role", &roles),
+            access_profiles: names("profile", &profiles),
+            account_types: names("kind", &kinds),
+            entitlements: names("entitlement", &entitlements),
+            deny,
+            priority,
+            days_before,
+            days_after,
+        },
+    )
+}
+
+fn role() -> impl Strategy<Value = (Vec<bool>, Vec<bool>)> {
+    let often = || prop::bool::weighted(0.4);
+    (prop::collection::vec(often(), PROFILES), prop::collection::vec(often(), ROLES))
+}
+
+fn names(kind: &str, chosen: &[bool]) -> Vec<String> {
+    chosen.iter().enumerate().filter(|(_, chosen)| **chosen).map(|(index, _)| format!("{kind}-{index}")).collect()
+}
+
+fn application() -> Application {
+    Application {
+        display_name: String::new(),
+        description: None,
+        demo: false,
+        owner: None,
+        connection: Connection::Manual(ManualConnection {
+            instructions: None,
+            fulfiller: None,
+            extract: None,
+            due_days: None,
+        }),
+        concurrency: None,
+        thresholds: Thresholds::default(),
+    }
+}
+
+fn account_type(index: usize, attributes: Vec<AttributeSpecification>) -> AccountType {
+    let attributes: BTreeMap<String, AttributeSpecification> =
+        attributes.into_iter().enumerate().map(|(index, attribute)| (format!("attribute-{index}"), attribute)).collect();
+    AccountType {
+        display_name: String::new(),
+        application: format!("application-{}", index % APPLICATIONS),
+        attributes,
+        key: "attribute-0".into(),
+        correlation: Vec::new(),
+        on_removal: OnRemoval::Disable,
+        depends_on: Vec::new(),
+        review: false,
+        thresholds: Thresholds::default(),
+    }
+}

@@ -1,0 +1,656 @@
+//! The rules of desired access one by one, on the engine and on the reference.
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use model::access::{DesiredAccess, DesiredValue, Grantable, WorkflowState};
+use model::configuration::{
+    AccessProfile, AccountType, Application, AssignmentRule, AttributeSpecification, Configuration, Connection,
+    CorrelationRule, Entitlement, IdentitySource, ManualConnection, OnRemoval, PermissionProfile, Role, RuleType,
+    Thresholds,
+};
+use model::identity::{Context, Identity, Period};
+use model::ids::IdentityId;
+use model::value::Value;
+use policy::engine::Engine;
+use policy::model::RoleModel;
+
+/// A small company: `mail` with groups and `door` with badges; roles staff ⊂ clerk ⊂ boss.
+fn company() -> Configuration {
+    let mut configuration = Configuration::default();
+    for name in ["mail", "door"] {
+        configuration.applications.insert(name.into(), application());
+        configuration.account_types.insert(name.into(), account_type(name));
+    }
+    for (name, kind) in [("all", "mail"), ("clerks", "mail"), ("front", "door")] {
+        configuration.entitlements.insert(name.into(), entitlement(kind));
+    }
+    for (name, application, entitlements) in
+        [("basics", "mail", &["all"][..]), ("desk", "mail", &["clerks"]), ("badge", "door", &["front"])]
+    {
+        configuration.access_profiles.insert(name.into(), profile(application, entitlements));
+    }
+    for (name, profiles, roles) in
+        [("staff", &["basics", "badge"][..], &[][..]), ("clerk", &["desk"], &["staff"]), ("boss", &[], &["clerk"])]
+    {
+        configuration.roles.insert(name.into(), role(profiles, roles));
+    }
+    configuration
+}
+
+fn with(rules: &[(&str, AssignmentRule)]) -> Configuration {
+    let mut configuration = company();
+    configuration.rules.extend(rules.iter().map(|(name, rule)| ((*name).to_owned(), rule.clone())));
+    configuration
+}
+
+fn rule(when: &str) -> AssignmentRule {
+    AssignmentRule {
+        description: None,
+        when: when.into(),
+        kind: RuleType::Automatic,
+        roles: Vec::new(),
+        access_profiles: Vec::new(),
+        account_types: Vec::new(),
+        entitlements: Vec::new(),
+        deny: false,
+        priority: 0,
+        days_before: 0,
+        days_after: 0,
+    }
+}
+
+fn roles(when: &str, roles: &[&str]) -> AssignmentRule {
+    AssignmentRule { roles: owned(roles), ..rule(when) }
+}
+
+fn person(contexts: Vec<Context>) -> Identity {
+    let own = [("name", Value::from("Ada")), ("department", Value::from("Sales"))];
+    Identity {
+        id: IdentityId(7),
+        source: "staff".into(),
+        key: "E7".into(),
+        display_name: "Ada".into(),
+        attributes: own.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        contexts,
+        manager_key: None,
+        present: true,
+    }
+}
+
+fn context(key: &str, priority: i32, starts: Option<Date>, ends: Option<Date>, department: &str) -> Context {
+    Context {
+        key: key.into(),
+        priority,
+        period: Period { starts, ends },
+        attributes: [("department".to_owned(), Value::from(department))].into(),
+    }
+}
+
+const fn march(day: i8) -> Date {
+    Date::constant(2026, 3, day)
+}
+
+fn engine(configuration: &Configuration, person: &Identity) -> Engine {
+    let mut engine = Engine::new(Arc::new(RoleModel::compile(configuration).expect("sound")));
+    engine.upsert(person);
+    engine
+}
+
+/// The answer of both evaluators, which have to agree.
+fn desired(configuration: &Configuration, person: &Identity, today: Date) -> DesiredAccess {
+    let expected = policy::reference::desired(configuration, person, today).expect("sound");
+    assert_eq!(engine(configuration, person).desired(person.id, today).as_ref(), Some(&expected));
+    expected
+}
+
+/// Assignments as `kind:name state from..until`, shortly.
+fn told(access: &DesiredAccess) -> Vec<String> {
+    let told = access.assignments.iter().map(|assignment| {
+        let day = |day: Option<Date>| day.map_or(String::new(), |day| day.day().to_string());
+        let Period { starts, ends } = assignment.period;
+        let state = assignment.workflow_state as u8;
+        format!("{}:{} {state} {}..{}", assignment.grantable.kind(), assignment.grantable.name(), day(starts), day(ends))
+    });
+    told.collect()
+}
+
+#[test]
+fn a_role_gives_all_that_it_contains_with_the_way() {
+    let configuration = with(&[("bosses", roles("identity.department == \"Sales\"", &["boss"]))]);
+    let access = desired(&configuration, &person(Vec::new()), march(1));
+    assert_eq!(
+        told(&access),
+        [
+            "role:boss 18 ..",
+            "role:clerk 18 ..",
+            "role:staff 18 ..",
+            "access_profile:badge 18 ..",
+            "access_profile:basics 18 ..",
+            "access_profile:desk 18 ..",
+            "account_type:door 118 ..",
+            "account_type:mail 118 ..",
+            "entitlement:all 18 ..",
+            "entitlement:clerks 18 ..",
+            "entitlement:front 18 ..",
+        ]
+    );
+    let front = access.assignments.last().expect("eleven");
+    let steps: Vec<&str> = front.reasons[0].path.iter().map(Grantable::name).collect();
+    assert_eq!((front.reasons.len(), steps), (1, vec!["boss", "clerk", "staff", "badge"]));
+    assert_eq!((front.reasons[0].rule.as_str(), front.reasons[0].context.as_deref()), ("bosses", None));
+    assert_eq!(front.reasons[0].facts[0].attribute, "department");
+    assert_eq!(front.reasons[0].facts[0].value, Some("Sales".into()));
+    let accounts: Vec<(&str, Vec<&str>)> = access
+        .accounts
+        .iter()
+        .map(|account| (account.account_type.as_str(), account.entitlements.iter().map(String::as_str).collect()))
+        .collect();
+    assert_eq!(accounts, [("door", vec!["front"]), ("mail", vec!["all", "clerks"])]);
+}
+
+#[test]
+fn who_is_not_listed_any_more_gets_nothing() {
+    let configuration = with(&[("all", roles("true", &["boss"]))]);
+    let gone = Identity { present: false, ..person(Vec::new()) };
+    let access = desired(&configuration, &gone, march(1));
+    assert!(access.assignments.is_empty() && access.accounts.is_empty() && access.denied.is_empty());
+}
+
+#[test]
+fn windows_open_and_close() {
+    let widened = AssignmentRule { days_before: 2, days_after: 3, ..roles("true", &["staff"]) };
+    let configuration = with(&[("wide", widened), ("exact", AssignmentRule { entitlements: owned(&["clerks"]), ..rule("true") })]);
+    let person = person(vec![context("1", 0, Some(march(10)), Some(march(20)), "Sales")]);
+    let cases = [
+        (7, None, false),
+        (8, Some("8..23"), false),
+        (9, Some("8..23"), false),
+        (10, Some("8..23"), true),
+        (19, Some("8..23"), true),
+        (20, Some("8..23"), false),
+        (22, Some("8..23"), false),
+        (23, None, false),
+    ];
+    for (day, staff, clerks) in cases {
+        let told = told(&desired(&configuration, &person, march(day)));
+        let expected: Vec<String> = staff.map(|window| format!("role:staff 18 {window}")).into_iter().collect();
+        let roles: Vec<String> = told.iter().filter(|line| line.starts_with("role:")).cloned().collect();
+        assert_eq!(roles, expected, "March {day}");
+        assert_eq!(told.contains(&"entitlement:clerks 18 10..20".to_owned()), clerks, "March {day}");
+    }
+}
+
+#[test]
+fn the_period_is_the_union_of_the_windows_open_today() {
+    let configuration = with(&[("staff", roles("true", &["staff"]))]);
+    let person = person(vec![
+        context("1", 0, Some(march(1)), Some(march(10)), "Sales"),
+        context("2", 0, Some(march(5)), Some(march(15)), "IT"),
+        context("3", 0, Some(march(15)), None, "IT"),
+    ]);
+    for (day, period, contexts) in
+        [(2, "1..10", vec!["1"]), (7, "1..15", vec!["1", "2"]), (12, "5..15", vec!["2"]), (15, "15..", vec!["3"])]
+    {
+        let access = desired(&configuration, &person, march(day));
+        assert_eq!(told(&access)[0], format!("role:staff 18 {period}"), "March {day}");
+        let of: Vec<&str> = access.assignments[0].reasons.iter().filter_map(|reason| reason.context.as_deref()).collect();
+        assert_eq!(of, contexts, "March {day}");
+    }
+}
+
+#[test]
+fn offers_give_nothing_further() {
+    for (kind, state) in [(RuleType::Suggested, 21), (RuleType::AutomaticWithValidation, 23)] {
+        let offer = AssignmentRule { kind, entitlements: owned(&["front"]), ..roles("true", &["boss"]) };
+        let access = desired(&with(&[("offer", offer.clone())]), &person(Vec::new()), march(1));
+        assert_eq!(told(&access), [format!("role:boss {state} .."), format!("entitlement:front {state} ..")]);
+        assert!(access.accounts.is_empty());
+        // What is given is not also offered: only the reasons of the stronger state are told.
+        let given = desired(&with(&[("offer", offer), ("give", roles("true", &["boss"]))]), &person(Vec::new()), march(1));
+        let boss = &given.assignments[0];
+        assert_eq!((boss.workflow_state, boss.reasons.len()), (WorkflowState::Calculated, 1));
+        assert_eq!(boss.reasons[0].rule, "give");
+    }
+}
+
+#[test]
+fn denials_by_priority() {
+    let deny = |priority: i32, of: AssignmentRule| AssignmentRule { deny: true, priority, ..of };
+    let staff = roles("true", &["staff"]);
+    // Denied thing, priorities of grant and denial; what of the chain role, profile, group, account stays.
+    let profile = AssignmentRule { access_profiles: owned(&["badge"]), ..rule("true") };
+    let group = AssignmentRule { entitlements: owned(&["front"]), ..rule("true") };
+    let account = AssignmentRule { account_types: owned(&["door"]), ..rule("true") };
+    let chain = ["role:staff", "access_profile:badge", "entitlement:front", "account_type:door"];
+    let cases = [
+        (staff.clone(), 5, 0, &[][..], &["role:staff"][..]),
+        (staff.clone(), 5, 5, &[], &["role:staff"]),
+        (staff.clone(), 5, 6, &chain, &[]),
+        (profile, 0, 0, &chain[..1], &["access_profile:badge"]),
+        (group, 0, 0, &chain[..2], &["entitlement:front"]),
+        // Without the account there is no place for its groups.
+        (account, 0, -1, &chain[..2], &["entitlement:front"]),
+    ];
+    for (denied, grant, denial, stays, taken) in cases {
+        let rules = [
+            ("grant", AssignmentRule { priority: grant, ..staff.clone() }),
+            ("denial", deny(denial, denied)),
+        ];
+        let access = desired(&with(&rules), &person(Vec::new()), march(1));
+        let told = told(&access);
+        let held: Vec<&str> = chain.into_iter().filter(|name| told.iter().any(|line| line.starts_with(name))).collect();
+        assert_eq!(held, stays);
+        let names: Vec<String> =
+            access.denied.iter().map(|denied| format!("{}:{}", denied.grantable.kind(), denied.grantable.name())).collect();
+        assert_eq!(names, taken);
+        for denied in &access.denied {
+            assert_eq!((denied.granted_by[0].rule.as_str(), denied.denied_by.rule.as_str()), ("grant", "denial"));
+        }
+    }
+}
+
+#[test]
+fn a_denied_role_takes_only_what_follows_through_it() {
+    let rules = [
+        ("a-boss", roles("true", &["boss"])),
+        ("b-badge", AssignmentRule { access_profiles: owned(&["badge"]), ..rule("true") }),
+        ("c-strong", AssignmentRule { priority: -9, access_profiles: owned(&["basics"]), ..rule("true") }),
+        ("denial", AssignmentRule { deny: true, access_profiles: owned(&["basics"]), ..roles("true", &["staff"]) }),
+    ];
+    let access = desired(&with(&rules), &person(Vec::new()), march(1));
+    let names: Vec<String> = told(&access).iter().map(|line| line.split(' ').next().unwrap_or("").to_owned()).collect();
+    assert_eq!(
+        names,
+        [
+            "role:boss",
+            "role:clerk",
+            "access_profile:badge",
+            "access_profile:basics",
+            "access_profile:desk",
+            "account_type:door",
+            "account_type:mail",
+            "entitlement:all",
+            "entitlement:clerks",
+            "entitlement:front",
+        ]
+    );
+    let denied: Vec<&str> = access.denied.iter().map(|denied| denied.grantable.name()).collect();
+    assert_eq!(denied, ["staff"]);
+}
+
+#[test]
+fn many_ways_stay_bounded() {
+    let mut configuration = with(&[("all", roles("true", &["step-0-0"]))]);
+    // Each step leads to both of the next: 2^24 ways to the last.
+    for step in 0..24 {
+        let next = [format!("step-{}-0", step + 1), format!("step-{}-1", step + 1)];
+        for side in 0..2 {
+            let role = Role { roles: next.to_vec(), ..role(&[], &[]) };
+            configuration.roles.insert(format!("step-{step}-{side}"), role);
+        }
+    }
+    for side in 0..2 {
+        configuration.roles.insert(format!("step-24-{side}"), role(&["badge"], &[]));
+    }
+    let engine = engine(&configuration, &person(Vec::new()));
+    let access = engine.desired(IdentityId(7), march(1)).expect("known");
+    let front = access.assignments.iter().find(|assignment| assignment.grantable.name() == "front").expect("given");
+    assert_eq!((front.reasons.len(), front.reasons[0].path.len()), (16, 26));
+}
+
+#[test]
+fn account_values_come_from_the_deciding_context() {
+    let configuration = with(&[("all", AssignmentRule { days_before: 9, days_after: 9, ..roles("true", &["staff"]) })]);
+    let early = |key: &str, priority| context(key, priority, Some(march(1)), Some(march(20)), key);
+    let late = |key: &str, priority| context(key, priority, Some(march(5)), Some(march(20)), key);
+    let cases = [
+        (vec![], 10, "Sales"),
+        (vec![early("a", 2), late("b", 1)], 10, "b"),
+        (vec![late("a", 1), early("b", 1)], 10, "b"),
+        (vec![early("b", 1), early("a", 1)], 10, "a"),
+        // `b` does not hold yet; on the day after all, those within their days after count.
+        (vec![early("a", 2), late("b", 1)], 3, "a"),
+        (vec![early("a", 2), late("b", 1)], 22, "b"),
+        (vec![early("a", 2), context("b", 1, Some(march(29)), None, "b")], 19, "a"),
+    ];
+    for (contexts, day, expected) in cases {
+        let access = desired(&configuration, &person(contexts), march(day));
+        let department = access.accounts[0].attributes.iter().find(|attribute| attribute.name == "department");
+        assert_eq!(department.map(|department| &department.value), Some(&DesiredValue::Value(expected.into())));
+    }
+}
+
+#[test]
+fn values_of_every_source() {
+    let specification = |value: Option<Value>, expression: Option<&str>, unique: Option<&str>| AttributeSpecification {
+        value,
+        expression: expression.map(str::to_owned),
+        unique: unique.map(str::to_owned),
+        required: true,
+        create_only: false,
+        secret: false,
+    };
+    let unique = |texts: &[&str]| DesiredValue::Unique(owned(texts));
+    let numbered: Vec<String> = (0..10).map(|attempt| format!("Ada{attempt}")).collect();
+    let cases = [
+        (specification(Some("fixed".into()), None, None), DesiredValue::Value("fixed".into())),
+        (specification(None, Some("upper(identity.name)"), None), DesiredValue::Value("ADA".into())),
+        (specification(None, Some("identity.nothing"), None), DesiredValue::Absent),
+        (specification(None, Some("identity.name + 1"), None), DesiredValue::Failed("`+` does not go with a text and a number; string() turns a number into a text".into())),
+        (specification(None, None, Some("identity.name")), unique(&["Ada"])),
+        (specification(None, None, Some("left(identity.name, attempt + 1)")), unique(&["A", "Ad", "Ada"])),
+        (specification(None, None, Some("identity.name + string(attempt)")), DesiredValue::Unique(numbered)),
+        (specification(None, None, Some("attempt * attempt % 5")), unique(&["0", "1", "4"])),
+        (specification(None, None, Some("identity.nothing")), DesiredValue::Absent),
+        (specification(None, None, Some("\"\"")), DesiredValue::Absent),
+        (specification(None, None, Some("1 / attempt")), DesiredValue::Failed("division by zero".into())),
+        (specification(None, None, Some("10 / (2 - attempt)")), unique(&["5", "10"])),
+        (specification(None, None, Some("true")), DesiredValue::Failed("a unique value has to be a text or a number".into())),
+    ];
+    for (specification, expected) in cases {
+        let mut configuration = with(&[("all", AssignmentRule { account_types: owned(&["door"]), ..rule("true") })]);
+        let door = configuration.account_types.get_mut("door").expect("door");
+        door.attributes.insert("value".into(), specification.clone());
+        let access = desired(&configuration, &person(Vec::new()), march(1));
+        let value = access.accounts[0].attributes.iter().find(|attribute| attribute.name == "value");
+        assert_eq!(value.map(|attribute| &attribute.value), Some(&expected), "{specification:?}");
+        assert_eq!(access.assignments[0].workflow_state, WorkflowState::Calculated);
+    }
+}
+
+#[test]
+fn explanations_tell_why_and_why_not() {
+    let rules = [
+        ("a-far", roles("identity.department == \"IT\" && identity.name == \"Bob\" && has(identity.x)", &["staff"])),
+        ("b-near", roles("identity.department == \"IT\" && identity.name == \"Ada\"", &["clerk"])),
+        ("c-near", roles("identity.name != \"Ada\" || identity.x == \"y\"", &["staff"])),
+        ("d-later", roles("identity.department == \"Later\"", &["staff"])),
+        ("e-group", AssignmentRule { entitlements: owned(&["clerks"]), ..rule("identity.department == \"Sales\"") }),
+        ("f-denied", AssignmentRule { access_profiles: owned(&["basics"]), ..rule("true") }),
+        ("g-denial", AssignmentRule { deny: true, access_profiles: owned(&["basics"]), ..rule("true") }),
+    ];
+    let configuration = with(&rules);
+    let person = person(vec![
+        context("now", 0, Some(march(1)), None, "Sales"),
+        context("later", 0, Some(march(9)), None, "Later"),
+    ]);
+    let engine = engine(&configuration, &person);
+    let explain = |grantable: Grantable| engine.explain(person.id, &grantable, march(2)).expect("known");
+
+    let front = explain(Grantable::Entitlement("front".into()));
+    assert!(!front.held && front.reasons.is_empty() && front.denied_by.is_none());
+    let missing: Vec<&str> = front.missing.iter().map(|missing| missing.rule.as_str()).collect();
+    assert_eq!(missing, ["d-later", "b-near", "c-near", "a-far"]);
+    assert_eq!(front.missing[0].facts[0].value, Some("Later".into()));
+    assert_eq!(front.missing[1].facts[0].value, Some("Sales".into()));
+    assert_eq!(front.missing[1].path.iter().map(Grantable::name).collect::<Vec<_>>(), ["clerk", "staff", "badge"]);
+
+    let clerks = explain(Grantable::Entitlement("clerks".into()));
+    assert!(clerks.held);
+    assert_eq!((clerks.reasons[0].rule.as_str(), clerks.period.and_then(|period| period.starts)), ("e-group", Some(march(1))));
+    assert_eq!(clerks.missing.iter().map(|missing| missing.rule.as_str()).collect::<Vec<_>>(), ["b-near"]);
+
+    for grantable in [Grantable::AccessProfile("basics".into()), Grantable::Entitlement("all".into())] {
+        let denied = explain(grantable);
+        assert!(!denied.held);
+        assert_eq!(denied.denied_by.as_ref().map(|denial| denial.rule.as_str()), Some("g-denial"));
+        assert_eq!(denied.reasons[0].rule, "f-denied");
+    }
+    let unknown = explain(Grantable::Role("no such role".into()));
+    assert!(!unknown.held && unknown.missing.is_empty());
+    assert_eq!(engine.explain(IdentityId(99), &Grantable::Role("staff".into()), march(2)), None);
+}
+
+#[test]
+fn days_pass_as_small_changes() {
+    let configuration = with(&[("all", AssignmentRule { days_before: 2, ..roles("true", &["staff"]) })]);
+    let mut engine = engine(&configuration, &person(vec![context("1", 0, Some(march(10)), Some(march(20)), "x")]));
+    let other = Identity { id: IdentityId(8), ..person(vec![context("1", 0, None, None, "y")]) };
+    engine.upsert(&other);
+    engine.confirm(IdentityId(9), 1);
+    assert_eq!((engine.len(), engine.digest(IdentityId(7))), (2, None));
+    let first = engine.compute(march(1));
+    assert_eq!((first.evaluated, first.changed.clone()), (2, vec![IdentityId(7), IdentityId(8)]));
+    for id in first.changed {
+        let digest = engine.digest(id).expect("computed");
+        engine.confirm(id, digest);
+    }
+    assert_eq!(engine.affected_by_rule("all"), [IdentityId(8)]);
+    assert_eq!(engine.next_change(march(1)), Some(march(8)));
+    assert_eq!(engine.next_change(march(8)), Some(march(10)));
+    assert_eq!(engine.next_change(march(20)), None);
+    let quiet = engine.compute_some(&[], march(7));
+    assert_eq!((quiet.evaluated, quiet.changed), (0, vec![]));
+    let opened = engine.compute_some(&[], march(8));
+    assert_eq!((opened.evaluated, opened.changed), (1, vec![IdentityId(7)]));
+    assert_eq!(engine.affected_by_rule("all"), [IdentityId(7), IdentityId(8)]);
+    // Nobody acted on it: it is told again. Going back takes it back.
+    assert_eq!(engine.compute_some(&[IdentityId(8)], march(8)).changed, [IdentityId(7)]);
+    assert_eq!(engine.compute_some(&[], march(7)).changed, []);
+    engine.remove(IdentityId(7));
+    assert_eq!((engine.len(), engine.next_change(march(1))), (1, None));
+    let third = Identity { id: IdentityId(9), present: false, ..other };
+    engine.upsert(&third);
+    assert_eq!(engine.compute_some(&[], march(7)).changed, [IdentityId(9)], "1 was confirmed, which is no digest of it");
+}
+
+#[test]
+fn correlation_looks_at_all_contexts() {
+    let mut configuration = company();
+    let key = |identity: &str| CorrelationRule { identity: identity.into(), account: "x".into(), confidence: 100 };
+    let door = configuration.account_types.get_mut("door").expect("door");
+    door.correlation = vec![key("identity.key"), key("identity.nothing"), key("identity.department"), key("identity.name + 1")];
+    let ended = context("1", 0, None, Some(march(1)), "Old");
+    let current = context("2", 9, Some(march(1)), None, "New");
+    let mut engine = engine(&configuration, &person(vec![ended, current]));
+    let keys = |engine: &Engine| engine.correlation_keys(IdentityId(7), "door");
+    engine.compute(march(5));
+    assert_eq!(keys(&engine), [Some("E7".to_owned()), None, Some("New".to_owned()), None]);
+    engine.upsert(&Identity { present: false, ..person(Vec::new()) });
+    assert_eq!(keys(&engine)[0], Some("E7".to_owned()));
+    assert!(engine.correlation_keys(IdentityId(7), "nowhere").is_empty());
+    assert!(engine.correlation_keys(IdentityId(99), "door").is_empty());
+}
+
+#[test]
+fn people_by_value() {
+    let configuration = with(&[("sales", roles("identity.department in [\"Sales\", \"IT\"]", &["staff"]))]);
+    let mut engine = engine(&configuration, &person(vec![context("1", 0, None, None, "IT")]));
+    assert_eq!(engine.people_having("department", &"IT".into()), Some(vec![IdentityId(7)]));
+    assert_eq!(engine.people_having("department", &"Sales".into()), Some(vec![IdentityId(7)]));
+    assert_eq!(engine.people_having("department", &"Law".into()), None);
+    assert_eq!(engine.people_having("name", &"Ada".into()), None);
+    engine.remove(IdentityId(7));
+    assert_eq!(engine.people_having("department", &"IT".into()), Some(vec![]));
+}
+
+/// What one mistake makes of the company, and the complaint: object, field, part of the message, place.
+type Mistake = (fn(&mut Configuration), &'static str, &'static str, &'static str, Option<(usize, usize)>);
+
+#[test]
+fn every_mistake_is_found() {
+    fn kind(configuration: &mut Configuration) -> &mut AccountType {
+        configuration.account_types.get_mut("door").expect("door")
+    }
+    fn add(configuration: &mut Configuration, rule: AssignmentRule) {
+        configuration.rules.insert("r".into(), rule);
+    }
+    let cases: Vec<Mistake> = vec![
+        (|c| kind(c).application = "dor".into(), "account type `door`", "application", "no application `dor`; perhaps `door`", None),
+        (|c| kind(c).depends_on = owned(&["mial"]), "account type `door`", "depends_on", "no account type `mial`", None),
+        (|c| kind(c).key = "logn".into(), "account type `door`", "key", "`logn` is none of the attributes; perhaps `login`", None),
+        (|c| kind(c).correlation = vec![CorrelationRule { identity: "identity.".into(), account: "x".into(), confidence: 1 }], "account type `door`", "correlation[0].identity", "", Some((1, 10))),
+        (|c| kind(c).attributes.get_mut("login").expect("login").value = Some("x".into()), "account type `door`", "attributes.login", "several sources", None),
+        (|c| kind(c).attributes.get_mut("login").expect("login").unique = None, "account type `door`", "attributes.login", "no source", None),
+        (|c| kind(c).attributes.get_mut("login").expect("login").unique = Some("atempt".into()), "account type `door`", "attributes.login.unique", "no variable `atempt`", Some((1, 1))),
+        (|c| kind(c).attributes.get_mut("department").expect("department").expression = Some("\n attempt".into()), "account type `door`", "attributes.department.expression", "only in the expression of a unique value", Some((2, 2))),
+        (
+            |c| {
+                kind(c).depends_on = owned(&["mail"]);
+                c.account_types.get_mut("mail").expect("mail").depends_on = owned(&["door"]);
+            },
+            "account type `door`",
+            "depends_on",
+            "circle: door → mail → door",
+            None,
+        ),
+        (|c| kind(c).depends_on = owned(&["door"]), "account type `door`", "depends_on", "circle: door → door", None),
+        (|c| c.entitlements.get_mut("front").expect("front").account_type = "x".into(), "entitlement `front`", "account_type", "no account type `x`", None),
+        (|c| c.access_profiles.get_mut("desk").expect("desk").application = "mails".into(), "access profile `desk`", "application", "no application `mails`; perhaps `mail`", None),
+        (|c| c.access_profiles.get_mut("desk").expect("desk").entitlements.push("alls".into()), "access profile `desk`", "entitlements", "no entitlement `alls`; perhaps `all`", None),
+        (|c| c.access_profiles.get_mut("desk").expect("desk").entitlements.push("front".into()), "access profile `desk`", "entitlements", "`front` belongs to application `door`, the profile to `mail`", None),
+        (|c| c.access_profiles.get_mut("desk").expect("desk").account_types.push("door".into()), "access profile `desk`", "account_types", "`door` belongs to application `door`", None),
+        (|c| c.access_profiles.get_mut("desk").expect("desk").account_types.push("zzz".into()), "access profile `desk`", "account_types", "no account type `zzz`", None),
+        (|c| c.roles.get_mut("staff").expect("staff").access_profiles.push("bagde".into()), "role `staff`", "access_profiles", "no access profile `bagde`; perhaps `badge`", None),
+        (|c| c.roles.get_mut("staff").expect("staff").roles.push("bos".into()), "role `staff`", "roles", "no role `bos`; perhaps `boss`", None),
+        (|c| c.roles.get_mut("staff").expect("staff").roles.push("boss".into()), "role `boss`", "roles", "circle: boss → clerk → staff → boss", None),
+        (|c| add(c, roles("true", &["stuff"])), "rule `r`", "roles", "no role `stuff`; perhaps `staff`", None),
+        (|c| add(c, AssignmentRule { access_profiles: owned(&["x"]), ..rule("true") }), "rule `r`", "access_profiles", "no access profile `x`", None),
+        (|c| add(c, AssignmentRule { account_types: owned(&["x"]), ..rule("true") }), "rule `r`", "account_types", "no account type `x`", None),
+        (|c| add(c, AssignmentRule { entitlements: owned(&["x"]), ..rule("true") }), "rule `r`", "entitlements", "no entitlement `x`", None),
+        (|c| add(c, rule("identity.a ==\n 1 +")), "rule `r`", "when", "", Some((2, 5))),
+        (|c| add(c, AssignmentRule { deny: true, kind: RuleType::Suggested, ..rule("true") }), "rule `r`", "type", "always automatic", None),
+        (
+            |c| {
+                let connection = ManualConnection { fulfiller: Some("hlep".into()), ..manual() };
+                c.applications.get_mut("door").expect("door").connection = Connection::Manual(connection);
+                let help = PermissionProfile { display_name: String::new(), permissions: Vec::new() };
+                c.permission_profiles.insert("help".into(), help);
+            },
+            "application `door`",
+            "connection.fulfiller",
+            "no permission profile `hlep`",
+            None,
+        ),
+        (
+            |c| {
+                c.sources.insert("hr".into(), source("identity.nme"));
+            },
+            "identity source `hr`",
+            "display_name",
+            "reads `identity.nme`, which no identity source delivers; perhaps `name`",
+            None,
+        ),
+        (
+            |c| {
+                c.sources.insert("hr".into(), source("identity.name"));
+                add(c, rule("identity.departmnt == \"x\" && identity.key == \"E1\""));
+            },
+            "rule `r`",
+            "when",
+            "reads `identity.departmnt`, which no identity source delivers; perhaps `department`",
+            None,
+        ),
+    ];
+    assert!(RoleModel::compile(&company()).is_ok());
+    for (mistake, object, field, message, position) in cases {
+        let mut configuration = company();
+        mistake(&mut configuration);
+        let errors = RoleModel::compile(&configuration).expect_err(message);
+        let [error] = errors.as_slice() else { panic!("{message}: {errors:?}") };
+        assert_eq!((error.object.as_str(), error.field.as_str(), error.position), (object, field, position), "{error}");
+        assert!(error.message.contains(message) && !error.message.is_empty(), "{error}");
+        assert_eq!(policy::reference::desired(&configuration, &person(Vec::new()), march(1)), Err(errors));
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let mut configuration = with(&[("r", roles("identity.", &["stuff"]))]);
+    configuration.roles.get_mut("staff").expect("staff").roles = owned(&["boss", "nobody"]);
+    let errors = RoleModel::compile(&configuration).expect_err("four");
+    let fields: Vec<String> = errors.iter().map(|error| format!("{} {}", error.object, error.field)).collect();
+    assert_eq!(fields, ["role `staff` roles", "role `boss` roles", "rule `r` when", "rule `r` roles"]);
+}
+
+fn source(display_name: &str) -> IdentitySource {
+    let column = |name: &str| (name.to_owned(), model::configuration::Column::Header(name.to_owned()));
+    IdentitySource {
+        description: None,
+        file: "hr.csv".into(),
+        delimiter: None,
+        key: "id".into(),
+        display_name: display_name.into(),
+        manager: None,
+        attributes: [column("name"), column("department")].into(),
+        starts: None,
+        ends: None,
+        positions: None,
+        thresholds: Thresholds::default(),
+    }
+}
+
+fn account_type(application: &str) -> AccountType {
+    let specification = |expression: Option<&str>, unique: Option<&str>| AttributeSpecification {
+        value: None,
+        expression: expression.map(str::to_owned),
+        unique: unique.map(str::to_owned),
+        required: false,
+        create_only: false,
+        secret: false,
+    };
+    AccountType {
+        display_name: String::new(),
+        application: application.into(),
+        attributes: [
+            ("login".to_owned(), specification(None, Some("lower(identity.name)"))),
+            ("department".to_owned(), specification(Some("identity.department"), None)),
+        ]
+        .into(),
+        key: "login".into(),
+        correlation: Vec::new(),
+        on_removal: OnRemoval::Disable,
+        depends_on: Vec::new(),
+        review: false,
+        thresholds: Thresholds::default(),
+    }
+}
+
+fn application() -> Application {
+    Application {
+        display_name: String::new(),
+        description: None,
+        demo: false,
+        owner: None,
+        connection: Connection::Manual(manual()),
+        concurrency: None,
+        thresholds: Thresholds::default(),
+    }
+}
+
+fn manual() -> ManualConnection {
+    ManualConnection { instructions: None, fulfiller: None, extract: None, due_days: None }
+}
+
+fn entitlement(account_type: &str) -> Entitlement {
+    Entitlement {
+        display_name: String::new(),
+        description: None,
+        account_type: account_type.into(),
+        key: String::new(),
+    }
+}
+
+fn profile(application: &str, entitlements: &[&str]) -> AccessProfile {
+    AccessProfile {
+        display_name: String::new(),
+        description: None,
+        application: application.into(),
+        entitlements: owned(entitlements),
+        account_types: Vec::new(),
+    }
+}
+
+fn role(access_profiles: &[&str], roles: &[&str]) -> Role {
+    Role {
+        display_name: String::new(),
+        description: None,
+        access_profiles: owned(access_profiles),
+        roles: owned(roles),
+    }
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
