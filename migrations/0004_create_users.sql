@@ -32,9 +32,9 @@ create table session (
   address text not null,
   agent text not null,
   constraint session_key primary key (id_hash),
-  constraint session_user foreign key (user_id) references console_user (id)
+  constraint session_owner foreign key (user_id) references console_user (id)
 );
-create index session_user on session (user_id);
+create index session_owner on session (user_id);
 create index session_expires on session (expires_at);
 
 create table audit_line (

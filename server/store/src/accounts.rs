@@ -86,7 +86,7 @@ const END: &str = "
       and account_entitlement.entitlement = input.entitlement
       and account_entitlement.until is null";
 
-/// What was taken and is given back at the same instant was held all along.
+/// A clock that went back may meet an interval that began at this instant: it goes on.
 const BEGIN: &str = "
     with input as materialized (select value from json_each($1))
     insert into account_entitlement (account_id, entitlement, since)

@@ -121,6 +121,14 @@ const WITHOUT_STATE: &str = "
       and kind in ('account_type', 'entitlement')
       and workflow_state in (18, 118)";
 
+const HISTORY: &str = concat!(
+    "select ",
+    assignment_columns!(),
+    " from assignment
+    where identity_id = $1
+    order by since desc, id desc"
+);
+
 const DIGESTS: &str = "
     select id, role_model_digest
     from identity
@@ -227,6 +235,11 @@ impl Store {
             Ok((IdentityId(row.integer("identity_id")?), grantable))
         };
         self.reader().await?.read(WITHOUT_STATE, arguments![], read).await
+    }
+
+    /// All that an identity holds or ever held, newest first.
+    pub async fn assignment_history(&self, id: IdentityId) -> Result<Vec<AssignmentRecord>> {
+        self.reader().await?.read(HISTORY, arguments![id.0], |row| assignment(&row)).await
     }
 
     /// By identity; identities without one are left out.

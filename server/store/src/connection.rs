@@ -72,6 +72,7 @@ impl Connection {
 
     /// How many rows were changed.
     pub(crate) async fn execute<const N: usize>(&mut self, sql: &'static str, arguments: [Argument; N]) -> Result<u64> {
+        refuse_nul(&arguments)?;
         Ok(on_either!(self, |it| bound!(sql, arguments).execute(it).await?.rows_affected()))
     }
 
@@ -290,9 +291,30 @@ pub(crate) use arguments;
 pub(crate) const CHUNK: usize = 1_000;
 
 /// Rows as the JSON array that bulk statements take.
+///
+/// # Errors
+/// `Invalid` where a text holds a NUL character: PostgreSQL cannot store one, and SQLite must not differ.
 pub(crate) fn payload<T: Serialize>(rows: &[T]) -> Result<String> {
-    serde_json::to_string(rows)
-        .map_err(|error| StoreError::Invalid { what: format!("a value cannot be stored ({error})") })
+    let text = serde_json::to_string(rows)
+        .map_err(|error| StoreError::Invalid { what: format!("a value cannot be stored ({error})") })?;
+    if has_nul(&text) { Err(nul()) } else { Ok(text) }
+}
+
+/// Whether JSON holds an escaped NUL, rather than an escaped backslash before `u0000`.
+fn has_nul(json: &str) -> bool {
+    json.match_indices("\\u0000").any(|(at, _)| {
+        let before = json.as_bytes().get(..at).unwrap_or_default();
+        before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 0
+    })
+}
+
+fn nul() -> StoreError {
+    StoreError::Invalid { what: "a text holds a NUL character, which cannot be stored".into() }
+}
+
+fn refuse_nul(arguments: &[Argument]) -> Result<()> {
+    let has_nul = |argument: &Argument| matches!(argument, Argument::Text(Some(text)) if text.contains('\0'));
+    if arguments.iter().any(has_nul) { Err(nul()) } else { Ok(()) }
 }
 
 /// Ids as a JSON array of numbers.

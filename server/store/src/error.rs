@@ -99,7 +99,7 @@ fn constraint_of_sqlite(kind: &str, subject: &str) -> String {
 }
 
 /// Unique constraints and indexes by their columns, as SQLite's messages have them. Primary keys included.
-pub(crate) const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
+pub const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
     (
         "configuration_object.kind, configuration_object.name, configuration_object.from_version",
         "configuration_object_key",

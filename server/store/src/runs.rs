@@ -102,7 +102,11 @@ const REQUEUE_TASKS: &str = "
 
 const LOG_END: &str = "select coalesce(max(sequence), 0) from run_log where run_id = $1";
 
-const STAGED_RUN: &str = "select max(run_id) as id from staged_row where origin = $1";
+/// By way of the runs, of which there are few: staged rows are found by run and origin.
+const STAGED_RUN: &str = "
+    select max(r.id) as id
+    from run r
+    where exists (select 1 from staged_row s where s.run_id = r.id and s.origin = $1)";
 
 const REQUEST_CANCEL: &str = "
     update run

@@ -1,5 +1,6 @@
 //! Reading accounts: whole, and as a list's lines.
 
+use jiff::Timestamp;
 use model::account::{Account, AccountStatus, Provenance};
 use model::ids::{AccountId, IdentityId};
 use model::page::Page;
@@ -55,6 +56,12 @@ const SIZES: &str = "
     where status <> 'gone'
     group by account_type
     order by account_type";
+
+const INTERVALS: &str = "
+    select entitlement, since, until
+    from account_entitlement
+    where account_id = $1
+    order by entitlement, since";
 
 const RESERVED: &str = "
     select attribute, value, identity_id
@@ -124,6 +131,12 @@ impl Store {
     pub async fn account_type_sizes(&self) -> Result<Vec<(String, u64, u64)>> {
         let read = |row: Row| Ok((row.text("account_type")?, row.count("accounts")?, row.count("entitlements")?));
         self.reader().await?.read(SIZES, arguments![], read).await
+    }
+
+    /// What the account ever held, from when, until when; by entitlement, then time.
+    pub async fn entitlement_intervals(&self, id: AccountId) -> Result<Vec<(String, Timestamp, Option<Timestamp>)>> {
+        let read = |row: Row| Ok((row.text("entitlement")?, row.time("since")?, row.optional_time("until")?));
+        self.reader().await?.read(INTERVALS, arguments![id.0], read).await
     }
 
     pub async fn reserved_values(&self, application: &str) -> Result<Vec<Reservation>> {

@@ -1,5 +1,6 @@
 //! Reading identities: whole, as a list's lines, and with everything around them.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use model::access::Grantable;
 use model::identity::{Context, Identity, LifecycleState, Period};
@@ -37,6 +38,13 @@ const BY_ID: &str = concat!(
 
 const BY_KEY: &str =
     concat!("select ", identity_columns!(), " from identity i where i.key = $1 order by i.source limit 1");
+
+const AS_OF: &str = "
+    select cast(body as text) as body
+    from identity_history
+    where identity_id = $1
+      and since <= $2
+      and (until is null or until > $2)";
 
 const CHANGE_LOG_HEAD: &str = "select coalesce(max(sequence), 0) from change_log";
 
@@ -173,6 +181,11 @@ impl Store {
     /// Where several sources have that key, the one whose source comes first by name.
     pub async fn identity_by_key(&self, key: &str) -> Result<Option<Identity>> {
         self.reader().await?.row(BY_KEY, arguments![key]).await?.map(|row| identity(&row)).transpose()
+    }
+
+    /// What was known of the identity at that moment.
+    pub async fn identity_as_of(&self, id: IdentityId, at: Timestamp) -> Result<Option<Identity>> {
+        self.reader().await?.row(AS_OF, arguments![id.0, at]).await?.map(|row| row.json("body")).transpose()
     }
 
     /// Sequence of the last change; 0 before the first.

@@ -139,9 +139,9 @@ struct EventInput {
 }
 
 impl Tx {
-    /// Due orders in state 1 that were released, whose predecessors are done or called off and whose account has no other order in
-    /// flight, by lane, then id; of several of one account the first. They are in state 2 afterwards, with a new
-    /// fence, attempt and lease.
+    /// Due orders in state 1 that were released, whose predecessors are done (4, 8) or called off (6) and whose account
+    /// has no other order in flight, by lane, then id; of several of one account the first. They are in state 2
+    /// afterwards, with a new fence, attempt and lease. An order without `next_attempt_at` is not released yet.
     ///
     /// The orders come as they are now, but for `reason`, which is still the one from before: it tells whether an earlier
     /// attempt may have arrived.
@@ -165,8 +165,8 @@ impl Tx {
     }
 
     /// Orders that a node which is gone took and never answered, their lease having passed, and those whose answer left
-    /// doubt and whose time to be read back has come. They get a
-    /// new fence, attempt and lease and the reason in doubt; read back before anything is sent again.
+    /// doubt and whose time to be read back has come. They get a new fence, attempt and lease and the reason in doubt:
+    /// read back before anything is sent again.
     pub async fn reclaim_lost_orders(&mut self, claim: &Claim) -> Result<Vec<Order>> {
         let taken = self.candidates(claim, LOST_SQLITE, LOST_POSTGRES).await?;
         if taken.is_empty() {

@@ -6,7 +6,12 @@ use store::Store;
 use crate::world::*;
 
 pub(crate) fn sample() -> Configuration {
-    let manual = ManualConnection { instructions: Some("Type it in.".into()), fulfiller: None, extract: None, due_days: Some(3) };
+    let manual = ManualConnection {
+        instructions: Some("Type it in.".into()),
+        fulfiller: None,
+        extract: None,
+        due_days: Some(3),
+    };
     let application = Application {
         display_name: "Mainframe".into(),
         description: None,
@@ -37,7 +42,8 @@ pub(crate) fn sample() -> Configuration {
         review: false,
         thresholds: Thresholds::default(),
     };
-    let role = Role { display_name: "Seller".into(), description: None, access_profiles: Vec::new(), roles: Vec::new() };
+    let role =
+        Role { display_name: "Seller".into(), description: None, access_profiles: Vec::new(), roles: Vec::new() };
     let entitlement = Entitlement {
         display_name: "Sellers' folder".into(),
         description: None,
@@ -59,31 +65,36 @@ pub(crate) async fn a_configuration_comes_back_and_keeps_its_history(store: Stor
     let first = sample();
     assert_eq!(first.applications["directory"].connection.mechanism(), Mechanism::Manual);
     let applied = first.clone();
-    write!(store, |tx| tx.apply_configuration(ConfigurationVersionId(1), &applied, "one", "root", at(0)).await?);
-    assert_eq!(store.current_configuration().await.unwrap(), Some((ConfigurationVersionId(1), "one".into(), first.clone())));
+    keep!(store, |tx| tx.apply_configuration(ConfigurationVersionId(1), &applied, "one", "root", at(0)).await?);
+    assert_eq!(
+        store.current_configuration().await.unwrap(),
+        Some((ConfigurationVersionId(1), "one".into(), first.clone()))
+    );
 
     let mut second = first.clone();
     second.roles.clear();
     second.organisation.environment = "Demo".into();
     let applied = second.clone();
-    write!(store, |tx| tx.apply_configuration(ConfigurationVersionId(2), &applied, "two", "root", at(1)).await?);
+    keep!(store, |tx| tx.apply_configuration(ConfigurationVersionId(2), &applied, "two", "root", at(1)).await?);
     assert_eq!(store.current_configuration().await.unwrap(), Some((ConfigurationVersionId(2), "two".into(), second)));
 
     // Back to what was before, and the same again.
     for version in [3, 4] {
         let applied = first.clone();
         let id = ConfigurationVersionId(version);
-        write!(store, |tx| tx.apply_configuration(id, &applied, "one", "root", at(version)).await?);
+        keep!(store, |tx| tx.apply_configuration(id, &applied, "one", "root", at(version)).await?);
         assert_eq!(store.current_configuration().await.unwrap(), Some((id, "one".into(), first.clone())));
     }
+    assert_eq!(store.current_configuration_version().await.unwrap(), Some(ConfigurationVersionId(4)));
     let again = first.clone();
-    let error = refused!(store, |tx| tx.apply_configuration(ConfigurationVersionId(4), &again, "x", "root", at(9)).await?);
+    let error =
+        refused!(store, |tx| tx.apply_configuration(ConfigurationVersionId(4), &again, "x", "root", at(9)).await?);
     assert_conflict(&error, "configuration_version_pkey");
 }
 
 pub(crate) async fn secrets_are_kept_sealed(store: Store) {
     assert_eq!(store.secret("token").await.unwrap(), None);
-    write!(store, |tx| {
+    keep!(store, |tx| {
         tx.put_secret("token", &[0, 1, 255, 39], "key-1", "root", at(0)).await?;
         tx.put_secret("another", b"", "key-1", "root", at(1)).await?;
         tx.put_secret("token", &[9, 0], "key-2", "anna", at(2)).await?;

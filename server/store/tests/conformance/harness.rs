@@ -53,9 +53,9 @@ const SCRIPT: &str = r#"
 programs=$1
 folder=$2
 "$programs/initdb" --pgdata="$folder/data" --username=postgres --auth=trust --encoding=UTF8 --locale=C --no-sync >"$folder/log" 2>&1 &&
-"$programs/pg_ctl" --pgdata="$folder/data" --log="$folder/log" --wait --silent start --options="
-  -c listen_addresses='' -c unix_socket_directories='$folder' -c fsync=off -c synchronous_commit=off
-  -c full_page_writes=off -c max_connections=300 -c shared_buffers=64MB" >>"$folder/log" 2>&1 &&
+options="-c listen_addresses='' -c unix_socket_directories='$folder' -c fsync=off -c synchronous_commit=off" &&
+options="$options -c full_page_writes=off -c max_connections=300 -c shared_buffers=64MB" &&
+"$programs/pg_ctl" --pgdata="$folder/data" --log="$folder/log" --wait --silent --options="$options" start >>"$folder/log" 2>&1 &&
 echo ready || { cat "$folder/log"; exit 1; }
 exec 1>&-
 read -r _
@@ -104,7 +104,8 @@ fn programs() -> PathBuf {
         .map(|versions| versions.flatten().map(|version| version.path().join("bin")).collect())
         .unwrap_or_default();
     found.sort();
-    let on_path = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect::<Vec<_>>()).unwrap_or_default();
+    let on_path =
+        std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect::<Vec<_>>()).unwrap_or_default();
     found
         .into_iter()
         .rev()

@@ -83,6 +83,7 @@ stories! {
         assignments_open_change_and_close,
         a_thing_is_held_once_at_a_time,
         role_model_digests_are_kept,
+        what_has_no_state_yet_is_told,
     ],
     orders: [
         an_order_comes_back_whole,
@@ -98,6 +99,9 @@ stories! {
         two_claimers_never_get_the_same_order,
         a_lost_order_is_reclaimed_with_doubt,
         leases_are_renewed_per_node,
+        orders_wait_until_they_are_released,
+        an_order_in_doubt_is_reclaimed_when_due,
+        leases_are_void_after_a_start,
     ],
     transitions: [
         a_result_is_recorded_with_everything,
@@ -106,6 +110,7 @@ stories! {
         several_steps_of_one_order_in_one_call,
         handing_over_ends_the_lease,
         an_answer_without_fence_closes_the_newest_attempt,
+        what_would_be_taken_is_told_without_the_deed,
     ],
     work: [
         work_items_are_claimed_released_and_closed,
@@ -119,6 +124,7 @@ stories! {
         staged_rows_are_replaced_and_cleared,
         a_preview_is_paged,
         runs_are_listed_newest_first,
+        a_blocked_run_goes_on_at_somebodys_word,
     ],
     people: [
         users_are_found_without_regard_to_case,

@@ -14,7 +14,10 @@ pub(crate) async fn a_database_without_schema_is_not_ready(store: Store) {
     let folder = tempfile::tempdir().unwrap();
     let empty = Store::open(&empty_database_like(&store, folder.path())).await.unwrap();
     let error = empty.is_ready().await.unwrap_err();
-    assert!(matches!(&error, StoreError::Migration { reason } if reason.contains("quartermaster migrate")), "{error:?}");
+    assert!(
+        matches!(&error, StoreError::Migration { reason } if reason.contains("quartermaster migrate")),
+        "{error:?}"
+    );
     let report = empty.migrate().await.unwrap();
     assert_eq!(report.applied.len(), if empty.dialect() == Dialect::Postgres { 11 } else { 10 });
     empty.is_ready().await.unwrap();
@@ -29,7 +32,8 @@ pub(crate) async fn a_foreign_migration_is_refused(store: Store) {
     execute(&address, "update schema_migration set body = 'other' where number = 5").await;
     let error = other.migrate().await.unwrap_err();
     assert!(matches!(&error, StoreError::Migration { reason } if reason.contains("0005_create_runs")), "{error:?}");
-    execute(&address, "insert into schema_migration (number, name, body) values (9999, '9999_from_the_future', '')").await;
+    execute(&address, "insert into schema_migration (number, name, body) values (9999, '9999_from_the_future', '')")
+        .await;
     execute(&address, "delete from schema_migration where number = 5").await;
     assert!(matches!(other.is_ready().await.unwrap_err(), StoreError::Migration { .. }));
     other.close().await;

@@ -24,17 +24,14 @@ pub(crate) fn day(text: &str) -> jiff::civil::Date {
 }
 
 /// Writes with what is cloned into the closure; unwraps.
-macro_rules! write {
+macro_rules! keep {
     ($store:expr, |$tx:ident| $body:expr) => {
-        $store
-            .write(move |$tx| Box::pin(async move { Ok::<_, store::StoreError>($body) }))
-            .await
-            .unwrap()
+        $store.write(move |$tx| Box::pin(async move { Ok::<_, store::StoreError>($body) })).await.unwrap()
     };
 }
-pub(crate) use write;
+pub(crate) use keep;
 
-/// As `write!`, but gives the error.
+/// As `keep!`, but gives the error.
 macro_rules! refused {
     ($store:expr, |$tx:ident| $body:expr) => {
         $store
@@ -89,7 +86,10 @@ pub(crate) fn reason(rule: &str) -> Reason {
     Reason {
         rule: rule.into(),
         context: Some("main".into()),
-        facts: vec![Fact { attribute: "department".into(), value: Some("Sales".into()) }, Fact { attribute: "site".into(), value: None }],
+        facts: vec![
+            Fact { attribute: "department".into(), value: Some("Sales".into()) },
+            Fact { attribute: "site".into(), value: None },
+        ],
         path: vec![model::access::Grantable::Role("seller".into())],
     }
 }
@@ -154,7 +154,7 @@ pub(crate) fn order(id: i64, identity: i64) -> Order {
         after: Vec::new(),
         fence: 0,
         attempts: 0,
-        next_attempt_at: None,
+        next_attempt_at: Some(at(0)),
         created_at: at(id),
         transmitted_at: None,
         executed_at: None,
@@ -189,14 +189,14 @@ pub(crate) fn plan(run: Option<RunId>) -> PlanRecord {
 /// Identities 1 to 9 and the plan.
 pub(crate) async fn people(store: &Store) {
     let rows: Vec<_> = (1..10).map(|id| identity(id, &format!("Person {id}"))).collect();
-    write!(store, |tx| {
+    keep!(store, |tx| {
         tx.insert_identities(&rows, None, at(0)).await?;
         tx.insert_plans(&[plan(None)]).await?;
     });
 }
 
 pub(crate) async fn insert_orders(store: &Store, orders: Vec<Order>) {
-    write!(store, |tx| tx.insert_orders(&orders).await?);
+    keep!(store, |tx| tx.insert_orders(&orders).await?);
 }
 
 pub(crate) fn claim(node: &str, now: i64, limit: u32) -> Claim {

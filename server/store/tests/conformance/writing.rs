@@ -11,7 +11,7 @@ pub(crate) async fn ids_are_handed_out_once(store: Store) {
         let store = store.clone();
         tasks.push(tokio::spawn(async move { store.reserve_ids(count).await.unwrap() }));
     }
-    let inside = write!(store, |tx| tx.reserve_ids(250).await?);
+    let inside = keep!(store, |tx| tx.reserve_ids(250).await?);
     let mut seen: HashSet<i64> = inside.clone().collect();
     let mut total = 250;
     for task in tasks {
@@ -92,15 +92,13 @@ pub(crate) async fn a_panic_keeps_nothing_and_the_store_goes_on(store: Store) {
         })
         .await;
     assert!(matches!(result, Err(StoreError::Unavailable { .. })), "{result:?}");
-    write!(store, |tx| tx.insert_identities(&[identity(2, "After")], None, at(0)).await?);
+    keep!(store, |tx| tx.insert_identities(&[identity(2, "After")], None, at(0)).await?);
     assert_eq!(store.load_identities().await.unwrap().len(), 1);
 }
 
 pub(crate) async fn a_write_inside_a_write_is_refused(store: Store) {
     let inner = store.clone();
-    let error = refused!(store, |_tx| {
-        inner.write(|tx| Box::pin(async move { tx.reserve_ids(1).await })).await?
-    });
+    let error = refused!(store, |_tx| { inner.write(|tx| Box::pin(async move { tx.reserve_ids(1).await })).await? });
     assert!(matches!(error, StoreError::Nested), "{error:?}");
 }
 
@@ -109,7 +107,7 @@ pub(crate) async fn text_with_odd_characters_comes_back(store: Store) {
     let mut row = identity(1, odd);
     row.attributes = attributes(&[("a.b'c\"", odd)]);
     let expected = row.clone();
-    write!(store, |tx| tx.insert_identities(&[row], None, at(0)).await?);
+    keep!(store, |tx| tx.insert_identities(&[row], None, at(0)).await?);
     assert_eq!(store.load_identities().await.unwrap(), [expected]);
 }
 
@@ -126,7 +124,7 @@ pub(crate) async fn text_that_cannot_be_stored_is_refused_whole(store: Store) {
 }
 
 pub(crate) async fn a_closed_store_says_so(store: Store) {
-    write!(store, |tx| tx.insert_identities(&[identity(1, "Kept")], None, at(0)).await?);
+    keep!(store, |tx| tx.insert_identities(&[identity(1, "Kept")], None, at(0)).await?);
     store.close().await;
     let error = refused!(store, |tx| tx.insert_identities(&[identity(2, "Late")], None, at(0)).await?);
     assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");

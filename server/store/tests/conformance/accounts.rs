@@ -1,0 +1,182 @@
+use model::account::{Account, AccountStatus, ObservedEntitlement, Provenance};
+use model::ids::{AccountId, IdentityId};
+use model::order::ProvisioningState;
+use model::view::AccountFilter;
+use store::{Reservation, Store};
+
+use crate::world::*;
+
+pub(crate) async fn accounts_come_back_by_every_way(store: Store) {
+    people(&store).await;
+    let first = account(20, "directory", "anna", Some(1), &["a", "b"]);
+    let second = Account {
+        status: AccountStatus::Disabled,
+        provenance: Provenance::Created,
+        observed_at: None,
+        ..account(21, "payroll", "4711", None, &[])
+    };
+    let rows = vec![second.clone(), first.clone()];
+    keep!(store, |tx| {
+        tx.insert_accounts(&rows, at(0)).await?;
+        tx.insert_accounts(&[], at(0)).await?;
+        tx.update_accounts(&[], at(0)).await?;
+    });
+    assert_eq!(store.load_accounts().await.unwrap(), [first.clone(), second.clone()]);
+    assert_eq!(store.accounts_of_application("payroll").await.unwrap(), [second]);
+    assert_eq!(store.accounts_of(&[IdentityId(1), IdentityId(2)]).await.unwrap(), [first.clone()]);
+    assert_eq!(store.accounts_by_id(&[AccountId(20), AccountId(99)]).await.unwrap(), [first.clone()]);
+    let keys = ["anna".to_owned(), "4711".to_owned()];
+    assert_eq!(store.accounts_by_key("directory", &keys).await.unwrap(), [first]);
+    let sizes = [("directory-user".to_owned(), 1, 2), ("payroll-user".to_owned(), 1, 0)];
+    assert_eq!(store.account_type_sizes().await.unwrap(), sizes);
+    assert_eq!(store.accounts_of(&[]).await.unwrap(), []);
+    let error =
+        refused!(store, |tx| tx.insert_accounts(&[account(22, "directory", "x", Some(77), &[])], at(0)).await?);
+    assert_foreign_key(&error, "account_owner");
+}
+
+pub(crate) async fn entitlements_keep_their_intervals(store: Store) {
+    people(&store).await;
+    let steps: [(i64, &[&str]); 5] =
+        [(0, &["a", "b"]), (10, &["b", "c"]), (20, &["a", "b"]), (30, &["d"]), (30, &["b"])];
+    for (seconds, entitlements) in steps {
+        let row = account(20, "directory", "anna", Some(1), entitlements);
+        let expected = row.clone();
+        keep!(store, |tx| {
+            if seconds == 0 {
+                tx.insert_accounts(&[row], at(seconds)).await?;
+            } else {
+                tx.update_accounts(&[row], at(seconds)).await?;
+            }
+        });
+        assert_eq!(store.load_accounts().await.unwrap(), [expected]);
+    }
+    let intervals = store.entitlement_intervals(AccountId(20)).await.unwrap();
+    let expected = [("a", 0, Some(10)), ("a", 20, Some(30)), ("b", 0, Some(30)), ("b", 30, None), ("c", 10, Some(20))];
+    assert_eq!(intervals, expected.map(|(name, since, until)| (name.to_owned(), at(since), until.map(at))));
+
+    let gone = Account { status: AccountStatus::Gone, ..account(20, "directory", "anna", Some(1), &["b"]) };
+    keep!(store, |tx| tx.update_accounts(&[gone], at(40)).await?);
+    let intervals = store.entitlement_intervals(AccountId(20)).await.unwrap();
+    assert_eq!(intervals[3], ("b".to_owned(), at(30), Some(at(40))));
+}
+
+pub(crate) async fn a_key_is_used_once_unless_gone(store: Store) {
+    people(&store).await;
+    keep!(store, |tx| tx.insert_accounts(&[account(20, "directory", "anna", None, &[])], at(0)).await?);
+    let error = refused!(store, |tx| tx.insert_accounts(&[account(21, "directory", "anna", None, &[])], at(1)).await?);
+    assert_conflict(&error, "account_key_once");
+    let gone = Account { status: AccountStatus::Gone, ..account(20, "directory", "anna", None, &[]) };
+    keep!(store, |tx| {
+        tx.update_accounts(&[gone], at(2)).await?;
+        tx.insert_accounts(&[account(21, "directory", "anna", None, &[])], at(2)).await?;
+        tx.insert_accounts(&[account(22, "payroll", "anna", None, &[])], at(2)).await?;
+    });
+    assert_eq!(store.load_accounts().await.unwrap().len(), 3);
+}
+
+pub(crate) async fn the_catalogue_is_replaced(store: Store) {
+    people(&store).await;
+    let rows = |pairs: &[(&str, &str)]| -> Vec<_> {
+        pairs
+            .iter()
+            .map(|(key, name)| ObservedEntitlement { key: (*key).into(), display_name: (*name).into() })
+            .collect()
+    };
+    let steps = [
+        (0, rows(&[("a", "A"), ("b", "B")])),
+        (1, rows(&[("b", "B new"), ("c", "C")])),
+        (1, rows(&[("a", "A"), ("b", "B newer")])),
+    ];
+    for (seconds, catalogue) in steps {
+        keep!(store, |tx| tx.replace_entitlement_catalogue("directory", &catalogue, at(seconds)).await?);
+    }
+    keep!(store, |tx| {
+        tx.insert_accounts(
+            &[account(20, "directory", "x", None, &["b", "unlisted"]), account(21, "directory", "y", None, &["b"])],
+            at(0),
+        )
+        .await?;
+        tx.insert_accounts(&[account(22, "payroll", "x", None, &["b"])], at(0)).await?;
+    });
+    let shown: Vec<_> = store
+        .entitlement_rows("directory")
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|row| (row.key, row.display_name, row.holders, row.name))
+        .collect();
+    let expected = [("a", "A", 0), ("b", "B newer", 2), ("unlisted", "unlisted", 1)];
+    assert_eq!(shown, expected.map(|(key, name, holders)| (key.to_owned(), name.to_owned(), holders, None)));
+}
+
+pub(crate) async fn values_are_reserved_for_the_first(store: Store) {
+    people(&store).await;
+    let value = |value: &str, identity: i64| Reservation {
+        application: "directory".into(),
+        attribute: "login".into(),
+        value: value.into(),
+        identity: IdentityId(identity),
+    };
+    let first = vec![value("Anna", 1), value("anna", 2), value("ANNA", 1), value("bert", 2)];
+    assert_eq!(keep!(store, |tx| tx.reserve_values(&first).await?), [true, false, true, true]);
+    let second = vec![value("bert", 1), value("bert", 2), value("åsa", 3), value("Åsa", 4)];
+    assert_eq!(keep!(store, |tx| tx.reserve_values(&second).await?), [false, true, true, false]);
+    let elsewhere = vec![Reservation { application: "payroll".into(), ..value("anna", 2) }];
+    assert_eq!(keep!(store, |tx| tx.reserve_values(&elsewhere).await?), [true]);
+    assert!(keep!(store, |tx| tx.reserve_values(&[]).await?).is_empty());
+    let reserved = store.reserved_values("directory").await.unwrap();
+    assert_eq!(reserved, [value("Anna", 1), value("bert", 2), value("åsa", 3)]);
+}
+
+pub(crate) async fn accounts_are_listed(store: Store) {
+    people(&store).await;
+    let rows: Vec<_> = (0..30)
+        .map(|n| account(100 + n, "directory", &format!("user{n:02}"), (n < 9).then_some(n + 1), &["a", "b"]))
+        .chain([account(200, "payroll", "user00", None, &[])])
+        .collect();
+    keep!(store, |tx| tx.insert_accounts(&rows, at(0)).await?);
+    let filter = AccountFilter { application: "directory".into(), limit: Some(20), ..AccountFilter::default() };
+    let first = store.account_page(&filter).await.unwrap();
+    assert_eq!((first.rows.len(), first.total), (20, 30));
+    assert_eq!(first.rows[0].owner, Some((IdentityId(1), "Person 1".into())));
+    assert_eq!(first.rows[0].entitlements, 2);
+    let second = store.account_page(&AccountFilter { after: first.next, ..filter.clone() }).await.unwrap();
+    assert_eq!((second.rows.len(), second.next), (10, None));
+    assert_eq!(second.rows[9].key, "user29");
+    let orphans = store.account_page(&AccountFilter { orphans: true, ..filter.clone() }).await.unwrap();
+    assert_eq!(orphans.total, 21);
+    for (text, expected) in [("user05", 1), ("person 3", 1), ("user", 30), ("nobody", 0)] {
+        let page = store.account_page(&AccountFilter { text: Some(text.into()), ..filter.clone() }).await.unwrap();
+        assert_eq!(page.total, expected, "{text}");
+    }
+}
+
+pub(crate) async fn facts_about_applications(store: Store) {
+    people(&store).await;
+    keep!(store, |tx| {
+        tx.set_synchronized("directory", at(1), &[("inserted".into(), 5)]).await?;
+        tx.set_synchronized("directory", at(2), &[("inserted".into(), 6), ("deleted".into(), 0)]).await?;
+        tx.set_trouble("payroll", Some("refused"), at(3)).await?;
+        tx.set_trouble("payroll", Some("still refused"), at(4)).await?;
+        tx.set_trouble("badges", Some("down"), at(3)).await?;
+        tx.set_trouble("badges", None, at(4)).await?;
+        tx.insert_accounts(
+            &[account(20, "directory", "x", None, &[]), account(21, "mainframe", "x", None, &[])],
+            at(0),
+        )
+        .await?;
+        let errored =
+            model::order::Order { state: ProvisioningState::Errored, account_type: "other".into(), ..order(31, 1) };
+        tx.insert_orders(&[order(30, 1), errored]).await?;
+    });
+    let facts = store.application_facts().await.unwrap();
+    let names: Vec<_> = facts.iter().map(|facts| facts.name.as_str()).collect();
+    assert_eq!(names, ["badges", "directory", "mainframe", "payroll"]);
+    assert_eq!((&facts[0].trouble, facts[0].trouble_since), (&None, None));
+    assert_eq!(facts[1].counts, [("inserted".into(), 6), ("deleted".into(), 0)]);
+    assert_eq!(facts[1].last_synchronized_at, Some(at(2)));
+    assert_eq!((facts[1].accounts, facts[1].open_orders, facts[1].failed_orders), (1, 1, 1));
+    assert_eq!((facts[2].accounts, facts[2].last_synchronized_at), (1, None));
+    assert_eq!((facts[3].trouble.as_deref(), facts[3].trouble_since), (Some("still refused"), Some(at(3))));
+}
