@@ -27,3 +27,11 @@ pub mod ssr;
 pub use routes::App;
 #[cfg(feature = "ssr")]
 pub use shell::shell;
+
+#[cfg(all(test, feature = "ssr"))]
+extern crate self as app;
+#[cfg(all(test, feature = "ssr"))]
+#[path = "../examples/gallery/samples.rs"]
+mod samples;
+#[cfg(all(test, feature = "ssr"))]
+mod tests;

@@ -1,0 +1,113 @@
+//! What must hold for every page, whatever it shows.
+
+use leptos::prelude::*;
+use leptos_meta::ServerMetaContext;
+
+use crate::frame::{Sheet, bare, frame};
+use crate::permissions::PERMISSIONS;
+use crate::samples;
+
+/// Forms that the rim answers.
+const ELSEWHERE: [&str; 3] = ["/login", "/logout", "/preferences/theme"];
+
+fn html(name: &str, sheet: Sheet) -> String {
+    let owner = Owner::new();
+    owner.with(|| {
+        let (meta, _output) = ServerMetaContext::new();
+        provide_context(meta);
+        if name == "login" { bare(sheet).to_html() } else { frame(&samples::visitor(), sheet).to_html() }
+    })
+}
+
+fn pages() -> impl Iterator<Item = (&'static str, String)> {
+    samples::sheets().into_iter().map(|(name, sheet)| (name, html(name, sheet)))
+}
+
+/// Values of an attribute over the whole page.
+fn values<'a>(html: &'a str, attribute: &str) -> Vec<&'a str> {
+    let start = format!(" {attribute}=\"");
+    html.split(&start).skip(1).filter_map(|rest| rest.split('"').next()).collect()
+}
+
+#[test]
+fn no_page_needs_inline_style_or_script() {
+    for (name, html) in pages() {
+        assert!(!html.contains(" style="), "{name}: the content security policy forbids inline style");
+        assert!(!html.contains("<script"), "{name}");
+        assert!(!html.contains(" onclick=") && !html.contains("javascript:"), "{name}");
+    }
+}
+
+#[test]
+fn every_form_is_posted_where_somebody_answers() {
+    for (name, html) in pages() {
+        for form in html.split("<form").skip(1) {
+            let tag = form.split('>').next().unwrap();
+            if !tag.contains("method=\"post\"") {
+                continue;
+            }
+            let action = *values(tag, "action").first().expect(name);
+            let answered = ELSEWHERE.contains(&action) || PERMISSIONS.iter().any(|(path, _)| *path == action);
+            assert!(answered, "{name}: nobody answers {action}");
+        }
+    }
+}
+
+#[test]
+fn every_page_has_one_heading_a_main_part_and_labels() {
+    for (name, html) in pages() {
+        assert_eq!(html.matches("<h1").count(), 1, "{name}");
+        assert_eq!(html.matches("<main").count(), 1, "{name}");
+        let wrapped = html.split("<input").skip(1).zip(html.split("<input"));
+        for (rest, before) in wrapped {
+            let tag = rest.split('>').next().unwrap();
+            let in_label = before.rfind("<label").is_some_and(|at| !before[at..].contains("</label>"));
+            let is_named = tag.contains("aria-label=") || tag.contains("type=\"hidden\"") || in_label;
+            assert!(is_named, "{name}: an input without a name: {tag}");
+        }
+        let mut ids = values(&html, "id");
+        let count = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), count, "{name}: an id stands twice");
+    }
+}
+
+#[test]
+fn states_are_said_in_words() {
+    let (_, orders) = pages().find(|(name, _)| *name == "orders").unwrap();
+    for word in ["Confirmed", "Waiting to be sent", "Sent, no answer yet", "Failed", "Waiting for a person"] {
+        assert!(orders.contains(word), "{word}");
+    }
+    assert!(orders.contains("State 4 Verified"), "number and name on demand");
+}
+
+#[test]
+fn a_why_is_a_sentence_with_values_and_a_way() {
+    let (_, identity) = pages().find(|(name, _)| *name == "identity").unwrap();
+    for piece in ["Rule sales-staff holds because", "department", "Sales", "access profile", "crm-access"] {
+        assert!(identity.contains(piece), "{piece}");
+    }
+}
+
+#[test]
+fn secrets_never_reach_a_page() {
+    for (name, html) in pages() {
+        assert!(!html.contains("hunter2"), "{name}");
+    }
+}
+
+#[test]
+fn what_people_are_called_is_escaped() {
+    let mut visitor = samples::visitor();
+    visitor.name = "<img src=x onerror=alert(1)>\"'".into();
+    let error = model::error::ApiError::not_found("<script>alert(1)</script>");
+    let owner = Owner::new();
+    let html = owner.with(|| {
+        let (meta, _output) = ServerMetaContext::new();
+        provide_context(meta);
+        let sheet = crate::pages::problem::sheet(&error, &visitor);
+        frame(&visitor, sheet).to_html()
+    });
+    assert!(!html.contains("<img") && !html.contains("<script"), "{html}");
+}
