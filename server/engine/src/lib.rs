@@ -32,6 +32,7 @@ pub mod work_items;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -136,6 +137,8 @@ struct Inner {
     tasks: TaskTracker,
     lock: RunnerLock,
     on_confirmed: Option<ConfirmedHook>,
+    /// Set while a run delivers orders itself: the sweep then leaves due orders to it, so that it counts them.
+    fulfilling: AtomicBool,
 }
 
 impl Engine {
@@ -166,6 +169,7 @@ impl Engine {
             tasks: TaskTracker::new(),
             lock,
             on_confirmed: options.on_confirmed,
+            fulfilling: AtomicBool::new(false),
         }));
         Ok(engine)
     }
@@ -273,6 +277,10 @@ impl Engine {
 
     pub(crate) fn stopping(&self) -> &CancellationToken {
         &self.0.stop
+    }
+
+    pub(crate) fn fulfilling(&self) -> &AtomicBool {
+        &self.0.fulfilling
     }
 
     pub(crate) fn on_confirmed(&self) -> Option<&ConfirmedHook> {

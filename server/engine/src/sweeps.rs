@@ -3,6 +3,7 @@
 //! that got lost are made good by the next one.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 
 use broker::settle;
 use jiff::Timestamp;
@@ -44,6 +45,9 @@ async fn sweep(engine: &Engine, probes: &mut Probes) -> Result<(), StoreError> {
         dispatch::recover(engine, name).await?;
     }
     poll_executors(engine).await;
+    if engine.fulfilling().load(Ordering::Relaxed) {
+        return Ok(());
+    }
     let due = engine.store().due_applications(engine.now()).await?;
     let deliveries = due.into_iter().map(|(name, _)| {
         let resting = probes.get(&name).is_some_and(|until| engine.now() < *until);

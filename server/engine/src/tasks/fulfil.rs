@@ -26,7 +26,10 @@ pub(super) async fn carry_out(context: &mut Context, progress: &Progress) -> Tas
             counted(context.scenario.orders, "order")
         )));
     }
-    match fulfil(context, progress).await {
+    context.engine.fulfilling().store(true, Ordering::Relaxed);
+    let fulfilled = fulfil(context, progress).await;
+    context.engine.fulfilling().store(false, Ordering::Relaxed);
+    match fulfilled {
         Ok(end) => end,
         Err(error) => TaskEnd::errored("Orders could not be delivered", &error),
     }

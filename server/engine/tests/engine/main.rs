@@ -1,0 +1,4 @@
+//! The engine over real files and servers: one binary, because linking is what takes the time.
+
+mod pipeline;
+mod real_input;
