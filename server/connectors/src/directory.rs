@@ -12,9 +12,10 @@ use futures::StreamExt;
 use model::command::{Applied, Command, CommandError, Outcome};
 use model::order::ErrorClass;
 use model::plan::Operation;
+use model::value::Value;
 use tokio::sync::Mutex;
 
-use crate::Answered;
+use crate::{AccountTypeKey, Answered};
 
 /// Members in one change of a group.
 const MEMBERS_AT_ONCE: usize = 200;
@@ -70,6 +71,23 @@ impl GroupLocks {
     pub(crate) fn of(&self, group: &str) -> Arc<Mutex<()>> {
         let mut locks = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         Arc::clone(locks.entry(group.to_owned()).or_default())
+    }
+}
+
+/// Attribute by which an account is found whose key is not known, by account type.
+pub(crate) struct NaturalKeys(HashMap<String, String>);
+
+impl NaturalKeys {
+    pub(crate) fn new(account_types: &[AccountTypeKey]) -> Self {
+        Self(account_types.iter().map(|one| (one.name.clone(), one.key.clone())).collect())
+    }
+
+    /// What the command says, or else what its account type says about the attributes it sets.
+    pub(crate) fn of(&self, command: &Command) -> Option<(String, Value)> {
+        command.natural_key.clone().or_else(|| {
+            let name = self.0.get(&command.account_type)?;
+            Some((name.clone(), command.attributes().remove(name)?))
+        })
     }
 }
 
@@ -310,6 +328,6 @@ pub(crate) fn secrets(command: &Command) -> Vec<&str> {
         .items
         .iter()
         .filter(|item| item.secret)
-        .filter_map(|item| item.value.as_ref().and_then(model::value::Value::as_text))
+        .filter_map(|item| item.value.as_ref().and_then(Value::as_text))
         .collect()
 }

@@ -28,7 +28,7 @@ use self::entry::Entry;
 use self::group::Memberships;
 use self::pool::{Pool, Search};
 use self::schema::Schema;
-use crate::directory::{GroupLocks, Groups};
+use crate::directory::{GroupLocks, Groups, NaturalKeys};
 use crate::{Answered, Capabilities, Connector, Context, Settings};
 
 const ANY_CLASS: &str = "(objectClass=*)";
@@ -80,6 +80,7 @@ pub(crate) fn connect(connection: &LdapConnection, context: &Context<'_>) -> Res
         settings: context.settings.clone(),
         groups: Mutex::default(),
         schema: Mutex::default(),
+        natural_keys: NaturalKeys::new(context.account_types),
         locks: GroupLocks::default(),
     }))
 }
@@ -98,6 +99,7 @@ struct Ldap {
     /// Names of groups by `cn`, as last read.
     groups: Mutex<Option<Arc<Groups>>>,
     schema: Mutex<Option<Arc<Schema>>>,
+    natural_keys: NaturalKeys,
     locks: GroupLocks,
 }
 

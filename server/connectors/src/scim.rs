@@ -25,7 +25,7 @@ use tokio::sync::Mutex;
 use self::client::{Client, Effect};
 use self::listing::{Listing, Resource};
 use self::path::Path;
-use crate::directory::{GroupLocks, Groups};
+use crate::directory::{GroupLocks, Groups, NaturalKeys};
 use crate::{Answered, Capabilities, Connector, Context, Settings};
 
 /// Rows asked for in one page unless told.
@@ -45,6 +45,7 @@ pub(crate) fn connect(connection: &ScimConnection, context: &Context<'_>) -> Res
         settings,
         groups: Mutex::default(),
         members_filter: Mutex::default(),
+        natural_keys: NaturalKeys::new(context.account_types),
         locks: GroupLocks::default(),
     }))
 }
@@ -59,6 +60,7 @@ struct Scim {
     groups: Mutex<Option<Arc<Groups>>>,
     /// Whether the server can be asked for the groups of one member; none: not tried yet.
     members_filter: Mutex<Option<bool>>,
+    natural_keys: NaturalKeys,
     locks: GroupLocks,
 }
 

@@ -1,5 +1,7 @@
 //! The LDAP connector against a real slapd, and against a network that fails.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends there")]
+
 mod support {
     #[allow(dead_code, reason = "each test starts its own servers")]
     pub(crate) mod child;

@@ -94,7 +94,7 @@ impl Ldap {
         wanted.extend(command.attributes().into_keys());
         let mut entry = self.entry(dn, wanted.clone()).await?;
         if entry.is_none()
-            && let Some((name, value)) = &command.natural_key
+            && let Some((name, value)) = &self.natural_keys.of(command)
             && let Some(found) = self.entries_with(name, value).await?.pop()
         {
             entry = self.entry(&found.dn, wanted).await?;
@@ -221,7 +221,7 @@ impl Ldap {
         wanted.extend(command.cleared().map(str::to_owned));
         let missing = |what: String| CommandError::new(ErrorClass::NotFound, what);
         let Some(key) = &command.key else {
-            let Some((name, value)) = &command.natural_key else {
+            let Some((name, value)) = &self.natural_keys.of(command) else {
                 return Err(missing("The order names neither a key nor a natural key.".to_owned()));
             };
             let found = self.entries_with(name, value).await?.pop();

@@ -112,7 +112,7 @@ impl Scim {
     /// Looks for the account a creation is about. None: there is none. What carries our external id is ours and brought
     /// in step; what holds all our values already is taken over; anything else belongs to somebody.
     async fn take_over(&self, command: &Command) -> Result<Option<Done>, CommandError> {
-        let Some((name, value)) = &command.natural_key else { return Ok(None) };
+        let Some((name, value)) = &self.natural_keys.of(command) else { return Ok(None) };
         let mut found = self.users_with(name, value).await?;
         let Some((key, user)) = found.pop() else { return Ok(None) };
         if !found.is_empty() {
@@ -209,12 +209,12 @@ impl Scim {
     /// The account a command is about: by its key, or by its natural key where the key is not known.
     async fn existing(&self, command: &Command) -> Result<(String, Resource), CommandError> {
         let missing = |what: String| CommandError::new(ErrorClass::NotFound, what);
-        match (&command.key, &command.natural_key) {
+        match (&command.key, self.natural_keys.of(command)) {
             (Some(key), _) => match self.user(key).await? {
                 Some(user) => Ok((key.clone(), user)),
                 None => Err(missing(format!("The application has no account {key}."))),
             },
-            (None, Some((name, value))) => match self.users_with(name, value).await?.pop() {
+            (None, Some((name, value))) => match self.users_with(&name, &value).await?.pop() {
                 Some(found) => Ok(found),
                 None => Err(missing(format!("The application has no account whose {name} is {value}."))),
             },

@@ -79,6 +79,7 @@ impl Listing<'_> {
     ) -> Result<usize, Failure> {
         let mut start = 1;
         let mut count = self.page_size.max(1);
+        let is_first = seen.is_empty();
         loop {
             let page = match self.page(client, by_search, start, count).await {
                 // Groups with many members: fewer of them at once.
@@ -100,6 +101,8 @@ impl Listing<'_> {
                 Some(total) if start > total => return Ok(total),
                 Some(total) if given == 0 => return Ok(total),
                 None if given == 0 || nothing_new => return Ok(seen.len()),
+                // The same page again: the server does not turn pages, and asking on for them is of no use.
+                Some(total) if nothing_new && is_first => return Ok(total),
                 _ => (),
             }
         }
