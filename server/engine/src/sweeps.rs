@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use model::account::Mechanism;
 use model::command::{LateAnswer, Outcome};
 use model::configuration::Connection;
-use model::order::ProvisioningState;
+use model::order::{ProvisioningState, StateReason};
 use store::StoreError;
 
 use crate::Engine;

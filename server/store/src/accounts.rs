@@ -184,7 +184,7 @@ impl Tx {
     /// `Conflict` with `account_key_once` where another account of that type, not gone, has the key.
     pub async fn insert_accounts(&mut self, rows: &[Account], at: Timestamp) -> Result<()> {
         self.write_accounts(INSERT, rows, at).await?;
-        let held = rows.iter().flat_map(|account| held_in(account)).collect::<Vec<_>>();
+        let held = rows.iter().flat_map(held_in).collect::<Vec<_>>();
         self.begin_entitlements(&held, at).await
     }
 

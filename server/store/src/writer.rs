@@ -71,10 +71,10 @@ async fn serve(mut tx: Tx, mut receiver: mpsc::Receiver<Message>) {
             work.refuse(closed());
         }
     }
-    if let Connection::SqliteWriter(connection) = tx.connection {
-        if let Err(error) = sqlx::Connection::close(*connection).await {
-            tracing::warn!(%error, "Closing the database failed; nothing that was committed is lost");
-        }
+    if let Connection::SqliteWriter(connection) = tx.connection
+        && let Err(error) = sqlx::Connection::close(*connection).await
+    {
+        tracing::warn!(%error, "Closing the database failed; nothing that was committed is lost");
     }
     if let Some(answer) = closing {
         // Nobody waits any more: nothing to tell.
@@ -87,44 +87,57 @@ async fn commit_together(tx: &mut Tx, group: Vec<Box<dyn Work>>) {
         return;
     }
     if let Err(error) = tx.execute("begin immediate", []).await {
-        let reason = error.to_string();
         for work in group {
-            work.refuse(StoreError::Unavailable { reason: reason.clone() });
+            work.refuse(unavailable(&error));
         }
         return;
     }
     let mut settled: Vec<Box<dyn Settle>> = Vec::with_capacity(group.len());
+    let mut intact = Ok(());
     for work in group {
-        settled.push(one_of_group(tx, work).await);
+        match &intact {
+            Ok(()) => {
+                let (answer, still) = one_of_group(tx, work).await;
+                settled.push(answer);
+                intact = still;
+            }
+            Err(error) => settled.push(work.fail(unavailable(error))),
+        }
     }
-    let committed = tx.execute("commit", []).await;
-    if committed.is_err() {
-        // After most errors SQLite has rolled back by itself, and this one fails as well.
+    let committed = match intact {
+        Ok(()) => tx.execute("commit", []).await.map(drop),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = &committed {
+        tracing::warn!(%error, "A group of changes was not committed; their callers are told");
+        // After some errors SQLite has rolled back by itself, and this one fails as well.
         let _ = tx.execute("rollback", []).await;
     }
     for answer in settled {
-        let committed = match &committed {
-            Ok(_) => Ok(()),
-            Err(error) => Err(StoreError::Unavailable { reason: error.to_string() }),
-        };
-        answer.settle(committed);
+        answer.settle(committed.as_ref().map(|()| ()).map_err(unavailable));
     }
 }
 
-/// Runs one closure under its savepoint. Should the savepoint itself fail the transaction is gone, and so the commit
-/// fails and everybody is told.
-async fn one_of_group(tx: &mut Tx, work: Box<dyn Work>) -> Box<dyn Settle> {
+fn unavailable(error: &StoreError) -> StoreError {
+    StoreError::Unavailable { reason: error.to_string() }
+}
+
+/// Runs one closure under its savepoint. An error beside the answer says that the savepoint could not be ended: then
+/// SQLite has given the whole transaction up (disk full, out of memory), and another savepoint would silently begin a
+/// transaction of its own. Nothing more may run.
+async fn one_of_group(tx: &mut Tx, work: Box<dyn Work>) -> (Box<dyn Settle>, Result<()>) {
     if let Err(error) = tx.execute("savepoint work", []).await {
-        return work.fail(error);
+        return (work.fail(unavailable(&error)), Err(error));
     }
     let (keep, answer) = work.run(tx).await;
-    if !keep && let Err(error) = tx.execute("rollback to work", []).await {
-        tracing::warn!(%error, "Rolling one change back failed; the changes committed with it are refused");
+    let mut ended = Ok(0);
+    if !keep {
+        ended = tx.execute("rollback to work", []).await;
     }
-    if let Err(error) = tx.execute("release work", []).await {
-        tracing::warn!(%error, "Ending one change failed; the changes committed with it are refused");
+    if ended.is_ok() {
+        ended = tx.execute("release work", []).await;
     }
-    answer
+    (answer, ended.map(drop))
 }
 
 /// A closure on its way to the writer.

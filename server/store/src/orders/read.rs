@@ -38,14 +38,14 @@ const BY_ID: &str = concat!(
 const OPEN_IDS: &str = "
     select id
     from provisioning_order
-    where state in (1, 2, 3, 5, 8)
+    where state in (1, 2, 3, 5, 7, 8)
     order by id";
 
 const OPEN_IDS_OF: &str = "
     select id
     from provisioning_order
     where identity_id in (select cast(value as bigint) from json_each($1))
-      and state in (1, 2, 3, 5, 8)
+      and state in (1, 2, 3, 5, 7, 8)
     order by id";
 
 const IDS_IN_STATE: &str = "

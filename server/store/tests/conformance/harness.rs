@@ -29,7 +29,8 @@ pub(crate) fn empty_database_like(store: &Store, folder: &Path) -> String {
     }
 }
 
-fn new_postgres_database() -> String {
+/// Address of an empty database on the private server.
+pub(crate) fn new_postgres_database() -> String {
     static SERVER: OnceLock<Server> = OnceLock::new();
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let server = SERVER.get_or_init(Server::start);

@@ -7,6 +7,7 @@ mod accounts;
 mod assignments;
 mod claims;
 mod configuration;
+mod durability;
 mod identities;
 mod orders;
 mod people;
@@ -44,6 +45,7 @@ stories! {
         a_foreign_migration_is_refused,
         every_unique_constraint_is_reported_by_name,
         checks_and_foreign_keys_are_reported,
+        addresses_that_are_none_are_refused_without_their_password,
     ],
     writing: [
         ids_are_handed_out_once,

@@ -120,3 +120,15 @@ pub(crate) async fn checks_and_foreign_keys_are_reported(store: Store) {
     let error = refused!(store, |tx| tx.insert_orders(&[unknown]).await?);
     assert_conflict(&error, "order_transmitted_when");
 }
+
+pub(crate) async fn addresses_that_are_none_are_refused_without_their_password(_store: Store) {
+    for address in
+        ["postgres://user:s3cret@host:notaport/db", "mysql://user:s3cret@host/db", "sqlite:", "", "sqlite:x?s3cret"]
+    {
+        let Err(error) = Store::open(address).await else { panic!("`{address}` was opened") };
+        assert!(matches!(error, StoreError::Invalid { .. }), "{error:?}");
+        assert!(address.starts_with("sqlite") || !format!("{error:?} {error}").contains("s3cret"), "{error:?}");
+    }
+    let Err(error) = Store::open("sqlite:/no/such/folder/file.db").await else { panic!("opened") };
+    assert!(matches!(&error, StoreError::Unavailable { reason } if reason.contains("/no/such/folder")), "{error:?}");
+}
