@@ -52,7 +52,7 @@ export default defineConfig({
     },
   },
   webServer: {
-    command: `${program} demo --address ${address} --data ${data}`,
+    command: `${program} demo --address ${address} --data ${data} --directory-port 0 --badge-delay 1`,
     url: `http://${address}/readyz`,
     stdout: 'ignore',
     stderr: process.env.QUARTERMASTER_E2E_LOG ? 'pipe' : 'ignore',

@@ -1,0 +1,29 @@
+// axe on every page, light and dark, wide and narrow; nothing may stick out sideways.
+import AxeBuilder from '@axe-core/playwright';
+import { everyPage } from './pages';
+import { expect, test } from './steps';
+
+for (const [scheme, width] of [['light', 1440], ['dark', 380]] as const) {
+  test(`every page is accessible, ${scheme} and ${width} pixels wide`, async ({ page, browser }) => {
+    test.setTimeout(180_000);
+    const pages = await everyPage(page);
+    await page.emulateMedia({ colorScheme: scheme });
+    await page.setViewportSize({ width, height: 900 });
+    const findings: string[] = [];
+    const look = async (name: string, at: typeof page) => {
+      const { violations } = await new AxeBuilder({ page: at }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']).analyze();
+      findings.push(...violations.map(({ id, nodes }) => `${name}: ${id} at ${nodes.map((node) => node.target.join(' ')).slice(0, 3).join(', ')}`));
+      const surplus = await at.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      if (surplus > 0) findings.push(`${name}: ${surplus} pixels too wide`);
+    };
+    for (const [name, path] of pages) {
+      await page.goto(path);
+      await look(name, page);
+    }
+    const stranger = await browser.newPage({ colorScheme: scheme, viewport: { width, height: 900 }, storageState: { cookies: [], origins: [] } });
+    await stranger.goto('/login');
+    await look('login', stranger);
+    await stranger.close();
+    expect(findings).toEqual([]);
+  });
+}

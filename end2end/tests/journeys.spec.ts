@@ -1,0 +1,117 @@
+// The way through the product, in the order in which somebody new would go it.
+import { expect, expectCompleted, moveInFeed, startJob, test } from './steps';
+
+test.describe.configure({ mode: 'serial' });
+
+test('a dry run shows what would happen and changes nothing', async ({ page }) => {
+  await startJob(page, { dryRun: true });
+  await expect(page.locator('.run-summary')).toContainText('Completed', { timeout: 50_000 });
+  await page.getByRole('link', { name: 'What it would do' }).first().click();
+  await expect(page.locator('main')).toContainText('Nothing has been changed');
+  await page.goto('/orders');
+  await expect(page.locator('tr[data-row], li[data-row]')).toHaveCount(0);
+});
+
+test('the complete job is started and watched, and survives a reload', async ({ page }) => {
+  const run = await startJob(page);
+  await page.reload();
+  await expect(page.locator('.log li').first()).toBeVisible();
+  await expectCompleted(page);
+  await page.goto('/jobs');
+  await expect(page.locator(`a[href="/jobs/runs/${run}"]`).first()).toBeVisible();
+});
+
+test('somebody’s permissions show their state, their dates and why', async ({ page }) => {
+  await page.goto('/identities?text=E10002');
+  await page.locator('tr[data-row] a').first().click();
+  await expect(page.getByRole('link', { name: /View permissions/ })).toBeVisible();
+  const permission = page.locator('.grants li[data-row]').filter({ hasText: 'Confirmed' }).first();
+  await permission.locator('summary').click();
+  await expect(permission.locator('.grant-more')).toContainText(/rule/i);
+  await expect(permission.locator('.grant-since')).toContainText('since');
+});
+
+test('a question is answered: why, and why not', async ({ page }) => {
+  await page.goto('/identities?text=E10002');
+  await page.locator('tr[data-row] a').first().click();
+  await page.getByLabel('Name', { exact: true }).fill('directory-group-everyone');
+  await page.getByRole('button', { name: 'Explain' }).click();
+  await expect(page.locator('main')).toContainText('employees');
+  await page.getByLabel('Name', { exact: true }).fill('mainframe-pay-batch');
+  await page.getByRole('button', { name: 'Explain' }).click();
+  await expect(page.locator('main')).toContainText('payments-clerks');
+});
+
+test('an order shows its whole way', async ({ page }) => {
+  await page.goto('/orders?state=verified');
+  await page.locator('[data-row] a[data-open]').first().click();
+  await expect(page).toHaveURL(/\/orders\/\d+/);
+  await expect(page.locator('main')).toContainText('Confirmed');
+  await expect(page.locator('main')).toContainText(/attempt/i);
+});
+
+test('work done by hand is confirmed, and verified by the next job', async ({ page }) => {
+  await page.goto('/work-items');
+  const rows = page.locator('tr[data-row]');
+  await rows.first().locator('a').first().click();
+  await expect(page).toHaveURL(/\/work-items\/\d+/);
+  const order = (await page.locator('a[href^="/orders/"]').first().getAttribute('href'))!;
+  await page.getByRole('button', { name: 'I do it' }).click();
+  await expect(page.getByRole('status')).toContainText('yours');
+  await page.getByLabel('Note').fill('Done at the terminal, ticket 4711');
+  await page.getByRole('button', { name: 'Confirm done' }).click();
+  await expect(page).toHaveURL('/work-items');
+  await expect(page.getByRole('status')).toContainText('1 work item confirmed');
+  await page.goto(order);
+  await expect(page.locator('.page-head')).toContainText('Done, not yet confirmed');
+  await startJob(page);
+  await expectCompleted(page);
+  await page.goto(order);
+  await expect(page.locator('.page-head')).toContainText('Confirmed');
+});
+
+test('several work items are confirmed at once', async ({ page }) => {
+  await page.goto('/work-items');
+  const boxes = page.locator('tr[data-row] input[type=checkbox]');
+  await boxes.nth(0).check();
+  await boxes.nth(1).check();
+  await page.getByRole('button', { name: 'Confirm done' }).click();
+  await expect(page.getByRole('status')).toContainText('2 work items confirmed');
+});
+
+test('what cannot be done is reported with a reason', async ({ page }) => {
+  await page.goto('/work-items');
+  await page.locator('tr[data-row] a').first().click();
+  const order = (await page.locator('a[href^="/orders/"]').first().getAttribute('href'))!;
+  await page.getByRole('button', { name: 'Cannot be done' }).click();
+  await expect(page.getByRole('status')).toContainText('why it cannot be done');
+  await page.goBack();
+  await page.getByLabel('Note').fill('The terminal refuses the profile');
+  await page.getByRole('button', { name: 'Cannot be done' }).click();
+  await page.goto(order);
+  await expect(page.locator('main')).toContainText('The terminal refuses the profile');
+});
+
+test('a new department in the feed causes exactly the orders that follow', async ({ page }) => {
+  const key = moveInFeed(
+    { department: 'Marketing', title: 'Campaign Specialist' },
+    { department: 'Sales', title: 'Sales Representative' },
+  );
+  const run = await startJob(page);
+  await expectCompleted(page);
+  await page.goto(`/identities?text=${key}`);
+  const person = (await page.locator('tr[data-row] a').first().textContent())!.trim();
+  await page.goto(`/orders?run=${run}`);
+  const rows = page.locator('[data-row]').filter({ has: page.locator('a[href^="/orders/"]') });
+  await expect(rows.first()).toBeVisible();
+  for (const row of await rows.all()) await expect(row).toContainText(person);
+});
+
+test('an application is tested, and shows its accounts', async ({ page }) => {
+  await page.goto('/applications');
+  await page.locator('a[href="/applications/directory"]').first().click();
+  await page.getByRole('button', { name: /Test/ }).click();
+  await expect(page.locator('main')).toContainText(/answer|connected|signed in|reached/i);
+  await page.goto('/applications/directory?tab=accounts');
+  await expect(page.locator('tr[data-row]').first()).toBeVisible();
+});

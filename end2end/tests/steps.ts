@@ -1,0 +1,70 @@
+// What several walks do.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test as base, type Page } from '@playwright/test';
+
+export const PASSWORD = 'harbour-and-vale';
+
+// A page that complains in the console has failed, whatever it shows: refused scripts and broken islands end there.
+export const test = base.extend<{ complaints: string[] }>({
+  complaints: [
+    async ({ page }, use) => {
+      const complaints: string[] = [];
+      page.on('pageerror', (error) => complaints.push(error.message));
+      page.on('console', (message) => {
+        // An answer of 4xx is what some walks ask for.
+        if (message.type() === 'error' && !/status of 4\d\d/.test(message.text())) complaints.push(message.text());
+      });
+      await use(complaints);
+      expect(complaints).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+export { expect };
+
+export async function signIn(page: Page, login: string) {
+  await page.getByLabel('Login').fill(login);
+  await page.getByLabel('Password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+}
+
+// Starts the complete job and answers with the number of its run; it may still be under way.
+export async function startJob(page: Page, options: { dryRun?: boolean; incremental?: boolean } = {}): Promise<string> {
+  await page.goto('/jobs');
+  const form = page.locator('form.start').first();
+  if (options.incremental) await form.getByText('Incremental').click();
+  if (options.dryRun) await form.getByLabel('Dry run').check();
+  await form.getByRole('button', { name: 'Start' }).click();
+  await expect(page).toHaveURL(/\/jobs\/runs\/\d+/);
+  return /runs\/(\d+)/.exec(page.url())![1];
+}
+
+// Waits for the run on the page to end, and expects that it ended well.
+export async function expectCompleted(page: Page) {
+  await expect(page.locator('.run-summary')).toContainText('Completed', { timeout: 50_000 });
+  await expect(page.locator('.steps .step.completed')).toHaveCount(6);
+}
+
+const positions = () => join(process.env.QUARTERMASTER_E2E_DATA!, 'configuration/feeds/positions.csv');
+
+// Moves somebody who has exactly one position to another department, in the feed; answers with the person's key.
+export function moveInFeed(from: { department: string; title: string }, to: { department: string; title: string }): string {
+  const lines = readFileSync(positions(), 'utf8').trimEnd().split('\n');
+  const people = lines.slice(1).map((line) => line.split(','));
+  const only = (key: string) => people.filter((position) => position[0] === key).length === 1;
+  // Whoever leads a department stays: moving them would change other people's managers as well.
+  const mover = people.find(
+    ([key, department, title, , , manages, , ends]) =>
+      department === from.department && title === from.title && manages === 'false' && ends === '' && only(key),
+  );
+  expect(mover, `somebody in ${from.department} who is ${from.title}`).toBeDefined();
+  const key = mover![0];
+  const moved = lines.map((line) =>
+    line.startsWith(`${key},`)
+      ? line.replace(`,${from.department},${from.title},`, `,${to.department},${to.title},`)
+      : line,
+  );
+  writeFileSync(positions(), `${moved.join('\n')}\n`);
+  return key;
+}
