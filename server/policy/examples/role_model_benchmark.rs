@@ -44,9 +44,8 @@ fn main() -> ExitCode {
 
 fn run(people: u64, rules: u64, pairs: u64) -> Result<(), String> {
     let configuration = configuration(rules);
-    let complain = |errors: Vec<policy::model::ModelError>| {
-        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-    };
+    let complain =
+        |errors: Vec<policy::model::ModelError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     let start = Instant::now();
     let model = Arc::new(RoleModel::compile(&configuration).map_err(complain)?);
     line("compile_model", start.elapsed(), &[("rules", rules)]);
@@ -66,7 +65,8 @@ fn run(people: u64, rules: u64, pairs: u64) -> Result<(), String> {
         confirm(&mut engine, &computed.changed);
 
         let start = Instant::now();
-        let expected: Vec<DesiredAccess> = population.iter().map(|identity| reference.desired(identity, TODAY)).collect();
+        let expected: Vec<DesiredAccess> =
+            population.iter().map(|identity| reference.desired(identity, TODAY)).collect();
         let slow = start.elapsed();
         let assignments = expected.iter().map(|access| access.assignments.len() as u64).sum();
         line("reference", slow, &[("pair", pair), ("assignments", assignments)]);
@@ -90,7 +90,9 @@ fn run(people: u64, rules: u64, pairs: u64) -> Result<(), String> {
     }
     ratios.sort_by(f64::total_cmp);
     let median = ratios.get(ratios.len() / 2).copied().unwrap_or(0.0);
-    print(&format!(r#"{{"what":"ratio","reference_by_engine_median":{median:.1},"pairs":{pairs},"people":{people},"rules":{rules},"equal":true}}"#));
+    print(&format!(
+        r#"{{"what":"ratio","reference_by_engine_median":{median:.1},"pairs":{pairs},"people":{people},"rules":{rules},"equal":true}}"#
+    ));
     Ok(())
 }
 
@@ -219,7 +221,13 @@ fn account_type(number: usize) -> AccountType {
         ("given".to_owned(), specification(Some("identity.given_name"), None)),
         ("family".to_owned(), specification(Some("identity.family_name"), None)),
         ("name".to_owned(), specification(Some("identity.given_name + \" \" + identity.family_name"), None)),
-        ("mail".to_owned(), specification(Some("lower(ascii(identity.given_name + \".\" + identity.family_name)) + \"@example.com\""), None)),
+        (
+            "mail".to_owned(),
+            specification(
+                Some("lower(ascii(identity.given_name + \".\" + identity.family_name)) + \"@example.com\""),
+                None,
+            ),
+        ),
         ("department".to_owned(), specification(Some("identity.department"), None)),
     ]);
     AccountType {
@@ -227,7 +235,11 @@ fn account_type(number: usize) -> AccountType {
         application: format!("application-{number}"),
         attributes,
         key: "login".into(),
-        correlation: vec![CorrelationRule { identity: "identity.key".into(), account: "employee".into(), confidence: 100 }],
+        correlation: vec![CorrelationRule {
+            identity: "identity.key".into(),
+            account: "employee".into(),
+            confidence: 100,
+        }],
         on_removal: OnRemoval::Disable,
         depends_on: Vec::new(),
         review: false,
@@ -252,7 +264,8 @@ fn identity(number: u64, rules: u64, random: &mut Random) -> Identity {
     let count = if random.below(10) == 0 { 2 } else { 1 };
     let contexts = (0..count).map(|context| {
         let started = TODAY.checked_sub((random.below(4_000) as i64 - 30).days()).ok();
-        let ends = (random.below(4) == 0).then(|| TODAY.checked_add((random.below(2_000) as i64).days()).ok()).flatten();
+        let ends =
+            (random.below(4) == 0).then(|| TODAY.checked_add((random.below(2_000) as i64).days()).ok()).flatten();
         let department = format!("Department {}", random.below((rules / TITLES).max(1)));
         let title = format!("Title {}", random.below(TITLES));
         let status = ["active", "active", "active", "leave", "suspended"];

@@ -123,10 +123,8 @@ impl RoleModel {
         grantables.extend(configuration.access_profiles.keys().cloned().map(Grantable::AccessProfile));
         grantables.extend(configuration.account_types.keys().cloned().map(Grantable::AccountType));
         grantables.extend(configuration.entitlements.keys().cloned().map(Grantable::Entitlement));
-        let follows: Vec<Vec<u32>> = grantables
-            .iter()
-            .map(|grantable| positions(&grantables, follows_from(configuration, grantable)))
-            .collect();
+        let follows: Vec<Vec<u32>> =
+            grantables.iter().map(|grantable| positions(&grantables, follows_from(configuration, grantable))).collect();
         let rank = closure::rank(&follows);
         let attributes = expressions.attributes();
         let read = |field: &check::Field| Read::new(expressions.get(field), &attributes);
@@ -174,7 +172,11 @@ impl RoleModel {
                                 let next = numbers.len();
                                 let text = read.expression.text().to_owned();
                                 let number = *numbers.entry((unique, text)).or_insert(next);
-                                if unique { ValueSource::Unique(number, read) } else { ValueSource::Expression(number, read) }
+                                if unique {
+                                    ValueSource::Unique(number, read)
+                                } else {
+                                    ValueSource::Expression(number, read)
+                                }
                             }
                         },
                         required: specification.required,

@@ -105,10 +105,10 @@ impl<'c> Reference<'c> {
                 let subject = Subject::new(identity, *context, today);
                 let Some(when) = self.conditions.get(name.as_str()) else { continue };
                 if window.holds(today) && when.holds(&subject) == Ok(true) {
-                    let facts = when.attributes().iter().map(|attribute| Fact {
-                        attribute: attribute.clone(),
-                        value: subject.value(attribute),
-                    });
+                    let facts = when
+                        .attributes()
+                        .iter()
+                        .map(|attribute| Fact { attribute: attribute.clone(), value: subject.value(attribute) });
                     holding.push(Holding { name, rule, context: *context, window, facts: facts.collect() });
                 }
             }
@@ -175,7 +175,8 @@ impl<'c> Reference<'c> {
 
     fn entitlements_of(&self, name: &str, held: &[&Grantable]) -> Vec<String> {
         let all = self.configuration.entitlements.iter();
-        let of_type = all.filter(|(_, entitlement)| entitlement.account_type == name).map(|(entitlement, _)| entitlement);
+        let of_type =
+            all.filter(|(_, entitlement)| entitlement.account_type == name).map(|(entitlement, _)| entitlement);
         of_type.filter(|entitlement| held.contains(&&Grantable::Entitlement((*entitlement).clone()))).cloned().collect()
     }
 
@@ -401,9 +402,9 @@ fn value_contexts<'a>(identity: &'a Identity, holding: &[Holding<'a>], today: Da
     let mut contexts: Vec<&Context> = identity.contexts.iter().filter(|context| context.period.holds(today)).collect();
     if contexts.is_empty() {
         let gives = |context: &&Context| {
-            holding.iter().any(|holding| {
-                !holding.rule.deny && holding.context.is_some_and(|other| std::ptr::eq(other, *context))
-            })
+            holding
+                .iter()
+                .any(|holding| !holding.rule.deny && holding.context.is_some_and(|other| std::ptr::eq(other, *context)))
         };
         contexts = identity.contexts.iter().filter(gives).collect();
     }

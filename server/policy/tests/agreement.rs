@@ -1,5 +1,6 @@
 //! The engine against the reference, over random configurations, populations, changes and days.
 //! `PROPTEST_CASES` runs more of them.
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests fail the test")]
 
 #[path = "agreement/random.rs"]
 mod random;
@@ -7,8 +8,8 @@ mod random;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::civil::Date;
 use jiff::ToSpan as _;
+use jiff::civil::Date;
 use model::access::DesiredAccess;
 use model::identity::Identity;
 use model::ids::IdentityId;

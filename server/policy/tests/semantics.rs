@@ -1,95 +1,20 @@
 //! The rules of desired access one by one, on the engine and on the reference.
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests fail the test")]
+
+#[path = "support/company.rs"]
+mod company;
 
 use std::sync::Arc;
 
+use company::{company, context, march, owned, person, role, roles, rule, with};
 use jiff::civil::Date;
 use model::access::{DesiredAccess, DesiredValue, Grantable, WorkflowState};
-use model::configuration::{
-    AccessProfile, AccountType, Application, AssignmentRule, AttributeSpecification, Configuration, Connection,
-    CorrelationRule, Entitlement, IdentitySource, ManualConnection, OnRemoval, PermissionProfile, Role, RuleType,
-    Thresholds,
-};
-use model::identity::{Context, Identity, Period};
+use model::configuration::{AssignmentRule, AttributeSpecification, Configuration, CorrelationRule, Role, RuleType};
+use model::identity::{Identity, Period};
 use model::ids::IdentityId;
 use model::value::Value;
 use policy::engine::Engine;
 use policy::model::RoleModel;
-
-/// A small company: `mail` with groups and `door` with badges; roles staff ⊂ clerk ⊂ boss.
-fn company() -> Configuration {
-    let mut configuration = Configuration::default();
-    for name in ["mail", "door"] {
-        configuration.applications.insert(name.into(), application());
-        configuration.account_types.insert(name.into(), account_type(name));
-    }
-    for (name, kind) in [("all", "mail"), ("clerks", "mail"), ("front", "door")] {
-        configuration.entitlements.insert(name.into(), entitlement(kind));
-    }
-    for (name, application, entitlements) in
-        [("basics", "mail", &["all"][..]), ("desk", "mail", &["clerks"]), ("badge", "door", &["front"])]
-    {
-        configuration.access_profiles.insert(name.into(), profile(application, entitlements));
-    }
-    for (name, profiles, roles) in
-        [("staff", &["basics", "badge"][..], &[][..]), ("clerk", &["desk"], &["staff"]), ("boss", &[], &["clerk"])]
-    {
-        configuration.roles.insert(name.into(), role(profiles, roles));
-    }
-    configuration
-}
-
-fn with(rules: &[(&str, AssignmentRule)]) -> Configuration {
-    let mut configuration = company();
-    configuration.rules.extend(rules.iter().map(|(name, rule)| ((*name).to_owned(), rule.clone())));
-    configuration
-}
-
-fn rule(when: &str) -> AssignmentRule {
-    AssignmentRule {
-        description: None,
-        when: when.into(),
-        kind: RuleType::Automatic,
-        roles: Vec::new(),
-        access_profiles: Vec::new(),
-        account_types: Vec::new(),
-        entitlements: Vec::new(),
-        deny: false,
-        priority: 0,
-        days_before: 0,
-        days_after: 0,
-    }
-}
-
-fn roles(when: &str, roles: &[&str]) -> AssignmentRule {
-    AssignmentRule { roles: owned(roles), ..rule(when) }
-}
-
-fn person(contexts: Vec<Context>) -> Identity {
-    let own = [("name", Value::from("Ada")), ("department", Value::from("Sales"))];
-    Identity {
-        id: IdentityId(7),
-        source: "staff".into(),
-        key: "E7".into(),
-        display_name: "Ada".into(),
-        attributes: own.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-        contexts,
-        manager_key: None,
-        present: true,
-    }
-}
-
-fn context(key: &str, priority: i32, starts: Option<Date>, ends: Option<Date>, department: &str) -> Context {
-    Context {
-        key: key.into(),
-        priority,
-        period: Period { starts, ends },
-        attributes: [("department".to_owned(), Value::from(department))].into(),
-    }
-}
-
-const fn march(day: i8) -> Date {
-    Date::constant(2026, 3, day)
-}
 
 fn engine(configuration: &Configuration, person: &Identity) -> Engine {
     let mut engine = Engine::new(Arc::new(RoleModel::compile(configuration).expect("sound")));
@@ -110,7 +35,13 @@ fn told(access: &DesiredAccess) -> Vec<String> {
         let day = |day: Option<Date>| day.map_or(String::new(), |day| day.day().to_string());
         let Period { starts, ends } = assignment.period;
         let state = assignment.workflow_state as u8;
-        format!("{}:{} {state} {}..{}", assignment.grantable.kind(), assignment.grantable.name(), day(starts), day(ends))
+        format!(
+            "{}:{} {state} {}..{}",
+            assignment.grantable.kind(),
+            assignment.grantable.name(),
+            day(starts),
+            day(ends)
+        )
     });
     told.collect()
 }
@@ -160,7 +91,8 @@ fn who_is_not_listed_any_more_gets_nothing() {
 #[test]
 fn windows_open_and_close() {
     let widened = AssignmentRule { days_before: 2, days_after: 3, ..roles("true", &["staff"]) };
-    let configuration = with(&[("wide", widened), ("exact", AssignmentRule { entitlements: owned(&["clerks"]), ..rule("true") })]);
+    let configuration =
+        with(&[("wide", widened), ("exact", AssignmentRule { entitlements: owned(&["clerks"]), ..rule("true") })]);
     let person = person(vec![context("1", 0, Some(march(10)), Some(march(20)), "Sales")]);
     let cases = [
         (7, None, false),
@@ -194,7 +126,8 @@ fn the_period_is_the_union_of_the_windows_open_today() {
     {
         let access = desired(&configuration, &person, march(day));
         assert_eq!(told(&access)[0], format!("role:staff 18 {period}"), "March {day}");
-        let of: Vec<&str> = access.assignments[0].reasons.iter().filter_map(|reason| reason.context.as_deref()).collect();
+        let of: Vec<&str> =
+            access.assignments[0].reasons.iter().filter_map(|reason| reason.context.as_deref()).collect();
         assert_eq!(of, contexts, "March {day}");
     }
 }
@@ -207,7 +140,8 @@ fn offers_give_nothing_further() {
         assert_eq!(told(&access), [format!("role:boss {state} .."), format!("entitlement:front {state} ..")]);
         assert!(access.accounts.is_empty());
         // What is given is not also offered: only the reasons of the stronger state are told.
-        let given = desired(&with(&[("offer", offer), ("give", roles("true", &["boss"]))]), &person(Vec::new()), march(1));
+        let given =
+            desired(&with(&[("offer", offer), ("give", roles("true", &["boss"]))]), &person(Vec::new()), march(1));
         let boss = &given.assignments[0];
         assert_eq!((boss.workflow_state, boss.reasons.len()), (WorkflowState::Calculated, 1));
         assert_eq!(boss.reasons[0].rule, "give");
@@ -233,16 +167,16 @@ fn denials_by_priority() {
         (account, 0, -1, &chain[..2], &["entitlement:front"]),
     ];
     for (denied, grant, denial, stays, taken) in cases {
-        let rules = [
-            ("grant", AssignmentRule { priority: grant, ..staff.clone() }),
-            ("denial", deny(denial, denied)),
-        ];
+        let rules = [("grant", AssignmentRule { priority: grant, ..staff.clone() }), ("denial", deny(denial, denied))];
         let access = desired(&with(&rules), &person(Vec::new()), march(1));
         let told = told(&access);
         let held: Vec<&str> = chain.into_iter().filter(|name| told.iter().any(|line| line.starts_with(name))).collect();
         assert_eq!(held, stays);
-        let names: Vec<String> =
-            access.denied.iter().map(|denied| format!("{}:{}", denied.grantable.kind(), denied.grantable.name())).collect();
+        let names: Vec<String> = access
+            .denied
+            .iter()
+            .map(|denied| format!("{}:{}", denied.grantable.kind(), denied.grantable.name()))
+            .collect();
         assert_eq!(names, taken);
         for denied in &access.denied {
             assert_eq!((denied.granted_by[0].rule.as_str(), denied.denied_by.rule.as_str()), ("grant", "denial"));
@@ -337,7 +271,12 @@ fn values_of_every_source() {
         (specification(Some("fixed".into()), None, None), DesiredValue::Value("fixed".into())),
         (specification(None, Some("upper(identity.name)"), None), DesiredValue::Value("ADA".into())),
         (specification(None, Some("identity.nothing"), None), DesiredValue::Absent),
-        (specification(None, Some("identity.name + 1"), None), DesiredValue::Failed("`+` does not go with a text and a number; string() turns a number into a text".into())),
+        (
+            specification(None, Some("identity.name + 1"), None),
+            DesiredValue::Failed(
+                "`+` does not go with a text and a number; string() turns a number into a text".into(),
+            ),
+        ),
         (specification(None, None, Some("identity.name")), unique(&["Ada"])),
         (specification(None, None, Some("left(identity.name, attempt + 1)")), unique(&["A", "Ad", "Ada"])),
         (specification(None, None, Some("identity.name + string(attempt)")), DesiredValue::Unique(numbered)),
@@ -346,7 +285,10 @@ fn values_of_every_source() {
         (specification(None, None, Some("\"\"")), DesiredValue::Absent),
         (specification(None, None, Some("1 / attempt")), DesiredValue::Failed("division by zero".into())),
         (specification(None, None, Some("10 / (2 - attempt)")), unique(&["5", "10"])),
-        (specification(None, None, Some("true")), DesiredValue::Failed("a unique value has to be a text or a number".into())),
+        (
+            specification(None, None, Some("true")),
+            DesiredValue::Failed("a unique value has to be a text or a number".into()),
+        ),
     ];
     for (specification, expected) in cases {
         let mut configuration = with(&[("all", AssignmentRule { account_types: owned(&["door"]), ..rule("true") })]);
@@ -388,7 +330,10 @@ fn explanations_tell_why_and_why_not() {
 
     let clerks = explain(Grantable::Entitlement("clerks".into()));
     assert!(clerks.held);
-    assert_eq!((clerks.reasons[0].rule.as_str(), clerks.period.and_then(|period| period.starts)), ("e-group", Some(march(1))));
+    assert_eq!(
+        (clerks.reasons[0].rule.as_str(), clerks.period.and_then(|period| period.starts)),
+        ("e-group", Some(march(1)))
+    );
     assert_eq!(clerks.missing.iter().map(|missing| missing.rule.as_str()).collect::<Vec<_>>(), ["b-near"]);
 
     for grantable in [Grantable::AccessProfile("basics".into()), Grantable::Entitlement("all".into())] {
@@ -432,7 +377,11 @@ fn days_pass_as_small_changes() {
     assert_eq!((engine.len(), engine.next_change(march(1))), (1, None));
     let third = Identity { id: IdentityId(9), present: false, ..other };
     engine.upsert(&third);
-    assert_eq!(engine.compute_some(&[], march(7)).changed, [IdentityId(9)], "1 was confirmed, which is no digest of it");
+    assert_eq!(
+        engine.compute_some(&[], march(7)).changed,
+        [IdentityId(9)],
+        "1 was confirmed, which is no digest of it"
+    );
 }
 
 #[test]
@@ -440,7 +389,8 @@ fn correlation_looks_at_all_contexts() {
     let mut configuration = company();
     let key = |identity: &str| CorrelationRule { identity: identity.into(), account: "x".into(), confidence: 100 };
     let door = configuration.account_types.get_mut("door").expect("door");
-    door.correlation = vec![key("identity.key"), key("identity.nothing"), key("identity.department"), key("identity.name + 1")];
+    door.correlation =
+        vec![key("identity.key"), key("identity.nothing"), key("identity.department"), key("identity.name + 1")];
     let ended = context("1", 0, None, Some(march(1)), "Old");
     let current = context("2", 9, Some(march(1)), None, "New");
     let mut engine = engine(&configuration, &person(vec![ended, current]));
@@ -463,194 +413,4 @@ fn people_by_value() {
     assert_eq!(engine.people_having("name", &"Ada".into()), None);
     engine.remove(IdentityId(7));
     assert_eq!(engine.people_having("department", &"IT".into()), Some(vec![]));
-}
-
-/// What one mistake makes of the company, and the complaint: object, field, part of the message, place.
-type Mistake = (fn(&mut Configuration), &'static str, &'static str, &'static str, Option<(usize, usize)>);
-
-#[test]
-fn every_mistake_is_found() {
-    fn kind(configuration: &mut Configuration) -> &mut AccountType {
-        configuration.account_types.get_mut("door").expect("door")
-    }
-    fn add(configuration: &mut Configuration, rule: AssignmentRule) {
-        configuration.rules.insert("r".into(), rule);
-    }
-    let cases: Vec<Mistake> = vec![
-        (|c| kind(c).application = "dor".into(), "account type `door`", "application", "no application `dor`; perhaps `door`", None),
-        (|c| kind(c).depends_on = owned(&["mial"]), "account type `door`", "depends_on", "no account type `mial`", None),
-        (|c| kind(c).key = "logn".into(), "account type `door`", "key", "`logn` is none of the attributes; perhaps `login`", None),
-        (|c| kind(c).correlation = vec![CorrelationRule { identity: "identity.".into(), account: "x".into(), confidence: 1 }], "account type `door`", "correlation[0].identity", "", Some((1, 10))),
-        (|c| kind(c).attributes.get_mut("login").expect("login").value = Some("x".into()), "account type `door`", "attributes.login", "several sources", None),
-        (|c| kind(c).attributes.get_mut("login").expect("login").unique = None, "account type `door`", "attributes.login", "no source", None),
-        (|c| kind(c).attributes.get_mut("login").expect("login").unique = Some("atempt".into()), "account type `door`", "attributes.login.unique", "no variable `atempt`", Some((1, 1))),
-        (|c| kind(c).attributes.get_mut("department").expect("department").expression = Some("\n attempt".into()), "account type `door`", "attributes.department.expression", "only in the expression of a unique value", Some((2, 2))),
-        (
-            |c| {
-                kind(c).depends_on = owned(&["mail"]);
-                c.account_types.get_mut("mail").expect("mail").depends_on = owned(&["door"]);
-            },
-            "account type `door`",
-            "depends_on",
-            "circle: door → mail → door",
-            None,
-        ),
-        (|c| kind(c).depends_on = owned(&["door"]), "account type `door`", "depends_on", "circle: door → door", None),
-        (|c| c.entitlements.get_mut("front").expect("front").account_type = "x".into(), "entitlement `front`", "account_type", "no account type `x`", None),
-        (|c| c.access_profiles.get_mut("desk").expect("desk").application = "mails".into(), "access profile `desk`", "application", "no application `mails`; perhaps `mail`", None),
-        (|c| c.access_profiles.get_mut("desk").expect("desk").entitlements.push("alls".into()), "access profile `desk`", "entitlements", "no entitlement `alls`; perhaps `all`", None),
-        (|c| c.access_profiles.get_mut("desk").expect("desk").entitlements.push("front".into()), "access profile `desk`", "entitlements", "`front` belongs to application `door`, the profile to `mail`", None),
-        (|c| c.access_profiles.get_mut("desk").expect("desk").account_types.push("door".into()), "access profile `desk`", "account_types", "`door` belongs to application `door`", None),
-        (|c| c.access_profiles.get_mut("desk").expect("desk").account_types.push("zzz".into()), "access profile `desk`", "account_types", "no account type `zzz`", None),
-        (|c| c.roles.get_mut("staff").expect("staff").access_profiles.push("bagde".into()), "role `staff`", "access_profiles", "no access profile `bagde`; perhaps `badge`", None),
-        (|c| c.roles.get_mut("staff").expect("staff").roles.push("bos".into()), "role `staff`", "roles", "no role `bos`; perhaps `boss`", None),
-        (|c| c.roles.get_mut("staff").expect("staff").roles.push("boss".into()), "role `boss`", "roles", "circle: boss → clerk → staff → boss", None),
-        (|c| add(c, roles("true", &["stuff"])), "rule `r`", "roles", "no role `stuff`; perhaps `staff`", None),
-        (|c| add(c, AssignmentRule { access_profiles: owned(&["x"]), ..rule("true") }), "rule `r`", "access_profiles", "no access profile `x`", None),
-        (|c| add(c, AssignmentRule { account_types: owned(&["x"]), ..rule("true") }), "rule `r`", "account_types", "no account type `x`", None),
-        (|c| add(c, AssignmentRule { entitlements: owned(&["x"]), ..rule("true") }), "rule `r`", "entitlements", "no entitlement `x`", None),
-        (|c| add(c, rule("identity.a ==\n 1 +")), "rule `r`", "when", "", Some((2, 5))),
-        (|c| add(c, AssignmentRule { deny: true, kind: RuleType::Suggested, ..rule("true") }), "rule `r`", "type", "always automatic", None),
-        (
-            |c| {
-                let connection = ManualConnection { fulfiller: Some("hlep".into()), ..manual() };
-                c.applications.get_mut("door").expect("door").connection = Connection::Manual(connection);
-                let help = PermissionProfile { display_name: String::new(), permissions: Vec::new() };
-                c.permission_profiles.insert("help".into(), help);
-            },
-            "application `door`",
-            "connection.fulfiller",
-            "no permission profile `hlep`",
-            None,
-        ),
-        (
-            |c| {
-                c.sources.insert("hr".into(), source("identity.nme"));
-            },
-            "identity source `hr`",
-            "display_name",
-            "reads `identity.nme`, which no identity source delivers; perhaps `name`",
-            None,
-        ),
-        (
-            |c| {
-                c.sources.insert("hr".into(), source("identity.name"));
-                add(c, rule("identity.departmnt == \"x\" && identity.key == \"E1\""));
-            },
-            "rule `r`",
-            "when",
-            "reads `identity.departmnt`, which no identity source delivers; perhaps `department`",
-            None,
-        ),
-    ];
-    assert!(RoleModel::compile(&company()).is_ok());
-    for (mistake, object, field, message, position) in cases {
-        let mut configuration = company();
-        mistake(&mut configuration);
-        let errors = RoleModel::compile(&configuration).expect_err(message);
-        let [error] = errors.as_slice() else { panic!("{message}: {errors:?}") };
-        assert_eq!((error.object.as_str(), error.field.as_str(), error.position), (object, field, position), "{error}");
-        assert!(error.message.contains(message) && !error.message.is_empty(), "{error}");
-        assert_eq!(policy::reference::desired(&configuration, &person(Vec::new()), march(1)), Err(errors));
-    }
-}
-
-#[test]
-fn all_mistakes_are_told_at_once() {
-    let mut configuration = with(&[("r", roles("identity.", &["stuff"]))]);
-    configuration.roles.get_mut("staff").expect("staff").roles = owned(&["boss", "nobody"]);
-    let errors = RoleModel::compile(&configuration).expect_err("four");
-    let fields: Vec<String> = errors.iter().map(|error| format!("{} {}", error.object, error.field)).collect();
-    assert_eq!(fields, ["role `staff` roles", "role `boss` roles", "rule `r` when", "rule `r` roles"]);
-}
-
-fn source(display_name: &str) -> IdentitySource {
-    let column = |name: &str| (name.to_owned(), model::configuration::Column::Header(name.to_owned()));
-    IdentitySource {
-        description: None,
-        file: "hr.csv".into(),
-        delimiter: None,
-        key: "id".into(),
-        display_name: display_name.into(),
-        manager: None,
-        attributes: [column("name"), column("department")].into(),
-        starts: None,
-        ends: None,
-        positions: None,
-        thresholds: Thresholds::default(),
-    }
-}
-
-fn account_type(application: &str) -> AccountType {
-    let specification = |expression: Option<&str>, unique: Option<&str>| AttributeSpecification {
-        value: None,
-        expression: expression.map(str::to_owned),
-        unique: unique.map(str::to_owned),
-        required: false,
-        create_only: false,
-        secret: false,
-    };
-    AccountType {
-        display_name: String::new(),
-        application: application.into(),
-        attributes: [
-            ("login".to_owned(), specification(None, Some("lower(identity.name)"))),
-            ("department".to_owned(), specification(Some("identity.department"), None)),
-        ]
-        .into(),
-        key: "login".into(),
-        correlation: Vec::new(),
-        on_removal: OnRemoval::Disable,
-        depends_on: Vec::new(),
-        review: false,
-        thresholds: Thresholds::default(),
-    }
-}
-
-fn application() -> Application {
-    Application {
-        display_name: String::new(),
-        description: None,
-        demo: false,
-        owner: None,
-        connection: Connection::Manual(manual()),
-        concurrency: None,
-        thresholds: Thresholds::default(),
-    }
-}
-
-fn manual() -> ManualConnection {
-    ManualConnection { instructions: None, fulfiller: None, extract: None, due_days: None }
-}
-
-fn entitlement(account_type: &str) -> Entitlement {
-    Entitlement {
-        display_name: String::new(),
-        description: None,
-        account_type: account_type.into(),
-        key: String::new(),
-    }
-}
-
-fn profile(application: &str, entitlements: &[&str]) -> AccessProfile {
-    AccessProfile {
-        display_name: String::new(),
-        description: None,
-        application: application.into(),
-        entitlements: owned(entitlements),
-        account_types: Vec::new(),
-    }
-}
-
-fn role(access_profiles: &[&str], roles: &[&str]) -> Role {
-    Role {
-        display_name: String::new(),
-        description: None,
-        access_profiles: owned(access_profiles),
-        roles: owned(roles),
-    }
-}
-
-fn owned(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
 }

@@ -44,7 +44,9 @@ impl Answer<'_> {
                 let step = self.model.grantable(*step);
                 if let Some(denied) = denied.iter().find(|denied| denied.grantable == *step) {
                     explanation.denied_by = Some(denied.denied_by.clone());
-                    explanation.reasons.clone_from(&denied.granted_by);
+                    if explanation.reasons.is_empty() {
+                        explanation.reasons.clone_from(&denied.granted_by);
+                    }
                     return;
                 }
             }

@@ -202,14 +202,7 @@ impl Matcher {
 }
 
 impl Coded {
-    fn holds(
-        &self,
-        model: &RoleModel,
-        dictionary: &Dictionary,
-        row: &[u32],
-        bounds: (Day, Day),
-        today: Day,
-    ) -> bool {
+    fn holds(&self, model: &RoleModel, dictionary: &Dictionary, row: &[u32], bounds: (Day, Day), today: Day) -> bool {
         let Some(rule) = model.rules.get(self.rule as usize) else { return false };
         let others = self.predicates.iter().enumerate().filter(|(position, _)| Some(*position) != self.hung_on);
         day::holds(day::widened(bounds, rule.days_before, rule.days_after), today)

@@ -323,12 +323,16 @@ impl<'a> Cell<'a> {
                     .map(|cell| match cell {
                         Self::Text(text) => Ok(text.into_owned()),
                         Self::Integer(value) => Ok(value.to_string()),
-                        other => Err(format!("a list of texts was expected, and one of its members is {}", other.kind())),
+                        other => {
+                            Err(format!("a list of texts was expected, and one of its members is {}", other.kind()))
+                        }
                     })
                     .collect::<Result<_, _>>()?,
             ),
             Self::Fraction(value) => {
-                return Err(format!("the result {value} is a fraction, which no attribute can hold; use int() or string()"));
+                return Err(format!(
+                    "the result {value} is a fraction, which no attribute can hold; use int() or string()"
+                ));
             }
             Self::Map(_) => return Err("the result is a table, which no attribute can hold".into()),
         }))

@@ -11,7 +11,9 @@ pub(super) fn call<'a>(function: Function, arguments: [Cell<'a>; 3]) -> Result<C
     match function {
         Function::Size => size(&first),
         Function::Contains => Ok(Cell::Boolean(text("contains", first)?.contains(&*text("contains", second)?))),
-        Function::StartsWith => Ok(Cell::Boolean(text("startsWith", first)?.starts_with(&*text("startsWith", second)?))),
+        Function::StartsWith => {
+            Ok(Cell::Boolean(text("startsWith", first)?.starts_with(&*text("startsWith", second)?)))
+        }
         Function::EndsWith => Ok(Cell::Boolean(text("endsWith", first)?.ends_with(&*text("endsWith", second)?))),
         Function::Text => to_text(first),
         Function::Integer => to_integer(first),
@@ -58,24 +60,27 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     distances.filter(|(distance, _)| *distance <= limit).min().map(|(_, other)| other)
 }
 
-/// Letters to insert, delete or replace between two names, regardless of case.
+/// Letters to insert, delete, replace or swap with their neighbour between two names, regardless of case.
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.to_lowercase().chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (above, letter) in left.to_lowercase().chars().enumerate() {
-        let mut diagonal = above;
-        let mut before = above + 1;
-        if let Some(first) = row.first_mut() {
-            *first = before;
+    let mut before: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=right.len()).collect();
+    let mut last = None;
+    for (number, letter) in left.to_lowercase().chars().enumerate() {
+        let mut row = vec![number + 1];
+        for (at, other) in right.iter().enumerate() {
+            let cell = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(usize::MAX - 1);
+            let mut best = cell(&above, at) + usize::from(letter != *other);
+            best = best.min(cell(&above, at + 1) + 1).min(cell(&row, at) + 1);
+            if at > 0 && last == Some(*other) && right.get(at - 1) == Some(&letter) {
+                best = best.min(cell(&before, at - 1) + 1);
+            }
+            row.push(best);
         }
-        for (cell, other) in row.iter_mut().skip(1).zip(&right) {
-            let cost = diagonal + usize::from(letter != *other);
-            diagonal = *cell;
-            *cell = cost.min(diagonal + 1).min(before + 1);
-            before = *cell;
-        }
+        before = std::mem::replace(&mut above, row);
+        last = Some(letter);
     }
-    row.last().copied().unwrap_or(0)
+    above.last().copied().unwrap_or(0)
 }
 
 fn text<'a>(function: &str, cell: Cell<'a>) -> Result<Cow<'a, str>, String> {
@@ -220,12 +225,30 @@ fn ascii(text: &str) -> String {
 
 fn without_marks(letter: char) -> &'static str {
     match letter {
-        'à'..='å' | 'ā' | 'ă' | 'ą' | 'ǎ' | 'ǟ' | 'ǡ' | 'ǻ' | 'ȁ' | 'ȃ' | 'ȧ' | 'ḁ' | 'ẚ' | 'ạ'..='ặ' | 'ª' => "a",
+        'à'..='å' | 'ā' | 'ă' | 'ą' | 'ǎ' | 'ǟ' | 'ǡ' | 'ǻ' | 'ȁ' | 'ȃ' | 'ȧ' | 'ḁ' | 'ẚ' | 'ạ'..='ặ' | 'ª' => {
+            "a"
+        }
         'æ' | 'ǣ' | 'ǽ' => "ae",
         'ḃ' | 'ḅ' | 'ḇ' | 'ƀ' | 'ɓ' => "b",
         'ç' | 'ć' | 'ĉ' | 'ċ' | 'č' | 'ḉ' | 'ƈ' => "c",
         'ð' | 'ď' | 'đ' | 'ḋ' | 'ḍ' | 'ḏ' | 'ḑ' | 'ḓ' | 'ɖ' | 'ɗ' => "d",
-        'è'..='ë' | 'ē' | 'ĕ' | 'ė' | 'ę' | 'ě' | 'ȅ' | 'ȇ' | 'ȩ' | 'ḕ' | 'ḗ' | 'ḙ' | 'ḛ' | 'ḝ' | 'ẹ'..='ệ' | 'ǝ' | 'ə' => "e",
+        'è'..='ë'
+        | 'ē'
+        | 'ĕ'
+        | 'ė'
+        | 'ę'
+        | 'ě'
+        | 'ȅ'
+        | 'ȇ'
+        | 'ȩ'
+        | 'ḕ'
+        | 'ḗ'
+        | 'ḙ'
+        | 'ḛ'
+        | 'ḝ'
+        | 'ẹ'..='ệ'
+        | 'ǝ'
+        | 'ə' => "e",
         'ḟ' | 'ƒ' => "f",
         'ĝ' | 'ğ' | 'ġ' | 'ģ' | 'ǥ' | 'ǧ' | 'ǵ' | 'ḡ' => "g",
         'ĥ' | 'ħ' | 'ȟ' | 'ḣ' | 'ḥ' | 'ḧ' | 'ḩ' | 'ḫ' | 'ẖ' => "h",
@@ -236,8 +259,28 @@ fn without_marks(letter: char) -> &'static str {
         'ĺ' | 'ļ' | 'ľ' | 'ŀ' | 'ł' | 'ḷ' | 'ḹ' | 'ḻ' | 'ḽ' => "l",
         'ḿ' | 'ṁ' | 'ṃ' => "m",
         'ñ' | 'ń' | 'ņ' | 'ň' | 'ŉ' | 'ŋ' | 'ǹ' | 'ṅ' | 'ṇ' | 'ṉ' | 'ṋ' => "n",
-        'ò'..='ö' | 'ø' | 'ō' | 'ŏ' | 'ő' | 'ơ' | 'ǒ' | 'ǫ' | 'ǭ' | 'ǿ' | 'ȍ' | 'ȏ' | 'ȫ' | 'ȭ' | 'ȯ' | 'ȱ' | 'ṍ'
-        | 'ṏ' | 'ṑ' | 'ṓ' | 'ọ'..='ợ' | 'º' => "o",
+        'ò'..='ö'
+        | 'ø'
+        | 'ō'
+        | 'ŏ'
+        | 'ő'
+        | 'ơ'
+        | 'ǒ'
+        | 'ǫ'
+        | 'ǭ'
+        | 'ǿ'
+        | 'ȍ'
+        | 'ȏ'
+        | 'ȫ'
+        | 'ȭ'
+        | 'ȯ'
+        | 'ȱ'
+        | 'ṍ'
+        | 'ṏ'
+        | 'ṑ'
+        | 'ṓ'
+        | 'ọ'..='ợ'
+        | 'º' => "o",
         'œ' => "oe",
         'ṕ' | 'ṗ' => "p",
         'ŕ' | 'ŗ' | 'ř' | 'ȑ' | 'ȓ' | 'ṙ' | 'ṛ' | 'ṝ' | 'ṟ' => "r",
@@ -245,8 +288,27 @@ fn without_marks(letter: char) -> &'static str {
         'ß' => "ss",
         'ţ' | 'ť' | 'ŧ' | 'ț' | 'ṫ' | 'ṭ' | 'ṯ' | 'ṱ' | 'ẗ' => "t",
         'þ' => "th",
-        'ù'..='ü' | 'ũ' | 'ū' | 'ŭ' | 'ů' | 'ű' | 'ų' | 'ư' | 'ǔ' | 'ǖ' | 'ǘ' | 'ǚ' | 'ǜ' | 'ȕ' | 'ȗ' | 'ṳ' | 'ṵ'
-        | 'ṷ' | 'ṹ' | 'ṻ' | 'ụ'..='ự' => "u",
+        'ù'..='ü'
+        | 'ũ'
+        | 'ū'
+        | 'ŭ'
+        | 'ů'
+        | 'ű'
+        | 'ų'
+        | 'ư'
+        | 'ǔ'
+        | 'ǖ'
+        | 'ǘ'
+        | 'ǚ'
+        | 'ǜ'
+        | 'ȕ'
+        | 'ȗ'
+        | 'ṳ'
+        | 'ṵ'
+        | 'ṷ'
+        | 'ṹ'
+        | 'ṻ'
+        | 'ụ'..='ự' => "u",
         'ṽ' | 'ṿ' => "v",
         'ŵ' | 'ẁ' | 'ẃ' | 'ẅ' | 'ẇ' | 'ẉ' | 'ẘ' => "w",
         'ẋ' | 'ẍ' => "x",

@@ -35,7 +35,9 @@ impl Node {
         such(self)
             || match self {
                 Self::Constant(_) | Self::Attribute(_) | Self::Has(_) | Self::Attempt | Self::Variable(_) => false,
-                Self::Kept(_, inner) | Self::Not(inner) | Self::Negate(inner) | Self::Matches(inner, _) => inner.any(such),
+                Self::Kept(_, inner) | Self::Not(inner) | Self::Negate(inner) | Self::Matches(inner, _) => {
+                    inner.any(such)
+                }
                 Self::List(nodes) | Self::And(nodes) | Self::Or(nodes) | Self::Call(_, nodes) => {
                     nodes.iter().any(|node| node.any(such))
                 }

@@ -88,7 +88,11 @@ fn bounded(text: &str) -> Parsed<()> {
         return error(0, message, "at most 8,192 bytes; move parts of it into attributes of the source");
     }
     if text.trim().is_empty() {
-        return error(0, "the expression is empty".into(), "a CEL expression, such as `identity.department == \"Sales\"`");
+        return error(
+            0,
+            "the expression is empty".into(),
+            "a CEL expression, such as `identity.department == \"Sales\"`",
+        );
     }
     let (mut open, mut words, mut quote, mut in_word, mut escaped) = (0_usize, 0_usize, None, false, false);
     for (at, letter) in text.char_indices() {
@@ -110,7 +114,8 @@ fn bounded(text: &str) -> Parsed<()> {
             _ => {}
         }
         let part_of_word = letter.is_alphanumeric() || letter == '_';
-        if !letter.is_whitespace() && !(part_of_word && in_word) {
+        let goes_on = part_of_word && in_word;
+        if !goes_on && !letter.is_whitespace() {
             words += 1;
         }
         in_word = part_of_word;

@@ -219,7 +219,10 @@ impl<'c> Check<'c> {
         kind: Option<&AccountType>,
         application: &str,
     ) {
-        if let Some(kind) = kind.filter(|kind| kind.application != application) {
+        // Where one of the two does not exist, that is the mistake, and it is told already.
+        let exists = |application: &str| self.configuration.applications.contains_key(application);
+        let both = kind.filter(|kind| exists(&kind.application) && exists(application));
+        if let Some(kind) = both.filter(|kind| kind.application != application) {
             let message = format!(
                 "{what} `{name}` belongs to application `{}`, the profile to `{application}`; make a profile for each and join them in a role",
                 kind.application
@@ -327,7 +330,7 @@ fn circles<'c>(edges: BTreeMap<&'c str, &'c Vec<String>>) -> Vec<Vec<&'c str>> {
                 None => break,
             }
         }
-        if let Some(from) = path.iter().position(|name| *name == at).filter(|_| path.len() > 0) {
+        if let Some(from) = path.iter().position(|name| *name == at) {
             let mut circle = path.split_off(from);
             let smallest = circle.iter().enumerate().min_by_key(|(_, name)| **name).map_or(0, |(index, _)| index);
             circle.rotate_left(smallest);

@@ -14,6 +14,9 @@ use super::RoleModel;
 /// Ways on which one rule gives one thing that are told.
 pub(crate) const MOST_WAYS: usize = 16;
 
+/// Each way lists what leads to the thing, outermost first.
+type Ways = Vec<Vec<u32>>;
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Closure {
     /// In the order of what is given.
@@ -26,9 +29,9 @@ pub(crate) struct Closure {
 pub(crate) struct Given {
     pub(crate) grantable: u32,
     /// Ways on which it is given itself: what leads to it, outermost first.
-    pub(crate) ways: Vec<Vec<u32>>,
+    pub(crate) ways: Ways,
     /// Ways on which it is only needed by something given, as the account of an entitlement.
-    pub(crate) implied: Vec<Vec<u32>>,
+    pub(crate) implied: Ways,
 }
 
 impl RoleModel {
@@ -36,7 +39,7 @@ impl RoleModel {
     pub(crate) fn closure(&self, rule: usize, denied: impl Fn(u32) -> bool) -> Closure {
         let mut closure = Closure::default();
         let Some(rule) = self.rules.get(rule).filter(|rule| !rule.deny) else { return closure };
-        let mut waiting: BTreeMap<(u32, u32), (Vec<Vec<u32>>, Vec<Vec<u32>>)> = BTreeMap::new();
+        let mut waiting: BTreeMap<(u32, u32), (Ways, Ways)> = BTreeMap::new();
         let rank = |grantable: u32| self.rank.get(grantable as usize).copied().unwrap_or(u32::MAX);
         for target in &rule.targets {
             waiting.entry((rank(*target), *target)).or_default().0.push(Vec::new());
@@ -65,7 +68,7 @@ impl RoleModel {
     }
 }
 
-fn shortest(ways: &mut Vec<Vec<u32>>) {
+fn shortest(ways: &mut Ways) {
     ways.sort_unstable_by(|left, right| (left.len(), left).cmp(&(right.len(), right)));
     ways.dedup();
     ways.truncate(MOST_WAYS);

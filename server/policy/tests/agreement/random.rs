@@ -25,7 +25,8 @@ const APPLICATIONS: usize = 2;
 /// Account type `kind-N` belongs to application `N % 2`, entitlement `entitlement-N` to account type `N % 3`.
 pub(crate) fn configuration() -> impl Strategy<Value = Configuration> {
     let roles = prop::collection::vec(role(), ROLES);
-    let profiles = prop::collection::vec((0..APPLICATIONS, any::<[bool; ENTITLEMENTS]>(), any::<[bool; KINDS]>()), PROFILES);
+    let profiles =
+        prop::collection::vec((0..APPLICATIONS, any::<[bool; ENTITLEMENTS]>(), any::<[bool; KINDS]>()), PROFILES);
     let kinds = prop::collection::vec(prop::collection::vec(specification(), 1..4), KINDS);
     let rules = prop::collection::vec(rule(), 0..7);
     (roles, profiles, kinds, rules).prop_map(|(roles, profiles, kinds, rules)| {
@@ -47,7 +48,8 @@ pub(crate) fn configuration() -> impl Strategy<Value = Configuration> {
         }
         for (index, (application, entitlements, kinds)) in profiles.into_iter().enumerate() {
             let of = |kind: usize| kind % APPLICATIONS == application;
-            let entitlements = (0..ENTITLEMENTS).filter(|entitlement| entitlements[*entitlement] && of(entitlement % KINDS));
+            let entitlements =
+                (0..ENTITLEMENTS).filter(|entitlement| entitlements[*entitlement] && of(entitlement % KINDS));
             let kinds = (0..KINDS).filter(|kind| kinds[*kind] && of(*kind));
             let profile = AccessProfile {
                 display_name: String::new(),
@@ -142,8 +144,10 @@ fn attributes() -> impl Strategy<Value = Attributes> {
 
 /// Conditions of every form: coded, partly coded, not coded, failing.
 fn condition() -> impl Strategy<Value = String> {
-    let attribute = || prop::sample::select(vec!["department", "title", "site", "level", "lifecycle", "source", "manager"]);
-    let value = || prop::sample::select(vec!["\"Sales\"", "\"IT\"", "\"x\"", "1", "true", "\"active\"", "\"staff\"", "\"E0\""]);
+    let attribute =
+        || prop::sample::select(vec!["department", "title", "site", "level", "lifecycle", "source", "manager"]);
+    let value =
+        || prop::sample::select(vec!["\"Sales\"", "\"IT\"", "\"x\"", "1", "true", "\"active\"", "\"staff\"", "\"E0\""]);
     let simple = prop_oneof![
         5 => (attribute(), value()).prop_map(|(attribute, value)| format!("identity.{attribute} == {value}")),
         2 => (attribute(), value()).prop_map(|(attribute, value)| format!("{value} == identity.{attribute}")),
@@ -189,21 +193,13 @@ fn specification() -> impl Strategy<Value = AttributeSpecification> {
         "identity.level == 1",
         "10 / (2 - attempt)",
     ]);
-    let empty = AttributeSpecification {
-        value: None,
-        expression: None,
-        unique: None,
-        required: false,
-        create_only: false,
-        secret: false,
-    };
     let source = prop_oneof![
         expression.prop_map(|text| (None, Some(text.to_owned()), None)),
         unique.prop_map(|text| (None, None, Some(text.to_owned()))),
         Just((Some(Value::from("fixed")), None, None)),
     ];
-    (source, any::<[bool; 3]>()).prop_map(move |((value, expression, unique), [required, create_only, secret])| {
-        AttributeSpecification { value, expression, unique, required, create_only, secret, ..empty.clone() }
+    (source, any::<[bool; 3]>()).prop_map(|((value, expression, unique), [required, create_only, secret])| {
+        AttributeSpecification { value, expression, unique, required, create_only, secret }
     })
 }
 
@@ -222,18 +218,20 @@ fn rule() -> impl Strategy<Value = AssignmentRule> {
         prop::collection::vec(prop::bool::weighted(0.15), ENTITLEMENTS),
     );
     (condition(), kind, what, one_in_four(), -2_i32..3, days(), days()).prop_map(
-        |(when, kind, (roles, profiles, kinds, entitlements), deny, priority, days_before, days_after)| AssignmentRule {
-            description: None,
-            when,
-            kind: if deny { RuleType::Automatic } else { kind },
-            roles: names("role", &roles),
-            access_profiles: names("profile", &profiles),
-            account_types: names("kind", &kinds),
-            entitlements: names("entitlement", &entitlements),
-            deny,
-            priority,
-            days_before,
-            days_after,
+        |(when, kind, (roles, profiles, kinds, entitlements), deny, priority, days_before, days_after)| {
+            AssignmentRule {
+                description: None,
+                when,
+                kind: if deny { RuleType::Automatic } else { kind },
+                roles: names("role", &roles),
+                access_profiles: names("profile", &profiles),
+                account_types: names("kind", &kinds),
+                entitlements: names("entitlement", &entitlements),
+                deny,
+                priority,
+                days_before,
+                days_after,
+            }
         },
     )
 }
@@ -265,8 +263,11 @@ fn application() -> Application {
 }
 
 fn account_type(index: usize, attributes: Vec<AttributeSpecification>) -> AccountType {
-    let attributes: BTreeMap<String, AttributeSpecification> =
-        attributes.into_iter().enumerate().map(|(index, attribute)| (format!("attribute-{index}"), attribute)).collect();
+    let attributes: BTreeMap<String, AttributeSpecification> = attributes
+        .into_iter()
+        .enumerate()
+        .map(|(index, attribute)| (format!("attribute-{index}"), attribute))
+        .collect();
     AccountType {
         display_name: String::new(),
         application: format!("application-{}", index % APPLICATIONS),

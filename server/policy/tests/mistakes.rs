@@ -1,0 +1,257 @@
+//! Everything that can be wrong with a configuration is found, with its place and what is meant.
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests fail the test")]
+
+#[path = "support/company.rs"]
+mod company;
+
+use company::{company, manual, march, owned, person, roles, rule, with};
+use model::configuration::{
+    AccountType, AssignmentRule, Configuration, Connection, CorrelationRule, IdentitySource, ManualConnection,
+    PermissionProfile, RuleType, Thresholds,
+};
+use policy::model::RoleModel;
+
+/// What one mistake makes of the company, and the complaint: object, field, part of the message, place.
+type Mistake = (fn(&mut Configuration), &'static str, &'static str, &'static str, Option<(usize, usize)>);
+
+#[test]
+fn every_mistake_is_found() {
+    fn kind(configuration: &mut Configuration) -> &mut AccountType {
+        configuration.account_types.get_mut("door").expect("door")
+    }
+    fn add(configuration: &mut Configuration, rule: AssignmentRule) {
+        configuration.rules.insert("r".into(), rule);
+    }
+    let cases: Vec<Mistake> = vec![
+        (
+            |c| kind(c).application = "dor".into(),
+            "account type `door`",
+            "application",
+            "no application `dor`; perhaps `door`",
+            None,
+        ),
+        (
+            |c| kind(c).depends_on = owned(&["mial"]),
+            "account type `door`",
+            "depends_on",
+            "no account type `mial`",
+            None,
+        ),
+        (
+            |c| kind(c).key = "logn".into(),
+            "account type `door`",
+            "key",
+            "`logn` is none of the attributes; perhaps `login`",
+            None,
+        ),
+        (
+            |c| {
+                kind(c).correlation =
+                    vec![CorrelationRule { identity: "identity.".into(), account: "x".into(), confidence: 1 }]
+            },
+            "account type `door`",
+            "correlation[0].identity",
+            "",
+            Some((1, 10)),
+        ),
+        (
+            |c| kind(c).attributes.get_mut("login").expect("login").value = Some("x".into()),
+            "account type `door`",
+            "attributes.login",
+            "several sources",
+            None,
+        ),
+        (
+            |c| kind(c).attributes.get_mut("login").expect("login").unique = None,
+            "account type `door`",
+            "attributes.login",
+            "no source",
+            None,
+        ),
+        (
+            |c| kind(c).attributes.get_mut("login").expect("login").unique = Some("atempt".into()),
+            "account type `door`",
+            "attributes.login.unique",
+            "no variable `atempt`",
+            Some((1, 1)),
+        ),
+        (
+            |c| kind(c).attributes.get_mut("department").expect("department").expression = Some("\n attempt".into()),
+            "account type `door`",
+            "attributes.department.expression",
+            "only in the expression of a unique value",
+            Some((2, 2)),
+        ),
+        (
+            |c| {
+                kind(c).depends_on = owned(&["mail"]);
+                c.account_types.get_mut("mail").expect("mail").depends_on = owned(&["door"]);
+            },
+            "account type `door`",
+            "depends_on",
+            "circle: door → mail → door",
+            None,
+        ),
+        (|c| kind(c).depends_on = owned(&["door"]), "account type `door`", "depends_on", "circle: door → door", None),
+        (
+            |c| c.entitlements.get_mut("front").expect("front").account_type = "x".into(),
+            "entitlement `front`",
+            "account_type",
+            "no account type `x`",
+            None,
+        ),
+        (
+            |c| c.access_profiles.get_mut("desk").expect("desk").application = "mails".into(),
+            "access profile `desk`",
+            "application",
+            "no application `mails`; perhaps `mail`",
+            None,
+        ),
+        (
+            |c| c.access_profiles.get_mut("desk").expect("desk").entitlements.push("alls".into()),
+            "access profile `desk`",
+            "entitlements",
+            "no entitlement `alls`; perhaps `all`",
+            None,
+        ),
+        (
+            |c| c.access_profiles.get_mut("desk").expect("desk").entitlements.push("front".into()),
+            "access profile `desk`",
+            "entitlements",
+            "`front` belongs to application `door`, the profile to `mail`",
+            None,
+        ),
+        (
+            |c| c.access_profiles.get_mut("desk").expect("desk").account_types.push("door".into()),
+            "access profile `desk`",
+            "account_types",
+            "`door` belongs to application `door`",
+            None,
+        ),
+        (
+            |c| c.access_profiles.get_mut("desk").expect("desk").account_types.push("zzz".into()),
+            "access profile `desk`",
+            "account_types",
+            "no account type `zzz`",
+            None,
+        ),
+        (
+            |c| c.roles.get_mut("staff").expect("staff").access_profiles.push("bagde".into()),
+            "role `staff`",
+            "access_profiles",
+            "no access profile `bagde`; perhaps `badge`",
+            None,
+        ),
+        (
+            |c| c.roles.get_mut("staff").expect("staff").roles.push("bos".into()),
+            "role `staff`",
+            "roles",
+            "no role `bos`; perhaps `boss`",
+            None,
+        ),
+        (
+            |c| c.roles.get_mut("staff").expect("staff").roles.push("boss".into()),
+            "role `boss`",
+            "roles",
+            "circle: boss → clerk → staff → boss",
+            None,
+        ),
+        (|c| add(c, roles("true", &["stuff"])), "rule `r`", "roles", "no role `stuff`; perhaps `staff`", None),
+        (
+            |c| add(c, AssignmentRule { access_profiles: owned(&["x"]), ..rule("true") }),
+            "rule `r`",
+            "access_profiles",
+            "no access profile `x`",
+            None,
+        ),
+        (
+            |c| add(c, AssignmentRule { account_types: owned(&["x"]), ..rule("true") }),
+            "rule `r`",
+            "account_types",
+            "no account type `x`",
+            None,
+        ),
+        (
+            |c| add(c, AssignmentRule { entitlements: owned(&["x"]), ..rule("true") }),
+            "rule `r`",
+            "entitlements",
+            "no entitlement `x`",
+            None,
+        ),
+        (|c| add(c, rule("identity.a ==\n 1 +")), "rule `r`", "when", "", Some((2, 5))),
+        (
+            |c| add(c, AssignmentRule { deny: true, kind: RuleType::Suggested, ..rule("true") }),
+            "rule `r`",
+            "type",
+            "always automatic",
+            None,
+        ),
+        (
+            |c| {
+                let connection = ManualConnection { fulfiller: Some("hlep".into()), ..manual() };
+                c.applications.get_mut("door").expect("door").connection = Connection::Manual(connection);
+                let help = PermissionProfile { display_name: String::new(), permissions: Vec::new() };
+                c.permission_profiles.insert("help".into(), help);
+            },
+            "application `door`",
+            "connection.fulfiller",
+            "no permission profile `hlep`",
+            None,
+        ),
+        (
+            |c| {
+                c.sources.insert("hr".into(), source("identity.nme"));
+            },
+            "identity source `hr`",
+            "display_name",
+            "reads `identity.nme`, which no identity source delivers; perhaps `name`",
+            None,
+        ),
+        (
+            |c| {
+                c.sources.insert("hr".into(), source("identity.name"));
+                add(c, rule("identity.departmnt == \"x\" && identity.key == \"E1\""));
+            },
+            "rule `r`",
+            "when",
+            "reads `identity.departmnt`, which no identity source delivers; perhaps `department`",
+            None,
+        ),
+    ];
+    assert!(RoleModel::compile(&company()).is_ok());
+    for (mistake, object, field, message, position) in cases {
+        let mut configuration = company();
+        mistake(&mut configuration);
+        let errors = RoleModel::compile(&configuration).expect_err(message);
+        let [error] = errors.as_slice() else { panic!("{message}: {errors:?}") };
+        assert_eq!((error.object.as_str(), error.field.as_str(), error.position), (object, field, position), "{error}");
+        assert!(error.message.contains(message) && !error.message.is_empty(), "{error}");
+        assert_eq!(policy::reference::desired(&configuration, &person(Vec::new()), march(1)), Err(errors));
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let mut configuration = with(&[("r", roles("identity.", &["stuff"]))]);
+    configuration.roles.get_mut("staff").expect("staff").roles = owned(&["boss", "nobody"]);
+    let errors = RoleModel::compile(&configuration).expect_err("four");
+    let fields: Vec<String> = errors.iter().map(|error| format!("{} {}", error.object, error.field)).collect();
+    assert_eq!(fields, ["role `staff` roles", "role `boss` roles", "rule `r` when", "rule `r` roles"]);
+}
+
+fn source(display_name: &str) -> IdentitySource {
+    let column = |name: &str| (name.to_owned(), model::configuration::Column::Header(name.to_owned()));
+    IdentitySource {
+        description: None,
+        file: "hr.csv".into(),
+        delimiter: None,
+        key: "id".into(),
+        display_name: display_name.into(),
+        manager: None,
+        attributes: [column("name"), column("department")].into(),
+        starts: None,
+        ends: None,
+        positions: None,
+        thresholds: Thresholds::default(),
+    }
+}
