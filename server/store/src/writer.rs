@@ -114,7 +114,7 @@ async fn commit_together(tx: &mut Tx, group: Vec<Box<dyn Work>>) {
         let _ = tx.execute("rollback", []).await;
     }
     for answer in settled {
-        answer.settle(committed.as_ref().map(|()| ()).map_err(unavailable));
+        answer.settle(committed.as_ref().copied().map_err(unavailable));
     }
 }
 

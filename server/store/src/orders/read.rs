@@ -34,7 +34,7 @@ const BY_ID: &str = concat!(
     order by o.id"
 );
 
-/// What is on its way, for planning: 8 counts until it is verified.
+/// What planning has to know: 8 counts until it is verified, 7 so that a rule that fails is not ordered anew.
 const OPEN_IDS: &str = "
     select id
     from provisioning_order
@@ -182,7 +182,7 @@ impl Store {
         orders_by_id(&mut self.snapshot().await?, ids).await
     }
 
-    /// All orders in states 1, 2, 3, 5 and 8, by id.
+    /// All orders in states 1, 2, 3, 5, 7 and 8, by id.
     pub async fn open_orders(&self) -> Result<Vec<Order>> {
         let mut connection = self.snapshot().await?;
         let ids = connection.read(OPEN_IDS, arguments![], order_id).await?;

@@ -23,8 +23,8 @@ pub(crate) async fn accounts_come_back_by_every_way(store: Store) {
     });
     assert_eq!(store.load_accounts().await.unwrap(), [first.clone(), second.clone()]);
     assert_eq!(store.accounts_of_application("payroll").await.unwrap(), [second]);
-    assert_eq!(store.accounts_of(&[IdentityId(1), IdentityId(2)]).await.unwrap(), [first.clone()]);
-    assert_eq!(store.accounts_by_id(&[AccountId(20), AccountId(99)]).await.unwrap(), [first.clone()]);
+    assert_eq!(store.accounts_of(&[IdentityId(1), IdentityId(2)]).await.unwrap(), std::slice::from_ref(&first));
+    assert_eq!(store.accounts_by_id(&[AccountId(20), AccountId(99)]).await.unwrap(), std::slice::from_ref(&first));
     let keys = ["anna".to_owned(), "4711".to_owned()];
     assert_eq!(store.accounts_by_key("directory", &keys).await.unwrap(), [first]);
     let sizes = [("directory-user".to_owned(), 1, 2), ("payroll-user".to_owned(), 1, 0)];

@@ -1,5 +1,7 @@
 //! What the store promises, told as stories. Each runs on SQLite and on PostgreSQL, on an empty database of its own.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "all of it is tests")]
+
 mod harness;
 mod world;
 
@@ -89,7 +91,7 @@ stories! {
     ],
     orders: [
         an_order_comes_back_whole,
-        open_orders_are_those_on_their_way,
+        open_orders_are_those_planning_has_to_know,
         orders_are_listed_and_counted,
         an_order_with_its_way,
         ten_thousand_orders,

@@ -67,13 +67,13 @@ fn one_in_each_state() -> Vec<Order> {
     ProvisioningState::ALL.into_iter().zip(30..).map(|(state, id)| in_state(id, 1, state)).collect()
 }
 
-pub(crate) async fn open_orders_are_those_on_their_way(store: Store) {
+pub(crate) async fn open_orders_are_those_planning_has_to_know(store: Store) {
     people(&store).await;
     insert_orders(&store, one_in_each_state()).await;
     insert_orders(&store, vec![Order { application: "payroll".into(), next_attempt_at: Some(at(50)), ..order(60, 2) }])
         .await;
     let ids = |orders: Vec<Order>| orders.iter().map(|order| order.id.0).collect::<Vec<_>>();
-    assert_eq!(ids(store.open_orders().await.unwrap()), [31, 32, 33, 35, 38, 60]);
+    assert_eq!(ids(store.open_orders().await.unwrap()), [31, 32, 33, 35, 37, 38, 60]);
     assert_eq!(ids(store.open_orders_of(&[IdentityId(2), IdentityId(3)]).await.unwrap()), [60]);
     assert_eq!(ids(store.open_orders_of(&[]).await.unwrap()), [0_i64; 0]);
     assert_eq!(ids(store.orders_in_state("directory", ProvisioningState::Executed, 10).await.unwrap()), [38]);
