@@ -55,6 +55,8 @@ proptest! {
     ) {
         let model = Arc::new(RoleModel::compile(&configuration).expect("random configurations are sound"));
         let reference = Reference::new(&configuration).expect("random configurations are sound");
+        let each: Vec<_> = configuration.rules.keys().map(|rule| (rule, random::only_rule(&configuration, rule))).collect();
+        let alone: Vec<_> = each.iter().map(|(rule, alone)| (*rule, Reference::new(alone).expect("sound"))).collect();
         let mut engine = Engine::new(Arc::clone(&model));
         let mut known: BTreeMap<IdentityId, Identity> = BTreeMap::new();
         // The answer behind each confirmed digest: while a digest stays, so must the answer, and the other way round.
@@ -112,11 +114,10 @@ proptest! {
                 engine.confirm(*id, digest);
                 confirmed.insert(*id, (digest, engine.desired(*id, today).expect("is known")));
             }
-            for rule in configuration.rules.keys() {
+            for (rule, alone) in &alone {
                 let told: Vec<IdentityId> = engine.affected_by_rule(rule);
                 for (id, person) in &known {
-                    let alone = random::only_rule(&configuration, rule);
-                    let holds = !policy::reference::desired(&alone, person, today).expect("sound").assignments.is_empty();
+                    let holds = !alone.desired(person, today).assignments.is_empty();
                     prop_assert_eq!(told.contains(id), holds, "rule {} and {:?}", rule, id);
                 }
             }
