@@ -118,8 +118,9 @@ async fn record_answers(engine: &Engine, answers: &[LateAnswer]) -> Result<(), S
         .filter_map(|order| {
             let answer = by_order.get(&order.id)?;
             // An answer to an earlier attempt, or to an order that has gone on, says nothing any more.
-            let current =
-                order.state == ProvisioningState::Transmitted && answer.fence.is_none_or(|fence| fence == order.fence);
+            let waits = order.state == ProvisioningState::Transmitted
+                || (order.state == ProvisioningState::Errored && order.reason == Some(StateReason::Timeout));
+            let current = waits && answer.fence.is_none_or(|fence| fence == order.fence);
             if !current {
                 tracing::info!(order.id = %order.id, "A late answer is refused: its order went on without it");
                 return None;
