@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use model::job::{LogLevel, Run, RunState};
+use model::job::{LogLevel, Run, RunMode, RunState};
 use store::StoreError;
 
 use crate::Engine;
@@ -53,10 +53,14 @@ async fn carry_out(engine: &Engine, mut run: Run) {
     if resumed {
         progress.say(LogLevel::Warning, "The program was stopped during this run; going on where it was.");
     }
-    let mut context = tasks::Context::new(engine.clone(), run.id, run.mode);
+    // What such a run has read and found to have changed it keeps in memory, which is gone: it begins again, and an
+    // incremental one looks at everybody, because what it has taken over by now no longer differs.
+    let from_the_start = resumed && (run.mode.incremental || run.mode.dry_run);
+    let mode = RunMode { incremental: run.mode.incremental && !resumed, ..run.mode };
+    let mut context = tasks::Context::new(engine.clone(), run.id, mode);
     let mut warned = false;
     for (position, task) in run.tasks.iter().enumerate() {
-        if matches!(task.state, RunState::Completed | RunState::Warning) {
+        if matches!(task.state, RunState::Completed | RunState::Warning) && !from_the_start {
             warned |= task.state == RunState::Warning;
             continue;
         }
@@ -67,6 +71,7 @@ async fn carry_out(engine: &Engine, mut run: Run) {
             }
             Stop::Process => return,
         }
+        context.again = task.state == RunState::Running;
         progress.begin(position).await;
         match tasks::carry_out(task.kind, &mut context, &progress).await {
             TaskEnd::Completed(message) => progress.end(RunState::Completed, message).await,

@@ -47,6 +47,8 @@ pub(crate) struct Context {
     pub(crate) engine: Engine,
     pub(crate) run: RunId,
     pub(crate) mode: RunMode,
+    /// The task under way was broken off before; some of it may be done.
+    pub(crate) again: bool,
     /// Whom an incremental run concerns.
     pub(crate) changed: BTreeSet<IdentityId>,
     /// Copies in memory, where the run is dry.
@@ -55,7 +57,7 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn new(engine: Engine, run: RunId, mode: RunMode) -> Self {
-        Self { engine, run, mode, changed: BTreeSet::new(), scenario: Scenario::default() }
+        Self { engine, run, mode, again: false, changed: BTreeSet::new(), scenario: Scenario::default() }
     }
 }
 

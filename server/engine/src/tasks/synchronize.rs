@@ -45,7 +45,8 @@ pub(super) async fn carry_out(context: &mut Context, progress: &Progress) -> Tas
         Ok(count) => taken_over += count,
         Err(end) => return end,
     }
-    if taken_over == 0 && !context.mode.incremental {
+    // What was taken over before it was broken off is no longer there to be taken over.
+    if taken_over == 0 && !context.mode.incremental && !context.again {
         return TaskEnd::Warning("Nothing was collected since the last synchronization. Run *collect* first.".into());
     }
     TaskEnd::Completed(None)
