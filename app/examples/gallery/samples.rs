@@ -113,7 +113,7 @@ pub fn sheets() -> Vec<(&'static str, Sheet)> {
     let empty_orders = OrderFilter { text: Some("nobody".into()), ..OrderFilter::default() };
     vec![
         ("login", login::login_sheet(Some(Flash::failed("Login or password is wrong.")), "/orders")),
-        ("home", home::home_sheet(&home(), clock)),
+        ("home", home::home_sheet(&home_of_today(), clock)),
         (
             "identities",
             identities::identities_sheet(&IdentityFilter::default(), &DEPARTMENTS.map(str::to_owned), identity_rows()),
@@ -268,6 +268,20 @@ pub fn sheets() -> Vec<(&'static str, Sheet)> {
         ("missing", problem::sheet(&ApiError::not_found("order `99`"), &visitor())),
         ("failed", problem::sheet(&ApiError::internal(), &Visitor { flash: Some(failed), ..visitor() })),
     ]
+}
+
+fn home_of_today() -> Home {
+    let failed = order_rows(40).into_iter().filter(|order| order.state == State::Errored).take(6);
+    Home {
+        identities: 512,
+        accounts: 1_840,
+        orders: counts(),
+        open_work_items: 14,
+        work_items: work_rows(8),
+        failed: failed.collect(),
+        runs: run_rows(5),
+        applications: application_rows(),
+    }
 }
 
 fn names() -> Vec<(String, String)> {
@@ -1014,7 +1028,7 @@ fn account_rows() -> Page<AccountRow> {
 }
 
 fn schema() -> ApplicationSchema {
-    let attribute = |name: &str, kind: &str, required, unique| SchemaAttribute {
+    let attribute = |name: &str, kind: &str, required: bool, unique: bool| SchemaAttribute {
         name: name.into(),
         kind: kind.into(),
         required,

@@ -53,13 +53,7 @@ fn summary(home: &Home) -> String {
 
 fn health(applications: &[ApplicationRow], clock: &Clock) -> impl IntoView + use<> {
     let tiles = applications.iter().map(|application| {
-        let state = match (&application.trouble, application.failed_orders) {
-            (Some(trouble), _) => chip::chip(chip::Tone::Danger, "octagon", "Trouble", trouble.clone()).into_any(),
-            (None, 0) => chip::chip(chip::Tone::Ok, "check", "Well", String::new()).into_any(),
-            (None, failed) => {
-                chip::chip(chip::Tone::Warn, "octagon", format!("{} failed", words::total(failed)), String::new()).into_any()
-            }
-        };
+        let state = crate::pages::applications::health(application);
         view! {
             <li>
                 <a class="tile" href=address::application(&application.name)>
@@ -112,8 +106,8 @@ fn work(items: &[WorkItemRow], open: u64, clock: &Clock) -> impl IntoView + use<
     let rows = items.iter().map(|item| {
         view! {
             <tr data-row="">
-                <td data-label="Person"><a data-open="" href=format!("/work-items/{}", item.id)>{item.identity_name.clone()}</a></td>
-                <td data-label="Do">{words::operation(item.operation)}<span class="muted">" in "{item.application_name.clone()}</span></td>
+                <td data-label="Person" class="name"><a data-open="" href=format!("/work-items/{}", item.id)>{item.identity_name.clone()}</a></td>
+                <td data-label="Do" class="nowrap">{words::operation(item.operation)}<span class="muted">" in "{item.application_name.clone()}</span></td>
                 <td data-label="Values" class="wide">{item.summary.clone()}</td>
                 <td data-label="Due" class="when">{ago_or_dash(clock, item.due_at)}</td>
             </tr>
@@ -136,8 +130,8 @@ fn failed(orders: &[OrderRow], clock: &Clock) -> impl IntoView + use<> {
         let why = order.reason.as_ref().map(|reason| words::state_reason(reason).0);
         view! {
             <tr data-row="">
-                <td data-label="Person"><a data-open="" href=format!("/orders/{}", order.id)>{order.identity_name.clone()}</a></td>
-                <td data-label="Order">{words::operation(order.operation)}<span class="muted">" in "{order.application.clone()}</span></td>
+                <td data-label="Person" class="name"><a data-open="" href=format!("/orders/{}", order.id)>{order.identity_name.clone()}</a></td>
+                <td data-label="Order" class="nowrap">{words::operation(order.operation)}<span class="muted">" in "{order.application.clone()}</span></td>
                 <td data-label="Why" class="wide">{why}</td>
                 <td data-label="Since" class="when">{ago(clock, order.changed_at)}</td>
             </tr>

@@ -95,8 +95,8 @@ fn preview(id: model::ids::RunId, page: Page<PreviewLine>) -> AnyView {
                 <td data-label="Person" class="name">{name}</td>
                 <td data-label="Application">{line.application.clone()}</td>
                 <td data-label="Do">{line.operation.clone()}</td>
-                <td data-label="Change" class="wide">{line.change.clone()}</td>
-                <td data-label="Why" class="wide muted">{line.why.clone()}</td>
+                <td data-label="Change" class="wide wrap">{line.change.clone()}</td>
+                <td data-label="Why" class="wide wrap muted">{line.why.clone()}</td>
             </tr>
         }
     });

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use model::order::{Attempt, Order, ProvisioningState};
-use model::plan::{AccountRequest, ItemOperation, Plan};
+use model::plan::{AccountRequest, ItemKind, ItemOperation, Plan};
 use model::view::{OrderDetail, OrderEvent};
 
 use crate::components::icon::icon;
@@ -124,7 +124,7 @@ fn changes(order: &Order) -> impl IntoView + use<> {
 }
 
 fn why(order: &Order) -> impl IntoView + use<> {
-    let items = order.items.iter().filter(|item| !item.reasons.is_empty()).map(|item| {
+    let items = order.items.iter().filter(|item| !item.reasons.is_empty() && item.kind != ItemKind::Lifecycle).map(|item| {
         let what = words::change(item).what;
         view! {
             <details class="why-item">
@@ -162,7 +162,7 @@ fn attempts(attempts: &[Attempt], clock: &Clock) -> impl IntoView + use<> {
         view! {
             <tr>
                 <td data-label="Attempt">{attempt.number}</td>
-                <td data-label="Answer" class="wide"><span class=class>{text}</span></td>
+                <td data-label="Answer" class="wide wrap"><span class=class>{text}</span></td>
                 <td data-label="Took" class="when">{took}</td>
                 <td data-label="By">{attempt.node.clone()}</td>
                 <td data-label="When" class="when">{ago(clock, attempt.started_at)}</td>
