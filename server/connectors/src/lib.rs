@@ -8,6 +8,7 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod csv_extract;
+pub mod demo_database;
 mod directory;
 pub mod feed;
 mod ldap;

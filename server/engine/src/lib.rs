@@ -11,6 +11,7 @@ pub mod error;
 pub mod configuration;
 pub mod configurations;
 pub mod connections;
+pub mod demo_support;
 pub mod secrets;
 pub mod world;
 

@@ -1,0 +1,103 @@
+//! The demo organisation as a whole: its configuration is good, and it means what the demo shows.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use engine::configuration;
+use jiff::civil::Date;
+use model::access::{DesiredAccess, DesiredValue};
+use model::identity::{Identity, LifecycleState};
+use model::ids::IdentityId;
+use policy::expression::{Expression, Subject};
+use policy::model::RoleModel;
+
+use super::files::MADE_FOR;
+
+/// The demo's people as the feed describes them, and what they should have.
+fn computed(today: Date) -> Vec<(Identity, DesiredAccess)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/configuration");
+    let files = configuration::read(&directory).unwrap_or_else(|findings| panic!("{findings:#?}"));
+    let source = &files.configuration.sources["hr"];
+    let name = Expression::parse(&source.display_name).unwrap();
+    let feed = connectors::feed::read(source, &directory, &mut |row| {
+        let name = name.evaluate(&Subject::of_attributes(row.attributes))?;
+        Ok(name.map(|name| name.to_string()).unwrap_or_default())
+    });
+    let feed = feed.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(feed.warnings, []);
+    let mut engine = policy::engine::Engine::new(RoleModel::compile(&files.configuration).unwrap().into());
+    let people: Vec<Identity> = feed
+        .identities
+        .into_iter()
+        .zip(1..)
+        .map(|(person, id)| Identity {
+            id: IdentityId(id),
+            source: "hr".into(),
+            key: person.key,
+            display_name: person.display_name,
+            attributes: person.attributes,
+            contexts: person.contexts,
+            manager_key: person.manager_key,
+            present: true,
+        })
+        .collect();
+    people.iter().for_each(|person| engine.upsert(person));
+    engine.compute(today);
+    people
+        .into_iter()
+        .map(|person| {
+            let desired = engine.desired(person.id, today).unwrap();
+            (person, desired)
+        })
+        .collect()
+}
+
+#[test]
+fn everybody_who_works_here_has_an_account_and_nobody_who_left() {
+    let people = computed(MADE_FOR);
+    assert!((480..=520).contains(&people.len()), "{}", people.len());
+    let mut mainframe = 0;
+    for (person, desired) in &people {
+        let accounts: BTreeSet<&str> = desired.accounts.iter().map(|account| account.account_type.as_str()).collect();
+        match person.lifecycle(MADE_FOR) {
+            LifecycleState::Active => {
+                assert!(accounts.contains("directory-account"), "{} has {accounts:?}", person.display_name);
+                assert!(accounts.contains("badges-badge"), "{} has {accounts:?}", person.display_name);
+            }
+            LifecycleState::Leaver => assert!(accounts.is_empty(), "{} has {accounts:?}", person.display_name),
+            LifecycleState::Joiner => {}
+        }
+        mainframe += usize::from(accounts.contains("mainframe-user"));
+        for attribute in desired.accounts.iter().flat_map(|account| &account.attributes) {
+            match &attribute.value {
+                DesiredValue::Failed(why) => panic!("{} of {}: {why}", attribute.name, person.display_name),
+                DesiredValue::Absent => assert!(!attribute.required, "{} of {}", attribute.name, person.display_name),
+                DesiredValue::Value(_) | DesiredValue::Unique(_) => {}
+            }
+        }
+    }
+    assert!((35..=48).contains(&mainframe), "{mainframe} people use the mainframe");
+}
+
+#[test]
+fn the_demo_shows_what_it_is_meant_to_show() {
+    let people = computed(MADE_FOR);
+    let state = |state| people.iter().filter(|(person, _)| person.lifecycle(MADE_FOR) == state).count();
+    assert!(state(LifecycleState::Joiner) >= 10, "joiners");
+    assert!(state(LifecycleState::Leaver) >= 10, "leavers");
+    let early = people.iter().filter(|(person, desired)| {
+        person.lifecycle(MADE_FOR) == LifecycleState::Joiner && !desired.accounts.is_empty()
+    });
+    assert!(early.count() >= 2, "accounts before the first day");
+    assert!(people.iter().any(|(_, desired)| !desired.denied.is_empty()), "a denial");
+    let workflow =
+        |state| people.iter().any(|(_, desired)| desired.assignments.iter().any(|one| one.workflow_state == state));
+    assert!(workflow(model::access::WorkflowState::Suggested), "a suggestion");
+    assert!(workflow(model::access::WorkflowState::AutomaticWithValidation), "a validation");
+    let twice = |(person, _): &&(Identity, DesiredAccess)| {
+        person.contexts.iter().filter(|context| context.period.holds(MADE_FOR)).count() > 1
+    };
+    assert!(people.iter().filter(twice).count() >= 5, "two positions at once");
+    let mut names = BTreeSet::new();
+    assert!(people.iter().any(|(person, _)| !names.insert(&person.display_name)), "two people of one name");
+}
