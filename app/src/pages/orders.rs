@@ -187,7 +187,7 @@ pub fn table(rows: &[OrderRow], clock: &Clock) -> impl IntoView + use<> {
                 <td data-label="Application">{row.application.clone()}</td>
                 <td data-label="Values" class="wide muted">{row.summary.clone()}</td>
                 <td data-label="State">{chip::provisioning(row.state, row.reason.as_ref())}</td>
-                <td data-label="Tries">{attempts}" "{next}</td>
+                <td data-label="Tries" class="tries">{attempts}{next}</td>
                 <td data-label="Changed" class="when">{ago_or_dash(clock, Some(row.changed_at))}</td>
             </tr>
         }
