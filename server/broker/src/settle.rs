@@ -100,12 +100,12 @@ pub fn answer(
 ) -> Settled {
     match result {
         Ok(Outcome::Handed { reference }) => handed(order, reference),
-        Ok(Outcome::Applied(applied)) => done(order, account, applied, false, catalogue),
-        Ok(Outcome::AlreadySo(applied)) => done(order, account, applied, true, catalogue),
+        Ok(Outcome::Applied(applied)) => done(order, account, applied, false, catalogue, now),
+        Ok(Outcome::AlreadySo(applied)) => done(order, account, applied, true, catalogue, now),
         Err(error) if error.class == ErrorClass::NotFound && order.operation.removes() => {
             // Nothing is there that could still give access.
             let applied = Applied { detail: error.message.clone(), ..Applied::default() };
-            let mut settled = done(order, account, &applied, true, catalogue);
+            let mut settled = done(order, account, &applied, true, catalogue, now);
             settled.account = gone(account);
             settled.message = format!("The account is not there any more: {}", error.message);
             settled
@@ -152,13 +152,20 @@ fn handed(order: &Order, reference: &str) -> Settled {
     }
 }
 
-fn done(order: &Order, account: Option<&Account>, applied: &Applied, already: bool, catalogue: &Catalogue) -> Settled {
+fn done(
+    order: &Order,
+    account: Option<&Account>,
+    applied: &Applied,
+    already: bool,
+    catalogue: &Catalogue,
+    now: Timestamp,
+) -> Settled {
     let detail = applied.detail.clone();
     let answer = if already { Answer::AlreadySo { detail } } else { Answer::Applied { detail } };
     let key = account::key(order, applied, catalogue);
     if order.operation == Operation::Create && key.is_none() {
         let message = "The application said that the account was created, but not under which key. It is read back.";
-        return in_doubt(order, None, answer, message.to_owned());
+        return in_doubt(order, now, answer, message.to_owned());
     }
     let refusal = |name: &str| applied.refused.iter().find(|(refused, _)| refused == name).map(|(_, why)| why.clone());
     let mut items = Vec::with_capacity(order.items.len());
@@ -247,7 +254,7 @@ fn failed(
     match retry.next(error, order.attempts, order.created_at, now, jitter) {
         Retry::At(at) if leaves_doubt(*class) && order.mechanism == Mechanism::Direct => {
             let sentence = format!("{message} Whether it happened is not known; the application is read back.");
-            in_doubt(order, Some(at), answer, sentence)
+            in_doubt(order, at, answer, sentence)
         }
         Retry::At(at) => Settled {
             to: advance(order.state, Event::RetryLater).unwrap_or(order.state),
@@ -284,11 +291,11 @@ fn gone(account: Option<&Account>) -> Option<AccountChange> {
 }
 
 /// Stays in flight until the application has been read.
-fn in_doubt(order: &Order, at: Option<Timestamp>, answer: Answer, message: String) -> Settled {
+fn in_doubt(order: &Order, at: Timestamp, answer: Answer, message: String) -> Settled {
     Settled {
         to: order.state,
         reason: Some(StateReason::InDoubt),
-        next_attempt_at: at,
+        next_attempt_at: Some(at),
         items: Vec::new(),
         answer,
         message,

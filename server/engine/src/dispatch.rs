@@ -11,6 +11,7 @@ use model::command::{CommandError, Outcome};
 use model::configuration::Connection;
 use model::ids::{AccountId, OrderId, WorkItemId};
 use model::order::{ErrorClass, Order, ProvisioningState};
+use model::view::OrderFilter;
 use model::work_item::{WorkItem, WorkItemState};
 use store::{Claim, StoreError};
 
@@ -57,12 +58,14 @@ pub(crate) async fn recover(engine: &Engine, application: &str) -> Result<u64, S
         }
         let Ok(connector) = connector else { continue };
         let mut steps = Vec::new();
+        let accounts = accounts_of(engine, &orders).await?;
         let now = engine.now();
         for order in orders {
+            let account = order.account.and_then(|id| accounts.get(&id));
             let read = read_one(engine, connector.as_ref(), &order).await;
             let settled = match read {
-                Ok(observed) => settle::read_back(&order, observed.as_ref(), now),
-                Err(error) => settle_answer(engine, &order, None, &Err(error)),
+                Ok(observed) => settle::read_back(&order, account, observed.as_ref(), now),
+                Err(error) => settle_answer(engine, &order, account, &Err(error)),
             };
             steps.push(Step::new(order, settled));
         }
@@ -217,4 +220,22 @@ fn first_error(answers: &HashMap<OrderId, Result<Outcome, CommandError>>) -> Opt
 /// Whether an order of this application may still be answered by somebody else.
 pub(crate) async fn waits_for_answers(engine: &Engine, application: &str) -> Result<bool, StoreError> {
     Ok(!engine.store().orders_in_state(application, ProvisioningState::Transmitted, 1).await?.is_empty())
+}
+
+/// How many orders of this application may still be answered by somebody else.
+pub(crate) async fn waiting_for_answers(engine: &Engine, application: &str) -> Result<u64, StoreError> {
+    let filter = OrderFilter { application: Some(application.to_owned()), ..OrderFilter::default() };
+    let counts = engine.store().order_counts(&filter).await?;
+    let transmitted = counts.by_state.iter().find(|(state, _)| *state == ProvisioningState::Transmitted);
+    Ok(transmitted.map_or(0, |(_, count)| *count))
+}
+
+/// How many orders of this application somebody is carrying out or reading back at this moment.
+pub(crate) async fn claimed(engine: &Engine, application: &str) -> Result<u64, StoreError> {
+    let orders = engine
+        .store()
+        .orders_in_state(application, ProvisioningState::Transmitted, engine.tuning().claim_batch)
+        .await?;
+    // The others wait for the time at which they are read back.
+    Ok(orders.iter().filter(|order| order.next_attempt_at.is_none()).count() as u64)
 }

@@ -2,22 +2,28 @@
 
 use hashbrown::HashMap;
 use jiff::Timestamp;
-use model::account::{AccountStatus, ObservedAccount, Provenance};
+use model::account::{Account, AccountStatus, ObservedAccount, Provenance};
+use model::command::Applied;
 use model::ids::IdentityId;
 use model::order::{Answer, Order, OrderItem, ProvisioningState, StateReason};
 use model::plan::{ItemKind, ItemOperation, Operation};
 
-use super::{AccountChange, NewAccount, Settled};
+use super::{AccountChange, NewAccount, Settled, account, gone};
 use crate::compare::same;
 use crate::lifecycle::{Event, advance};
 
 /// After a crash or a lost answer: what is there decides. All there: Executed. Otherwise Pending again, with what is
 /// there already marked as done. `observed` is the account under the order's key, or for a creation the one with the
-/// order's natural key; none where there is no such account. `now` is when it was read.
+/// order's natural key; none where there is no such account. `account` is the one on record. `now` is when it was read.
 ///
 /// An account that is there in place of one to be created, but looks different, may be somebody else's: the order is
 /// sent again in doubt, and the connector decides between taking over and conflict.
-pub fn read_back(order: &Order, observed: Option<&ObservedAccount>, now: Timestamp) -> Settled {
+pub fn read_back(
+    order: &Order,
+    account: Option<&Account>,
+    observed: Option<&ObservedAccount>,
+    now: Timestamp,
+) -> Settled {
     let findings: Vec<Finding<'_>> = order.items.iter().map(|item| finding(order, item, observed)).collect();
     let is_ours = order.operation != Operation::Create
         || observed.is_some()
@@ -49,7 +55,7 @@ pub fn read_back(order: &Order, observed: Option<&ObservedAccount>, now: Timesta
         items: items.collect(),
         answer: Answer::ReadBack { present: is_present },
         message,
-        account: if is_ours { known_now(order, observed) } else { None },
+        account: if is_ours { known_now(order, account, observed, is_present) } else { None },
     }
 }
 
@@ -215,10 +221,22 @@ fn finding<'a>(order: &Order, item: &'a OrderItem, observed: Option<&ObservedAcc
     Finding { item, found }
 }
 
-/// The account that a creation turns out to have made. One on record already is brought up to date by the next reading
-/// of the application; until then the executed order stands for what it did.
-fn known_now(order: &Order, observed: Option<&ObservedAccount>) -> Option<AccountChange> {
-    let observed = observed.filter(|_| order.operation == Operation::Create && order.account.is_none())?;
+/// The account that a creation turns out to have made; or, once all is done, the one on record with what was changed,
+/// so that the next reading of the application finds nothing there that nobody knows of.
+fn known_now(
+    order: &Order,
+    account: Option<&Account>,
+    observed: Option<&ObservedAccount>,
+    is_present: bool,
+) -> Option<AccountChange> {
+    if order.operation != Operation::Create || order.account.is_some() {
+        return match observed {
+            None if is_present => gone(account),
+            Some(_) if is_present => account::after(order, Some(account?), &Applied::default(), None),
+            _ => None,
+        };
+    }
+    let observed = observed?;
     Some(AccountChange::Created(NewAccount {
         application: order.application.clone(),
         account_type: order.account_type.clone(),

@@ -96,6 +96,7 @@ fn what_was_there_already_is_adopted() {
 fn a_creation_without_a_key_is_read_back_unless_the_key_is_in_the_order() {
     let settled = answered(&creation("person"), None, Ok(Outcome::Applied(applied(None, &[]))));
     assert_eq!((settled.to, settled.reason), (ProvisioningState::Transmitted, Some(StateReason::InDoubt)));
+    assert!(settled.next_attempt_at.is_some(), "somebody has to read it back");
     assert_eq!(settled.account, None);
     let settled = answered(&creation("badge"), None, Ok(Outcome::Applied(applied(None, &[]))));
     let Some(AccountChange::Created(created)) = settled.account else { panic!("{settled:?}") };
@@ -223,10 +224,30 @@ fn reading_back_decides_what_a_lost_answer_left_open() {
         (disablement(), None, Executed, vec![8, 8]),
         (creation("person"), None, Pending, vec![1, 1, 1, 1, 1]),
     ] {
-        let settled = read_back(&order, observed.as_ref(), at(9));
+        let settled = read_back(&order, None, observed.as_ref(), at(9));
         assert_eq!((settled.to, states(&settled)), (to, items), "{:?} {observed:?}", order.operation);
         assert_eq!(settled.next_attempt_at, (to == Pending).then_some(at(9)));
     }
+}
+
+#[test]
+fn what_is_read_back_as_done_is_known_of_the_account_at_once() {
+    let account = existing(Provenance::Created);
+    let known = |order: &Order, observed: Option<ObservedAccount>| {
+        let settled = read_back(order, Some(&account), observed.as_ref(), at(9));
+        settled.account.map(|change| match change {
+            AccountChange::Updated(account) => (account.status, account.entitlements),
+            AccountChange::Created(created) => panic!("{created:?}"),
+        })
+    };
+    let held = |keys: &[&str]| keys.iter().map(|&key| key.to_owned()).collect();
+    let updated = known(&update(), Some(seen("Genf", true, &["B", "OTHER"])));
+    assert_eq!(updated, Some((AccountStatus::Enabled, held(&["B", "OTHER"]))));
+    let disabled = known(&disablement(), Some(seen("Bern", false, &["OTHER"])));
+    assert_eq!(disabled, Some((AccountStatus::Disabled, held(&["OTHER"]))));
+    assert_eq!(known(&disablement(), None).map(|(status, _)| status), Some(AccountStatus::Gone));
+    assert_eq!(known(&update(), Some(seen("Bern", true, &["A"]))), None, "it is sent again");
+    assert_eq!(known(&update(), None), None, "the application says so when it is sent again");
 }
 
 #[test]
@@ -235,16 +256,16 @@ fn a_creation_that_happened_is_not_made_twice() {
     let mut observed = seen("Bern", true, &["A"]);
     observed.attributes.insert("login".to_owned(), Value::from("ada"));
     // Half done: the account is ours, an entitlement is missing.
-    let settled = read_back(&order, Some(&observed), at(9));
+    let settled = read_back(&order, None, Some(&observed), at(9));
     assert_eq!((settled.to, states(&settled)), (ProvisioningState::Pending, vec![8, 8, 8, 8, 1]));
     assert_eq!(settled.message, "Read back: not done are B; they are sent again.");
     assert!(matches!(&settled.account, Some(AccountChange::Created(created)) if created.key == "person-1"));
     // All done.
     observed.entitlements.insert("B".to_owned());
-    assert_eq!(read_back(&order, Some(&observed), at(9)).to, ProvisioningState::Executed);
+    assert_eq!(read_back(&order, None, Some(&observed), at(9)).to, ProvisioningState::Executed);
     // Somebody else's, perhaps.
     observed.attributes.insert("login".to_owned(), Value::from("eve"));
-    let settled = read_back(&order, Some(&observed), at(9));
+    let settled = read_back(&order, None, Some(&observed), at(9));
     assert_eq!(
         (settled.to, settled.reason, settled.account),
         (ProvisioningState::Pending, Some(StateReason::InDoubt), None)

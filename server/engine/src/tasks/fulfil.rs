@@ -48,6 +48,27 @@ async fn fulfil(context: &Context, progress: &Progress) -> Result<TaskEnd, Store
     }
     let mut silent = Vec::new();
     loop {
+        if deliver_all(context, progress, &names, &mut silent).await? == Stop::Process {
+            return Ok(TaskEnd::Interrupted);
+        }
+        match await_news(context, progress).await? {
+            // What was waited for may let others go.
+            News::Answered => {}
+            News::None => break,
+            News::Stopped => return Ok(TaskEnd::Interrupted),
+        }
+    }
+    summarise(context, progress, &silent).await
+}
+
+/// Sends all that can be sent now. An application that does not answer is silent, and left alone from then on.
+async fn deliver_all<'a>(
+    context: &Context,
+    progress: &Progress,
+    names: &[&'a String],
+    silent: &mut Vec<&'a String>,
+) -> Result<Stop, StoreError> {
+    loop {
         let round = Round::default();
         let deliveries =
             names.iter().filter(|name| !silent.contains(*name)).map(|name| round.deliver(context, progress, name));
@@ -56,18 +77,14 @@ async fn fulfil(context: &Context, progress: &Progress) -> Result<TaskEnd, Store
             match delivered? {
                 End::Dry => {}
                 End::Dead(name) => dead.push(name),
-                End::Stopped => return Ok(TaskEnd::Interrupted),
+                End::Stopped => return Ok(Stop::Process),
             }
         }
         silent.extend(names.iter().copied().filter(|name| dead.contains(*name)));
         if round.sent.load(Ordering::Relaxed) == 0 {
-            break;
+            return Ok(Stop::GoOn);
         }
     }
-    if await_answers(context, progress).await? == Stop::Process {
-        return Ok(TaskEnd::Interrupted);
-    }
-    summarise(context, progress, &silent).await
 }
 
 /// Deliveries side by side, until none of them finds work.
@@ -119,30 +136,62 @@ impl Round {
     }
 }
 
-/// Gives executors some time to answer, so that a quick one is verified in the same run.
-async fn await_answers(context: &Context, progress: &Progress) -> Result<Stop, StoreError> {
+/// What came of waiting.
+enum News {
+    /// Something that was under way has come to its end.
+    Answered,
+    /// Nothing is under way, or what is takes longer than a run waits.
+    None,
+    Stopped,
+}
+
+/// Gives what is under way some time to come to its end, so that a quick answer is verified in the same run: executors,
+/// and orders that a sweep or another process has taken up, such as those it reads back after a crash.
+async fn await_news(context: &Context, progress: &Progress) -> Result<News, StoreError> {
     let engine = &context.engine;
-    let configuration = engine.world().configuration();
-    let executors: Vec<&String> = configuration
-        .applications
-        .iter()
-        .filter(|(_, application)| application.connection.mechanism() == Mechanism::Executor)
-        .map(|(name, _)| name)
-        .collect();
-    let deadline = tokio::time::Instant::now() + engine.tuning().answer_wait;
+    let began = tokio::time::Instant::now();
+    let mut before = None;
     loop {
         crate::sweeps::poll_executors(engine).await;
-        let mut waiting = false;
-        for name in &executors {
-            waiting |= dispatch::waits_for_answers(engine, name).await?;
+        let now = UnderWay::read(engine).await?;
+        let before = before.get_or_insert(now);
+        if now != *before {
+            return Ok(News::Answered);
         }
-        if !waiting || tokio::time::Instant::now() >= deadline {
-            return Ok(Stop::GoOn);
+        let waited = began.elapsed();
+        let is_worth_it = (now.handed > 0 && waited < engine.tuning().answer_wait)
+            || (now.claimed > 0 && waited < engine.tuning().lease);
+        if !is_worth_it {
+            return Ok(News::None);
         }
-        if progress.stop_asked().await == Stop::Process {
-            return Ok(Stop::Process);
+        if progress.stop_asked().await != Stop::GoOn {
+            return Ok(News::Stopped);
         }
         tokio::time::sleep(ASK_EVERY).await;
+    }
+}
+
+/// Orders whose end somebody else brings about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct UnderWay {
+    /// Handed to executors.
+    handed: u64,
+    /// Claimed, and not by this task, which has none by now.
+    claimed: u64,
+}
+
+impl UnderWay {
+    async fn read(engine: &crate::Engine) -> Result<Self, StoreError> {
+        let configuration = engine.world().configuration();
+        let mut under_way = Self::default();
+        for (name, application) in &configuration.applications {
+            match application.connection.mechanism() {
+                Mechanism::Executor => under_way.handed += dispatch::waiting_for_answers(engine, name).await?,
+                Mechanism::Direct => under_way.claimed += dispatch::claimed(engine, name).await?,
+                Mechanism::Manual => {}
+            }
+        }
+        Ok(under_way)
     }
 }
 
