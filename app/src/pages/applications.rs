@@ -89,7 +89,8 @@ pub(crate) fn health(row: &ApplicationRow) -> AnyView {
         (Some(trouble), _) => chip::chip(chip::Tone::Danger, "octagon", "Trouble", trouble.clone()).into_any(),
         (None, 0) => chip::chip(chip::Tone::Ok, "check", "Well", String::new()).into_any(),
         (None, failed) => {
-            chip::chip(chip::Tone::Warn, "octagon", format!("{} failed", words::total(failed)), String::new()).into_any()
+            chip::chip(chip::Tone::Warn, "octagon", format!("{} failed", words::total(failed)), String::new())
+                .into_any()
         }
     }
 }

@@ -124,15 +124,16 @@ fn changes(order: &Order) -> impl IntoView + use<> {
 }
 
 fn why(order: &Order) -> impl IntoView + use<> {
-    let items = order.items.iter().filter(|item| !item.reasons.is_empty() && item.kind != ItemKind::Lifecycle).map(|item| {
-        let what = words::change(item).what;
-        view! {
-            <details class="why-item">
-                <summary>{what.clone()}</summary>
-                {explain::reasons(&item.reasons, &what)}
-            </details>
-        }
-    });
+    let items =
+        order.items.iter().filter(|item| !item.reasons.is_empty() && item.kind != ItemKind::Lifecycle).map(|item| {
+            let what = words::change(item).what;
+            view! {
+                <details class="why-item">
+                    <summary>{what.clone()}</summary>
+                    {explain::reasons(&item.reasons, &what)}
+                </details>
+            }
+        });
     let account = (!order.reasons.is_empty()).then(|| {
         view! { <details class="why-item"><summary>"the account itself"</summary>{explain::reasons(&order.reasons, &order.account_type)}</details> }
     });
