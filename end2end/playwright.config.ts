@@ -1,6 +1,6 @@
 // Starts the demo on a free port with a data folder of its own, and walks through it as people do. One browser, one
 // worker, one walk after the other: they share the organisation, as people share one.
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -13,7 +13,9 @@ if (!process.env.QUARTERMASTER_E2E_PORT) {
   const address = probe.address();
   process.env.QUARTERMASTER_E2E_PORT = String(typeof address === 'object' && address ? address.port : 0);
   await new Promise((done) => probe.close(done));
-  process.env.QUARTERMASTER_E2E_DATA = mkdtempSync(join(tmpdir(), 'quartermaster-end2end-'));
+  const folder = mkdtempSync(join(tmpdir(), 'quartermaster-end2end-'));
+  process.env.QUARTERMASTER_E2E_DATA = folder;
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 }
 const address = `127.0.0.1:${process.env.QUARTERMASTER_E2E_PORT}`;
 const data = process.env.QUARTERMASTER_E2E_DATA;

@@ -20,10 +20,12 @@ for (const [scheme, width] of [['light', 1440], ['dark', 380]] as const) {
       await page.goto(path);
       await look(name, page);
     }
-    const stranger = await browser.newPage({ colorScheme: scheme, viewport: { width, height: 900 }, storageState: { cookies: [], origins: [] } });
+    const signedOut = { colorScheme: scheme, viewport: { width, height: 900 }, storageState: { cookies: [], origins: [] } };
+    const context = await browser.newContext(signedOut);
+    const stranger = await context.newPage();
     await stranger.goto('/login');
     await look('login', stranger);
-    await stranger.close();
+    await context.close();
     expect(findings).toEqual([]);
   });
 }

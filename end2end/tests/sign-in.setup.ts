@@ -1,4 +1,4 @@
-import { PASSWORD, expect, signIn, test } from './steps';
+import { PASSWORD, expect, message, signIn, test } from './steps';
 
 test('somebody signs in and comes to the page that was asked for', async ({ page }) => {
   await page.goto('/jobs');
@@ -6,7 +6,7 @@ test('somebody signs in and comes to the page that was asked for', async ({ page
   await page.getByLabel('Login').fill('admin');
   await page.getByLabel('Password').fill('not the password');
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await expect(page.getByRole('status')).toContainText('is not right');
+  await expect(message(page)).toContainText('is not right');
   await page.getByLabel('Login').fill('admin');
   await page.getByLabel('Password').fill(PASSWORD);
   await page.getByRole('button', { name: 'Sign in' }).click();

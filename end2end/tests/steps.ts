@@ -29,6 +29,9 @@ export async function signIn(page: Page, login: string) {
   await page.getByRole('button', { name: 'Sign in' }).click();
 }
 
+// What came of the last form.
+export const message = (page: Page) => page.locator('.banner[role=status]').first();
+
 // Starts the complete job and answers with the number of its run; it may still be under way.
 export async function startJob(page: Page, options: { dryRun?: boolean; incremental?: boolean } = {}): Promise<string> {
   await page.goto('/jobs');

@@ -1,5 +1,5 @@
 // The same as plain links and forms.
-import { expect, moveInFeed, startJob, test } from './steps';
+import { expect, message, moveInFeed, startJob, test } from './steps';
 
 test.describe.configure({ mode: 'serial' });
 
@@ -28,7 +28,7 @@ test('a work item is confirmed', async ({ page }) => {
   await page.locator('tr[data-row] a').first().click();
   await page.getByLabel('Note').fill('Without scripts');
   await page.getByRole('button', { name: 'Confirm done' }).click();
-  await expect(page.getByRole('status')).toContainText('1 work item confirmed');
+  await expect(message(page)).toContainText('1 work item confirmed');
 });
 
 test('people are found, and a permission explains itself', async ({ page }) => {
