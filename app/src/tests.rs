@@ -1,7 +1,7 @@
 //! What must hold for every page, whatever it shows.
 
 use leptos::prelude::*;
-use leptos_meta::ServerMetaContext;
+use leptos_meta::{ServerMetaContext, provide_meta_context};
 
 use crate::frame::{Sheet, bare, frame};
 use crate::permissions::PERMISSIONS;
@@ -14,6 +14,7 @@ fn html(name: &str, sheet: Sheet) -> String {
     let owner = Owner::new();
     owner.with(|| {
         let (meta, _output) = ServerMetaContext::new();
+        provide_meta_context();
         provide_context(meta);
         if name == "login" { bare(sheet).to_html() } else { frame(&samples::visitor(), sheet).to_html() }
     })
@@ -105,6 +106,7 @@ fn what_people_are_called_is_escaped() {
     let owner = Owner::new();
     let html = owner.with(|| {
         let (meta, _output) = ServerMetaContext::new();
+        provide_meta_context();
         provide_context(meta);
         let sheet = crate::pages::problem::sheet(&error, &visitor);
         frame(&visitor, sheet).to_html()

@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 
 use leptos::prelude::*;
-use leptos_meta::ServerMetaContext;
+use leptos_meta::{ServerMetaContext, provide_meta_context};
 
 fn main() -> io::Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -34,6 +34,7 @@ fn main() -> io::Result<()> {
 fn draw(name: &str, sheet: app::frame::Sheet) -> String {
     Owner::new().with(|| {
         let (meta, _output) = ServerMetaContext::new();
+        provide_meta_context();
         provide_context(meta);
         match name {
             "login" => app::frame::bare(sheet).to_html(),

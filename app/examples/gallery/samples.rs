@@ -62,7 +62,7 @@ const APPLICATIONS: [(&str, Mechanism); 4] = [
     ("Mainframe", Mechanism::Manual),
 ];
 
-pub fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     "2026-03-02T10:42:00Z".parse().unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
@@ -78,7 +78,7 @@ fn rights() -> Rights {
     Rights::of(&PermissionPath::parse("/*").into_iter().collect::<Vec<_>>())
 }
 
-pub fn visitor() -> Visitor {
+pub(crate) fn visitor() -> Visitor {
     Visitor {
         name: "Olga Petrova".into(),
         login: "olga".into(),
@@ -93,7 +93,7 @@ pub fn visitor() -> Visitor {
 }
 
 /// Every page by name.
-pub fn sheets() -> Vec<(&'static str, Sheet)> {
+pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
     let clock = &clock();
     let rights = &rights();
     let progress = |state| {
