@@ -18,6 +18,9 @@ use crate::{Result, Tx};
 const LOCK_CLAIMS: &str = "select pg_advisory_xact_lock(hashtextextended($1, 7233203))";
 
 /// $1 application, $2 now, $3 run, $4 how many.
+///
+/// Counting, rather than `not exists`, keeps PostgreSQL from joining: after a bulk load it believes that nothing is in
+/// flight and would go through all that is for every order.
 macro_rules! due_orders {
     () => {
         "select o.id, o.account_id, o.identity_id, o.account_type
@@ -26,21 +29,21 @@ macro_rules! due_orders {
       and o.application = $1
       and o.next_attempt_at <= $2
       and ($3 is null or o.run_id = $3)
-      and not exists (
-        select 1
+      and 0 = (
+        select count(*)
         from order_dependency d
         join provisioning_order earlier on earlier.id = d.after_id
         where d.order_id = o.id
           and earlier.state not in (4, 6, 8)
       )
-      and not exists (
-        select 1
+      and 0 = (
+        select count(*)
         from provisioning_order other
         where other.account_id = o.account_id
           and other.state = 2
       )
-      and not exists (
-        select 1
+      and 0 = (
+        select count(*)
         from provisioning_order other
         where other.identity_id = o.identity_id
           and other.account_type = o.account_type
