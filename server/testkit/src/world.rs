@@ -258,7 +258,8 @@ impl World {
     }
 }
 
-fn write_feed(folder: &Path, people: &[Person]) {
+/// Writes the feed into the configuration's folder.
+pub fn write_feed(folder: &Path, people: &[Person]) {
     let mut text = String::from("number,given_name,family_name,department,first_day,last_day,manager\n");
     for person in people {
         let Person { number, given_name, family_name, department, first_day, last_day } = person;

@@ -339,7 +339,7 @@ async fn take_over_application(
         return Ok(());
     }
     let reservations = unique_values(&configuration, &inserted);
-    let (run, at, application) = (context.run, reading.at, name.to_owned());
+    let (at, application) = (reading.at, name.to_owned());
     let counts = numbers(&changes.counts);
     let partial = reading.partial;
     let work = engine.store().write(move |tx| {
@@ -351,14 +351,21 @@ async fn take_over_application(
             tx.insert_accounts(&inserted, at).await?;
             tx.update_accounts(&updated, at).await?;
             tx.reserve_values(&reservations).await?;
-            tx.clear_stage(run, Some(&entitlements_origin(&application))).await?;
-            tx.clear_stage(run, Some(&accounts_origin(&application))).await?;
             Ok::<_, StoreError>(())
         })
     });
     work.await.map_err(failed)?;
     progress.advance(rows, 0).await;
-    verify(context, progress, name, &reading, &by_key).await.map_err(failed)
+    verify(context, progress, name, &reading, &by_key).await.map_err(failed)?;
+    // Last of all: taking the same over once more does no harm, and not to verify it would.
+    let (run, application) = (context.run, name.to_owned());
+    let work = engine.store().write(move |tx| {
+        Box::pin(async move {
+            tx.clear_stage(run, Some(&entitlements_origin(&application))).await?;
+            tx.clear_stage(run, Some(&accounts_origin(&application))).await
+        })
+    });
+    work.await.map(drop).map_err(failed)
 }
 
 fn found(
