@@ -133,7 +133,7 @@ pub fn timed_out(order: &Order, now: Timestamp) -> Settled {
 fn handed(order: &Order, reference: &str) -> Settled {
     let is_manual = order.mechanism == Mechanism::Manual;
     let (reason, message) = if is_manual {
-        (StateReason::WorkItem, format!("Waits for a person: work item {reference}."))
+        (StateReason::WorkItem, "Waits for a person: it is among the work items.".to_owned())
     } else {
         let reference = reference.to_owned();
         (

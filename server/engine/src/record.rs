@@ -217,7 +217,11 @@ impl Write {
         let event = NewIdentityEvent {
             identity: order.identity,
             at,
-            message: format!("{}: {}", label(&order.application), settled.message),
+            message: match label(&order.application) {
+                // Many sentences name the application themselves.
+                name if settled.message.contains(&name) => settled.message.clone(),
+                name => format!("{name}: {}", settled.message),
+            },
             order: Some(order.id),
             run: order.run,
         };
