@@ -1,6 +1,7 @@
 //! Writes every page, drawn from made-up data, as files to look at: `cargo run -p app --features ssr --example gallery
 //! -- FOLDER STYLESHEET`. For the look of pages; what they say about real data is tested elsewhere.
 
+#[path = "samples.rs"]
 mod samples;
 
 use std::fs;

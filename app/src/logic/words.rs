@@ -176,8 +176,6 @@ pub fn state_reason(reason: &StateReason) -> (String, Option<&'static str>) {
         StateReason::RuleFailed { message } => {
             (message.clone(), Some("Correct the rule or the data it reads, then run the job again."))
         }
-        #[expect(unreachable_patterns, reason = "a reason that a newer server knows still needs a sentence")]
-        _ => ("It waits.".into(), None),
     }
 }
 

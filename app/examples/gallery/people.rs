@@ -1,0 +1,247 @@
+//! People of the gallery, and what they hold.
+
+use std::collections::BTreeMap;
+
+use model::access::{Explanation, Fact, Grantable, NearMiss, Reason, WorkflowState};
+use model::account::{Account, AccountStatus, Provenance};
+use model::identity::{Context, Identity, LifecycleState, Period};
+use model::ids::{AccountId, AssignmentId, IdentityId, OrderId, RunId};
+use model::order::{ErrorClass, ProvisioningState as State, StateReason};
+use model::page::Page;
+use model::value::{Attributes, Value};
+use model::view::{IdentityDetail, IdentityEvent, IdentityRow, PermissionRow};
+
+use super::work::order_rows;
+use super::{DEPARTMENTS, NAMES, TITLES, before};
+
+pub(crate) fn identity_rows() -> Page<IdentityRow> {
+    let rows = (0..48).map(|n: usize| IdentityRow {
+        id: IdentityId(100 + n as i64),
+        key: format!("{}", 10_001 + n * 7),
+        display_name: NAMES[n % NAMES.len()].into(),
+        department: DEPARTMENTS[n % 6].into(),
+        title: TITLES[n % 5].into(),
+        site: ["Rotterdam", "Lyon", "Gdańsk"][n % 3].into(),
+        lifecycle: match n % 11 {
+            4 => LifecycleState::Leaver,
+            7 => LifecycleState::Joiner,
+            _ => LifecycleState::Active,
+        },
+        accounts: 2 + (n % 3) as u32,
+        entitlements: 3 + (n * 5 % 9) as u32,
+        open_orders: if n % 6 == 2 { 2 } else { 0 },
+    });
+    Page { rows: rows.collect(), next: Some("n".into()), total: 512 }
+}
+
+pub(crate) fn reason(rule: &str, facts: &[(&str, &str)], path: Vec<Grantable>) -> Reason {
+    let facts = facts.iter().map(|(name, value)| Fact { attribute: (*name).into(), value: Some((*value).into()) });
+    Reason { rule: rule.into(), context: Some("main".into()), facts: facts.collect(), path }
+}
+
+pub(crate) fn sales_reason() -> Reason {
+    reason(
+        "sales-staff",
+        &[("department", "Sales"), ("title", "Account Executive")],
+        vec![Grantable::Role("seller".into()), Grantable::AccessProfile("crm-access".into())],
+    )
+}
+
+pub(crate) fn permission(
+    n: i64,
+    grantable: Grantable,
+    name: &str,
+    application: Option<&str>,
+    state: Option<State>,
+    reason: Option<StateReason>,
+) -> PermissionRow {
+    let everyone = reason_everyone();
+    PermissionRow {
+        id: AssignmentId(n),
+        display_name: name.into(),
+        application: application.map(Into::into),
+        workflow_state: if n % 5 == 4 { WorkflowState::GivenByRole } else { WorkflowState::Calculated },
+        state,
+        state_reason: reason,
+        order: state.map(|_| OrderId(4_000 + n)),
+        period: Period {
+            starts: "2026-01-12".parse().ok(),
+            ends: (n % 4 == 1).then(|| "2026-12-31".parse().ok()).flatten(),
+        },
+        since: before(60 * 24 * 40 + n),
+        reasons: if n % 3 == 0 { vec![sales_reason(), everyone] } else { vec![sales_reason()] },
+        grantable,
+    }
+}
+
+pub(crate) fn reason_everyone() -> Reason {
+    reason("everybody", &[("employee_type", "permanent")], vec![Grantable::Role("employee".into())])
+}
+
+pub(crate) fn identity() -> Identity {
+    let mut attributes = Attributes::new();
+    for (name, value) in [
+        ("given_name", "Ann"),
+        ("family_name", "Lindqvist"),
+        ("mail", "ann.lindqvist@example.org"),
+        ("employee_type", "permanent"),
+    ] {
+        attributes.insert(name.into(), value.into());
+    }
+    let context = |key: &str, department: &str, starts: &str, ends: Option<&str>| Context {
+        key: key.into(),
+        priority: 1,
+        period: Period { starts: starts.parse().ok(), ends: ends.and_then(|ends| ends.parse().ok()) },
+        attributes: BTreeMap::from([
+            ("department".to_owned(), Value::from(department)),
+            ("title".to_owned(), Value::from("Account Executive")),
+            ("site".to_owned(), Value::from("Rotterdam")),
+        ]),
+    };
+    Identity {
+        id: IdentityId(100),
+        source: "Human resources".into(),
+        key: "10001".into(),
+        display_name: "Ann Lindqvist".into(),
+        attributes,
+        contexts: vec![
+            context("p-1", "Operations", "2024-02-01", Some("2026-01-12")),
+            context("p-2", "Sales", "2026-01-12", None),
+        ],
+        manager_key: Some("10008".into()),
+        present: true,
+    }
+}
+
+pub(crate) fn identity_detail() -> IdentityDetail {
+    let failed =
+        StateReason::Failed { class: ErrorClass::Conflict, message: "Somebody else has the badge number 4411.".into() };
+    IdentityDetail {
+        identity: identity(),
+        lifecycle: LifecycleState::Active,
+        manager: Some((IdentityId(107), "Hiro Tanaka".into())),
+        reports: vec![(IdentityId(104), "Elif Yıldız".into()), (IdentityId(110), "Kavya Raman".into())],
+        permissions: vec![
+            permission(1, Grantable::Role("employee".into()), "Employee", None, None, None),
+            permission(2, Grantable::Role("seller".into()), "Seller", None, None, None),
+            permission(
+                3,
+                Grantable::AccessProfile("crm-access".into()),
+                "CRM access",
+                Some("Cloud Directory"),
+                None,
+                None,
+            ),
+            permission(
+                4,
+                Grantable::AccountType("directory-person".into()),
+                "Directory account",
+                Some("Cloud Directory"),
+                Some(State::Verified),
+                None,
+            ),
+            permission(
+                5,
+                Grantable::AccountType("badge-holder".into()),
+                "Badge",
+                Some("Badge System"),
+                Some(State::Errored),
+                Some(failed),
+            ),
+            permission(
+                6,
+                Grantable::AccountType("racf-user".into()),
+                "RACF user",
+                Some("Mainframe"),
+                Some(State::Transmitted),
+                Some(StateReason::WorkItem),
+            ),
+            permission(
+                7,
+                Grantable::Entitlement("all-staff".into()),
+                "All staff",
+                Some("Cloud Directory"),
+                Some(State::Verified),
+                None,
+            ),
+            permission(
+                8,
+                Grantable::Entitlement("crm-writer".into()),
+                "CRM writer",
+                Some("Cloud Directory"),
+                Some(State::Executed),
+                None,
+            ),
+            permission(
+                9,
+                Grantable::Entitlement("sales-share".into()),
+                "Sales share",
+                Some("Cloud Directory"),
+                Some(State::Pending),
+                Some(StateReason::HeldBy { orders: vec![OrderId(4006)] }),
+            ),
+            permission(
+                10,
+                Grantable::Entitlement("door-main".into()),
+                "Main door, Rotterdam",
+                Some("Badge System"),
+                Some(State::AwaitingApproval),
+                None,
+            ),
+        ],
+        accounts: vec![account(1, "directory", AccountStatus::Enabled), account(2, "payroll", AccountStatus::Disabled)],
+        orders: order_rows(6),
+        events: vec![
+            IdentityEvent {
+                at: before(12),
+                message: "Order 4008 was carried out in Cloud Directory; confirmation follows.".into(),
+                order: Some(OrderId(4008)),
+                run: Some(RunId(7001)),
+            },
+            IdentityEvent {
+                at: before(1_500),
+                message: "Department changed from Operations to Sales.".into(),
+                order: None,
+                run: Some(RunId(6990)),
+            },
+        ],
+    }
+}
+
+pub(crate) fn account(n: i64, application: &str, status: AccountStatus) -> Account {
+    Account {
+        id: AccountId(n),
+        application: application.into(),
+        account_type: format!("{application}-person"),
+        key: format!("0198c7f2-5a1e-7cc3-9b1f-{n:012}"),
+        owner: Some(IdentityId(100)),
+        status,
+        provenance: Provenance::Created,
+        attributes: BTreeMap::from([
+            ("userName".to_owned(), Value::from("ann.lindqvist")),
+            ("department".to_owned(), Value::from("Sales")),
+        ]),
+        entitlements: ["all-staff", "crm-writer"].map(str::to_owned).into(),
+        observed_at: Some(before(12)),
+    }
+}
+
+pub(crate) fn why_not() -> Explanation {
+    Explanation {
+        identity: IdentityId(100),
+        grantable: Grantable::Entitlement("vpn".into()),
+        held: false,
+        period: None,
+        reasons: vec![],
+        missing: vec![NearMiss {
+            rule: "remote-workers".into(),
+            when: "identity.site == \"Home\" || identity.travels".into(),
+            facts: vec![
+                Fact { attribute: "site".into(), value: Some("Rotterdam".into()) },
+                Fact { attribute: "travels".into(), value: None },
+            ],
+            path: vec![Grantable::AccessProfile("remote-access".into())],
+        }],
+        denied_by: None,
+    }
+}

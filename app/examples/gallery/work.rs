@@ -1,0 +1,444 @@
+//! Orders, work items and runs of the gallery.
+
+use jiff::SignedDuration;
+use model::account::Mechanism;
+use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, PartitionId, PlanId, RunId, UserId, WorkItemId};
+use model::job::{LogLevel, Run, RunMode, RunState, TaskKind, TaskRun};
+use model::order::{Answer, Attempt, ErrorClass, Lane, Order, OrderItem, ProvisioningState as State, StateReason};
+use model::page::Page;
+use model::plan::{
+    AccountRequest, FilterReason, Filtered, ItemKind, ItemOperation, Operation, Partition, Plan, Retained,
+};
+use model::trigger::Trigger;
+use model::view::{
+    LogLineView, OrderCounts, OrderDetail, OrderEvent, OrderRow, PreviewLine, RunRow, WorkItemDetail, WorkItemRow,
+};
+use model::work_item::{WorkItem, WorkItemState};
+
+use super::people::sales_reason;
+use super::{APPLICATIONS, NAMES, before, now};
+
+pub(crate) fn states() -> [(State, Option<StateReason>); 9] {
+    [
+        (State::Verified, None),
+        (State::Pending, None),
+        (State::Transmitted, None),
+        (
+            State::Errored,
+            Some(StateReason::Failed {
+                class: ErrorClass::Conflict,
+                message: "Somebody else has the badge number 4411.".into(),
+            }),
+        ),
+        (State::Executed, None),
+        (State::AwaitingApproval, None),
+        (State::Transmitted, Some(StateReason::WorkItem)),
+        (
+            State::Errored,
+            Some(StateReason::RetryWait {
+                class: ErrorClass::Transient,
+                message: "The connection was refused.".into(),
+            }),
+        ),
+        (State::Inactive, Some(StateReason::Superseded { order: OrderId(4_012) })),
+    ]
+}
+
+pub(crate) fn order_rows(count: usize) -> Vec<OrderRow> {
+    (0..count)
+        .map(|n| {
+            let (application, mechanism) = APPLICATIONS[n % 4];
+            let (state, reason) = states()[n % 9].clone();
+            OrderRow {
+                id: OrderId(4_000 + n as i64),
+                identity: IdentityId(100 + n as i64),
+                identity_name: NAMES[n % NAMES.len()].into(),
+                application: application.into(),
+                operation: [Operation::Create, Operation::Update, Operation::Update, Operation::Disable][n % 4],
+                mechanism,
+                summary: ["6 attributes, 2 groups added", "department", "department, 1 group removed", "the account"]
+                    [n % 4]
+                    .into(),
+                attempts: if reason.is_some() { 3 } else { 1 },
+                next_attempt_at: (n % 9 == 7).then(|| now() + SignedDuration::from_mins(4)),
+                state,
+                reason,
+                created_at: before(30 + n as i64),
+                changed_at: before(n as i64 * 3),
+            }
+        })
+        .collect()
+}
+
+pub(crate) fn counts() -> OrderCounts {
+    OrderCounts {
+        by_state: vec![
+            (State::Pending, 36),
+            (State::Transmitted, 52),
+            (State::Errored, 9),
+            (State::Verified, 1_140),
+            (State::AwaitingApproval, 4),
+            (State::Inactive, 13),
+            (State::Executed, 30),
+        ],
+    }
+}
+
+pub(crate) fn item(
+    n: i64,
+    kind: ItemKind,
+    name: &str,
+    operation: ItemOperation,
+    current: Option<&str>,
+    value: Option<&str>,
+    state: State,
+) -> OrderItem {
+    OrderItem {
+        id: OrderItemId(n),
+        kind,
+        name: name.into(),
+        operation,
+        value: value.map(Into::into),
+        current: current.map(Into::into),
+        entitlement: (kind == ItemKind::Entitlement).then(|| "sales-share".into()),
+        state,
+        explanation: String::new(),
+        reasons: vec![sales_reason()],
+        secret: name.contains("password"),
+        message: None,
+    }
+}
+
+pub(crate) fn order(state: State, reason: Option<StateReason>) -> Order {
+    Order {
+        id: OrderId(4_003),
+        plan: PlanId(900),
+        partition: PartitionId(901),
+        run: Some(RunId(7_001)),
+        identity: IdentityId(100),
+        trigger: Trigger::LifecycleEvent,
+        application: "directory".into(),
+        account_type: "directory-person".into(),
+        account: Some(AccountId(1)),
+        key: Some("ALINDQV".into()),
+        operation: Operation::Update,
+        mechanism: Mechanism::Direct,
+        lane: Lane::Normal,
+        state,
+        reason,
+        explanation: "Ann Lindqvist moved from Operations to Sales, so the account follows.".into(),
+        reasons: vec![],
+        after: vec![OrderId(4_001)],
+        fence: 3,
+        attempts: 2,
+        next_attempt_at: Some(now() + SignedDuration::from_mins(4)),
+        created_at: before(34),
+        transmitted_at: Some(before(30)),
+        executed_at: None,
+        verified_at: None,
+        items: vec![
+            item(
+                1,
+                ItemKind::Attribute,
+                "department",
+                ItemOperation::Set,
+                Some("Operations"),
+                Some("Sales"),
+                State::Errored,
+            ),
+            item(2, ItemKind::Attribute, "initial_password", ItemOperation::Set, None, Some("hunter2"), State::Errored),
+            item(3, ItemKind::Entitlement, "cn=sales-share,ou=groups", ItemOperation::Add, None, None, State::Errored),
+            item(4, ItemKind::Attribute, "shift", ItemOperation::Remove, Some("late"), None, State::Errored),
+        ],
+    }
+}
+
+pub(crate) fn request(application: &str, operation: Operation, after: Vec<usize>) -> AccountRequest {
+    AccountRequest {
+        application: application.into(),
+        account_type: format!("{application}-person"),
+        account: None,
+        key: None,
+        operation,
+        items: vec![],
+        reasons: vec![],
+        explanation: String::new(),
+        after,
+        error: None,
+        waits_for: vec![],
+        supersedes: vec![],
+    }
+}
+
+pub(crate) fn order_detail() -> OrderDetail {
+    let refused =
+        Answer::Failed { class: ErrorClass::Conflict, message: "Another account has the name ann.lindqvist.".into() };
+    let event = |minutes, from, to, actor: &str, message: &str| OrderEvent {
+        at: before(minutes),
+        from,
+        to,
+        reason: None,
+        actor: actor.into(),
+        message: message.into(),
+    };
+    OrderDetail {
+        order: order(
+            State::Errored,
+            Some(StateReason::Failed {
+                class: ErrorClass::Conflict,
+                message: "Another account has the name ann.lindqvist.".into(),
+            }),
+        ),
+        identity_name: "Ann Lindqvist".into(),
+        application_name: "Cloud Directory".into(),
+        plan_id: PlanId(900),
+        plan: Plan {
+            identity: IdentityId(100),
+            trigger: Trigger::LifecycleEvent,
+            requests: vec![
+                request("payroll", Operation::Update, vec![]),
+                request("directory", Operation::Update, vec![0]),
+                request("mainframe", Operation::Disable, vec![]),
+            ],
+            filtered: vec![Filtered {
+                application: "directory".into(),
+                account_type: "directory-person".into(),
+                kind: ItemKind::Entitlement,
+                name: "all-staff".into(),
+                why: FilterReason::AlreadySo,
+            }],
+            retained: vec![Retained {
+                application: "mainframe".into(),
+                account_type: "racf-user".into(),
+                kind: ItemKind::Entitlement,
+                name: "OPER1".into(),
+                why: "Quartermaster did not grant it.".into(),
+            }],
+            withdrawn: vec![],
+        },
+        partitions: vec![
+            Partition {
+                sequence: 1,
+                mechanism: Mechanism::Direct,
+                application: "payroll".into(),
+                requests: vec![0],
+                after: vec![],
+            },
+            Partition {
+                sequence: 2,
+                mechanism: Mechanism::Direct,
+                application: "directory".into(),
+                requests: vec![1],
+                after: vec![1],
+            },
+            Partition {
+                sequence: 3,
+                mechanism: Mechanism::Manual,
+                application: "mainframe".into(),
+                requests: vec![2],
+                after: vec![],
+            },
+        ],
+        partition: 2,
+        attempts: vec![
+            Attempt {
+                order: OrderId(4_003),
+                number: 1,
+                fence: 2,
+                node: "node-1".into(),
+                started_at: before(30),
+                finished_at: Some(before(29)),
+                answer: Some(Answer::Failed {
+                    class: ErrorClass::Transient,
+                    message: "The connection was refused.".into(),
+                }),
+            },
+            Attempt {
+                order: OrderId(4_003),
+                number: 2,
+                fence: 3,
+                node: "node-1".into(),
+                started_at: before(12),
+                finished_at: Some(before(12)),
+                answer: Some(refused),
+            },
+        ],
+        timeline: vec![
+            event(34, State::None, State::Pending, "runner", "Ordered by run 7001."),
+            event(30, State::Pending, State::Transmitted, "node-1", "Sent to Cloud Directory."),
+            event(
+                29,
+                State::Transmitted,
+                State::Pending,
+                "node-1",
+                "The connection was refused; tried again in a minute.",
+            ),
+            event(12, State::Transmitted, State::Errored, "node-1", "Another account has the name ann.lindqvist."),
+        ],
+        work_item: None,
+        siblings: order_rows(3),
+    }
+}
+
+pub(crate) fn work_rows(count: usize) -> Vec<WorkItemRow> {
+    (0..count)
+        .map(|n| WorkItemRow {
+            id: WorkItemId(40 + n as i64),
+            order: OrderId(4_000 + n as i64),
+            identity: IdentityId(100 + n as i64),
+            identity_name: NAMES[(n * 3) % NAMES.len()].into(),
+            application: if n < 10 { "mainframe".into() } else { "archive".into() },
+            application_name: if n < 10 { "Mainframe".into() } else { "Paper Archive".into() },
+            operation: [Operation::Create, Operation::Disable, Operation::Update][n % 3],
+            summary: ["user ID, 4 attributes, 1 group", "the account", "department"][n % 3].into(),
+            state: WorkItemState::Open,
+            claimed_by: (n % 4 == 1).then(|| "Olga Petrova".into()),
+            created_at: before(200 + n as i64 * 11),
+            due_at: Some(now() + SignedDuration::from_hours(20 + 9 * n as i64)),
+        })
+        .collect()
+}
+
+pub(crate) fn work_item_detail() -> WorkItemDetail {
+    WorkItemDetail {
+        item: WorkItem {
+            id: WorkItemId(41),
+            order: OrderId(4_003),
+            application: "mainframe".into(),
+            state: WorkItemState::Open,
+            claimed_by: Some(UserId(1)),
+            created_at: before(200),
+            due_at: Some(now() + SignedDuration::from_hours(44)),
+            closed_at: None,
+            closed_by: None,
+            note: None,
+        },
+        order: order(State::Transmitted, Some(StateReason::WorkItem)),
+        identity_name: "Ann Lindqvist".into(),
+        application_name: "Mainframe".into(),
+        instructions: "Sign on to **RACF** with your operator ID.\n\n1. Open panel `USRADM`\n2. Set the values on the left\n3. Run:\n\n```\nALTUSER ALINDQV DFLTGRP(SALES)\n```\n\nSee the [handbook](https://example.org/racf).".into(),
+        claimed_by: Some("Olga Petrova".into()),
+        closed_by: None,
+    }
+}
+
+pub(crate) fn task(sequence: u32, kind: TaskKind, state: RunState) -> TaskRun {
+    let (done, total, unit) = match kind {
+        TaskKind::Collect => (2_311, Some(2_311), "records"),
+        TaskKind::Synchronize => (1_799, Some(1_799), "changes"),
+        TaskKind::ComputeRoleModel => (512, Some(512), "people"),
+        TaskKind::GenerateOrders => (1_284, Some(1_284), "orders"),
+        TaskKind::Fulfil => (846, Some(1_284), "orders"),
+        TaskKind::SynchronizeBack => (0, None, "accounts"),
+    };
+    let (done, total) = if state == RunState::Queued { (0, None) } else { (done, total) };
+    let counts = match (kind, state) {
+        (_, RunState::Queued) => vec![],
+        (TaskKind::Synchronize, _) => vec![("inserted".into(), 56), ("updated".into(), 280), ("deleted".into(), 119)],
+        (TaskKind::GenerateOrders, _) => {
+            vec![("created".into(), 240), ("changed".into(), 931), ("disabled".into(), 113)]
+        }
+        _ => vec![],
+    };
+    TaskRun {
+        sequence,
+        kind,
+        state,
+        message: (state == RunState::Blocked).then(|| "119 accounts would be disabled; the threshold is 50.".into()),
+        done,
+        total,
+        unit: unit.into(),
+        failed: if kind == TaskKind::Fulfil && state != RunState::Queued { 9 } else { 0 },
+        counts,
+        started_at: (state != RunState::Queued)
+            .then(|| now() - SignedDuration::from_secs(40 - 6 * i64::from(sequence))),
+        finished_at: state.is_final().then(|| now() - SignedDuration::from_secs(36 - 6 * i64::from(sequence))),
+    }
+}
+
+pub(crate) fn run(id: i64, state: RunState, dry_run: bool) -> Run {
+    let tasks = TaskKind::COMPLETE.into_iter().zip(0_u32..).map(|(kind, sequence)| {
+        let task_state = match (state, sequence) {
+            (RunState::Running, 4) => RunState::Running,
+            (RunState::Running, 5) => RunState::Queued,
+            (RunState::Blocked, 1) => RunState::Blocked,
+            (RunState::Blocked, 2..) | (RunState::Queued, _) => RunState::Queued,
+            (RunState::Warning, 4) => RunState::Warning,
+            _ => RunState::Completed,
+        };
+        task(sequence, kind, task_state)
+    });
+    Run {
+        id: RunId(id),
+        job: "complete".into(),
+        mode: RunMode { incremental: id % 3 == 0, dry_run },
+        state,
+        message: (state == RunState::Blocked).then(|| "Synchronize stopped before any change: 119 of 512 people would leave, the threshold is 50. Look at the feed; if it is right, go on.".into()),
+        configuration: None,
+        started_by: Some(UserId(1)),
+        queued_at: before((7_010 - id) * 90),
+        started_at: Some(now() - SignedDuration::from_secs(42)),
+        finished_at: state.is_final().then(now),
+        cancel_requested: false,
+        approved_by: None,
+        tasks: tasks.collect(),
+    }
+}
+
+pub(crate) fn run_rows(count: i64) -> Vec<RunRow> {
+    let states = [
+        RunState::Running,
+        RunState::Completed,
+        RunState::Warning,
+        RunState::Completed,
+        RunState::Blocked,
+        RunState::Completed,
+    ];
+    (0..count)
+        .map(|n| RunRow {
+            run: run(7_001 - n, states[n as usize % 6], n == 3),
+            started_by: (n % 2 == 0).then(|| "Olga Petrova".into()),
+        })
+        .collect()
+}
+
+pub(crate) fn log() -> Vec<LogLineView> {
+    let line = |sequence, time: &str, level, task: &str, message: &str| LogLineView {
+        sequence,
+        time: time.into(),
+        level,
+        task: task.into(),
+        message: message.into(),
+    };
+    vec![
+        line(1, "10:41:18", LogLevel::Information, "Collect", "Read 512 people from Human resources."),
+        line(2, "10:41:20", LogLevel::Information, "Collect", "Read 498 accounts from Cloud Directory."),
+        line(3, "10:41:24", LogLevel::Information, "Synchronize", "56 inserted, 280 updated, 119 deleted."),
+        line(4, "10:41:36", LogLevel::Information, "Generate provisioning orders", "1,284 orders in 412 plans."),
+        line(5, "10:41:44", LogLevel::Warning, "Fulfil", "Badge System took the batch of 240; the answer is awaited."),
+        line(
+            6,
+            "10:41:52",
+            LogLevel::Error,
+            "Fulfil",
+            "Order 4003 failed: another account has the name ann.lindqvist.",
+        ),
+    ]
+}
+
+pub(crate) fn preview() -> Page<PreviewLine> {
+    let rows = (0..18).map(|n: usize| PreviewLine {
+        identity: Some(IdentityId(100 + n as i64)),
+        identity_name: NAMES[n % NAMES.len()].into(),
+        application: APPLICATIONS[n % 4].0.into(),
+        operation: ["create", "update", "disable"][n % 3].into(),
+        change: [
+            "userName, department and 4 more; joins All staff",
+            "department: Operations → Sales",
+            "the account is disabled",
+        ][n % 3]
+            .into(),
+        why: "Rule sales-staff holds because department = Sales.".into(),
+    });
+    Page { rows: rows.collect(), next: Some("100".into()), total: 1_284 }
+}
