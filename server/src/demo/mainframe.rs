@@ -58,3 +58,99 @@ fn change(order: &Order) -> Option<Change> {
 fn set(item: &OrderItem) -> Option<String> {
     item.value.as_ref().filter(|_| item.operation == ItemOperation::Set).map(ToString::to_string)
 }
+
+#[cfg(test)]
+mod tests {
+    use model::ids::{IdentityId, OrderId, OrderItemId, PartitionId, PlanId};
+    use model::order::{Lane, ProvisioningState};
+    use model::plan::Operation;
+    use model::trigger::Trigger;
+
+    use super::*;
+
+    fn order(
+        operation: Operation,
+        key: Option<&str>,
+        items: &[(ItemKind, &str, ItemOperation, Option<&str>)],
+    ) -> Order {
+        let item = |&(kind, name, operation, value): &(ItemKind, &str, ItemOperation, Option<&str>)| OrderItem {
+            id: OrderItemId(1),
+            kind,
+            name: name.into(),
+            operation,
+            value: value.map(Into::into),
+            current: None,
+            entitlement: None,
+            state: ProvisioningState::Transmitted,
+            explanation: String::new(),
+            reasons: Vec::new(),
+            secret: false,
+            message: None,
+        };
+        Order {
+            id: OrderId(1),
+            plan: PlanId(1),
+            partition: PartitionId(1),
+            run: None,
+            identity: IdentityId(1),
+            trigger: Trigger::IdentityRefresh,
+            application: "mainframe".into(),
+            account_type: "mainframe-user".into(),
+            account: None,
+            key: key.map(str::to_owned),
+            operation,
+            mechanism: model::account::Mechanism::Manual,
+            lane: Lane::Normal,
+            state: ProvisioningState::Transmitted,
+            reason: None,
+            explanation: String::new(),
+            reasons: Vec::new(),
+            after: Vec::new(),
+            fence: 1,
+            attempts: 1,
+            next_attempt_at: None,
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            transmitted_at: None,
+            executed_at: None,
+            verified_at: None,
+            items: items.iter().map(item).collect(),
+        }
+    }
+
+    #[test]
+    fn confirmed_orders_appear_in_the_list_of_users() {
+        use ItemKind::{Attribute, Entitlement};
+        use ItemOperation::{Add, Remove, Set};
+        let folder = tempfile::tempdir().unwrap();
+        let header = "userid,employee,name,default_group,department,status,groups\n";
+        let steps = [
+            (
+                order(
+                    Operation::Create,
+                    None,
+                    &[
+                        (Attribute, "userid", Set, Some("SMITZ")),
+                        (Attribute, "name", Set, Some("ZOE SMIT")),
+                        (Entitlement, "GLREAD", Add, None),
+                        (Entitlement, "GLPOST", Add, None),
+                    ],
+                ),
+                "SMITZ,,ZOE SMIT,,,enabled,GLPOST|GLREAD\n",
+            ),
+            (
+                order(Operation::Update, Some("SMITZ"), &[(Entitlement, "GLPOST", Remove, None)]),
+                "SMITZ,,ZOE SMIT,,,enabled,GLREAD\n",
+            ),
+            (order(Operation::Disable, Some("SMITZ"), &[]), "SMITZ,,ZOE SMIT,,,disabled,GLREAD\n"),
+            (order(Operation::Enable, Some("NOBODY"), &[]), "SMITZ,,ZOE SMIT,,,disabled,GLREAD\n"),
+            (order(Operation::Enable, Some("SMITZ"), &[]), "SMITZ,,ZOE SMIT,,,enabled,GLREAD\n"),
+            (order(Operation::Delete, Some("SMITZ"), &[]), ""),
+        ];
+        for (order, expected) in steps {
+            // Opened anew each time: the list is all it remembers.
+            Terminal::open(folder.path()).unwrap().carry_out(&order).unwrap();
+            let list = std::fs::read_to_string(folder.path().join("extract.csv")).unwrap();
+            assert_eq!(list, format!("{header}{expected}"), "{:?}", order.operation);
+        }
+    }
+}

@@ -101,3 +101,19 @@ fn the_demo_shows_what_it_is_meant_to_show() {
     let mut names = BTreeSet::new();
     assert!(people.iter().any(|(person, _)| !names.insert(&person.display_name)), "two people of one name");
 }
+
+/// Started, stopped and started again: the systems answer, and what the user changed is still there.
+#[tokio::test]
+async fn the_systems_start_twice_over_the_same_data() {
+    let data = tempfile::tempdir().unwrap();
+    let options = super::DemoOptions { today: MADE_FOR, directory_port: 0, badge_delay: std::time::Duration::ZERO };
+    for _ in 0..2 {
+        let demo = super::prepare(data.path(), options).await.unwrap();
+        let files = configuration::read(&demo.configuration).unwrap();
+        let connection = &files.configuration.applications["payroll"].connection;
+        let model::configuration::Connection::Sql(sql) = connection else { panic!("{connection:?}") };
+        assert_eq!(sql.url, format!("sqlite://{}", data.path().join("demo/payroll.db").display()));
+        assert!(data.path().join("demo/payroll.db").exists());
+        tokio::net::TcpStream::connect(demo.directory).await.unwrap();
+    }
+}

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use jiff::civil::Date;
 use model::configuration::{
     AssignmentRule, AttributeSpecification, Configuration, Connection, Limit, ManualConnection, Role, RuleType,
     ScimConnection, SqlAccounts, SqlConnection,
 };
+use model::identity::Identity;
+use model::ids::IdentityId;
 use model::value::Value;
 use proptest::prelude::*;
 
-use super::{difference, digest, export, read};
+use super::{difference, digest, effect, export, read};
 
 /// A small configuration that is good.
 const GOOD: &str = r#"
@@ -271,7 +274,8 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
 
 #[test]
 fn what_is_wrong_with_files_is_told_as_well() {
-    let cases: &[(&[(&str, &[u8])], &[&str])] = &[
+    type Files<'a> = &'a [(&'a str, &'a [u8])];
+    let cases: &[(Files<'_>, &[&str])] = &[
         (
             &[],
             &[
@@ -570,4 +574,56 @@ fn expressions_and_circles_are_told_with_their_place() {
         let text = GOOD.replace(from, to);
         assert_eq!(complaints(&[("all.toml", text.as_bytes())]), *expected, "{from} → {to}");
     }
+}
+
+fn person(number: i64, given_name: &str) -> Identity {
+    Identity {
+        id: IdentityId(number),
+        source: "hr".into(),
+        key: format!("E{number}"),
+        display_name: given_name.into(),
+        attributes: [("given_name".to_owned(), Value::from(given_name))].into(),
+        contexts: Vec::new(),
+        manager_key: None,
+        present: true,
+    }
+}
+
+#[test]
+fn the_effect_on_people_is_counted_and_named() {
+    let today = Date::constant(2026, 11, 22);
+    let people = [person(1, "Zoë"), person(2, "Łukasz"), person(3, "José")];
+    let current = good();
+    let mut wanted = current.clone();
+    wanted.rules.get_mut("everybody").unwrap().when =
+        "identity.given_name == 'Zoë' || identity.given_name == 'José'".into();
+    let specification = wanted.account_types.get_mut("host-user").unwrap().attributes.get_mut("name").unwrap();
+    specification.expression = Some("identity.given_name == 'José' ? 'jose' : identity.given_name".into());
+    let found = effect(&current, &wanted, &people, today).unwrap();
+    assert_eq!((found.population, found.identities), (3, 2));
+    assert_eq!(found.gains, []);
+    let losses = ["access profile host-basic", "account type host-user", "entitlement host-read", "role staff"];
+    assert_eq!(found.losses, losses.map(|thing| (thing.to_owned(), 1)));
+    assert_eq!(found.attributes, [("host-user name".to_owned(), 1)]);
+    assert_eq!(
+        found.examples,
+        [
+            "Łukasz (E2) loses role staff, access profile host-basic, account type host-user and 1 more",
+            "José (E3) gets other values: host-user name",
+        ]
+    );
+    let back = effect(&wanted, &current, &people, today).unwrap();
+    assert_eq!((back.gains, back.losses.len()), (found.losses, 0));
+
+    // Another name of the rule is another reason and the same access.
+    let mut renamed = current.clone();
+    let rule = renamed.rules.remove("everybody").unwrap();
+    renamed.rules.insert("all".into(), rule);
+    assert_eq!(effect(&current, &renamed, &people, today).unwrap().identities, 0);
+    assert!(
+        effect(&current, &current, &people, today)
+            .unwrap()
+            .to_string()
+            .contains("nobody's access changes, of 3 people")
+    );
 }

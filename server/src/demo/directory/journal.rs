@@ -37,11 +37,14 @@ pub(super) enum Entry {
     },
 }
 
-type Written = oneshot::Receiver<Result<(), ()>>;
+/// Whether what was queued is on disk; why not, the log says.
+type Answer = Result<(), ()>;
+type Written = oneshot::Receiver<Answer>;
+type Queued = (Vec<u8>, oneshot::Sender<Answer>);
 
 pub(super) struct Journal {
     file: Arc<Mutex<File>>,
-    queue: mpsc::Sender<(Vec<u8>, oneshot::Sender<Result<(), ()>>)>,
+    queue: mpsc::Sender<Queued>,
 }
 
 impl Journal {
@@ -58,7 +61,7 @@ impl Journal {
         }
         compact(path, &resources)?;
         let file = Arc::new(Mutex::new(OpenOptions::new().append(true).open(path)?));
-        let (queue, waiting) = mpsc::channel::<(Vec<u8>, oneshot::Sender<Result<(), ()>>)>();
+        let (queue, waiting) = mpsc::channel::<Queued>();
         let writer = Arc::clone(&file);
         // Ends when the last sender is gone.
         std::thread::Builder::new().name("demo-directory".into()).spawn(move || {
