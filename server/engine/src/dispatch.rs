@@ -2,10 +2,12 @@
 //! before the first byte leaves; no transaction is open while the application is called.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use broker::{order, settle};
 use connectors::Connector;
+use futures::StreamExt;
+use futures::future::BoxFuture;
 use model::account::Account;
 use model::command::{CommandError, Outcome};
 use model::configuration::Connection;
@@ -57,27 +59,52 @@ pub(crate) async fn recover(engine: &Engine, application: &str) -> Result<u64, S
             continue;
         }
         let Ok(connector) = connector else { continue };
-        let mut steps = Vec::new();
         let accounts = accounts_of(engine, &orders).await?;
+        let read = read_all(engine, connector.as_ref(), orders).await;
         let now = engine.now();
-        for order in orders {
+        let silence = read.iter().find_map(|(_, read)| read.as_ref().err().filter(|error| no_answer(error)));
+        if let Some(error) = silence {
+            note_trouble(engine, application, Some(error.message.clone())).await?;
+        }
+        let steps = read.into_iter().map(|(order, read)| {
             let account = order.account.and_then(|id| accounts.get(&id));
-            let read = read_one(engine, connector.as_ref(), &order).await;
             let settled = match read {
                 Ok(observed) => settle::read_back(&order, account, observed.as_ref(), now),
                 Err(error) => settle_answer(engine, &order, account, &Err(error)),
             };
-            steps.push(Step::new(order, settled));
-        }
-        crate::record::record(engine, steps, now).await?;
+            Step::new(order, settled)
+        });
+        crate::record::record(engine, steps.collect(), now).await?;
     }
 }
 
-async fn read_one(
-    engine: &Engine,
-    connector: &dyn Connector,
-    order: &Order,
-) -> Result<Option<model::account::ObservedAccount>, CommandError> {
+type Observed = Result<Option<model::account::ObservedAccount>, CommandError>;
+
+/// Reads the accounts of these orders, several at a time. Once the application gives no answer it is not asked for the
+/// others: each of them would take as long.
+async fn read_all(engine: &Engine, connector: &dyn Connector, orders: Vec<Order>) -> Vec<(Order, Observed)> {
+    const AT_ONCE: usize = 8;
+    let silence: OnceLock<CommandError> = OnceLock::new();
+    let silence = &silence;
+    let mut reads: Vec<BoxFuture<'_, (Order, Observed)>> = Vec::with_capacity(orders.len());
+    for order in orders {
+        reads.push(Box::pin(async move {
+            if let Some(error) = silence.get() {
+                return (order, Err(error.clone()));
+            }
+            let read = read_one(engine, connector, &order).await;
+            if let Err(error) = &read
+                && no_answer(error)
+            {
+                silence.get_or_init(|| error.clone());
+            }
+            (order, read)
+        }));
+    }
+    futures::stream::iter(reads).buffered(AT_ONCE).collect().await
+}
+
+async fn read_one(engine: &Engine, connector: &dyn Connector, order: &Order) -> Observed {
     let live = engine.world().live();
     let command = order::command(order, &live.catalogue, true);
     if let Some(key) = &command.key {
@@ -208,9 +235,9 @@ fn handed_to_a_person(
     })
 }
 
-/// Whether the failure says nothing about the order, but that nobody answered.
+/// Whether the failure says nothing about the order, but that nobody answered, or nothing that makes sense.
 fn no_answer(error: &CommandError) -> bool {
-    matches!(error.class, ErrorClass::Transient | ErrorClass::Authentication | ErrorClass::RateLimited)
+    error.class.is_retryable() || error.class == ErrorClass::Authentication
 }
 
 fn first_error(answers: &HashMap<OrderId, Result<Outcome, CommandError>>) -> Option<String> {

@@ -19,6 +19,7 @@ use store::{AssignmentStateChange, NewIdentityEvent, RecordedTransition, StoreEr
 use crate::Engine;
 
 /// What is to be written for one order.
+#[derive(Clone)]
 pub(crate) struct Step {
     pub(crate) order: Order,
     pub(crate) settled: Settled,
@@ -39,8 +40,19 @@ pub(crate) async fn record(engine: &Engine, steps: Vec<Step>, at: Timestamp) -> 
     if steps.is_empty() {
         return Ok(Vec::new());
     }
-    let writes = prepare(engine, steps, at).await?;
-    engine.store().write(move |tx| Box::pin(async move { commit(tx, &writes, at).await })).await
+    loop {
+        let writes = prepare(engine, steps.clone(), at).await?;
+        let recorded = engine.store().write(move |tx| Box::pin(async move { commit(tx, &writes, at).await })).await;
+        // A reading of the application has just put the new account on record; the next look finds it there.
+        if !recorded.as_ref().is_err_and(is_known_meanwhile) {
+            return recorded;
+        }
+    }
+}
+
+/// Whether an account that was about to be put on record has been, between looking and writing.
+pub(crate) fn is_known_meanwhile(error: &StoreError) -> bool {
+    matches!(error, StoreError::Conflict { constraint } if constraint == "account_key_once")
 }
 
 async fn prepare(engine: &Engine, steps: Vec<Step>, at: Timestamp) -> Result<Vec<Write>, StoreError> {

@@ -41,8 +41,9 @@ type Probes = HashMap<String, Timestamp>;
 
 async fn sweep(engine: &Engine, probes: &mut Probes) -> Result<(), StoreError> {
     let names: Vec<String> = engine.world().configuration().applications.keys().cloned().collect();
-    for name in &names {
-        dispatch::recover(engine, name).await?;
+    // Side by side: one that takes its time does not keep the others waiting.
+    for recovered in futures::future::join_all(names.iter().map(|name| dispatch::recover(engine, name))).await {
+        recovered?;
     }
     poll_executors(engine).await;
     if engine.fulfilling().load(Ordering::Relaxed) {

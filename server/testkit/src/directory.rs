@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 
 /// A running server; it ends when this is dropped.
 pub struct Directory {
     pub port: u16,
     state: Arc<Mutex<State>>,
+    /// Tells it to come up, and hears that it has.
+    up: Option<(oneshot::Sender<()>, std::sync::mpsc::Receiver<()>)>,
     _running: oneshot::Sender<()>,
 }
 
@@ -45,24 +47,49 @@ pub struct Refusal {
 impl Directory {
     /// Starts it on a free port, with these groups and nobody in them.
     pub fn start(groups: &[&str]) -> Self {
+        let mut directory = Self::start_down(groups);
+        directory.come_up();
+        directory
+    }
+
+    /// The same, but connections are refused until it comes up.
+    pub fn start_down(groups: &[&str]) -> Self {
         let groups = groups.iter().map(|name| ((*name).to_owned(), BTreeSet::new())).collect();
         let state = Arc::new(Mutex::new(State { groups, ..State::default() }));
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let (up, is_up) = oneshot::channel();
         let (running, stopped) = oneshot::channel();
+        let (bound, port) = std::sync::mpsc::channel();
+        let (listening, listens) = std::sync::mpsc::channel();
         let served = Arc::clone(&state);
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
-                let listener = TcpListener::from_std(listener).unwrap();
+                // Bound, the port is ours; it takes connections only once it is listened on.
+                let socket = TcpSocket::new_v4().unwrap();
+                socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+                bound.send(socket.local_addr().unwrap().port()).unwrap();
+                let serve = async {
+                    if is_up.await.is_ok() {
+                        let listener = socket.listen(64).unwrap();
+                        listening.send(()).unwrap();
+                        accept(listener, served).await;
+                    }
+                };
                 tokio::select! {
-                    () = accept(listener, served) => {}
+                    () = serve => {}
                     _ = stopped => {}
                 }
             });
         });
-        Self { port, state, _running: running }
+        Self { port: port.recv().unwrap(), state, up: Some((up, listens)), _running: running }
+    }
+
+    /// From now on it takes connections.
+    pub fn come_up(&mut self) {
+        if let Some((up, listens)) = self.up.take() {
+            let _ = up.send(());
+            let _ = listens.recv();
+        }
     }
 
     /// Where it is reached.
@@ -237,7 +264,11 @@ fn page(query: &str, rows: &[Value]) -> Answer {
 }
 
 fn parameter(query: &str, name: &str) -> Option<String> {
-    query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, text)| decoded(text))
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, text)| decoded(text))
 }
 
 fn decoded(text: &str) -> String {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use engine::clock::Clock;
 use engine::context::OpContext;
-use engine::{Engine, Options, configurations, jobs, orders, work_items};
+use engine::{Engine, Options, Tuning, configurations, jobs, orders, work_items};
 use jiff::Timestamp;
 use model::ids::{RunId, WorkItemId};
 use model::job::{Run, RunMode};
@@ -161,16 +161,32 @@ pub struct World {
 impl World {
     /// A world with these people in the feed, its configuration applied and its runner started.
     pub async fn new(people: &[Person]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let database = format!("sqlite:{}", folder.path().join("quartermaster.db").display());
-        Self::with_database(people, &database, folder).await
+        Self::with_more(people, "", |_| {}).await
     }
 
-    /// The same over another database.
+    /// The same with more in its configuration, and with its numbers tuned.
+    pub async fn with_more(people: &[Person], more: &str, tune: impl FnOnce(&mut Tuning)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = format!("sqlite:{}", folder.path().join("quartermaster.db").display());
+        Self::open(people, &database, folder, more, tune).await
+    }
+
+    /// A world over another database.
     pub async fn with_database(people: &[Person], database: &str, folder: tempfile::TempDir) -> Self {
+        Self::open(people, database, folder, "", |_| {}).await
+    }
+
+    async fn open(
+        people: &[Person],
+        database: &str,
+        folder: tempfile::TempDir,
+        more: &str,
+        tune: impl FnOnce(&mut Tuning),
+    ) -> Self {
         let configuration = folder.path().join("configuration");
         std::fs::create_dir_all(&configuration).unwrap();
         std::fs::write(configuration.join("all.toml"), CONFIGURATION).unwrap();
+        std::fs::write(configuration.join("more.toml"), more).unwrap();
         let badges = Exchange::new(&configuration.join("badges"), "holder", &["name", "department"]);
         let mainframe = Exchange::new(&configuration.join("mainframe"), "userid", &["employee"]);
         write_feed(&configuration, people);
@@ -180,6 +196,7 @@ impl World {
         options.node = "test".into();
         options.tuning.answer_wait = Duration::ZERO;
         options.tuning.sweep_every = Duration::from_millis(20);
+        tune(&mut options.tuning);
         let engine = Engine::open(options).await.expect("the engine opens");
         let world = Self { engine, clock, badges, mainframe, folder };
         configurations::apply(&world.op(), &configuration).await.expect("the configuration is good");

@@ -43,8 +43,8 @@ async fn fulfil(context: &Context, progress: &Progress) -> Result<TaskEnd, Store
     progress.expect(due.max(released), "orders");
     let configuration = engine.world().configuration();
     let names: Vec<&String> = configuration.applications.keys().collect();
-    for name in &names {
-        dispatch::recover(engine, name).await?;
+    for recovered in futures::future::join_all(names.iter().map(|name| dispatch::recover(engine, name))).await {
+        recovered?;
     }
     let mut silent = Vec::new();
     loop {
@@ -150,12 +150,11 @@ enum News {
 async fn await_news(context: &Context, progress: &Progress) -> Result<News, StoreError> {
     let engine = &context.engine;
     let began = tokio::time::Instant::now();
-    let mut before = None;
+    let before = UnderWay::read(engine).await?;
     loop {
         crate::sweeps::poll_executors(engine).await;
         let now = UnderWay::read(engine).await?;
-        let before = before.get_or_insert(now);
-        if now != *before {
+        if now != before {
             return Ok(News::Answered);
         }
         let waited = began.elapsed();

@@ -325,7 +325,7 @@ impl Company {
     }
 
     /// Accounts (enabled, department, title) and memberships, read with OpenLDAP's own client.
-    fn directory(&self) -> (BTreeMap<String, (bool, String, String)>, BTreeMap<String, BTreeSet<String>>) {
+    fn directory(&self) -> (People, BTreeMap<String, BTreeSet<String>>) {
         let mut people = BTreeMap::new();
         for entry in self.ldapsearch("(objectClass=inetOrgPerson)") {
             let of = |name: &str| entry.get(name).and_then(|values| values.first()).cloned().unwrap_or_default();
@@ -413,6 +413,9 @@ impl Company {
         self.engine.stop().await;
     }
 }
+
+/// By user id: enabled, department, title.
+type People = BTreeMap<String, (bool, String, String)>;
 
 /// The badge system works by itself until its sender is dropped.
 fn badge_system(exchange: Arc<Mutex<Exchange>>) -> Sender<()> {

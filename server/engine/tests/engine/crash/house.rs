@@ -236,6 +236,10 @@ async fn known(engine: &Engine) -> Snapshot {
     }
     let ids = all_orders(engine).await;
     for order in store.orders_by_id(&ids).await.unwrap() {
+        // Planned anew before it was ever sent: nobody outside has heard of it, and a run that begins again may do so.
+        if order.state == ProvisioningState::Inactive && order.attempts == 0 {
+            continue;
+        }
         let items: Vec<_> = order
             .items
             .iter()

@@ -40,8 +40,7 @@ pub(super) fn main(folder: &Path) {
         let engine = Engine::open(options(folder)).await.expect("the engine opens");
         let op = engine.operating_context("child");
         let latest = |rows: Vec<model::view::RunRow>| rows.into_iter().next().map(|row| row.run);
-        let under_way =
-            latest(jobs::runs(&op, 1, None).await.expect("the runs")).filter(|run| !run.state.is_final());
+        let under_way = latest(jobs::runs(&op, 1, None).await.expect("the runs")).filter(|run| !run.state.is_final());
         if let Some(run) = &under_way {
             note_hit(folder, run);
         }
@@ -76,7 +75,8 @@ fn note_hit(folder: &Path, run: &Run) {
         return;
     }
     let task = run.tasks.iter().find(|task| task.state == RunState::Running).map_or(BETWEEN, |task| task.kind.name());
-    let mut file = std::fs::File::options().append(true).create(true).open(folder.join(HITS)).expect("the list of hits");
+    let mut file =
+        std::fs::File::options().append(true).create(true).open(folder.join(HITS)).expect("the list of hits");
     writeln!(file, "{task}").expect("the list of hits");
 }
 
@@ -85,7 +85,8 @@ fn explained(run: &Run) -> String {
     if run.state == RunState::Completed {
         return String::new();
     }
-    let messages = run.tasks.iter().filter_map(|task| Some(format!("{}: {}", task.kind.label(), task.message.as_ref()?)));
+    let messages =
+        run.tasks.iter().filter_map(|task| Some(format!("{}: {}", task.kind.label(), task.message.as_ref()?)));
     format!(" ({}; {})", run.message.clone().unwrap_or_default(), messages.collect::<Vec<_>>().join("; "))
 }
 
