@@ -125,7 +125,7 @@ const STAGE: &str = "
 
 const CLEAR_STAGE: &str = "
     delete from staged_row
-    where run_id = $1
+    where run_id <= $1
       and ($2 is null or origin = $2)";
 
 const DELETE_PREVIEW: &str = "
@@ -327,7 +327,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Of one origin, or of all.
+    /// Of one origin, or of all: what this run read, and what earlier ones left, which is older than what is known now.
     pub async fn clear_stage(&mut self, run: RunId, origin: Option<&str>) -> Result<()> {
         self.execute(CLEAR_STAGE, arguments![run.0, origin]).await?;
         Ok(())

@@ -98,8 +98,13 @@ pub(crate) async fn staged_rows_are_replaced_and_cleared(store: Store) {
     assert_eq!(store.staged_run("hr").await.unwrap(), None);
     assert_eq!(store.staged(RunId(1), "hr").await.unwrap(), []);
     assert_eq!(store.staged(RunId(1), "directory").await.unwrap().len(), 2);
+    // A later run takes over what an earlier one read: it is gone then, not taken over again.
+    keep!(store, |tx| tx.queue_run(&run(2, RunState::Completed)).await?);
+    keep!(store, |tx| tx.clear_stage(RunId(2), Some("directory")).await?);
+    assert_eq!(store.staged_run("directory").await.unwrap(), None);
+    keep!(store, |tx| tx.stage(RunId(1), "hr", &rows).await?);
     keep!(store, |tx| tx.clear_stage(RunId(1), None).await?);
-    assert_eq!(store.staged(RunId(1), "directory").await.unwrap(), []);
+    assert_eq!(store.staged(RunId(1), "hr").await.unwrap(), []);
 }
 
 pub(crate) async fn a_preview_is_paged(store: Store) {
