@@ -1,0 +1,95 @@
+//! Writing a configuration and reading it back gives an equal one, whatever it is called and says.
+
+use model::configuration::{
+    AssignmentRule, AttributeSpecification, Configuration, Connection, Limit, ManualConnection, Role, RuleType,
+};
+use model::value::Value;
+use proptest::prelude::*;
+
+use super::{digest, export, good, read, write};
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof!["[a-z]{0,8}", "[ -~]{0,12}", r#"["'\\\n\ta-zé→]{0,12}"#]
+}
+
+fn names() -> impl Strategy<Value = Vec<String>> {
+    let name = prop_oneof!["[a-z][a-z-]{0,6}", "[A-Za-zé .\"#-]{1,8}"];
+    let fine = |name: &String| !name.is_empty() && name.trim() == name;
+    proptest::collection::vec(name.prop_filter("has no spaces around it", fine), 0..6)
+}
+
+prop_compose! {
+    /// The good configuration with roles, rules, connections and attributes of any wording.
+    fn configurations()(
+        roles in names(), rules in names(), texts in proptest::collection::vec(text(), 8),
+        flags in any::<[bool; 4]>(), number in any::<u16>(), priority in any::<i32>(),
+    ) -> Configuration {
+        let mut configuration = good();
+        configuration.organisation.name = texts[0].clone();
+        for (position, name) in roles.iter().enumerate() {
+            let mut role = Role {
+                display_name: texts[1].clone(),
+                description: flags[0].then(|| texts[2].clone()),
+                access_profiles: vec!["host-basic".into()],
+                roles: vec![],
+            };
+            // Only earlier names, and none twice, so that there is no cycle.
+            if let Some(below) = roles[..position].iter().find(|below| !roles[position..].contains(below)) {
+                role.roles.push(below.clone());
+            }
+            configuration.roles.insert(name.clone(), role);
+        }
+        for name in rules {
+            let quoted = texts[3].replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\t', "\\t");
+            let rule = AssignmentRule {
+                description: flags[1].then(|| texts[4].clone()),
+                when: format!("identity.given_name == \"{quoted}\""),
+                kind: if flags[2] { RuleType::Suggested } else { RuleType::Automatic },
+                roles: vec!["staff".into()],
+                access_profiles: vec![],
+                account_types: vec![],
+                entitlements: vec![],
+                deny: false,
+                priority,
+                days_before: number,
+                days_after: 0,
+            };
+            configuration.rules.insert(name, rule);
+        }
+        let host = configuration.applications.get_mut("host").unwrap();
+        host.demo = flags[3];
+        host.thresholds.deleted = flags[2].then_some(Limit { count: u64::from(number), percent: 0 });
+        host.connection = Connection::Manual(ManualConnection {
+            instructions: Some(texts[5].clone()),
+            fulfiller: flags[0].then(|| "administrator".into()),
+            extract: None,
+            due_days: flags[1].then_some(u32::from(number)),
+        });
+        let attributes = &mut configuration.account_types.get_mut("host-user").unwrap().attributes;
+        let constant = AttributeSpecification {
+            value: Some(if flags[0] { Value::Boolean(false) } else { Value::Text(texts[6].clone()) }),
+            expression: None,
+            unique: None,
+            required: flags[1],
+            create_only: false,
+            secret: false,
+        };
+        attributes.insert("constant".into(), constant);
+        configuration
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_is_written_reads_back_as_it_was(configuration in configurations()) {
+        let directory = tempfile::tempdir().unwrap();
+        for (path, content) in export(&configuration) {
+            write(directory.path(), &[(path.to_str().unwrap(), content.as_bytes())]);
+        }
+        let read = read(directory.path()).map_err(|findings| TestCaseError::fail(format!("{findings:?}")))?;
+        prop_assert_eq!(&read.configuration, &configuration);
+        prop_assert_eq!(digest(&read.configuration), digest(&configuration));
+    }
+}
