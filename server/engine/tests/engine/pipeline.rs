@@ -1,5 +1,12 @@
 //! The whole way of a change in a small organisation: feed, rules, orders, applications, verification.
 
+#[path = "../../../connectors/tests/support/free_port.rs"]
+mod free_port;
+#[path = "../../../connectors/tests/support/postgres.rs"]
+mod postgres;
+#[path = "../../../connectors/tests/support/ready.rs"]
+mod ready;
+
 use model::access::Grantable;
 use model::identity::LifecycleState;
 use model::job::{RunMode, RunState};
@@ -18,7 +25,18 @@ fn people() -> Vec<testkit::world::Person> {
 
 #[tokio::test]
 async fn everybody_gets_what_the_rules_say_and_every_order_is_verified() {
-    let mut world = World::new(&people()).await;
+    walk(World::new(&people()).await).await;
+}
+
+#[tokio::test]
+async fn the_same_on_postgresql() {
+    let server = postgres::Postgres::start();
+    let url = format!("postgres://postgres:an%20unusual%3A%20p%40ss%2Fword@127.0.0.1:{}/postgres", server.port);
+    walk(World::with_database(&people(), &url, tempfile::tempdir().unwrap()).await).await;
+}
+
+/// From the feed to verified orders, by batch file and by hand.
+async fn walk(mut world: World) {
     let run = world.run("complete", RunMode::default()).await;
     assert_eq!(run.state, RunState::Completed, "{:#?}", run);
     // The mainframe's users wait for the badges they depend on.
