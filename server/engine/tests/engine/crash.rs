@@ -138,9 +138,14 @@ fn compare(calm: &Snapshot, shaken: &Snapshot, feeds: usize) {
 const DEPARTMENTS: [&str; 4] = ["Finance", "Sales", "Stores", "Workshop"];
 
 fn colleague(number: u32, dice: &mut Dice) -> Person {
-    const NAMES: [&str; 7] = ["Ash", "Birch", "Cedar", "Elm", "Hazel", "Oakley", "Rowan"];
+    // Names that come up more than once, but less often than a generated value is tried.
+    const GIVEN: [&str; 4] = ["Ada", "Bo", "Cy", "Di"];
+    const FAMILY: [&str; 24] = [
+        "Alder", "Ash", "Aspen", "Beech", "Birch", "Cedar", "Cherry", "Elder", "Elm", "Fir", "Hawthorn", "Hazel",
+        "Holly", "Juniper", "Larch", "Lime", "Maple", "Oak", "Pine", "Plane", "Poplar", "Rowan", "Willow", "Yew",
+    ];
     let pick = |names: &[&'static str], dice: &mut Dice| names[dice.below(names.len() as u64) as usize];
-    let (given, family) = (pick(&NAMES, dice), pick(&NAMES, dice));
+    let (given, family) = (pick(&GIVEN, dice), pick(&FAMILY, dice));
     person(number, given, family, pick(&DEPARTMENTS, dice))
 }
 

@@ -87,6 +87,7 @@ pub(crate) async fn staged_rows_are_replaced_and_cleared(store: Store) {
     let row = |key: &str, body: &str| (key.to_owned(), body.to_owned());
     let body = r#"{"b": "1\u00e9\n\"", "a": [ ]}"#;
     let rows = vec![row("b", body), row("a", "{}")];
+    let again = rows.clone();
     keep!(store, |tx| {
         tx.stage(RunId(1), "hr", &rows).await?;
         tx.stage(RunId(1), "hr", &[("a".into(), "[1]".into())]).await?;
@@ -102,7 +103,7 @@ pub(crate) async fn staged_rows_are_replaced_and_cleared(store: Store) {
     keep!(store, |tx| tx.queue_run(&run(2, RunState::Completed)).await?);
     keep!(store, |tx| tx.clear_stage(RunId(2), Some("directory")).await?);
     assert_eq!(store.staged_run("directory").await.unwrap(), None);
-    keep!(store, |tx| tx.stage(RunId(1), "hr", &rows).await?);
+    keep!(store, |tx| tx.stage(RunId(1), "hr", &again).await?);
     keep!(store, |tx| tx.clear_stage(RunId(1), None).await?);
     assert_eq!(store.staged(RunId(1), "hr").await.unwrap(), []);
 }

@@ -77,7 +77,8 @@ fn note_hit(folder: &Path, run: &Run) {
     let task = run.tasks.iter().find(|task| task.state == RunState::Running).map_or(BETWEEN, |task| task.kind.name());
     let mut file =
         std::fs::File::options().append(true).create(true).open(folder.join(HITS)).expect("the list of hits");
-    writeln!(file, "{task}").expect("the list of hits");
+    // In one piece: this process may be killed here as well.
+    file.write_all(format!("{task}\n").as_bytes()).expect("the list of hits");
 }
 
 /// Messages of tasks, where not all went well.
