@@ -40,9 +40,14 @@ pub struct AccountChanges {
 /// Compares a feed with the identities on record of the same source. Identities of other sources are left alone, as are,
 /// in a feed that is not `complete`, those it does not mention. Of two rows with one key the first counts; readers of
 /// feeds refuse such a feed before.
-pub fn identities(stored: &[Identity], feed: Vec<FeedIdentity>, source: &str, complete: bool) -> IdentityChanges {
+pub fn identities<'a>(
+    stored: impl IntoIterator<Item = &'a Identity>,
+    feed: Vec<FeedIdentity>,
+    source: &str,
+    complete: bool,
+) -> IdentityChanges {
     let mut by_key: HashMap<&str, &Identity> = stored
-        .iter()
+        .into_iter()
         .filter(|identity| identity.source == source)
         .map(|identity| (identity.key.as_str(), identity))
         .collect();

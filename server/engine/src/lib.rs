@@ -111,7 +111,7 @@ impl Default for Tuning {
             lease: Duration::from_secs(30),
             sweep_every: Duration::from_secs(1),
             answer_wait: Duration::from_secs(10),
-            claim_batch: 256,
+            claim_batch: 1_000,
             probe_after: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(5),
             call_timeout: Duration::from_secs(30),

@@ -24,6 +24,8 @@ struct State {
     run: Run,
     /// Position in `run.tasks` of the task under way.
     current: usize,
+    /// The first task that is not written down as it now is.
+    unwritten: usize,
     lines: Vec<RunLogLine>,
     next_line: i64,
     written_at: Option<Timestamp>,
@@ -32,7 +34,7 @@ struct State {
 impl Progress {
     /// Goes on with a run whose log ends before `next_line`.
     pub(crate) fn new(engine: Engine, run: Run, next_line: i64) -> Self {
-        let state = State { current: 0, lines: Vec::new(), next_line, written_at: None, run };
+        let state = State { current: 0, unwritten: 0, lines: Vec::new(), next_line, written_at: None, run };
         Self { engine, run: state.run.id, state: Mutex::new(state) }
     }
 
@@ -59,11 +61,12 @@ impl Progress {
             (task.done, task.total, task.failed) = (0, None, 0);
             task.counts.clear();
         }
-        self.write(false).await;
+        self.write(true).await;
     }
 
-    /// Ends the task under way.
-    pub(crate) async fn end(&self, outcome: RunState, message: Option<String>) {
+    /// Ends the task under way. It is written down with the beginning of the next, or the end of the run: one commit less
+    /// a task, and a crash in between does the task again, which does no harm.
+    pub(crate) fn end(&self, outcome: RunState, message: Option<String>) {
         let now = self.engine.now();
         {
             let mut state = self.state();
@@ -73,7 +76,7 @@ impl Progress {
             task.message = message;
             task.finished_at = Some(now);
         }
-        self.write(true).await;
+        self.publish(self.run(), Vec::new());
     }
 
     /// Says how much there is to do, and of what.
@@ -125,6 +128,11 @@ impl Progress {
         }
     }
 
+    /// Changes the run itself; written down with the beginning of the next task.
+    pub(crate) fn change_run(&self, change: impl FnOnce(&mut Run)) {
+        change(&mut self.state().run);
+    }
+
     /// Changes the run itself, and writes it down at once.
     pub(crate) async fn set_run(&self, change: impl FnOnce(&mut Run)) {
         change(&mut self.state().run);
@@ -154,11 +162,13 @@ impl Progress {
     /// Writes down the run, its current task and the new log lines in one transaction, then tells open pages.
     pub(crate) async fn write(&self, with_run: bool) {
         let now = self.engine.now();
-        let (run, task, lines) = {
+        let (run, tasks, lines) = {
             let mut state = self.state();
             state.written_at = Some(now);
-            let task = state.run.tasks.get(state.current).cloned();
-            (state.run.clone(), task, std::mem::take(&mut state.lines))
+            let (from, current) = (state.unwritten.min(state.current), state.current);
+            state.unwritten = current;
+            let tasks: Vec<TaskRun> = state.run.tasks.iter().skip(from).take(current - from + 1).cloned().collect();
+            (state.run.clone(), tasks, std::mem::take(&mut state.lines))
         };
         let lease_until = self.engine.after(self.engine.tuning().lease);
         let node = self.engine.node().to_owned();
@@ -168,7 +178,7 @@ impl Progress {
                 if with_run {
                     tx.update_run(&stored).await?;
                 }
-                if let Some(task) = &task {
+                for task in &tasks {
                     tx.update_task(stored.id, task).await?;
                 }
                 tx.append_run_log(stored.id, &stored_lines).await?;

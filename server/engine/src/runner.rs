@@ -49,7 +49,7 @@ async fn carry_out(engine: &Engine, mut run: Run) {
         return;
     }
     let version = engine.world().configuration_version();
-    progress.set_run(|stored| stored.configuration = version).await;
+    progress.change_run(|stored| stored.configuration = version);
     if resumed {
         progress.say(LogLevel::Warning, "The program was stopped during this run; going on where it was.");
     }
@@ -74,25 +74,25 @@ async fn carry_out(engine: &Engine, mut run: Run) {
         context.again = task.state == RunState::Running;
         progress.begin(position).await;
         match tasks::carry_out(task.kind, &mut context, &progress).await {
-            TaskEnd::Completed(message) => progress.end(RunState::Completed, message).await,
+            TaskEnd::Completed(message) => progress.end(RunState::Completed, message),
             TaskEnd::Warning(message) => {
                 warned = true;
                 progress.say(LogLevel::Warning, message.clone());
-                progress.end(RunState::Warning, Some(message)).await;
+                progress.end(RunState::Warning, Some(message));
             }
             TaskEnd::Blocked(message) => {
                 progress.say(LogLevel::Error, message.clone());
-                progress.end(RunState::Blocked, Some(message.clone())).await;
+                progress.end(RunState::Blocked, Some(message.clone()));
                 return finish(&progress, RunState::Blocked, Some(message)).await;
             }
             TaskEnd::Errored(message) => {
                 progress.say(LogLevel::Error, message.clone());
-                progress.end(RunState::Errored, Some(message.clone())).await;
+                progress.end(RunState::Errored, Some(message.clone()));
                 return finish(&progress, RunState::Errored, Some(message)).await;
             }
             TaskEnd::Interrupted => match progress.stop_asked().await {
                 Stop::Cancelled => {
-                    progress.end(RunState::Cancelled, None).await;
+                    progress.end(RunState::Cancelled, None);
                     return finish(&progress, RunState::Cancelled, Some("Cancelled by a person.".into())).await;
                 }
                 // The lease is given up by the process that ends; whoever comes next goes on with this task.

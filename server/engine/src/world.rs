@@ -1,12 +1,14 @@
 //! What is kept in memory: the live configuration, compiled, and the population in the role model's engine. The
 //! database stays the system of record; memory follows its change log, so that several processes agree.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use broker::catalogue::Catalogue;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use model::configuration::Configuration;
+use model::identity::Identity;
 use model::ids::{ConfigurationVersionId, IdentityId};
 use policy::engine::Engine as RoleEngine;
 use policy::model::RoleModel;
@@ -32,6 +34,8 @@ pub(crate) struct Live {
 /// Everybody, in the engine of the role model.
 pub(crate) struct Population {
     pub(crate) engine: RoleEngine,
+    /// The same people as they are stored.
+    identities: BTreeMap<IdentityId, Identity>,
     /// Place in the change log up to which memory has followed.
     position: i64,
 }
@@ -89,12 +93,20 @@ impl World {
         ids.dedup();
         let changed = store.identities_by_id(&ids).await?;
         self.with_population(|population| {
-            for identity in &changed {
-                population.engine.upsert(identity);
+            for identity in changed {
+                population.engine.upsert(&identity);
+                population.identities.insert(identity.id, identity);
             }
             population.position = population.position.max(last);
         });
         Ok(Followed { configuration: false, identities: ids })
+    }
+}
+
+impl Population {
+    /// Everybody, as stored, by id.
+    pub(crate) fn identities(&self) -> &BTreeMap<IdentityId, Identity> {
+        &self.identities
     }
 }
 
@@ -127,11 +139,13 @@ async fn read_population(store: &Store, model: &Arc<RoleModel>) -> Result<Popula
     // The position is read first: a change that comes in between is followed a second time, which does no harm.
     let position = store.change_log_head().await?;
     let mut engine = RoleEngine::new(model.clone());
-    for identity in &store.load_identities().await? {
+    let identities: BTreeMap<IdentityId, Identity> =
+        store.load_identities().await?.into_iter().map(|identity| (identity.id, identity)).collect();
+    for identity in identities.values() {
         engine.upsert(identity);
     }
     for (id, digest) in store.role_model_digests().await? {
         engine.confirm(id, digest);
     }
-    Ok(Population { engine, position })
+    Ok(Population { engine, identities, position })
 }

@@ -264,7 +264,14 @@ struct AlreadySo {
 
 impl AlreadySo {
     async fn new(context: &Context) -> Result<Self, StoreError> {
-        let without_state = context.engine.store().assignments_without_state().await?.into_iter().collect();
+        let store = context.engine.store();
+        let without_state = if context.mode.incremental && !context.mode.dry_run {
+            let ids: Vec<IdentityId> = context.changed.iter().copied().collect();
+            let held = store.assignments_of(&ids).await?.into_iter();
+            held.filter(|record| record.state.is_none()).map(|record| (record.identity, record.grantable)).collect()
+        } else {
+            store.assignments_without_state().await?.into_iter().collect()
+        };
         Ok(Self { without_state, states: Vec::new() })
     }
 

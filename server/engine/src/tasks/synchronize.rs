@@ -86,10 +86,20 @@ async fn take_over_source(
     feed: Vec<FeedIdentity>,
 ) -> Result<(), TaskEnd> {
     let failed = |error: StoreError| TaskEnd::errored(&format!("The feed of `{name}` could not be taken over"), &error);
-    let stored = context.engine.store().identities_of_source(name).await.map_err(failed)?;
+    // Memory knows everybody once it has caught up; nobody else writes identities while a run is under way.
+    if let Err(error) = context.engine.follow().await {
+        return Err(TaskEnd::errored("What is known of people cannot be read", &error));
+    }
     progress.expect(feed.len() as u64, "rows");
     let rows = feed.len() as u64;
-    let changes = synchronize::identities(&stored, feed, name, !reading.partial);
+    let (changes, before) = context.engine.world().with_population(|population| {
+        let stored = population.identities();
+        let changes = synchronize::identities(stored.values(), feed, name, !reading.partial);
+        let touched = changes.updated.iter().chain(&changes.deleted);
+        let before: HashMap<IdentityId, Identity> =
+            touched.filter_map(|identity| Some((identity.id, stored.get(&identity.id)?.clone()))).collect();
+        (changes, before)
+    });
     report_counts(progress, &changes.counts);
     guard(context, progress, &format!("source `{name}`"), &changes.counts, thresholds)?;
     progress.say(LogLevel::Information, format!("`{name}`: {}.", sentence(&changes.counts)));
@@ -105,7 +115,7 @@ async fn take_over_source(
         progress.advance(rows, 0).await;
         return Ok(());
     }
-    let events = identity_events(&inserted, &updated, &stored, context, reading.at);
+    let events = identity_events(&inserted, &updated, &before, context, reading.at);
     let (run, at, origin, source) = (context.run, context.engine.now(), source_origin(name), name.to_owned());
     let counts = numbers(&changes.counts);
     let staged = !context.mode.incremental;
@@ -172,11 +182,10 @@ async fn keep_dry_identities(
 fn identity_events(
     inserted: &[Identity],
     updated: &[Identity],
-    stored: &[Identity],
+    before: &HashMap<IdentityId, Identity>,
     context: &Context,
     at: Timestamp,
 ) -> Vec<NewIdentityEvent> {
-    let before: HashMap<IdentityId, &Identity> = stored.iter().map(|identity| (identity.id, identity)).collect();
     let event = |identity: IdentityId, message: String| NewIdentityEvent {
         identity,
         at,

@@ -34,6 +34,14 @@ const BY_ID: &str = concat!(
     order by o.id"
 );
 
+/// Sent and not answered, or answered after that moment.
+const ACCOUNTS_CHANGED_SINCE: &str = "
+    select distinct account_id
+    from provisioning_order
+    where application = $1
+      and account_id is not null
+      and (state = 2 or (state = 8 and executed_at > $2))";
+
 /// What planning has to know: 8 counts until it is verified, 7 so that a rule that fails is not ordered anew.
 const OPEN_IDS: &str = "
     select id
@@ -202,6 +210,12 @@ impl Store {
         let mut connection = self.snapshot().await?;
         let ids = connection.read(IDS_IN_STATE, arguments![application, state.number(), limit], order_id).await?;
         orders_by_id(&mut connection, &ids).await
+    }
+
+    /// Accounts of the application that an order has changed since that moment, or may be changing now.
+    pub async fn accounts_changed_since(&self, application: &str, at: Timestamp) -> Result<Vec<AccountId>> {
+        let read = |row: Row| Ok(AccountId(row.integer("account_id")?));
+        self.reader().await?.read(ACCOUNTS_CHANGED_SINCE, arguments![application, at], read).await
     }
 
     /// Applications with due orders in state 1, and how many. Some of these may still wait for other orders.

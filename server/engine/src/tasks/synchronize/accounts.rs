@@ -149,7 +149,8 @@ async fn account_changes(
     let stored: Vec<Account> =
         stored.into_iter().filter(|account| asked.as_ref().is_none_or(|asked| asked.contains(&account.key))).collect();
     // What was changed after it was read is known better than the reading says.
-    let newer = changed_since(context, name, reading.at).await.map_err(failed)?;
+    let newer: HashSet<AccountId> =
+        engine.store().accounts_changed_since(name, reading.at).await.map_err(failed)?.into_iter().collect();
     let known_better: HashSet<&str> =
         stored.iter().filter(|account| newer.contains(&account.id)).map(|account| account.key.as_str()).collect();
     let observed: Vec<ObservedAccount> =
@@ -213,15 +214,6 @@ fn found(
         entitlements: account.entitlements,
         observed_at: Some(at),
     }
-}
-
-/// Accounts with an order that was sent or answered after the moment.
-async fn changed_since(context: &Context, application: &str, at: Timestamp) -> Result<HashSet<AccountId>, StoreError> {
-    let store = context.engine.store();
-    let under_way = store.orders_in_state(application, ProvisioningState::Transmitted, u32::MAX).await?;
-    let done = store.orders_in_state(application, ProvisioningState::Executed, u32::MAX).await?;
-    let newer = |order: &Order| order.executed_at.is_none_or(|executed| executed > at);
-    Ok(under_way.iter().chain(&done).filter(|order| newer(order)).filter_map(|order| order.account).collect())
 }
 
 /// Owners of accounts that were not known before, by the account types' correlation rules.
