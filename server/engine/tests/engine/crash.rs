@@ -108,7 +108,7 @@ fn run_killed(house: &House, undisturbed: &Undisturbed, dice: &mut Dice) -> usiz
             0 => program.works_within(Some(dice.part_of(undisturbed.start))),
             kind => {
                 assert_eq!(program.works_within(None), None, "the program came to work");
-                let longest = if kind < 6 { undisturbed.work / 3 } else { undisturbed.work };
+                let longest = if kind < 6 { undisturbed.work / 4 } else { undisturbed.work };
                 program.ends_within(Some(dice.part_of(longest)))
             }
         };
