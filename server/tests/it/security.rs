@@ -119,7 +119,9 @@ async fn changing_requests_from_elsewhere_are_refused() {
     let own = server.base.clone();
     let paths: Vec<&str> = functions().into_iter().chain(["/login", "/logout", "/preferences/theme"]).collect();
     // Headers, whether a cookie is sent, whether the request is refused.
-    let cases: &[(&[(&str, &str)], bool, bool)] = &[
+    /// Headers, and whether the request is let through without and with a session.
+    type Case<'a> = (&'a [(&'a str, &'a str)], bool, bool);
+    let cases: &[Case<'_>] = &[
         (&[("sec-fetch-site", "cross-site")], true, true),
         (&[("sec-fetch-site", "same-site")], true, true),
         (&[("sec-fetch-site", "cross-site")], false, true),
@@ -189,8 +191,8 @@ async fn a_session_cannot_be_prepared_kept_or_stolen_from_the_database() {
 #[tokio::test]
 async fn cookies_have_their_flags() {
     let flags = |headers: &HeaderMap, name: &str| {
-        let cookies = headers.get_all(header::SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap().to_owned());
-        let cookie = cookies.filter(|cookie| cookie.starts_with(name)).last().unwrap_or_default();
+        let mut cookies = headers.get_all(header::SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap().to_owned());
+        let cookie = cookies.rfind(|cookie| cookie.starts_with(name)).unwrap_or_default();
         cookie.split(';').skip(1).map(|part| part.trim().to_owned()).collect::<BTreeSet<_>>()
     };
     let has = |flags: &BTreeSet<String>, wanted: &[&str]| wanted.iter().all(|flag| flags.contains(*flag));
