@@ -118,8 +118,7 @@ async fn changing_requests_from_elsewhere_are_refused() {
     let cookie = server.sign_in(ADMINISTRATOR).await;
     let own = server.base.clone();
     let paths: Vec<&str> = functions().into_iter().chain(["/login", "/logout", "/preferences/theme"]).collect();
-    // Headers, whether a cookie is sent, whether the request is refused.
-    /// Headers, and whether the request is let through without and with a session.
+    /// Headers, whether a cookie is sent, whether the request is refused.
     type Case<'a> = (&'a [(&'a str, &'a str)], bool, bool);
     let cases: &[Case<'_>] = &[
         (&[("sec-fetch-site", "cross-site")], true, true),
