@@ -12,7 +12,7 @@ use model::account::Account;
 use model::command::{CommandError, Outcome};
 use model::configuration::Connection;
 use model::ids::{AccountId, OrderId, WorkItemId};
-use model::order::{ErrorClass, Order, ProvisioningState};
+use model::order::{ErrorClass, Order, ProvisioningState, StateReason};
 use model::view::OrderFilter;
 use model::work_item::{WorkItem, WorkItemState};
 use store::{Claim, StoreError};
@@ -263,6 +263,8 @@ pub(crate) async fn claimed(engine: &Engine, application: &str) -> Result<u64, S
         .store()
         .orders_in_state(application, ProvisioningState::Transmitted, engine.tuning().claim_batch)
         .await?;
-    // The others wait for the time at which they are read back.
-    Ok(orders.iter().filter(|order| order.next_attempt_at.is_none()).count() as u64)
+    // The others wait for a person, or for the time at which they are read back.
+    let is_claimed =
+        |order: &&Order| order.next_attempt_at.is_none() && matches!(order.reason, None | Some(StateReason::InDoubt));
+    Ok(orders.iter().filter(is_claimed).count() as u64)
 }

@@ -48,10 +48,14 @@ async fn fulfil(context: &Context, progress: &Progress) -> Result<TaskEnd, Store
     }
     let mut silent = Vec::new();
     loop {
-        if deliver_all(context, progress, &names, &mut silent).await? == Stop::Process {
-            return Ok(TaskEnd::Interrupted);
+        // Looked at before, so that an answer that comes while orders are sent counts as news.
+        let before = UnderWay::read(engine).await?;
+        match deliver_all(context, progress, &names, &mut silent).await? {
+            Some(0) => {}
+            Some(_) => continue,
+            None => return Ok(TaskEnd::Interrupted),
         }
-        match await_news(context, progress).await? {
+        match await_news(context, progress, before).await? {
             // What was waited for may let others go.
             News::Answered => {}
             News::None => break,
@@ -61,13 +65,15 @@ async fn fulfil(context: &Context, progress: &Progress) -> Result<TaskEnd, Store
     summarise(context, progress, &silent).await
 }
 
-/// Sends all that can be sent now. An application that does not answer is silent, and left alone from then on.
+/// Sends all that can be sent now, and answers how much that was; none where somebody asked to stop. An application
+/// that does not answer is silent, and left alone from then on.
 async fn deliver_all<'a>(
     context: &Context,
     progress: &Progress,
     names: &[&'a String],
     silent: &mut Vec<&'a String>,
-) -> Result<Stop, StoreError> {
+) -> Result<Option<u64>, StoreError> {
+    let mut sent = 0;
     loop {
         let round = Round::default();
         let deliveries =
@@ -77,12 +83,13 @@ async fn deliver_all<'a>(
             match delivered? {
                 End::Dry => {}
                 End::Dead(name) => dead.push(name),
-                End::Stopped => return Ok(Stop::Process),
+                End::Stopped => return Ok(None),
             }
         }
         silent.extend(names.iter().copied().filter(|name| dead.contains(*name)));
-        if round.sent.load(Ordering::Relaxed) == 0 {
-            return Ok(Stop::GoOn);
+        match round.sent.load(Ordering::Relaxed) {
+            0 => return Ok(Some(sent)),
+            more => sent += more,
         }
     }
 }
@@ -147,10 +154,9 @@ enum News {
 
 /// Gives what is under way some time to come to its end, so that a quick answer is verified in the same run: executors,
 /// and orders that a sweep or another process has taken up, such as those it reads back after a crash.
-async fn await_news(context: &Context, progress: &Progress) -> Result<News, StoreError> {
+async fn await_news(context: &Context, progress: &Progress, before: UnderWay) -> Result<News, StoreError> {
     let engine = &context.engine;
     let began = tokio::time::Instant::now();
-    let before = UnderWay::read(engine).await?;
     loop {
         crate::sweeps::poll_executors(engine).await;
         let now = UnderWay::read(engine).await?;
@@ -186,8 +192,7 @@ impl UnderWay {
         for (name, application) in &configuration.applications {
             match application.connection.mechanism() {
                 Mechanism::Executor => under_way.handed += dispatch::waiting_for_answers(engine, name).await?,
-                Mechanism::Direct => under_way.claimed += dispatch::claimed(engine, name).await?,
-                Mechanism::Manual => {}
+                Mechanism::Direct | Mechanism::Manual => under_way.claimed += dispatch::claimed(engine, name).await?,
             }
         }
         Ok(under_way)
