@@ -5,8 +5,22 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
+    unreachable_pub,
     reason = "a test that cannot go on ends there, and some tell what they found"
 )]
+
+#[path = "../../../connectors/tests/support/child.rs"]
+mod child;
+#[path = "../../../connectors/tests/support/free_port.rs"]
+mod free_port;
+#[path = "../../../connectors/tests/support/postgres.rs"]
+mod postgres;
+#[path = "../../../connectors/tests/support/ready.rs"]
+mod ready;
+#[path = "../../../connectors/tests/support/scim2_server.rs"]
+mod scim2_server;
+#[path = "../../../connectors/tests/support/slapd.rs"]
+mod slapd;
 
 mod crash;
 mod faults;

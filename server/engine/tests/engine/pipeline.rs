@@ -1,18 +1,13 @@
 //! The whole way of a change in a small organisation: feed, rules, orders, applications, verification.
 
-#[path = "../../../connectors/tests/support/free_port.rs"]
-mod free_port;
-#[path = "../../../connectors/tests/support/postgres.rs"]
-mod postgres;
-#[path = "../../../connectors/tests/support/ready.rs"]
-mod ready;
-
 use model::access::Grantable;
 use model::identity::LifecycleState;
 use model::job::{RunMode, RunState};
 use model::order::ProvisioningState;
 use model::view::IdentityFilter;
 use testkit::world::{World, person};
+
+use crate::postgres;
 
 fn people() -> Vec<testkit::world::Person> {
     vec![

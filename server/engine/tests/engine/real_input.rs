@@ -4,18 +4,9 @@
 //!
 //! The feeds are not part of this project. Where they are absent the test says so and stops.
 
-#[path = "../../../connectors/tests/support/child.rs"]
-mod child;
-#[path = "../../../connectors/tests/support/free_port.rs"]
-mod free_port;
-#[path = "../../../connectors/tests/support/scim2_server.rs"]
-mod scim2_server;
-#[path = "../../../connectors/tests/support/slapd.rs"]
-mod slapd;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -29,6 +20,8 @@ use model::order::ProvisioningState;
 use model::view::{OrderFilter, WorkItemFilter};
 use model::work_item::WorkItemState;
 use testkit::exchange::Exchange;
+
+use crate::{child, scim2_server, slapd};
 
 const DEPARTMENTS: [&str; 9] = [
     "Customer Service",
@@ -594,9 +587,4 @@ fn rules_text() -> String {
         "[rules.terminal]\nwhen = 'identity.department == \"{department}\" && identity.title == \"{title}\"'\naccount_types = [\"terminal\"]\n"
     ));
     text
-}
-
-#[expect(dead_code, reason = "the starters are shared with tests that need more of them")]
-fn shared() -> PathBuf {
-    child::tools()
 }
