@@ -215,7 +215,7 @@ fn menu(visitor: &Visitor) -> impl IntoView + use<> {
     let initials: String = visitor.name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect();
     view! {
         <details class="menu">
-            <summary aria-label=format!("Signed in as {}", visitor.name)><span class="avatar" aria-hidden="true">{initials}</span></summary>
+            <summary><span class="avatar" aria-hidden="true">{initials}</span><span class="sr">{format!("Signed in as {}", visitor.name)}</span></summary>
             <div class="menu-body">
                 <p><strong>{visitor.name.clone()}</strong><span class="muted">{visitor.login.clone()}</span></p>
                 <form class="themes" method="post" action="/preferences/theme" aria-label="Theme">
