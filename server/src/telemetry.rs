@@ -58,6 +58,6 @@ pub fn start_metrics() -> Result<PrometheusHandle, String> {
         metrics::Unit::Seconds,
         "From a request's arrival to the beginning of its answer."
     );
-    metrics::describe_gauge!("orders", "Orders by provisioning state.");
+    metrics::describe_counter!("orders_total", "Steps of orders, by application and the state they led to.");
     Ok(handle)
 }

@@ -96,6 +96,12 @@ impl Progress {
         self.write_if_due().await;
     }
 
+    /// How much of what the task has done failed.
+    pub(crate) fn failed(&self) -> u64 {
+        let state = self.state();
+        state.run.tasks.get(state.current).map_or(0, |task| task.failed)
+    }
+
     /// Adds to a count of the task, such as "inserted".
     pub(crate) fn count(&self, name: &str, by: i64) {
         if by == 0 {

@@ -285,7 +285,11 @@ proptest! {
     /// Where no attribute is absent, the meaning is CEL's own: compared with the interpreter of the `cel` crate.
     #[test]
     fn with_all_attributes_present_it_is_cel(text in cel_text()) {
-        let ours = Expression::parse(&text).expect("is CEL").evaluate(&Subject::of_attributes(&full()));
+        let parsed = Expression::parse(&text);
+        // Deeper nesting than that is refused, whatever CEL says.
+        let is_too_deep = parsed.as_ref().is_err_and(|error| error.message.contains("nested more than"));
+        prop_assume!(!is_too_deep);
+        let ours = parsed.expect("is CEL").evaluate(&Subject::of_attributes(&full()));
         let program = cel::Program::compile(&text).expect("is CEL");
         let mut context = cel::Context::default();
         context.add_variable("identity", full()).expect("has a value");
