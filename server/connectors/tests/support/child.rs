@@ -56,20 +56,20 @@ impl Server {
 pub(crate) fn start(what: &str, mut attempt: impl FnMut(u16) -> Option<Server>) -> Server {
     (0..5)
         .find_map(|_| attempt(super::free_port::free_port()))
-        .unwrap_or_else(|| panic!("{what} does not start; run `./setup tests`"))
+        .unwrap_or_else(|| panic!("{what} does not start; run `.ci/setup tests`"))
 }
 
-/// The program, from the search path or from where `./setup tests` puts it.
+/// The program, from the search path or from where `.ci/setup tests` puts it.
 pub(crate) fn program(name: &str, elsewhere: &[PathBuf]) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(elsewhere.iter().cloned())
         .map(|folder| folder.join(name))
         .find(|candidate| candidate.is_file())
-        .unwrap_or_else(|| panic!("{name} is not installed; run `./setup tests`"))
+        .unwrap_or_else(|| panic!("{name} is not installed; run `.ci/setup tests`"))
 }
 
-/// Where `./setup tests` keeps its tools.
+/// Where `.ci/setup tests` keeps its tools.
 pub(crate) fn tools() -> PathBuf {
     match std::env::var_os("QUARTERMASTER_TOOLS") {
         Some(folder) => PathBuf::from(folder),

@@ -8,7 +8,7 @@ use super::scim2_server::TOKEN;
 
 pub(crate) fn start_scimmy() -> Server {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../end2end/servers/scimmy");
-    assert!(folder.join("node_modules/scimmy").is_dir(), "SCIMMY is not installed; run `./setup tests`");
+    assert!(folder.join("node_modules/scimmy").is_dir(), "SCIMMY is not installed; run `.ci/setup tests`");
     let node = program("node", &[]);
     start("SCIMMY", |port| {
         let mut command = Command::new(&node);
