@@ -66,18 +66,6 @@ pub async fn explain(op: &OpContext, id: IdentityId, grantable: Grantable) -> Re
     })
 }
 
-/// Everything that could be held, for the question "why not": kind and name, with the label.
-pub async fn grantables(op: &OpContext) -> Result<Vec<(Grantable, String)>, ApiError> {
-    op.require("/Identities/View")?;
-    let configuration = op.engine.world().configuration();
-    let roles = configuration.roles.keys().cloned().map(Grantable::Role);
-    let profiles = configuration.access_profiles.keys().cloned().map(Grantable::AccessProfile);
-    let types = configuration.account_types.keys().cloned().map(Grantable::AccountType);
-    let entitlements = configuration.entitlements.keys().cloned().map(Grantable::Entitlement);
-    let all = roles.chain(profiles).chain(types).chain(entitlements);
-    Ok(all.map(|grantable| (grantable.clone(), op.engine.label(&grantable))).collect())
-}
-
 impl Engine {
     /// The name a person knows the thing by.
     pub(crate) fn label(&self, grantable: &Grantable) -> String {

@@ -155,7 +155,7 @@ impl Engine {
         let store = Store::open(&options.database).await?;
         store.migrate().await?;
         let lock = RunnerLock::new(&options.data_directory, store.dialect());
-        let world = World::load(&store, options.clock.now()).await?;
+        let world = World::load(&store).await?;
         let engine = Self(Arc::new(Inner {
             store,
             clock: options.clock,

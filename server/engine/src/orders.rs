@@ -92,7 +92,7 @@ async fn act(
                 item.state = to;
             }
         }
-        crate::record::assignment_states(&after, &op.engine.world().live().catalogue)
+        crate::record::assignment_states(&after)
     };
     let work = op.engine.store().write(move |tx| {
         Box::pin(async move {

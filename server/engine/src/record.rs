@@ -257,7 +257,7 @@ impl Write {
             },
             inserted,
             updated,
-            states: assignment_states(&after, catalogue),
+            states: assignment_states(&after),
             event,
             work_item,
         }
@@ -266,8 +266,7 @@ impl Write {
 
 /// What *View permissions* shows beside the things that an order is about: each entitlement it adds, and the account
 /// itself with its attributes. What is taken away is no longer held and has no state.
-pub(crate) fn assignment_states(order: &Order, catalogue: &Catalogue) -> Vec<AssignmentStateChange> {
-    let _ = catalogue;
+pub(crate) fn assignment_states(order: &Order) -> Vec<AssignmentStateChange> {
     if order.operation.removes() {
         return Vec::new();
     }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use broker::catalogue::Catalogue;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use model::configuration::Configuration;
 use model::identity::Identity;
@@ -41,8 +40,7 @@ pub(crate) struct Population {
 }
 
 impl World {
-    pub(crate) async fn load(store: &Store, now: Timestamp) -> Result<Self, OpenError> {
-        let _ = now;
+    pub(crate) async fn load(store: &Store) -> Result<Self, OpenError> {
         let live = Arc::new(read_live(store).await?);
         let population = read_population(store, &live.model).await?;
         Ok(Self { live: RwLock::new(live), population: Mutex::new(population) })

@@ -421,7 +421,7 @@ async fn write(
         });
     }
     let Extras { taken, adopted, already: mut states } = extras;
-    states.extend(orders.iter().flat_map(|order| crate::record::assignment_states(order, catalogue)));
+    states.extend(orders.iter().flat_map(crate::record::assignment_states));
     let count = orders.len();
     context
         .engine
