@@ -12,6 +12,7 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/work-items", "/WorkItems/View"),
     ("/work-items/{id}", "/WorkItems/View"),
     ("/jobs", "/Jobs/View"),
+    ("/jobs/compare", "/Jobs/View"),
     ("/jobs/runs/{id}", "/Jobs/View"),
     ("/applications", "/Applications/View"),
     ("/applications/{name}", "/Applications/View"),
@@ -24,6 +25,7 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/api/pages/jobs/start", "/Jobs/Run"),
     ("/api/pages/jobs/cancel", "/Jobs/Run"),
     ("/api/pages/jobs/resume", "/Jobs/Resume"),
+    ("/api/pages/jobs/rerun", "/Jobs/Run"),
     ("/api/pages/applications/test", "/Applications/Test"),
 ];
 

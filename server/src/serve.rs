@@ -87,7 +87,9 @@ pub async fn run(engine: Engine, options: ServeOptions, ready: impl FnOnce(&str)
     let listen = |source| ServeError::Listen { address: options.address, source };
     let listener = TcpListener::bind(options.address).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
-    if !engine.start_runner().await? {
+    if engine.start_runner().await? {
+        engine.start_scheduler();
+    } else {
         tracing::warn!("another process runs the jobs of this database; this one only serves pages");
     }
 

@@ -12,19 +12,22 @@ use jiff::{SignedDuration, Timestamp};
 use model::access::Grantable;
 use model::account::{AccountStatus, Mechanism};
 use model::error::{ApiError, ErrorCode};
-use model::ids::{AccountId, IdentityId, UserId};
-use model::job::{Job, LogLevel, RunState};
+use model::ids::{AccountId, IdentityId, RunId, UserId};
+use model::job::{LogLevel, Run, RunState};
 use model::order::ProvisioningState as State;
 use model::page::Page;
 use model::user::PermissionPath;
 use model::view::{
     AccountFilter, AccountRow, AccountTypeView, ApplicationDetail, ApplicationRow, ApplicationSchema, EntitlementRow,
-    Home, IdentityFilter, OrderCounts, OrderFilter, RunUpdate, SchemaAttribute, WorkItemFilter,
+    Home, IdentityFilter, LogCounts, OrderCounts, OrderFilter, RunFilter, RunRow, SchemaAttribute, WorkItemFilter,
 };
 use model::work_item::WorkItemState;
 
 use self::people::{identity_detail, identity_rows, why_not};
-use self::work::{counts, log, order_detail, order_rows, preview, run, run_rows, work_item_detail, work_rows};
+use self::work::{
+    active_rows, comparison, counts, job_rows, log, order_detail, order_rows, preview, run, run_rows, work_item_detail,
+    work_rows,
+};
 
 const NAMES: [&str; 24] = [
     "Ann Lindqvist",
@@ -95,10 +98,6 @@ pub(crate) fn visitor() -> Visitor {
 pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
     let clock = &clock();
     let rights = &rights();
-    let progress = |state| {
-        jobs::RunTab::Progress(if state == RunState::Running { LogLevel::Information } else { LogLevel::Warning })
-    };
-    let update = |state| RunUpdate { run: run(7001, state, false), lines: log() };
     let asking = |asked: Option<Grantable>, explanation| identities::Asking {
         asked,
         explanation,
@@ -179,37 +178,26 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
             ),
         ),
         ("work-item", work_items::work_item_sheet(&work_item_detail(), rights, clock, UserId(1))),
-        ("jobs", jobs::jobs_sheet(&Job::all(), &run_rows(12), rights, clock)),
-        (
-            "run",
-            jobs::run_sheet(
-                update(RunState::Running),
-                Some("Olga Petrova".into()),
-                progress(RunState::Running),
-                rights,
-                clock,
-            ),
-        ),
-        (
-            "run-blocked",
-            jobs::run_sheet(
-                update(RunState::Blocked),
-                Some("Olga Petrova".into()),
-                progress(RunState::Blocked),
-                rights,
-                clock,
-            ),
-        ),
+        ("jobs", jobs::jobs_sheet(&job_rows(), &active_rows(), &history(run_rows(12)), rights, clock)),
+        ("jobs-never", jobs::jobs_sheet(&job_rows(), &[], &history(vec![]), &Rights::of(&[]), clock)),
+        ("run", run_of(RunState::Running, LogLevel::Information)),
+        ("run-blocked", run_of(RunState::Blocked, LogLevel::Warning)),
+        ("run-failed", run_of(RunState::Warning, LogLevel::Warning)),
+        ("run-waiting", run_of(RunState::Queued, LogLevel::Information)),
         (
             "run-preview",
             jobs::run_sheet(
-                RunUpdate { run: run(7002, RunState::Completed, true), lines: vec![] },
-                None,
+                &RunRow { run: run(7002, RunState::Completed, true), ..run_rows(1).remove(0) },
+                vec![],
+                &around(),
                 jobs::RunTab::Preview(preview()),
                 rights,
                 clock,
             ),
         ),
+        ("comparison", jobs::comparison_sheet(&jobs::Compared::Both(Box::new(comparison())), &run_rows(12), clock)),
+        ("comparison-choose", jobs::comparison_sheet(&jobs::Compared::Nothing, &run_rows(12), clock)),
+        ("comparison-never", jobs::comparison_sheet(&jobs::Compared::Nothing, &run_rows(1), clock)),
         ("applications", applications::applications_sheet(&application_rows(), clock)),
         (
             "application",
@@ -267,6 +255,27 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         ("missing", problem::sheet(&ApiError::not_found("order `99`"), &visitor())),
         ("failed", problem::sheet(&ApiError::internal(), &Visitor { flash: Some(failed), ..visitor() })),
     ]
+}
+
+fn history(runs: Vec<RunRow>) -> jobs::History {
+    jobs::History { filter: RunFilter { limit: 12, ..RunFilter::default() }, runs }
+}
+
+fn around() -> jobs::Around {
+    jobs::Around { active: active_rows(), reruns: vec![], before: run_rows(2).pop() }
+}
+
+fn run_of(state: RunState, level: LogLevel) -> Sheet {
+    let counts = LogCounts { information: 112, warning: 3, error: 1 };
+    let choice = jobs::LogChoice { level, step: (state == RunState::Warning).then(|| "fulfil".into()), counts };
+    let id = if state == RunState::Queued { active_rows()[1].run.id.0 } else { 7_001 };
+    let run = run(id, state, false);
+    let rerun_of = (state == RunState::Queued).then(|| RunId(6_999));
+    let row = RunRow { run: Run { rerun_of, ..run }, ..run_rows(1).remove(0) };
+    let reruns = if state == RunState::Warning { run_rows(2) } else { vec![] };
+    let lines = if state == RunState::Queued { vec![] } else { log() };
+    let around = jobs::Around { reruns, ..around() };
+    jobs::run_sheet(&row, lines, &around, jobs::RunTab::Progress(choice), &rights(), &clock())
 }
 
 fn home_of_today() -> Home {

@@ -3,7 +3,8 @@
 use jiff::SignedDuration;
 use model::account::Mechanism;
 use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, PartitionId, PlanId, RunId, UserId, WorkItemId};
-use model::job::{LogLevel, Run, RunMode, RunState, TaskKind, TaskRun};
+use model::configuration::{JobDefinition, TaskDefinition};
+use model::job::{Job, JobTask, LogLevel, Run, RunMode, RunState, TaskKind, TaskRun};
 use model::order::{Answer, Attempt, ErrorClass, Lane, Order, OrderItem, ProvisioningState as State, StateReason};
 use model::page::Page;
 use model::plan::{
@@ -11,7 +12,8 @@ use model::plan::{
 };
 use model::trigger::Trigger;
 use model::view::{
-    LogLineView, OrderCounts, OrderDetail, OrderEvent, OrderRow, PreviewLine, RunRow, WorkItemDetail, WorkItemRow,
+    JobRow, LogLineView, OrderCounts, OrderDetail, OrderEvent, OrderRow, PreviewLine, RunComparison, RunRow, WorkItemDetail,
+    WorkItemRow,
 };
 use model::work_item::{WorkItem, WorkItemState};
 
@@ -342,7 +344,7 @@ pub(crate) fn task(sequence: u32, kind: TaskKind, state: RunState) -> TaskRun {
     };
     TaskRun {
         sequence,
-        kind,
+        task: JobTask::usual(kind),
         state,
         message: (state == RunState::Blocked).then(|| "119 accounts would be disabled; the threshold is 50.".into()),
         done,
@@ -381,6 +383,8 @@ pub(crate) fn run(id: i64, state: RunState, dry_run: bool) -> Run {
         finished_at: state.is_final().then(now),
         cancel_requested: false,
         approved_by: None,
+        rerun_of: None,
+        scheduled_for: (id % 2 == 0).then(|| before((7_010 - id) * 90)),
         tasks: tasks.collect(),
     }
 }
@@ -397,6 +401,7 @@ pub(crate) fn run_rows(count: i64) -> Vec<RunRow> {
     (0..count)
         .map(|n| RunRow {
             run: run(7_001 - n, states[n as usize % 6], n == 3),
+            job_label: "Complete job".into(),
             started_by: (n % 2 == 0).then(|| "Olga Petrova".into()),
         })
         .collect()
@@ -407,6 +412,7 @@ pub(crate) fn log() -> Vec<LogLineView> {
         sequence,
         time: time.into(),
         level,
+        step: task.to_lowercase(),
         task: task.into(),
         message: message.into(),
     };
@@ -441,4 +447,73 @@ pub(crate) fn preview() -> Page<PreviewLine> {
         why: "Rule sales-staff holds because department = Sales.".into(),
     });
     Page { rows: rows.collect(), next: Some("100".into()), total: 1_284 }
+}
+
+/// The jobs that come with Quartermaster, one of them scheduled, and some of the configuration.
+pub(crate) fn job_rows() -> Vec<JobRow> {
+    let task = |kind, applications: &[&str]| TaskDefinition {
+        kind,
+        level: None,
+        after: None,
+        sources: None,
+        applications: (!applications.is_empty()).then(|| applications.iter().map(|name| (*name).into()).collect()),
+        continue_on_error: false,
+    };
+    let directory = JobDefinition {
+        display_name: Some("Cloud Directory alone".into()),
+        description: Some("Reads the directory and takes it over.".into()),
+        tasks: [
+            ("read directory".to_owned(), task(TaskKind::Collect, &["directory"])),
+            ("take over".to_owned(), task(TaskKind::Synchronize, &["directory"])),
+        ]
+        .into(),
+        ..JobDefinition::default()
+    };
+    let often = JobDefinition {
+        display_name: Some("Every quarter of an hour".into()),
+        incremental: true,
+        schedule: Some("*/15 6-20 * * MON-FRI".into()),
+        ..JobDefinition::default()
+    };
+    let off = JobDefinition { display_name: Some("Payroll, at the end of the year".into()), enabled: false, ..often.clone() };
+    let nightly = JobDefinition { schedule: Some("30 2 * * *".into()), start_denied: true, ..JobDefinition::default() };
+    let definitions = [("complete", nightly), ("directory", directory), ("off", off), ("often", often)];
+    let definitions = definitions.map(|(name, job)| (name.to_owned(), job)).into();
+    let rows = Job::all(&definitions, "Europe/Amsterdam").into_iter().map(|job| JobRow {
+        next_at: job.schedule.as_ref().filter(|_| job.enabled).map(|_| now() + SignedDuration::from_mins(3)),
+        last: (job.name == "complete" || job.name == "often").then(|| run_rows(1).remove(0)),
+        skipped: (job.name == "often").then(|| (before(12), "Run 7001 of the same job had not ended by then.".into())),
+        refused: (!job.enabled).then(|| format!("{} is switched off: its configuration says `enabled = false`.", job.label)),
+        job,
+    });
+    rows.collect()
+}
+
+/// A run under way and two that wait.
+pub(crate) fn active_rows() -> Vec<RunRow> {
+    let mut rows = run_rows(3);
+    for row in &mut rows[1..] {
+        *row = RunRow { run: run(row.run.id.0 + 10, RunState::Queued, false), ..row.clone() };
+    }
+    rows
+}
+
+pub(crate) fn comparison() -> RunComparison {
+    let mut rows = run_rows(3).into_iter();
+    let (right, _, left) = (rows.next().unwrap(), rows.next(), rows.next().unwrap());
+    let steps = left.run.tasks.iter().zip(&right.run.tasks).enumerate();
+    let steps = steps.map(|(position, (left, right))| {
+        (left.task.name.clone(), (position > 0).then(|| left.clone()), Some(right.clone()))
+    });
+    RunComparison {
+        steps: steps.collect(),
+        orders: vec![
+            ("Badge System".into(), Operation::Create, 240, 3),
+            ("Cloud Directory".into(), Operation::Update, 931, 0),
+            ("Mainframe".into(), Operation::Disable, 0, 12),
+        ],
+        outcomes: vec![(State::Errored, 9, 0), (State::Verified, 1_162, 12), (State::Executed, 0, 3)],
+        left,
+        right,
+    }
 }

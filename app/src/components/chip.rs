@@ -76,7 +76,7 @@ pub fn run(state: RunState) -> impl IntoView {
         RunState::Queued => (Tone::Idle, "clock"),
         RunState::Running => (Tone::Info, "play"),
         RunState::Completed => (Tone::Ok, "check"),
-        RunState::Warning => (Tone::Warn, "octagon"),
+        RunState::Warning => (Tone::Warn, "half"),
         RunState::Blocked => (Tone::Warn, "hand"),
         RunState::Errored => (Tone::Danger, "octagon"),
         RunState::Cancelled => (Tone::Idle, "ban"),

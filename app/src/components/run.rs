@@ -35,13 +35,14 @@ pub fn summary(run: &Run, now: Timestamp) -> impl IntoView + use<> {
 
 /// The steps.
 pub fn steps(run: &Run, now: Timestamp) -> impl IntoView + use<> {
-    let steps = run.tasks.iter().map(|task| step(task, now));
+    let is_over = run.state.is_final();
+    let steps = run.tasks.iter().map(|task| step(task, is_over, now));
     view! { <ol class="steps" aria-label="Steps">{steps.collect_view()}</ol> }
 }
 
-fn step(task: &TaskRun, now: Timestamp) -> impl IntoView + use<> {
+fn step(task: &TaskRun, is_over: bool, now: Timestamp) -> impl IntoView + use<> {
     let StepProgress { amount, rate, left, took, bar } = progress::step(task, now);
-    let label = format!("{}: {amount}", task.kind.label());
+    let label = format!("{}: {amount}", task.task.label());
     let bar = match (bar, task.state) {
         (Some((done, total)), _) => {
             view! { <progress value=done.to_string() max=total.to_string() aria-label=label></progress> }.into_any()
@@ -61,11 +62,12 @@ fn step(task: &TaskRun, now: Timestamp) -> impl IntoView + use<> {
         view! { <dl class="counts">{counts.collect_view()}</dl> }
     });
     view! {
-        <li class=state_class(task.state)>
+        <li class=state_class(task.state) id=format!("step-{}", task.sequence)>
             <div class="step-head">
                 <span class="step-sign">{icon(sign(task.state))}</span>
-                <strong>{task.kind.label()}</strong>
-                <span class="sr">{words::run_state(task.state)}</span>
+                <strong>{task.task.label().to_owned()}</strong>
+                <span class="sr">{words::step_state(task.state, is_over)}</span>
+                {words::step_about(&task.task).map(|about| view! { <span class="muted">{about}</span> })}
                 <span class="spring"></span>
                 {failed}
                 <span class="figure">{amount}</span>
@@ -84,7 +86,8 @@ fn sign(state: RunState) -> &'static str {
         RunState::Queued => "circle",
         RunState::Running => "play",
         RunState::Completed => "check",
-        RunState::Warning | RunState::Errored => "octagon",
+        RunState::Warning => "half",
+        RunState::Errored => "octagon",
         RunState::Blocked => "hand",
         RunState::Cancelled => "ban",
     }
@@ -103,11 +106,33 @@ pub fn state_class(state: RunState) -> &'static str {
     }
 }
 
-/// The sign of a step in the grid of runs.
-pub fn cell(task: &TaskRun) -> impl IntoView + use<> {
-    let title =
-        format!("{}: {}, {} {}", task.kind.label(), words::run_state(task.state), words::number(task.done), task.unit);
-    view! { <span class=state_class(task.state) title=title>{icon(sign(task.state))}<span class="sr">{words::run_state(task.state)}</span></span> }
+/// The sign of a step in a short list of runs.
+pub fn cell(task: &TaskRun, is_over: bool) -> impl IntoView + use<> {
+    let state = words::step_state(task.state, is_over);
+    let title = format!("{}: {state}, {} {}", task.task.label(), words::number(task.done), task.unit);
+    view! { <span class=state_class(task.state) title=title>{icon(sign(task.state))}<span class="sr">{task.task.label().to_owned()}" "{state}</span></span> }
+}
+
+/// A step in the grid of runs: colour, shape and word, and how long it took to who points at it. A screen reader is told
+/// all of it in one sentence.
+pub fn grid_cell(run: &Run, task: &TaskRun, now: Timestamp) -> impl IntoView + use<> {
+    let took = task.started_at.map(|started| time::took(started, task.finished_at.unwrap_or(now)));
+    let state = words::step_state(task.state, run.state.is_final());
+    let sentence = match &took {
+        Some(took) => format!("{}, {state} in {took}", task.task.label()),
+        None => format!("{}, {state}", task.task.label()),
+    };
+    let short = words::step_state_short(task.state, run.state.is_final());
+    let class = format!("grid-cell {}", state_class(task.state));
+    let address = format!("/jobs/runs/{}#step-{}", run.id, task.sequence);
+    view! {
+        <a class=class href=address title=sentence.clone()>
+            {icon(sign(task.state))}
+            <span class="grid-word" aria-hidden="true">{short}</span>
+            <span class="grid-took" aria-hidden="true">{took.unwrap_or_else(|| short.to_owned())}</span>
+            <span class="sr">{sentence}</span>
+        </a>
+    }
 }
 
 /// One line of the log.

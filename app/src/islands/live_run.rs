@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use leptos::prelude::*;
 use model::job::LogLevel;
-use model::view::RunUpdate;
+use model::view::{LogLineView, RunUpdate};
 
 use crate::components::icon::icon;
 use crate::components::run::{log_line, steps, summary};
@@ -13,11 +13,20 @@ use crate::logic::progress::is_shown;
 /// Lines kept on the page; the run's log has them all.
 const LINES_KEPT: usize = 2_000;
 
-/// State, steps and log of a run. `now` is the server's time in milliseconds, `level` the least level of lines to show.
+/// State, steps and log of a run. `now` is the server's time in milliseconds, `level` the least level of lines to show,
+/// `step` the name of the step whose lines are shown, all where it is empty.
 #[island]
-pub fn LiveRun(update: RunUpdate, now: i64, level: LogLevel, may_run: bool, may_resume: bool) -> impl IntoView {
+pub fn LiveRun(
+    update: RunUpdate,
+    now: i64,
+    level: LogLevel,
+    step: String,
+    may_run: bool,
+    may_resume: bool,
+) -> impl IntoView {
     let id = update.run.id;
     let is_dry_run = update.run.mode.dry_run;
+    let step = StoredValue::new(step);
     let run = RwSignal::new(update.run);
     let lines = RwSignal::new(update.lines);
     let now = RwSignal::new(now);
@@ -25,8 +34,12 @@ pub fn LiveRun(update: RunUpdate, now: i64, level: LogLevel, may_run: bool, may_
     let at = move || Timestamp::from_millisecond(now.get()).unwrap_or(Timestamp::UNIX_EPOCH);
     let take = move |update: RunUpdate| {
         let seen = lines.with_untracked(|lines| lines.last().map_or(0, |line| line.sequence));
-        let new: Vec<_> =
-            update.lines.into_iter().filter(|line| line.sequence > seen && is_shown(line.level, level)).collect();
+        let is_wanted = |line: &LogLineView| {
+            line.sequence > seen
+                && is_shown(line.level, level)
+                && step.with_value(|step| step.is_empty() || line.step == *step)
+        };
+        let new: Vec<_> = update.lines.into_iter().filter(is_wanted).collect();
         if !new.is_empty() {
             lines.update(|lines| {
                 lines.extend(new);
@@ -43,7 +56,7 @@ pub fn LiveRun(update: RunUpdate, now: i64, level: LogLevel, may_run: bool, may_
             view! {
                 <form method="post" action="/api/pages/jobs/cancel">
                     <input type="hidden" name="id" value=id.to_string() />
-                    <button class="button danger">{icon("ban")}"Stop this run"</button>
+                    <button class="button danger">{icon("ban")}{if run.with(|run| run.state == model::job::RunState::Queued) { "Cancel this run" } else { "Stop this run" }}</button>
                 </form>
             }
         })
@@ -59,6 +72,28 @@ pub fn LiveRun(update: RunUpdate, now: i64, level: LogLevel, may_run: bool, may_
             }
         })
     };
+    let rest = move || {
+        (may_run && run.with(model::job::Run::can_be_rerun)).then(|| {
+            run.with(|run| {
+                let failed = run.tasks.iter().find(|task| task.state != model::job::RunState::Completed);
+                let whole = run.mode.incremental || run.mode.dry_run;
+                let usual = match failed.filter(|_| !whole) {
+                    Some(task) => format!("where it failed: {}", task.task.label()),
+                    None => "the beginning".to_owned(),
+                };
+                let steps = run.tasks.iter().filter(|_| !whole).map(|task| {
+                    view! { <option value=task.task.name.clone()>{task.task.label().to_owned()}</option> }
+                });
+                view! {
+                    <form method="post" action="/api/pages/jobs/rerun" class="rerun">
+                        <input type="hidden" name="id" value=id.to_string() />
+                        <label>"Run again from "<select name="from"><option value="">{usual}</option>{steps.collect_view()}</select></label>
+                        <button class="button primary">{icon("play")}"Run the rest"</button>
+                    </form>
+                }
+            })
+        })
+    };
     let preview = move || {
         (is_dry_run && !is_under_way())
             .then(|| view! { <a class="button" href=format!("/jobs/runs/{id}?tab=preview")>{icon("flask")}"What it would do"</a> })
@@ -70,14 +105,14 @@ pub fn LiveRun(update: RunUpdate, now: i64, level: LogLevel, may_run: bool, may_
         <div class="live-run">
             <div class="run-head">
                 <div class="run-now" aria-live="polite">{move || run.with(|run| summary(run, at()).into_any())}</div>
-                <div class="actions">{orders}{preview}{resume}{cancel}</div>
+                <div class="actions">{orders}{preview}{resume}{rest}{cancel}</div>
             </div>
             {move || lost.get().then(|| view! { <p class="banner warn" role="status">"The connection was lost; it is being taken up again."</p> })}
             {move || run.with(|run| steps(run, at()).into_any())}
             <ol class="log" aria-label="Log" tabindex="0">
                 <For each=move || lines.get() key=|line| line.sequence children=move |line| log_line(line) />
             </ol>
-            {move || lines.with(Vec::is_empty).then(|| view! { <p class="muted log-empty">"No lines of this level."</p> })}
+            {move || lines.with(Vec::is_empty).then(|| view! { <p class="muted log-empty">"No such lines."</p> })}
         </div>
     }
 }

@@ -71,24 +71,20 @@ pub fn is_shown(level: LogLevel, least: LogLevel) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::job::TaskKind;
+    use model::job::{JobTask, TaskKind};
 
     fn task(state: RunState, done: u64, total: Option<u64>, seconds: i64) -> (TaskRun, Timestamp) {
         let start = Timestamp::UNIX_EPOCH;
         let now = Timestamp::from_second(seconds).unwrap();
         let finished_at = state.is_final().then_some(now);
         let task = TaskRun {
-            sequence: 0,
-            kind: TaskKind::Collect,
             state,
-            message: None,
             done,
             total,
             unit: "people".into(),
-            failed: 0,
-            counts: vec![],
             started_at: (state != RunState::Queued).then_some(start),
             finished_at,
+            ..TaskRun::queued(0, JobTask::usual(TaskKind::Collect))
         };
         (task, now)
     }

@@ -3,11 +3,12 @@
 use model::access::{Explanation, Fact, Grantable, Reason};
 use model::account::{AccountStatus, Mechanism, Provenance};
 use model::identity::{LifecycleState, Period};
-use model::job::{RunMode, RunState};
+use model::job::{JobTask, RunMode, RunState};
 use model::order::{Answer, OrderItem, StateReason};
 use model::page::COUNT_LIMIT;
 use model::plan::{FilterReason, ItemKind, ItemOperation, Operation};
 use model::trigger::Trigger;
+use model::view::RunRow;
 use model::work_item::WorkItemState;
 
 /// Shown in place of a secret.
@@ -116,6 +117,47 @@ pub fn run_state(state: RunState) -> &'static str {
         RunState::Blocked => "Stopped by a threshold",
         RunState::Errored => "Failed",
         RunState::Cancelled => "Cancelled",
+    }
+}
+
+/// State of a step; one that waits in a run that is over will not run any more.
+pub fn step_state(state: RunState, is_over: bool) -> &'static str {
+    if is_over && state == RunState::Queued { "Not run" } else { run_state(state) }
+}
+
+/// The same in one word, for a narrow cell.
+pub fn step_state_short(state: RunState, is_over: bool) -> &'static str {
+    match state {
+        RunState::Queued if is_over => "Not run",
+        RunState::Queued => "Waits",
+        RunState::Running => "Runs",
+        RunState::Completed => "Done",
+        RunState::Warning => "Warning",
+        RunState::Blocked => "Stopped",
+        RunState::Errored => "Failed",
+        RunState::Cancelled => "Ended",
+    }
+}
+
+/// What a step of the configuration does, and what it concerns, where that is not everything: "collect directory".
+pub fn step_about(task: &JobTask) -> Option<String> {
+    let is_named = task.name != task.kind.name();
+    let concerns: Vec<&str> =
+        [&task.scope.sources, &task.scope.applications].into_iter().flatten().flatten().map(String::as_str).collect();
+    if !is_named && concerns.is_empty() {
+        return None;
+    }
+    let kind = if is_named { task.kind.label() } else { "" };
+    let separator = if is_named && !concerns.is_empty() { ": " } else { "" };
+    Some(format!("{kind}{separator}{}", concerns.join(", ")))
+}
+
+/// Who started a run, as far as it is known.
+pub fn started_by(row: &RunRow) -> String {
+    match (&row.started_by, row.run.scheduled_for) {
+        (Some(name), _) => name.clone(),
+        (None, Some(_)) => "schedule".to_owned(),
+        (None, None) => "command line".to_owned(),
     }
 }
 

@@ -153,9 +153,9 @@ fn runs(runs: &[RunRow], clock: &Clock) -> impl IntoView + use<> {
         view! {
             <li data-row="">
                 <a data-open="" class="run-line" href=format!("/jobs/runs/{}", run.id)>
-                    <span class="run-name">{crate::pages::jobs::job_label(&run.job)}</span>
+                    <span class="run-name">{row.job_label.clone()}</span>
                     {chip::run(run.state)}
-                    <span class="cells">{run.tasks.iter().map(cell).collect_view()}</span>
+                    <span class="cells">{run.tasks.iter().map(|task| cell(task, run.state.is_final())).collect_view()}</span>
                     <span class="subtle">{ago(clock, at)}</span>
                 </a>
             </li>

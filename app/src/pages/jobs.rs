@@ -1,28 +1,34 @@
-//! Job execution: what can be run, what runs, and what ran.
+//! Job execution: what can be run, what runs and waits, and what ran.
 
+mod comparison;
+mod history;
 mod run;
 
 use leptos::prelude::*;
 use model::error::ApiError;
 use model::ids::RunId;
-use model::job::{Job, RunMode, TaskKind};
-use model::view::{RunRow, RunUpdate};
+use model::job::{Job, JobTask, LogLevel, RunMode, TaskKind};
+use model::view::{JobRow, LogFilter, RunFilter, RunRow, RunUpdate};
 
 use crate::components::chip;
 use crate::components::icon::icon;
-use crate::components::list::{Empty, ago, empty};
-use crate::components::run::cell;
+use crate::components::list::ago;
 use crate::frame::{Rights, Section, Sheet};
 use crate::logic::flash::Flash;
-use crate::logic::time::{self, Clock};
-use crate::logic::{query, words};
+use crate::logic::query;
+use crate::logic::time::Clock;
+use crate::logic::words;
 use crate::pages::{Asked, page, parameter};
 use crate::ssr;
 
-pub use run::{RunTab, run_sheet};
+pub use comparison::{Compared, comparison_sheet};
+pub use history::History;
+pub use run::{Around, LogChoice, RunTab, run_sheet};
 
 /// Runs in the grid.
-const RUNS_SHOWN: u32 = 30;
+const RUNS_SHOWN: u32 = 20;
+/// Runs to choose from for a comparison.
+const RUNS_OFFERED: u32 = 50;
 /// Log lines that a page starts with; the rest follows while it is open.
 const LINES_SHOWN: u32 = 1_000;
 /// Lines of a preview on one page.
@@ -37,7 +43,7 @@ pub async fn start_job(
     let op = ssr::op().await?;
     let mode = RunMode { incremental: breadth == "incremental", dry_run: dry_run == "yes" };
     match engine::jobs::start(&op, job, mode).await {
-        Ok(id) => ssr::finish(Ok(Flash::done("The run has begun.")), &format!("/jobs/runs/{id}")),
+        Ok(id) => ssr::finish(Ok(Flash::done("The run is asked for.")), &format!("/jobs/runs/{id}")),
         Err(error) => ssr::finish(Err(error), "/jobs"),
     }
 }
@@ -56,13 +62,25 @@ pub async fn resume_run(#[server(default)] id: String) -> Result<(), ServerFnErr
     ssr::finish(outcome.map(|()| Flash::done("The run goes on, on your word.")), &format!("/jobs/runs/{id}"))
 }
 
+#[server(prefix = "/api/pages", endpoint = "jobs/rerun")]
+pub async fn rerun(#[server(default)] id: String, #[server(default)] from: String) -> Result<(), ServerFnError> {
+    let op = ssr::op().await?;
+    let from = Some(from).filter(|from| !from.is_empty());
+    match async { engine::jobs::rerun(&op, ssr::id(&id, "run")?, from).await }.await {
+        Ok(new) => ssr::finish(Ok(Flash::done("A run for the rest is asked for.")), &format!("/jobs/runs/{new}")),
+        Err(error) => ssr::finish(Err(error), &format!("/jobs/runs/{id}")),
+    }
+}
+
 #[component]
 pub fn JobsPage() -> impl IntoView {
     page(|Asked { op, visitor, query }| async move {
         let jobs = engine::jobs::list(&op).await?;
+        let active = engine::jobs::active(&op).await?;
         let before = query.get("before").and_then(|before| before.parse().ok());
-        let runs = engine::jobs::runs(&op, RUNS_SHOWN, before).await?;
-        Ok(jobs_sheet(&jobs, &runs, &visitor.rights, &visitor.clock))
+        let filter = RunFilter { job: query.get("job"), before, limit: RUNS_SHOWN };
+        let runs = engine::jobs::runs(&op, filter.clone()).await?;
+        Ok(jobs_sheet(&jobs, &active, &History { filter, runs }, &visitor.rights, &visitor.clock))
     })
 }
 
@@ -72,137 +90,205 @@ pub fn RunPage() -> impl IntoView {
     page(move |Asked { op, visitor, query }| async move {
         let id: RunId = ssr::id(&id, "run")?;
         let row = engine::jobs::run(&op, id).await?;
-        let level = query::level(&query);
+        let around = Around {
+            active: engine::jobs::active(&op).await?,
+            reruns: engine::jobs::reruns(&op, id).await?,
+            before: engine::jobs::runs(&op, RunFilter { job: Some(row.run.job.clone()), before: Some(id), limit: 1 })
+                .await?
+                .pop(),
+        };
         let (tab, lines) = match query.get("tab").as_deref() {
             Some("preview") => {
                 let after = query.get("after").and_then(|after| after.parse().ok()).unwrap_or(0);
                 (RunTab::Preview(engine::jobs::preview(&op, id, after, PREVIEW_SHOWN).await?), Vec::new())
             }
-            _ => (RunTab::Progress(level), shown_lines(&op, id, level).await?),
+            _ => {
+                let level = query::level(&query);
+                let step = query.get("step").filter(|step| row.run.tasks.iter().any(|task| task.task.name == *step));
+                let counts = engine::jobs::log_counts(&op, id, step.as_deref()).await?;
+                let lines = shown_lines(&op, id, level, step.clone()).await?;
+                (RunTab::Progress(LogChoice { level, step, counts }), lines)
+            }
         };
-        let update = RunUpdate { run: row.run, lines };
-        Ok(run_sheet(update, row.started_by, tab, &visitor.rights, &visitor.clock))
+        Ok(run_sheet(&row, lines, &around, tab, &visitor.rights, &visitor.clock))
+    })
+}
+
+#[component]
+pub fn ComparisonPage() -> impl IntoView {
+    page(|Asked { op, visitor, query }| async move {
+        let offered = engine::jobs::runs(&op, RunFilter { limit: RUNS_OFFERED, ..RunFilter::default() }).await?;
+        let side = |name: &str| query.get(name).map(|id| ssr::id::<RunId>(&id, "run")).transpose();
+        let compared = match (side("left")?, side("right")?) {
+            (Some(left), Some(right)) => Compared::Both(Box::new(engine::jobs::compare(&op, left, right).await?)),
+            _ => Compared::Nothing,
+        };
+        Ok(comparison_sheet(&compared, &offered, &visitor.clock))
     })
 }
 
 async fn shown_lines(
     op: &engine::context::OpContext,
     id: RunId,
-    level: model::job::LogLevel,
+    level: LogLevel,
+    step: Option<String>,
 ) -> Result<Vec<model::view::LogLineView>, ApiError> {
     let zone = op.engine.world().time_zone();
-    let lines = engine::jobs::log(op, id, 0, LINES_SHOWN).await?;
-    let shown = lines.iter().filter(|line| crate::logic::progress::is_shown(line.level, level));
-    Ok(shown.map(|line| engine::progress::line_view(line, &zone)).collect())
+    let lines = engine::jobs::log(op, id, LogFilter { level, task: step, after: 0, limit: LINES_SHOWN }).await?;
+    Ok(lines.iter().map(|line| engine::progress::line_view(line, &zone)).collect())
 }
 
-/// What a job is called.
-pub(crate) fn job_label(name: &str) -> String {
-    Job::find(name).map_or_else(|| name.to_owned(), |job| job.label)
-}
-
-pub fn jobs_sheet(jobs: &[Job], runs: &[RunRow], rights: &Rights, clock: &Clock) -> Sheet {
+pub fn jobs_sheet(jobs: &[JobRow], active: &[RunRow], history: &History, rights: &Rights, clock: &Clock) -> Sheet {
+    let is_step = |row: &&JobRow| TaskKind::from_name(&row.job.name).is_some();
+    let (steps, others): (Vec<&JobRow>, Vec<&JobRow>) = jobs.iter().partition(is_step);
+    let (main, configured): (Vec<&JobRow>, Vec<&JobRow>) =
+        others.into_iter().partition(|row| row.job.name == model::job::COMPLETE);
+    let note = (!rights.may("/Jobs/Run")).then(|| crate::components::form::refused("Starting a job", "/Jobs/Run"));
     let may_run = rights.may("/Jobs/Run");
-    let (complete, steps): (Vec<&Job>, Vec<&Job>) = jobs.iter().partition(|job| job.tasks.len() > 1);
-    let note = (!may_run).then(|| crate::components::form::refused("Starting a job", "/Jobs/Run"));
     let body = view! {
         <header class="page-head">
             <h1>"Job execution"</h1>
-            <p class="muted">"Read, decide, provision, confirm. Each step can be run alone, or as a dry run that changes nothing."</p>
+            <p class="muted">"Read, decide, provision, confirm. Each job can be run as a dry run that changes nothing."</p>
         </header>
         {note}
-        {complete.into_iter().map(|job| main_job(job, may_run)).collect_view()}
+        {queue(active, may_run, clock)}
+        {main.into_iter().map(|row| main_job(row, may_run, clock)).collect_view()}
+        {(!configured.is_empty()).then(|| view! {
+            <section aria-labelledby="configured-heading">
+                <div class="section-head"><h2 id="configured-heading">"Other jobs"</h2><span class="count">{configured.len().to_string()}</span></div>
+                <ul class="job-list">{configured.into_iter().map(|row| job_line(row, may_run, clock)).collect_view()}</ul>
+            </section>
+        })}
         <details class="single-steps">
             <summary>"Run a single step"</summary>
-            <ul class="job-list">{steps.into_iter().map(|job| step_job(job, may_run)).collect_view()}</ul>
+            <ul class="job-list">{steps.into_iter().map(|row| job_line(row, may_run, clock)).collect_view()}</ul>
         </details>
-        {history(runs, clock)}
+        {history::history(history, jobs, clock)}
     };
     Sheet { section: Section::Jobs, title: "Job execution".to_owned(), body: body.into_any() }
 }
 
-fn main_job(job: &Job, may_run: bool) -> impl IntoView + use<> {
+/// What runs, and what waits for it.
+fn queue(active: &[RunRow], may_run: bool, clock: &Clock) -> impl IntoView + use<> {
+    (!active.is_empty()).then(|| {
+        let rows = active.iter().map(|row| {
+            let id = row.run.id;
+            let is_queued = row.run.state == model::job::RunState::Queued;
+            let cancel = may_run.then(|| {
+                view! {
+                    <form method="post" action="/api/pages/jobs/cancel">
+                        <input type="hidden" name="id" value=id.to_string() />
+                        <button class="button quiet">{icon("ban")}{if is_queued { "Cancel" } else { "Stop" }}<span class="sr">{format!(" run {id}")}</span></button>
+                    </form>
+                }
+            });
+            view! {
+                <li>
+                    {chip::run(row.run.state)}
+                    <a href=format!("/jobs/runs/{id}")>{format!("Run {id}")}</a>
+                    <strong>{row.job_label.clone()}</strong>
+                    <span class="muted">{words::run_mode(row.run.mode)}", asked for "{ago(clock, row.run.queued_at)}" by "{words::started_by(row)}</span>
+                    <span class="spring"></span>
+                    {cancel}
+                </li>
+            }
+        });
+        view! {
+            <section aria-labelledby="queue-heading">
+                <div class="section-head"><h2 id="queue-heading">"Now"</h2><span class="muted">"One run at a time; the others wait in this order."</span></div>
+                <ol class="job-list queue">{rows.collect_view()}</ol>
+            </section>
+        }
+    })
+}
+
+fn main_job(row: &JobRow, may_run: bool, clock: &Clock) -> impl IntoView + use<> {
+    let job = &row.job;
     let tasks = job.tasks.iter().enumerate().map(|(position, task)| {
-        view! { <li title=task.description()><span class="step-number">{(position + 1).to_string()}</span>{task.label()}</li> }
+        view! { <li title=task.kind.description()><span class="step-number">{(position + 1).to_string()}</span>{task.label().to_owned()}</li> }
     });
     view! {
         <section class="panel main-job">
             <div class="section-head"><h2>{job.label.clone()}</h2><span class="muted">{job.description.clone()}</span></div>
             <ol class="chain">{tasks.collect_view()}</ol>
-            {may_run.then(|| start_form(job, "button primary"))}
+            {schedule(row, clock)}
+            {may_run.then(|| start(row, "button primary"))}
         </section>
     }
 }
 
-fn step_job(job: &Job, may_run: bool) -> impl IntoView + use<> {
+fn job_line(row: &JobRow, may_run: bool, clock: &Clock) -> impl IntoView + use<> {
+    let job = &row.job;
+    let is_step = TaskKind::from_name(&job.name).is_some();
+    let description = (!job.description.is_empty()).then(|| view! { <p class="muted">{job.description.clone()}</p> });
     view! {
         <li>
-            <div><strong>{job.label.clone()}</strong><p class="muted">{job.description.clone()}</p></div>
-            {may_run.then(|| start_form(job, "button"))}
+            <div class="job-about">
+                <strong>{job.label.clone()}</strong>
+                {description}
+                {(!is_step).then(|| view! { <p class="subtle">{plan(job)}</p> })}
+                {schedule(row, clock)}
+            </div>
+            {may_run.then(|| start(row, "button"))}
         </li>
     }
 }
 
-fn start_form(job: &Job, class: &'static str) -> impl IntoView + use<> {
+/// The steps level by level: "Collect directory, Collect hr → Synchronize".
+fn plan(job: &Job) -> String {
+    let mut text = String::new();
+    let mut last: Option<&JobTask> = None;
+    for task in &job.tasks {
+        match last {
+            Some(before) if before.level == task.level => text.push_str(", "),
+            Some(_) => text.push_str(" → "),
+            None => {}
+        }
+        text.push_str(task.label());
+        last = Some(task);
+    }
+    text
+}
+
+/// When it starts by itself, when it last ran, and what was left out.
+fn schedule(row: &JobRow, clock: &Clock) -> impl IntoView + use<> {
+    let next = row.job.schedule.as_ref().map(|schedule| {
+        let next = match row.next_at {
+            Some(next) => view! { ", next "{ago(clock, next)} }.into_any(),
+            None => view! { ", which is switched off" }.into_any(),
+        };
+        view! { <span>{icon("clock")}"Starts at "<code>{schedule.cron.clone()}</code>" "{schedule.time_zone.clone()}{next}</span> }
+    });
+    let last = row.last.as_ref().map(|last| {
+        view! {
+            <span>"Last: "<a href=format!("/jobs/runs/{}", last.run.id)>{format!("run {}", last.run.id)}</a>" "{ago(clock, last.run.queued_at)}" "{chip::run(last.run.state)}</span>
+        }
+    });
+    let skipped = row.skipped.as_ref().map(|(at, because)| {
+        view! { <span class="left-out">{format!("Left out {}: {because}", clock.minute(*at))}</span> }
+    });
+    (next.is_some() || last.is_some())
+        .then(|| view! { <p class="job-times">{next}{last}{skipped}</p> })
+}
+
+/// A form, or why there is none.
+fn start(row: &JobRow, class: &'static str) -> AnyView {
+    if let Some(refused) = &row.refused {
+        return view! { <p class="hint">{refused.clone()}</p> }.into_any();
+    }
+    let job = &row.job;
+    let incremental = job.incremental;
     view! {
         <form method="post" action="/api/pages/jobs/start" class="start">
             <input type="hidden" name="job" value=job.name.clone() />
             <fieldset class="segments">
                 <legend class="sr">"How much"</legend>
-                <label><input type="radio" name="breadth" value="complete" checked />"Complete"</label>
-                <label title="Only what changed since the last run"><input type="radio" name="breadth" value="incremental" />"Incremental"</label>
+                <label><input type="radio" name="breadth" value="complete" checked=!incremental />"Complete"</label>
+                <label title="Only what changed since the last run"><input type="radio" name="breadth" value="incremental" checked=incremental />"Incremental"</label>
             </fieldset>
             <label class="check"><input type="checkbox" name="dry_run" value="yes" />"Dry run"</label>
             <button class=class>{icon("play")}"Start"<span class="sr">" "{job.label.clone()}</span></button>
         </form>
     }
-}
-
-fn history(runs: &[RunRow], clock: &Clock) -> impl IntoView + use<> {
-    let heads = TaskKind::COMPLETE.map(|task| view! { <th scope="col" class="step-column">{task.label()}</th> });
-    let oldest = runs.last().filter(|_| runs.len() >= RUNS_SHOWN as usize).map(|row| row.run.id);
-    let rows = runs.iter().map(|row| run_line(row, clock)).collect_view();
-    let content = if runs.is_empty() {
-        empty(
-            "No run yet",
-            Empty::NeverUsed { text: "Start the complete job above; it shows its progress live.", action: None },
-        )
-    } else {
-        view! {
-            <table class="ledger runs">
-                <thead><tr><th scope="col">"Run"</th><th scope="col">"Job"</th>{heads}<th scope="col">"State"</th><th scope="col">"Took"</th><th scope="col">"By"</th><th scope="col">"When"</th></tr></thead>
-                <tbody>{rows}</tbody>
-            </table>
-        }
-        .into_any()
-    };
-    view! {
-        <section aria-labelledby="runs-heading">
-            <div class="section-head"><h2 id="runs-heading">"Last runs"</h2></div>
-            {content}
-            {oldest.map(|before| view! { <nav class="pages" aria-label="Pages"><span class="spring"></span><a class="button quiet" href=format!("/jobs?before={before}")>"Older runs"{icon("arrow")}</a></nav> })}
-        </section>
-    }
-}
-
-fn run_line(row: &RunRow, clock: &Clock) -> impl IntoView + use<> {
-    let run = &row.run;
-    let cells = TaskKind::COMPLETE.map(|kind| {
-        let task = run.tasks.iter().find(|task| task.kind == kind);
-        view! { <td class="step-column" data-label=kind.label()>{task.map(cell)}</td> }
-    });
-    let took = run.started_at.map(|started| time::took(started, run.finished_at.unwrap_or(clock.now)));
-    let mode = (run.mode.incremental || run.mode.dry_run)
-        .then(|| view! { <span class="subtle">" "{words::run_mode(run.mode)}</span> });
-    view! {
-        <tr data-row="">
-            <td data-label="Run" class="id"><a data-open="" href=format!("/jobs/runs/{}", run.id)>{run.id.to_string()}</a></td>
-            <td data-label="Job" class="name">{job_label(&run.job)}{mode}</td>
-            {cells}
-            <td data-label="State">{chip::run(run.state)}</td>
-            <td data-label="Took" class="when">{took}</td>
-            <td data-label="By">{row.started_by.clone().unwrap_or_else(|| "schedule".to_owned())}</td>
-            <td data-label="When" class="when">{ago(clock, run.queued_at)}</td>
-        </tr>
-    }
+    .into_any()
 }

@@ -21,6 +21,7 @@ mod grant;
 #[cfg(test)]
 mod properties;
 mod removal;
+mod scope;
 mod slot;
 mod view;
 
@@ -32,6 +33,8 @@ use model::plan::{AccountRequest, FilterReason, Filtered, ItemKind, Operation, P
 use model::trigger::Trigger;
 
 use crate::catalogue::Catalogue;
+
+pub use scope::restrict;
 
 /// All that planning for one identity looks at.
 #[derive(Clone, Copy, Debug)]

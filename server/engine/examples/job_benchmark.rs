@@ -107,7 +107,7 @@ async fn run_job(
     assert!(matches!(run.state, RunState::Completed), "{run:#?}");
     let tasks = run.tasks.iter().filter_map(|task| {
         let took = task.finished_at?.duration_since(task.started_at?);
-        Some((task.kind, Duration::try_from(took).unwrap_or_default()))
+        Some((task.task.kind, Duration::try_from(took).unwrap_or_default()))
     });
     (reached.unwrap_or(total), tasks.collect())
 }

@@ -5,6 +5,7 @@
 mod difference;
 mod effect;
 mod export;
+mod jobs;
 mod literal;
 mod meaning;
 mod parse;
@@ -91,6 +92,7 @@ pub fn read(directory: &Path) -> Result<ConfigurationFiles, Vec<ConfigurationFin
         meaning::check(&configuration, &index, &mut findings);
     }
     secrets::check(&configuration, &index, &mut findings);
+    jobs::check(&configuration, &index, &mut findings);
     if !findings.is_empty() {
         findings.sort();
         findings.dedup();

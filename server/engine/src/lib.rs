@@ -19,6 +19,8 @@ pub mod dispatch;
 pub mod progress;
 pub mod record;
 pub mod runner;
+pub mod schedule;
+pub mod scheduler;
 pub mod sweeps;
 pub mod tasks;
 
@@ -188,6 +190,11 @@ impl Engine {
         self.0.tasks.spawn(runner::run(self.clone()));
         self.0.tasks.spawn(sweeps::run(self.clone()));
         Ok(true)
+    }
+
+    /// Starts jobs at the times of their schedules. For a process that stays: after [`Engine::start_runner`].
+    pub fn start_scheduler(&self) {
+        self.0.tasks.spawn(scheduler::run(self.clone()));
     }
 
     /// Lets what is under way come to its end, starts nothing new, and closes the database.

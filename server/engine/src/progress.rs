@@ -1,31 +1,33 @@
 //! How a run tells how far it is: to the database, so that it survives everything, and to pages that are open. Counts
 //! are real units of work done; writing them down is held back to a few times a second.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use model::ids::RunId;
-use model::job::{LogLevel, Run, RunLogLine, RunState, TaskKind, TaskRun};
-use model::view::{LogLineView, RunUpdate};
+use model::job::{LogLevel, Run, RunLogLine, RunState, TaskRun, step_label};
+use model::view::{AuditLine, LogLineView, RunUpdate};
 
 use crate::Engine;
 
 /// How long news may wait before they are written down.
 const HOLD_BACK: SignedDuration = SignedDuration::from_millis(250);
 
-/// The progress of one run.
+/// The progress of one run, or of one of its tasks: see [`Progress::of`]. Tasks side by side share what is written.
+#[derive(Clone)]
 pub struct Progress {
     engine: Engine,
     run: RunId,
-    state: Mutex<State>,
+    /// Position in `run.tasks` of the task this tells of.
+    task: Option<usize>,
+    state: Arc<Mutex<State>>,
 }
 
 struct State {
     run: Run,
-    /// Position in `run.tasks` of the task under way.
-    current: usize,
-    /// The first task that is not written down as it now is.
-    unwritten: usize,
+    /// Tasks that are not written down as they now are.
+    unwritten: BTreeSet<usize>,
     lines: Vec<RunLogLine>,
     next_line: i64,
     written_at: Option<Timestamp>,
@@ -34,8 +36,14 @@ struct State {
 impl Progress {
     /// Goes on with a run whose log ends before `next_line`.
     pub(crate) fn new(engine: Engine, run: Run, next_line: i64) -> Self {
-        let state = State { current: 0, unwritten: 0, lines: Vec::new(), next_line, written_at: None, run };
-        Self { engine, run: state.run.id, state: Mutex::new(state) }
+        let id = run.id;
+        let state = State { unwritten: BTreeSet::new(), lines: Vec::new(), next_line, written_at: None, run };
+        Self { engine, run: id, task: None, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// The same, to tell of the task at that position.
+    pub(crate) fn of(&self, position: usize) -> Self {
+        Self { task: Some(position), ..self.clone() }
     }
 
     /// The run as it now is.
@@ -48,35 +56,35 @@ impl Progress {
         self.state().run.approved_by.clone()
     }
 
-    /// Begins a task.
-    pub(crate) async fn begin(&self, position: usize) {
+    /// Begins the task.
+    pub(crate) async fn begin(&self) {
         let now = self.engine.now();
-        {
-            let mut state = self.state();
-            state.current = position;
-            let task = &mut state.run.tasks[position];
+        self.change(|task| {
             task.state = RunState::Running;
+            task.message = None;
             task.started_at = Some(now);
             task.finished_at = None;
             (task.done, task.total, task.failed) = (0, None, 0);
             task.counts.clear();
-        }
+        });
         self.write(true).await;
     }
 
-    /// Ends the task under way. It is written down with the beginning of the next, or the end of the run: one commit less
-    /// a task, and a crash in between does the task again, which does no harm.
+    /// Ends the task. It is written down with the beginning of the next, or the end of the run: one commit less a task,
+    /// and a crash in between does the task again, which does no harm.
     pub(crate) fn end(&self, outcome: RunState, message: Option<String>) {
         let now = self.engine.now();
-        {
-            let mut state = self.state();
-            let current = state.current;
-            let task = &mut state.run.tasks[current];
+        self.change(|task| {
             task.state = outcome;
             task.message = message;
             task.finished_at = Some(now);
-        }
+        });
         self.publish(self.run(), Vec::new());
+    }
+
+    /// Says why the task does not begin.
+    pub(crate) fn leave_out(&self, message: String) {
+        self.change(|task| task.message = Some(message));
     }
 
     /// Says how much there is to do, and of what.
@@ -99,7 +107,7 @@ impl Progress {
     /// How much of what the task has done failed.
     pub(crate) fn failed(&self) -> u64 {
         let state = self.state();
-        state.run.tasks.get(state.current).map_or(0, |task| task.failed)
+        self.task.and_then(|position| state.run.tasks.get(position)).map_or(0, |task| task.failed)
     }
 
     /// Adds to a count of the task, such as "inserted".
@@ -117,7 +125,7 @@ impl Progress {
     pub(crate) fn say(&self, level: LogLevel, message: impl Into<String>) {
         let at = self.engine.now();
         let mut state = self.state();
-        let task = state.run.tasks.get(state.current).map(|task| task.kind);
+        let task = self.task.and_then(|position| state.run.tasks.get(position)).map(|run| run.task.name.clone());
         let sequence = state.next_line;
         state.next_line += 1;
         state.lines.push(RunLogLine { sequence, at, level, task, message: message.into() });
@@ -139,21 +147,16 @@ impl Progress {
         change(&mut self.state().run);
     }
 
-    /// Changes the run itself, and writes it down at once.
-    pub(crate) async fn set_run(&self, change: impl FnOnce(&mut Run)) {
-        change(&mut self.state().run);
-        self.write(true).await;
-    }
-
-    /// Ends the run, and empties its staging area.
+    /// Ends the run. With its end a line of the audit trail is written: see [`crate::jobs::ended`].
     pub(crate) async fn finish(&self, outcome: RunState, message: Option<String>) {
         let now = self.engine.now();
-        self.set_run(|run| {
+        let ended = crate::jobs::ended(now, self.run, outcome, message.as_deref().unwrap_or_default());
+        self.change_run(|run| {
             run.state = outcome;
             run.message = message;
             run.finished_at = Some(now);
-        })
-        .await;
+        });
+        self.write_with(true, Some(ended)).await;
         metrics::counter!("runs_total", "job" => self.run().job, "state" => outcome.name()).increment(1);
     }
 
@@ -165,15 +168,19 @@ impl Progress {
         }
     }
 
-    /// Writes down the run, its current task and the new log lines in one transaction, then tells open pages.
     pub(crate) async fn write(&self, with_run: bool) {
+        self.write_with(with_run, None).await;
+    }
+
+    /// Writes down the run, its changed tasks and the new log lines in one transaction, then tells open pages.
+    async fn write_with(&self, with_run: bool, audit: Option<AuditLine>) {
         let now = self.engine.now();
         let (run, tasks, lines) = {
             let mut state = self.state();
             state.written_at = Some(now);
-            let (from, current) = (state.unwritten.min(state.current), state.current);
-            state.unwritten = current;
-            let tasks: Vec<TaskRun> = state.run.tasks.iter().skip(from).take(current - from + 1).cloned().collect();
+            let unwritten = std::mem::take(&mut state.unwritten);
+            let tasks: Vec<TaskRun> =
+                unwritten.into_iter().filter_map(|position| state.run.tasks.get(position).cloned()).collect();
             (state.run.clone(), tasks, std::mem::take(&mut state.lines))
         };
         let lease_until = self.engine.after(self.engine.tuning().lease);
@@ -189,6 +196,9 @@ impl Progress {
                 }
                 tx.append_run_log(stored.id, &stored_lines).await?;
                 tx.renew_run_lease(stored.id, &node, lease_until).await?;
+                if let Some(audit) = &audit {
+                    tx.append_audit(audit).await?;
+                }
                 Ok::<_, store::StoreError>(())
             })
         });
@@ -207,10 +217,11 @@ impl Progress {
     }
 
     fn change(&self, change: impl FnOnce(&mut TaskRun)) {
+        let Some(position) = self.task else { return };
         let mut state = self.state();
-        let current = state.current;
-        if let Some(task) = state.run.tasks.get_mut(current) {
+        if let Some(task) = state.run.tasks.get_mut(position) {
             change(task);
+            state.unwritten.insert(position);
         }
     }
 
@@ -234,7 +245,8 @@ pub fn line_view(line: &RunLogLine, zone: &jiff::tz::TimeZone) -> LogLineView {
         sequence: line.sequence,
         time: line.at.to_zoned(zone.clone()).strftime("%H:%M:%S").to_string(),
         level: line.level,
-        task: line.task.map(TaskKind::label).unwrap_or_default().to_owned(),
+        step: line.task.clone().unwrap_or_default(),
+        task: line.task.as_deref().map(step_label).unwrap_or_default().to_owned(),
         message: line.message.clone(),
     }
 }

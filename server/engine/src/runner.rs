@@ -1,9 +1,15 @@
-//! Takes queued runs, one after another, and carries out their tasks. A run whose process died is taken up again at
-//! its first unfinished task: every task can be done twice without harm, because each decides from what is stored.
+//! Takes queued runs, one after another, and carries out their tasks, level by level. A run whose process died is taken
+//! up again at its first unfinished task: every task can be done twice without harm, because each decides from what is
+//! stored.
+//!
+//! Runs never go side by side, not even of different applications: deciding looks at everybody and at all applications,
+//! thresholds count all that a run would do, and what an application holds is only known once what was ordered there has
+//! been read back. They wait for one another instead.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::job::{LogLevel, Run, RunMode, RunState};
+use model::job::{LogLevel, Run, RunMode, RunState, TaskKind, TaskRun};
 use store::StoreError;
 
 use crate::Engine;
@@ -35,7 +41,12 @@ async fn wait(engine: &Engine) {
 
 async fn claim(engine: &Engine) -> Result<Option<Run>, StoreError> {
     let (node, now, until) = (engine.node().to_owned(), engine.now(), engine.after(engine.tuning().lease));
-    engine.store().write(move |tx| Box::pin(async move { tx.claim_run(&node, now, until).await })).await
+    let claimed = engine.store().write(move |tx| Box::pin(async move { tx.claim_run(&node, now, until).await })).await;
+    match claimed {
+        // Another node was quicker, with another run.
+        Err(StoreError::Conflict { constraint }) if constraint == "run_one_running" => Ok(None),
+        claimed => claimed,
+    }
 }
 
 async fn carry_out(engine: &Engine, mut run: Run) {
@@ -45,62 +56,188 @@ async fn carry_out(engine: &Engine, mut run: Run) {
     run.state = RunState::Running;
     let progress = Progress::new(engine.clone(), run.clone(), next_line);
     if let Err(error) = engine.follow().await {
-        finish(&progress, RunState::Errored, Some(error.to_string())).await;
-        return;
+        return finish(&progress, RunState::Errored, Some(error.to_string())).await;
     }
     let version = engine.world().configuration_version();
     progress.change_run(|stored| stored.configuration = version);
     if resumed {
         progress.say(LogLevel::Warning, "The program was stopped during this run; going on where it was.");
     }
+    if let Some(earlier) = run.rerun_of {
+        progress.say(LogLevel::Information, format!("Does the rest of run {earlier}."));
+    }
     // What such a run has read and found to have changed it keeps in memory, which is gone: it begins again, and an
     // incremental one looks at everybody, because what it has taken over by now no longer differs.
     let from_the_start = resumed && (run.mode.incremental || run.mode.dry_run);
     let mode = RunMode { incremental: run.mode.incremental && !resumed, ..run.mode };
     let mut context = tasks::Context::new(engine.clone(), run.id, mode);
-    let mut warned = false;
-    for (position, task) in run.tasks.iter().enumerate() {
-        if matches!(task.state, RunState::Completed | RunState::Warning) && !from_the_start {
-            warned |= task.state == RunState::Warning;
-            continue;
+    let is_over = |run: &TaskRun| {
+        matches!(run.state, RunState::Completed | RunState::Warning | RunState::Errored) && !from_the_start
+    };
+    let mut outcomes = Outcomes::default();
+    for (position, task) in run.tasks.iter().enumerate().filter(|(_, task)| is_over(task)) {
+        outcomes.note(position, task.state, task.message.clone());
+    }
+    for level in levels(&run.tasks) {
+        let due: Vec<usize> = level.into_iter().filter(|position| !is_over(&run.tasks[*position])).collect();
+        let (due, cut): (Vec<usize>, Vec<usize>) =
+            due.into_iter().partition(|position| outcomes.missing(&run.tasks, *position).is_none());
+        for position in cut {
+            let missing = outcomes.missing(&run.tasks, position).unwrap_or_default();
+            let message = format!("Not run, because {missing} did not end well.");
+            progress.of(position).say(LogLevel::Warning, message.clone());
+            progress.of(position).leave_out(message);
         }
-        match progress.stop_asked().await {
-            Stop::GoOn => {}
-            Stop::Cancelled => {
-                return finish(&progress, RunState::Cancelled, Some("Cancelled by a person.".into())).await;
+        for together in side_by_side(&run.tasks, due) {
+            match progress.stop_asked().await {
+                Stop::GoOn => {}
+                Stop::Cancelled => return finish(&progress, RunState::Cancelled, Some(CANCELLED.into())).await,
+                Stop::Process => return,
             }
-            Stop::Process => return,
-        }
-        context.again = task.state == RunState::Running;
-        progress.begin(position).await;
-        match tasks::carry_out(task.kind, &mut context, &progress).await {
-            TaskEnd::Completed(message) => progress.end(RunState::Completed, message),
-            TaskEnd::Warning(message) => {
-                warned = true;
-                progress.say(LogLevel::Warning, message.clone());
-                progress.end(RunState::Warning, Some(message));
+            for (position, end) in carry_out_together(&run.tasks, &together, &mut context, &progress).await {
+                outcomes.end(&progress.of(position), &run.tasks[position], position, end);
             }
-            TaskEnd::Blocked(message) => {
-                progress.say(LogLevel::Error, message.clone());
-                progress.end(RunState::Blocked, Some(message.clone()));
+            if outcomes.interrupted {
+                // Where the process ends, the lease is given up with it; whoever comes next goes on with this task.
+                if progress.stop_asked().await == Stop::Cancelled {
+                    for position in together.into_iter().filter(|position| !outcomes.states.contains_key(position)) {
+                        progress.of(position).end(RunState::Cancelled, None);
+                    }
+                    finish(&progress, RunState::Cancelled, Some(CANCELLED.into())).await;
+                }
+                return;
+            }
+            if let Some(message) = outcomes.blocked {
                 return finish(&progress, RunState::Blocked, Some(message)).await;
             }
-            TaskEnd::Errored(message) => {
-                progress.say(LogLevel::Error, message.clone());
-                progress.end(RunState::Errored, Some(message.clone()));
-                return finish(&progress, RunState::Errored, Some(message)).await;
-            }
-            TaskEnd::Interrupted => match progress.stop_asked().await {
-                Stop::Cancelled => {
-                    progress.end(RunState::Cancelled, None);
-                    return finish(&progress, RunState::Cancelled, Some("Cancelled by a person.".into())).await;
-                }
-                // The lease is given up by the process that ends; whoever comes next goes on with this task.
-                _ => return,
-            },
         }
     }
-    finish(&progress, if warned { RunState::Warning } else { RunState::Completed }, None).await;
+    let (state, message) = outcomes.of_the_run();
+    finish(&progress, state, message).await;
+}
+
+const CANCELLED: &str = "Cancelled by a person.";
+
+/// Positions of the tasks, level by level. They stand in this order already.
+fn levels(tasks: &[TaskRun]) -> Vec<Vec<usize>> {
+    let mut levels: Vec<Vec<usize>> = Vec::new();
+    for (position, run) in tasks.iter().enumerate() {
+        match levels.last_mut().filter(|level| tasks[level[0]].task.level == run.task.level) {
+            Some(level) => level.push(position),
+            None => levels.push(vec![position]),
+        }
+    }
+    levels
+}
+
+/// Tasks of one level that run at the same time. Those that only read do, because they wait for others most of the time;
+/// those that decide or write share the memory of the run, and take turns.
+fn side_by_side(tasks: &[TaskRun], level: Vec<usize>) -> Vec<Vec<usize>> {
+    let (reading, others): (Vec<usize>, Vec<usize>) =
+        level.into_iter().partition(|position| tasks[*position].task.kind == TaskKind::Collect);
+    std::iter::once(reading)
+        .filter(|reading| !reading.is_empty())
+        .chain(others.into_iter().map(|position| vec![position]))
+        .collect()
+}
+
+async fn carry_out_together(
+    tasks: &[TaskRun],
+    together: &[usize],
+    context: &mut tasks::Context,
+    progress: &Progress,
+) -> Vec<(usize, TaskEnd)> {
+    if let [position] = together {
+        let run = &tasks[*position];
+        context.again = run.state == RunState::Running;
+        let progress = progress.of(*position);
+        progress.begin().await;
+        return vec![(*position, tasks::carry_out(&run.task, context, &progress).await)];
+    }
+    let under_way = together.iter().map(|position| {
+        let run = &tasks[*position];
+        let (mut branch, progress) = (context.branch(), progress.of(*position));
+        branch.again = run.state == RunState::Running;
+        async move {
+            progress.begin().await;
+            let end = tasks::carry_out(&run.task, &mut branch, &progress).await;
+            (*position, end, branch)
+        }
+    });
+    let ended = futures::future::join_all(under_way).await;
+    ended
+        .into_iter()
+        .map(|(position, end, branch)| {
+            context.absorb(branch);
+            (position, end)
+        })
+        .collect()
+}
+
+/// How the tasks of a run ended so far.
+#[derive(Default)]
+struct Outcomes {
+    states: BTreeMap<usize, RunState>,
+    warned: bool,
+    /// Why the first task failed that did.
+    failed: Option<String>,
+    blocked: Option<String>,
+    interrupted: bool,
+}
+
+impl Outcomes {
+    fn note(&mut self, position: usize, state: RunState, message: Option<String>) {
+        self.states.insert(position, state);
+        self.warned |= state == RunState::Warning;
+        if state == RunState::Errored {
+            self.failed.get_or_insert(message.unwrap_or_default());
+        }
+    }
+
+    /// Records how a task ended, and tells.
+    fn end(&mut self, progress: &Progress, run: &TaskRun, position: usize, end: TaskEnd) {
+        let (state, message) = match end {
+            TaskEnd::Completed(message) => (RunState::Completed, message),
+            TaskEnd::Warning(message) => (RunState::Warning, Some(message)),
+            TaskEnd::ApplicationFailed(message) if run.task.continue_on_error => (RunState::Warning, Some(message)),
+            TaskEnd::ApplicationFailed(message) | TaskEnd::Errored(message) => (RunState::Errored, Some(message)),
+            TaskEnd::Blocked(message) => {
+                self.blocked.get_or_insert_with(|| message.clone());
+                (RunState::Blocked, Some(message))
+            }
+            TaskEnd::Interrupted => {
+                self.interrupted = true;
+                return;
+            }
+        };
+        if let Some(message) = &message {
+            match state {
+                RunState::Warning => progress.say(LogLevel::Warning, message.clone()),
+                RunState::Errored | RunState::Blocked => progress.say(LogLevel::Error, message.clone()),
+                _ => {}
+            }
+        }
+        progress.end(state, message.clone());
+        self.note(position, state, message);
+    }
+
+    /// What a task waits for in vain, by name.
+    fn missing<'a>(&self, tasks: &'a [TaskRun], position: usize) -> Option<&'a str> {
+        let task = &tasks[position].task;
+        let missing = tasks.iter().enumerate().find(|(other, run)| {
+            task.depends_on(&run.task)
+                && !matches!(self.states.get(other), Some(RunState::Completed | RunState::Warning))
+        });
+        missing.map(|(_, run)| run.task.label())
+    }
+
+    fn of_the_run(self) -> (RunState, Option<String>) {
+        match (self.failed, self.warned) {
+            (Some(message), _) => (RunState::Errored, Some(message)),
+            (None, true) => (RunState::Warning, None),
+            (None, false) => (RunState::Completed, None),
+        }
+    }
 }
 
 async fn finish(progress: &Progress, state: RunState, message: Option<String>) {

@@ -11,8 +11,9 @@ pub(crate) mod synchronize;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use model::configuration::Configuration;
 use model::ids::{IdentityId, RunId};
-use model::job::{RunMode, TaskKind};
+use model::job::{JobTask, RunMode, TaskKind, TaskScope};
 use model::value::Value;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,8 @@ pub(crate) enum TaskEnd {
     Completed(Option<String>),
     /// Done as far as it could be; the run goes on.
     Warning(String),
+    /// An application cannot be reached, or refused something: a warning where the task may continue on error.
+    ApplicationFailed(String),
     /// A threshold stopped it before the first effect.
     Blocked(String),
     Errored(String),
@@ -59,18 +62,35 @@ impl Context {
     pub(crate) fn new(engine: Engine, run: RunId, mode: RunMode) -> Self {
         Self { engine, run, mode, again: false, changed: BTreeSet::new(), scenario: Scenario::default() }
     }
+
+    /// One of its own for a task that reads beside others.
+    pub(crate) fn branch(&self) -> Self {
+        Self::new(self.engine.clone(), self.run, self.mode)
+    }
+
+    /// Takes over what such a task has read.
+    pub(crate) fn absorb(&mut self, branch: Self) {
+        self.changed.extend(branch.changed);
+        self.scenario.absorb(branch.scenario);
+    }
 }
 
 /// Carries out one task.
-pub(crate) async fn carry_out(kind: TaskKind, context: &mut Context, progress: &Progress) -> TaskEnd {
-    match kind {
-        TaskKind::Collect => collect::carry_out(context, progress).await,
-        TaskKind::Synchronize => synchronize::carry_out(context, progress).await,
+pub(crate) async fn carry_out(task: &JobTask, context: &mut Context, progress: &Progress) -> TaskEnd {
+    let scope = &task.scope;
+    match task.kind {
+        TaskKind::Collect => collect::carry_out(scope, context, progress).await,
+        TaskKind::Synchronize => synchronize::carry_out(scope, context, progress).await,
         TaskKind::ComputeRoleModel => compute::carry_out(context, progress).await,
-        TaskKind::GenerateOrders => generate::carry_out(context, progress).await,
-        TaskKind::Fulfil => fulfil::carry_out(context, progress).await,
-        TaskKind::SynchronizeBack => synchronize::carry_out_back(context, progress).await,
+        TaskKind::GenerateOrders => generate::carry_out(scope, context, progress).await,
+        TaskKind::Fulfil => fulfil::carry_out(scope, context, progress).await,
+        TaskKind::SynchronizeBack => synchronize::carry_out_back(scope, context, progress).await,
     }
+}
+
+/// The applications that a task concerns.
+pub(crate) fn applications(configuration: &Configuration, scope: &TaskScope) -> Vec<String> {
+    configuration.applications.keys().filter(|name| scope.has_application(name)).cloned().collect()
 }
 
 /// What is known of a reading beside its rows: kept in the staging area under an empty key.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::account::Mechanism;
+use crate::job::{JobTask, TaskKind, TaskScope};
 
 /// One state of the whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,8 @@ pub struct Configuration {
     pub access_profiles: BTreeMap<String, AccessProfile>,
     pub roles: BTreeMap<String, Role>,
     pub rules: BTreeMap<String, AssignmentRule>,
+    /// Jobs beside those that come with Quartermaster, and schedules of both.
+    pub jobs: BTreeMap<String, JobDefinition>,
     /// What a user of Quartermaster may do, by profile name.
     pub permission_profiles: BTreeMap<String, PermissionProfile>,
 }
@@ -469,6 +472,84 @@ pub enum RuleType {
     Automatic,
     AutomaticWithValidation,
     Suggested,
+}
+
+/// What runs, in which order, and when. A job named as one that comes with Quartermaster keeps that one's tasks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobDefinition {
+    pub display_name: Option<String>,
+    pub description: Option<String>,
+    /// All steps of the complete job where none is given.
+    #[serde(default)]
+    pub tasks: BTreeMap<String, TaskDefinition>,
+    /// Only what changed since the last run, unless whoever starts it says otherwise.
+    #[serde(default)]
+    pub incremental: bool,
+    /// Cron, five fields: `30 2 * * *`.
+    pub schedule: Option<String>,
+    /// IANA name in which the schedule is meant; the organisation's unless told.
+    pub time_zone: Option<String>,
+    /// A time that passed while the program was down is made up, once.
+    #[serde(default = "yes")]
+    pub catch_up: bool,
+    /// Neither a person nor the schedule starts it otherwise.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// Nobody starts it from the pages.
+    #[serde(default)]
+    pub start_denied: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Default for JobDefinition {
+    fn default() -> Self {
+        Self {
+            display_name: None,
+            description: None,
+            tasks: BTreeMap::new(),
+            incremental: false,
+            schedule: None,
+            time_zone: None,
+            catch_up: true,
+            enabled: true,
+            start_denied: false,
+        }
+    }
+}
+
+/// One task of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskDefinition {
+    pub kind: TaskKind,
+    /// A level begins when the lower ones have ended; the kind's place in the complete job unless told.
+    pub level: Option<u32>,
+    /// Tasks of lower levels that must have ended well; all of them unless told.
+    pub after: Option<Vec<String>>,
+    /// Identity sources it concerns. With neither this nor `applications` it concerns everything.
+    pub sources: Option<Vec<String>>,
+    pub applications: Option<Vec<String>>,
+    /// An application that fails makes it a warning, and the run goes on.
+    #[serde(default)]
+    pub continue_on_error: bool,
+}
+
+impl TaskDefinition {
+    /// As it stands in a job.
+    pub fn task(&self, name: &str) -> JobTask {
+        JobTask {
+            name: name.to_owned(),
+            kind: self.kind,
+            level: self.level.unwrap_or_else(|| self.kind.usual_level()),
+            after: self.after.as_ref().map(|names| names.iter().cloned().collect()),
+            scope: TaskScope::new(self.sources.as_deref(), self.applications.as_deref()),
+            continue_on_error: self.continue_on_error,
+        }
+    }
 }
 
 /// What the holders of a profile may do: permission paths, a parent granting all below it.

@@ -8,7 +8,7 @@ use crate::access::{Grantable, Reason, WorkflowState};
 use crate::account::{Account, AccountStatus, Mechanism};
 use crate::identity::{Identity, LifecycleState, Period};
 use crate::ids::{AccountId, AssignmentId, IdentityId, OrderId, PlanId, RunId, WorkItemId};
-use crate::job::{LogLevel, Run};
+use crate::job::{Job, LogLevel, Run, TaskRun};
 use crate::order::{Attempt, Order, ProvisioningState, StateReason};
 use crate::plan::{Operation, Partition, Plan};
 use crate::work_item::{WorkItem, WorkItemState};
@@ -200,12 +200,90 @@ pub struct WorkItemDetail {
     pub closed_by: Option<String>,
 }
 
-/// A run, and who started it.
+/// A run, what its job is called, and who started it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRow {
     pub run: Run,
-    /// Display name; none for a schedule.
+    pub job_label: String,
+    /// Display name; none for a schedule, and for the command line.
     pub started_by: Option<String>,
+}
+
+/// Which runs to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunFilter {
+    pub job: Option<String>,
+    /// Only those older than this one.
+    pub before: Option<RunId>,
+    pub limit: u32,
+}
+
+/// A job with what became of its schedule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobRow {
+    #[serde(flatten)]
+    pub job: Job,
+    /// When it starts next by itself.
+    pub next_at: Option<Timestamp>,
+    pub last: Option<RunRow>,
+    /// A time that did not lead to a run, and why, while no later one did.
+    pub skipped: Option<(Timestamp, String)>,
+    /// Why the caller cannot start it; none where the caller can.
+    pub refused: Option<String>,
+}
+
+/// Which lines of a run's log to read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogFilter {
+    /// The least level.
+    pub level: LogLevel,
+    /// Name of a step; all of them where none is given.
+    pub task: Option<String>,
+    /// Only lines after this one.
+    pub after: i64,
+    pub limit: u32,
+}
+
+/// Lines of a run's log by level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogCounts {
+    pub information: u64,
+    pub warning: u64,
+    pub error: u64,
+}
+
+impl LogCounts {
+    /// Lines of at least that level.
+    pub fn at_least(&self, level: LogLevel) -> u64 {
+        match level {
+            LogLevel::Information => self.information + self.warning + self.error,
+            LogLevel::Warning => self.warning + self.error,
+            LogLevel::Error => self.error,
+        }
+    }
+}
+
+/// Orders that a run made, of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunOrders {
+    pub application: String,
+    pub operation: Operation,
+    pub state: ProvisioningState,
+    pub count: u64,
+}
+
+/// Two runs side by side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunComparison {
+    pub left: RunRow,
+    pub right: RunRow,
+    /// By name of the step, in the order of the runs; one side is absent where a run did not have it.
+    pub steps: Vec<(String, Option<TaskRun>, Option<TaskRun>)>,
+    /// Orders by application and operation: number in each.
+    pub orders: Vec<(String, Operation, u64, u64)>,
+    /// Orders by the state they are in by now: number in each.
+    pub outcomes: Vec<(ProvisioningState, u64, u64)>,
 }
 
 /// What a dry run would do, or what a step has done: a table for the run's page.
@@ -363,6 +441,9 @@ pub struct LogLineView {
     /// Time of day in the organisation's zone, `14:03:59`.
     pub time: String,
     pub level: LogLevel,
+    /// Name of the step; empty where the line is of none.
+    pub step: String,
+    /// What the step is called.
     pub task: String,
     pub message: String,
 }

@@ -1,10 +1,11 @@
-//! `jobs run`, `jobs list`, `jobs show`.
+//! `jobs run`, `jobs rerun`, `jobs list`, `jobs show`, `jobs log`, `jobs compare`, `jobs cancel`, `jobs resume`.
 
 use clap::Subcommand;
 use engine::context::OpContext;
 use model::ids::RunId;
-use model::job::{Job, LogLevel, Run, RunMode, RunState, TaskRun};
-use model::view::RunRow;
+use model::job::{LogLevel, Run, RunLogLine, RunMode, RunState, TaskRun, step_label};
+use model::view::{JobRow, LogFilter, RunComparison, RunFilter, RunRow, RunUpdate};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::output::{Output, fields, table};
@@ -12,13 +13,16 @@ use super::{CommandError, Exit};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Queue a run of a job: `complete`, or one of its steps
+    /// Queue a run of a job: `complete`, one of its steps, or one of the configuration
     Run {
         /// Name of the job, as `jobs list --jobs` shows them
         name: String,
-        /// Only what changed since the last run
+        /// Only what changed since the last run; how the job runs unless told is in its configuration
         #[arg(long)]
         incremental: bool,
+        /// Everything, also where the job's configuration says incremental
+        #[arg(long, conflicts_with = "incremental")]
+        complete: bool,
         /// Show what would happen and change nothing
         #[arg(long)]
         dry_run: bool,
@@ -26,16 +30,49 @@ pub enum Command {
         #[arg(long)]
         wait: bool,
     },
+    /// Do the rest of a run that failed, was cancelled or ended with failures
+    Rerun {
+        run: RunId,
+        /// Name of the step to begin with, as `jobs show` has it; the one that did not end well unless given
+        #[arg(long)]
+        from: Option<String>,
+        /// Wait for the end, printing the run's log; runs it here when no server does
+        #[arg(long)]
+        wait: bool,
+    },
     /// The newest runs, or the jobs there are
     List {
-        /// The jobs instead of the runs
+        /// The jobs instead of the runs, with their schedules
         #[arg(long)]
         jobs: bool,
+        /// Only runs of this job
+        #[arg(long, conflicts_with = "jobs")]
+        job: Option<String>,
         #[arg(long, default_value_t = 20)]
         limit: u32,
     },
     /// One run with its steps, and for a dry run what it would do
     Show { run: RunId },
+    /// The log of a run
+    Log {
+        run: RunId,
+        /// The least level: information, warning or error
+        #[arg(long, default_value = "information", value_parser = level)]
+        level: LogLevel,
+        /// Only lines of this step
+        #[arg(long)]
+        step: Option<String>,
+    },
+    /// Two runs side by side: how long, how much, and which orders came of them
+    Compare { left: RunId, right: RunId },
+    /// End a run that waits, or ask one that is under way to stop
+    Cancel { run: RunId },
+    /// Go on with a run that a threshold stopped
+    Resume { run: RunId },
+}
+
+fn level(text: &str) -> Result<LogLevel, String> {
+    LogLevel::from_name(text).ok_or_else(|| "expected information, warning or error".to_owned())
 }
 
 /// Lines of a preview that are printed.
@@ -47,18 +84,22 @@ const LOOK: std::time::Duration = std::time::Duration::from_millis(500);
 
 pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Exit, CommandError> {
     match command {
-        Command::Run { name, incremental, dry_run, wait } => {
-            start(op, name, RunMode { incremental, dry_run }, wait, output).await
+        Command::Run { name, incremental, complete, dry_run, wait } => {
+            let mode = RunMode { incremental, dry_run };
+            start(op, name, mode, !incremental && !complete, wait, output).await
+        }
+        Command::Rerun { run, from, wait } => {
+            let updates = engine::jobs::subscribe(op)?;
+            let id = engine::jobs::rerun(op, run, from).await?;
+            follow(op, id, wait, updates, output).await
         }
         Command::List { jobs: true, .. } => {
             let jobs = engine::jobs::list(op).await?;
-            output.rows(&jobs, &["name", "label", "description"], |job: &Job| {
-                vec![job.name.clone(), job.label.clone(), job.description.clone()]
-            })?;
+            output.rows(&jobs, &["name", "label", "steps", "schedule", "next", "last run"], job_line)?;
             Ok(Exit::Done)
         }
-        Command::List { jobs: false, limit } => {
-            let runs = engine::jobs::runs(op, limit, None).await?;
+        Command::List { jobs: false, job, limit } => {
+            let runs = engine::jobs::runs(op, RunFilter { job, before: None, limit }).await?;
             output.rows(
                 &runs,
                 &["id", "job", "mode", "state", "queued", "started by", "message"],
@@ -70,11 +111,34 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
                         mode(run.mode).to_owned(),
                         run.state.name().to_owned(),
                         run.queued_at.strftime("%F %T").to_string(),
-                        row.started_by.clone().unwrap_or_default(),
+                        started_by(row),
                         run.message.clone().unwrap_or_default(),
                     ]
                 },
             )?;
+            Ok(Exit::Done)
+        }
+        Command::Log { run, level, step } => log(op, run, level, step, output).await,
+        Command::Compare { left, right } => {
+            let comparison = engine::jobs::compare(op, left, right).await?;
+            output.value(&comparison, compared)?;
+            Ok(Exit::Done)
+        }
+        Command::Cancel { run } => {
+            engine::jobs::cancel(op, run).await?;
+            let state = engine::jobs::run(op, run).await?.run.state;
+            let done = match state {
+                RunState::Cancelled => format!("Run {run} is cancelled."),
+                _ => format!("Run {run} stops after what is under way."),
+            };
+            output.value(&serde_json::json!({ "run": run, "state": state }), |_| done)?;
+            Ok(Exit::Done)
+        }
+        Command::Resume { run } => {
+            engine::jobs::resume(op, run).await?;
+            output.value(&serde_json::json!({ "run": run }), |_| {
+                format!("Run {run} goes on; a server that runs takes it up as soon as nothing else runs.")
+            })?;
             Ok(Exit::Done)
         }
         Command::Show { run } => {
@@ -84,36 +148,78 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
     }
 }
 
-async fn start(op: &OpContext, name: String, mode: RunMode, wait: bool, output: &Output) -> Result<Exit, CommandError> {
-    if Job::find(&name).is_none() {
-        let names: Vec<String> = Job::all().into_iter().map(|job| job.name).collect();
-        return Err(CommandError::Usage(format!("There is no job `{name}`. The jobs are: {}.", names.join(", "))));
+fn job_line(row: &JobRow) -> Vec<String> {
+    let job = &row.job;
+    let schedule = match &job.schedule {
+        Some(schedule) => format!("{} ({})", schedule.cron, schedule.time_zone),
+        None => String::new(),
+    };
+    let next = match (&row.next_at, &row.skipped) {
+        _ if !job.enabled => "switched off".to_owned(),
+        (Some(next), None) => next.strftime("%F %TZ").to_string(),
+        (Some(next), Some((at, because))) => {
+            format!("{}; left out {}: {because}", next.strftime("%F %TZ"), at.strftime("%F %TZ"))
+        }
+        (None, _) => String::new(),
+    };
+    let last = row.last.as_ref().map(|last| format!("{} {}", last.run.id, last.run.state.name()));
+    vec![job.name.clone(), job.label.clone(), job.tasks.len().to_string(), schedule, next, last.unwrap_or_default()]
+}
+
+fn started_by(row: &RunRow) -> String {
+    match (&row.started_by, row.run.scheduled_for) {
+        (Some(name), _) => name.clone(),
+        (None, Some(_)) => "schedule".to_owned(),
+        (None, None) => "command line".to_owned(),
     }
-    let mut updates = engine::jobs::subscribe(op)?;
+}
+
+/// Where nothing is said of how much, the job's configuration says it.
+async fn start(
+    op: &OpContext,
+    name: String,
+    mut mode: RunMode,
+    usual: bool,
+    wait: bool,
+    output: &Output,
+) -> Result<Exit, CommandError> {
+    let jobs = engine::jobs::list(op).await?;
+    let Some(row) = jobs.iter().find(|row| row.job.name == name) else {
+        let names: Vec<&str> = jobs.iter().map(|row| row.job.name.as_str()).collect();
+        return Err(CommandError::Usage(format!("There is no job `{name}`. The jobs are: {}.", names.join(", "))));
+    };
+    if usual {
+        mode.incremental = row.job.incremental;
+    }
+    let updates = engine::jobs::subscribe(op)?;
     let id = engine::jobs::start(op, name, mode).await?;
+    follow(op, id, wait, updates, output).await
+}
+
+async fn follow(
+    op: &OpContext,
+    id: RunId,
+    wait: bool,
+    mut updates: Receiver<RunUpdate>,
+    output: &Output,
+) -> Result<Exit, CommandError> {
     if !wait {
         output.value(&serde_json::json!({ "run": id }), |_| {
-            format!("Run {id} is queued. `quartermaster jobs show {id}` shows how far it is; a server that runs takes it at once.")
+            format!("Run {id} is queued. `quartermaster jobs show {id}` shows how far it is; a server that runs takes it as soon as nothing else runs.")
         })?;
         return Ok(Exit::Done);
     }
     let runs_here = op.engine.start_runner().await?;
     let mut seen = 0;
     loop {
-        for line in engine::jobs::log(op, id, seen, LINES).await? {
+        for line in engine::jobs::log(op, id, lines_after(seen)).await? {
             seen = line.sequence;
-            let level = match line.level {
-                LogLevel::Information => "",
-                LogLevel::Warning => "warning: ",
-                LogLevel::Error => "error: ",
-            };
-            let task = line.task.map(|task| format!("{}: ", task.label())).unwrap_or_default();
-            output.say(&format!("{task}{level}{}", line.message))?;
+            output.say(&log_line(&line))?;
         }
         let row = engine::jobs::run(op, id).await?;
         if row.run.state.is_final() {
             // Lines may have been written between reading the log and the state.
-            if engine::jobs::log(op, id, seen, 1).await?.is_empty() {
+            if engine::jobs::log(op, id, lines_after(seen)).await?.is_empty() {
                 break;
             }
             continue;
@@ -135,6 +241,97 @@ async fn start(op: &OpContext, name: String, mode: RunMode, wait: bool, output: 
         RunState::Blocked | RunState::Cancelled => Exit::Refused,
         RunState::Errored | RunState::Queued | RunState::Running => Exit::Failed,
     })
+}
+
+fn lines_after(after: i64) -> LogFilter {
+    LogFilter { level: LogLevel::Information, task: None, after, limit: LINES }
+}
+
+fn log_line(line: &RunLogLine) -> String {
+    let level = match line.level {
+        LogLevel::Information => "",
+        LogLevel::Warning => "warning: ",
+        LogLevel::Error => "error: ",
+    };
+    let task = line.task.as_deref().map(|task| format!("{}: ", step_label(task))).unwrap_or_default();
+    format!("{task}{level}{}", line.message)
+}
+
+async fn log(
+    op: &OpContext,
+    id: RunId,
+    level: LogLevel,
+    step: Option<String>,
+    output: &Output,
+) -> Result<Exit, CommandError> {
+    let run = engine::jobs::run(op, id).await?.run;
+    if let Some(step) = step.as_deref().filter(|step| run.tasks.iter().all(|task| task.task.name != *step)) {
+        let steps: Vec<&str> = run.tasks.iter().map(|task| task.task.name.as_str()).collect();
+        return Err(CommandError::Usage(format!("Run {id} has no step `{step}`. It has: {}.", steps.join(", "))));
+    }
+    let mut lines: Vec<RunLogLine> = Vec::new();
+    loop {
+        let after = lines.last().map_or(0, |line| line.sequence);
+        let filter = LogFilter { level, task: step.clone(), after, limit: LINES };
+        let more = engine::jobs::log(op, id, filter).await?;
+        let is_last = more.len() < LINES as usize;
+        lines.extend(more);
+        if is_last {
+            break;
+        }
+    }
+    let counts = engine::jobs::log_counts(op, id, step.as_deref()).await?;
+    output.value(&serde_json::json!({ "lines": lines, "counts": counts }), |_| {
+        let mut text: Vec<String> = lines.iter().map(log_line).collect();
+        text.push(format!(
+            "{} information, {} warnings, {} errors",
+            counts.information, counts.warning, counts.error
+        ));
+        text.join("\n")
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Steps, orders and outcomes of two runs, as tables.
+fn compared(comparison: &RunComparison) -> String {
+    let RunComparison { left, right, steps, orders, outcomes } = comparison;
+    let heads = [format!("run {}", left.run.id), format!("run {}", right.run.id)];
+    let side = |task: &Option<TaskRun>| match task {
+        Some(task) => step(task)[1..].iter().filter(|cell| !cell.is_empty()).cloned().collect::<Vec<_>>().join(" "),
+        None => "—".to_owned(),
+    };
+    let steps: Vec<Vec<String>> = steps
+        .iter()
+        .map(|(name, left, right)| {
+            let cells = [step_label(name).to_owned(), took(left), side(left), took(right), side(right)];
+            cells.into()
+        })
+        .collect();
+    let orders: Vec<Vec<String>> = orders
+        .iter()
+        .map(|(application, operation, left, right)| {
+            vec![application.clone(), operation.name().to_owned(), left.to_string(), right.to_string()]
+        })
+        .collect();
+    let outcomes: Vec<Vec<String>> = outcomes
+        .iter()
+        .map(|(state, left, right)| vec![state.label().to_owned(), left.to_string(), right.to_string()])
+        .collect();
+    let [one, other] = &heads;
+    let mut text = table(&["step", "took", one, "took", other], &steps);
+    if orders.is_empty() {
+        text.push_str("\nNeither made orders.");
+    } else {
+        text.push_str(&format!("\n{}", table(&["application", "orders", one, other], &orders)));
+        text.push_str(&format!("\n{}", table(&["by now", one, other], &outcomes)));
+    }
+    text
+}
+
+fn took(task: &Option<TaskRun>) -> String {
+    let span = task.as_ref().and_then(|task| Some((task.started_at?, task.finished_at?)));
+    let seconds = span.map(|(started, finished)| finished.duration_since(started).as_millis() as f64 / 1_000.0);
+    seconds.map(|seconds| format!("{seconds:.1} s")).unwrap_or_default()
 }
 
 async fn show(op: &OpContext, id: RunId, output: &Output) -> Result<Run, CommandError> {
@@ -159,6 +356,7 @@ async fn show(op: &OpContext, id: RunId, output: &Output) -> Result<Run, Command
             ),
         ),
         ("state", run.state.name().to_owned()),
+        ("does the rest of", run.rerun_of.map(|id| format!("run {id}")).unwrap_or_default()),
         ("message", run.message.clone().unwrap_or_default()),
     ]))?;
     let steps: Vec<Vec<String>> = run.tasks.iter().map(step).collect();
@@ -184,7 +382,7 @@ async fn show(op: &OpContext, id: RunId, output: &Output) -> Result<Run, Command
 fn step(task: &TaskRun) -> Vec<String> {
     let counts = task.counts.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ");
     vec![
-        task.kind.label().to_owned(),
+        task.task.name.clone(),
         task.state.name().to_owned(),
         task.done.to_string(),
         task.total.map(|total| total.to_string()).unwrap_or_default(),

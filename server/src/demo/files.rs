@@ -27,6 +27,7 @@ configuration! {
     "applications/payroll.toml",
     "feeds/people.csv",
     "feeds/positions.csv",
+    "jobs.toml",
     "organisation.toml",
     "permissions.toml",
     "roles/commercial.toml",

@@ -15,7 +15,8 @@ use engine::progress::line_view;
 use futures::Stream;
 use model::error::ApiError;
 use model::ids::RunId;
-use model::view::RunUpdate;
+use model::job::LogLevel;
+use model::view::{LogFilter, RunUpdate};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -114,6 +115,7 @@ impl Follower {
 async fn catch_up(op: &OpContext, id: RunId, seen: i64) -> Result<RunUpdate, ApiError> {
     let row = engine::jobs::run(op, id).await?;
     let zone = op.engine.world().time_zone();
-    let lines = engine::jobs::log(op, id, seen, LINES).await?.iter().map(|line| line_view(line, &zone)).collect();
+    let filter = LogFilter { level: LogLevel::Information, task: None, after: seen, limit: LINES };
+    let lines = engine::jobs::log(op, id, filter).await?.iter().map(|line| line_view(line, &zone)).collect();
     Ok(RunUpdate { run: row.run, lines })
 }

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 use model::order::ProvisioningState;
-use model::view::{Home, OrderFilter, WorkItemFilter};
+use model::view::{Home, OrderFilter, RunFilter, WorkItemFilter};
 use model::work_item::WorkItemState;
 
 use crate::connection::arguments;
@@ -45,7 +45,7 @@ impl Store {
             open_work_items: count(connection.number(OPEN_WORK_ITEMS, arguments![]).await?),
             work_items: work_item_page(&mut connection, &open).await?.rows,
             failed: order_rows_in_states(&mut connection, &failed, 8).await?,
-            runs: run_rows(&mut connection, RunChoice::Newest { limit: 5, before: None }).await?,
+            runs: run_rows(&mut connection, RunChoice::Newest(&RunFilter { limit: 5, ..RunFilter::default() })).await?,
             applications: Vec::new(),
         })
     }

@@ -44,6 +44,7 @@ pub use identities::NewIdentityEvent;
 pub use migrations::MigrationReport;
 pub use open::{Dialect, Store};
 pub use orders::{Claim, PlanRecord, RecordedTransition};
+pub use runs::{Cancelled, JobScheduleRecord};
 pub use sessions::SessionRecord;
 pub use transaction::Tx;
 

@@ -33,6 +33,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0009_create_assignments"),
     migration!("0010_create_work_items"),
     migration!("0011_create_applications"),
+    migration!("0013_queue_runs"),
+    migration!("0014_create_job_schedules"),
 ];
 
 const CREATE_TABLE: &str = r#"

@@ -1,11 +1,19 @@
-//! Runs of jobs with their tasks and log, the staging area, and what a dry run would do.
+//! Runs of jobs with their tasks and log, the queue they wait in, the staging area, and what a dry run would do.
+
+mod schedules;
+
+pub use schedules::JobScheduleRecord;
+
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use model::ids::{ConfigurationVersionId, RunId, UserId};
-use model::job::{LogLevel, Run, RunLogLine, RunMode, RunState, TaskKind, TaskRun};
+use model::job::{JobTask, LogLevel, Run, RunLogLine, RunMode, RunState, TaskKind, TaskRun, TaskScope};
+use model::order::ProvisioningState;
 use model::page::Page;
-use model::view::{PreviewLine, RunRow};
-use serde::Serialize;
+use model::plan::Operation;
+use model::view::{LogCounts, LogFilter, PreviewLine, RunFilter, RunOrders, RunRow};
+use serde::{Deserialize, Serialize};
 
 use crate::connection::{CHUNK, Connection, Row, arguments, numbers, payload};
 use crate::paging::{count_limit, page, rows_to_read};
@@ -14,9 +22,9 @@ use crate::{Result, Store, StoreError, Tx};
 const INSERT: &str = "
     insert into run (
       id, job, incremental, dry_run, state, active, message, configuration_id, started_by, queued_at, started_at,
-      finished_at, cancel_requested, approved_by
+      finished_at, cancel_requested, approved_by, rerun_of, scheduled_for
     )
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
 
 const UPDATE: &str = "
     update run
@@ -34,18 +42,18 @@ const UPDATE: &str = "
 const PUT_TASKS: &str = "
     with input as materialized (select value from json_each($2))
     insert into task_run (
-      run_id, sequence, kind, state, message, done, total, unit, failed, counts, started_at, finished_at
+      run_id, sequence, kind, name, level, settings, state, message, done, total, unit, failed, counts, started_at,
+      finished_at
     )
     select
-      $1, cast(value ->> 'sequence' as bigint), value ->> 'kind', value ->> 'state', value ->> 'message',
-      cast(value ->> 'done' as bigint), cast(value ->> 'total' as bigint), value ->> 'unit',
-      cast(value ->> 'failed' as bigint), value -> 'counts', cast(value ->> 'started_at' as bigint),
-      cast(value ->> 'finished_at' as bigint)
+      $1, cast(value ->> 'sequence' as bigint), value ->> 'kind', value ->> 'name', cast(value ->> 'level' as bigint),
+      value -> 'settings', value ->> 'state', value ->> 'message', cast(value ->> 'done' as bigint),
+      cast(value ->> 'total' as bigint), value ->> 'unit', cast(value ->> 'failed' as bigint), value -> 'counts',
+      cast(value ->> 'started_at' as bigint), cast(value ->> 'finished_at' as bigint)
     from input
     where true
     on conflict (run_id, sequence) do update
-    set kind = excluded.kind,
-        state = excluded.state,
+    set state = excluded.state,
         message = excluded.message,
         done = excluded.done,
         total = excluded.total,
@@ -55,16 +63,27 @@ const PUT_TASKS: &str = "
         started_at = excluded.started_at,
         finished_at = excluded.finished_at";
 
-/// Also a running one whose node has not renewed its lease. On PostgreSQL a node that comes second waits for the row
-/// and then finds the lease renewed.
+/// The running one where its node has not renewed its lease; where none is running, the one that waits longest. On
+/// PostgreSQL a node that comes second waits for the row and then finds the lease renewed.
 const CLAIM: &str = "
     update run
     set state = 'running',
         started_at = coalesce(started_at, $2),
         lease_node = $1,
         lease_until = $3
-    where active = 1
-      and (state = 'queued' or lease_until is null or lease_until <= $2)
+    where id = (
+        select min(waiting.id)
+        from run waiting
+        where waiting.active = 1
+          and (
+            (waiting.state = 'running' and (waiting.lease_until is null or waiting.lease_until <= $2))
+            or (
+              waiting.state = 'queued'
+              and not exists (select 1 from run other where other.active = 1 and other.state = 'running')
+            )
+          )
+      )
+      and (state = 'queued' or (state = 'running' and (lease_until is null or lease_until <= $2)))
     returning id";
 
 const RENEW: &str = "
@@ -108,6 +127,17 @@ const STAGED_RUN: &str = "
     from run r
     where exists (select 1 from staged_row s where s.run_id = r.id and s.origin = $1)";
 
+/// What only waits has nothing under way that would have to end first.
+const CANCEL_QUEUED: &str = "
+    update run
+    set state = 'cancelled',
+        active = null,
+        message = $2,
+        finished_at = $3,
+        cancel_requested = true
+    where id = $1
+      and state = 'queued'";
+
 const REQUEST_CANCEL: &str = "
     update run
     set cancel_requested = true
@@ -141,7 +171,8 @@ const INSERT_PREVIEW: &str = "
 macro_rules! run_columns {
     () => {
         "r.id, r.job, r.incremental, r.dry_run, r.state, r.message, r.configuration_id, r.started_by, r.queued_at,
-         r.started_at, r.finished_at, r.cancel_requested, r.approved_by, u.display_name as starter
+         r.started_at, r.finished_at, r.cancel_requested, r.approved_by, r.rerun_of, r.scheduled_for,
+         u.display_name as starter
     from run r
     left join console_user u on u.id = r.started_by"
     };
@@ -154,14 +185,53 @@ const NEWEST: &str = concat!(
     run_columns!(),
     "
     where ($1 is null or r.id < $1)
+      and ($3 is null or r.job = $3)
     order by r.id desc
     limit $2"
 );
 
+const ACTIVE: &str = concat!(
+    "select ",
+    run_columns!(),
+    "
+    where r.active = 1
+    order by r.state desc, r.id"
+);
+
+const NEWEST_OF_JOBS: &str = concat!(
+    "select ",
+    run_columns!(),
+    "
+    where r.id in (select max(newest.id) from run newest group by newest.job)
+    order by r.id desc"
+);
+
+const RERUNS: &str = concat!(
+    "select ",
+    run_columns!(),
+    "
+    where r.rerun_of = $1
+    order by r.id"
+);
+
+const ACTIVE_OF_JOB: &str = "
+    select id
+    from run
+    where job = $1
+      and active = 1";
+
+/// Orders that a run made, by application, operation and the state they are in by now.
+const RUN_ORDERS: &str = "
+    select application, operation, state, count(*) as orders
+    from provisioning_order
+    where run_id = $1
+    group by application, operation, state
+    order by application, operation, state";
+
 const TASKS: &str = "
     select
-      run_id, sequence, kind, state, message, done, total, unit, failed, cast(counts as text) as counts, started_at,
-      finished_at
+      run_id, sequence, kind, name, level, cast(settings as text) as settings, state, message, done, total, unit, failed,
+      cast(counts as text) as counts, started_at, finished_at
     from task_run
     where run_id in (select cast(value as bigint) from json_each($1))
     order by run_id, sequence";
@@ -171,8 +241,17 @@ const LOG: &str = "
     from run_log
     where run_id = $1
       and sequence > $2
+      and ($4 is null or task = $4)
+      and (level = 'error' or (level = 'warning' and $5 <= 1) or $5 = 0)
     order by sequence
     limit $3";
+
+const COUNT_LOG: &str = "
+    select level, count(*) as lines
+    from run_log
+    where run_id = $1
+      and ($2 is null or task = $2)
+    group by level";
 
 const STAGED: &str = "
     select key, body
@@ -197,6 +276,9 @@ const COUNT_PREVIEW: &str = "
 struct TaskInput<'a> {
     sequence: u32,
     kind: &'static str,
+    name: &'a str,
+    level: u32,
+    settings: SettingsInput<'a>,
     state: &'static str,
     message: Option<&'a str>,
     done: u64,
@@ -208,12 +290,29 @@ struct TaskInput<'a> {
     finished_at: Option<i64>,
 }
 
+/// What of a task no statement searches in.
+#[derive(Serialize)]
+struct SettingsInput<'a> {
+    after: Option<&'a BTreeSet<String>>,
+    scope: &'a TaskScope,
+    continue_on_error: bool,
+}
+
+/// The same, read back. Runs of the time before jobs could be configured have none.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Settings {
+    after: Option<BTreeSet<String>>,
+    scope: TaskScope,
+    continue_on_error: bool,
+}
+
 #[derive(Serialize)]
 struct LogInput<'a> {
     sequence: i64,
     at: i64,
     level: &'static str,
-    task: Option<&'static str>,
+    task: Option<&'a str>,
     message: &'a str,
 }
 
@@ -227,7 +326,8 @@ impl Tx {
     /// With its tasks.
     ///
     /// # Errors
-    /// `Conflict` with `run_one_active` while a run is queued or running.
+    /// `Conflict` with `run_one_of_job` while a run of the same job is queued or running, and with `run_once_scheduled`
+    /// where that time of the schedule has had its run.
     pub async fn queue_run(&mut self, run: &Run) -> Result<()> {
         let arguments = arguments![
             run.id.0,
@@ -244,12 +344,17 @@ impl Tx {
             run.finished_at.map(Timestamp::as_microsecond),
             run.cancel_requested,
             run.approved_by.as_deref(),
+            run.rerun_of.map(|id| id.0),
+            run.scheduled_for.map(Timestamp::as_microsecond),
         ];
         self.execute(INSERT, arguments).await?;
         self.put_tasks(run.id, &run.tasks).await
     }
 
-    /// The run that is queued, or whose node has let its lease pass. It is running and this node's afterwards.
+    /// The run that is next, or whose node has let its lease pass. It is running and this node's afterwards.
+    ///
+    /// # Errors
+    /// `Conflict` with `run_one_running` where another node has been quicker with another run.
     pub async fn claim_run(&mut self, node: &str, now: Timestamp, lease_until: Timestamp) -> Result<Option<Run>> {
         let Some(row) = self.row(CLAIM, arguments![node, now, lease_until]).await? else { return Ok(None) };
         let id = RunId(row.integer("id")?);
@@ -292,7 +397,7 @@ impl Tx {
                     sequence: line.sequence,
                     at: line.at.as_microsecond(),
                     level: line.level.name(),
-                    task: line.task.map(TaskKind::name),
+                    task: line.task.as_deref(),
                     message: &line.message,
                 })
                 .collect();
@@ -304,7 +409,7 @@ impl Tx {
     /// Lets a run go on that a threshold stopped, on that person's word. False where it is not stopped so.
     ///
     /// # Errors
-    /// `Conflict` with `run_one_active` while another run is queued or running.
+    /// `Conflict` with `run_one_of_job` while another run of the job is queued or running.
     pub async fn requeue_run(&mut self, run: RunId, approved_by: &str) -> Result<bool> {
         let requeued = self.execute(REQUEUE, arguments![run.0, approved_by]).await? > 0;
         if requeued {
@@ -313,9 +418,19 @@ impl Tx {
         Ok(requeued)
     }
 
-    /// False where the run is over.
-    pub async fn request_cancel(&mut self, run: RunId) -> Result<bool> {
-        Ok(self.execute(REQUEST_CANCEL, arguments![run.0]).await? > 0)
+    /// Ends a run that only waits, with that message, and asks one that is under way to stop.
+    pub async fn cancel_run(&mut self, run: RunId, message: &str, at: Timestamp) -> Result<Cancelled> {
+        if self.execute(CANCEL_QUEUED, arguments![run.0, message, at]).await? > 0 {
+            return Ok(Cancelled::AtOnce);
+        }
+        let asked = self.execute(REQUEST_CANCEL, arguments![run.0]).await? > 0;
+        Ok(if asked { Cancelled::Asked } else { Cancelled::Over })
+    }
+
+    /// The run of that job that is queued or running.
+    pub async fn active_run_of(&mut self, job: &str) -> Result<Option<RunId>> {
+        let row = self.row(ACTIVE_OF_JOB, arguments![job]).await?;
+        row.map(|row| Ok(RunId(row.integer("id")?))).transpose()
     }
 
     /// Rows read from one origin, by key; what was staged under the same key before is replaced.
@@ -371,14 +486,62 @@ impl Store {
         Ok(row.map(|row| row.optional_integer("id")).transpose()?.flatten().map(RunId))
     }
 
-    /// Newest first, older than `before`.
-    pub async fn runs(&self, limit: u32, before: Option<RunId>) -> Result<Vec<RunRow>> {
-        run_rows(&mut self.snapshot().await?, RunChoice::Newest { limit, before }).await
+    /// Newest first.
+    pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>> {
+        run_rows(&mut self.snapshot().await?, RunChoice::Newest(filter)).await
     }
 
-    /// Lines after that sequence.
-    pub async fn run_log(&self, id: RunId, after: i64, limit: u32) -> Result<Vec<RunLogLine>> {
-        self.reader().await?.read(LOG, arguments![id.0, after, limit], |row| log_line(&row)).await
+    /// The run under way, and those that wait, in the order in which they begin.
+    pub async fn active_runs(&self) -> Result<Vec<RunRow>> {
+        run_rows(&mut self.snapshot().await?, RunChoice::Active).await
+    }
+
+    /// The newest run of each job that ever ran.
+    pub async fn newest_runs_of_jobs(&self) -> Result<Vec<RunRow>> {
+        run_rows(&mut self.snapshot().await?, RunChoice::NewestOfJobs).await
+    }
+
+    /// Runs that do the rest of this one, oldest first.
+    pub async fn reruns(&self, id: RunId) -> Result<Vec<RunRow>> {
+        run_rows(&mut self.snapshot().await?, RunChoice::RerunsOf(id)).await
+    }
+
+    /// Oldest first.
+    pub async fn run_log(&self, id: RunId, filter: &LogFilter) -> Result<Vec<RunLogLine>> {
+        let least: i64 = match filter.level {
+            LogLevel::Information => 0,
+            LogLevel::Warning => 1,
+            LogLevel::Error => 2,
+        };
+        let arguments = arguments![id.0, filter.after, filter.limit, filter.task.as_deref(), least];
+        self.reader().await?.read(LOG, arguments, |row| log_line(&row)).await
+    }
+
+    /// Of one step, or of the whole run.
+    pub async fn run_log_counts(&self, id: RunId, task: Option<&str>) -> Result<LogCounts> {
+        let read = |row: Row| Ok((row.named("level", LogLevel::from_name)?, row.count("lines")?));
+        let mut counts = LogCounts::default();
+        for (level, lines) in self.reader().await?.read(COUNT_LOG, arguments![id.0, task], read).await? {
+            match level {
+                LogLevel::Information => counts.information = lines,
+                LogLevel::Warning => counts.warning = lines,
+                LogLevel::Error => counts.error = lines,
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Orders that a run made.
+    pub async fn run_orders(&self, id: RunId) -> Result<Vec<RunOrders>> {
+        let read = |row: Row| {
+            Ok(RunOrders {
+                application: row.text("application")?,
+                operation: row.named("operation", Operation::from_name)?,
+                state: row.numbered("state", ProvisioningState::from_number)?,
+                count: row.count("orders")?,
+            })
+        };
+        self.reader().await?.read(RUN_ORDERS, arguments![id.0], read).await
     }
 
     /// By key.
@@ -398,19 +561,38 @@ impl Store {
     }
 }
 
+/// What became of the wish to end a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It only waited, and is over.
+    AtOnce,
+    /// It stops after what is under way.
+    Asked,
+    /// It was over already.
+    Over,
+}
+
 /// Which runs to read.
-pub(crate) enum RunChoice {
+pub(crate) enum RunChoice<'a> {
     One(RunId),
-    Newest { limit: u32, before: Option<RunId> },
+    Newest(&'a RunFilter),
+    Active,
+    NewestOfJobs,
+    RerunsOf(RunId),
 }
 
 /// With their tasks.
-pub(crate) async fn run_rows(connection: &mut Connection, choice: RunChoice) -> Result<Vec<RunRow>> {
+pub(crate) async fn run_rows(connection: &mut Connection, choice: RunChoice<'_>) -> Result<Vec<RunRow>> {
+    let read = |row: Row| run_row(&row);
     let mut rows = match choice {
-        RunChoice::One(id) => connection.read(BY_ID, arguments![id.0], |row| run_row(&row)).await?,
-        RunChoice::Newest { limit, before } => {
-            connection.read(NEWEST, arguments![before.map(|id| id.0), limit], |row| run_row(&row)).await?
+        RunChoice::One(id) => connection.read(BY_ID, arguments![id.0], read).await?,
+        RunChoice::Newest(RunFilter { job, before, limit }) => {
+            let arguments = arguments![before.map(|id| id.0), *limit, job.as_deref()];
+            connection.read(NEWEST, arguments, read).await?
         }
+        RunChoice::Active => connection.read(ACTIVE, arguments![], read).await?,
+        RunChoice::NewestOfJobs => connection.read(NEWEST_OF_JOBS, arguments![], read).await?,
+        RunChoice::RerunsOf(id) => connection.read(RERUNS, arguments![id.0], read).await?,
     };
     let ids = numbers(rows.iter().map(|row| row.run.id.0));
     for (run, task) in connection.read(TASKS, arguments![ids], |row| task(&row)).await? {
@@ -428,7 +610,14 @@ fn active(state: RunState) -> Option<i64> {
 fn task_input(task: &TaskRun) -> TaskInput<'_> {
     TaskInput {
         sequence: task.sequence,
-        kind: task.kind.name(),
+        kind: task.task.kind.name(),
+        name: &task.task.name,
+        level: task.task.level,
+        settings: SettingsInput {
+            after: task.task.after.as_ref(),
+            scope: &task.task.scope,
+            continue_on_error: task.task.continue_on_error,
+        },
         state: task.state.name(),
         message: task.message.as_deref(),
         done: task.done,
@@ -455,16 +644,27 @@ fn run_row(row: &Row) -> Result<RunRow> {
         finished_at: row.optional_time("finished_at")?,
         cancel_requested: row.boolean("cancel_requested")?,
         approved_by: row.optional_text("approved_by")?,
+        rerun_of: row.optional_integer("rerun_of")?.map(RunId),
+        scheduled_for: row.optional_time("scheduled_for")?,
         tasks: Vec::new(),
     };
-    Ok(RunRow { run, started_by: row.optional_text("starter")? })
+    // What a job is called is configuration; whoever knows it puts it in.
+    Ok(RunRow { job_label: run.job.clone(), run, started_by: row.optional_text("starter")? })
 }
 
 fn task(row: &Row) -> Result<(RunId, TaskRun)> {
     let total = row.optional_integer("total")?;
+    let Settings { after, scope, continue_on_error } = row.json("settings")?;
     let task = TaskRun {
         sequence: row.small_count("sequence")?,
-        kind: row.named("kind", TaskKind::from_name)?,
+        task: JobTask {
+            name: row.text("name")?,
+            kind: row.named("kind", TaskKind::from_name)?,
+            level: row.small_count("level")?,
+            after,
+            scope,
+            continue_on_error,
+        },
         state: row.named("state", RunState::from_name)?,
         message: row.optional_text("message")?,
         done: row.count("done")?,
@@ -479,12 +679,11 @@ fn task(row: &Row) -> Result<(RunId, TaskRun)> {
 }
 
 fn log_line(row: &Row) -> Result<RunLogLine> {
-    let task = row.optional_text("task")?;
     Ok(RunLogLine {
         sequence: row.integer("sequence")?,
         at: row.time("at")?,
         level: row.named("level", LogLevel::from_name)?,
-        task: task.map(|_| row.named("task", TaskKind::from_name)).transpose()?,
+        task: row.optional_text("task")?,
         message: row.text("message")?,
     })
 }

@@ -221,8 +221,13 @@ impl World {
 
     /// Starts a job and waits until it ends.
     pub async fn run(&self, job: &str, mode: RunMode) -> Run {
-        let mut updates = self.engine.updates().subscribe();
         let id = jobs::start(&self.op(), job.into(), mode).await.expect("the run starts");
+        self.ended(id).await
+    }
+
+    /// The run when it has ended.
+    pub async fn ended(&self, id: RunId) -> Run {
+        let mut updates = self.engine.updates().subscribe();
         loop {
             let run = self.find(id).await;
             if run.state.is_final() {

@@ -1,10 +1,11 @@
 //! One run: live while it goes, and what it did or would do.
 
 use leptos::prelude::*;
-use model::job::LogLevel;
+use model::job::{LogLevel, Run, RunState};
 use model::page::Page;
-use model::view::{PreviewLine, RunUpdate};
+use model::view::{LogCounts, LogLineView, PreviewLine, RunRow, RunUpdate};
 
+use crate::components::chip;
 use crate::components::icon::icon;
 use crate::components::list::{Choice, Empty, ago, empty, filter_chips, tabs};
 use crate::frame::{Rights, Section, Sheet};
@@ -15,13 +16,40 @@ use crate::logic::words;
 
 /// What the page shows of the run.
 pub enum RunTab {
-    /// Steps and log, with the least level of lines.
-    Progress(LogLevel),
+    /// Steps and log.
+    Progress(LogChoice),
     Preview(Page<PreviewLine>),
 }
 
-pub fn run_sheet(update: RunUpdate, started_by: Option<String>, tab: RunTab, rights: &Rights, clock: &Clock) -> Sheet {
-    let run = &update.run;
+/// Which lines of the log are shown.
+pub struct LogChoice {
+    /// The least level.
+    pub level: LogLevel,
+    /// Name of a step; all where none is chosen.
+    pub step: Option<String>,
+    /// Lines of that step, or of all.
+    pub counts: LogCounts,
+}
+
+/// Runs that have to do with this one.
+pub struct Around {
+    /// Under way and waiting, in the order in which they begin.
+    pub active: Vec<RunRow>,
+    /// That do the rest of this one.
+    pub reruns: Vec<RunRow>,
+    /// Of the same job, the one before.
+    pub before: Option<RunRow>,
+}
+
+pub fn run_sheet(
+    row: &RunRow,
+    lines: Vec<LogLineView>,
+    around: &Around,
+    tab: RunTab,
+    rights: &Rights,
+    clock: &Clock,
+) -> Sheet {
+    let run = &row.run;
     let id = run.id;
     let title = format!("Run {id}");
     let is_preview = matches!(tab, RunTab::Preview(_));
@@ -34,45 +62,111 @@ pub fn run_sheet(update: RunUpdate, started_by: Option<String>, tab: RunTab, rig
             ],
         )
     });
+    let compare = around.before.as_ref().map(|before| {
+        let address = format!("/jobs/compare?left={}&right={id}", before.run.id);
+        view! { " · "<a href=address>{format!("Compare with run {}", before.run.id)}</a> }
+    });
     let heading = view! {
         <header class="page-head">
-            <h1>{super::job_label(&run.job)}</h1>
-            <p class="muted">"Asked for "{ago(clock, run.queued_at)}" by "{started_by.unwrap_or_else(|| "a schedule".to_owned())}</p>
+            <h1>{row.job_label.clone()}</h1>
+            <p class="muted">"Asked for "{ago(clock, run.queued_at)}" by "{words::started_by(row)}{due(run, clock)}{rest_of(run)}{compare}</p>
         </header>
     };
     let content = match tab {
-        RunTab::Progress(level) => progress(update, level, rights, clock).into_any(),
+        RunTab::Progress(choice) => {
+            progress(RunUpdate { run: run.clone(), lines }, choice, rights, clock).into_any()
+        }
         RunTab::Preview(page) => preview(id, page),
     };
-    let body = view! { {heading}{links}{content} };
+    let body = view! { {heading}{waits(run, around)}{done_by(around)}{links}{content} };
     Sheet { section: Section::Jobs, title, body: body.into_any() }
 }
 
-fn progress(update: RunUpdate, level: LogLevel, rights: &Rights, clock: &Clock) -> impl IntoView + use<> {
+/// The time of its schedule, where it is another than that at which it was asked for.
+fn due(run: &Run, clock: &Clock) -> Option<String> {
+    let due = run.scheduled_for?;
+    let late = run.queued_at.as_second() - due.as_second();
+    (late >= 60).then(|| format!(", made up for {}", clock.minute(due)))
+}
+
+fn rest_of(run: &Run) -> impl IntoView + use<> {
+    let from = run.tasks.first().map(|task| task.task.label().to_owned()).unwrap_or_default();
+    run.rerun_of.map(|earlier| {
+        view! { " · does the rest of "<a href=format!("/jobs/runs/{earlier}")>{format!("run {earlier}")}</a>{format!(", from {from}")} }
+    })
+}
+
+/// Which run it waits for.
+fn waits(run: &Run, around: &Around) -> impl IntoView + use<> {
+    let position = around.active.iter().position(|row| row.run.id == run.id && row.run.state == RunState::Queued);
+    position.and_then(|position| position.checked_sub(1)).and_then(|before| around.active.get(before)).map(|row| {
+        let id = row.run.id;
+        view! { <p class="banner">{icon("clock")}<span>"Begins when "<a href=format!("/jobs/runs/{id}")>{format!("run {id}")}</a>{format!(" ({}) has ended.", row.job_label)}</span></p> }
+    })
+}
+
+/// Runs that did, or do, the rest of this one.
+fn done_by(around: &Around) -> impl IntoView + use<> {
+    (!around.reruns.is_empty()).then(|| {
+        let links = around.reruns.iter().map(|row| {
+            let id = row.run.id;
+            view! { <li><a href=format!("/jobs/runs/{id}")>{format!("run {id}")}</a>" "{chip::run(row.run.state)}</li> }
+        });
+        view! { <div class="banner reruns">{icon("arrow")}<span>"The rest was done by"</span><ul>{links.collect_view()}</ul></div> }
+    })
+}
+
+fn progress(update: RunUpdate, choice: LogChoice, rights: &Rights, clock: &Clock) -> impl IntoView + use<> {
+    let LogChoice { level, step, counts } = choice;
     let id = update.run.id;
+    let address = |level: LogLevel, step: Option<&str>| {
+        Address::new(format!("/jobs/runs/{id}"))
+            .with("level", (level != LogLevel::Information).then(|| level.name()))
+            .with("step", step)
+            .to_string()
+    };
     let levels = [
         ("Every line", LogLevel::Information, None),
-        ("Warnings and errors", LogLevel::Warning, Some("octagon")),
-        ("Errors", LogLevel::Error, Some("ban")),
+        ("Warnings and errors", LogLevel::Warning, Some("half")),
+        ("Errors", LogLevel::Error, Some("octagon")),
     ]
-    .map(|(label, choice, shape)| Choice {
+    .map(|(label, least, shape)| Choice {
         label: label.to_owned(),
-        count: None,
-        address: Address::new(format!("/jobs/runs/{id}"))
-            .with("level", (choice != LogLevel::Information).then(|| choice.name()))
-            .to_string(),
-        chosen: choice == level,
+        count: Some(counts.at_least(least)),
+        address: address(least, step.as_deref()),
+        chosen: least == level,
         shape,
     });
+    let choice = |label: &str, name: Option<&str>| Choice {
+        label: label.to_owned(),
+        count: None,
+        address: address(level, name),
+        chosen: step.as_deref() == name,
+        shape: None,
+    };
+    let steps: Vec<Choice> = std::iter::once(choice("Every step", None))
+        .chain(update.run.tasks.iter().map(|task| choice(task.task.label(), Some(&task.task.name))))
+        .collect();
+    let summary = format!(
+        "{}, {}, {}",
+        words::plural(counts.information, "line of information", "lines of information"),
+        words::plural(counts.warning, "warning", "warnings"),
+        words::plural(counts.error, "error", "errors"),
+    );
     view! {
         <LiveRun
             update=update
             now=clock.now.as_millisecond()
             level=level
+            step=step.clone().unwrap_or_default()
             may_run=rights.may("/Jobs/Run")
             may_resume=rights.may("/Jobs/Resume")
         />
-        {filter_chips("Lines of the log", levels.into())}
+        <section class="log-choice" aria-label="Lines of the log">
+            {filter_chips("Lines of which level", levels.into())}
+            {filter_chips("Lines of which step", steps)}
+            <p class="subtle">{summary}</p>
+        </section>
     }
 }
 

@@ -49,6 +49,9 @@ pub fn export(configuration: &Configuration) -> Vec<(PathBuf, String)> {
     for (name, rule) in &configuration.rules {
         put("rules.toml".into(), "rules", name, table(rule));
     }
+    for (name, job) in &configuration.jobs {
+        put("jobs.toml".into(), "jobs", name, table(job));
+    }
     for (name, profile) in &configuration.permission_profiles {
         put("permissions.toml".into(), "permission_profiles", name, table(profile));
     }
@@ -83,7 +86,7 @@ fn defaults(table: &Table, path: &mut Vec<String>, found: &mut Vec<Vec<String>>)
                 true
             }
             Value::Array(members) => members.is_empty(),
-            Value::Boolean(value) => !value,
+            Value::Boolean(_) => true,
             Value::Integer(value) => *value == 0,
             Value::String(text) => text.is_empty() || matches!(text.as_str(), "automatic" | "disable" | "text"),
             _ => false,

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use model::configuration::{
-    Configuration, CsvConnection, LdapConnection, ManualConnection, ScimConnection, SqlConnection, TypedColumn,
+    Configuration, CsvConnection, LdapConnection, ManualConnection, ScimConnection, SqlConnection, TaskDefinition,
+    TypedColumn,
 };
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -15,7 +16,7 @@ use super::places::Index;
 use super::wording;
 
 /// Tables of a configuration file, and what one object in them is called.
-pub(super) const KINDS: [(&str, &str); 9] = [
+pub(super) const KINDS: [(&str, &str); 10] = [
     ("organisation", "organisation"),
     ("sources", "identity source"),
     ("applications", "application"),
@@ -24,6 +25,7 @@ pub(super) const KINDS: [(&str, &str); 9] = [
     ("access_profiles", "access profile"),
     ("roles", "role"),
     ("rules", "rule"),
+    ("jobs", "job"),
     ("permission_profiles", "permission profile"),
 ];
 
@@ -150,6 +152,10 @@ fn read_object(
         "access_profiles" => insert(&mut configuration.access_profiles, name, value, &what),
         "roles" => insert(&mut configuration.roles, name, value, &what),
         "rules" => insert(&mut configuration.rules, name, value, &what),
+        "jobs" => {
+            tasks(value, &what)?;
+            insert(&mut configuration.jobs, name, value, &what)
+        }
         _ => insert(&mut configuration.permission_profiles, name, value, &what),
     }
 }
@@ -214,6 +220,18 @@ fn columns(source: &Spanned<DeValue<'_>>, what: &str) -> Result<(), Problem> {
         for (name, column) in attributes.iter().filter(|(_, column)| column.get_ref().is_table()) {
             object::<TypedColumn>(column, &format!("the attribute `{}` of {what}", name.get_ref()))?;
         }
+    }
+    Ok(())
+}
+
+/// A task is tried on its own first, so that a complaint names it.
+fn tasks(job: &Spanned<DeValue<'_>>, what: &str) -> Result<(), Problem> {
+    let tasks = job.get_ref().as_table().and_then(|job| job.get("tasks")).and_then(|tasks| tasks.get_ref().as_table());
+    for (name, task) in tasks.into_iter().flat_map(DeTable::iter) {
+        object::<TaskDefinition>(task, &format!("the task `{}` of {what}", name.get_ref())).map_err(|problem| Problem {
+            span: if problem.span.is_empty() { name.span() } else { problem.span },
+            ..problem
+        })?;
     }
     Ok(())
 }

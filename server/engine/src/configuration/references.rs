@@ -94,6 +94,17 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
         many("rules", name, "account_types", "account_types", &rule.account_types);
         many("rules", name, "entitlements", "entitlements", &rule.entitlements);
     }
+    for (name, job) in &configuration.jobs {
+        for (task_name, task) in &job.tasks {
+            for (field, names) in [("sources", &task.sources), ("applications", &task.applications)] {
+                let path = |position: usize| {
+                    ["jobs", name, "tasks", task_name, field, &position.to_string()].map(str::to_owned).to_vec()
+                };
+                let names = names.iter().flatten().enumerate();
+                found.extend(names.map(|(position, member)| Reference { path: path(position), target: field, name: member }));
+            }
+        }
+    }
     found
 }
 

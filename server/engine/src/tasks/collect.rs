@@ -2,7 +2,7 @@
 //! was read is taken over, or not, by *synchronize*.
 //!
 //! A feed that is wrong stops the run: deciding from half a feed is how people lose their access. An application that
-//! cannot be read only warns: it keeps its last known state, and its orders wait.
+//! cannot be read keeps its last known state, and its orders wait: the job says whether it goes on without.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,17 +11,17 @@ use connectors::feed::{self, Feed, FeedRow};
 use model::account::{ObservedAccount, ObservedEntitlement};
 use model::command::CommandError;
 use model::configuration::IdentitySource;
-use model::job::LogLevel;
+use model::job::{LogLevel, TaskScope};
 use policy::expression::{Expression, Subject};
 use serde::Serialize;
 use store::StoreError;
 use tokio::task::JoinSet;
 
-use super::{Context, Reading, TaskEnd, accounts_origin, counted, entitlements_origin, source_origin};
+use super::{Context, Reading, TaskEnd, accounts_origin, applications, counted, entitlements_origin, source_origin};
 use crate::Engine;
 use crate::progress::Progress;
 
-pub(super) async fn carry_out(context: &mut Context, progress: &Progress) -> TaskEnd {
+pub(super) async fn carry_out(scope: &TaskScope, context: &mut Context, progress: &Progress) -> TaskEnd {
     let configuration = context.engine.world().configuration();
     if configuration.sources.is_empty() && configuration.applications.is_empty() {
         return TaskEnd::Errored(
@@ -29,7 +29,7 @@ pub(super) async fn carry_out(context: &mut Context, progress: &Progress) -> Tas
                 .into(),
         );
     }
-    for (name, source) in &configuration.sources {
+    for (name, source) in configuration.sources.iter().filter(|(name, _)| scope.has_source(name)) {
         if let Err(end) = collect_source(context, progress, name, source).await {
             return end;
         }
@@ -38,10 +38,10 @@ pub(super) async fn carry_out(context: &mut Context, progress: &Progress) -> Tas
         // Applications tell no differences by themselves; what was ordered is read back one by one later.
         return TaskEnd::Completed(None);
     }
-    let unread = collect_applications(context, progress, configuration.applications.keys().cloned().collect()).await;
+    let unread = collect_applications(context, progress, applications(&configuration, scope)).await;
     match unread {
         Ok(unread) if unread.is_empty() => TaskEnd::Completed(None),
-        Ok(unread) => TaskEnd::Warning(format!(
+        Ok(unread) => TaskEnd::ApplicationFailed(format!(
             "{} not read and {} last known state: {}.",
             if unread.len() == 1 { "One application was" } else { "Some applications were" },
             if unread.len() == 1 { "keeps its" } else { "keep their" },

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use model::account::Mechanism;
-use model::job::LogLevel;
+use model::job::{LogLevel, TaskScope};
 use model::order::ProvisioningState;
 use model::view::OrderFilter;
 use store::StoreError;
 
-use super::{Context, TaskEnd, counted};
+use super::{Context, TaskEnd, applications, counted};
 use crate::dispatch;
 use crate::progress::{Progress, Stop};
 
@@ -19,7 +19,7 @@ const LULL: Duration = Duration::from_millis(15);
 /// How often executors are asked.
 const ASK_EVERY: Duration = Duration::from_millis(100);
 
-pub(super) async fn carry_out(context: &mut Context, progress: &Progress) -> TaskEnd {
+pub(super) async fn carry_out(scope: &TaskScope, context: &mut Context, progress: &Progress) -> TaskEnd {
     if context.mode.dry_run {
         return TaskEnd::Completed(Some(format!(
             "A real run would send {}.",
@@ -27,7 +27,7 @@ pub(super) async fn carry_out(context: &mut Context, progress: &Progress) -> Tas
         )));
     }
     context.engine.fulfilling().store(true, Ordering::Relaxed);
-    let fulfilled = fulfil(context, progress).await;
+    let fulfilled = fulfil(scope, context, progress).await;
     context.engine.fulfilling().store(false, Ordering::Relaxed);
     match fulfilled {
         Ok(end) => end,
@@ -35,34 +35,39 @@ pub(super) async fn carry_out(context: &mut Context, progress: &Progress) -> Tas
     }
 }
 
-async fn fulfil(context: &Context, progress: &Progress) -> Result<TaskEnd, StoreError> {
+async fn fulfil(scope: &TaskScope, context: &Context, progress: &Progress) -> Result<TaskEnd, StoreError> {
     let engine = &context.engine;
     let now = engine.now();
-    let released = engine.store().write(move |tx| Box::pin(async move { tx.release_orders(None, now).await })).await?;
-    let due: u64 = engine.store().due_applications(now).await?.iter().map(|(_, count)| count).sum();
+    let applications = applications(&engine.world().configuration(), scope);
+    let only = (!scope.is_all()).then(|| applications.clone());
+    let release = engine.store().write(move |tx| {
+        Box::pin(async move { tx.release_orders(None, only.as_deref(), now).await })
+    });
+    let released = release.await?;
+    let due = engine.store().due_applications(now).await?;
+    let due: u64 = due.iter().filter(|(name, _)| scope.has_application(name)).map(|(_, count)| count).sum();
     progress.expect(due.max(released), "orders");
-    let configuration = engine.world().configuration();
-    let names: Vec<&String> = configuration.applications.keys().collect();
+    let names: Vec<&String> = applications.iter().collect();
     for recovered in futures::future::join_all(names.iter().map(|name| dispatch::recover(engine, name))).await {
         recovered?;
     }
     let mut silent = Vec::new();
     loop {
         // Looked at before, so that an answer that comes while orders are sent counts as news.
-        let before = UnderWay::read(engine).await?;
+        let before = UnderWay::read(engine, scope).await?;
         match deliver_all(context, progress, &names, &mut silent).await? {
             Some(0) => {}
             Some(_) => continue,
             None => return Ok(TaskEnd::Interrupted),
         }
-        match await_news(context, progress, before).await? {
+        match await_news(scope, context, progress, before).await? {
             // What was waited for may let others go.
             News::Answered => {}
             News::None => break,
             News::Stopped => return Ok(TaskEnd::Interrupted),
         }
     }
-    summarise(context, progress, &silent).await
+    summarise(scope, context, progress, &silent).await
 }
 
 /// Sends all that can be sent now, and answers how much that was; none where somebody asked to stop. An application
@@ -154,12 +159,17 @@ enum News {
 
 /// Gives what is under way some time to come to its end, so that a quick answer is verified in the same run: executors,
 /// and orders that a sweep or another process has taken up, such as those it reads back after a crash.
-async fn await_news(context: &Context, progress: &Progress, before: UnderWay) -> Result<News, StoreError> {
+async fn await_news(
+    scope: &TaskScope,
+    context: &Context,
+    progress: &Progress,
+    before: UnderWay,
+) -> Result<News, StoreError> {
     let engine = &context.engine;
     let began = tokio::time::Instant::now();
     loop {
         crate::sweeps::poll_executors(engine).await;
-        let now = UnderWay::read(engine).await?;
+        let now = UnderWay::read(engine, scope).await?;
         if now != before {
             return Ok(News::Answered);
         }
@@ -186,10 +196,10 @@ struct UnderWay {
 }
 
 impl UnderWay {
-    async fn read(engine: &crate::Engine) -> Result<Self, StoreError> {
+    async fn read(engine: &crate::Engine, scope: &TaskScope) -> Result<Self, StoreError> {
         let configuration = engine.world().configuration();
         let mut under_way = Self::default();
-        for (name, application) in &configuration.applications {
+        for (name, application) in configuration.applications.iter().filter(|(name, _)| scope.has_application(name)) {
             match application.connection.mechanism() {
                 Mechanism::Executor => under_way.handed += dispatch::waiting_for_answers(engine, name).await?,
                 Mechanism::Direct | Mechanism::Manual => under_way.claimed += dispatch::claimed(engine, name).await?,
@@ -200,10 +210,26 @@ impl UnderWay {
 }
 
 /// What is left after everything that could be sent was sent.
-async fn summarise(context: &Context, progress: &Progress, silent: &[&String]) -> Result<TaskEnd, StoreError> {
-    let counts = context.engine.store().order_counts(&OrderFilter::default()).await?;
-    let of = |state: ProvisioningState| {
-        counts.by_state.iter().find(|(known, _)| *known == state).map_or(0, |(_, count)| *count)
+async fn summarise(
+    scope: &TaskScope,
+    context: &Context,
+    progress: &Progress,
+    silent: &[&String],
+) -> Result<TaskEnd, StoreError> {
+    let applications = applications(&context.engine.world().configuration(), scope);
+    let filters = match scope.is_all() {
+        true => vec![OrderFilter::default()],
+        false => applications
+            .into_iter()
+            .map(|name| OrderFilter { application: Some(name), ..OrderFilter::default() })
+            .collect(),
+    };
+    let mut counts: Vec<(ProvisioningState, u64)> = Vec::new();
+    for filter in &filters {
+        counts.extend(context.engine.store().order_counts(filter).await?.by_state);
+    }
+    let of = |state: ProvisioningState| -> u64 {
+        counts.iter().filter(|(known, _)| *known == state).map(|(_, count)| count).sum()
     };
     let (pending, transmitted, errored) =
         (of(ProvisioningState::Pending), of(ProvisioningState::Transmitted), of(ProvisioningState::Errored));
@@ -216,14 +242,14 @@ async fn summarise(context: &Context, progress: &Progress, silent: &[&String]) -
     );
     if !silent.is_empty() {
         let names: Vec<&str> = silent.iter().map(|name| name.as_str()).collect();
-        return Ok(TaskEnd::Warning(format!(
+        return Ok(TaskEnd::ApplicationFailed(format!(
             "Does not answer: {}. Orders wait and are tried again by themselves.",
             names.join(", ")
         )));
     }
     // What failed in earlier runs stands in the list of orders; it is no failure of this one.
     if errored > 0 && progress.failed() > 0 {
-        return Ok(TaskEnd::Warning(format!("{} failed; see the list of orders.", counted(errored, "order"))));
+        return Ok(TaskEnd::ApplicationFailed(format!("{} failed; see the list of orders.", counted(errored, "order"))));
     }
     Ok(TaskEnd::Completed(None))
 }

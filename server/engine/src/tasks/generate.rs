@@ -14,7 +14,7 @@ use model::access::{DesiredAccess, Grantable};
 use model::account::{Account, Provenance};
 use model::identity::LifecycleState;
 use model::ids::{AccountId, IdentityId, OrderId, PartitionId, PlanId};
-use model::job::LogLevel;
+use model::job::{LogLevel, TaskScope};
 use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::{AccountRequest, FilterReason, ItemKind, ItemOperation, Operation, Plan};
 use model::trigger::Trigger;
@@ -27,11 +27,11 @@ use crate::progress::Progress;
 /// Identities planned before progress is told and other tasks get a turn.
 const BATCH: usize = 500;
 
-pub(super) async fn carry_out(context: &mut Context, progress: &Progress) -> TaskEnd {
-    let mut end = generate(context, progress, !context.mode.incremental).await;
+pub(super) async fn carry_out(scope: &TaskScope, context: &mut Context, progress: &Progress) -> TaskEnd {
+    let mut end = generate(scope, context, progress, !context.mode.incremental).await;
     if matches!(&end, Err(StoreError::Conflict { constraint }) if constraint == VALUE_TAKEN) {
         // A value was taken that an incremental run had not looked at, or that another process was quicker to take.
-        end = generate(context, progress, true).await;
+        end = generate(scope, context, progress, true).await;
     }
     end.unwrap_or_else(|error| TaskEnd::errored("Orders could not be generated", &error))
 }
@@ -45,7 +45,12 @@ struct Planned {
     leaver: bool,
 }
 
-async fn generate(context: &mut Context, progress: &Progress, all_values: bool) -> Result<TaskEnd, StoreError> {
+async fn generate(
+    scope: &TaskScope,
+    context: &mut Context,
+    progress: &Progress,
+    all_values: bool,
+) -> Result<TaskEnd, StoreError> {
     let today = context.engine.today();
     let facts = Facts::read(context, all_values, today).await?;
     let ids: Vec<IdentityId> = facts.ids();
@@ -68,6 +73,8 @@ async fn generate(context: &mut Context, progress: &Progress, all_values: bool) 
             };
             let plan = plan::compile(&input, &live.catalogue, &mut values);
             already.note(&access, &plan, &live.catalogue);
+            // Decided as a whole, whatever the task concerns: what is left out is the next task's to order.
+            let plan = plan::restrict(plan, input.open_orders, &|application| scope.has_application(application));
             adopted.extend(plan::adoptions(&input));
             if plan::is_empty(&plan) {
                 continue;
@@ -109,9 +116,11 @@ async fn generate(context: &mut Context, progress: &Progress, all_values: bool) 
         ))));
     }
     count(progress, planned.iter().flat_map(|planned| &planned.checked.plan().requests));
-    let adopted = facts.adopt(&adopted);
+    let adopted = facts.adopt(&adopted, scope);
+    let mut taken = values.taken;
+    taken.retain(|reservation| scope.has_application(&reservation.application));
     let written =
-        write(context, planned, Extras { taken: values.taken, adopted, already: already.states }, &live.catalogue)
+        write(context, planned, Extras { taken, adopted, already: already.states }, &live.catalogue)
             .await?;
     progress.count("orders", i64::try_from(written).unwrap_or(i64::MAX));
     progress.say(LogLevel::Information, format!("Wrote {}.", counted(written as u64, "order")));
@@ -202,13 +211,13 @@ impl Facts {
         ids
     }
 
-    /// The accounts of these ids, as adopted.
-    fn adopt(&self, ids: &[AccountId]) -> Vec<Account> {
+    /// The accounts of these ids in the applications that the task concerns, as adopted.
+    fn adopt(&self, ids: &[AccountId], scope: &TaskScope) -> Vec<Account> {
         let wanted: BTreeSet<&AccountId> = ids.iter().collect();
         self.accounts
             .values()
             .flatten()
-            .filter(|account| wanted.contains(&account.id))
+            .filter(|account| wanted.contains(&account.id) && scope.has_application(&account.application))
             .map(|account| Account { provenance: Provenance::Adopted, ..account.clone() })
             .collect()
     }

@@ -29,6 +29,14 @@ pub(crate) struct Scenario {
     pub(crate) orders: u64,
 }
 
+impl Scenario {
+    /// Takes over what another has read.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.feeds.extend(other.feeds);
+        self.applications.extend(other.applications);
+    }
+}
+
 /// Preview lines kept for a dry run; beyond them only the counts go on.
 const PREVIEW_LIMIT: usize = 20_000;
 

@@ -13,19 +13,19 @@ use model::configuration::Thresholds;
 use model::feed::{ChangeCounts, FeedIdentity};
 use model::identity::Identity;
 use model::ids::IdentityId;
-use model::job::LogLevel;
+use model::job::{LogLevel, TaskScope};
 use model::view::PreviewLine;
 use serde::de::DeserializeOwned;
 use store::{NewIdentityEvent, StoreError};
 
 use super::collect;
-use super::{Context, Reading, TaskEnd, accounts_origin, counted, entitlements_origin, source_origin};
+use super::{Context, Reading, TaskEnd, accounts_origin, applications, counted, entitlements_origin, source_origin};
 use crate::progress::Progress;
 
-pub(super) async fn carry_out(context: &mut Context, progress: &Progress) -> TaskEnd {
+pub(super) async fn carry_out(scope: &TaskScope, context: &mut Context, progress: &Progress) -> TaskEnd {
     let configuration = context.engine.world().configuration();
     let mut taken_over = 0;
-    for (name, source) in &configuration.sources {
+    for (name, source) in configuration.sources.iter().filter(|(name, _)| scope.has_source(name)) {
         let (reading, feed) = match staged_feed(context, name).await {
             Ok(Some(found)) => found,
             Ok(None) => continue,
@@ -36,7 +36,7 @@ pub(super) async fn carry_out(context: &mut Context, progress: &Progress) -> Tas
             return end;
         }
     }
-    let names: Vec<String> = configuration.applications.keys().cloned().collect();
+    let names = applications(&configuration, scope);
     match take_over_applications(context, progress, &names).await {
         Ok(count) => taken_over += count,
         Err(end) => return end,
@@ -49,13 +49,13 @@ pub(super) async fn carry_out(context: &mut Context, progress: &Progress) -> Tas
 }
 
 /// The last step of the complete job: reads the applications again, so that orders can be confirmed.
-pub(super) async fn carry_out_back(context: &mut Context, progress: &Progress) -> TaskEnd {
+pub(super) async fn carry_out_back(scope: &TaskScope, context: &mut Context, progress: &Progress) -> TaskEnd {
     if context.mode.dry_run {
         return TaskEnd::Completed(Some("A dry run sends nothing, so there is nothing to confirm.".into()));
     }
     crate::sweeps::poll_executors(&context.engine).await;
     let configuration = context.engine.world().configuration();
-    let names: Vec<String> = configuration.applications.keys().cloned().collect();
+    let names = applications(&configuration, scope);
     let done = if context.mode.incremental {
         read_back_executed(context, progress, &names).await
     } else {
@@ -67,7 +67,7 @@ pub(super) async fn carry_out_back(context: &mut Context, progress: &Progress) -
     };
     match done {
         Ok(unread) if unread.is_empty() => TaskEnd::Completed(None),
-        Ok(unread) => TaskEnd::Warning(format!(
+        Ok(unread) => TaskEnd::ApplicationFailed(format!(
             "Not read back: {}. Their orders are confirmed by a later run.",
             unread.join(", ")
         )),

@@ -404,6 +404,6 @@ async fn of_two_people_who_start_a_job_at_once_exactly_one_wins() {
     while !jobs::run(&op, started[0]).await.unwrap().run.state.is_final() {
         let _ = updates.recv().await;
     }
-    assert_eq!(jobs::runs(&op, 10, None).await.unwrap().len(), 1);
+    assert_eq!(jobs::runs(&op, model::view::RunFilter { limit: 10, ..Default::default() }).await.unwrap().len(), 1);
     world.stop().await;
 }

@@ -24,5 +24,6 @@ mod slapd;
 
 mod crash;
 mod faults;
+mod jobs;
 mod pipeline;
 mod real_input;

@@ -85,7 +85,7 @@ async fn a_move_makes_exactly_the_orders_that_follow() {
     for mode in [RunMode { dry_run: true, ..Default::default() }, RunMode { incremental: true, ..Default::default() }] {
         let run = world.run("complete", mode).await;
         assert_eq!(run.state, RunState::Completed, "{run:#?}");
-        let generated = run.tasks.iter().find(|task| task.kind == model::job::TaskKind::GenerateOrders).unwrap();
+        let generated = run.tasks.iter().find(|run| run.task.kind == model::job::TaskKind::GenerateOrders).unwrap();
         let counted: Vec<_> = generated
             .counts
             .iter()

@@ -193,7 +193,7 @@ impl Company {
         for task in &run.tasks {
             eprintln!(
                 "{what}: {} {} of {:?} {}, {:?}",
-                task.kind.label(),
+                task.task.label(),
                 task.done,
                 task.total,
                 task.unit,

@@ -121,7 +121,8 @@ const RELEASE: &str = "
     set next_attempt_at = $1
     where state = 1
       and next_attempt_at is null
-      and ($2 is null or run_id = $2)";
+      and ($2 is null or run_id = $2)
+      and ($3 is null or application in (select value ->> 'name' from json_each($3)))";
 
 const VOID: &str = "
     update provisioning_order
@@ -132,6 +133,11 @@ const VOID_RUNS: &str = "
     update run
     set lease_until = null
     where lease_until is not null";
+
+#[derive(Serialize)]
+struct NameInput<'a> {
+    name: &'a str,
+}
 
 #[derive(Serialize)]
 struct EventInput {
@@ -195,9 +201,17 @@ impl Tx {
         Ok(orders)
     }
 
-    /// Gives orders in state 1 that were never due to the dispatcher: they are due from now on. Answers how many.
-    pub async fn release_orders(&mut self, run: Option<RunId>, now: Timestamp) -> Result<u64> {
-        self.execute(RELEASE, arguments![now, run.map(|run| run.0)]).await
+    /// Gives orders in state 1 that were never due to the dispatcher: they are due from now on. Of all applications, or of
+    /// those named. Answers how many.
+    pub async fn release_orders(
+        &mut self,
+        run: Option<RunId>,
+        applications: Option<&[String]>,
+        now: Timestamp,
+    ) -> Result<u64> {
+        let names = applications.map(|names| names.iter().map(|name| NameInput { name }).collect::<Vec<_>>());
+        let names = names.map(|names| payload(&names)).transpose()?;
+        self.execute(RELEASE, arguments![now, run.map(|run| run.0), names]).await
     }
 
     /// Ends all leases of orders and runs: called at start by a process that has the database for itself.

@@ -194,10 +194,13 @@ pub(crate) async fn orders_wait_until_they_are_released(store: Store) {
     });
     assert_eq!(store.due_applications(at(100)).await.unwrap(), [("directory".to_owned(), 1)]);
     assert_eq!(ids(&keep!(store, |tx| tx.claim_orders(&claim("node", 100, 10)).await?)), [32]);
-    assert_eq!(keep!(store, |tx| tx.release_orders(Some(RunId(7)), at(101)).await?), 1);
+    assert_eq!(keep!(store, |tx| tx.release_orders(Some(RunId(7)), None, at(101)).await?), 1);
     assert!(keep!(store, |tx| tx.claim_orders(&claim("node", 100, 10)).await?).is_empty());
     assert_eq!(ids(&keep!(store, |tx| tx.claim_orders(&claim("node", 101, 10)).await?)), [30]);
-    assert_eq!(keep!(store, |tx| tx.release_orders(None, at(102)).await?), 1);
+    let named = |name: &str| vec![name.to_owned(), "nothing".to_owned()];
+    assert_eq!(keep!(store, |tx| tx.release_orders(None, Some(&named("payroll")), at(102)).await?), 0);
+    assert_eq!(keep!(store, |tx| tx.release_orders(None, Some(&[]), at(102)).await?), 0);
+    assert_eq!(keep!(store, |tx| tx.release_orders(None, Some(&named("directory")), at(102)).await?), 1);
     assert_eq!(ids(&keep!(store, |tx| tx.claim_orders(&claim("node", 102, 10)).await?)), [31]);
 }
 

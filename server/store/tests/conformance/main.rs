@@ -122,7 +122,9 @@ stories! {
         home_counts,
     ],
     runs: [
-        one_run_is_active,
+        runs_wait_for_one_another,
+        of_many_nodes_one_takes_the_next_run,
+        a_time_of_a_schedule_starts_one_run,
         a_run_is_claimed_and_taken_over,
         tasks_and_log_are_kept,
         staged_rows_are_replaced_and_cleared,

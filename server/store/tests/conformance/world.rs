@@ -6,7 +6,7 @@ use model::access::{Fact, Reason};
 use model::account::{Account, AccountStatus, Mechanism, Provenance};
 use model::identity::{Context, Identity, Period};
 use model::ids::*;
-use model::job::{Run, RunMode, RunState, TaskKind, TaskRun};
+use model::job::{JobTask, Run, RunMode, RunState, TaskKind, TaskRun};
 use model::order::{Lane, Order, OrderItem, ProvisioningState};
 use model::plan::{ItemKind, ItemOperation, Operation, Partition, Plan};
 use model::trigger::Trigger;
@@ -213,7 +213,7 @@ pub(crate) fn claim(node: &str, now: i64, limit: u32) -> Claim {
 pub(crate) fn run(id: i64, state: RunState) -> Run {
     Run {
         id: RunId(id),
-        job: "complete".into(),
+        job: format!("job-{id}"),
         mode: RunMode { incremental: false, dry_run: true },
         state,
         message: None,
@@ -224,24 +224,14 @@ pub(crate) fn run(id: i64, state: RunState) -> Run {
         finished_at: None,
         cancel_requested: false,
         approved_by: None,
+        rerun_of: None,
+        scheduled_for: None,
         tasks: vec![task(0, TaskKind::Collect), task(1, TaskKind::Synchronize)],
     }
 }
 
 pub(crate) fn task(sequence: u32, kind: TaskKind) -> TaskRun {
-    TaskRun {
-        sequence,
-        kind,
-        state: RunState::Queued,
-        message: None,
-        done: 0,
-        total: None,
-        unit: "rows".into(),
-        failed: 0,
-        counts: Vec::new(),
-        started_at: None,
-        finished_at: None,
-    }
+    TaskRun { unit: "rows".into(), ..TaskRun::queued(sequence, JobTask::usual(kind)) }
 }
 
 pub(crate) fn user(id: i64, login: &str) -> User {

@@ -1,8 +1,10 @@
 //! Writing a configuration and reading it back gives an equal one, whatever it is called and says.
 
 use model::configuration::{
-    AssignmentRule, AttributeSpecification, Configuration, Connection, Limit, ManualConnection, Role, RuleType,
+    AssignmentRule, AttributeSpecification, Configuration, Connection, JobDefinition, Limit, ManualConnection, Role,
+    RuleType, TaskDefinition,
 };
+use model::job::TaskKind;
 use model::value::Value;
 use proptest::prelude::*;
 
@@ -65,6 +67,26 @@ prop_compose! {
             extract: None,
             due_days: flags[1].then_some(u32::from(number)),
         });
+        let task = TaskDefinition {
+            kind: TaskKind::Collect,
+            level: flags[0].then_some(0),
+            after: flags[1].then(Vec::new),
+            sources: flags[2].then(Vec::new),
+            applications: Some(vec!["host".into()]),
+            continue_on_error: flags[3],
+        };
+        let job = JobDefinition {
+            display_name: flags[0].then(|| texts[7].clone()),
+            description: None,
+            tasks: [(texts[4].clone(), task)].into_iter().filter(|_| flags[1]).collect(),
+            incremental: flags[2],
+            schedule: flags[3].then(|| "*/15 * * * *".into()),
+            time_zone: (flags[3] && flags[1]).then(|| "Europe/Berlin".into()),
+            catch_up: flags[0],
+            enabled: flags[1],
+            start_denied: flags[2],
+        };
+        configuration.jobs.insert("often".into(), job);
         let attributes = &mut configuration.account_types.get_mut("host-user").unwrap().attributes;
         let constant = AttributeSpecification {
             value: Some(if flags[0] { Value::Boolean(false) } else { Value::Text(texts[6].clone()) }),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use engine::{Engine, Options, jobs};
 use model::job::{Run, RunMode, RunState};
+use model::view::RunFilter;
 
 /// Names the child's house.
 pub(super) const FOLDER: &str = "QUARTERMASTER_CRASH_FOLDER";
@@ -40,7 +41,7 @@ pub(super) fn main(folder: &Path) {
         let engine = Engine::open(options(folder)).await.expect("the engine opens");
         let op = engine.operating_context("child");
         let latest = |rows: Vec<model::view::RunRow>| rows.into_iter().next().map(|row| row.run);
-        let under_way = latest(jobs::runs(&op, 1, None).await.expect("the runs")).filter(|run| !run.state.is_final());
+        let under_way = latest(jobs::runs(&op, RunFilter { limit: 1, ..RunFilter::default() }).await.expect("the runs")).filter(|run| !run.state.is_final());
         if let Some(run) = &under_way {
             note_hit(folder, run);
         }
@@ -54,7 +55,7 @@ pub(super) fn main(folder: &Path) {
                 let mode = RunMode { incremental: mode == "incremental", dry_run: false };
                 jobs::start(&op, "complete".into(), mode).await.expect("the run starts")
             }
-            (None, Err(_)) => latest(jobs::runs(&op, 1, None).await.expect("the runs")).expect("a run").id,
+            (None, Err(_)) => latest(jobs::runs(&op, RunFilter { limit: 1, ..RunFilter::default() }).await.expect("the runs")).expect("a run").id,
         };
         // From here on the database knows the run.
         let _ = std::fs::remove_file(&wanted);
@@ -74,7 +75,7 @@ fn note_hit(folder: &Path, run: &Run) {
     if run.state == RunState::Queued {
         return;
     }
-    let task = run.tasks.iter().find(|task| task.state == RunState::Running).map_or(BETWEEN, |task| task.kind.name());
+    let task = run.tasks.iter().find(|task| task.state == RunState::Running).map_or(BETWEEN, |task| task.task.kind.name());
     let mut file =
         std::fs::File::options().append(true).create(true).open(folder.join(HITS)).expect("the list of hits");
     // In one piece: this process may be killed here as well.
@@ -87,7 +88,7 @@ fn explained(run: &Run) -> String {
         return String::new();
     }
     let messages =
-        run.tasks.iter().filter_map(|task| Some(format!("{}: {}", task.kind.label(), task.message.as_ref()?)));
+        run.tasks.iter().filter_map(|task| Some(format!("{}: {}", task.task.label(), task.message.as_ref()?)));
     format!(" ({}; {})", run.message.clone().unwrap_or_default(), messages.collect::<Vec<_>>().join("; "))
 }
 
