@@ -1,5 +1,5 @@
 // The way through the product, in the order in which somebody new would go it.
-import { expect, expectCompleted, message, moveInFeed, startJob, test } from './steps';
+import { breakFeed, expect, expectCompleted, message, moveInFeed, startJob, test } from './steps';
 
 test.describe.configure({ mode: 'serial' });
 
@@ -92,6 +92,56 @@ test('a new department in the feed causes exactly the orders that follow', async
   const rows = page.locator('[data-row]').filter({ has: page.locator('a[href^="/orders/"]') });
   await expect(rows.first()).toBeVisible();
   for (const row of await rows.all()) await expect(row).toContainText(person);
+});
+
+test('a run that failed is run again from where it failed, and the two are compared', async ({ page }) => {
+  const broken = breakFeed();
+  const failed = await startJob(page);
+  await expect(page.locator('.run-summary')).toContainText('Failed', { timeout: 50_000 });
+  await expect(page.locator('.steps .step.queued')).toHaveCount(5);
+  await page.getByRole('link', { name: /^Errors/ }).click();
+  await expect(page.locator('.log-line.error').first()).toBeVisible();
+  await expect(page.locator('.log-line.warning')).toHaveCount(0);
+  await page.getByRole('list', { name: 'Lines of which step' }).getByRole('link', { name: 'Collect' }).click();
+  await expect(page).toHaveURL(/level=error&step=collect/);
+  broken.mend();
+  await page.getByRole('button', { name: 'Run the rest' }).click();
+  await expect(page).not.toHaveURL(new RegExp(`runs/${failed}`));
+  await expectCompleted(page);
+  const rest = /runs\/(\d+)/.exec(page.url())![1];
+  await expect(page.locator('.page-head')).toContainText(`does the rest of run ${failed}`);
+
+  await page.goto('/jobs?job=complete');
+  const cell = page.locator(`.run-grid a[href="/jobs/runs/${failed}#step-0"]`);
+  await expect(cell).toHaveAccessibleName(/^Collect, Failed in /);
+  await expect(cell.locator('.grid-word')).toHaveText('Failed');
+  await cell.focus();
+  await expect(page.locator(`.run-grid a[href="/jobs/runs/${failed}#step-1"]`)).toHaveAccessibleName('Synchronize, Not run');
+  await page.setViewportSize({ width: 380, height: 800 });
+  await expect(page.locator('.run-grid')).toBeHidden();
+  await expect(page.locator('.runs tr[data-row] .cells').first()).toBeVisible();
+  await page.setViewportSize({ width: 1440, height: 900 });
+
+  await page.goto(`/jobs/runs/${rest}`);
+  await page.getByRole('link', { name: `Compare with run ${failed}` }).click();
+  await expect(page.locator('.compared').nth(1).locator('tbody tr')).toHaveCount(6);
+  await expect(page.locator('.compared').first()).toContainText('Failed');
+  await page.getByLabel('One').selectOption(rest);
+  await page.getByRole('button', { name: 'Compare' }).click();
+  await expect(page).toHaveURL(new RegExp(`left=${rest}&right=${rest}`));
+});
+
+test('jobs of the configuration say when they start, and one of them runs', async ({ page }) => {
+  await page.goto('/jobs');
+  const other = page.locator('.job-list > li').filter({ hasText: 'Cloud Directory alone' });
+  await other.getByRole('button', { name: 'Start' }).click();
+  await expect(page.locator('.run-summary')).toContainText('Completed', { timeout: 50_000 });
+  await expect(page.locator('.steps .step')).toHaveCount(7);
+  await page.goto('/jobs');
+  await expect(page.locator('.job-list > li').filter({ hasText: 'Everything, every week' })).toContainText('0 3 * * SUN');
+  const off = page.locator('.job-list > li').filter({ hasText: 'every quarter of an hour' });
+  await expect(off).toContainText('enabled = false');
+  await expect(off.getByRole('button')).toHaveCount(0);
 });
 
 test('an application is tested, and shows its accounts', async ({ page }) => {

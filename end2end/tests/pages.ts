@@ -8,6 +8,7 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
   };
   const identity = await first('/identities?text=E10002', '/identities/');
   const run = await first('/jobs', '/jobs/runs/');
+  const number = /runs\/(\d+)/.exec(run)![1];
   return [
     ['home', '/'],
     ['identities', '/identities'],
@@ -21,7 +22,11 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['work-items', '/work-items'],
     ['work-item', await first('/work-items', '/work-items/')],
     ['jobs', '/jobs'],
+    ['jobs-filtered', '/jobs?job=complete'],
     ['run', run],
+    ['run-log', `${run}?level=warning&step=fulfil`],
+    ['comparison', `/jobs/compare?left=${number}&right=${number}`],
+    ['comparison-choose', '/jobs/compare'],
     ['applications', '/applications'],
     ['application', '/applications/directory'],
     ['application-accounts', '/applications/directory?tab=accounts'],

@@ -49,6 +49,14 @@ export async function expectCompleted(page: Page) {
   await expect(page.locator('.steps .step.completed')).toHaveCount(6);
 }
 
+// Makes the feed of people unreadable, until it is mended.
+export function breakFeed(): { mend: () => void } {
+  const people = join(process.env.QUARTERMASTER_E2E_DATA!, 'configuration/feeds/people.csv');
+  const text = readFileSync(people, 'utf8');
+  writeFileSync(people, 'employee_number\n1\n');
+  return { mend: () => writeFileSync(people, text) };
+}
+
 const positions = () => join(process.env.QUARTERMASTER_E2E_DATA!, 'configuration/feeds/positions.csv');
 
 // Moves somebody who has exactly one position to another department, in the feed; answers with the person's key.

@@ -19,8 +19,16 @@ test('every page is there', async ({ page }) => {
 });
 
 test('a job is started and followed by reloading', async ({ page }) => {
-  await startJob(page, { incremental: true });
+  const run = await startJob(page, { incremental: true });
   await reloadUntilCompleted(page);
+  await page.getByRole('link', { name: /^Warnings and errors/ }).click();
+  await expect(page).toHaveURL(`/jobs/runs/${run}?level=warning`);
+  await expect(page.locator('.log-choice')).toContainText(/lines? of information/);
+  await page.getByRole('list', { name: 'Lines of which step' }).getByRole('link', { name: 'Collect' }).click();
+  await expect(page.locator('.log-line')).toHaveCount(0);
+  await page.goto('/jobs/compare');
+  await page.getByRole('button', { name: 'Compare' }).click();
+  await expect(page.locator('.compared').first()).toBeVisible();
 });
 
 test('a work item is confirmed', async ({ page }) => {

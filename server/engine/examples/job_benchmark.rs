@@ -95,7 +95,7 @@ async fn run_job(
         if update.run.id != id {
             continue;
         }
-        let is_done = |kind| update.run.tasks.iter().any(|task| task.kind == kind && task.finished_at.is_some());
+        let is_done = |kind| update.run.tasks.iter().any(|task| task.task.kind == kind && task.finished_at.is_some());
         if until.is_some_and(is_done) {
             reached.get_or_insert(start.elapsed());
         }

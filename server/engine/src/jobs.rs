@@ -209,9 +209,12 @@ pub(crate) fn queued(id: RunId, job: &str, tasks: &[JobTask], mode: RunMode, now
 /// Ends a run that waits, and asks one that is under way to stop after what it is doing.
 pub async fn cancel(op: &OpContext, id: RunId) -> Result<(), ApiError> {
     op.require("/Jobs/Run")?;
+    if op.engine.store().run(id).await.map_err(internal)?.is_none() {
+        return Err(ApiError::not_found(format!("run {id}")));
+    }
     let asked = audit(op, id, "asked to stop".into());
-    let ended = ended(op.now, id, RunState::Cancelled, "before it began");
-    let (message, at) = (format!("Cancelled by {} before it began.", op.user.display_name), op.now);
+    let ended = ended(op.now, id, RunState::Cancelled, "while it waited");
+    let (message, at) = (format!("Cancelled by {} while it waited.", op.user.display_name), op.now);
     let work = op.engine.store().write(move |tx| {
         Box::pin(async move {
             let cancelled = tx.cancel_run(id, &message, at).await?;

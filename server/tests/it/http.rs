@@ -209,7 +209,7 @@ fn exit_codes_say_what_kind_of_trouble_it_is() {
     let export = directory.path().join("export");
     let export = export.to_str().unwrap();
     // Exported once, the folder is no longer empty.
-    let steps: [(&[&str], i32); 12] = [
+    let steps: [(&[&str], i32); 23] = [
         (&["nonsense"], 2),
         (&["doctor"], 1),
         (&["migrate"], 0),
@@ -220,6 +220,18 @@ fn exit_codes_say_what_kind_of_trouble_it_is() {
         (&["config", "export", export], 0),
         (&["config", "export", export], 4),
         (&["jobs", "run", "nonsense"], 2),
+        (&["jobs", "run", "nightly"], 4),
+        (&["jobs", "run", "compute-role-model", "--wait"], 0),
+        // One that waits because no server runs, and the same again.
+        (&["jobs", "run", "compute-role-model"], 0),
+        (&["jobs", "run", "compute-role-model"], 4),
+        (&["jobs", "show", "1"], 5),
+        (&["jobs", "rerun", "1"], 5),
+        (&["jobs", "cancel", "1"], 5),
+        (&["jobs", "log", "1", "--level", "loud"], 2),
+        (&["jobs", "list", "--job", "compute-role-model"], 0),
+        (&["jobs", "list", "--jobs"], 0),
+        (&["jobs", "compare", "1", "2"], 5),
         (&["identities", "show", "nobody"], 5),
         (&["orders", "show", "1"], 5),
     ];
@@ -233,4 +245,23 @@ fn exit_codes_say_what_kind_of_trouble_it_is() {
     let json = quartermaster(directory.path(), &["-o", "json", "jobs", "list", "--jobs"], "");
     let jobs: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(jobs[0]["name"], "complete");
+    assert_eq!((&jobs[1]["name"], &jobs[1]["schedule"]["cron"]), (&"nightly".into(), &"30 2 * * *".into()));
+    let json = quartermaster(directory.path(), &["-o", "json", "jobs", "list"], "");
+    let runs: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    let (waiting, done) = (runs[0]["run"]["id"].to_string(), runs[1]["run"]["id"].to_string());
+    assert_eq!((&runs[0]["run"]["state"], &runs[1]["run"]["state"]), (&"queued".into(), &"completed".into()));
+    let compared = quartermaster(directory.path(), &["-o", "json", "jobs", "compare", &done, &waiting], "");
+    let compared: serde_json::Value = serde_json::from_slice(&compared.stdout).unwrap();
+    assert_eq!(compared["steps"][0][0], "compute-role-model");
+    for (arguments, code) in [
+        (["jobs", "rerun", &done], 4),
+        (["jobs", "resume", &done], 4),
+        (["jobs", "cancel", &waiting], 0),
+        (["jobs", "cancel", &waiting], 4),
+        (["jobs", "log", &done], 0),
+        (["jobs", "rerun", &waiting], 0),
+    ] {
+        let output = quartermaster(directory.path(), &arguments, "");
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
+    }
 }
