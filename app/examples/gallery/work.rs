@@ -2,8 +2,8 @@
 
 use jiff::SignedDuration;
 use model::account::Mechanism;
-use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, PartitionId, PlanId, RunId, UserId, WorkItemId};
 use model::configuration::{JobDefinition, TaskDefinition};
+use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, PartitionId, PlanId, RunId, UserId, WorkItemId};
 use model::job::{Job, JobTask, LogLevel, Run, RunMode, RunState, TaskKind, TaskRun};
 use model::order::{Answer, Attempt, ErrorClass, Lane, Order, OrderItem, ProvisioningState as State, StateReason};
 use model::page::Page;
@@ -12,8 +12,8 @@ use model::plan::{
 };
 use model::trigger::Trigger;
 use model::view::{
-    JobRow, LogLineView, OrderCounts, OrderDetail, OrderEvent, OrderRow, PreviewLine, RunComparison, RunRow, WorkItemDetail,
-    WorkItemRow,
+    JobRow, LogLineView, OrderCounts, OrderDetail, OrderEvent, OrderRow, PreviewLine, RunComparison, RunRow,
+    WorkItemDetail, WorkItemRow,
 };
 use model::work_item::{WorkItem, WorkItemState};
 
@@ -475,7 +475,8 @@ pub(crate) fn job_rows() -> Vec<JobRow> {
         schedule: Some("*/15 6-20 * * MON-FRI".into()),
         ..JobDefinition::default()
     };
-    let off = JobDefinition { display_name: Some("Payroll, at the end of the year".into()), enabled: false, ..often.clone() };
+    let off =
+        JobDefinition { display_name: Some("Payroll, at the end of the year".into()), enabled: false, ..often.clone() };
     let nightly = JobDefinition { schedule: Some("30 2 * * *".into()), start_denied: true, ..JobDefinition::default() };
     let definitions = [("complete", nightly), ("directory", directory), ("off", off), ("often", often)];
     let definitions = definitions.map(|(name, job)| (name.to_owned(), job)).into();
@@ -483,7 +484,8 @@ pub(crate) fn job_rows() -> Vec<JobRow> {
         next_at: job.schedule.as_ref().filter(|_| job.enabled).map(|_| now() + SignedDuration::from_mins(3)),
         last: (job.name == "complete" || job.name == "often").then(|| run_rows(1).remove(0)),
         skipped: (job.name == "often").then(|| (before(12), "Run 7001 of the same job had not ended by then.".into())),
-        refused: (!job.enabled).then(|| format!("{} is switched off: its configuration says `enabled = false`.", job.label)),
+        refused: (!job.enabled)
+            .then(|| format!("{} is switched off: its configuration says `enabled = false`.", job.label)),
         job,
     });
     rows.collect()
@@ -499,8 +501,8 @@ pub(crate) fn active_rows() -> Vec<RunRow> {
 }
 
 pub(crate) fn comparison() -> RunComparison {
-    let mut rows = run_rows(3).into_iter();
-    let (right, _, left) = (rows.next().unwrap(), rows.next(), rows.next().unwrap());
+    let mut rows = run_rows(3);
+    let (left, right) = (rows.swap_remove(2), rows.swap_remove(0));
     let steps = left.run.tasks.iter().zip(&right.run.tasks).enumerate();
     let steps = steps.map(|(position, (left, right))| {
         (left.task.name.clone(), (position > 0).then(|| left.clone()), Some(right.clone()))

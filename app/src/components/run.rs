@@ -125,8 +125,9 @@ pub fn grid_cell(run: &Run, task: &TaskRun, now: Timestamp) -> impl IntoView + u
     let short = words::step_state_short(task.state, run.state.is_final());
     let class = format!("grid-cell {}", state_class(task.state));
     let address = format!("/jobs/runs/{}#step-{}", run.id, task.sequence);
+    let title = sentence.clone();
     view! {
-        <a class=class href=address title=sentence.clone()>
+        <a class=class href=address title=title>
             {icon(sign(task.state))}
             <span class="grid-word" aria-hidden="true">{short}</span>
             <span class="grid-took" aria-hidden="true">{took.unwrap_or_else(|| short.to_owned())}</span>

@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use model::error::ApiError;
 use model::ids::RunId;
 use model::job::{Job, JobTask, LogLevel, RunMode, TaskKind};
-use model::view::{JobRow, LogFilter, RunFilter, RunRow, RunUpdate};
+use model::view::{JobRow, LogFilter, RunFilter, RunRow};
 
 use crate::components::chip;
 use crate::components::icon::icon;
@@ -267,8 +267,7 @@ fn schedule(row: &JobRow, clock: &Clock) -> impl IntoView + use<> {
     let skipped = row.skipped.as_ref().map(|(at, because)| {
         view! { <span class="left-out">{format!("Left out {}: {because}", clock.minute(*at))}</span> }
     });
-    (next.is_some() || last.is_some())
-        .then(|| view! { <p class="job-times">{next}{last}{skipped}</p> })
+    (next.is_some() || last.is_some()).then(|| view! { <p class="job-times">{next}{last}{skipped}</p> })
 }
 
 /// A form, or why there is none.

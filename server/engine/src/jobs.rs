@@ -22,9 +22,7 @@ pub use compare::compare;
 impl Engine {
     /// Every job there is, by the configuration in force, which another process may have applied.
     pub(crate) async fn jobs(&self) -> Result<Vec<Job>, StoreError> {
-        let of = |configuration: &Configuration| {
-            Job::all(&configuration.jobs, &configuration.organisation.time_zone)
-        };
+        let of = |configuration: &Configuration| Job::all(&configuration.jobs, &configuration.organisation.time_zone);
         let version = self.store().current_configuration_version().await?;
         if version == self.world().configuration_version() {
             return Ok(of(&self.world().configuration()));

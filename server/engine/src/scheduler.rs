@@ -57,16 +57,15 @@ impl Scheduler {
         let mut started = Vec::new();
         for job in scheduled {
             let Some(schedule) = &job.schedule else { continue };
-            let mark =
-                marks.iter().find(|mark| {
-                    mark.job == job.name && mark.cron == schedule.cron && mark.time_zone == schedule.time_zone
-                });
+            let mark = marks.iter().find(|mark| {
+                mark.job == job.name && mark.cron == schedule.cron && mark.time_zone == schedule.time_zone
+            });
             let Some(mark) = mark else {
                 let (name, schedule) = (job.name.clone(), schedule.clone());
                 let follow = engine.store().write(move |tx| {
-                    Box::pin(async move {
-                        tx.follow_job_schedule(&name, &schedule.cron, &schedule.time_zone, now).await
-                    })
+                    Box::pin(
+                        async move { tx.follow_job_schedule(&name, &schedule.cron, &schedule.time_zone, now).await },
+                    )
                 });
                 follow.await?;
                 continue;
@@ -75,7 +74,11 @@ impl Scheduler {
             let timetable = match Timetable::read(&schedule.cron, &schedule.time_zone, now) {
                 Ok(timetable) => timetable,
                 Err(error) => {
-                    tracing::error!(job = job.name, error = &error as &dyn std::error::Error, "A schedule cannot be followed");
+                    tracing::error!(
+                        job = job.name,
+                        error = &error as &dyn std::error::Error,
+                        "A schedule cannot be followed"
+                    );
                     continue;
                 }
             };

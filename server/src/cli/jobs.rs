@@ -283,10 +283,7 @@ async fn log(
     let counts = engine::jobs::log_counts(op, id, step.as_deref()).await?;
     output.value(&serde_json::json!({ "lines": lines, "counts": counts }), |_| {
         let mut text: Vec<String> = lines.iter().map(log_line).collect();
-        text.push(format!(
-            "{} information, {} warnings, {} errors",
-            counts.information, counts.warning, counts.error
-        ));
+        text.push(format!("{} information, {} warnings, {} errors", counts.information, counts.warning, counts.error));
         text.join("\n")
     })?;
     Ok(Exit::Done)

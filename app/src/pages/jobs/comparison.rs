@@ -52,8 +52,7 @@ pub fn comparison_sheet(compared: &Compared, offered: &[RunRow], clock: &Clock) 
 fn choice(name: &'static str, offered: &[RunRow], chosen: Option<&RunRow>, clock: &Clock) -> impl IntoView + use<> {
     let older = chosen.filter(|chosen| offered.iter().all(|row| row.run.id != chosen.run.id));
     let options = offered.iter().chain(older).map(|row| {
-        let label =
-            format!("{} · {} · {}", row.run.id, row.job_label, clock.minute(row.run.queued_at));
+        let label = format!("{} · {} · {}", row.run.id, row.job_label, clock.minute(row.run.queued_at));
         option(row.run.id.to_string(), label, chosen.is_some_and(|chosen| chosen.run.id == row.run.id))
     });
     view! { <select name=name>{options.collect_view()}</select> }
@@ -244,7 +243,8 @@ mod tests {
             counts: numbers.iter().map(|(name, number)| ((*name).to_owned(), *number)).collect(),
             ..TaskRun::queued(0, JobTask::usual(TaskKind::Synchronize))
         };
-        let (one, other) = (task(&[("inserted", 1_056), ("links_added", 3)]), task(&[("links_added", 3), ("deleted", 2)]));
+        let (one, other) =
+            (task(&[("inserted", 1_056), ("links_added", 3)]), task(&[("links_added", 3), ("deleted", 2)]));
         assert_eq!(counts(Some(&one), Some(&other)), "inserted 1,056 → 0; links added 3; deleted 0 → 2");
         assert_eq!(counts(None, Some(&other)), "links added 0 → 3; deleted 0 → 2");
         assert_eq!(counts(None, None), "");

@@ -22,7 +22,8 @@ pub(super) fn history(history: &History, jobs: &[JobRow], clock: &Clock) -> impl
     let History { filter, runs } = history;
     let address = |job: Option<&str>| Address::new("/jobs").with("job", job);
     let oldest = runs.last().filter(|_| u32::try_from(runs.len()).is_ok_and(|shown| shown >= filter.limit));
-    let older = oldest.map(|row| address(filter.job.as_deref()).with("before", Some(&row.run.id.to_string())).to_string());
+    let older =
+        oldest.map(|row| address(filter.job.as_deref()).with("before", Some(&row.run.id.to_string())).to_string());
     let newest = filter.before.map(|_| address(filter.job.as_deref()).to_string());
     let content = if runs.is_empty() {
         let why = match (&filter.job, filter.before) {
@@ -63,9 +64,13 @@ fn choices(filter: &RunFilter, jobs: &[JobRow], address: &impl Fn(Option<&str>) 
         chosen: filter.job.as_deref() == job,
         shape: None,
     };
-    let ran = jobs.iter().filter(|row| row.last.is_some() || filter.job.as_deref() == Some(row.job.name.as_str()));
+    let is_asked = |row: &&JobRow| filter.job.as_deref() == Some(row.job.name.as_str());
+    let ran = jobs.iter().filter(|row| row.last.is_some() || is_asked(row));
+    // A job that the configuration has no more still has its runs.
+    let gone = filter.job.as_deref().filter(|_| !jobs.iter().any(|row| is_asked(&row)));
     std::iter::once(choice("Every job", None))
         .chain(ran.map(|row| choice(&row.job.label, Some(&row.job.name))))
+        .chain(gone.map(|name| choice(name, Some(name))))
         .collect()
 }
 

@@ -73,9 +73,7 @@ pub fn run_sheet(
         </header>
     };
     let content = match tab {
-        RunTab::Progress(choice) => {
-            progress(RunUpdate { run: run.clone(), lines }, choice, rights, clock).into_any()
-        }
+        RunTab::Progress(choice) => progress(RunUpdate { run: run.clone(), lines }, choice, rights, clock).into_any(),
         RunTab::Preview(page) => preview(id, page),
     };
     let body = view! { {heading}{waits(run, around)}{done_by(around)}{links}{content} };

@@ -13,8 +13,8 @@ pub fn restrict(mut plan: Plan, open_orders: &[Order], is_meant: &dyn Fn(&str) -
     let mut places: Vec<Option<usize>> = Vec::with_capacity(plan.requests.len());
     let mut kept = 0;
     for request in &plan.requests {
-        let is_kept =
-            is_meant(&request.application) && request.after.iter().all(|after| matches!(places.get(*after), Some(Some(_))));
+        let is_kept = is_meant(&request.application)
+            && request.after.iter().all(|after| matches!(places.get(*after), Some(Some(_))));
         places.push(is_kept.then_some(kept));
         kept += usize::from(is_kept);
     }
@@ -27,9 +27,8 @@ pub fn restrict(mut plan: Plan, open_orders: &[Order], is_meant: &dyn Fn(&str) -
         }
         is_kept
     });
-    plan.withdrawn.retain(|withdrawn| {
-        open_orders.iter().any(|order| order.id == *withdrawn && is_meant(&order.application))
-    });
+    plan.withdrawn
+        .retain(|withdrawn| open_orders.iter().any(|order| order.id == *withdrawn && is_meant(&order.application)));
     plan
 }
 

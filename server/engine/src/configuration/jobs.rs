@@ -122,9 +122,9 @@ fn same_level(job: &JobDefinition, tell: &mut impl FnMut(&[&str], String)) {
     let tasks: Vec<JobTask> = job.tasks.iter().map(|(name, task)| task.task(name)).collect();
     let mut told: BTreeSet<&str> = BTreeSet::new();
     for (position, one) in tasks.iter().enumerate() {
-        let rival = tasks[..position].iter().find(|other| {
-            other.kind == one.kind && other.level == one.level && other.scope.overlaps(&one.scope)
-        });
+        let rival = tasks[..position]
+            .iter()
+            .find(|other| other.kind == one.kind && other.level == one.level && other.scope.overlaps(&one.scope));
         if let Some(rival) = rival.filter(|_| told.insert(&one.name)) {
             let message = format!(
                 "`{}` does the same for the same sources or applications, on the same level. Let each concern others, or give one another `level`.",

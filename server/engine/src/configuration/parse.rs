@@ -228,9 +228,8 @@ fn columns(source: &Spanned<DeValue<'_>>, what: &str) -> Result<(), Problem> {
 fn tasks(job: &Spanned<DeValue<'_>>, what: &str) -> Result<(), Problem> {
     let tasks = job.get_ref().as_table().and_then(|job| job.get("tasks")).and_then(|tasks| tasks.get_ref().as_table());
     for (name, task) in tasks.into_iter().flat_map(DeTable::iter) {
-        object::<TaskDefinition>(task, &format!("the task `{}` of {what}", name.get_ref())).map_err(|problem| Problem {
-            span: if problem.span.is_empty() { name.span() } else { problem.span },
-            ..problem
+        object::<TaskDefinition>(task, &format!("the task `{}` of {what}", name.get_ref())).map_err(|problem| {
+            Problem { span: if problem.span.is_empty() { name.span() } else { problem.span }, ..problem }
         })?;
     }
     Ok(())

@@ -101,7 +101,11 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
                     ["jobs", name, "tasks", task_name, field, &position.to_string()].map(str::to_owned).to_vec()
                 };
                 let names = names.iter().flatten().enumerate();
-                found.extend(names.map(|(position, member)| Reference { path: path(position), target: field, name: member }));
+                found.extend(names.map(|(position, member)| Reference {
+                    path: path(position),
+                    target: field,
+                    name: member,
+                }));
             }
         }
     }

@@ -55,10 +55,8 @@ fn pairs<K: Ord>(orders: &[Vec<RunOrders>; 2], key: impl Fn(&RunOrders) -> K) ->
 /// Steps of both, by name: those of the left run in its order, each further one of the right run after those before it.
 fn steps(left: &[TaskRun], right: &[TaskRun]) -> Vec<(String, Option<TaskRun>, Option<TaskRun>)> {
     let find = |tasks: &[TaskRun], name: &str| tasks.iter().find(|run| run.task.name == name).cloned();
-    let mut found: Vec<(String, Option<TaskRun>, Option<TaskRun>)> = left
-        .iter()
-        .map(|run| (run.task.name.clone(), Some(run.clone()), find(right, &run.task.name)))
-        .collect();
+    let mut found: Vec<(String, Option<TaskRun>, Option<TaskRun>)> =
+        left.iter().map(|run| (run.task.name.clone(), Some(run.clone()), find(right, &run.task.name))).collect();
     let mut place = 0;
     for run in right {
         match found.iter().position(|(name, ..)| *name == run.task.name) {

@@ -61,13 +61,7 @@ fn clocks_that_change_neither_swallow_nor_double_a_daily_job() {
         ("45 1 * * *", "Australia/Lord_Howe", "2026-04-04T00:00:00Z", "2026-04-04T23:00:00Z", &["05 01:45+11:00"]),
         ("30 2 * * *", "UTC", "2026-03-28T12:00:00Z", "2026-03-29T12:00:00Z", &["29 02:30+00:00"]),
         // Either of the two days fits, as in every cron.
-        (
-            "0 6 1 * MON",
-            "UTC",
-            "2026-05-29T00:00:00Z",
-            "2026-06-09T00:00:00Z",
-            &["01 06:00+00:00", "08 06:00+00:00"],
-        ),
+        ("0 6 1 * MON", "UTC", "2026-05-29T00:00:00Z", "2026-06-09T00:00:00Z", &["01 06:00+00:00", "08 06:00+00:00"]),
         ("@daily", "Asia/Kolkata", "2026-05-29T00:00:00Z", "2026-05-30T00:00:00Z", &["30 00:00+05:30"]),
     ];
     for (cron, zone, from, until, expected) in cases {
@@ -75,7 +69,7 @@ fn clocks_that_change_neither_swallow_nor_double_a_daily_job() {
     }
 }
 
-/// What is looked for backwards is what was found forwards, minute by minute over the days on which clocks change.
+/// What is looked for backwards is what was found forwards, every five minutes over the days on which clocks change.
 #[test]
 fn the_latest_time_is_the_last_of_the_next_ones() {
     let spans = [
@@ -93,8 +87,8 @@ fn the_latest_time_is_the_last_of_the_next_ones() {
             let start = at(start);
             let mut last = None;
             let mut next = timetable.next(start);
-            for minute in 0..480 {
-                let now = start + SignedDuration::from_mins(minute) + SignedDuration::from_millis(400);
+            for step in 0..96 {
+                let now = start + SignedDuration::from_mins(5 * step) + SignedDuration::from_millis(400);
                 while let Some(found) = next.filter(|found| *found <= now) {
                     last = Some(found);
                     next = timetable.next(found);
@@ -135,9 +129,17 @@ fn a_missed_time_is_made_up_once_or_not_at_all() {
 #[test]
 fn what_is_no_schedule_is_refused_with_what_was_expected() {
     let now = at("2026-01-01T00:00:00Z");
-    for expression in
-        ["", "* * * *", "* * * * * *", "0 0 12 * * * 2027", "61 * * * *", "0 25 * * *", "every day", "@sometimes", "0 0 * * 9"]
-    {
+    for expression in [
+        "",
+        "* * * *",
+        "* * * * * *",
+        "0 0 12 * * * 2027",
+        "61 * * * *",
+        "0 25 * * *",
+        "every day",
+        "@sometimes",
+        "0 0 * * 9",
+    ] {
         let error = Timetable::read(expression, "UTC", now).unwrap_err();
         assert!(matches!(error, ScheduleError::Expression { .. }), "{expression}: {error:?}");
         assert!(error.to_string().contains("Expected five fields"), "{error}");

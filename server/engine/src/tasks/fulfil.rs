@@ -40,9 +40,8 @@ async fn fulfil(scope: &TaskScope, context: &Context, progress: &Progress) -> Re
     let now = engine.now();
     let applications = applications(&engine.world().configuration(), scope);
     let only = (!scope.is_all()).then(|| applications.clone());
-    let release = engine.store().write(move |tx| {
-        Box::pin(async move { tx.release_orders(None, only.as_deref(), now).await })
-    });
+    let release =
+        engine.store().write(move |tx| Box::pin(async move { tx.release_orders(None, only.as_deref(), now).await }));
     let released = release.await?;
     let due = engine.store().due_applications(now).await?;
     let due: u64 = due.iter().filter(|(name, _)| scope.has_application(name)).map(|(_, count)| count).sum();
@@ -249,7 +248,10 @@ async fn summarise(
     }
     // What failed in earlier runs stands in the list of orders; it is no failure of this one.
     if errored > 0 && progress.failed() > 0 {
-        return Ok(TaskEnd::ApplicationFailed(format!("{} failed; see the list of orders.", counted(errored, "order"))));
+        return Ok(TaskEnd::ApplicationFailed(format!(
+            "{} failed; see the list of orders.",
+            counted(errored, "order")
+        )));
     }
     Ok(TaskEnd::Completed(None))
 }

@@ -119,9 +119,7 @@ async fn generate(
     let adopted = facts.adopt(&adopted, scope);
     let mut taken = values.taken;
     taken.retain(|reservation| scope.has_application(&reservation.application));
-    let written =
-        write(context, planned, Extras { taken, adopted, already: already.states }, &live.catalogue)
-            .await?;
+    let written = write(context, planned, Extras { taken, adopted, already: already.states }, &live.catalogue).await?;
     progress.count("orders", i64::try_from(written).unwrap_or(i64::MAX));
     progress.say(LogLevel::Information, format!("Wrote {}.", counted(written as u64, "order")));
     if rejected > 0 {

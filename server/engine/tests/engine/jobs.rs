@@ -140,7 +140,8 @@ async fn a_failure_cuts_its_chain_and_the_others_go_on() {
     assert_eq!(states(&world.ended(from).await), [("roles", Completed)]);
 
     let comparison = jobs::compare(&world.op(), run.id, rest.id).await.unwrap();
-    let steps: Vec<_> = comparison.steps.iter().map(|(name, left, right)| (name.as_str(), left.is_some(), right.is_some())).collect();
+    let steps: Vec<_> =
+        comparison.steps.iter().map(|(name, left, right)| (name.as_str(), left.is_some(), right.is_some())).collect();
     assert_eq!(steps[0], ("read-badges", true, true));
     assert_eq!(steps[2], ("read-people", true, false));
     world.stop().await;
@@ -182,12 +183,10 @@ async fn a_job_for_one_application_orders_and_sends_nothing_else() {
     world.run("badges-only", RunMode::default()).await;
     assert_eq!(world.orders(ProvisioningState::Pending).await.len(), 2);
     let comparison = jobs::compare(&world.op(), run.id, second.id).await.unwrap();
-    let orders: Vec<_> = comparison.orders.iter().map(|(name, _, left, right)| (name.as_str(), *left, *right)).collect();
+    let orders: Vec<_> =
+        comparison.orders.iter().map(|(name, _, left, right)| (name.as_str(), *left, *right)).collect();
     assert_eq!(orders, [("Badges", 4, 0), ("Mainframe", 0, 2)]);
-    assert_eq!(
-        comparison.outcomes,
-        [(ProvisioningState::Pending, 0, 2), (ProvisioningState::Transmitted, 4, 0)]
-    );
+    assert_eq!(comparison.outcomes, [(ProvisioningState::Pending, 0, 2), (ProvisioningState::Transmitted, 4, 0)]);
     world.stop().await;
 }
 
@@ -284,8 +283,7 @@ async fn jobs_that_are_off_or_for_their_schedule_alone_are_not_started_by_people
 #[tokio::test]
 async fn a_run_waits_for_the_one_under_way_and_can_be_cancelled_meanwhile() {
     // Fulfil waits for the badge system's answer, so that the run is under way while the others are asked for.
-    let mut world =
-        World::with_more(&people(), JOBS, |tuning| tuning.answer_wait = Duration::from_secs(600)).await;
+    let mut world = World::with_more(&people(), JOBS, |tuning| tuning.answer_wait = Duration::from_secs(600)).await;
     let op = world.op();
     let mut updates = world.engine.updates().subscribe();
     let first = jobs::start(&op, "complete".into(), RunMode::default()).await.unwrap();

@@ -99,12 +99,7 @@ fn the_rest_of_a_run_is_what_failed_and_what_follows_from_it() {
         (&complete, [&done[..], &[Errored, Queued]].concat(), Some("nonsense"), None),
         // By level and name: accounts, people; read-hr, read-payroll before them.
         (&chains, vec![Completed, Errored, Queued, Completed, Completed], None, Some(vec!["read-payroll", "accounts"])),
-        (
-            &chains,
-            vec![Errored, Completed, Completed, Queued, Queued],
-            None,
-            Some(vec!["read-hr", "people", "roles"]),
-        ),
+        (&chains, vec![Errored, Completed, Completed, Queued, Queued], None, Some(vec!["read-hr", "people", "roles"])),
     ];
     for (job, states, from, expected) in cases {
         let rest = run(job, &states).rest(from);

@@ -20,7 +20,8 @@ pub(crate) async fn a_database_without_schema_is_not_ready(store: Store) {
     );
     let report = empty.migrate().await.unwrap();
     let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations")).unwrap();
-    let files = files.map(|file| file.unwrap().file_name().into_string().unwrap()).filter(|name| name.ends_with(".sql"));
+    let files =
+        files.map(|file| file.unwrap().file_name().into_string().unwrap()).filter(|name| name.ends_with(".sql"));
     let files = files.filter(|name| empty.dialect() == Dialect::Postgres || !name.ends_with(".postgres.sql"));
     assert_eq!(report.applied.len(), files.count(), "every file of the folder is in the list");
     empty.is_ready().await.unwrap();

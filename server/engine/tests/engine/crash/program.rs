@@ -41,7 +41,9 @@ pub(super) fn main(folder: &Path) {
         let engine = Engine::open(options(folder)).await.expect("the engine opens");
         let op = engine.operating_context("child");
         let latest = |rows: Vec<model::view::RunRow>| rows.into_iter().next().map(|row| row.run);
-        let under_way = latest(jobs::runs(&op, RunFilter { limit: 1, ..RunFilter::default() }).await.expect("the runs")).filter(|run| !run.state.is_final());
+        let under_way =
+            latest(jobs::runs(&op, RunFilter { limit: 1, ..RunFilter::default() }).await.expect("the runs"))
+                .filter(|run| !run.state.is_final());
         if let Some(run) = &under_way {
             note_hit(folder, run);
         }
@@ -55,7 +57,11 @@ pub(super) fn main(folder: &Path) {
                 let mode = RunMode { incremental: mode == "incremental", dry_run: false };
                 jobs::start(&op, "complete".into(), mode).await.expect("the run starts")
             }
-            (None, Err(_)) => latest(jobs::runs(&op, RunFilter { limit: 1, ..RunFilter::default() }).await.expect("the runs")).expect("a run").id,
+            (None, Err(_)) => {
+                latest(jobs::runs(&op, RunFilter { limit: 1, ..RunFilter::default() }).await.expect("the runs"))
+                    .expect("a run")
+                    .id
+            }
         };
         // From here on the database knows the run.
         let _ = std::fs::remove_file(&wanted);
@@ -75,7 +81,8 @@ fn note_hit(folder: &Path, run: &Run) {
     if run.state == RunState::Queued {
         return;
     }
-    let task = run.tasks.iter().find(|task| task.state == RunState::Running).map_or(BETWEEN, |task| task.task.kind.name());
+    let task =
+        run.tasks.iter().find(|task| task.state == RunState::Running).map_or(BETWEEN, |task| task.task.kind.name());
     let mut file =
         std::fs::File::options().append(true).create(true).open(folder.join(HITS)).expect("the list of hits");
     // In one piece: this process may be killed here as well.
