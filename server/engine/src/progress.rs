@@ -22,6 +22,8 @@ pub struct Progress {
     /// Position in `run.tasks` of the task this tells of.
     task: Option<usize>,
     state: Arc<Mutex<State>>,
+    /// Held while something is written: of tasks side by side, neither overwrites the other's newer news with older.
+    writing: Arc<tokio::sync::Mutex<()>>,
 }
 
 struct State {
@@ -38,7 +40,7 @@ impl Progress {
     pub(crate) fn new(engine: Engine, run: Run, next_line: i64) -> Self {
         let id = run.id;
         let state = State { unwritten: BTreeSet::new(), lines: Vec::new(), next_line, written_at: None, run };
-        Self { engine, run: id, task: None, state: Arc::new(Mutex::new(state)) }
+        Self { engine, run: id, task: None, state: Arc::new(Mutex::new(state)), writing: Arc::default() }
     }
 
     /// The same, to tell of the task at that position.
@@ -174,15 +176,14 @@ impl Progress {
 
     /// Writes down the run, its changed tasks and the new log lines in one transaction, then tells open pages.
     async fn write_with(&self, with_run: bool, audit: Option<AuditLine>) {
+        let _turn = self.writing.lock().await;
         let now = self.engine.now();
-        let (run, tasks, lines) = {
+        let (run, unwritten, lines) = {
             let mut state = self.state();
             state.written_at = Some(now);
-            let unwritten = std::mem::take(&mut state.unwritten);
-            let tasks: Vec<TaskRun> =
-                unwritten.into_iter().filter_map(|position| state.run.tasks.get(position).cloned()).collect();
-            (state.run.clone(), tasks, std::mem::take(&mut state.lines))
+            (state.run.clone(), std::mem::take(&mut state.unwritten), std::mem::take(&mut state.lines))
         };
+        let tasks: Vec<TaskRun> = unwritten.iter().filter_map(|position| run.tasks.get(*position).cloned()).collect();
         let lease_until = self.engine.after(self.engine.tuning().lease);
         let node = self.engine.node().to_owned();
         let (stored, stored_lines) = (run.clone(), lines.clone());
@@ -205,6 +206,7 @@ impl Progress {
         if let Err(error) = work.await {
             // Progress is for people; the work itself goes on, and its own writes tell whether the store is gone.
             tracing::warn!(error = &error as &dyn std::error::Error, run.id = %self.run, "Progress of a run is not written");
+            self.state().unwritten.extend(unwritten);
         }
         self.publish(run, lines);
     }

@@ -92,7 +92,11 @@ impl Index {
     pub(super) fn finding(&self, path: &[&str], message: impl Into<String>) -> ConfigurationFinding {
         for length in (1..=path.len()).rev() {
             if let Some(place) = self.get(&path[..length]) {
-                let is_object = length == 2 && path[0] != "organisation";
+                let is_object = match length {
+                    2 => path[0] != "organisation",
+                    4 => path[0] == "jobs" && path[2] == "tasks",
+                    _ => false,
+                };
                 let span = if length == path.len() && !is_object { &place.value } else { &place.key };
                 return self.at(place.file, span.start, message);
             }
