@@ -126,7 +126,7 @@ test('a run that failed is run again from where it failed, and the two are compa
   await page.getByRole('link', { name: `Compare with run ${failed}` }).click();
   await expect(page.locator('.compared').nth(1).locator('tbody tr')).toHaveCount(6);
   await expect(page.locator('.compared').first()).toContainText('Failed');
-  await page.getByLabel('One').selectOption(rest);
+  await page.locator('select[name=left]').selectOption(rest);
   await page.getByRole('button', { name: 'Compare' }).click();
   await expect(page).toHaveURL(new RegExp(`left=${rest}&right=${rest}`));
 });
