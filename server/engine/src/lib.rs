@@ -140,6 +140,8 @@ struct Inner {
     on_confirmed: Option<ConfirmedHook>,
     /// Set while a run delivers orders itself: the sweep then leaves due orders to it, so that it counts them.
     fulfilling: AtomicBool,
+    /// Held while executors are asked: a run and the sweep would otherwise both take the same answers.
+    asking: tokio::sync::Mutex<()>,
 }
 
 impl Engine {
@@ -171,6 +173,7 @@ impl Engine {
             lock,
             on_confirmed: options.on_confirmed,
             fulfilling: AtomicBool::new(false),
+            asking: tokio::sync::Mutex::new(()),
         }));
         Ok(engine)
     }
@@ -282,6 +285,10 @@ impl Engine {
 
     pub(crate) fn fulfilling(&self) -> &AtomicBool {
         &self.0.fulfilling
+    }
+
+    pub(crate) fn asking(&self) -> &tokio::sync::Mutex<()> {
+        &self.0.asking
     }
 
     pub(crate) fn on_confirmed(&self) -> Option<&ConfirmedHook> {

@@ -9,8 +9,8 @@ use broker::settle::{AccountChange, Settled};
 use jiff::Timestamp;
 use model::access::Grantable;
 use model::account::Account;
-use model::ids::{AccountId, UserId, WorkItemId};
-use model::order::{Order, OrderItem, ProvisioningState};
+use model::ids::{AccountId, OrderItemId, UserId, WorkItemId};
+use model::order::{Order, OrderItem, ProvisioningState, StateReason};
 use model::plan::{ItemKind, ItemOperation};
 use model::view::AuditLine;
 use model::work_item::{WorkItem, WorkItemState};
@@ -41,7 +41,7 @@ pub(crate) async fn record(engine: &Engine, steps: Vec<Step>, at: Timestamp) -> 
         return Ok(Vec::new());
     }
     loop {
-        let writes = prepare(engine, steps.clone(), at).await?;
+        let writes = prepare(engine, &steps, at).await?;
         let recorded = engine.store().write(move |tx| Box::pin(async move { commit(tx, &writes, at).await })).await;
         // A reading of the application has just put the new account on record; the next look finds it there.
         if !recorded.as_ref().is_err_and(is_known_meanwhile) {
@@ -55,14 +55,14 @@ pub(crate) fn is_known_meanwhile(error: &StoreError) -> bool {
     matches!(error, StoreError::Conflict { constraint } if constraint == "account_key_once")
 }
 
-async fn prepare(engine: &Engine, steps: Vec<Step>, at: Timestamp) -> Result<Vec<Write>, StoreError> {
-    let known = Known::read(engine, &steps).await?;
+async fn prepare(engine: &Engine, steps: &[Step], at: Timestamp) -> Result<Vec<Write>, StoreError> {
+    let known = Known::read(engine, steps).await?;
     let mut ids = engine.store().reserve_ids(steps.iter().filter(|step| known.is_new(step)).count()).await?;
     let live = engine.world().live();
     let writes: Vec<Write> = steps
-        .into_iter()
+        .iter()
         .map(|step| {
-            let id = if known.is_new(&step) { ids.next().map(AccountId) } else { None };
+            let id = if known.is_new(step) { ids.next().map(AccountId) } else { None };
             Write::new(step, id, &known, &live.catalogue, engine, at)
         })
         .collect();
@@ -106,14 +106,14 @@ impl Known {
     }
 
     /// The account as it is to be written, and whether it is new.
-    fn account(&self, change: AccountChange, id: Option<AccountId>) -> Option<(Account, bool)> {
+    fn account(&self, change: &AccountChange, id: Option<AccountId>) -> Option<(Account, bool)> {
         match change {
             AccountChange::Created(created) => {
                 let on_record =
                     self.by_key.get(&(created.application.clone(), created.key.clone())).map(|known| known.id);
-                Some((created.with_id(on_record.or(id)?), on_record.is_none()))
+                Some((created.clone().with_id(on_record.or(id)?), on_record.is_none()))
             }
-            AccountChange::Updated(account) => Some((account, false)),
+            AccountChange::Updated(account) => Some((account.clone(), false)),
         }
     }
 }
@@ -158,7 +158,7 @@ pub(crate) async fn record_and_close(
     closing: Closing,
     at: Timestamp,
 ) -> Result<bool, StoreError> {
-    let writes = prepare(engine, vec![step], at).await?;
+    let writes = prepare(engine, &[step], at).await?;
     let work = engine.store().write(move |tx| {
         Box::pin(async move {
             let closed =
@@ -201,7 +201,7 @@ struct Write {
 
 impl Write {
     fn new(
-        step: Step,
+        step: &Step,
         id: Option<AccountId>,
         known: &Known,
         catalogue: &Catalogue,
@@ -209,7 +209,7 @@ impl Write {
         at: Timestamp,
     ) -> Self {
         let Step { order, settled, work_item, actor } = step;
-        let account = settled.account.and_then(|change| known.account(change, id));
+        let account = settled.account.as_ref().and_then(|change| known.account(change, id));
         let (account_id, key) =
             account.as_ref().map(|(account, _)| (Some(account.id), Some(account.key.clone()))).unwrap_or_default();
         let (inserted, updated) = match account {
@@ -217,14 +217,11 @@ impl Write {
             Some((account, false)) => (None, Some(account)),
             None => (None, None),
         };
-        let mut after = order.clone();
-        after.state = settled.to;
-        after.reason.clone_from(&settled.reason);
-        for (id, state, _) in &settled.items {
-            if let Some(item) = after.items.iter_mut().find(|item| item.id == *id) {
-                item.state = *state;
-            }
-        }
+        let decided: HashMap<OrderItemId, ProvisioningState> =
+            settled.items.iter().map(|(id, state, _)| (*id, *state)).collect();
+        let states = states_after(order, settled.to, settled.reason.as_ref(), |item| {
+            decided.get(&item.id).copied().unwrap_or(item.state)
+        });
         let label = |name: &str| catalogue.application_label(name).to_owned();
         let event = NewIdentityEvent {
             identity: order.identity,
@@ -245,21 +242,21 @@ impl Write {
                 fence: closes_attempt.then_some(order.fence),
                 from: vec![order.state],
                 to: settled.to,
-                reason: settled.reason,
+                reason: settled.reason.clone(),
                 next_attempt_at: settled.next_attempt_at,
                 account: account_id,
                 key,
-                items: settled.items,
-                answer: closes_attempt.then_some(settled.answer),
-                actor: actor.unwrap_or_else(|| engine.node().to_owned()),
-                message: settled.message,
+                items: settled.items.clone(),
+                answer: closes_attempt.then(|| settled.answer.clone()),
+                actor: actor.clone().unwrap_or_else(|| engine.node().to_owned()),
+                message: settled.message.clone(),
                 at,
             },
             inserted,
             updated,
-            states: assignment_states(&after),
+            states,
             event,
-            work_item,
+            work_item: work_item.clone(),
         }
     }
 }
@@ -267,6 +264,15 @@ impl Write {
 /// What *View permissions* shows beside the things that an order is about: each entitlement it adds, and the account
 /// itself with its attributes. What is taken away is no longer held and has no state.
 pub(crate) fn assignment_states(order: &Order) -> Vec<AssignmentStateChange> {
+    states_after(order, order.state, order.reason.as_ref(), |item| item.state)
+}
+
+fn states_after(
+    order: &Order,
+    state: ProvisioningState,
+    reason: Option<&StateReason>,
+    state_of: impl Fn(&OrderItem) -> ProvisioningState,
+) -> Vec<AssignmentStateChange> {
     if order.operation.removes() {
         return Vec::new();
     }
@@ -274,7 +280,7 @@ pub(crate) fn assignment_states(order: &Order) -> Vec<AssignmentStateChange> {
         identity: order.identity,
         grantable,
         state: Some(state),
-        reason: order.reason.clone().filter(|_| state != ProvisioningState::Verified),
+        reason: reason.filter(|_| state != ProvisioningState::Verified).cloned(),
         order: Some(order.id),
     };
     let is_entitlement = |item: &&OrderItem| item.kind == ItemKind::Entitlement;
@@ -283,13 +289,12 @@ pub(crate) fn assignment_states(order: &Order) -> Vec<AssignmentStateChange> {
         .iter()
         .filter(is_entitlement)
         .filter(|item| item.operation == ItemOperation::Add)
-        .filter_map(|item| Some(change(Grantable::Entitlement(item.entitlement.clone()?), item.state)))
+        .filter_map(|item| Some(change(Grantable::Entitlement(item.entitlement.clone()?), state_of(item))))
         .collect();
-    let own: Vec<ProvisioningState> =
-        order.items.iter().filter(|item| !is_entitlement(item)).map(|item| item.state).collect();
+    let own: Vec<ProvisioningState> = order.items.iter().filter(|item| !is_entitlement(item)).map(state_of).collect();
     let account = Grantable::AccountType(order.account_type.clone());
     if order.items.is_empty() {
-        changes.push(change(account, order.state));
+        changes.push(change(account, state));
     } else if !own.is_empty() {
         changes.push(change(account, lifecycle::consolidate(own.into_iter())));
     }

@@ -78,6 +78,7 @@ async fn sweep(engine: &Engine, probes: &mut Probes) -> Result<(), StoreError> {
 
 /// Takes the answers of executors, and gives up those that are overdue.
 pub(crate) async fn poll_executors(engine: &Engine) {
+    let _asking = engine.asking().lock().await;
     let configuration = engine.world().configuration();
     for (name, application) in &configuration.applications {
         if application.connection.mechanism() != Mechanism::Executor {
@@ -110,7 +111,7 @@ async fn poll_one(engine: &Engine, application: &str) -> Result<(), String> {
 
 async fn record_answers(engine: &Engine, answers: &[LateAnswer]) -> Result<(), StoreError> {
     let ids: Vec<_> = answers.iter().map(|answer| answer.order).collect();
-    let orders = engine.store().orders_by_id(&ids).await?;
+    let orders = engine.store().orders_in_brief(&ids).await?;
     let accounts = dispatch::accounts_of(engine, &orders).await?;
     let by_order: HashMap<_, _> = answers.iter().map(|answer| (answer.order, answer)).collect();
     let now = engine.now();

@@ -229,14 +229,20 @@ impl Tx {
 
     /// With items, dependencies and the first event. Dependencies may be on each other and on older orders.
     pub async fn insert_orders(&mut self, rows: &[Order]) -> Result<()> {
-        for chunk in rows.chunks(CHUNK) {
-            let input = payload(&chunk.iter().map(order_input).collect::<Vec<_>>())?;
-            self.execute(INSERT_ORDERS, arguments![input.as_str()]).await?;
-            self.execute(INSERT_FIRST_EVENTS, arguments![input]).await?;
-            let items: Vec<_> =
-                chunk.iter().flat_map(|order| order.items.iter().map(|item| item_input(order.id, item))).collect();
-            self.bulk(INSERT_ITEMS, &items).await?;
+        let mut chunks = rows.chunks(CHUNK).map(|chunk| payload(&chunk.iter().map(order_input).collect::<Vec<_>>()));
+        let mut ready = chunks.next();
+        while let Some(input) = ready.transpose()? {
+            let write = async {
+                self.execute(INSERT_ORDERS, arguments![input.as_str()]).await?;
+                self.execute(INSERT_FIRST_EVENTS, arguments![input.as_str()]).await
+            };
+            let (done, next) = futures::join!(write, async { chunks.next() });
+            done?;
+            ready = next;
         }
+        let items: Vec<_> =
+            rows.iter().flat_map(|order| order.items.iter().map(|item| item_input(order.id, item))).collect();
+        self.bulk(INSERT_ITEMS, &items).await?;
         let dependencies: Vec<_> = rows
             .iter()
             .flat_map(|order| order.after.iter().map(|after| DependencyInput { order: order.id.0, after: after.0 }))

@@ -1,7 +1,7 @@
 //! Taking orders to carry them out. The intent (fence, attempt, lease) is in the same transaction as the claim, so what
 //! may have been sent is known before the first byte leaves.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use model::account::Mechanism;
@@ -10,7 +10,7 @@ use model::order::{Order, ProvisioningState, StateReason};
 use serde::Serialize;
 
 use super::Claim;
-use super::read::orders_by_id;
+use super::read::{Why, orders_by_id};
 use crate::connection::{Row, arguments, numbers, payload};
 use crate::{Result, Tx};
 
@@ -147,17 +147,13 @@ impl Tx {
     /// afterwards, with a new fence, attempt and lease. An order without `next_attempt_at` is not released yet.
     ///
     /// The orders come as they are now, but for `reason`, which is still the one from before: it tells whether an earlier
-    /// attempt may have arrived.
+    /// attempt may have arrived. Explanations and reasons are left out, as in [`crate::Store::orders_in_brief`].
     pub async fn claim_orders(&mut self, claim: &Claim) -> Result<Vec<Order>> {
         let taken = self.candidates(claim, DUE_SQLITE, DUE_POSTGRES).await?;
         if taken.is_empty() {
             return Ok(Vec::new());
         }
-        let before = self.orders(&taken).await?;
-        let mut orders = self.take(claim, &taken).await?;
-        for (order, before) in orders.iter_mut().zip(before) {
-            order.reason = before.reason;
-        }
+        let orders = self.take(claim, &taken).await?;
         let events = orders.iter().map(|order| EventInput {
             id: order.id.0,
             reason: None,
@@ -238,16 +234,25 @@ impl Tx {
     async fn take(&mut self, claim: &Claim, taken: &[OrderId]) -> Result<Vec<Order>> {
         let ids = numbers(taken.iter().map(|id| id.0));
         let node = claim.node.as_str();
+        let mut orders = self.orders(taken).await?;
         self.execute(TAKE, arguments![ids.as_str(), node, claim.lease_until, claim.now]).await?;
         self.execute(INSERT_ATTEMPTS, arguments![ids, node, claim.now]).await?;
-        self.orders(taken).await
+        // What the statement has just written, without reading it all again.
+        for order in &mut orders {
+            order.state = ProvisioningState::Transmitted;
+            order.fence += 1;
+            order.attempts += 1;
+            order.next_attempt_at = None;
+            order.transmitted_at = Some(claim.now);
+        }
+        Ok(orders)
     }
 
-    /// In the order of the ids given.
+    /// In brief, in the order of the ids given.
     async fn orders(&mut self, ids: &[OrderId]) -> Result<Vec<Order>> {
-        let mut orders = orders_by_id(&mut self.connection, ids).await?;
-        let position = |order: &Order| ids.iter().position(|id| *id == order.id);
-        orders.sort_by_cached_key(position);
+        let mut orders = orders_by_id(&mut self.connection, ids, Why::LeftOut).await?;
+        let positions: HashMap<OrderId, usize> = ids.iter().copied().zip(0..).collect();
+        orders.sort_by_key(|order| positions.get(&order.id).copied());
         Ok(orders)
     }
 

@@ -17,22 +17,24 @@ use crate::words::patterns;
 use crate::work_items::work_item_of_order;
 use crate::{Result, Store, StoreError};
 
-macro_rules! order_columns {
-    () => {
-        "o.id, o.plan_id, o.partition_id, o.run_id, o.identity_id, o.initiator, o.application, o.account_type, o.account_id,
-         o.key, o.operation, o.mechanism, o.lane, o.state, cast(o.reason as text) as reason, o.explanation,
-         cast(o.reasons as text) as reasons, o.fence, o.attempts, o.next_attempt_at, o.created_at, o.transmitted_at,
-         o.executed_at, o.verified_at"
+/// With the columns that say why.
+macro_rules! by_id {
+    ($why:literal) => {
+        concat!(
+            "select
+      o.id, o.plan_id, o.partition_id, o.run_id, o.identity_id, o.initiator, o.application, o.account_type, o.account_id,
+      o.key, o.operation, o.mechanism, o.lane, o.state, cast(o.reason as text) as reason, ",
+            $why,
+            ", o.fence, o.attempts, o.next_attempt_at, o.created_at, o.transmitted_at, o.executed_at, o.verified_at
+    from provisioning_order o
+    where o.id in (select cast(value as bigint) from json_each($1))
+    order by o.id"
+        )
     };
 }
 
-const BY_ID: &str = concat!(
-    "select ",
-    order_columns!(),
-    " from provisioning_order o
-    where o.id in (select cast(value as bigint) from json_each($1))
-    order by o.id"
-);
+const BY_ID: &str = by_id!("o.explanation, cast(o.reasons as text) as reasons");
+const IN_BRIEF: &str = by_id!("'' as explanation, '[]' as reasons");
 
 /// Sent and not answered, or answered after that moment.
 const ACCOUNTS_CHANGED_SINCE: &str = "
@@ -64,13 +66,23 @@ const IDS_IN_STATE: &str = "
     order by id
     limit $3";
 
-const ITEMS: &str = "
-    select
+macro_rules! items {
+    ($why:literal) => {
+        concat!(
+            "select
       id, order_id, kind, name, operation, cast(value as text) as value, cast(current as text) as current, entitlement,
-      state, explanation, cast(reasons as text) as reasons, secret, message
+      state, ",
+            $why,
+            ", secret, message
     from order_item
     where order_id in (select cast(value as bigint) from json_each($1))
-    order by order_id, id";
+    order by order_id, id"
+        )
+    };
+}
+
+const ITEMS: &str = items!("explanation, cast(reasons as text) as reasons");
+const ITEMS_IN_BRIEF: &str = items!("'' as explanation, '[]' as reasons");
 
 const DEPENDENCIES: &str = "
     select order_id, after_id
@@ -187,14 +199,20 @@ impl Store {
 
     /// By id; ids that are not there are left out.
     pub async fn orders_by_id(&self, ids: &[OrderId]) -> Result<Vec<Order>> {
-        orders_by_id(&mut self.snapshot().await?, ids).await
+        orders_by_id(&mut self.snapshot().await?, ids, Why::Told).await
+    }
+
+    /// As [`Store::orders_by_id`], but without explanations and reasons, here and in the items: whatever moves orders
+    /// on needs none of them, and they are most of what an order is.
+    pub async fn orders_in_brief(&self, ids: &[OrderId]) -> Result<Vec<Order>> {
+        orders_by_id(&mut self.snapshot().await?, ids, Why::LeftOut).await
     }
 
     /// All orders in states 1, 2, 3, 5, 7 and 8, by id.
     pub async fn open_orders(&self) -> Result<Vec<Order>> {
         let mut connection = self.snapshot().await?;
         let ids = connection.read(OPEN_IDS, arguments![], order_id).await?;
-        orders_by_id(&mut connection, &ids).await
+        orders_by_id(&mut connection, &ids, Why::Told).await
     }
 
     /// As [`Store::open_orders`], of these identities.
@@ -202,14 +220,14 @@ impl Store {
         let mut connection = self.snapshot().await?;
         let identities = numbers(identities.iter().map(|id| id.0));
         let ids = connection.read(OPEN_IDS_OF, arguments![identities], order_id).await?;
-        orders_by_id(&mut connection, &ids).await
+        orders_by_id(&mut connection, &ids, Why::Told).await
     }
 
-    /// By id.
+    /// By id, in brief as [`Store::orders_in_brief`].
     pub async fn orders_in_state(&self, application: &str, state: ProvisioningState, limit: u32) -> Result<Vec<Order>> {
         let mut connection = self.snapshot().await?;
         let ids = connection.read(IDS_IN_STATE, arguments![application, state.number(), limit], order_id).await?;
-        orders_by_id(&mut connection, &ids).await
+        orders_by_id(&mut connection, &ids, Why::LeftOut).await
     }
 
     /// Accounts of the application that an order has changed since that moment, or may be changing now.
@@ -273,7 +291,7 @@ impl Store {
     /// `application_name` is the application's key.
     pub async fn order_detail(&self, id: OrderId) -> Result<Option<OrderDetail>> {
         let mut connection = self.snapshot().await?;
-        let Some(order) = orders_by_id(&mut connection, &[id]).await?.pop() else { return Ok(None) };
+        let Some(order) = orders_by_id(&mut connection, &[id], Why::Told).await?.pop() else { return Ok(None) };
         let Some(plan) = connection.row(PLAN, arguments![order.plan.0]).await? else {
             return Err(StoreError::Corrupt { what: format!("order {id} has no plan") });
         };
@@ -296,15 +314,26 @@ impl Store {
     }
 }
 
+/// Whether orders are read with explanations and reasons.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    Told,
+    LeftOut,
+}
+
 /// By id, with items and dependencies.
-pub(crate) async fn orders_by_id(connection: &mut Connection, ids: &[OrderId]) -> Result<Vec<Order>> {
+pub(crate) async fn orders_by_id(connection: &mut Connection, ids: &[OrderId], why: Why) -> Result<Vec<Order>> {
+    let (by_id, items_of) = match why {
+        Why::Told => (BY_ID, ITEMS),
+        Why::LeftOut => (IN_BRIEF, ITEMS_IN_BRIEF),
+    };
     let mut orders = Vec::with_capacity(ids.len());
     // Large enough that statements do not count, small enough that their parameter does not either.
     for chunk in ids.chunks(10_000) {
         let ids = numbers(chunk.iter().map(|id| id.0));
         let mut items: HashMap<i64, Vec<OrderItem>> = HashMap::with_capacity(chunk.len());
         connection
-            .read(ITEMS, arguments![ids.as_str()], |row| {
+            .read(items_of, arguments![ids.as_str()], |row| {
                 items.entry(row.integer("order_id")?).or_default().push(item(&row)?);
                 Ok(())
             })
@@ -316,7 +345,7 @@ pub(crate) async fn orders_by_id(connection: &mut Connection, ids: &[OrderId]) -
                 Ok(())
             })
             .await?;
-        let read = connection.read(BY_ID, arguments![ids], |row| {
+        let read = connection.read(by_id, arguments![ids], |row| {
             let id = row.integer("id")?;
             order(&row, after.remove(&id).unwrap_or_default(), items.remove(&id).unwrap_or_default())
         });

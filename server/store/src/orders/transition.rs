@@ -1,7 +1,7 @@
 //! Writing down what became of orders. A result counts only with the fence of the order's newest attempt and from a
 //! state it is allowed from; whatever comes late changes nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
 use model::order::{Answer, ProvisioningState, StateReason};
@@ -60,6 +60,13 @@ const UPDATE_ITEMS: &str = "
     from input
     where order_item.id = input.item_id
       and order_item.order_id = input.order_id";
+
+/// Items that nothing was said about, to one state: most of them, and ids alone are quicker to read than objects.
+const MOVE_ITEMS: &str = "
+    update order_item
+    set state = $2,
+        message = null
+    where id in (select cast(value as bigint) from json_each($1))";
 
 /// The attempt of that fence, or, without one, the newest.
 const CLOSE_ATTEMPTS: &str = "
@@ -177,16 +184,19 @@ impl Tx {
         let input = payload(&accepted.iter().map(transition_input).collect::<Vec<_>>())?;
         self.execute(UPDATE_ORDERS, arguments![input.as_str()]).await?;
         self.execute(INSERT_EVENTS, arguments![input]).await?;
-        let items: Vec<_> = accepted
-            .iter()
-            .flat_map(|(_, row)| row.items.iter().map(|item| (row.order.0, item)))
-            .map(|(order, (item, state, message))| ItemInput {
-                order,
-                item: item.0,
-                state: state.number(),
-                message: message.as_deref(),
-            })
-            .collect();
+        let mut silent: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        let mut items = Vec::new();
+        for (order, (item, state, message)) in
+            accepted.iter().flat_map(|(_, row)| row.items.iter().map(|item| (row.order.0, item)))
+        {
+            match message.as_deref() {
+                None => silent.entry(state.number()).or_default().push(item.0),
+                message => items.push(ItemInput { order, item: item.0, state: state.number(), message }),
+            }
+        }
+        for (state, ids) in silent {
+            self.execute(MOVE_ITEMS, arguments![numbers(ids), state]).await?;
+        }
         self.bulk(UPDATE_ITEMS, &items).await?;
         let attempts: Vec<_> = accepted
             .iter()

@@ -311,6 +311,9 @@ async fn verify(
 ) -> Result<(), StoreError> {
     let engine = &context.engine;
     let mut orders = engine.store().orders_in_state(application, ProvisioningState::Executed, u32::MAX).await?;
+    if orders.is_empty() {
+        return Ok(());
+    }
     orders.extend(engine.store().orders_in_state(application, ProvisioningState::Transmitted, u32::MAX).await?);
     let find = |order: &Order| order.key.as_ref().and_then(|key| observed.get(key));
     let steps: Vec<Step> = settle::verify_all(&orders, find, true, reading.at)
