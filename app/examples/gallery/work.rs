@@ -59,6 +59,7 @@ pub(crate) fn order_rows(count: usize) -> Vec<OrderRow> {
                 summary: ["6 attributes, 2 groups added", "department", "department, 1 group removed", "the account"]
                     [n % 4]
                     .into(),
+                fingerprint: None,
                 attempts: if reason.is_some() { 3 } else { 1 },
                 next_attempt_at: (n % 9 == 7).then(|| now() + SignedDuration::from_mins(4)),
                 state,
@@ -131,6 +132,8 @@ pub(crate) fn order(state: State, reason: Option<StateReason>) -> Order {
         after: vec![OrderId(4_001)],
         fence: 3,
         attempts: 2,
+        fingerprint: None,
+        repeats: 0,
         next_attempt_at: Some(now() + SignedDuration::from_mins(4)),
         created_at: before(34),
         transmitted_at: Some(before(30)),

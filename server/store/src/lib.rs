@@ -26,6 +26,7 @@ pub mod work_items;
 pub mod runs;
 
 pub mod applications;
+pub mod circuits;
 
 pub mod audit;
 pub mod home;
@@ -37,6 +38,7 @@ mod words;
 
 pub use accounts::Reservation;
 pub use applications::ApplicationFacts;
+pub use circuits::CircuitRecord;
 pub use assignments::{AssignmentRecord, AssignmentStateChange};
 pub use error::StoreError;
 pub use futures::future::BoxFuture;

@@ -457,6 +457,8 @@ fn replacements(checked: &CheckedPlan, made: &[Order], actor: &str, at: jiff::Ti
         from: lifecycle::sources(Event::Supersede),
         to: ProvisioningState::Inactive,
         reason,
+        fingerprint: None,
+        repeats: 0,
         next_attempt_at: None,
         account: None,
         key: None,
