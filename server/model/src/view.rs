@@ -305,6 +305,8 @@ pub struct ApplicationRow {
     pub last_synchronized_at: Option<Timestamp>,
     /// The connection's last failure, while it lasts.
     pub trouble: Option<String>,
+    /// Why nothing is sent to it now.
+    pub pause: Option<PauseCause>,
 }
 
 /// An application with its schema, accounts and health.

@@ -4,10 +4,12 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
-use model::order::{Answer, ProvisioningState, StateReason, Trouble};
+use model::ids::OrderId;
+use model::order::{Answer, Order, ProvisioningState, StateReason, Trouble};
 use serde::Serialize;
 
 use super::RecordedTransition;
+use super::read::orders_by_id;
 use crate::connection::{CHUNK, Row, arguments, numbers, payload};
 use crate::{Result, Tx};
 
@@ -149,6 +151,14 @@ impl Tx {
             self.record_round(rows, &round, &mut answers).await?;
         }
         Ok(answers)
+    }
+
+    /// These orders as they are, and as they stay until the transaction ends: who decides by what was seen before compares.
+    pub async fn orders_to_change(&mut self, ids: &[OrderId]) -> Result<Vec<Order>> {
+        let locked = numbers(ids.iter().map(|id| id.0));
+        let sql = if self.connection.is_postgres() { STANDING_POSTGRES } else { STANDING_SQLITE };
+        self.rows(sql, arguments![locked]).await?;
+        orders_by_id(&mut self.connection, ids).await
     }
 
     /// The same question without the deed: which of these would be taken now.
