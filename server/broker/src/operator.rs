@@ -15,71 +15,20 @@
 //! "Not yet": only what is not done by hand already.
 
 use model::account::Mechanism;
-use model::order::{Order, ProvisioningState, StateReason};
+use model::order::{Action, Order, ProvisioningState, StateReason};
 
 use crate::lifecycle::{Event, advance};
 
-/// What an operator does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Action {
-    Retry,
-    Edit,
-    SendToManual,
-    MarkDone,
-    Cancel,
-    Hold,
-    Resume,
-}
-
-impl Action {
-    pub const ALL: [Self; 7] =
-        [Self::Retry, Self::Edit, Self::SendToManual, Self::MarkDone, Self::Cancel, Self::Hold, Self::Resume];
-
-    /// In addresses and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Retry => "retry",
-            Self::Edit => "edit",
-            Self::SendToManual => "send-to-manual",
-            Self::MarkDone => "mark-done",
-            Self::Cancel => "cancel",
-            Self::Hold => "hold",
-            Self::Resume => "resume",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|action| action.name() == name)
-    }
-
-    /// The permission it takes. Whoever may hold may resume.
-    pub fn permission(self) -> &'static str {
-        match self {
-            Self::Retry => "/Orders/Retry",
-            Self::Edit => "/Orders/Edit",
-            Self::SendToManual => "/Orders/SendToManual",
-            Self::MarkDone => "/Orders/MarkDone",
-            Self::Cancel => "/Orders/Cancel",
-            Self::Hold | Self::Resume => "/Orders/Hold",
-        }
-    }
-
-    /// Whether the person has to say something with it: why, or the evidence.
-    pub fn needs_text(self) -> bool {
-        !matches!(self, Self::Retry | Self::Resume)
-    }
-
-    /// "cannot be cancelled".
-    fn passive(self) -> &'static str {
-        match self {
-            Self::Retry => "tried again",
-            Self::Edit => "changed and tried again",
-            Self::SendToManual => "given to people",
-            Self::MarkDone => "marked as done",
-            Self::Cancel => "given up",
-            Self::Hold => "held",
-            Self::Resume => "let go",
-        }
+/// "cannot be cancelled".
+fn passive(action: Action) -> &'static str {
+    match action {
+        Action::Retry => "tried again",
+        Action::Edit => "changed and tried again",
+        Action::SendToManual => "given to people",
+        Action::MarkDone => "marked as done",
+        Action::Cancel => "given up",
+        Action::Hold => "held",
+        Action::Resume => "let go",
     }
 }
 
@@ -173,7 +122,7 @@ impl Standing {
 
 /// The action does not fit the order; nothing changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("An order in state {} \u{201c}{}\u{201d} cannot be {}. {}", .state.number(), .state.label(), .action.passive(), .standing.advice(*.action))]
+#[error("An order in state {} \u{201c}{}\u{201d} cannot be {}. {}", .state.number(), .state.label(), passive(*.action), .standing.advice(*.action))]
 pub struct Refused {
     pub state: ProvisioningState,
     pub standing: Standing,

@@ -12,11 +12,13 @@ use model::view::{
 };
 use store::{RecordedTransition, StoreError};
 
+use crate::circuits;
 use crate::context::OpContext;
 use crate::error::internal;
-use crate::circuits;
 
 pub use act::{BulkOutcome, Deed, act, act_on_many};
+pub use broker::edit::can_be_edited;
+pub use broker::operator::offered;
 
 /// A piece of the list.
 pub async fn page(op: &OpContext, filter: OrderFilter) -> Result<Page<OrderRow>, ApiError> {

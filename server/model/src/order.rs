@@ -231,6 +231,58 @@ impl Trouble {
     }
 }
 
+/// What an operator does to an order that has not come to its end. Where it fits is `broker::operator`'s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    Retry,
+    Edit,
+    SendToManual,
+    MarkDone,
+    Cancel,
+    Hold,
+    Resume,
+}
+
+impl Action {
+    pub const ALL: [Self; 7] =
+        [Self::Retry, Self::Edit, Self::SendToManual, Self::MarkDone, Self::Cancel, Self::Hold, Self::Resume];
+
+    /// In addresses and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Edit => "edit",
+            Self::SendToManual => "send-to-manual",
+            Self::MarkDone => "mark-done",
+            Self::Cancel => "cancel",
+            Self::Hold => "hold",
+            Self::Resume => "resume",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.name() == name)
+    }
+
+    /// The permission it takes. Whoever may hold may resume.
+    pub fn permission(self) -> &'static str {
+        match self {
+            Self::Retry => "/Orders/Retry",
+            Self::Edit => "/Orders/Edit",
+            Self::SendToManual => "/Orders/SendToManual",
+            Self::MarkDone => "/Orders/MarkDone",
+            Self::Cancel => "/Orders/Cancel",
+            Self::Hold | Self::Resume => "/Orders/Hold",
+        }
+    }
+
+    /// Whether the person has to say something with it: why, or the evidence.
+    pub fn needs_text(self) -> bool {
+        !matches!(self, Self::Retry | Self::Resume)
+    }
+}
+
 /// What kind of failure; decides what happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

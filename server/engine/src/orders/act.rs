@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use broker::operator::{self, Action, Standing};
+use broker::operator::{self, Standing};
 use broker::settle::Settled;
 use broker::{edit, settle, untrusted};
 use model::account::{Account, Mechanism};
 use model::error::ApiError;
 use model::ids::OrderId;
-use model::order::{Answer, Order, OrderItem, ProvisioningState, StateReason};
+use model::order::{Action, Answer, Order, OrderItem, ProvisioningState, StateReason};
 use model::view::OrderSelection;
 use store::{Reservation, StoreError};
 
