@@ -6,7 +6,8 @@ use model::account::Mechanism;
 use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, PartitionId, PlanId, RunId, UserId, WorkItemId};
 use model::job::{LogLevel, Run, RunMode, RunState, TaskKind, TaskRun};
 use model::order::{
-    Action, Answer, Attempt, ErrorClass, Lane, Order, OrderItem, ProvisioningState as State, StateReason, Trouble, ValueEdit,
+    Action, Answer, Attempt, ErrorClass, Lane, Order, OrderItem, ProvisioningState as State, StateReason, Trouble,
+    ValueEdit,
 };
 use model::page::Page;
 use model::plan::{
@@ -85,7 +86,11 @@ pub(crate) fn triage() -> Triage {
         before: None,
     };
     let groups = [
-        (Trouble::Failed, 38, Some(failed(ErrorClass::Conflict, "POST /Users: 409, userName is taken by another account."))),
+        (
+            Trouble::Failed,
+            38,
+            Some(failed(ErrorClass::Conflict, "POST /Users: 409, userName is taken by another account.")),
+        ),
         (
             Trouble::SetAside,
             1,

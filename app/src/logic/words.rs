@@ -157,11 +157,14 @@ pub fn state_reason(reason: &StateReason) -> (String, Option<&'static str>) {
                 "" => "The application does not answer; nothing is sent until it does.".into(),
                 message => format!("The application does not answer; nothing is sent until it does. Last: {message}"),
             },
-            Some("It is tried again by itself. Test the application's connection; mend its address, credentials or network."),
+            Some(
+                "It is tried again by itself. Test the application's connection; mend its address, credentials or network.",
+            ),
         ),
-        StateReason::Maintenance { until } => {
-            (format!("The application is in a maintenance window until {until}."), Some("It goes out by itself afterwards."))
-        }
+        StateReason::Maintenance { until } => (
+            format!("The application is in a maintenance window until {until}."),
+            Some("It goes out by itself afterwards."),
+        ),
         StateReason::Held { by, why, .. } => {
             (format!("Held by {by}: {why}"), Some("Let it go when the reason is over, or cancel it."))
         }
@@ -240,9 +243,15 @@ pub fn action_text(action: Action) -> Option<(&'static str, &'static str)> {
 pub fn action_effect(action: Action) -> &'static str {
     match action {
         Action::Retry => "They are sent again at once; what is in doubt is read back first.",
-        Action::Edit => "The order is sent with the changed values. Later computations keep them until the rules compute something else.",
-        Action::SendToManual => "Each becomes a work item for people; nothing is sent to the application for it any more.",
-        Action::MarkDone => "Each counts as done, and is confirmed, or found otherwise, when the application is next read.",
+        Action::Edit => {
+            "The order is sent with the changed values. Later computations keep them until the rules compute something else."
+        }
+        Action::SendToManual => {
+            "Each becomes a work item for people; nothing is sent to the application for it any more."
+        }
+        Action::MarkDone => {
+            "Each counts as done, and is confirmed, or found otherwise, when the application is next read."
+        }
         Action::Cancel => "They are not sent. What is still wanted is ordered anew by the next computation.",
         Action::Hold => "They are not sent until somebody lets them go.",
         Action::Resume => "They go on where they were held.",

@@ -34,12 +34,18 @@ pub async fn retry_order(#[server(default)] id: String) -> Result<(), ServerFnEr
 }
 
 #[server(prefix = "/api/pages", endpoint = "orders/send-to-manual")]
-pub async fn send_order_to_manual(#[server(default)] id: String, #[server(default)] text: String) -> Result<(), ServerFnError> {
+pub async fn send_order_to_manual(
+    #[server(default)] id: String,
+    #[server(default)] text: String,
+) -> Result<(), ServerFnError> {
     did(&ssr::op().await?, &id, Deed::SendToManual { why: text }).await
 }
 
 #[server(prefix = "/api/pages", endpoint = "orders/mark-done")]
-pub async fn mark_order_done(#[server(default)] id: String, #[server(default)] text: String) -> Result<(), ServerFnError> {
+pub async fn mark_order_done(
+    #[server(default)] id: String,
+    #[server(default)] text: String,
+) -> Result<(), ServerFnError> {
     did(&ssr::op().await?, &id, Deed::MarkDone { evidence: text }).await
 }
 
@@ -170,11 +176,7 @@ pub fn orders_sheet(board: Board, rights: &Rights, clock: &Clock) -> Sheet {
     let list = orders_address(&filter);
     let is_filtered = list != orders_address(&OrderFilter::default());
     let shown = page.rows.len();
-    let rows = if page.rows.is_empty() {
-        nothing(is_filtered)
-    } else {
-        bulk::form(&filter, &page, rights, clock)
-    };
+    let rows = if page.rows.is_empty() { nothing(is_filtered) } else { bulk::form(&filter, &page, rights, clock) };
     let body = view! {
         <header class="page-head">
             <h1>"Orders"</h1>
@@ -250,9 +252,8 @@ fn hidden_filters(filter: &OrderFilter) -> Vec<(String, String)> {
     };
     let run = filter.run.map(|run| (format!("Run {run}"), without(|filter| filter.run = None)));
     let identity = filter.identity.map(|id| (format!("Identity {id}"), without(|filter| filter.identity = None)));
-    let trouble = filter
-        .trouble
-        .map(|trouble| (words::trouble(trouble).to_owned(), without(|filter| filter.trouble = None)));
+    let trouble =
+        filter.trouble.map(|trouble| (words::trouble(trouble).to_owned(), without(|filter| filter.trouble = None)));
     let fingerprint = filter
         .fingerprint
         .as_ref()

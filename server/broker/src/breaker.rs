@@ -73,16 +73,16 @@ pub enum Gate {
     Go,
     /// Its time has come: one may try.
     Probe,
-    Wait { since: Timestamp, probe_at: Timestamp },
+    Wait {
+        since: Timestamp,
+        probe_at: Timestamp,
+    },
 }
 
 /// Whether a failure of this class says that nobody is there who could answer for orders, rather than that this order
 /// is wrong. Who says "not so fast" is there.
 pub fn is_silence(class: ErrorClass) -> bool {
-    matches!(
-        class,
-        ErrorClass::Transient | ErrorClass::Unknown | ErrorClass::Protocol | ErrorClass::Authentication
-    )
+    matches!(class, ErrorClass::Transient | ErrorClass::Unknown | ErrorClass::Protocol | ErrorClass::Authentication)
 }
 
 /// What may be sent now.
@@ -174,7 +174,8 @@ fn counted(circuit: &Circuit, calls: &Calls, limits: &Limits, now: Timestamp) ->
 }
 
 fn trips(circuit: &Circuit, limits: &Limits) -> bool {
-    let is_half = u64::from(circuit.window_failures) * 100 >= u64::from(circuit.window_calls) * u64::from(limits.percent);
+    let is_half =
+        u64::from(circuit.window_failures) * 100 >= u64::from(circuit.window_calls) * u64::from(limits.percent);
     circuit.failures >= limits.in_a_row || (circuit.window_calls >= limits.of_calls && is_half)
 }
 
@@ -222,7 +223,10 @@ mod tests {
         let spared = after(&circuit, &calls(1, 3), &limits, at(4));
         assert_eq!((spared.state, spared.failures), (CircuitState::Closed, 0));
         circuit = after(&circuit, &calls(0, 1), &limits, at(4));
-        assert_eq!((circuit.state, circuit.opened_at, circuit.probe_at), (CircuitState::Open, Some(at(4)), Some(at(34))));
+        assert_eq!(
+            (circuit.state, circuit.opened_at, circuit.probe_at),
+            (CircuitState::Open, Some(at(4)), Some(at(34)))
+        );
         assert_eq!(circuit.message, "refused");
     }
 

@@ -18,7 +18,9 @@ const LONGEST: usize = 4_000;
 pub enum EditError {
     #[error("The order has no value `{0}` that could be changed. Go back to the order and look at it again.")]
     Unknown(String),
-    #[error("The value of `{0}` is secret and cannot be changed here. Change the account type's specification instead.")]
+    #[error(
+        "The value of `{0}` is secret and cannot be changed here. Change the account type's specification instead."
+    )]
     Secret(String),
     #[error("`{0}` is done already and cannot be changed on this order.")]
     Done(String),
@@ -90,12 +92,8 @@ fn read(attribute: &str, before: &Value, text: &str) -> Result<Value, EditError>
     }
     match before {
         Value::Text(_) => Ok(Value::Text(text.to_owned())),
-        Value::Integer(_) => {
-            text.parse().map(Value::Integer).map_err(|_| EditError::Kind(name(), "a whole number"))
-        }
-        Value::Boolean(_) => {
-            text.parse().map(Value::Boolean).map_err(|_| EditError::Kind(name(), "`true` or `false`"))
-        }
+        Value::Integer(_) => text.parse().map(Value::Integer).map_err(|_| EditError::Kind(name(), "a whole number")),
+        Value::Boolean(_) => text.parse().map(Value::Boolean).map_err(|_| EditError::Kind(name(), "`true` or `false`")),
         Value::List(_) => {
             let members = text.split(',').map(str::trim).filter(|member| !member.is_empty());
             let members: Vec<String> = members.map(str::to_owned).collect();
@@ -128,7 +126,14 @@ fn explained(earlier: &str, before: &Value, after: &Value, by: &str, why: &str, 
 }
 
 /// Edits to keep for these changes. One of a value that was changed before stands for what the rules computed then.
-pub fn kept(order: &Order, changes: &[Change], in_force: &[ValueEdit], by: &str, why: &str, at: Timestamp) -> Vec<ValueEdit> {
+pub fn kept(
+    order: &Order,
+    changes: &[Change],
+    in_force: &[ValueEdit],
+    by: &str,
+    why: &str,
+    at: Timestamp,
+) -> Vec<ValueEdit> {
     let earlier = |change: &Change| {
         let mut fitting = in_force.iter().filter(|edit| is_about(edit, order) && edit.attribute == change.attribute);
         fitting.find(|edit| edit.edited == change.before).map(|edit| edit.computed.clone())
@@ -231,9 +236,21 @@ mod tests {
             (Value::from(true), "false", Ok(Value::from(false))),
             (Value::from(true), "no", Err("`city` takes `true` or `false`.")),
             (Value::List(vec!["a".into()]), "b, c,,", Ok(Value::List(vec!["b".into(), "c".into()]))),
-            (Value::List(vec!["a".into()]), ",", Err("`city` cannot be left empty here. Cancel the order if it is not to be set.")),
-            (Value::from("Bern"), "  ", Err("`city` cannot be left empty here. Cancel the order if it is not to be set.")),
-            (Value::from("Bern"), "Ge\u{202e}nf", Err("The value of `city` holds characters that cannot be seen. Type it anew.")),
+            (
+                Value::List(vec!["a".into()]),
+                ",",
+                Err("`city` cannot be left empty here. Cancel the order if it is not to be set."),
+            ),
+            (
+                Value::from("Bern"),
+                "  ",
+                Err("`city` cannot be left empty here. Cancel the order if it is not to be set."),
+            ),
+            (
+                Value::from("Bern"),
+                "Ge\u{202e}nf",
+                Err("The value of `city` holds characters that cannot be seen. Type it anew."),
+            ),
         ] {
             let order = order_with(before.clone());
             let found = changes(&order, &[text("city", given), text("login", "ada")]);
@@ -271,7 +288,9 @@ mod tests {
         let edited = apply(&order, &made, "ann", "Typing error.", at());
         let item = edited.items.iter().find(|item| item.name == "city").unwrap();
         assert_eq!(item.value, Some(Value::from("Genf")));
-        assert!(item.explanation.contains("Changed by ann at 1970-01-01 00:01 UTC from \u{201c}Bern\u{201d} to \u{201c}Genf\u{201d}: Typing error."));
+        assert!(item.explanation.contains(
+            "Changed by ann at 1970-01-01 00:01 UTC from \u{201c}Bern\u{201d} to \u{201c}Genf\u{201d}: Typing error."
+        ));
         assert!(item.explanation.contains("until the rules compute another one than \u{201c}Bern\u{201d}"));
         let others = |order: &Order| order.items.iter().filter(|item| item.name != "city").cloned().collect::<Vec<_>>();
         assert_eq!(others(&edited), others(&order));

@@ -80,7 +80,8 @@ fn time(text: &str) -> Result<Time, String> {
 }
 
 fn moment(text: &str) -> Result<DateTime, String> {
-    text.parse().map_err(|_| format!("`{text}` is no date and time; write one such as `2026-12-24T18:00`, or name `days`."))
+    text.parse()
+        .map_err(|_| format!("`{text}` is no date and time; write one such as `2026-12-24T18:00`, or name `days`."))
 }
 
 #[cfg(test)]
@@ -154,7 +155,10 @@ mod tests {
     fn a_single_period_and_those_that_follow_each_other() {
         let once = weekly(&[], "2026-12-24T18:00", "2026-12-27T06:00", None);
         let sunday = weekly(&[Weekday::Sunday], "06:00", "08:00", None);
-        assert_eq!(now_in(std::slice::from_ref(&once), "2026-12-25T00:00:00Z").as_deref(), Some("2026-12-27T06:00:00Z"));
+        assert_eq!(
+            now_in(std::slice::from_ref(&once), "2026-12-25T00:00:00Z").as_deref(),
+            Some("2026-12-27T06:00:00Z")
+        );
         assert_eq!(now_in(&[sunday, once.clone()], "2026-12-25T00:00:00Z").as_deref(), Some("2026-12-27T08:00:00Z"));
         assert_eq!(now_in(&[once], "2026-12-27T06:00:00Z"), None);
     }

@@ -67,8 +67,7 @@ mod tests {
             order.attempts = time;
             let failure = Err(CommandError::new(class, text.replace('#', &time.to_string())));
             let now = Timestamp::UNIX_EPOCH;
-            let settled =
-                settle::answer(&order, None, &failure, &catalogue(), &RetryPolicy::default(), now, 0.5);
+            let settled = settle::answer(&order, None, &failure, &catalogue(), &RetryPolicy::default(), now, 0.5);
             let (settled, repeats) = mark(&order, settled, answers);
             order.fingerprint = fingerprint::after(&order, &settled);
             (order.state, order.reason, order.repeats) = (settled.to, settled.reason, repeats);

@@ -63,7 +63,8 @@ impl Patterns {
     /// # Errors
     /// Names the pattern that cannot be read, and why.
     pub fn compile(retries: &Retries) -> Result<Self, String> {
-        let all = |patterns: &[String]| patterns.iter().map(|text| Pattern::compile(text)).collect::<Result<Vec<_>, _>>();
+        let all =
+            |patterns: &[String]| patterns.iter().map(|text| Pattern::compile(text)).collect::<Result<Vec<_>, _>>();
         Ok(Self { retry_on: all(&retries.retry_on)?, give_up_on: all(&retries.give_up_on)? })
     }
 
@@ -85,7 +86,10 @@ impl Pattern {
                 Err("An empty pattern would fit every failure. Write a part of the message, or remove it.".to_owned())
             }
             Some(expression) => Regex::new(expression).map(Self::Expression).map_err(|error| {
-                format!("`{text}` is no regular expression: {}.", error.to_string().replace('\n', " ").trim_end_matches('.'))
+                format!(
+                    "`{text}` is no regular expression: {}.",
+                    error.to_string().replace('\n', " ").trim_end_matches('.')
+                )
             }),
             None => Ok(Self::Part(text.to_lowercase())),
         }
@@ -151,7 +155,9 @@ impl RetryPolicy {
     /// When to try again after a failed attempt. `attempts` counts those made, this one included; `since` is when the
     /// order came into being; `jitter` is evenly spread over 0 to 1.
     pub fn next(&self, error: &CommandError, attempts: u32, since: Timestamp, now: Timestamp, jitter: f64) -> Retry {
-        if !self.passes.unwrap_or_else(|| error.class.is_retryable()) || self.at_most.is_some_and(|most| attempts >= most) {
+        if !self.passes.unwrap_or_else(|| error.class.is_retryable())
+            || self.at_most.is_some_and(|most| attempts >= most)
+        {
             return Retry::GiveUp;
         }
         let age = now.duration_since(since);

@@ -100,9 +100,8 @@ pub(crate) async fn to_probe(engine: &Engine) -> Result<Vec<String>, StoreError>
 /// Lets the application's orders wait and say why.
 pub(crate) async fn tell(engine: &Engine, application: &str, pause: &Pause) -> Result<(), StoreError> {
     let (application, pause, at) = (application.to_owned(), pause.clone(), engine.now());
-    let work = engine.store().write(move |tx| {
-        Box::pin(async move { pause_orders(tx, &application, &pause, at).await })
-    });
+    let work =
+        engine.store().write(move |tx| Box::pin(async move { pause_orders(tx, &application, &pause, at).await }));
     work.await
 }
 

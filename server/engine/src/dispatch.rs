@@ -233,9 +233,7 @@ async fn carry_out(
         .map(|(order, id)| {
             let missing = match is_given_to_people(engine, &order) {
                 true => Ok(Outcome::Handed { reference: format!("work item {id}") }),
-                false => {
-                    Err(CommandError::new(ErrorClass::Unknown, "the connector gave no answer to this order"))
-                }
+                false => Err(CommandError::new(ErrorClass::Unknown, "the connector gave no answer to this order")),
             };
             let answer = answers.get(&order.id).unwrap_or(&missing);
             let account = order.account.and_then(|id| accounts.get(&id));

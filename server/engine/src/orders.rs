@@ -8,7 +8,8 @@ use model::ids::OrderId;
 use model::order::{Order, ProvisioningState, Trouble};
 use model::page::Page;
 use model::view::{
-    ApplicationPause, AuditLine, OrderCounts, OrderDetail, OrderFilter, OrderRow, OrderSelection, SelectionSummary, Triage,
+    ApplicationPause, AuditLine, OrderCounts, OrderDetail, OrderFilter, OrderRow, OrderSelection, SelectionSummary,
+    Triage,
 };
 use store::{RecordedTransition, StoreError};
 
@@ -126,12 +127,7 @@ async fn step(op: &OpContext, id: OrderId, event: Event, message: &str) -> Resul
     }
 }
 
-fn decided(
-    op: &OpContext,
-    order: &Order,
-    to: ProvisioningState,
-    message: &str,
-) -> RecordedTransition {
+fn decided(op: &OpContext, order: &Order, to: ProvisioningState, message: &str) -> RecordedTransition {
     RecordedTransition {
         order: order.id,
         fence: None,

@@ -137,8 +137,7 @@ async fn commit_some(tx: &mut Tx, writes: &[&Write], at: Timestamp) -> Result<Ve
         .collect();
     tx.insert_accounts(&inserted, at).await?;
     let taken = tx.record_transitions(&transitions).await?;
-    let done: Vec<&Write> =
-        writes.iter().zip(&taken).filter(|(_, taken)| **taken).map(|(write, _)| *write).collect();
+    let done: Vec<&Write> = writes.iter().zip(&taken).filter(|(_, taken)| **taken).map(|(write, _)| *write).collect();
     let updated: Vec<Account> = done.iter().filter_map(|write| write.updated.clone()).collect();
     tx.update_accounts(&updated, at).await?;
     let states: Vec<AssignmentStateChange> = done.iter().flat_map(|write| write.states.clone()).collect();
@@ -217,8 +216,7 @@ async fn commit_decisions(
     let to_write: Vec<&Write> =
         writes.iter().enumerate().filter(|(index, _)| kept(*index)).map(|(_, write)| write).collect();
     let mut written = commit_some(tx, &to_write, at).await?.into_iter();
-    let taken: Vec<bool> =
-        unchanged.iter().map(|unchanged| *unchanged && written.next().unwrap_or_default()).collect();
+    let taken: Vec<bool> = unchanged.iter().map(|unchanged| *unchanged && written.next().unwrap_or_default()).collect();
     for (decision, _) in decisions.iter().zip(&taken).filter(|(_, taken)| **taken) {
         let Decision { step, extra, audit } = decision;
         if let Some(mechanism) = extra.mechanism {

@@ -166,8 +166,15 @@ pub struct ApplicationPause {
 #[serde(tag = "cause", rename_all = "snake_case")]
 pub enum PauseCause {
     /// It does not answer; it is tried again at `probe_at`.
-    Quarantine { since: Timestamp, probe_at: Timestamp, probes: u32, message: String },
-    Maintenance { until: Timestamp },
+    Quarantine {
+        since: Timestamp,
+        probe_at: Timestamp,
+        probes: u32,
+        message: String,
+    },
+    Maintenance {
+        until: Timestamp,
+    },
 }
 
 /// Orders that a person has in view and is about to act on: a filter as it was at a moment. What has changed since, or

@@ -103,7 +103,9 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
                 output.say(&paused(pause))?;
             }
             for (_, name, orders) in &triage.unconfirmed {
-                output.say(&format!("{name}: {orders} done and not confirmed yet; `jobs run synchronize-back` reads it"))?;
+                output.say(&format!(
+                    "{name}: {orders} done and not confirmed yet; `jobs run synchronize-back` reads it"
+                ))?;
             }
         }
         Command::Act(asked) => return act(op, asked, output).await,

@@ -38,8 +38,8 @@ mod words;
 
 pub use accounts::Reservation;
 pub use applications::ApplicationFacts;
-pub use circuits::CircuitRecord;
 pub use assignments::{AssignmentRecord, AssignmentStateChange};
+pub use circuits::CircuitRecord;
 pub use error::StoreError;
 pub use futures::future::BoxFuture;
 pub use identities::NewIdentityEvent;

@@ -87,16 +87,15 @@ pub(super) fn outcome_flash(action: Action, outcome: &BulkOutcome) -> Flash {
         (_, 0) => FlashKind::Done,
         _ => FlashKind::Partly,
     };
-    let lines = outcome.refused.iter().map(|(why, count)| format!("{}: {why}", words::plural(*count, "order", "orders")));
+    let lines =
+        outcome.refused.iter().map(|(why, count)| format!("{}: {why}", words::plural(*count, "order", "orders")));
     Flash { kind, title, lines: lines.collect() }
 }
 
 /// The list as a form that asks for a confirmation.
 pub(super) fn form(filter: &OrderFilter, page: &Page<OrderRow>, rights: &Rights, clock: &Clock) -> AnyView {
-    let offered: Vec<Action> = ACTIONS
-        .into_iter()
-        .filter(|action| rights.may("/Orders/Bulk") && rights.may(action.permission()))
-        .collect();
+    let offered: Vec<Action> =
+        ACTIONS.into_iter().filter(|action| rights.may("/Orders/Bulk") && rights.may(action.permission())).collect();
     if offered.is_empty() {
         return super::table(&page.rows, false, clock).into_any();
     }
@@ -226,7 +225,10 @@ mod tests {
         outcome.refused.insert("It is held: let it go first.".into(), 2);
         let flash = outcome_flash(Action::Retry, &outcome);
         assert_eq!(flash.title, "3 of 5 orders sent again; 2 not.");
-        assert_eq!((flash.kind, flash.lines), (FlashKind::Partly, vec!["2 orders: It is held: let it go first.".to_owned()]));
+        assert_eq!(
+            (flash.kind, flash.lines),
+            (FlashKind::Partly, vec!["2 orders: It is held: let it go first.".to_owned()])
+        );
         assert_eq!(outcome_flash(Action::Retry, &BulkOutcome::default()).kind, FlashKind::Failed);
     }
 

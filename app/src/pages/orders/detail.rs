@@ -70,13 +70,18 @@ fn actions(order: &Order, rights: &Rights) -> impl IntoView + use<> {
         };
         allowed(rights, "/Orders/Review", "Reviewing", buttons)
     });
-    let offered: Vec<AnyView> = engine::orders::offered(order)
+    let fits: Vec<Action> = engine::orders::offered(order)
         .into_iter()
         .filter(|action| *action != Action::Edit || order.items.iter().any(engine::orders::can_be_edited))
-        .map(|action| allowed(rights, action.permission(), words::action(action), deed(order, action)))
         .collect();
-    let any = review.is_some() || !offered.is_empty();
-    any.then(|| view! { <div class="actions">{review}{offered}</div> })
+    let (may, may_not): (Vec<Action>, Vec<Action>) =
+        fits.into_iter().partition(|action| rights.may(action.permission()));
+    let offered = may.into_iter().map(|action| deed(order, action)).collect_view();
+    let missing: Vec<&str> = may_not.iter().map(|action| action.permission()).collect();
+    let missing = (!missing.is_empty()).then(|| {
+        view! { <p class="hint">{format!("More can be done with permissions that your profile does not include: {}.", missing.join(", "))}</p> }
+    });
+    view! { <div class="actions">{review}{offered}{missing}</div> }
 }
 
 /// A button, or a form to open where something has to be written.

@@ -66,7 +66,15 @@ fn paused(pause: &ApplicationPause, back: &str, rights: &Rights, clock: &Clock) 
 }
 
 fn test(application: &str, back: &str, rights: &Rights) -> Option<AnyView> {
-    on_application("/api/pages/applications/test", "/Applications/Test", application, back, "Test the connection", "plug", rights)
+    on_application(
+        "/api/pages/applications/test",
+        "/Applications/Test",
+        application,
+        back,
+        "Test the connection",
+        "plug",
+        rights,
+    )
 }
 
 fn on_application(
@@ -105,7 +113,11 @@ fn row(group: &OrderGroup, filter: &OrderFilter, back: &str, rights: &Rights, cl
         .filter(|action| rights.may("/Orders/Bulk") && rights.may(action.permission()))
         .map(|action| {
             let address = show.clone().with("act", Some(action.name())).to_string();
-            let label = if group.trouble == Trouble::InDoubt && *action == Action::Retry { "Read back now" } else { words::action(*action) };
+            let label = if group.trouble == Trouble::InDoubt && *action == Action::Retry {
+                "Read back now"
+            } else {
+                words::action(*action)
+            };
             view! { <a class="button" href=address>{icon(shape(*action))}{label}</a> }
         })
         .collect_view();
@@ -115,7 +127,12 @@ fn row(group: &OrderGroup, filter: &OrderFilter, back: &str, rights: &Rights, cl
         .map(|at| view! { <div><dt>"Next try"</dt><dd>{ago(clock, at)}</dd></div> });
     let tests = matches!(
         group.trouble,
-        Trouble::Failed | Trouble::SetAside | Trouble::RetryWait | Trouble::InDoubt | Trouble::TimedOut | Trouble::Drifted
+        Trouble::Failed
+            | Trouble::SetAside
+            | Trouble::RetryWait
+            | Trouble::InDoubt
+            | Trouble::TimedOut
+            | Trouble::Drifted
     );
     let orders = words::plural(group.orders, "order", "orders");
     let list = show.to_string();

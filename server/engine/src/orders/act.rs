@@ -31,11 +31,22 @@ const MOST: u32 = 100_000;
 pub enum Deed {
     Retry,
     /// New values by attribute, and why.
-    Edit { values: Vec<(String, String)>, why: String },
-    SendToManual { why: String },
-    MarkDone { evidence: String },
-    Cancel { why: String },
-    Hold { why: String },
+    Edit {
+        values: Vec<(String, String)>,
+        why: String,
+    },
+    SendToManual {
+        why: String,
+    },
+    MarkDone {
+        evidence: String,
+    },
+    Cancel {
+        why: String,
+    },
+    Hold {
+        why: String,
+    },
     Resume,
 }
 
@@ -69,9 +80,10 @@ impl Deed {
     fn checked(self) -> Result<Self, ApiError> {
         Ok(match self {
             Self::Retry | Self::Resume => self,
-            Self::Edit { values, why } => {
-                Self::Edit { values, why: text("why", why, "Say why the values are changed; it is kept with the order.")? }
-            }
+            Self::Edit { values, why } => Self::Edit {
+                values,
+                why: text("why", why, "Say why the values are changed; it is kept with the order.")?,
+            },
             Self::SendToManual { why } => Self::SendToManual {
                 why: text("why", why, "Say why people are to do it, and what they have to know; they read it first.")?,
             },
@@ -264,10 +276,7 @@ fn moved(op: &OpContext, order: &Order, to: ProvisioningState, deed: &Deed) -> S
 const UNANSWERED: Answer = Answer::ReadBack { present: false };
 
 /// Items that go along with their order. What is done already is not done again, unless the whole order is.
-fn items(
-    order: &Order,
-    to: ProvisioningState,
-) -> Vec<(model::ids::OrderItemId, ProvisioningState, Option<String>)> {
+fn items(order: &Order, to: ProvisioningState) -> Vec<(model::ids::OrderItemId, ProvisioningState, Option<String>)> {
     let whole = Standing::of(order) == Standing::Done;
     let goes = |item: &&OrderItem| match item.state {
         ProvisioningState::Verified => false,

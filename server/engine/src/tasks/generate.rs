@@ -114,14 +114,13 @@ async fn generate(context: &mut Context, progress: &Progress, all_values: bool) 
     }
     count(progress, planned.iter().flat_map(|planned| &planned.checked.plan().requests));
     let adopted = facts.adopt(&adopted);
-    let written =
-        write(
-            context,
-            planned,
-            Extras { taken: values.taken, adopted, already: already.states, ended, held: facts.held() },
-            &live.catalogue,
-        )
-        .await?;
+    let written = write(
+        context,
+        planned,
+        Extras { taken: values.taken, adopted, already: already.states, ended, held: facts.held() },
+        &live.catalogue,
+    )
+    .await?;
     progress.count("orders", i64::try_from(written).unwrap_or(i64::MAX));
     progress.say(LogLevel::Information, format!("Wrote {}.", counted(written as u64, "order")));
     if rejected > 0 {
@@ -446,7 +445,12 @@ async fn write(
         for (request, order) in checked.plan().requests.iter().zip(&mut made) {
             let hold = request.supersedes.iter().find_map(|old| extras.held.get(old));
             if let Some(hold) = hold.filter(|_| order.state == ProvisioningState::Pending) {
-                order.reason = Some(hold.clone());
+                // What held the old one before says nothing about the new one.
+                let mut hold = hold.clone();
+                if let StateReason::Held { before, .. } = &mut hold {
+                    *before = order.reason.take().map(Box::new);
+                }
+                order.reason = Some(hold);
                 order.fingerprint = fingerprint::of(order, order.state, order.reason.as_ref());
             }
         }

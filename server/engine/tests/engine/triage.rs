@@ -188,8 +188,18 @@ async fn a_person_may_send_although_the_application_is_held_back() {
     );
     world.run("complete", RunMode::default()).await;
     let nobody = OpContext { permissions: Vec::new(), ..world.op() };
-    refused("release", applications::release(&nobody, "directory".into()).await, ErrorCode::Forbidden, "/Applications/Release");
-    refused("probe", applications::probe(&nobody, "directory".into()).await, ErrorCode::Forbidden, "/Applications/Probe");
+    refused(
+        "release",
+        applications::release(&nobody, "directory".into()).await,
+        ErrorCode::Forbidden,
+        "/Applications/Release",
+    );
+    refused(
+        "probe",
+        applications::probe(&nobody, "directory".into()).await,
+        ErrorCode::Forbidden,
+        "/Applications/Probe",
+    );
     assert_eq!(triage(&world).await.paused.len(), 1);
     directory.come_up();
     applications::release(&world.op(), "directory".into()).await.unwrap();
@@ -206,7 +216,12 @@ async fn a_held_order_stays_until_it_is_let_go() {
     let op = world.op();
     let why = || "Waits for the owner.".to_owned();
     let before = order(&world, failed).await;
-    refused("no reason", orders::act(&op, failed, Deed::Hold { why: " \u{202e}\n".into() }).await, ErrorCode::Invalid, "Say why");
+    refused(
+        "no reason",
+        orders::act(&op, failed, Deed::Hold { why: " \u{202e}\n".into() }).await,
+        ErrorCode::Invalid,
+        "Say why",
+    );
     assert_eq!(order(&world, failed).await, before);
     orders::act(&op, failed, Deed::Hold { why: why() }).await.unwrap();
     let held = order(&world, failed).await;
@@ -219,7 +234,12 @@ async fn a_held_order_stays_until_it_is_let_go() {
         Deed::MarkDone { evidence: why() },
         Deed::Edit { values: vec![("displayName".into(), "X".into())], why: why() },
     ] {
-        refused("while held", orders::act(&op, failed, deed).await, ErrorCode::Conflict, "It is held: let it go first.");
+        refused(
+            "while held",
+            orders::act(&op, failed, deed).await,
+            ErrorCode::Conflict,
+            "It is held: let it go first.",
+        );
     }
     assert_eq!(order(&world, failed).await, held);
     orders::act(&op, failed, Deed::Resume).await.unwrap();
@@ -327,12 +347,22 @@ async fn what_is_marked_done_is_confirmed_or_found_otherwise() {
     let world = refusing(&directory, 2, "Given2", 400, "displayName is wrong").await;
     let failed = triage(&world).await.groups[0].sample;
     let op = world.op();
-    refused("no evidence", orders::act(&op, failed, Deed::MarkDone { evidence: String::new() }).await, ErrorCode::Invalid, "how you know");
+    refused(
+        "no evidence",
+        orders::act(&op, failed, Deed::MarkDone { evidence: String::new() }).await,
+        ErrorCode::Invalid,
+        "how you know",
+    );
     orders::act(&op, failed, Deed::MarkDone { evidence: "Ticket 77".into() }).await.unwrap();
     let done = order(&world, failed).await;
     assert_eq!(done.state, ProvisioningState::Executed);
     assert_eq!(done.reason, Some(StateReason::MarkedDone { by: "Command line".into(), evidence: "Ticket 77".into() }));
-    refused("twice", orders::act(&op, failed, Deed::MarkDone { evidence: "again".into() }).await, ErrorCode::Conflict, "read the application back");
+    refused(
+        "twice",
+        orders::act(&op, failed, Deed::MarkDone { evidence: "again".into() }).await,
+        ErrorCode::Conflict,
+        "read the application back",
+    );
     // It is not there: whoever marked it was wrong, and the reading says so.
     world.run("synchronize-back", RunMode::default()).await;
     let found = order(&world, failed).await;
@@ -384,7 +414,10 @@ async fn many_are_acted_on_as_they_were_seen_and_by_one_of_two() {
     }
     let edit = Deed::Edit { values: vec![], why: "x".into() };
     refused("edit", orders::act_on_many(&world.op(), &seen, 6, edit).await, ErrorCode::Invalid, "one order at a time");
-    assert_eq!(orders_of(&world).await.iter().filter(|order| order.reason.as_ref().is_some_and(StateReason::is_hold)).count(), 0);
+    assert_eq!(
+        orders_of(&world).await.iter().filter(|order| order.reason.as_ref().is_some_and(StateReason::is_hold)).count(),
+        0
+    );
 
     // Two people at once: each order is held once.
     let both = [(), ()].map(|()| {
@@ -464,15 +497,15 @@ first_wait_seconds = 5
 give_up_on = ["licence"]
 retry_on = ["/try again [a-z]+/"]
 "#;
-    for (status, detail, attempts) in [(503, "no licence left", 1), (400, "please try again later", 2), (503, "busy", 2)] {
+    for (status, detail, attempts) in
+        [(503, "no licence left", 1), (400, "please try again later", 2), (503, "busy", 2)]
+    {
         let directory = Directory::start(&["staff"]);
         let world = world(directory.port, &people(2), more).await;
         directory.state().refusal = Some(Refusal { with: "Given2".into(), status, detail: detail.into() });
         world.run("complete", RunMode::default()).await;
-        let orders = until(&world, detail, |orders| {
-            orders.iter().any(|order| order.state == ProvisioningState::Errored)
-        })
-        .await;
+        let orders =
+            until(&world, detail, |orders| orders.iter().any(|order| order.state == ProvisioningState::Errored)).await;
         let failed = orders.iter().find(|order| order.state == ProvisioningState::Errored).unwrap();
         assert_eq!(failed.attempts, attempts, "{detail}: {failed:#?}");
         world.stop().await;

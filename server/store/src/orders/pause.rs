@@ -136,9 +136,8 @@ impl Tx {
 impl Store {
     /// Applications with orders that wait for a pause to end: which kind, and how many.
     pub async fn paused_orders(&self) -> Result<Vec<(String, Trouble, u64)>> {
-        let read = |row: Row| {
-            Ok((row.text("application")?, row.named("trouble", Trouble::from_name)?, row.count("orders")?))
-        };
+        let read =
+            |row: Row| Ok((row.text("application")?, row.named("trouble", Trouble::from_name)?, row.count("orders")?));
         self.reader().await?.read(PAUSED, arguments![], read).await
     }
 }

@@ -49,11 +49,8 @@ macro_rules! selected {
 
 const SELECTED: &str = concat!("select o.id ", selected!(), " order by o.lane, o.id limit $14");
 
-const SELECTED_BY_APPLICATION: &str = concat!(
-    "select o.application, count(*) as orders ",
-    selected!(),
-    " group by o.application order by o.application"
-);
+const SELECTED_BY_APPLICATION: &str =
+    concat!("select o.application, count(*) as orders ", selected!(), " group by o.application order by o.application");
 
 const SELECTED_PEOPLE: &str = concat!("select count(distinct o.identity_id) ", selected!());
 
@@ -93,7 +90,8 @@ impl Store {
         let wanted = filter_arguments!(&selection.filter, state, seen_at, ids.clone());
         let read = |row: Row| Ok((row.text("application")?, row.count("orders")?));
         let by_application = connection.read(SELECTED_BY_APPLICATION, wanted, read).await?;
-        let people = connection.number(SELECTED_PEOPLE, filter_arguments!(&selection.filter, state, seen_at, ids)).await?;
+        let people =
+            connection.number(SELECTED_PEOPLE, filter_arguments!(&selection.filter, state, seen_at, ids)).await?;
         Ok(SelectionSummary {
             orders: by_application.iter().map(|(_, orders)| orders).sum(),
             people: u64::try_from(people).unwrap_or_default(),

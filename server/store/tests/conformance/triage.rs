@@ -67,7 +67,9 @@ pub(crate) async fn orders_in_trouble_are_grouped(store: Store) {
     let groups = store.order_groups().await.unwrap();
     let told: Vec<_> = groups
         .iter()
-        .map(|group| (group.fingerprint.as_str(), group.application.as_str(), group.trouble, group.orders, group.people))
+        .map(|group| {
+            (group.fingerprint.as_str(), group.application.as_str(), group.trouble, group.orders, group.people)
+        })
         .collect();
     assert_eq!(
         told,
@@ -110,7 +112,8 @@ pub(crate) async fn a_selection_is_what_was_seen(store: Store) {
         };
         tx.record_transitions(&[again]).await?;
     });
-    insert_orders(&store, vec![Order { created_at: at(103), ..in_trouble(40, 9, Errored, failed("taken"), "f1") }]).await;
+    insert_orders(&store, vec![Order { created_at: at(103), ..in_trouble(40, 9, Errored, failed("taken"), "f1") }])
+        .await;
     let ids = |found: Vec<OrderId>| found.into_iter().map(|id| id.0).collect::<Vec<_>>();
     assert_eq!(ids(store.selected_orders(&seen, 100).await.unwrap()), [32, 33, 34, 35]);
     assert_eq!(ids(store.selected_orders(&seen, 2).await.unwrap()), [32, 33]);
@@ -175,9 +178,15 @@ pub(crate) async fn paused_orders_wait_and_go_on(store: Store) {
         async move { store.orders_by_id(&ids.map(OrderId)).await.unwrap() }
     };
     for order in states([30, 31]).await {
-        assert_eq!((order.reason, order.fingerprint.as_deref()), (Some(StateReason::Quarantined { since: at(90), message: "refused".into() }), Some("f7")));
+        assert_eq!(
+            (order.reason, order.fingerprint.as_deref()),
+            (Some(StateReason::Quarantined { since: at(90), message: "refused".into() }), Some("f7"))
+        );
     }
-    assert_eq!(store.due_applications(at(600)).await.unwrap(), [("directory".to_owned(), 2), ("payroll".to_owned(), 1)]);
+    assert_eq!(
+        store.due_applications(at(600)).await.unwrap(),
+        [("directory".to_owned(), 2), ("payroll".to_owned(), 1)]
+    );
     let detail = store.order_detail(OrderId(30)).await.unwrap().unwrap();
     assert_eq!(detail.timeline.last().unwrap().message, "It waits.");
     let resumed = keep!(store, |tx| {
