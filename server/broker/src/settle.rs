@@ -130,6 +130,30 @@ pub fn timed_out(order: &Order, now: Timestamp) -> Settled {
     }
 }
 
+/// A person says that it is done. A later reading confirms that, or finds otherwise.
+pub fn marked_done(
+    order: &Order,
+    account: Option<&Account>,
+    by: &str,
+    evidence: &str,
+    catalogue: &Catalogue,
+) -> Settled {
+    let key = account::key(order, &Applied::default(), catalogue);
+    let mut remark = String::new();
+    if !catalogue.can_be_read_back(&order.application) {
+        remark.push_str(" The application cannot be read back, so this is as sure as it gets.");
+    }
+    Settled {
+        to: advance(order.state, Event::MarkDone).unwrap_or(order.state),
+        reason: Some(StateReason::MarkedDone { by: by.to_owned(), evidence: evidence.to_owned() }),
+        next_attempt_at: None,
+        items: all_items(order, ProvisioningState::Executed),
+        answer: Answer::Applied { detail: format!("marked as done by {by}: {evidence}") },
+        message: format!("Marked as done by a person. Evidence: {evidence}{remark}"),
+        account: account::after(order, account, &Applied::default(), key),
+    }
+}
+
 fn handed(order: &Order, reference: &str) -> Settled {
     let is_manual = order.mechanism == Mechanism::Manual;
     let (reason, message) = if is_manual {

@@ -158,6 +158,14 @@ pub(crate) fn orders(plan: &Plan, first: i64) -> Vec<Order> {
     order::orders(&checked, &catalogue, &mut ids, PlanId(first), None, &partition_ids, false, Timestamp::UNIX_EPOCH)
 }
 
+/// A creation that waits to be sent.
+pub(crate) fn any_order() -> Order {
+    let login = attribute("login", DesiredValue::Value(model::value::Value::from("ada")));
+    let city = attribute("city", DesiredValue::Value(model::value::Value::from("Bern")));
+    let desired = access(vec![desired_account("person", vec![login, city], &["person-a"])]);
+    orders(&compile(&desired, &[], &[], &mut Taken::default()), 100).remove(0)
+}
+
 /// Carries a plan out in the most obvious way.
 pub(crate) fn apply(plan: &Plan, accounts: &mut Vec<Account>) {
     let mut next = accounts.iter().map(|account| account.id.0).max().unwrap_or(0) + 1;

@@ -4,17 +4,18 @@
 use std::collections::HashMap;
 
 use broker::catalogue::Catalogue;
-use broker::lifecycle;
 use broker::settle::{AccountChange, Settled};
+use broker::{fingerprint, lifecycle};
 use jiff::Timestamp;
 use model::access::Grantable;
-use model::account::Account;
-use model::ids::{AccountId, OrderItemId, UserId, WorkItemId};
-use model::order::{Order, OrderItem, ProvisioningState, StateReason};
+use model::account::{Account, Mechanism};
+use model::ids::{AccountId, OrderId, OrderItemId, UserId, WorkItemId};
+use model::order::{Order, OrderItem, ProvisioningState, StateReason, ValueEdit};
 use model::plan::{ItemKind, ItemOperation};
+use model::value::Value;
 use model::view::AuditLine;
 use model::work_item::{WorkItem, WorkItemState};
-use store::{AssignmentStateChange, NewIdentityEvent, RecordedTransition, StoreError, Tx};
+use store::{AssignmentStateChange, NewIdentityEvent, RecordedTransition, Reservation, StoreError, Tx};
 
 use crate::Engine;
 
@@ -27,11 +28,13 @@ pub(crate) struct Step {
     pub(crate) work_item: Option<WorkItem>,
     /// Who or what caused it; the node unless told.
     pub(crate) actor: Option<String>,
+    /// How often it has failed in the same way, where that was counted.
+    pub(crate) repeats: Option<u32>,
 }
 
 impl Step {
     pub(crate) fn new(order: Order, settled: Settled) -> Self {
-        Self { order, settled, work_item: None, actor: None }
+        Self { order, settled, work_item: None, actor: None, repeats: None }
     }
 }
 
@@ -119,6 +122,10 @@ impl Known {
 }
 
 async fn commit(tx: &mut Tx, writes: &[Write], at: Timestamp) -> Result<Vec<bool>, StoreError> {
+    commit_some(tx, &writes.iter().collect::<Vec<_>>(), at).await
+}
+
+async fn commit_some(tx: &mut Tx, writes: &[&Write], at: Timestamp) -> Result<Vec<bool>, StoreError> {
     let transitions: Vec<RecordedTransition> = writes.iter().map(|write| write.transition.clone()).collect();
     // Accounts come first, because an order refers to the one it created.
     let acceptable = tx.accepts_transitions(&transitions).await?;
@@ -130,7 +137,7 @@ async fn commit(tx: &mut Tx, writes: &[Write], at: Timestamp) -> Result<Vec<bool
         .collect();
     tx.insert_accounts(&inserted, at).await?;
     let taken = tx.record_transitions(&transitions).await?;
-    let done: Vec<&Write> = writes.iter().zip(&taken).filter(|(_, taken)| **taken).map(|(write, _)| write).collect();
+    let done: Vec<&Write> = writes.iter().zip(&taken).filter(|(_, taken)| **taken).map(|(write, _)| *write).collect();
     let updated: Vec<Account> = done.iter().filter_map(|write| write.updated.clone()).collect();
     tx.update_accounts(&updated, at).await?;
     let states: Vec<AssignmentStateChange> = done.iter().flat_map(|write| write.states.clone()).collect();
@@ -139,6 +146,91 @@ async fn commit(tx: &mut Tx, writes: &[Write], at: Timestamp) -> Result<Vec<bool
     tx.append_identity_events(&events).await?;
     let items: Vec<WorkItem> = done.iter().filter_map(|write| write.work_item.clone()).collect();
     tx.open_work_items(&items).await?;
+    Ok(taken)
+}
+
+/// What a person decided about an order, as it was when they decided.
+#[derive(Clone)]
+pub(crate) struct Decision {
+    pub(crate) step: Step,
+    pub(crate) extra: Extra,
+    pub(crate) audit: AuditLine,
+}
+
+/// What goes along with a decision.
+#[derive(Clone, Default)]
+pub(crate) struct Extra {
+    /// Who carries it out from now on.
+    pub(crate) mechanism: Option<Mechanism>,
+    /// New values of its items, with what explains them.
+    pub(crate) values: Vec<(OrderItemId, Value, String)>,
+    /// The same, as it stands for computed values later on; one id each.
+    pub(crate) edits: Vec<(i64, ValueEdit)>,
+    /// Values that only one account may have.
+    pub(crate) reserved: Vec<Reservation>,
+    /// Only the order's timeline tells of it; the attempt under way stays as it is.
+    pub(crate) keeps_attempt: bool,
+}
+
+/// A value that another account has, or is to have.
+pub(crate) const VALUE_TAKEN: &str = "reservation_key";
+
+/// Writes decisions in one transaction; answers for each whether it was taken: an order that is no longer as the person
+/// saw it stays as it is.
+pub(crate) async fn record_decisions(
+    engine: &Engine,
+    decisions: Vec<Decision>,
+    at: Timestamp,
+) -> Result<Vec<bool>, StoreError> {
+    loop {
+        let steps: Vec<Step> = decisions.iter().map(|decision| decision.step.clone()).collect();
+        let mut writes = prepare(engine, &steps, at).await?;
+        for (write, decision) in writes.iter_mut().zip(&decisions) {
+            if decision.extra.keeps_attempt {
+                write.transition.answer = None;
+            }
+        }
+        let decided = decisions.clone();
+        let recorded = engine
+            .store()
+            .write(move |tx| Box::pin(async move { commit_decisions(tx, &decided, &writes, at).await }))
+            .await;
+        if !recorded.as_ref().is_err_and(is_known_meanwhile) {
+            return recorded;
+        }
+    }
+}
+
+async fn commit_decisions(
+    tx: &mut Tx,
+    decisions: &[Decision],
+    writes: &[Write],
+    at: Timestamp,
+) -> Result<Vec<bool>, StoreError> {
+    let ids: Vec<OrderId> = decisions.iter().map(|decision| decision.step.order.id).collect();
+    let now: HashMap<OrderId, Order> =
+        tx.orders_to_change(&ids).await?.into_iter().map(|order| (order.id, order)).collect();
+    let is_as_seen = |decision: &Decision| now.get(&decision.step.order.id) == Some(&decision.step.order);
+    let unchanged: Vec<bool> = decisions.iter().map(is_as_seen).collect();
+    let kept = |index: usize| unchanged.get(index).copied().unwrap_or_default();
+    let to_write: Vec<&Write> =
+        writes.iter().enumerate().filter(|(index, _)| kept(*index)).map(|(_, write)| write).collect();
+    let mut written = commit_some(tx, &to_write, at).await?.into_iter();
+    let taken: Vec<bool> = unchanged.iter().map(|unchanged| *unchanged && written.next().unwrap_or_default()).collect();
+    for (decision, _) in decisions.iter().zip(&taken).filter(|(_, taken)| **taken) {
+        let Decision { step, extra, audit } = decision;
+        if let Some(mechanism) = extra.mechanism {
+            tx.set_order_mechanism(&[step.order.id], mechanism).await?;
+        }
+        if !extra.values.is_empty() {
+            if tx.reserve_values(&extra.reserved).await?.contains(&false) {
+                return Err(StoreError::Conflict { constraint: VALUE_TAKEN.to_owned() });
+            }
+            tx.set_item_values(step.order.id, &extra.values).await?;
+            tx.insert_value_edits(&extra.edits).await?;
+        }
+        tx.append_audit(audit).await?;
+    }
     Ok(taken)
 }
 
@@ -208,7 +300,10 @@ impl Write {
         engine: &Engine,
         at: Timestamp,
     ) -> Self {
-        let Step { order, settled, work_item, actor } = step;
+        let Step { order, settled, work_item, actor, repeats } = step;
+        let fingerprint = fingerprint::after(order, settled);
+        let is_same = fingerprint.is_some() && fingerprint == order.fingerprint;
+        let repeats = repeats.unwrap_or(if is_same { order.repeats } else { 0 });
         let account = settled.account.as_ref().and_then(|change| known.account(change, id));
         let (account_id, key) =
             account.as_ref().map(|(account, _)| (Some(account.id), Some(account.key.clone()))).unwrap_or_default();
@@ -243,6 +338,8 @@ impl Write {
                 from: vec![order.state],
                 to: settled.to,
                 reason: settled.reason.clone(),
+                fingerprint,
+                repeats,
                 next_attempt_at: settled.next_attempt_at,
                 account: account_id,
                 key,

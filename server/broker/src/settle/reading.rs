@@ -154,7 +154,8 @@ fn verify_beside(
             items,
             answer: Answer::ReadBack { present: true },
             message: "Confirmed: the application holds what was ordered.".to_owned(),
-            account: None,
+            // Of a creation that a person reported the account may not be known yet.
+            account: observed.filter(|_| order.account.is_none()).and_then(|_| known_now(order, None, observed, true)),
         });
     }
     let found = if drifted.is_empty() { NOT_THERE.to_owned() } else { drifted.join("; ") };

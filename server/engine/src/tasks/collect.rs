@@ -154,6 +154,7 @@ pub(super) async fn collect_applications(
                 note_trouble(&context.engine, &name, None).await?;
             }
             Err(error) => {
+                let error = broker::untrusted::error(error);
                 progress.say(
                     LogLevel::Warning,
                     format!("`{name}` cannot be read: {}. {}", error.message, error.class.remedy()),
