@@ -153,10 +153,10 @@ impl Application {
         });
     }
 
-    /// A person mends what stands in the way: an account of that login that is nobody's is renamed.
-    pub fn rename_stranger(&mut self, now: Moment, login: &str) {
+    /// A person mends what stands in the way: an account of that login that is not that person's is renamed.
+    pub fn rename_stranger(&mut self, now: Moment, login: &str, employee: &str) {
         let is_it = |account: &&ObservedAccount| {
-            !account.attributes.contains_key("employee") && text(account, "login").to_lowercase() == login.to_lowercase()
+            text(account, "employee") != employee && text(account, "login").to_lowercase() == login.to_lowercase()
         };
         let Some(mut account) = self.accounts.values().find(is_it).cloned() else { return };
         let (old, new) = (account.key.clone(), format!("renamed-{login}"));
@@ -403,7 +403,10 @@ pub fn applications(chance: &mut Chance, gentle: bool, people: &[Person]) -> BTr
             repeats_fence: chance.permille(700),
         };
         let mut application = Application::new(name, habits);
-        inhabit(&mut application, chance, people);
+        // What is there already in an application that nobody can read stays unknown for ever.
+        if name != "badge" {
+            inhabit(&mut application, chance, people);
+        }
         applications.insert(name, application);
     }
     applications

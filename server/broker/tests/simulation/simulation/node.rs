@@ -490,7 +490,7 @@ impl Node {
                 _ => None,
             });
             let next = next.map(moment).filter(|next| *next > now).min().unwrap_or(Moment::MAX);
-            (next - now).clamp(SECOND, 30 * SECOND) + world.chance.between(0, SECOND)
+            next.saturating_sub(now).clamp(SECOND, 30 * SECOND) + world.chance.between(0, SECOND)
         })
     }
 }

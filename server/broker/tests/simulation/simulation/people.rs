@@ -321,13 +321,16 @@ async fn decide_all(sim: &Sim) {
 }
 
 fn mend(sim: &Sim, order: &Order) {
-    let login = order.items.iter().find(|item| item.name == "login").and_then(|item| item.value.as_ref());
-    let Some(login) = login.map(Value::to_string) else { return };
+    let value = |name: &str| order.items.iter().find(|item| item.name == name).and_then(|item| item.value.as_ref());
+    let (Some(login), Some(employee)) = (value("login").map(Value::to_string), value("employee").map(Value::to_string))
+    else {
+        return;
+    };
     if matches!(&order.reason, Some(StateReason::Failed { class: ErrorClass::Conflict | ErrorClass::Declined, .. })) {
         sim.with(|world| {
             let now = world.desk.now;
             if let Some(application) = world.applications.get_mut(order.application.as_str()) {
-                application.rename_stranger(now, &login);
+                application.rename_stranger(now, &login, &employee);
             }
         });
     }
