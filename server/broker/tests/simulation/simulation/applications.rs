@@ -418,7 +418,9 @@ fn inhabit(application: &mut Application, chance: &mut Chance, people: &[Person]
         if !chance.permille(120) {
             continue;
         }
-        let login = if chance.permille(500) { person.name.to_lowercase() } else { format!("old-{}", person.key) };
+        // One that takes doubles has nobody's accounts under people's logins: which is whose, nobody could tell.
+        let is_like_ours = chance.permille(500) && application.habits.refuses_doubles;
+        let login = if is_like_ours { person.name.to_lowercase() } else { format!("old-{}", person.key) };
         let is_marked = chance.permille(500);
         let attributes: [Option<(&str, &str)>; 4] = [
             Some(("login", &login)),

@@ -55,7 +55,7 @@ pub fn committed(world: &mut World, after: &State) {
     let before = world.store.current.clone();
     let new: Vec<Rc<Event>> = after.events[before.events.len()..].to_vec();
     for event in &new {
-        event_is_allowed(world, &before, after, event);
+        event_is_allowed(world, &before, after, &new, event);
         world.note(|| sentence(after, event));
     }
     for (id, plan) in after.plans.iter().filter(|(id, _)| !before.plans.contains_key(id)) {
@@ -87,8 +87,8 @@ fn sentence(after: &State, event: &Event) -> String {
     format!("order {} {:?} -> {:?} by {}: {cause} ({:?})", event.order, event.from, event.to, event.actor, order.reason)
 }
 
-fn event_is_allowed(world: &mut World, before: &State, after: &State, event: &Event) {
-    use ProvisioningState::{Errored, Executed, Inactive, Pending, Transmitted, Verified};
+fn event_is_allowed(world: &mut World, before: &State, after: &State, new: &[Rc<Event>], event: &Event) {
+    use ProvisioningState::{Errored, Executed, Inactive, Transmitted, Verified};
     let id = event.order;
     let is_an_edge = edges(event.from).contains(&event.to.number())
         // Still in flight, or failed, for another reason than before.
@@ -107,7 +107,7 @@ fn event_is_allowed(world: &mut World, before: &State, after: &State, event: &Ev
         Cause::Ordered => ordered(world, before, after, order),
         Cause::Claimed => claimed(world, before, old, order),
         Cause::Reclaimed => reclaimed(world, before, old, &stored),
-        Cause::Answered | Cause::ReadBack => answered(world, after, old, order, event),
+        Cause::Answered | Cause::ReadBack => answered(world, after, new, order, event),
         Cause::Verified(evidence) if event.to == Verified => verified(world, after, order, evidence),
         Cause::TimedOut | Cause::Replaced | Cause::Person(_) | Cause::Verified(_) => {}
     }
@@ -115,7 +115,6 @@ fn event_is_allowed(world: &mut World, before: &State, after: &State, event: &Ev
     require(world, "R2", event.to != Verified || is_seen, || format!("order {id} is verified, and nobody has looked"));
     let was_sent = event.from == Transmitted && matches!(event.to, Inactive);
     require(world, "R4", !was_sent, || format!("order {id} was called off while it was in flight"));
-    let _ = Pending;
 }
 
 /// The edges of the contract, whatever causes them.
@@ -226,9 +225,13 @@ fn reclaimed(world: &mut World, before: &State, old: Option<&Rc<StoredOrder>>, s
 }
 
 /// R5, R9: what follows from an answer is written with it.
-fn answered(world: &mut World, after: &State, old: Option<&Rc<StoredOrder>>, order: &Order, event: &Event) {
+fn answered(world: &mut World, after: &State, new: &[Rc<Event>], order: &Order, event: &Event) {
     let id = order.id;
-    if event.to == ProvisioningState::Executed {
+    // Of two answers for one account in one commit, the later one has the last word.
+    let is_alone = new.iter().all(|other| {
+        other.order == id || after.orders.get(&other.order).is_none_or(|other| other.order.account != order.account)
+    });
+    if event.to == ProvisioningState::Executed && is_alone {
         let account = order.account.and_then(|id| after.accounts.get(&id)).map(|account| account.status);
         let expected = match order.operation {
             Operation::Create | Operation::Enable => account == Some(AccountStatus::Enabled),
@@ -256,7 +259,6 @@ fn answered(world: &mut World, after: &State, old: Option<&Rc<StoredOrder>>, ord
         let kept = asked.is_none_or(|until| next.is_some_and(|next| next >= until));
         require(world, "R6", kept, || format!("order {id} goes again at {next:?}, the application asked for {asked:?}"));
     }
-    let _ = old;
 }
 
 /// R2: an order is verified because a reading shows it, unless a later order has changed the same again.
@@ -407,7 +409,8 @@ fn is_theirs(state: &State, account: &Account, owner: IdentityId) -> bool {
     let own = |identity: IdentityId, name: &str| {
         state.identities.get(&identity).and_then(|identity| identity.attributes.get(name)).cloned()
     };
-    match account.attributes.get("employee") {
+    let is_known = |number: &&Value| state.identities.keys().any(|identity| own(*identity, "employee").as_ref() == Some(*number));
+    match account.attributes.get("employee").filter(is_known) {
         Some(number) => own(owner, "employee").as_ref() == Some(number),
         None => {
             let name = account.attributes.get("name");
