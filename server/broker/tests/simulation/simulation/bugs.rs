@@ -34,12 +34,10 @@ macro_rules! planted_bugs {
 }
 
 planted_bugs! {
-    /// An order whose node died is sent again without reading the application first.
+    /// An order whose node died is sent again as if nothing had been sent.
     NotReadBack,
     /// A second attempt of a creation does not look whether the first one arrived.
     DoubtIsForgotten,
-    /// A 503 to a creation is taken as proof that nothing was done.
-    UnavailableIsBelieved,
     /// A result counts although its attempt is not the newest.
     OldFenceCounts,
     /// The command leaves before the claim is committed.
@@ -92,8 +90,6 @@ planted_bugs! {
     ReplacedAlthoughSent,
     /// A node that lost its run goes on writing for it.
     LostRunGoesOn,
-    /// Accounts are read before the orders that change them.
-    AccountsReadBeforeOrders,
     /// A reading that failed is taken for one that shows nothing.
     FailedReadingIsEmpty,
     /// One of several possible owners is drawn.

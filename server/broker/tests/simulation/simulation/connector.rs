@@ -12,7 +12,6 @@ use model::plan::Operation;
 use model::value::Value;
 
 use super::applications::{Reply, Request, Weather, change};
-use super::bugs::PlantedBug;
 use super::node::Node;
 use super::scheduler::{Moment, SECOND, side_by_side};
 use super::{invariants, scheduler};
@@ -156,12 +155,11 @@ impl Connector<'_> {
 
     async fn write(&self, request: Request, command: &Command) -> Result<(String, Vec<String>), CommandError> {
         let is_creation = matches!(request, Request::Create(..));
-        let believes = self.node.sim.is_planted(PlantedBug::UnavailableIsBelieved);
         let error = |class, message: &str| Err(CommandError::new(class, message));
         match self.call(request, Some((command.order, command.fence))).await? {
             Reply::Done { key, refused } => Ok((key, refused)),
             // Some do what they are told, fail afterwards, and say so.
-            Reply::Unavailable if is_creation && !believes => error(ErrorClass::Unknown, "503, perhaps after the fact."),
+            Reply::Unavailable if is_creation => error(ErrorClass::Unknown, "503, perhaps after the fact."),
             Reply::Unavailable => error(ErrorClass::Transient, "503."),
             Reply::TooMany(wait) => {
                 let retry_after = wait.map(|wait| Duration::from_micros(wait.unsigned_abs()));

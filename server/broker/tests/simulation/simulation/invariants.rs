@@ -29,7 +29,7 @@ use super::{Violation, World};
 pub struct Ledger {
     creations: BTreeMap<OrderId, u32>,
     /// Accounts that came to be by an order, by application and key.
-    created: BTreeSet<(&'static str, String)>,
+    created: BTreeMap<(&'static str, String), OrderId>,
     /// The newest order that changed an account, by application and key.
     newest: BTreeMap<(&'static str, String), OrderId>,
     /// Orders and fences under which something happened.
@@ -445,12 +445,18 @@ pub fn effect(world: &mut World, effect: Effect) {
         require(world, "R2", count == 1, || format!("order {id} created {count} accounts in {application}"));
         let accounts = world.applications[application].accounts();
         let owner = accounts.get(&key).map(|account| text(account, "employee")).unwrap_or_default();
-        world.ledger.created.insert((application, key.clone()));
+        world.ledger.created.insert((application, key.clone()), id);
         let is_ours = |account: &&ObservedAccount| {
-            text(account, "employee") == owner && world.ledger.created.contains(&(application, account.key.clone()))
+            text(account, "employee") == owner && world.ledger.created.contains_key(&(application, account.key.clone()))
         };
         let own = accounts.values().filter(is_ours).count();
         require(world, "R2", own == 1, || format!("{owner} has {own} accounts in {application} by order {id}"));
+    }
+    if kind == EffectKind::Deleted
+        && let Some(creator) = world.ledger.created.remove(&(application, key.clone()))
+    {
+        // A person may have it made once more.
+        world.ledger.creations.remove(&creator);
     }
     let Some(stored) = stored else { return };
     let order = &stored.order;

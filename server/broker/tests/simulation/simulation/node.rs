@@ -168,7 +168,8 @@ impl Node {
         application: &'static str,
         orders: &[Order],
     ) -> BTreeMap<model::ids::OrderId, Result<Outcome, CommandError>> {
-        let is_blind = self.sim.is_planted(PlantedBug::DoubtIsForgotten);
+        let is_blind =
+            self.sim.is_planted(PlantedBug::DoubtIsForgotten) || self.sim.is_planted(PlantedBug::NotReadBack);
         let in_doubt = |order: &Order| order::may_have_arrived(order) && !is_blind;
         let commands: Vec<_> = orders.iter().map(|order| order::command(order, &self.catalogue, in_doubt(order))).collect();
         let connector = self.connector(application);

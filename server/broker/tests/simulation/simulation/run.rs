@@ -269,17 +269,10 @@ impl Node {
 
     /// All plans, checked one by one and their thresholds together. None where a threshold stops them.
     async fn plan_everybody(&self, approved: bool) -> Option<Planned> {
-        let accounts_first = self.sim.is_planted(PlantedBug::AccountsReadBeforeOrders);
-        let all_accounts = |state: &super::store::State| -> Vec<Account> {
-            state.accounts.values().map(|account| account.as_ref().clone()).collect()
-        };
-        // Orders first: what is done in between shows on the account as well, rather than on neither.
-        let early = if accounts_first { Some(self.read(all_accounts).await) } else { None };
+        // Orders first: what is done in between then shows on the account as well, rather than on neither.
         let orders = self.read(|state| state.open_orders()).await;
-        let accounts = match early {
-            Some(accounts) => accounts,
-            None => self.read(all_accounts).await,
-        };
+        let accounts: Vec<Account> =
+            self.read(|state| state.accounts.values().map(|account| account.as_ref().clone()).collect()).await;
         let (identities, roles, reserved) = self
             .read(|state| (state.identities.clone(), state.roles.clone(), state.reserved.clone()))
             .await;
