@@ -316,6 +316,24 @@ fn what_cannot_be_known_is_not_said() {
     assert_eq!(verify(&unreadable, None, false, at(100)), None, "said once");
 }
 
+/// A node whose clock is fast says that it was done after the reading. Left as it is, it would be laid over what the later
+/// order has made of the account, once that one is confirmed and out of sight.
+#[test]
+fn what_a_later_order_found_done_was_done_before_it() {
+    let mut fast = executed(disablement(), 100);
+    fast.executed_at = Some(at(4_000));
+    let mut later = executed(update(), 101);
+    later.items.retain(|item| item.kind == ItemKind::Attribute);
+    let seen = seen("Genf", false, &["OTHER"]);
+    let verified = |orders: &[Order], read_at: i64| -> Vec<(usize, i64)> {
+        let settled = verify_all(orders, |_| Some(&seen), true, at(read_at));
+        settled.into_iter().map(|(position, settled)| (position, settled.to.number())).collect()
+    };
+    assert_eq!(verified(&[fast.clone(), later.clone()], 200), [(0, 4), (1, 4)]);
+    assert_eq!(verified(std::slice::from_ref(&fast), 200), [], "alone, nothing says that it was done before");
+    assert_eq!(verified(&[fast, later], 99), [], "both were done after the reading");
+}
+
 #[test]
 fn a_secret_is_not_compared() {
     let mut observed = seen("Bern", true, &["A", "B"]);

@@ -21,6 +21,7 @@ use model::work_item::WorkItemState;
 use super::applications::{Effect, EffectKind, text};
 use super::company::{self, DELETIONS, FOREIGN, MANAGED};
 use super::run::Evidence;
+use super::scheduler::{MINUTE, Moment};
 use super::store::{Cause, Event, State, StoredOrder};
 use super::{Violation, World};
 
@@ -29,7 +30,7 @@ use super::{Violation, World};
 pub struct Ledger {
     creations: BTreeMap<OrderId, u32>,
     /// Accounts that came to be by an order, by application and key.
-    created: BTreeMap<(&'static str, String), OrderId>,
+    created: BTreeMap<(&'static str, String), (OrderId, Moment)>,
     /// The newest order that changed an account, by application and key.
     newest: BTreeMap<(&'static str, String), OrderId>,
     /// Orders and fences under which something happened.
@@ -398,7 +399,13 @@ fn accounts_are_right(world: &mut World, before: &State, after: &State, new: &[R
         let goes = account.status == AccountStatus::Gone && old.is_some_and(|old| old.status != AccountStatus::Gone);
         if goes && new.is_empty() && !world.clocks_were_wrong {
             let application = &world.applications[account.application.as_str()];
-            let is_there = application.habits.lag == 0 && application.accounts().contains_key(&account.key);
+            // What came to be while the application was read is not in the reading.
+            let is_new = world
+                .ledger
+                .created
+                .get(&(application.name, account.key.clone()))
+                .is_some_and(|(_, created)| *created > world.desk.now - 2 * MINUTE);
+            let is_there = application.habits.lag == 0 && !is_new && application.accounts().contains_key(&account.key);
             require(world, "R2", !is_there, || format!("account `{}` of {} is taken for gone", account.key, account.application));
         }
     }
@@ -445,7 +452,8 @@ pub fn effect(world: &mut World, effect: Effect) {
         require(world, "R2", count == 1, || format!("order {id} created {count} accounts in {application}"));
         let accounts = world.applications[application].accounts();
         let owner = accounts.get(&key).map(|account| text(account, "employee")).unwrap_or_default();
-        world.ledger.created.insert((application, key.clone()), id);
+        let now = world.desk.now;
+        world.ledger.created.insert((application, key.clone()), (id, now));
         let is_ours = |account: &&ObservedAccount| {
             text(account, "employee") == owner && world.ledger.created.contains_key(&(application, account.key.clone()))
         };
@@ -453,7 +461,7 @@ pub fn effect(world: &mut World, effect: Effect) {
         require(world, "R2", own == 1, || format!("{owner} has {own} accounts in {application} by order {id}"));
     }
     if kind == EffectKind::Deleted
-        && let Some(creator) = world.ledger.created.remove(&(application, key.clone()))
+        && let Some((creator, _)) = world.ledger.created.remove(&(application, key.clone()))
     {
         // A person may have it made once more.
         world.ledger.creations.remove(&creator);

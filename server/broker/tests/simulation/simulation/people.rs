@@ -329,6 +329,15 @@ fn mend(sim: &Sim, order: &Order) {
     if matches!(&order.reason, Some(StateReason::Failed { class: ErrorClass::Conflict | ErrorClass::Declined, .. })) {
         sim.with(|world| {
             let now = world.desk.now;
+            // Not while somebody else is at it.
+            let is_busy = world.store.current.orders.values().any(|other| {
+                other.order.state == ProvisioningState::Transmitted
+                    && other.order.application == order.application
+                    && other.order.id != order.id
+            });
+            if is_busy {
+                return;
+            }
             if let Some(application) = world.applications.get_mut(order.application.as_str()) {
                 application.rename_stranger(now, &login, &employee);
             }
