@@ -24,17 +24,17 @@
 //! | R10 mass change | `ordered`: no run without a person's word takes more away than its limit |
 //! | R11 timeline | `timeline_is_complete`, `event_is_allowed`: one line for each change, along the table of states |
 
-pub mod applications;
-pub mod bugs;
-pub mod company;
-pub mod connector;
-pub mod faults;
-pub mod invariants;
-pub mod node;
-pub mod people;
-pub mod run;
-pub mod scheduler;
-pub mod store;
+pub(crate) mod applications;
+pub(crate) mod bugs;
+pub(crate) mod company;
+pub(crate) mod connector;
+pub(crate) mod faults;
+pub(crate) mod invariants;
+pub(crate) mod node;
+pub(crate) mod people;
+pub(crate) mod run;
+pub(crate) mod scheduler;
+pub(crate) mod store;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};
@@ -61,7 +61,7 @@ const END: Moment = 12 * HOUR;
 const ROUNDS: usize = 14;
 
 /// As the product's, but impatient, so that giving up happens within the simulated time.
-pub const RETRY: RetryPolicy = RetryPolicy {
+pub(crate) const RETRY: RetryPolicy = RetryPolicy {
     first: Duration::from_secs(60),
     factor: 2,
     cap: Duration::from_secs(600),
@@ -71,57 +71,57 @@ pub const RETRY: RetryPolicy = RetryPolicy {
 
 /// A promise that was not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
+pub(crate) struct Violation {
     /// Of `docs/RELIABILITY.md`.
-    pub invariant: &'static str,
-    pub message: String,
+    pub(crate) invariant: &'static str,
+    pub(crate) message: String,
 }
 
 /// What became of one seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    pub seed: u64,
-    pub violation: Option<Violation>,
+pub(crate) struct Outcome {
+    pub(crate) seed: u64,
+    pub(crate) violation: Option<Violation>,
     /// Of all that happened: the same seed gives the same digest.
-    pub digest: u64,
-    pub steps: u64,
-    pub orders: usize,
-    pub deaths: u32,
+    pub(crate) digest: u64,
+    pub(crate) steps: u64,
+    pub(crate) orders: usize,
+    pub(crate) deaths: u32,
     /// All that happened, in words, where it was asked for.
-    pub trace: Vec<String>,
+    pub(crate) trace: Vec<String>,
 }
 
 /// All there is.
-pub struct World {
-    pub desk: Desk,
-    pub chance: Chance,
-    pub bug: Option<PlantedBug>,
-    pub store: Store,
-    pub applications: BTreeMap<&'static str, Application>,
-    pub people: Vec<Person>,
-    pub nodes: Vec<NodeState>,
-    pub configuration: Configuration,
-    pub catalogue: Rc<Catalogue>,
+pub(crate) struct World {
+    pub(crate) desk: Desk,
+    pub(crate) chance: Chance,
+    pub(crate) bug: Option<PlantedBug>,
+    pub(crate) store: Store,
+    pub(crate) applications: BTreeMap<&'static str, Application>,
+    pub(crate) people: Vec<Person>,
+    pub(crate) nodes: Vec<NodeState>,
+    pub(crate) configuration: Configuration,
+    pub(crate) catalogue: Rc<Catalogue>,
     /// Answers on their way to whoever still waits for them.
-    pub replies: BTreeMap<u64, Reply>,
-    pub calls: u64,
+    pub(crate) replies: BTreeMap<u64, Reply>,
+    pub(crate) calls: u64,
     /// Until when an application asked not to be asked again, by order.
-    pub asked_to_wait: BTreeMap<OrderId, Moment>,
+    pub(crate) asked_to_wait: BTreeMap<OrderId, Moment>,
     /// What operators were told is done.
-    pub promises: Vec<(OrderId, Event)>,
-    pub is_troubled: bool,
-    pub calmed_at: Moment,
-    pub is_over: bool,
+    pub(crate) promises: Vec<(OrderId, Event)>,
+    pub(crate) is_troubled: bool,
+    /// Nothing is left to be done.
+    pub(crate) is_over: bool,
     /// A directory takes doubles: no call outlives its sender's lease, no node is stopped, no clock is wrong.
-    pub is_gentle: bool,
-    pub clocks_were_wrong: bool,
-    pub deaths: u32,
-    pub lives: u64,
-    pub lifes: Vec<u64>,
-    pub ledger: invariants::Ledger,
-    pub violation: Option<Violation>,
-    pub digest: DefaultHasher,
-    pub trace: Option<Vec<String>>,
+    pub(crate) is_gentle: bool,
+    pub(crate) clocks_were_wrong: bool,
+    pub(crate) deaths: u32,
+    pub(crate) lives: u64,
+    pub(crate) lifes: Vec<u64>,
+    pub(crate) ledger: invariants::Ledger,
+    pub(crate) violation: Option<Violation>,
+    pub(crate) digest: DefaultHasher,
+    pub(crate) trace: Option<Vec<String>>,
 }
 
 impl World {
@@ -145,7 +145,6 @@ impl World {
             asked_to_wait: BTreeMap::new(),
             promises: Vec::new(),
             is_troubled: true,
-            calmed_at: 0,
             is_over: false,
             is_gentle,
             clocks_were_wrong: false,
@@ -167,28 +166,28 @@ impl World {
     }
 
     /// A probability that holds only while there is trouble.
-    pub fn troubled(&self, permille: u32) -> u32 {
+    pub(crate) fn troubled(&self, permille: u32) -> u32 {
         if self.is_troubled { permille } else { 0 }
     }
 
-    pub fn node(&self, sim: &Sim, index: usize) -> node::Node {
+    pub(crate) fn node(&self, sim: &Sim, index: usize) -> node::Node {
         node::Node { sim: sim.clone(), index, catalogue: self.catalogue.clone() }
     }
 
     /// A node that people can reach.
-    pub fn any_node(&mut self) -> Option<usize> {
+    pub(crate) fn any_node(&mut self) -> Option<usize> {
         let up: Vec<usize> = (0..self.nodes.len()).filter(|index| self.nodes[*index].is_up).collect();
         self.chance.pick(&up)
     }
 }
 
 /// Lives through one seed.
-pub fn live(seed: u64, bug: Option<PlantedBug>) -> Outcome {
+pub(crate) fn live(seed: u64, bug: Option<PlantedBug>) -> Outcome {
     play(seed, bug, false)
 }
 
 /// The same, with everything that happens in words.
-pub fn narrate(seed: u64, bug: Option<PlantedBug>) -> Outcome {
+pub(crate) fn narrate(seed: u64, bug: Option<PlantedBug>) -> Outcome {
     play(seed, bug, true)
 }
 

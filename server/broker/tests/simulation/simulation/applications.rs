@@ -16,35 +16,35 @@ use super::scheduler::{Chance, MINUTE, Moment, SECOND};
 
 /// Habits of an application, drawn once for a seed.
 #[derive(Clone, Debug)]
-pub struct Habits {
+pub(crate) struct Habits {
     /// Refuses a second account of the same login. One that does not gives it another key.
-    pub refuses_doubles: bool,
+    pub(crate) refuses_doubles: bool,
     /// Logins that differ in case only are the same.
-    pub folds_case: bool,
+    pub(crate) folds_case: bool,
     /// Writes departments in lower case, whatever it is told.
-    pub normalises: bool,
+    pub(crate) normalises: bool,
     /// How old what it shows may be.
-    pub lag: Moment,
+    pub(crate) lag: Moment,
     /// Deleting what is not there is an error rather than nothing.
-    pub misses_what_is_deleted: bool,
+    pub(crate) misses_what_is_deleted: bool,
     /// How many changes a minute it takes, and whether it says how long to wait.
-    pub limit: Option<(usize, Option<Moment>)>,
+    pub(crate) limit: Option<(usize, Option<Moment>)>,
     /// Out of a thousand calls: done and answered with 503; done and not answered; lost on the way; on the way for long;
     /// one entitlement refused.
-    pub denies: u32,
-    pub silent: u32,
-    pub loses: u32,
-    pub dawdles: u32,
-    pub refuses: u32,
+    pub(crate) denies: u32,
+    pub(crate) silent: u32,
+    pub(crate) loses: u32,
+    pub(crate) dawdles: u32,
+    pub(crate) refuses: u32,
     /// The longest that a call is on its way.
-    pub longest: Moment,
+    pub(crate) longest: Moment,
     /// Of an executor: whether its answers name the attempt.
-    pub repeats_fence: bool,
+    pub(crate) repeats_fence: bool,
 }
 
 /// How it is at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weather {
+pub(crate) enum Weather {
     Fair,
     /// Refuses connections.
     Dead,
@@ -54,10 +54,10 @@ pub enum Weather {
     Slow,
 }
 
-pub struct Application {
-    pub name: &'static str,
-    pub habits: Habits,
-    pub weather: Weather,
+pub(crate) struct Application {
+    pub(crate) name: &'static str,
+    pub(crate) habits: Habits,
+    pub(crate) weather: Weather,
     accounts: Rc<BTreeMap<String, ObservedAccount>>,
     /// What was there from when on; as far back as it may show.
     history: Vec<(Moment, Rc<BTreeMap<String, ObservedAccount>>)>,
@@ -65,13 +65,13 @@ pub struct Application {
     /// When it took changes, within the last minute.
     taken: Vec<Moment>,
     /// Of an executor: what was handed over and is not done.
-    pub handed: Vec<Command>,
+    pub(crate) handed: Vec<Command>,
     /// Of an executor: answers that were not acknowledged, from when on they can be read.
-    pub answers: Vec<(Moment, LateAnswer)>,
+    pub(crate) answers: Vec<(Moment, LateAnswer)>,
 }
 
 #[derive(Clone, Debug)]
-pub enum Request {
+pub(crate) enum Request {
     List,
     Get(String),
     Find(String, Value),
@@ -81,22 +81,22 @@ pub enum Request {
 }
 
 impl Request {
-    pub fn writes(&self) -> bool {
+    pub(crate) fn writes(&self) -> bool {
         !matches!(self, Self::List | Self::Get(_) | Self::Find(..))
     }
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct Change {
-    pub set: Attributes,
-    pub cleared: Vec<String>,
-    pub added: Vec<String>,
-    pub removed: Vec<String>,
-    pub enabled: Option<bool>,
+pub(crate) struct Change {
+    pub(crate) set: Attributes,
+    pub(crate) cleared: Vec<String>,
+    pub(crate) added: Vec<String>,
+    pub(crate) removed: Vec<String>,
+    pub(crate) enabled: Option<bool>,
 }
 
 #[derive(Clone, Debug)]
-pub enum Reply {
+pub(crate) enum Reply {
     Accounts(Vec<ObservedAccount>),
     Done { key: String, refused: Vec<String> },
     Unavailable,
@@ -107,17 +107,17 @@ pub enum Reply {
 
 /// What truly happened to an account.
 #[derive(Clone, Debug)]
-pub struct Effect {
-    pub application: &'static str,
-    pub key: String,
+pub(crate) struct Effect {
+    pub(crate) application: &'static str,
+    pub(crate) key: String,
     /// The order and the fence under which it was told.
-    pub order: OrderId,
-    pub fence: i64,
-    pub kind: EffectKind,
+    pub(crate) order: OrderId,
+    pub(crate) fence: i64,
+    pub(crate) kind: EffectKind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EffectKind {
+pub(crate) enum EffectKind {
     Created,
     Changed,
     Enabled,
@@ -126,7 +126,7 @@ pub enum EffectKind {
 }
 
 impl Application {
-    pub fn new(name: &'static str, habits: Habits) -> Self {
+    pub(crate) fn new(name: &'static str, habits: Habits) -> Self {
         Self {
             name,
             habits,
@@ -141,12 +141,12 @@ impl Application {
     }
 
     /// What it truly holds now.
-    pub fn accounts(&self) -> &BTreeMap<String, ObservedAccount> {
+    pub(crate) fn accounts(&self) -> &BTreeMap<String, ObservedAccount> {
         &self.accounts
     }
 
     /// An account that was there before anybody ordered one.
-    pub fn put(&mut self, now: Moment, login: &str, attributes: Attributes, entitlements: BTreeSet<String>) {
+    pub(crate) fn put(&mut self, now: Moment, login: &str, attributes: Attributes, entitlements: BTreeSet<String>) {
         let key = self.new_key(login);
         self.change_accounts(now, |accounts| {
             accounts.insert(key.clone(), ObservedAccount { key, enabled: true, attributes, entitlements });
@@ -154,7 +154,7 @@ impl Application {
     }
 
     /// A person mends what stands in the way: an account of that login that is not that person's is renamed.
-    pub fn rename_stranger(&mut self, now: Moment, login: &str, employee: &str) {
+    pub(crate) fn rename_stranger(&mut self, now: Moment, login: &str, employee: &str) {
         let is_it = |account: &&ObservedAccount| {
             text(account, "employee") != employee && text(account, "login").to_lowercase() == login.to_lowercase()
         };
@@ -169,7 +169,7 @@ impl Application {
     }
 
     /// Somebody changes an account behind everybody's back.
-    pub fn tamper(&mut self, now: Moment, chance: &mut Chance) {
+    pub(crate) fn tamper(&mut self, now: Moment, chance: &mut Chance) {
         let keys: Vec<String> = self.accounts.keys().cloned().collect();
         let Some(key) = chance.pick(&keys) else { return };
         let what = chance.below(3);
@@ -188,7 +188,7 @@ impl Application {
     }
 
     /// Answers a call, and says what happened. `under`: order and fence of a command.
-    pub fn serve(
+    pub(crate) fn serve(
         &mut self,
         now: Moment,
         chance: &mut Chance,
@@ -221,9 +221,10 @@ impl Application {
         let accounts = self.history.iter().rev().find(|(from, _)| *from <= seen_at).map(|(_, accounts)| accounts);
         let shown = accounts.into_iter().flat_map(|accounts| accounts.values()).filter(|account| match request {
             Request::Get(key) => account.key == *key,
-            Request::Find(name, value) => {
-                account.attributes.get(name).is_some_and(|found| found.to_string().to_lowercase() == value.to_string().to_lowercase())
-            }
+            Request::Find(name, value) => account
+                .attributes
+                .get(name)
+                .is_some_and(|found| found.to_string().to_lowercase() == value.to_string().to_lowercase()),
             _ => true,
         });
         Reply::Accounts(shown.map(without_secrets).collect())
@@ -328,7 +329,7 @@ impl Application {
     }
 
     /// Of an executor, or a person: does what a command says, by looking first.
-    pub fn carry_out(&mut self, now: Moment, chance: &mut Chance, command: &Command) -> (Reply, Option<Effect>) {
+    pub(crate) fn carry_out(&mut self, now: Moment, chance: &mut Chance, command: &Command) -> (Reply, Option<Effect>) {
         let login = command.natural_key.as_ref().map(|(_, value)| value.to_string());
         let found = match &command.key {
             Some(key) if self.accounts.contains_key(key) => Some(key.clone()),
@@ -356,7 +357,7 @@ impl Application {
 }
 
 /// What a command changes in an account that is there.
-pub fn change(command: &Command) -> Change {
+pub(crate) fn change(command: &Command) -> Change {
     Change {
         set: command.attributes(),
         cleared: command.cleared().map(str::to_owned).collect(),
@@ -370,7 +371,7 @@ pub fn change(command: &Command) -> Change {
     }
 }
 
-pub fn text(account: &ObservedAccount, attribute: &str) -> String {
+pub(crate) fn text(account: &ObservedAccount, attribute: &str) -> String {
     account.attributes.get(attribute).map(ToString::to_string).unwrap_or_default()
 }
 
@@ -382,7 +383,11 @@ fn without_secrets(account: &ObservedAccount) -> ObservedAccount {
 
 /// All applications of a seed. One in four directories takes doubles: then nothing else may go wrong that only an
 /// application could make good, such as a call that arrives after its sender was given up (`gentle`).
-pub fn applications(chance: &mut Chance, gentle: bool, people: &[Person]) -> BTreeMap<&'static str, Application> {
+pub(crate) fn applications(
+    chance: &mut Chance,
+    gentle: bool,
+    people: &[Person],
+) -> BTreeMap<&'static str, Application> {
     let mut applications = BTreeMap::new();
     for name in APPLICATIONS {
         let refuses_doubles = name != "directory" || !gentle;
@@ -391,7 +396,11 @@ pub fn applications(chance: &mut Chance, gentle: bool, people: &[Person]) -> BTr
             refuses_doubles,
             folds_case: chance.permille(500),
             normalises: chance.permille(150),
-            lag: if refuses_doubles && name != "payroll" && chance.permille(300) { chance.between(0, 300 * SECOND) } else { 0 },
+            lag: if refuses_doubles && name != "payroll" && chance.permille(300) {
+                chance.between(0, 300 * SECOND)
+            } else {
+                0
+            },
             misses_what_is_deleted: chance.permille(500),
             limit: chance.permille(200).then(|| (4, chance.permille(500).then_some(90 * SECOND))),
             denies: permille(chance, 60),

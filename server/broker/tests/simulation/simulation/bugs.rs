@@ -17,14 +17,14 @@ macro_rules! planted_bugs {
     ($($(#[doc = $what:literal])+ $name:ident,)+) => {
         /// One mistake somebody might make.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum PlantedBug {
+        pub(crate) enum PlantedBug {
             $($(#[doc = $what])+ $name,)+
         }
 
         impl PlantedBug {
-            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$name,)+];
 
-            pub fn what(self) -> &'static str {
+            pub(crate) fn what(self) -> &'static str {
                 match self {
                     $(Self::$name => concat!($($what,)+).trim_ascii(),)+
                 }
@@ -103,13 +103,13 @@ planted_bugs! {
 }
 
 impl Sim {
-    pub fn is_planted(&self, bug: PlantedBug) -> bool {
+    pub(crate) fn is_planted(&self, bug: PlantedBug) -> bool {
         self.with(|world| world.bug == Some(bug))
     }
 }
 
 /// What a wrong decision about an answer would look like.
-pub fn mutate_settled(
+pub(crate) fn mutate_settled(
     sim: &Sim,
     order: &Order,
     answer: &Result<Outcome, CommandError>,
@@ -117,7 +117,11 @@ pub fn mutate_settled(
     settled: &mut Settled,
 ) {
     if sim.is_planted(PlantedBug::HopelessIsRetried)
-        && let Err(CommandError { class: class @ (ErrorClass::Conflict | ErrorClass::NotFound | ErrorClass::Invalid), message, .. }) = answer
+        && let Err(CommandError {
+            class: class @ (ErrorClass::Conflict | ErrorClass::NotFound | ErrorClass::Invalid),
+            message,
+            ..
+        }) = answer
         && order.state == ProvisioningState::Transmitted
         && settled.to == ProvisioningState::Errored
     {
@@ -137,7 +141,7 @@ pub fn mutate_settled(
 }
 
 /// What planning would see if it took everything it finds for its own.
-pub fn mutate_accounts(sim: &Sim, accounts: &[Account]) -> Vec<Account> {
+pub(crate) fn mutate_accounts(sim: &Sim, accounts: &[Account]) -> Vec<Account> {
     let mut accounts = accounts.to_vec();
     if sim.is_planted(PlantedBug::FoundIsDisabled) {
         for account in accounts.iter_mut().filter(|account| account.provenance == Provenance::Found) {
@@ -148,7 +152,7 @@ pub fn mutate_accounts(sim: &Sim, accounts: &[Account]) -> Vec<Account> {
 }
 
 /// What a wrong plan would look like.
-pub fn mutate_plan(sim: &Sim, input: &PlanInput<'_>, plan: &mut Plan) {
+pub(crate) fn mutate_plan(sim: &Sim, input: &PlanInput<'_>, plan: &mut Plan) {
     let held = |request: &model::plan::AccountRequest, key: &str| {
         let account = input.accounts.iter().find(|account| Some(account.id) == request.account);
         account.is_some_and(|account| account.entitlements.contains(key))
@@ -189,7 +193,7 @@ fn removal(key: &str, entitlement: &str) -> AttributeRequest {
 }
 
 /// What wrong orders of a right plan would look like.
-pub fn mutate_orders(sim: &Sim, orders: &mut Vec<Order>) {
+pub(crate) fn mutate_orders(sim: &Sim, orders: &mut Vec<Order>) {
     if sim.is_planted(PlantedBug::ReviewIsSkipped) {
         for order in orders.iter_mut().filter(|order| order.state == ProvisioningState::AwaitingApproval) {
             order.state = ProvisioningState::Pending;
@@ -201,7 +205,7 @@ pub fn mutate_orders(sim: &Sim, orders: &mut Vec<Order>) {
 }
 
 /// The states from which a person's decision is taken.
-pub fn mutated_sources(sim: &Sim, event: Event, state: ProvisioningState) -> Option<ProvisioningState> {
+pub(crate) fn mutated_sources(sim: &Sim, event: Event, state: ProvisioningState) -> Option<ProvisioningState> {
     let is_it = sim.is_planted(PlantedBug::CancelledInFlight);
     (is_it && event == Event::Cancel && state == ProvisioningState::Transmitted).then_some(ProvisioningState::Inactive)
 }

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use broker::catalogue::Catalogue;
 use model::access::{
     DesiredAccess, DesiredAccount, DesiredAssignment, DesiredAttribute, DesiredValue, Grantable, Reason, WorkflowState,
 };
@@ -14,21 +13,21 @@ use model::value::Value;
 
 use super::scheduler::Chance;
 
-pub const SOURCE: &str = "personnel";
-pub const APPLICATIONS: [&str; 5] = ["badge", "directory", "mail", "mainframe", "payroll"];
-pub const DEPARTMENTS: [&str; 3] = ["Sales", "Research", "Works"];
+pub(crate) const SOURCE: &str = "personnel";
+pub(crate) const APPLICATIONS: [&str; 5] = ["badge", "directory", "mail", "mainframe", "payroll"];
+pub(crate) const DEPARTMENTS: [&str; 3] = ["Sales", "Research", "Works"];
 /// Keys of entitlements that the configuration knows.
-pub const MANAGED: [&str; 3] = ["A", "B", "C"];
+pub(crate) const MANAGED: [&str; 3] = ["A", "B", "C"];
 /// One that it does not know: Quartermaster never touches it.
-pub const FOREIGN: &str = "FOREIGN";
+pub(crate) const FOREIGN: &str = "FOREIGN";
 
 /// How many deletions one run may order of an account type, and forget of the source, without a person's word.
-pub const DELETIONS: u64 = 2;
+pub(crate) const DELETIONS: u64 = 2;
 
 /// `directory` chooses its keys and answers at once, `payroll` too but is keyed by login and deletes; `mail` is another
 /// system that answers later and gives an extract, `badge` one that can never be read; `mainframe` is worked by hand, after
 /// a review. `mail` and `mainframe` need an account in the directory.
-pub fn configuration() -> Configuration {
+pub(crate) fn configuration() -> Configuration {
     let limits = serde_json::json!({ "deleted": { "count": DELETIONS, "percent": 0 } });
     let off = serde_json::json!({ "count": 0, "percent": 0 });
     let reading = serde_json::json!({
@@ -76,28 +75,24 @@ pub fn configuration() -> Configuration {
     .unwrap()
 }
 
-pub fn catalogue() -> Catalogue {
-    Catalogue::new(&configuration())
-}
-
 /// Name of an entitlement in the configuration.
-pub fn entitlement(application: &str, key: &str) -> String {
+pub(crate) fn entitlement(application: &str, key: &str) -> String {
     format!("{application}-{}", key.to_lowercase())
 }
 
 /// A person, as the source knows them today.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Person {
-    pub key: String,
-    pub name: String,
-    pub department: String,
-    pub is_listed: bool,
+pub(crate) struct Person {
+    pub(crate) key: String,
+    pub(crate) name: String,
+    pub(crate) department: String,
+    pub(crate) is_listed: bool,
 }
 
 impl Person {
-    pub fn row(&self) -> FeedIdentity {
-        let attributes =
-            [("department", &self.department), ("employee", &self.key), ("name", &self.name)].map(|(name, value)| (name.to_owned(), Value::from(value.as_str())));
+    pub(crate) fn row(&self) -> FeedIdentity {
+        let attributes = [("department", &self.department), ("employee", &self.key), ("name", &self.name)]
+            .map(|(name, value)| (name.to_owned(), Value::from(value.as_str())));
         FeedIdentity {
             key: self.key.clone(),
             display_name: self.name.clone(),
@@ -110,18 +105,18 @@ impl Person {
 
 /// What a department gives: account type → keys of entitlements, and whether each is given or only offered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoleModel {
-    pub grants: BTreeMap<String, BTreeMap<String, BTreeMap<String, bool>>>,
+pub(crate) struct RoleModel {
+    pub(crate) grants: BTreeMap<String, BTreeMap<String, BTreeMap<String, bool>>>,
 }
 
 impl RoleModel {
-    pub fn random(chance: &mut Chance) -> Self {
+    pub(crate) fn random(chance: &mut Chance) -> Self {
         let grants = DEPARTMENTS.map(|department| (department.to_owned(), any_grants(chance)));
         Self { grants: grants.into() }
     }
 
     /// Gives one department something else.
-    pub fn change(&mut self, chance: &mut Chance) {
+    pub(crate) fn change(&mut self, chance: &mut Chance) {
         let department = DEPARTMENTS[chance.below(DEPARTMENTS.len())];
         let Some(grants) = self.grants.get_mut(department) else { return };
         if chance.permille(250) {
@@ -152,7 +147,7 @@ fn any_grants(chance: &mut Chance) -> BTreeMap<String, BTreeMap<String, bool>> {
 }
 
 /// What the identity should have, with reasons.
-pub fn desired(identity: &Identity, roles: &RoleModel) -> DesiredAccess {
+pub(crate) fn desired(identity: &Identity, roles: &RoleModel) -> DesiredAccess {
     let mut access =
         DesiredAccess { identity: identity.id, assignments: Vec::new(), accounts: Vec::new(), denied: Vec::new() };
     let department = text(identity, "department");
@@ -179,7 +174,7 @@ pub fn desired(identity: &Identity, roles: &RoleModel) -> DesiredAccess {
 }
 
 /// Keys of the managed entitlements that an account of this type should hold now.
-pub fn wanted_keys(access: &DesiredAccess, account_type: &str) -> BTreeSet<String> {
+pub(crate) fn wanted_keys(access: &DesiredAccess, account_type: &str) -> BTreeSet<String> {
     let accounts = access.accounts.iter().filter(|account| account.account_type == account_type);
     accounts
         .flat_map(|account| &account.entitlements)
@@ -189,7 +184,7 @@ pub fn wanted_keys(access: &DesiredAccess, account_type: &str) -> BTreeSet<Strin
 }
 
 /// Keys that a rule offers, and that stay where they are held until a person decides.
-pub fn offered_keys(access: &DesiredAccess, account_type: &str) -> BTreeSet<String> {
+pub(crate) fn offered_keys(access: &DesiredAccess, account_type: &str) -> BTreeSet<String> {
     let offered = access.assignments.iter().filter(|assignment| assignment.workflow_state == WorkflowState::Suggested);
     offered
         .filter_map(|assignment| assignment.grantable.name().strip_prefix(account_type)?.strip_prefix('-'))
@@ -198,7 +193,7 @@ pub fn offered_keys(access: &DesiredAccess, account_type: &str) -> BTreeSet<Stri
 }
 
 /// What the rules of correlation compare.
-pub fn correlation_keys(identity: &Identity) -> Vec<Option<String>> {
+pub(crate) fn correlation_keys(identity: &Identity) -> Vec<Option<String>> {
     vec![Some(text(identity, "employee")), Some(text(identity, "name"))]
 }
 

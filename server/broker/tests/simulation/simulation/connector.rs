@@ -19,33 +19,33 @@ use super::{invariants, scheduler};
 /// How long a call is waited for.
 const PATIENCE: Moment = 30 * SECOND;
 
-pub type Answered = (OrderId, Result<Outcome, CommandError>);
+pub(crate) type Answered = (OrderId, Result<Outcome, CommandError>);
 
-pub struct Connector<'a> {
-    pub node: &'a Node,
-    pub application: &'static str,
+pub(crate) struct Connector<'a> {
+    pub(crate) node: &'a Node,
+    pub(crate) application: &'static str,
 }
 
 impl Connector<'_> {
     /// Whether one account can be asked for.
-    pub fn reads_one(&self) -> bool {
+    pub(crate) fn reads_one(&self) -> bool {
         self.application != "badge"
     }
 
-    pub async fn account(&self, key: &str) -> Result<Option<ObservedAccount>, CommandError> {
+    pub(crate) async fn account(&self, key: &str) -> Result<Option<ObservedAccount>, CommandError> {
         Ok(self.read(Request::Get(key.to_owned())).await?.pop())
     }
 
-    pub async fn find(&self, attribute: &str, value: &Value) -> Result<Vec<ObservedAccount>, CommandError> {
+    pub(crate) async fn find(&self, attribute: &str, value: &Value) -> Result<Vec<ObservedAccount>, CommandError> {
         self.read(Request::Find(attribute.to_owned(), value.clone())).await
     }
 
-    pub async fn accounts(&self) -> Result<Vec<ObservedAccount>, CommandError> {
+    pub(crate) async fn accounts(&self) -> Result<Vec<ObservedAccount>, CommandError> {
         self.read(Request::List).await
     }
 
     /// Carries out the commands of one batch side by side; each is answered.
-    pub async fn apply(&self, commands: Vec<Command>) -> Vec<Answered> {
+    pub(crate) async fn apply(&self, commands: Vec<Command>) -> Vec<Answered> {
         match self.application {
             "directory" | "payroll" => {
                 let mut work: Vec<std::pin::Pin<Box<dyn Future<Output = Answered> + '_>>> = Vec::new();
@@ -57,7 +57,10 @@ impl Connector<'_> {
             "mail" | "badge" => self.hand_over(commands).await,
             _ => {
                 let reference = || "work item".to_owned();
-                commands.into_iter().map(|command| (command.order, Ok(Outcome::Handed { reference: reference() }))).collect()
+                commands
+                    .into_iter()
+                    .map(|command| (command.order, Ok(Outcome::Handed { reference: reference() })))
+                    .collect()
             }
         }
     }
@@ -117,7 +120,12 @@ impl Connector<'_> {
                     Err(CommandError::new(ErrorClass::Transient, "The folder is not there."))
                 };
                 answers.push((command.order, answer));
-                if is_there && application.handed.iter().all(|other| (other.order, other.fence) != (command.order, command.fence)) {
+                if is_there
+                    && application
+                        .handed
+                        .iter()
+                        .all(|other| (other.order, other.fence) != (command.order, command.fence))
+                {
                     application.handed.push(command);
                 }
             }
@@ -126,7 +134,7 @@ impl Connector<'_> {
     }
 
     /// Answers of an executor that were not acknowledged.
-    pub async fn poll(&self) -> Vec<LateAnswer> {
+    pub(crate) async fn poll(&self) -> Vec<LateAnswer> {
         self.node.step().await;
         self.node.sim.with(|world| {
             let now = world.desk.now;
@@ -135,7 +143,7 @@ impl Connector<'_> {
         })
     }
 
-    pub async fn acknowledge(&self, answers: &[LateAnswer]) {
+    pub(crate) async fn acknowledge(&self, answers: &[LateAnswer]) {
         self.node.step().await;
         self.node.sim.with(|world| {
             invariants::answers_are_kept(world, answers);
@@ -249,7 +257,7 @@ fn applied(key: String, refused: Vec<String>) -> Applied {
 }
 
 /// An executor at work: takes what was handed over in its order, and answers later, twice, out of order, or not at all.
-pub async fn executor(sim: scheduler::Sim, name: &'static str) {
+pub(crate) async fn executor(sim: scheduler::Sim, name: &'static str) {
     loop {
         let wait = sim.with(|world| world.chance.between(5 * SECOND, 240 * SECOND));
         sim.sleep(wait).await;

@@ -8,21 +8,21 @@ use super::scheduler::{HOUR, MINUTE, SECOND, Sim};
 
 /// A node, as the world sees it.
 #[derive(Clone, Debug, Default)]
-pub struct NodeState {
-    pub is_up: bool,
-    pub stopped_until: i64,
+pub(crate) struct NodeState {
+    pub(crate) is_up: bool,
+    pub(crate) stopped_until: i64,
     /// Microseconds by which its clock is wrong.
-    pub clock_is_off_by: i64,
+    pub(crate) clock_is_off_by: i64,
     /// When something was wrong with it for the last time.
-    pub last_fault: i64,
-    pub is_fulfilling: bool,
+    pub(crate) last_fault: i64,
+    pub(crate) is_fulfilling: bool,
 }
 
 /// Out of a hundred thousand steps of a node, how many are its last.
 const DEADLY: usize = 120;
 
 /// After each step of a node: it may have been its last.
-pub fn after_a_step(sim: &Sim, node: usize) {
+pub(crate) fn after_a_step(sim: &Sim, node: usize) {
     sim.with(|world| {
         if world.is_troubled && world.chance.below(100_000) < DEADLY {
             world.desk.dying.push(node);
@@ -31,7 +31,7 @@ pub fn after_a_step(sim: &Sim, node: usize) {
 }
 
 /// Its processes are gone; it is started again after a while.
-pub fn has_died(sim: &Sim, index: usize) {
+pub(crate) fn has_died(sim: &Sim, index: usize) {
     let wait = sim.with(|world| {
         let now = world.desk.now;
         world.deaths += 1;
@@ -53,7 +53,7 @@ pub fn has_died(sim: &Sim, index: usize) {
 }
 
 /// Starts a node: its runner and its sweeps.
-pub fn start(sim: &Sim, index: usize) {
+pub(crate) fn start(sim: &Sim, index: usize) {
     let node = sim.with(|world| {
         world.nodes[index].is_up = true;
         world.node(sim, index)
@@ -63,7 +63,7 @@ pub fn start(sim: &Sim, index: usize) {
 }
 
 /// Trouble of all kinds, until it ends.
-pub async fn trouble(sim: Sim, until: i64) {
+pub(crate) async fn trouble(sim: Sim, until: i64) {
     while sim.now() < until {
         let wait = sim.with(|world| world.chance.between(MINUTE, 14 * MINUTE));
         sim.sleep(wait).await;
@@ -71,7 +71,6 @@ pub async fn trouble(sim: Sim, until: i64) {
     }
     sim.with(|world| {
         world.is_troubled = false;
-        world.calmed_at = world.desk.now;
         for application in world.applications.values_mut() {
             application.weather = Weather::Fair;
             application.habits.refuses = 0;

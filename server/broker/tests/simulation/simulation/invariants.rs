@@ -27,7 +27,7 @@ use super::{Violation, World};
 
 /// What the invariants remember beside the world.
 #[derive(Default)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     creations: BTreeMap<OrderId, u32>,
     /// Accounts that came to be by an order, by application and key.
     created: BTreeMap<(&'static str, String), (OrderId, Moment)>,
@@ -39,7 +39,7 @@ pub struct Ledger {
 }
 
 /// Notes the first broken invariant; the simulation ends with it.
-pub fn broken(world: &mut World, invariant: &'static str, message: String) {
+pub(crate) fn broken(world: &mut World, invariant: &'static str, message: String) {
     world.violation.get_or_insert(Violation { invariant, message });
 }
 
@@ -52,7 +52,7 @@ fn require(world: &mut World, invariant: &'static str, holds: bool, message: imp
 // ------------------------------------------------------------------------------------------------ every commit
 
 /// Looks at a transaction that is about to be taken.
-pub fn committed(world: &mut World, after: &State) {
+pub(crate) fn committed(world: &mut World, after: &State) {
     let before = world.store.current.clone();
     let new: Vec<Rc<Event>> = after.events[before.events.len()..].to_vec();
     for event in &new {
@@ -60,9 +60,10 @@ pub fn committed(world: &mut World, after: &State) {
         world.note(|| sentence(after, event));
     }
     for (id, plan) in after.plans.iter().filter(|(id, _)| !before.plans.contains_key(id)) {
-        plan_is_written_whole(world, after, *id, &plan.plan);
+        plan_is_written_whole(world, after, *id, plan);
     }
-    let changed = after.orders.iter().filter(|(id, stored)| before.orders.get(id).is_none_or(|old| !Rc::ptr_eq(old, stored)));
+    let changed =
+        after.orders.iter().filter(|(id, stored)| before.orders.get(id).is_none_or(|old| !Rc::ptr_eq(old, stored)));
     for (id, stored) in changed {
         timeline_is_complete(world, before.orders.get(id), stored, &new);
     }
@@ -78,9 +79,14 @@ fn sentence(after: &State, event: &Event) -> String {
     let order = &after.orders[&event.order].order;
     let cause = match &event.cause {
         Cause::Ordered => {
-            let items: Vec<String> = order.items.iter().map(|item| format!("{:?} {}", item.operation, item.name)).collect();
+            let items: Vec<String> =
+                order.items.iter().map(|item| format!("{:?} {}", item.operation, item.name)).collect();
             let Order { identity, operation, application, key, after, .. } = order;
-            format!("identity {identity}: {} {key:?} in {application} after {after:?}: {}", operation.name(), items.join(", "))
+            format!(
+                "identity {identity}: {} {key:?} in {application} after {after:?}: {}",
+                operation.name(),
+                items.join(", ")
+            )
         }
         Cause::Verified(_) => "by a reading".to_owned(),
         other => format!("{other:?}"),
@@ -197,9 +203,10 @@ fn claimed(world: &mut World, before: &State, old: Option<&Rc<StoredOrder>>, ord
     require(world, "R3", holds.is_none(), || format!("order {id} was sent before order {holds:?}"));
     let is_reviewed = world.catalogue.account_type(&order.account_type).is_some_and(|kind| kind.review);
     if is_reviewed && old.order.attempts == 0 {
-        let approved = before.events.iter().any(|event| {
-            event.order == id && matches!(event.cause, Cause::Person(lifecycle::Event::Approve))
-        });
+        let approved = before
+            .events
+            .iter()
+            .any(|event| event.order == id && matches!(event.cause, Cause::Person(lifecycle::Event::Approve)));
         require(world, "R4", approved, || format!("order {id} was sent, and nobody has approved it"));
     }
     if let Some(StateReason::RetryWait { class, .. }) = &old.order.reason {
@@ -248,8 +255,7 @@ fn answered(world: &mut World, after: &State, new: &[Rc<Event>], order: &Order, 
         && event.to == ProvisioningState::Transmitted
         && order.reason == Some(StateReason::WorkItem);
     if waits_for_a_person {
-        let has_item =
-            after.work_items.values().any(|item| item.order == id && item.state == WorkItemState::Open);
+        let has_item = after.work_items.values().any(|item| item.order == id && item.state == WorkItemState::Open);
         require(world, "R5", has_item, || format!("order {id} waits for a person, and nobody has been told"));
     }
     let is_limited = matches!(&order.reason, Some(StateReason::RetryWait { class: ErrorClass::RateLimited, .. }));
@@ -258,7 +264,9 @@ fn answered(world: &mut World, after: &State, new: &[Rc<Event>], order: &Order, 
         let next = order.next_attempt_at.map(super::scheduler::moment);
         // The node's own word on when it was answered is what it counts from.
         let kept = asked.is_none_or(|until| next.is_some_and(|next| next >= until));
-        require(world, "R6", kept, || format!("order {id} goes again at {next:?}, the application asked for {asked:?}"));
+        require(world, "R6", kept, || {
+            format!("order {id} goes again at {next:?}, the application asked for {asked:?}")
+        });
     }
 }
 
@@ -309,9 +317,9 @@ fn plan_is_written_whole(world: &mut World, after: &State, id: model::ids::PlanI
     require(world, "R9", made == plan.requests.len(), || {
         format!("plan {id} has {} requests, and {made} orders", plan.requests.len())
     });
-    let sent = plan::superseded(plan).into_iter().find(|order| {
-        after.orders.get(order).is_some_and(|stored| stored.order.state != ProvisioningState::Inactive)
-    });
+    let sent = plan::superseded(plan)
+        .into_iter()
+        .find(|order| after.orders.get(order).is_some_and(|stored| stored.order.state != ProvisioningState::Inactive));
     require(world, "R2", sent.is_none(), || format!("plan {id} replaces order {sent:?}, which goes on"));
 }
 
@@ -363,9 +371,10 @@ fn leavers_go_first(world: &mut World, before: &State, after: &State, new: &[Rc<
 }
 
 fn could_go(state: &State, order: &Order, now: Timestamp) -> bool {
-    let is_free = state.orders.values().all(|other| {
-        other.order.state != ProvisioningState::Transmitted || !is_same_account(&other.order, order)
-    });
+    let is_free = state
+        .orders
+        .values()
+        .all(|other| other.order.state != ProvisioningState::Transmitted || !is_same_account(&other.order, order));
     order.state == ProvisioningState::Pending
         && order.next_attempt_at.is_some_and(|next| next <= now)
         && is_free
@@ -393,7 +402,10 @@ fn accounts_are_right(world: &mut World, before: &State, after: &State, new: &[R
         {
             let is_right = is_theirs(after, account, owner);
             require(world, "R2", is_right, || {
-                format!("account `{}` of {} is linked to {owner}: {:?}", account.key, account.application, account.attributes)
+                format!(
+                    "account `{}` of {} is linked to {owner}: {:?}",
+                    account.key, account.application, account.attributes
+                )
             });
         }
         let goes = account.status == AccountStatus::Gone && old.is_some_and(|old| old.status != AccountStatus::Gone);
@@ -406,7 +418,9 @@ fn accounts_are_right(world: &mut World, before: &State, after: &State, new: &[R
                 .get(&(application.name, account.key.clone()))
                 .is_some_and(|(_, created)| *created > world.desk.now - 2 * MINUTE);
             let is_there = application.habits.lag == 0 && !is_new && application.accounts().contains_key(&account.key);
-            require(world, "R2", !is_there, || format!("account `{}` of {} is taken for gone", account.key, account.application));
+            require(world, "R2", !is_there, || {
+                format!("account `{}` of {} is taken for gone", account.key, account.application)
+            });
         }
     }
 }
@@ -416,7 +430,8 @@ fn is_theirs(state: &State, account: &Account, owner: IdentityId) -> bool {
     let own = |identity: IdentityId, name: &str| {
         state.identities.get(&identity).and_then(|identity| identity.attributes.get(name)).cloned()
     };
-    let is_known = |number: &&Value| state.identities.keys().any(|identity| own(*identity, "employee").as_ref() == Some(*number));
+    let is_known =
+        |number: &&Value| state.identities.keys().any(|identity| own(*identity, "employee").as_ref() == Some(*number));
     match account.attributes.get("employee").filter(is_known) {
         Some(number) => own(owner, "employee").as_ref() == Some(number),
         None => {
@@ -430,21 +445,27 @@ fn is_theirs(state: &State, account: &Account, owner: IdentityId) -> bool {
 // -------------------------------------------------------------------------------- what leaves, and what happens
 
 /// A change is about to leave for an application: it is on record, and no power failure takes that back.
-pub fn sends(world: &mut World, order: OrderId, fence: i64) {
+pub(crate) fn sends(world: &mut World, order: OrderId, fence: i64) {
     let stored = world.store.durable.orders.get(&order);
     let is_written = stored.is_some_and(|stored| stored.attempts.iter().any(|attempt| attempt.fence == fence));
     require(world, "R1", is_written, || format!("order {order} leaves under fence {fence}, which is not on record"));
 }
 
 /// Something has happened in an application.
-pub fn effect(world: &mut World, effect: Effect) {
-    world.note(|| format!("{} {:?} `{}` by order {}, fence {}", effect.application, effect.kind, effect.key, effect.order, effect.fence));
+pub(crate) fn effect(world: &mut World, effect: Effect) {
+    world.note(|| {
+        format!(
+            "{} {:?} `{}` by order {}, fence {}",
+            effect.application, effect.kind, effect.key, effect.order, effect.fence
+        )
+    });
     let Effect { application, key, order: id, fence, kind } = effect;
     world.ledger.effects.insert((id, fence));
     let stored = world.store.durable.orders.get(&id).cloned();
-    let is_written =
-        stored.as_ref().is_some_and(|stored| stored.attempts.iter().any(|attempt| attempt.fence == fence));
-    require(world, "R1", is_written, || format!("order {id} had an effect under fence {fence}, which is not on record"));
+    let is_written = stored.as_ref().is_some_and(|stored| stored.attempts.iter().any(|attempt| attempt.fence == fence));
+    require(world, "R1", is_written, || {
+        format!("order {id} had an effect under fence {fence}, which is not on record")
+    });
     if kind == EffectKind::Created {
         let count = world.ledger.creations.entry(id).or_default();
         *count += 1;
@@ -469,9 +490,12 @@ pub fn effect(world: &mut World, effect: Effect) {
     let Some(stored) = stored else { return };
     let order = &stored.order;
     let is_current = order.fence == fence && order.state == ProvisioningState::Transmitted;
-    let is_repeated = world.store.current.events.iter().any(|event| {
-        event.order == id && matches!(event.cause, Cause::Person(lifecycle::Event::RetryNow))
-    });
+    let is_repeated = world
+        .store
+        .current
+        .events
+        .iter()
+        .any(|event| event.order == id && matches!(event.cause, Cause::Person(lifecycle::Event::RetryNow)));
     if is_current && !is_repeated {
         let newest = world.ledger.newest.entry((application, key.clone())).or_insert(id);
         let (last, is_in_turn) = (*newest, *newest <= id);
@@ -481,7 +505,7 @@ pub fn effect(world: &mut World, effect: Effect) {
 }
 
 /// R9: an executor's answers are on record, or were refused as old, before it is told that they need not be kept.
-pub fn answers_are_kept(world: &mut World, answers: &[LateAnswer]) {
+pub(crate) fn answers_are_kept(world: &mut World, answers: &[LateAnswer]) {
     for answer in answers {
         let Some(stored) = world.store.durable.orders.get(&answer.order).cloned() else { continue };
         let order = &stored.order;
@@ -497,12 +521,13 @@ pub fn answers_are_kept(world: &mut World, answers: &[LateAnswer]) {
 }
 
 /// R1: what was promised, and what happened, is on record after the power has failed.
-pub fn after_power_loss(world: &mut World) {
+pub(crate) fn after_power_loss(world: &mut World) {
     let state = world.store.current.clone();
     for (id, promised) in world.promises.clone() {
-        let is_kept = state.events.iter().any(|event| {
-            event.order == id && matches!(event.cause, Cause::Person(event) if event == promised)
-        });
+        let is_kept = state
+            .events
+            .iter()
+            .any(|event| event.order == id && matches!(event.cause, Cause::Person(event) if event == promised));
         require(world, "R1", is_kept, || format!("{promised:?} of order {id} was accepted, and is gone"));
     }
     for (id, fence) in world.ledger.effects.clone() {
@@ -515,7 +540,7 @@ pub fn after_power_loss(world: &mut World) {
 // --------------------------------------------------------------------------------------------------- every plan
 
 /// R2, R10: a plan takes away what is held and managed and not wanted, and nothing else; and never what was only found.
-pub fn planned(world: &mut World, input: &PlanInput<'_>, plan: &Plan) {
+pub(crate) fn planned(world: &mut World, input: &PlanInput<'_>, plan: &Plan) {
     for request in &plan.requests {
         let account_type = request.account_type.as_str();
         let wanted = company::wanted_keys(input.desired, account_type);
@@ -525,17 +550,25 @@ pub fn planned(world: &mut World, input: &PlanInput<'_>, plan: &Plan) {
             let name = item.name.as_str();
             if item.operation == ItemOperation::Remove {
                 let is_managed = MANAGED.contains(&name) && name != FOREIGN;
-                require(world, "R2", is_managed, || format!("`{name}` of {account_type} is taken away, and not managed"));
+                require(world, "R2", is_managed, || {
+                    format!("`{name}` of {account_type} is taken away, and not managed")
+                });
                 let is_needed = wanted.contains(name) || is_wanted && offered.contains(name);
-                require(world, "R2", !is_needed, || format!("`{name}` of {account_type} is taken away, and still granted"));
+                require(world, "R2", !is_needed, || {
+                    format!("`{name}` of {account_type} is taken away, and still granted")
+                });
             } else {
-                require(world, "R4", wanted.contains(name), || format!("`{name}` of {account_type} is given, and not granted"));
+                require(world, "R4", wanted.contains(name), || {
+                    format!("`{name}` of {account_type} is given, and not granted")
+                });
             }
         }
         if request.operation.removes() {
             let account = input.accounts.iter().find(|account| Some(account.id) == request.account);
             let is_ours = account.is_some_and(|account| account.provenance != Provenance::Found);
-            require(world, "R2", is_ours && !is_wanted, || format!("an account of {account_type} is taken away that is not ours"));
+            require(world, "R2", is_ours && !is_wanted, || {
+                format!("an account of {account_type} is taken away that is not ours")
+            });
         } else if request.operation != Operation::Update {
             require(world, "R4", is_wanted, || format!("an account of {account_type} is given, and not granted"));
         }
@@ -545,14 +578,14 @@ pub fn planned(world: &mut World, input: &PlanInput<'_>, plan: &Plan) {
 // -------------------------------------------------------------------------------------------- once all is quiet
 
 /// R2, R5: once trouble is over and people have done their part, all is as it should be, and nothing waits.
-pub fn quiescent(world: &mut World) {
+pub(crate) fn quiescent(world: &mut World) {
     if let Some((invariant, why)) = unsettled(world) {
         broken(world, invariant, why);
     }
 }
 
 /// The first thing that is not yet as it should be.
-pub fn unsettled(world: &World) -> Option<(&'static str, String)> {
+pub(crate) fn unsettled(world: &World) -> Option<(&'static str, String)> {
     let state = &world.store.current;
     if let Some((id, run)) = state.runs.iter().find(|(_, run)| run.state.is_active()) {
         return Some(("R5", format!("run {id} is {:?}", run.state)));
@@ -566,7 +599,10 @@ pub fn unsettled(world: &World) -> Option<(&'static str, String)> {
             continue;
         };
         if identity.present != person.is_listed {
-            return Some(("R5", format!("{} is taken for {}", person.key, if identity.present { "present" } else { "gone" })));
+            return Some((
+                "R5",
+                format!("{} is taken for {}", person.key, if identity.present { "present" } else { "gone" }),
+            ));
         }
         let desired = company::desired(identity, &state.roles);
         for name in company::APPLICATIONS {
@@ -574,8 +610,12 @@ pub fn unsettled(world: &World) -> Option<(&'static str, String)> {
                 return Some(("R2", why));
             }
         }
-        let accounts: Vec<Account> =
-            state.accounts.values().filter(|account| account.owner == Some(identity.id)).map(|account| account.as_ref().clone()).collect();
+        let accounts: Vec<Account> = state
+            .accounts
+            .values()
+            .filter(|account| account.owner == Some(identity.id))
+            .map(|account| account.as_ref().clone())
+            .collect();
         let open: Vec<Order> = state.open_orders().into_iter().filter(|order| order.identity == identity.id).collect();
         let input = PlanInput {
             trigger: Trigger::IdentityRefresh,
@@ -587,14 +627,27 @@ pub fn unsettled(world: &World) -> Option<(&'static str, String)> {
         let plan = plan::compile(&input, &world.catalogue, &mut AllFree);
         let normalises = |name: &str| world.applications[name].habits.normalises;
         if let Some(request) = plan.requests.iter().find(|request| !normalises(&request.application)) {
-            return Some(("R2", format!("{} still needs {:?} in {}", person.key, request.operation, request.application)));
+            return Some((
+                "R2",
+                format!("{} still needs {:?} in {}", person.key, request.operation, request.application),
+            ));
         }
     }
     for stored in state.orders.values() {
         let order = &stored.order;
         let waits = matches!(order.state, ProvisioningState::Pending | ProvisioningState::Transmitted);
         if waits && !world.applications[order.application.as_str()].habits.normalises {
-            return Some(("R5", format!("order {} to {} in {} is still {:?}, {:?}", order.id, order.operation.name(), order.application, order.state, order.reason)));
+            return Some((
+                "R5",
+                format!(
+                    "order {} to {} in {} is still {:?}, {:?}",
+                    order.id,
+                    order.operation.name(),
+                    order.application,
+                    order.state,
+                    order.reason
+                ),
+            ));
         }
     }
     None
@@ -628,7 +681,8 @@ fn differs(
     let is_wanted = desired.accounts.iter().any(|account| account.account_type == name);
     let wanted = company::wanted_keys(desired, name);
     let offered = company::offered_keys(desired, name);
-    let own: Vec<&ObservedAccount> = application.accounts().values().filter(|account| text(account, "employee") == employee).collect();
+    let own: Vec<&ObservedAccount> =
+        application.accounts().values().filter(|account| text(account, "employee") == employee).collect();
     let managed = |account: &ObservedAccount| -> BTreeSet<String> {
         account.entitlements.iter().filter(|key| MANAGED.contains(&key.as_str())).cloned().collect()
     };
@@ -654,12 +708,13 @@ fn differs(
     let is_right = account.enabled
         && wanted.is_subset(&held)
         && held.iter().all(|key| wanted.contains(key) || offered.contains(key));
-    (!is_right).then(|| format!("{employee} has {held:?} in {name} (enabled: {}) instead of {wanted:?}", account.enabled))
+    (!is_right)
+        .then(|| format!("{employee} has {held:?} in {name} (enabled: {}) instead of {wanted:?}", account.enabled))
 }
 
 impl World {
     /// Keeps what happened: as a digest always, as words where somebody reads along.
-    pub fn note(&mut self, words: impl FnOnce() -> String) {
+    pub(crate) fn note(&mut self, words: impl FnOnce() -> String) {
         let line = words();
         self.desk.now.hash(&mut self.digest);
         line.hash(&mut self.digest);

@@ -23,7 +23,7 @@ use super::store::{Cause, Claim, Refused, State, Transition, Tx};
 use super::{RETRY, invariants};
 
 /// How long a claim holds without being renewed.
-pub const LEASE: Moment = 30 * SECOND;
+pub(crate) const LEASE: Moment = 30 * SECOND;
 /// How long an application that does not answer is left alone.
 const PROBE_AFTER: Moment = 30 * SECOND;
 /// How long an executor may take.
@@ -31,47 +31,50 @@ const EXPIRES_AFTER: Moment = 60 * MINUTE;
 const CLAIM_BATCH: usize = 8;
 
 #[derive(Clone)]
-pub struct Node {
-    pub sim: Sim,
-    pub index: usize,
-    pub catalogue: Rc<Catalogue>,
+pub(crate) struct Node {
+    pub(crate) sim: Sim,
+    pub(crate) index: usize,
+    pub(crate) catalogue: Rc<Catalogue>,
 }
 
 /// What is to be written for one order.
 #[derive(Clone)]
-pub struct Step {
-    pub order: Order,
-    pub settled: Settled,
-    pub cause: Cause,
-    pub work_item: Option<WorkItem>,
+pub(crate) struct Step {
+    pub(crate) order: Order,
+    pub(crate) settled: Settled,
+    pub(crate) cause: Cause,
+    pub(crate) work_item: Option<WorkItem>,
 }
 
 impl Node {
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("node-{}", self.index + 1)
     }
 
     /// What the node's clock shows.
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.sim.with(|world| timestamp(world.desk.now + world.nodes[self.index].clock_is_off_by))
     }
 
-    pub fn after(&self, how_long: Moment) -> Timestamp {
+    pub(crate) fn after(&self, how_long: Moment) -> Timestamp {
         self.now() + SignedDuration::from_micros(how_long)
     }
 
-    pub async fn step(&self) {
+    pub(crate) async fn step(&self) {
         self.sim.step().await;
     }
 
     /// Reads from the store, in one snapshot.
-    pub async fn read<T>(&self, work: impl FnOnce(&State) -> T) -> T {
+    pub(crate) async fn read<T>(&self, work: impl FnOnce(&State) -> T) -> T {
         self.step().await;
         self.sim.with(|world| work(&world.store.current))
     }
 
     /// One transaction.
-    pub async fn write<T>(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, Refused>) -> Result<T, &'static str> {
+    pub(crate) async fn write<T>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, Refused>,
+    ) -> Result<T, &'static str> {
         self.step().await;
         let written = self.sim.with(|world| world.transaction(Some(self.index), work));
         match written {
@@ -85,12 +88,12 @@ impl Node {
         }
     }
 
-    pub async fn reserve_ids(&self, count: usize) -> std::ops::Range<i64> {
+    pub(crate) async fn reserve_ids(&self, count: usize) -> std::ops::Range<i64> {
         self.step().await;
         self.sim.with(|world| world.store.reserve_ids(count))
     }
 
-    pub fn connector(&self, application: &'static str) -> Connector<'_> {
+    pub(crate) fn connector(&self, application: &'static str) -> Connector<'_> {
         Connector { node: self, application }
     }
 
@@ -171,7 +174,8 @@ impl Node {
         let is_blind =
             self.sim.is_planted(PlantedBug::DoubtIsForgotten) || self.sim.is_planted(PlantedBug::NotReadBack);
         let in_doubt = |order: &Order| order::may_have_arrived(order) && !is_blind;
-        let commands: Vec<_> = orders.iter().map(|order| order::command(order, &self.catalogue, in_doubt(order))).collect();
+        let commands: Vec<_> =
+            orders.iter().map(|order| order::command(order, &self.catalogue, in_doubt(order))).collect();
         let connector = self.connector(application);
         let mut working = Box::pin(connector.apply(commands));
         let mut heartbeat = Box::pin(self.heartbeat());
@@ -242,7 +246,11 @@ impl Node {
         read
     }
 
-    async fn read_one(&self, connector: &Connector<'_>, order: &Order) -> Result<Option<ObservedAccount>, CommandError> {
+    async fn read_one(
+        &self,
+        connector: &Connector<'_>,
+        order: &Order,
+    ) -> Result<Option<ObservedAccount>, CommandError> {
         let command = order::command(order, &self.catalogue, true);
         if let Some(key) = &command.key {
             return connector.account(key).await;
@@ -252,7 +260,7 @@ impl Node {
         Ok(if found.len() == 1 { found.pop() } else { None })
     }
 
-    pub fn settle_answer(
+    pub(crate) fn settle_answer(
         &self,
         order: &Order,
         account: Option<&Account>,
@@ -264,21 +272,23 @@ impl Node {
         settled
     }
 
-    pub async fn accounts_of(&self, orders: &[Order]) -> BTreeMap<AccountId, Account> {
+    pub(crate) async fn accounts_of(&self, orders: &[Order]) -> BTreeMap<AccountId, Account> {
         let wanted: BTreeSet<AccountId> = orders.iter().filter_map(|order| order.account).collect();
-        self.read(|state| wanted.iter().filter_map(|id| Some((*id, state.accounts.get(id)?.as_ref().clone()))).collect())
-            .await
+        self.read(|state| {
+            wanted.iter().filter_map(|id| Some((*id, state.accounts.get(id)?.as_ref().clone()))).collect()
+        })
+        .await
     }
 
     // -------------------------------------------------------------------------------------------------- record
 
     /// Writes the steps in one transaction; answers for each whether it was taken.
-    pub async fn record(&self, steps: Vec<Step>) -> Vec<bool> {
+    pub(crate) async fn record(&self, steps: Vec<Step>) -> Vec<bool> {
         self.record_with(steps, |_| Ok(())).await.unwrap_or_default()
     }
 
     /// The same, together with something else; nothing of both where that is refused.
-    pub async fn record_with(
+    pub(crate) async fn record_with(
         &self,
         steps: Vec<Step>,
         beside: impl Fn(&mut Tx<'_>) -> Result<(), Refused>,
@@ -323,7 +333,7 @@ impl Node {
     // -------------------------------------------------------------------------------------------------- sweeps
 
     /// What goes on without a run. Rounds that would find nothing are left out, so that time passes quickly.
-    pub async fn sweep(self) {
+    pub(crate) async fn sweep(self) {
         let mut probes: BTreeMap<&'static str, Timestamp> = BTreeMap::new();
         loop {
             let mut recoveries: Vec<std::pin::Pin<Box<dyn Future<Output = ()> + '_>>> = Vec::new();
@@ -366,7 +376,7 @@ impl Node {
     }
 
     /// Delivers, all applications side by side, until nothing more can be sent now.
-    pub async fn fulfil(&self) {
+    pub(crate) async fn fulfil(&self) {
         self.sim.with(|world| world.nodes[self.index].is_fulfilling = true);
         let now = self.now();
         let _ = self.write(|tx| tx.release_orders(now)).await;
@@ -381,7 +391,9 @@ impl Node {
             }
             let delivered = side_by_side(deliveries).await;
             let sent: usize = delivered.iter().map(|(sent, _)| sent).sum();
-            silent.extend(names.iter().zip(&delivered).filter(|(_, (sent, dead))| *sent > 0 && *dead).map(|(name, _)| *name));
+            silent.extend(
+                names.iter().zip(&delivered).filter(|(_, (sent, dead))| *sent > 0 && *dead).map(|(name, _)| *name),
+            );
             if sent == 0 {
                 break;
             }
@@ -390,9 +402,10 @@ impl Node {
     }
 
     /// Takes the answers of executors, and gives up those that are overdue.
-    pub async fn poll_executors(&self) {
+    pub(crate) async fn poll_executors(&self) {
         for name in ["badge", "mail"] {
-            let waits = self.sim.with(|world| !world.store.current.orders_in(name, ProvisioningState::Transmitted).is_empty());
+            let waits =
+                self.sim.with(|world| !world.store.current.orders_in(name, ProvisioningState::Transmitted).is_empty());
             let has_answers = self.sim.with(|world| !world.applications[name].answers.is_empty());
             if waits || has_answers {
                 self.poll_one(name).await;
@@ -416,9 +429,8 @@ impl Node {
 
     async fn record_answers(&self, answers: &[LateAnswer]) {
         let ids: BTreeSet<_> = answers.iter().map(|answer| answer.order).collect();
-        let orders: Vec<Order> = self
-            .read(|state| ids.iter().filter_map(|id| Some(state.orders.get(id)?.order.clone())).collect())
-            .await;
+        let orders: Vec<Order> =
+            self.read(|state| ids.iter().filter_map(|id| Some(state.orders.get(id)?.order.clone())).collect()).await;
         let accounts = self.accounts_of(&orders).await;
         let steps = orders.into_iter().filter_map(|order| {
             // An answer to an earlier attempt, or to an order that has gone on, says nothing any more.
@@ -463,7 +475,10 @@ impl Node {
             world.store.current.orders.values().any(|stored| {
                 stored.order.state == ProvisioningState::Transmitted
                     && stored.order.application == application
-                    && stored.lease_until.or(stored.order.next_attempt_at).is_some_and(|until| until <= now || is_stolen)
+                    && stored
+                        .lease_until
+                        .or(stored.order.next_attempt_at)
+                        .is_some_and(|until| until <= now || is_stolen)
             })
         })
     }
@@ -498,8 +513,12 @@ impl Node {
 
 fn commit(tx: &mut Tx<'_>, writes: &[Write], is_torn: bool) -> Result<Vec<bool>, Refused> {
     let acceptable: Vec<bool> = writes.iter().map(|write| tx.accepts(&write.transition)).collect();
-    let inserted: Vec<Account> =
-        writes.iter().zip(&acceptable).filter(|(_, taken)| **taken).filter_map(|(write, _)| write.inserted.clone()).collect();
+    let inserted: Vec<Account> = writes
+        .iter()
+        .zip(&acceptable)
+        .filter(|(_, taken)| **taken)
+        .filter_map(|(write, _)| write.inserted.clone())
+        .collect();
     tx.insert_accounts(&inserted)?;
     let transitions: Vec<Transition> = writes.iter().map(|write| write.transition.clone()).collect();
     let taken = tx.record_transitions(&transitions)?;
@@ -562,7 +581,7 @@ impl Write {
 
 impl super::World {
     /// Takes a transaction over, or nothing of it. What holds after every step is asserted on what it changed.
-    pub fn transaction<T>(
+    pub(crate) fn transaction<T>(
         &mut self,
         node: Option<usize>,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, Refused>,

@@ -18,7 +18,7 @@ use super::store::{Cause, Refused, RunState, Transition};
 use super::{World, invariants};
 
 /// What the world outside does while there is trouble: people come, move and go; rules change; runs are started.
-pub async fn life(sim: Sim) {
+pub(crate) async fn life(sim: Sim) {
     loop {
         let wait = sim.with(|world| world.chance.between(6 * MINUTE, 30 * MINUTE));
         sim.sleep(wait).await;
@@ -65,7 +65,7 @@ fn happen(world: &mut World) {
 }
 
 /// Somebody new; some share their name with somebody else.
-pub fn someone(world: &mut World, number: usize) -> Person {
+pub(crate) fn someone(world: &mut World, number: usize) -> Person {
     const NAMES: [&str; 5] = ["Ada", "Grace", "Edsger", "Barbara", "Tony"];
     Person {
         key: format!("e{number}"),
@@ -76,7 +76,7 @@ pub fn someone(world: &mut World, number: usize) -> Person {
 }
 
 /// Runs are started by a schedule, and let through or not where a threshold stops them.
-pub async fn schedule(sim: Sim) {
+pub(crate) async fn schedule(sim: Sim) {
     loop {
         let wait = sim.with(|world| world.chance.between(5 * MINUTE, 20 * MINUTE));
         sim.sleep(wait).await;
@@ -96,13 +96,13 @@ pub async fn schedule(sim: Sim) {
 }
 
 /// Starts a run, unless one is under way.
-pub fn queue_run(world: &mut World) {
+pub(crate) fn queue_run(world: &mut World) {
     let id = RunId(world.store.reserve_ids(1).start);
     let _ = world.transaction(None, |tx| tx.queue_run(id));
 }
 
 /// Lets a run go on beyond its thresholds, or ends it.
-pub fn decide_on(world: &mut World, id: RunId, lets_through: bool) {
+pub(crate) fn decide_on(world: &mut World, id: RunId, lets_through: bool) {
     if world.store.current.runs.values().any(|run| run.state.is_active()) {
         return;
     }
@@ -116,7 +116,7 @@ pub fn decide_on(world: &mut World, id: RunId, lets_through: bool) {
 }
 
 /// An operator looks at orders now and then, and decides on one of them.
-pub async fn operator(sim: Sim) {
+pub(crate) async fn operator(sim: Sim) {
     loop {
         let wait = sim.with(|world| world.chance.between(30 * SECOND, 10 * MINUTE));
         sim.sleep(wait).await;
@@ -124,13 +124,8 @@ pub async fn operator(sim: Sim) {
             return;
         }
         let decision = sim.with(|world| {
-            let orders: Vec<(OrderId, ProvisioningState)> = world
-                .store
-                .current
-                .open_orders()
-                .iter()
-                .map(|order| (order.id, order.state))
-                .collect();
+            let orders: Vec<(OrderId, ProvisioningState)> =
+                world.store.current.open_orders().iter().map(|order| (order.id, order.state)).collect();
             let (order, state) = world.chance.pick(&orders)?;
             let event = match (state, world.chance.below(10)) {
                 (ProvisioningState::AwaitingApproval, 0..=6) => Event::Approve,
@@ -151,7 +146,7 @@ pub async fn operator(sim: Sim) {
 }
 
 /// Carries out by hand what is among the work items. Not everybody does what they report, and some cannot.
-pub async fn fulfiller(sim: Sim) {
+pub(crate) async fn fulfiller(sim: Sim) {
     loop {
         let wait = sim.with(|world| world.chance.between(MINUTE, 8 * MINUTE));
         sim.sleep(wait).await;
@@ -208,7 +203,7 @@ fn by_hand(sim: &Sim, id: WorkItemId) -> Result<Outcome, CommandError> {
 
 impl Node {
     /// Applies an operator's decision, or refuses it; as `engine::orders` does.
-    pub async fn act(&self, id: OrderId, event: Event) {
+    pub(crate) async fn act(&self, id: OrderId, event: Event) {
         let order = self.read(|state| state.orders.get(&id).map(|stored| stored.order.clone())).await;
         let Some(order) = order else { return };
         let to = match lifecycle::advance(order.state, event) {
@@ -272,11 +267,18 @@ impl Node {
 }
 
 /// After the trouble: everybody does their work until nothing is left to do, at most so many rounds.
-pub async fn clear_up(sim: Sim, rounds: usize) {
+pub(crate) async fn clear_up(sim: Sim, rounds: usize) {
     sim.sleep(3 * MINUTE).await;
     for _ in 0..rounds {
         sim.with(|world| {
-            let blocked: Vec<RunId> = world.store.current.runs.iter().filter(|(_, run)| run.state == RunState::Blocked).map(|(id, _)| *id).collect();
+            let blocked: Vec<RunId> = world
+                .store
+                .current
+                .runs
+                .iter()
+                .filter(|(_, run)| run.state == RunState::Blocked)
+                .map(|(id, _)| *id)
+                .collect();
             for id in blocked {
                 decide_on(world, id, true);
             }

@@ -22,19 +22,17 @@ use model::value::Value;
 use super::bugs::{self, PlantedBug};
 use super::company::{self, DELETIONS, SOURCE};
 use super::node::{LEASE, Node, Step};
-use super::scheduler::{Moment, SECOND};
-use super::store::{Cause, PlanRecord, RunState, StoredRun, Transition, Tx};
+use super::scheduler::SECOND;
+use super::store::{Cause, RunState, StoredRun, Transition, Tx};
 use super::{Refused, invariants};
 
 const TASKS: usize = 5;
 
 /// A reading of an application: what an order's verification rests on.
 #[derive(Debug)]
-pub struct Evidence {
-    pub application: &'static str,
-    /// When the reading truly began.
-    pub began: Moment,
-    pub accounts: BTreeMap<String, ObservedAccount>,
+pub(crate) struct Evidence {
+    pub(crate) application: &'static str,
+    pub(crate) accounts: BTreeMap<String, ObservedAccount>,
 }
 
 /// How a task ended.
@@ -48,7 +46,7 @@ enum End {
 
 impl Node {
     /// Takes queued runs, and runs whose node died, one after another.
-    pub async fn runner(self) {
+    pub(crate) async fn runner(self) {
         loop {
             let pause = self.sim.with(|world| world.chance.between(2 * SECOND, 12 * SECOND));
             self.sim.sleep(pause).await;
@@ -114,8 +112,9 @@ impl Node {
 
     async fn take_people_over(&self, run: RunId, approved: bool) -> End {
         self.step().await;
-        let feed: Vec<FeedIdentity> =
-            self.sim.with(|world| world.people.iter().filter(|person| person.is_listed).map(|person| person.row()).collect());
+        let feed: Vec<FeedIdentity> = self
+            .sim
+            .with(|world| world.people.iter().filter(|person| person.is_listed).map(|person| person.row()).collect());
         let stored: Vec<Rc<Identity>> = self.read(|state| state.identities.values().cloned().collect()).await;
         let changes = synchronize::identities(stored.iter().map(Rc::as_ref), feed, SOURCE, true);
         let limit = Some(Limit { count: DELETIONS, percent: 0 });
@@ -124,7 +123,8 @@ impl Node {
             return End::Blocked;
         }
         let ids = self.reserve_ids(changes.inserted.len()).await;
-        let mut written: Vec<Identity> = changes.inserted.into_iter().zip(ids).map(|(row, id)| identity(row, id)).collect();
+        let mut written: Vec<Identity> =
+            changes.inserted.into_iter().zip(ids).map(|(row, id)| identity(row, id)).collect();
         written.extend(changes.updated);
         written.extend(changes.deleted);
         match self.write_of_run(run, |tx| tx.put_identities(&written)).await {
@@ -148,7 +148,7 @@ impl Node {
             if application == "badge" {
                 continue;
             }
-            let (at, began) = (self.now(), self.sim.now());
+            let at = self.now();
             let accounts = match self.connector(application).accounts().await {
                 Ok(accounts) => accounts,
                 // A reading that failed says nothing; taken for a short one it says that people lost their accounts.
@@ -156,7 +156,7 @@ impl Node {
                 Err(_) => continue,
             };
             let accounts = accounts.into_iter().map(|account| (account.key.clone(), account)).collect();
-            let reading = Rc::new(Evidence { application, began, accounts });
+            let reading = Rc::new(Evidence { application, accounts });
             match self.take_over(run, approved, &reading, at).await {
                 End::Done => self.verify(&reading, at).await,
                 end => return end,
@@ -176,11 +176,15 @@ impl Node {
                 .await;
             // What was changed after it was read is known better than the reading says.
             let newer = self.read(|state| state.accounts_changed_since(application, at)).await;
-            let better: BTreeSet<&str> =
-                stored.iter().filter(|account| newer.contains(&account.id)).map(|account| account.key.as_str()).collect();
+            let better: BTreeSet<&str> = stored
+                .iter()
+                .filter(|account| newer.contains(&account.id))
+                .map(|account| account.key.as_str())
+                .collect();
             let observed = reading.accounts.values().filter(|account| !better.contains(account.key.as_str())).cloned();
             let observed: Vec<ObservedAccount> = observed.collect();
-            let compared: Vec<Account> = stored.iter().filter(|account| !newer.contains(&account.id)).cloned().collect();
+            let compared: Vec<Account> =
+                stored.iter().filter(|account| !newer.contains(&account.id)).cloned().collect();
             let changes = synchronize::accounts(&compared, observed, application, at);
             let thresholds = self.sim.with(|world| world.configuration.applications[application].thresholds.clone());
             if !approved && self.exceeds(&changes.counts, &thresholds) {
@@ -188,8 +192,12 @@ impl Node {
             }
             let owners = self.owners(application, &changes.inserted).await;
             let ids = self.reserve_ids(changes.inserted.len()).await;
-            let inserted: Vec<Account> =
-                changes.inserted.into_iter().zip(ids).map(|(account, id)| found(account, AccountId(id), application, &owners, at)).collect();
+            let inserted: Vec<Account> = changes
+                .inserted
+                .into_iter()
+                .zip(ids)
+                .map(|(account, id)| found(account, AccountId(id), application, &owners, at))
+                .collect();
             let values: Vec<_> = inserted.iter().filter_map(unique_value).collect();
             let mut updated = changes.updated;
             updated.extend(changes.gone);
@@ -214,7 +222,9 @@ impl Node {
             return BTreeMap::new();
         }
         let keys: Vec<_> = self
-            .read(|state| state.identities.values().map(|identity| (identity.id, company::correlation_keys(identity))).collect())
+            .read(|state| {
+                state.identities.values().map(|identity| (identity.id, company::correlation_keys(identity))).collect()
+            })
             .await;
         let takes_the_first = self.sim.is_planted(PlantedBug::AmbiguousOwnerIsDrawn);
         self.sim.with(|world| {
@@ -273,9 +283,8 @@ impl Node {
         let orders = self.read(|state| state.open_orders()).await;
         let accounts: Vec<Account> =
             self.read(|state| state.accounts.values().map(|account| account.as_ref().clone()).collect()).await;
-        let (identities, roles, reserved) = self
-            .read(|state| (state.identities.clone(), state.roles.clone(), state.reserved.clone()))
-            .await;
+        let (identities, roles, reserved) =
+            self.read(|state| (state.identities.clone(), state.roles.clone(), state.reserved.clone())).await;
         let mut planned = Planned::default();
         let mut values = Reserved {
             known: reserved.as_ref().clone(),
@@ -300,7 +309,9 @@ impl Node {
             self.sim.with(|world| invariants::planned(world, &input, &plan));
             let adopted = plan::adoptions(&input);
             let adopted = own_accounts.iter().filter(|account| adopted.contains(&account.id));
-            planned.adopted.extend(adopted.map(|account| Account { provenance: Provenance::Adopted, ..account.clone() }));
+            planned
+                .adopted
+                .extend(adopted.map(|account| Account { provenance: Provenance::Adopted, ..account.clone() }));
             if plan::is_empty(&plan) {
                 continue;
             }
@@ -326,7 +337,8 @@ impl Node {
                 };
                 counts.stored = own().count() as u64;
                 counts.links_stored = own().map(|account| account.entitlements.len() as u64).sum();
-                let thresholds = self.sim.with(|world| world.configuration.account_types[&account_type].thresholds.clone());
+                let thresholds =
+                    self.sim.with(|world| world.configuration.account_types[&account_type].thresholds.clone());
                 !self.exceeds(&counts, &thresholds)
             })
         };
@@ -336,9 +348,7 @@ impl Node {
 
     async fn write_plans(&self, run: RunId, planned: Planned) -> Result<(), &'static str> {
         let now = self.now();
-        let needed = |checked: &check::CheckedPlan| {
-            1 + checked.partitions().len() + order::ids_needed(checked.plan())
-        };
+        let needed = |checked: &check::CheckedPlan| 1 + checked.partitions().len() + order::ids_needed(checked.plan());
         let mut ids = self.reserve_ids(planned.plans.iter().map(|(checked, _)| needed(checked)).sum()).await;
         let mut next = || ids.next().unwrap();
         let mut records = Vec::new();
@@ -353,8 +363,7 @@ impl Node {
             bugs::mutate_orders(&self.sim, &mut made);
             replaced.extend(replacements(checked.plan(), &made, &self.name(), now));
             orders.extend(made);
-            let (plan, partitions) = (checked.plan().clone(), checked.partitions().to_vec());
-            records.push((plan_id, PlanRecord { run, plan, partitions }));
+            records.push((plan_id, checked.plan().clone()));
         }
         let Planned { taken, adopted, .. } = planned;
         let lets_it_pass = self.sim.is_planted(PlantedBug::ReplacedAlthoughSent);

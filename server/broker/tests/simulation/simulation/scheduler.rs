@@ -16,102 +16,102 @@ use rand::{RngExt, SeedableRng};
 use super::World;
 
 /// Microseconds since the simulation began.
-pub type Moment = i64;
+pub(crate) type Moment = i64;
 
-pub const SECOND: Moment = 1_000_000;
-pub const MINUTE: Moment = 60 * SECOND;
-pub const HOUR: Moment = 60 * MINUTE;
+pub(crate) const SECOND: Moment = 1_000_000;
+pub(crate) const MINUTE: Moment = 60 * SECOND;
+pub(crate) const HOUR: Moment = 60 * MINUTE;
 
 /// 2026-01-05, 08:00 UTC: when every simulation begins.
 const EPOCH: i64 = 1_767_600_000;
 
 /// The moment on a clock that shows the right time.
-pub fn timestamp(moment: Moment) -> Timestamp {
+pub(crate) fn timestamp(moment: Moment) -> Timestamp {
     Timestamp::from_microsecond(EPOCH * SECOND + moment).unwrap()
 }
 
 /// The reverse of [`timestamp`].
-pub fn moment(timestamp: Timestamp) -> Moment {
+pub(crate) fn moment(timestamp: Timestamp) -> Moment {
     timestamp.as_microsecond() - EPOCH * SECOND
 }
 
 /// Random numbers from one seed.
-pub struct Chance(ChaCha8Rng);
+pub(crate) struct Chance(ChaCha8Rng);
 
 impl Chance {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
     /// True so many times out of a thousand.
-    pub fn permille(&mut self, permille: u32) -> bool {
+    pub(crate) fn permille(&mut self, permille: u32) -> bool {
         permille > 0 && self.0.random_range(0..1_000) < permille
     }
 
-    pub fn between(&mut self, low: Moment, high: Moment) -> Moment {
+    pub(crate) fn between(&mut self, low: Moment, high: Moment) -> Moment {
         self.0.random_range(low..=high)
     }
 
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0.random_range(0..bound)
     }
 
     /// Evenly over 0 to 1.
-    pub fn share(&mut self) -> f64 {
+    pub(crate) fn share(&mut self) -> f64 {
         self.0.random()
     }
 
     /// One of them; none of none.
-    pub fn pick<T: Clone>(&mut self, items: &[T]) -> Option<T> {
+    pub(crate) fn pick<T: Clone>(&mut self, items: &[T]) -> Option<T> {
         if items.is_empty() { None } else { Some(items[self.below(items.len())].clone()) }
     }
 }
 
 type Work = Pin<Box<dyn Future<Output = ()>>>;
-pub type ProcessId = u64;
+pub(crate) type ProcessId = u64;
 
 /// What processes tell the scheduler while they run.
 #[derive(Default)]
-pub struct Desk {
-    pub now: Moment,
-    pub current: ProcessId,
+pub(crate) struct Desk {
+    pub(crate) now: Moment,
+    pub(crate) current: ProcessId,
     /// The earliest moment at which the running process wants to go on.
     wake: Option<Moment>,
     woken: Vec<ProcessId>,
     started: Vec<(Option<usize>, Work)>,
     /// Nodes that die at the end of this step.
-    pub dying: Vec<usize>,
-    pub steps: u64,
+    pub(crate) dying: Vec<usize>,
+    pub(crate) steps: u64,
 }
 
 /// What every process holds on to.
 #[derive(Clone)]
-pub struct Sim {
+pub(crate) struct Sim {
     world: Rc<RefCell<World>>,
 }
 
 impl Sim {
-    pub fn new(world: World) -> Self {
+    pub(crate) fn new(world: World) -> Self {
         Self { world: Rc::new(RefCell::new(world)) }
     }
 
     /// Looks at, or changes, the world within one step.
-    pub fn with<T>(&self, work: impl FnOnce(&mut World) -> T) -> T {
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut World) -> T) -> T {
         work(&mut self.world.borrow_mut())
     }
 
-    pub fn now(&self) -> Moment {
+    pub(crate) fn now(&self) -> Moment {
         self.with(|world| world.desk.now)
     }
 
     /// Goes on after so long.
-    pub async fn sleep(&self, how_long: Moment) {
+    pub(crate) async fn sleep(&self, how_long: Moment) {
         let until = self.now() + how_long;
         Until { sim: self, until }.await;
     }
 
     /// The end of a step: something else may happen before the next one.
-    pub async fn step(&self) {
+    pub(crate) async fn step(&self) {
         let how_long = self.with(|world| match world.chance.below(20) {
             0 => world.chance.between(SECOND, 4 * SECOND),
             _ => world.chance.between(100, 40_000),
@@ -120,7 +120,7 @@ impl Sim {
     }
 
     /// Waits until `ready` has something, or until the deadline.
-    pub async fn receive<T>(&self, deadline: Moment, ready: impl Fn(&mut World) -> Option<T>) -> Option<T> {
+    pub(crate) async fn receive<T>(&self, deadline: Moment, ready: impl Fn(&mut World) -> Option<T>) -> Option<T> {
         std::future::poll_fn(|_| {
             self.with(|world| match ready(world) {
                 Some(found) => Poll::Ready(Some(found)),
@@ -135,7 +135,7 @@ impl Sim {
     }
 
     /// Starts a process, of a node or of the world outside.
-    pub fn start(&self, node: Option<usize>, work: impl Future<Output = ()> + 'static) {
+    pub(crate) fn start(&self, node: Option<usize>, work: impl Future<Output = ()> + 'static) {
         self.with(|world| world.desk.started.push((node, Box::pin(work))));
     }
 }
@@ -146,7 +146,7 @@ impl Desk {
     }
 
     /// Lets a process look again now.
-    pub fn wake(&mut self, process: ProcessId) {
+    pub(crate) fn wake(&mut self, process: ProcessId) {
         self.woken.push(process);
     }
 }
@@ -171,7 +171,7 @@ impl Future for Until<'_> {
 }
 
 /// Several things side by side within one process; answers in their order.
-pub async fn side_by_side<'a, T>(work: Vec<Pin<Box<dyn Future<Output = T> + 'a>>>) -> Vec<T> {
+pub(crate) async fn side_by_side<'a, T>(work: Vec<Pin<Box<dyn Future<Output = T> + 'a>>>) -> Vec<T> {
     let mut running: Vec<_> = work.into_iter().map(Some).collect();
     let mut done: Vec<Option<T>> = running.iter().map(|_| None).collect();
     std::future::poll_fn(move |context| {
@@ -198,7 +198,7 @@ struct Process {
 }
 
 /// Runs processes in the order of their time until none is left, an invariant is broken, or the end has come.
-pub fn run(sim: &Sim, end: Moment) {
+pub(crate) fn run(sim: &Sim, end: Moment) {
     let mut processes: BTreeMap<ProcessId, Process> = BTreeMap::new();
     let mut queue: BTreeSet<(Moment, ProcessId)> = BTreeSet::new();
     let mut next: ProcessId = 1;
@@ -206,7 +206,12 @@ pub fn run(sim: &Sim, end: Moment) {
     loop {
         let (now, started, woken, dying) = sim.with(|world| {
             let desk = &mut world.desk;
-            (desk.now, std::mem::take(&mut desk.started), std::mem::take(&mut desk.woken), std::mem::take(&mut desk.dying))
+            (
+                desk.now,
+                std::mem::take(&mut desk.started),
+                std::mem::take(&mut desk.woken),
+                std::mem::take(&mut desk.dying),
+            )
         });
         for (node, work) in started {
             processes.insert(next, Process { node, work, wake: now });
@@ -221,7 +226,8 @@ pub fn run(sim: &Sim, end: Moment) {
             }
         }
         for node in dying {
-            let dead: Vec<_> = processes.iter().filter(|(_, process)| process.node == Some(node)).map(|(id, _)| *id).collect();
+            let dead: Vec<_> =
+                processes.iter().filter(|(_, process)| process.node == Some(node)).map(|(id, _)| *id).collect();
             for id in dead {
                 if let Some(process) = processes.remove(&id) {
                     queue.remove(&(process.wake, id));
@@ -229,10 +235,10 @@ pub fn run(sim: &Sim, end: Moment) {
             }
             super::faults::has_died(sim, node);
         }
-        if sim.with(|world| world.violation.is_some() || !world.desk.started.is_empty()) {
-            if sim.with(|world| world.violation.is_some()) {
-                return;
-            }
+        if sim.with(|world| world.violation.is_some() || world.is_over) {
+            return;
+        }
+        if sim.with(|world| !world.desk.started.is_empty()) {
             continue;
         }
         let Some((at, id)) = queue.pop_first().filter(|(at, _)| *at <= end) else { return };

@@ -14,48 +14,41 @@ use model::account::{Account, AccountStatus};
 use model::identity::Identity;
 use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, PlanId, RunId, WorkItemId};
 use model::order::{Answer, Attempt, Order, ProvisioningState, StateReason};
-use model::plan::{Partition, Plan};
+use model::plan::Plan;
 use model::work_item::{WorkItem, WorkItemState};
 
 use super::bugs::PlantedBug;
 use super::company::RoleModel;
 use super::scheduler::{Chance, Moment};
 
-pub type Table<K, V> = Rc<BTreeMap<K, Rc<V>>>;
+pub(crate) type Table<K, V> = Rc<BTreeMap<K, Rc<V>>>;
 
 /// Everything that is on record.
 #[derive(Clone)]
-pub struct State {
-    pub identities: Table<IdentityId, Identity>,
-    pub accounts: Table<AccountId, Account>,
-    pub orders: Table<OrderId, StoredOrder>,
-    pub work_items: Table<WorkItemId, WorkItem>,
-    pub plans: Table<PlanId, PlanRecord>,
-    pub runs: Table<RunId, StoredRun>,
+pub(crate) struct State {
+    pub(crate) identities: Table<IdentityId, Identity>,
+    pub(crate) accounts: Table<AccountId, Account>,
+    pub(crate) orders: Table<OrderId, StoredOrder>,
+    pub(crate) work_items: Table<WorkItemId, WorkItem>,
+    pub(crate) plans: Table<PlanId, Plan>,
+    pub(crate) runs: Table<RunId, StoredRun>,
     /// (application, attribute, value in lower case) → whose it is.
-    pub reserved: Rc<BTreeMap<(String, String, String), IdentityId>>,
-    pub roles: Rc<RoleModel>,
+    pub(crate) reserved: Rc<BTreeMap<(String, String, String), IdentityId>>,
+    pub(crate) roles: Rc<RoleModel>,
     /// The timeline of all orders. Only grows.
-    pub events: Rc<Vec<Rc<Event>>>,
+    pub(crate) events: Rc<Vec<Rc<Event>>>,
 }
 
 #[derive(Clone, Debug)]
-pub struct StoredOrder {
-    pub order: Order,
-    pub attempts: Vec<Attempt>,
-    pub lease_node: Option<String>,
-    pub lease_until: Option<Timestamp>,
-}
-
-#[derive(Clone, Debug)]
-pub struct PlanRecord {
-    pub run: RunId,
-    pub plan: Plan,
-    pub partitions: Vec<Partition>,
+pub(crate) struct StoredOrder {
+    pub(crate) order: Order,
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) lease_node: Option<String>,
+    pub(crate) lease_until: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RunState {
+pub(crate) enum RunState {
     Queued,
     Running,
     /// A threshold stopped it.
@@ -66,38 +59,38 @@ pub enum RunState {
 }
 
 impl RunState {
-    pub fn is_active(self) -> bool {
+    pub(crate) fn is_active(self) -> bool {
         matches!(self, Self::Queued | Self::Running)
     }
 }
 
 #[derive(Clone, Debug)]
-pub struct StoredRun {
-    pub state: RunState,
+pub(crate) struct StoredRun {
+    pub(crate) state: RunState,
     /// The first task that is not done.
-    pub task: usize,
-    pub approved: bool,
-    pub lease_node: Option<String>,
-    pub lease_until: Option<Timestamp>,
+    pub(crate) task: usize,
+    pub(crate) approved: bool,
+    pub(crate) lease_node: Option<String>,
+    pub(crate) lease_until: Option<Timestamp>,
 }
 
 /// One step of an order, as its timeline shows it.
 #[derive(Clone, Debug)]
-pub struct Event {
-    pub order: OrderId,
-    pub from: ProvisioningState,
-    pub to: ProvisioningState,
-    pub actor: String,
+pub(crate) struct Event {
+    pub(crate) order: OrderId,
+    pub(crate) from: ProvisioningState,
+    pub(crate) to: ProvisioningState,
+    pub(crate) actor: String,
     /// Fence of the attempt whose answer it is.
-    pub fence: Option<i64>,
-    pub cause: Cause,
+    pub(crate) fence: Option<i64>,
+    pub(crate) cause: Cause,
     /// When it truly happened, whatever the node's clock said.
-    pub at: Moment,
+    pub(crate) at: Moment,
 }
 
 /// What brought a step about.
 #[derive(Clone, Debug)]
-pub enum Cause {
+pub(crate) enum Cause {
     Ordered,
     Claimed,
     /// Claimed again, after a node was lost or an answer left doubt.
@@ -114,34 +107,34 @@ pub enum Cause {
 
 /// A step to be written down, decided elsewhere.
 #[derive(Clone, Debug)]
-pub struct Transition {
-    pub order: OrderId,
-    pub fence: Option<i64>,
-    pub from: Vec<ProvisioningState>,
-    pub to: ProvisioningState,
-    pub reason: Option<StateReason>,
-    pub next_attempt_at: Option<Timestamp>,
-    pub account: Option<AccountId>,
-    pub key: Option<String>,
-    pub items: Vec<(OrderItemId, ProvisioningState, Option<String>)>,
-    pub answer: Option<Answer>,
-    pub actor: String,
-    pub cause: Cause,
-    pub at: Timestamp,
+pub(crate) struct Transition {
+    pub(crate) order: OrderId,
+    pub(crate) fence: Option<i64>,
+    pub(crate) from: Vec<ProvisioningState>,
+    pub(crate) to: ProvisioningState,
+    pub(crate) reason: Option<StateReason>,
+    pub(crate) next_attempt_at: Option<Timestamp>,
+    pub(crate) account: Option<AccountId>,
+    pub(crate) key: Option<String>,
+    pub(crate) items: Vec<(OrderItemId, ProvisioningState, Option<String>)>,
+    pub(crate) answer: Option<Answer>,
+    pub(crate) actor: String,
+    pub(crate) cause: Cause,
+    pub(crate) at: Timestamp,
 }
 
 /// Who takes which orders.
-pub struct Claim<'a> {
-    pub application: &'a str,
-    pub limit: usize,
-    pub node: &'a str,
-    pub now: Timestamp,
-    pub lease_until: Timestamp,
+pub(crate) struct Claim<'a> {
+    pub(crate) application: &'a str,
+    pub(crate) limit: usize,
+    pub(crate) node: &'a str,
+    pub(crate) now: Timestamp,
+    pub(crate) lease_until: Timestamp,
 }
 
 /// Why a transaction was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub(crate) enum Refused {
     /// A constraint with this name.
     Conflict(&'static str),
     /// The node died in the middle of it.
@@ -149,15 +142,15 @@ pub enum Refused {
 }
 
 /// The states after the newest commit and after the newest that no failure can take back.
-pub struct Store {
-    pub current: State,
-    pub durable: State,
+pub(crate) struct Store {
+    pub(crate) current: State,
+    pub(crate) durable: State,
     commits: u64,
     next_id: i64,
 }
 
 impl Store {
-    pub fn new(roles: RoleModel) -> Self {
+    pub(crate) fn new(roles: RoleModel) -> Self {
         let state = State {
             identities: Rc::default(),
             accounts: Rc::default(),
@@ -173,14 +166,14 @@ impl Store {
     }
 
     /// Numbers that nobody else has, whatever becomes of what they are used for.
-    pub fn reserve_ids(&mut self, count: usize) -> std::ops::Range<i64> {
+    pub(crate) fn reserve_ids(&mut self, count: usize) -> std::ops::Range<i64> {
         let first = self.next_id;
         self.next_id += i64::try_from(count).unwrap();
         first..self.next_id
     }
 
     /// Takes a transaction over.
-    pub fn commit(&mut self, state: State, bug: Option<PlantedBug>) {
+    pub(crate) fn commit(&mut self, state: State, bug: Option<PlantedBug>) {
         self.current = state;
         self.commits += 1;
         if bug != Some(PlantedBug::AcknowledgedBeforeDurable) || self.commits.is_multiple_of(8) {
@@ -189,16 +182,16 @@ impl Store {
     }
 
     /// What is left when the power fails.
-    pub fn lose_power(&mut self) {
+    pub(crate) fn lose_power(&mut self) {
         self.current = self.durable.clone();
     }
 }
 
 /// A transaction on a copy of the state, which the caller commits or drops.
-pub struct Tx<'a> {
-    pub state: State,
-    pub now: Moment,
-    pub bug: Option<PlantedBug>,
+pub(crate) struct Tx<'a> {
+    pub(crate) state: State,
+    pub(crate) now: Moment,
+    pub(crate) bug: Option<PlantedBug>,
     chance: &'a mut Chance,
     /// How probable it is that the node dies at a statement, in thousandths.
     breaks: u32,
@@ -207,7 +200,7 @@ pub struct Tx<'a> {
 type Result<T> = std::result::Result<T, Refused>;
 
 impl<'a> Tx<'a> {
-    pub fn new(state: State, now: Moment, bug: Option<PlantedBug>, chance: &'a mut Chance, breaks: u32) -> Self {
+    pub(crate) fn new(state: State, now: Moment, bug: Option<PlantedBug>, chance: &'a mut Chance, breaks: u32) -> Self {
         Self { state, now, bug, chance, breaks }
     }
 
@@ -224,15 +217,10 @@ impl<'a> Tx<'a> {
 
     /// Due orders that were released, whose predecessors are done or called off and whose account has no other in
     /// flight, by lane, then id. `reason` is the one from before the claim.
-    pub fn claim_orders(&mut self, claim: &Claim<'_>) -> Result<Vec<Order>> {
+    pub(crate) fn claim_orders(&mut self, claim: &Claim<'_>) -> Result<Vec<Order>> {
         self.statement()?;
-        let mut due: Vec<&StoredOrder> = self
-            .state
-            .orders
-            .values()
-            .map(Rc::as_ref)
-            .filter(|stored| self.is_due(stored, claim))
-            .collect();
+        let mut due: Vec<&StoredOrder> =
+            self.state.orders.values().map(Rc::as_ref).filter(|stored| self.is_due(stored, claim)).collect();
         let ignores_lanes = self.is_planted(PlantedBug::LeaversWaitTheirTurn);
         due.sort_by_key(|stored| (if ignores_lanes { 0 } else { stored.order.lane as i64 }, stored.order.id));
         let mut slots = BTreeSet::new();
@@ -251,7 +239,7 @@ impl<'a> Tx<'a> {
     }
 
     /// Orders whose node let the lease pass, and those in doubt whose time to be read back has come.
-    pub fn reclaim_lost_orders(&mut self, claim: &Claim<'_>) -> Result<Vec<Order>> {
+    pub(crate) fn reclaim_lost_orders(&mut self, claim: &Claim<'_>) -> Result<Vec<Order>> {
         self.statement()?;
         let is_stolen = self.is_planted(PlantedBug::LeasesAreStolen);
         let is_lost = |stored: &&Rc<StoredOrder>| {
@@ -275,7 +263,7 @@ impl<'a> Tx<'a> {
     }
 
     /// Gives orders that were never due to the dispatcher.
-    pub fn release_orders(&mut self, now: Timestamp) -> Result<()> {
+    pub(crate) fn release_orders(&mut self, now: Timestamp) -> Result<()> {
         self.statement()?;
         let waiting: Vec<OrderId> = self
             .state
@@ -291,13 +279,15 @@ impl<'a> Tx<'a> {
     }
 
     /// Puts off the end of all leases that the node holds.
-    pub fn renew_leases(&mut self, node: &str, until: Timestamp) -> Result<()> {
+    pub(crate) fn renew_leases(&mut self, node: &str, until: Timestamp) -> Result<()> {
         self.statement()?;
         let held: Vec<OrderId> = self
             .state
             .orders
             .values()
-            .filter(|stored| stored.lease_node.as_deref() == Some(node) && stored.lease_until.is_some_and(|end| end < until))
+            .filter(|stored| {
+                stored.lease_node.as_deref() == Some(node) && stored.lease_until.is_some_and(|end| end < until)
+            })
             .map(|stored| stored.order.id)
             .collect();
         for id in held {
@@ -307,7 +297,7 @@ impl<'a> Tx<'a> {
     }
 
     /// One answer each: false where the fence is old or the state is none of `from`.
-    pub fn record_transitions(&mut self, rows: &[Transition]) -> Result<Vec<bool>> {
+    pub(crate) fn record_transitions(&mut self, rows: &[Transition]) -> Result<Vec<bool>> {
         self.statement()?;
         let mut answers = Vec::with_capacity(rows.len());
         for row in rows {
@@ -321,7 +311,7 @@ impl<'a> Tx<'a> {
     }
 
     /// The same question without the deed.
-    pub fn accepts(&self, row: &Transition) -> bool {
+    pub(crate) fn accepts(&self, row: &Transition) -> bool {
         let ignores_fence = self.is_planted(PlantedBug::OldFenceCounts);
         self.state.orders.get(&row.order).is_some_and(|stored| {
             (row.from.contains(&stored.order.state) || ignores_fence && row.fence.is_some())
@@ -329,10 +319,11 @@ impl<'a> Tx<'a> {
         })
     }
 
-    pub fn insert_orders(&mut self, orders: &[Order]) -> Result<()> {
+    pub(crate) fn insert_orders(&mut self, orders: &[Order]) -> Result<()> {
         self.statement()?;
         for order in orders {
-            let stored = StoredOrder { order: order.clone(), attempts: Vec::new(), lease_node: None, lease_until: None };
+            let stored =
+                StoredOrder { order: order.clone(), attempts: Vec::new(), lease_node: None, lease_until: None };
             Rc::make_mut(&mut self.state.orders).insert(order.id, Rc::new(stored));
             self.append(order.id, ProvisioningState::None, order.state, "Quartermaster", None, Cause::Ordered);
         }
@@ -462,7 +453,7 @@ impl<'a> Tx<'a> {
     // --------------------------------------------------------------------------------------- all the other tables
 
     /// With the account's key, which may be another's only where that one is gone.
-    pub fn insert_accounts(&mut self, accounts: &[Account]) -> Result<()> {
+    pub(crate) fn insert_accounts(&mut self, accounts: &[Account]) -> Result<()> {
         self.statement()?;
         for account in accounts {
             let is_known = |known: &Rc<Account>| known.application == account.application && known.key == account.key;
@@ -474,7 +465,7 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
-    pub fn update_accounts(&mut self, accounts: &[Account]) -> Result<()> {
+    pub(crate) fn update_accounts(&mut self, accounts: &[Account]) -> Result<()> {
         self.statement()?;
         for account in accounts {
             let mut account = account.clone();
@@ -486,7 +477,7 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
-    pub fn put_identities(&mut self, identities: &[Identity]) -> Result<()> {
+    pub(crate) fn put_identities(&mut self, identities: &[Identity]) -> Result<()> {
         self.statement()?;
         for identity in identities {
             Rc::make_mut(&mut self.state.identities).insert(identity.id, Rc::new(identity.clone()));
@@ -495,19 +486,22 @@ impl<'a> Tx<'a> {
     }
 
     /// False for each value that somebody else has.
-    pub fn reserve_values(&mut self, values: &[((String, String, String), IdentityId)]) -> Result<Vec<bool>> {
+    pub(crate) fn reserve_values(&mut self, values: &[((String, String, String), IdentityId)]) -> Result<Vec<bool>> {
         self.statement()?;
         let reserved = Rc::make_mut(&mut self.state.reserved);
-        Ok(values.iter().map(|(value, identity)| reserved.entry(value.clone()).or_insert(*identity) == identity).collect())
+        Ok(values
+            .iter()
+            .map(|(value, identity)| reserved.entry(value.clone()).or_insert(*identity) == identity)
+            .collect())
     }
 
-    pub fn put_plan(&mut self, id: PlanId, plan: PlanRecord) -> Result<()> {
+    pub(crate) fn put_plan(&mut self, id: PlanId, plan: Plan) -> Result<()> {
         self.statement()?;
         Rc::make_mut(&mut self.state.plans).insert(id, Rc::new(plan));
         Ok(())
     }
 
-    pub fn open_work_items(&mut self, items: &[WorkItem]) -> Result<()> {
+    pub(crate) fn open_work_items(&mut self, items: &[WorkItem]) -> Result<()> {
         self.statement()?;
         for item in items {
             let is_open = |other: &Rc<WorkItem>| other.order == item.order && other.state == WorkItemState::Open;
@@ -519,7 +513,7 @@ impl<'a> Tx<'a> {
     }
 
     /// False where it is not open any more.
-    pub fn close_work_item(&mut self, id: WorkItemId, to: WorkItemState) -> Result<bool> {
+    pub(crate) fn close_work_item(&mut self, id: WorkItemId, to: WorkItemState) -> Result<bool> {
         self.statement()?;
         let item = Rc::make_mut(&mut self.state.work_items).get_mut(&id);
         let Some(item) = item.filter(|item| item.state == WorkItemState::Open) else { return Ok(false) };
@@ -527,25 +521,29 @@ impl<'a> Tx<'a> {
         Ok(true)
     }
 
-    pub fn set_roles(&mut self, roles: RoleModel) -> Result<()> {
+    pub(crate) fn set_roles(&mut self, roles: RoleModel) -> Result<()> {
         self.statement()?;
         self.state.roles = Rc::new(roles);
         Ok(())
     }
 
-    pub fn queue_run(&mut self, id: RunId) -> Result<()> {
+    pub(crate) fn queue_run(&mut self, id: RunId) -> Result<()> {
         self.statement()?;
         if self.state.runs.values().any(|run| run.state.is_active()) {
             return Err(Refused::Conflict("run_one_active"));
         }
-        let run =
-            StoredRun { state: RunState::Queued, task: 0, approved: false, lease_node: None, lease_until: None };
+        let run = StoredRun { state: RunState::Queued, task: 0, approved: false, lease_node: None, lease_until: None };
         Rc::make_mut(&mut self.state.runs).insert(id, Rc::new(run));
         Ok(())
     }
 
     /// The run that is queued, or whose node has let its lease pass.
-    pub fn claim_run(&mut self, node: &str, now: Timestamp, until: Timestamp) -> Result<Option<(RunId, StoredRun)>> {
+    pub(crate) fn claim_run(
+        &mut self,
+        node: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<(RunId, StoredRun)>> {
         self.statement()?;
         let found = self.state.runs.iter().find(|(_, run)| {
             run.state == RunState::Queued
@@ -561,7 +559,7 @@ impl<'a> Tx<'a> {
     }
 
     /// The node still has the run, and keeps it. What a run writes is written together with this.
-    pub fn hold_run(&mut self, id: RunId, node: &str, until: Timestamp) -> Result<()> {
+    pub(crate) fn hold_run(&mut self, id: RunId, node: &str, until: Timestamp) -> Result<()> {
         self.statement()?;
         let run = &self.state.runs[&id];
         let is_held = run.state == RunState::Running && run.lease_node.as_deref() == Some(node);
@@ -574,7 +572,7 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
-    pub fn change_run(&mut self, id: RunId, change: impl FnOnce(&mut StoredRun)) {
+    pub(crate) fn change_run(&mut self, id: RunId, change: impl FnOnce(&mut StoredRun)) {
         if let Some(run) = Rc::make_mut(&mut self.state.runs).get_mut(&id) {
             change(Rc::make_mut(run));
         }
@@ -590,7 +588,7 @@ fn slot(order: &Order) -> (Option<AccountId>, Option<(IdentityId, String)>) {
 }
 
 impl State {
-    pub fn orders_in(&self, application: &str, state: ProvisioningState) -> Vec<Order> {
+    pub(crate) fn orders_in(&self, application: &str, state: ProvisioningState) -> Vec<Order> {
         self.orders
             .values()
             .filter(|stored| stored.order.state == state && stored.order.application == application)
@@ -599,7 +597,7 @@ impl State {
     }
 
     /// What planning has to know: 8 counts until it is verified, 7 so that a rule that fails is not ordered anew.
-    pub fn open_orders(&self) -> Vec<Order> {
+    pub(crate) fn open_orders(&self) -> Vec<Order> {
         use ProvisioningState::{Inactive, None, Verified};
         self.orders
             .values()
@@ -609,7 +607,7 @@ impl State {
     }
 
     /// Accounts of the application that an order has changed since that moment, or may be changing now.
-    pub fn accounts_changed_since(&self, application: &str, at: Timestamp) -> BTreeSet<AccountId> {
+    pub(crate) fn accounts_changed_since(&self, application: &str, at: Timestamp) -> BTreeSet<AccountId> {
         let changed = |order: &Order| match order.state {
             ProvisioningState::Transmitted => true,
             ProvisioningState::Executed => order.executed_at.is_some_and(|executed| executed > at),
