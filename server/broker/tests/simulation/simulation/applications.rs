@@ -240,7 +240,7 @@ impl Application {
                     return (Reply::Taken, None);
                 }
                 let key = self.new_key(&login);
-                let (granted, refused) = self.granted(chance, entitlements);
+                let (granted, refused) = self.granted(chance, entitlements, &BTreeSet::new());
                 let account = ObservedAccount {
                     key: key.clone(),
                     enabled: true,
@@ -255,7 +255,7 @@ impl Application {
             Request::Change(key, change) => {
                 let Some(mut account) = self.accounts.get(key).cloned() else { return (Reply::NotFound, None) };
                 let before = account.clone();
-                let (granted, refused) = self.granted(chance, &change.added);
+                let (granted, refused) = self.granted(chance, &change.added, &before.entitlements);
                 account.attributes.extend(self.as_written(&change.set));
                 account.attributes.retain(|name, _| !change.cleared.contains(name));
                 account.entitlements.extend(granted);
@@ -287,10 +287,15 @@ impl Application {
         }
     }
 
-    fn granted(&self, chance: &mut Chance, wanted: &[String]) -> (BTreeSet<String>, Vec<String>) {
+    fn granted(
+        &self,
+        chance: &mut Chance,
+        wanted: &[String],
+        held: &BTreeSet<String>,
+    ) -> (BTreeSet<String>, Vec<String>) {
         let mut refused = Vec::new();
         let granted = wanted.iter().filter(|key| {
-            let is_refused = *key == "C" && chance.permille(self.habits.refuses);
+            let is_refused = *key == "C" && !held.contains(*key) && chance.permille(self.habits.refuses);
             if is_refused {
                 refused.push((*key).clone());
             }

@@ -331,11 +331,12 @@ fn mend(sim: &Sim, order: &Order) {
     if matches!(&order.reason, Some(StateReason::Failed { class: ErrorClass::Conflict | ErrorClass::Declined, .. })) {
         sim.with(|world| {
             let now = world.desk.now;
-            // Not while somebody else is at it.
-            let is_busy = world.store.current.orders.values().any(|other| {
-                other.order.state == ProvisioningState::Transmitted
-                    && other.order.application == order.application
-                    && other.order.id != order.id
+            // Not while the other person's account is being worked on.
+            let is_busy = world.store.current.open_orders().iter().any(|other| {
+                other.id != order.id
+                    && other.application == order.application
+                    && (other.state == ProvisioningState::Transmitted
+                        || other.state != ProvisioningState::Executed && other.key.as_ref() == Some(&login))
             });
             if is_busy {
                 return;
