@@ -9,8 +9,8 @@
 #![expect(clippy::print_stdout, reason = "printing is what a command does")]
 
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 mod simulation;
@@ -102,7 +102,7 @@ fn campaign(wish: &Wish) -> bool {
                     }
                     let outcome = live(seed, wish.bug);
                     if outcome.violation.is_some() {
-                        let mut failed = failed.lock().unwrap();
+                        let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
                         if failed.len() < SHOWN {
                             println!("{}", summary(&outcome));
                         }
@@ -117,7 +117,7 @@ fn campaign(wish: &Wish) -> bool {
             });
         }
     });
-    let mut failed = failed.into_inner().unwrap();
+    let mut failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     failed.sort_by_key(|outcome| outcome.seed);
     println!("{} seeds in {:.1} s, {} broke a promise", wish.seeds, began.elapsed().as_secs_f64(), failed.len());
     if let Some(first) = failed.first() {

@@ -13,7 +13,7 @@ use model::value::Value;
 
 use super::applications::{Reply, Request, Weather, change};
 use super::node::Node;
-use super::scheduler::{Moment, SECOND, side_by_side};
+use super::scheduler::{Moment, SECOND, Work, side_by_side};
 use super::{invariants, scheduler};
 
 /// How long a call is waited for.
@@ -48,7 +48,7 @@ impl Connector<'_> {
     pub(crate) async fn apply(&self, commands: Vec<Command>) -> Vec<Answered> {
         match self.application {
             "directory" | "payroll" => {
-                let mut work: Vec<std::pin::Pin<Box<dyn Future<Output = Answered> + '_>>> = Vec::new();
+                let mut work: Vec<Work<'_, Answered>> = Vec::new();
                 for command in commands {
                     work.push(Box::pin(async move { (command.order, self.direct(&command).await) }));
                 }

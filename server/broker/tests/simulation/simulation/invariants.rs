@@ -3,7 +3,7 @@
 //! and know nothing of how the walk or a decision came to it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{Hash, Hasher};
+use std::hash::Hash;
 use std::rc::Rc;
 
 use broker::lifecycle;
@@ -718,7 +718,6 @@ impl World {
         let line = words();
         self.desk.now.hash(&mut self.digest);
         line.hash(&mut self.digest);
-        self.digest.finish();
         if let Some(trace) = &mut self.trace {
             trace.push(format!("{:>10.3} s  {line}", self.desk.now as f64 / 1e6));
         }

@@ -18,7 +18,7 @@ use model::work_item::{WorkItem, WorkItemState};
 use super::bugs::PlantedBug;
 use super::company::APPLICATIONS;
 use super::connector::Connector;
-use super::scheduler::{MINUTE, Moment, SECOND, Sim, moment, side_by_side, timestamp};
+use super::scheduler::{MINUTE, Moment, SECOND, Sim, Work, moment, side_by_side, timestamp};
 use super::store::{Cause, Claim, Refused, State, Transition, Tx};
 use super::{RETRY, invariants};
 
@@ -336,7 +336,7 @@ impl Node {
     pub(crate) async fn sweep(self) {
         let mut probes: BTreeMap<&'static str, Timestamp> = BTreeMap::new();
         loop {
-            let mut recoveries: Vec<std::pin::Pin<Box<dyn Future<Output = ()> + '_>>> = Vec::new();
+            let mut recoveries: Vec<Work<'_, ()>> = Vec::new();
             for name in APPLICATIONS {
                 if self.has_lost(name) {
                     recoveries.push(Box::pin(self.recover(name)));
@@ -355,7 +355,7 @@ impl Node {
     async fn deliver_due(&self, probes: &mut BTreeMap<&'static str, Timestamp>) {
         let now = self.now();
         let due: Vec<&'static str> = APPLICATIONS.into_iter().filter(|name| self.has_due(name, now)).collect();
-        let mut deliveries: Vec<std::pin::Pin<Box<dyn Future<Output = (usize, bool)> + '_>>> = Vec::new();
+        let mut deliveries: Vec<Work<'_, (usize, bool)>> = Vec::new();
         let mut names = Vec::new();
         for name in due {
             if probes.get(name).is_some_and(|until| now < *until) {
@@ -385,7 +385,7 @@ impl Node {
             let now = self.now();
             let names: Vec<&'static str> =
                 APPLICATIONS.into_iter().filter(|name| !silent.contains(name) && self.has_due(name, now)).collect();
-            let mut deliveries: Vec<std::pin::Pin<Box<dyn Future<Output = (usize, bool)> + '_>>> = Vec::new();
+            let mut deliveries: Vec<Work<'_, (usize, bool)>> = Vec::new();
             for name in &names {
                 deliveries.push(Box::pin(self.deliver(name, CLAIM_BATCH)));
             }

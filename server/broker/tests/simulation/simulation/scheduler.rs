@@ -67,7 +67,8 @@ impl Chance {
     }
 }
 
-type Work = Pin<Box<dyn Future<Output = ()>>>;
+/// Something that goes on step by step.
+pub(crate) type Work<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 pub(crate) type ProcessId = u64;
 
 /// What processes tell the scheduler while they run.
@@ -78,7 +79,7 @@ pub(crate) struct Desk {
     /// The earliest moment at which the running process wants to go on.
     wake: Option<Moment>,
     woken: Vec<ProcessId>,
-    started: Vec<(Option<usize>, Work)>,
+    started: Vec<(Option<usize>, Work<'static, ()>)>,
     /// Nodes that die at the end of this step.
     pub(crate) dying: Vec<usize>,
     pub(crate) steps: u64,
@@ -171,7 +172,7 @@ impl Future for Until<'_> {
 }
 
 /// Several things side by side within one process; answers in their order.
-pub(crate) async fn side_by_side<'a, T>(work: Vec<Pin<Box<dyn Future<Output = T> + 'a>>>) -> Vec<T> {
+pub(crate) async fn side_by_side<'a, T>(work: Vec<Work<'a, T>>) -> Vec<T> {
     let mut running: Vec<_> = work.into_iter().map(Some).collect();
     let mut done: Vec<Option<T>> = running.iter().map(|_| None).collect();
     std::future::poll_fn(move |context| {
@@ -193,7 +194,7 @@ pub(crate) async fn side_by_side<'a, T>(work: Vec<Pin<Box<dyn Future<Output = T>
 
 struct Process {
     node: Option<usize>,
-    work: Work,
+    work: Work<'static, ()>,
     wake: Moment,
 }
 
