@@ -164,6 +164,28 @@ fn failures_are_retried_read_back_or_final() {
     assert_eq!((settled.to, settled.message.as_str()), (Errored, "Refused. Given up after 9 attempts."));
 }
 
+/// Otherwise the next plan would take it for never sent, and create the account a second time.
+#[test]
+fn what_fails_while_an_earlier_attempt_is_in_doubt_leaves_the_doubt() {
+    let mut order = creation("person");
+    order.reason = Some(StateReason::InDoubt);
+    for class in [ErrorClass::Transient, ErrorClass::RateLimited, ErrorClass::Unknown] {
+        let settled = answered(&order, None, Err(CommandError::new(class, "No connection.")));
+        assert_eq!(
+            (settled.to, settled.reason, settled.next_attempt_at.is_some()),
+            (ProvisioningState::Transmitted, Some(StateReason::InDoubt), true),
+            "{class:?}"
+        );
+    }
+    let settled = answered(&order, None, Err(CommandError::new(ErrorClass::Conflict, "Taken.")));
+    assert_eq!(settled.to, ProvisioningState::Errored);
+    // A batch file or a work item bears the order's number: it can be handed over again.
+    let mut handed = creation("mailbox");
+    handed.reason = Some(StateReason::InDoubt);
+    let settled = answered(&handed, None, Err(CommandError::new(ErrorClass::Transient, "No folder.")));
+    assert_eq!(settled.to, ProvisioningState::Pending);
+}
+
 #[test]
 fn an_account_that_is_gone() {
     let not_found = || Err(CommandError::new(ErrorClass::NotFound, "404"));
