@@ -11,7 +11,7 @@ use broker::plan::{self, PlanInput};
 use jiff::Timestamp;
 use model::account::{Account, AccountStatus, Mechanism, ObservedAccount, Provenance};
 use model::command::LateAnswer;
-use model::ids::{IdentityId, OrderId, RunId};
+use model::ids::{AccountId, IdentityId, OrderId, RunId};
 use model::order::{ErrorClass, Lane, Order, OrderItem, ProvisioningState, StateReason};
 use model::plan::{ItemKind, ItemOperation, Operation, Plan};
 use model::trigger::Trigger;
@@ -35,7 +35,7 @@ pub(crate) struct Ledger {
     newest: BTreeMap<(&'static str, String), OrderId>,
     /// Orders and fences under which something happened.
     effects: BTreeSet<(OrderId, i64)>,
-    deletions: BTreeMap<(RunId, String), u64>,
+    deletions: BTreeMap<(RunId, String), BTreeSet<Option<AccountId>>>,
 }
 
 /// Notes the first broken invariant; the simulation ends with it.
@@ -181,9 +181,9 @@ fn ordered(world: &mut World, before: &State, after: &State, order: &Order) {
     if order.operation.removes()
         && let Some(run) = order.run
     {
-        let count = world.ledger.deletions.entry((run, order.account_type.clone())).or_default();
-        *count += 1;
-        let (count, approved) = (*count, after.runs.get(&run).is_some_and(|run| run.approved));
+        let taken = world.ledger.deletions.entry((run, order.account_type.clone())).or_default();
+        taken.insert(order.account);
+        let (count, approved) = (taken.len() as u64, after.runs.get(&run).is_some_and(|run| run.approved));
         require(world, "R10", approved || count <= DELETIONS, || {
             format!("run {run} takes {count} accounts of `{}` away; {DELETIONS} are the limit", order.account_type)
         });
