@@ -335,6 +335,8 @@ Resume            - 1 - 3 - - - - -
     }
 
     proptest! {
+        #![proptest_config(crate::worlds::cases())]
+
         #[test]
         fn no_history_leaves_a_final_state(steps in prop::collection::vec(0..Event::ALL.len(), 0..200)) {
             let mut state = NotComputed;

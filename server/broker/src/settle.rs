@@ -6,7 +6,8 @@
 //!
 //! An answer that leaves open whether the change happened (no answer, or one without sense) keeps the order of a direct
 //! mechanism in 2 Transmitted with the reason *in doubt*, and with the time at which it is to be read back; only a
-//! reading moves it on. An answer that proves that nothing happened and that passes by itself puts it back to 1 Pending.
+//! reading moves it on, and a reading that fails does not. An answer that proves that nothing happened and that passes
+//! by itself puts it back to 1 Pending.
 
 mod account;
 mod reading;
@@ -276,7 +277,7 @@ fn failed(
         };
     }
     match retry.next(error, order.attempts, order.created_at, now, jitter) {
-        Retry::At(at) if leaves_doubt(*class) && order.mechanism == Mechanism::Direct => {
+        Retry::At(at) if (leaves_doubt(*class) || is_in_doubt(order)) && order.mechanism == Mechanism::Direct => {
             let sentence = format!("{message} Whether it happened is not known; the application is read back.");
             in_doubt(order, at, answer, sentence)
         }
@@ -306,6 +307,11 @@ fn failed(
             }
         }
     }
+}
+
+/// Whether an earlier attempt may have arrived. That this one, or the reading in its place, failed says nothing about it.
+fn is_in_doubt(order: &Order) -> bool {
+    matches!(order.reason, Some(StateReason::InDoubt))
 }
 
 /// The account is not there any more; nothing where that is on record, or where no account is.

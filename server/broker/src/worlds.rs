@@ -20,6 +20,12 @@ use crate::catalogue::Catalogue;
 use crate::plan::{PlanInput, Values};
 use crate::{check, order, partition, plan};
 
+/// A thousand cases of each property, or as many as `PROPTEST_CASES` asks for beyond that.
+pub(crate) fn cases() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    ProptestConfig { cases: usual.cases.max(1_000), failure_persistence: None, ..usual }
+}
+
 pub(crate) const PERSON: IdentityId = IdentityId(42);
 
 /// `person` in the directory, `mailbox` on top of it, `payroll` deletes, `badge` keeps and is worked by hand, `admin` in

@@ -94,20 +94,23 @@ async fn record_answers(engine: &Engine, answers: &[LateAnswer]) -> Result<(), S
     let ids: Vec<_> = answers.iter().map(|answer| answer.order).collect();
     let orders = engine.store().orders_in_brief(&ids).await?;
     let accounts = dispatch::accounts_of(engine, &orders).await?;
-    let by_order: HashMap<_, _> = answers.iter().map(|answer| (answer.order, answer)).collect();
+    // An order that was handed over before and after a crash is answered twice, and only one of the answers counts.
+    let mut by_order: HashMap<_, Vec<&LateAnswer>> = HashMap::new();
+    for answer in answers {
+        by_order.entry(answer.order).or_default().push(answer);
+    }
     let now = engine.now();
     let steps = orders
         .into_iter()
         .filter_map(|order| {
-            let answer = by_order.get(&order.id)?;
             // An answer to an earlier attempt, or to an order that has gone on, says nothing any more.
             let waits = order.state == ProvisioningState::Transmitted
                 || (order.state == ProvisioningState::Errored && order.reason == Some(StateReason::Timeout));
-            let current = waits && answer.fence.is_none_or(|fence| fence == order.fence);
-            if !current {
+            let mut own = by_order.get(&order.id)?.iter().filter(|_| waits);
+            let Some(answer) = own.find(|answer| answer.fence.is_none_or(|fence| fence == order.fence)) else {
                 tracing::info!(order.id = %order.id, "A late answer is refused: its order went on without it");
                 return None;
-            }
+            };
             let account = order.account.and_then(|id| accounts.get(&id));
             let outcome = answer.result.clone().map(Outcome::Applied);
             let settled = dispatch::settle_answer(engine, &order, account, &outcome);

@@ -114,7 +114,11 @@ fn verify_beside(
     readable: bool,
     now: Timestamp,
 ) -> Option<Settled> {
-    if order.state != ProvisioningState::Executed || order.executed_at.is_some_and(|executed| executed > now) {
+    // Orders of an account are carried out one after another, so that one after which another was done before the reading
+    // was done before it as well, whatever the clock of the node that said so.
+    let was_before = |order: &Order| order.executed_at.is_none_or(|executed| executed <= now);
+    let is_overtaken = later.iter().any(|later| later.state == ProvisioningState::Executed && was_before(later));
+    if order.state != ProvisioningState::Executed || !(was_before(order) || is_overtaken) {
         return None;
     }
     if !readable {

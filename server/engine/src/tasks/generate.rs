@@ -29,15 +29,27 @@ const BATCH: usize = 500;
 
 pub(super) async fn carry_out(context: &mut Context, progress: &Progress) -> TaskEnd {
     let mut end = generate(context, progress, !context.mode.incremental).await;
-    if matches!(&end, Err(StoreError::Conflict { constraint }) if constraint == VALUE_TAKEN) {
-        // A value was taken that an incremental run had not looked at, or that another process was quicker to take.
+    for _ in 1..TRIES {
+        if !end.as_ref().is_err_and(is_overtaken) {
+            break;
+        }
         end = generate(context, progress, true).await;
     }
     end.unwrap_or_else(|error| TaskEnd::errored("Orders could not be generated", &error))
 }
 
+/// How often everything is planned anew because something has just changed below it.
+const TRIES: u32 = 4;
 /// Constraint that a unique value taken by somebody else breaks.
 const VALUE_TAKEN: &str = "reserved_value_key";
+/// What a plan breaks that replaces an order which has been sent since the plan was made.
+const SENT_MEANWHILE: &str = "order_sent_meanwhile";
+
+/// Whether a value was taken that an incremental run had not looked at, or that another process was quicker to take; or
+/// an order was sent that the plan was to replace: carried out beside the new one, it would do the same twice.
+fn is_overtaken(error: &StoreError) -> bool {
+    matches!(error, StoreError::Conflict { constraint } if constraint == VALUE_TAKEN || constraint == SENT_MEANWHILE)
+}
 
 /// A plan that passed its checks, for one identity.
 struct Planned {
@@ -155,12 +167,13 @@ impl Facts {
         let store = context.engine.store().clone();
         let incremental = context.mode.incremental && !context.mode.dry_run;
         let only = incremental.then(|| context.changed.clone());
-        let (accounts, orders) = match &only {
+        // Orders first: what is done in between then shows on the account as well, rather than on neither.
+        let (orders, accounts) = match &only {
             Some(only) => {
                 let ids: Vec<IdentityId> = only.iter().copied().collect();
-                (store.accounts_of(&ids).await?, store.open_orders_of(&ids).await?)
+                (store.open_orders_of(&ids).await?, store.accounts_of(&ids).await?)
             }
-            None => (context.dry_accounts().await?, store.open_orders().await?),
+            None => (store.open_orders().await?, context.dry_accounts().await?),
         };
         let (mut stored, mut links) = (BTreeMap::new(), BTreeMap::new());
         if incremental {
@@ -478,7 +491,9 @@ async fn write(
                     return Err(StoreError::Conflict { constraint: VALUE_TAKEN.into() });
                 }
                 tx.insert_plans(&records).await?;
-                tx.record_transitions(&replaced).await?;
+                if tx.record_transitions(&replaced).await?.contains(&false) {
+                    return Err(StoreError::Conflict { constraint: SENT_MEANWHILE.into() });
+                }
                 tx.insert_orders(&orders).await?;
                 tx.update_accounts(&adopted, now).await?;
                 tx.end_value_edits(&ended, now).await?;
