@@ -86,7 +86,8 @@ pub fn template(message: &str) -> String {
         codes = matches!(bare.as_str(), "http" | "status" | "code" | "sqlstate" | "result" | "error");
         let word = if !is_code && is_variable(&bare) { Cow::Borrowed("…") } else { Cow::Owned(bare) };
         // How many there are differs as well.
-        if !(word == "…" && words.last().is_some_and(|last| last == "…")) && !word.is_empty() {
+        let is_repeated = word == "…" && words.last().is_some_and(|last| last == "…");
+        if !word.is_empty() && !is_repeated {
             words.push(word);
         }
     }

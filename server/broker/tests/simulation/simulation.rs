@@ -72,6 +72,8 @@ pub(crate) const RETRY: RetryPolicy = RetryPolicy {
     cap: Duration::from_secs(600),
     give_up_after: Duration::from_secs(3_600),
     at_least: 3,
+    at_most: None,
+    passes: None,
 };
 
 /// A promise that was not kept.
