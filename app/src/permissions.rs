@@ -17,8 +17,14 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/applications", "/Applications/View"),
     ("/applications/{name}", "/Applications/View"),
     ("/api/pages/orders/retry", "/Orders/Retry"),
-    ("/api/pages/orders/review", "/Orders/Review"),
+    ("/api/pages/orders/edit", "/Orders/Edit"),
+    ("/api/pages/orders/send-to-manual", "/Orders/SendToManual"),
+    ("/api/pages/orders/mark-done", "/Orders/MarkDone"),
     ("/api/pages/orders/cancel", "/Orders/Cancel"),
+    ("/api/pages/orders/hold", "/Orders/Hold"),
+    ("/api/pages/orders/resume", "/Orders/Hold"),
+    ("/api/pages/orders/bulk", "/Orders/Bulk"),
+    ("/api/pages/orders/review", "/Orders/Review"),
     ("/api/pages/work-items/claim", "/WorkItems/Fulfil"),
     ("/api/pages/work-items/release", "/WorkItems/Fulfil"),
     ("/api/pages/work-items/close", "/WorkItems/Fulfil"),
@@ -27,6 +33,8 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/api/pages/jobs/resume", "/Jobs/Resume"),
     ("/api/pages/jobs/rerun", "/Jobs/Run"),
     ("/api/pages/applications/test", "/Applications/Test"),
+    ("/api/pages/applications/probe", "/Applications/Probe"),
+    ("/api/pages/applications/release", "/Applications/Release"),
 ];
 
 #[cfg(test)]

@@ -6,7 +6,8 @@
 //!
 //! An answer that leaves open whether the change happened (no answer, or one without sense) keeps the order of a direct
 //! mechanism in 2 Transmitted with the reason *in doubt*, and with the time at which it is to be read back; only a
-//! reading moves it on. An answer that proves that nothing happened and that passes by itself puts it back to 1 Pending.
+//! reading moves it on, and a reading that fails does not. An answer that proves that nothing happened and that passes
+//! by itself puts it back to 1 Pending.
 
 mod account;
 mod reading;
@@ -127,6 +128,30 @@ pub fn timed_out(order: &Order, now: Timestamp) -> Settled {
         answer: Answer::Failed { class: ErrorClass::Unknown, message: "No answer in time.".to_owned() },
         message,
         account: None,
+    }
+}
+
+/// A person says that it is done. A later reading confirms that, or finds otherwise.
+pub fn marked_done(
+    order: &Order,
+    account: Option<&Account>,
+    by: &str,
+    evidence: &str,
+    catalogue: &Catalogue,
+) -> Settled {
+    let key = account::key(order, &Applied::default(), catalogue);
+    let mut remark = String::new();
+    if !catalogue.can_be_read_back(&order.application) {
+        remark.push_str(" The application cannot be read back, so this is as sure as it gets.");
+    }
+    Settled {
+        to: advance(order.state, Event::MarkDone).unwrap_or(order.state),
+        reason: Some(StateReason::MarkedDone { by: by.to_owned(), evidence: evidence.to_owned() }),
+        next_attempt_at: None,
+        items: all_items(order, ProvisioningState::Executed),
+        answer: Answer::Applied { detail: format!("marked as done by {by}: {evidence}") },
+        message: format!("Marked as done by a person. Evidence: {evidence}{remark}"),
+        account: account::after(order, account, &Applied::default(), key),
     }
 }
 
@@ -252,7 +277,7 @@ fn failed(
         };
     }
     match retry.next(error, order.attempts, order.created_at, now, jitter) {
-        Retry::At(at) if leaves_doubt(*class) && order.mechanism == Mechanism::Direct => {
+        Retry::At(at) if (leaves_doubt(*class) || is_in_doubt(order)) && order.mechanism == Mechanism::Direct => {
             let sentence = format!("{message} Whether it happened is not known; the application is read back.");
             in_doubt(order, at, answer, sentence)
         }
@@ -282,6 +307,11 @@ fn failed(
             }
         }
     }
+}
+
+/// Whether an earlier attempt may have arrived. That this one, or the reading in its place, failed says nothing about it.
+fn is_in_doubt(order: &Order) -> bool {
+    matches!(order.reason, Some(StateReason::InDoubt))
 }
 
 /// The account is not there any more; nothing where that is on record, or where no account is.

@@ -33,6 +33,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0009_create_assignments"),
     migration!("0010_create_work_items"),
     migration!("0011_create_applications"),
+    migration!("0012_triage_orders"),
     migration!("0013_queue_runs"),
     migration!("0014_create_job_schedules"),
 ];

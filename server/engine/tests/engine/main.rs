@@ -27,3 +27,4 @@ mod faults;
 mod jobs;
 mod pipeline;
 mod real_input;
+mod triage;

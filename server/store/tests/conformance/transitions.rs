@@ -12,6 +12,8 @@ pub(crate) fn done(order: i64, fence: i64, seconds: i64) -> RecordedTransition {
         from: vec![ProvisioningState::Transmitted],
         to: ProvisioningState::Executed,
         reason: None,
+        fingerprint: None,
+        repeats: 0,
         next_attempt_at: None,
         account: None,
         key: None,
