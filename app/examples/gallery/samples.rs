@@ -19,8 +19,8 @@ use model::page::Page;
 use model::user::PermissionPath;
 use model::view::{
     AccountFilter, AccountRow, AccountTypeView, ApplicationDetail, ApplicationRow, ApplicationSchema, EntitlementRow,
-    Home, IdentityFilter, LogCounts, OrderCounts, OrderFilter, PauseCause, RunFilter, RunRow, RunUpdate,
-    SchemaAttribute, Triage, WorkItemFilter,
+    Home, IdentityFilter, LogCounts, OrderCounts, OrderFilter, PauseCause, RunFilter, RunRow, SchemaAttribute, Triage,
+    WorkItemFilter,
 };
 use model::work_item::WorkItemState;
 
@@ -290,7 +290,7 @@ fn run_of(state: RunState, level: LogLevel) -> Sheet {
     let choice = jobs::LogChoice { level, step: (state == RunState::Warning).then(|| "fulfil".into()), counts };
     let id = if state == RunState::Queued { active_rows()[1].run.id.0 } else { 7_001 };
     let run = run(id, state, false);
-    let rerun_of = (state == RunState::Queued).then(|| RunId(6_999));
+    let rerun_of = (state == RunState::Queued).then_some(RunId(6_999));
     let row = RunRow { run: Run { rerun_of, ..run }, ..run_rows(1).remove(0) };
     let reruns = if state == RunState::Warning { run_rows(2) } else { vec![] };
     let lines = if state == RunState::Queued { vec![] } else { log() };

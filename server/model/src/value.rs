@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 /// Attributes by name, sorted, so that equal sets serialize equally.
@@ -30,6 +30,8 @@ impl Value {
     }
 }
 
+const EXPECTED: &str = "text, a whole number, true, false or a list of texts";
+
 /// By hand: trying one variant after the other makes an error for each that does not fit, and values are read by the
 /// million.
 impl<'de> Deserialize<'de> for Value {
@@ -40,7 +42,7 @@ impl<'de> Deserialize<'de> for Value {
             type Value = Value;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text, a whole number, true or false, or a list of texts")
+                f.write_str(EXPECTED)
             }
 
             fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
@@ -69,6 +71,11 @@ impl<'de> Deserialize<'de> for Value {
                     members.push(member);
                 }
                 Ok(Value::List(members))
+            }
+
+            /// What is no value at all is a table to some formats, dates above all: saying so would mislead.
+            fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Value, A::Error> {
+                Err(A::Error::custom(format!("Expected {EXPECTED}")))
             }
         }
 

@@ -22,7 +22,7 @@ pub enum Compared {
 
 pub fn comparison_sheet(compared: &Compared, offered: &[RunRow], clock: &Clock) -> Sheet {
     let chosen = match compared {
-        Compared::Nothing => offered.get(1).zip(offered.first()).map(|(left, right)| (left, right)),
+        Compared::Nothing => offered.get(1).zip(offered.first()),
         Compared::Both(comparison) => Some((&comparison.left, &comparison.right)),
     };
     let content = match compared {

@@ -122,10 +122,8 @@ fn editable(order: &Order) -> impl IntoView + use<> {
     let fields = order.items.iter().filter(|item| engine::orders::can_be_edited(item)).map(|item| {
         let value = item.value.as_ref().map(ToString::to_string).unwrap_or_default();
         view! {
-            <label class="field">{words::attribute(&item.name)}
-                <input type="hidden" name="names[]" value=item.name.clone() />
-                <input name="values[]" value=value required maxlength="4000" />
-            </label>
+            <input type="hidden" name="names[]" value=item.name.clone() />
+            <label class="field">{words::attribute(&item.name)}<input name="values[]" value=value required maxlength="4000" /></label>
         }
     });
     let secret = order.items.iter().any(|item| item.secret).then(|| {

@@ -14,9 +14,6 @@ pub(super) fn reword(message: &str, what: &str) -> String {
     if message.starts_with("missing field") {
         return format!("{what} lacks the key `{}`. Add it.", quoted.first().unwrap_or(&""));
     }
-    if message.contains("untagged enum Value") {
-        return "Expected text, a whole number, true, false or a list of texts.".into();
-    }
     if message.contains("untagged enum Column") {
         return "Expected the header of a column, or a table with `column`, `type` and `required`.".into();
     }

@@ -1,7 +1,12 @@
 use super::*;
 use crate::configuration::TaskDefinition;
 
-fn definition(tasks: &[(&str, TaskKind, Option<u32>, Option<&[&str]>)]) -> JobDefinition {
+/// Name, kind, level and what it comes after.
+type Task<'a> = (&'a str, TaskKind, Option<u32>, Option<&'a [&'a str]>);
+/// A job, the states its steps ended in, the step asked for, and the steps that are done again.
+type Rerun<'a> = (&'a Job, Vec<RunState>, Option<&'a str>, Option<Vec<&'a str>>);
+
+fn definition(tasks: &[Task<'_>]) -> JobDefinition {
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let tasks = tasks.iter().map(|(name, kind, level, after)| {
         let task = TaskDefinition {
@@ -88,7 +93,7 @@ fn the_rest_of_a_run_is_what_failed_and_what_follows_from_it() {
     let chains = Job::all(&BTreeMap::from([("chains".to_owned(), chains)]), "UTC").swap_remove(1);
     let all = |from: usize| TaskKind::COMPLETE[from..].iter().map(|kind| kind.name()).collect::<Vec<_>>();
     let done = [Completed, Completed, Completed, Completed];
-    let cases: [(&Job, Vec<RunState>, Option<&str>, Option<Vec<&str>>); 9] = [
+    let cases: [Rerun<'_>; 9] = [
         (&complete, [&done[..1], &[Errored, Queued, Queued, Queued, Queued]].concat(), None, Some(all(1))),
         (&complete, [&done[..], &[Cancelled, Queued]].concat(), None, Some(all(4))),
         // What has ended with a warning has not done everything; what came after it is done again with it.
