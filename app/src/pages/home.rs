@@ -30,6 +30,7 @@ pub fn home_sheet(home: &Home, clock: &Clock) -> Sheet {
             <p class="muted">{summary(home)}</p>
         </header>
         {health(&home.applications, clock)}
+        {review(home.awaiting_review)}
         {orders(&home.orders)}
         <div class="columns">
             <div>
@@ -67,6 +68,23 @@ fn health(applications: &[ApplicationRow], clock: &Clock) -> impl IntoView + use
     });
     (!applications.is_empty())
         .then(|| view! { <section aria-label="Applications"><ul class="tiles">{tiles.collect_view()}</ul></section> })
+}
+
+/// A tile, where something waits.
+fn review(waiting: u64) -> impl IntoView + use<> {
+    (waiting > 0).then(|| view! {
+        <section aria-label="Provisioning review">
+            <ul class="tiles">
+                <li>
+                    <a class="tile" href="/review">
+                        <span class="tile-name">"Provisioning review"</span>
+                        {chip::chip(chip::Tone::Warn, "hand", words::plural(waiting, "order waits", "orders wait"), String::new())}
+                        <span class="muted">"Say yes or no, property by property"</span>
+                    </a>
+                </li>
+            </ul>
+        </section>
+    })
 }
 
 fn orders(counts: &OrderCounts) -> impl IntoView + use<> {

@@ -30,24 +30,6 @@ pub async fn retry_order(#[server(default)] id: String) -> Result<(), ServerFnEr
     ssr::finish(outcome.map(|()| Flash::done("The order is sent again.")), &format!("/orders/{id}"))
 }
 
-#[server(prefix = "/api/pages", endpoint = "orders/review")]
-pub async fn review_order(
-    #[server(default)] id: String,
-    #[server(default)] decision: String,
-) -> Result<(), ServerFnError> {
-    let op = ssr::op().await?;
-    let approve = decision == "approve";
-    let outcome = async {
-        if !approve && decision != "decline" {
-            return Err(model::error::ApiError::invalid("decision", "Choose approve or decline."));
-        }
-        engine::orders::review(&op, ssr::id(&id, "order")?, approve).await
-    }
-    .await;
-    let done = if approve { "The order is approved and goes out." } else { "The order is declined." };
-    ssr::finish(outcome.map(|()| Flash::done(done)), &format!("/orders/{id}"))
-}
-
 #[server(prefix = "/api/pages", endpoint = "orders/cancel")]
 pub async fn cancel_order(#[server(default)] id: String, #[server(default)] why: String) -> Result<(), ServerFnError> {
     let op = ssr::op().await?;

@@ -5,7 +5,8 @@
 //! In reading order: what is read comes in ([`synchronize`], [`correlate`]), what should be held is compared with what
 //! is ([`assignments`]), a difference becomes a plan ([`plan`]), its parts ([`partition`]), a checked plan ([`check`])
 //! and orders ([`order`]); an order moves through its states ([`lifecycle`]) as answers come back ([`settle`],
-//! [`retry`]); [`threshold`] stops what would change too much.
+//! [`retry`]); [`threshold`] stops what would change too much, [`approval`] says what a person lets through, and
+//! [`review`] what follows from a reviewer's word.
 
 pub mod catalogue;
 pub mod compare;
@@ -22,8 +23,10 @@ pub mod plan;
 
 pub mod lifecycle;
 pub mod retry;
+pub mod review;
 pub mod settle;
 
+pub mod approval;
 pub mod threshold;
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! | `RuleFailed`      | 0 → 7                         | the rule or an expression failed |
 //! | `Approve`         | 5 → 1                         | a reviewer agreed |
 //! | `Decline`         | 5 → 6                         | a reviewer refused |
+//! | `Postpone`        | 5 → 5                         | a reviewer refused a part and put off the rest |
 //! | `Transmit`        | 1 → 2                         | claimed: the intent is written down, the first byte may leave |
 //! | `Execute`         | 2 → 8                         | the application, or the person, said it is done |
 //! | `LateAnswer`      | 3 → 8                         | the same, after the time was over; only while the fence still holds |
@@ -38,6 +39,7 @@ pub enum Event {
     RuleFailed,
     Approve,
     Decline,
+    Postpone,
     Transmit,
     Execute,
     LateAnswer,
@@ -55,12 +57,13 @@ pub enum Event {
 }
 
 impl Event {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Reevaluate,
         Self::Review,
         Self::RuleFailed,
         Self::Approve,
         Self::Decline,
+        Self::Postpone,
         Self::Transmit,
         Self::Execute,
         Self::LateAnswer,
@@ -90,6 +93,7 @@ impl Event {
             Self::RuleFailed => &[(NotComputed, Error)],
             Self::Approve => &[(AwaitingApproval, Pending)],
             Self::Decline => &[(AwaitingApproval, Inactive)],
+            Self::Postpone => &[(AwaitingApproval, AwaitingApproval)],
             Self::Transmit => &[(Pending, Transmitted)],
             Self::Execute | Self::ReadBackPresent => &[(Transmitted, Executed)],
             Self::LateAnswer => &[(Errored, Executed)],
@@ -115,6 +119,7 @@ impl Event {
             Self::RuleFailed => "marked as a failed rule",
             Self::Approve => "approved",
             Self::Decline => "declined",
+            Self::Postpone => "put off",
             Self::Transmit => "sent",
             Self::Execute | Self::LateAnswer => "marked as done",
             Self::Fail => "marked as failed",

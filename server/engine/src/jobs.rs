@@ -3,8 +3,7 @@
 use model::error::ApiError;
 use model::ids::{RunId, UserId};
 use model::job::{Job, Run, RunLogLine, RunMode, RunState, TaskKind, TaskRun};
-use model::page::Page;
-use model::view::{AuditLine, PreviewLine, RunRow, RunUpdate};
+use model::view::{AuditLine, RunRow, RunUpdate};
 use store::StoreError;
 use tokio::sync::broadcast;
 
@@ -106,33 +105,6 @@ pub async fn cancel(op: &OpContext, id: RunId) -> Result<(), ApiError> {
     }
 }
 
-/// Goes on with a run that a threshold stopped, on the caller's word.
-pub async fn resume(op: &OpContext, id: RunId) -> Result<(), ApiError> {
-    op.require("/Jobs/Resume")?;
-    let (by, audit) = (op.user.login.clone(), audit(op, id, "let through beyond its threshold".into()));
-    let work = op.engine.store().write(move |tx| {
-        Box::pin(async move {
-            let resumed = tx.requeue_run(id, &by).await?;
-            if resumed {
-                tx.append_audit(&audit).await?;
-            }
-            Ok::<_, StoreError>(resumed)
-        })
-    });
-    match work.await {
-        Ok(true) => {}
-        Ok(false) => {
-            return Err(ApiError::conflict(format!("Run {id} is not stopped by a threshold; look at it again.")));
-        }
-        Err(StoreError::Conflict { .. }) => {
-            return Err(ApiError::conflict("Another run is under way. Wait until it ends, then resume this one."));
-        }
-        Err(error) => return Err(internal(error)),
-    }
-    op.engine.wake().notify_one();
-    Ok(())
-}
-
 /// The newest runs, older than `before` where given.
 pub async fn runs(op: &OpContext, limit: u32, before: Option<RunId>) -> Result<Vec<RunRow>, ApiError> {
     op.require("/Jobs/View")?;
@@ -150,16 +122,6 @@ pub async fn run(op: &OpContext, id: RunId) -> Result<RunRow, ApiError> {
 pub async fn log(op: &OpContext, id: RunId, after: i64, limit: u32) -> Result<Vec<RunLogLine>, ApiError> {
     op.require("/Jobs/View")?;
     op.engine.store().run_log(id, after, limit).await.map_err(internal)
-}
-
-/// What a dry run would do, or what a threshold stopped.
-pub async fn preview(op: &OpContext, id: RunId, after: i64, limit: u32) -> Result<Page<PreviewLine>, ApiError> {
-    op.require("/Jobs/View")?;
-    let mut page = op.engine.store().preview(id, after, limit).await.map_err(internal)?;
-    for row in &mut page.rows {
-        row.application = op.engine.application_label(&row.application);
-    }
-    Ok(page)
 }
 
 /// Updates of all runs as they happen, for pages that are open.

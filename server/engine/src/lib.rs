@@ -23,10 +23,12 @@ pub mod sweeps;
 pub mod tasks;
 
 pub mod applications;
+pub mod approvals;
 pub mod home;
 pub mod identities;
 pub mod jobs;
 pub mod orders;
+pub mod reviews;
 pub mod sessions;
 pub mod users;
 pub mod work_items;

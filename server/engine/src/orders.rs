@@ -47,14 +47,6 @@ pub async fn retry(op: &OpContext, id: OrderId) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Approves or declines an order that waits for review.
-pub async fn review(op: &OpContext, id: OrderId, approve: bool) -> Result<(), ApiError> {
-    op.require("/Orders/Review")?;
-    let (event, message) =
-        if approve { (Event::Approve, "Approved by a person.") } else { (Event::Decline, "Declined by a person.") };
-    act(op, id, event, None, message).await
-}
-
 /// Gives up an order that is not under way.
 pub async fn cancel(op: &OpContext, id: OrderId, why: String) -> Result<(), ApiError> {
     op.require("/Orders/Cancel")?;
@@ -88,7 +80,7 @@ async fn act(
         let mut after = order.clone();
         after.state = to;
         for item in &mut after.items {
-            if item.state != ProvisioningState::Verified {
+            if !is_settled(item.state) {
                 item.state = to;
             }
         }
@@ -126,15 +118,15 @@ fn decided(
         next_attempt_at: (to == ProvisioningState::Pending).then_some(op.now),
         account: None,
         key: None,
-        items: order
-            .items
-            .iter()
-            .filter(|item| item.state != ProvisioningState::Verified)
-            .map(|item| (item.id, to, None))
-            .collect(),
+        items: order.items.iter().filter(|item| !is_settled(item.state)).map(|item| (item.id, to, None)).collect(),
         answer: None,
         actor: op.user.login.clone(),
         message: message.to_owned(),
         at: op.now,
     }
+}
+
+/// Whether an item no longer goes along with its order: confirmed, or not sent on a reviewer's word.
+fn is_settled(state: ProvisioningState) -> bool {
+    matches!(state, ProvisioningState::Verified | ProvisioningState::Inactive)
 }

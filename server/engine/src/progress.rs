@@ -43,11 +43,6 @@ impl Progress {
         self.state().run.clone()
     }
 
-    /// On whose word the run goes beyond its thresholds.
-    pub(crate) fn approved_by(&self) -> Option<String> {
-        self.state().run.approved_by.clone()
-    }
-
     /// Begins a task.
     pub(crate) async fn begin(&self, position: usize) {
         let now = self.engine.now();

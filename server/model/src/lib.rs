@@ -18,8 +18,10 @@ pub mod plan;
 pub mod trigger;
 pub mod work_item;
 
+pub mod block;
 pub mod feed;
 pub mod job;
+pub mod review;
 
 pub mod error;
 pub mod page;

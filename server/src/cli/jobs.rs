@@ -1,10 +1,10 @@
-//! `jobs run`, `jobs list`, `jobs show`.
+//! `jobs run`, `jobs list`, `jobs show`, `jobs resume`, `jobs reject`.
 
 use clap::Subcommand;
 use engine::context::OpContext;
 use model::ids::RunId;
 use model::job::{Job, LogLevel, Run, RunMode, RunState, TaskRun};
-use model::view::RunRow;
+use model::view::{PreviewFilter, RunRow};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::output::{Output, fields, table};
@@ -34,8 +34,25 @@ pub enum Command {
         #[arg(long, default_value_t = 20)]
         limit: u32,
     },
-    /// One run with its steps, and for a dry run what it would do
+    /// One run with its steps, and for a dry run what it would do; for one that a threshold stopped, the whole plan
     Show { run: RunId },
+    /// Let a run that a threshold stopped go on with exactly what was stopped
+    Resume {
+        run: RunId,
+        /// Why; kept with the run
+        #[arg(long)]
+        reason: String,
+        /// Only if this is still the plan: its digest, as `jobs show` prints it
+        #[arg(long)]
+        plan: Option<String>,
+    },
+    /// End a run that a threshold stopped; nothing of it happens
+    Reject {
+        run: RunId,
+        /// Why; kept with the run
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 /// Lines of a preview that are printed.
@@ -79,6 +96,20 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
         }
         Command::Show { run } => {
             show(op, run, output).await?;
+            Ok(Exit::Done)
+        }
+        Command::Resume { run, reason, plan } => {
+            engine::approvals::approve(op, run, plan, reason).await?;
+            output.value(&serde_json::json!({ "run": run, "decision": "approved" }), |_| {
+                format!("Run {run} is approved and queued; a server that runs goes on with it at once.")
+            })?;
+            Ok(Exit::Done)
+        }
+        Command::Reject { run, reason } => {
+            engine::approvals::reject(op, run, None, reason).await?;
+            output.value(&serde_json::json!({ "run": run, "decision": "rejected" }), |_| {
+                format!("Run {run} is rejected; nothing of it happens.")
+            })?;
             Ok(Exit::Done)
         }
     }
@@ -139,12 +170,15 @@ async fn start(op: &OpContext, name: String, mode: RunMode, wait: bool, output: 
 
 async fn show(op: &OpContext, id: RunId, output: &Output) -> Result<Run, CommandError> {
     let row = engine::jobs::run(op, id).await?;
-    let preview = if row.run.mode.dry_run { engine::jobs::preview(op, id, 0, PREVIEW).await?.rows } else { Vec::new() };
+    let has_plan = row.run.mode.dry_run || row.run.state == RunState::Blocked;
+    let filter = PreviewFilter { limit: PREVIEW, ..PreviewFilter::default() };
+    let preview = if has_plan { engine::approvals::preview(op, id, filter).await?.rows } else { Vec::new() };
+    let blocks = engine::approvals::blocks(op, id).await?;
     if output.is_json() {
-        output
-            .value(&serde_json::json!({ "run": row.run, "started_by": row.started_by, "preview": preview }), |_| {
-                String::new()
-            })?;
+        output.value(
+            &serde_json::json!({ "run": row.run, "started_by": row.started_by, "preview": preview, "blocks": blocks }),
+            |_| String::new(),
+        )?;
         return Ok(row.run);
     }
     let run = row.run;
@@ -163,6 +197,23 @@ async fn show(op: &OpContext, id: RunId, output: &Output) -> Result<Run, Command
     ]))?;
     let steps: Vec<Vec<String>> = run.tasks.iter().map(step).collect();
     output.say(&format!("\n{}", table(&["step", "state", "done", "of", "failed", "counts"], &steps)))?;
+    for block in &blocks {
+        let trips = block
+            .trips
+            .iter()
+            .map(|trip| format!("{}: {} {}; the limit is {}", trip.scope, trip.counted, trip.what, trip.limit));
+        let decided =
+            block.decided_by.as_ref().map(|by| format!("by {by}: {}", block.reason.as_deref().unwrap_or_default()));
+        output.say(&format!(
+            "\n{}",
+            fields(&[
+                ("stopped", trips.collect::<Vec<_>>().join("; ")),
+                ("changes", block.changes.to_string()),
+                ("plan", block.digest.clone()),
+                ("decision", format!("{} {}", block.state.name(), decided.unwrap_or_default()).trim().to_owned()),
+            ])
+        ))?;
+    }
     if !preview.is_empty() {
         let lines: Vec<Vec<String>> = preview
             .iter()

@@ -1,9 +1,10 @@
-//! `orders list`, `orders show`.
+//! `orders list`, `orders show`, `orders review`.
 
 use clap::Subcommand;
 use engine::context::OpContext;
 use model::ids::{OrderId, RunId};
 use model::order::ProvisioningState;
+use model::review::Verdict;
 use model::view::{OrderDetail, OrderFilter, OrderRow};
 
 use super::output::{Output, fields, table};
@@ -29,6 +30,15 @@ pub enum Command {
     },
     /// One order: plan, attempts, answers, state
     Show { order: OrderId },
+    /// Approve, decline or put off everything that an order waits for a review with
+    Review {
+        order: OrderId,
+        #[arg(value_parser = verdict)]
+        verdict: Verdict,
+        /// Why; required to decline
+        #[arg(long, default_value = "")]
+        comment: String,
+    },
 }
 
 pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Exit, CommandError> {
@@ -49,8 +59,19 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
             let detail = engine::orders::detail(op, order).await?;
             output.value(&detail, show)?;
         }
+        Command::Review { order, verdict, comment } => {
+            let message = engine::reviews::decide_whole(op, order, verdict, comment).await?;
+            output.value(&serde_json::json!({ "order": order, "message": message }), |_| {
+                format!("Order {order}: {message}")
+            })?;
+        }
     }
     Ok(Exit::Done)
+}
+
+fn verdict(text: &str) -> Result<Verdict, String> {
+    let names = || Verdict::ALL.map(Verdict::name).join(", ");
+    Verdict::from_name(text).ok_or_else(|| format!("expected one of {}", names()))
 }
 
 fn state(text: &str) -> Result<ProvisioningState, String> {

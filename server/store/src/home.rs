@@ -31,6 +31,11 @@ const OPEN_WORK_ITEMS: &str = "
     from work_item
     where state = 'open'";
 
+const AWAITING_REVIEW: &str = "
+    select count(*)
+    from provisioning_order
+    where state = 5";
+
 impl Store {
     /// `applications` is left empty: their names are configuration.
     pub async fn home(&self, today: Date) -> Result<Home> {
@@ -43,6 +48,7 @@ impl Store {
             accounts: count(connection.number(ACCOUNTS, arguments![]).await?),
             orders: order_counts(&mut connection, &OrderFilter::default()).await?,
             open_work_items: count(connection.number(OPEN_WORK_ITEMS, arguments![]).await?),
+            awaiting_review: count(connection.number(AWAITING_REVIEW, arguments![]).await?),
             work_items: work_item_page(&mut connection, &open).await?.rows,
             failed: order_rows_in_states(&mut connection, &failed, 8).await?,
             runs: run_rows(&mut connection, RunChoice::Newest { limit: 5, before: None }).await?,

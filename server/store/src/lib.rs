@@ -20,9 +20,11 @@ pub mod identities;
 pub mod accounts;
 pub mod assignments;
 
+pub mod declined;
 pub mod orders;
 pub mod work_items;
 
+pub mod blocks;
 pub mod runs;
 
 pub mod applications;
@@ -38,6 +40,8 @@ mod words;
 pub use accounts::Reservation;
 pub use applications::ApplicationFacts;
 pub use assignments::{AssignmentRecord, AssignmentStateChange};
+pub use blocks::ThresholdUse;
+pub use declined::UnderReview;
 pub use error::StoreError;
 pub use futures::future::BoxFuture;
 pub use identities::NewIdentityEvent;

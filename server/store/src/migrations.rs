@@ -33,6 +33,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0009_create_assignments"),
     migration!("0010_create_work_items"),
     migration!("0011_create_applications"),
+    migration!("0017_create_run_blocks"),
+    migration!("0018_create_declined_changes"),
 ];
 
 const CREATE_TABLE: &str = r#"

@@ -67,14 +67,8 @@ fn actions(order: &Order, rights: &Rights) -> impl IntoView + use<> {
         allowed(rights, "/Orders/Retry", "Sending again", button)
     });
     let review = (order.state == ProvisioningState::AwaitingApproval).then(|| {
-        let buttons = view! {
-            <form method="post" action="/api/pages/orders/review">
-                <input type="hidden" name="id" value=order.id.to_string() />
-                <button class="button primary" name="decision" value="approve">{icon("check")}"Approve"</button>
-                <button class="button danger" name="decision" value="decline">{icon("ban")}"Decline"</button>
-            </form>
-        };
-        allowed(rights, "/Orders/Review", "Reviewing", buttons)
+        let link = view! { <a class="button primary" href=format!("/review?order={}", order.id)>{icon("hand")}"Review it"</a> };
+        allowed(rights, "/Orders/Review", "Reviewing", link)
     });
     let cancel = order.state.is_open().then(|| {
         let button = view! {

@@ -50,6 +50,12 @@ macro_rules! due_orders {
           and other.state = 2
           and other.account_id is null
       )
+      and 0 = (
+        select count(*)
+        from run_block approval
+        where approval.id = o.approval_id
+          and approval.state <> 'used'
+      )
     order by o.lane, o.id
     limit $4"
     };
@@ -142,6 +148,8 @@ struct EventInput {
 }
 
 impl Tx {
+    /// What goes beyond a threshold is claimed only on the strength of an approval that was given and used for it.
+    ///
     /// Due orders in state 1 that were released, whose predecessors are done (4, 8) or called off (6) and whose account
     /// has no other order in flight, by lane, then id; of several of one account the first. They are in state 2
     /// afterwards, with a new fence, attempt and lease. An order without `next_attempt_at` is not released yet.
@@ -243,8 +251,8 @@ impl Tx {
         self.orders(taken).await
     }
 
-    /// In the order of the ids given.
-    async fn orders(&mut self, ids: &[OrderId]) -> Result<Vec<Order>> {
+    /// As they are within this transaction, in the order of the ids given.
+    pub async fn orders(&mut self, ids: &[OrderId]) -> Result<Vec<Order>> {
         let mut orders = orders_by_id(&mut self.connection, ids).await?;
         let position = |order: &Order| ids.iter().position(|id| *id == order.id);
         orders.sort_by_cached_key(position);
