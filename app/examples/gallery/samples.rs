@@ -1,12 +1,13 @@
 //! Made-up data for every page: an organisation in the middle of a working day.
 
 mod people;
+mod reviews;
 mod work;
 
 use app::frame::{Rights, Sheet, Visitor};
 use app::logic::flash::{Flash, FlashKind};
 use app::logic::time::Clock;
-use app::pages::{applications, home, identities, jobs, login, orders, problem, work_items};
+use app::pages::{applications, home, identities, jobs, login, orders, problem, review, work_items};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use model::access::Grantable;
@@ -16,15 +17,16 @@ use model::ids::{AccountId, IdentityId, UserId};
 use model::job::{Job, LogLevel, RunState};
 use model::order::ProvisioningState as State;
 use model::page::Page;
+use model::review::ReviewFilter;
 use model::user::PermissionPath;
 use model::view::{
     AccountFilter, AccountRow, AccountTypeView, ApplicationDetail, ApplicationRow, ApplicationSchema, EntitlementRow,
-    Home, IdentityFilter, OrderCounts, OrderFilter, RunUpdate, SchemaAttribute, WorkItemFilter,
+    Home, IdentityFilter, LimitView, OrderCounts, OrderFilter, RunUpdate, SchemaAttribute, WorkItemFilter,
 };
 use model::work_item::WorkItemState;
 
 use self::people::{identity_detail, identity_rows, why_not};
-use self::work::{counts, log, order_detail, order_rows, preview, run, run_rows, work_item_detail, work_rows};
+use self::work::{counts, log, order_detail, order_rows, plan, run, run_rows, work_item_detail, work_rows};
 
 const NAMES: [&str; 24] = [
     "Ann Lindqvist",
@@ -88,6 +90,7 @@ pub(crate) fn visitor() -> Visitor {
         clock: clock(),
         request_id: "19a-7f".into(),
         is_demo: true,
+        reviews: 3,
     }
 }
 
@@ -205,11 +208,25 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
             jobs::run_sheet(
                 RunUpdate { run: run(7002, RunState::Completed, true), lines: vec![] },
                 None,
-                jobs::RunTab::Preview(preview()),
+                jobs::RunTab::Preview(plan(false)),
                 rights,
                 clock,
             ),
         ),
+        (
+            "run-stopped",
+            jobs::run_sheet(
+                RunUpdate { run: run(7003, RunState::Blocked, false), lines: vec![] },
+                Some("Olga Petrova".into()),
+                jobs::RunTab::Preview(plan(true)),
+                rights,
+                clock,
+            ),
+        ),
+        ("review", review::review_sheet(&ReviewFilter::default(), &reviews::part(), rights, clock)),
+        ("review-done", review::review_sheet(&ReviewFilter::default(), &reviews::nothing(), rights, clock)),
+        ("review-confirm", review::confirm_sheet(&reviews::verdicts(), &reviews::prepared())),
+        ("review-declined", review::declined_sheet(reviews::declined(), false, true, clock)),
         ("applications", applications::applications_sheet(&application_rows(), clock)),
         (
             "application",
@@ -276,11 +293,26 @@ fn home_of_today() -> Home {
         accounts: 1_840,
         orders: counts(),
         open_work_items: 14,
+        awaiting_review: 3,
         work_items: work_rows(8),
         failed: failed.collect(),
         runs: run_rows(5),
         applications: application_rows(),
     }
+}
+
+fn limits() -> Vec<LimitView> {
+    let limit = |what: &str, limit: &str, is_configured, used| LimitView {
+        what: what.into(),
+        limit: limit.into(),
+        is_configured,
+        used,
+    };
+    vec![
+        limit("inserted", "20 % of 498 (99) and at least 20", false, 12),
+        limit("deleted", "50, or 5 % of 498 (24), whichever is reached first", true, 3),
+        limit("privileged_granted", "off", true, 0),
+    ]
 }
 
 fn names() -> Vec<(String, String)> {
@@ -337,7 +369,9 @@ fn application_detail() -> ApplicationDetail {
                 ("initial_password".into(), "generated".into(), "secret, at creation only".into()),
             ],
             correlation: vec!["identity.employee_number = employee_number, 100 %".into()],
+            limits: limits(),
         }],
+        limits: vec![],
         entitlements: (0..9)
             .map(|n| EntitlementRow {
                 key: format!("cn=group-{n},ou=groups,dc=example,dc=org"),
