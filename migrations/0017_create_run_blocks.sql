@@ -23,7 +23,7 @@ create index run_block_run on run_block (run_id, id);
 create unique index run_block_one_waiting on run_block (run_id) where state = 'waiting';
 
 -- The approval on whose strength an order goes beyond a threshold; none where it keeps within. It is not sent without.
-alter table provisioning_order add column approval_id bigint;
+alter table provisioning_order add column approval_id bigint constraint order_approval_known references run_block (id);
 create index order_approval on provisioning_order (approval_id) where approval_id is not null;
 
 -- What runs ordered, by account type, where nobody had to approve it: what counts within the rolling hour.

@@ -220,11 +220,12 @@ fn one_order(described: &ReviewOrder, clock: &Clock) -> impl IntoView + use<> {
     let id = order.id;
     let rows = review::open_items(order).map(|item| row(described, item)).collect_view();
     let heading = format!("review-{id}");
+    let labelled = heading.clone();
     let confidence = described
         .confidence
         .map(|confidence| view! { <span class="muted">{format!("confidence {confidence}")}</span> });
     view! {
-        <section class="panel review-order" aria-labelledby=heading.clone()>
+        <section class="panel review-order" aria-labelledby=labelled>
             <div class="section-head">
                 {chip::chip(tone(described.kind), shape(described.kind), words::review_kind(described.kind), words::review_kind_sentence(described.kind).to_owned())}
                 <h2 id=heading><a href=format!("/identities/{}", order.identity)>{described.identity_name.clone()}</a></h2>
@@ -270,6 +271,7 @@ fn row(described: &ReviewOrder, item: &OrderItem) -> impl IntoView + use<> {
 fn failures(group: &ReviewGroup, rows: &[&ReviewOrder], rights: &Rights, clock: &Clock) -> impl IntoView + use<> {
     let may_bulk = rights.may("/Orders/BulkReview");
     let heading = format!("failed-{}-{}", address::encode(&group.cause), address::encode(&group.account_type));
+    let labelled = heading.clone();
     let lines = rows
         .iter()
         .map(|described| {
@@ -293,7 +295,7 @@ fn failures(group: &ReviewGroup, rows: &[&ReviewOrder], rights: &Rights, clock: 
     });
     let note = (!may_bulk).then(|| form::refused("Sending several again at once", "/Orders/BulkReview"));
     view! {
-        <form method="post" action="/api/pages/review/unblock" class="bulk work-group" aria-labelledby=heading.clone()>
+        <form method="post" action="/api/pages/review/unblock" class="bulk work-group" aria-labelledby=labelled>
             <input type="hidden" name="cause" value=group.cause.clone() />
             <input type="hidden" name="account_type" value=group.account_type.clone() />
             <div class="section-head">
@@ -334,7 +336,7 @@ pub(crate) fn shape(kind: ReviewKind) -> &'static str {
 }
 
 /// What came of each order. `done` finishes "3 orders …".
-fn outcomes_flash(outcomes: &engine::reviews::Outcomes, (done, nothing): (&str, &str)) -> Flash {
+fn outcomes_flash(outcomes: &[(OrderId, Result<String, ApiError>)], (done, nothing): (&str, &str)) -> Flash {
     let refused: Vec<String> = outcomes
         .iter()
         .filter_map(|(id, outcome)| outcome.as_ref().err().map(|error| format!("Order {id}: {}", error.message)))
@@ -359,7 +361,7 @@ mod tests {
         let flash = outcomes_flash(&outcomes, ("decided", "Nothing was decided"));
         assert_eq!((flash.kind, flash.title.as_str()), (FlashKind::Partly, "1 of 2 orders decided; 1 refused."));
         assert_eq!(flash.lines, ["Order 2: Somebody else has decided."]);
-        let none = outcomes_flash(&outcomes[1..].to_vec(), ("decided", "Nothing was decided"));
+        let none = outcomes_flash(&outcomes[1..], ("decided", "Nothing was decided"));
         assert_eq!((none.kind, none.title.as_str()), (FlashKind::Failed, "Nothing was decided."));
     }
 }

@@ -41,8 +41,7 @@ pub type Outcomes = Vec<(OrderId, Result<String, ApiError>)>;
 /// How many orders wait for a reviewer, for the menu.
 pub async fn waiting(op: &OpContext) -> Result<u64, ApiError> {
     op.require(REVIEW)?;
-    let rows = op.engine.store().orders_under_review().await.map_err(internal)?;
-    Ok(rows.iter().filter(|row| row.state == ProvisioningState::AwaitingApproval).count() as u64)
+    op.engine.store().orders_awaiting_review().await.map_err(internal)
 }
 
 /// A piece of what waits for a reviewer or has failed, grouped by cause and account type.

@@ -69,6 +69,11 @@ const COUNT: &str = "
 
 const BY_ID: &str = concat!("select ", declined_columns!(), " from declined_change d where d.id = $1");
 
+pub(crate) const AWAITING_REVIEW: &str = "
+    select count(*)
+    from provisioning_order
+    where state = 5";
+
 const UNDER_REVIEW: &str = "
     select id, application, account_type, state, cast(reason as text) as reason
     from provisioning_order
@@ -162,6 +167,12 @@ impl Store {
         let wanted = arguments![before.map(|id| id.0), with_reopened, rows_to_read(limit)];
         let rows = connection.read(LISTED, wanted, read).await?;
         Ok(page(rows, limit, total, |row| row.declined.id.to_string()))
+    }
+
+    /// How many orders wait for a reviewer.
+    pub async fn orders_awaiting_review(&self) -> Result<u64> {
+        let count = self.reader().await?.number(AWAITING_REVIEW, arguments![]).await?;
+        Ok(u64::try_from(count).unwrap_or_default())
     }
 
     /// Every order that waits for a reviewer (5) or has failed (3), by id.

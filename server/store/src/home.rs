@@ -6,6 +6,7 @@ use model::view::{Home, OrderFilter, WorkItemFilter};
 use model::work_item::WorkItemState;
 
 use crate::connection::arguments;
+use crate::declined::AWAITING_REVIEW;
 use crate::orders::{order_counts, order_rows_in_states};
 use crate::runs::{RunChoice, run_rows};
 use crate::work_items::work_item_page;
@@ -30,11 +31,6 @@ const OPEN_WORK_ITEMS: &str = "
     select count(*)
     from work_item
     where state = 'open'";
-
-const AWAITING_REVIEW: &str = "
-    select count(*)
-    from provisioning_order
-    where state = 5";
 
 impl Store {
     /// `applications` is left empty: their names are configuration.

@@ -417,7 +417,8 @@ fn what_was_found_and_is_desired_becomes_ours() {
 
 #[test]
 fn what_a_reviewer_declined_is_not_ordered_again_until_something_else_is_wanted() {
-    use model::ids::{DeclinedChangeId, OrderId};
+    use model::ids::DeclinedChangeId;
+    use model::plan::{ItemKind, ItemOperation, Operation};
     use model::review::DeclinedChange;
     let declined = |kind, name: &str, operation, account_operation, value: Option<Value>, account| DeclinedChange {
         id: DeclinedChangeId(1),
@@ -450,7 +451,7 @@ fn what_a_reviewer_declined_is_not_ordered_again_until_something_else_is_wanted(
             declined,
             leaver: false,
         };
-        let plan = super::compile(&input, &catalogue(), &mut Taken::default());
+        let plan = super::compile(&input, &crate::worlds::catalogue(), &mut Taken::default());
         let items = plan.requests.iter().flat_map(|request| &request.items).map(|item| item.name.as_str());
         (
             items.collect::<Vec<_>>().join(" "),

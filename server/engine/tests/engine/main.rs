@@ -22,7 +22,9 @@ mod scim2_server;
 #[path = "../../../connectors/tests/support/slapd.rs"]
 mod slapd;
 
+mod approval;
 mod crash;
 mod faults;
 mod pipeline;
 mod real_input;
+mod review;

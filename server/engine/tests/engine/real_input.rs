@@ -550,7 +550,7 @@ application = "mainframe"
 key = "userid"
 correlation = [{{ identity = "identity.key", account = "employee", confidence = 100 }}]
 thresholds.deleted = {{ percent = 50 }}
-thresholds.inserted = {{ percent = 0 }}
+thresholds.inserted = "off"
 [account_types.terminal.attributes]
 userid = {{ unique = 'identity.family_name.ascii().upper().left(6) + (attempt == 0 ? "" : string(attempt + 1))', required = true, create_only = true }}
 employee = {{ expression = "identity.key", required = true }}
