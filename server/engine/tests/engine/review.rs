@@ -3,7 +3,7 @@
 use engine::reviews;
 use model::error::ErrorCode;
 use model::ids::OrderId;
-use model::job::RunMode;
+use model::job::{RunMode, RunState};
 use model::order::{Order, ProvisioningState};
 use model::plan::Operation;
 use model::review::{OrderVerdicts, ReviewFilter, ReviewKind, Verdict};
@@ -76,6 +76,21 @@ async fn fulfil_safe(world: &World) {
     }
 }
 
+/// Approves what the newest runs stopped at their thresholds: in a small organisation one person is a lot.
+async fn let_through(world: &World) {
+    let op = world.op();
+    let mut updates = world.engine.updates().subscribe();
+    for row in engine::jobs::runs(&op, 5, None).await.unwrap() {
+        if row.run.state != RunState::Blocked {
+            continue;
+        }
+        engine::approvals::approve(&op, row.run.id, None, "It is right.".into()).await.unwrap();
+        while !engine::jobs::run(&op, row.run.id).await.unwrap().run.state.is_final() {
+            let _ = updates.recv().await;
+        }
+    }
+}
+
 use Verdict::{Approve, Decline, Postpone};
 
 #[tokio::test]
@@ -144,6 +159,7 @@ async fn what_is_postponed_of_a_change_waits_on_by_itself() {
     fulfil_safe(&world).await;
     world.feed(&[person(1, "Anna", "Lee", "Finance"), person(2, "Bo", "Ek", "Sales"), person(3, "Cy", "Ash", "Sales")]);
     world.settle().await;
+    let_through(&world).await;
     let orders = waiting(&world).await;
     let cy = orders.iter().find(|order| order.operation == Operation::Disable).unwrap();
     assert!(reviews::decide_whole(&world.op(), cy.id, Decline, String::new()).await.is_err());
