@@ -5,7 +5,7 @@
 //! In reading order: what is read comes in ([`synchronize`], [`correlate`]), what should be held is compared with what
 //! is ([`assignments`]), a difference becomes a plan ([`plan`]), its parts ([`partition`]), a checked plan ([`check`])
 //! and orders ([`order`]); an order moves through its states ([`lifecycle`]) as answers come back ([`settle`],
-//! [`retry`]); [`threshold`] stops what would change too much.
+//! [`retry`]); [`threshold`] stops what would change too much, [`blast_radius`] says how much it is, and [`undo`] takes back what was done.
 
 pub mod catalogue;
 pub mod compare;
@@ -24,7 +24,9 @@ pub mod lifecycle;
 pub mod retry;
 pub mod settle;
 
+pub mod blast_radius;
 pub mod threshold;
+pub mod undo;
 
 #[cfg(test)]
 mod worlds;

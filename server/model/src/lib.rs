@@ -12,10 +12,12 @@ pub mod account;
 pub mod configuration;
 pub mod identity;
 
+pub mod blast_radius;
 pub mod command;
 pub mod order;
 pub mod plan;
 pub mod trigger;
+pub mod undo;
 pub mod work_item;
 
 pub mod feed;

@@ -131,6 +131,8 @@ pub enum StateReason {
     Handed { reference: String },
     /// The rule or expression failed.
     RuleFailed { message: String },
+    /// A person took the same back after an earlier run: it waits for a person's word.
+    Undone { run: RunId, by: String, why: String },
 }
 
 /// What kind of failure; decides what happens next.

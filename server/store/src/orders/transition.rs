@@ -177,6 +177,7 @@ impl Tx {
         let input = payload(&accepted.iter().map(transition_input).collect::<Vec<_>>())?;
         self.execute(UPDATE_ORDERS, arguments![input.as_str()]).await?;
         self.execute(INSERT_EVENTS, arguments![input]).await?;
+        self.end_what_was_approved(accepted).await?;
         let items: Vec<_> = accepted
             .iter()
             .flat_map(|(_, row)| row.items.iter().map(|item| (row.order.0, item)))
@@ -196,6 +197,19 @@ impl Tx {
             })
             .collect();
         self.bulk(CLOSE_ATTEMPTS, &attempts).await
+    }
+}
+
+impl Tx {
+    /// Orders that do again what was undone wait for a person: with their approval nothing of it is held up any more.
+    async fn end_what_was_approved(&mut self, accepted: &[(ProvisioningState, &RecordedTransition)]) -> Result<()> {
+        let is_approval = |(from, row): &&(ProvisioningState, &RecordedTransition)| {
+            *from == ProvisioningState::AwaitingApproval && row.to == ProvisioningState::Pending
+        };
+        let approved: Vec<_> = accepted.iter().filter(is_approval).collect();
+        let Some(at) = approved.iter().map(|(_, row)| row.at).max() else { return Ok(()) };
+        let orders: Vec<_> = approved.iter().map(|(_, row)| row.order).collect();
+        self.end_undone_by(&orders, at).await
     }
 }
 
