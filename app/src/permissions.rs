@@ -13,6 +13,7 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/work-items/{id}", "/WorkItems/View"),
     ("/jobs", "/Jobs/View"),
     ("/jobs/runs/{id}", "/Jobs/View"),
+    ("/jobs/runs/{id}/undo", "/Jobs/View"),
     ("/applications", "/Applications/View"),
     ("/applications/{name}", "/Applications/View"),
     ("/api/pages/orders/retry", "/Orders/Retry"),
@@ -24,6 +25,7 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/api/pages/jobs/start", "/Jobs/Run"),
     ("/api/pages/jobs/cancel", "/Jobs/Run"),
     ("/api/pages/jobs/resume", "/Jobs/Resume"),
+    ("/api/pages/jobs/undo", "/Jobs/Undo"),
     ("/api/pages/applications/test", "/Applications/Test"),
 ];
 

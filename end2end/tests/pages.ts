@@ -22,6 +22,7 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['work-item', await first('/work-items', '/work-items/')],
     ['jobs', '/jobs'],
     ['run', run],
+    ['run-undo', `${run}/undo`],
     ['applications', '/applications'],
     ['application', '/applications/directory'],
     ['application-accounts', '/applications/directory?tab=accounts'],

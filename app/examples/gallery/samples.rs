@@ -1,6 +1,7 @@
 //! Made-up data for every page: an organisation in the middle of a working day.
 
 mod people;
+mod undo;
 mod work;
 
 use app::frame::{Rights, Sheet, Visitor};
@@ -9,6 +10,7 @@ use app::logic::time::Clock;
 use app::pages::{applications, home, identities, jobs, login, orders, problem, work_items};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use leptos::prelude::IntoAny;
 use model::access::Grantable;
 use model::account::{AccountStatus, Mechanism};
 use model::error::{ApiError, ErrorCode};
@@ -185,6 +187,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
             jobs::run_sheet(
                 update(RunState::Running),
                 Some("Olga Petrova".into()),
+                jobs::about(&undo::about(), rights, clock),
                 progress(RunState::Running),
                 rights,
                 clock,
@@ -195,6 +198,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
             jobs::run_sheet(
                 update(RunState::Blocked),
                 Some("Olga Petrova".into()),
+                jobs::about(&undo::about(), rights, clock),
                 progress(RunState::Blocked),
                 rights,
                 clock,
@@ -205,11 +209,13 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
             jobs::run_sheet(
                 RunUpdate { run: run(7002, RunState::Completed, true), lines: vec![] },
                 None,
+                ().into_any(),
                 jobs::RunTab::Preview(preview()),
                 rights,
                 clock,
             ),
         ),
+        ("run-undo", jobs::undo_sheet(&undo::preview(), &jobs::UndoAsked::default(), rights, clock)),
         ("applications", applications::applications_sheet(&application_rows(), clock)),
         (
             "application",

@@ -33,6 +33,11 @@ impl Query {
         found.map(|(_, value)| value.chars().take(TEXT_LIMIT).collect())
     }
 
+    /// Every value of that name.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
+    }
+
     fn parsed<T>(&self, name: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
         self.get(name).and_then(|value| read(&value))
     }

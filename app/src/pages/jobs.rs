@@ -1,6 +1,7 @@
 //! Job execution: what can be run, what runs, and what ran.
 
 mod run;
+mod undo;
 
 use leptos::prelude::*;
 use model::error::ApiError;
@@ -20,6 +21,7 @@ use crate::pages::{Asked, page, parameter};
 use crate::ssr;
 
 pub use run::{RunTab, run_sheet};
+pub use undo::{About, UndoAsked, UndoPage, about, undo_sheet};
 
 /// Runs in the grid.
 const RUNS_SHOWN: u32 = 30;
@@ -80,8 +82,10 @@ pub fn RunPage() -> impl IntoView {
             }
             _ => (RunTab::Progress(level), shown_lines(&op, id, level).await?),
         };
+        let about = undo::read_about(&op, &row.run).await?;
         let update = RunUpdate { run: row.run, lines };
-        Ok(run_sheet(update, row.started_by, tab, &visitor.rights, &visitor.clock))
+        let about = undo::about(&about, &visitor.rights, &visitor.clock);
+        Ok(run_sheet(update, row.started_by, about, tab, &visitor.rights, &visitor.clock))
     })
 }
 
@@ -98,7 +102,11 @@ async fn shown_lines(
 
 /// What a job is called.
 pub(crate) fn job_label(name: &str) -> String {
-    Job::find(name).map_or_else(|| name.to_owned(), |job| job.label)
+    match Job::find(name) {
+        Some(job) => job.label,
+        None if name == "undo" => "Undo of a run".to_owned(),
+        None => name.to_owned(),
+    }
 }
 
 pub fn jobs_sheet(jobs: &[Job], runs: &[RunRow], rights: &Rights, clock: &Clock) -> Sheet {

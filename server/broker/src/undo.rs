@@ -335,16 +335,13 @@ impl<'a> Undoing<'a> {
         }
         let is_account_to_go = created && item.kind == ItemKind::Lifecycle;
         // A creation has no value to compare with: there was no account.
-        if is_account_to_go && self.is_loss(account, effect) {
-            return conflict(UndoConflict::Changed);
-        }
         if !is_account_to_go && same_state(line.now.as_ref(), line.before.as_ref()) {
             return UndoFate::AlreadyBack;
         }
         if let Some(later) = self.later.iter().find(|later| touches(later, effect, is_account_to_go)) {
             return conflict(UndoConflict::LaterOrder { order: later.id });
         }
-        if !same_state(line.now.as_ref(), line.after.as_ref()) {
+        if !same_state(line.now.as_ref(), line.after.as_ref()) || (is_account_to_go && self.is_loss(account, effect)) {
             return conflict(UndoConflict::Changed);
         }
         let rules = self.other_rules(effect);

@@ -26,7 +26,7 @@ pub async fn start(op: &OpContext, job: String, mode: RunMode) -> Result<RunId, 
     })?;
     let store = op.engine.store();
     let id = RunId(store.reserve_ids(1).await.map_err(internal)?.start);
-    let run = queued(op, id, &found, mode);
+    let run = queued(op, id, &found.name, &found.tasks, mode);
     let audit = audit(
         op,
         id,
@@ -56,7 +56,7 @@ pub async fn start(op: &OpContext, job: String, mode: RunMode) -> Result<RunId, 
     Ok(id)
 }
 
-fn queued(op: &OpContext, id: RunId, job: &Job, mode: RunMode) -> Run {
+pub(crate) fn queued(op: &OpContext, id: RunId, job: &str, tasks: &[TaskKind], mode: RunMode) -> Run {
     let task = |(sequence, kind): (u32, &TaskKind)| TaskRun {
         sequence,
         kind: *kind,
@@ -72,7 +72,7 @@ fn queued(op: &OpContext, id: RunId, job: &Job, mode: RunMode) -> Run {
     };
     Run {
         id,
-        job: job.name.clone(),
+        job: job.to_owned(),
         mode,
         state: RunState::Queued,
         message: None,
@@ -83,7 +83,7 @@ fn queued(op: &OpContext, id: RunId, job: &Job, mode: RunMode) -> Run {
         finished_at: None,
         cancel_requested: false,
         approved_by: None,
-        tasks: (0..).zip(&job.tasks).map(task).collect(),
+        tasks: (0..).zip(tasks).map(task).collect(),
     }
 }
 

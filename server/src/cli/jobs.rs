@@ -1,10 +1,13 @@
-//! `jobs run`, `jobs list`, `jobs show`.
+//! `jobs run`, `jobs list`, `jobs show`, `jobs undo`.
+
+mod undo;
 
 use clap::Subcommand;
 use engine::context::OpContext;
 use model::ids::RunId;
 use model::job::{Job, LogLevel, Run, RunMode, RunState, TaskRun};
-use model::view::RunRow;
+use model::view::{RunRow, RunUpdate};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::output::{Output, fields, table};
@@ -36,6 +39,8 @@ pub enum Command {
     },
     /// One run with its steps, and for a dry run what it would do
     Show { run: RunId },
+    /// Take back what a run did, as far as nobody has changed it since
+    Undo(undo::Undo),
 }
 
 /// Lines of a preview that are printed.
@@ -81,6 +86,7 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
             show(op, run, output).await?;
             Ok(Exit::Done)
         }
+        Command::Undo(undo) => undo::run(op, undo, output).await,
     }
 }
 
@@ -89,8 +95,19 @@ async fn start(op: &OpContext, name: String, mode: RunMode, wait: bool, output: 
         let names: Vec<String> = Job::all().into_iter().map(|job| job.name).collect();
         return Err(CommandError::Usage(format!("There is no job `{name}`. The jobs are: {}.", names.join(", "))));
     }
-    let mut updates = engine::jobs::subscribe(op)?;
+    let updates = engine::jobs::subscribe(op)?;
     let id = engine::jobs::start(op, name, mode).await?;
+    follow(op, id, updates, wait, output).await
+}
+
+/// Says that the run is queued, or waits for its end.
+async fn follow(
+    op: &OpContext,
+    id: RunId,
+    mut updates: Receiver<RunUpdate>,
+    wait: bool,
+    output: &Output,
+) -> Result<Exit, CommandError> {
     if !wait {
         output.value(&serde_json::json!({ "run": id }), |_| {
             format!("Run {id} is queued. `quartermaster jobs show {id}` shows how far it is; a server that runs takes it at once.")
@@ -139,12 +156,19 @@ async fn start(op: &OpContext, name: String, mode: RunMode, wait: bool, output: 
 
 async fn show(op: &OpContext, id: RunId, output: &Output) -> Result<Run, CommandError> {
     let row = engine::jobs::run(op, id).await?;
+    let blast_radius = engine::undo::blast_radius(op, id).await?;
+    let (undoes, undone_by) = engine::undo::links(op, id).await?;
     let preview = if row.run.mode.dry_run { engine::jobs::preview(op, id, 0, PREVIEW).await?.rows } else { Vec::new() };
     if output.is_json() {
         output
-            .value(&serde_json::json!({ "run": row.run, "started_by": row.started_by, "preview": preview }), |_| {
-                String::new()
-            })?;
+            .value(&serde_json::json!({
+                "run": row.run,
+                "started_by": row.started_by,
+                "preview": preview,
+                "blast_radius": blast_radius,
+                "undoes": undoes,
+                "undone_by": undone_by,
+            }), |_| String::new())?;
         return Ok(row.run);
     }
     let run = row.run;
@@ -160,6 +184,9 @@ async fn show(op: &OpContext, id: RunId, output: &Output) -> Result<Run, Command
         ),
         ("state", run.state.name().to_owned()),
         ("message", run.message.clone().unwrap_or_default()),
+        ("blast radius", blast_radius.as_ref().map(undo::blast_radius).unwrap_or_default()),
+        ("undoes", undoes.map(|undo| format!("run {}: {}", undo.undoes, undo.reason)).unwrap_or_default()),
+        ("undone by", undone_by.iter().map(|undo| format!("run {}", undo.run)).collect::<Vec<_>>().join(", ")),
     ]))?;
     let steps: Vec<Vec<String>> = run.tasks.iter().map(step).collect();
     output.say(&format!("\n{}", table(&["step", "state", "done", "of", "failed", "counts"], &steps)))?;

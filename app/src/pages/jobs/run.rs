@@ -20,7 +20,14 @@ pub enum RunTab {
     Preview(Page<PreviewLine>),
 }
 
-pub fn run_sheet(update: RunUpdate, started_by: Option<String>, tab: RunTab, rights: &Rights, clock: &Clock) -> Sheet {
+pub fn run_sheet(
+    update: RunUpdate,
+    started_by: Option<String>,
+    about: AnyView,
+    tab: RunTab,
+    rights: &Rights,
+    clock: &Clock,
+) -> Sheet {
     let run = &update.run;
     let id = run.id;
     let title = format!("Run {id}");
@@ -44,7 +51,7 @@ pub fn run_sheet(update: RunUpdate, started_by: Option<String>, tab: RunTab, rig
         RunTab::Progress(level) => progress(update, level, rights, clock).into_any(),
         RunTab::Preview(page) => preview(id, page),
     };
-    let body = view! { {heading}{links}{content} };
+    let body = view! { {heading}{about}{links}{content} };
     Sheet { section: Section::Jobs, title, body: body.into_any() }
 }
 
