@@ -26,3 +26,4 @@ mod crash;
 mod faults;
 mod pipeline;
 mod real_input;
+mod undo;
