@@ -6,9 +6,7 @@ use model::ids::{AccountId, IdentityId, OrderId, RunId};
 use model::job::RunState;
 use model::page::Page;
 use model::plan::{ItemKind, ItemOperation, Operation};
-use model::undo::{
-    RunUndo, UndoConflict, UndoFate, UndoLine, UndoObstacle, UndoPreview, UndoRow, UndoSelection,
-};
+use model::undo::{RunUndo, UndoConflict, UndoFate, UndoLine, UndoObstacle, UndoPreview, UndoRow, UndoSelection};
 use model::value::Value;
 
 use super::work::run;
@@ -47,10 +45,18 @@ fn radius() -> BlastRadius {
         privileged_added: 0,
         privileged_removed: 3,
         top_people: (0..10)
-            .map(|n| PersonBlast { identity: IdentityId(100 + n), name: NAMES[n as usize].into(), weight: 28 - 2 * n as u64 })
+            .map(|n| PersonBlast {
+                identity: IdentityId(100 + n),
+                name: NAMES[n as usize].into(),
+                weight: 28 - 2 * n as u64,
+            })
             .collect(),
         top_departments: (0..5)
-            .map(|n| DepartmentBlast { department: DEPARTMENTS[n].into(), people: 20 - 3 * n as u64, weight: 140 - 25 * n as u64 })
+            .map(|n| DepartmentBlast {
+                department: DEPARTMENTS[n].into(),
+                people: 20 - 3 * n as u64,
+                weight: 140 - 25 * n as u64,
+            })
             .collect(),
     }
 }
@@ -84,13 +90,31 @@ pub(crate) fn preview() -> UndoPreview {
     let later = UndoFate::Conflict { conflict: UndoConflict::LaterOrder { order: OrderId(4_711) } };
     let deleted = UndoFate::Impossible { obstacle: UndoObstacle::Deleted };
     let rows = vec![
-        row(0, ItemKind::Attribute, "department", set, text("Operations"), text("Sales"), text("Sales"), UndoFate::GoesBack),
+        row(
+            0,
+            ItemKind::Attribute,
+            "department",
+            set,
+            text("Operations"),
+            text("Sales"),
+            text("Sales"),
+            UndoFate::GoesBack,
+        ),
         row(0, ItemKind::Entitlement, "crm-writer", add, held(false), held(true), held(true), UndoFate::GoesBack),
         row(1, ItemKind::Attribute, "title", set, text("Controller"), text("Counsel"), text("Senior Counsel"), changed),
         row(2, ItemKind::Entitlement, "vpn", remove, held(true), held(false), held(false), UndoFate::GoesBack),
         row(3, ItemKind::Entitlement, "sales-share", add, held(false), held(true), held(true), later),
         row(4, ItemKind::Lifecycle, "4411", remove, text("enabled"), text("gone"), text("gone"), deleted),
-        row(5, ItemKind::Lifecycle, "5120", remove, text("enabled"), text("disabled"), text("enabled"), UndoFate::AlreadyBack),
+        row(
+            5,
+            ItemKind::Lifecycle,
+            "5120",
+            remove,
+            text("enabled"),
+            text("disabled"),
+            text("enabled"),
+            UndoFate::AlreadyBack,
+        ),
     ];
     let mut run = run(7001, RunState::Warning, false);
     run.finished_at = Some(before(3));

@@ -82,7 +82,8 @@ pub fn measure<'a>(
     let mut heaviest: Vec<(IdentityId, u64)> = people.into_iter().collect();
     for (identity, weight) in &heaviest {
         let (_, department) = describe(*identity);
-        let entry = departments.entry(department.clone()).or_insert(DepartmentBlast { department, people: 0, weight: 0 });
+        let entry =
+            departments.entry(department.clone()).or_insert(DepartmentBlast { department, people: 0, weight: 0 });
         entry.people += 1;
         entry.weight += weight;
     }
@@ -93,7 +94,8 @@ pub fn measure<'a>(
         .map(|(identity, weight)| PersonBlast { identity, name: describe(identity).0, weight })
         .collect();
     let mut departments: Vec<DepartmentBlast> = departments.into_values().collect();
-    departments.sort_by(|left, right| right.weight.cmp(&left.weight).then_with(|| left.department.cmp(&right.department)));
+    departments
+        .sort_by(|left, right| right.weight.cmp(&left.weight).then_with(|| left.department.cmp(&right.department)));
     departments.truncate(NAMED);
     radius.top_departments = departments;
     radius

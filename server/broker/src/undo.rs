@@ -162,8 +162,8 @@ pub fn is_wanted(row: &Undone, desired: &DesiredAccess, catalogue: &Catalogue) -
         (ItemKind::Lifecycle, _) => account.is_some(),
         (ItemKind::Entitlement, operation) => {
             let name = catalogue.entitlement_of(&row.account_type, &row.name);
-            let is_desired = account
-                .is_some_and(|account| account.entitlements.iter().any(|held| Some(held.as_str()) == name));
+            let is_desired =
+                account.is_some_and(|account| account.entitlements.iter().any(|held| Some(held.as_str()) == name));
             is_desired == (operation != ItemOperation::Remove)
         }
         (ItemKind::Attribute, _) => account.is_some_and(|account| {
@@ -213,14 +213,14 @@ struct Place {
 /// The selected orders of the run that did something, or may have, oldest first.
 fn by_account<'a>(input: &UndoInput<'a>) -> BTreeMap<Place, Vec<&'a Order>> {
     let UndoSelection { application, account_type, identity, orders } = input.selection;
-    let is_selected = |order: &&&Order| {
+    let is_selected = |order: &&Order| {
         application.as_ref().is_none_or(|wanted| *wanted == order.application)
             && account_type.as_ref().is_none_or(|wanted| *wanted == order.account_type)
             && identity.is_none_or(|wanted| wanted == order.identity)
             && (orders.is_empty() || orders.contains(&order.id))
     };
     let mut found: BTreeMap<Place, Vec<&Order>> = BTreeMap::new();
-    for order in input.orders.iter().collect::<Vec<_>>().iter().filter(is_selected) {
+    for order in input.orders.iter().filter(is_selected) {
         if order.state == ProvisioningState::Transmitted || order.items.iter().any(|item| was_done(order, item)) {
             let place =
                 Place { identity: order.identity, account_type: order.account_type.clone(), account: order.account };
@@ -360,12 +360,10 @@ impl<'a> Undoing<'a> {
             ItemKind::Attribute if !item.secret => same(account.attributes.get(&item.name), item.value.as_ref()),
             ItemKind::Attribute | ItemKind::Entitlement | ItemKind::Lifecycle => true,
         };
-        let is_ordered = |key: &String| {
-            order.items.iter().any(|item| item.kind == ItemKind::Entitlement && item.name == *key)
-        };
-        let is_known = |name: &String| {
-            order.items.iter().any(|item| item.kind == ItemKind::Attribute && item.name == *name)
-        };
+        let is_ordered =
+            |key: &String| order.items.iter().any(|item| item.kind == ItemKind::Entitlement && item.name == *key);
+        let is_known =
+            |name: &String| order.items.iter().any(|item| item.kind == ItemKind::Attribute && item.name == *name);
         is_deleted
             && !(order.items.iter().all(is_as_ordered)
                 && account.entitlements.iter().all(is_ordered)
@@ -391,12 +389,10 @@ impl<'a> Undoing<'a> {
         let grantable = match item.kind {
             ItemKind::Attribute => return Vec::new(),
             ItemKind::Lifecycle => Grantable::AccountType(order.account_type.clone()),
-            ItemKind::Entitlement => {
-                match self.catalogue.entitlement_of(&order.account_type, &item.name) {
-                    Some(name) => Grantable::Entitlement(name.to_owned()),
-                    None => return Vec::new(),
-                }
-            }
+            ItemKind::Entitlement => match self.catalogue.entitlement_of(&order.account_type, &item.name) {
+                Some(name) => Grantable::Entitlement(name.to_owned()),
+                None => return Vec::new(),
+            },
         };
         let known: BTreeSet<&str> =
             item.reasons.iter().chain(&order.reasons).map(|reason| reason.rule.as_str()).collect();
@@ -423,8 +419,12 @@ impl<'a> Undoing<'a> {
             .map(|line| line.before.clone());
         let operation = match lifecycle {
             None => Operation::Update,
-            Some(None) if created && facts.is_some_and(|facts| facts.on_removal == OnRemoval::Delete) => Operation::Delete,
-            Some(before) if same(before.as_ref(), Some(&Value::from(AccountStatus::Enabled.name()))) => Operation::Enable,
+            Some(None) if created && facts.is_some_and(|facts| facts.on_removal == OnRemoval::Delete) => {
+                Operation::Delete
+            }
+            Some(before) if same(before.as_ref(), Some(&Value::from(AccountStatus::Enabled.name()))) => {
+                Operation::Enable
+            }
             Some(_) => Operation::Disable,
         };
         let mut items = Vec::new();
@@ -467,9 +467,7 @@ impl<'a> Undoing<'a> {
             },
         };
         let entitlement = match line.kind {
-            ItemKind::Entitlement => {
-                self.catalogue.entitlement_of(&line.account_type, &line.name).map(str::to_owned)
-            }
+            ItemKind::Entitlement => self.catalogue.entitlement_of(&line.account_type, &line.name).map(str::to_owned),
             ItemKind::Attribute | ItemKind::Lifecycle => None,
         };
         AttributeRequest {

@@ -127,10 +127,7 @@ pub async fn start(
 }
 
 /// How much the run changes; none before its plans are made.
-pub async fn blast_radius(
-    op: &OpContext,
-    run: RunId,
-) -> Result<Option<model::blast_radius::BlastRadius>, ApiError> {
+pub async fn blast_radius(op: &OpContext, run: RunId) -> Result<Option<model::blast_radius::BlastRadius>, ApiError> {
     op.require("/Jobs/View")?;
     let mut found = op.engine.store().blast_radius(run).await.map_err(internal)?;
     for row in found.iter_mut().flat_map(|found| &mut found.applications) {
@@ -140,7 +137,11 @@ pub async fn blast_radius(
 }
 
 /// Generates the orders of an undo run, in place of those that the role model asks for.
-pub(crate) async fn generate(context: &mut Context, progress: &Progress, kept: &RunUndo) -> Result<TaskEnd, StoreError> {
+pub(crate) async fn generate(
+    context: &mut Context,
+    progress: &Progress,
+    kept: &RunUndo,
+) -> Result<TaskEnd, StoreError> {
     let engine = context.engine.clone();
     let made = engine.store().orders_of_run(context.run).await?;
     if !made.is_empty() {
@@ -198,10 +199,14 @@ async fn undoable(op: &OpContext, id: RunId) -> Result<Run, ApiError> {
     let run = op.engine.store().run(id).await.map_err(internal)?;
     let run = run.ok_or_else(|| ApiError::not_found(format!("run {id}")))?;
     if run.mode.dry_run {
-        return Err(ApiError::conflict(format!("Run {id} was a dry run. It changed nothing, so nothing can be undone.")));
+        return Err(ApiError::conflict(format!(
+            "Run {id} was a dry run. It changed nothing, so nothing can be undone."
+        )));
     }
     if !run.state.is_final() {
-        return Err(ApiError::conflict(format!("Run {id} is still under way. Wait until it ends, or cancel it first.")));
+        return Err(ApiError::conflict(format!(
+            "Run {id} is still under way. Wait until it ends, or cancel it first."
+        )));
     }
     Ok(run)
 }
@@ -238,12 +243,18 @@ impl Found {
         let later = store.orders_since(&people, first, run).await?;
         let accounts = store.accounts_of(&people).await?;
         let today = engine.today();
-        let desired: Vec<_> = engine
-            .world()
-            .with_population(|population| people.iter().filter_map(|id| population.engine.desired(*id, today)).collect());
+        let desired: Vec<_> = engine.world().with_population(|population| {
+            people.iter().filter_map(|id| population.engine.desired(*id, today)).collect()
+        });
         let live = engine.world().live();
-        let input =
-            UndoInput { orders: &orders, later: &later, accounts: &accounts, desired: &desired, selection, explanation };
+        let input = UndoInput {
+            orders: &orders,
+            later: &later,
+            accounts: &accounts,
+            desired: &desired,
+            selection,
+            explanation,
+        };
         let undo = undo::invert(&input, &live.catalogue);
         let names = store
             .identities_by_id(&people)
@@ -256,7 +267,7 @@ impl Found {
 
     fn blast_radius(&self, engine: &Engine) -> model::blast_radius::BlastRadius {
         let population = engine.world().with_population(|population| population.engine.len()) as u64;
-        let describe = |id| self.names.get(&id).cloned().unwrap_or_default();
+        let describe = |id: IdentityId| self.names.get(&id).cloned().unwrap_or_default();
         blast_radius::measure(&self.undo.plans, population, &describe, &engine.world().live().catalogue)
     }
 
@@ -269,9 +280,7 @@ impl Found {
         let live = engine.world().live();
         self.places
             .iter()
-            .map(|(_, account_type)| {
-                (account_type.clone(), live.catalogue.account_type_label(account_type).to_owned())
-            })
+            .map(|(_, account_type)| (account_type.clone(), live.catalogue.account_type_label(account_type).to_owned()))
             .collect()
     }
 
@@ -280,7 +289,8 @@ impl Found {
             filter.text.iter().flat_map(|text| text.split_whitespace()).map(str::to_lowercase).collect();
         let name = |line: &UndoLine| self.names.get(&line.identity).map_or("", |(name, _)| name.as_str()).to_owned();
         let is_wanted = |line: &&UndoLine| {
-            let text = format!("{} {} {}", name(line), line.key.as_deref().unwrap_or_default(), line.name).to_lowercase();
+            let text =
+                format!("{} {} {}", name(line), line.key.as_deref().unwrap_or_default(), line.name).to_lowercase();
             filter.fate.as_deref().is_none_or(|fate| fate == line.fate.name())
                 && words.iter().all(|word| text.contains(word))
         };
@@ -310,8 +320,7 @@ fn places(orders: &[Order]) -> BTreeSet<(String, String)> {
 }
 
 fn unsent(orders: &[Order]) -> u64 {
-    let is_unsent = |order: &&Order| {
-        matches!(order.state, ProvisioningState::Pending | ProvisioningState::AwaitingApproval)
-    };
+    let is_unsent =
+        |order: &&Order| matches!(order.state, ProvisioningState::Pending | ProvisioningState::AwaitingApproval);
     orders.iter().filter(is_unsent).count() as u64
 }

@@ -160,15 +160,17 @@ async fn show(op: &OpContext, id: RunId, output: &Output) -> Result<Run, Command
     let (undoes, undone_by) = engine::undo::links(op, id).await?;
     let preview = if row.run.mode.dry_run { engine::jobs::preview(op, id, 0, PREVIEW).await?.rows } else { Vec::new() };
     if output.is_json() {
-        output
-            .value(&serde_json::json!({
+        output.value(
+            &serde_json::json!({
                 "run": row.run,
                 "started_by": row.started_by,
                 "preview": preview,
                 "blast_radius": blast_radius,
                 "undoes": undoes,
                 "undone_by": undone_by,
-            }), |_| String::new())?;
+            }),
+            |_| String::new(),
+        )?;
         return Ok(row.run);
     }
     let run = row.run;

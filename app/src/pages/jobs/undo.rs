@@ -28,19 +28,14 @@ pub async fn undo_run(
     #[server(default)] digest: String,
     #[server(default)] reason: String,
     #[server(default)] confirmed: String,
-    #[server(default)] application: String,
-    #[server(default)] account_type: String,
-    #[server(default)] identity: String,
-    #[server(default)] only: String,
+    #[server(default)] part: String,
 ) -> Result<(), ServerFnError> {
     let op = ssr::op().await?;
-    let query = Query::parse(&undo_address(&id, &application, &account_type, &identity, &only).query());
-    let outcome = confirm(&op, &id, selection(&query), digest, reason, &confirmed).await;
-    match outcome {
+    let part = selection(&Query::parse(&part));
+    let back = selected(&id, &part).to_string();
+    match confirm(&op, &id, part, digest, reason, &confirmed).await {
         Ok(run) => ssr::finish(Ok(Flash::done("The undo has begun.")), &format!("/jobs/runs/{run}")),
-        Err(error) => {
-            ssr::finish(Err(error), &undo_address(&id, &application, &account_type, &identity, &only).to_string())
-        }
+        Err(error) => ssr::finish(Err(error), &back),
     }
 }
 
@@ -53,7 +48,10 @@ async fn confirm(
     confirmed: &str,
 ) -> Result<RunId, ApiError> {
     if confirmed != "yes" {
-        return Err(ApiError::invalid("confirmed", "Confirm that you have looked at what goes back and what does not."));
+        return Err(ApiError::invalid(
+            "confirmed",
+            "Confirm that you have looked at what goes back and what does not.",
+        ));
     }
     engine::undo::start(op, ssr::id(id, "run")?, selection, digest, reason).await
 }
@@ -98,27 +96,18 @@ fn filter(query: &Query) -> UndoFilter {
     }
 }
 
-fn undo_address(id: &str, application: &str, account_type: &str, identity: &str, only: &str) -> Address {
-    Address::new(format!("/jobs/runs/{}/undo", id.chars().filter(char::is_ascii_digit).collect::<String>()))
-        .with("application", Some(application))
-        .with("account_type", Some(account_type))
-        .with("identity", Some(identity))
-        .with("only", Some(only))
-}
-
 fn only(selection: &UndoSelection) -> String {
     selection.orders.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
 /// The page with this selection, from its first line.
-fn selected(run: RunId, selection: &UndoSelection) -> Address {
-    undo_address(
-        &run.to_string(),
-        selection.application.as_deref().unwrap_or_default(),
-        selection.account_type.as_deref().unwrap_or_default(),
-        &selection.identity.map(|id| id.to_string()).unwrap_or_default(),
-        &only(selection),
-    )
+fn selected(run: impl std::fmt::Display, selection: &UndoSelection) -> Address {
+    let run: String = run.to_string().chars().filter(char::is_ascii_digit).collect();
+    Address::new(format!("/jobs/runs/{run}/undo"))
+        .with("application", selection.application.as_deref())
+        .with("account_type", selection.account_type.as_deref())
+        .with("identity", selection.identity.map(|id| id.to_string()).as_deref())
+        .with("only", Some(&only(selection)))
 }
 
 pub fn undo_sheet(preview: &UndoPreview, asked: &UndoAsked, rights: &Rights, clock: &Clock) -> Sheet {
@@ -186,7 +175,6 @@ fn confirmation(preview: &UndoPreview, rights: &Rights) -> AnyView {
     if !rights.may("/Jobs/Undo") {
         return refused("Undoing a run", "/Jobs/Undo").into_any();
     }
-    let selection = &preview.selection;
     let checked = format!(
         "I have looked at it: {} back, {} left as they are",
         words::plural(preview.count("goes_back"), "change goes", "changes go"),
@@ -196,10 +184,7 @@ fn confirmation(preview: &UndoPreview, rights: &Rights) -> AnyView {
         <form method="post" action="/api/pages/jobs/undo" class="panel inline-form" aria-label="Confirm the undo">
             <input type="hidden" name="id" value=preview.run.id.to_string() />
             <input type="hidden" name="digest" value=preview.digest.clone() />
-            <input type="hidden" name="application" value=selection.application.clone().unwrap_or_default() />
-            <input type="hidden" name="account_type" value=selection.account_type.clone().unwrap_or_default() />
-            <input type="hidden" name="identity" value=selection.identity.map(|id| id.to_string()).unwrap_or_default() />
-            <input type="hidden" name="only" value=only(selection) />
+            <input type="hidden" name="part" value=selected(preview.run.id, &preview.selection).query() />
             <label class="field">"Why"<input name="reason" required maxlength="500" placeholder="Kept with every order" /></label>
             <label class="check"><input type="checkbox" name="confirmed" value="yes" required />{checked}</label>
             <button class="button danger">{icon("back")}"Undo this"</button>

@@ -108,11 +108,9 @@ fn only_what_was_done_is_taken_back() {
 
 #[test]
 fn a_creation_goes_the_way_its_account_type_says() {
-    for (account_type, expected) in [
-        ("person", Ok(Operation::Disable)),
-        ("payroll", Ok(Operation::Delete)),
-        ("badge", Err(UndoObstacle::Kept)),
-    ] {
+    for (account_type, expected) in
+        [("person", Ok(Operation::Disable)), ("payroll", Ok(Operation::Delete)), ("badge", Err(UndoObstacle::Kept))]
+    {
         let desired = access(vec![desired_account(account_type, vec![attribute("login", value("ada"))], &[])]);
         let mut accounts = Vec::new();
         let mut made = orders(&compile(&desired, &accounts, &[], &mut Taken::default()), 100);

@@ -104,7 +104,7 @@ async fn generate(context: &mut Context, progress: &Progress, all_values: bool) 
         tokio::task::yield_now().await;
     }
     let radius = {
-        let describe = |id| facts.describe(id);
+        let describe = |id: IdentityId| facts.describe(id);
         let plans = planned.iter().map(|planned| planned.checked.plan());
         blast_radius::measure(plans, facts.population, &describe, &live.catalogue)
     };
@@ -130,14 +130,13 @@ async fn generate(context: &mut Context, progress: &Progress, all_values: bool) 
     }
     count(progress, planned.iter().flat_map(|planned| &planned.checked.plan().requests));
     let adopted = facts.adopt(&adopted);
-    let written =
-        write(
-            context,
-            planned,
-            Extras { taken: values.taken, adopted, already: already.states, held: undone, ended, ..Extras::default() },
-            &live.catalogue,
-        )
-        .await?;
+    let written = write(
+        context,
+        planned,
+        Extras { taken: values.taken, adopted, already: already.states, held: undone, ended, ..Extras::default() },
+        &live.catalogue,
+    )
+    .await?;
     progress.count("orders", i64::try_from(written).unwrap_or(i64::MAX));
     progress.say(LogLevel::Information, format!("Wrote {}.", counted(written as u64, "order")));
     if rejected > 0 {

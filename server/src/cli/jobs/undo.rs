@@ -46,12 +46,8 @@ pub(super) async fn run(op: &OpContext, undo: Undo, output: &Output) -> Result<E
         Some(text) => Some(find_identity(op, text).await?),
         None => None,
     };
-    let selection = UndoSelection {
-        application: undo.application,
-        account_type: undo.account_type,
-        identity,
-        orders: undo.order,
-    };
+    let selection =
+        UndoSelection { application: undo.application, account_type: undo.account_type, identity, orders: undo.order };
     let filter = UndoFilter { limit: Some(LINES), ..UndoFilter::default() };
     let preview = engine::undo::preview(op, undo.run, selection.clone(), filter).await?;
     if undo.dry_run {
@@ -86,7 +82,8 @@ fn show(preview: &UndoPreview, output: &Output) -> Result<(), CommandError> {
         ))?;
     }
     if preview.rows.next.is_some() {
-        output.say(&format!("The first {LINES} of {} lines; narrow the selection to see others.", preview.rows.total))?;
+        output
+            .say(&format!("The first {LINES} of {} lines; narrow the selection to see others.", preview.rows.total))?;
     }
     Ok(())
 }
