@@ -1,7 +1,7 @@
 //! Job execution: what can be run, what runs, and what ran.
 
 mod run;
-mod undo;
+pub mod undo;
 
 use leptos::prelude::*;
 use model::error::ApiError;
