@@ -19,7 +19,7 @@ pub(crate) async fn a_database_without_schema_is_not_ready(store: Store) {
         "{error:?}"
     );
     let report = empty.migrate().await.unwrap();
-    assert_eq!(report.applied.len(), if empty.dialect() == Dialect::Postgres { 11 } else { 10 });
+    assert_eq!(report.applied.len(), if empty.dialect() == Dialect::Postgres { 12 } else { 11 });
     empty.is_ready().await.unwrap();
     empty.close().await;
 }
