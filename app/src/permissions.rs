@@ -25,6 +25,7 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/api/pages/jobs/cancel", "/Jobs/Run"),
     ("/api/pages/jobs/resume", "/Jobs/Resume"),
     ("/api/pages/applications/test", "/Applications/Test"),
+    ("/api/pages/accounts/decide", "/Accounts/Correlate"),
 ];
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub mod runner;
 pub mod sweeps;
 pub mod tasks;
 
+pub mod accounts;
 pub mod applications;
 pub mod home;
 pub mod identities;
@@ -205,6 +206,14 @@ impl Engine {
             self.connections().forget_all();
         }
         Ok(followed)
+    }
+
+    /// Catches up with a configuration that another process applied.
+    pub(crate) async fn follow_configuration(&self) -> Result<(), OpenError> {
+        if self.world().follow_configuration(self.store()).await? {
+            self.connections().forget_all();
+        }
+        Ok(())
     }
 
     /// The system of record.
