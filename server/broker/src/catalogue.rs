@@ -166,6 +166,7 @@ fn application_facts(application: &Application) -> ApplicationFacts {
         can_be_read_back: match &application.connection {
             Connection::Scim(_) | Connection::Ldap(_) | Connection::Sql(_) => true,
             Connection::Csv(csv) => csv.extract.is_some(),
+            Connection::RequestTracker(tickets) => tickets.extract.is_some(),
             Connection::Manual(manual) => manual.extract.is_some(),
         },
         connection_kind: application.connection.kind(),
@@ -181,7 +182,7 @@ fn key_is_native(connection: &Connection, key_attribute: &str) -> bool {
             let column = sql.accounts.columns.get(key_attribute).map_or(key_attribute, String::as_str);
             column == sql.accounts.key
         }
-        Connection::Csv(_) | Connection::Manual(_) => true,
+        Connection::Csv(_) | Connection::RequestTracker(_) | Connection::Manual(_) => true,
     }
 }
 

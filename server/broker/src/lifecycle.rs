@@ -21,9 +21,11 @@
 //! | `Expire`          | 0, 1, 5 → 6                   | its period is over before it was sent |
 //! | `Supersede`       | 1, 3, 5, 7 → 6                | a new computation replaced it, or no longer wants it |
 //! | `Cancel`          | 1, 3, 5 → 6                   | a person called it off before it was sent |
+//! | `CallOff`         | 2 → 6                         | the same, after it was handed to a system that can be told |
 //!
 //! 4 Verified is final: drift afterwards is a new order. 6 and 7 are left by a new computation only. What is in flight
-//! (2) can be neither cancelled nor superseded: nobody knows yet whether it happened. Retry waiting, quarantine, a
+//! (2) can be neither cancelled nor superseded: nobody knows yet whether it happened. Only what waits in another system,
+//! as a ticket does, can be called off there. Retry waiting, quarantine, a
 //! dependency and doubt after a crash are reasons inside 1, 2 or 3, never states.
 
 use model::order::ProvisioningState::{
@@ -52,10 +54,11 @@ pub enum Event {
     Expire,
     Supersede,
     Cancel,
+    CallOff,
 }
 
 impl Event {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Reevaluate,
         Self::Review,
         Self::RuleFailed,
@@ -75,6 +78,7 @@ impl Event {
         Self::Expire,
         Self::Supersede,
         Self::Cancel,
+        Self::CallOff,
     ];
 
     /// The states in which it may happen, each with the state it leads to.
@@ -104,6 +108,7 @@ impl Event {
                 &[(Pending, Inactive), (Errored, Inactive), (AwaitingApproval, Inactive), (Error, Inactive)]
             }
             Self::Cancel => &[(Pending, Inactive), (Errored, Inactive), (AwaitingApproval, Inactive)],
+            Self::CallOff => &[(Transmitted, Inactive)],
         }
     }
 
@@ -127,6 +132,7 @@ impl Event {
             Self::Expire => "expired",
             Self::Supersede => "replaced",
             Self::Cancel => "cancelled",
+            Self::CallOff => "called off",
         }
     }
 }
@@ -224,6 +230,7 @@ RetryNow          - 1 - 1 - - - - 1
 Expire            6 6 - - - 6 - - -
 Supersede         - 6 - 6 - 6 - 6 -
 Cancel            - 6 - 6 - 6 - - -
+CallOff           - - 6 - - - - - -
 ";
         assert_eq!(table, expect);
     }

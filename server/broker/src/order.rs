@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use model::command::{Command, CommandItem};
+use model::account::Mechanism;
 use model::ids::{OrderId, OrderItemId, PartitionId, PlanId, RunId};
 use model::order::{Lane, Order, OrderItem, ProvisioningState, StateReason};
 use model::plan::{AccountRequest, AttributeRequest, ItemKind, ItemOperation, Operation, Plan};
@@ -135,8 +136,9 @@ pub fn may_have_arrived(order: &Order) -> bool {
     match &order.reason {
         Some(StateReason::InDoubt | StateReason::Timeout) => true,
         Some(StateReason::RetryWait { class, .. } | StateReason::Failed { class, .. }) if leaves_doubt(*class) => true,
-        // A creation must never happen twice; reading first costs one call.
-        _ => order.operation == Operation::Create && order.attempts > 1,
+        // A creation must never happen twice; reading first costs one call. Others look for what an order was handed over
+        // as, and an answer that was given is not to be taken for the next one.
+        _ => order.operation == Operation::Create && order.attempts > 1 && order.mechanism == Mechanism::Direct,
     }
 }
 

@@ -124,9 +124,39 @@ pub fn timed_out(order: &Order, now: Timestamp) -> Settled {
         reason: Some(StateReason::Timeout),
         next_attempt_at: None,
         items: all_items(order, ProvisioningState::Errored),
-        answer: Answer::Failed { class: ErrorClass::Unknown, message: "No answer in time.".to_owned() },
+        answer: match reference(order) {
+            // Under which it can still be asked for, and called off.
+            Some(reference) => Answer::Handed { reference: reference.to_owned() },
+            None => Answer::Failed { class: ErrorClass::Unknown, message: "No answer in time.".to_owned() },
+        },
         message,
         account: None,
+    }
+}
+
+/// The other system has it and says something that nobody has explained: it waits on, and a person should look.
+pub fn unclear(order: &Order, problem: &str) -> Settled {
+    let mut settled = handed(order, reference(order).unwrap_or_default());
+    if let Answer::Handed { reference } = &settled.answer {
+        let (reference, message) = (reference.clone(), problem.to_owned());
+        settled.reason = Some(StateReason::Unclear { reference, message });
+    }
+    settled.message = format!("{problem} The order waits on; look at it there.");
+    settled
+}
+
+/// What the other system says is clear again.
+pub fn clear(order: &Order) -> Settled {
+    let mut settled = handed(order, reference(order).unwrap_or_default());
+    settled.message = "What the other system says is clear again; the answer is awaited.".to_owned();
+    settled
+}
+
+/// What the order was handed over as.
+fn reference(order: &Order) -> Option<&str> {
+    match &order.reason {
+        Some(StateReason::Handed { reference } | StateReason::Unclear { reference, .. }) => Some(reference),
+        _ => None,
     }
 }
 

@@ -12,6 +12,7 @@ mod paths;
 mod places;
 mod references;
 mod secrets;
+mod tickets;
 mod wording;
 
 use std::fmt;
@@ -91,6 +92,7 @@ pub fn read(directory: &Path) -> Result<ConfigurationFiles, Vec<ConfigurationFin
         meaning::check(&configuration, &index, &mut findings);
     }
     secrets::check(&configuration, &index, &mut findings);
+    tickets::check(&configuration, &index, &mut findings);
     if !findings.is_empty() {
         findings.sort();
         findings.dedup();

@@ -246,7 +246,11 @@ fn first_error(answers: &HashMap<OrderId, Result<Outcome, CommandError>>) -> Opt
 
 /// Whether an order of this application may still be answered by somebody else.
 pub(crate) async fn waits_for_answers(engine: &Engine, application: &str) -> Result<bool, StoreError> {
-    Ok(!engine.store().orders_in_state(application, ProvisioningState::Transmitted, 1).await?.is_empty())
+    if !engine.store().orders_in_state(application, ProvisioningState::Transmitted, 1).await?.is_empty() {
+        return Ok(true);
+    }
+    // Those that timed out are answered late, or never.
+    Ok(!engine.store().handed_orders(application).await?.is_empty())
 }
 
 /// How many orders of this application may still be answered by somebody else.

@@ -32,7 +32,7 @@ pub mod users;
 pub mod work_items;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::AtomicBool;
 
 use jiff::Timestamp;
@@ -138,6 +138,8 @@ struct Inner {
     tasks: TaskTracker,
     lock: RunnerLock,
     on_confirmed: Option<ConfirmedHook>,
+    /// When each executor that is not asked all the time is asked again.
+    asked: Mutex<sweeps::Asked>,
     /// Set while a run delivers orders itself: the sweep then leaves due orders to it, so that it counts them.
     fulfilling: AtomicBool,
 }
@@ -170,6 +172,7 @@ impl Engine {
             tasks: TaskTracker::new(),
             lock,
             on_confirmed: options.on_confirmed,
+            asked: Mutex::default(),
             fulfilling: AtomicBool::new(false),
         }));
         Ok(engine)
@@ -278,6 +281,10 @@ impl Engine {
 
     pub(crate) fn stopping(&self) -> &CancellationToken {
         &self.0.stop
+    }
+
+    pub(crate) fn asked(&self) -> MutexGuard<'_, sweeps::Asked> {
+        self.0.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn fulfilling(&self) -> &AtomicBool {

@@ -55,13 +55,24 @@ pub async fn review(op: &OpContext, id: OrderId, approve: bool) -> Result<(), Ap
     act(op, id, event, None, message).await
 }
 
-/// Gives up an order that is not under way.
+/// Gives up an order that is not under way, or that waits in a system where it can be called off.
 pub async fn cancel(op: &OpContext, id: OrderId, why: String) -> Result<(), ApiError> {
     op.require("/Orders/Cancel")?;
     if why.trim().is_empty() {
         return Err(ApiError::invalid("why", "Say why the order is given up; it is kept with the order."));
     }
-    act(op, id, Event::Cancel, None, &format!("Given up: {}", why.trim())).await
+    let order = op.engine.store().order(id).await.map_err(internal)?;
+    let event = if order.is_some_and(|order| can_be_called_off(op, &order)) { Event::CallOff } else { Event::Cancel };
+    act(op, id, event, None, &format!("Given up: {}", why.trim())).await
+}
+
+/// Whether the order waits in another system that can be told. The sweep tells it once the decision is written down.
+fn can_be_called_off(op: &OpContext, order: &Order) -> bool {
+    let configuration = op.engine.world().configuration();
+    let application = configuration.applications.get(&order.application);
+    order.state == ProvisioningState::Transmitted
+        && matches!(order.reason, Some(StateReason::Handed { .. } | StateReason::Unclear { .. }))
+        && application.is_some_and(|application| application.connection.calls_off())
 }
 
 /// Applies a person's decision, or says why it cannot be applied now.

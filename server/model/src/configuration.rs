@@ -158,6 +158,7 @@ pub enum Connection {
     Ldap(LdapConnection),
     Sql(SqlConnection),
     Csv(CsvConnection),
+    RequestTracker(RequestTrackerConnection),
     Manual(ManualConnection),
 }
 
@@ -165,7 +166,7 @@ impl Connection {
     pub fn mechanism(&self) -> Mechanism {
         match self {
             Self::Scim(_) | Self::Ldap(_) | Self::Sql(_) => Mechanism::Direct,
-            Self::Csv(_) => Mechanism::Executor,
+            Self::Csv(_) | Self::RequestTracker(_) => Mechanism::Executor,
             Self::Manual(_) => Mechanism::Manual,
         }
     }
@@ -176,8 +177,33 @@ impl Connection {
             Self::Ldap(_) => "ldap",
             Self::Sql(_) => "sql",
             Self::Csv(_) => "csv",
+            Self::RequestTracker(_) => "request_tracker",
             Self::Manual(_) => "manual",
         }
+    }
+
+    /// Minutes between two questions to an executor; none where it is asked all the time.
+    pub fn poll_minutes(&self) -> Option<u32> {
+        match self {
+            Self::RequestTracker(tickets) => Some(tickets.poll_minutes.unwrap_or(RequestTrackerConnection::POLL_MINUTES)),
+            _ => None,
+        }
+    }
+
+    /// Hours after which an executor that has not answered is not waited for any longer.
+    pub fn expires_hours(&self) -> Option<i64> {
+        match self {
+            Self::Csv(csv) => csv.expires_hours.map(i64::from),
+            Self::RequestTracker(tickets) => {
+                Some(24 * i64::from(tickets.expires_days.unwrap_or(RequestTrackerConnection::EXPIRES_DAYS)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether an executor can be told that what it was handed is no longer wanted.
+    pub fn calls_off(&self) -> bool {
+        matches!(self, Self::RequestTracker(_))
     }
 }
 
@@ -297,6 +323,69 @@ pub struct CsvConnection {
     pub extract: Option<CsvExtract>,
     /// Hours after which a batch without a result counts as timed out.
     pub expires_hours: Option<u32>,
+}
+
+/// Tickets in Request Tracker (REST 2.0): one for each order, that somebody there carries out and resolves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestTrackerConnection {
+    /// Address of Request Tracker, without `/REST/2.0`.
+    pub url: String,
+    /// Authentication token; or `user` and `password`.
+    pub token: Option<String>,
+    pub user: Option<String>,
+    pub password: Option<String>,
+    /// Queue in which tickets are opened.
+    pub queue: String,
+    /// Subject of a ticket, with `{placeholders}`; a mark with the order's number goes in front.
+    pub subject: Option<String>,
+    /// Text of a ticket, with `{placeholders}`.
+    pub body: Option<String>,
+    /// Custom field of the queue → value, with `{placeholders}`.
+    #[serde(default)]
+    pub custom_fields: BTreeMap<String, String>,
+    /// E-mail address for which tickets are opened; the connection's own user unless told.
+    pub requestor: Option<String>,
+    /// Status → what it means, beside those that Request Tracker begins with.
+    #[serde(default)]
+    pub statuses: BTreeMap<String, TicketMeaning>,
+    /// Status of a ticket that is called off; `rejected` unless told.
+    pub cancelled_status: Option<String>,
+    /// Minutes between two looks at the open tickets; 15 unless told.
+    pub poll_minutes: Option<u32>,
+    /// Days after which a ticket without an answer counts as timed out; 30 unless told.
+    pub expires_days: Option<u32>,
+    /// The application's own list of accounts; without it nothing can be verified.
+    pub extract: Option<CsvExtract>,
+}
+
+impl RequestTrackerConnection {
+    pub const POLL_MINUTES: u32 = 15;
+    pub const EXPIRES_DAYS: u32 = 30;
+    pub const CANCELLED_STATUS: &str = "rejected";
+
+    /// What a ticket's status means; none for a status that nobody has explained.
+    pub fn meaning(&self, status: &str) -> Option<TicketMeaning> {
+        let told = self.statuses.iter().find(|(known, _)| known.eq_ignore_ascii_case(status));
+        told.map(|(_, meaning)| *meaning).or(match status {
+            "new" | "open" | "stalled" => Some(TicketMeaning::Queued),
+            "resolved" => Some(TicketMeaning::Done),
+            "rejected" | "deleted" => Some(TicketMeaning::Declined),
+            _ => None,
+        })
+    }
+}
+
+/// What a ticket's status says about the order behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketMeaning {
+    /// Somebody will do it.
+    Queued,
+    /// It is done.
+    Done,
+    /// It will not be done.
+    Declined,
 }
 
 /// A list of accounts in a CSV file.

@@ -129,6 +129,8 @@ pub enum StateReason {
     WorkItem,
     /// Handed to another system under this reference.
     Handed { reference: String },
+    /// Handed over as well, and the other system says something that nobody has explained.
+    Unclear { reference: String, message: String },
     /// The rule or expression failed.
     RuleFailed { message: String },
 }
@@ -295,6 +297,10 @@ pub enum Answer {
     /// Somebody else has it now.
     Handed {
         reference: String,
+    },
+    /// Somebody else had it, and was told that it is no longer wanted.
+    CalledOff {
+        detail: String,
     },
     Failed {
         class: ErrorClass,

@@ -41,6 +41,10 @@ fn credentials(application: &Application) -> Vec<(&'static str, &str)> {
         Connection::Scim(scim) => found.extend(scim.token.as_deref().map(|token| ("token", token))),
         Connection::Ldap(ldap) => found.push(("password", ldap.password.as_str())),
         Connection::Sql(sql) => found.extend(sql.password.as_deref().map(|password| ("password", password))),
+        Connection::RequestTracker(tickets) => {
+            found.extend(tickets.token.as_deref().map(|token| ("token", token)));
+            found.extend(tickets.password.as_deref().map(|password| ("password", password)));
+        }
         Connection::Csv(_) | Connection::Manual(_) => {}
     }
     found

@@ -53,7 +53,7 @@ pub(super) async fn carry_out_back(context: &mut Context, progress: &Progress) -
     if context.mode.dry_run {
         return TaskEnd::Completed(Some("A dry run sends nothing, so there is nothing to confirm.".into()));
     }
-    crate::sweeps::poll_executors(&context.engine).await;
+    crate::sweeps::poll_executors(&context.engine, crate::sweeps::Ask::Now).await;
     let configuration = context.engine.world().configuration();
     let names: Vec<String> = configuration.applications.keys().cloned().collect();
     let done = if context.mode.incremental {
