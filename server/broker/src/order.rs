@@ -1,8 +1,8 @@
 //! From a checked plan to orders, and from an order to the command that a connector is given.
 
 use jiff::Timestamp;
-use model::command::{Command, CommandItem};
 use model::account::Mechanism;
+use model::command::{Command, CommandItem};
 use model::ids::{OrderId, OrderItemId, PartitionId, PlanId, RunId};
 use model::order::{Lane, Order, OrderItem, ProvisioningState, StateReason};
 use model::plan::{AccountRequest, AttributeRequest, ItemKind, ItemOperation, Operation, Plan};

@@ -147,9 +147,7 @@ async fn poll_seldom(engine: &Engine, application: &str, minutes: u32) {
     let noted = match trouble {
         None => return,
         Some(Asking::Clear) => crate::tasks::collect::note_trouble(engine, application, None).await,
-        Some(Asking::Trouble(problem)) => {
-            crate::tasks::collect::note_trouble(engine, application, Some(problem)).await
-        }
+        Some(Asking::Trouble(problem)) => crate::tasks::collect::note_trouble(engine, application, Some(problem)).await,
     };
     if let Err(error) = noted {
         tracing::error!(error = &error as &dyn std::error::Error, "An application's trouble cannot be noted");

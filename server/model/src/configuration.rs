@@ -185,7 +185,9 @@ impl Connection {
     /// Minutes between two questions to an executor; none where it is asked all the time.
     pub fn poll_minutes(&self) -> Option<u32> {
         match self {
-            Self::RequestTracker(tickets) => Some(tickets.poll_minutes.unwrap_or(RequestTrackerConnection::POLL_MINUTES)),
+            Self::RequestTracker(tickets) => {
+                Some(tickets.poll_minutes.unwrap_or(RequestTrackerConnection::POLL_MINUTES))
+            }
             _ => None,
         }
     }

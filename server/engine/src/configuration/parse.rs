@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use model::configuration::{
-    Configuration, CsvConnection, LdapConnection, ManualConnection, RequestTrackerConnection, ScimConnection, SqlConnection, TypedColumn,
+    Configuration, CsvConnection, LdapConnection, ManualConnection, RequestTrackerConnection, ScimConnection,
+    SqlConnection, TypedColumn,
 };
 use serde::de::DeserializeOwned;
 use toml::Spanned;
