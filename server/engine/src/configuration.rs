@@ -12,7 +12,7 @@ mod paths;
 mod places;
 mod references;
 mod secrets;
-mod tickets;
+mod servers;
 mod wording;
 
 use std::fmt;
@@ -92,7 +92,7 @@ pub fn read(directory: &Path) -> Result<ConfigurationFiles, Vec<ConfigurationFin
         meaning::check(&configuration, &index, &mut findings);
     }
     secrets::check(&configuration, &index, &mut findings);
-    tickets::check(&configuration, &index, &mut findings);
+    servers::check(&configuration, &index, &mut findings);
     if !findings.is_empty() {
         findings.sort();
         findings.dedup();

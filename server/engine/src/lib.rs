@@ -26,6 +26,7 @@ pub mod applications;
 pub mod home;
 pub mod identities;
 pub mod jobs;
+pub mod mails;
 pub mod orders;
 pub mod sessions;
 pub mod users;
@@ -190,6 +191,7 @@ impl Engine {
         }
         self.0.tasks.spawn(runner::run(self.clone()));
         self.0.tasks.spawn(sweeps::run(self.clone()));
+        self.0.tasks.spawn(mails::run(self.clone()));
         Ok(true)
     }
 

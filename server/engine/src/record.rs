@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use model::access::Grantable;
 use model::account::Account;
 use model::ids::{AccountId, UserId, WorkItemId};
+use model::mail::Notice;
 use model::order::{Order, OrderItem, ProvisioningState};
 use model::plan::{ItemKind, ItemOperation};
 use model::view::AuditLine;
@@ -139,6 +140,8 @@ async fn commit(tx: &mut Tx, writes: &[Write], at: Timestamp) -> Result<Vec<bool
     tx.append_identity_events(&events).await?;
     let items: Vec<WorkItem> = done.iter().filter_map(|write| write.work_item.clone()).collect();
     tx.open_work_items(&items).await?;
+    let notices: Vec<Notice> = done.iter().filter_map(|write| write.notice.clone()).collect();
+    tx.insert_notices(&notices).await?;
     Ok(taken)
 }
 
@@ -197,6 +200,8 @@ struct Write {
     states: Vec<AssignmentStateChange>,
     event: NewIdentityEvent,
     work_item: Option<WorkItem>,
+    /// Tells of the work item.
+    notice: Option<Notice>,
 }
 
 impl Write {
@@ -237,6 +242,7 @@ impl Write {
             order: Some(order.id),
             run: order.run,
         };
+        let notice = work_item.as_ref().and_then(|item| crate::mails::notices::work_item(engine, &order, item));
         let closes_attempt = order.state == ProvisioningState::Transmitted;
         Self {
             application: order.application.clone(),
@@ -260,6 +266,7 @@ impl Write {
             states: assignment_states(&after),
             event,
             work_item,
+            notice,
         }
     }
 }

@@ -140,7 +140,7 @@ pub fn permissions(engine: &Engine, user: &User) -> Vec<PermissionPath> {
         .iter()
         .filter_map(|name| configuration.permission_profiles.get(name))
         .flat_map(|profile| &profile.permissions)
-        .filter_map(|path| PermissionPath::parse(path))
+        .filter_map(|entry| PermissionPath::parse(entry.path()))
         .collect()
 }
 

@@ -33,12 +33,44 @@ pub struct Organisation {
     pub time_zone: String,
     /// Shown in the top bar, such as "Demo" or "Production".
     pub environment: String,
+    /// How people are told of what waits for them; without it nobody is.
+    pub mail: Option<MailServer>,
 }
 
 impl Default for Organisation {
     fn default() -> Self {
-        Self { name: "Quartermaster".into(), time_zone: "UTC".into(), environment: String::new() }
+        Self { name: "Quartermaster".into(), time_zone: "UTC".into(), environment: String::new(), mail: None }
     }
+}
+
+/// A server that takes mail (SMTP).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailServer {
+    /// Host, or host and port.
+    pub server: String,
+    #[serde(default)]
+    pub encryption: MailEncryption,
+    pub user: Option<String>,
+    pub password: Option<String>,
+    /// Address that mails come from, such as `Quartermaster <quartermaster@example.org>`.
+    pub sender: String,
+    /// Address of the pages, for links in mails.
+    pub public_url: String,
+    /// Attribute of identities with the address of those users who have none of their own.
+    pub identity_attribute: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailEncryption {
+    /// Begins in clear and goes on encrypted, or not at all; port 587 unless told.
+    #[default]
+    StartTls,
+    /// Encrypted from the first byte; port 465 unless told.
+    Tls,
+    /// In clear; port 25 unless told.
+    None,
 }
 
 /// An authority on who people are.
@@ -567,5 +599,48 @@ pub enum RuleType {
 #[serde(deny_unknown_fields)]
 pub struct PermissionProfile {
     pub display_name: String,
-    pub permissions: Vec<String>,
+    pub permissions: Vec<PermissionEntry>,
+}
+
+/// A permission path of a profile, written as a text or as a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PermissionEntry {
+    Path(String),
+    Table(PermissionTable),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PermissionTable {
+    pub path: String,
+    /// Whether holders are told by mail of what lies exactly at this path.
+    #[serde(default = "yes")]
+    pub notify: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl PermissionEntry {
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Path(path) => path,
+            Self::Table(table) => &table.path,
+        }
+    }
+
+    pub fn notifies(&self) -> bool {
+        match self {
+            Self::Path(_) => true,
+            Self::Table(table) => table.notify,
+        }
+    }
+}
+
+impl From<&str> for PermissionEntry {
+    fn from(path: &str) -> Self {
+        Self::Path(path.to_owned())
+    }
 }

@@ -29,6 +29,7 @@ pub mod applications;
 
 pub mod audit;
 pub mod home;
+pub mod mails;
 pub mod sessions;
 pub mod users;
 
@@ -41,6 +42,7 @@ pub use assignments::{AssignmentRecord, AssignmentStateChange};
 pub use error::StoreError;
 pub use futures::future::BoxFuture;
 pub use identities::NewIdentityEvent;
+pub use mails::{Recipient, SentMail, WaitingNotice};
 pub use migrations::MigrationReport;
 pub use open::{Dialect, Store};
 pub use orders::{Claim, PlanRecord, RecordedTransition};

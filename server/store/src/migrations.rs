@@ -33,6 +33,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0009_create_assignments"),
     migration!("0010_create_work_items"),
     migration!("0011_create_applications"),
+    migration!("0012_create_mails"),
 ];
 
 const CREATE_TABLE: &str = r#"

@@ -11,6 +11,7 @@ pub(super) const REFERENCE: &str = "secret:";
 
 /// Tells of every credential in clear text.
 pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut Vec<ConfigurationFinding>) {
+    check_mail(configuration, index, findings);
     for (name, application) in configuration.applications.iter().filter(|(_, application)| !application.demo) {
         for (field, value) in credentials(application) {
             if value.starts_with(REFERENCE) {
@@ -31,6 +32,18 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
             );
             findings.push(index.finding(&["applications", name, "connection", "url"], message));
         }
+    }
+}
+
+/// Tells of the mail server's password in clear text.
+fn check_mail(configuration: &Configuration, index: &Index, findings: &mut Vec<ConfigurationFinding>) {
+    let Some(password) = configuration.organisation.mail.as_ref().and_then(|mail| mail.password.as_ref()) else {
+        return;
+    };
+    if !password.starts_with(REFERENCE) {
+        let message = "A password in clear text does not belong into a file. Keep it with \
+                       `quartermaster config secret mail-password` and write password = \"secret:mail-password\".";
+        findings.push(index.finding(&["organisation", "mail", "password"], message));
     }
 }
 

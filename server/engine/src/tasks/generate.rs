@@ -423,6 +423,7 @@ async fn write(
     let Extras { taken, adopted, already: mut states } = extras;
     states.extend(orders.iter().flat_map(crate::record::assignment_states));
     let count = orders.len();
+    let notices = crate::mails::notices::reviews(&context.engine, &orders);
     context
         .engine
         .store()
@@ -436,6 +437,7 @@ async fn write(
                 tx.record_transitions(&replaced).await?;
                 tx.insert_orders(&orders).await?;
                 tx.update_accounts(&adopted, now).await?;
+                tx.insert_notices(&notices).await?;
                 tx.set_assignment_states(&states).await
             })
         })

@@ -30,6 +30,8 @@ mod slapd;
 
 mod crash;
 mod faults;
+mod mail_server;
+mod mails;
 mod pipeline;
 mod real_input;
 mod tickets;

@@ -1,5 +1,5 @@
-//! What a connection to a ticket system has to say beyond the types of its fields: credentials that fit together, and
-//! texts whose placeholders exist.
+//! What a connection to a ticket system and a mail server have to say beyond the types of their fields: credentials that
+//! fit together, addresses that are some, and texts whose placeholders exist.
 
 use model::configuration::{Configuration, Connection};
 
@@ -14,6 +14,11 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
             // A custom field's name may have dots in it.
             path.extend(field.splitn(2, '.'));
             findings.push(index.finding(&path, message));
+        }
+    }
+    if let Some(server) = &configuration.organisation.mail {
+        for (field, message) in crate::mails::complaints(server) {
+            findings.push(index.finding(&["organisation", "mail", field], message));
         }
     }
 }

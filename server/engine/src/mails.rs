@@ -1,0 +1,168 @@
+//! Telling people by mail what waits for them.
+//!
+//! Whoever changes something that somebody has to be told of writes a notice in the same transaction (`notices`). What
+//! belongs to one run waits until the run is over; then `compose` makes of it one mail for each person who is to be
+//! told, in one transaction in which the notices go and the mails come. `deliver` hands mails to the server until it
+//! takes them, or says that it never will, or a day is over; that is kept for everybody to see.
+//!
+//! A process that dies between the server's answer and writing it down sends that mail twice. Without a mail server in
+//! the configuration nothing is written at all.
+
+mod compose;
+mod deliver;
+pub(crate) mod notices;
+
+use model::error::ApiError;
+use model::ids::{MailId, UserId};
+use model::mail::{MailFilter, MailPreferences, MailRow};
+use model::page::Page;
+use model::view::AuditLine;
+use store::StoreError;
+
+use crate::Engine;
+use crate::context::OpContext;
+use crate::error::internal;
+
+/// Makes and delivers mails until the engine stops. On its own, because a mail server may take its time.
+pub(crate) async fn run(engine: Engine) {
+    while !engine.stopping().is_cancelled() {
+        if let Err(error) = round(&engine).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "Mails cannot be made or delivered");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(engine.tuning().sweep_every) => {}
+            () = engine.stopping().cancelled() => {}
+        }
+    }
+}
+
+/// One round, as the engine makes it by itself every now and then.
+pub async fn round(engine: &Engine) -> Result<(), StoreError> {
+    compose::compose(engine).await?;
+    deliver::deliver(engine).await
+}
+
+/// A piece of the list of mails.
+pub async fn page(op: &OpContext, filter: MailFilter) -> Result<Page<MailRow>, ApiError> {
+    op.require("/Mails/View")?;
+    op.engine.store().mail_page(&filter).await.map_err(internal)
+}
+
+/// Sends a mail that failed or waits again, now.
+pub async fn retry(op: &OpContext, id: MailId) -> Result<(), ApiError> {
+    op.require("/Mails/Retry")?;
+    let (now, audit) = (op.now, audit(op, &id.to_string(), "sent again"));
+    let work = op.engine.store().write(move |tx| {
+        Box::pin(async move {
+            let taken = tx.retry_mail(id, now).await?;
+            if taken {
+                tx.append_audit(&audit).await?;
+            }
+            Ok::<_, StoreError>(taken)
+        })
+    });
+    match work.await.map_err(internal)? {
+        true => Ok(()),
+        false => {
+            Err(ApiError::conflict(format!("There is no mail {id} that waits or failed. Look at the list again.")))
+        }
+    }
+}
+
+/// How the caller gets mail.
+pub async fn my_preferences(op: &OpContext) -> Result<MailPreferences, ApiError> {
+    op.engine.store().mail_preferences(op.user.id).await.map_err(internal)
+}
+
+/// Says how the caller wants to get mail.
+pub async fn set_my_preferences(op: &OpContext, preferences: MailPreferences) -> Result<(), ApiError> {
+    set(op, op.user.id, &op.user.login, preferences).await
+}
+
+/// Gives somebody an address, or takes it away.
+pub async fn set_address(op: &OpContext, login: &str, address: Option<String>) -> Result<(), ApiError> {
+    op.require("/Users/Change")?;
+    let found = op.engine.store().user_by_login(login).await.map_err(internal)?;
+    let (user, _) = found.ok_or_else(|| ApiError::not_found(format!("user `{login}`")))?;
+    let preferences = op.engine.store().mail_preferences(user.id).await.map_err(internal)?;
+    set(op, user.id, login, MailPreferences { address, ..preferences }).await
+}
+
+async fn set(op: &OpContext, user: UserId, login: &str, preferences: MailPreferences) -> Result<(), ApiError> {
+    let address = preferences.address.map(|address| address.trim().to_owned()).filter(|address| !address.is_empty());
+    check_address(address.as_deref())?;
+    let mut silenced = preferences.silenced;
+    silenced.sort_unstable();
+    silenced.dedup();
+    let preferences = MailPreferences { address, silenced };
+    let audit = audit(op, login, "how mail is wanted");
+    let work = op.engine.store().write(move |tx| {
+        Box::pin(async move {
+            tx.set_mail_preferences(user, &preferences).await?;
+            tx.append_audit(&audit).await
+        })
+    });
+    work.await.map_err(internal)
+}
+
+/// Refuses what no mail can be sent to.
+pub fn check_address(address: Option<&str>) -> Result<(), ApiError> {
+    match address {
+        Some(address) if address.parse::<lettre::Address>().is_err() => Err(ApiError::invalid(
+            "address",
+            format!("`{address}` is no e-mail address. Expected one such as ann@example.org."),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What is wrong with the mail server of a configuration: field and sentence each.
+pub(crate) fn complaints(server: &model::configuration::MailServer) -> Vec<(&'static str, String)> {
+    let mut found = Vec::new();
+    if deliver::host_and_port(server).is_none() {
+        found.push((
+            "server",
+            format!(
+                "`{}` is no host, nor host and port. Expected mail.example.org or mail.example.org:587.",
+                server.server
+            ),
+        ));
+    }
+    if server.sender.parse::<lettre::message::Mailbox>().is_err() {
+        found.push((
+            "sender",
+            format!(
+                "`{}` is no address. Expected one such as Quartermaster <quartermaster@example.org>.",
+                server.sender
+            ),
+        ));
+    }
+    if !(server.public_url.starts_with("https://") || server.public_url.starts_with("http://")) {
+        found.push((
+            "public_url",
+            format!("`{}` is no web address. Expected the one under which people open the pages.", server.public_url),
+        ));
+    }
+    match (&server.user, &server.password) {
+        (Some(_), None) => found.push(("user", "A user needs a password.".to_owned())),
+        (None, Some(_)) => found.push(("password", "A password needs a user.".to_owned())),
+        (Some(_), Some(_)) if server.encryption == model::configuration::MailEncryption::None => {
+            found.push((
+                "encryption",
+                "A password does not go over the net in clear. Choose start_tls or tls.".to_owned(),
+            ));
+        }
+        _ => {}
+    }
+    found
+}
+
+fn audit(op: &OpContext, subject: &str, detail: &str) -> AuditLine {
+    AuditLine {
+        at: op.now,
+        actor: op.user.login.clone(),
+        action: "mail".into(),
+        subject: subject.to_owned(),
+        detail: detail.to_owned(),
+    }
+}
