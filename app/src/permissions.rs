@@ -15,6 +15,8 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/jobs/runs/{id}", "/Jobs/View"),
     ("/applications", "/Applications/View"),
     ("/applications/{name}", "/Applications/View"),
+    ("/mails", "/Mails/View"),
+    ("/my-mail", "signed in"),
     ("/api/pages/orders/retry", "/Orders/Retry"),
     ("/api/pages/orders/review", "/Orders/Review"),
     ("/api/pages/orders/cancel", "/Orders/Cancel"),
@@ -25,6 +27,8 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/api/pages/jobs/cancel", "/Jobs/Run"),
     ("/api/pages/jobs/resume", "/Jobs/Resume"),
     ("/api/pages/applications/test", "/Applications/Test"),
+    ("/api/pages/mails/retry", "/Mails/Retry"),
+    ("/api/pages/my-mail", "signed in"),
 ];
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['application', '/applications/directory'],
     ['application-accounts', '/applications/directory?tab=accounts'],
     ['application-schema', '/applications/directory?tab=schema'],
+    ['mails', '/mails'],
+    ['my-mail', '/my-mail'],
     ['missing', '/no-such-page'],
   ];
 }

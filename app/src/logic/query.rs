@@ -4,6 +4,7 @@
 use model::account::Mechanism;
 use model::identity::LifecycleState;
 use model::job::LogLevel;
+use model::mail::{MailFilter, MailState};
 use model::order::ProvisioningState;
 use model::view::{AccountFilter, IdentityFilter, OrderFilter, WorkItemFilter};
 use model::work_item::WorkItemState;
@@ -110,6 +111,10 @@ pub fn accounts(application: &str, query: &Query) -> AccountFilter {
     }
 }
 
+pub fn mails(query: &Query) -> MailFilter {
+    MailFilter { state: query.parsed("state", MailState::from_name), after: query.get("after"), limit: None }
+}
+
 /// The least level of log lines to show.
 pub fn level(query: &Query) -> LogLevel {
     query.parsed("level", LogLevel::from_name).unwrap_or(LogLevel::Information)
@@ -132,6 +137,11 @@ pub fn orders_address(filter: &OrderFilter) -> Address {
         .with("mechanism", filter.mechanism.map(Mechanism::name))
         .with("identity", filter.identity.map(|id| id.to_string()).as_deref())
         .with("run", filter.run.map(|id| id.to_string()).as_deref())
+}
+
+/// The address of the list with this filter, from its first row.
+pub fn mails_address(filter: &MailFilter) -> Address {
+    Address::new("/mails").with("state", filter.state.map(MailState::name))
 }
 
 /// The address of the list with this filter, from its first row.

@@ -14,7 +14,8 @@ pub(crate) mod notices;
 
 use model::error::ApiError;
 use model::ids::{MailId, UserId};
-use model::mail::{MailFilter, MailPreferences, MailRow};
+use model::job::Job;
+use model::mail::{MailFilter, MailPreferences, MailRow, NoticeKind};
 use model::page::Page;
 use model::view::AuditLine;
 use store::StoreError;
@@ -72,6 +73,24 @@ pub async fn retry(op: &OpContext, id: MailId) -> Result<(), ApiError> {
 /// How the caller gets mail.
 pub async fn my_preferences(op: &OpContext) -> Result<MailPreferences, ApiError> {
     op.engine.store().mail_preferences(op.user.id).await.map_err(internal)
+}
+
+/// Of each kind, about what the caller's profiles tell.
+pub fn my_subjects(op: &OpContext) -> Vec<(NoticeKind, Vec<String>)> {
+    let configuration = op.engine.world().configuration();
+    let held = compose::told_paths(&configuration, &op.user.profiles);
+    let subjects = |kind: NoticeKind| -> Vec<String> {
+        match kind {
+            NoticeKind::WorkItem | NoticeKind::Review => configuration.account_types.keys().cloned().collect(),
+            NoticeKind::RunEnded => Job::all().into_iter().map(|job| job.name).collect(),
+            NoticeKind::ApplicationTrouble => configuration.applications.keys().cloned().collect(),
+        }
+    };
+    let told = |kind: NoticeKind| {
+        let is_told = |about: &String| kind.paths(about).iter().any(|path| held.contains(path));
+        (kind, subjects(kind).into_iter().filter(is_told).collect())
+    };
+    NoticeKind::ALL.into_iter().map(told).collect()
 }
 
 /// Says how the caller wants to get mail.

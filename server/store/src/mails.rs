@@ -222,8 +222,9 @@ impl Tx {
     }
 
     pub async fn settle_mail(&mut self, sent: &SentMail) -> Result<()> {
-        let problem = sent.problem.as_deref();
-        let arguments = arguments![sent.id.0, sent.state.name(), sent.next_attempt_at, sent.sent_at, problem];
+        let (next, at) = (sent.next_attempt_at, sent.sent_at);
+        let (next, at) = (next.map(Timestamp::as_microsecond), at.map(Timestamp::as_microsecond));
+        let arguments = arguments![sent.id.0, sent.state.name(), next, at, sent.problem.as_deref()];
         self.execute(SETTLE, arguments).await?;
         Ok(())
     }

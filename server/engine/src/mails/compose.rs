@@ -115,7 +115,7 @@ fn distribute<'a>(
 }
 
 /// The paths of these profiles that notify.
-fn told_paths(configuration: &Configuration, profiles: &[String]) -> BTreeSet<PermissionPath> {
+pub(super) fn told_paths(configuration: &Configuration, profiles: &[String]) -> BTreeSet<PermissionPath> {
     let profiles = profiles.iter().filter_map(|name| configuration.permission_profiles.get(name));
     let entries = profiles.flat_map(|profile| &profile.permissions).filter(|entry| entry.notifies());
     entries.filter_map(|entry| PermissionPath::parse(entry.path())).collect()

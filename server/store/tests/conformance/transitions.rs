@@ -23,7 +23,7 @@ pub(crate) fn done(order: i64, fence: i64, seconds: i64) -> RecordedTransition {
     }
 }
 
-async fn one_claimed(store: &Store) {
+pub(crate) async fn one_claimed(store: &Store) {
     people(store).await;
     insert_orders(store, vec![order(30, 1)]).await;
     keep!(store, |tx| tx.claim_orders(&claim("node", 100, 1)).await?);
