@@ -13,6 +13,7 @@ mod directory;
 pub mod feed;
 mod http;
 mod ldap;
+pub mod mail;
 mod manual;
 mod request_tracker;
 mod scim;

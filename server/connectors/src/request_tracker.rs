@@ -193,6 +193,9 @@ impl Connector for RequestTracker {
 impl RequestTracker {
     /// The number of the order's ticket: the one that is there already, or a new one.
     async fn submit(&self, command: &Command) -> Result<u64, CommandError> {
+        if let Some(message) = ticket::fault(command) {
+            return Err(CommandError::new(ErrorClass::Invalid, message));
+        }
         let digest = ticket::digest(command);
         if (command.fence > 1 || command.in_doubt)
             && let Some(known) = self.known(command, &digest).await?

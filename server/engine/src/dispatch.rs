@@ -53,8 +53,8 @@ pub(crate) async fn recover(engine: &Engine, application: &str) -> Result<u64, S
         recovered += orders.len() as u64;
         let connector = engine.connector(application).await;
         let readable = connector.as_ref().is_ok_and(|connector| connector.capabilities().reads_one);
-        if !readable {
-            // Who cannot be asked is told again: batch files and work items bear the order's number.
+        if !readable || is_found_by_its_mark(engine, application) {
+            // Who cannot be asked is told again: batch files, tickets and work items bear the order's number.
             carry_out(engine, application, orders).await?;
             continue;
         }
@@ -76,6 +76,13 @@ pub(crate) async fn recover(engine: &Engine, application: &str) -> Result<u64, S
         });
         crate::record::record(engine, steps.collect(), now).await?;
     }
+}
+
+/// Whether what was handed over is found again where it is: telling it once more makes no second one, and whatever the
+/// application itself holds, the first one must not be left behind there.
+fn is_found_by_its_mark(engine: &Engine, application: &str) -> bool {
+    let configuration = engine.world().configuration();
+    configuration.applications.get(application).is_some_and(|application| application.connection.calls_off())
 }
 
 type Observed = Result<Option<model::account::ObservedAccount>, CommandError>;

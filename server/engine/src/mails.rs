@@ -127,53 +127,12 @@ async fn set(op: &OpContext, user: UserId, login: &str, preferences: MailPrefere
 /// Refuses what no mail can be sent to.
 pub fn check_address(address: Option<&str>) -> Result<(), ApiError> {
     match address {
-        Some(address) if address.parse::<lettre::Address>().is_err() => Err(ApiError::invalid(
+        Some(address) if !connectors::mail::is_address(address) => Err(ApiError::invalid(
             "address",
             format!("`{address}` is no e-mail address. Expected one such as ann@example.org."),
         )),
         _ => Ok(()),
     }
-}
-
-/// What is wrong with the mail server of a configuration: field and sentence each.
-pub(crate) fn complaints(server: &model::configuration::MailServer) -> Vec<(&'static str, String)> {
-    let mut found = Vec::new();
-    if deliver::host_and_port(server).is_none() {
-        found.push((
-            "server",
-            format!(
-                "`{}` is no host, nor host and port. Expected mail.example.org or mail.example.org:587.",
-                server.server
-            ),
-        ));
-    }
-    if server.sender.parse::<lettre::message::Mailbox>().is_err() {
-        found.push((
-            "sender",
-            format!(
-                "`{}` is no address. Expected one such as Quartermaster <quartermaster@example.org>.",
-                server.sender
-            ),
-        ));
-    }
-    if !(server.public_url.starts_with("https://") || server.public_url.starts_with("http://")) {
-        found.push((
-            "public_url",
-            format!("`{}` is no web address. Expected the one under which people open the pages.", server.public_url),
-        ));
-    }
-    match (&server.user, &server.password) {
-        (Some(_), None) => found.push(("user", "A user needs a password.".to_owned())),
-        (None, Some(_)) => found.push(("password", "A password needs a user.".to_owned())),
-        (Some(_), Some(_)) if server.encryption == model::configuration::MailEncryption::None => {
-            found.push((
-                "encryption",
-                "A password does not go over the net in clear. Choose start_tls or tls.".to_owned(),
-            ));
-        }
-        _ => {}
-    }
-    found
 }
 
 fn audit(op: &OpContext, subject: &str, detail: &str) -> AuditLine {

@@ -50,6 +50,17 @@ impl Text {
     }
 }
 
+/// What nobody could carry out, because nobody can type it.
+pub(super) fn fault(command: &Command) -> Option<String> {
+    let has_nul = |item: &&CommandItem| match &item.value {
+        Some(Value::Text(text)) => text.contains('\0'),
+        Some(Value::List(members)) => members.iter().any(|text| text.contains('\0')),
+        _ => false,
+    };
+    let item = command.items.iter().find(has_nul)?;
+    Some(format!("The value for {} holds a NUL character, which nobody can type.", item.name.replace('\0', "\u{fffd}")))
+}
+
 const MARK: &str = "[quartermaster ";
 
 /// How the marks of all attempts of an order begin.

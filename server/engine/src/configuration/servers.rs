@@ -17,7 +17,7 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
         }
     }
     if let Some(server) = &configuration.organisation.mail {
-        for (field, message) in crate::mails::complaints(server) {
+        for (field, message) in connectors::mail::complaints(server) {
             findings.push(index.finding(&["organisation", "mail", field], message));
         }
     }
