@@ -17,6 +17,9 @@ pub(super) fn reword(message: &str, what: &str) -> String {
     if message.contains("untagged enum Value") {
         return "Expected text, a whole number, true, false or a list of texts.".into();
     }
+    if message.contains("untagged enum PermissionEntry") {
+        return "Expected a permission path, or a table with `path` and `notify`.".into();
+    }
     if message.contains("untagged enum Column") {
         return "Expected the header of a column, or a table with `column`, `type` and `required`.".into();
     }

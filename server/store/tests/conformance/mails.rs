@@ -127,7 +127,7 @@ pub(crate) async fn people_say_how_they_want_mail(store: Store) {
 
 pub(crate) async fn what_others_were_handed_is_found_until_it_is_settled(store: Store) {
     one_claimed(&store).await;
-    assert_eq!(store.handed_orders("badges").await.unwrap(), []);
+    assert_eq!(store.handed_orders("directory").await.unwrap(), []);
     let reference = "ticket 17".to_owned();
     let step = RecordedTransition {
         order: OrderId(30),
@@ -147,15 +147,12 @@ pub(crate) async fn what_others_were_handed_is_found_until_it_is_settled(store: 
     let found = |store: &Store, given_up: bool| {
         let store = store.clone();
         async move {
-            let mut all = Vec::new();
-            for row in store.application_facts().await.unwrap() {
-                all.extend(if given_up {
-                    store.given_up_orders(&row.name).await.unwrap()
-                } else {
-                    store.handed_orders(&row.name).await.unwrap()
-                });
-            }
-            all.into_iter().map(|handed| (handed.order.0, handed.fence, handed.reference)).collect::<Vec<_>>()
+            let all = if given_up {
+                store.given_up_orders("directory").await
+            } else {
+                store.handed_orders("directory").await
+            };
+            all.unwrap().into_iter().map(|one| (one.order.0, one.fence, one.reference)).collect::<Vec<_>>()
         }
     };
     let handed = [(30, 1, reference.clone())];
