@@ -487,7 +487,8 @@ async fn an_unfinished_connection_is_refused_with_the_field() {
         connectors::complaints_of_request_tracker(&changed)
     };
     assert_eq!(complaints(&|_| ()), []);
-    let cases: [(&dyn Fn(&mut RequestTrackerConnection), &str, &str); 10] = [
+    type Change = dyn Fn(&mut RequestTrackerConnection);
+    let cases: [(&Change, &str, &str); 10] = [
         (&|c| c.token = None, "url", "credentials"),
         (&|c| c.user = Some("x".into()), "token", "not both"),
         (&|c| (c.token, c.user) = (None, Some("x".into())), "user", "password"),

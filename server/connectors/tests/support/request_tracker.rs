@@ -19,7 +19,7 @@ pub(crate) struct RequestTracker {
     /// Authentication token of [`USER`].
     pub(crate) token: String,
     http: reqwest::Client,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 pub(crate) fn start_request_tracker() -> RequestTracker {
@@ -40,7 +40,7 @@ pub(crate) fn start_request_tracker() -> RequestTracker {
         Server::listening(command, port)
     });
     let _ = rustls::crypto::ring::default_provider().install_default();
-    RequestTracker { server, token, http: reqwest::Client::new(), folder }
+    RequestTracker { server, token, http: reqwest::Client::new(), _folder: folder }
 }
 
 /// A database with everything in it, made once for all tests that follow and for this version of Request Tracker.

@@ -176,8 +176,8 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "kind = \"manual\"",
             "kind = \"request_tracker\", url = \"https://x\", queue = \"Access\", user = \"q\", password = \"abc\", body = \"Do {thing}\"",
             &[
-                "all.toml:14:97: A password in clear text does not belong into a file. Keep it with `quartermaster config secret host-password` and write password = \"secret:host-password\".",
-                "all.toml:14:111: There is no placeholder {thing}. There are: {order}, {attempt}, {application}, {account_type}, {operation}, {account}, {changes}.",
+                "all.toml:14:102: A password in clear text does not belong into a file. Keep it with `quartermaster config secret host-password` and write password = \"secret:host-password\".",
+                "all.toml:14:116: There is no placeholder {thing}. There are: {order}, {attempt}, {application}, {account_type}, {operation}, {account}, {changes}.",
             ],
         ),
         (

@@ -16,16 +16,8 @@ fn people() -> Vec<Person> {
     vec![person(1, "Ann", "Lee", "Finance"), person(2, "Bo", "Ek", "Finance"), person(3, "Cy", "Ash", "Sales")]
 }
 
-/// The small organisation has a mail server, and profiles that are told of different things.
-fn configuration(port: u16) -> String {
-    format!(
-        r#"
-[organisation.mail]
-server = "127.0.0.1:{port}"
-encryption = "none"
-sender = "Quartermaster <quartermaster@example.org>"
-public_url = "https://q.example.org"
-
+/// Profiles that are told of different things.
+const PROFILES: &str = r#"
 [permission_profiles.terminals]
 display_name = "Terminals"
 permissions = ["/Custom/ProvisioningPolicy/PerformManualProvisioning/terminal"]
@@ -34,12 +26,41 @@ display_name = "All work"
 permissions = ["/ProvisioningPolicy/PerformManualProvisioning", "/WorkItems"]
 [permission_profiles.silent]
 display_name = "Silent"
-permissions = [{{ path = "/WorkItems/Fulfil/terminal", notify = false }}]
+permissions = [{ path = "/WorkItems/Fulfil/terminal", notify = false }]
 [permission_profiles.runs]
 display_name = "Runs"
 permissions = ["/Jobs/View/complete", "/WorkItems/Fulfil/terminal"]
+[permission_profiles.badges]
+display_name = "Badges"
+permissions = ["/Applications/View/badges"]
+"#;
+
+/// The small organisation with a mail server, and with nothing going on by itself.
+async fn world(port: u16) -> World {
+    let world = World::with_more(&people(), PROFILES, |tuning| tuning.sweep_every = Duration::from_hours(1)).await;
+    name_mail_server(&world, port).await;
+    world
+}
+
+/// As an administrator does: in the file that describes the organisation.
+async fn name_mail_server(world: &World, port: u16) {
+    let file = world.configuration().join("all.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let rest = &text[text.find("[sources.hr]").unwrap()..];
+    let organisation = format!(
+        r#"[organisation]
+name = "Small Works"
+time_zone = "UTC"
+[organisation.mail]
+server = "127.0.0.1:{port}"
+encryption = "none"
+sender = "Quartermaster <quartermaster@example.org>"
+public_url = "https://q.example.org"
+
 "#
-    )
+    );
+    std::fs::write(&file, organisation + rest).unwrap();
+    engine::configurations::apply(&world.op(), &world.configuration()).await.unwrap();
 }
 
 async fn user(world: &World, login: &str, profile: &str, address: &str) {
@@ -55,11 +76,6 @@ async fn mails(world: &World, filter: MailFilter) -> Vec<MailRow> {
 async fn delivered(world: &World, state: MailState) -> Vec<MailRow> {
     engine::mails::round(&world.engine).await.unwrap();
     mails(world, MailFilter { state: Some(state), ..MailFilter::default() }).await
-}
-
-/// The small organisation, with nothing going on by itself.
-async fn world(more: &str) -> World {
-    World::with_more(&people(), more, |tuning| tuning.sweep_every = Duration::from_hours(1)).await
 }
 
 fn addresses(arrived: &[Arrived]) -> Vec<&str> {
@@ -78,7 +94,7 @@ async fn work(world: &mut World) {
 #[tokio::test]
 async fn exactly_those_with_the_whole_path_are_told_once_for_each_run() {
     let server = start_mail_server();
-    let mut world = world(&configuration(server.server.port)).await;
+    let mut world = world(server.server.port).await;
     for (login, profile) in [
         ("exact", "terminals"),
         ("parent", "all-work"),
@@ -123,7 +139,7 @@ async fn exactly_those_with_the_whole_path_are_told_once_for_each_run() {
 #[tokio::test]
 async fn a_server_that_is_down_is_tried_again_and_a_refused_address_is_seen() {
     let port = free_port();
-    let mut world = world(&configuration(port)).await;
+    let mut world = world(port).await;
     user(&world, "exact", "terminals", "exact@example.org").await;
     user(&world, "wrong", "terminals", "nobody@example.org").await;
     user(&world, "full", "terminals", "full@example.org").await;
@@ -140,8 +156,7 @@ async fn a_server_that_is_down_is_tried_again_and_a_refused_address_is_seen() {
 
     // Another server, as an administrator names it when the old one is gone.
     let server = start_mail_server();
-    std::fs::write(world.configuration().join("more.toml"), configuration(server.server.port)).unwrap();
-    engine::configurations::apply(&world.op(), &world.configuration()).await.unwrap();
+    name_mail_server(&world, server.server.port).await;
     world.clock.step(Duration::from_secs(120));
     let sent = delivered(&world, MailState::Sent).await;
     assert_eq!(sent[0].address, "exact@example.org");
@@ -170,13 +185,7 @@ async fn a_server_that_is_down_is_tried_again_and_a_refused_address_is_seen() {
 #[tokio::test]
 async fn applications_in_trouble_are_told_once() {
     let server = start_mail_server();
-    let more = configuration(server.server.port)
-        + r#"
-[permission_profiles.badges]
-display_name = "Badges"
-permissions = ["/Applications/View/badges"]
-"#;
-    let world = world(&more).await;
+    let world = world(server.server.port).await;
     user(&world, "owner", "badges", "owner@example.org").await;
     std::fs::write(world.configuration().join("badges/extract.csv"), "holder,holder\n").unwrap();
     world.run("complete", RunMode::default()).await;
