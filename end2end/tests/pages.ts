@@ -17,6 +17,7 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['why', `${identity}?kind=entitlement&name=mainframe-pay-batch`],
     ['orders', '/orders'],
     ['orders-none', '/orders?text=nobody-of-this-name'],
+    ['orders-confirm', '/orders?act=hold'],
     ['order', await first('/orders?application=directory', '/orders/')],
     ['work-items', '/work-items'],
     ['work-item', await first('/work-items', '/work-items/')],

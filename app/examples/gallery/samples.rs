@@ -20,12 +20,14 @@ use model::page::Page;
 use model::user::PermissionPath;
 use model::view::{
     AccountFilter, AccountRow, AccountTypeView, ApplicationDetail, ApplicationRow, ApplicationSchema, EntitlementRow,
-    Home, IdentityFilter, OrderCounts, OrderFilter, RunUpdate, SchemaAttribute, WorkItemFilter,
+    Home, IdentityFilter, OrderCounts, OrderFilter, PauseCause, RunUpdate, SchemaAttribute, Triage, WorkItemFilter,
 };
 use model::work_item::WorkItemState;
 
 use self::people::{identity_detail, identity_rows, why_not};
-use self::work::{counts, log, order_detail, order_rows, preview, run, run_rows, work_item_detail, work_rows};
+use self::work::{
+    confirming, counts, log, order_detail, order_rows, preview, run, run_rows, triage, work_item_detail, work_rows,
+};
 
 const NAMES: [&str; 24] = [
     "Ann Lindqvist",
@@ -195,17 +197,36 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         (
             "orders",
             orders::orders_sheet(
-                &OrderFilter::default(),
-                &counts(),
-                Page { rows: order_rows(40), next: Some("x".into()), total: 1_284 },
-                &names(),
+                orders::Board {
+                    rows: Page { rows: order_rows(40), next: Some("x".into()), total: 1_284 },
+                    triage: triage(),
+                    ..board(OrderFilter::default())
+                },
+                rights,
                 clock,
             ),
         ),
-        ("orders-nothing", orders::orders_sheet(&empty_orders, &counts(), Page::empty(), &names(), clock)),
+        (
+            "orders-confirm",
+            orders::orders_sheet(
+                orders::Board {
+                    rows: Page { rows: order_rows(3), next: None, total: 38 },
+                    triage: triage(),
+                    confirming: Some(confirming()),
+                    ..board(OrderFilter { fingerprint: Some("5f0c".into()), ..OrderFilter::default() })
+                },
+                rights,
+                clock,
+            ),
+        ),
+        ("orders-nothing", orders::orders_sheet(board(empty_orders), rights, clock)),
         (
             "orders-never",
-            orders::orders_sheet(&OrderFilter::default(), &OrderCounts::default(), Page::empty(), &names(), clock),
+            orders::orders_sheet(
+                orders::Board { counts: OrderCounts::default(), ..board(OrderFilter::default()) },
+                rights,
+                clock,
+            ),
         ),
         ("order", orders::order_sheet(&order_detail(), rights, clock)),
         (
@@ -333,6 +354,18 @@ fn home_of_today() -> Home {
     }
 }
 
+/// The page of orders with this filter and nothing on it.
+fn board(filter: OrderFilter) -> orders::Board {
+    orders::Board {
+        filter,
+        counts: counts(),
+        rows: Page::empty(),
+        triage: Triage::default(),
+        confirming: None,
+        applications: names(),
+    }
+}
+
 fn names() -> Vec<(String, String)> {
     APPLICATIONS.map(|(name, _)| (name.to_lowercase().replace(' ', "-"), name.to_owned())).into()
 }
@@ -358,6 +391,12 @@ fn application_rows() -> Vec<ApplicationRow> {
             failed_orders: if n == 2 { 9 } else { 0 },
             last_synchronized_at: Some(before(12 + 3 * n as i64)),
             trouble: (n == 1).then(|| "The database did not answer within 5 seconds.".into()),
+            pause: (n == 1).then(|| PauseCause::Quarantine {
+                since: before(95),
+                probe_at: now() + SignedDuration::from_mins(4),
+                probes: 12,
+                message: "The database did not answer within 5 seconds.".into(),
+            }),
         })
         .collect()
 }

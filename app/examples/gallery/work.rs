@@ -1,17 +1,22 @@
 //! Orders, work items and runs of the gallery.
 
+use app::pages::orders::Confirming;
 use jiff::SignedDuration;
 use model::account::Mechanism;
 use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, PartitionId, PlanId, RunId, UserId, WorkItemId};
 use model::job::{LogLevel, Run, RunMode, RunState, TaskKind, TaskRun};
-use model::order::{Answer, Attempt, ErrorClass, Lane, Order, OrderItem, ProvisioningState as State, StateReason};
+use model::order::{
+    Action, Answer, Attempt, ErrorClass, Lane, Order, OrderItem, ProvisioningState as State, StateReason, Trouble,
+    ValueEdit,
+};
 use model::page::Page;
 use model::plan::{
     AccountRequest, FilterReason, Filtered, ItemKind, ItemOperation, Operation, Partition, Plan, Retained,
 };
 use model::trigger::Trigger;
 use model::view::{
-    LogLineView, OrderCounts, OrderDetail, OrderEvent, OrderRow, PreviewLine, RunRow, WorkItemDetail, WorkItemRow,
+    ApplicationPause, LogLineView, OrderCounts, OrderDetail, OrderEvent, OrderFilter, OrderGroup, OrderRow,
+    OrderSelection, PauseCause, PreviewLine, RunRow, SelectionSummary, Triage, WorkItemDetail, WorkItemRow,
 };
 use model::work_item::{WorkItem, WorkItemState};
 
@@ -59,6 +64,7 @@ pub(crate) fn order_rows(count: usize) -> Vec<OrderRow> {
                 summary: ["6 attributes, 2 groups added", "department", "department, 1 group removed", "the account"]
                     [n % 4]
                     .into(),
+                fingerprint: None,
                 attempts: if reason.is_some() { 3 } else { 1 },
                 next_attempt_at: (n % 9 == 7).then(|| now() + SignedDuration::from_mins(4)),
                 state,
@@ -68,6 +74,98 @@ pub(crate) fn order_rows(count: usize) -> Vec<OrderRow> {
             }
         })
         .collect()
+}
+
+/// One group of each kind, an application that does not answer, and one in its maintenance window.
+pub(crate) fn triage() -> Triage {
+    let failed = |class, message: &str| StateReason::Failed { class, message: message.into() };
+    let held = StateReason::Held {
+        by: "Tove Sørensen".into(),
+        why: "The mailbox provider moves to new hardware.".into(),
+        since: before(300),
+        before: None,
+    };
+    let groups = [
+        (
+            Trouble::Failed,
+            38,
+            Some(failed(ErrorClass::Conflict, "POST /Users: 409, userName is taken by another account.")),
+        ),
+        (
+            Trouble::SetAside,
+            1,
+            Some(StateReason::SetAside {
+                class: ErrorClass::Transient,
+                message: "POST /Users: 500, NullPointerException.".into(),
+                times: 5,
+            }),
+        ),
+        (Trouble::RuleFailed, 2, Some(StateReason::RuleFailed { message: "cost centre has no value".into() })),
+        (Trouble::TimedOut, 3, Some(StateReason::Timeout)),
+        (Trouble::Drifted, 4, Some(StateReason::Drifted { found: "department is \u{201c}Operations\u{201d}".into() })),
+        (Trouble::InDoubt, 2, Some(StateReason::InDoubt)),
+        (Trouble::Quarantined, 212, Some(StateReason::Quarantined { since: before(95), message: String::new() })),
+        (
+            Trouble::RetryWait,
+            9,
+            Some(StateReason::RetryWait { class: ErrorClass::RateLimited, message: "429: not so fast.".into() }),
+        ),
+        (Trouble::Held, 5, Some(held)),
+        (Trouble::Maintenance, 17, Some(StateReason::Maintenance { until: now() + SignedDuration::from_mins(50) })),
+    ];
+    Triage {
+        groups: groups
+            .into_iter()
+            .enumerate()
+            .map(|(n, (trouble, orders, reason))| OrderGroup {
+                application: "directory".into(),
+                application_name: APPLICATIONS[n % 4].0.into(),
+                trouble,
+                fingerprint: format!("5f0c{n}"),
+                orders,
+                people: orders.div_ceil(2),
+                since: before(20 + 37 * n as i64),
+                latest: before(3 + n as i64),
+                next_attempt_at: Some(now() + SignedDuration::from_mins(4)),
+                sample: OrderId(4_003),
+                reason,
+            })
+            .collect(),
+        unconfirmed: vec![("directory".into(), "Cloud Directory".into(), 30)],
+        paused: vec![
+            ApplicationPause {
+                application: "payroll".into(),
+                application_name: "Payroll".into(),
+                cause: PauseCause::Quarantine {
+                    since: before(95),
+                    probe_at: now() + SignedDuration::from_mins(4),
+                    probes: 12,
+                    message: "The database did not answer within 5 seconds.".into(),
+                },
+            },
+            ApplicationPause {
+                application: "badges".into(),
+                application_name: "Badge System".into(),
+                cause: PauseCause::Maintenance { until: now() + SignedDuration::from_mins(50) },
+            },
+        ],
+    }
+}
+
+pub(crate) fn confirming() -> Confirming {
+    Confirming {
+        action: Action::SendToManual,
+        selection: OrderSelection {
+            filter: OrderFilter { fingerprint: Some("5f0c".into()), ..OrderFilter::default() },
+            ids: vec![],
+            seen_at: now(),
+        },
+        summary: SelectionSummary {
+            orders: 38,
+            people: 19,
+            by_application: vec![("Cloud Directory".into(), 36), ("Payroll".into(), 2)],
+        },
+    }
 }
 
 pub(crate) fn counts() -> OrderCounts {
@@ -131,6 +229,8 @@ pub(crate) fn order(state: State, reason: Option<StateReason>) -> Order {
         after: vec![OrderId(4_001)],
         fence: 3,
         attempts: 2,
+        fingerprint: None,
+        repeats: 0,
         next_attempt_at: Some(now() + SignedDuration::from_mins(4)),
         created_at: before(34),
         transmitted_at: Some(before(30)),
@@ -276,6 +376,18 @@ pub(crate) fn order_detail() -> OrderDetail {
             event(12, State::Transmitted, State::Errored, "node-1", "Another account has the name ann.lindqvist."),
         ],
         work_item: None,
+        edits: vec![ValueEdit {
+            order: OrderId(4_003),
+            identity: IdentityId(100),
+            account_type: "directory-person".into(),
+            attribute: "department".into(),
+            computed: "Sails".into(),
+            before: "Sails".into(),
+            edited: "Sales".into(),
+            by: "Tove Sørensen".into(),
+            at: before(12),
+            why: "Typing error in the feed; the source is being corrected.".into(),
+        }],
         siblings: order_rows(3),
     }
 }

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use model::account::AccountStatus;
 use model::identity::LifecycleState;
 use model::job::RunState;
-use model::order::{ProvisioningState, StateReason};
+use model::order::{ProvisioningState, StateReason, Trouble};
 use model::work_item::WorkItemState;
 
 use super::icon::icon;
@@ -63,6 +63,10 @@ pub fn provisioning(state: ProvisioningState, reason: Option<&StateReason>) -> i
         Some(StateReason::Unclear { .. }) if state.is_open() => (Tone::Warn, "octagon", "Sent, look at it there"),
         Some(StateReason::RetryWait { .. }) if state.is_open() => (Tone::Warn, "clock", "Failed, tried again"),
         Some(StateReason::Quarantined { .. }) if state.is_open() => (Tone::Warn, "plug", "Application is down"),
+        Some(StateReason::Maintenance { .. }) if state.is_open() => (Tone::Idle, "clock", "In maintenance"),
+        Some(StateReason::Held { .. }) if state.is_open() => (Tone::Warn, "hand", "Held"),
+        Some(StateReason::SetAside { .. }) if state.is_open() => (Tone::Danger, "octagon", "Set aside"),
+        Some(StateReason::MarkedDone { .. }) => (Tone::Info, "check", "Marked as done"),
         Some(StateReason::HeldBy { .. } | StateReason::AccountBusy { .. }) if state.is_open() => {
             (Tone::Idle, "clock", "Waits for another order")
         }
@@ -70,6 +74,20 @@ pub fn provisioning(state: ProvisioningState, reason: Option<&StateReason>) -> i
     };
     let detail = reason.map(|reason| format!(". {}", words::state_reason(reason).0)).unwrap_or_default();
     chip(tone, shape, word, format!("State {} {}{detail}", state.number(), state.name()))
+}
+
+/// Why a group of orders needs somebody's look.
+pub fn trouble(trouble: Trouble) -> impl IntoView {
+    let (tone, shape) = match trouble {
+        Trouble::Failed | Trouble::SetAside | Trouble::TimedOut | Trouble::Drifted => (Tone::Danger, "octagon"),
+        Trouble::RuleFailed => (Tone::Danger, "function"),
+        Trouble::InDoubt => (Tone::Warn, "search"),
+        Trouble::Quarantined => (Tone::Danger, "plug"),
+        Trouble::RetryWait => (Tone::Warn, "clock"),
+        Trouble::Held => (Tone::Warn, "hand"),
+        Trouble::Maintenance => (Tone::Idle, "clock"),
+    };
+    chip(tone, shape, words::trouble(trouble), String::new())
 }
 
 pub fn run(state: RunState) -> impl IntoView {

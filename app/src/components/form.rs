@@ -20,6 +20,16 @@ pub fn action(
     }
 }
 
+/// The same for what goes by a name.
+pub fn named_action(path: &'static str, name: &str, label: &'static str, shape: &'static str) -> impl IntoView + use<> {
+    view! {
+        <form method="post" action=path>
+            <input type="hidden" name="name" value=name.to_owned() />
+            <button class="button">{icon(shape)}{label}</button>
+        </form>
+    }
+}
+
 /// Why there is no button.
 pub fn refused(what: &'static str, permission: &'static str) -> impl IntoView + use<> {
     view! { <p class="hint">{what}" takes the permission "<code>{permission}</code>", which your profile does not include."</p> }

@@ -5,7 +5,7 @@ use model::account::Mechanism;
 use model::identity::LifecycleState;
 use model::job::LogLevel;
 use model::mail::{MailFilter, MailState};
-use model::order::ProvisioningState;
+use model::order::{ProvisioningState, Trouble};
 use model::view::{AccountFilter, IdentityFilter, OrderFilter, WorkItemFilter};
 use model::work_item::WorkItemState;
 
@@ -34,6 +34,11 @@ impl Query {
         found.map(|(_, value)| value.chars().take(TEXT_LIMIT).collect())
     }
 
+    /// All values of that name.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
+    }
+
     fn parsed<T>(&self, name: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
         self.get(name).and_then(|value| read(&value))
     }
@@ -56,7 +61,7 @@ pub fn identities(query: &Query) -> IdentityFilter {
     }
 }
 
-/// Orders. The text may hold `state:`, `application:` and `mechanism:` terms, as an expert types them.
+/// Orders. The text may hold `state:`, `application:`, `mechanism:`, `trouble:` and `fingerprint:` terms, as an expert types them.
 pub fn orders(query: &Query) -> OrderFilter {
     let mut filter = OrderFilter {
         text: None,
@@ -65,6 +70,8 @@ pub fn orders(query: &Query) -> OrderFilter {
         mechanism: query.parsed("mechanism", Mechanism::from_name),
         identity: query.parsed("identity", |value| value.parse().ok()),
         run: query.parsed("run", |value| value.parse().ok()),
+        trouble: query.parsed("trouble", Trouble::from_name),
+        fingerprint: query.get("fingerprint"),
         after: query.get("after"),
         limit: None,
     };
@@ -77,6 +84,10 @@ pub fn orders(query: &Query) -> OrderFilter {
             Some(("mechanism", value)) if Mechanism::from_name(value).is_some() => {
                 filter.mechanism = Mechanism::from_name(value);
             }
+            Some(("trouble", value)) if Trouble::from_name(value).is_some() => {
+                filter.trouble = Trouble::from_name(value);
+            }
+            Some(("fingerprint", value)) if !value.is_empty() => filter.fingerprint = Some(value.to_owned()),
             Some(("application", value)) if !value.is_empty() => filter.application = Some(value.to_owned()),
             _ => words.push(word.to_owned()),
         }
@@ -137,6 +148,8 @@ pub fn orders_address(filter: &OrderFilter) -> Address {
         .with("mechanism", filter.mechanism.map(Mechanism::name))
         .with("identity", filter.identity.map(|id| id.to_string()).as_deref())
         .with("run", filter.run.map(|id| id.to_string()).as_deref())
+        .with("trouble", filter.trouble.map(Trouble::name))
+        .with("fingerprint", filter.fingerprint.as_deref())
 }
 
 /// The address of the list with this filter, from its first row.
@@ -171,6 +184,8 @@ mod tests {
             mechanism: Some(Mechanism::Manual),
             identity: Some(IdentityId(7)),
             run: Some(RunId(9)),
+            trouble: Some(Trouble::SetAside),
+            fingerprint: Some("00ff00ff00ff00ff".into()),
             after: None,
             limit: None,
         };

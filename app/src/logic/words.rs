@@ -4,7 +4,7 @@ use model::access::{Explanation, Fact, Grantable, Reason};
 use model::account::{AccountStatus, Mechanism, Provenance};
 use model::identity::{LifecycleState, Period};
 use model::job::{RunMode, RunState};
-use model::order::{Answer, OrderItem, StateReason};
+use model::order::{Action, Answer, OrderItem, StateReason, Trouble};
 use model::page::COUNT_LIMIT;
 use model::plan::{FilterReason, ItemKind, ItemOperation, Operation};
 use model::trigger::Trigger;
@@ -152,10 +152,29 @@ pub fn state_reason(reason: &StateReason) -> (String, Option<&'static str>) {
             (format!("Waits for {noun} {}.", ids.join(", ")), None)
         }
         StateReason::RetryWait { class, message } => (message.clone(), Some(class.remedy())),
-        StateReason::Quarantined { .. } => (
-            "The application does not answer; nothing is sent until it does.".into(),
-            Some("Test the application's connection."),
+        StateReason::Quarantined { message, .. } => (
+            match message.as_str() {
+                "" => "The application does not answer; nothing is sent until it does.".into(),
+                message => format!("The application does not answer; nothing is sent until it does. Last: {message}"),
+            },
+            Some(
+                "It is tried again by itself. Test the application's connection; mend its address, credentials or network.",
+            ),
         ),
+        StateReason::Maintenance { until } => (
+            format!("The application is in a maintenance window until {until}."),
+            Some("It goes out by itself afterwards."),
+        ),
+        StateReason::Held { by, why, .. } => {
+            (format!("Held by {by}: {why}"), Some("Let it go when the reason is over, or cancel it."))
+        }
+        StateReason::SetAside { class, message, times } => (
+            format!("It failed in the same way {times} times and is set aside, so that the others go on: {message}"),
+            Some(class.remedy()),
+        ),
+        StateReason::MarkedDone { by, evidence } => {
+            (format!("Marked as done by {by}: {evidence}"), Some("The next reading of the application confirms it."))
+        }
         StateReason::InDoubt => (
             "It was sent, and whether it arrived is not known.".into(),
             Some("The application is read back before anything is sent again."),
@@ -172,7 +191,7 @@ pub fn state_reason(reason: &StateReason) -> (String, Option<&'static str>) {
         ),
         StateReason::Superseded { order } => (format!("Order {order} replaced it."), None),
         StateReason::WorkItem => ("A person does it; see the work item.".into(), None),
-        StateReason::Handed { reference } => (format!("Handed over as {reference}; the result is awaited."), None),
+        StateReason::Handed { reference, .. } => (format!("Handed over as {reference}; the result is awaited."), None),
         StateReason::Unclear { reference, message } => (
             format!("Handed over as {reference}; the result is awaited. {message}"),
             Some("Look at it there; then say in the connection's `statuses` what this status means."),
@@ -180,6 +199,79 @@ pub fn state_reason(reason: &StateReason) -> (String, Option<&'static str>) {
         StateReason::RuleFailed { message } => {
             (message.clone(), Some("Correct the rule or the data it reads, then run the job again."))
         }
+    }
+}
+
+/// What is wrong with a group of orders, as its heading.
+pub fn trouble(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::Failed => "Failed",
+        Trouble::SetAside => "Set aside",
+        Trouble::RuleFailed => "Rule failed",
+        Trouble::TimedOut => "No answer in time",
+        Trouble::Drifted => "Found otherwise",
+        Trouble::InDoubt => "In doubt",
+        Trouble::Quarantined => "Application is down",
+        Trouble::RetryWait => "Failed, tried again",
+        Trouble::Held => "Held",
+        Trouble::Maintenance => "In maintenance",
+    }
+}
+
+/// What an operator may do, as a button.
+pub fn action(action: Action) -> &'static str {
+    match action {
+        Action::Retry => "Retry now",
+        Action::Edit => "Change values",
+        Action::SendToManual => "Send to manual",
+        Action::MarkDone => "Mark done",
+        Action::Cancel => "Cancel",
+        Action::Hold => "Hold",
+        Action::Resume => "Let go",
+    }
+}
+
+/// What the person has to write with it, and what becomes of that.
+pub fn action_text(action: Action) -> Option<(&'static str, &'static str)> {
+    match action {
+        Action::Retry | Action::Resume => None,
+        Action::Edit => Some(("Why", "Kept with the order and its values")),
+        Action::SendToManual => Some(("Comment for the people", "Why, and what they have to know")),
+        Action::MarkDone => Some(("Evidence", "How you know that it is done")),
+        Action::Cancel => Some(("Why", "Shown in the timeline")),
+        Action::Hold => Some(("Why", "Others see it with your name")),
+    }
+}
+
+/// What follows from it, for who is about to do it.
+pub fn action_effect(action: Action) -> &'static str {
+    match action {
+        Action::Retry => "They are sent again at once; what is in doubt is read back first.",
+        Action::Edit => {
+            "The order is sent with the changed values. Later computations keep them until the rules compute something else."
+        }
+        Action::SendToManual => {
+            "Each becomes a work item for people; nothing is sent to the application for it any more."
+        }
+        Action::MarkDone => {
+            "Each counts as done, and is confirmed, or found otherwise, when the application is next read."
+        }
+        Action::Cancel => "They are not sent. What is still wanted is ordered anew by the next computation.",
+        Action::Hold => "They are not sent until somebody lets them go.",
+        Action::Resume => "They go on where they were held.",
+    }
+}
+
+/// "3 orders: retry now" as what came of it: "sent again".
+pub fn action_done(action: Action) -> &'static str {
+    match action {
+        Action::Retry => "sent again",
+        Action::Edit => "changed and sent again",
+        Action::SendToManual => "given to people",
+        Action::MarkDone => "marked as done",
+        Action::Cancel => "cancelled",
+        Action::Hold => "held",
+        Action::Resume => "let go",
     }
 }
 

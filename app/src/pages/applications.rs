@@ -2,8 +2,9 @@
 
 mod detail;
 
+use engine::context::OpContext;
 use leptos::prelude::*;
-use model::view::{ApplicationRow, ConnectionTest};
+use model::view::{ApplicationRow, ConnectionTest, PauseCause};
 
 use crate::components::chip;
 use crate::components::list::{Empty, ago_or_dash, empty};
@@ -17,10 +18,38 @@ use crate::ssr;
 pub use detail::{Tab, TabContent, application_sheet};
 
 #[server(prefix = "/api/pages", endpoint = "applications/test")]
-pub async fn test_connection(#[server(default)] name: String) -> Result<(), ServerFnError> {
+pub async fn test_connection(
+    #[server(default)] name: String,
+    #[server(default)] return_to: String,
+) -> Result<(), ServerFnError> {
     let op = ssr::op().await?;
     let outcome = engine::applications::test(&op, name.clone()).await;
-    ssr::finish(outcome.map(|test| test_flash(&test)), &address::application(&name))
+    ssr::finish(outcome.map(|test| test_flash(&op, &name, &test)), &back(&name, &return_to))
+}
+
+#[server(prefix = "/api/pages", endpoint = "applications/probe")]
+pub async fn probe_application(
+    #[server(default)] name: String,
+    #[server(default)] return_to: String,
+) -> Result<(), ServerFnError> {
+    let op = ssr::op().await?;
+    let outcome = engine::applications::probe(&op, name.clone()).await;
+    ssr::finish(outcome.map(|test| test_flash(&op, &name, &test)), &back(&name, &return_to))
+}
+
+#[server(prefix = "/api/pages", endpoint = "applications/release")]
+pub async fn release_application(
+    #[server(default)] name: String,
+    #[server(default)] return_to: String,
+) -> Result<(), ServerFnError> {
+    let op = ssr::op().await?;
+    let outcome = engine::applications::release(&op, name.clone()).await;
+    ssr::finish(outcome.map(|()| Flash::done("What waited for the application goes out.")), &back(&name, &return_to))
+}
+
+/// The page that asked, or the application's own.
+fn back(name: &str, return_to: &str) -> String {
+    if return_to.is_empty() { address::application(name) } else { return_to.to_owned() }
 }
 
 #[component]
@@ -51,11 +80,12 @@ pub fn ApplicationPage() -> impl IntoView {
     })
 }
 
-fn test_flash(test: &ConnectionTest) -> Flash {
+fn test_flash(op: &OpContext, name: &str, test: &ConnectionTest) -> Flash {
+    let label = op.engine.application_label(name);
     let took = format!("{}.{:03} s", test.milliseconds / 1_000, test.milliseconds % 1_000);
     let (kind, title) = match test.succeeded {
-        true => (FlashKind::Done, format!("The connection works ({took}).")),
-        false => (FlashKind::Failed, format!("The connection does not work ({took}).")),
+        true => (FlashKind::Done, format!("{label}: the connection works ({took}).")),
+        false => (FlashKind::Failed, format!("{label}: the connection does not work ({took}).")),
     };
     let lines = test.steps.iter().map(|(is_good, step)| format!("{} {step}", if *is_good { "✓" } else { "✗" }));
     Flash { kind, title, lines: lines.collect() }
@@ -85,6 +115,15 @@ pub fn applications_sheet(rows: &[ApplicationRow], clock: &Clock) -> Sheet {
 
 /// How an application is, as a chip.
 pub(crate) fn health(row: &ApplicationRow) -> AnyView {
+    match &row.pause {
+        Some(PauseCause::Quarantine { message, .. }) => {
+            return chip::chip(chip::Tone::Danger, "plug", "Does not answer", message.clone()).into_any();
+        }
+        Some(PauseCause::Maintenance { .. }) => {
+            return chip::chip(chip::Tone::Idle, "clock", "In maintenance", String::new()).into_any();
+        }
+        None => {}
+    }
     match (&row.trouble, row.failed_orders) {
         (Some(trouble), _) => chip::chip(chip::Tone::Danger, "octagon", "Trouble", trouble.clone()).into_any(),
         (None, 0) => chip::chip(chip::Tone::Ok, "check", "Well", String::new()).into_any(),

@@ -33,12 +33,14 @@ pub async fn start_job(
     #[server(default)] job: String,
     #[server(default)] breadth: String,
     #[server(default)] dry_run: String,
+    #[server(default)] return_to: String,
 ) -> Result<(), ServerFnError> {
     let op = ssr::op().await?;
     let mode = RunMode { incremental: breadth == "incremental", dry_run: dry_run == "yes" };
+    let or = |own: &str| if return_to.is_empty() { own.to_owned() } else { return_to.clone() };
     match engine::jobs::start(&op, job, mode).await {
-        Ok(id) => ssr::finish(Ok(Flash::done("The run has begun.")), &format!("/jobs/runs/{id}")),
-        Err(error) => ssr::finish(Err(error), "/jobs"),
+        Ok(id) => ssr::finish(Ok(Flash::done(format!("Run {id} has begun."))), &or(&format!("/jobs/runs/{id}"))),
+        Err(error) => ssr::finish(Err(error), &or("/jobs")),
     }
 }
 

@@ -1,33 +1,100 @@
 //! Orders: the list, and one order with its whole way.
 
+mod bulk;
 mod detail;
+mod triage;
 
+use engine::context::OpContext;
+use engine::orders::Deed;
 use leptos::prelude::*;
 use model::account::Mechanism;
 use model::ids::OrderId;
 use model::order::ProvisioningState;
 use model::page::Page;
-use model::view::{OrderCounts, OrderFilter, OrderRow};
+use model::view::{OrderCounts, OrderFilter, OrderRow, Triage};
 
 use crate::components::chip;
 use crate::components::form::option;
 use crate::components::icon::icon;
 use crate::components::list::{Choice, Empty, active_filters, ago, ago_or_dash, empty, filter_chips, pagination};
-use crate::frame::{Section, Sheet};
+use crate::frame::{Rights, Section, Sheet};
 use crate::logic::flash::Flash;
-use crate::logic::query::{self, orders_address};
+use crate::logic::query::{self, Query, orders_address};
 use crate::logic::time::Clock;
 use crate::logic::words;
 use crate::pages::{Asked, page, parameter};
 use crate::ssr;
 
+pub use bulk::Confirming;
 pub use detail::order_sheet;
 
 #[server(prefix = "/api/pages", endpoint = "orders/retry")]
 pub async fn retry_order(#[server(default)] id: String) -> Result<(), ServerFnError> {
+    did(&ssr::op().await?, &id, Deed::Retry).await
+}
+
+#[server(prefix = "/api/pages", endpoint = "orders/send-to-manual")]
+pub async fn send_order_to_manual(
+    #[server(default)] id: String,
+    #[server(default)] text: String,
+) -> Result<(), ServerFnError> {
+    did(&ssr::op().await?, &id, Deed::SendToManual { why: text }).await
+}
+
+#[server(prefix = "/api/pages", endpoint = "orders/mark-done")]
+pub async fn mark_order_done(
+    #[server(default)] id: String,
+    #[server(default)] text: String,
+) -> Result<(), ServerFnError> {
+    did(&ssr::op().await?, &id, Deed::MarkDone { evidence: text }).await
+}
+
+#[server(prefix = "/api/pages", endpoint = "orders/cancel")]
+pub async fn cancel_order(#[server(default)] id: String, #[server(default)] text: String) -> Result<(), ServerFnError> {
+    did(&ssr::op().await?, &id, Deed::Cancel { why: text }).await
+}
+
+#[server(prefix = "/api/pages", endpoint = "orders/hold")]
+pub async fn hold_order(#[server(default)] id: String, #[server(default)] text: String) -> Result<(), ServerFnError> {
+    did(&ssr::op().await?, &id, Deed::Hold { why: text }).await
+}
+
+#[server(prefix = "/api/pages", endpoint = "orders/resume")]
+pub async fn resume_order(#[server(default)] id: String) -> Result<(), ServerFnError> {
+    did(&ssr::op().await?, &id, Deed::Resume).await
+}
+
+/// `names` and `values` belong together, one by one.
+#[server(prefix = "/api/pages", endpoint = "orders/edit")]
+pub async fn edit_order(
+    #[server(default)] id: String,
+    #[server(default)] names: Vec<String>,
+    #[server(default)] values: Vec<String>,
+    #[server(default)] text: String,
+) -> Result<(), ServerFnError> {
+    let values = names.into_iter().zip(values).collect();
+    did(&ssr::op().await?, &id, Deed::Edit { values, why: text }).await
+}
+
+/// To all that a person had in view: `filter` is the list's query, `ids` what was ticked, `seen_at` and `expected` what the
+/// confirmation said.
+#[server(prefix = "/api/pages", endpoint = "orders/bulk")]
+pub async fn act_on_orders(
+    #[server(default)] action: String,
+    #[server(default)] filter: String,
+    #[server(default)] ids: String,
+    #[server(default)] seen_at: String,
+    #[server(default)] expected: String,
+    #[server(default)] text: String,
+) -> Result<(), ServerFnError> {
     let op = ssr::op().await?;
-    let outcome = async { engine::orders::retry(&op, ssr::id(&id, "order")?).await }.await;
-    ssr::finish(outcome.map(|()| Flash::done("The order is sent again.")), &format!("/orders/{id}"))
+    let filter = query::orders(&Query::parse(&filter));
+    let outcome = async {
+        let asked = bulk::asked(&filter, &action, &ids, &seen_at, &expected, text)?;
+        let done = engine::orders::act_on_many(&op, &asked.selection, asked.expected, asked.deed).await?;
+        Ok(bulk::outcome_flash(asked.action, &done))
+    };
+    ssr::finish(outcome.await, &orders_address(&OrderFilter { after: None, ..filter.clone() }).to_string())
 }
 
 #[server(prefix = "/api/pages", endpoint = "orders/review")]
@@ -48,11 +115,14 @@ pub async fn review_order(
     ssr::finish(outcome.map(|()| Flash::done(done)), &format!("/orders/{id}"))
 }
 
-#[server(prefix = "/api/pages", endpoint = "orders/cancel")]
-pub async fn cancel_order(#[server(default)] id: String, #[server(default)] why: String) -> Result<(), ServerFnError> {
-    let op = ssr::op().await?;
-    let outcome = async { engine::orders::cancel(&op, ssr::id(&id, "order")?, why).await }.await;
-    ssr::finish(outcome.map(|()| Flash::done("The order is given up.")), &format!("/orders/{id}"))
+/// Does it to one order and goes back to its page.
+async fn did(op: &OpContext, id: &str, deed: Deed) -> Result<(), ServerFnError> {
+    let action = deed.action();
+    let outcome = async { engine::orders::act(op, ssr::id(id, "order")?, deed).await }.await;
+    ssr::finish(
+        outcome.map(|()| Flash::done(format!("The order is {}.", words::action_done(action)))),
+        &format!("/orders/{id}"),
+    )
 }
 
 #[component]
@@ -61,12 +131,21 @@ pub fn OrdersPage() -> impl IntoView {
         let filter = query::orders(&query);
         let counts = engine::orders::counts(&op, filter.clone()).await?;
         let rows = engine::orders::page(&op, filter.clone()).await?;
+        let triage = engine::orders::triage(&op).await?;
+        let confirming = match bulk::confirming(&query, &filter, op.now) {
+            Some((action, selection)) => {
+                let summary = engine::orders::selected(&op, &selection).await?;
+                Some(Confirming { action, selection, summary })
+            }
+            None => None,
+        };
         let applications = if visitor.rights.may("/Applications/View") {
             engine::applications::rows(&op).await?.into_iter().map(|row| (row.name, row.display_name)).collect()
         } else {
             Vec::new()
         };
-        Ok(orders_sheet(&filter, &counts, rows, &applications, &visitor.clock))
+        let board = Board { filter, counts, rows, triage, confirming, applications };
+        Ok(orders_sheet(board, &visitor.rights, &visitor.clock))
     })
 }
 
@@ -80,27 +159,41 @@ pub fn OrderPage() -> impl IntoView {
     })
 }
 
-pub fn orders_sheet(
-    filter: &OrderFilter,
-    counts: &OrderCounts,
-    page: Page<OrderRow>,
-    applications: &[(String, String)],
-    clock: &Clock,
-) -> Sheet {
-    let list = orders_address(filter);
+/// All that the page of orders shows.
+pub struct Board {
+    pub filter: OrderFilter,
+    pub counts: OrderCounts,
+    pub rows: Page<OrderRow>,
+    pub triage: Triage,
+    /// What the person is about to do to many.
+    pub confirming: Option<Confirming>,
+    /// Keys and display names.
+    pub applications: Vec<(String, String)>,
+}
+
+pub fn orders_sheet(board: Board, rights: &Rights, clock: &Clock) -> Sheet {
+    let Board { filter, counts, rows: page, triage, confirming, applications } = board;
+    let list = orders_address(&filter);
     let is_filtered = list != orders_address(&OrderFilter::default());
     let shown = page.rows.len();
-    let rows = if page.rows.is_empty() { nothing(is_filtered) } else { table(&page.rows, clock).into_any() };
+    let rows = if page.rows.is_empty() { nothing(is_filtered) } else { bulk::form(&filter, &page, rights, clock) };
     let body = view! {
         <header class="page-head">
             <h1>"Orders"</h1>
-            <p class="muted">"What is being changed in the applications, and how far it is."</p>
+            <p class="muted">"What is being changed in the applications, how far it is, and what needs somebody's look."</p>
         </header>
-        {state_choices(filter, counts, true)}
-        {search(filter, applications)}
-        {active_filters(hidden_filters(filter))}
-        {rows}
-        {(shown > 0).then(|| pagination(list, shown, page.total, filter.after.is_none(), page.next, ("order", "orders")))}
+        {confirming.map(|confirming| bulk::confirmation(confirming, rights))}
+        {triage::section(&triage, &filter, rights, clock)}
+        <section aria-labelledby="list-heading">
+            <div class="section-head"><h2 id="list-heading">"All orders"</h2></div>
+            <div class="stack">
+                {state_choices(&filter, &counts, true)}
+                {search(&filter, &applications)}
+                {active_filters(hidden_filters(&filter))}
+                {rows}
+                {(shown > 0).then(|| pagination(list, shown, page.total, filter.after.is_none(), page.next, ("order", "orders")))}
+            </div>
+        </section>
     };
     Sheet { section: Section::Orders, title: "Orders".to_owned(), body: body.into_any() }
 }
@@ -143,6 +236,8 @@ fn search(filter: &OrderFilter, applications: &[(String, String)]) -> impl IntoV
             {filter.state.map(|state| view! { <input type="hidden" name="state" value=state.slug() /> })}
             {filter.run.map(|run| view! { <input type="hidden" name="run" value=run.to_string() /> })}
             {filter.identity.map(|identity| view! { <input type="hidden" name="identity" value=identity.to_string() /> })}
+            {filter.trouble.map(|trouble| view! { <input type="hidden" name="trouble" value=trouble.name() /> })}
+            {filter.fingerprint.clone().map(|fingerprint| view! { <input type="hidden" name="fingerprint" value=fingerprint /> })}
             <button class="button">"Filter"</button>
         </form>
     }
@@ -157,7 +252,13 @@ fn hidden_filters(filter: &OrderFilter) -> Vec<(String, String)> {
     };
     let run = filter.run.map(|run| (format!("Run {run}"), without(|filter| filter.run = None)));
     let identity = filter.identity.map(|id| (format!("Identity {id}"), without(|filter| filter.identity = None)));
-    run.into_iter().chain(identity).collect()
+    let trouble =
+        filter.trouble.map(|trouble| (words::trouble(trouble).to_owned(), without(|filter| filter.trouble = None)));
+    let fingerprint = filter
+        .fingerprint
+        .as_ref()
+        .map(|_| ("Only this group".to_owned(), without(|filter| filter.fingerprint = None)));
+    run.into_iter().chain(identity).chain(trouble).chain(fingerprint).collect()
 }
 
 fn nothing(is_filtered: bool) -> AnyView {
@@ -174,13 +275,19 @@ fn nothing(is_filtered: bool) -> AnyView {
     }
 }
 
-/// Orders as rows.
-pub fn table(rows: &[OrderRow], clock: &Clock) -> impl IntoView + use<> {
+/// Orders as rows, with a box to tick each where something can be done to many.
+pub fn table(rows: &[OrderRow], with_ticks: bool, clock: &Clock) -> impl IntoView + use<> {
+    let head = with_ticks.then(|| view! { <th scope="col" class="tick"><span class="sr">"Tick"</span></th> });
     let rows = rows.iter().map(|row| {
+        let tick = with_ticks.then(|| {
+            let label = format!("Order {} for {}", row.id, row.identity_name);
+            view! { <td class="tick"><input type="checkbox" name="ids[]" value=row.id.to_string() aria-label=label /></td> }
+        });
         let next = row.next_attempt_at.filter(|_| row.state.is_open()).map(|at| view! { <span class="subtle">"next "{ago(clock, at)}</span> });
         let attempts = (row.attempts > 1).then(|| view! { <span class="subtle">{format!("{} attempts", row.attempts)}</span> });
         view! {
             <tr data-row="">
+                {tick}
                 <td data-label="Order" class="id"><a data-open="" href=format!("/orders/{}", row.id)>{row.id.to_string()}</a></td>
                 <td data-label="Person" class="name"><a href=format!("/identities/{}", row.identity)>{row.identity_name.clone()}</a></td>
                 <td data-label="Change">{words::operation(row.operation)}</td>
@@ -195,7 +302,7 @@ pub fn table(rows: &[OrderRow], clock: &Clock) -> impl IntoView + use<> {
     view! {
         <table class="ledger">
             <thead><tr>
-                <th scope="col">"Order"</th><th scope="col">"Person"</th><th scope="col">"Change"</th><th scope="col">"Application"</th>
+                {head}<th scope="col">"Order"</th><th scope="col">"Person"</th><th scope="col">"Change"</th><th scope="col">"Application"</th>
                 <th scope="col">"Values"</th><th scope="col">"State"</th><th scope="col">"Tries"</th><th scope="col">"Changed"</th>
             </tr></thead>
             <tbody>{rows.collect_view()}</tbody>

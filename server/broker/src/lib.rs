@@ -4,8 +4,9 @@
 //!
 //! In reading order: what is read comes in ([`synchronize`], [`correlate`]), what should be held is compared with what
 //! is ([`assignments`]), a difference becomes a plan ([`plan`]), its parts ([`partition`]), a checked plan ([`check`])
-//! and orders ([`order`]); an order moves through its states ([`lifecycle`]) as answers come back ([`settle`],
-//! [`retry`]); [`threshold`] stops what would change too much.
+//! and orders ([`order`]); an order moves through its states ([`lifecycle`]) as answers come back ([`untrusted`],
+//! [`settle`], [`retry`], [`poison`]); [`breaker`] and [`maintenance`] say when nothing is sent; what failed is grouped
+//! ([`fingerprint`]) and mended by people ([`operator`], [`edit`]); [`threshold`] stops what would change too much.
 
 pub mod catalogue;
 pub mod compare;
@@ -20,9 +21,17 @@ pub mod order;
 pub mod partition;
 pub mod plan;
 
+pub mod breaker;
 pub mod lifecycle;
+pub mod maintenance;
+pub mod poison;
 pub mod retry;
 pub mod settle;
+
+pub mod edit;
+pub mod fingerprint;
+pub mod operator;
+pub mod untrusted;
 
 pub mod threshold;
 

@@ -6,9 +6,11 @@ use model::command::{Command, CommandItem};
 use model::ids::{OrderId, OrderItemId, PartitionId, PlanId, RunId};
 use model::order::{Lane, Order, OrderItem, ProvisioningState, StateReason};
 use model::plan::{AccountRequest, AttributeRequest, ItemKind, ItemOperation, Operation, Plan};
+use model::value::Value;
 
 use crate::catalogue::Catalogue;
 use crate::check::CheckedPlan;
+use crate::fingerprint;
 use crate::lifecycle::{Event, advance};
 use crate::retry::leaves_doubt;
 
@@ -59,7 +61,7 @@ pub fn orders(
         after.sort_unstable();
         after.dedup();
         let held = || (!after.is_empty()).then(|| StateReason::HeldBy { orders: after.clone() });
-        orders.push(Order {
+        let mut made = Order {
             id: OrderId(*id),
             plan,
             partition,
@@ -80,13 +82,17 @@ pub fn orders(
             after,
             fence: 0,
             attempts: 0,
+            fingerprint: None,
+            repeats: 0,
             next_attempt_at: None,
             created_at: now,
             transmitted_at: None,
             executed_at: None,
             verified_at: None,
             items: request.items.iter().zip(item_ids.by_ref()).map(|(item, id)| order_item(item, *id, state)).collect(),
-        });
+        };
+        made.fingerprint = fingerprint::of(&made, state, made.reason.as_ref());
+        orders.push(made);
     }
     orders
 }
@@ -111,12 +117,7 @@ pub fn command(order: &Order, catalogue: &Catalogue, in_doubt: bool) -> Command 
             secret: item.secret,
         })
         .collect();
-    let natural_key = catalogue.account_type(&order.account_type).filter(|_| operation == Operation::Create);
-    let natural_key = natural_key.and_then(|account_type| {
-        let name = &account_type.key_attribute;
-        let item = order.items.iter().find(|item| item.kind == ItemKind::Attribute && item.name == *name)?;
-        Some((name.clone(), item.value.clone()?))
-    });
+    let natural_key = natural_key(order, catalogue).filter(|_| operation == Operation::Create);
     Command {
         order: order.id,
         fence: order.fence,
@@ -130,12 +131,23 @@ pub fn command(order: &Order, catalogue: &Catalogue, in_doubt: bool) -> Command 
     }
 }
 
+/// Attribute and value by which the account of an order is found where its key is not known.
+pub fn natural_key(order: &Order, catalogue: &Catalogue) -> Option<(String, Value)> {
+    let name = &catalogue.account_type(&order.account_type)?.key_attribute;
+    let item = order.items.iter().find(|item| item.kind == ItemKind::Attribute && item.name == *name)?;
+    Some((name.clone(), item.value.clone()?))
+}
+
 /// Whether an attempt of this order may have had its effect although nobody confirmed it: the application is then read
 /// before it is written. `attempts` counts the one that is about to be made.
 pub fn may_have_arrived(order: &Order) -> bool {
     match &order.reason {
         Some(StateReason::InDoubt | StateReason::Timeout) => true,
-        Some(StateReason::RetryWait { class, .. } | StateReason::Failed { class, .. }) if leaves_doubt(*class) => true,
+        Some(
+            StateReason::RetryWait { class, .. }
+            | StateReason::Failed { class, .. }
+            | StateReason::SetAside { class, .. },
+        ) if leaves_doubt(*class) => true,
         // A creation must never happen twice; reading first costs one call. Others look for what an order was handed over
         // as, and an answer that was given is not to be taken for the next one.
         _ => order.operation == Operation::Create && order.attempts > 1 && order.mechanism == Mechanism::Direct,
@@ -208,7 +220,6 @@ fn order_item(item: &AttributeRequest, id: i64, state: ProvisioningState) -> Ord
 #[cfg(test)]
 mod tests {
     use model::access::DesiredValue;
-    use model::value::Value;
 
     use super::*;
     use crate::check::check;

@@ -6,7 +6,8 @@
 //!
 //! An answer that leaves open whether the change happened (no answer, or one without sense) keeps the order of a direct
 //! mechanism in 2 Transmitted with the reason *in doubt*, and with the time at which it is to be read back; only a
-//! reading moves it on. An answer that proves that nothing happened and that passes by itself puts it back to 1 Pending.
+//! reading moves it on, and a reading that fails does not. An answer that proves that nothing happened and that passes
+//! by itself puts it back to 1 Pending.
 
 mod account;
 mod reading;
@@ -99,7 +100,7 @@ pub fn answer(
     jitter: f64,
 ) -> Settled {
     match result {
-        Ok(Outcome::Handed { reference }) => handed(order, reference),
+        Ok(Outcome::Handed { reference }) => handed(order, reference, catalogue.can_be_called_off(&order.application)),
         Ok(Outcome::Applied(applied)) => done(order, account, applied, false, catalogue, now),
         Ok(Outcome::AlreadySo(applied)) => done(order, account, applied, true, catalogue, now),
         Err(error) if error.class == ErrorClass::NotFound && order.operation.removes() => {
@@ -136,7 +137,7 @@ pub fn timed_out(order: &Order, now: Timestamp) -> Settled {
 
 /// The other system has it and says something that nobody has explained: it waits on, and a person should look.
 pub fn unclear(order: &Order, problem: &str) -> Settled {
-    let mut settled = handed(order, reference(order).unwrap_or_default());
+    let mut settled = handed(order, reference(order).unwrap_or_default(), true);
     if let Answer::Handed { reference } = &settled.answer {
         let (reference, message) = (reference.clone(), problem.to_owned());
         settled.reason = Some(StateReason::Unclear { reference, message });
@@ -147,7 +148,7 @@ pub fn unclear(order: &Order, problem: &str) -> Settled {
 
 /// What the other system says is clear again.
 pub fn clear(order: &Order) -> Settled {
-    let mut settled = handed(order, reference(order).unwrap_or_default());
+    let mut settled = handed(order, reference(order).unwrap_or_default(), true);
     settled.message = "What the other system says is clear again; the answer is awaited.".to_owned();
     settled
 }
@@ -155,19 +156,43 @@ pub fn clear(order: &Order) -> Settled {
 /// What the order was handed over as.
 fn reference(order: &Order) -> Option<&str> {
     match &order.reason {
-        Some(StateReason::Handed { reference } | StateReason::Unclear { reference, .. }) => Some(reference),
+        Some(StateReason::Handed { reference, .. } | StateReason::Unclear { reference, .. }) => Some(reference),
         _ => None,
     }
 }
 
-fn handed(order: &Order, reference: &str) -> Settled {
+/// A person says that it is done. A later reading confirms that, or finds otherwise.
+pub fn marked_done(
+    order: &Order,
+    account: Option<&Account>,
+    by: &str,
+    evidence: &str,
+    catalogue: &Catalogue,
+) -> Settled {
+    let key = account::key(order, &Applied::default(), catalogue);
+    let mut remark = String::new();
+    if !catalogue.can_be_read_back(&order.application) {
+        remark.push_str(" The application cannot be read back, so this is as sure as it gets.");
+    }
+    Settled {
+        to: advance(order.state, Event::MarkDone).unwrap_or(order.state),
+        reason: Some(StateReason::MarkedDone { by: by.to_owned(), evidence: evidence.to_owned() }),
+        next_attempt_at: None,
+        items: all_items(order, ProvisioningState::Executed),
+        answer: Answer::Applied { detail: format!("marked as done by {by}: {evidence}") },
+        message: format!("Marked as done by a person. Evidence: {evidence}{remark}"),
+        account: account::after(order, account, &Applied::default(), key),
+    }
+}
+
+fn handed(order: &Order, reference: &str, can_be_called_off: bool) -> Settled {
     let is_manual = order.mechanism == Mechanism::Manual;
     let (reason, message) = if is_manual {
         (StateReason::WorkItem, "Waits for a person: it is among the work items.".to_owned())
     } else {
         let reference = reference.to_owned();
         (
-            StateReason::Handed { reference: reference.clone() },
+            StateReason::Handed { reference: reference.clone(), can_be_called_off },
             format!("Handed over as {reference}; the answer comes later."),
         )
     };
@@ -282,7 +307,7 @@ fn failed(
         };
     }
     match retry.next(error, order.attempts, order.created_at, now, jitter) {
-        Retry::At(at) if leaves_doubt(*class) && order.mechanism == Mechanism::Direct => {
+        Retry::At(at) if (leaves_doubt(*class) || is_in_doubt(order)) && order.mechanism == Mechanism::Direct => {
             let sentence = format!("{message} Whether it happened is not known; the application is read back.");
             in_doubt(order, at, answer, sentence)
         }
@@ -312,6 +337,11 @@ fn failed(
             }
         }
     }
+}
+
+/// Whether an earlier attempt may have arrived. That this one, or the reading in its place, failed says nothing about it.
+fn is_in_doubt(order: &Order) -> bool {
+    matches!(order.reason, Some(StateReason::InDoubt))
 }
 
 /// The account is not there any more; nothing where that is on record, or where no account is.

@@ -191,8 +191,10 @@ fn percentage(stored: u64, limit: Limit) -> String {
 #[cfg(test)]
 mod tests {
     use model::feed::ChangeCounts;
+    use proptest::prelude::*;
 
     use super::*;
+    use crate::worlds::{compile, world};
 
     fn tripped(counts: ChangeCounts, thresholds: &Thresholds) -> Vec<String> {
         check(&counts, thresholds, &Defaults::STANDARD).iter().map(ToString::to_string).collect()
@@ -296,6 +298,82 @@ mod tests {
             tripped(deleted(9_000, 51), &Thresholds::default()),
             ["51 would be deleted or disabled; the limit is 50"]
         );
+    }
+
+    fn limit() -> impl Strategy<Value = Option<Limit>> {
+        prop::option::of((0..60_u64, 0..=100_u8).prop_map(|(count, percent)| Limit { count, percent }))
+    }
+
+    /// The rule as one would say it, in fractions: a limit of zero is off; what is configured stops on either, deletions
+    /// without a configuration too, and all else only beyond both.
+    fn is_beyond(counted: u64, stored: u64, configured: Option<Limit>, deletes: bool) -> bool {
+        let share = |percent: u8| percent > 0 && counted * 100 > stored * u64::from(percent);
+        match configured {
+            Some(Limit { count, percent }) => count > 0 && counted > count || share(percent),
+            None if deletes => counted > 50 || share(5),
+            None => counted > 20 && share(20),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(crate::worlds::cases())]
+
+        /// Whatever passes is within every limit, and whatever is within them passes.
+        #[test]
+        fn what_passes_is_what_the_limits_allow(
+            (stored, links_stored) in (0..2_000_u64, 0..2_000_u64),
+            (inserted, updated, deleted) in (0..400_u64, 0..400_u64, 0..400_u64),
+            (links_added, links_removed) in (0..400_u64, 0..400_u64),
+            limits in (limit(), limit(), limit(), limit(), limit()),
+        ) {
+            let counts =
+                ChangeCounts { stored, inserted, updated, deleted, links_stored, links_added, links_removed };
+            let thresholds = Thresholds {
+                inserted: limits.0, updated: limits.1, deleted: limits.2, links_added: limits.3, links_removed: limits.4,
+            };
+            let expected = [
+                stored > 0 && is_beyond(inserted, stored, limits.0, false),
+                is_beyond(updated, stored, limits.1, false),
+                is_beyond(deleted, stored, limits.2, true),
+                links_stored > 0 && is_beyond(links_added, links_stored, limits.3, false),
+                is_beyond(links_removed, links_stored, limits.4, false),
+            ];
+            let tripped = check(&counts, &thresholds, &Defaults::STANDARD);
+            for (what, expected) in Change::ALL.into_iter().zip(expected) {
+                prop_assert_eq!(tripped.iter().any(|trip| trip.what == what), expected, "{:?}", what);
+            }
+        }
+
+        /// Plans are counted alike in whatever order they come and however they are dealt to those who make them: no
+        /// interleaving slips anything past a limit.
+        #[test]
+        fn no_interleaving_of_plans_changes_what_is_counted(
+            worlds in prop::collection::vec(world(), 1..6),
+            order in any::<u64>(),
+        ) {
+            let plans: Vec<Plan> = worlds
+                .iter()
+                .map(|world| compile(&world.desired, &world.accounts, &[], &mut world.taken.clone()))
+                .collect();
+            let whole = planned(&plans);
+            let mut shuffled: Vec<&Plan> = plans.iter().collect();
+            shuffled.sort_by_key(|plan| (plan.requests.len() as u64).wrapping_mul(order | 1).rotate_left(17));
+            prop_assert_eq!(&planned(shuffled.iter().copied()), &whole);
+            let (some, others) = shuffled.split_at(shuffled.len() / 2);
+            let mut dealt = planned(some.iter().copied());
+            for (account_type, counts) in planned(others.iter().copied()) {
+                let sum = dealt.entry(account_type).or_default();
+                sum.inserted += counts.inserted;
+                sum.updated += counts.updated;
+                sum.deleted += counts.deleted;
+                sum.links_added += counts.links_added;
+                sum.links_removed += counts.links_removed;
+            }
+            prop_assert_eq!(&dealt, &whole);
+            let removals = plans.iter().flat_map(|plan| &plan.requests).filter(|request| request.operation.removes());
+            let removals = removals.filter(|request| request.error.is_none()).count() as u64;
+            prop_assert_eq!(whole.values().map(|counts| counts.deleted).sum::<u64>(), removals);
+        }
     }
 
     #[test]

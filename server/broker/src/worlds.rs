@@ -20,6 +20,12 @@ use crate::catalogue::Catalogue;
 use crate::plan::{PlanInput, Values};
 use crate::{check, order, partition, plan};
 
+/// A thousand cases of each property, or as many as `PROPTEST_CASES` asks for beyond that.
+pub(crate) fn cases() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    ProptestConfig { cases: usual.cases.max(1_000), failure_persistence: None, ..usual }
+}
+
 pub(crate) const PERSON: IdentityId = IdentityId(42);
 
 /// `person` in the directory, `mailbox` on top of it, `payroll` deletes, `badge` keeps and is worked by hand, `admin` in
@@ -156,6 +162,14 @@ pub(crate) fn orders(plan: &Plan, first: i64) -> Vec<Order> {
     let checked = check::check(plan.clone(), partitions).unwrap_or_else(|findings| panic!("{findings:?}\n{plan:#?}"));
     let mut ids = first..;
     order::orders(&checked, &catalogue, &mut ids, PlanId(first), None, &partition_ids, false, Timestamp::UNIX_EPOCH)
+}
+
+/// A creation that waits to be sent.
+pub(crate) fn any_order() -> Order {
+    let login = attribute("login", DesiredValue::Value(model::value::Value::from("ada")));
+    let city = attribute("city", DesiredValue::Value(model::value::Value::from("Bern")));
+    let desired = access(vec![desired_account("person", vec![login, city], &["person-a"])]);
+    orders(&compile(&desired, &[], &[], &mut Taken::default()), 100).remove(0)
 }
 
 /// Carries a plan out in the most obvious way.

@@ -13,6 +13,10 @@ use engine::{Engine, Options, configurations, jobs};
 use model::job::{RunMode, RunState, TaskKind};
 use testkit::exchange::Exchange;
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const DEPARTMENTS: [&str; 9] =
     ["Sales", "Research", "Finance", "Marketing", "Production", "Quality", "Development", "Service", "People"];
 const TITLES: [&str; 7] = ["Staff", "Engineer", "Senior Staff", "Senior Engineer", "Manager", "Assistant", "Leader"];

@@ -2,16 +2,19 @@
 
 use std::collections::HashMap;
 
+use broker::untrusted;
 use model::configuration::{AccountType, Application, Connection, OnRemoval};
 use model::error::ApiError;
 use model::page::Page;
 use model::view::{
     AccountFilter, AccountRow, AccountTypeView, ApplicationDetail, ApplicationRow, ApplicationSchema, ConnectionTest,
-    OrderFilter,
+    OrderFilter, PauseCause,
 };
 use store::ApplicationFacts;
 
+use crate::circuits;
 use crate::context::OpContext;
+use crate::dispatch;
 use crate::error::internal;
 
 /// All applications.
@@ -19,7 +22,9 @@ pub async fn rows(op: &OpContext) -> Result<Vec<ApplicationRow>, ApiError> {
     op.require("/Applications/View")?;
     let facts = facts(op).await?;
     let configuration = op.engine.world().configuration();
-    Ok(configuration.applications.iter().map(|(name, application)| row(name, application, facts.get(name))).collect())
+    let pauses = pauses(op).await?;
+    let row = |(name, application): (&String, &Application)| row(name, application, facts.get(name), &pauses);
+    Ok(configuration.applications.iter().map(row).collect())
 }
 
 /// One application.
@@ -39,7 +44,7 @@ pub async fn detail(op: &OpContext, name: String) -> Result<ApplicationDetail, A
         .await
         .map_err(internal)?;
     Ok(ApplicationDetail {
-        row: row(&name, application, facts.get(&name)),
+        row: row(&name, application, facts.get(&name), &pauses(op).await?),
         description: application.description.clone(),
         settings: settings(&application.connection),
         account_types: configuration
@@ -65,17 +70,49 @@ pub async fn accounts(op: &OpContext, filter: AccountFilter) -> Result<Page<Acco
 pub async fn test(op: &OpContext, name: String) -> Result<ConnectionTest, ApiError> {
     op.require("/Applications/Test")?;
     known(&op.engine.world().configuration(), &name)?;
+    Ok(tested(op, &name).await)
+}
+
+async fn tested(op: &OpContext, name: &str) -> ConnectionTest {
     let began = op.engine.now();
-    let steps = match op.engine.connector(&name).await {
+    let steps = match op.engine.connector(name).await {
         Ok(connector) => connector.test().await,
         Err(error) => vec![(false, error.message)],
     };
+    let steps = untrusted::lines(steps);
     let took = op.engine.now().duration_since(began).as_millis();
-    Ok(ConnectionTest {
+    ConnectionTest {
         succeeded: steps.iter().all(|(succeeded, _)| *succeeded),
         steps,
         milliseconds: u64::try_from(took).unwrap_or(0),
-    })
+    }
+}
+
+/// Tries now whether an application that is held back answers again; if it does, what waited for it goes out.
+pub async fn probe(op: &OpContext, name: String) -> Result<ConnectionTest, ApiError> {
+    op.require("/Applications/Probe")?;
+    known(&op.engine.world().configuration(), &name)?;
+    if !circuits::begin_probe(&op.engine, &name, true).await.map_err(internal)? {
+        return Err(ApiError::conflict(
+            "The application is not held back, or is being tried at this moment. Look at it again in a little while.",
+        ));
+    }
+    let test = tested(op, &name).await;
+    let failure = test.steps.iter().find(|(succeeded, _)| !succeeded).map(|(_, why)| why.clone());
+    dispatch::note_test(&op.engine, &name, failure.as_deref()).await.map_err(internal)?;
+    op.engine.wake().notify_waiters();
+    Ok(test)
+}
+
+/// Sends again to an application that is held back, on a person's word.
+pub async fn release(op: &OpContext, name: String) -> Result<(), ApiError> {
+    op.require("/Applications/Release")?;
+    known(&op.engine.world().configuration(), &name)?;
+    if !circuits::release(&op.engine, &name, &op.user.login).await.map_err(internal)? {
+        return Err(ApiError::conflict("The application is not held back; nothing was changed."));
+    }
+    op.engine.wake().notify_waiters();
+    Ok(())
 }
 
 /// Asks the application which attributes its accounts have.
@@ -83,6 +120,7 @@ pub async fn schema(op: &OpContext, name: String) -> Result<ApplicationSchema, A
     op.require("/Applications/View")?;
     known(&op.engine.world().configuration(), &name)?;
     let failed = |error: model::command::CommandError| {
+        let error = untrusted::error(error);
         ApiError::conflict(format!(
             "The application does not tell its schema: {}. {}",
             error.message,
@@ -102,7 +140,17 @@ async fn facts(op: &OpContext) -> Result<HashMap<String, ApplicationFacts>, ApiE
     Ok(facts.into_iter().map(|facts| (facts.name.clone(), facts)).collect())
 }
 
-fn row(name: &str, application: &Application, facts: Option<&ApplicationFacts>) -> ApplicationRow {
+async fn pauses(op: &OpContext) -> Result<HashMap<String, PauseCause>, ApiError> {
+    let pauses = circuits::pauses(&op.engine).await.map_err(internal)?;
+    Ok(pauses.into_iter().map(|(name, pause)| (name, pause.cause())).collect())
+}
+
+fn row(
+    name: &str,
+    application: &Application,
+    facts: Option<&ApplicationFacts>,
+    pauses: &HashMap<String, PauseCause>,
+) -> ApplicationRow {
     ApplicationRow {
         name: name.to_owned(),
         display_name: application.display_name.clone(),
@@ -114,6 +162,7 @@ fn row(name: &str, application: &Application, facts: Option<&ApplicationFacts>) 
         failed_orders: facts.map_or(0, |facts| facts.failed_orders),
         last_synchronized_at: facts.and_then(|facts| facts.last_synchronized_at),
         trouble: facts.and_then(|facts| facts.trouble.clone()),
+        pause: pauses.get(name).cloned(),
     }
 }
 

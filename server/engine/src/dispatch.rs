@@ -4,11 +4,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use broker::{order, settle};
+use broker::breaker::Calls;
+use broker::retry::{Patterns, RetryPolicy};
+use broker::{order, poison, settle, untrusted};
 use connectors::Connector;
 use futures::StreamExt;
 use futures::future::BoxFuture;
-use model::account::Account;
+use model::account::{Account, Mechanism};
 use model::command::{CommandError, Outcome};
 use model::configuration::Connection;
 use model::ids::{AccountId, OrderId, WorkItemId};
@@ -18,32 +20,93 @@ use model::work_item::{WorkItem, WorkItemState};
 use store::{Claim, StoreError};
 
 use crate::Engine;
+use crate::circuits::{self, Gate, Pause};
 use crate::record::Step;
 use crate::tasks::collect::note_trouble;
 
 /// What became of one batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Delivered {
     pub(crate) sent: u64,
     pub(crate) failed: u64,
     /// The application answered nothing at all: leave it alone for a while.
     pub(crate) dead: bool,
+    /// Nothing is sent to it now, and why; what people do by hand goes on.
+    pub(crate) paused: Option<Pause>,
 }
 
-/// Delivers one batch of due orders, at most `limit`.
+/// Delivers one batch of due orders, at most `limit`; one, where the application is only being tried.
 pub(crate) async fn deliver(engine: &Engine, application: &str, limit: u32) -> Result<Delivered, StoreError> {
-    let claim = claim(engine, application, limit);
+    match circuits::gate(engine, application).await? {
+        Gate::Go => deliver_batch(engine, claim(engine, application, limit), None).await,
+        Gate::Probe if circuits::begin_probe(engine, application, false).await? => probe(engine, application).await,
+        Gate::Probe => deliver_by_hand(engine, application, limit).await,
+        Gate::Paused(pause) => {
+            circuits::tell(engine, application, &pause).await?;
+            let delivered = deliver_by_hand(engine, application, limit).await?;
+            Ok(Delivered { paused: Some(pause), ..delivered })
+        }
+    }
+}
+
+/// Tries whether the application answers again: its connection, and one order where one is due. Who calls has taken the
+/// turn with [`circuits::begin_probe`].
+async fn probe(engine: &Engine, application: &str) -> Result<Delivered, StoreError> {
+    let failure = test(engine, application).await;
+    let one = Claim { probe: true, ..claim(engine, application, 1) };
+    let delivered = deliver_batch(engine, one, Some(failure.is_none())).await?;
+    if delivered.sent > 0 {
+        return Ok(delivered);
+    }
+    note_test(engine, application, failure.as_deref()).await?;
+    Ok(Delivered { dead: failure.is_some(), ..delivered })
+}
+
+/// What the test of a connection says of the application's health.
+pub(crate) async fn note_test(engine: &Engine, application: &str, failure: Option<&str>) -> Result<(), StoreError> {
+    let calls = Calls {
+        answered: u32::from(failure.is_none()),
+        silent: u32::from(failure.is_some()),
+        message: failure.map(str::to_owned),
+    };
+    circuits::note(engine, application, &calls).await?;
+    note_trouble(engine, application, failure.map(str::to_owned)).await
+}
+
+/// Why the connection does not work; nothing where it does.
+async fn test(engine: &Engine, application: &str) -> Option<String> {
+    let steps = match engine.connector(application).await {
+        Ok(connector) => connector.test().await,
+        Err(error) => vec![(false, error.message)],
+    };
+    steps.into_iter().find(|(succeeded, _)| !succeeded).map(|(_, why)| untrusted::message(&why))
+}
+
+/// What a person decided that people carry out goes to them however the application is.
+async fn deliver_by_hand(engine: &Engine, application: &str, limit: u32) -> Result<Delivered, StoreError> {
+    let by_hand = Claim { mechanism: Some(Mechanism::Manual), ..claim(engine, application, limit) };
+    deliver_batch(engine, by_hand, None).await
+}
+
+/// `works`: whether the connection has just been found to work, where it was tested.
+async fn deliver_batch(engine: &Engine, claim: Claim, works: Option<bool>) -> Result<Delivered, StoreError> {
+    let application = claim.application.clone();
     let orders = engine.store().write(move |tx| Box::pin(async move { tx.claim_orders(&claim).await })).await?;
     if orders.is_empty() {
         return Ok(Delivered::default());
     }
-    carry_out(engine, application, orders).await
+    carry_out(engine, &application, orders, works).await
 }
 
 /// Takes up orders that a process which died had claimed, and finds out what became of them.
+///
+/// While nothing is sent to the application nothing is asked of it either: it would be asked for each of them.
 pub(crate) async fn recover(engine: &Engine, application: &str) -> Result<u64, StoreError> {
     let mut recovered = 0;
     loop {
+        if !matches!(circuits::gate(engine, application).await?, Gate::Go) {
+            return Ok(recovered);
+        }
         let claim = claim(engine, application, engine.tuning().claim_batch);
         let orders =
             engine.store().write(move |tx| Box::pin(async move { tx.reclaim_lost_orders(&claim).await })).await?;
@@ -55,7 +118,7 @@ pub(crate) async fn recover(engine: &Engine, application: &str) -> Result<u64, S
         let readable = connector.as_ref().is_ok_and(|connector| connector.capabilities().reads_one);
         if !readable || is_found_by_its_mark(engine, application) {
             // Who cannot be asked is told again: batch files, tickets and work items bear the order's number.
-            carry_out(engine, application, orders).await?;
+            carry_out(engine, application, orders, None).await?;
             continue;
         }
         let Ok(connector) = connector else { continue };
@@ -64,17 +127,19 @@ pub(crate) async fn recover(engine: &Engine, application: &str) -> Result<u64, S
         let now = engine.now();
         let silence = read.iter().find_map(|(_, read)| read.as_ref().err().filter(|error| no_answer(error)));
         if let Some(error) = silence {
-            note_trouble(engine, application, Some(error.message.clone())).await?;
+            note_trouble(engine, application, Some(untrusted::message(&error.message))).await?;
         }
+        let calls = circuits::calls(read.iter().map(|(_, read)| read.as_ref().err()));
         let steps = read.into_iter().map(|(order, read)| {
             let account = order.account.and_then(|id| accounts.get(&id));
             let settled = match read {
                 Ok(observed) => settle::read_back(&order, account, observed.as_ref(), now),
-                Err(error) => settle_answer(engine, &order, account, &Err(error)),
+                Err(error) => settle_answer(engine, &order, account, &Err(untrusted::error(error))),
             };
             Step::new(order, settled)
         });
         crate::record::record(engine, steps.collect(), now).await?;
+        circuits::note(engine, application, &calls).await?;
     }
 }
 
@@ -134,35 +199,68 @@ fn claim(engine: &Engine, application: &str, limit: u32) -> Claim {
         now: engine.now(),
         lease_until: engine.after(engine.tuning().lease),
         run: None,
+        mechanism: None,
+        probe: false,
     }
 }
 
-async fn carry_out(engine: &Engine, application: &str, orders: Vec<Order>) -> Result<Delivered, StoreError> {
-    let answers = match engine.connector(application).await {
-        Ok(connector) => apply(engine, connector, &orders).await,
-        Err(error) => orders.iter().map(|order| (order.id, Err(error.clone()))).collect(),
+async fn carry_out(
+    engine: &Engine,
+    application: &str,
+    orders: Vec<Order>,
+    works: Option<bool>,
+) -> Result<Delivered, StoreError> {
+    let health = engine.store().circuit(application).await?.circuit;
+    let (by_hand, to_send): (Vec<Order>, Vec<Order>) =
+        orders.into_iter().partition(|order| is_given_to_people(engine, order));
+    let answers: HashMap<OrderId, Result<Outcome, CommandError>> = match engine.connector(application).await {
+        _ if to_send.is_empty() => HashMap::new(),
+        Ok(connector) => apply(engine, connector, &to_send).await,
+        Err(error) => to_send.iter().map(|order| (order.id, Err(error.clone()))).collect(),
     };
-    let accounts = accounts_of(engine, &orders).await?;
-    let sent = orders.len() as u64;
+    let answers: HashMap<_, _> =
+        answers.into_iter().map(|(order, answer)| (order, untrusted::answer(answer))).collect();
+    let calls = circuits::calls(answers.values().map(|answer| answer.as_ref().err()));
+    // What fails while others are answered is about the order, not about the application.
+    let answers_others = calls.answered > 0 || works.unwrap_or(health.failures == 0 && calls.silent > 0);
+    let sent = to_send.len() as u64;
     let failed = answers.values().filter(|answer| answer.is_err()).count() as u64;
-    let dead = answers.values().all(|answer| answer.as_ref().is_err_and(no_answer));
-    note_trouble(engine, application, dead.then(|| first_error(&answers)).flatten()).await?;
+    let dead = sent > 0 && answers.values().all(|answer| answer.as_ref().is_err_and(no_answer));
+    if sent > 0 {
+        note_trouble(engine, application, dead.then(|| first_error(&answers)).flatten()).await?;
+    }
+    let handed_over = by_hand.len() as u64;
+    let orders: Vec<Order> = to_send.into_iter().chain(by_hand).collect();
+    let accounts = accounts_of(engine, &orders).await?;
     let ids = engine.store().reserve_ids(orders.len()).await?;
     let now = engine.now();
     let steps = orders
         .into_iter()
         .zip(ids)
         .map(|(order, id)| {
-            let missing = Err(CommandError::new(ErrorClass::Unknown, "the connector gave no answer to this order"));
+            let missing = match is_given_to_people(engine, &order) {
+                true => Ok(Outcome::Handed { reference: format!("work item {id}") }),
+                false => Err(CommandError::new(ErrorClass::Unknown, "the connector gave no answer to this order")),
+            };
             let answer = answers.get(&order.id).unwrap_or(&missing);
             let account = order.account.and_then(|id| accounts.get(&id));
             let settled = settle_answer(engine, &order, account, answer);
+            let (settled, repeats) = poison::mark(&order, settled, answers_others);
             let work_item = handed_to_a_person(engine, &order, answer, WorkItemId(id));
-            Step { work_item, ..Step::new(order, settled) }
+            Step { work_item, repeats: Some(repeats), ..Step::new(order, settled) }
         })
         .collect();
     crate::record::record(engine, steps, now).await?;
-    Ok(Delivered { sent, failed, dead })
+    circuits::note(engine, application, &calls).await?;
+    Ok(Delivered { sent: sent + handed_over, failed, dead, paused: None })
+}
+
+/// Whether a person decided that people carry this order out, although the application is reached otherwise.
+fn is_given_to_people(engine: &Engine, order: &Order) -> bool {
+    let configuration = engine.world().configuration();
+    let application = configuration.applications.get(&order.application);
+    order.mechanism == Mechanism::Manual
+        && application.is_some_and(|application| application.connection.mechanism() != Mechanism::Manual)
 }
 
 /// Calls the connector, and keeps the leases alive while it works.
@@ -199,7 +297,18 @@ pub(crate) fn settle_answer(
     answer: &Result<Outcome, CommandError>,
 ) -> settle::Settled {
     let live = engine.world().live();
-    settle::answer(order, account, answer, &live.catalogue, &engine.tuning().retry, engine.now(), rand::random())
+    let retry = retry_policy(engine, order, answer.as_ref().err());
+    settle::answer(order, account, answer, &live.catalogue, &retry, engine.now(), rand::random())
+}
+
+/// How the order is tried again, by what its application's configuration says.
+fn retry_policy(engine: &Engine, order: &Order, failure: Option<&CommandError>) -> RetryPolicy {
+    let configuration = engine.world().configuration();
+    let usual = engine.tuning().retry;
+    let Some(application) = configuration.applications.get(&order.application) else { return usual };
+    // Patterns that cannot be read were refused when the configuration was applied.
+    let passes = failure.and_then(|error| Patterns::compile(&application.retry).ok()?.passes(&error.message));
+    RetryPolicy { passes, ..usual.of(&application.retry, order.trigger) }
 }
 
 pub(crate) async fn accounts_of(engine: &Engine, orders: &[Order]) -> Result<HashMap<AccountId, Account>, StoreError> {
@@ -211,6 +320,9 @@ pub(crate) async fn accounts_of(engine: &Engine, orders: &[Order]) -> Result<Has
     Ok(accounts.into_iter().map(|account| (account.id, account)).collect())
 }
 
+/// Days in which people do what they were given although the application is reached otherwise.
+const DAYS_FOR_PEOPLE: u32 = 7;
+
 /// A work item for an order that a person carries out; none while one is open already.
 fn handed_to_a_person(
     engine: &Engine,
@@ -218,13 +330,13 @@ fn handed_to_a_person(
     answer: &Result<Outcome, CommandError>,
     id: WorkItemId,
 ) -> Option<WorkItem> {
-    if order.mechanism != model::account::Mechanism::Manual || !matches!(answer, Ok(Outcome::Handed { .. })) {
+    if order.mechanism != Mechanism::Manual || !matches!(answer, Ok(Outcome::Handed { .. })) {
         return None;
     }
     let configuration = engine.world().configuration();
     let due_days = match configuration.applications.get(&order.application).map(|application| &application.connection) {
         Some(Connection::Manual(manual)) => manual.due_days,
-        _ => None,
+        _ => Some(DAYS_FOR_PEOPLE),
     };
     let now = engine.now();
     let due_at = due_days.and_then(|days| now.checked_add(jiff::SignedDuration::from_hours(24 * i64::from(days))).ok());

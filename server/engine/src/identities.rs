@@ -99,7 +99,7 @@ impl Engine {
     }
 
     /// The name a person knows the application by.
-    pub(crate) fn application_label(&self, name: &str) -> String {
+    pub fn application_label(&self, name: &str) -> String {
         let configuration = self.world().configuration();
         configuration
             .applications

@@ -15,6 +15,7 @@ pub mod demo_support;
 pub mod secrets;
 pub mod world;
 
+pub(crate) mod circuits;
 pub mod dispatch;
 pub mod progress;
 pub mod record;
@@ -97,8 +98,8 @@ pub struct Tuning {
     pub answer_wait: std::time::Duration,
     /// Orders claimed in one transaction.
     pub claim_batch: u32,
-    /// How long an application that does not answer is left alone before one order tries again.
-    pub probe_after: std::time::Duration,
+    /// When an application that does not answer is left alone, and when it is tried again.
+    pub breaker: broker::breaker::Limits,
     /// For the connection to an application alone, and for one call.
     pub connect_timeout: std::time::Duration,
     pub call_timeout: std::time::Duration,
@@ -113,7 +114,7 @@ impl Default for Tuning {
             sweep_every: Duration::from_secs(1),
             answer_wait: Duration::from_secs(10),
             claim_batch: 1_000,
-            probe_after: Duration::from_secs(30),
+            breaker: broker::breaker::Limits::default(),
             connect_timeout: Duration::from_secs(5),
             call_timeout: Duration::from_secs(30),
             retry: broker::retry::RetryPolicy::default(),
@@ -143,6 +144,8 @@ struct Inner {
     asked: Mutex<sweeps::Asked>,
     /// Set while a run delivers orders itself: the sweep then leaves due orders to it, so that it counts them.
     fulfilling: AtomicBool,
+    /// Held while executors are asked: a run and the sweep would otherwise both take the same answers.
+    asking: tokio::sync::Mutex<()>,
 }
 
 impl Engine {
@@ -175,6 +178,7 @@ impl Engine {
             on_confirmed: options.on_confirmed,
             asked: Mutex::default(),
             fulfilling: AtomicBool::new(false),
+            asking: tokio::sync::Mutex::new(()),
         }));
         Ok(engine)
     }
@@ -291,6 +295,10 @@ impl Engine {
 
     pub(crate) fn fulfilling(&self) -> &AtomicBool {
         &self.0.fulfilling
+    }
+
+    pub(crate) fn asking(&self) -> &tokio::sync::Mutex<()> {
+        &self.0.asking
     }
 
     pub(crate) fn on_confirmed(&self) -> Option<&ConfirmedHook> {

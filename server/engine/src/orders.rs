@@ -1,15 +1,25 @@
 //! Orders: what is being provisioned, and what an operator may do about it.
 
+mod act;
+
 use broker::lifecycle::{self, Event};
 use model::error::ApiError;
 use model::ids::OrderId;
-use model::order::{Order, ProvisioningState, StateReason};
+use model::order::{Order, ProvisioningState, Trouble};
 use model::page::Page;
-use model::view::{AuditLine, OrderCounts, OrderDetail, OrderFilter, OrderRow};
+use model::view::{
+    ApplicationPause, AuditLine, OrderCounts, OrderDetail, OrderFilter, OrderRow, OrderSelection, SelectionSummary,
+    Triage,
+};
 use store::{RecordedTransition, StoreError};
 
+use crate::circuits;
 use crate::context::OpContext;
 use crate::error::internal;
+
+pub use act::{BulkOutcome, Deed, act, act_on_many};
+pub use broker::edit::can_be_edited;
+pub use broker::operator::offered;
 
 /// A piece of the list.
 pub async fn page(op: &OpContext, filter: OrderFilter) -> Result<Page<OrderRow>, ApiError> {
@@ -39,12 +49,41 @@ pub async fn detail(op: &OpContext, id: OrderId) -> Result<OrderDetail, ApiError
     Ok(detail)
 }
 
-/// Sends a failed or waiting order again, now.
-pub async fn retry(op: &OpContext, id: OrderId) -> Result<(), ApiError> {
-    op.require("/Orders/Retry")?;
-    act(op, id, Event::RetryNow, None, "Sent again by a person.").await?;
-    op.engine.wake().notify_waiters();
-    Ok(())
+/// What is broken or stuck, what needs a person first at the top.
+pub async fn triage(op: &OpContext) -> Result<Triage, ApiError> {
+    op.require("/Orders/View")?;
+    let store = op.engine.store();
+    let mut groups = store.order_groups().await.map_err(internal)?;
+    for group in &mut groups {
+        group.application_name = op.engine.application_label(&group.application);
+    }
+    let urgency = |trouble: Trouble| Trouble::ALL.iter().position(|other| *other == trouble);
+    groups.sort_by_key(|group| (urgency(group.trouble), group.since));
+    let named = |(application, orders): (String, u64)| {
+        let label = op.engine.application_label(&application);
+        (application, label, orders)
+    };
+    let paused = circuits::pauses(&op.engine).await.map_err(internal)?;
+    let paused = paused.into_iter().map(|(application, pause)| ApplicationPause {
+        application_name: op.engine.application_label(&application),
+        application,
+        cause: pause.cause(),
+    });
+    Ok(Triage {
+        groups,
+        unconfirmed: store.unconfirmed_orders().await.map_err(internal)?.into_iter().map(named).collect(),
+        paused: paused.collect(),
+    })
+}
+
+/// What a person is about to act on.
+pub async fn selected(op: &OpContext, selection: &OrderSelection) -> Result<SelectionSummary, ApiError> {
+    op.require("/Orders/View")?;
+    let mut summary = op.engine.store().selection_summary(selection).await.map_err(internal)?;
+    for (application, _) in &mut summary.by_application {
+        *application = op.engine.application_label(application);
+    }
+    Ok(summary)
 }
 
 /// Approves or declines an order that waits for review.
@@ -52,49 +91,16 @@ pub async fn review(op: &OpContext, id: OrderId, approve: bool) -> Result<(), Ap
     op.require("/Orders/Review")?;
     let (event, message) =
         if approve { (Event::Approve, "Approved by a person.") } else { (Event::Decline, "Declined by a person.") };
-    act(op, id, event, None, message).await
+    step(op, id, event, message).await
 }
 
-/// Gives up an order that is not under way, or that waits in a system where it can be called off.
-pub async fn cancel(op: &OpContext, id: OrderId, why: String) -> Result<(), ApiError> {
-    op.require("/Orders/Cancel")?;
-    if why.trim().is_empty() {
-        return Err(ApiError::invalid("why", "Say why the order is given up; it is kept with the order."));
-    }
-    let order = op.engine.store().order(id).await.map_err(internal)?;
-    let event = if order.is_some_and(|order| can_be_called_off(op, &order)) { Event::CallOff } else { Event::Cancel };
-    act(op, id, event, None, &format!("Given up: {}", why.trim())).await
-}
-
-/// Whether the order waits in another system that can be told. The sweep tells it once the decision is written down.
-fn can_be_called_off(op: &OpContext, order: &Order) -> bool {
-    let configuration = op.engine.world().configuration();
-    let application = configuration.applications.get(&order.application);
-    order.state == ProvisioningState::Transmitted
-        && matches!(order.reason, Some(StateReason::Handed { .. } | StateReason::Unclear { .. }))
-        && application.is_some_and(|application| application.connection.calls_off())
-}
-
-/// Applies a person's decision, or says why it cannot be applied now.
-async fn act(
-    op: &OpContext,
-    id: OrderId,
-    event: Event,
-    reason: Option<StateReason>,
-    message: &str,
-) -> Result<(), ApiError> {
-    let order = op.engine.store().order(id).await.map_err(internal)?;
-    let order = order.ok_or_else(|| ApiError::not_found(format!("order {id}")))?;
+/// Applies a reviewer's decision, or says why it cannot be applied now.
+async fn step(op: &OpContext, id: OrderId, event: Event, message: &str) -> Result<(), ApiError> {
+    let order = find(op, id).await?;
     let to = lifecycle::advance(order.state, event)
-        .map_err(|refused| ApiError::conflict(format!("Order {id} stays as it is: {refused}.")))?;
-    let transition = decided(op, &order, to, reason, message);
-    let audit = AuditLine {
-        at: op.now,
-        actor: op.user.login.clone(),
-        action: "order".into(),
-        subject: id.to_string(),
-        detail: message.to_owned(),
-    };
+        .map_err(|refused| ApiError::conflict(format!("Order {id} stays as it is: {refused}")))?;
+    let transition = decided(op, &order, to, message);
+    let audit = audit(op, id, message);
     let states = {
         let mut after = order.clone();
         after.state = to;
@@ -121,19 +127,15 @@ async fn act(
     }
 }
 
-fn decided(
-    op: &OpContext,
-    order: &Order,
-    to: ProvisioningState,
-    reason: Option<StateReason>,
-    message: &str,
-) -> RecordedTransition {
+fn decided(op: &OpContext, order: &Order, to: ProvisioningState, message: &str) -> RecordedTransition {
     RecordedTransition {
         order: order.id,
         fence: None,
         from: vec![order.state],
         to,
-        reason,
+        reason: None,
+        fingerprint: None,
+        repeats: 0,
         next_attempt_at: (to == ProvisioningState::Pending).then_some(op.now),
         account: None,
         key: None,
@@ -147,5 +149,20 @@ fn decided(
         actor: op.user.login.clone(),
         message: message.to_owned(),
         at: op.now,
+    }
+}
+
+async fn find(op: &OpContext, id: OrderId) -> Result<Order, ApiError> {
+    let order = op.engine.store().order(id).await.map_err(internal)?;
+    order.ok_or_else(|| ApiError::not_found(format!("order {id}")))
+}
+
+fn audit(op: &OpContext, id: OrderId, detail: &str) -> AuditLine {
+    AuditLine {
+        at: op.now,
+        actor: op.user.login.clone(),
+        action: "order".into(),
+        subject: id.to_string(),
+        detail: detail.to_owned(),
     }
 }

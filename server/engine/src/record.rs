@@ -4,18 +4,19 @@
 use std::collections::HashMap;
 
 use broker::catalogue::Catalogue;
-use broker::lifecycle;
 use broker::settle::{AccountChange, Settled};
+use broker::{fingerprint, lifecycle};
 use jiff::Timestamp;
 use model::access::Grantable;
-use model::account::Account;
-use model::ids::{AccountId, UserId, WorkItemId};
+use model::account::{Account, Mechanism};
+use model::ids::{AccountId, OrderId, OrderItemId, UserId, WorkItemId};
 use model::mail::Notice;
-use model::order::{Order, OrderItem, ProvisioningState};
+use model::order::{Order, OrderItem, ProvisioningState, StateReason, ValueEdit};
 use model::plan::{ItemKind, ItemOperation};
+use model::value::Value;
 use model::view::AuditLine;
 use model::work_item::{WorkItem, WorkItemState};
-use store::{AssignmentStateChange, NewIdentityEvent, RecordedTransition, StoreError, Tx};
+use store::{AssignmentStateChange, NewIdentityEvent, RecordedTransition, Reservation, StoreError, Tx};
 
 use crate::Engine;
 
@@ -28,11 +29,13 @@ pub(crate) struct Step {
     pub(crate) work_item: Option<WorkItem>,
     /// Who or what caused it; the node unless told.
     pub(crate) actor: Option<String>,
+    /// How often it has failed in the same way, where that was counted.
+    pub(crate) repeats: Option<u32>,
 }
 
 impl Step {
     pub(crate) fn new(order: Order, settled: Settled) -> Self {
-        Self { order, settled, work_item: None, actor: None }
+        Self { order, settled, work_item: None, actor: None, repeats: None }
     }
 }
 
@@ -42,7 +45,7 @@ pub(crate) async fn record(engine: &Engine, steps: Vec<Step>, at: Timestamp) -> 
         return Ok(Vec::new());
     }
     loop {
-        let writes = prepare(engine, steps.clone(), at).await?;
+        let writes = prepare(engine, &steps, at).await?;
         let recorded = engine.store().write(move |tx| Box::pin(async move { commit(tx, &writes, at).await })).await;
         // A reading of the application has just put the new account on record; the next look finds it there.
         if !recorded.as_ref().is_err_and(is_known_meanwhile) {
@@ -56,14 +59,14 @@ pub(crate) fn is_known_meanwhile(error: &StoreError) -> bool {
     matches!(error, StoreError::Conflict { constraint } if constraint == "account_key_once")
 }
 
-async fn prepare(engine: &Engine, steps: Vec<Step>, at: Timestamp) -> Result<Vec<Write>, StoreError> {
-    let known = Known::read(engine, &steps).await?;
+async fn prepare(engine: &Engine, steps: &[Step], at: Timestamp) -> Result<Vec<Write>, StoreError> {
+    let known = Known::read(engine, steps).await?;
     let mut ids = engine.store().reserve_ids(steps.iter().filter(|step| known.is_new(step)).count()).await?;
     let live = engine.world().live();
     let writes: Vec<Write> = steps
-        .into_iter()
+        .iter()
         .map(|step| {
-            let id = if known.is_new(&step) { ids.next().map(AccountId) } else { None };
+            let id = if known.is_new(step) { ids.next().map(AccountId) } else { None };
             Write::new(step, id, &known, &live.catalogue, engine, at)
         })
         .collect();
@@ -107,19 +110,23 @@ impl Known {
     }
 
     /// The account as it is to be written, and whether it is new.
-    fn account(&self, change: AccountChange, id: Option<AccountId>) -> Option<(Account, bool)> {
+    fn account(&self, change: &AccountChange, id: Option<AccountId>) -> Option<(Account, bool)> {
         match change {
             AccountChange::Created(created) => {
                 let on_record =
                     self.by_key.get(&(created.application.clone(), created.key.clone())).map(|known| known.id);
-                Some((created.with_id(on_record.or(id)?), on_record.is_none()))
+                Some((created.clone().with_id(on_record.or(id)?), on_record.is_none()))
             }
-            AccountChange::Updated(account) => Some((account, false)),
+            AccountChange::Updated(account) => Some((account.clone(), false)),
         }
     }
 }
 
 async fn commit(tx: &mut Tx, writes: &[Write], at: Timestamp) -> Result<Vec<bool>, StoreError> {
+    commit_some(tx, &writes.iter().collect::<Vec<_>>(), at).await
+}
+
+async fn commit_some(tx: &mut Tx, writes: &[&Write], at: Timestamp) -> Result<Vec<bool>, StoreError> {
     let transitions: Vec<RecordedTransition> = writes.iter().map(|write| write.transition.clone()).collect();
     // Accounts come first, because an order refers to the one it created.
     let acceptable = tx.accepts_transitions(&transitions).await?;
@@ -131,7 +138,7 @@ async fn commit(tx: &mut Tx, writes: &[Write], at: Timestamp) -> Result<Vec<bool
         .collect();
     tx.insert_accounts(&inserted, at).await?;
     let taken = tx.record_transitions(&transitions).await?;
-    let done: Vec<&Write> = writes.iter().zip(&taken).filter(|(_, taken)| **taken).map(|(write, _)| write).collect();
+    let done: Vec<&Write> = writes.iter().zip(&taken).filter(|(_, taken)| **taken).map(|(write, _)| *write).collect();
     let updated: Vec<Account> = done.iter().filter_map(|write| write.updated.clone()).collect();
     tx.update_accounts(&updated, at).await?;
     let states: Vec<AssignmentStateChange> = done.iter().flat_map(|write| write.states.clone()).collect();
@@ -142,6 +149,91 @@ async fn commit(tx: &mut Tx, writes: &[Write], at: Timestamp) -> Result<Vec<bool
     tx.open_work_items(&items).await?;
     let notices: Vec<Notice> = done.iter().filter_map(|write| write.notice.clone()).collect();
     tx.insert_notices(&notices).await?;
+    Ok(taken)
+}
+
+/// What a person decided about an order, as it was when they decided.
+#[derive(Clone)]
+pub(crate) struct Decision {
+    pub(crate) step: Step,
+    pub(crate) extra: Extra,
+    pub(crate) audit: AuditLine,
+}
+
+/// What goes along with a decision.
+#[derive(Clone, Default)]
+pub(crate) struct Extra {
+    /// Who carries it out from now on.
+    pub(crate) mechanism: Option<Mechanism>,
+    /// New values of its items, with what explains them.
+    pub(crate) values: Vec<(OrderItemId, Value, String)>,
+    /// The same, as it stands for computed values later on; one id each.
+    pub(crate) edits: Vec<(i64, ValueEdit)>,
+    /// Values that only one account may have.
+    pub(crate) reserved: Vec<Reservation>,
+    /// Only the order's timeline tells of it; the attempt under way stays as it is.
+    pub(crate) keeps_attempt: bool,
+}
+
+/// A value that another account has, or is to have.
+pub(crate) const VALUE_TAKEN: &str = "reservation_key";
+
+/// Writes decisions in one transaction; answers for each whether it was taken: an order that is no longer as the person
+/// saw it stays as it is.
+pub(crate) async fn record_decisions(
+    engine: &Engine,
+    decisions: Vec<Decision>,
+    at: Timestamp,
+) -> Result<Vec<bool>, StoreError> {
+    loop {
+        let steps: Vec<Step> = decisions.iter().map(|decision| decision.step.clone()).collect();
+        let mut writes = prepare(engine, &steps, at).await?;
+        for (write, decision) in writes.iter_mut().zip(&decisions) {
+            if decision.extra.keeps_attempt {
+                write.transition.answer = None;
+            }
+        }
+        let decided = decisions.clone();
+        let recorded = engine
+            .store()
+            .write(move |tx| Box::pin(async move { commit_decisions(tx, &decided, &writes, at).await }))
+            .await;
+        if !recorded.as_ref().is_err_and(is_known_meanwhile) {
+            return recorded;
+        }
+    }
+}
+
+async fn commit_decisions(
+    tx: &mut Tx,
+    decisions: &[Decision],
+    writes: &[Write],
+    at: Timestamp,
+) -> Result<Vec<bool>, StoreError> {
+    let ids: Vec<OrderId> = decisions.iter().map(|decision| decision.step.order.id).collect();
+    let now: HashMap<OrderId, Order> =
+        tx.orders_to_change(&ids).await?.into_iter().map(|order| (order.id, order)).collect();
+    let is_as_seen = |decision: &Decision| now.get(&decision.step.order.id) == Some(&decision.step.order);
+    let unchanged: Vec<bool> = decisions.iter().map(is_as_seen).collect();
+    let kept = |index: usize| unchanged.get(index).copied().unwrap_or_default();
+    let to_write: Vec<&Write> =
+        writes.iter().enumerate().filter(|(index, _)| kept(*index)).map(|(_, write)| write).collect();
+    let mut written = commit_some(tx, &to_write, at).await?.into_iter();
+    let taken: Vec<bool> = unchanged.iter().map(|unchanged| *unchanged && written.next().unwrap_or_default()).collect();
+    for (decision, _) in decisions.iter().zip(&taken).filter(|(_, taken)| **taken) {
+        let Decision { step, extra, audit } = decision;
+        if let Some(mechanism) = extra.mechanism {
+            tx.set_order_mechanism(&[step.order.id], mechanism).await?;
+        }
+        if !extra.values.is_empty() {
+            if tx.reserve_values(&extra.reserved).await?.contains(&false) {
+                return Err(StoreError::Conflict { constraint: VALUE_TAKEN.to_owned() });
+            }
+            tx.set_item_values(step.order.id, &extra.values).await?;
+            tx.insert_value_edits(&extra.edits).await?;
+        }
+        tx.append_audit(audit).await?;
+    }
     Ok(taken)
 }
 
@@ -161,7 +253,7 @@ pub(crate) async fn record_and_close(
     closing: Closing,
     at: Timestamp,
 ) -> Result<bool, StoreError> {
-    let writes = prepare(engine, vec![step], at).await?;
+    let writes = prepare(engine, &[step], at).await?;
     let work = engine.store().write(move |tx| {
         Box::pin(async move {
             let closed =
@@ -206,15 +298,18 @@ struct Write {
 
 impl Write {
     fn new(
-        step: Step,
+        step: &Step,
         id: Option<AccountId>,
         known: &Known,
         catalogue: &Catalogue,
         engine: &Engine,
         at: Timestamp,
     ) -> Self {
-        let Step { order, settled, work_item, actor } = step;
-        let account = settled.account.and_then(|change| known.account(change, id));
+        let Step { order, settled, work_item, actor, repeats } = step;
+        let fingerprint = fingerprint::after(order, settled);
+        let is_same = fingerprint.is_some() && fingerprint == order.fingerprint;
+        let repeats = repeats.unwrap_or(if is_same { order.repeats } else { 0 });
+        let account = settled.account.as_ref().and_then(|change| known.account(change, id));
         let (account_id, key) =
             account.as_ref().map(|(account, _)| (Some(account.id), Some(account.key.clone()))).unwrap_or_default();
         let (inserted, updated) = match account {
@@ -222,14 +317,11 @@ impl Write {
             Some((account, false)) => (None, Some(account)),
             None => (None, None),
         };
-        let mut after = order.clone();
-        after.state = settled.to;
-        after.reason.clone_from(&settled.reason);
-        for (id, state, _) in &settled.items {
-            if let Some(item) = after.items.iter_mut().find(|item| item.id == *id) {
-                item.state = *state;
-            }
-        }
+        let decided: HashMap<OrderItemId, ProvisioningState> =
+            settled.items.iter().map(|(id, state, _)| (*id, *state)).collect();
+        let states = states_after(order, settled.to, settled.reason.as_ref(), |item| {
+            decided.get(&item.id).copied().unwrap_or(item.state)
+        });
         let label = |name: &str| catalogue.application_label(name).to_owned();
         let event = NewIdentityEvent {
             identity: order.identity,
@@ -242,7 +334,7 @@ impl Write {
             order: Some(order.id),
             run: order.run,
         };
-        let notice = work_item.as_ref().and_then(|item| crate::mails::notices::work_item(engine, &order, item));
+        let notice = work_item.as_ref().and_then(|item| crate::mails::notices::work_item(engine, order, item));
         let closes_attempt = order.state == ProvisioningState::Transmitted;
         Self {
             application: order.application.clone(),
@@ -251,21 +343,23 @@ impl Write {
                 fence: closes_attempt.then_some(order.fence),
                 from: vec![order.state],
                 to: settled.to,
-                reason: settled.reason,
+                reason: settled.reason.clone(),
+                fingerprint,
+                repeats,
                 next_attempt_at: settled.next_attempt_at,
                 account: account_id,
                 key,
-                items: settled.items,
-                answer: closes_attempt.then_some(settled.answer),
-                actor: actor.unwrap_or_else(|| engine.node().to_owned()),
-                message: settled.message,
+                items: settled.items.clone(),
+                answer: closes_attempt.then(|| settled.answer.clone()),
+                actor: actor.clone().unwrap_or_else(|| engine.node().to_owned()),
+                message: settled.message.clone(),
                 at,
             },
             inserted,
             updated,
-            states: assignment_states(&after),
+            states,
             event,
-            work_item,
+            work_item: work_item.clone(),
             notice,
         }
     }
@@ -274,6 +368,15 @@ impl Write {
 /// What *View permissions* shows beside the things that an order is about: each entitlement it adds, and the account
 /// itself with its attributes. What is taken away is no longer held and has no state.
 pub(crate) fn assignment_states(order: &Order) -> Vec<AssignmentStateChange> {
+    states_after(order, order.state, order.reason.as_ref(), |item| item.state)
+}
+
+fn states_after(
+    order: &Order,
+    state: ProvisioningState,
+    reason: Option<&StateReason>,
+    state_of: impl Fn(&OrderItem) -> ProvisioningState,
+) -> Vec<AssignmentStateChange> {
     if order.operation.removes() {
         return Vec::new();
     }
@@ -281,7 +384,7 @@ pub(crate) fn assignment_states(order: &Order) -> Vec<AssignmentStateChange> {
         identity: order.identity,
         grantable,
         state: Some(state),
-        reason: order.reason.clone().filter(|_| state != ProvisioningState::Verified),
+        reason: reason.filter(|_| state != ProvisioningState::Verified).cloned(),
         order: Some(order.id),
     };
     let is_entitlement = |item: &&OrderItem| item.kind == ItemKind::Entitlement;
@@ -290,13 +393,12 @@ pub(crate) fn assignment_states(order: &Order) -> Vec<AssignmentStateChange> {
         .iter()
         .filter(is_entitlement)
         .filter(|item| item.operation == ItemOperation::Add)
-        .filter_map(|item| Some(change(Grantable::Entitlement(item.entitlement.clone()?), item.state)))
+        .filter_map(|item| Some(change(Grantable::Entitlement(item.entitlement.clone()?), state_of(item))))
         .collect();
-    let own: Vec<ProvisioningState> =
-        order.items.iter().filter(|item| !is_entitlement(item)).map(|item| item.state).collect();
+    let own: Vec<ProvisioningState> = order.items.iter().filter(|item| !is_entitlement(item)).map(state_of).collect();
     let account = Grantable::AccountType(order.account_type.clone());
     if order.items.is_empty() {
-        changes.push(change(account, order.state));
+        changes.push(change(account, state));
     } else if !own.is_empty() {
         changes.push(change(account, lifecycle::consolidate(own.into_iter())));
     }

@@ -1,12 +1,12 @@
 //! What goes on without a run: orders whose next attempt is due, orders of processes that died, late answers of
-//! executors, sessions that expired. A sweep takes no input: it compares what is with what should be, and signals
+//! executors, applications that are tried again, pauses that are over, sessions that expired. A sweep takes no input: it compares what is with what should be, and signals
 //! that got lost are made good by the next one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use broker::settle;
+use broker::{settle, untrusted};
 use jiff::Timestamp;
 use model::account::Mechanism;
 use model::command::{CalledOff, LateAnswer, Outcome};
@@ -15,15 +15,15 @@ use model::order::{Answer, ErrorClass, ProvisioningState, StateReason};
 use store::{RecordedTransition, StoreError};
 
 use crate::Engine;
+use crate::circuits;
 use crate::dispatch;
 use crate::record::Step;
 
 /// Sweeps until the engine stops.
 pub(crate) async fn run(engine: Engine) {
-    let mut probes = HashMap::new();
     let mut rounds = 0_u64;
     while !engine.stopping().is_cancelled() {
-        if let Err(error) = sweep(&engine, &mut probes).await {
+        if let Err(error) = sweep(&engine).await {
             tracing::error!(error = &error as &dyn std::error::Error, "A sweep failed");
         }
         if rounds.is_multiple_of(600) {
@@ -37,11 +37,9 @@ pub(crate) async fn run(engine: Engine) {
     }
 }
 
-/// Moment before which an application that does not answer is left alone.
-type Probes = HashMap<String, Timestamp>;
-
-async fn sweep(engine: &Engine, probes: &mut Probes) -> Result<(), StoreError> {
+async fn sweep(engine: &Engine) -> Result<(), StoreError> {
     let names: Vec<String> = engine.world().configuration().applications.keys().cloned().collect();
+    circuits::mend(engine).await?;
     // Side by side: one that takes its time does not keep the others waiting.
     for recovered in futures::future::join_all(names.iter().map(|name| dispatch::recover(engine, name))).await {
         recovered?;
@@ -50,29 +48,12 @@ async fn sweep(engine: &Engine, probes: &mut Probes) -> Result<(), StoreError> {
     if engine.fulfilling().load(Ordering::Relaxed) {
         return Ok(());
     }
-    let due = engine.store().due_applications(engine.now()).await?;
-    let deliveries = due.into_iter().map(|(name, _)| {
-        let resting = probes.get(&name).is_some_and(|until| engine.now() < *until);
-        let probing = probes.contains_key(&name);
-        async move {
-            if resting {
-                return Ok(None);
-            }
-            // One order tries the door; when it opens, the others follow in the next round.
-            let limit = if probing { 1 } else { engine.tuning().claim_batch };
-            dispatch::deliver(engine, &name, limit).await.map(|delivered| Some((name, delivered)))
-        }
-    });
+    let due = engine.store().due_applications(engine.now()).await?.into_iter().map(|(name, _)| name);
+    let mut due: BTreeSet<String> = due.collect();
+    due.extend(circuits::to_probe(engine).await?);
+    let deliveries = due.iter().map(|name| dispatch::deliver(engine, name, engine.tuning().claim_batch));
     for delivered in futures::future::join_all(deliveries).await {
-        match delivered? {
-            Some((name, delivered)) if delivered.dead => {
-                probes.insert(name, engine.after(engine.tuning().probe_after));
-            }
-            Some((name, delivered)) if delivered.sent > 0 => {
-                probes.remove(&name);
-            }
-            _ => {}
-        }
+        delivered?;
     }
     Ok(())
 }
@@ -101,6 +82,7 @@ const CALL_OFF_EVERY: Duration = Duration::from_secs(5);
 
 /// Takes the answers of executors, and gives up those that are overdue.
 pub(crate) async fn poll_executors(engine: &Engine, ask: Ask) {
+    let _asking = engine.asking().lock().await;
     let configuration = engine.world().configuration();
     for (name, application) in &configuration.applications {
         let connection = &application.connection;
@@ -168,9 +150,13 @@ async fn poll_one(engine: &Engine, application: &str) -> Result<Option<Asking>, 
     }
     let handed = engine.store().handed_orders(application).await.map_err(|error| error.to_string())?;
     let connector = engine.connector(application).await.map_err(|error| error.message)?;
-    let polled = connector.poll(&handed).await.map_err(|error| error.message)?;
+    let mut polled = connector.poll(&handed).await.map_err(|error| untrusted::message(&error.message))?;
+    for (_, problem) in &mut polled.unclear {
+        *problem = untrusted::message(problem);
+    }
     if !polled.answers.is_empty() {
-        record_answers(engine, &polled.answers).await.map_err(|error| error.to_string())?;
+        let cleaned: Vec<LateAnswer> = polled.answers.iter().cloned().map(untrusted::late).collect();
+        record_answers(engine, &cleaned).await.map_err(|error| error.to_string())?;
         connector.acknowledge(&polled.answers).await.map_err(|error| error.message)?;
     }
     record_unclear(engine, application, &polled.unclear).await.map_err(|error| error.to_string())?;
@@ -242,13 +228,13 @@ async fn call_off(engine: &Engine, application: &str) -> Result<(), StoreError> 
     let mut steps = Vec::new();
     for order in orders {
         let detail = match told.remove(&order.id) {
-            Some(Ok(CalledOff::Told(detail) | CalledOff::TooLate(detail))) => detail,
+            Some(Ok(CalledOff::Told(detail) | CalledOff::TooLate(detail))) => untrusted::message(&detail),
             Some(Err(error)) if error.class.is_retryable() || error.class == ErrorClass::Authentication => {
                 tracing::warn!(application, order.id = %order.id, problem = error.message, "An order cannot be called off yet");
                 engine.asked().called_off.insert(application.to_owned(), engine.after(ASK_AGAIN));
                 continue;
             }
-            Some(Err(error)) => error.message,
+            Some(Err(error)) => untrusted::message(&error.message),
             None => continue,
         };
         steps.push(RecordedTransition {
@@ -257,6 +243,8 @@ async fn call_off(engine: &Engine, application: &str) -> Result<(), StoreError> 
             from: vec![ProvisioningState::Inactive],
             to: ProvisioningState::Inactive,
             reason: order.reason,
+            fingerprint: None,
+            repeats: 0,
             next_attempt_at: None,
             account: None,
             key: None,
@@ -279,22 +267,25 @@ const MANY: u32 = 100_000;
 
 async fn record_answers(engine: &Engine, answers: &[LateAnswer]) -> Result<(), StoreError> {
     let ids: Vec<_> = answers.iter().map(|answer| answer.order).collect();
-    let orders = engine.store().orders_by_id(&ids).await?;
+    let orders = engine.store().orders_in_brief(&ids).await?;
     let accounts = dispatch::accounts_of(engine, &orders).await?;
-    let by_order: HashMap<_, _> = answers.iter().map(|answer| (answer.order, answer)).collect();
+    // An order that was handed over before and after a crash is answered twice, and only one of the answers counts.
+    let mut by_order: HashMap<_, Vec<&LateAnswer>> = HashMap::new();
+    for answer in answers {
+        by_order.entry(answer.order).or_default().push(answer);
+    }
     let now = engine.now();
     let steps = orders
         .into_iter()
         .filter_map(|order| {
-            let answer = by_order.get(&order.id)?;
             // An answer to an earlier attempt, or to an order that has gone on, says nothing any more.
             let waits = order.state == ProvisioningState::Transmitted
                 || (order.state == ProvisioningState::Errored && order.reason == Some(StateReason::Timeout));
-            let current = waits && answer.fence.is_none_or(|fence| fence == order.fence);
-            if !current {
+            let mut own = by_order.get(&order.id)?.iter().filter(|_| waits);
+            let Some(answer) = own.find(|answer| answer.fence.is_none_or(|fence| fence == order.fence)) else {
                 tracing::info!(order.id = %order.id, "A late answer is refused: its order went on without it");
                 return None;
-            }
+            };
             let account = order.account.and_then(|id| accounts.get(&id));
             let outcome = answer.result.clone().map(Outcome::Applied);
             let settled = dispatch::settle_answer(engine, &order, account, &outcome);

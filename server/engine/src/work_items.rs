@@ -37,7 +37,8 @@ pub async fn detail(op: &OpContext, id: WorkItemId) -> Result<WorkItemDetail, Ap
     let instructions =
         match configuration.applications.get(&item.application).map(|application| &application.connection) {
             Some(Connection::Manual(manual)) => manual.instructions.clone().unwrap_or_default(),
-            _ => String::new(),
+            // People do it although the application is reached otherwise: who decided so has said why.
+            _ => given_to_people(op, &order).await?,
         };
     Ok(WorkItemDetail {
         identity_name: identities.first().map(|identity| identity.display_name.clone()).unwrap_or_default(),
@@ -171,6 +172,14 @@ async fn find(op: &OpContext, id: WorkItemId) -> Result<(WorkItem, Order), ApiEr
     let item = store.work_item(id).await.map_err(internal)?.ok_or_else(missing)?;
     let order = store.order(item.order).await.map_err(internal)?.ok_or_else(missing)?;
     Ok((item, order))
+}
+
+/// What the person wrote who gave the order to people.
+async fn given_to_people(op: &OpContext, order: &Order) -> Result<String, ApiError> {
+    let detail = op.engine.store().order_detail(order.id).await.map_err(internal)?;
+    let timeline = detail.map(|detail| detail.timeline).unwrap_or_default();
+    let given = timeline.into_iter().rev().find(|event| event.message.starts_with("Given to people"));
+    Ok(given.map(|event| event.message).unwrap_or_default())
 }
 
 async fn user_name(op: &OpContext, id: Option<UserId>) -> Result<Option<String>, ApiError> {

@@ -179,6 +179,74 @@ pub struct Application {
     pub concurrency: Option<u16>,
     #[serde(default)]
     pub thresholds: Thresholds,
+    /// When and how often a failed order is tried again.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub retry: Retries,
+    /// Times in which nothing is sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub maintenance: Vec<MaintenanceWindow>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// How often and how long failed orders of an application are tried again. What is not said is as usual: after a
+/// minute, doubling to an hour, for a day.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retries {
+    /// Given up after so many attempts, however young.
+    pub attempts: Option<u32>,
+    pub first_wait_seconds: Option<u32>,
+    pub longest_wait_seconds: Option<u32>,
+    /// Given up when it is so old.
+    pub total_hours: Option<u32>,
+    /// Otherwise for orders set off in one of these ways.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub triggers: BTreeMap<crate::trigger::Trigger, RetryLimits>,
+    /// Failures with one of these in their message pass by themselves: a part of it, or `/an expression/`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub retry_on: Vec<String>,
+    /// Failures with one of these in their message do not. A connection that is refused, and a way that is not there,
+    /// always do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub give_up_on: Vec<String>,
+}
+
+/// See [`Retries`]; what is not said is as the application says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetryLimits {
+    pub attempts: Option<u32>,
+    pub first_wait_seconds: Option<u32>,
+    pub longest_wait_seconds: Option<u32>,
+    pub total_hours: Option<u32>,
+}
+
+/// A time in which nothing is sent: with `days` each week from one time of day to another, the next day's where that is
+/// earlier; without, once, from one date and time to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MaintenanceWindow {
+    #[serde(default)]
+    pub days: Vec<Weekday>,
+    pub from: String,
+    pub until: String,
+    /// IANA name; the organisation's unless told.
+    pub time_zone: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weekday {
+    Monday,
+    Tuesday,
+    Wednesday,
+    Thursday,
+    Friday,
+    Saturday,
+    Sunday,
 }
 
 /// How an application is reached. Which mechanism it is follows from the kind, see [`Connection::mechanism`].

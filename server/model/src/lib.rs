@@ -12,6 +12,7 @@ pub mod account;
 pub mod configuration;
 pub mod identity;
 
+pub mod circuit;
 pub mod command;
 pub mod order;
 pub mod plan;

@@ -110,7 +110,26 @@ pub enum StateReason {
     /// The last attempt failed in a way that passes.
     RetryWait { class: ErrorClass, message: String },
     /// The application does not answer; nothing is sent until it does.
-    Quarantined { since: Timestamp },
+    Quarantined {
+        since: Timestamp,
+        /// What it said last, or why there was no answer.
+        #[serde(default)]
+        message: String,
+    },
+    /// The application's maintenance window; nothing is sent until it ends.
+    Maintenance { until: Timestamp },
+    /// A person keeps it back.
+    Held {
+        by: String,
+        why: String,
+        since: Timestamp,
+        /// What held it before, and does again afterwards.
+        before: Option<Box<StateReason>>,
+    },
+    /// It failed again and again in the same way while the application did others: set aside, so that they go on.
+    SetAside { class: ErrorClass, message: String, times: u32 },
+    /// A person says that it is done, and gives evidence; a reading confirms it or not.
+    MarkedDone { by: String, evidence: String },
     /// Sent, and whether it arrived is not known: read back first.
     InDoubt,
     /// No answer in time.
@@ -128,11 +147,147 @@ pub enum StateReason {
     /// Waits for a person.
     WorkItem,
     /// Handed to another system under this reference.
-    Handed { reference: String },
+    Handed {
+        reference: String,
+        /// Whether that system can be told that it is no longer wanted.
+        #[serde(default)]
+        can_be_called_off: bool,
+    },
     /// Handed over as well, and the other system says something that nobody has explained.
     Unclear { reference: String, message: String },
     /// The rule or expression failed.
     RuleFailed { message: String },
+}
+
+impl StateReason {
+    /// Whether a person keeps the order back.
+    pub fn is_hold(&self) -> bool {
+        matches!(self, Self::Held { .. })
+    }
+}
+
+/// Why an order needs somebody's look: what the triage of orders is grouped by. Follows from state and reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trouble {
+    Failed,
+    SetAside,
+    RuleFailed,
+    TimedOut,
+    Drifted,
+    InDoubt,
+    Quarantined,
+    RetryWait,
+    Held,
+    Maintenance,
+}
+
+impl Trouble {
+    /// What needs a person first.
+    pub const ALL: [Self; 10] = [
+        Self::Failed,
+        Self::SetAside,
+        Self::RuleFailed,
+        Self::TimedOut,
+        Self::Drifted,
+        Self::InDoubt,
+        Self::Quarantined,
+        Self::RetryWait,
+        Self::Held,
+        Self::Maintenance,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::SetAside => "set_aside",
+            Self::RuleFailed => "rule_failed",
+            Self::TimedOut => "timed_out",
+            Self::Drifted => "drifted",
+            Self::InDoubt => "in_doubt",
+            Self::Quarantined => "quarantined",
+            Self::RetryWait => "retry_wait",
+            Self::Held => "held",
+            Self::Maintenance => "maintenance",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|trouble| trouble.name() == name)
+    }
+
+    /// None for an order that is on its way, or has come to its end.
+    pub fn of(state: ProvisioningState, reason: Option<&StateReason>) -> Option<Self> {
+        match (state, reason) {
+            (ProvisioningState::Pending | ProvisioningState::Errored, Some(StateReason::Held { .. })) => {
+                Some(Self::Held)
+            }
+            (ProvisioningState::Pending, Some(StateReason::RetryWait { .. })) => Some(Self::RetryWait),
+            (ProvisioningState::Pending, Some(StateReason::Quarantined { .. })) => Some(Self::Quarantined),
+            (ProvisioningState::Pending, Some(StateReason::Maintenance { .. })) => Some(Self::Maintenance),
+            (ProvisioningState::Pending | ProvisioningState::Transmitted, Some(StateReason::InDoubt)) => {
+                Some(Self::InDoubt)
+            }
+            (ProvisioningState::Errored, Some(StateReason::SetAside { .. })) => Some(Self::SetAside),
+            (ProvisioningState::Errored, Some(StateReason::Timeout)) => Some(Self::TimedOut),
+            (ProvisioningState::Errored, Some(StateReason::Drifted { .. })) => Some(Self::Drifted),
+            (ProvisioningState::Errored, _) => Some(Self::Failed),
+            (ProvisioningState::Error, _) => Some(Self::RuleFailed),
+            _ => None,
+        }
+    }
+}
+
+/// What an operator does to an order that has not come to its end. Where it fits is `broker::operator`'s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    Retry,
+    Edit,
+    SendToManual,
+    MarkDone,
+    Cancel,
+    Hold,
+    Resume,
+}
+
+impl Action {
+    pub const ALL: [Self; 7] =
+        [Self::Retry, Self::Edit, Self::SendToManual, Self::MarkDone, Self::Cancel, Self::Hold, Self::Resume];
+
+    /// In addresses and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Edit => "edit",
+            Self::SendToManual => "send-to-manual",
+            Self::MarkDone => "mark-done",
+            Self::Cancel => "cancel",
+            Self::Hold => "hold",
+            Self::Resume => "resume",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.name() == name)
+    }
+
+    /// The permission it takes. Whoever may hold may resume.
+    pub fn permission(self) -> &'static str {
+        match self {
+            Self::Retry => "/Orders/Retry",
+            Self::Edit => "/Orders/Edit",
+            Self::SendToManual => "/Orders/SendToManual",
+            Self::MarkDone => "/Orders/MarkDone",
+            Self::Cancel => "/Orders/Cancel",
+            Self::Hold | Self::Resume => "/Orders/Hold",
+        }
+    }
+
+    /// Whether the person has to say something with it: why, or the evidence.
+    pub fn needs_text(self) -> bool {
+        !matches!(self, Self::Retry | Self::Resume)
+    }
 }
 
 /// What kind of failure; decides what happens next.
@@ -234,6 +389,10 @@ pub struct Order {
     /// Raised with each claim; a result that carries an older one is refused.
     pub fence: i64,
     pub attempts: u32,
+    /// What its trouble has in common with that of others; kept while it is tried again.
+    pub fingerprint: Option<String>,
+    /// How often in a row it failed with that fingerprint while the application did others.
+    pub repeats: u32,
     pub next_attempt_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub transmitted_at: Option<Timestamp>,
@@ -266,6 +425,24 @@ pub struct OrderItem {
     pub secret: bool,
     /// What the application said about this item alone.
     pub message: Option<String>,
+}
+
+/// A value that a person put in the place of a computed one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValueEdit {
+    /// The order on which it was changed.
+    pub order: OrderId,
+    pub identity: IdentityId,
+    pub account_type: String,
+    pub attribute: String,
+    /// What the rules computed; it stands for this, and for nothing else.
+    pub computed: Value,
+    pub before: Value,
+    pub edited: Value,
+    /// Login.
+    pub by: String,
+    pub at: Timestamp,
+    pub why: String,
 }
 
 /// One try, written down before the first byte leaves.

@@ -9,7 +9,7 @@ use crate::account::{Account, AccountStatus, Mechanism};
 use crate::identity::{Identity, LifecycleState, Period};
 use crate::ids::{AccountId, AssignmentId, IdentityId, OrderId, PlanId, RunId, WorkItemId};
 use crate::job::{LogLevel, Run};
-use crate::order::{Attempt, Order, ProvisioningState, StateReason};
+use crate::order::{Attempt, Order, ProvisioningState, StateReason, Trouble, ValueEdit};
 use crate::plan::{Operation, Partition, Plan};
 use crate::work_item::{WorkItem, WorkItemState};
 
@@ -100,6 +100,7 @@ pub struct OrderRow {
     pub summary: String,
     pub state: ProvisioningState,
     pub reason: Option<StateReason>,
+    pub fingerprint: Option<String>,
     pub attempts: u32,
     pub next_attempt_at: Option<Timestamp>,
     pub created_at: Timestamp,
@@ -116,8 +117,83 @@ pub struct OrderFilter {
     pub mechanism: Option<Mechanism>,
     pub identity: Option<IdentityId>,
     pub run: Option<RunId>,
+    pub trouble: Option<Trouble>,
+    pub fingerprint: Option<String>,
     pub after: Option<String>,
     pub limit: Option<u32>,
+}
+
+/// Orders that need somebody's look for the same reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderGroup {
+    pub application: String,
+    /// Display name.
+    pub application_name: String,
+    pub trouble: Trouble,
+    pub fingerprint: String,
+    pub orders: u64,
+    pub people: u64,
+    /// Since when the first of them is like this, and when the last of them changed.
+    pub since: Timestamp,
+    pub latest: Timestamp,
+    /// When the first of them is tried again by itself.
+    pub next_attempt_at: Option<Timestamp>,
+    /// One of them, with its reason: what it is about.
+    pub sample: OrderId,
+    pub reason: Option<StateReason>,
+}
+
+/// What is broken or stuck.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Triage {
+    /// What needs a person first comes first; at most 100.
+    pub groups: Vec<OrderGroup>,
+    /// Orders done and not confirmed yet, by application: key, display name, number.
+    pub unconfirmed: Vec<(String, String, u64)>,
+    /// Applications to which nothing is sent now.
+    pub paused: Vec<ApplicationPause>,
+}
+
+/// Why nothing is sent to an application.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplicationPause {
+    pub application: String,
+    pub application_name: String,
+    pub cause: PauseCause,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "cause", rename_all = "snake_case")]
+pub enum PauseCause {
+    /// It does not answer; it is tried again at `probe_at`.
+    Quarantine {
+        since: Timestamp,
+        probe_at: Timestamp,
+        probes: u32,
+        message: String,
+    },
+    Maintenance {
+        until: Timestamp,
+    },
+}
+
+/// Orders that a person has in view and is about to act on: a filter as it was at a moment. What has changed since, or
+/// is newer, is not among them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderSelection {
+    pub filter: OrderFilter,
+    /// Only these, where some were ticked.
+    pub ids: Vec<OrderId>,
+    pub seen_at: Timestamp,
+}
+
+/// What a person is told before acting on a selection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelectionSummary {
+    pub orders: u64,
+    pub people: u64,
+    /// By display name of the application.
+    pub by_application: Vec<(String, u64)>,
 }
 
 /// An order with its way: plan, partition, attempts, answers, state.
@@ -135,6 +211,8 @@ pub struct OrderDetail {
     /// Oldest first.
     pub timeline: Vec<OrderEvent>,
     pub work_item: Option<WorkItem>,
+    /// Values that people changed on it, oldest first.
+    pub edits: Vec<ValueEdit>,
     /// Other orders of the same plan.
     pub siblings: Vec<OrderRow>,
 }
@@ -234,6 +312,8 @@ pub struct ApplicationRow {
     pub last_synchronized_at: Option<Timestamp>,
     /// The connection's last failure, while it lasts.
     pub trouble: Option<String>,
+    /// Why nothing is sent to it now.
+    pub pause: Option<PauseCause>,
 }
 
 /// An application with its schema, accounts and health.

@@ -257,6 +257,8 @@ fn application() -> Application {
         connection: Connection::Manual(connection),
         concurrency: None,
         thresholds: Thresholds::default(),
+        retry: Default::default(),
+        maintenance: Vec::new(),
     }
 }
 

@@ -1,10 +1,12 @@
-//! `orders list`, `orders show`.
+//! `orders list`, `orders show`, `orders triage`, `orders act`, `orders edit`.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use engine::context::OpContext;
+use engine::orders::Deed;
+use model::error::ApiError;
 use model::ids::{OrderId, RunId};
-use model::order::ProvisioningState;
-use model::view::{OrderDetail, OrderFilter, OrderRow};
+use model::order::{Action, ProvisioningState, Trouble};
+use model::view::{ApplicationPause, OrderDetail, OrderFilter, OrderGroup, OrderRow, OrderSelection, PauseCause};
 
 use super::output::{Output, fields, table};
 use super::{CommandError, Exit};
@@ -29,6 +31,47 @@ pub enum Command {
     },
     /// One order: plan, attempts, answers, state
     Show { order: OrderId },
+    /// What is broken or stuck, in groups with one cause each
+    Triage,
+    /// Retry, hold, resume, cancel, mark done or send to manual: one order, several, or all that match a filter
+    Act(Act),
+    /// Change values of an order and send it again
+    Edit {
+        order: OrderId,
+        /// attribute=value; several times for several
+        #[arg(long = "set", required = true, value_parser = pair)]
+        values: Vec<(String, String)>,
+        /// Kept with the order
+        #[arg(long)]
+        why: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Act {
+    /// retry, hold, resume, cancel, mark-done or send-to-manual
+    #[arg(value_parser = action)]
+    action: Action,
+    /// Orders by number; without any, all that match the filter
+    orders: Vec<OrderId>,
+    /// Why, the comment for the people, or the evidence
+    #[arg(long, default_value = "")]
+    text: String,
+    #[arg(long, value_parser = state)]
+    state: Option<ProvisioningState>,
+    #[arg(long)]
+    application: Option<String>,
+    /// failed, set_aside, timed_out, drifted, in_doubt, quarantined, retry_wait, held or maintenance
+    #[arg(long, value_parser = trouble)]
+    trouble: Option<Trouble>,
+    /// Of a group, as `orders triage` shows it
+    #[arg(long)]
+    fingerprint: Option<String>,
+    #[arg(long)]
+    run: Option<RunId>,
+    /// So many orders are meant: does nothing and says how many there are unless the number is right
+    #[arg(long)]
+    expect: Option<u64>,
 }
 
 pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Exit, CommandError> {
@@ -49,8 +92,102 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
             let detail = engine::orders::detail(op, order).await?;
             output.value(&detail, show)?;
         }
+        Command::Triage => {
+            let triage = engine::orders::triage(op).await?;
+            output.rows(
+                &triage.groups,
+                &["trouble", "application", "orders", "people", "since", "next try", "fingerprint", "what"],
+                group,
+            )?;
+            for pause in &triage.paused {
+                output.say(&paused(pause))?;
+            }
+            for (_, name, orders) in &triage.unconfirmed {
+                output.say(&format!(
+                    "{name}: {orders} done and not confirmed yet; `jobs run synchronize-back` reads it"
+                ))?;
+            }
+        }
+        Command::Act(asked) => return act(op, asked, output).await,
+        Command::Edit { order, values, why } => {
+            engine::orders::act(op, order, Deed::Edit { values, why }).await?;
+            output.say(&format!("order {order} is changed and sent again"))?;
+        }
     }
     Ok(Exit::Done)
+}
+
+async fn act(op: &OpContext, asked: Act, output: &Output) -> Result<Exit, CommandError> {
+    let Act { action, orders, text, state, application, trouble, fingerprint, run, expect } = asked;
+    let deed = Deed::from_parts(action, text)
+        .ok_or_else(|| ApiError::invalid("action", "Values are changed with `orders edit`, one order at a time."))?;
+    if let ([order], None) = (orders.as_slice(), expect) {
+        engine::orders::act(op, *order, deed).await?;
+        output.say(&format!("order {order}: {} done", action.name()))?;
+        return Ok(Exit::Done);
+    }
+    let filter = OrderFilter { state, application, trouble, fingerprint, run, ..OrderFilter::default() };
+    let is_unlimited = orders.is_empty() && filter == OrderFilter::default();
+    let selection = OrderSelection { filter, ids: orders, seen_at: op.now };
+    let summary = engine::orders::selected(op, &selection).await?;
+    if expect != Some(summary.orders) || is_unlimited {
+        let places: Vec<String> =
+            summary.by_application.iter().map(|(name, orders)| format!("{name}: {orders}")).collect();
+        let what = format!("{} orders of {} people ({})", summary.orders, summary.people, places.join(", "));
+        let next = match is_unlimited {
+            true => "name orders or a filter".to_owned(),
+            false => format!("to go on, add --expect {}", summary.orders),
+        };
+        output.say(&format!("nothing was done. {} would be for {what}; {next}", action.name()))?;
+        return Ok(Exit::Refused);
+    }
+    let outcome = engine::orders::act_on_many(op, &selection, summary.orders, deed).await?;
+    output.say(&format!("{}: {} orders done, {} refused", action.name(), outcome.done, outcome.refusals()))?;
+    for (why, count) in &outcome.refused {
+        output.say(&format!("{count} orders: {why}"))?;
+    }
+    Ok(if outcome.refused.is_empty() { Exit::Done } else { Exit::Refused })
+}
+
+fn group(group: &OrderGroup) -> Vec<String> {
+    vec![
+        group.trouble.name().to_owned(),
+        group.application.clone(),
+        group.orders.to_string(),
+        group.people.to_string(),
+        group.since.strftime("%F %T").to_string(),
+        group.next_attempt_at.map(|at| at.strftime("%F %T").to_string()).unwrap_or_default(),
+        group.fingerprint.clone(),
+        group.reason.as_ref().map(|reason| app::logic::words::state_reason(reason).0).unwrap_or_default(),
+    ]
+}
+
+fn paused(pause: &ApplicationPause) -> String {
+    let name = &pause.application;
+    match &pause.cause {
+        PauseCause::Quarantine { since, probe_at, probes, message } => format!(
+            "{name} does not answer since {}, tried {probes} times, next at {}: {message}",
+            since.strftime("%F %T"),
+            probe_at.strftime("%F %T")
+        ),
+        PauseCause::Maintenance { until } => {
+            format!("{name} is in a maintenance window until {}", until.strftime("%F %T"))
+        }
+    }
+}
+
+fn action(text: &str) -> Result<Action, String> {
+    let names = || Action::ALL.into_iter().filter(|action| *action != Action::Edit).map(Action::name);
+    Action::from_name(text).ok_or_else(|| format!("expected one of {}", names().collect::<Vec<_>>().join(", ")))
+}
+
+fn trouble(text: &str) -> Result<Trouble, String> {
+    Trouble::from_name(text).ok_or_else(|| format!("expected one of {}", Trouble::ALL.map(Trouble::name).join(", ")))
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| "expected attribute=value".to_owned())?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn state(text: &str) -> Result<ProvisioningState, String> {

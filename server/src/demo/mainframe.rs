@@ -108,6 +108,8 @@ mod tests {
             after: Vec::new(),
             fence: 1,
             attempts: 1,
+            fingerprint: None,
+            repeats: 0,
             next_attempt_at: None,
             created_at: jiff::Timestamp::UNIX_EPOCH,
             transmitted_at: None,

@@ -67,6 +67,8 @@ async fn measure(address: &str, raw_address: &str) {
         now: at(1),
         lease_until: at(30),
         run: None,
+        mechanism: None,
+        probe: false,
     };
     for _ in 0..5 {
         let claim = claim.clone();
@@ -296,6 +298,8 @@ fn order(number: i64) -> Order {
         after: Vec::new(),
         fence: 0,
         attempts: 0,
+        fingerprint: None,
+        repeats: 0,
         next_attempt_at: Some(at(0)),
         created_at: at(0),
         transmitted_at: None,

@@ -138,6 +138,8 @@ pub const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
     ("assignment.identity_id, assignment.kind, assignment.name", "assignment_current"),
     ("work_item.order_id", "work_item_one_open"),
     ("application_facts.name", "application_facts_key"),
+    ("value_edit.identity_id, value_edit.account_type, value_edit.attribute", "value_edit_in_force"),
+    ("application_circuit.application", "application_circuit_key"),
     ("number_space.id", "number_space_pkey"),
     ("configuration_version.id", "configuration_version_pkey"),
     ("console_user.id", "console_user_pkey"),
@@ -150,4 +152,5 @@ pub const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
     ("order_item.id", "order_item_pkey"),
     ("assignment.id", "assignment_pkey"),
     ("work_item.id", "work_item_pkey"),
+    ("value_edit.id", "value_edit_pkey"),
 ];

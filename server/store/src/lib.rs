@@ -26,6 +26,7 @@ pub mod work_items;
 pub mod runs;
 
 pub mod applications;
+pub mod circuits;
 
 pub mod audit;
 pub mod home;
@@ -39,6 +40,7 @@ mod words;
 pub use accounts::Reservation;
 pub use applications::ApplicationFacts;
 pub use assignments::{AssignmentRecord, AssignmentStateChange};
+pub use circuits::CircuitRecord;
 pub use error::StoreError;
 pub use futures::future::BoxFuture;
 pub use identities::NewIdentityEvent;

@@ -33,7 +33,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0009_create_assignments"),
     migration!("0010_create_work_items"),
     migration!("0011_create_applications"),
-    migration!("0012_create_mails"),
+    migration!("0012_triage_orders"),
+    migration!("0013_create_mails"),
 ];
 
 const CREATE_TABLE: &str = r#"

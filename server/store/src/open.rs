@@ -47,6 +47,13 @@ const READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 10;
 const WAIT: Duration = Duration::from_secs(5);
 
+/// 64 MB for the writer alone: a whole run's orders are one transaction, and pages that do not fit are written twice.
+const WRITER_CACHE: &str = "-65536";
+/// 32 MB of write-ahead log before it is copied into the database: the same pages are written again and again in a run.
+const CHECKPOINT_PAGES: &str = "8192";
+/// Rows that SQLite's thread may be ahead of who reads them: each time one waits for the other costs more than a row does.
+const ROWS_AHEAD: usize = 2_048;
+
 impl Store {
     /// Opens `sqlite:PATH`, created where it is missing, `sqlite::memory:` or `postgres://…`. Does not migrate.
     ///
@@ -86,11 +93,14 @@ impl Store {
             .foreign_keys(true)
             .busy_timeout(WAIT)
             .statement_cache_capacity(256)
+            .row_buffer_size(ROWS_AHEAD)
             .pragma("temp_store", "memory")
             .pragma("cache_size", "-16384");
         let connection = options
             .clone()
             .create_if_missing(true)
+            .pragma("cache_size", WRITER_CACHE)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(synchronous)
             .connect()

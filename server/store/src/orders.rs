@@ -5,13 +5,17 @@
 //! `order_one_creation_in_flight`).
 
 mod claim;
+mod edits;
+mod pause;
 mod read;
 mod transition;
+mod triage;
 
 use jiff::Timestamp;
 use model::access::Reason;
+use model::account::Mechanism;
 use model::ids::{AccountId, OrderId, OrderItemId, PartitionId, PlanId, RunId};
-use model::order::{Answer, Order, OrderItem, ProvisioningState, StateReason};
+use model::order::{Answer, Order, OrderItem, ProvisioningState, StateReason, Trouble};
 use model::plan::{ItemKind, ItemOperation, Partition, Plan};
 use model::value::Value;
 use serde::Serialize;
@@ -42,6 +46,10 @@ pub struct Claim {
     pub lease_until: Timestamp,
     /// Only this run's orders.
     pub run: Option<RunId>,
+    /// Only those of this mechanism.
+    pub mechanism: Option<Mechanism>,
+    /// To find out whether the application answers: those that were tried least come first.
+    pub probe: bool,
 }
 
 /// A step of an order, decided elsewhere, to be written down.
@@ -54,6 +62,9 @@ pub struct RecordedTransition {
     pub from: Vec<ProvisioningState>,
     pub to: ProvisioningState,
     pub reason: Option<StateReason>,
+    /// What its trouble has in common with that of others, and how often in a row it has failed so.
+    pub fingerprint: Option<String>,
+    pub repeats: u32,
     pub next_attempt_at: Option<Timestamp>,
     /// The account that came to be; an account known before stays where this is none. The same holds for the key.
     pub account: Option<AccountId>,
@@ -90,7 +101,7 @@ const INSERT_ORDERS: &str = "
     insert into provisioning_order (
       id, plan_id, partition_id, run_id, identity_id, initiator, application, account_type, account_id, key,
       operation, mechanism, lane, state, reason, explanation, reasons, summary, fence, attempts, next_attempt_at,
-      created_at, changed_at, transmitted_at, executed_at, verified_at
+      created_at, changed_at, transmitted_at, executed_at, verified_at, trouble, fingerprint, repeats, troubled_at
     )
     select
       cast(value ->> 'id' as bigint), cast(value ->> 'plan' as bigint), cast(value ->> 'partition' as bigint),
@@ -101,7 +112,9 @@ const INSERT_ORDERS: &str = "
       cast(value ->> 'fence' as bigint), cast(value ->> 'attempts' as bigint), cast(value ->> 'next_attempt_at' as bigint),
       cast(value ->> 'created_at' as bigint), cast(value ->> 'created_at' as bigint),
       cast(value ->> 'transmitted_at' as bigint), cast(value ->> 'executed_at' as bigint),
-      cast(value ->> 'verified_at' as bigint)
+      cast(value ->> 'verified_at' as bigint), value ->> 'trouble', value ->> 'fingerprint',
+      cast(value ->> 'repeats' as bigint),
+      case when value ->> 'trouble' is not null then cast(value ->> 'created_at' as bigint) end
     from input";
 
 const INSERT_ITEMS: &str = "
@@ -179,6 +192,9 @@ struct OrderInput<'a> {
     transmitted_at: Option<i64>,
     executed_at: Option<i64>,
     verified_at: Option<i64>,
+    trouble: Option<&'static str>,
+    fingerprint: Option<&'a str>,
+    repeats: u32,
 }
 
 #[derive(Serialize)]
@@ -229,14 +245,20 @@ impl Tx {
 
     /// With items, dependencies and the first event. Dependencies may be on each other and on older orders.
     pub async fn insert_orders(&mut self, rows: &[Order]) -> Result<()> {
-        for chunk in rows.chunks(CHUNK) {
-            let input = payload(&chunk.iter().map(order_input).collect::<Vec<_>>())?;
-            self.execute(INSERT_ORDERS, arguments![input.as_str()]).await?;
-            self.execute(INSERT_FIRST_EVENTS, arguments![input]).await?;
-            let items: Vec<_> =
-                chunk.iter().flat_map(|order| order.items.iter().map(|item| item_input(order.id, item))).collect();
-            self.bulk(INSERT_ITEMS, &items).await?;
+        let mut chunks = rows.chunks(CHUNK).map(|chunk| payload(&chunk.iter().map(order_input).collect::<Vec<_>>()));
+        let mut ready = chunks.next();
+        while let Some(input) = ready.transpose()? {
+            let write = async {
+                self.execute(INSERT_ORDERS, arguments![input.as_str()]).await?;
+                self.execute(INSERT_FIRST_EVENTS, arguments![input.as_str()]).await
+            };
+            let (done, next) = futures::join!(write, async { chunks.next() });
+            done?;
+            ready = next;
         }
+        let items: Vec<_> =
+            rows.iter().flat_map(|order| order.items.iter().map(|item| item_input(order.id, item))).collect();
+        self.bulk(INSERT_ITEMS, &items).await?;
         let dependencies: Vec<_> = rows
             .iter()
             .flat_map(|order| order.after.iter().map(|after| DependencyInput { order: order.id.0, after: after.0 }))
@@ -272,6 +294,9 @@ fn order_input(order: &Order) -> OrderInput<'_> {
         transmitted_at: order.transmitted_at.map(Timestamp::as_microsecond),
         executed_at: order.executed_at.map(Timestamp::as_microsecond),
         verified_at: order.verified_at.map(Timestamp::as_microsecond),
+        trouble: Trouble::of(order.state, order.reason.as_ref()).map(Trouble::name),
+        fingerprint: order.fingerprint.as_deref(),
+        repeats: order.repeats,
     }
 }
 

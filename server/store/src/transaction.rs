@@ -125,10 +125,15 @@ impl Tx {
         result
     }
 
-    /// Runs a statement that takes rows as `$1`, chunk by chunk.
+    /// Runs a statement that takes rows as `$1`, chunk by chunk. While the database works on one chunk the next one is
+    /// put into words.
     pub(crate) async fn bulk<T: Serialize>(&mut self, sql: &'static str, rows: &[T]) -> Result<()> {
-        for chunk in rows.chunks(CHUNK) {
-            self.execute(sql, [Argument::from(payload(chunk)?)]).await?;
+        let mut chunks = rows.chunks(CHUNK).map(payload);
+        let mut ready = chunks.next();
+        while let Some(chunk) = ready.transpose()? {
+            let (done, next) = futures::join!(self.execute(sql, [Argument::from(chunk)]), async { chunks.next() });
+            done?;
+            ready = next;
         }
         Ok(())
     }

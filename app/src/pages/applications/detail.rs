@@ -5,12 +5,13 @@ use model::error::ApiError;
 use model::page::Page;
 use model::view::{
     AccountFilter, AccountRow, AccountTypeView, ApplicationDetail, ApplicationSchema, EntitlementRow, OrderFilter,
+    PauseCause,
 };
 
 use crate::components::icon::icon;
-use crate::components::list::{Empty, ago_or_dash, empty, pagination, tabs};
+use crate::components::list::{Empty, ago, ago_or_dash, empty, pagination, tabs};
 use crate::components::{chip, form};
-use crate::frame::{Rights, Section, Sheet};
+use crate::frame::{Rights, Section, Sheet, allowed};
 use crate::logic::address::{self, Address};
 use crate::logic::time::Clock;
 use crate::logic::words;
@@ -108,7 +109,8 @@ pub fn application_sheet(detail: &ApplicationDetail, content: TabContent, rights
                 <div class="actions">{test}</div>
             </div>
         </header>
-        {row.trouble.clone().map(|trouble| view! { <div class="banner danger">{icon("octagon")}<div><p>{trouble}</p><p>"Orders wait until it answers again."</p></div></div> })}
+        {row.pause.as_ref().map(|pause| paused(&row.name, pause, rights, clock))}
+        {row.trouble.clone().filter(|_| row.pause.is_none()).map(|trouble| view! { <div class="banner danger">{icon("octagon")}<div><p>{trouble}</p><p>"Orders wait until it answers again."</p></div></div> })}
         {tabs("Parts of this application", links.into())}
         {match content {
             TabContent::Overview => overview(detail).into_any(),
@@ -119,6 +121,35 @@ pub fn application_sheet(detail: &ApplicationDetail, content: TabContent, rights
         }}
     };
     Sheet { section: Section::Applications, title: row.display_name.clone(), body: body.into_any() }
+}
+
+/// Why nothing is sent, since when, and the ways out.
+fn paused(name: &str, pause: &PauseCause, rights: &Rights, clock: &Clock) -> AnyView {
+    match pause {
+        PauseCause::Maintenance { until } => view! {
+            <div class="banner">{icon("clock")}<div><p>"It is in a maintenance window, which ends "{ago(clock, *until)}". Its orders wait and go out by themselves."</p></div></div>
+        }
+        .into_any(),
+        PauseCause::Quarantine { since, probe_at, probes, message } => {
+            let probe = form::named_action("/api/pages/applications/probe", name, "Try now", "play");
+            let release = form::named_action("/api/pages/applications/release", name, "Send anyway", "arrow");
+            view! {
+                <div class="banner danger">
+                    {icon("plug")}
+                    <div>
+                        <p><strong>"It does not answer"</strong>" since "{ago(clock, *since)}". Its orders wait; nothing is lost, and it is not switched off."</p>
+                        <p>{message.clone()}</p>
+                        <p class="muted">{format!("Tried {} since; next ", words::plural(u64::from(*probes), "time", "times"))}{ago(clock, *probe_at)}"."</p>
+                        <div class="actions">
+                            {allowed(rights, "/Applications/Probe", "Trying", probe)}
+                            {allowed(rights, "/Applications/Release", "Sending anyway", release)}
+                        </div>
+                    </div>
+                </div>
+            }
+            .into_any()
+        }
+    }
 }
 
 fn overview(detail: &ApplicationDetail) -> impl IntoView + use<> {

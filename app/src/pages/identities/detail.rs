@@ -86,7 +86,7 @@ pub fn identity_sheet(detail: &IdentityDetail, tab: Tab, asking: &Asking, clock:
             "No orders",
             Empty::NeverUsed { text: "Nothing has been changed for this person so far.", action: None },
         ),
-        Tab::Orders => orders::table(&detail.orders, clock).into_any(),
+        Tab::Orders => orders::table(&detail.orders, false, clock).into_any(),
         Tab::Timeline => happened(&detail.events, clock),
         Tab::Attributes => attributes(identity).into_any(),
     };

@@ -1,14 +1,14 @@
 //! One order: what is changed, why, and what happened on the way.
 
 use leptos::prelude::*;
-use model::order::{Attempt, Order, ProvisioningState};
+use model::order::{Action, Attempt, Order, ProvisioningState, ValueEdit};
 use model::plan::{AccountRequest, ItemKind, ItemOperation, Plan};
 use model::view::{OrderDetail, OrderEvent};
 
 use crate::components::icon::icon;
 use crate::components::list::{ago, ago_or_dash};
 use crate::components::timeline::{Entry, timeline};
-use crate::components::{chip, explain, form};
+use crate::components::{chip, explain};
 use crate::frame::{Rights, Section, Sheet, allowed};
 use crate::logic::time::{self, Clock};
 use crate::logic::{address, words};
@@ -27,6 +27,7 @@ pub fn order_sheet(detail: &OrderDetail, rights: &Rights, clock: &Clock) -> Shee
         <div class="columns">
             <div>
                 {changes(order)}
+                {edits(&detail.edits, clock)}
                 {why(order)}
                 {attempts(&detail.attempts, clock)}
                 {plan(&detail.plan, detail)}
@@ -57,15 +58,8 @@ fn holding(order: &Order, clock: &Clock) -> impl IntoView + use<> {
     })
 }
 
+/// What can be done to it as it is, and why not where the permission is missing.
 fn actions(order: &Order, rights: &Rights) -> impl IntoView + use<> {
-    let retry = matches!(
-        order.state,
-        ProvisioningState::Errored | ProvisioningState::Pending | ProvisioningState::Error
-    )
-    .then(|| {
-        let button = form::action("/api/pages/orders/retry", order.id, "Send again now", "play", "button primary");
-        allowed(rights, "/Orders/Retry", "Sending again", button)
-    });
     let review = (order.state == ProvisioningState::AwaitingApproval).then(|| {
         let buttons = view! {
             <form method="post" action="/api/pages/orders/review">
@@ -76,21 +70,89 @@ fn actions(order: &Order, rights: &Rights) -> impl IntoView + use<> {
         };
         allowed(rights, "/Orders/Review", "Reviewing", buttons)
     });
-    let cancel = order.state.is_open().then(|| {
-        let button = view! {
-            <details class="disclose">
-                <summary class="button quiet">{icon("ban")}"Give up"</summary>
-                <form method="post" action="/api/pages/orders/cancel" class="inline-form">
-                    <input type="hidden" name="id" value=order.id.to_string() />
-                    <label class="field">"Why"<input name="why" required maxlength="500" placeholder="Shown in the timeline" /></label>
-                    <button class="button danger">"Give up this order"</button>
-                </form>
-            </details>
-        };
-        allowed(rights, "/Orders/Cancel", "Giving up", button)
+    let fits: Vec<Action> = engine::orders::offered(order)
+        .into_iter()
+        .filter(|action| *action != Action::Edit || order.items.iter().any(engine::orders::can_be_edited))
+        .collect();
+    let (may, may_not): (Vec<Action>, Vec<Action>) =
+        fits.into_iter().partition(|action| rights.may(action.permission()));
+    let offered = may.into_iter().map(|action| deed(order, action)).collect_view();
+    let missing: Vec<&str> = may_not.iter().map(|action| action.permission()).collect();
+    let missing = (!missing.is_empty()).then(|| {
+        view! { <p class="hint">{format!("More can be done with permissions that your profile does not include: {}.", missing.join(", "))}</p> }
     });
-    let any = retry.is_some() || review.is_some() || cancel.is_some();
-    any.then(|| view! { <div class="actions">{review}{retry}{cancel}</div> })
+    view! { <div class="actions">{review}{offered}{missing}</div> }
+}
+
+/// A button, or a form to open where something has to be written.
+fn deed(order: &Order, action: Action) -> AnyView {
+    let path = format!("/api/pages/orders/{}", action.name());
+    let is_read_back = action == Action::Retry && order.state == ProvisioningState::Transmitted;
+    let label = if is_read_back { "Read back now" } else { words::action(action) };
+    let sign = super::bulk::shape(action);
+    let id = order.id.to_string();
+    let Some((asks, hint)) = words::action_text(action) else {
+        return view! {
+            <form method="post" action=path>
+                <input type="hidden" name="id" value=id />
+                <button class="button primary">{icon(sign)}{label}</button>
+            </form>
+        }
+        .into_any();
+    };
+    let values = (action == Action::Edit).then(|| editable(order));
+    let button = if action == Action::Cancel { "button danger" } else { "button primary" };
+    view! {
+        <details class="disclose">
+            <summary class="button quiet">{icon(sign)}{label}</summary>
+            <form method="post" action=path class="inline-form">
+                <input type="hidden" name="id" value=id />
+                {values}
+                <label class="field">{asks}<input name="text" required maxlength="1000" placeholder=hint /></label>
+                <p class="hint">{words::action_effect(action)}</p>
+                <button class=button>{format!("{label}: this order")}</button>
+            </form>
+        </details>
+    }
+    .into_any()
+}
+
+/// Fields for the values that may be changed. Secret ones are told, not shown.
+fn editable(order: &Order) -> impl IntoView + use<> {
+    let fields = order.items.iter().filter(|item| engine::orders::can_be_edited(item)).map(|item| {
+        let value = item.value.as_ref().map(ToString::to_string).unwrap_or_default();
+        view! {
+            <label class="field">{words::attribute(&item.name)}
+                <input type="hidden" name="names[]" value=item.name.clone() />
+                <input name="values[]" value=value required maxlength="4000" />
+            </label>
+        }
+    });
+    let secret = order.items.iter().any(|item| item.secret).then(|| {
+        view! { <p class="hint">"Secret values are not shown and stay as they are."</p> }
+    });
+    view! { {fields.collect_view()}{secret} }
+}
+
+/// Values that people changed, and what becomes of them.
+fn edits(edits: &[ValueEdit], clock: &Clock) -> impl IntoView + use<> {
+    let lines = edits.iter().map(|edit| {
+        view! {
+            <li>
+                <strong>{words::attribute(&edit.attribute)}</strong>": "<span class="before">{edit.before.to_string()}</span>" → "{edit.edited.to_string()}
+                <span class="muted">" by "{edit.by.clone()}", "{ago(clock, edit.at)}": "{edit.why.clone()}</span>
+                <p class="hint">{format!("Later computations keep it until the rules compute another value than \u{201c}{}\u{201d}.", edit.computed)}</p>
+            </li>
+        }
+    });
+    (!edits.is_empty()).then(|| {
+        view! {
+            <section aria-labelledby="edits-heading">
+                <div class="section-head"><h2 id="edits-heading">"Changed by people"</h2></div>
+                <ul class="plain panel">{lines.collect_view()}</ul>
+            </section>
+        }
+    })
 }
 
 fn changes(order: &Order) -> impl IntoView + use<> {

@@ -413,3 +413,21 @@ fn what_was_found_and_is_desired_becomes_ours() {
     assert_eq!(adoptions(&input), [AccountId(1)]);
     assert_eq!(desired.identity, PERSON);
 }
+
+/// The deletion of one account is done and not yet confirmed, and another one of the person's is there.
+#[test]
+fn what_was_done_to_an_account_that_is_gone_says_nothing_of_the_one_in_its_place() {
+    let deleted = enabled(1, "payroll", &[("login", "ada")], &[]);
+    let removal = open(vec![], std::slice::from_ref(&deleted), ProvisioningState::Executed, 100);
+    let gone = Account { status: AccountStatus::Gone, ..deleted };
+    let other = Account { provenance: Provenance::Found, ..enabled(2, "payroll", &[("login", "ada2")], &[]) };
+    let wanted = vec![desired_account("payroll", vec![text("login", "ada2")], &["payroll-a"])];
+    check(
+        wanted,
+        &[gone, other],
+        &removal,
+        "0 update payroll 2 add:A
+        AlreadySo payroll login
+        AlreadySo payroll payroll-2",
+    );
+}

@@ -1,4 +1,4 @@
-//! What holds for every plan, over random worlds. `PROPTEST_CASES` raises their number.
+//! What holds for every plan, over random worlds. `PROPTEST_CASES` raises their number above a thousand.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,7 +51,7 @@ fn states() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::worlds::cases())]
 
     #[test]
     fn a_plan_passes_its_check_and_its_partitions_cover_it_once(world in world()) {

@@ -157,6 +157,8 @@ fn place<'a>(slot: &mut Slot<'a>, order: &'a Order, open: &[Order], catalogue: &
     match order.state {
         // What cannot be read back is never confirmed: the account on record says what was done.
         ProvisioningState::Executed if !catalogue.can_be_read_back(&order.application) => {}
+        // What was done to an account that is not there any more says nothing about the one in its place.
+        _ if may_have_had_effect(order) && is_another_account(slot, order) => {}
         _ if may_have_had_effect(order) => slot.sent.push(order),
         ProvisioningState::Pending | ProvisioningState::Errored | ProvisioningState::AwaitingApproval => {
             slot.is_stuck |= is_stuck(order, open);
@@ -169,6 +171,10 @@ fn place<'a>(slot: &mut Slot<'a>, order: &'a Order, open: &[Order], catalogue: &
         | ProvisioningState::Transmitted
         | ProvisioningState::Executed => {}
     }
+}
+
+fn is_another_account(slot: &Slot<'_>, order: &Order) -> bool {
+    slot.account.is_some_and(|account| order.account.is_some_and(|ordered| ordered != account.id))
 }
 
 /// Whether it was sent: in flight, in doubt, or done and not yet confirmed. Such an order is not replaced.

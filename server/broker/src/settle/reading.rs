@@ -114,7 +114,11 @@ fn verify_beside(
     readable: bool,
     now: Timestamp,
 ) -> Option<Settled> {
-    if order.state != ProvisioningState::Executed || order.executed_at.is_some_and(|executed| executed > now) {
+    // Orders of an account are carried out one after another, so that one after which another was done before the reading
+    // was done before it as well, whatever the clock of the node that said so.
+    let was_before = |order: &Order| order.executed_at.is_none_or(|executed| executed <= now);
+    let is_overtaken = later.iter().any(|later| later.state == ProvisioningState::Executed && was_before(later));
+    if order.state != ProvisioningState::Executed || !(was_before(order) || is_overtaken) {
         return None;
     }
     if !readable {
@@ -154,7 +158,8 @@ fn verify_beside(
             items,
             answer: Answer::ReadBack { present: true },
             message: "Confirmed: the application holds what was ordered.".to_owned(),
-            account: None,
+            // Of a creation that a person reported the account may not be known yet.
+            account: observed.filter(|_| order.account.is_none()).and_then(|_| known_now(order, None, observed, true)),
         });
     }
     let found = if drifted.is_empty() { NOT_THERE.to_owned() } else { drifted.join("; ") };

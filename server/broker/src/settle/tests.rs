@@ -164,6 +164,28 @@ fn failures_are_retried_read_back_or_final() {
     assert_eq!((settled.to, settled.message.as_str()), (Errored, "Refused. Given up after 9 attempts."));
 }
 
+/// Otherwise the next plan would take it for never sent, and create the account a second time.
+#[test]
+fn what_fails_while_an_earlier_attempt_is_in_doubt_leaves_the_doubt() {
+    let mut order = creation("person");
+    order.reason = Some(StateReason::InDoubt);
+    for class in [ErrorClass::Transient, ErrorClass::RateLimited, ErrorClass::Unknown] {
+        let settled = answered(&order, None, Err(CommandError::new(class, "No connection.")));
+        assert_eq!(
+            (settled.to, settled.reason, settled.next_attempt_at.is_some()),
+            (ProvisioningState::Transmitted, Some(StateReason::InDoubt), true),
+            "{class:?}"
+        );
+    }
+    let settled = answered(&order, None, Err(CommandError::new(ErrorClass::Conflict, "Taken.")));
+    assert_eq!(settled.to, ProvisioningState::Errored);
+    // A batch file or a work item bears the order's number: it can be handed over again.
+    let mut handed = creation("mailbox");
+    handed.reason = Some(StateReason::InDoubt);
+    let settled = answered(&handed, None, Err(CommandError::new(ErrorClass::Transient, "No folder.")));
+    assert_eq!(settled.to, ProvisioningState::Pending);
+}
+
 #[test]
 fn an_account_that_is_gone() {
     let not_found = || Err(CommandError::new(ErrorClass::NotFound, "404"));
@@ -184,7 +206,7 @@ fn what_is_handed_over_stays_sent() {
     let mut executor = update();
     executor.mechanism = Mechanism::Executor;
     let settled = answered(&executor, None, handed());
-    assert_eq!(settled.reason, Some(StateReason::Handed { reference: "batch-7".to_owned() }));
+    assert_eq!(settled.reason, Some(StateReason::Handed { reference: "batch-7".to_owned(), can_be_called_off: false }));
     executor.mechanism = Mechanism::Manual;
     let settled = answered(&executor, None, handed());
     assert_eq!((settled.to, settled.reason), (ProvisioningState::Transmitted, Some(StateReason::WorkItem)));
@@ -314,6 +336,24 @@ fn what_cannot_be_known_is_not_said() {
     );
     unreadable.reason = settled.reason;
     assert_eq!(verify(&unreadable, None, false, at(100)), None, "said once");
+}
+
+/// A node whose clock is fast says that it was done after the reading. Left as it is, it would be laid over what the later
+/// order has made of the account, once that one is confirmed and out of sight.
+#[test]
+fn what_a_later_order_found_done_was_done_before_it() {
+    let mut fast = executed(disablement(), 100);
+    fast.executed_at = Some(at(4_000));
+    let mut later = executed(update(), 101);
+    later.items.retain(|item| item.kind == ItemKind::Attribute);
+    let seen = seen("Genf", false, &["OTHER"]);
+    let verified = |orders: &[Order], read_at: i64| -> Vec<(usize, i64)> {
+        let settled = verify_all(orders, |_| Some(&seen), true, at(read_at));
+        settled.into_iter().map(|(position, settled)| (position, settled.to.number())).collect()
+    };
+    assert_eq!(verified(&[fast.clone(), later.clone()], 200), [(0, 4), (1, 4)]);
+    assert_eq!(verified(std::slice::from_ref(&fast), 200), [], "alone, nothing says that it was done before");
+    assert_eq!(verified(&[fast, later], 99), [], "both were done after the reading");
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Names that have to lead somewhere: one table of what refers to what. Cycles and expressions are `policy`'s.
 
+use broker::maintenance;
+use broker::retry::Patterns;
+use jiff::tz::TimeZone;
 use model::configuration::{Configuration, Connection};
 use model::user::PermissionPath;
 
@@ -37,8 +40,19 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
             }
         }
     }
+    for (name, application) in &configuration.applications {
+        if let Err(message) = Patterns::compile(&application.retry) {
+            findings.push(index.finding(&["applications", name, "retry"], message));
+        }
+        let zones = |zone: Option<&str>| zone.map_or(Some(TimeZone::UTC), |zone| TimeZone::get(zone).ok());
+        for (position, window) in application.maintenance.iter().enumerate() {
+            if let Err(message) = maintenance::check(window, &zones) {
+                findings.push(index.finding(&["applications", name, "maintenance", &position.to_string()], message));
+            }
+        }
+    }
     let zone = &configuration.organisation.time_zone;
-    if jiff::tz::TimeZone::get(zone).is_err() {
+    if TimeZone::get(zone).is_err() {
         let message = format!("`{zone}` is no time zone. Expected an IANA name such as Europe/Amsterdam or UTC.");
         findings.push(index.finding(&["organisation", "time_zone"], message));
     }

@@ -38,7 +38,8 @@ pub(super) async fn carry_out(context: &mut Context, progress: &Progress) -> Tas
         // Applications tell no differences by themselves; what was ordered is read back one by one later.
         return TaskEnd::Completed(None);
     }
-    let unread = collect_applications(context, progress, configuration.applications.keys().cloned().collect()).await;
+    let names = configuration.applications.keys().cloned().collect();
+    let unread = collect_applications(context, progress, names, Place::Staged).await;
     match unread {
         Ok(unread) if unread.is_empty() => TaskEnd::Completed(None),
         Ok(unread) => TaskEnd::Warning(format!(
@@ -111,11 +112,21 @@ pub(crate) struct Collected {
     pub(crate) asked: Option<BTreeSet<String>>,
 }
 
+/// Where a reading waits until it is taken over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In the database, for a later step.
+    Staged,
+    /// In memory, for the same step: broken off, it reads again.
+    Memory,
+}
+
 /// Reads applications side by side; answers with those that could not be read.
 pub(super) async fn collect_applications(
     context: &mut Context,
     progress: &Progress,
     names: Vec<String>,
+    place: Place,
 ) -> Result<Vec<String>, StoreError> {
     let mut reading = JoinSet::new();
     for name in names {
@@ -139,10 +150,11 @@ pub(super) async fn collect_applications(
                 progress.advance(count, 0).await;
                 progress.count("accounts", i64::try_from(count).unwrap_or(i64::MAX));
                 progress.say(LogLevel::Information, format!("Read {} from `{name}`.", counted(count, "account")));
-                keep(context, &name, collected).await?;
+                keep(context, &name, collected, place).await?;
                 note_trouble(&context.engine, &name, None).await?;
             }
             Err(error) => {
+                let error = broker::untrusted::error(error);
                 progress.say(
                     LogLevel::Warning,
                     format!("`{name}` cannot be read: {}. {}", error.message, error.class.remedy()),
@@ -156,8 +168,8 @@ pub(super) async fn collect_applications(
     Ok(unread)
 }
 
-async fn keep(context: &mut Context, name: &str, collected: Collected) -> Result<(), StoreError> {
-    if context.mode.dry_run {
+async fn keep(context: &mut Context, name: &str, collected: Collected, place: Place) -> Result<(), StoreError> {
+    if context.mode.dry_run || place == Place::Memory {
         context.scenario.applications.insert(name.to_owned(), collected);
         return Ok(());
     }

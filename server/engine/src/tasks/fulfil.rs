@@ -124,6 +124,10 @@ impl Round {
                 progress.advance(delivered.sent, delivered.failed).await;
                 progress.count(&format!("sent to {name}"), i64::try_from(delivered.sent).unwrap_or(i64::MAX));
             }
+            if let Some(pause) = delivered.paused {
+                progress.say(LogLevel::Warning, pause.sentence(name));
+                return Ok(End::Dead(name.to_owned()));
+            }
             if delivered.dead {
                 progress.say(
                     LogLevel::Warning,
@@ -233,7 +237,7 @@ async fn summarise(context: &Context, progress: &Progress, silent: &[&String]) -
     if !silent.is_empty() {
         let names: Vec<&str> = silent.iter().map(|name| name.as_str()).collect();
         return Ok(TaskEnd::Warning(format!(
-            "Does not answer: {}. Orders wait and are tried again by themselves.",
+            "Nothing can be sent now to: {}. Orders wait and are tried again by themselves.",
             names.join(", ")
         )));
     }

@@ -8,14 +8,14 @@ use broker::catalogue::Catalogue;
 use broker::check::CheckedPlan;
 use broker::lifecycle::{self, Event};
 use broker::plan::{PlanInput, Values};
-use broker::{check, order, partition, plan, threshold};
+use broker::{check, edit, fingerprint, order, partition, plan, threshold};
 use jiff::civil::Date;
 use model::access::{DesiredAccess, Grantable};
 use model::account::{Account, Provenance};
 use model::identity::LifecycleState;
 use model::ids::{AccountId, IdentityId, OrderId, PartitionId, PlanId};
 use model::job::LogLevel;
-use model::order::{Order, ProvisioningState, StateReason};
+use model::order::{Order, ProvisioningState, StateReason, ValueEdit};
 use model::plan::{AccountRequest, FilterReason, ItemKind, ItemOperation, Operation, Plan};
 use model::trigger::Trigger;
 use model::view::PreviewLine;
@@ -29,15 +29,27 @@ const BATCH: usize = 500;
 
 pub(super) async fn carry_out(context: &mut Context, progress: &Progress) -> TaskEnd {
     let mut end = generate(context, progress, !context.mode.incremental).await;
-    if matches!(&end, Err(StoreError::Conflict { constraint }) if constraint == VALUE_TAKEN) {
-        // A value was taken that an incremental run had not looked at, or that another process was quicker to take.
+    for _ in 1..TRIES {
+        if !end.as_ref().is_err_and(is_overtaken) {
+            break;
+        }
         end = generate(context, progress, true).await;
     }
     end.unwrap_or_else(|error| TaskEnd::errored("Orders could not be generated", &error))
 }
 
+/// How often everything is planned anew because something has just changed below it.
+const TRIES: u32 = 4;
 /// Constraint that a unique value taken by somebody else breaks.
 const VALUE_TAKEN: &str = "reserved_value_key";
+/// What a plan breaks that replaces an order which has been sent since the plan was made.
+const SENT_MEANWHILE: &str = "order_sent_meanwhile";
+
+/// Whether a value was taken that an incremental run had not looked at, or that another process was quicker to take; or
+/// an order was sent that the plan was to replace: carried out beside the new one, it would do the same twice.
+fn is_overtaken(error: &StoreError) -> bool {
+    matches!(error, StoreError::Conflict { constraint } if constraint == VALUE_TAKEN || constraint == SENT_MEANWHILE)
+}
 
 /// A plan that passed its checks, for one identity.
 struct Planned {
@@ -55,10 +67,13 @@ async fn generate(context: &mut Context, progress: &Progress, all_values: bool) 
     let mut planned = Vec::new();
     let mut already = AlreadySo::new(context).await?;
     let mut adopted = Vec::new();
+    let mut ended = Vec::new();
     let mut rejected = 0;
     for batch in ids.chunks(BATCH) {
         let desired = context.desired(batch, today).await?;
-        for access in desired {
+        for mut access in desired {
+            let edits = facts.edits_of(access.identity);
+            ended.extend(edit::stand_in(&mut access, &edits).into_iter().filter_map(|edit| facts.edit_id(edit)));
             let input = PlanInput {
                 trigger: Trigger::IdentityRefresh,
                 accounts: facts.accounts_of(access.identity),
@@ -66,7 +81,8 @@ async fn generate(context: &mut Context, progress: &Progress, all_values: bool) 
                 leaver: facts.leavers.contains(&access.identity),
                 desired: &access,
             };
-            let plan = plan::compile(&input, &live.catalogue, &mut values);
+            let mut plan = plan::compile(&input, &live.catalogue, &mut values);
+            edit::explain(&mut plan, &edits);
             already.note(&access, &plan, &live.catalogue);
             adopted.extend(plan::adoptions(&input));
             if plan::is_empty(&plan) {
@@ -110,9 +126,13 @@ async fn generate(context: &mut Context, progress: &Progress, all_values: bool) 
     }
     count(progress, planned.iter().flat_map(|planned| &planned.checked.plan().requests));
     let adopted = facts.adopt(&adopted);
-    let written =
-        write(context, planned, Extras { taken: values.taken, adopted, already: already.states }, &live.catalogue)
-            .await?;
+    let written = write(
+        context,
+        planned,
+        Extras { taken: values.taken, adopted, already: already.states, ended, held: facts.held() },
+        &live.catalogue,
+    )
+    .await?;
     progress.count("orders", i64::try_from(written).unwrap_or(i64::MAX));
     progress.say(LogLevel::Information, format!("Wrote {}.", counted(written as u64, "order")));
     if rejected > 0 {
@@ -135,6 +155,8 @@ struct Facts {
     accounts: HashMap<IdentityId, Vec<Account>>,
     orders: HashMap<IdentityId, Vec<Order>>,
     reserved: Vec<Reservation>,
+    /// Values that people put in the place of computed ones, each with its id.
+    edits: HashMap<IdentityId, Vec<(i64, ValueEdit)>>,
     /// Accounts not gone, by account type.
     stored: BTreeMap<String, u64>,
     links: BTreeMap<String, u64>,
@@ -145,12 +167,13 @@ impl Facts {
         let store = context.engine.store().clone();
         let incremental = context.mode.incremental && !context.mode.dry_run;
         let only = incremental.then(|| context.changed.clone());
-        let (accounts, orders) = match &only {
+        // Orders first: what is done in between then shows on the account as well, rather than on neither.
+        let (orders, accounts) = match &only {
             Some(only) => {
                 let ids: Vec<IdentityId> = only.iter().copied().collect();
-                (store.accounts_of(&ids).await?, store.open_orders_of(&ids).await?)
+                (store.open_orders_of(&ids).await?, store.accounts_of(&ids).await?)
             }
-            None => (context.dry_accounts().await?, store.open_orders().await?),
+            None => (store.open_orders().await?, context.dry_accounts().await?),
         };
         let (mut stored, mut links) = (BTreeMap::new(), BTreeMap::new());
         if incremental {
@@ -170,6 +193,10 @@ impl Facts {
                 reserved.extend(store.reserved_values(application).await?);
             }
         }
+        let mut edits: HashMap<IdentityId, Vec<(i64, ValueEdit)>> = HashMap::new();
+        for (id, edit) in store.value_edits_in_force().await? {
+            edits.entry(edit.identity).or_default().push((id, edit));
+        }
         let names = match &only {
             Some(only) => {
                 let ids: Vec<IdentityId> = only.iter().copied().collect();
@@ -188,6 +215,7 @@ impl Facts {
             accounts: by_owner(accounts),
             orders: by_identity(orders),
             reserved,
+            edits,
             stored,
             links,
         })
@@ -211,6 +239,20 @@ impl Facts {
             .filter(|account| wanted.contains(&account.id))
             .map(|account| Account { provenance: Provenance::Adopted, ..account.clone() })
             .collect()
+    }
+
+    fn edits_of(&self, identity: IdentityId) -> Vec<&ValueEdit> {
+        self.edits.get(&identity).into_iter().flatten().map(|(_, edit)| edit).collect()
+    }
+
+    fn edit_id(&self, edit: &ValueEdit) -> Option<i64> {
+        self.edits.get(&edit.identity)?.iter().find(|(_, known)| known == edit).map(|(id, _)| *id)
+    }
+
+    /// Orders that a person keeps back, and why.
+    fn held(&self) -> HashMap<OrderId, StateReason> {
+        let reason = |order: &Order| Some((order.id, order.reason.clone().filter(StateReason::is_hold)?));
+        self.orders.values().flatten().filter_map(reason).collect()
     }
 
     fn accounts_of(&self, identity: IdentityId) -> &[Account] {
@@ -381,6 +423,10 @@ struct Extras {
     /// Accounts that were found, and are now wanted.
     adopted: Vec<Account>,
     already: Vec<AssignmentStateChange>,
+    /// Edits of values that are over, as the rules compute something else by now.
+    ended: Vec<i64>,
+    /// Orders that a person keeps back: what replaces one is kept back as well.
+    held: HashMap<OrderId, StateReason>,
 }
 
 async fn write(
@@ -399,7 +445,7 @@ async fn write(
     for Planned { checked, leaver } in planned {
         let plan_id = PlanId(next());
         let partition_ids: Vec<PartitionId> = checked.partitions().iter().map(|_| PartitionId(next())).collect();
-        let made = order::orders(
+        let mut made = order::orders(
             &checked,
             catalogue,
             &mut std::iter::from_fn(|| Some(next())),
@@ -409,6 +455,18 @@ async fn write(
             leaver,
             now,
         );
+        for (request, order) in checked.plan().requests.iter().zip(&mut made) {
+            let hold = request.supersedes.iter().find_map(|old| extras.held.get(old));
+            if let Some(hold) = hold.filter(|_| order.state == ProvisioningState::Pending) {
+                // What held the old one before says nothing about the new one.
+                let mut hold = hold.clone();
+                if let StateReason::Held { before, .. } = &mut hold {
+                    *before = order.reason.take().map(Box::new);
+                }
+                order.reason = Some(hold);
+                order.fingerprint = fingerprint::of(order, order.state, order.reason.as_ref());
+            }
+        }
         replaced.extend(replacements(&checked, &made, context.engine.node(), now));
         orders.extend(made);
         let (plan, partitions) = checked.into_parts();
@@ -420,7 +478,7 @@ async fn write(
             created_at: now,
         });
     }
-    let Extras { taken, adopted, already: mut states } = extras;
+    let Extras { taken, adopted, already: mut states, ended, held: _ } = extras;
     states.extend(orders.iter().flat_map(crate::record::assignment_states));
     let count = orders.len();
     let notices = crate::mails::notices::reviews(&context.engine, &orders);
@@ -434,10 +492,13 @@ async fn write(
                     return Err(StoreError::Conflict { constraint: VALUE_TAKEN.into() });
                 }
                 tx.insert_plans(&records).await?;
-                tx.record_transitions(&replaced).await?;
+                if tx.record_transitions(&replaced).await?.contains(&false) {
+                    return Err(StoreError::Conflict { constraint: SENT_MEANWHILE.into() });
+                }
                 tx.insert_orders(&orders).await?;
                 tx.update_accounts(&adopted, now).await?;
                 tx.insert_notices(&notices).await?;
+                tx.end_value_edits(&ended, now).await?;
                 tx.set_assignment_states(&states).await
             })
         })
@@ -459,6 +520,8 @@ fn replacements(checked: &CheckedPlan, made: &[Order], actor: &str, at: jiff::Ti
         from: lifecycle::sources(Event::Supersede),
         to: ProvisioningState::Inactive,
         reason,
+        fingerprint: None,
+        repeats: 0,
         next_attempt_at: None,
         account: None,
         key: None,

@@ -59,7 +59,8 @@ pub(super) async fn carry_out_back(context: &mut Context, progress: &Progress) -
     let done = if context.mode.incremental {
         read_back_executed(context, progress, &names).await
     } else {
-        let unread = match collect::collect_applications(context, progress, names.clone()).await {
+        let unread = match collect::collect_applications(context, progress, names.clone(), collect::Place::Memory).await
+        {
             Ok(unread) => unread,
             Err(error) => return TaskEnd::errored("What was read could not be stored", &error),
         };

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::fault_proxy::{Fault, FaultProxy};
 use engine::context::OpContext;
+use engine::orders::Deed;
 use engine::{applications, jobs, orders, users, work_items};
 use model::error::{ApiError, ErrorCode};
 use model::ids::{RunId, WorkItemId};
@@ -261,7 +262,7 @@ async fn what_is_refused_for_good_waits_for_a_person() {
     assert_eq!(orders_of(&world, "directory").await.iter().find(|order| order.id == refused.id), Some(&refused));
 
     directory.state().refusal = None;
-    orders::retry(&world.op(), refused.id).await.unwrap();
+    orders::act(&world.op(), refused.id, Deed::Retry).await.unwrap();
     for _ in 0..1_000 {
         if !states(&world, "directory").await.contains_key(&ProvisioningState::Pending) {
             break;
@@ -294,8 +295,8 @@ async fn actions_in_the_wrong_state_are_refused_and_change_nothing() {
     let in_flight = orders_of(&world, "badges").await;
     let id = in_flight[0].id;
     assert_eq!(in_flight[0].state, ProvisioningState::Transmitted);
-    refused("cancel in flight", orders::cancel(&op, id, "a test".into()).await);
-    refused("retry in flight", orders::retry(&op, id).await);
+    refused("cancel in flight", orders::act(&op, id, Deed::Cancel { why: "a test".into() }).await);
+    refused("retry in flight", orders::act(&op, id, Deed::Retry).await);
     refused("approve in flight", orders::review(&op, id, true).await);
     assert_eq!(orders_of(&world, "badges").await, in_flight);
 
@@ -311,8 +312,8 @@ async fn actions_in_the_wrong_state_are_refused_and_change_nothing() {
     let (badges, mainframe) = (orders_of(&world, "badges").await, orders_of(&world, "mainframe").await);
     for order in badges.iter().chain(&mainframe) {
         assert_eq!(order.state, ProvisioningState::Verified);
-        refused("cancel what is confirmed", orders::cancel(&op, order.id, "a test".into()).await);
-        refused("retry what is confirmed", orders::retry(&op, order.id).await);
+        refused("cancel what is confirmed", orders::act(&op, order.id, Deed::Cancel { why: "a test".into() }).await);
+        refused("retry what is confirmed", orders::act(&op, order.id, Deed::Retry).await);
         refused("approve what is confirmed", orders::review(&op, order.id, true).await);
         refused("decline what is confirmed", orders::review(&op, order.id, false).await);
     }

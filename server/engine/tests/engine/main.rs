@@ -35,3 +35,4 @@ mod mails;
 mod pipeline;
 mod real_input;
 mod tickets;
+mod triage;

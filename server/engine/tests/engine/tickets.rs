@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use engine::orders::Deed;
 use model::ids::OrderId;
 use model::job::{Run, RunMode};
 use model::order::{Answer, ErrorClass, Order, ProvisioningState, StateReason};
@@ -69,7 +70,7 @@ async fn detail(world: &World, id: OrderId) -> OrderDetail {
 
 fn ticket(order: &Order) -> u64 {
     match &order.reason {
-        Some(StateReason::Handed { reference } | StateReason::Unclear { reference, .. }) => {
+        Some(StateReason::Handed { reference, .. } | StateReason::Unclear { reference, .. }) => {
             reference.strip_prefix("ticket ").unwrap().parse().unwrap()
         }
         other => panic!("order {} is not handed over: {other:?}", order.id),
@@ -112,7 +113,7 @@ async fn tickets_are_opened_and_their_answers_taken() {
     assert_eq!(trouble(&world).await, None);
 
     // What was declined and is tried again is asked anew, and the open one is left alone.
-    engine::orders::retry(&world.op(), bo.id).await.unwrap();
+    engine::orders::act(&world.op(), bo.id, Deed::Retry).await.unwrap();
     fulfil(&world).await;
     let again = orders(&world).await;
     assert_ne!(ticket(&again[1]), ticket(&sent[1]));
@@ -161,7 +162,7 @@ async fn a_status_that_nobody_explained_waits_alerts_and_expires() {
     fulfil(&world).await;
     assert_eq!(orders(&world).await[0].state, ProvisioningState::Executed);
     // Whoever tries it again meets the ticket that is still open.
-    engine::orders::retry(&world.op(), expired[1].id).await.unwrap();
+    engine::orders::act(&world.op(), expired[1].id, Deed::Retry).await.unwrap();
     fulfil(&world).await;
     assert_eq!(ticket(&orders(&world).await[1]), ticket(&sent[1]));
     assert_eq!(tracker.count().await, 3);
@@ -177,7 +178,7 @@ async fn what_is_called_off_here_is_called_off_there() {
     let (ann, bo) = (&sent[0], &sent[1]);
     tracker.work(ticket(bo), None, Some("resolved")).await;
     for order in [ann, bo] {
-        engine::orders::cancel(&world.op(), order.id, "nobody needs it".into()).await.unwrap();
+        engine::orders::act(&world.op(), order.id, Deed::Cancel { why: "nobody needs it".into() }).await.unwrap();
         assert_eq!(detail(&world, order.id).await.order.state, ProvisioningState::Inactive);
     }
     world.clock.step(Duration::from_secs(60));

@@ -259,6 +259,8 @@ fn application() -> Application {
         }),
         concurrency: None,
         thresholds: Thresholds::default(),
+        retry: Default::default(),
+        maintenance: Vec::new(),
     }
 }
 

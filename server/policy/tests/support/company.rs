@@ -122,6 +122,8 @@ pub(crate) fn application() -> Application {
         connection: Connection::Manual(manual()),
         concurrency: None,
         thresholds: Thresholds::default(),
+        retry: Default::default(),
+        maintenance: Vec::new(),
     }
 }
 

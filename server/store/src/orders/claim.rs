@@ -1,7 +1,7 @@
 //! Taking orders to carry them out. The intent (fence, attempt, lease) is in the same transaction as the claim, so what
 //! may have been sent is known before the first byte leaves.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use model::account::Mechanism;
@@ -10,14 +10,14 @@ use model::order::{Order, ProvisioningState, StateReason};
 use serde::Serialize;
 
 use super::Claim;
-use super::read::orders_by_id;
-use crate::connection::{Row, arguments, numbers, payload};
+use super::read::{Why, orders_by_id};
+use crate::connection::{Argument, Row, arguments, numbers, payload};
 use crate::{Result, Tx};
 
 /// Two claims of one application at once could each take another order of the same account: they take turns.
 const LOCK_CLAIMS: &str = "select pg_advisory_xact_lock(hashtextextended($1, 7233203))";
 
-/// $1 application, $2 now, $3 run, $4 how many.
+/// $1 application, $2 now, $3 run, $4 how many, $5 mechanism, $6 whether it is a try.
 ///
 /// Counting, rather than `not exists`, keeps PostgreSQL from joining: after a bulk load it believes that nothing is in
 /// flight and would go through all that is for every order.
@@ -29,6 +29,8 @@ macro_rules! due_orders {
       and o.application = $1
       and o.next_attempt_at <= $2
       and ($3 is null or o.run_id = $3)
+      and ($5 is null or o.mechanism = $5)
+      and coalesce(o.trouble, '') <> 'held'
       and 0 = (
         select count(*)
         from order_dependency d
@@ -50,7 +52,7 @@ macro_rules! due_orders {
           and other.state = 2
           and other.account_id is null
       )
-    order by o.lane, o.id
+    order by case when $6 then o.attempts else 0 end, o.lane, o.id
     limit $4"
     };
 }
@@ -79,6 +81,7 @@ const TAKE: &str = "
     update provisioning_order
     set state = 2,
         reason = null,
+        trouble = null,
         fence = fence + 1,
         attempts = attempts + 1,
         next_attempt_at = null,
@@ -142,22 +145,22 @@ struct EventInput {
 }
 
 impl Tx {
-    /// Due orders in state 1 that were released, whose predecessors are done (4, 8) or called off (6) and whose account
+    /// Due orders in state 1 that were released and are not held, whose predecessors are done (4, 8) or called off (6) and whose account
     /// has no other order in flight, by lane, then id; of several of one account the first. They are in state 2
     /// afterwards, with a new fence, attempt and lease. An order without `next_attempt_at` is not released yet.
     ///
     /// The orders come as they are now, but for `reason`, which is still the one from before: it tells whether an earlier
-    /// attempt may have arrived.
+    /// attempt may have arrived. Explanations and reasons are left out, as in [`crate::Store::orders_in_brief`].
     pub async fn claim_orders(&mut self, claim: &Claim) -> Result<Vec<Order>> {
-        let taken = self.candidates(claim, DUE_SQLITE, DUE_POSTGRES).await?;
+        let sql = if self.connection.is_postgres() { DUE_POSTGRES } else { DUE_SQLITE };
+        let mechanism = claim.mechanism.map(Mechanism::name);
+        let run = claim.run.map(|run| run.0);
+        let arguments = arguments![claim.application.as_str(), claim.now, run, claim.limit, mechanism, claim.probe];
+        let taken = self.candidates(claim, sql, arguments).await?;
         if taken.is_empty() {
             return Ok(Vec::new());
         }
-        let before = self.orders(&taken).await?;
-        let mut orders = self.take(claim, &taken).await?;
-        for (order, before) in orders.iter_mut().zip(before) {
-            order.reason = before.reason;
-        }
+        let orders = self.take(claim, &taken).await?;
         let events = orders.iter().map(|order| EventInput {
             id: order.id.0,
             reason: None,
@@ -171,7 +174,10 @@ impl Tx {
     /// doubt and whose time to be read back has come. They get a new fence, attempt and lease and the reason in doubt:
     /// read back before anything is sent again.
     pub async fn reclaim_lost_orders(&mut self, claim: &Claim) -> Result<Vec<Order>> {
-        let taken = self.candidates(claim, LOST_SQLITE, LOST_POSTGRES).await?;
+        let sql = if self.connection.is_postgres() { LOST_POSTGRES } else { LOST_SQLITE };
+        let run = claim.run.map(|run| run.0);
+        let arguments = arguments![claim.application.as_str(), claim.now, run, claim.limit];
+        let taken = self.candidates(claim, sql, arguments).await?;
         if taken.is_empty() {
             return Ok(Vec::new());
         }
@@ -212,19 +218,16 @@ impl Tx {
         Ok(())
     }
 
-    async fn candidates(
+    async fn candidates<const N: usize>(
         &mut self,
         claim: &Claim,
-        sqlite: &'static str,
-        postgres: &'static str,
+        sql: &'static str,
+        arguments: [Argument; N],
     ) -> Result<Vec<OrderId>> {
-        let is_postgres = self.connection.is_postgres();
-        if is_postgres {
+        if self.connection.is_postgres() {
             self.execute(LOCK_CLAIMS, arguments![claim.application.as_str()]).await?;
         }
-        let sql = if is_postgres { postgres } else { sqlite };
-        let run = claim.run.map(|run| run.0);
-        let rows = self.rows(sql, arguments![claim.application.as_str(), claim.now, run, claim.limit]).await?;
+        let rows = self.rows(sql, arguments).await?;
         let mut accounts = HashSet::new();
         let mut taken = Vec::with_capacity(rows.len());
         for row in rows {
@@ -238,16 +241,25 @@ impl Tx {
     async fn take(&mut self, claim: &Claim, taken: &[OrderId]) -> Result<Vec<Order>> {
         let ids = numbers(taken.iter().map(|id| id.0));
         let node = claim.node.as_str();
+        let mut orders = self.orders(taken).await?;
         self.execute(TAKE, arguments![ids.as_str(), node, claim.lease_until, claim.now]).await?;
         self.execute(INSERT_ATTEMPTS, arguments![ids, node, claim.now]).await?;
-        self.orders(taken).await
+        // What the statement has just written, without reading it all again.
+        for order in &mut orders {
+            order.state = ProvisioningState::Transmitted;
+            order.fence += 1;
+            order.attempts += 1;
+            order.next_attempt_at = None;
+            order.transmitted_at = Some(claim.now);
+        }
+        Ok(orders)
     }
 
-    /// In the order of the ids given.
+    /// In brief, in the order of the ids given.
     async fn orders(&mut self, ids: &[OrderId]) -> Result<Vec<Order>> {
-        let mut orders = orders_by_id(&mut self.connection, ids).await?;
-        let position = |order: &Order| ids.iter().position(|id| *id == order.id);
-        orders.sort_by_cached_key(position);
+        let mut orders = orders_by_id(&mut self.connection, ids, Why::LeftOut).await?;
+        let positions: HashMap<OrderId, usize> = ids.iter().copied().zip(0..).collect();
+        orders.sort_by_key(|order| positions.get(&order.id).copied());
         Ok(orders)
     }
 

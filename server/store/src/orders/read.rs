@@ -6,34 +6,38 @@ use jiff::Timestamp;
 use model::account::Mechanism;
 use model::command::Handed;
 use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, PartitionId, PlanId, RunId};
-use model::order::{Attempt, Lane, Order, OrderItem, ProvisioningState};
+use model::order::{Attempt, Lane, Order, OrderItem, ProvisioningState, Trouble};
 use model::page::Page;
 use model::plan::{ItemKind, ItemOperation, Operation, Partition};
 use model::trigger::Trigger;
 use model::view::{OrderCounts, OrderDetail, OrderEvent, OrderFilter, OrderRow};
 
+use super::edits;
 use crate::connection::{Connection, Row, arguments, numbers};
 use crate::paging::{count_limit, cursor, page, read_time_cursor, rows_to_read};
 use crate::words::patterns;
 use crate::work_items::work_item_of_order;
 use crate::{Result, Store, StoreError};
 
-macro_rules! order_columns {
-    () => {
-        "o.id, o.plan_id, o.partition_id, o.run_id, o.identity_id, o.initiator, o.application, o.account_type, o.account_id,
-         o.key, o.operation, o.mechanism, o.lane, o.state, cast(o.reason as text) as reason, o.explanation,
-         cast(o.reasons as text) as reasons, o.fence, o.attempts, o.next_attempt_at, o.created_at, o.transmitted_at,
-         o.executed_at, o.verified_at"
+/// With the columns that say why.
+macro_rules! by_id {
+    ($why:literal) => {
+        concat!(
+            "select
+      o.id, o.plan_id, o.partition_id, o.run_id, o.identity_id, o.initiator, o.application, o.account_type, o.account_id,
+      o.key, o.operation, o.mechanism, o.lane, o.state, cast(o.reason as text) as reason, ",
+            $why,
+            ", o.fence, o.attempts, o.fingerprint, o.repeats, o.next_attempt_at, o.created_at, o.transmitted_at,
+      o.executed_at, o.verified_at
+    from provisioning_order o
+    where o.id in (select cast(value as bigint) from json_each($1))
+    order by o.id"
+        )
     };
 }
 
-const BY_ID: &str = concat!(
-    "select ",
-    order_columns!(),
-    " from provisioning_order o
-    where o.id in (select cast(value as bigint) from json_each($1))
-    order by o.id"
-);
+const BY_ID: &str = by_id!("o.explanation, cast(o.reasons as text) as reasons");
+const IN_BRIEF: &str = by_id!("'' as explanation, '[]' as reasons");
 
 /// Sent and not answered, or answered after that moment.
 const ACCOUNTS_CHANGED_SINCE: &str = "
@@ -82,13 +86,23 @@ const HANDED: &str =
 
 const GIVEN_UP: &str = concat!(handed!(), "o.state = 6 order by o.id");
 
-const ITEMS: &str = "
-    select
+macro_rules! items {
+    ($why:literal) => {
+        concat!(
+            "select
       id, order_id, kind, name, operation, cast(value as text) as value, cast(current as text) as current, entitlement,
-      state, explanation, cast(reasons as text) as reasons, secret, message
+      state, ",
+            $why,
+            ", secret, message
     from order_item
     where order_id in (select cast(value as bigint) from json_each($1))
-    order by order_id, id";
+    order by order_id, id"
+        )
+    };
+}
+
+const ITEMS: &str = items!("explanation, cast(reasons as text) as reasons");
+const ITEMS_IN_BRIEF: &str = items!("'' as explanation, '[]' as reasons");
 
 const DEPENDENCIES: &str = "
     select order_id, after_id
@@ -101,17 +115,18 @@ const DUE_APPLICATIONS: &str = "
     from provisioning_order
     where state = 1
       and next_attempt_at <= $1
+      and coalesce(trouble, '') not in ('held', 'quarantined', 'maintenance')
     group by application
     order by application";
 
 macro_rules! row_columns {
     () => {
         "o.id, o.identity_id, i.display_name as identity_name, o.application, o.operation, o.mechanism, o.summary, o.state,
-         cast(o.reason as text) as reason, o.attempts, o.next_attempt_at, o.created_at, o.changed_at"
+         cast(o.reason as text) as reason, o.fingerprint, o.attempts, o.next_attempt_at, o.created_at, o.changed_at"
     };
 }
 
-/// $1–$4 words, $5 application, $6 mechanism, $7 identity, $8 run, $9 state.
+/// $1–$4 words, $5 application, $6 mechanism, $7 identity, $8 run, $9 state, $10 trouble, $11 fingerprint.
 macro_rules! order_filter {
     () => {
         "from provisioning_order o
@@ -121,9 +136,35 @@ macro_rules! order_filter {
       and ($6 is null or o.mechanism = $6)
       and ($7 is null or o.identity_id = $7)
       and ($8 is null or o.run_id = $8)
-      and ($9 is null or o.state = $9)"
+      and ($9 is null or o.state = $9)
+      and ($10 is null or o.trouble = $10)
+      and ($11 is null or (o.fingerprint = $11 and o.trouble is not null))"
     };
 }
+pub(super) use order_filter;
+
+/// The arguments of [`order_filter`], and more.
+macro_rules! filter_arguments {
+    ($filter:expr, $state:expr $(, $more:expr)* $(,)?) => {{
+        let filter: &OrderFilter = $filter;
+        let [first, second, third, fourth] = patterns(filter.text.as_deref());
+        arguments![
+            first,
+            second,
+            third,
+            fourth,
+            filter.application.as_deref().filter(|application| !application.is_empty()),
+            filter.mechanism.map(Mechanism::name),
+            filter.identity.map(|id| id.0),
+            filter.run.map(|id| id.0),
+            $state,
+            filter.trouble.map(Trouble::name),
+            filter.fingerprint.as_deref()
+            $(, $more)*
+        ]
+    }};
+}
+pub(super) use filter_arguments;
 
 const PAGE: &str = concat!(
     "select ",
@@ -131,12 +172,12 @@ const PAGE: &str = concat!(
     " ",
     order_filter!(),
     "
-      and ($10 is null or (o.created_at, o.id) < ($11, $10))
+      and ($12 is null or (o.created_at, o.id) < ($13, $12))
     order by o.created_at desc, o.id desc
-    limit $12"
+    limit $14"
 );
 
-const COUNT: &str = concat!("select count(*) from (select 1 ", order_filter!(), " limit $10) as found");
+const COUNT: &str = concat!("select count(*) from (select 1 ", order_filter!(), " limit $12) as found");
 
 const COUNTS: &str =
     concat!("select o.state, count(*) as orders ", order_filter!(), " group by o.state order by o.state");
@@ -205,14 +246,20 @@ impl Store {
 
     /// By id; ids that are not there are left out.
     pub async fn orders_by_id(&self, ids: &[OrderId]) -> Result<Vec<Order>> {
-        orders_by_id(&mut self.snapshot().await?, ids).await
+        orders_by_id(&mut self.snapshot().await?, ids, Why::Told).await
+    }
+
+    /// As [`Store::orders_by_id`], but without explanations and reasons, here and in the items: whatever moves orders
+    /// on needs none of them, and they are most of what an order is.
+    pub async fn orders_in_brief(&self, ids: &[OrderId]) -> Result<Vec<Order>> {
+        orders_by_id(&mut self.snapshot().await?, ids, Why::LeftOut).await
     }
 
     /// All orders in states 1, 2, 3, 5, 7 and 8, by id.
     pub async fn open_orders(&self) -> Result<Vec<Order>> {
         let mut connection = self.snapshot().await?;
         let ids = connection.read(OPEN_IDS, arguments![], order_id).await?;
-        orders_by_id(&mut connection, &ids).await
+        orders_by_id(&mut connection, &ids, Why::Told).await
     }
 
     /// As [`Store::open_orders`], of these identities.
@@ -220,14 +267,14 @@ impl Store {
         let mut connection = self.snapshot().await?;
         let identities = numbers(identities.iter().map(|id| id.0));
         let ids = connection.read(OPEN_IDS_OF, arguments![identities], order_id).await?;
-        orders_by_id(&mut connection, &ids).await
+        orders_by_id(&mut connection, &ids, Why::Told).await
     }
 
-    /// By id.
+    /// By id, in brief as [`Store::orders_in_brief`].
     pub async fn orders_in_state(&self, application: &str, state: ProvisioningState, limit: u32) -> Result<Vec<Order>> {
         let mut connection = self.snapshot().await?;
         let ids = connection.read(IDS_IN_STATE, arguments![application, state.number(), limit], order_id).await?;
-        orders_by_id(&mut connection, &ids).await
+        orders_by_id(&mut connection, &ids, Why::LeftOut).await
     }
 
     /// What this executor was handed and has not answered, by id.
@@ -246,7 +293,8 @@ impl Store {
         self.reader().await?.read(ACCOUNTS_CHANGED_SINCE, arguments![application, at], read).await
     }
 
-    /// Applications with due orders in state 1, and how many. Some of these may still wait for other orders.
+    /// Applications with due orders in state 1 that nothing keeps back, and how many. Some of these may still wait for
+    /// other orders.
     pub async fn due_applications(&self, now: Timestamp) -> Result<Vec<(String, u64)>> {
         let read = |row: Row| Ok((row.text("application")?, row.count("due")?));
         self.reader().await?.read(DUE_APPLICATIONS, arguments![now], read).await
@@ -255,40 +303,10 @@ impl Store {
     /// Newest first. Words are looked for in the identity's name and key.
     pub async fn order_page(&self, filter: &OrderFilter) -> Result<Page<OrderRow>> {
         let (id, created_at) = read_time_cursor(filter.after.as_deref())?;
-        let [first, second, third, fourth] = patterns(filter.text.as_deref());
-        let application = filter.application.as_deref().filter(|application| !application.is_empty());
-        let mechanism = filter.mechanism.map(Mechanism::name);
-        let identity = filter.identity.map(|id| id.0);
-        let run = filter.run.map(|id| id.0);
         let state = filter.state.map(ProvisioningState::number);
         let mut connection = self.snapshot().await?;
-        let count = arguments![
-            first.as_str(),
-            second.as_str(),
-            third.as_str(),
-            fourth.as_str(),
-            application,
-            mechanism,
-            identity,
-            run,
-            state,
-            count_limit()
-        ];
-        let total = connection.number(COUNT, count).await?;
-        let wanted = arguments![
-            first,
-            second,
-            third,
-            fourth,
-            application,
-            mechanism,
-            identity,
-            run,
-            state,
-            id,
-            created_at,
-            rows_to_read(filter.limit)
-        ];
+        let total = connection.number(COUNT, filter_arguments!(filter, state, count_limit())).await?;
+        let wanted = filter_arguments!(filter, state, id, created_at, rows_to_read(filter.limit));
         let rows = connection.read(PAGE, wanted, |row| order_row(&row)).await?;
         Ok(page(rows, filter.limit, total, |row| cursor(row.id.0, row.created_at.as_microsecond())))
     }
@@ -301,7 +319,7 @@ impl Store {
     /// `application_name` is the application's key.
     pub async fn order_detail(&self, id: OrderId) -> Result<Option<OrderDetail>> {
         let mut connection = self.snapshot().await?;
-        let Some(order) = orders_by_id(&mut connection, &[id]).await?.pop() else { return Ok(None) };
+        let Some(order) = orders_by_id(&mut connection, &[id], Why::Told).await?.pop() else { return Ok(None) };
         let Some(plan) = connection.row(PLAN, arguments![order.plan.0]).await? else {
             return Err(StoreError::Corrupt { what: format!("order {id} has no plan") });
         };
@@ -318,21 +336,33 @@ impl Store {
             attempts: connection.read(ATTEMPTS, arguments![id.0], |row| attempt(&row)).await?,
             timeline: connection.read(TIMELINE, arguments![id.0], |row| event(&row)).await?,
             work_item: work_item_of_order(&mut connection, id).await?,
+            edits: edits::of_order(&mut connection, id).await?,
             siblings: connection.read(SIBLINGS, arguments![order.plan.0, id.0], |row| order_row(&row)).await?,
             order,
         }))
     }
 }
 
+/// Whether orders are read with explanations and reasons.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    Told,
+    LeftOut,
+}
+
 /// By id, with items and dependencies.
-pub(crate) async fn orders_by_id(connection: &mut Connection, ids: &[OrderId]) -> Result<Vec<Order>> {
+pub(crate) async fn orders_by_id(connection: &mut Connection, ids: &[OrderId], why: Why) -> Result<Vec<Order>> {
+    let (by_id, items_of) = match why {
+        Why::Told => (BY_ID, ITEMS),
+        Why::LeftOut => (IN_BRIEF, ITEMS_IN_BRIEF),
+    };
     let mut orders = Vec::with_capacity(ids.len());
     // Large enough that statements do not count, small enough that their parameter does not either.
     for chunk in ids.chunks(10_000) {
         let ids = numbers(chunk.iter().map(|id| id.0));
         let mut items: HashMap<i64, Vec<OrderItem>> = HashMap::with_capacity(chunk.len());
         connection
-            .read(ITEMS, arguments![ids.as_str()], |row| {
+            .read(items_of, arguments![ids.as_str()], |row| {
                 items.entry(row.integer("order_id")?).or_default().push(item(&row)?);
                 Ok(())
             })
@@ -344,7 +374,7 @@ pub(crate) async fn orders_by_id(connection: &mut Connection, ids: &[OrderId]) -
                 Ok(())
             })
             .await?;
-        let read = connection.read(BY_ID, arguments![ids], |row| {
+        let read = connection.read(by_id, arguments![ids], |row| {
             let id = row.integer("id")?;
             order(&row, after.remove(&id).unwrap_or_default(), items.remove(&id).unwrap_or_default())
         });
@@ -354,19 +384,7 @@ pub(crate) async fn orders_by_id(connection: &mut Connection, ids: &[OrderId]) -
 }
 
 pub(crate) async fn order_counts(connection: &mut Connection, filter: &OrderFilter) -> Result<OrderCounts> {
-    let [first, second, third, fourth] = patterns(filter.text.as_deref());
-    let application = filter.application.as_deref().filter(|application| !application.is_empty());
-    let wanted = arguments![
-        first,
-        second,
-        third,
-        fourth,
-        application,
-        filter.mechanism.map(Mechanism::name),
-        filter.identity.map(|id| id.0),
-        filter.run.map(|id| id.0),
-        None::<i64>
-    ];
+    let wanted = filter_arguments!(filter, None::<i64>);
     let read = |row: Row| Ok((state(&row, "state")?, row.count("orders")?));
     Ok(OrderCounts { by_state: connection.read(COUNTS, wanted, read).await? })
 }
@@ -433,6 +451,8 @@ fn order(row: &Row, after: Vec<OrderId>, items: Vec<OrderItem>) -> Result<Order>
         after,
         fence: row.integer("fence")?,
         attempts: row.small_count("attempts")?,
+        fingerprint: row.optional_text("fingerprint")?,
+        repeats: row.small_count("repeats")?,
         next_attempt_at: row.optional_time("next_attempt_at")?,
         created_at: row.time("created_at")?,
         transmitted_at: row.optional_time("transmitted_at")?,
@@ -470,6 +490,7 @@ fn order_row(row: &Row) -> Result<OrderRow> {
         summary: row.text("summary")?,
         state: state(row, "state")?,
         reason: row.optional_json("reason")?,
+        fingerprint: row.optional_text("fingerprint")?,
         attempts: row.small_count("attempts")?,
         next_attempt_at: row.optional_time("next_attempt_at")?,
         created_at: row.time("created_at")?,

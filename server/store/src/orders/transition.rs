@@ -1,13 +1,15 @@
 //! Writing down what became of orders. A result counts only with the fence of the order's newest attempt and from a
 //! state it is allowed from; whatever comes late changes nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
-use model::order::{Answer, ProvisioningState, StateReason};
+use model::ids::OrderId;
+use model::order::{Answer, Order, ProvisioningState, StateReason, Trouble};
 use serde::Serialize;
 
 use super::RecordedTransition;
+use super::read::{Why, orders_by_id};
 use crate::connection::{CHUNK, Row, arguments, numbers, payload};
 use crate::{Result, Tx};
 
@@ -29,11 +31,20 @@ const UPDATE_ORDERS: &str = "
         cast(value ->> 'order' as bigint) as order_id, cast(value ->> 'to' as bigint) as to_state, value -> 'reason' as reason,
         cast(value ->> 'next_attempt_at' as bigint) as next_attempt_at, cast(value ->> 'account' as bigint) as account_id,
         value ->> 'key' as native_key, cast(value ->> 'keeps_lease' as boolean) as keeps_lease,
-        cast(value ->> 'at' as bigint) as at
+        cast(value ->> 'at' as bigint) as at, value ->> 'trouble' as new_trouble,
+        value ->> 'fingerprint' as new_fingerprint, cast(value ->> 'repeats' as bigint) as new_repeats
       from json_each($1)
     )
     update provisioning_order
     set state = input.to_state,
+        trouble = input.new_trouble,
+        fingerprint = input.new_fingerprint,
+        repeats = input.new_repeats,
+        troubled_at = case
+          when input.new_fingerprint is null then null
+          when fingerprint = input.new_fingerprint then coalesce(troubled_at, input.at)
+          else input.at
+        end,
         reason = input.reason,
         next_attempt_at = input.next_attempt_at,
         account_id = coalesce(input.account_id, provisioning_order.account_id),
@@ -60,6 +71,13 @@ const UPDATE_ITEMS: &str = "
     from input
     where order_item.id = input.item_id
       and order_item.order_id = input.order_id";
+
+/// Items that nothing was said about, to one state: most of them, and ids alone are quicker to read than objects.
+const MOVE_ITEMS: &str = "
+    update order_item
+    set state = $2,
+        message = null
+    where id in (select cast(value as bigint) from json_each($1))";
 
 /// The attempt of that fence, or, without one, the newest.
 const CLOSE_ATTEMPTS: &str = "
@@ -98,6 +116,9 @@ struct TransitionInput<'a> {
     next_attempt_at: Option<i64>,
     account: Option<i64>,
     key: Option<&'a str>,
+    trouble: Option<&'static str>,
+    fingerprint: Option<&'a str>,
+    repeats: u32,
     /// Still under way: the node that sent it answers for it.
     keeps_lease: bool,
     actor: &'a str,
@@ -139,6 +160,14 @@ impl Tx {
         Ok(answers)
     }
 
+    /// These orders as they are, and as they stay until the transaction ends: who decides by what was seen before compares.
+    pub async fn orders_to_change(&mut self, ids: &[OrderId]) -> Result<Vec<Order>> {
+        let locked = numbers(ids.iter().map(|id| id.0));
+        let sql = if self.connection.is_postgres() { STANDING_POSTGRES } else { STANDING_SQLITE };
+        self.rows(sql, arguments![locked]).await?;
+        orders_by_id(&mut self.connection, ids, Why::Told).await
+    }
+
     /// The same question without the deed: which of these would be taken now.
     pub async fn accepts_transitions(&mut self, rows: &[RecordedTransition]) -> Result<Vec<bool>> {
         let ids = numbers(rows.iter().map(|row| row.order.0));
@@ -177,16 +206,19 @@ impl Tx {
         let input = payload(&accepted.iter().map(transition_input).collect::<Vec<_>>())?;
         self.execute(UPDATE_ORDERS, arguments![input.as_str()]).await?;
         self.execute(INSERT_EVENTS, arguments![input]).await?;
-        let items: Vec<_> = accepted
-            .iter()
-            .flat_map(|(_, row)| row.items.iter().map(|item| (row.order.0, item)))
-            .map(|(order, (item, state, message))| ItemInput {
-                order,
-                item: item.0,
-                state: state.number(),
-                message: message.as_deref(),
-            })
-            .collect();
+        let mut silent: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        let mut items = Vec::new();
+        for (order, (item, state, message)) in
+            accepted.iter().flat_map(|(_, row)| row.items.iter().map(|item| (row.order.0, item)))
+        {
+            match message.as_deref() {
+                None => silent.entry(state.number()).or_default().push(item.0),
+                message => items.push(ItemInput { order, item: item.0, state: state.number(), message }),
+            }
+        }
+        for (state, ids) in silent {
+            self.execute(MOVE_ITEMS, arguments![numbers(ids), state]).await?;
+        }
         self.bulk(UPDATE_ITEMS, &items).await?;
         let attempts: Vec<_> = accepted
             .iter()
@@ -217,6 +249,9 @@ fn transition_input<'a>((from, row): &(ProvisioningState, &'a RecordedTransition
         next_attempt_at: row.next_attempt_at.map(Timestamp::as_microsecond),
         account: row.account.map(|id| id.0),
         key: row.key.as_deref(),
+        trouble: Trouble::of(row.to, row.reason.as_ref()).map(Trouble::name),
+        fingerprint: row.fingerprint.as_deref(),
+        repeats: row.repeats,
         keeps_lease: row.to == ProvisioningState::Transmitted && row.answer.is_none(),
         actor: &row.actor,
         message: &row.message,

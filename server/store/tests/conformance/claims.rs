@@ -32,10 +32,20 @@ pub(crate) async fn due_orders_are_claimed_by_lane(store: Store) {
         transmitted_at: Some(at(100)),
         ..rows[0].clone()
     };
-    assert_eq!(claimed[1], expected, "the reason from before is told");
+    assert_eq!(claimed[1], in_brief(&expected), "the reason from before is told");
     assert_eq!(store.order(OrderId(30)).await.unwrap(), Some(Order { reason: None, ..expected }));
     assert_eq!(ids(&keep!(store, |tx| tx.claim_orders(&claim("node", 100, 10)).await?)), [32]);
     assert!(keep!(store, |tx| tx.claim_orders(&claim("node", 100, 10)).await?).is_empty());
+}
+
+/// As whatever moves orders on reads them: without saying why.
+fn in_brief(order: &Order) -> Order {
+    let mut brief = Order { explanation: String::new(), reasons: Vec::new(), ..order.clone() };
+    for item in &mut brief.items {
+        item.explanation.clear();
+        item.reasons.clear();
+    }
+    brief
 }
 
 pub(crate) async fn orders_wait_for_time_predecessors_and_runs(store: Store) {
@@ -154,7 +164,7 @@ pub(crate) async fn a_lost_order_is_reclaimed_with_doubt(store: Store) {
     let lost = keep!(store, |tx| tx.reclaim_lost_orders(&claim("node", 130, 10)).await?);
     assert_eq!(ids(&lost), [30]);
     assert_eq!((lost[0].fence, lost[0].attempts, lost[0].reason.clone()), (2, 2, Some(StateReason::InDoubt)));
-    assert_eq!(store.order(OrderId(30)).await.unwrap().as_ref(), Some(&lost[0]));
+    assert_eq!(store.orders_in_brief(&[OrderId(30)]).await.unwrap(), lost);
     assert!(keep!(store, |tx| tx.reclaim_lost_orders(&claim("node", 130, 10)).await?).is_empty());
     let detail = store.order_detail(OrderId(30)).await.unwrap().unwrap();
     let attempts: Vec<_> = detail

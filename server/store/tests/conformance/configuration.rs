@@ -20,6 +20,8 @@ pub(crate) fn sample() -> Configuration {
         connection: Connection::Manual(manual),
         concurrency: None,
         thresholds: Thresholds { deleted: Some(Limit { count: 50, percent: 5 }), ..Thresholds::default() },
+        retry: Default::default(),
+        maintenance: Vec::new(),
     };
     let account_type = AccountType {
         display_name: "Directory user".into(),

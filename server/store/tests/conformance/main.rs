@@ -17,6 +17,7 @@ mod people;
 mod runs;
 mod schema;
 mod transitions;
+mod triage;
 mod work;
 mod writing;
 
@@ -116,6 +117,16 @@ stories! {
         handing_over_ends_the_lease,
         an_answer_without_fence_closes_the_newest_attempt,
         what_would_be_taken_is_told_without_the_deed,
+    ],
+    triage: [
+        orders_in_trouble_are_grouped,
+        a_selection_is_what_was_seen,
+        held_orders_are_not_claimed,
+        paused_orders_wait_and_go_on,
+        a_try_takes_what_was_tried_least,
+        a_repeated_trouble_keeps_its_beginning,
+        edited_values_stand_until_they_are_ended,
+        who_read_a_circuit_last_writes_it,
     ],
     work: [
         work_items_are_claimed_released_and_closed,

@@ -6,7 +6,7 @@ use crate::world::*;
 pub(crate) async fn migrating_twice_changes_nothing(store: Store) {
     let report = store.migrate().await.unwrap();
     assert!(report.applied.is_empty());
-    assert!(report.current >= 11);
+    assert!(report.current >= 12);
     store.is_ready().await.unwrap();
 }
 
@@ -19,7 +19,7 @@ pub(crate) async fn a_database_without_schema_is_not_ready(store: Store) {
         "{error:?}"
     );
     let report = empty.migrate().await.unwrap();
-    assert_eq!(report.applied.len(), if empty.dialect() == Dialect::Postgres { 11 } else { 10 });
+    assert_eq!(report.applied.len(), if empty.dialect() == Dialect::Postgres { 12 } else { 11 });
     empty.is_ready().await.unwrap();
     empty.close().await;
 }

@@ -12,6 +12,8 @@ pub(crate) fn done(order: i64, fence: i64, seconds: i64) -> RecordedTransition {
         from: vec![ProvisioningState::Transmitted],
         to: ProvisioningState::Executed,
         reason: None,
+        fingerprint: None,
+        repeats: 0,
         next_attempt_at: None,
         account: None,
         key: None,
@@ -130,7 +132,7 @@ pub(crate) async fn handing_over_ends_the_lease(store: Store) {
     one_claimed(&store).await;
     let handed = RecordedTransition {
         to: ProvisioningState::Transmitted,
-        reason: Some(StateReason::Handed { reference: "batch-7".into() }),
+        reason: Some(StateReason::Handed { reference: "batch-7".into(), can_be_called_off: false }),
         answer: Some(Answer::Handed { reference: "batch-7".into() }),
         ..done(30, 1, 105)
     };

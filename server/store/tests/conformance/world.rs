@@ -154,6 +154,8 @@ pub(crate) fn order(id: i64, identity: i64) -> Order {
         after: Vec::new(),
         fence: 0,
         attempts: 0,
+        fingerprint: None,
+        repeats: 0,
         next_attempt_at: Some(at(0)),
         created_at: at(id),
         transmitted_at: None,
@@ -207,6 +209,8 @@ pub(crate) fn claim(node: &str, now: i64, limit: u32) -> Claim {
         now: at(now),
         lease_until: at(now + 30),
         run: None,
+        mechanism: None,
+        probe: false,
     }
 }
 

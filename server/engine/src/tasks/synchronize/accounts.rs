@@ -311,8 +311,23 @@ async fn verify(
 ) -> Result<(), StoreError> {
     let engine = &context.engine;
     let mut orders = engine.store().orders_in_state(application, ProvisioningState::Executed, u32::MAX).await?;
+    if orders.is_empty() {
+        return Ok(());
+    }
     orders.extend(engine.store().orders_in_state(application, ProvisioningState::Transmitted, u32::MAX).await?);
-    let find = |order: &Order| order.key.as_ref().and_then(|key| observed.get(key));
+    let live = engine.world().live();
+    let find = |order: &Order| match &order.key {
+        Some(key) => observed.get(key),
+        // A creation that a person reported, in an application that chooses keys itself.
+        None => {
+            let (attribute, value) = broker::order::natural_key(order, &live.catalogue)?;
+            let is_it = |account: &&ObservedAccount| {
+                account.attributes.get(&attribute).is_some_and(|held| broker::compare::same(Some(&value), Some(held)))
+            };
+            let mut found = observed.values().filter(is_it);
+            found.next().filter(|_| found.next().is_none())
+        }
+    };
     let steps: Vec<Step> = settle::verify_all(&orders, find, true, reading.at)
         .into_iter()
         .filter_map(|(position, settled)| Some(Step::new(orders.get(position)?.clone(), settled)))
