@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use model::command::{Command, CommandItem};
 use model::ids::{OrderId, OrderItemId, PartitionId, PlanId, RunId};
 use model::order::{Lane, Order, OrderItem, ProvisioningState, StateReason};
-use model::plan::{AccountRequest, AttributeRequest, ItemKind, ItemOperation, Operation, Plan};
+use model::plan::{AccountRequest, AttributeRequest, ItemKind, Operation, Plan};
 use model::value::Value;
 
 use crate::catalogue::Catalogue;
@@ -163,31 +163,6 @@ pub fn held_by(order: &Order, state_of: impl Fn(OrderId) -> Option<ProvisioningS
     order.after.iter().filter(holds).copied().collect()
 }
 
-/// "3 attributes, 2 groups added, 1 removed": what an order changes beside the account itself, for a list.
-pub fn summary(order: &Order) -> String {
-    let count = |kind, wanted: &dyn Fn(ItemOperation) -> bool| {
-        order.items.iter().filter(|item| item.kind == kind && wanted(item.operation)).count()
-    };
-    let attributes: Vec<&str> =
-        order.items.iter().filter(|item| item.kind == ItemKind::Attribute).map(|item| item.name.as_str()).collect();
-    let mut parts = Vec::new();
-    match attributes.as_slice() {
-        [] => {}
-        few @ ([_] | [_, _] | [_, _, _]) => parts.push(few.join(", ")),
-        many => parts.push(format!("{} attributes", many.len())),
-    }
-    let added = count(ItemKind::Entitlement, &|operation| operation != ItemOperation::Remove);
-    let removed = count(ItemKind::Entitlement, &|operation| operation == ItemOperation::Remove);
-    for (number, verb) in [(added, "added"), (removed, "removed")] {
-        match number {
-            0 => {}
-            1 => parts.push(format!("1 entitlement {verb}")),
-            more => parts.push(format!("{more} entitlements {verb}")),
-        }
-    }
-    parts.join(", ")
-}
-
 fn first_state(request: &AccountRequest, catalogue: &Catalogue) -> (ProvisioningState, Option<StateReason>) {
     let review = catalogue.account_type(&request.account_type).is_some_and(|account_type| account_type.review);
     let (event, reason) = match &request.error {
@@ -334,13 +309,5 @@ mod tests {
         }
         (order.operation, order.reason, order.attempts) = (Operation::Update, None, 5);
         assert!(!may_have_arrived(&order));
-    }
-
-    #[test]
-    fn a_summary_is_short() {
-        let mut order = made(&joiner(), 100..200, 9, false).remove(1);
-        assert_eq!(summary(&order), "login, 1 entitlement added");
-        order.items.retain(|item| item.kind == ItemKind::Lifecycle);
-        assert_eq!(summary(&order), "");
     }
 }
