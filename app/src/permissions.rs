@@ -35,6 +35,7 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/api/pages/applications/test", "/Applications/Test"),
     ("/api/pages/applications/probe", "/Applications/Probe"),
     ("/api/pages/applications/release", "/Applications/Release"),
+    ("/api/pages/accounts/decide", "/Accounts/Correlate"),
 ];
 
 #[cfg(test)]

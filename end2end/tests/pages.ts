@@ -16,6 +16,7 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['identity-accounts', `${identity}?tab=accounts`],
     ['identity-orders', `${identity}?tab=orders`],
     ['why', `${identity}?kind=entitlement&name=mainframe-pay-batch`],
+    ['why-unknown', `${identity}?name=mainframe-pay-bach`],
     ['orders', '/orders'],
     ['orders-none', '/orders?text=nobody-of-this-name'],
     ['orders-confirm', '/orders?act=hold'],
@@ -31,6 +32,8 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['applications', '/applications'],
     ['application', '/applications/directory'],
     ['application-accounts', '/applications/directory?tab=accounts'],
+    ['application-proposed', '/applications/directory?tab=accounts&show=proposed'],
+    ['application-unclassified', '/applications/directory?tab=accounts&show=unclassified'],
     ['application-schema', '/applications/directory?tab=schema'],
     ['missing', '/no-such-page'],
   ];

@@ -1,6 +1,7 @@
 //! The command line. Each command is a use case of the engine, asked by whoever operates this machine; what it answers
 //! goes to standard output as a table or JSON, what goes wrong to standard error with an exit code that says what kind.
 
+pub mod accounts;
 pub mod configuration;
 pub mod doctor;
 pub mod identities;
@@ -101,6 +102,9 @@ pub enum Command {
     /// People and what they hold
     #[command(subcommand)]
     Identities(identities::Command),
+    /// Accounts that applications hold, and whose they are
+    #[command(subcommand)]
+    Accounts(accounts::Command),
     /// Provisioning orders
     #[command(subcommand)]
     Orders(orders::Command),
@@ -205,6 +209,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
         Command::Config(command) => configuration::run(&op, command, output).await,
         Command::Jobs(command) => jobs::run(&op, command, output).await,
         Command::Identities(command) => identities::run(&op, command, output).await,
+        Command::Accounts(command) => accounts::run(&op, command, output).await,
         Command::Orders(command) => orders::run(&op, command, output).await,
         Command::WorkItems(command) => work_items::run(&op, command, output).await,
         Command::Why(why) => identities::why(&op, why, output).await,

@@ -102,8 +102,9 @@ pub async fn prepare(data_directory: &Path, options: DemoOptions) -> Result<Demo
         .map_err(DemoError::Payroll)?;
 
     let journal = systems.join("directory.jsonl");
-    let directory =
-        directory::Directory::open(&journal, DIRECTORY_TOKEN, &files::groups()).map_err(failed(&journal))?;
+    let found = serde_json::from_str(files::DIRECTORY).map_err(|error| failed(&journal)(error.into()))?;
+    let directory = directory::Directory::open(&journal, DIRECTORY_TOKEN, &files::groups(), found);
+    let directory = directory.map_err(failed(&journal))?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.directory_port));
     let unheard = |source| DemoError::Directory { port: options.directory_port, source };
     let (address, serving) = directory.serve(address).await.map_err(unheard)?;

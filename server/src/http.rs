@@ -19,7 +19,6 @@ pub mod observe;
 pub mod pages;
 pub mod permissions;
 pub mod problem;
-pub mod return_to;
 pub mod security;
 pub mod session;
 pub mod sign_in;

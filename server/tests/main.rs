@@ -4,5 +4,6 @@
 mod it {
     mod architecture;
     mod http;
+    mod promises;
     mod security;
 }

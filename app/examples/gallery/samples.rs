@@ -9,8 +9,9 @@ use app::logic::time::Clock;
 use app::pages::{applications, home, identities, jobs, login, orders, problem, work_items};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use model::access::Grantable;
+use model::access::{Grantable, Why};
 use model::account::{AccountStatus, Mechanism};
+use model::correlation::{Decision, Match, OwnerCandidate, TypeCandidate};
 use model::error::{ApiError, ErrorCode};
 use model::ids::{AccountId, IdentityId, RunId, UserId};
 use model::job::{LogLevel, Run, RunState};
@@ -18,9 +19,9 @@ use model::order::ProvisioningState as State;
 use model::page::Page;
 use model::user::PermissionPath;
 use model::view::{
-    AccountFilter, AccountRow, AccountTypeView, ApplicationDetail, ApplicationRow, ApplicationSchema, EntitlementRow,
-    Home, IdentityFilter, LogCounts, OrderCounts, OrderFilter, PauseCause, RunFilter, RunRow, SchemaAttribute, Triage,
-    WorkItemFilter,
+    AccountDecision, AccountFilter, AccountRow, AccountShow, AccountTypeView, ApplicationDetail, ApplicationRow,
+    ApplicationSchema, EntitlementRow, Home, IdentityFilter, LogCounts, OrderCounts, OrderFilter, OwnerProposal,
+    PauseCause, RunFilter, RunRow, SchemaAttribute, Triage, WorkItemFilter,
 };
 use model::work_item::WorkItemState;
 
@@ -95,14 +96,19 @@ pub(crate) fn visitor() -> Visitor {
     }
 }
 
+fn things(names: &[&str]) -> Vec<Grantable> {
+    names.iter().map(|name| Grantable::Entitlement((*name).into())).collect()
+}
+
 /// Every page by name.
 pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
     let clock = &clock();
     let rights = &rights();
-    let asking = |asked: Option<Grantable>, explanation| identities::Asking {
-        asked,
-        explanation,
-        known: vec!["vpn".into(), "crm-reader".into()],
+    let asking = |name: &str, answer| identities::Asking {
+        kind: None,
+        name: name.into(),
+        answer,
+        known: things(&["vpn", "crm-reader"]).into_iter().map(|thing| (thing, "In words".into())).collect(),
     };
     let failed = Flash {
         kind: FlashKind::Partly,
@@ -119,28 +125,49 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         ),
         (
             "identity",
-            identities::identity_sheet(&identity_detail(), identities::Tab::Permissions, &asking(None, None), clock),
+            identities::identity_sheet(&identity_detail(), identities::Tab::Permissions, &asking("", None), clock),
         ),
         (
             "identity-why",
             identities::identity_sheet(
                 &identity_detail(),
                 identities::Tab::Permissions,
-                &asking(Some(Grantable::Entitlement("vpn".into())), Some(Ok(why_not()))),
+                &asking("vpn", Some(Ok(Why::Explained(why_not())))),
+                clock,
+            ),
+        ),
+        (
+            "identity-which",
+            identities::identity_sheet(
+                &identity_detail(),
+                identities::Tab::Permissions,
+                &asking(
+                    "vpn",
+                    Some(Ok(Why::Several(vec![Grantable::Role("vpn".into()), Grantable::Entitlement("vpn".into())]))),
+                ),
+                clock,
+            ),
+        ),
+        (
+            "identity-unknown",
+            identities::identity_sheet(
+                &identity_detail(),
+                identities::Tab::Permissions,
+                &asking("crm-raeder", Some(Ok(Why::Unknown(things(&["crm-reader", "crm-writer"]))))),
                 clock,
             ),
         ),
         (
             "identity-accounts",
-            identities::identity_sheet(&identity_detail(), identities::Tab::Accounts, &asking(None, None), clock),
+            identities::identity_sheet(&identity_detail(), identities::Tab::Accounts, &asking("", None), clock),
         ),
         (
             "identity-timeline",
-            identities::identity_sheet(&identity_detail(), identities::Tab::Timeline, &asking(None, None), clock),
+            identities::identity_sheet(&identity_detail(), identities::Tab::Timeline, &asking("", None), clock),
         ),
         (
             "identity-attributes",
-            identities::identity_sheet(&identity_detail(), identities::Tab::Attributes, &asking(None, None), clock),
+            identities::identity_sheet(&identity_detail(), identities::Tab::Attributes, &asking("", None), clock),
         ),
         (
             "orders",
@@ -254,6 +281,38 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
             ),
         ),
         (
+            "application-undecided",
+            applications::application_sheet(
+                &application_detail(),
+                applications::TabContent::Accounts(
+                    undecided_rows(),
+                    AccountFilter {
+                        application: "directory".into(),
+                        show: AccountShow::WithoutOwner,
+                        ..AccountFilter::default()
+                    },
+                ),
+                rights,
+                clock,
+            ),
+        ),
+        (
+            "application-decided",
+            applications::application_sheet(
+                &application_detail(),
+                applications::TabContent::Accounts(
+                    Page::empty(),
+                    AccountFilter {
+                        application: "directory".into(),
+                        show: AccountShow::Proposed,
+                        ..AccountFilter::default()
+                    },
+                ),
+                rights,
+                clock,
+            ),
+        ),
+        (
             "application-schema",
             applications::application_sheet(
                 &application_detail(),
@@ -345,6 +404,9 @@ fn application_rows() -> Vec<ApplicationRow> {
                 .into(),
             mechanism: *mechanism,
             accounts: 498 - n * 13,
+            without_owner: n * 3,
+            proposed: n * 2,
+            unclassified: n,
             open_orders: n * 17,
             failed_orders: if n == 2 { 9 } else { 0 },
             last_synchronized_at: Some(before(12 + 3 * n as i64)),
@@ -383,6 +445,7 @@ fn application_detail() -> ApplicationDetail {
                 ("department".into(), "identity.department".into(), "required".into()),
                 ("initial_password".into(), "generated".into(), "secret, at creation only".into()),
             ],
+            classification: vec!["account.kind == \"person\", confidence 100".into()],
             correlation: vec!["identity.employee_number = employee_number, 100 %".into()],
         }],
         entitlements: (0..9)
@@ -412,8 +475,47 @@ fn account_rows() -> Page<AccountRow> {
         owner: (n % 8 != 5).then(|| (IdentityId(100 + n as i64), NAMES[n].into())),
         entitlements: (n % 5) as u32,
         observed_at: Some(before(12)),
+        proposals: Vec::new(),
+        types: Vec::new(),
+        decisions: Vec::new(),
     });
     Page { rows: rows.collect(), next: None, total: 24 }
+}
+
+/// Accounts about which a person has to decide, or has decided.
+fn undecided_rows() -> Page<AccountRow> {
+    let proposal = |identity: i64, attribute: &str, confidence| OwnerProposal {
+        display_name: NAMES[identity as usize].into(),
+        key: format!("E{}", 10_000 + identity),
+        candidate: OwnerCandidate {
+            identity: IdentityId(100 + identity),
+            confidence,
+            matches: vec![Match { attribute: attribute.into(), value: "a value of both".into(), confidence }],
+        },
+    };
+    let decision = |decision, name: Option<&str>| AccountDecision {
+        decision,
+        name: name.map(str::to_owned),
+        by: "operator".into(),
+        at: before(90),
+    };
+    let mut rows = account_rows().rows;
+    rows.truncate(5);
+    for row in &mut rows {
+        row.owner = None;
+    }
+    rows[0].proposals = vec![proposal(3, "displayName", 60)];
+    rows[1].proposals = vec![proposal(4, "mail", 100), proposal(5, "mail", 100)];
+    rows[1].decisions = vec![decision(Decision::NotTheirs { identity: IdentityId(9) }, Some(NAMES[6]))];
+    rows[2].account_type = String::new();
+    rows[2].types = vec![
+        TypeCandidate { account_type: "payroll-person".into(), confidence: 60, when: "account.kind != \"\"".into() },
+        TypeCandidate { account_type: "payroll-admin".into(), confidence: 60, when: "account.admin".into() },
+    ];
+    rows[3].decisions = vec![decision(Decision::Orphan, None)];
+    rows[4].owner = Some((IdentityId(104), NAMES[4].into()));
+    rows[4].decisions = vec![decision(Decision::Linked { identity: IdentityId(104) }, Some(NAMES[4]))];
+    Page { rows, next: None, total: 5 }
 }
 
 fn schema() -> ApplicationSchema {

@@ -63,8 +63,12 @@ pub(crate) fn order_rows(count: usize) -> Vec<OrderRow> {
                 application: application.into(),
                 operation: [Operation::Create, Operation::Update, Operation::Update, Operation::Disable][n % 4],
                 mechanism,
-                summary: ["6 attributes, 2 groups added", "department", "department, 1 group removed", "the account"]
-                    [n % 4]
+                summary: [
+                    "6 attributes, 2 entitlements added",
+                    "department",
+                    "department, 1 entitlement removed",
+                    "the account",
+                ][n % 4]
                     .into(),
                 fingerprint: None,
                 attempts: if reason.is_some() { 3 } else { 1 },

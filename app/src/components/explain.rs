@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use model::access::{Explanation, Fact, Grantable, Reason};
 
 use super::icon::icon;
+use crate::logic::address::Address;
 use crate::logic::words;
 
 /// Every way in which something is granted.
@@ -93,4 +94,38 @@ pub fn explanation(explanation: &Explanation, person: &str) -> impl IntoView + u
             {held}{denied}{missing}
         </section>
     }
+}
+
+/// Answer where several things have the name.
+pub fn several(name: &str, several: &[Grantable], page: &str) -> impl IntoView + use<> {
+    view! {
+        <section class="panel verdict" id="why" aria-label="Why, or why not">
+            <p class="answer">{icon("search")}{format!("Several things are called {name}. Which one is meant?")}</p>
+            {choices(several, page)}
+        </section>
+    }
+}
+
+/// Answer where nothing has the name.
+pub fn unknown(kind: Option<&str>, name: &str, near: &[Grantable], page: &str) -> impl IntoView + use<> {
+    let what = kind.map_or_else(|| "Nothing".to_owned(), |kind| format!("No {}", kind.replace('_', " ")));
+    let next = match near {
+        [] => view! { <p class="hint">"No other name is like it. The field above offers every name there is."</p> }
+            .into_any(),
+        near => view! { <h4>"Did you mean"</h4>{choices(near, page)} }.into_any(),
+    };
+    view! {
+        <section class="panel verdict" id="why" aria-label="Why, or why not">
+            <p class="answer">{icon("search")}{format!("{what} is called {name}.")}</p>
+            {next}
+        </section>
+    }
+}
+
+fn choices(grantables: &[Grantable], page: &str) -> impl IntoView + use<> {
+    let links = grantables.iter().map(|grantable| {
+        let address = Address::new(page).with("kind", Some(grantable.kind())).with("name", Some(grantable.name()));
+        view! { <li><a href=address.to_string()>{icon(shape(grantable))}<span class="kind">{words::kind(grantable)}</span>" "{grantable.name().to_owned()}</a></li> }
+    });
+    view! { <ul class="plain choices">{links.collect_view()}</ul> }
 }

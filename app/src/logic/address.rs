@@ -78,13 +78,22 @@ pub fn decode(text: &str) -> String {
     String::from_utf8_lossy(&decoded).into_owned()
 }
 
-/// A path of ours to go back to. Anything that could lead to another site becomes `/`.
+/// A page of this very site to go back to; anything else becomes `/`, so that a link cannot use the sign-in page to send
+/// people elsewhere.
 pub fn safe_return(path: &str) -> &str {
-    let inside = path.starts_with('/')
-        && !path.starts_with("//")
-        && !path.starts_with("/\\")
-        && !path.chars().any(|c| c.is_control() || c == '\\');
-    if inside { path } else { "/" }
+    if is_own_path(path) { path } else { "/" }
+}
+
+fn is_own_path(path: &str) -> bool {
+    let mut characters = path.chars();
+    characters.next() == Some('/')
+        // `//host` and `/\host` are addresses of other hosts to a browser.
+        && !matches!(characters.next(), Some('/' | '\\'))
+        && path.len() <= 2000
+        // Browsers drop tabs and line ends and read backslashes as slashes; a path of ours is plain ASCII, the rest is percent-encoded.
+        && path.chars().all(|c| c.is_ascii_graphic() && c != '\\')
+        // Back to signing in, or straight out again, helps nobody.
+        && !["/login", "/logout"].iter().any(|own| path == *own || path.starts_with(&format!("{own}?")))
 }
 
 #[cfg(test)]
@@ -111,17 +120,51 @@ mod tests {
     }
 
     #[test]
-    fn only_paths_of_ours_are_returned_to() {
-        for (path, expected) in [
-            ("/orders?state=errored", "/orders?state=errored"),
-            ("//evil.example", "/"),
-            ("/\\evil.example", "/"),
-            ("https://evil.example", "/"),
-            ("javascript:alert(1)", "/"),
-            ("/a\r\nSet-Cookie: x", "/"),
-            ("", "/"),
-        ] {
-            assert_eq!(safe_return(path), expected, "{path:?}");
+    fn only_own_paths_are_followed() {
+        let own = [
+            "/",
+            "/identities",
+            "/identities?text=a%20b&after=5#top",
+            "/orders/7",
+            "/%09/x",
+            "/a//b",
+            "/login-history",
+            "/orders?state=errored",
+        ];
+        for path in own {
+            assert_eq!(safe_return(path), path);
         }
+        let others = [
+            "",
+            " ",
+            "//evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "/a\r\nSet-Cookie: x",
+            "http://evil.example",
+            "https:evil.example",
+            "javascript:alert(1)",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            "\t//evil.example",
+            " //evil.example",
+            "evil.example",
+            "./x",
+            "../x",
+            "/x\\..\\y",
+            "/ünicode",
+            "/a b",
+            "/x\r\nset-cookie: a=b",
+            "/login",
+            "/login?return_to=/login",
+            "/logout",
+            "data:text/html,x",
+            "///evil.example",
+            "/\u{0}",
+        ];
+        for path in others {
+            assert_eq!(safe_return(path), "/", "{path:?}");
+        }
+        assert_eq!(safe_return(&format!("/{}", "x".repeat(5000))), "/");
     }
 }

@@ -5,10 +5,10 @@ use model::account::Mechanism;
 use model::identity::LifecycleState;
 use model::job::LogLevel;
 use model::order::{ProvisioningState, Trouble};
-use model::view::{AccountFilter, IdentityFilter, OrderFilter, WorkItemFilter};
+use model::view::{AccountFilter, AccountShow, IdentityFilter, OrderFilter, WorkItemFilter};
 use model::work_item::WorkItemState;
 
-use super::address::{Address, decode};
+use super::address::{self, Address, decode};
 
 /// Longest text that is taken from a search box.
 const TEXT_LIMIT: usize = 200;
@@ -115,10 +115,18 @@ pub fn accounts(application: &str, query: &Query) -> AccountFilter {
     AccountFilter {
         application: application.to_owned(),
         text: query.get("text"),
-        orphans: query.get("orphans").is_some_and(|value| value == "yes"),
+        show: query.parsed("show", AccountShow::from_name).unwrap_or_default(),
         after: query.get("after"),
         limit: None,
     }
+}
+
+/// The address of an application's accounts with this filter, from the first row.
+pub fn accounts_address(filter: &AccountFilter) -> Address {
+    Address::new(address::application(&filter.application))
+        .with("tab", Some("accounts"))
+        .with("text", filter.text.as_deref())
+        .with("show", (filter.show != AccountShow::All).then(|| filter.show.name()))
 }
 
 /// The least level of log lines to show.

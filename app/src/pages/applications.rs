@@ -1,10 +1,11 @@
 //! Applications: how they are, what they hold, how they are set up.
 
+pub mod accounts;
 mod detail;
 
 use engine::context::OpContext;
 use leptos::prelude::*;
-use model::view::{ApplicationRow, ConnectionTest, PauseCause};
+use model::view::{AccountFilter, AccountShow, ApplicationRow, ConnectionTest, PauseCause};
 
 use crate::components::chip;
 use crate::components::list::{Empty, ago_or_dash, empty};
@@ -72,7 +73,7 @@ pub fn ApplicationPage() -> impl IntoView {
             Tab::Entitlements => TabContent::Entitlements,
             Tab::Accounts => {
                 let filter = query::accounts(&name, &query);
-                TabContent::Accounts(engine::applications::accounts(&op, filter.clone()).await?, filter)
+                TabContent::Accounts(engine::accounts::page(&op, filter.clone()).await?, filter)
             }
             Tab::Schema => TabContent::Schema(engine::applications::schema(&op, name.clone()).await),
         };
@@ -150,6 +151,7 @@ fn table(rows: &[ApplicationRow], clock: &Clock) -> impl IntoView + use<> {
                 <td data-label="Mechanism">{words::mechanism(row.mechanism)}</td>
                 <td data-label="Connection" class="wide muted">{row.connection.clone()}</td>
                 <td data-label="Accounts" class="number">{words::total(row.accounts)}</td>
+                <td data-label="To decide" class="number">{to_decide(row)}</td>
                 <td data-label="Open orders" class="number">{orders(row.open_orders, "")}</td>
                 <td data-label="Failed" class="number">{orders(row.failed_orders, "errored")}</td>
                 <td data-label="Read" class="when">{ago_or_dash(clock, row.last_synchronized_at)}</td>
@@ -158,8 +160,21 @@ fn table(rows: &[ApplicationRow], clock: &Clock) -> impl IntoView + use<> {
     });
     view! {
         <table class="ledger">
-            <thead><tr><th scope="col">"Application"</th><th scope="col">"Health"</th><th scope="col">"Mechanism"</th><th scope="col">"Connection"</th><th scope="col" class="number">"Accounts"</th><th scope="col" class="number">"Open orders"</th><th scope="col" class="number">"Failed"</th><th scope="col">"Read"</th></tr></thead>
+            <thead><tr><th scope="col">"Application"</th><th scope="col">"Health"</th><th scope="col">"Mechanism"</th><th scope="col">"Connection"</th><th scope="col" class="number">"Accounts"</th><th scope="col" class="number">"To decide"</th><th scope="col" class="number">"Open orders"</th><th scope="col" class="number">"Failed"</th><th scope="col">"Read"</th></tr></thead>
             <tbody>{rows.collect_view()}</tbody>
         </table>
+    }
+}
+
+/// Accounts that wait for a person's word: whose they are, or of which type.
+fn to_decide(row: &ApplicationRow) -> AnyView {
+    match (row.proposed, row.unclassified) {
+        (0, 0) => view! { <span class="subtle">"—"</span> }.into_any(),
+        (proposed, unclassified) => {
+            let show = if proposed > 0 { AccountShow::Proposed } else { AccountShow::Unclassified };
+            let filter = AccountFilter { application: row.name.clone(), show, ..AccountFilter::default() };
+            let address = query::accounts_address(&filter).to_string();
+            view! { <a href=address>{words::total(proposed + unclassified)}</a> }.into_any()
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use model::order::ProvisioningState;
-use model::view::{ApplicationRow, Home, OrderCounts, OrderRow, RunRow, WorkItemRow};
+use model::view::{AccountFilter, AccountShow, ApplicationRow, Home, OrderCounts, OrderRow, RunRow, WorkItemRow};
 
 use crate::components::chip;
 use crate::components::icon::icon;
@@ -10,6 +10,7 @@ use crate::components::list::{Empty, ago, ago_or_dash, empty};
 use crate::components::run::cell;
 use crate::frame::{Section, Sheet};
 use crate::logic::address;
+use crate::logic::query::accounts_address;
 use crate::logic::time::Clock;
 use crate::logic::words;
 use crate::pages::orders::state_choices;
@@ -33,6 +34,7 @@ pub fn home_sheet(home: &Home, clock: &Clock) -> Sheet {
         {orders(&home.orders)}
         <div class="columns">
             <div>
+                {undecided(&home.applications)}
                 {work(&home.work_items, home.open_work_items, clock)}
                 {failed(&home.failed, clock)}
             </div>
@@ -67,6 +69,35 @@ fn health(applications: &[ApplicationRow], clock: &Clock) -> impl IntoView + use
     });
     (!applications.is_empty())
         .then(|| view! { <section aria-label="Applications"><ul class="tiles">{tiles.collect_view()}</ul></section> })
+}
+
+/// Accounts whose owner or type waits for a person's word, and those that nobody owns.
+fn undecided(applications: &[ApplicationRow]) -> impl IntoView + use<> {
+    let lines: Vec<_> = applications
+        .iter()
+        .flat_map(|row| {
+            [
+                (AccountShow::Proposed, row.proposed, "with a proposed owner"),
+                (AccountShow::Unclassified, row.unclassified, "without a type"),
+                (AccountShow::WithoutOwner, row.without_owner, "without an owner"),
+            ]
+            .map(|(show, count, what)| (row, show, count, what))
+        })
+        .filter(|(_, _, count, _)| *count > 0)
+        .map(|(row, show, count, what)| {
+            let filter = AccountFilter { application: row.name.clone(), show, ..AccountFilter::default() };
+            let accounts = format!("{} {what}", words::plural(count, "account", "accounts"));
+            view! { <li><a href=accounts_address(&filter).to_string()>{accounts}</a><span class="muted">" in "{row.display_name.clone()}</span></li> }
+        })
+        .collect();
+    (!lines.is_empty()).then(|| {
+        view! {
+            <section class="panel tight" aria-labelledby="undecided-heading">
+                <div class="section-head"><h2 id="undecided-heading">"Accounts to decide about"</h2></div>
+                <ul class="plain">{lines}</ul>
+            </section>
+        }
+    })
 }
 
 fn orders(counts: &OrderCounts) -> impl IntoView + use<> {

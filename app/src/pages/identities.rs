@@ -36,36 +36,27 @@ pub fn IdentityPage() -> impl IntoView {
     page(move |Asked { op, visitor, query }| async move {
         let id: IdentityId = ssr::id(&id, "identity")?;
         let detail = engine::identities::detail(&op, id).await?;
-        let asked = asked(&query);
-        let explanation = match asked.clone() {
-            Some(grantable) => Some(engine::identities::explain(&op, id, grantable).await),
-            None => None,
+        let (kind, name) = asked(&query);
+        let answer = match name.is_empty() {
+            true => None,
+            // What goes wrong here is told beside the form, not instead of the page.
+            false => Some(engine::identities::why(&op, id, kind.as_deref(), &name).await),
         };
-        let configuration = op.engine.world().configuration();
-        let asking = Asking {
-            asked,
-            // A thing that does not exist is told beside the form, not instead of the page.
-            explanation,
-            known: known(&configuration),
-        };
+        let asking = Asking { kind, name, answer, known: engine::identities::grantables(&op)? };
         let tab = Tab::from_name(&query.get("tab").unwrap_or_default());
         Ok(identity_sheet(&detail, tab, &asking, &visitor.clock))
     })
 }
 
-/// `explain=entitlement:vpn`, or `kind` and `name` as the form sends them.
-fn asked(query: &Query) -> Option<Grantable> {
-    if let Some((kind, name)) = query.get("explain").as_deref().and_then(|text| text.split_once(':')) {
-        return Grantable::from_parts(kind, name);
-    }
-    Grantable::from_parts(&query.get("kind")?, &query.get("name")?)
-}
-
-/// Names that can be asked about, for the form's suggestions.
-fn known(configuration: &model::configuration::Configuration) -> Vec<String> {
-    let names = configuration.entitlements.keys().chain(configuration.roles.keys());
-    let names = names.chain(configuration.access_profiles.keys()).chain(configuration.account_types.keys());
-    names.cloned().collect()
+/// Kind and name: `explain=entitlement:vpn`, or `kind` and `name` as the form sends them. Any kind is meant where none is
+/// named.
+fn asked(query: &Query) -> (Option<String>, String) {
+    let explain = query.get("explain");
+    let (kind, name) = match explain.as_deref().and_then(|text| text.split_once(':')) {
+        Some((kind, name)) => (Some(kind.to_owned()), name.to_owned()),
+        None => (query.get("kind"), query.get("name").unwrap_or_default()),
+    };
+    (kind.filter(|kind| Grantable::from_parts(kind, &name).is_some()), name.trim().to_owned())
 }
 
 pub fn identities_sheet(filter: &IdentityFilter, departments: &[String], page: Page<IdentityRow>) -> Sheet {
@@ -166,14 +157,20 @@ fn table(rows: &[IdentityRow]) -> impl IntoView + use<> {
 mod tests {
     use super::asked;
     use crate::logic::query::Query;
-    use model::access::Grantable;
 
     #[test]
-    fn a_question_can_be_asked_in_two_ways() {
-        let vpn = Some(Grantable::Entitlement("vpn".into()));
-        assert_eq!(asked(&Query::parse("explain=entitlement:vpn")), vpn);
-        assert_eq!(asked(&Query::parse("kind=entitlement&name=vpn")), vpn);
-        assert_eq!(asked(&Query::parse("explain=thing:vpn")), None);
-        assert_eq!(asked(&Query::parse("kind=role")), None);
+    fn a_question_can_be_asked_in_several_ways() {
+        let cases = [
+            ("explain=entitlement:vpn", Some("entitlement"), "vpn"),
+            ("kind=entitlement&name=vpn", Some("entitlement"), "vpn"),
+            ("kind=&name=+vpn+", None, "vpn"),
+            ("name=vpn", None, "vpn"),
+            ("explain=thing:vpn", None, "vpn"),
+            ("kind=role", Some("role"), ""),
+            ("", None, ""),
+        ];
+        for (query, kind, name) in cases {
+            assert_eq!(asked(&Query::parse(query)), (kind.map(str::to_owned), name.to_owned()), "{query}");
+        }
     }
 }

@@ -1,14 +1,15 @@
-//! Finds the owner of an account that was read from an application. A wrong owner gives one person's access to another,
-//! so ambiguity never links: two candidates at the best confidence are a question for a person, not a draw.
+//! Finds the type and the owner of an account that was read from an application. A wrong owner gives one person's
+//! access to another, so ambiguity never links: two candidates at the best confidence are a question for a person, not
+//! a draw.
 
 use hashbrown::HashMap;
-use model::account::ObservedAccount;
 use model::configuration::CorrelationRule;
+use model::correlation::{CERTAIN, Match, OwnerCandidate, TypeCandidate};
 use model::ids::IdentityId;
-use model::value::Value;
+use model::value::{Attributes, Value};
 
-/// Confidence from which an account is linked without asking anybody.
-pub const CERTAIN: u8 = 100;
+/// Of those who may own an account, so many are proposed: a value that half the company has proposes nobody.
+const MOST_CANDIDATES: usize = 20;
 
 /// Identities by the values that an account type's rules compare.
 #[derive(Clone, Debug, Default)]
@@ -33,13 +34,17 @@ pub enum Correlation {
         identity: IdentityId,
         confidence: u8,
     },
-    /// Several fit equally well; sorted.
-    Ambiguous(Vec<IdentityId>),
-    /// One fits, with a confidence below [`CERTAIN`].
-    Proposed {
-        identity: IdentityId,
-        confidence: u8,
-    },
+    /// A person decides: one fits with a confidence below [`CERTAIN`], or several fit equally well. Best first.
+    Review(Vec<OwnerCandidate>),
+    None,
+}
+
+/// Of which type an account is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Classification {
+    Type(String),
+    /// A person decides: the best is below [`CERTAIN`], or two are equally good.
+    Review(Vec<TypeCandidate>),
     None,
 }
 
@@ -78,46 +83,66 @@ impl CorrelationIndex {
     }
 
     /// What the account has to say to a rule, as compared.
-    fn values(&self, attribute: &str, account: &ObservedAccount) -> Vec<String> {
+    fn values(&self, attribute: &str, key: &str, attributes: &Attributes) -> Vec<String> {
         let folded_all = |values: &[String]| values.iter().filter_map(|value| folded(value)).collect();
-        match account.attributes.get(attribute) {
+        match attributes.get(attribute) {
             Some(Value::List(members)) => folded_all(members),
             Some(value) => folded_all(&[value.to_string()]),
-            None if self.key_attribute.as_deref() == Some(attribute) => folded_all(std::slice::from_ref(&account.key)),
+            None if self.key_attribute.as_deref() == Some(attribute) => folded_all(&[key.to_owned()]),
             None => Vec::new(),
         }
     }
 }
 
 /// The best rules that match anybody decide; among rules of equal confidence all have to name the same identity.
-/// Letters' case and surrounding space do not count.
-pub fn correlate(account: &ObservedAccount, index: &CorrelationIndex) -> Correlation {
-    let mut best: Option<u8> = None;
-    let mut candidates: Vec<IdentityId> = Vec::new();
+/// Letters' case and surrounding space do not count. Whom a person has ruled out does not count either.
+pub fn correlate(
+    key: &str,
+    attributes: &Attributes,
+    index: &CorrelationIndex,
+    not_theirs: &[IdentityId],
+) -> Correlation {
+    let mut found: HashMap<IdentityId, Vec<Match>> = HashMap::new();
     for rule in &index.rules {
-        if best.is_some_and(|best| rule.confidence < best) {
-            continue;
+        for value in index.values(&rule.attribute, key, attributes) {
+            let matching = rule.identities.get(&value).into_iter().flatten();
+            for identity in matching.filter(|identity| !not_theirs.contains(identity)) {
+                let matched =
+                    Match { attribute: rule.attribute.clone(), value: value.clone(), confidence: rule.confidence };
+                found.entry(*identity).or_default().push(matched);
+            }
         }
-        let mut matching: Vec<IdentityId> = Vec::new();
-        for value in index.values(&rule.attribute, account) {
-            matching.extend(rule.identities.get(&value).into_iter().flatten());
-        }
-        if matching.is_empty() {
-            continue;
-        }
-        if best.is_none_or(|best| rule.confidence > best) {
-            best = Some(rule.confidence);
-            candidates.clear();
-        }
-        candidates.append(&mut matching);
     }
-    candidates.sort_unstable();
-    candidates.dedup();
-    match (best, candidates.as_slice()) {
-        (Some(confidence), &[identity]) if confidence >= CERTAIN => Correlation::Owner { identity, confidence },
-        (Some(confidence), &[identity]) => Correlation::Proposed { identity, confidence },
-        (Some(_), [_, ..]) => Correlation::Ambiguous(candidates),
-        _ => Correlation::None,
+    let mut candidates: Vec<OwnerCandidate> = found
+        .into_iter()
+        .map(|(identity, mut matches)| {
+            matches.sort_by(|a, b| b.confidence.cmp(&a.confidence).then_with(|| a.attribute.cmp(&b.attribute)));
+            let confidence = matches.first().map_or(0, |best| best.confidence);
+            OwnerCandidate { identity, confidence, matches }
+        })
+        .collect();
+    candidates.sort_by_key(|candidate| (std::cmp::Reverse(candidate.confidence), candidate.identity));
+    let ambiguous = matches!(candidates.as_slice(), [first, second, ..] if first.confidence == second.confidence);
+    match candidates.first() {
+        None => Correlation::None,
+        Some(&OwnerCandidate { identity, confidence, .. }) if confidence >= CERTAIN && !ambiguous => {
+            Correlation::Owner { identity, confidence }
+        }
+        Some(_) => {
+            candidates.truncate(MOST_CANDIDATES);
+            Correlation::Review(candidates)
+        }
+    }
+}
+
+/// The type whose rule has the highest confidence, where it is certain and no other type is as good. `candidates` are
+/// best first.
+pub fn classify(candidates: Vec<TypeCandidate>) -> Classification {
+    let ambiguous = matches!(candidates.as_slice(), [first, second, ..] if first.confidence == second.confidence);
+    match candidates.first() {
+        None => Classification::None,
+        Some(best) if best.confidence >= CERTAIN && !ambiguous => Classification::Type(best.account_type.clone()),
+        Some(_) => Classification::Review(candidates),
     }
 }
 
@@ -151,13 +176,35 @@ mod tests {
         )
     }
 
-    fn account(key: &str, attributes: &[(&str, Value)]) -> ObservedAccount {
-        ObservedAccount {
-            key: key.to_owned(),
-            enabled: true,
-            attributes: attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
-            entitlements: Default::default(),
-        }
+    fn correlated(
+        key: &str,
+        attributes: &[(&str, Value)],
+        index: &CorrelationIndex,
+        not_theirs: &[i64],
+    ) -> Correlation {
+        let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let not_theirs: Vec<IdentityId> = not_theirs.iter().map(|id| IdentityId(*id)).collect();
+        correlate(key, &attributes, index, &not_theirs)
+    }
+
+    /// Attribute, value and confidence of each rule that fits.
+    type Matches<'a> = &'a [(&'a str, &'a str, u8)];
+
+    /// Who is proposed, and for which matches.
+    fn review(candidates: &[(i64, Matches<'_>)]) -> Correlation {
+        let candidate = |(id, matches): &(i64, Matches<'_>)| OwnerCandidate {
+            identity: IdentityId(*id),
+            confidence: matches[0].2,
+            matches: matches
+                .iter()
+                .map(|(attribute, value, confidence)| Match {
+                    attribute: (*attribute).to_owned(),
+                    value: (*value).to_owned(),
+                    confidence: *confidence,
+                })
+                .collect(),
+        };
+        Correlation::Review(candidates.iter().map(candidate).collect())
     }
 
     #[test]
@@ -169,21 +216,31 @@ mod tests {
             (vec![("employeeNumber", Value::from(1001))], owner(1)),
             (vec![("mail", text(" ADA@X.example "))], owner(1)),
             (vec![("mail", Value::List(vec!["nobody@x".into(), "bob@x.example".into()]))], owner(2)),
-            (vec![("cn", text("ada byron"))], Correlation::Proposed { identity: IdentityId(1), confidence: 60 }),
-            (vec![("cn", text("Bob Stone"))], Correlation::Ambiguous(vec![IdentityId(2), IdentityId(3)])),
-            (vec![("mail", text("shared@x.example"))], Correlation::Ambiguous(vec![IdentityId(3), IdentityId(4)])),
+            (vec![("cn", text("ada byron"))], review(&[(1, &[("cn", "ada byron", 60)])])),
+            (
+                vec![("cn", text("Bob Stone"))],
+                review(&[(2, &[("cn", "bob stone", 60)]), (3, &[("cn", "bob stone", 60)])]),
+            ),
+            (
+                vec![("cn", text("Bob Stone")), ("mail", text("shared@x.example"))],
+                review(&[
+                    (3, &[("mail", "shared@x.example", 100), ("cn", "bob stone", 60)]),
+                    (4, &[("mail", "shared@x.example", 100)]),
+                    (2, &[("cn", "bob stone", 60)]),
+                ]),
+            ),
             // A better rule decides, whatever a worse one says.
             (vec![("cn", text("Bob Stone")), ("mail", text("ada@x.example"))], owner(1)),
             // Equal rules that disagree never link.
             (
                 vec![("employeeNumber", text("1001")), ("mail", text("bob@x.example"))],
-                Correlation::Ambiguous(vec![IdentityId(1), IdentityId(2)]),
+                review(&[(1, &[("employeeNumber", "1001", 100)]), (2, &[("mail", "bob@x.example", 100)])]),
             ),
             (vec![("mail", text(""))], Correlation::None),
             (vec![("mail", text("  ")), ("cn", text(" "))], Correlation::None),
             (vec![], Correlation::None),
         ] {
-            assert_eq!(correlate(&account("k", &attributes), &index()), expect, "{attributes:?}");
+            assert_eq!(correlated("k", &attributes, &index(), &[]), expect, "{attributes:?}");
         }
     }
 
@@ -192,12 +249,43 @@ mod tests {
         let index =
             CorrelationIndex::new(&[rule("login", 100)], [(IdentityId(7), vec![Some("Ada".into())])]).keyed_by("login");
         let owner = Correlation::Owner { identity: IdentityId(7), confidence: 100 };
-        assert_eq!(correlate(&account("ADA", &[]), &index), owner);
-        assert_eq!(correlate(&account("ADA", &[("login", Value::from("eve"))]), &index), Correlation::None);
+        assert_eq!(correlated("ADA", &[], &index, &[]), owner);
+        assert_eq!(correlated("ADA", &[("login", Value::from("eve"))], &index, &[]), Correlation::None);
+    }
+
+    #[test]
+    fn whom_a_person_ruled_out_is_neither_linked_nor_proposed() {
+        let shared = [("mail", Value::from("shared@x.example"))];
+        let owner = Correlation::Owner { identity: IdentityId(4), confidence: 100 };
+        assert_eq!(correlated("k", &shared, &index(), &[3]), owner);
+        assert_eq!(correlated("k", &shared, &index(), &[3, 4]), Correlation::None);
+    }
+
+    #[test]
+    fn a_type_is_certain_ambiguous_or_proposed() {
+        let candidate = |name: &str, confidence| TypeCandidate {
+            account_type: name.to_owned(),
+            confidence,
+            when: "unused here".to_owned(),
+        };
+        let (person, admin) = (candidate("person", 100), candidate("admin", 110));
+        let cases = [
+            (vec![], Classification::None),
+            (vec![person.clone()], Classification::Type("person".to_owned())),
+            (vec![admin.clone(), person.clone()], Classification::Type("admin".to_owned())),
+            (
+                vec![candidate("admin", 100), person.clone()],
+                Classification::Review(vec![candidate("admin", 100), person]),
+            ),
+            (vec![candidate("guest", 60)], Classification::Review(vec![candidate("guest", 60)])),
+        ];
+        for (candidates, expect) in cases {
+            assert_eq!(classify(candidates), expect);
+        }
     }
 
     #[test]
     fn without_rules_nobody_owns_anything() {
-        assert_eq!(correlate(&account("k", &[]), &CorrelationIndex::default()), Correlation::None);
+        assert_eq!(correlated("k", &[], &CorrelationIndex::default(), &[]), Correlation::None);
     }
 }

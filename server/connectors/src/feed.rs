@@ -8,6 +8,7 @@ mod columns;
 mod findings;
 mod people;
 mod positions;
+mod rows;
 
 use std::fmt;
 use std::fs::File;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use engine::clock::Clock;
 use engine::{Engine, Options, configurations, jobs};
 use model::job::{RunMode, RunState, TaskKind};
+use testkit::configuration::{BADGE, BADGES, DEPARTMENT, SOURCE};
 use testkit::exchange::Exchange;
 
 /// As the program has it.
@@ -151,48 +152,17 @@ fn rows(people: usize, variation: Option<usize>) -> String {
 }
 
 fn configuration() -> String {
-    let mut text = String::from(
-        r#"
-[sources.hr]
-file = "people.csv"
-key = "number"
-display_name = 'identity.given_name + " " + identity.family_name'
-manager = "manager"
-starts = "first_day"
-ends = "last_day"
-[sources.hr.attributes]
-given_name = { column = "given_name", required = true }
-family_name = { column = "family_name", required = true }
-department = { column = "department", required = true }
-title = { column = "title", required = true }
-
-[applications.badges]
-display_name = "Badges"
-[applications.badges.connection]
-kind = "csv"
-outbox = "badges/outbox"
-inbox = "badges/inbox"
-[applications.badges.connection.extract]
-file = "badges/extract.csv"
-key = "holder"
-entitlements = "entitlements"
-status = "status"
-
-[account_types.badge]
-display_name = "Badge"
-application = "badges"
-key = "holder"
-correlation = [{ identity = "identity.key", account = "holder", confidence = 100 }]
-[account_types.badge.attributes]
-holder = { expression = "identity.key", required = true, create_only = true }
-name = { expression = "identity.display_name", required = true }
-department = { expression = "identity.department" }
-title = { expression = "identity.title" }
-[rules.everybody]
-when = "true"
-account_types = ["badge"]
-"#,
-    );
+    let title = "title = { expression = \"identity.title\" }\n";
+    let mut text = [
+        SOURCE,
+        "title = { column = \"title\", required = true }\n",
+        BADGES,
+        BADGE,
+        DEPARTMENT,
+        title,
+        "[rules.everybody]\nwhen = \"true\"\naccount_types = [\"badge\"]\n",
+    ]
+    .concat();
     for department in DEPARTMENTS {
         for title in TITLES {
             let name = format!("{department} {title}").to_lowercase().replace(' ', "-");

@@ -5,10 +5,8 @@ use std::collections::HashMap;
 use broker::untrusted;
 use model::configuration::{AccountType, Application, Connection, OnRemoval};
 use model::error::ApiError;
-use model::page::Page;
 use model::view::{
-    AccountFilter, AccountRow, AccountTypeView, ApplicationDetail, ApplicationRow, ApplicationSchema, ConnectionTest,
-    OrderFilter, PauseCause,
+    AccountTypeView, ApplicationDetail, ApplicationRow, ApplicationSchema, ConnectionTest, OrderFilter, PauseCause,
 };
 use store::ApplicationFacts;
 
@@ -57,13 +55,6 @@ pub async fn detail(op: &OpContext, name: String) -> Result<ApplicationDetail, A
         orders,
         last_synchronization: facts.get(&name).map(|facts| facts.counts.clone()).unwrap_or_default(),
     })
-}
-
-/// A piece of its accounts.
-pub async fn accounts(op: &OpContext, filter: AccountFilter) -> Result<Page<AccountRow>, ApiError> {
-    op.require("/Applications/View")?;
-    known(&op.engine.world().configuration(), &filter.application)?;
-    op.engine.store().account_page(&filter).await.map_err(internal)
 }
 
 /// Tries the connection, step by step.
@@ -158,6 +149,9 @@ fn row(
         connection: application.connection.kind().to_owned(),
         mechanism: application.connection.mechanism(),
         accounts: facts.map_or(0, |facts| facts.accounts),
+        without_owner: facts.map_or(0, |facts| facts.without_owner),
+        proposed: facts.map_or(0, |facts| facts.proposed),
+        unclassified: facts.map_or(0, |facts| facts.unclassified),
         open_orders: facts.map_or(0, |facts| facts.open_orders),
         failed_orders: facts.map_or(0, |facts| facts.failed_orders),
         last_synchronized_at: facts.and_then(|facts| facts.last_synchronized_at),
@@ -236,6 +230,11 @@ fn account_type(name: &str, kind: &AccountType) -> AccountTypeView {
         review: kind.review,
         depends_on: kind.depends_on.clone(),
         attributes: attributes.collect(),
+        classification: kind
+            .classification
+            .iter()
+            .map(|rule| format!("{}, confidence {}", rule.when.trim(), rule.confidence))
+            .collect(),
         correlation: kind
             .correlation
             .iter()

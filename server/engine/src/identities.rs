@@ -1,10 +1,11 @@
 //! Identities: who people are, and what they hold.
 
-use model::access::{Explanation, Grantable};
+use model::access::{Grantable, Why};
 use model::error::ApiError;
 use model::ids::IdentityId;
 use model::page::Page;
 use model::view::{IdentityDetail, IdentityFilter, IdentityRow};
+use policy::naming::{self, Named};
 
 use crate::Engine;
 use crate::context::OpContext;
@@ -51,19 +52,26 @@ pub async fn find(op: &OpContext, key: &str) -> Result<IdentityId, ApiError> {
     found.map(|identity| identity.id).ok_or_else(|| ApiError::not_found(format!("identity with the key `{key}`")))
 }
 
-/// Why the identity holds the thing, or why not.
-pub async fn explain(op: &OpContext, id: IdentityId, grantable: Grantable) -> Result<Explanation, ApiError> {
+/// Why the identity holds the thing of this name, or why not. Without a kind, the name may be of anything.
+pub async fn why(op: &OpContext, id: IdentityId, kind: Option<&str>, name: &str) -> Result<Why, ApiError> {
     op.require("/Identities/View")?;
     op.engine.follow().await.map_err(|_| ApiError::internal())?;
+    let grantable = match naming::find(&op.engine.world().configuration(), kind, name) {
+        Named::One(grantable) => grantable,
+        Named::Several(several) => return Ok(Why::Several(several)),
+        Named::Unknown(near) => return Ok(Why::Unknown(near)),
+    };
     let today = op.engine.today();
     let explained = op.engine.world().with_population(|population| population.engine.explain(id, &grantable, today));
-    explained.ok_or_else(|| {
-        ApiError::not_found(format!(
-            "identity {id}, or no {} `{}`",
-            grantable.kind().replace('_', " "),
-            grantable.name()
-        ))
-    })
+    explained.map(Why::Explained).ok_or_else(|| ApiError::not_found(format!("identity {id}")))
+}
+
+/// Everything that can be asked about, with what people call it.
+pub fn grantables(op: &OpContext) -> Result<Vec<(Grantable, String)>, ApiError> {
+    op.require("/Identities/View")?;
+    let configuration = op.engine.world().configuration();
+    let all = naming::everything(&configuration).into_iter();
+    Ok(all.map(|(grantable, label)| (grantable, label.to_owned())).collect())
 }
 
 impl Engine {

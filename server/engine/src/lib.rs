@@ -25,6 +25,7 @@ pub mod scheduler;
 pub mod sweeps;
 pub mod tasks;
 
+pub mod accounts;
 pub mod applications;
 pub mod home;
 pub mod identities;
@@ -216,6 +217,14 @@ impl Engine {
             self.connections().forget_all();
         }
         Ok(followed)
+    }
+
+    /// Catches up with a configuration that another process applied.
+    pub(crate) async fn follow_configuration(&self) -> Result<(), OpenError> {
+        if self.world().follow_configuration(self.store()).await? {
+            self.connections().forget_all();
+        }
+        Ok(())
     }
 
     /// The system of record.

@@ -133,15 +133,15 @@ pub async fn list(engine: &Engine) -> Result<Vec<User>, ApiError> {
     engine.store().users().await.map_err(internal)
 }
 
-/// What the user's profiles allow.
-pub fn permissions(engine: &Engine, user: &User) -> Vec<PermissionPath> {
+/// What the user's profiles allow now, also where another process changed a profile a moment ago.
+pub async fn permissions(engine: &Engine, user: &User) -> Result<Vec<PermissionPath>, ApiError> {
+    engine.follow_configuration().await.map_err(|error| {
+        tracing::error!(error = &error as &dyn std::error::Error, "Memory cannot follow the database");
+        ApiError::internal()
+    })?;
     let configuration = engine.world().configuration();
-    user.profiles
-        .iter()
-        .filter_map(|name| configuration.permission_profiles.get(name))
-        .flat_map(|profile| &profile.permissions)
-        .filter_map(|path| PermissionPath::parse(path))
-        .collect()
+    let profiles = user.profiles.iter().filter_map(|name| configuration.permission_profiles.get(name));
+    Ok(profiles.flat_map(|profile| &profile.permissions).filter_map(|path| PermissionPath::parse(path)).collect())
 }
 
 fn check_login(login: &str) -> Result<(), ApiError> {

@@ -73,12 +73,7 @@ impl World {
     /// Follows the database: a configuration applied, and identities changed, since memory last looked. Answers whether
     /// the configuration changed, and the identities that did.
     pub(crate) async fn follow(&self, store: &Store) -> Result<Followed, OpenError> {
-        let stored = store.current_configuration_version().await?;
-        if stored != self.live().version {
-            let live = Arc::new(read_live(store).await?);
-            let population = read_population(store, &live.model).await?;
-            *self.live.write().unwrap_or_else(PoisonError::into_inner) = live;
-            *self.population.lock().unwrap_or_else(PoisonError::into_inner) = population;
+        if self.follow_configuration(store).await? {
             return Ok(Followed { configuration: true, identities: Vec::new() });
         }
         let position = self.with_population(|population| population.position);
@@ -98,6 +93,18 @@ impl World {
             population.position = population.position.max(last);
         });
         Ok(Followed { configuration: false, identities: ids })
+    }
+
+    /// Follows the database as far as the configuration goes: one short question, so that every request can ask it.
+    pub(crate) async fn follow_configuration(&self, store: &Store) -> Result<bool, OpenError> {
+        if store.current_configuration_version().await? == self.live().version {
+            return Ok(false);
+        }
+        let live = Arc::new(read_live(store).await?);
+        let population = read_population(store, &live.model).await?;
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = live;
+        *self.population.lock().unwrap_or_else(PoisonError::into_inner) = population;
+        Ok(true)
     }
 }
 

@@ -188,6 +188,17 @@ pub struct Explanation {
     pub denied_by: Option<Reason>,
 }
 
+/// Answer to a question that a person typed: why, or why not, the thing of this name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    Explained(Explanation),
+    /// Several things have the name; the person has to say which is meant.
+    Several(Vec<Grantable>),
+    /// Nothing has the name. Those most like it, the nearest first.
+    Unknown(Vec<Grantable>),
+}
+
 /// A rule that would grant the thing but does not hold for this identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NearMiss {

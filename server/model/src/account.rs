@@ -44,6 +44,7 @@ impl Mechanism {
 pub struct Account {
     pub id: AccountId,
     pub application: String,
+    /// Empty while nobody knows of which type an account that was found is.
     pub account_type: String,
     /// Immutable key in the application: SCIM id, DN, primary key.
     pub key: String,

@@ -409,6 +409,10 @@ pub struct AccountType {
     pub attributes: BTreeMap<String, AttributeSpecification>,
     /// Attribute whose value becomes the native key where the application does not choose one.
     pub key: String,
+    /// Rules that tell an account found in the application to be of this type. Without any, it is where it is the
+    /// application's only type.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classification: Vec<ClassificationRule>,
     /// Rules that find the owner of an account read from the application, best first.
     #[serde(default)]
     pub correlation: Vec<CorrelationRule>,
@@ -453,6 +457,16 @@ pub struct CorrelationRule {
     pub identity: String,
     /// Attribute of the account.
     pub account: String,
+    pub confidence: u8,
+}
+
+/// Tells that an account is of a type. Confidence of 100 or more classifies by itself, below goes to review; among types
+/// the highest confidence counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassificationRule {
+    /// CEL over `account`: its attributes, and `key`, `enabled` and `entitlements`.
+    pub when: String,
     pub confidence: u8,
 }
 

@@ -10,6 +10,7 @@ pub mod value;
 pub mod access;
 pub mod account;
 pub mod configuration;
+pub mod correlation;
 pub mod identity;
 
 pub mod circuit;

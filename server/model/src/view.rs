@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::{Grantable, Reason, WorkflowState};
 use crate::account::{Account, AccountStatus, Mechanism};
+use crate::correlation::{Decision, OwnerCandidate, TypeCandidate};
 use crate::identity::{Identity, LifecycleState, Period};
 use crate::ids::{AccountId, AssignmentId, IdentityId, OrderId, PlanId, RunId, WorkItemId};
 use crate::job::{Job, LogLevel, Run, TaskRun};
@@ -96,7 +97,7 @@ pub struct OrderRow {
     pub application: String,
     pub operation: Operation,
     pub mechanism: Mechanism,
-    /// "department, 2 groups added".
+    /// "department, 2 entitlements added".
     pub summary: String,
     pub state: ProvisioningState,
     pub reason: Option<StateReason>,
@@ -385,6 +386,10 @@ pub struct ApplicationRow {
     pub connection: String,
     pub mechanism: Mechanism,
     pub accounts: u64,
+    /// Accounts that nobody owns, those that wait for a person's word about it, and those of no known type.
+    pub without_owner: u64,
+    pub proposed: u64,
+    pub unclassified: u64,
     pub open_orders: u64,
     pub failed_orders: u64,
     pub last_synchronized_at: Option<Timestamp>,
@@ -418,6 +423,8 @@ pub struct AccountTypeView {
     pub depends_on: Vec<String>,
     /// Attribute, where its value comes from, and remarks such as "required, at creation only".
     pub attributes: Vec<(String, String, String)>,
+    /// "account.userType == \"admin\", confidence 100".
+    pub classification: Vec<String>,
     /// "identity.employee_number = employeeNumber, 100 %".
     pub correlation: Vec<String>,
 }
@@ -437,11 +444,70 @@ pub struct EntitlementRow {
 pub struct AccountRow {
     pub id: AccountId,
     pub key: String,
+    /// Empty while nobody knows of which type it is.
     pub account_type: String,
     pub status: AccountStatus,
     pub owner: Option<(IdentityId, String)>,
     pub entitlements: u32,
     pub observed_at: Option<Timestamp>,
+    /// Who may own it, best first; only of accounts without an owner.
+    pub proposals: Vec<OwnerProposal>,
+    /// Of which type it may be, best first; only while it has none.
+    pub types: Vec<TypeCandidate>,
+    /// What people decided about it, and nobody has reopened.
+    pub decisions: Vec<AccountDecision>,
+}
+
+/// A candidate with the name that people know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnerProposal {
+    pub display_name: String,
+    /// Key in the identity source.
+    pub key: String,
+    #[serde(flatten)]
+    pub candidate: OwnerCandidate,
+}
+
+/// A standing decision with the name of who it is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountDecision {
+    #[serde(flatten)]
+    pub decision: Decision,
+    /// Whom it names.
+    pub name: Option<String>,
+    pub by: String,
+    pub at: Timestamp,
+}
+
+/// Which of an application's accounts to list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountShow {
+    #[default]
+    All,
+    /// Nobody owns them.
+    WithoutOwner,
+    /// Somebody may own them, and a person has to decide.
+    Proposed,
+    /// Nobody knows of which type they are.
+    Unclassified,
+}
+
+impl AccountShow {
+    pub const ALL: [Self; 4] = [Self::All, Self::Proposed, Self::WithoutOwner, Self::Unclassified];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::WithoutOwner => "without_owner",
+            Self::Proposed => "proposed",
+            Self::Unclassified => "unclassified",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|show| show.name() == name)
+    }
 }
 
 /// Which accounts to list.
@@ -450,8 +516,7 @@ pub struct AccountRow {
 pub struct AccountFilter {
     pub application: String,
     pub text: Option<String>,
-    /// Only those without an owner.
-    pub orphans: bool,
+    pub show: AccountShow,
     pub after: Option<String>,
     pub limit: Option<u32>,
 }

@@ -235,6 +235,7 @@ fn account_type(number: usize) -> AccountType {
         application: format!("application-{number}"),
         attributes,
         key: "login".into(),
+        classification: Vec::new(),
         correlation: vec![CorrelationRule {
             identity: "identity.key".into(),
             account: "employee".into(),

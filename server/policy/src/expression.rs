@@ -66,7 +66,7 @@ impl Expression {
         Self::parse_with(text, &["identity"])
     }
 
-    /// Reads an expression over the named variables; there are `identity` and `attempt`.
+    /// Reads an expression over the named variables; there are `identity`, `attempt`, and for accounts `account`.
     pub fn parse_with(text: &str, variables: &[&str]) -> Result<Self, ExpressionError> {
         let (root, attributes) = parse::parse(text, variables)?;
         Ok(Self(Arc::new(Compiled { text: text.to_owned(), root, attributes })))
@@ -86,7 +86,7 @@ impl Expression {
         condition_holds(&self.0.root, &self.seen_by(subject))
     }
 
-    /// The identity attributes that it reads, sorted, built-in ones included.
+    /// The attributes of its subject that it reads, sorted, built-in ones included.
     pub fn attributes(&self) -> &[String] {
         &self.0.attributes
     }
@@ -137,7 +137,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Attributes alone, as of a feed's row that is no identity yet; the built-in attributes are absent.
+    /// Attributes alone, as of a feed's row that is no identity yet, or of an account; the built-in attributes are absent.
     pub fn of_attributes(attributes: &'a Attributes) -> Self {
         Self { own: attributes, context: None, identity: None, attempt: None }
     }

@@ -2,11 +2,14 @@
 //!
 //! [`expression`] reads CEL, [`model`](mod@model) compiles a configuration and finds what is wrong with it, [`engine`] answers desired
 //! access for one identity or a whole population, and [`reference`] answers the same slowly and obviously: it is the oracle
-//! that the engine is tested against.
+//! that the engine is tested against. [`classification`] says which types an
+//! account may be of, [`naming`] what a typed name stands for.
 
+pub mod classification;
 pub mod engine;
 pub mod expression;
 pub mod model;
+pub mod naming;
 pub mod reference;
 
 mod digest;

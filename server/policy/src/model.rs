@@ -86,6 +86,8 @@ pub(crate) struct AccountTypeModel {
     pub(crate) hash: u64,
     pub(crate) attributes: Vec<AttributeModel>,
     pub(crate) correlation: Vec<Read>,
+    /// Conditions over an account, with their confidence.
+    pub(crate) classification: Vec<(Expression, u8)>,
 }
 
 #[derive(Debug)]
@@ -187,6 +189,10 @@ impl RoleModel {
                 let correlation = (0..kind.correlation.len())
                     .map(|index| read(&check::Field::Correlation(name.clone(), index)))
                     .collect();
+                let classification = kind.classification.iter().enumerate().map(|(index, rule)| {
+                    (expressions.get(&check::Field::Classification(name.clone(), index)).clone(), rule.confidence)
+                });
+                let classification = classification.collect();
                 let grantable = positions(&grantables, vec![Grantable::AccountType(name.clone())]);
                 AccountTypeModel {
                     name: name.clone(),
@@ -195,6 +201,7 @@ impl RoleModel {
                     hash: fixed_part(name, &kind.application, &attributes),
                     attributes,
                     correlation,
+                    classification,
                 }
             })
             .collect();

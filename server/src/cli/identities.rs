@@ -2,7 +2,8 @@
 
 use clap::{Args, Subcommand};
 use engine::context::OpContext;
-use model::access::{Explanation, Fact, Grantable, Reason};
+use model::access::{Explanation, Fact, Grantable, Reason, Why as Answer};
+use model::error::{ApiError, ErrorCode};
 use model::identity::LifecycleState;
 use model::value::Value;
 use model::view::{IdentityDetail, IdentityFilter, IdentityRow};
@@ -37,7 +38,8 @@ pub enum Command {
 pub struct Why {
     /// Key in the identity source, or number
     identity: String,
-    /// Name of an entitlement; for others `role:NAME`, `access_profile:NAME` or `account_type:NAME`
+    /// Name of an entitlement, role, access profile or account type; where several share it, `entitlement:NAME`,
+    /// `role:NAME`, `access_profile:NAME` or `account_type:NAME`
     entitlement: String,
 }
 
@@ -76,21 +78,45 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
     Ok(Exit::Done)
 }
 
-/// Says why; exit code 5 where the identity does not hold it.
+/// Says why; exit code 5 where the identity does not hold it, or nothing has that name.
 pub async fn why(op: &OpContext, why: Why, output: &Output) -> Result<Exit, CommandError> {
-    let grantable = match why.entitlement.split_once(':') {
-        Some((kind, name)) => Grantable::from_parts(kind, name).ok_or_else(|| {
-            CommandError::Usage(format!(
-                "`{kind}` is no kind of access. Write role:NAME, access_profile:NAME, account_type:NAME, or the name of an \
-                 entitlement alone."
-            ))
-        })?,
-        None => Grantable::Entitlement(why.entitlement),
+    let (kind, name) = match why.entitlement.split_once(':') {
+        Some((kind, name)) => {
+            Grantable::from_parts(kind, name).ok_or_else(|| {
+                CommandError::Usage(format!(
+                    "`{kind}` is no kind of access. Write entitlement:NAME, role:NAME, access_profile:NAME, \
+                     account_type:NAME, or the name alone."
+                ))
+            })?;
+            (Some(kind), name)
+        }
+        None => (None, why.entitlement.as_str()),
     };
     let id = find_identity(op, &why.identity).await?;
-    let explanation = engine::identities::explain(op, id, grantable).await?;
-    output.value(&explanation, explain)?;
-    Ok(if explanation.held { Exit::Done } else { Exit::NotFound })
+    match engine::identities::why(op, id, kind, name).await? {
+        Answer::Explained(explanation) => {
+            output.value(&explanation, explain)?;
+            Ok(if explanation.held { Exit::Done } else { Exit::NotFound })
+        }
+        Answer::Several(several) => Err(CommandError::Usage(format!(
+            "Several things are called `{name}`. Say which is meant: {}.",
+            spelled(&several).join(" or ")
+        ))),
+        Answer::Unknown(near) => Err(unknown(kind, name, &near).into()),
+    }
+}
+
+fn unknown(kind: Option<&str>, name: &str, near: &[Grantable]) -> ApiError {
+    let what = kind.map_or_else(|| "Nothing".to_owned(), |kind| format!("No {}", kind.replace('_', " ")));
+    let next = match near {
+        [] => "No other name is like it; `config export` writes down every name there is.".to_owned(),
+        near => format!("Did you mean {}?", spelled(near).join(", ")),
+    };
+    ApiError::new(ErrorCode::NotFound, format!("{what} is called `{name}`. {next}"))
+}
+
+fn spelled(grantables: &[Grantable]) -> Vec<String> {
+    grantables.iter().map(|grantable| format!("{}:{}", grantable.kind(), grantable.name())).collect()
 }
 
 fn lifecycle(text: &str) -> Result<LifecycleState, String> {

@@ -73,9 +73,22 @@ impl IntoResponse for Refusal {
 }
 
 impl Directory {
-    /// Opens the directory kept in this file, and creates groups of these names where they are missing.
-    pub(super) fn open(file: &Path, token: &str, groups: &[String]) -> std::io::Result<Self> {
+    /// Opens the directory kept in this file, with these users where it is new, and creates groups of these names where
+    /// they are missing.
+    pub(super) fn open(
+        file: &Path,
+        token: &str,
+        groups: &[String],
+        users: Vec<Map<String, Json>>,
+    ) -> std::io::Result<Self> {
         let (journal, mut resources) = Journal::open(file)?;
+        if resources.last_id() == 0 {
+            for user in users {
+                let entry = Entry::Put { kind: Kind::User, id: resources.next_id(), resource: user };
+                resources.apply(&entry).map_err(|refusal| std::io::Error::other(refusal.detail))?;
+                journal.write_now(&entry)?;
+            }
+        }
         for name in groups {
             if !resources.all(Kind::Group).any(|(_, group)| group["displayName"] == name.as_str()) {
                 let id = resources.next_id();

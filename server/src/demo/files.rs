@@ -9,6 +9,10 @@ use super::DIRECTORY_PORT;
 /// The payroll database, as a script.
 pub(super) const PAYROLL: &str = include_str!("../../demo/payroll.sql");
 
+/// Who is in the cloud directory before Quartermaster comes: administrators' accounts beside people's, some whose owner
+/// or type only a person can tell. SCIM users.
+pub(super) const DIRECTORY: &str = include_str!("../../demo/directory.json");
+
 /// The day the feeds were made for.
 pub(super) const MADE_FOR: Date = Date::constant(2026, 11, 22);
 

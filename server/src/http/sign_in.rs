@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
+use app::logic::address::safe_return;
 use axum::Extension;
 use axum::extract::{Form, State};
 use axum::http::header::{self, HeaderMap, HeaderValue};
@@ -17,7 +18,7 @@ use tower_sessions::Session;
 use super::address::ClientAddress;
 use super::observe::RequestId;
 use super::session::{self, Caller};
-use super::{Site, problem, return_to};
+use super::{Site, problem};
 
 /// So many passwords may be under examination or wait for it; a hash takes a processor and 46 MiB for a while.
 pub const EXAMINED: usize = 64;
@@ -47,7 +48,7 @@ async fn sign_in(
     headers: HeaderMap,
     Form(form): Form<SignIn>,
 ) -> Response {
-    let target = return_to::safe(form.return_to.as_deref()).to_owned();
+    let target = safe_return(form.return_to.as_deref().unwrap_or_default()).to_owned();
     match check(&site, address, &form).await {
         Ok(user) => {
             let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
@@ -117,7 +118,10 @@ async fn theme(State(site): State<Site>, Form(form): Form<Theme>) -> Response {
     };
     let theme = if age == 0 { "" } else { form.theme.as_str() };
     let cookie = format!("theme={theme}; Path=/; SameSite=Lax; Max-Age={age}{secure}");
-    (AppendHeaders([(header::SET_COOKIE, cookie)]), Redirect::to(return_to::safe(form.return_to.as_deref())))
+    (
+        AppendHeaders([(header::SET_COOKIE, cookie)]),
+        Redirect::to(safe_return(form.return_to.as_deref().unwrap_or_default())),
+    )
         .into_response()
 }
 
@@ -145,7 +149,7 @@ pub fn refuse(method: &Method, uri: &Uri, headers: &HeaderMap) -> Response {
 }
 
 fn to_sign_in(path: &str) -> Response {
-    let path = return_to::safe(Some(path));
+    let path = safe_return(path);
     let query = if path == "/" { String::new() } else { format!("?return_to={}", app::logic::address::encode(path)) };
     (StatusCode::SEE_OTHER, [(header::LOCATION, format!("/login{query}"))]).into_response()
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use model::view::EntitlementRow;
 
+use crate::accounts::is_proposed;
 use crate::connection::{Row, arguments, payload};
 use crate::{Result, Store, Tx};
 
@@ -18,6 +19,10 @@ pub struct ApplicationFacts {
     pub trouble_since: Option<Timestamp>,
     /// Accounts that are not gone.
     pub accounts: u64,
+    /// Those of them that nobody owns, that wait for a person's word about their owner, and that are of no known type.
+    pub without_owner: u64,
+    pub proposed: u64,
+    pub unclassified: u64,
     /// Orders in states 1, 2 and 5.
     pub open_orders: u64,
     /// Orders in states 3 and 7.
@@ -46,12 +51,23 @@ const SET_TROUBLE: &str = "
           else coalesce(application_facts.trouble_since, excluded.trouble_since)
         end";
 
-const FACTS: &str = "
+const FACTS: &str = concat!(
+    "
     with accounts as (
-      select application, count(*) as accounts
-      from account
-      where status <> 'gone'
-      group by application
+      select
+        a.application, count(*) as accounts, count(case when a.owner_id is null then 1 end) as without_owner,
+        count(case when a.account_type = '' then 1 end) as unclassified
+      from account a
+      where a.status <> 'gone'
+      group by a.application
+    ),
+    proposed as (
+      select a.application, count(*) as proposed
+      from account a
+      where ",
+    is_proposed!(),
+    "
+      group by a.application
     ),
     orders as (
       select
@@ -71,13 +87,17 @@ const FACTS: &str = "
     )
     select
       n.name, f.last_synchronized_at, coalesce(cast(f.counts as text), '[]') as counts, f.trouble, f.trouble_since,
-      coalesce(a.accounts, 0) as accounts, coalesce(o.open_orders, 0) as open_orders,
+      coalesce(a.accounts, 0) as accounts, coalesce(a.without_owner, 0) as without_owner,
+      coalesce(a.unclassified, 0) as unclassified, coalesce(p.proposed, 0) as proposed,
+      coalesce(o.open_orders, 0) as open_orders,
       coalesce(o.failed_orders, 0) as failed_orders
     from names n
     left join application_facts f on f.name = n.name
     left join accounts a on a.application = n.name
+    left join proposed p on p.application = n.name
     left join orders o on o.application = n.name
-    order by n.name";
+    order by n.name"
+);
 
 const ENTITLEMENTS: &str = "
     with holders as (
@@ -152,6 +172,9 @@ fn facts(row: &Row) -> Result<ApplicationFacts> {
         trouble: row.optional_text("trouble")?,
         trouble_since: row.optional_time("trouble_since")?,
         accounts: row.count("accounts")?,
+        without_owner: row.count("without_owner")?,
+        proposed: row.count("proposed")?,
+        unclassified: row.count("unclassified")?,
         open_orders: row.count("open_orders")?,
         failed_orders: row.count("failed_orders")?,
     })

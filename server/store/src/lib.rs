@@ -17,6 +17,7 @@ pub mod transaction;
 pub mod configuration;
 pub mod identities;
 
+pub mod account_reviews;
 pub mod accounts;
 pub mod assignments;
 

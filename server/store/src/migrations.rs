@@ -36,6 +36,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0012_triage_orders"),
     migration!("0013_queue_runs"),
     migration!("0014_create_job_schedules"),
+    migration!("0015_create_account_reviews"),
 ];
 
 const CREATE_TABLE: &str = r#"

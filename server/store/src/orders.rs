@@ -318,7 +318,7 @@ fn item_input(order: OrderId, item: &OrderItem) -> ItemInput<'_> {
     }
 }
 
-/// "department, title, 2 groups added".
+/// What an order changes beside the account itself, for lists: "department, title, 2 entitlements added".
 fn summary(items: &[OrderItem]) -> String {
     const NAMED: usize = 3;
     let attributes: Vec<&str> =
@@ -331,7 +331,7 @@ fn summary(items: &[OrderItem]) -> String {
         let count =
             items.iter().filter(|item| item.kind == ItemKind::Entitlement && item.operation == operation).count();
         if count > 0 {
-            parts.push(counted(count, "group", done));
+            parts.push(counted(count, "entitlement", done));
         }
     }
     parts.join(", ")
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_names_attributes_and_counts_groups() {
+    fn a_summary_names_attributes_and_counts_entitlements() {
         let attribute = |name| item(ItemKind::Attribute, name, ItemOperation::Set);
         let group = |operation| item(ItemKind::Entitlement, "g", operation);
         let cases = [
@@ -372,9 +372,9 @@ mod tests {
             (vec![item(ItemKind::Lifecycle, "account", ItemOperation::Set)], ""),
             (
                 vec![attribute("department"), group(ItemOperation::Add), group(ItemOperation::Add)],
-                "department, 2 groups added",
+                "department, 2 entitlements added",
             ),
-            (vec![group(ItemOperation::Remove)], "1 group removed"),
+            (vec![group(ItemOperation::Remove)], "1 entitlement removed"),
             (["a", "b", "c", "d", "e"].map(attribute).to_vec(), "a, b, c, 2 more attributes"),
         ];
         for (items, expected) in cases {

@@ -2,6 +2,7 @@
 //! so a thing that cannot be done ends the test there and then.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
+pub mod configuration;
 pub mod directory;
 pub mod exchange;
 pub mod payroll;

@@ -13,72 +13,17 @@ use model::job::{Run, RunMode};
 use model::order::ProvisioningState;
 use model::view::{OrderFilter, OrderRow, WorkItemFilter};
 
+use crate::configuration::{BADGE, BADGES, DEPARTMENT, MAINFRAME, SOURCE, terminal};
 use crate::exchange::Exchange;
 
 /// The day on which every world begins.
 pub const BEGINNING: &str = "2026-03-02T08:00:00Z";
 
-/// Rules, roles and applications of the small organisation.
+/// What the small organisation grants, beside its source and applications.
 const CONFIGURATION: &str = r#"
 [organisation]
 name = "Small Works"
 time_zone = "UTC"
-
-[sources.hr]
-file = "people.csv"
-key = "number"
-display_name = 'identity.given_name + " " + identity.family_name'
-manager = "manager"
-starts = "first_day"
-ends = "last_day"
-[sources.hr.attributes]
-given_name = { column = "given_name", required = true }
-family_name = { column = "family_name", required = true }
-department = { column = "department", required = true }
-
-[applications.badges]
-display_name = "Badges"
-[applications.badges.connection]
-kind = "csv"
-outbox = "badges/outbox"
-inbox = "badges/inbox"
-[applications.badges.connection.extract]
-file = "badges/extract.csv"
-key = "holder"
-entitlements = "entitlements"
-status = "status"
-
-[applications.mainframe]
-display_name = "Mainframe"
-[applications.mainframe.connection]
-kind = "manual"
-instructions = "Sign on and change the user."
-due_days = 5
-[applications.mainframe.connection.extract]
-file = "mainframe/extract.csv"
-key = "userid"
-entitlements = "entitlements"
-status = "status"
-
-[account_types.badge]
-display_name = "Badge"
-application = "badges"
-key = "holder"
-correlation = [{ identity = "identity.key", account = "holder", confidence = 100 }]
-[account_types.badge.attributes]
-holder = { expression = "identity.key", required = true, create_only = true }
-name = { expression = "identity.display_name", required = true }
-department = { expression = "identity.department" }
-
-[account_types.terminal]
-display_name = "Mainframe user"
-application = "mainframe"
-key = "userid"
-depends_on = ["badge"]
-correlation = [{ identity = "identity.key", account = "employee", confidence = 100 }]
-[account_types.terminal.attributes]
-userid = { unique = 'identity.family_name.ascii().upper().left(6) + (attempt == 0 ? "" : string(attempt + 1))', required = true, create_only = true }
-employee = { expression = "identity.key", required = true }
 
 [entitlements.door]
 display_name = "Main door"
@@ -185,7 +130,8 @@ impl World {
     ) -> Self {
         let configuration = folder.path().join("configuration");
         std::fs::create_dir_all(&configuration).unwrap();
-        std::fs::write(configuration.join("all.toml"), CONFIGURATION).unwrap();
+        let pieces = [SOURCE, BADGES, BADGE, DEPARTMENT, MAINFRAME, &terminal(&["badge"]), CONFIGURATION];
+        std::fs::write(configuration.join("all.toml"), pieces.concat()).unwrap();
         std::fs::write(configuration.join("more.toml"), more).unwrap();
         let badges = Exchange::new(&configuration.join("badges"), "holder", &["name", "department"]);
         let mainframe = Exchange::new(&configuration.join("mainframe"), "userid", &["employee"]);

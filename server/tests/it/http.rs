@@ -265,3 +265,63 @@ fn exit_codes_say_what_kind_of_trouble_it_is() {
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
     }
 }
+
+/// One person, and a name that two things share.
+const SHARED_NAMES: &str = r#"
+[sources.hr]
+file = "people.csv"
+key = "number"
+display_name = "identity.key"
+[sources.hr.attributes]
+department = "department"
+
+[applications.desk]
+display_name = "Desk"
+[applications.desk.connection]
+kind = "manual"
+[account_types.desk]
+display_name = "Desk"
+application = "desk"
+key = "name"
+attributes = { name = { expression = "identity.key" } }
+[entitlements.reader]
+display_name = "Reads"
+account_type = "desk"
+key = "READ"
+[access_profiles.reader]
+display_name = "Readers"
+application = "desk"
+entitlements = ["reader"]
+[rules.sales]
+when = 'identity.department == "Sales"'
+access_profiles = ["reader"]
+"#;
+
+#[test]
+fn why_asks_back_about_names_that_are_shared_or_unknown() {
+    let directory = tempfile::tempdir().unwrap();
+    let configuration = directory.path().join("configuration");
+    std::fs::create_dir(&configuration).unwrap();
+    std::fs::write(configuration.join("all.toml"), SHARED_NAMES).unwrap();
+    std::fs::write(configuration.join("people.csv"), "number,department\n7,Sales\n8,Legal\n").unwrap();
+    let run = |arguments: &[&str]| quartermaster(directory.path(), arguments, "");
+    expect_success(&run(&["config", "apply", configuration.to_str().unwrap()]));
+    for step in ["collect", "synchronize", "compute-role-model"] {
+        expect_success(&run(&["jobs", "run", step, "--wait"]));
+    }
+    let cases: [(&str, &str, i32, &str); 7] = [
+        ("7", "entitlement:reader", 0, "Held: entitlement `reader`"),
+        ("8", "entitlement:reader", 5, "rule sales would grant it"),
+        ("7", "reader", 2, "Say which is meant: access_profile:reader or entitlement:reader."),
+        ("7", "role:reader", 5, "No role is called `reader`. Did you mean access_profile:reader, entitlement:reader?"),
+        ("7", "raeder", 5, "Nothing is called `raeder`. Did you mean access_profile:reader, entitlement:reader?"),
+        ("7", "teapot", 5, "Nothing is called `teapot`. No other name is like it"),
+        ("7", "cup:reader", 2, "`cup` is no kind of access"),
+    ];
+    for (identity, name, code, says) in cases {
+        let output = run(&["why", identity, name]);
+        let text = String::from_utf8_lossy(&[output.stdout.clone(), output.stderr.clone()].concat()).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{name}: {text}");
+        assert!(text.contains(says), "{name}: {text}");
+    }
+}

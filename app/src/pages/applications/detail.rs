@@ -8,14 +8,16 @@ use model::view::{
     PauseCause,
 };
 
+use crate::components::form;
 use crate::components::icon::icon;
-use crate::components::list::{Empty, ago, ago_or_dash, empty, pagination, tabs};
-use crate::components::{chip, form};
+use crate::components::list::{Empty, ago, ago_or_dash, empty, tabs};
 use crate::frame::{Rights, Section, Sheet, allowed};
-use crate::logic::address::{self, Address};
+use crate::logic::address;
 use crate::logic::time::Clock;
 use crate::logic::words;
 use crate::pages::orders::state_choices;
+
+use super::accounts;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tab {
@@ -116,7 +118,7 @@ pub fn application_sheet(detail: &ApplicationDetail, content: TabContent, rights
             TabContent::Overview => overview(detail).into_any(),
             TabContent::AccountTypes => detail.account_types.iter().map(account_type).collect_view().into_any(),
             TabContent::Entitlements => entitlements(&detail.entitlements),
-            TabContent::Accounts(rows, filter) => accounts(rows, &filter, clock).into_any(),
+            TabContent::Accounts(rows, filter) => accounts::accounts(detail, rows, &filter, rights, clock).into_any(),
             TabContent::Schema(schema) => schema_table(schema),
         }}
     };
@@ -174,6 +176,8 @@ fn overview(detail: &ApplicationDetail) -> impl IntoView + use<> {
                 } else {
                     view! { <dl class="counts">{counts.collect_view()}</dl> }.into_any()
                 }}
+                <h2>"Accounts"</h2>
+                {accounts::counts(&detail.row)}
                 <h2>"Orders"</h2>
                 {if detail.orders.by_state.is_empty() {
                     view! { <p class="muted">"No orders so far."</p> }.into_any()
@@ -196,6 +200,7 @@ fn account_type(account_type: &AccountTypeView) -> impl IntoView + use<> {
         }
     });
     let correlation = account_type.correlation.iter().map(|rule| view! { <li><code>{rule.clone()}</code></li> });
+    let classification = account_type.classification.iter().map(|rule| view! { <li><code>{rule.clone()}</code></li> });
     let review = if account_type.review { "reviewed by a person before it is sent" } else { "sent without review" };
     view! {
         <section class="panel">
@@ -206,6 +211,7 @@ fn account_type(account_type: &AccountTypeView) -> impl IntoView + use<> {
                 <thead><tr><th scope="col">"Attribute"</th><th scope="col">"Value at creation"</th><th scope="col">"Remarks"</th></tr></thead>
                 <tbody>{attributes.collect_view()}</tbody>
             </table>
+            {(!account_type.classification.is_empty()).then(|| view! { <h3>"An account that is found is of this type where"</h3><ul class="plain">{classification.collect_view()}</ul> })}
             {(!account_type.correlation.is_empty()).then(|| view! { <h3>"An account belongs to the identity where"</h3><ul class="plain">{correlation.collect_view()}</ul> })}
         </section>
     }
@@ -242,65 +248,6 @@ fn entitlements(rows: &[EntitlementRow]) -> AnyView {
         </table>
     }
     .into_any()
-}
-
-fn accounts(page: Page<AccountRow>, filter: &AccountFilter, clock: &Clock) -> impl IntoView + use<> {
-    let path = address::application(&filter.application);
-    let list = Address::new(path.clone())
-        .with("tab", Some("accounts"))
-        .with("text", filter.text.as_deref())
-        .with("orphans", filter.orphans.then_some("yes"));
-    let shown = page.rows.len();
-    let rows = page.rows.iter().map(|row| {
-        let owner = match &row.owner {
-            Some((id, name)) => {
-                view! { <a data-open="" href=format!("/identities/{id}")>{name.clone()}</a> }.into_any()
-            }
-            None => {
-                chip::chip(chip::Tone::Warn, "user", "Nobody", "No identity owns this account".to_owned()).into_any()
-            }
-        };
-        view! {
-            <tr data-row="">
-                <td data-label="Account" class="mono name">{row.key.clone()}</td>
-                <td data-label="Owner">{owner}</td>
-                <td data-label="Type">{row.account_type.clone()}</td>
-                <td data-label="Status">{chip::account(row.status)}</td>
-                <td data-label="Entitlements" class="number">{row.entitlements}</td>
-                <td data-label="Read" class="when">{ago_or_dash(clock, row.observed_at)}</td>
-            </tr>
-        }
-    });
-    let content = if shown == 0 {
-        match filter.text.is_some() || filter.orphans {
-            true => empty("No accounts", Empty::Filtered { clear: format!("{path}?tab=accounts") }),
-            false => empty(
-                "No accounts yet",
-                Empty::NeverUsed {
-                    text: "They appear when the application has been collected.",
-                    action: Some(("Job execution", "/jobs")),
-                },
-            ),
-        }
-    } else {
-        view! {
-            <table class="ledger">
-                <thead><tr><th scope="col">"Account"</th><th scope="col">"Owner"</th><th scope="col">"Type"</th><th scope="col">"Status"</th><th scope="col" class="number">"Entitlements"</th><th scope="col">"Read"</th></tr></thead>
-                <tbody>{rows.collect_view()}</tbody>
-            </table>
-        }
-        .into_any()
-    };
-    view! {
-        <form class="filters" action=path.clone() role="search" aria-label="Filter accounts">
-            <input type="hidden" name="tab" value="accounts" />
-            <input type="search" name="text" value=filter.text.clone() placeholder="Key or owner" aria-label="Key or owner" />
-            <label class="check"><input type="checkbox" name="orphans" value="yes" checked=filter.orphans />"Without an owner"</label>
-            <button class="button">"Filter"</button>
-        </form>
-        {content}
-        {(shown > 0).then(|| pagination(list, shown, page.total, filter.after.is_none(), page.next, ("account", "accounts")))}
-    }
 }
 
 fn schema_table(schema: Result<ApplicationSchema, ApiError>) -> AnyView {

@@ -1,7 +1,7 @@
 //! One identity: header card, and tabs for permissions, accounts, orders, timeline, attributes.
 
 use leptos::prelude::*;
-use model::access::{Explanation, Grantable};
+use model::access::{Grantable, Why};
 use model::account::Account;
 use model::error::ApiError;
 use model::identity::{Context, Identity};
@@ -58,9 +58,12 @@ impl Tab {
 
 /// The question "why, or why not", its answer, and what can be asked about.
 pub struct Asking {
-    pub asked: Option<Grantable>,
-    pub explanation: Option<Result<Explanation, ApiError>>,
-    pub known: Vec<String>,
+    /// None for anything of the name.
+    pub kind: Option<String>,
+    pub name: String,
+    pub answer: Option<Result<Why, ApiError>>,
+    /// Everything that can be asked about, with what people call it.
+    pub known: Vec<(Grantable, String)>,
 }
 
 pub fn identity_sheet(detail: &IdentityDetail, tab: Tab, asking: &Asking, clock: &Clock) -> Sheet {
@@ -138,8 +141,11 @@ fn header(detail: &IdentityDetail) -> impl IntoView + use<> {
 
 fn permissions(detail: &IdentityDetail, asking: &Asking, clock: &Clock) -> impl IntoView + use<> {
     let name = &detail.identity.display_name;
-    let answer = asking.explanation.as_ref().map(|answer| match answer {
-        Ok(explanation) => explain::explanation(explanation, name).into_any(),
+    let page = format!("/identities/{}", detail.identity.id);
+    let answer = asking.answer.as_ref().map(|answer| match answer {
+        Ok(Why::Explained(explanation)) => explain::explanation(explanation, name).into_any(),
+        Ok(Why::Several(several)) => explain::several(&asking.name, several, &page).into_any(),
+        Ok(Why::Unknown(near)) => explain::unknown(asking.kind.as_deref(), &asking.name, near, &page).into_any(),
         Err(error) => view! { <p class="banner warn" role="status">{error.message.clone()}</p> }.into_any(),
     });
     let nothing = detail.permissions.is_empty().then(|| {
@@ -223,20 +229,26 @@ fn permission(row: &PermissionRow, clock: &Clock) -> impl IntoView + use<> {
 }
 
 fn question(detail: &IdentityDetail, asking: &Asking) -> impl IntoView + use<> {
-    let kind = asking.asked.as_ref().map_or("entitlement", Grantable::kind);
     let kinds = [
+        ("", "thing"),
         ("entitlement", "entitlement"),
         ("role", "role"),
         ("access_profile", "access profile"),
         ("account_type", "account type"),
     ]
-    .map(|(value, label)| option(value.to_owned(), label.to_owned(), value == kind));
-    let suggestions = asking.known.iter().map(|name| view! { <option value=name.clone()></option> }).collect_view();
+    .map(|(value, label)| {
+        option(value.to_owned(), label.to_owned(), value == asking.kind.as_deref().unwrap_or_default())
+    });
+    let suggestions = asking.known.iter().map(|(grantable, label)| {
+        let label = format!("{label} ({})", words::kind(grantable));
+        view! { <option value=grantable.name().to_owned() label=label></option> }
+    });
+    let suggestions = suggestions.collect_view();
     view! {
         <form class="filters ask" action=format!("/identities/{}", detail.identity.id) aria-label="Why, or why not">
             <span class="ask-label">"Why, or why not, the"</span>
             <select name="kind" aria-label="Kind">{kinds}</select>
-            <input name="name" list="known" required value=asking.asked.as_ref().map(|asked| asked.name().to_owned()) placeholder="name" aria-label="Name" autocomplete="off" />
+            <input name="name" list="known" required value=asking.name.clone() placeholder="name" aria-label="Name" autocomplete="off" />
             <datalist id="known">{suggestions}</datalist>
             <button class="button">"Explain"</button>
         </form>

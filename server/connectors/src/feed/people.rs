@@ -12,7 +12,8 @@ use super::FeedRow;
 use super::columns::{self, Layout, PeriodColumns, short};
 use super::findings::Findings;
 use super::positions::{self, Positions};
-use crate::table::{Finding, Record, RowError, Table};
+use super::rows::Rows;
+use crate::table::{Finding, Table};
 
 #[derive(Default)]
 pub(super) struct People {
@@ -46,7 +47,7 @@ pub(super) fn read(
     findings: &mut Findings,
 ) -> People {
     let mut people = People { strangers: positions, ..People::default() };
-    let mut table = match Table::open(&source.file, source.delimiter, input) {
+    let table = match Table::open(&source.file, source.delimiter, input) {
         Ok(table) => table,
         Err(finding) => {
             findings.add(finding);
@@ -59,39 +60,14 @@ pub(super) fn read(
     let layout = Layout::resolve(&source.attributes, &table, findings);
     let (Some(key_column), true) = (key_column, findings.is_empty()) else { return people };
 
-    let mut record = Record::default();
-    let mut rows = 0_usize;
+    let mut rows = Rows::new(table, key_column);
     let mut lines = HashMap::<String, u64>::new();
     let mut repeated = Vec::new();
-    loop {
-        match table.next(&mut record) {
-            Ok(true) => rows += 1,
-            Ok(false) => break,
-            Err(RowError::Row(finding)) => {
-                rows += 1;
-                findings.add(finding);
-                continue;
-            }
-            Err(RowError::File(finding)) => {
-                findings.add(finding);
-                break;
-            }
-        }
-        findings.sample(&record);
-        let key = match columns::key(key_column, &table, &record) {
-            Ok(Some(key)) => key,
-            Ok(None) => {
-                findings.add(table.at(record.line(), key_column, "the key is missing"));
-                continue;
-            }
-            Err(finding) => {
-                findings.add(finding);
-                continue;
-            }
-        };
-        let employment = period_columns.period(&table, &record, findings);
-        let attributes = layout.attributes(&table, &record, findings);
-        let manager_key = match manager_column.map(|column| columns::key(column, &table, &record)).transpose() {
+    while let Some(key) = rows.next_key(findings) {
+        let Rows { table, record, .. } = &rows;
+        let employment = period_columns.period(table, record, findings);
+        let attributes = layout.attributes(table, record, findings);
+        let manager_key = match manager_column.map(|column| columns::key(column, table, record)).transpose() {
             Ok(manager) => manager.flatten(),
             Err(finding) => {
                 findings.add(finding);
@@ -128,14 +104,14 @@ pub(super) fn read(
         };
         people.identities.push(FeedIdentity { key, display_name, attributes, contexts, manager_key });
     }
-    if rows == 0 && findings.is_empty() {
+    if rows.count == 0 && findings.is_empty() {
         let message = "the file has headers and no rows; that would make everybody a leaver. Send the full file";
-        findings.add(Finding::line(table.file(), 1, message));
+        findings.add(Finding::line(rows.table.file(), 1, message));
     }
-    complain_about_repeated(repeated, rows, &table, key_column, findings);
-    findings.suspect_headers(table.headers());
+    complain_about_repeated(repeated, rows.count, &rows.table, key_column, findings);
+    findings.suspect_headers(rows.table.headers());
     if let (Some(column), true) = (manager_column, findings.is_empty()) {
-        warn_about_managers(&mut people, &lines, &table, column);
+        warn_about_managers(&mut people, &lines, &rows.table, column);
     }
     people
 }

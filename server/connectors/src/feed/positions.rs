@@ -9,7 +9,8 @@ use model::value::Attributes;
 
 use super::columns::{self, Layout, PeriodColumns};
 use super::findings::Findings;
-use crate::table::{Finding, Record, RowError, Table};
+use super::rows::Rows;
+use crate::table::{Finding, Table};
 
 /// Positions by the key of who holds them.
 pub(super) type Positions = HashMap<String, Vec<Position>>;
@@ -30,7 +31,7 @@ pub(super) fn read(
     findings: &mut Findings,
 ) -> Positions {
     let mut positions = Positions::new();
-    let mut table = match Table::open(&file.file, delimiter, input) {
+    let table = match Table::open(&file.file, delimiter, input) {
         Ok(table) => table,
         Err(finding) => {
             findings.add(finding);
@@ -43,53 +44,28 @@ pub(super) fn read(
     let layout = Layout::resolve(&file.attributes, &table, findings);
     let (Some(key_column), true) = (key_column, findings.is_empty()) else { return positions };
 
-    let mut record = Record::default();
-    let mut rows = 0_usize;
-    loop {
-        match table.next(&mut record) {
-            Ok(true) => rows += 1,
-            Ok(false) => break,
-            Err(RowError::Row(finding)) => {
-                rows += 1;
-                findings.add(finding);
-                continue;
-            }
-            Err(RowError::File(finding)) => {
-                findings.add(finding);
-                break;
-            }
-        }
-        findings.sample(&record);
-        let key = match columns::key(key_column, &table, &record) {
-            Ok(Some(key)) => key,
-            Ok(None) => {
-                findings.add(table.at(record.line(), key_column, "the key is missing"));
-                continue;
-            }
-            Err(finding) => {
-                findings.add(finding);
-                continue;
-            }
-        };
-        let period = period_columns.period(&table, &record, findings);
+    let mut rows = Rows::new(table, key_column);
+    while let Some(key) = rows.next_key(findings) {
+        let Rows { table, record, .. } = &rows;
+        let period = period_columns.period(table, record, findings);
         let priority = match priority_column {
             // All the same where nothing tells them apart.
             None => 0,
             // Settled question 4 speaks of the smallest explicit priority: without one, a position comes last.
-            Some(column) => match columns::integer(column, &table, &record, findings) {
+            Some(column) => match columns::integer(column, table, record, findings) {
                 None => i32::MAX,
                 Some(number) => i32::try_from(number).unwrap_or(if number < 0 { i32::MIN } else { i32::MAX }),
             },
         };
-        let attributes = layout.attributes(&table, &record, findings);
+        let attributes = layout.attributes(table, record, findings);
         let position = Position { line: record.line(), column: key_column, period, priority, attributes };
         positions.entry(key).or_default().push(position);
     }
-    if rows == 0 && findings.is_empty() {
+    if rows.count == 0 && findings.is_empty() {
         let message = "the file has headers and no rows; that would end every position. Send the full file";
-        findings.add(Finding::line(table.file(), 1, message));
+        findings.add(Finding::line(rows.table.file(), 1, message));
     }
-    findings.suspect_headers(table.headers());
+    findings.suspect_headers(rows.table.headers());
     positions
 }
 

@@ -44,34 +44,13 @@ pub(super) fn hint(wrong: &str, known: &[&str]) -> String {
 pub(super) fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let folded = wrong.to_lowercase().replace('_', "-");
     known
-        .map(|name| (distance(&folded, &name.to_lowercase().replace('_', "-")), name))
+        .map(|name| (strsim::osa_distance(&folded, &name.to_lowercase().replace('_', "-")), name))
         .filter(|&(distance, name)| {
             let length = name.chars().count();
             distance < length && distance <= length.max(3) / 3
         })
         .min()
         .map(|(_, name)| name)
-}
-
-/// Insertions, deletions, replacements and swaps of neighbours that lead from one text to the other.
-fn distance(from: &str, to: &str) -> usize {
-    let from: Vec<char> = from.chars().collect();
-    let to: Vec<char> = to.chars().collect();
-    let mut before: Vec<usize> = vec![0; to.len() + 1];
-    let mut above: Vec<usize> = (0..=to.len()).collect();
-    for row in 1..=from.len() {
-        let mut current = vec![row; to.len() + 1];
-        for column in 1..=to.len() {
-            let replaced = above[column - 1] + usize::from(from[row - 1] != to[column - 1]);
-            let mut least = replaced.min(above[column] + 1).min(current[column - 1] + 1);
-            if row > 1 && column > 1 && from[row - 1] == to[column - 2] && from[row - 2] == to[column - 1] {
-                least = least.min(before[column - 2] + 1);
-            }
-            current[column] = least;
-        }
-        before = std::mem::replace(&mut above, current);
-    }
-    above[to.len()]
 }
 
 /// What stands between backticks, in order.

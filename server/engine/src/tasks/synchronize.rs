@@ -3,9 +3,11 @@
 //! its orders: they are compared with what the application now says it holds.
 
 mod accounts;
+mod placing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+pub(crate) use accounts::unique_values;
 use accounts::{read_back_executed, take_over_applications};
 use broker::{synchronize, threshold};
 use jiff::Timestamp;

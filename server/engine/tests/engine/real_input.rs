@@ -19,6 +19,7 @@ use model::job::{Run, RunMode, RunState};
 use model::order::ProvisioningState;
 use model::view::{OrderFilter, WorkItemFilter};
 use model::work_item::WorkItemState;
+use testkit::configuration::{BADGE, BADGES, MAINFRAME, terminal};
 use testkit::exchange::Exchange;
 
 use crate::{child, scim2_server, slapd};
@@ -441,6 +442,7 @@ fn http(port: u16, method: &str, path: &str, body: &str) -> String {
 
 fn configuration_text(ldap: u16, scim: u16) -> String {
     let (suffix, admin, password, token) = (slapd::SUFFIX, slapd::ADMIN, slapd::PASSWORD, scim2_server::TOKEN);
+    let (badges, badge, mainframe, terminal) = (BADGES, BADGE, MAINFRAME, terminal(&[]));
     format!(
         r#"
 [organisation]
@@ -512,48 +514,13 @@ displayName = {{ expression = "identity.display_name" }}
 title = {{ expression = "identity.title" }}
 "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department" = {{ expression = "identity.department" }}
 
-[applications.badges]
-display_name = "Badges"
-[applications.badges.connection]
-kind = "csv"
-outbox = "badges/outbox"
-inbox = "badges/inbox"
-[applications.badges.connection.extract]
-file = "badges/extract.csv"
-key = "holder"
-entitlements = "entitlements"
-status = "status"
-
-[account_types.badge]
-display_name = "Badge"
-application = "badges"
-key = "holder"
-correlation = [{{ identity = "identity.key", account = "holder", confidence = 100 }}]
-thresholds.deleted = {{ percent = 5 }}
-[account_types.badge.attributes]
-holder = {{ expression = "identity.key", required = true, create_only = true }}
-name = {{ expression = "identity.display_name", required = true }}
-
-[applications.mainframe]
-display_name = "Mainframe"
-[applications.mainframe.connection]
-kind = "manual"
-[applications.mainframe.connection.extract]
-file = "mainframe/extract.csv"
-key = "userid"
-entitlements = "entitlements"
-status = "status"
-
-[account_types.terminal]
-display_name = "Mainframe user"
-application = "mainframe"
-key = "userid"
-correlation = [{{ identity = "identity.key", account = "employee", confidence = 100 }}]
-thresholds.deleted = {{ percent = 50 }}
-thresholds.inserted = {{ percent = 0 }}
-[account_types.terminal.attributes]
-userid = {{ unique = 'identity.family_name.ascii().upper().left(6) + (attempt == 0 ? "" : string(attempt + 1))', required = true, create_only = true }}
-employee = {{ expression = "identity.key", required = true }}
+{badges}{badge}
+[account_types.badge.thresholds]
+deleted = {{ percent = 5 }}
+{mainframe}{terminal}
+[account_types.terminal.thresholds]
+deleted = {{ percent = 50 }}
+inserted = {{ percent = 0 }}
 
 [rules.everybody]
 when = "true"

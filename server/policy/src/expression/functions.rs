@@ -56,31 +56,9 @@ pub(super) fn call<'a>(function: Function, arguments: [Cell<'a>; 3]) -> Result<C
 /// The known name that is closest to a mistyped one, if any is close.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (name.chars().count() / 3).max(1);
-    let distances = known.into_iter().map(|other| (distance(name, other), other));
+    let name = name.to_lowercase();
+    let distances = known.into_iter().map(|other| (strsim::osa_distance(&name, &other.to_lowercase()), other));
     distances.filter(|(distance, _)| *distance <= limit).min().map(|(_, other)| other)
-}
-
-/// Letters to insert, delete, replace or swap with their neighbour between two names, regardless of case.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.to_lowercase().chars().collect();
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=right.len()).collect();
-    let mut last = None;
-    for (number, letter) in left.to_lowercase().chars().enumerate() {
-        let mut row = vec![number + 1];
-        for (at, other) in right.iter().enumerate() {
-            let cell = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(usize::MAX - 1);
-            let mut best = cell(&above, at) + usize::from(letter != *other);
-            best = best.min(cell(&above, at + 1) + 1).min(cell(&row, at) + 1);
-            if at > 0 && last == Some(*other) && right.get(at - 1) == Some(&letter) {
-                best = best.min(cell(&before, at - 1) + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut above, row);
-        last = Some(letter);
-    }
-    above.last().copied().unwrap_or(0)
 }
 
 fn text<'a>(function: &str, cell: Cell<'a>) -> Result<Cow<'a, str>, String> {

@@ -43,15 +43,22 @@ pub(super) fn parse(text: &str, variables: &[&str]) -> Parsed<(Node, Vec<String>
 fn read(text: &str, variables: &[&str]) -> Parsed<(Node, Vec<String>)> {
     let parser = cel::Env::default().with_optional_support(false).parser();
     let (tree, places) = parser.parse_with_source_info(text).map_err(|errors| not_cel(text, &errors))?;
-    let mut attributes = Names::default();
-    attributes.collect(&tree);
-    attributes.0.sort_unstable();
-    attributes.0.dedup();
+    let subject = subject(variables);
+    let mut names = Names { subject, found: Vec::new() };
+    names.collect(&tree);
+    let mut attributes = names.found;
+    attributes.sort_unstable();
+    attributes.dedup();
     let mut compiler =
-        Compiler { text, places: &places, variables, attributes: &attributes.0, bound: Vec::new(), depth: 0 };
+        Compiler { text, places: &places, variables, subject, attributes: &attributes, bound: Vec::new(), depth: 0 };
     let root = compiler.node(&tree)?;
     let root = if variables.contains(&"attempt") { keep(root, &mut 0) } else { root };
-    Ok((root, attributes.0))
+    Ok((root, attributes))
+}
+
+/// The variable whose attributes are read: a rule of classification looks at an account, all others at an identity.
+fn subject<'a>(variables: &[&'a str]) -> &'a str {
+    variables.iter().find(|variable| **variable == "account").copied().unwrap_or("identity")
 }
 
 /// Marks the largest parts that do not depend on the attempt, so that they are worked out once for all attempts.
@@ -169,13 +176,15 @@ fn place(text: &str, at: usize) -> (usize, usize) {
 }
 
 /// Collects `identity.<name>` wherever it appears, so that nodes can name attributes by their sorted position.
-#[derive(Default)]
-struct Names(Vec<String>);
+struct Names<'a> {
+    subject: &'a str,
+    found: Vec<String>,
+}
 
-impl Names {
+impl Names<'_> {
     fn collect(&mut self, tree: &IdedExpr) {
-        if let Some(name) = attribute(tree) {
-            self.0.push(name.to_owned());
+        if let Some(name) = attribute(self.subject, tree) {
+            self.found.push(name.to_owned());
             return;
         }
         match &tree.expr {
@@ -197,14 +206,14 @@ impl Names {
 }
 
 /// The attribute that `identity.name` or `identity["name"]` reads.
-fn attribute(tree: &IdedExpr) -> Option<&str> {
-    let is_identity = |tree: &IdedExpr| matches!(&tree.expr, Expr::Ident(name) if name == "identity");
+fn attribute<'a>(subject: &str, tree: &'a IdedExpr) -> Option<&'a str> {
+    let is_subject = |tree: &IdedExpr| matches!(&tree.expr, Expr::Ident(name) if name == subject);
     match &tree.expr {
-        Expr::Select(SelectExpr { operand, field, test: false }) if is_identity(operand) => Some(field),
+        Expr::Select(SelectExpr { operand, field, test: false }) if is_subject(operand) => Some(field),
         Expr::Call(CallExpr { func_name, target: None, args }) if func_name == operators::INDEX => {
             let [object, index] = args.as_slice() else { return None };
             match &index.expr {
-                Expr::Literal(LiteralValue::String(name)) if is_identity(object) => Some(name.inner()),
+                Expr::Literal(LiteralValue::String(name)) if is_subject(object) => Some(name.inner()),
                 _ => None,
             }
         }
@@ -216,6 +225,7 @@ struct Compiler<'a> {
     text: &'a str,
     places: &'a SourceInfo,
     variables: &'a [&'a str],
+    subject: &'a str,
     attributes: &'a [String],
     /// Variables of the comprehensions around, outermost first.
     bound: Vec<String>,
@@ -245,7 +255,7 @@ impl Compiler<'_> {
     }
 
     fn node_at(&mut self, tree: &IdedExpr) -> Parsed<Node> {
-        if let Some(name) = attribute(tree) {
+        if let Some(name) = attribute(self.subject, tree) {
             return self.attribute(tree, name).map(Node::Attribute);
         }
         match &tree.expr {
@@ -274,9 +284,14 @@ impl Compiler<'_> {
         }
     }
 
+    /// An attribute as one is written.
+    fn example(&self) -> &'static str {
+        if self.subject == "account" { "account.employeeType" } else { "identity.department" }
+    }
+
     fn attribute(&self, tree: &IdedExpr, name: &str) -> Parsed<usize> {
-        if !self.variables.contains(&"identity") || self.bound.iter().any(|bound| bound == "identity") {
-            return self.error(tree, "`identity` means something else here".into(), None);
+        if !self.variables.contains(&self.subject) || self.bound.iter().any(|bound| bound == self.subject) {
+            return self.error(tree, format!("`{}` means something else here", self.subject), None);
         }
         match self.attributes.iter().position(|known| known == name) {
             Some(index) => Ok(index),
@@ -302,9 +317,9 @@ impl Compiler<'_> {
         if let Some(index) = self.bound.iter().rposition(|bound| bound == name) {
             return Ok(Node::Variable(index));
         }
-        if name == "identity" && self.variables.contains(&name) {
-            let expected = Some("an attribute of it, such as `identity.department`".into());
-            return self.error(tree, "`identity` by itself is no value".into(), expected);
+        if name == self.subject && self.variables.contains(&name) {
+            let expected = Some(format!("an attribute of it, such as `{}`", self.example()));
+            return self.error(tree, format!("`{name}` by itself is no value"), expected);
         }
         if name == "attempt" && self.variables.contains(&name) {
             return Ok(Node::Attempt);
@@ -327,13 +342,14 @@ impl Compiler<'_> {
             }
             if name == "has" {
                 let [argument] = call.args.as_slice() else {
-                    return self.error(tree, "`has` takes one argument".into(), Some("`has(identity.x)`".into()));
+                    let expected = Some(format!("`has({}.x)`", self.subject));
+                    return self.error(tree, "`has` takes one argument".into(), expected);
                 };
-                return match attribute(argument) {
+                return match attribute(self.subject, argument) {
                     Some(attribute) => self.attribute(argument, attribute).map(Node::Has),
                     None => {
-                        let expected = Some("`has(identity.x)`".into());
-                        self.error(argument, "`has` asks for an attribute of the identity".into(), expected)
+                        let expected = Some(format!("`has({}.x)`", self.subject));
+                        self.error(argument, format!("`has` asks for an attribute of the {}", self.subject), expected)
                     }
                 };
             }
@@ -390,8 +406,8 @@ impl Compiler<'_> {
             }
             (operators::IN, [left, right]) => Node::In(Box::new([self.node(left)?, self.node(right)?])),
             (operators::INDEX, [object, index]) => {
-                if matches!(&object.expr, Expr::Ident(name) if name == "identity") {
-                    let expected = Some("an attribute by its name, such as `identity.department`".into());
+                if matches!(&object.expr, Expr::Ident(name) if name == self.subject) {
+                    let expected = Some(format!("an attribute by its name, such as `{}`", self.example()));
                     return self.error(tree, "which attribute this reads is not known".into(), expected);
                 }
                 Node::Index(Box::new([self.node(object)?, self.node(index)?]))
@@ -440,7 +456,7 @@ impl Compiler<'_> {
         let Expr::Ident(variable) = &variable.expr else {
             return self.error(variable, "this has to be a name".into(), usage);
         };
-        if variable == "identity" || variable == "attempt" {
+        if variable == self.subject || variable == "attempt" {
             return self.error(tree, format!("`{variable}` is taken"), Some("another name".into()));
         }
         let (filter, body) = match rest {

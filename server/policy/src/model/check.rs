@@ -16,6 +16,8 @@ pub(super) enum Field {
     Attribute(String, String),
     /// Account type and position.
     Correlation(String, usize),
+    /// The same; the only one that is not about identities' attributes.
+    Classification(String, usize),
 }
 
 /// All expressions of a sound configuration.
@@ -34,7 +36,8 @@ impl Expressions {
 
     /// The attributes that rules, account attributes and correlation read, sorted.
     pub(super) fn attributes(&self) -> Vec<String> {
-        let about_identities = self.parsed.iter().filter(|(field, _)| !matches!(field, Field::DisplayName(_)));
+        let elsewhere = |field: &Field| matches!(field, Field::DisplayName(_) | Field::Classification(..));
+        let about_identities = self.parsed.iter().filter(|(field, _)| !elsewhere(field));
         let names: BTreeSet<&String> = about_identities.flat_map(|(_, expression)| expression.attributes()).collect();
         names.into_iter().cloned().collect()
     }
@@ -82,12 +85,12 @@ impl<'c> Check<'c> {
         match Expression::parse_with(text, variables) {
             Ok(expression) => {
                 let unknown: Vec<&String> = match &self.delivered {
-                    Some(delivered) => expression
+                    Some(delivered) if !matches!(field, Field::Classification(..)) => expression
                         .attributes()
                         .iter()
                         .filter(|name| !delivered.contains(name.as_str()) && !BUILT_IN.contains(&name.as_str()))
                         .collect(),
-                    None => Vec::new(),
+                    _ => Vec::new(),
                 };
                 let messages: Vec<String> = unknown
                     .into_iter()
@@ -145,6 +148,11 @@ impl<'c> Check<'c> {
                 let path = format!("correlation[{index}].identity");
                 let field = Field::Correlation(name.clone(), index);
                 self.expression(&object, &path, field, &rule.identity, &["identity"]);
+            }
+            for (index, rule) in kind.classification.iter().enumerate() {
+                let path = format!("classification[{index}].when");
+                let field = Field::Classification(name.clone(), index);
+                self.expression(&object, &path, field, &rule.when, &["account"]);
             }
         }
         let edges = configuration.account_types.iter().map(|(name, kind)| (name.as_str(), &kind.depends_on));

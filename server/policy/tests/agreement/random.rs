@@ -275,6 +275,7 @@ fn account_type(index: usize, attributes: Vec<AttributeSpecification>) -> Accoun
         application: format!("application-{}", index % APPLICATIONS),
         attributes,
         key: "attribute-0".into(),
+        classification: Vec::new(),
         correlation: Vec::new(),
         on_removal: OnRemoval::Disable,
         depends_on: Vec::new(),

@@ -105,6 +105,7 @@ pub(crate) fn account_type(application: &str) -> AccountType {
         ]
         .into(),
         key: "login".into(),
+        classification: Vec::new(),
         correlation: Vec::new(),
         on_removal: OnRemoval::Disable,
         depends_on: Vec::new(),

@@ -11,7 +11,10 @@ struct Client(Directory);
 
 impl Client {
     fn open(folder: &std::path::Path) -> Self {
-        Self(Directory::open(&folder.join("directory.jsonl"), "token", &["Everyone".into(), "Sales".into()]).unwrap())
+        Self(
+            Directory::open(&folder.join("directory.jsonl"), "token", &["Everyone".into(), "Sales".into()], Vec::new())
+                .unwrap(),
+        )
     }
 
     async fn send(&self, method: Method, path: &str, body: &Json) -> (StatusCode, Json) {

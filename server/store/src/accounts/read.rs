@@ -69,17 +69,58 @@ const RESERVED: &str = "
     where application = $1
     order by attribute, folded";
 
-/// $1 application, $2–$5 words of the account or its owner, $6 orphans only.
+/// An account that nobody owns, that somebody may own, and about whom a person has not said that nobody does. Those whom
+/// a person has ruled out do not count.
+macro_rules! is_proposed {
+    () => {
+        "(
+        a.owner_id is null
+        and a.status <> 'gone'
+        and not exists (
+          select 1
+          from account_decision d
+          where d.account_id = a.id
+            and d.kind = 'orphan'
+            and d.reopened_at is null
+        )
+        and exists (
+          select 1
+          from owner_proposal p
+          where p.account_id = a.id
+            and not exists (
+              select 1
+              from account_decision d
+              where d.account_id = p.account_id
+                and d.identity_id = p.identity_id
+                and d.kind = 'not_theirs'
+                and d.reopened_at is null
+            )
+        )
+      )"
+    };
+}
+pub(crate) use is_proposed;
+
+/// $1 application, $2–$5 words of the account or its owner, $6 which of them.
 macro_rules! account_filter {
     () => {
-        "from account a
+        concat!(
+            "from account a
     left join identity i on i.id = a.owner_id
     where a.application = $1
       and (a.words || coalesce(i.words, '')) like $2
       and (a.words || coalesce(i.words, '')) like $3
       and (a.words || coalesce(i.words, '')) like $4
       and (a.words || coalesce(i.words, '')) like $5
-      and (not $6 or a.owner_id is null)"
+      and (
+        $6 = 'all'
+        or ($6 = 'without_owner' and a.owner_id is null and a.status <> 'gone')
+        or ($6 = 'unclassified' and a.account_type = '' and a.status <> 'gone')
+        or ($6 = 'proposed' and ",
+            is_proposed!(),
+            ")
+      )"
+        )
     };
 }
 
@@ -151,7 +192,8 @@ impl Store {
         self.reader().await?.read(RESERVED, arguments![application], read).await
     }
 
-    /// By key. Words are looked for in the account and in its owner's name.
+    /// By key. Words are looked for in the account and in its owner's name. What waits for a person about them, and what
+    /// was decided, is left to who asks for it.
     pub async fn account_page(&self, filter: &AccountFilter) -> Result<Page<AccountRow>> {
         let (id, key) = read_cursor(filter.after.as_deref())?;
         let [first, second, third, fourth] = patterns(filter.text.as_deref());
@@ -163,12 +205,21 @@ impl Store {
             second.as_str(),
             third.as_str(),
             fourth.as_str(),
-            filter.orphans,
+            filter.show.name(),
             count_limit()
         ];
         let total = connection.number(COUNT, count).await?;
-        let wanted =
-            arguments![application, first, second, third, fourth, filter.orphans, id, key, rows_to_read(filter.limit)];
+        let wanted = arguments![
+            application,
+            first,
+            second,
+            third,
+            fourth,
+            filter.show.name(),
+            id,
+            key,
+            rows_to_read(filter.limit)
+        ];
         let rows = connection.read(PAGE, wanted, |row| account_row(&row)).await?;
         Ok(page(rows, filter.limit, total, |row| cursor(row.id.0, &row.key)))
     }
@@ -207,5 +258,8 @@ fn account_row(row: &Row) -> Result<AccountRow> {
         owner,
         entitlements: row.small_count("entitlement_count")?,
         observed_at: row.optional_time("observed_at")?,
+        proposals: Vec::new(),
+        types: Vec::new(),
+        decisions: Vec::new(),
     })
 }

@@ -1,7 +1,8 @@
 use model::account::{Account, AccountStatus, ObservedEntitlement, Provenance};
+use model::correlation::{Decision, Match, OwnerCandidate, Proposals, StandingDecision, TypeCandidate};
 use model::ids::{AccountId, IdentityId};
 use model::order::ProvisioningState;
-use model::view::AccountFilter;
+use model::view::{AccountFilter, AccountShow};
 use store::{Reservation, Store};
 
 use crate::world::*;
@@ -144,7 +145,8 @@ pub(crate) async fn accounts_are_listed(store: Store) {
     let second = store.account_page(&AccountFilter { after: first.next, ..filter.clone() }).await.unwrap();
     assert_eq!((second.rows.len(), second.next), (10, None));
     assert_eq!(second.rows[9].key, "user29");
-    let orphans = store.account_page(&AccountFilter { orphans: true, ..filter.clone() }).await.unwrap();
+    let orphans =
+        store.account_page(&AccountFilter { show: AccountShow::WithoutOwner, ..filter.clone() }).await.unwrap();
     assert_eq!(orphans.total, 21);
     for (text, expected) in [("user05", 1), ("person 3", 1), ("user", 30), ("nobody", 0)] {
         let page = store.account_page(&AccountFilter { text: Some(text.into()), ..filter.clone() }).await.unwrap();
@@ -177,6 +179,163 @@ pub(crate) async fn facts_about_applications(store: Store) {
     assert_eq!(facts[1].counts, [("inserted".into(), 6), ("deleted".into(), 0)]);
     assert_eq!(facts[1].last_synchronized_at, Some(at(2)));
     assert_eq!((facts[1].accounts, facts[1].open_orders, facts[1].failed_orders), (1, 1, 1));
+    assert_eq!((facts[1].without_owner, facts[1].unclassified, facts[1].proposed), (1, 0, 0));
     assert_eq!((facts[2].accounts, facts[2].last_synchronized_at), (1, None));
     assert_eq!((facts[3].trouble.as_deref(), facts[3].trouble_since), (Some("still refused"), Some(at(3))));
+}
+
+fn owner(identity: i64, confidence: u8) -> OwnerCandidate {
+    OwnerCandidate {
+        identity: IdentityId(identity),
+        confidence,
+        matches: vec![Match { attribute: "mail".into(), value: "a@example.org".into(), confidence }],
+    }
+}
+
+fn of_type(name: &str, confidence: u8) -> TypeCandidate {
+    TypeCandidate { account_type: name.into(), confidence, when: "account.kind == \"x\"".into() }
+}
+
+fn proposals(account: i64, owners: Vec<OwnerCandidate>, types: Vec<TypeCandidate>) -> Proposals {
+    Proposals { account: AccountId(account), owners, types }
+}
+
+/// Keys of the accounts that a list shows.
+async fn shown(store: &Store, show: AccountShow) -> Vec<String> {
+    let filter = AccountFilter { application: "directory".into(), show, ..AccountFilter::default() };
+    store.account_page(&filter).await.unwrap().rows.into_iter().map(|row| row.key).collect()
+}
+
+/// Without owner, proposed, unclassified.
+async fn counted(store: &Store) -> (u64, u64, u64) {
+    let facts = store.application_facts().await.unwrap();
+    let facts = facts.iter().find(|facts| facts.name == "directory").unwrap();
+    (facts.without_owner, facts.proposed, facts.unclassified)
+}
+
+pub(crate) async fn proposals_are_replaced_and_decided(store: Store) {
+    people(&store).await;
+    let unclassified = Account { account_type: String::new(), ..account(22, "directory", "cem", None, &[]) };
+    let gone = Account { status: AccountStatus::Gone, ..account(23, "directory", "dan", None, &[]) };
+    let rows = [
+        account(20, "directory", "anna", None, &[]),
+        account(21, "directory", "bea", None, &[]),
+        unclassified,
+        gone,
+        account(24, "directory", "eva", Some(3), &[]),
+    ];
+    keep!(store, |tx| {
+        tx.insert_accounts(&rows, at(0)).await?;
+        let found = [
+            proposals(20, vec![owner(1, 60), owner(2, 100)], vec![]),
+            proposals(21, vec![owner(1, 60)], vec![]),
+            proposals(22, vec![], vec![of_type("admin", 60), of_type("person", 60)]),
+            proposals(23, vec![owner(1, 60)], vec![]),
+        ];
+        tx.replace_proposals(&found, at(1)).await?;
+        tx.replace_proposals(&[], at(1)).await?;
+    });
+    let all = [AccountId(20), AccountId(21), AccountId(22)];
+    let owners = [(AccountId(20), owner(2, 100)), (AccountId(20), owner(1, 60)), (AccountId(21), owner(1, 60))];
+    assert_eq!(store.owner_proposals(&all).await.unwrap(), owners);
+    let types = [(AccountId(22), of_type("admin", 60)), (AccountId(22), of_type("person", 60))];
+    assert_eq!(store.type_proposals(&all).await.unwrap(), types);
+    assert_eq!(shown(&store, AccountShow::Proposed).await, ["anna", "bea"]);
+    assert_eq!(shown(&store, AccountShow::WithoutOwner).await, ["anna", "bea", "cem"]);
+    assert_eq!(shown(&store, AccountShow::Unclassified).await, ["cem"]);
+    assert_eq!(shown(&store, AccountShow::All).await.len(), 5);
+    assert_eq!(counted(&store).await, (3, 2, 1));
+
+    keep!(store, |tx| {
+        let not = |identity| Decision::NotTheirs { identity: IdentityId(identity) };
+        assert!(tx.decide_account(AccountId(20), &not(1), "ann", at(2)).await?);
+        assert!(tx.decide_account(AccountId(21), &not(1), "ann", at(2)).await?);
+    });
+    // Of one there is somebody left to propose, of the other nobody.
+    assert_eq!(store.owner_proposals(&all).await.unwrap(), [(AccountId(20), owner(2, 100))]);
+    assert_eq!(shown(&store, AccountShow::Proposed).await, ["anna"]);
+    keep!(store, |tx| assert!(tx.decide_account(AccountId(20), &Decision::Orphan, "ann", at(3)).await?));
+    assert_eq!(shown(&store, AccountShow::Proposed).await, [""; 0]);
+    assert_eq!(counted(&store).await, (3, 0, 1));
+
+    keep!(store, |tx| tx
+        .replace_proposals(&[proposals(21, vec![owner(4, 70)], vec![]), proposals(22, vec![], vec![])], at(4))
+        .await?);
+    assert_eq!(shown(&store, AccountShow::Proposed).await, ["bea"]);
+    assert_eq!(store.type_proposals(&all).await.unwrap(), []);
+}
+
+pub(crate) async fn decisions_stand_until_reopened(store: Store) {
+    people(&store).await;
+    let unclassified = Account { account_type: String::new(), ..account(21, "directory", "bea", None, &[]) };
+    let rows = [account(20, "directory", "anna", None, &[]), unclassified];
+    keep!(store, |tx| tx.insert_accounts(&rows, at(0)).await?);
+    let (linked, other) = (Decision::Linked { identity: IdentityId(1) }, Decision::Linked { identity: IdentityId(2) });
+    let classified = Decision::Classified { account_type: "admin".into() };
+    {
+        let (linked, other, classified) = (linked.clone(), other.clone(), classified.clone());
+        keep!(store, |tx| {
+            assert!(tx.decide_account(AccountId(20), &linked, "ann", at(1)).await?);
+            // It has an owner by now; and it has a type.
+            assert!(!tx.decide_account(AccountId(20), &other, "bob", at(2)).await?);
+            assert!(!tx.decide_account(AccountId(20), &classified, "bob", at(2)).await?);
+            assert!(tx.decide_account(AccountId(21), &classified, "ann", at(3)).await?);
+        });
+    }
+    let standing = |account, decision: &Decision, seconds| StandingDecision {
+        account: AccountId(account),
+        decision: decision.clone(),
+        by: "ann".into(),
+        at: at(seconds),
+    };
+    let expected = [standing(20, &linked, 1), standing(21, &classified, 3)];
+    assert_eq!(store.account_decisions("directory").await.unwrap(), expected);
+    assert_eq!(store.account_decisions("payroll").await.unwrap(), []);
+    assert_eq!(store.account_decisions_of(&[AccountId(21)]).await.unwrap(), expected[1..]);
+    let accounts = store.accounts_by_id(&[AccountId(20), AccountId(21)]).await.unwrap();
+    assert_eq!((accounts[0].owner, accounts[1].account_type.as_str()), (Some(IdentityId(1)), "admin"));
+
+    // Only one decision about the owner stands at a time, and nobody is refused twice.
+    let error = refused!(store, |tx| tx.decide_account(AccountId(20), &Decision::Orphan, "bob", at(4)).await?);
+    assert_conflict(&error, "account_decision_owner");
+    let not = Decision::NotTheirs { identity: IdentityId(5) };
+    let (first, second) = (not.clone(), not.clone());
+    keep!(store, |tx| assert!(tx.decide_account(AccountId(20), &first, "bob", at(4)).await?));
+    let error = refused!(store, |tx| tx.decide_account(AccountId(20), &second, "bob", at(5)).await?);
+    assert_conflict(&error, "account_decision_not_theirs");
+
+    let (taken_back, again) = (linked.clone(), other.clone());
+    let type_taken_back = classified.clone();
+    keep!(store, |tx| {
+        assert!(!tx.reopen_account(AccountId(20), &Decision::Orphan, "cem", at(6)).await?);
+        assert!(tx.reopen_account(AccountId(20), &taken_back, "cem", at(6)).await?);
+        assert!(!tx.reopen_account(AccountId(20), &taken_back, "cem", at(6)).await?);
+        assert!(tx.reopen_account(AccountId(21), &type_taken_back, "cem", at(6)).await?);
+        assert!(tx.decide_account(AccountId(20), &again, "cem", at(7)).await?);
+    });
+    let accounts = store.accounts_by_id(&[AccountId(20), AccountId(21)]).await.unwrap();
+    assert_eq!((accounts[0].owner, accounts[1].account_type.as_str()), (Some(IdentityId(2)), ""));
+    let kinds: Vec<Decision> =
+        store.account_decisions("directory").await.unwrap().into_iter().map(|standing| standing.decision).collect();
+    assert_eq!(kinds, [not, other]);
+}
+
+pub(crate) async fn a_persons_word_outlives_a_reading(store: Store) {
+    people(&store).await;
+    let before = account(20, "directory", "anna", None, &[]);
+    let unclassified = Account { account_type: String::new(), ..account(21, "directory", "bea", None, &[]) };
+    let rows = [before.clone(), unclassified.clone()];
+    keep!(store, |tx| {
+        tx.insert_accounts(&rows, at(0)).await?;
+        tx.decide_account(AccountId(20), &Decision::Linked { identity: IdentityId(1) }, "ann", at(1)).await?;
+        tx.decide_account(AccountId(21), &Decision::Classified { account_type: "admin".into() }, "ann", at(1)).await?;
+    });
+    // A reading that began before knows nothing of it.
+    keep!(store, |tx| {
+        tx.update_accounts(&[before, unclassified], at(2)).await?;
+        tx.keep_account_decisions("payroll").await?;
+        tx.keep_account_decisions("directory").await?;
+    });
+    let accounts = store.accounts_by_id(&[AccountId(20), AccountId(21)]).await.unwrap();
+    assert_eq!((accounts[0].owner, accounts[1].account_type.as_str()), (Some(IdentityId(1)), "admin"));
 }

@@ -38,6 +38,7 @@ pub(crate) fn sample() -> Configuration {
             },
         )]),
         key: "login".into(),
+        classification: Vec::new(),
         correlation: Vec::new(),
         on_removal: OnRemoval::Disable,
         depends_on: Vec::new(),

@@ -83,6 +83,9 @@ stories! {
         values_are_reserved_for_the_first,
         accounts_are_listed,
         facts_about_applications,
+        proposals_are_replaced_and_decided,
+        decisions_stand_until_reopened,
+        a_persons_word_outlives_a_reading,
     ],
     assignments: [
         assignments_open_change_and_close,

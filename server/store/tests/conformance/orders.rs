@@ -106,7 +106,7 @@ pub(crate) async fn orders_are_listed_and_counted(store: Store) {
     }
     assert_eq!(paged, all.rows);
     assert_eq!(paged[0].id, OrderId(159));
-    assert_eq!(paged[0].summary, "department, 1 group added");
+    assert_eq!(paged[0].summary, "department, 1 entitlement added");
     assert_eq!(paged[0].identity_name, "Person 2");
     let cases = [
         (OrderFilter { application: Some("payroll".into()), ..OrderFilter::default() }, 60),

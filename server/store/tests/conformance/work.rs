@@ -91,7 +91,7 @@ pub(crate) async fn work_items_are_listed(store: Store) {
     assert_eq!(second.next, None);
     let row = &first.rows[2];
     assert_eq!((row.claimed_by.as_deref(), row.application_name.as_str()), (Some("User anna"), "Mainframe"));
-    assert_eq!(row.summary, "department, 1 group added");
+    assert_eq!(row.summary, "department, 1 entitlement added");
     let all = store.work_item_page(&WorkItemFilter { limit: Some(3), ..WorkItemFilter::default() }).await.unwrap();
     assert_eq!(all.rows.iter().map(|row| row.id.0).collect::<Vec<_>>(), [59, 58, 57]);
     let next = store

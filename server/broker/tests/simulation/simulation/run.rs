@@ -230,9 +230,9 @@ impl Node {
         self.sim.with(|world| {
             let rules = &world.configuration.account_types[application].correlation;
             let index = CorrelationIndex::new(rules, keys);
-            let owner = |account: &ObservedAccount| match correlate(account, &index) {
+            let owner = |account: &ObservedAccount| match correlate(&account.key, &account.attributes, &index, &[]) {
                 Correlation::Owner { identity, .. } => Some(identity),
-                Correlation::Ambiguous(candidates) if takes_the_first => candidates.first().copied(),
+                Correlation::Review(candidates) if takes_the_first => candidates.first().map(|first| first.identity),
                 _ => None,
             };
             accounts.iter().filter_map(|account| Some((account.key.clone(), owner(account)?))).collect()

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use broker::correlate::{Correlation, CorrelationIndex};
 use broker::{settle, synchronize};
 use jiff::Timestamp;
 use model::account::{Account, AccountStatus, ObservedAccount, ObservedEntitlement};
+use model::correlation::Proposals;
 use model::feed::ChangeCounts;
-use model::ids::{AccountId, IdentityId};
+use model::ids::AccountId;
 use model::job::LogLevel;
 use model::order::{Order, ProvisioningState};
 use store::{Reservation, StoreError};
 
+use super::placing::place;
 use super::{Context, Reading, TaskEnd, accounts_origin, counted, entitlements_origin};
 use super::{guard, numbers, report_counts, sentence, staged};
 use crate::progress::Progress;
@@ -80,10 +81,11 @@ async fn take_over_application(
             progress.advance(collected.accounts.len() as u64, 0).await;
             return Ok(());
         }
-        let reservations = unique_values(&configuration, &changes.inserted);
+        let reservations = unique_values(&configuration, changes.inserted.iter().chain(&changes.updated));
         let (at, application, partial) = (collected.reading.at, name.to_owned(), collected.reading.partial);
         let (counts, entitlements) = (numbers(&changes.counts), collected.entitlements.clone());
         let (inserted, updated) = (changes.inserted.clone(), changes.updated.clone());
+        let proposals = changes.proposals.clone();
         let work = engine.store().write(move |tx| {
             Box::pin(async move {
                 if !partial {
@@ -92,6 +94,8 @@ async fn take_over_application(
                 }
                 tx.insert_accounts(&inserted, at).await?;
                 tx.update_accounts(&updated, at).await?;
+                tx.replace_proposals(&proposals, at).await?;
+                tx.keep_account_decisions(&application).await?;
                 tx.reserve_values(&reservations).await?;
                 Ok::<_, StoreError>(())
             })
@@ -124,8 +128,10 @@ struct AccountChanges {
     inserted: Vec<Account>,
     /// With those that are gone.
     updated: Vec<Account>,
+    /// What is left to a person about accounts without a type or an owner.
+    proposals: Vec<Proposals>,
     counts: ChangeCounts,
-    /// New ones that found an owner.
+    /// How many found an owner.
     linked: usize,
 }
 
@@ -165,25 +171,25 @@ async fn account_changes(
             return Err(end);
         }
     }
-    let owners = owners(context, progress, name, &changes.inserted).await.map_err(failed)?;
     let ids = engine.store().reserve_ids(changes.inserted.len()).await.map_err(failed)?;
-    let account_type = configuration
-        .account_types
-        .iter()
-        .find(|(_, kind)| kind.application == name)
-        .map(|(kind, _)| kind.clone())
-        .unwrap_or_default();
-    let inserted: Vec<Account> = changes
+    let new: Vec<Account> = changes
         .inserted
         .into_iter()
         .zip(ids)
-        .map(|(account, id)| found(account, AccountId(id), name, &account_type, &owners, reading.at))
+        .map(|(account, id)| found(account, AccountId(id), name, reading.at))
         .collect();
-    let linked = inserted.iter().filter(|account| account.owner.is_some()).count();
-    let mut updated = changes.updated;
-    updated.extend(changes.gone);
+    let new_ids: HashSet<AccountId> = new.iter().map(|account| account.id).collect();
+    // As they are after this reading.
+    let mut updated: BTreeMap<AccountId, Account> =
+        changes.updated.into_iter().chain(changes.gone).map(|account| (account.id, account)).collect();
+    let on_record = compared.into_iter().map(|account| updated.get(&account.id).cloned().unwrap_or(account)).collect();
+    let placed = place(context, progress, name, new, on_record).await.map_err(failed)?;
+    let (inserted, replaced): (Vec<Account>, Vec<Account>) =
+        placed.accounts.into_iter().partition(|account| new_ids.contains(&account.id));
+    updated.extend(replaced.into_iter().map(|account| (account.id, account)));
+    let updated: Vec<Account> = updated.into_values().collect();
     context.changed.extend(inserted.iter().chain(&updated).filter_map(|account| account.owner));
-    Ok(AccountChanges { inserted, updated, counts: changes.counts, linked })
+    Ok(AccountChanges { inserted, updated, proposals: placed.proposals, counts: changes.counts, linked: placed.linked })
 }
 
 fn report_taken_over(progress: &Progress, name: &str, counts: &ChangeCounts, linked: usize) {
@@ -194,19 +200,12 @@ fn report_taken_over(progress: &Progress, name: &str, counts: &ChangeCounts, lin
     );
 }
 
-fn found(
-    account: ObservedAccount,
-    id: AccountId,
-    application: &str,
-    account_type: &str,
-    owners: &HashMap<String, IdentityId>,
-    at: Timestamp,
-) -> Account {
+fn found(account: ObservedAccount, id: AccountId, application: &str, at: Timestamp) -> Account {
     Account {
         id,
         application: application.to_owned(),
-        account_type: account_type.to_owned(),
-        owner: owners.get(&account.key).copied(),
+        account_type: String::new(),
+        owner: None,
         status: if account.enabled { AccountStatus::Enabled } else { AccountStatus::Disabled },
         provenance: model::account::Provenance::Found,
         key: account.key,
@@ -216,75 +215,14 @@ fn found(
     }
 }
 
-/// Owners of accounts that were not known before, by the account types' correlation rules.
-async fn owners(
-    context: &mut Context,
-    progress: &Progress,
-    application: &str,
-    accounts: &[ObservedAccount],
-) -> Result<HashMap<String, IdentityId>, StoreError> {
-    let mut owners = HashMap::new();
-    if accounts.is_empty() {
-        return Ok(owners);
-    }
-    let live = context.engine.world().live();
-    let identities = context.dry_identities().await?;
-    let (mut ambiguous, mut proposed) = (0, 0);
-    for (name, kind) in live.configuration.account_types.iter().filter(|(_, kind)| kind.application == application) {
-        let keys = if context.mode.dry_run {
-            let engine = context.dry_engine().await?;
-            let keys =
-                identities.iter().map(|identity| (identity.id, engine.correlation_keys(identity.id, name))).collect();
-            context.scenario.engine = Some(engine);
-            keys
-        } else {
-            if let Err(error) = context.engine.follow().await {
-                tracing::error!(error = &error as &dyn std::error::Error, "Memory cannot follow the database");
-            }
-            context.engine.world().with_population(|population| {
-                identities
-                    .iter()
-                    .map(|identity| (identity.id, population.engine.correlation_keys(identity.id, name)))
-                    .collect::<Vec<_>>()
-            })
-        };
-        let index = CorrelationIndex::new(&kind.correlation, keys);
-        for account in accounts {
-            match broker::correlate::correlate(account, &index) {
-                Correlation::Owner { identity, .. } => {
-                    owners.insert(account.key.clone(), identity);
-                }
-                Correlation::Ambiguous(_) => ambiguous += 1,
-                Correlation::Proposed { .. } => proposed += 1,
-                Correlation::None => {}
-            }
-        }
-    }
-    if ambiguous > 0 {
-        progress.say(
-            LogLevel::Warning,
-            format!(
-                "`{application}`: {} could belong to several people and is left without an owner.",
-                counted(ambiguous, "account")
-            ),
-        );
-    }
-    if proposed > 0 {
-        progress.say(
-            LogLevel::Warning,
-            format!(
-                "`{application}`: {} matched with a confidence below 100 and waits for a person's decision.",
-                counted(proposed, "account")
-            ),
-        );
-    }
-    Ok(owners)
-}
-
 /// Values of generated attributes that found accounts already use, so that nobody is given them again.
-fn unique_values(configuration: &model::configuration::Configuration, accounts: &[Account]) -> Vec<Reservation> {
+pub(crate) fn unique_values<'a>(
+    configuration: &model::configuration::Configuration,
+    accounts: impl IntoIterator<Item = &'a Account>,
+) -> Vec<Reservation> {
     accounts
-        .iter()
+        .into_iter()
+        .filter(|account| account.status != AccountStatus::Gone)
         .filter_map(|account| Some((account, configuration.account_types.get(&account.account_type)?)))
         .flat_map(|(account, kind)| {
             kind.attributes.iter().filter(|(_, made)| made.unique.is_some()).filter_map(move |(attribute, _)| {

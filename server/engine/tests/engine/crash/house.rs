@@ -16,6 +16,7 @@ use model::order::ProvisioningState;
 use model::plan::ItemKind;
 use model::view::{OrderDetail, OrderFilter, WorkItemFilter};
 use model::work_item::WorkItemState;
+use testkit::configuration::{BADGE, BADGES, DEPARTMENT, MAINFRAME, SOURCE, terminal};
 use testkit::directory::Directory;
 use testkit::exchange::Exchange;
 use testkit::payroll::{self, Payroll};
@@ -59,7 +60,9 @@ impl House {
         let badges = Exchange::new(&configuration.join("badges"), "holder", &["name", "department"]);
         let badges = Arc::new(Mutex::new(badges));
         let mainframe = RefCell::new(Exchange::new(&configuration.join("mainframe"), "userid", &["employee"]));
-        std::fs::write(configuration.join("all.toml"), CONFIGURATION.replace("{directory}", &directory.url())).unwrap();
+        let own = CONFIGURATION.replace("{directory}", &directory.url());
+        let pieces = [SOURCE, BADGES, BADGE, DEPARTMENT, MAINFRAME, &terminal(&["badge"]), &own];
+        std::fs::write(configuration.join("all.toml"), pieces.concat()).unwrap();
         std::fs::write(configuration.join("payroll.toml"), payroll::CONFIGURATION).unwrap();
         let system = BadgeSystem::start(Arc::clone(&badges));
         let house = Self { _badge_system: system, runtime, folder, directory, payroll, badges, mainframe };
@@ -313,48 +316,11 @@ const CONFIGURATION: &str = r#"
 name = "Shaken Works"
 time_zone = "UTC"
 
-[sources.hr]
-file = "people.csv"
-key = "number"
-display_name = 'identity.given_name + " " + identity.family_name'
-manager = "manager"
-starts = "first_day"
-ends = "last_day"
-thresholds.deleted = { percent = 50 }
-thresholds.inserted = { percent = 100 }
-thresholds.updated = { percent = 100 }
-[sources.hr.attributes]
-given_name = { column = "given_name", required = true }
-family_name = { column = "family_name", required = true }
-department = { column = "department", required = true }
-
 [applications.directory]
 display_name = "Directory"
 [applications.directory.connection]
 kind = "scim"
 url = "{directory}"
-
-[applications.badges]
-display_name = "Badges"
-[applications.badges.connection]
-kind = "csv"
-outbox = "badges/outbox"
-inbox = "badges/inbox"
-[applications.badges.connection.extract]
-file = "badges/extract.csv"
-key = "holder"
-entitlements = "entitlements"
-status = "status"
-
-[applications.mainframe]
-display_name = "Mainframe"
-[applications.mainframe.connection]
-kind = "manual"
-[applications.mainframe.connection.extract]
-file = "mainframe/extract.csv"
-key = "userid"
-entitlements = "entitlements"
-status = "status"
 
 [account_types.user]
 display_name = "User"
@@ -380,28 +346,15 @@ number = { expression = "identity.key", required = true, create_only = true }
 name = { expression = "identity.display_name", required = true }
 department = { expression = "identity.department" }
 
-[account_types.badge]
-display_name = "Badge"
-application = "badges"
-key = "holder"
-correlation = [{ identity = "identity.key", account = "holder", confidence = 100 }]
-thresholds.deleted = { percent = 100 }
-[account_types.badge.attributes]
-holder = { expression = "identity.key", required = true, create_only = true }
-name = { expression = "identity.display_name", required = true }
-department = { expression = "identity.department" }
-
-[account_types.terminal]
-display_name = "Mainframe user"
-application = "mainframe"
-key = "userid"
-depends_on = ["badge"]
-correlation = [{ identity = "identity.key", account = "employee", confidence = 100 }]
-thresholds.deleted = { percent = 100 }
-thresholds.inserted = { percent = 100 }
-[account_types.terminal.attributes]
-userid = { unique = 'identity.family_name.ascii().upper().left(6) + (attempt == 0 ? "" : string(attempt + 1))', required = true, create_only = true }
-employee = { expression = "identity.key", required = true }
+[account_types.badge.thresholds]
+deleted = { percent = 100 }
+[account_types.terminal.thresholds]
+deleted = { percent = 100 }
+inserted = { percent = 100 }
+[sources.hr.thresholds]
+deleted = { percent = 50 }
+inserted = { percent = 100 }
+updated = { percent = 100 }
 
 [entitlements.staff]
 display_name = "Staff"
