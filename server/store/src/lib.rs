@@ -25,6 +25,7 @@ pub mod orders;
 pub mod work_items;
 
 pub mod runs;
+pub mod signals;
 
 pub mod applications;
 pub mod circuits;
@@ -49,6 +50,7 @@ pub use open::{Dialect, Store};
 pub use orders::{Claim, PlanRecord, RecordedTransition};
 pub use runs::{Cancelled, JobScheduleRecord};
 pub use sessions::SessionRecord;
+pub use signals::{Signal, Signals};
 pub use transaction::Tx;
 
 /// What the store answers.
