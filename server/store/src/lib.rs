@@ -25,6 +25,7 @@ pub mod orders;
 pub mod work_items;
 
 pub mod runs;
+pub mod undo;
 
 pub mod applications;
 pub mod circuits;
