@@ -57,7 +57,7 @@ async fn confirm(
 }
 
 /// What the address asks for beside the run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UndoAsked {
     pub filter: UndoFilter,
 }
@@ -117,6 +117,18 @@ pub fn undo_sheet(preview: &UndoPreview, asked: &UndoAsked, rights: &Rights, clo
         .with("text", asked.filter.text.as_deref());
     let shown = preview.rows.rows.len();
     let rows = if shown == 0 { nothing(preview, asked) } else { table(preview).into_any() };
+    // Where there is nothing to choose from, a page of zeroes says no more than that.
+    let has_changed = preview.counts.iter().any(|(_, count)| *count > 0);
+    let is_asked = *asked != UndoAsked::default() || preview.selection != UndoSelection::default();
+    let parts = (has_changed || is_asked).then(|| {
+        view! {
+            {figures(preview)}
+            {confirmation(preview, rights)}
+            {part(preview, asked)}
+            {fates(preview, asked)}
+            {active_filters(filters(preview, asked))}
+        }
+    });
     let before = preview.undone_by.iter().map(|undo| {
         view! { <p class="banner">{icon("clock")}<span>"Undone in part or whole by "<a href=format!("/jobs/runs/{}", undo.run)>{format!("run {}", undo.run)}</a>", "{ago(clock, undo.at)}", by "{undo.by.clone()}": "{undo.reason.clone()}</span></p> }
     });
@@ -134,11 +146,7 @@ pub fn undo_sheet(preview: &UndoPreview, asked: &UndoAsked, rights: &Rights, clo
         </header>
         {before.collect_view()}
         {unsent}
-        {figures(preview)}
-        {confirmation(preview, rights)}
-        {part(preview, asked)}
-        {fates(preview, asked)}
-        {active_filters(filters(preview, asked))}
+        {parts}
         {rows}
         {(shown > 0).then(|| pagination(list, shown, preview.rows.total, asked.filter.after.is_none(), preview.rows.next.clone(), ("line", "lines")))}
     };
@@ -181,7 +189,7 @@ fn confirmation(preview: &UndoPreview, rights: &Rights) -> AnyView {
         words::plural(preview.count("conflict") + preview.count("impossible"), "is", "are")
     );
     view! {
-        <form method="post" action="/api/pages/jobs/undo" class="panel inline-form" aria-label="Confirm the undo">
+        <form method="post" action="/api/pages/jobs/undo" class="inline-form" aria-label="Confirm the undo">
             <input type="hidden" name="id" value=preview.run.id.to_string() />
             <input type="hidden" name="digest" value=preview.digest.clone() />
             <input type="hidden" name="part" value=selected(preview.run.id, &preview.selection).query() />
@@ -288,7 +296,7 @@ fn table(preview: &UndoPreview) -> impl IntoView + use<> {
                 <thead><tr><th scope="col"><span class="sr">"Choose"</span></th><th scope="col">"Person"</th><th scope="col">"Account"</th><th scope="col">"What"</th><th scope="col">"Before"</th><th scope="col">"The run set"</th><th scope="col">"Now"</th><th scope="col">"Undo"</th></tr></thead>
                 <tbody>{rows}</tbody>
             </table>
-            <div class="actions"><button class="button">"Undo only what is ticked"</button></div>
+            <div class="actions below"><button class="button">"Undo only what is ticked"</button></div>
         </form>
     }
 }
@@ -298,7 +306,7 @@ fn line(row: &UndoRow, run: RunId, selection: &UndoSelection) -> AnyView {
     let what = match kind {
         ItemKind::Lifecycle => "the account".to_owned(),
         ItemKind::Entitlement => entitlement.clone().unwrap_or_else(|| name.clone()),
-        ItemKind::Attribute => words::attribute(name),
+        ItemKind::Attribute => attribute(name),
     };
     let tick = format!("Order {order}: {what} of {}", row.identity_name);
     let own = UndoSelection { identity: Some(*identity), ..selection.clone() };
@@ -306,9 +314,9 @@ fn line(row: &UndoRow, run: RunId, selection: &UndoSelection) -> AnyView {
     view! {
         <tr data-row="">
             <td data-label="Choose"><input type="checkbox" name="only" value=order.to_string() checked=ticked aria-label=tick /></td>
-            <td data-label="Person" class="name"><a href=format!("/identities/{identity}")>{row.identity_name.clone()}</a>" "<a class="subtle" href=selected(run, &own).to_string()>"only"<span class="sr">{format!(" {}", row.identity_name)}</span></a></td>
+            <td data-label="Person" class="name"><a href=format!("/identities/{identity}")>{row.identity_name.clone()}</a><a class="only" href=selected(run, &own).to_string()>"Only theirs"<span class="sr">{format!(": {}", row.identity_name)}</span></a></td>
             <td data-label="Account" class="wrap">{row.application_name.clone()}" "<code class="subtle">{row.line.key.clone()}</code></td>
-            <td data-label="What"><a data-open="" href=format!("/orders/{order}")>{what}</a></td>
+            <td data-label="What" class="wrap"><a data-open="" title=name.clone() href=format!("/orders/{order}")>{what}</a></td>
             <td data-label="Before" class="before wrap">{shown(&row.line, row.line.before.as_ref())}</td>
             <td data-label="The run set" class="after wrap">{shown(&row.line, row.line.after.as_ref())}</td>
             <td data-label="Now" class="wrap">{shown(&row.line, row.line.now.as_ref())}</td>
@@ -316,6 +324,12 @@ fn line(row: &UndoRow, run: RunId, selection: &UndoSelection) -> AnyView {
         </tr>
     }
     .into_any()
+}
+
+/// Its own name, without the schema in which it is defined.
+fn attribute(name: &str) -> String {
+    let own = if name.starts_with("urn:") { name.rsplit(':').next().unwrap_or(name) } else { name };
+    words::attribute(own)
 }
 
 fn goes_back(line: &UndoLine) -> String {
@@ -386,13 +400,18 @@ pub(super) fn about(run: &Run, about: &About, rights: &Rights, clock: &Clock) ->
     let undone_by = about.undone_by.iter().map(|undo| {
         view! { <p class="banner">{icon("back")}<span>"Undone by "<a href=format!("/jobs/runs/{}", undo.run)>{format!("run {}", undo.run)}</a>", "{ago(clock, undo.at)}", by "{undo.by.clone()}": "{undo.reason.clone()}</span></p> }
     });
-    let has_changed = about.blast_radius.as_ref().is_some_and(|radius| radius.people > 0);
-    let undo = (run.state.is_final() && !run.mode.dry_run && has_changed && rights.may("/Jobs/Undo"))
-        .then(|| view! { <div class="actions"><a class="button" href=format!("/jobs/runs/{id}/undo")>{icon("back")}"Undo this run …"</a></div> });
-    view! { {undoes}{undone_by.collect_view()}{about.blast_radius.as_ref().map(radius)}{undo} }.into_any()
+    let has_ordered = run.tasks.iter().flat_map(|task| &task.counts).any(|(name, count)| name == "orders" && *count > 0);
+    let undo = (run.state.is_final() && !run.mode.dry_run && has_ordered && rights.may("/Jobs/Undo"))
+        .then(|| view! { <a class="button" href=format!("/jobs/runs/{id}/undo")>{icon("back")}"Undo this run …"</a> }.into_any());
+    let (radius, undo) = match &about.blast_radius {
+        Some(found) => (Some(radius(found, undo)), None),
+        None => (None, undo.map(|undo| view! { <div class="actions">{undo}</div> })),
+    };
+    view! { {undoes}{undone_by.collect_view()}{radius}{undo} }.into_any()
 }
 
-fn radius(radius: &BlastRadius) -> impl IntoView + use<> {
+/// How much the run changes, with what can be done about it.
+fn radius(radius: &BlastRadius, undo: Option<AnyView>) -> impl IntoView + use<> {
     let figure = |label: &'static str, count: u64| {
         (count > 0).then(|| view! { <div><dt>{label}</dt><dd>{words::number(count)}</dd></div> })
     };
@@ -433,7 +452,7 @@ fn radius(radius: &BlastRadius) -> impl IntoView + use<> {
     let people = format!("{} of {} people", words::number(radius.people), words::number(radius.population));
     view! {
         <section class="panel" aria-labelledby="blast-radius">
-            <div class="section-head"><h2 id="blast-radius">"Blast radius"</h2><strong>{label(radius.label)}</strong><span class="muted">{people}</span></div>
+            <div class="section-head"><h2 id="blast-radius">"Blast radius"</h2><strong>{label(radius.label)}</strong><span class="muted">{people}</span><span class="spring"></span>{undo}</div>
             <dl class="counts">
                 {figure("weight", radius.size)}
                 {figure("entitlements added", radius.entitlements_added)}

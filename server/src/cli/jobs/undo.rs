@@ -4,6 +4,7 @@ use clap::Args;
 use engine::context::OpContext;
 use model::blast_radius::BlastRadius;
 use model::ids::RunId;
+use model::plan::ItemKind;
 use model::undo::{UndoFate, UndoFilter, UndoPreview, UndoRow, UndoSelection};
 use model::value::Value;
 
@@ -108,6 +109,8 @@ fn row(row: &UndoRow) -> Vec<String> {
     let line = &row.line;
     let shown = |value: &Option<Value>| match value {
         _ if line.secret => "••••".to_owned(),
+        Some(Value::Boolean(true)) if line.kind == ItemKind::Entitlement => "held".to_owned(),
+        _ if line.kind == ItemKind::Entitlement => "not held".to_owned(),
         Some(value) => value.to_string(),
         None => String::new(),
     };
