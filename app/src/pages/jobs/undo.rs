@@ -313,7 +313,7 @@ fn line(row: &UndoRow, run: RunId, selection: &UndoSelection) -> AnyView {
     let ticked = selection.orders.contains(order);
     view! {
         <tr data-row="">
-            <td data-label="Choose"><input type="checkbox" name="only" value=order.to_string() checked=ticked aria-label=tick /></td>
+            <td data-label="Choose" class="tick"><input type="checkbox" name="only" value=order.to_string() checked=ticked aria-label=tick /></td>
             <td data-label="Person" class="name"><a href=format!("/identities/{identity}")>{row.identity_name.clone()}</a><a class="only" href=selected(run, &own).to_string()>"Only theirs"<span class="sr">{format!(": {}", row.identity_name)}</span></a></td>
             <td data-label="Account" class="wrap">{row.application_name.clone()}" "<code class="subtle">{row.line.key.clone()}</code></td>
             <td data-label="What" class="wrap"><a data-open="" title=name.clone() href=format!("/orders/{order}")>{what}</a></td>
