@@ -29,6 +29,7 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['run-log', `${run}?level=warning&step=fulfil`],
     ['comparison', `/jobs/compare?left=${number}&right=${number}`],
     ['comparison-choose', '/jobs/compare'],
+    ['run-undo', `${run}/undo`],
     ['applications', '/applications'],
     ['application', '/applications/directory'],
     ['application-accounts', '/applications/directory?tab=accounts'],

@@ -1,6 +1,7 @@
 //! Made-up data for every page: an organisation in the middle of a working day.
 
 mod people;
+mod undo;
 mod work;
 
 use app::frame::{Rights, Sheet, Visitor};
@@ -242,6 +243,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
                 clock,
             ),
         ),
+        ("run-undo", jobs::undo_sheet(&undo::preview(), &jobs::UndoAsked::default(), rights, clock)),
         ("comparison", jobs::comparison_sheet(&jobs::Compared::Both(Box::new(comparison())), &run_rows(12), clock)),
         ("comparison-choose", jobs::comparison_sheet(&jobs::Compared::Nothing, &run_rows(12), clock)),
         ("comparison-never", jobs::comparison_sheet(&jobs::Compared::Nothing, &run_rows(1), clock)),
@@ -341,7 +343,7 @@ fn history(runs: Vec<RunRow>) -> jobs::History {
 }
 
 fn around() -> jobs::Around {
-    jobs::Around { active: active_rows(), reruns: vec![], before: run_rows(2).pop() }
+    jobs::Around { active: active_rows(), reruns: vec![], before: run_rows(2).pop(), undo: undo::about() }
 }
 
 fn run_of(state: RunState, level: LogLevel) -> Sheet {
@@ -353,7 +355,8 @@ fn run_of(state: RunState, level: LogLevel) -> Sheet {
     let row = RunRow { run: Run { rerun_of, ..run }, ..run_rows(1).remove(0) };
     let reruns = if state == RunState::Warning { run_rows(2) } else { vec![] };
     let lines = if state == RunState::Queued { vec![] } else { log() };
-    let around = jobs::Around { reruns, ..around() };
+    let undo = if state == RunState::Queued { jobs::About::default() } else { undo::about() };
+    let around = jobs::Around { reruns, undo, ..around() };
     jobs::run_sheet(&row, lines, &around, jobs::RunTab::Progress(choice), &rights(), &clock())
 }
 

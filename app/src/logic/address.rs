@@ -25,6 +25,13 @@ impl Address {
     }
 }
 
+impl Address {
+    /// What follows the `?`.
+    pub fn query(&self) -> String {
+        self.query.trim_start_matches('?').to_owned()
+    }
+}
+
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}{}", self.path, self.query)

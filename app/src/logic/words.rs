@@ -234,6 +234,12 @@ pub fn state_reason(reason: &StateReason) -> (String, Option<&'static str>) {
         StateReason::Superseded { order } => (format!("Order {order} replaced it."), None),
         StateReason::WorkItem => ("A person does it; see the work item.".into(), None),
         StateReason::Handed { reference } => (format!("Handed over as {reference}; the result is awaited."), None),
+        StateReason::Undone { run, by, why } => (
+            format!("{by} took the same back with run {run}: {why}"),
+            Some(
+                "Approve it if it is right now; or correct the rule or the data that asks for it, then run the job again.",
+            ),
+        ),
         StateReason::RuleFailed { message } => {
             (message.clone(), Some("Correct the rule or the data it reads, then run the job again."))
         }

@@ -3,6 +3,7 @@
 mod comparison;
 mod history;
 mod run;
+pub mod undo;
 
 use leptos::prelude::*;
 use model::error::ApiError;
@@ -24,6 +25,7 @@ use crate::ssr;
 pub use comparison::{Compared, comparison_sheet};
 pub use history::History;
 pub use run::{Around, LogChoice, RunTab, run_sheet};
+pub use undo::{About, UndoAsked, UndoPage, undo_sheet};
 
 /// Runs in the grid.
 const RUNS_SHOWN: u32 = 20;
@@ -98,6 +100,7 @@ pub fn RunPage() -> impl IntoView {
             before: engine::jobs::runs(&op, RunFilter { job: Some(row.run.job.clone()), before: Some(id), limit: 1 })
                 .await?
                 .pop(),
+            undo: undo::read_about(&op, id).await?,
         };
         let (tab, lines) = match query.get("tab").as_deref() {
             Some("preview") => {

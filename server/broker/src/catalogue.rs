@@ -43,6 +43,7 @@ pub struct EntitlementFacts {
     pub account_type: String,
     pub key: String,
     pub display_name: String,
+    pub privileged: bool,
 }
 
 /// An application, as decisions see it.
@@ -111,6 +112,7 @@ impl Catalogue {
                 account_type: entitlement.account_type.clone(),
                 key: entitlement.key.clone(),
                 display_name: entitlement.display_name.clone(),
+                privileged: entitlement.privileged,
             };
             catalogue.entitlements.insert(name.clone(), facts);
         }

@@ -6,7 +6,8 @@
 //! is ([`assignments`]), a difference becomes a plan ([`plan`]), its parts ([`partition`]), a checked plan ([`check`])
 //! and orders ([`order`]); an order moves through its states ([`lifecycle`]) as answers come back ([`untrusted`],
 //! [`settle`], [`retry`], [`poison`]); [`breaker`] and [`maintenance`] say when nothing is sent; what failed is grouped
-//! ([`fingerprint`]) and mended by people ([`operator`], [`edit`]); [`threshold`] stops what would change too much.
+//! ([`fingerprint`]) and mended by people ([`operator`], [`edit`]); [`threshold`] stops what would change too much,
+//! [`blast_radius`] says how much it is, and [`undo`] takes back what was done.
 
 pub mod catalogue;
 pub mod compare;
@@ -33,7 +34,9 @@ pub mod fingerprint;
 pub mod operator;
 pub mod untrusted;
 
+pub mod blast_radius;
 pub mod threshold;
+pub mod undo;
 
 #[cfg(test)]
 mod worlds;

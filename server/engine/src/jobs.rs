@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use model::configuration::Configuration;
 use model::error::{ApiError, ErrorCode};
 use model::ids::{RunId, UserId};
-use model::job::{Job, JobTask, Run, RunLogLine, RunMode, RunState, TaskRun};
+use model::job::{Job, JobTask, Run, RunLogLine, RunMode, RunState, TaskRun, UNDO};
 use model::page::Page;
+use model::undo::RunUndo;
 use model::view::{AuditLine, JobRow, LogCounts, LogFilter, PreviewLine, RunFilter, RunRow, RunUpdate};
 use store::{Cancelled, StoreError};
 use tokio::sync::broadcast;
@@ -36,7 +37,9 @@ impl Engine {
         let configuration = self.world().configuration();
         let jobs = Job::all(&configuration.jobs, &configuration.organisation.time_zone);
         for row in rows {
-            if let Some(job) = jobs.iter().find(|job| job.name == row.run.job) {
+            if row.run.job == UNDO {
+                row.job_label = "Undo of a run".to_owned();
+            } else if let Some(job) = jobs.iter().find(|job| job.name == row.run.job) {
                 row.job_label.clone_from(&job.label);
             }
         }
@@ -105,7 +108,7 @@ pub async fn start(op: &OpContext, job: String, mode: RunMode) -> Result<RunId, 
         if mode.incremental { ", incremental" } else { "" },
         if mode.dry_run { ", dry run" } else { "" }
     );
-    queue(op, |id| queued(id, &found.name, &found.tasks, mode, op.now), detail).await
+    queue(op, |id| (queued(id, &found.name, &found.tasks, mode, op.now), None), detail).await
 }
 
 /// Does the rest of a run that failed, was cancelled or ended with failures: from the step that did not end well, or
@@ -121,6 +124,9 @@ pub async fn rerun(op: &OpContext, id: RunId, from: Option<String>) -> Result<Ru
         let advice = match run.state {
             RunState::Queued | RunState::Running => "it has not ended yet",
             RunState::Blocked => "a threshold stopped it; resume it instead",
+            _ if run.job == UNDO => {
+                "it is an undo; undo what it took back once more instead, and what is back stays so"
+            }
             _ => "all of it ended well; start the job instead",
         };
         return Err(ApiError::conflict(format!("Run {id} cannot be run again from a step: {advice}.")));
@@ -145,18 +151,27 @@ pub async fn rerun(op: &OpContext, id: RunId, from: Option<String>) -> Result<Ru
         (rest, run.mode)
     };
     let detail = format!("started {} again, for the rest of run {id}", run.job);
-    let make = |new| Run { rerun_of: Some(id), ..queued(new, &run.job, &tasks, mode, op.now) };
+    let make = |new| (Run { rerun_of: Some(id), ..queued(new, &run.job, &tasks, mode, op.now) }, None);
     queue(op, make, detail).await
 }
 
-async fn queue(op: &OpContext, make: impl FnOnce(RunId) -> Run, detail: String) -> Result<RunId, ApiError> {
+/// Queues the run, with what it takes back where it is an undo.
+pub(crate) async fn queue(
+    op: &OpContext,
+    make: impl FnOnce(RunId) -> (Run, Option<RunUndo>),
+    detail: String,
+) -> Result<RunId, ApiError> {
     let store = op.engine.store();
     let id = RunId(store.reserve_ids(1).await.map_err(internal)?.start);
-    let run = Run { started_by: (!is_operator(op)).then_some(op.user.id), ..make(id) };
+    let (run, undo) = make(id);
+    let run = Run { started_by: (!is_operator(op)).then_some(op.user.id), ..run };
     let (job, audit) = (run.job.clone(), audit(op, id, detail));
     let work = store.write(move |tx| {
         Box::pin(async move {
             tx.queue_run(&run).await?;
+            if let Some(undo) = &undo {
+                tx.insert_undo(undo).await?;
+            }
             tx.append_audit(&audit).await
         })
     });

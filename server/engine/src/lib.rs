@@ -33,6 +33,7 @@ pub mod identities;
 pub mod jobs;
 pub mod orders;
 pub mod sessions;
+pub mod undo;
 pub mod users;
 pub mod work_items;
 

@@ -489,6 +489,9 @@ pub struct Entitlement {
     pub account_type: String,
     /// Key in the application, such as a group's name.
     pub key: String,
+    /// Gives power over others' access or data: weighs more in a run's blast radius.
+    #[serde(default)]
+    pub privileged: bool,
 }
 
 /// A bundle of entitlements of one application, with the account that holds them.

@@ -321,6 +321,9 @@ impl Job {
 /// Name of the job that does everything.
 pub const COMPLETE: &str = "complete";
 
+/// What runs that take back another are listed under. It is no job that can be started: what it does is in the run.
+pub const UNDO: &str = "undo";
+
 /// How a run is to be done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunMode {
@@ -403,9 +406,10 @@ pub struct Run {
 }
 
 impl Run {
-    /// Whether the run can be started again where it failed. One that a threshold stopped goes on instead.
+    /// Whether the run can be started again where it failed. One that a threshold stopped goes on instead, and what is
+    /// left of an undo is undone by another one.
     pub fn can_be_rerun(&self) -> bool {
-        matches!(self.state, RunState::Errored | RunState::Cancelled | RunState::Warning)
+        self.job != UNDO && matches!(self.state, RunState::Errored | RunState::Cancelled | RunState::Warning)
     }
 
     /// What a run that does the rest of this one would do: what did not end well, what depends on it, and, where `from`

@@ -13,11 +13,13 @@ pub mod configuration;
 pub mod correlation;
 pub mod identity;
 
+pub mod blast_radius;
 pub mod circuit;
 pub mod command;
 pub mod order;
 pub mod plan;
 pub mod trigger;
+pub mod undo;
 pub mod work_item;
 
 pub mod feed;

@@ -157,6 +157,7 @@ fn configuration(rules: u64) -> Configuration {
                 description: None,
                 account_type: format!("account-{number}"),
                 key: name.to_owned(),
+                privileged: false,
             };
             let shared = format!("department-{department}-{number}");
             let own = format!("title-{department}-{title}-{number}");

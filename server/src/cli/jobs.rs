@@ -1,4 +1,6 @@
-//! `jobs run`, `jobs rerun`, `jobs list`, `jobs show`, `jobs log`, `jobs compare`, `jobs cancel`, `jobs resume`.
+//! `jobs run`, `jobs rerun`, `jobs list`, `jobs show`, `jobs log`, `jobs compare`, `jobs cancel`, `jobs resume`, `jobs undo`.
+
+mod undo;
 
 use clap::Subcommand;
 use engine::context::OpContext;
@@ -69,6 +71,8 @@ pub enum Command {
     Cancel { run: RunId },
     /// Go on with a run that a threshold stopped
     Resume { run: RunId },
+    /// Take back what a run did, as far as nobody has changed it since
+    Undo(undo::Undo),
 }
 
 fn level(text: &str) -> Result<LogLevel, String> {
@@ -145,6 +149,7 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
             show(op, run, output).await?;
             Ok(Exit::Done)
         }
+        Command::Undo(undo) => undo::run(op, undo, output).await,
     }
 }
 
@@ -333,12 +338,21 @@ fn took(task: &Option<TaskRun>) -> String {
 
 async fn show(op: &OpContext, id: RunId, output: &Output) -> Result<Run, CommandError> {
     let row = engine::jobs::run(op, id).await?;
+    let blast_radius = engine::undo::blast_radius(op, id).await?;
+    let (undoes, undone_by) = engine::undo::links(op, id).await?;
     let preview = if row.run.mode.dry_run { engine::jobs::preview(op, id, 0, PREVIEW).await?.rows } else { Vec::new() };
     if output.is_json() {
-        output
-            .value(&serde_json::json!({ "run": row.run, "started_by": row.started_by, "preview": preview }), |_| {
-                String::new()
-            })?;
+        output.value(
+            &serde_json::json!({
+                "run": row.run,
+                "started_by": row.started_by,
+                "preview": preview,
+                "blast_radius": blast_radius,
+                "undoes": undoes,
+                "undone_by": undone_by,
+            }),
+            |_| String::new(),
+        )?;
         return Ok(row.run);
     }
     let run = row.run;
@@ -355,6 +369,9 @@ async fn show(op: &OpContext, id: RunId, output: &Output) -> Result<Run, Command
         ("state", run.state.name().to_owned()),
         ("does the rest of", run.rerun_of.map(|id| format!("run {id}")).unwrap_or_default()),
         ("message", run.message.clone().unwrap_or_default()),
+        ("blast radius", blast_radius.as_ref().map(undo::blast_radius).unwrap_or_default()),
+        ("undoes", undoes.map(|undo| format!("run {}: {}", undo.undoes, undo.reason)).unwrap_or_default()),
+        ("undone by", undone_by.iter().map(|undo| format!("run {}", undo.run)).collect::<Vec<_>>().join(", ")),
     ]))?;
     let steps: Vec<Vec<String>> = run.tasks.iter().map(step).collect();
     output.say(&format!("\n{}", table(&["step", "state", "done", "of", "failed", "counts"], &steps)))?;

@@ -26,6 +26,7 @@ pub mod work_items;
 
 pub mod runs;
 pub mod signals;
+pub mod undo;
 
 pub mod applications;
 pub mod circuits;

@@ -20,7 +20,7 @@ use model::plan::{ItemKind, ItemOperation, Partition, Plan};
 use model::value::Value;
 use serde::Serialize;
 
-pub(crate) use read::{newest_orders_of, optional_state, order_counts, order_rows_in_states};
+pub(crate) use read::{Why, newest_orders_of, optional_state, order_counts, order_rows_in_states, orders_by_id};
 
 use crate::connection::{CHUNK, arguments, payload};
 use crate::{Result, Tx};

@@ -13,6 +13,7 @@ use crate::islands::LiveRun;
 use crate::logic::address::Address;
 use crate::logic::time::Clock;
 use crate::logic::words;
+use crate::pages::jobs::undo::{About, about};
 
 /// What the page shows of the run.
 pub enum RunTab {
@@ -39,6 +40,8 @@ pub struct Around {
     pub reruns: Vec<RunRow>,
     /// Of the same job, the one before.
     pub before: Option<RunRow>,
+    /// How much it changes, what it takes back, and what took it back.
+    pub undo: About,
 }
 
 pub fn run_sheet(
@@ -76,7 +79,8 @@ pub fn run_sheet(
         RunTab::Progress(choice) => progress(RunUpdate { run: run.clone(), lines }, choice, rights, clock).into_any(),
         RunTab::Preview(page) => preview(id, page),
     };
-    let body = view! { {heading}{waits(run, around)}{done_by(around)}{links}{content} };
+    let about = about(run, &around.undo, rights, clock);
+    let body = view! { {heading}{waits(run, around)}{done_by(around)}{about}{links}{content} };
     Sheet { section: Section::Jobs, title, body: body.into_any() }
 }
 

@@ -7,6 +7,7 @@ use model::account::{Account, Provenance};
 use model::ids::OrderId;
 use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::{ItemKind, Plan};
+use model::trigger::Trigger;
 
 use super::{PlanInput, is_there, retained};
 use crate::catalogue::{AccountTypeFacts, Catalogue};
@@ -160,6 +161,11 @@ fn place<'a>(slot: &mut Slot<'a>, order: &'a Order, open: &[Order], catalogue: &
         // What was done to an account that is not there any more says nothing about the one in its place.
         _ if may_have_had_effect(order) && is_another_account(slot, order) => {}
         _ if may_have_had_effect(order) => slot.sent.push(order),
+        // What a person ordered is not replaced by a computation: it counts as done once it is on its way, and not at
+        // all while it has failed or waits for another person.
+        ProvisioningState::Pending if order.trigger == Trigger::Administrator => slot.sent.push(order),
+        ProvisioningState::Errored | ProvisioningState::AwaitingApproval if order.trigger == Trigger::Administrator => {
+        }
         ProvisioningState::Pending | ProvisioningState::Errored | ProvisioningState::AwaitingApproval => {
             slot.is_stuck |= is_stuck(order, open);
             slot.unsent.push(order);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use model::configuration::{Configuration, JobDefinition, TaskDefinition};
-use model::job::{Job, JobTask, TaskKind};
+use model::job::{Job, JobTask, TaskKind, UNDO};
 
 use super::ConfigurationFinding;
 use super::places::Index;
@@ -22,6 +22,10 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
             findings.push(index.finding(&path, message));
         };
         schedule(job, &configuration.organisation.time_zone, &mut tell);
+        if name == UNDO {
+            let message = format!("Runs that take back another are called `{name}`. Choose another name for the job.");
+            tell(&[], message);
+        }
         if !job.tasks.is_empty() && Job::built_in(name).is_some() {
             let message = format!(
                 "`{name}` comes with Quartermaster, and its steps are its own. Choose another name for a job with other tasks."

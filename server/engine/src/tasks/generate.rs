@@ -8,16 +8,18 @@ use broker::catalogue::Catalogue;
 use broker::check::CheckedPlan;
 use broker::lifecycle::{self, Event};
 use broker::plan::{PlanInput, Values};
-use broker::{check, edit, fingerprint, order, partition, plan, threshold};
+use broker::{blast_radius, check, edit, fingerprint, order, partition, plan, threshold, undo};
 use jiff::civil::Date;
 use model::access::{DesiredAccess, Grantable};
 use model::account::{Account, Provenance};
-use model::identity::LifecycleState;
+use model::blast_radius::BlastRadius;
+use model::identity::{Identity, LifecycleState};
 use model::ids::{AccountId, IdentityId, OrderId, PartitionId, PlanId};
 use model::job::{LogLevel, TaskScope};
 use model::order::{Order, ProvisioningState, StateReason, ValueEdit};
 use model::plan::{AccountRequest, FilterReason, ItemKind, ItemOperation, Operation, Plan};
 use model::trigger::Trigger;
+use model::undo::Undone;
 use model::view::PreviewLine;
 use store::{AssignmentStateChange, PlanRecord, RecordedTransition, Reservation, StoreError};
 
@@ -28,6 +30,14 @@ use crate::progress::Progress;
 const BATCH: usize = 500;
 
 pub(super) async fn carry_out(scope: &TaskScope, context: &mut Context, progress: &Progress) -> TaskEnd {
+    match context.engine.store().undo_of(context.run).await {
+        Ok(None) => {}
+        Ok(Some(kept)) => {
+            let end = crate::undo::generate(context, progress, &kept).await;
+            return end.unwrap_or_else(|error| TaskEnd::errored("Orders could not be generated", &error));
+        }
+        Err(error) => return TaskEnd::errored("Orders could not be generated", &error),
+    }
     let mut end = generate(scope, context, progress, !context.mode.incremental).await;
     for _ in 1..TRIES {
         if !end.as_ref().is_err_and(is_overtaken) {
@@ -52,9 +62,9 @@ fn is_overtaken(error: &StoreError) -> bool {
 }
 
 /// A plan that passed its checks, for one identity.
-struct Planned {
-    checked: CheckedPlan,
-    leaver: bool,
+pub(crate) struct Planned {
+    pub(crate) checked: CheckedPlan,
+    pub(crate) leaver: bool,
 }
 
 async fn generate(
@@ -72,6 +82,8 @@ async fn generate(
     let mut planned = Vec::new();
     let mut already = AlreadySo::new(context).await?;
     let mut adopted = Vec::new();
+    let undone = context.engine.store().undone().await?;
+    let mut ended_undone = Vec::new();
     let mut ended = Vec::new();
     let mut rejected = 0;
     for batch in ids.chunks(BATCH) {
@@ -89,6 +101,8 @@ async fn generate(
             let mut plan = plan::compile(&input, &live.catalogue, &mut values);
             edit::explain(&mut plan, &edits);
             already.note(&access, &plan, &live.catalogue);
+            let own = undone.iter().filter(|row| row.identity == access.identity);
+            ended_undone.extend(own.filter(|row| !undo::is_wanted(row, &access, &live.catalogue)).map(|row| row.id));
             // Decided as a whole, whatever the task concerns: what is left out is the next task's to order.
             let plan = plan::restrict(plan, input.open_orders, &|application| scope.has_application(application));
             adopted.extend(plan::adoptions(&input));
@@ -112,7 +126,13 @@ async fn generate(
         progress.advance(batch.len() as u64, 0).await;
         tokio::task::yield_now().await;
     }
-    if let Some(end) = guard(context, progress, &planned, &facts) {
+    let radius = {
+        let describe = |id: IdentityId| facts.describe(id);
+        let plans = planned.iter().map(|planned| planned.checked.plan());
+        blast_radius::measure(plans, facts.population, &describe, &live.catalogue)
+    };
+    keep_blast_radius(context, progress, radius).await?;
+    if let Some(end) = guard(context, progress, &planned, &facts.stored, &facts.links) {
         if context.mode.dry_run {
             progress.say(LogLevel::Warning, format!("A real run would stop here. {end}"));
         } else {
@@ -135,13 +155,17 @@ async fn generate(
     let adopted = facts.adopt(&adopted, scope);
     let mut taken = values.taken;
     taken.retain(|reservation| scope.has_application(&reservation.application));
-    let written = write(
-        context,
-        planned,
-        Extras { taken, adopted, already: already.states, ended, held: facts.held() },
-        &live.catalogue,
-    )
-    .await?;
+    let extras = Extras {
+        taken,
+        adopted,
+        already: already.states,
+        ended,
+        held: facts.held(),
+        held_undone: undone,
+        ended_undone,
+        undone: Vec::new(),
+    };
+    let written = write(context, planned, extras, &live.catalogue).await?;
     progress.count("orders", i64::try_from(written).unwrap_or(i64::MAX));
     progress.say(LogLevel::Information, format!("Wrote {}.", counted(written as u64, "order")));
     if rejected > 0 {
@@ -160,6 +184,9 @@ struct Facts {
     /// None: everybody.
     only: Option<BTreeSet<IdentityId>>,
     names: HashMap<IdentityId, String>,
+    departments: HashMap<IdentityId, String>,
+    /// How many people there are.
+    population: u64,
     leavers: HashSet<IdentityId>,
     accounts: HashMap<IdentityId, Vec<Account>>,
     orders: HashMap<IdentityId, Vec<Order>>,
@@ -214,12 +241,16 @@ impl Facts {
             None => context.dry_identities().await?,
         };
         Ok(Self {
-            only,
             leavers: names
                 .iter()
                 .filter(|identity| identity.lifecycle(today) == LifecycleState::Leaver)
                 .map(|identity| identity.id)
                 .collect(),
+            departments: names.iter().map(|identity| (identity.id, name_and_department(identity, today).1)).collect(),
+            population: match &only {
+                Some(_) => context.engine.world().with_population(|population| population.engine.len()) as u64,
+                None => names.len() as u64,
+            },
             names: names.into_iter().map(|identity| (identity.id, identity.display_name)).collect(),
             accounts: by_owner(accounts),
             orders: by_identity(orders),
@@ -227,6 +258,7 @@ impl Facts {
             edits,
             stored,
             links,
+            only,
         })
     }
 
@@ -256,6 +288,12 @@ impl Facts {
 
     fn edit_id(&self, edit: &ValueEdit) -> Option<i64> {
         self.edits.get(&edit.identity)?.iter().find(|(_, known)| known == edit).map(|(id, _)| *id)
+    }
+
+    /// Name and department.
+    fn describe(&self, identity: IdentityId) -> (String, String) {
+        let of = |known: &HashMap<IdentityId, String>| known.get(&identity).cloned().unwrap_or_default();
+        (of(&self.names), of(&self.departments))
     }
 
     /// Orders that a person keeps back, and why.
@@ -392,13 +430,19 @@ impl Values for ReservedValues {
 // -------------------------------------------------------------------------------------------------- thresholds
 
 /// What is exceeded, in a sentence; nothing where all is within its limits or a person let it through.
-fn guard(context: &Context, progress: &Progress, planned: &[Planned], facts: &Facts) -> Option<String> {
+fn guard(
+    context: &Context,
+    progress: &Progress,
+    planned: &[Planned],
+    stored: &BTreeMap<String, u64>,
+    links: &BTreeMap<String, u64>,
+) -> Option<String> {
     let configuration = context.engine.world().configuration();
     let plans = planned.iter().map(|planned| planned.checked.plan());
     let mut trips = Vec::new();
     for (account_type, mut counts) in threshold::planned(plans) {
-        counts.stored = facts.stored.get(&account_type).copied().unwrap_or(0);
-        counts.links_stored = facts.links.get(&account_type).copied().unwrap_or(0);
+        counts.stored = stored.get(&account_type).copied().unwrap_or(0);
+        counts.links_stored = links.get(&account_type).copied().unwrap_or(0);
         let Some(kind) = configuration.account_types.get(&account_type) else { continue };
         for trip in threshold::check(&counts, &kind.thresholds, &threshold::Defaults::STANDARD) {
             trips.push(format!("{}: {trip}", kind.display_name));
@@ -414,6 +458,51 @@ fn guard(context: &Context, progress: &Progress, planned: &[Planned], facts: &Fa
     Some(format!("Threshold exceeded: {}.", trips.join("; ")))
 }
 
+/// As [`guard`], for an undo, which looks at few people.
+pub(crate) async fn guard_undo(
+    context: &Context,
+    progress: &Progress,
+    planned: &[Planned],
+) -> Result<Option<String>, StoreError> {
+    let (mut stored, mut links) = (BTreeMap::new(), BTreeMap::new());
+    for (account_type, accounts, held) in context.engine.store().account_type_sizes().await? {
+        stored.insert(account_type.clone(), accounts);
+        links.insert(account_type, held);
+    }
+    Ok(guard(context, progress, planned, &stored, &links))
+}
+
+/// Keeps with the run how much it changes, before its first write.
+pub(crate) async fn keep_blast_radius(
+    context: &Context,
+    progress: &Progress,
+    radius: BlastRadius,
+) -> Result<(), StoreError> {
+    let people = counted(radius.people, "person").replace("persons", "people");
+    progress.say(
+        LogLevel::Information,
+        format!("Blast radius: {} ({}), {people} of {}.", radius.size, radius.label.name(), radius.population),
+    );
+    let run = context.run;
+    context.engine.store().write(move |tx| Box::pin(async move { tx.put_blast_radius(run, &radius).await })).await
+}
+
+/// What a person is called, and the department that counts today; empty where there is none.
+pub(crate) fn name_and_department(identity: &Identity, today: Date) -> (String, String) {
+    let mut contexts: Vec<_> = identity.contexts.iter().filter(|context| context.period.holds(today)).collect();
+    contexts.sort_by_key(|context| context.priority);
+    let department = contexts
+        .iter()
+        .find_map(|context| context.attributes.get("department"))
+        .or_else(|| identity.attributes.get("department"));
+    (identity.display_name.clone(), department.map(ToString::to_string).unwrap_or_default())
+}
+
+/// Tells how many orders of each operation there will be.
+pub(crate) fn count_orders(progress: &Progress, planned: &[Planned]) {
+    count(progress, planned.iter().flat_map(|planned| &planned.checked.plan().requests));
+}
+
 fn count<'a>(progress: &Progress, requests: impl Iterator<Item = &'a AccountRequest>) {
     let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
     for request in requests {
@@ -427,18 +516,25 @@ fn count<'a>(progress: &Progress, requests: impl Iterator<Item = &'a AccountRequ
 // ----------------------------------------------------------------------------------------------------- writing
 
 /// What is written beside plans and orders.
-struct Extras {
-    taken: Vec<Reservation>,
+#[derive(Default)]
+pub(crate) struct Extras {
+    pub(crate) taken: Vec<Reservation>,
     /// Accounts that were found, and are now wanted.
-    adopted: Vec<Account>,
-    already: Vec<AssignmentStateChange>,
+    pub(crate) adopted: Vec<Account>,
+    pub(crate) already: Vec<AssignmentStateChange>,
     /// Edits of values that are over, as the rules compute something else by now.
-    ended: Vec<i64>,
+    pub(crate) ended: Vec<i64>,
     /// Orders that a person keeps back: what replaces one is kept back as well.
-    held: HashMap<OrderId, StateReason>,
+    pub(crate) held: HashMap<OrderId, StateReason>,
+    /// What was undone: orders that do it again wait for a person.
+    pub(crate) held_undone: Vec<Undone>,
+    /// Rows of those that hold up nothing any more.
+    pub(crate) ended_undone: Vec<i64>,
+    /// What these orders take back.
+    pub(crate) undone: Vec<Undone>,
 }
 
-async fn write(
+pub(crate) async fn write(
     context: &Context,
     planned: Vec<Planned>,
     extras: Extras,
@@ -465,6 +561,7 @@ async fn write(
             now,
         );
         for (request, order) in checked.plan().requests.iter().zip(&mut made) {
+            undo::hold(order, &extras.held_undone);
             let hold = request.supersedes.iter().find_map(|old| extras.held.get(old));
             if let Some(hold) = hold.filter(|_| order.state == ProvisioningState::Pending) {
                 // What held the old one before says nothing about the new one.
@@ -491,7 +588,7 @@ async fn write(
             created_at: now,
         });
     }
-    let Extras { taken, adopted, already: mut states, ended, held: _ } = extras;
+    let Extras { taken, adopted, already: mut states, ended, ended_undone, undone, .. } = extras;
     states.extend(orders.iter().flat_map(crate::record::assignment_states));
     let count = orders.len();
     context
@@ -510,6 +607,8 @@ async fn write(
                 tx.insert_orders(&orders).await?;
                 tx.update_accounts(&adopted, now).await?;
                 tx.end_value_edits(&ended, now).await?;
+                tx.insert_undone(&undone).await?;
+                tx.end_undone(&ended_undone, now).await?;
                 tx.set_assignment_states(&states).await
             })
         })

@@ -28,3 +28,4 @@ mod jobs;
 mod pipeline;
 mod real_input;
 mod triage;
+mod undo;

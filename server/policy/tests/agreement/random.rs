@@ -43,6 +43,7 @@ pub(crate) fn configuration() -> impl Strategy<Value = Configuration> {
                 description: None,
                 account_type: format!("kind-{}", index % KINDS),
                 key: format!("group {index}"),
+                privileged: false,
             };
             configuration.entitlements.insert(format!("entitlement-{index}"), entitlement);
         }

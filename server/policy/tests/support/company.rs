@@ -138,6 +138,7 @@ pub(crate) fn entitlement(account_type: &str) -> Entitlement {
         description: None,
         account_type: account_type.into(),
         key: String::new(),
+        privileged: false,
     }
 }
 

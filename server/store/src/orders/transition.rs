@@ -219,6 +219,7 @@ impl Tx {
         for (state, ids) in silent {
             self.execute(MOVE_ITEMS, arguments![numbers(ids), state]).await?;
         }
+        self.end_what_was_approved(accepted).await?;
         self.bulk(UPDATE_ITEMS, &items).await?;
         let attempts: Vec<_> = accepted
             .iter()
@@ -228,6 +229,19 @@ impl Tx {
             })
             .collect();
         self.bulk(CLOSE_ATTEMPTS, &attempts).await
+    }
+}
+
+impl Tx {
+    /// Orders that do again what was undone wait for a person: with their approval nothing of it is held up any more.
+    async fn end_what_was_approved(&mut self, accepted: &[(ProvisioningState, &RecordedTransition)]) -> Result<()> {
+        let is_approval = |(from, row): &&(ProvisioningState, &RecordedTransition)| {
+            *from == ProvisioningState::AwaitingApproval && row.to == ProvisioningState::Pending
+        };
+        let approved: Vec<_> = accepted.iter().filter(is_approval).collect();
+        let Some(at) = approved.iter().map(|(_, row)| row.at).max() else { return Ok(()) };
+        let orders: Vec<_> = approved.iter().map(|(_, row)| row.order).collect();
+        self.end_undone_by(&orders, at).await
     }
 }
 

@@ -17,6 +17,7 @@ mod runs;
 mod schema;
 mod transitions;
 mod triage;
+mod undo;
 mod work;
 mod writing;
 
@@ -146,6 +147,12 @@ stories! {
         a_preview_is_paged,
         runs_are_listed_newest_first,
         a_blocked_run_goes_on_at_somebodys_word,
+    ],
+    undo: [
+        an_undo_is_found_from_both_sides,
+        what_was_undone_holds_until_it_ends,
+        orders_of_a_run_and_since,
+        a_blast_radius_is_replaced,
     ],
     people: [
         users_are_found_without_regard_to_case,

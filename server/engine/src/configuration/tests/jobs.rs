@@ -163,6 +163,11 @@ fn a_job_that_cannot_be_run_is_told_with_its_place() {
                 "all.toml:44:16: `complete` comes with Quartermaster, and its steps are its own. Choose another name for a job with other tasks.",
             ],
         ),
+        (
+            "[jobs.host]\n",
+            "[jobs.undo]\nenabled = false\n[jobs.host]\n",
+            &["all.toml:44:7: Runs that take back another are called `undo`. Choose another name for the job."],
+        ),
     ];
     let mut wrong = Vec::new();
     for (from, to, expected) in cases {
