@@ -25,6 +25,10 @@ pub(crate) use read::{Why, newest_orders_of, optional_state, order_counts, order
 use crate::connection::{CHUNK, arguments, payload};
 use crate::{Result, Tx};
 
+/// The state of an item that goes along with its order, as most do all their way: it is written once, not with every
+/// step of the order. No item is in state 0 otherwise.
+const AS_THE_ORDER: i64 = 0;
+
 /// A plan as stored, with the ids its partitions have. Its requests come without items: their orders hold those.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanRecord {
@@ -69,7 +73,7 @@ pub struct RecordedTransition {
     /// The account that came to be; an account known before stays where this is none. The same holds for the key.
     pub account: Option<AccountId>,
     pub key: Option<String>,
-    /// New states and messages of items.
+    /// New states and messages of items. Others go along with the order; what was done stays done.
     pub items: Vec<(OrderItemId, ProvisioningState, Option<String>)>,
     /// Closes the open attempt.
     pub answer: Option<Answer>,
@@ -257,7 +261,7 @@ impl Tx {
             ready = next;
         }
         let items: Vec<_> =
-            rows.iter().flat_map(|order| order.items.iter().map(|item| item_input(order.id, item))).collect();
+            rows.iter().flat_map(|order| order.items.iter().map(|item| item_input(order, item))).collect();
         self.bulk(INSERT_ITEMS, &items).await?;
         let dependencies: Vec<_> = rows
             .iter()
@@ -300,17 +304,18 @@ fn order_input(order: &Order) -> OrderInput<'_> {
     }
 }
 
-fn item_input(order: OrderId, item: &OrderItem) -> ItemInput<'_> {
+fn item_input<'a>(order: &Order, item: &'a OrderItem) -> ItemInput<'a> {
+    let goes_along = item.state == order.state && item.message.is_none();
     ItemInput {
         id: item.id.0,
-        order: order.0,
+        order: order.id.0,
         kind: item.kind.name(),
         name: &item.name,
         operation: item.operation.name(),
         value: item.value.as_ref(),
         current: item.current.as_ref(),
         entitlement: item.entitlement.as_deref(),
-        state: item.state.number(),
+        state: if goes_along { AS_THE_ORDER } else { item.state.number() },
         explanation: &item.explanation,
         reasons: &item.reasons,
         secret: item.secret,

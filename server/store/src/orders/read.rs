@@ -11,7 +11,7 @@ use model::plan::{ItemKind, ItemOperation, Operation, Partition};
 use model::trigger::Trigger;
 use model::view::{OrderCounts, OrderDetail, OrderEvent, OrderFilter, OrderRow};
 
-use super::edits;
+use super::{AS_THE_ORDER, edits};
 use crate::connection::{Connection, Row, arguments, numbers};
 use crate::paging::{count_limit, cursor, page, read_time_cursor, rows_to_read};
 use crate::words::patterns;
@@ -391,7 +391,11 @@ fn order_id(row: Row) -> Result<OrderId> {
     row.integer("id").map(OrderId)
 }
 
-fn order(row: &Row, after: Vec<OrderId>, items: Vec<OrderItem>) -> Result<Order> {
+fn order(row: &Row, after: Vec<OrderId>, mut items: Vec<OrderItem>) -> Result<Order> {
+    let state = state(row, "state")?;
+    for item in items.iter_mut().filter(|item| item.state.number() == AS_THE_ORDER) {
+        item.state = state;
+    }
     Ok(Order {
         id: OrderId(row.integer("id")?),
         plan: PlanId(row.integer("plan_id")?),
@@ -407,7 +411,7 @@ fn order(row: &Row, after: Vec<OrderId>, items: Vec<OrderItem>) -> Result<Order>
         mechanism: row.named("mechanism", Mechanism::from_name)?,
         lane: row
             .numbered("lane", |number| [Lane::Leaver, Lane::Normal].into_iter().find(|lane| *lane as i64 == number))?,
-        state: state(row, "state")?,
+        state,
         reason: row.optional_json("reason")?,
         explanation: row.text("explanation")?,
         reasons: row.json("reasons")?,

@@ -8,8 +8,8 @@ use model::ids::OrderId;
 use model::order::{Answer, Order, ProvisioningState, StateReason, Trouble};
 use serde::Serialize;
 
-use super::RecordedTransition;
 use super::read::{Why, orders_by_id};
+use super::{AS_THE_ORDER, RecordedTransition};
 use crate::connection::{CHUNK, Row, arguments, numbers, payload};
 use crate::{Result, Tx};
 
@@ -72,12 +72,21 @@ const UPDATE_ITEMS: &str = "
     where order_item.id = input.item_id
       and order_item.order_id = input.order_id";
 
-/// Items that nothing was said about, to one state: most of them, and ids alone are quicker to read than objects.
+/// Items that nothing was said about, to one state: ids alone are quicker to read than objects. Those that are so
+/// already, most of them because they go along with their order, are not written again.
 const MOVE_ITEMS: &str = "
     update order_item
     set state = $2,
         message = null
-    where id in (select cast(value as bigint) from json_each($1))";
+    where id in (select cast(value as bigint) from json_each($1))
+      and (state <> $2 or message is not null)";
+
+/// Items of these orders that went along with them so far stay in that state.
+const KEEP_ITEMS: &str = "
+    update order_item
+    set state = $2
+    where order_id in (select cast(value as bigint) from json_each($1))
+      and state = 0";
 
 /// The attempt of that fence, or, without one, the newest.
 const CLOSE_ATTEMPTS: &str = "
@@ -206,14 +215,25 @@ impl Tx {
         let input = payload(&accepted.iter().map(transition_input).collect::<Vec<_>>())?;
         self.execute(UPDATE_ORDERS, arguments![input.as_str()]).await?;
         self.execute(INSERT_EVENTS, arguments![input]).await?;
+        // What was done stays done, also where the order goes on to be something else.
+        let mut kept: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        for (from, row) in accepted.iter().filter(|(from, row)| is_done(*from) && !is_done(row.to)) {
+            kept.entry(from.number()).or_default().push(row.order.0);
+        }
+        for (state, orders) in kept {
+            self.execute(KEEP_ITEMS, arguments![numbers(orders), state]).await?;
+        }
         let mut silent: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
         let mut items = Vec::new();
-        for (order, (item, state, message)) in
-            accepted.iter().flat_map(|(_, row)| row.items.iter().map(|item| (row.order.0, item)))
+        for (row, (item, state, message)) in
+            accepted.iter().flat_map(|(_, row)| row.items.iter().map(move |item| (row, item)))
         {
             match message.as_deref() {
+                None if *state == row.to => silent.entry(AS_THE_ORDER).or_default().push(item.0),
                 None => silent.entry(state.number()).or_default().push(item.0),
-                message => items.push(ItemInput { order, item: item.0, state: state.number(), message }),
+                message => {
+                    items.push(ItemInput { order: row.order.0, item: item.0, state: state.number(), message });
+                }
             }
         }
         for (state, ids) in silent {
@@ -243,6 +263,10 @@ impl Tx {
         let orders: Vec<_> = approved.iter().map(|(_, row)| row.order).collect();
         self.end_undone_by(&orders, at).await
     }
+}
+
+fn is_done(state: ProvisioningState) -> bool {
+    matches!(state, ProvisioningState::Executed | ProvisioningState::Verified)
 }
 
 fn accepts(row: &RecordedTransition, state: ProvisioningState, fence: i64) -> bool {

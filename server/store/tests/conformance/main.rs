@@ -114,6 +114,7 @@ stories! {
     ],
     transitions: [
         a_result_is_recorded_with_everything,
+        items_go_along_until_something_is_said_or_done,
         a_stale_fence_is_refused,
         a_state_not_allowed_is_refused,
         several_steps_of_one_order_in_one_call,

@@ -80,6 +80,41 @@ pub(crate) async fn a_result_is_recorded_with_everything(store: Store) {
     assert_eq!((order.account, order.key.as_deref()), (Some(AccountId(40)), Some("anna")), "what is known stays");
 }
 
+pub(crate) async fn items_go_along_until_something_is_said_or_done(store: Store) {
+    use ProvisioningState::{Errored, Executed, Pending, Transmitted, Verified};
+    one_claimed(&store).await;
+    let states = async || {
+        let order = store.order(OrderId(30)).await.unwrap().unwrap();
+        order.items.iter().map(|item| item.state).collect::<Vec<_>>()
+    };
+    assert_eq!(states().await, [Transmitted, Transmitted]);
+    let step = |from, to, items| RecordedTransition {
+        from: vec![from],
+        to,
+        fence: None,
+        answer: None,
+        items,
+        ..done(30, 1, 105)
+    };
+    let said = |item: i64, state, message: &str| (OrderItemId(item), state, Some(message.to_owned()));
+    let silent = |item: i64, state| (OrderItemId(item), state, None);
+    // From, to, what is said of items, and how they are then.
+    let way = [
+        (Transmitted, Errored, vec![silent(301, Executed), said(302, Errored, "no such group")], [Executed, Errored]),
+        (Errored, Pending, vec![silent(302, Pending)], [Executed, Pending]),
+        (Pending, Transmitted, vec![], [Executed, Transmitted]),
+        (Transmitted, Executed, vec![silent(302, Executed)], [Executed, Executed]),
+        (Executed, Verified, vec![silent(301, Verified), silent(302, Verified)], [Verified, Verified]),
+        (Verified, Errored, vec![said(302, Errored, "gone again")], [Verified, Errored]),
+        (Errored, Pending, vec![], [Verified, Errored]),
+    ];
+    for (from, to, items, expect) in way {
+        let step = step(from, to, items);
+        assert_eq!(keep!(store, |tx| tx.record_transitions(&[step]).await?), [true]);
+        assert_eq!(states().await, expect, "{from:?} to {to:?}");
+    }
+}
+
 pub(crate) async fn a_stale_fence_is_refused(store: Store) {
     one_claimed(&store).await;
     let before = store.order_detail(OrderId(30)).await.unwrap();
