@@ -24,7 +24,8 @@ pub mod assignments;
 pub mod orders;
 pub mod work_items;
 
-pub mod runs;
+pub mod rings;
+mod runs;
 pub mod undo;
 
 pub mod applications;
