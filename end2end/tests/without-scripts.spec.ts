@@ -62,6 +62,30 @@ test('a change in the feed is followed up', async ({ page }) => {
   await expect(page.locator('main')).toContainText(person);
 });
 
+test('a run is undone, and what it did is not done again without a person', async ({ page }) => {
+  await page.goto('/jobs');
+  const run = (await page.locator('main a[href^="/jobs/runs/"]').first().getAttribute('href'))!;
+  await page.goto(run);
+  await page.getByRole('link', { name: /Undo this run/ }).click();
+  await expect(page).toHaveURL(`${run}/undo`);
+  const before = (await page.locator('tr[data-row] .before').first().textContent())!.trim();
+  expect(before).toBe('Sales');
+  await page.getByLabel('Why').fill('The feed was wrong');
+  await page.getByRole('checkbox', { name: /I have looked at it/ }).check();
+  await page.getByRole('button', { name: 'Undo this' }).click();
+  await expect(page).not.toHaveURL(/undo/);
+  await expect(page.locator('main h1')).toHaveText('Undo of a run');
+  await expect(page.locator('main')).toContainText('The feed was wrong');
+  await reloadUntilCompleted(page);
+  await page.goto(run);
+  await expect(page.locator('main')).toContainText('Undone by');
+  await startJob(page);
+  await reloadUntilCompleted(page);
+  await page.goto('/orders?state=awaiting_approval');
+  await page.locator('tr[data-row] a[data-open]').first().click();
+  await expect(page.locator('main')).toContainText('took the same back');
+});
+
 test('the theme is chosen by a form', async ({ page }) => {
   await page.goto('/orders');
   await page.locator('.menu summary').click();

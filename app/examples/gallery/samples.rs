@@ -473,6 +473,7 @@ fn account_rows() -> Page<AccountRow> {
     let rows = (0..24).map(|n: usize| AccountRow {
         id: AccountId(n as i64),
         key: format!("{}.{n}", NAMES[n].to_lowercase().replace(' ', ".")),
+        called: n.is_multiple_of(2).then(|| format!("{}.example", n + 1)),
         account_type: "directory-person".into(),
         status: if n % 7 == 3 { AccountStatus::Disabled } else { AccountStatus::Enabled },
         owner: (n % 8 != 5).then(|| (IdentityId(100 + n as i64), NAMES[n].into())),

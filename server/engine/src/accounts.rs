@@ -36,7 +36,11 @@ pub async fn page(op: &OpContext, filter: AccountFilter) -> Result<Page<AccountR
     let mut named: Vec<IdentityId> = owners.iter().map(|(_, owner)| owner.identity).collect();
     named.extend(decisions.iter().filter_map(|standing| standing.decision.identity()));
     let names = names(op, named).await?;
+    let mut called = called(op, &ids).await?;
     let mut rows: HashMap<AccountId, &mut AccountRow> = page.rows.iter_mut().map(|row| (row.id, row)).collect();
+    for (id, row) in &mut rows {
+        row.called = called.remove(id);
+    }
     for (account, candidate) in owners {
         let (Some(row), Some((key, display_name))) = (rows.get_mut(&account), names.get(&candidate.identity)) else {
             continue;
@@ -58,6 +62,22 @@ pub async fn page(op: &OpContext, filter: AccountFilter) -> Result<Page<AccountR
         }
     }
     Ok(page)
+}
+
+/// What people know accounts by: the value of the attribute that is their type's key, or that of any type of the
+/// application while they have none. Nothing where it is the key already.
+async fn called(op: &OpContext, ids: &[AccountId]) -> Result<HashMap<AccountId, String>, ApiError> {
+    let configuration = op.engine.world().configuration();
+    let accounts = op.engine.store().accounts_by_id(ids).await.map_err(internal)?;
+    let named = accounts.into_iter().filter_map(|account| {
+        let mut types = configuration.account_types.iter().filter(|(name, kind)| {
+            kind.application == account.application
+                && (account.account_type.is_empty() || **name == account.account_type)
+        });
+        let value = types.find_map(|(_, kind)| account.attributes.get(&kind.key))?.to_string();
+        (value != account.key).then_some((account.id, value))
+    });
+    Ok(named.collect())
 }
 
 /// Decides the same about each of the accounts. Each is for itself: what one is refused, the others are not.

@@ -444,6 +444,8 @@ pub struct EntitlementRow {
 pub struct AccountRow {
     pub id: AccountId,
     pub key: String,
+    /// What people know it by, where that is not the key: a directory's key is often a number.
+    pub called: Option<String>,
     /// Empty while nobody knows of which type it is.
     pub account_type: String,
     pub status: AccountStatus,

@@ -122,8 +122,16 @@ impl PartialEq for Expression {
 pub struct Subject<'a> {
     own: &'a Attributes,
     context: Option<&'a Attributes>,
-    identity: Option<(&'a Identity, LifecycleState)>,
+    built_in: BuiltIn<'a>,
     attempt: Option<i64>,
+}
+
+/// What a subject knows of itself besides its attributes.
+#[derive(Clone, Copy, Debug)]
+enum BuiltIn<'a> {
+    Nothing,
+    Row { key: &'a str, manager: Option<&'a str> },
+    Identity(&'a Identity, LifecycleState),
 }
 
 impl<'a> Subject<'a> {
@@ -132,14 +140,19 @@ impl<'a> Subject<'a> {
         Self {
             own: &identity.attributes,
             context: context.map(|context| &context.attributes),
-            identity: Some((identity, identity.lifecycle(day))),
+            built_in: BuiltIn::Identity(identity, identity.lifecycle(day)),
             attempt: None,
         }
     }
 
-    /// Attributes alone, as of a feed's row that is no identity yet, or of an account; the built-in attributes are absent.
+    /// A feed's row that is no identity yet: of the built-in attributes it has the key and the manager's key.
+    pub fn of_row(key: &'a str, attributes: &'a Attributes, manager: Option<&'a str>) -> Self {
+        Self { own: attributes, context: None, built_in: BuiltIn::Row { key, manager }, attempt: None }
+    }
+
+    /// Attributes alone, as of an account; the built-in attributes are absent.
     pub fn of_attributes(attributes: &'a Attributes) -> Self {
-        Self { own: attributes, context: None, identity: None, attempt: None }
+        Self { own: attributes, context: None, built_in: BuiltIn::Nothing, attempt: None }
     }
 
     /// The same subject at one attempt at a unique value, counted from 0.
@@ -154,15 +167,17 @@ impl<'a> Subject<'a> {
     }
 
     pub(crate) fn cell(&self, attribute: &str) -> Cell<'a> {
-        if let Some((identity, lifecycle)) = self.identity {
-            match attribute {
-                "key" => return Cell::from(identity.key.as_str()),
-                "source" => return Cell::from(identity.source.as_str()),
-                "display_name" => return Cell::from(identity.display_name.as_str()),
-                "lifecycle" => return Cell::from(lifecycle.name()),
-                "manager" => return identity.manager_key.as_deref().map_or(Cell::Absent, Cell::from),
-                _ => {}
+        match (self.built_in, attribute) {
+            (BuiltIn::Row { key, .. }, "key") => return Cell::from(key),
+            (BuiltIn::Row { manager, .. }, "manager") => return manager.map_or(Cell::Absent, Cell::from),
+            (BuiltIn::Identity(identity, _), "key") => return Cell::from(identity.key.as_str()),
+            (BuiltIn::Identity(identity, _), "source") => return Cell::from(identity.source.as_str()),
+            (BuiltIn::Identity(identity, _), "display_name") => return Cell::from(identity.display_name.as_str()),
+            (BuiltIn::Identity(_, lifecycle), "lifecycle") => return Cell::from(lifecycle.name()),
+            (BuiltIn::Identity(identity, _), "manager") => {
+                return identity.manager_key.as_deref().map_or(Cell::Absent, Cell::from);
             }
+            _ => {}
         }
         let value = self.context.and_then(|context| context.get(attribute)).or_else(|| self.own.get(attribute));
         value.map_or(Cell::Absent, Cell::from)

@@ -123,8 +123,8 @@ mod tests {
             (None, "virtual private network", Named::One(entitlement("vpn"))),
             (None, "CRM", Named::One(Grantable::AccessProfile("crm".into()))),
             // Mistyped: transposed, one missing, one wrong, another kind.
-            (None, "crm-raeder", Named::Unknown(vec![entitlement("crm-reader"), entitlement("crm-writer")])),
-            (Some("role"), "crm-reader", Named::Unknown(vec![entitlement("crm-reader"), entitlement("crm-writer")])),
+            (None, "crm-raeder", Named::Unknown(vec![entitlement("crm-reader")])),
+            (Some("role"), "crm-reader", Named::Unknown(vec![entitlement("crm-reader")])),
             (Some("role"), "vnp", Named::Unknown(vec![role("vpn"), entitlement("vpn")])),
             (None, "sale", Named::Unknown(vec![role("sales")])),
             (None, "writes", Named::Unknown(vec![entitlement("crm-writer")])),

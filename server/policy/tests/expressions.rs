@@ -205,6 +205,10 @@ fn contexts_win_and_attempts_count() {
     let row = attributes(&[("name", "Zoë".into()), ("key", "column".into())]);
     let of_a_row = Expression::parse("identity.name + identity.key").unwrap();
     assert_eq!(of_a_row.evaluate(&Subject::of_attributes(&row)), Ok(Some("Zoëcolumn".into())));
+    assert_eq!(of_a_row.evaluate(&Subject::of_row("E7", &row, None)), Ok(Some("ZoëE7".into())));
+    let managed = Expression::parse("has(identity.manager) ? identity.manager : identity.key").unwrap();
+    assert_eq!(managed.evaluate(&Subject::of_row("E7", &row, Some("E1"))), Ok(Some("E1".into())));
+    assert_eq!(managed.evaluate(&Subject::of_row("E7", &row, None)), Ok(Some("E7".into())));
 }
 
 #[test]

@@ -132,7 +132,7 @@ async fn list(
         vec![
             row.id.to_string(),
             application.clone(),
-            row.key.clone(),
+            row.called.as_ref().map_or_else(|| row.key.clone(), |called| format!("{called} ({})", row.key)),
             if row.account_type.is_empty() { "unknown".to_owned() } else { row.account_type.clone() },
             row.status.name().to_owned(),
             row.owner.as_ref().map(|(_, name)| name.clone()).unwrap_or_default(),

@@ -20,7 +20,7 @@ fn computed(today: Date) -> Vec<(Identity, DesiredAccess)> {
     let source = &files.configuration.sources["hr"];
     let name = Expression::parse(&source.display_name).unwrap();
     let feed = connectors::feed::read(source, &directory, &mut |row| {
-        let name = name.evaluate(&Subject::of_attributes(row.attributes))?;
+        let name = name.evaluate(&Subject::of_row(row.key, row.attributes, row.manager_key))?;
         Ok(name.map(|name| name.to_string()).unwrap_or_default())
     });
     let feed = feed.unwrap_or_else(|error| panic!("{error}"));

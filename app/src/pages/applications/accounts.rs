@@ -290,7 +290,7 @@ fn board(
 
 fn line(row: &AccountRow, types: &[(String, String)], may_decide: bool, clock: &Clock) -> impl IntoView + use<> {
     let tick = may_decide.then(|| {
-        let label = format!("Account {}", row.key);
+        let label = format!("Account {}", known_as(row));
         view! { <td class="tick"><input type="checkbox" name="ids[]" value=row.id.to_string() aria-label=label /></td> }
     });
     let is_orphan = row.decisions.iter().any(|decided| decided.decision == Decision::Orphan);
@@ -323,22 +323,31 @@ fn line(row: &AccountRow, types: &[(String, String)], may_decide: bool, clock: &
             view! { {unknown}<ul class="plain candidates">{offered.collect_view()}</ul> }.into_any()
         }
     };
-    let decisions = row.decisions.iter().map(|decided| decision(decided, &label, clock)).collect_view();
+    let native = row.called.as_ref().map(|_| view! { " "<span class="subtle">{row.key.clone()}</span> });
     let reopen = (may_decide && !row.decisions.is_empty()).then(|| {
-        let name = format!("Reopen what was decided about {}", row.key);
+        let name = format!("Reopen what was decided about {}", known_as(row));
         view! { <button class="button small" name="act" value=format!("reopen:{}", row.id) aria-label=name>"Reopen"</button> }
+    });
+    let decided = (!row.decisions.is_empty()).then(|| {
+        let decisions = row.decisions.iter().map(|decided| decision(decided, &label, clock)).collect_view();
+        view! { <div class="decided">{decisions}{reopen}</div> }
     });
     view! {
         <tr data-row="">
             {tick}
-            <td data-label="Account" class="mono name">{row.key.clone()}</td>
-            <td data-label="Owner" class="wide">{owner}{proposals}<div class="decided">{decisions}{reopen}</div></td>
+            <td data-label="Account" class="mono name">{known_as(row)}{native}</td>
+            <td data-label="Owner" class="wide">{owner}{proposals}{decided}</td>
             <td data-label="Type">{kind}</td>
             <td data-label="Status">{chip::account(row.status)}</td>
             <td data-label="Entitlements" class="number">{row.entitlements}</td>
             <td data-label="Read" class="when">{ago_or_dash(clock, row.observed_at)}</td>
         </tr>
     }
+}
+
+/// As people know it.
+fn known_as(row: &AccountRow) -> String {
+    row.called.clone().unwrap_or_else(|| row.key.clone())
 }
 
 fn candidate(row: &AccountRow, proposal: &OwnerProposal, may_decide: bool) -> impl IntoView + use<> {
@@ -352,8 +361,8 @@ fn candidate(row: &AccountRow, proposal: &OwnerProposal, may_decide: bool) -> im
     let buttons = may_decide.then(|| {
         let (link, reject) = (format!("link:{}:{identity}", row.id), format!("not_theirs:{}:{identity}", row.id));
         let (linked, rejected) = (
-            format!("Link {} to {}", row.key, proposal.display_name),
-            format!("{} does not belong to {}", row.key, proposal.display_name),
+            format!("Link {} to {}", known_as(row), proposal.display_name),
+            format!("Not theirs: {} is no account of {}", known_as(row), proposal.display_name),
         );
         view! {
             <button class="button small" name="act" value=link aria-label=linked>"Link"</button>

@@ -99,7 +99,7 @@ pub(crate) async fn read_feed(source: &IdentitySource) -> Result<Feed, String> {
 }
 
 fn display_name(expression: &Expression, row: &FeedRow<'_>) -> Result<String, String> {
-    let value = expression.evaluate(&Subject::of_attributes(row.attributes))?;
+    let value = expression.evaluate(&Subject::of_row(row.key, row.attributes, row.manager_key))?;
     value.map(|value| value.to_string()).ok_or_else(|| "the expression for the display name gives no value".to_owned())
 }
 

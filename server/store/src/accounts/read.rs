@@ -253,6 +253,7 @@ fn account_row(row: &Row) -> Result<AccountRow> {
     Ok(AccountRow {
         id: AccountId(row.integer("id")?),
         key: row.text("key")?,
+        called: None,
         account_type: row.text("account_type")?,
         status: row.named("status", AccountStatus::from_name)?,
         owner,
