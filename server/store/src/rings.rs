@@ -89,13 +89,7 @@ impl Tx {
 
     /// The ring after `released` goes, on somebody's word where there is one. False where another was quicker, or none is
     /// left.
-    pub async fn release_ring(
-        &mut self,
-        run: RunId,
-        released: u32,
-        by: Option<&str>,
-        at: Timestamp,
-    ) -> Result<bool> {
+    pub async fn release_ring(&mut self, run: RunId, released: u32, by: Option<&str>, at: Timestamp) -> Result<bool> {
         Ok(self.execute(RELEASE, arguments![run.0, released, by, at]).await? > 0)
     }
 

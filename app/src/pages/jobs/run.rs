@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use model::job::{LogLevel, Run, RunState};
 use model::page::Page;
+use model::rings::RingsView;
 use model::view::{LogCounts, LogLineView, PreviewLine, RunRow, RunUpdate};
 
 use crate::components::chip;
@@ -13,6 +14,7 @@ use crate::islands::LiveRun;
 use crate::logic::address::Address;
 use crate::logic::time::Clock;
 use crate::logic::words;
+use crate::pages::jobs::rings;
 use crate::pages::jobs::undo::{About, about};
 
 /// What the page shows of the run.
@@ -42,6 +44,8 @@ pub struct Around {
     pub before: Option<RunRow>,
     /// How much it changes, what it takes back, and what took it back.
     pub undo: About,
+    /// How far its orders are, where they go ring by ring.
+    pub rings: Option<RingsView>,
 }
 
 pub fn run_sheet(
@@ -80,7 +84,8 @@ pub fn run_sheet(
         RunTab::Preview(page) => preview(id, page),
     };
     let about = about(run, &around.undo, rights, clock);
-    let body = view! { {heading}{waits(run, around)}{done_by(around)}{about}{links}{content} };
+    let rings = around.rings.as_ref().map(|rings| rings::panel(rings, rights));
+    let body = view! { {heading}{waits(run, around)}{done_by(around)}{about}{rings}{links}{content} };
     Sheet { section: Section::Jobs, title, body: body.into_any() }
 }
 

@@ -400,9 +400,11 @@ pub(super) fn about(run: &Run, about: &About, rights: &Rights, clock: &Clock) ->
     let undone_by = about.undone_by.iter().map(|undo| {
         view! { <p class="banner">{icon("back")}<span>"Undone by "<a href=format!("/jobs/runs/{}", undo.run)>{format!("run {}", undo.run)}</a>", "{ago(clock, undo.at)}", by "{undo.by.clone()}": "{undo.reason.clone()}</span></p> }
     });
-    let has_ordered = run.tasks.iter().flat_map(|task| &task.counts).any(|(name, count)| name == "orders" && *count > 0);
-    let undo = (run.state.is_final() && !run.mode.dry_run && has_ordered && rights.may("/Jobs/Undo"))
-        .then(|| view! { <a class="button" href=format!("/jobs/runs/{id}/undo")>{icon("back")}"Undo this run …"</a> }.into_any());
+    let has_ordered =
+        run.tasks.iter().flat_map(|task| &task.counts).any(|(name, count)| name == "orders" && *count > 0);
+    let undo = (run.state.is_final() && !run.mode.dry_run && has_ordered && rights.may("/Jobs/Undo")).then(|| {
+        view! { <a class="button" href=format!("/jobs/runs/{id}/undo")>{icon("back")}"Undo this run …"</a> }.into_any()
+    });
     let (radius, undo) = match &about.blast_radius {
         Some(found) => (Some(radius(found, undo)), None),
         None => (None, undo.map(|undo| view! { <div class="actions">{undo}</div> })),

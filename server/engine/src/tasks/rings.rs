@@ -27,11 +27,7 @@ pub(super) fn of_the_run(context: &Context, progress: &Progress) -> Option<Rings
 }
 
 /// The ring of each order, and the beginning of the run's rings; none where all go at once. Orders that go later say so.
-pub(super) fn arrange(
-    run: RunId,
-    orders: &mut [Order],
-    limits: &Rings,
-) -> Option<(RunRings, Vec<(OrderId, u32)>)> {
+pub(super) fn arrange(run: RunId, orders: &mut [Order], limits: &Rings) -> Option<(RunRings, Vec<(OrderId, u32)>)> {
     let has_ring = |order: &&Order| order.lane != Lane::Leaver;
     let picked = rings::picks(orders.iter().filter(has_ring).map(|order| order.identity), limits);
     if picked.is_empty() {
@@ -45,8 +41,14 @@ pub(super) fn arrange(
             order.reason = Some(StateReason::Ring { ring });
         }
     }
-    let rings =
-        RunRings { run, rings: rings::last(limits), released: 1, limits: limits.clone(), halted: None, released_by: None };
+    let rings = RunRings {
+        run,
+        rings: rings::last(limits),
+        released: 1,
+        limits: limits.clone(),
+        halted: None,
+        released_by: None,
+    };
     Some((rings, members))
 }
 
@@ -132,9 +134,7 @@ async fn step(rings: &RunRings, context: &mut Context, progress: &Progress) -> R
         Verdict::Halt { why } => {
             let message = format!("{name} of {} is not healthy: {why}.", rings.rings);
             let halted = message.clone();
-            store
-                .write(move |tx| Box::pin(async move { tx.halt_rings(run, ring, &halted, now).await }))
-                .await?;
+            store.write(move |tx| Box::pin(async move { tx.halt_rings(run, ring, &halted, now).await })).await?;
             if run == context.run {
                 let end = format!(
                     "{message} Nothing more is sent. Look at what failed; then release the next ring, or undo the run."
@@ -160,7 +160,8 @@ async fn read_back(tallies: &[RingTally], context: &mut Context, progress: &Prog
             && tally.mechanism != Mechanism::Manual
             && live.catalogue.can_be_read_back(&tally.application)
     };
-    let names: BTreeSet<String> = tallies.iter().filter(is_unconfirmed).map(|tally| tally.application.clone()).collect();
+    let names: BTreeSet<String> =
+        tallies.iter().filter(is_unconfirmed).map(|tally| tally.application.clone()).collect();
     if names.is_empty() {
         return None;
     }

@@ -167,7 +167,7 @@ fn a_job_that_cannot_be_run_is_told_with_its_place() {
             "catch_up = false\n",
             "catch_up = false\nrings = { percent = [10, 10], failed_percent = 101 }\n",
             &[
-                "all.toml:49:10: A ring is healthy or not in all applications together, and this job fulfils some apart from others. Remove `applications` from its fulfil task, or the rings.",
+                "all.toml:49:9: A ring is healthy or not in all applications together, and this job fulfils some apart from others. Remove `applications` from its fulfil task, or the rings.",
                 "all.toml:49:21: Expected whole percentages from 1 to 99, each more than the one before, such as [1, 10]; who is left is in a last ring.",
                 "all.toml:49:48: Percentages go from 0 to 100.",
             ],
@@ -175,9 +175,7 @@ fn a_job_that_cannot_be_run_is_told_with_its_place() {
         (
             "[jobs.host]\n",
             "[jobs.undo]\nenabled = false\n[jobs.host]\n",
-            &[
-                "all.toml:44:7: Runs that take back another are called `undo`. Choose another name for the job.",
-            ],
+            &["all.toml:44:7: Runs that take back another are called `undo`. Choose another name for the job."],
         ),
     ];
     let mut wrong = Vec::new();

@@ -1,8 +1,8 @@
 //! Writing a configuration and reading it back gives an equal one, whatever it is called and says.
 
 use model::configuration::{
-    AssignmentRule, AttributeSpecification, Configuration, Connection, JobDefinition, Limit, ManualConnection, Role,
-    Rings, RuleType, TaskDefinition,
+    AssignmentRule, AttributeSpecification, Configuration, Connection, JobDefinition, Limit, ManualConnection, Rings,
+    Role, RuleType, TaskDefinition,
 };
 use model::job::TaskKind;
 use model::value::Value;
