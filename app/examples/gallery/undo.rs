@@ -43,7 +43,7 @@ pub(crate) fn rings() -> RingsView {
     let row = |ring, people, done, failed, unanswered, with_people| RingView {
         ring,
         people,
-        health: RingHealth { done, failed, unanswered, unverified: 0, with_people },
+        health: RingHealth { done, failed, unanswered, unverified: 0, with_people, called_off: 0 },
     };
     RingsView { rings, rows: vec![row(1, 6, 12, 2, 0, 1), row(2, 46, 0, 0, 120, 4), row(3, 460, 0, 0, 1_210, 31)] }
 }

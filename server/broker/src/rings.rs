@@ -4,6 +4,7 @@
 //! |-------------------------------------------------------------|-----------------------------------------|
 //! | more have failed, or were found otherwise, than allowed     | halt: a person decides                  |
 //! | more than allowed are unanswered or not read back           | wait: what is missing may still come    |
+//! | all were called off, so that nothing was learned            | wait                                    |
 //! | else                                                        | the next ring goes                      |
 //!
 //! - Whoever is picked depends on the people and the shares alone: the same input gives the same rings. They are picked
@@ -56,8 +57,7 @@ pub fn health<'a>(
     for tally in tallies {
         let by_hand = tally.mechanism == Mechanism::Manual;
         let slot = match (tally.state, tally.trouble) {
-            // Called off, or never wanted: it says nothing.
-            (ProvisioningState::Inactive | ProvisioningState::None, _) => continue,
+            (ProvisioningState::Inactive | ProvisioningState::None, _) => &mut health.called_off,
             (ProvisioningState::AwaitingApproval, _) | (_, Some(Trouble::Held)) => &mut health.with_people,
             (ProvisioningState::Errored | ProvisioningState::Error, _) => &mut health.failed,
             (ProvisioningState::Pending | ProvisioningState::Transmitted, Some(trouble))
@@ -97,6 +97,10 @@ pub fn judge(health: &RingHealth, limits: &Rings) -> Verdict {
             health.failed, limits.failed_percent
         );
         return Verdict::Halt { why };
+    }
+    if counted == 0 && health.with_people == 0 && health.called_off > 0 {
+        let why = format!("all of its {} orders were called off, so nothing was learned from it", health.called_off);
+        return Verdict::Wait { why };
     }
     let unknown = health.unanswered + health.unverified;
     if exceeds(unknown, limits.unverified_percent) {
@@ -162,15 +166,18 @@ mod tests {
         let done = RingHealth { done: 1, ..RingHealth::default() };
         assert_eq!(direct(Verified, None), done);
         assert_eq!(health(&[tally(Mechanism::Direct, Executed, None)], &|_| false), done, "cannot be read back");
-        assert_eq!(direct(Inactive, None), RingHealth::default());
+        assert_eq!(direct(Inactive, None), RingHealth { called_off: 1, ..RingHealth::default() });
     }
 
     #[test]
     fn a_ring_is_judged_by_its_limits() {
         let limits = Rings { failed_percent: 10, unverified_percent: 20, ..rings(&[1]) };
         let of = |done, failed, unanswered, unverified| {
-            judge(&RingHealth { done, failed, unanswered, unverified, with_people: 7 }, &limits)
+            judge(&RingHealth { done, failed, unanswered, unverified, with_people: 7, called_off: 2 }, &limits)
         };
+        let nothing_learned = RingHealth { called_off: 2, ..RingHealth::default() };
+        assert!(matches!(judge(&nothing_learned, &limits), Verdict::Wait { .. }));
+        assert_eq!(judge(&RingHealth::default(), &limits), Verdict::Release, "nobody is in it");
         assert_eq!(of(0, 0, 0, 0), Verdict::Release, "nothing but what people do");
         assert_eq!(of(9, 1, 0, 0), Verdict::Release);
         assert!(matches!(of(8, 1, 0, 0), Verdict::Halt { .. }));
@@ -207,7 +214,7 @@ mod tests {
             done in 0_u64..1_000, failed in 0_u64..1_000, unanswered in 0_u64..1_000, unverified in 0_u64..1_000,
             failed_percent in 0_u8..=100, unverified_percent in 0_u8..=100,
         ) {
-            let health = RingHealth { done, failed, unanswered, unverified, with_people: 3 };
+            let health = RingHealth { done, failed, unanswered, unverified, with_people: 3, called_off: 1 };
             let limits = Rings { failed_percent, unverified_percent, ..rings(&[1]) };
             let counted = health.counted() as f64;
             let is_within = |orders: u64, percent: u8| orders as f64 * 100.0 <= counted * f64::from(percent);

@@ -42,6 +42,7 @@ pub async fn release(op: &OpContext, run: RunId, seen: u32) -> Result<(), ApiErr
     if !found.is_open() {
         return Err(ApiError::conflict(format!("All rings of run {run} have gone.")));
     }
+    let is_halted = found.halted.is_some();
     let (by, now) = (op.user.login.clone(), op.now);
     let audit = AuditLine {
         at: now,
@@ -56,7 +57,10 @@ pub async fn release(op: &OpContext, run: RunId, seen: u32) -> Result<(), ApiErr
                 return Ok::<_, StoreError>(false);
             }
             tx.release_orders(Some(run), None, now).await?;
-            tx.requeue_run(run, &by).await?;
+            // What else stopped the run is not what the caller has decided about.
+            if is_halted {
+                tx.requeue_run(run, &by).await?;
+            }
             tx.append_audit(&audit).await?;
             Ok(true)
         })

@@ -54,6 +54,8 @@ pub struct RingHealth {
     pub unverified: u64,
     /// A person does them, decides about them or keeps them back: no ring waits for that.
     pub with_people: u64,
+    /// Replaced or called off before anything came of them.
+    pub called_off: u64,
 }
 
 impl RingHealth {

@@ -71,20 +71,20 @@ pub(super) async fn advance(
     if !scope.is_all() {
         return Ok(Advance::Nothing);
     }
-    let mut released = 0;
+    let mut released: Option<u64> = None;
     let mut waits = None;
     for rings in context.engine.store().open_rings().await? {
         match step(&rings, context, progress).await? {
-            Advance::Released(orders) => released += orders,
+            Advance::Released(orders) => *released.get_or_insert(0) += orders,
             Advance::Waits(why) => waits = Some(why),
             Advance::Nothing => {}
             Advance::Ended(end) => return Ok(Advance::Ended(end)),
         }
     }
-    Ok(match waits {
-        _ if released > 0 => Advance::Released(released),
-        Some(why) => Advance::Waits(why),
-        None => Advance::Nothing,
+    Ok(match (released, waits) {
+        (Some(orders), _) => Advance::Released(orders),
+        (None, Some(why)) => Advance::Waits(why),
+        (None, None) => Advance::Nothing,
     })
 }
 
@@ -92,14 +92,20 @@ pub(super) async fn advance(
 async fn step(rings: &RunRings, context: &mut Context, progress: &Progress) -> Result<Advance, StoreError> {
     let store = context.engine.store().clone();
     let (run, ring) = (rings.run, rings.released);
-    let tallies = of_ring(store.ring_tallies(run).await?, ring);
+    let all = store.ring_tallies(run).await?;
+    let now = context.engine.now();
+    if !all.iter().any(|tally| tally.ring > ring && may_still_go(tally.state)) {
+        // Whatever would have gone has been replaced or called off: the rings are over.
+        store.write(move |tx| Box::pin(async move { tx.release_ring(run, ring, None, now).await })).await?;
+        return Ok(Advance::Released(0));
+    }
+    let tallies = of_ring(all, ring);
     if let Some(end) = read_back(&tallies, context, progress).await {
         return Ok(Advance::Ended(end));
     }
     let tallies = of_ring(store.ring_tallies(run).await?, ring);
     let live = context.engine.world().live();
     let health = rings::health(&tallies, &|application| live.catalogue.can_be_read_back(application));
-    let now = context.engine.now();
     let name = if run == context.run { format!("Ring {ring}") } else { format!("Ring {ring} of run {run}") };
     match rings::judge(&health, &rings.limits) {
         Verdict::Release => {
@@ -120,8 +126,7 @@ async fn step(rings: &RunRings, context: &mut Context, progress: &Progress) -> R
                 LogLevel::Information,
                 format!("{name} of {} is healthy, with {done} done. Ring {} goes: {sent}.", rings.rings, ring + 1),
             );
-            // A ring may be empty, and the one after it still has to go: never nothing.
-            Ok(Advance::Released(orders.max(1)))
+            Ok(Advance::Released(orders))
         }
         Verdict::Wait { why } => {
             let why = format!(
@@ -145,6 +150,11 @@ async fn step(rings: &RunRings, context: &mut Context, progress: &Progress) -> R
             Ok(Advance::Nothing)
         }
     }
+}
+
+fn may_still_go(state: ProvisioningState) -> bool {
+    use ProvisioningState as State;
+    !matches!(state, State::None | State::Inactive | State::Executed | State::Verified)
 }
 
 fn of_ring(tallies: Vec<RingTally>, ring: u32) -> Vec<RingTally> {
