@@ -356,7 +356,7 @@ fn run_of(state: RunState, level: LogLevel) -> Sheet {
     let reruns = if state == RunState::Warning { run_rows(2) } else { vec![] };
     let lines = if state == RunState::Queued { vec![] } else { log() };
     let undo = if state == RunState::Queued { jobs::About::default() } else { undo::about() };
-    let rings = (state == RunState::Blocked).then(undo::rings);
+    let rings = (state == RunState::Warning).then(undo::rings);
     let around = jobs::Around { reruns, undo, rings, ..around() };
     jobs::run_sheet(&row, lines, &around, jobs::RunTab::Progress(choice), &rights(), &clock())
 }

@@ -17,6 +17,7 @@ pub mod world;
 
 pub(crate) mod circuits;
 pub mod dispatch;
+pub mod news;
 pub mod progress;
 pub mod record;
 pub mod runner;
@@ -39,7 +40,7 @@ pub mod work_items;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -146,6 +147,8 @@ struct Inner {
     on_confirmed: Option<ConfirmedHook>,
     /// Set while a run delivers orders itself: the sweep then leaves due orders to it, so that it counts them.
     fulfilling: AtomicBool,
+    /// Number of the run that this process carries out; 0 for none.
+    carrying_out: AtomicI64,
     /// Held while executors are asked: a run and the sweep would otherwise both take the same answers.
     asking: tokio::sync::Mutex<()>,
 }
@@ -179,6 +182,7 @@ impl Engine {
             lock,
             on_confirmed: options.on_confirmed,
             fulfilling: AtomicBool::new(false),
+            carrying_out: AtomicI64::new(0),
             asking: tokio::sync::Mutex::new(()),
         }));
         Ok(engine)
@@ -193,6 +197,10 @@ impl Engine {
         if self.0.lock.is_exclusive() {
             // Nobody else can hold a lease on a database that is ours alone: those that are left are of a process that died.
             self.0.store.write(|tx| Box::pin(async move { tx.void_leases().await })).await?;
+        }
+        // Listening before the first look at what is queued: nothing falls in between.
+        if let Some(signals) = self.0.store.signals().await? {
+            self.0.tasks.spawn(news::run(self.clone(), signals));
         }
         self.0.tasks.spawn(runner::run(self.clone()));
         self.0.tasks.spawn(sweeps::run(self.clone()));
@@ -304,6 +312,10 @@ impl Engine {
 
     pub(crate) fn fulfilling(&self) -> &AtomicBool {
         &self.0.fulfilling
+    }
+
+    pub(crate) fn carrying_out(&self) -> &AtomicI64 {
+        &self.0.carrying_out
     }
 
     pub(crate) fn asking(&self) -> &tokio::sync::Mutex<()> {

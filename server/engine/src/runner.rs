@@ -7,6 +7,7 @@
 //! been read back. They wait for one another instead.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use model::job::{LogLevel, Run, RunMode, RunState, TaskKind, TaskRun};
@@ -20,7 +21,11 @@ use crate::tasks::{self, TaskEnd};
 pub(crate) async fn run(engine: Engine) {
     while !engine.stopping().is_cancelled() {
         match claim(&engine).await {
-            Ok(Some(run)) => carry_out(&engine, run).await,
+            Ok(Some(run)) => {
+                engine.carrying_out().store(run.id.0, Ordering::Relaxed);
+                carry_out(&engine, run).await;
+                engine.carrying_out().store(0, Ordering::Relaxed);
+            }
             Ok(None) => wait(&engine).await,
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "Runs cannot be claimed");
@@ -30,7 +35,7 @@ pub(crate) async fn run(engine: Engine) {
     }
 }
 
-/// Until somebody queues a run here, or it is time to look for what others queued.
+/// Until somebody queues a run here or is heard to have queued one elsewhere, or it is time to look.
 async fn wait(engine: &Engine) {
     tokio::select! {
         () = engine.wake().notified() => {}

@@ -204,6 +204,7 @@ pub struct OrderDetail {
     pub identity_name: String,
     pub application_name: String,
     pub plan_id: PlanId,
+    /// Its requests come without items: their orders hold those.
     pub plan: Plan,
     pub partitions: Vec<Partition>,
     /// Which of the partitions is the order's, from 1.

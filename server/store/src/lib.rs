@@ -24,8 +24,9 @@ pub mod assignments;
 pub mod orders;
 pub mod work_items;
 
-pub mod rings;
-mod runs;
+mod rings;
+pub mod runs;
+pub mod signals;
 pub mod undo;
 
 pub mod applications;
@@ -51,6 +52,7 @@ pub use open::{Dialect, Store};
 pub use orders::{Claim, PlanRecord, RecordedTransition};
 pub use runs::{Cancelled, JobScheduleRecord};
 pub use sessions::SessionRecord;
+pub use signals::{Signal, Signals};
 pub use transaction::Tx;
 
 /// What the store answers.

@@ -37,8 +37,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0013_queue_runs"),
     migration!("0014_create_job_schedules"),
     migration!("0015_create_account_reviews"),
-    migration!("0017_create_undo"),
-    migration!("0018_create_rings"),
+    migration!("0016_create_undo"),
+    migration!("0017_create_rings"),
 ];
 
 const CREATE_TABLE: &str = r#"

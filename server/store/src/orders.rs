@@ -25,7 +25,7 @@ pub(crate) use read::{Why, newest_orders_of, optional_state, order_counts, order
 use crate::connection::{CHUNK, arguments, payload};
 use crate::{Result, Tx};
 
-/// A plan as stored, with the ids its partitions have.
+/// A plan as stored, with the ids its partitions have. Its requests come without items: their orders hold those.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanRecord {
     pub id: PlanId,

@@ -381,7 +381,7 @@ impl Tx {
         if self.execute(UPDATE, arguments).await? == 0 {
             return Err(StoreError::NotFound { what: format!("run {}", run.id) });
         }
-        Ok(())
+        self.signal_run(run.id).await
     }
 
     pub async fn update_task(&mut self, run: RunId, task: &TaskRun) -> Result<()> {
@@ -403,7 +403,7 @@ impl Tx {
                 .collect();
             self.execute(APPEND_LOG, arguments![run.0, payload(&inputs)?]).await?;
         }
-        Ok(())
+        if rows.is_empty() { Ok(()) } else { self.signal_run(run).await }
     }
 
     /// Lets a run go on that a threshold stopped, on that person's word. False where it is not stopped so.
@@ -414,17 +414,24 @@ impl Tx {
         let requeued = self.execute(REQUEUE, arguments![run.0, approved_by]).await? > 0;
         if requeued {
             self.execute(REQUEUE_TASKS, arguments![run.0]).await?;
+            self.signal_run(run).await?;
         }
         Ok(requeued)
     }
 
     /// Ends a run that only waits, with that message, and asks one that is under way to stop.
     pub async fn cancel_run(&mut self, run: RunId, message: &str, at: Timestamp) -> Result<Cancelled> {
-        if self.execute(CANCEL_QUEUED, arguments![run.0, message, at]).await? > 0 {
-            return Ok(Cancelled::AtOnce);
+        let cancelled = if self.execute(CANCEL_QUEUED, arguments![run.0, message, at]).await? > 0 {
+            Cancelled::AtOnce
+        } else if self.execute(REQUEST_CANCEL, arguments![run.0]).await? > 0 {
+            Cancelled::Asked
+        } else {
+            Cancelled::Over
+        };
+        if cancelled != Cancelled::Over {
+            self.signal_run(run).await?;
         }
-        let asked = self.execute(REQUEST_CANCEL, arguments![run.0]).await? > 0;
-        Ok(if asked { Cancelled::Asked } else { Cancelled::Over })
+        Ok(cancelled)
     }
 
     /// The run of that job that is queued or running.
@@ -462,7 +469,7 @@ impl Tx {
     async fn put_tasks(&mut self, run: RunId, tasks: &[TaskRun]) -> Result<()> {
         let inputs: Vec<_> = tasks.iter().map(task_input).collect();
         self.execute(PUT_TASKS, arguments![run.0, payload(&inputs)?]).await?;
-        Ok(())
+        self.signal_run(run).await
     }
 }
 

@@ -63,7 +63,7 @@ fn line(row: &RingView, released: u32) -> AnyView {
     let (shape, state) = if has_gone { ("check", "Has gone") } else { ("clock", "Waits") };
     view! {
         <tr>
-            <td data-label="Ring" class="name">{row.ring.to_string()}</td>
+            <td data-label="Ring" class="name">{format!("Ring {}", row.ring)}</td>
             <td data-label="State" class="nowrap">{icon(shape)}" "{state}</td>
             <td data-label="People" class="figure">{words::number(row.people)}</td>
             {cell("Done", health.done)}

@@ -80,7 +80,7 @@ pub fn run_sheet(
         </header>
     };
     let content = match tab {
-        RunTab::Progress(choice) => progress(RunUpdate { run: run.clone(), lines }, choice, rights, clock).into_any(),
+        RunTab::Progress(choice) => progress(RunUpdate { run: run.clone(), lines }, choice, around, rights, clock).into_any(),
         RunTab::Preview(page) => preview(id, page),
     };
     let about = about(run, &around.undo, rights, clock);
@@ -123,7 +123,15 @@ fn done_by(around: &Around) -> impl IntoView + use<> {
     })
 }
 
-fn progress(update: RunUpdate, choice: LogChoice, rights: &Rights, clock: &Clock) -> impl IntoView + use<> {
+fn progress(
+    update: RunUpdate,
+    choice: LogChoice,
+    around: &Around,
+    rights: &Rights,
+    clock: &Clock,
+) -> impl IntoView + use<> {
+    // Where a ring stopped the run, the rings themselves say how it goes on.
+    let is_halted = around.rings.as_ref().is_some_and(|view| view.rings.halted.is_some());
     let LogChoice { level, step, counts } = choice;
     let id = update.run.id;
     let address = |level: LogLevel, step: Option<&str>| {
@@ -167,7 +175,7 @@ fn progress(update: RunUpdate, choice: LogChoice, rights: &Rights, clock: &Clock
             level=level
             step=step.clone().unwrap_or_default()
             may_run=rights.may("/Jobs/Run")
-            may_resume=rights.may("/Jobs/Resume")
+            may_resume=rights.may("/Jobs/Resume") && !is_halted
         />
         <section class="log-choice" aria-label="Lines of the log">
             {filter_chips("Lines of which level", levels.into())}

@@ -279,7 +279,6 @@ fn request_line(
     view! {
         <li class=if is_own { "own" } else { "" }>
             <span>{words::operation(request.operation)}" in "{request.application.clone()}</span>
-            <span class="muted">{words::plural(request.items.len() as u64, "item", "items")}</span>
             {partition}{after}
             {is_own.then(|| view! { <span class="you-are-here">"this order"</span> })}
         </li>

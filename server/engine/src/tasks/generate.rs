@@ -579,7 +579,11 @@ pub(crate) async fn write(
         }
         replaced.extend(replacements(&checked, &made, context.engine.node(), now));
         orders.extend(made);
-        let (plan, partitions) = checked.into_parts();
+        let (mut plan, partitions) = checked.into_parts();
+        // They are the items of the orders now, with their reasons: most of what a plan is, and written once.
+        for request in &mut plan.requests {
+            request.items = Vec::new();
+        }
         records.push(PlanRecord {
             id: plan_id,
             run: Some(run),

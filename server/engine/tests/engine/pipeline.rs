@@ -1,5 +1,8 @@
 //! The whole way of a change in a small organisation: feed, rules, orders, applications, verification.
 
+use std::time::Duration;
+
+use engine::{Engine, Options};
 use model::access::Grantable;
 use model::identity::LifecycleState;
 use model::job::{RunMode, RunState};
@@ -28,6 +31,40 @@ async fn the_same_on_postgresql() {
     let server = postgres::Postgres::start();
     let url = format!("postgres://postgres:an%20unusual%3A%20p%40ss%2Fword@127.0.0.1:{}/postgres", server.port);
     walk(World::with_database(&people(), &url, tempfile::tempdir().unwrap()).await).await;
+}
+
+/// One of two nodes carries the run out, whichever is quicker; pages that are open on the other follow it as well.
+#[tokio::test]
+async fn nodes_on_postgresql_hear_of_one_another() {
+    let server = postgres::Postgres::start();
+    let url = format!("postgres://postgres:an%20unusual%3A%20p%40ss%2Fword@127.0.0.1:{}/postgres", server.port);
+    let world = World::with_database(&people(), &url, tempfile::tempdir().unwrap()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = Options::new(url, folder.path().join("data"));
+    (options.clock, options.node) = (world.clock.clone(), "other".into());
+    let other = Engine::open(options).await.unwrap();
+    assert!(other.start_runner().await.unwrap());
+    let mut pages = [world.engine.updates().subscribe(), other.updates().subscribe()];
+    let run = world.run("collect", RunMode::default()).await;
+    for page in &mut pages {
+        let followed = async {
+            let mut lines = Vec::new();
+            loop {
+                let update = page.recv().await.unwrap();
+                lines.extend(update.lines.into_iter().map(|line| line.sequence));
+                if update.run.id == run.id && update.run.state.is_final() {
+                    return (update.run.state, lines);
+                }
+            }
+        };
+        let heard = tokio::time::timeout(Duration::from_secs(30), followed).await;
+        let (state, mut lines) = heard.expect("the node hears of the run's end");
+        let count = lines.len();
+        lines.dedup();
+        assert_eq!((state, lines.is_empty(), lines.len()), (RunState::Completed, false, count));
+    }
+    other.stop().await;
+    world.stop().await;
 }
 
 /// From the feed to verified orders, by batch file and by hand.

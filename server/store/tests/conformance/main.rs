@@ -142,6 +142,7 @@ stories! {
         of_many_nodes_one_takes_the_next_run,
         a_time_of_a_schedule_starts_one_run,
         a_run_is_claimed_and_taken_over,
+        what_happens_to_runs_is_told,
         tasks_and_log_are_kept,
         staged_rows_are_replaced_and_cleared,
         a_preview_is_paged,

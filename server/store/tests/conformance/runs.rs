@@ -1,7 +1,7 @@
 use model::ids::*;
 use model::job::{JobTask, LogLevel, Run, RunLogLine, RunState, TaskKind, TaskRun, TaskScope};
 use model::view::{LogCounts, LogFilter, PreviewLine, RunFilter};
-use store::{Cancelled, JobScheduleRecord, Store, StoreError};
+use store::{Cancelled, Dialect, JobScheduleRecord, Signal, Store, StoreError};
 
 use crate::world::*;
 
@@ -129,6 +129,29 @@ fn all(limit: u32) -> RunFilter {
 
 fn from_line(after: i64, limit: u32) -> LogFilter {
     LogFilter { level: LogLevel::Information, task: None, after, limit }
+}
+
+pub(crate) async fn what_happens_to_runs_is_told(store: Store) {
+    let signals = store.signals().await.unwrap();
+    assert_eq!(signals.is_some(), store.dialect() == Dialect::Postgres, "an embedded database has nobody to tell");
+    let Some(mut signals) = signals else { return };
+    keep!(store, |tx| tx.queue_run(&run(1, RunState::Queued)).await?);
+    assert_eq!(signals.next().await.unwrap(), Signal::Run(RunId(1)));
+    // What is rolled back is told to nobody, and what is done at once is told once.
+    let refused = store.write(|tx| {
+        Box::pin(async move {
+            tx.queue_run(&Run { job: "collect".into(), ..run(2, RunState::Queued) }).await?;
+            Err::<(), _>(StoreError::Contended)
+        })
+    });
+    refused.await.unwrap_err();
+    keep!(store, |tx| {
+        tx.update_run(&run(1, RunState::Queued)).await?;
+        tx.cancel_run(RunId(1), "not now", at(9)).await?;
+    });
+    keep!(store, |tx| tx.queue_run(&run(3, RunState::Queued)).await?);
+    assert_eq!(signals.next().await.unwrap(), Signal::Run(RunId(1)));
+    assert_eq!(signals.next().await.unwrap(), Signal::Run(RunId(3)));
 }
 
 pub(crate) async fn a_run_is_claimed_and_taken_over(store: Store) {
