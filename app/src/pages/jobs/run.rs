@@ -80,7 +80,9 @@ pub fn run_sheet(
         </header>
     };
     let content = match tab {
-        RunTab::Progress(choice) => progress(RunUpdate { run: run.clone(), lines }, choice, around, rights, clock).into_any(),
+        RunTab::Progress(choice) => {
+            progress(RunUpdate { run: run.clone(), lines }, choice, around, rights, clock).into_any()
+        }
         RunTab::Preview(page) => preview(id, page),
     };
     let about = about(run, &around.undo, rights, clock);
