@@ -34,6 +34,7 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/api/pages/jobs/resume", "/Jobs/Resume"),
     ("/api/pages/jobs/rerun", "/Jobs/Run"),
     ("/api/pages/jobs/undo", "/Jobs/Undo"),
+    ("/api/pages/jobs/release-ring", "/Jobs/Resume"),
     ("/api/pages/applications/test", "/Applications/Test"),
     ("/api/pages/applications/probe", "/Applications/Probe"),
     ("/api/pages/applications/release", "/Applications/Release"),

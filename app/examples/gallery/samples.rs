@@ -343,7 +343,7 @@ fn history(runs: Vec<RunRow>) -> jobs::History {
 }
 
 fn around() -> jobs::Around {
-    jobs::Around { active: active_rows(), reruns: vec![], before: run_rows(2).pop(), undo: undo::about() }
+    jobs::Around { active: active_rows(), reruns: vec![], before: run_rows(2).pop(), undo: undo::about(), rings: None }
 }
 
 fn run_of(state: RunState, level: LogLevel) -> Sheet {
@@ -356,7 +356,8 @@ fn run_of(state: RunState, level: LogLevel) -> Sheet {
     let reruns = if state == RunState::Warning { run_rows(2) } else { vec![] };
     let lines = if state == RunState::Queued { vec![] } else { log() };
     let undo = if state == RunState::Queued { jobs::About::default() } else { undo::about() };
-    let around = jobs::Around { reruns, undo, ..around() };
+    let rings = (state == RunState::Warning).then(undo::rings);
+    let around = jobs::Around { reruns, undo, rings, ..around() };
     jobs::run_sheet(&row, lines, &around, jobs::RunTab::Progress(choice), &rights(), &clock())
 }
 

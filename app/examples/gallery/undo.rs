@@ -2,10 +2,12 @@
 
 use app::pages::jobs::About;
 use model::blast_radius::{ApplicationBlast, BlastLabel, BlastRadius, DepartmentBlast, PersonBlast};
+use model::configuration::Rings;
 use model::ids::{AccountId, IdentityId, OrderId, RunId};
 use model::job::RunState;
 use model::page::Page;
 use model::plan::{ItemKind, ItemOperation, Operation};
+use model::rings::{RingHealth, RingView, RingsView, RunRings};
 use model::undo::{RunUndo, UndoConflict, UndoFate, UndoLine, UndoObstacle, UndoPreview, UndoRow, UndoSelection};
 use model::value::Value;
 
@@ -26,6 +28,24 @@ fn undone() -> RunUndo {
         digest: String::new(),
         at: before(7),
     }
+}
+
+pub(crate) fn rings() -> RingsView {
+    let why = "Ring 1 of 3 is not healthy: 2 of 14 orders failed or were found otherwise; 5 % are allowed.";
+    let rings = RunRings {
+        run: RunId(7001),
+        rings: 3,
+        released: 1,
+        limits: Rings::default(),
+        halted: Some(why.into()),
+        released_by: None,
+    };
+    let row = |ring, people, done, failed, unanswered, with_people| RingView {
+        ring,
+        people,
+        health: RingHealth { done, failed, unanswered, unverified: 0, with_people, called_off: 0 },
+    };
+    RingsView { rings, rows: vec![row(1, 6, 12, 2, 0, 1), row(2, 46, 0, 0, 120, 4), row(3, 460, 0, 0, 1_210, 31)] }
 }
 
 fn radius() -> BlastRadius {

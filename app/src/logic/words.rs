@@ -234,6 +234,10 @@ pub fn state_reason(reason: &StateReason) -> (String, Option<&'static str>) {
         StateReason::Superseded { order } => (format!("Order {order} replaced it."), None),
         StateReason::WorkItem => ("A person does it; see the work item.".into(), None),
         StateReason::Handed { reference } => (format!("Handed over as {reference}; the result is awaited."), None),
+        StateReason::Ring { ring } => (
+            format!("It goes with ring {ring} of its run, when the one before has proved healthy."),
+            Some("The page of the run says how far the rings are, and lets the next one go."),
+        ),
         StateReason::Undone { run, by, why } => (
             format!("{by} took the same back with run {run}: {why}"),
             Some(

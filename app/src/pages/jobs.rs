@@ -2,6 +2,7 @@
 
 mod comparison;
 mod history;
+pub mod rings;
 mod run;
 pub mod undo;
 
@@ -101,6 +102,7 @@ pub fn RunPage() -> impl IntoView {
                 .await?
                 .pop(),
             undo: undo::read_about(&op, id).await?,
+            rings: engine::rings::of(&op, id).await?,
         };
         let (tab, lines) = match query.get("tab").as_deref() {
             Some("preview") => {

@@ -7,7 +7,7 @@
 //! and orders ([`order`]); an order moves through its states ([`lifecycle`]) as answers come back ([`untrusted`],
 //! [`settle`], [`retry`], [`poison`]); [`breaker`] and [`maintenance`] say when nothing is sent; what failed is grouped
 //! ([`fingerprint`]) and mended by people ([`operator`], [`edit`]); [`threshold`] stops what would change too much,
-//! [`blast_radius`] says how much it is, and [`undo`] takes back what was done.
+//! [`blast_radius`] says how much it is, [`rings`] lets it go to a few people first, and [`undo`] takes back what was done.
 
 pub mod catalogue;
 pub mod compare;
@@ -35,6 +35,7 @@ pub mod operator;
 pub mod untrusted;
 
 pub mod blast_radius;
+pub mod rings;
 pub mod threshold;
 pub mod undo;
 

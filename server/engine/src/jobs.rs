@@ -270,6 +270,10 @@ pub(crate) fn ended(at: Timestamp, id: RunId, state: RunState, detail: &str) -> 
 pub async fn resume(op: &OpContext, id: RunId) -> Result<(), ApiError> {
     op.require("/Jobs/Resume")?;
     let job = run(op, id).await?.run.job;
+    let rings = op.engine.store().rings_of(id).await.map_err(internal)?;
+    if let Some(rings) = rings.filter(|rings| rings.halted.is_some()) {
+        return crate::rings::release(op, id, rings.released).await;
+    }
     let (by, audit) = (op.user.login.clone(), audit(op, id, "let through beyond its threshold".into()));
     let work = op.engine.store().write(move |tx| {
         Box::pin(async move {

@@ -32,6 +32,7 @@ pub mod home;
 pub mod identities;
 pub mod jobs;
 pub mod orders;
+pub mod rings;
 pub mod sessions;
 pub mod undo;
 pub mod users;

@@ -48,6 +48,11 @@ impl Progress {
         Self { task: Some(position), ..self.clone() }
     }
 
+    /// The same, to say what is no part of any task's own count.
+    pub(crate) fn aside(&self) -> Self {
+        Self { task: None, ..self.clone() }
+    }
+
     /// The run as it now is.
     pub fn run(&self) -> Run {
         self.state().run.clone()

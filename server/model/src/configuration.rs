@@ -36,11 +36,35 @@ pub struct Organisation {
     pub time_zone: String,
     /// Shown in the top bar, such as "Demo" or "Production".
     pub environment: String,
+    /// How the orders of a run go, where its job says nothing else; all at once where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rings: Option<Rings>,
+}
+
+/// Release of a run's orders in rings: first for a few people, and for more where it went well. Leavers never wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rings {
+    /// Of the people whom a run concerns, in percent and rising: how many are in this ring and those before. Everybody
+    /// else is in a last one. Empty: all at once.
+    pub percent: Vec<u8>,
+    /// A run that concerns fewer people goes all at once.
+    pub at_least: u64,
+    /// How many of a ring's orders may have failed before a person has to release the next.
+    pub failed_percent: u8,
+    /// How many may be unanswered or not read back before the next one waits.
+    pub unverified_percent: u8,
+}
+
+impl Default for Rings {
+    fn default() -> Self {
+        Self { percent: vec![1, 10], at_least: 20, failed_percent: 5, unverified_percent: 10 }
+    }
 }
 
 impl Default for Organisation {
     fn default() -> Self {
-        Self { name: "Quartermaster".into(), time_zone: "UTC".into(), environment: String::new() }
+        Self { name: "Quartermaster".into(), time_zone: "UTC".into(), environment: String::new(), rings: None }
     }
 }
 
@@ -584,6 +608,17 @@ pub struct JobDefinition {
     /// Nobody starts it from the pages.
     #[serde(default)]
     pub start_denied: bool,
+    /// How the orders of its runs go; as the organisation says where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rings: Option<Rings>,
+}
+
+impl Configuration {
+    /// How the orders of this job's runs go: in rings, or all at once.
+    pub fn rings(&self, job: &str) -> Option<&Rings> {
+        let own = self.jobs.get(job).and_then(|job| job.rings.as_ref());
+        own.or(self.organisation.rings.as_ref()).filter(|rings| !rings.percent.is_empty())
+    }
 }
 
 fn yes() -> bool {
@@ -602,6 +637,7 @@ impl Default for JobDefinition {
             catch_up: true,
             enabled: true,
             start_denied: false,
+            rings: None,
         }
     }
 }

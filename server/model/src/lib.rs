@@ -18,6 +18,7 @@ pub mod circuit;
 pub mod command;
 pub mod order;
 pub mod plan;
+pub mod rings;
 pub mod trigger;
 pub mod undo;
 pub mod work_item;

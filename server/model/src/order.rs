@@ -150,6 +150,8 @@ pub enum StateReason {
     Handed { reference: String },
     /// The rule or expression failed.
     RuleFailed { message: String },
+    /// It goes with this ring of its run, when the one before has proved healthy.
+    Ring { ring: u32 },
     /// A person took the same back after an earlier run: it waits for a person's word.
     Undone { run: RunId, by: String, why: String },
 }

@@ -1,4 +1,5 @@
-//! `jobs run`, `jobs rerun`, `jobs list`, `jobs show`, `jobs log`, `jobs compare`, `jobs cancel`, `jobs resume`, `jobs undo`.
+//! `jobs run`, `jobs rerun`, `jobs list`, `jobs show`, `jobs log`, `jobs compare`, `jobs cancel`, `jobs resume`, `jobs release-ring`,
+//! `jobs undo`.
 
 mod undo;
 
@@ -6,6 +7,7 @@ use clap::Subcommand;
 use engine::context::OpContext;
 use model::ids::RunId;
 use model::job::{LogLevel, Run, RunLogLine, RunMode, RunState, TaskRun, step_label};
+use model::rings::{RingView, RingsView};
 use model::view::{JobRow, LogFilter, RunComparison, RunFilter, RunRow, RunUpdate};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -71,6 +73,8 @@ pub enum Command {
     Cancel { run: RunId },
     /// Go on with a run that a threshold stopped
     Resume { run: RunId },
+    /// Let the next ring of a run's orders go, whatever became of the one before
+    ReleaseRing { run: RunId },
     /// Take back what a run did, as far as nobody has changed it since
     Undo(undo::Undo),
 }
@@ -147,6 +151,14 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
         }
         Command::Show { run } => {
             show(op, run, output).await?;
+            Ok(Exit::Done)
+        }
+        Command::ReleaseRing { run } => {
+            let seen = engine::rings::of(op, run).await?.map_or(0, |rings| rings.rings.released);
+            engine::rings::release(op, run, seen).await?;
+            output.value(&serde_json::json!({ "run": run, "released": seen + 1 }), |_| {
+                format!("Ring {} of run {run} goes.", seen + 1)
+            })?;
             Ok(Exit::Done)
         }
         Command::Undo(undo) => undo::run(op, undo, output).await,
@@ -294,6 +306,20 @@ async fn log(
     Ok(Exit::Done)
 }
 
+fn ring_rows(rings: &RingsView) -> Vec<Vec<String>> {
+    let row = |row: &RingView| {
+        let health = &row.health;
+        let numbers =
+            [row.people, health.done, health.failed, health.unanswered, health.unverified, health.with_people];
+        let released = if row.ring <= rings.rings.released { "yes" } else { "no" };
+        [row.ring.to_string(), released.to_owned()]
+            .into_iter()
+            .chain(numbers.map(|number| number.to_string()))
+            .collect()
+    };
+    rings.rows.iter().map(row).collect()
+}
+
 /// Steps, orders and outcomes of two runs, as tables.
 fn compared(comparison: &RunComparison) -> String {
     let RunComparison { left, right, steps, orders, outcomes } = comparison;
@@ -340,6 +366,7 @@ async fn show(op: &OpContext, id: RunId, output: &Output) -> Result<Run, Command
     let row = engine::jobs::run(op, id).await?;
     let blast_radius = engine::undo::blast_radius(op, id).await?;
     let (undoes, undone_by) = engine::undo::links(op, id).await?;
+    let rings = engine::rings::of(op, id).await?;
     let preview = if row.run.mode.dry_run { engine::jobs::preview(op, id, 0, PREVIEW).await?.rows } else { Vec::new() };
     if output.is_json() {
         output.value(
@@ -350,6 +377,7 @@ async fn show(op: &OpContext, id: RunId, output: &Output) -> Result<Run, Command
                 "blast_radius": blast_radius,
                 "undoes": undoes,
                 "undone_by": undone_by,
+                "rings": rings,
             }),
             |_| String::new(),
         )?;
@@ -375,6 +403,13 @@ async fn show(op: &OpContext, id: RunId, output: &Output) -> Result<Run, Command
     ]))?;
     let steps: Vec<Vec<String>> = run.tasks.iter().map(step).collect();
     output.say(&format!("\n{}", table(&["step", "state", "done", "of", "failed", "counts"], &steps)))?;
+    if let Some(rings) = &rings {
+        let heads = ["ring", "released", "people", "done", "failed", "no answer", "not read back", "with people"];
+        output.say(&format!("\n{}", table(&heads, &ring_rows(rings))))?;
+        if let Some(why) = &rings.rings.halted {
+            output.say(&format!("{why} `quartermaster jobs release-ring {id}` lets the next one go."))?;
+        }
+    }
     if !preview.is_empty() {
         let lines: Vec<Vec<String>> = preview
             .iter()

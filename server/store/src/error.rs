@@ -115,6 +115,7 @@ pub const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
     ("task_run.run_id, task_run.sequence", "task_run_key"),
     ("run_log.run_id, run_log.sequence", "run_log_key"),
     ("run_undo.run_id", "run_undo_key"),
+    ("run_ring.run_id", "run_ring_key"),
     ("run_blast_radius.run_id", "run_blast_radius_key"),
     ("undone_change.id", "undone_change_pkey"),
     ("staged_row.run_id, staged_row.origin, staged_row.key", "staged_row_key"),

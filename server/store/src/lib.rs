@@ -24,6 +24,7 @@ pub mod assignments;
 pub mod orders;
 pub mod work_items;
 
+mod rings;
 pub mod runs;
 pub mod signals;
 pub mod undo;

@@ -38,6 +38,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0014_create_job_schedules"),
     migration!("0015_create_account_reviews"),
     migration!("0016_create_undo"),
+    migration!("0017_create_rings"),
 ];
 
 const CREATE_TABLE: &str = r#"

@@ -1,7 +1,7 @@
 //! What ran: a grid of runs and steps where there is room, and the list of the runs.
 
 use leptos::prelude::*;
-use model::job::{Run, step_label};
+use model::job::{Run, UNDO, step_label};
 use model::view::{JobRow, RunFilter, RunRow};
 
 use crate::components::chip;
@@ -42,7 +42,7 @@ pub(super) fn history(history: &History, jobs: &[JobRow], clock: &Clock) -> impl
     view! {
         <section aria-labelledby="runs-heading">
             <div class="section-head"><h2 id="runs-heading">"Last runs"</h2><span class="spring"></span>{compare}</div>
-            {filter_chips("Runs of which job", choices(filter, jobs, &address))}
+            {filter_chips("Runs of which job", choices(history, jobs, &address))}
             {content}
             {(older.is_some() || newest.is_some()).then(|| view! {
                 <nav class="pages" aria-label="Pages">
@@ -55,8 +55,9 @@ pub(super) fn history(history: &History, jobs: &[JobRow], clock: &Clock) -> impl
     }
 }
 
-/// All jobs, and each that ever ran.
-fn choices(filter: &RunFilter, jobs: &[JobRow], address: &impl Fn(Option<&str>) -> Address) -> Vec<Choice> {
+/// All jobs, and each that ever ran; undos too, though no job of theirs can be started.
+fn choices(history: &History, jobs: &[JobRow], address: &impl Fn(Option<&str>) -> Address) -> Vec<Choice> {
+    let filter = &history.filter;
     let choice = |label: &str, job: Option<&str>| Choice {
         label: label.to_owned(),
         count: None,
@@ -67,9 +68,15 @@ fn choices(filter: &RunFilter, jobs: &[JobRow], address: &impl Fn(Option<&str>) 
     let is_asked = |row: &&JobRow| filter.job.as_deref() == Some(row.job.name.as_str());
     let ran = jobs.iter().filter(|row| row.last.is_some() || is_asked(row));
     // A job that the configuration has no more still has its runs.
-    let gone = filter.job.as_deref().filter(|_| !jobs.iter().any(|row| is_asked(&row)));
+    let undo = history.runs.iter().find(|row| row.run.job == UNDO);
+    let gone = filter
+        .job
+        .as_deref()
+        .filter(|name| undo.is_none() || *name != UNDO)
+        .filter(|_| !jobs.iter().any(|row| is_asked(&row)));
     std::iter::once(choice("Every job", None))
         .chain(ran.map(|row| choice(&row.job.label, Some(&row.job.name))))
+        .chain(undo.map(|row| choice(&row.job_label, Some(UNDO))))
         .chain(gone.map(|name| choice(name, Some(name))))
         .collect()
 }

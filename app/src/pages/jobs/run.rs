@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use model::job::{LogLevel, Run, RunState};
 use model::page::Page;
+use model::rings::RingsView;
 use model::view::{LogCounts, LogLineView, PreviewLine, RunRow, RunUpdate};
 
 use crate::components::chip;
@@ -13,6 +14,7 @@ use crate::islands::LiveRun;
 use crate::logic::address::Address;
 use crate::logic::time::Clock;
 use crate::logic::words;
+use crate::pages::jobs::rings;
 use crate::pages::jobs::undo::{About, about};
 
 /// What the page shows of the run.
@@ -42,6 +44,8 @@ pub struct Around {
     pub before: Option<RunRow>,
     /// How much it changes, what it takes back, and what took it back.
     pub undo: About,
+    /// How far its orders are, where they go ring by ring.
+    pub rings: Option<RingsView>,
 }
 
 pub fn run_sheet(
@@ -76,11 +80,14 @@ pub fn run_sheet(
         </header>
     };
     let content = match tab {
-        RunTab::Progress(choice) => progress(RunUpdate { run: run.clone(), lines }, choice, rights, clock).into_any(),
+        RunTab::Progress(choice) => {
+            progress(RunUpdate { run: run.clone(), lines }, choice, around, rights, clock).into_any()
+        }
         RunTab::Preview(page) => preview(id, page),
     };
     let about = about(run, &around.undo, rights, clock);
-    let body = view! { {heading}{waits(run, around)}{done_by(around)}{about}{links}{content} };
+    let rings = around.rings.as_ref().map(|rings| rings::panel(rings, rights));
+    let body = view! { {heading}{waits(run, around)}{done_by(around)}{about}{rings}{links}{content} };
     Sheet { section: Section::Jobs, title, body: body.into_any() }
 }
 
@@ -118,7 +125,15 @@ fn done_by(around: &Around) -> impl IntoView + use<> {
     })
 }
 
-fn progress(update: RunUpdate, choice: LogChoice, rights: &Rights, clock: &Clock) -> impl IntoView + use<> {
+fn progress(
+    update: RunUpdate,
+    choice: LogChoice,
+    around: &Around,
+    rights: &Rights,
+    clock: &Clock,
+) -> impl IntoView + use<> {
+    // Where a ring stopped the run, the rings themselves say how it goes on.
+    let is_halted = around.rings.as_ref().is_some_and(|view| view.rings.halted.is_some());
     let LogChoice { level, step, counts } = choice;
     let id = update.run.id;
     let address = |level: LogLevel, step: Option<&str>| {
@@ -162,7 +177,7 @@ fn progress(update: RunUpdate, choice: LogChoice, rights: &Rights, clock: &Clock
             level=level
             step=step.clone().unwrap_or_default()
             may_run=rights.may("/Jobs/Run")
-            may_resume=rights.may("/Jobs/Resume")
+            may_resume=rights.may("/Jobs/Resume") && !is_halted
         />
         <section class="log-choice" aria-label="Lines of the log">
             {filter_chips("Lines of which level", levels.into())}

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use model::configuration::{Configuration, JobDefinition, TaskDefinition};
+use model::configuration::{Configuration, JobDefinition, Rings, TaskDefinition};
 use model::job::{Job, JobTask, TaskKind, UNDO};
 
 use super::ConfigurationFinding;
@@ -13,9 +13,17 @@ use crate::schedule::{ScheduleError, Timetable};
 
 /// Highest level of a task; more steps one after another than this are a mistake.
 const LEVELS: u32 = 99;
+/// Most shares of rings.
+const MOST_RINGS: usize = 9;
 
 /// Tells of jobs that cannot be run, or not when they say.
 pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut Vec<ConfigurationFinding>) {
+    if let Some(own) = &configuration.organisation.rings {
+        rings(own, &mut |path, message| {
+            let path: Vec<&str> = ["organisation", "rings"].into_iter().chain(path.iter().copied()).collect();
+            findings.push(index.finding(&path, message));
+        });
+    }
     for (name, job) in &configuration.jobs {
         let mut tell = |path: &[&str], message: String| {
             let path: Vec<&str> = ["jobs", name].into_iter().chain(path.iter().copied()).collect();
@@ -36,6 +44,36 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
             self::task(task_name, task, job, &mut tell);
         }
         same_level(job, &mut tell);
+        if let Some(own) = &job.rings {
+            rings(own, &mut |path, message| {
+                let path: Vec<&str> = ["rings"].into_iter().chain(path.iter().copied()).collect();
+                tell(&path, message);
+            });
+            let in_part = |task: &TaskDefinition| task.kind == TaskKind::Fulfil && task.applications.is_some();
+            if !own.percent.is_empty() && job.tasks.values().any(in_part) {
+                let message = "A ring is healthy or not in all applications together, and this job fulfils some apart \
+                               from others. Remove `applications` from its fulfil task, or the rings.";
+                tell(&["rings"], message.into());
+            }
+        }
+    }
+}
+
+fn rings(rings: &Rings, tell: &mut impl FnMut(&[&str], String)) {
+    let rises = rings.percent.windows(2).all(|pair| matches!(pair, [before, after] if before < after));
+    if !rises || rings.percent.iter().any(|percent| !(1..=99).contains(percent)) {
+        let message = "Expected whole percentages from 1 to 99, each more than the one before, such as [1, 10]; who is \
+                       left is in a last ring.";
+        tell(&["percent"], message.into());
+    }
+    if rings.percent.len() > MOST_RINGS {
+        tell(&["percent"], format!("At most {MOST_RINGS} shares make sense. Remove some."));
+    }
+    for (name, percent) in [("failed_percent", rings.failed_percent), ("unverified_percent", rings.unverified_percent)]
+    {
+        if percent > 100 {
+            tell(&[name], "Percentages go from 0 to 100.".into());
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use model::order::ProvisioningState;
 use model::view::OrderFilter;
 use store::StoreError;
 
+use super::rings::{self, Advance};
 use super::{Context, TaskEnd, applications, counted};
 use crate::dispatch;
 use crate::progress::{Progress, Stop};
@@ -35,8 +36,8 @@ pub(super) async fn carry_out(scope: &TaskScope, context: &mut Context, progress
     }
 }
 
-async fn fulfil(scope: &TaskScope, context: &Context, progress: &Progress) -> Result<TaskEnd, StoreError> {
-    let engine = &context.engine;
+async fn fulfil(scope: &TaskScope, context: &mut Context, progress: &Progress) -> Result<TaskEnd, StoreError> {
+    let engine = &context.engine.clone();
     let now = engine.now();
     let applications = applications(&engine.world().configuration(), scope);
     let only = (!scope.is_all()).then(|| applications.clone());
@@ -51,6 +52,7 @@ async fn fulfil(scope: &TaskScope, context: &Context, progress: &Progress) -> Re
         recovered?;
     }
     let mut silent = Vec::new();
+    let mut waits = None;
     loop {
         // Looked at before, so that an answer that comes while orders are sent counts as news.
         let before = UnderWay::read(engine, scope).await?;
@@ -62,11 +64,23 @@ async fn fulfil(scope: &TaskScope, context: &Context, progress: &Progress) -> Re
         match await_news(scope, context, progress, before).await? {
             // What was waited for may let others go.
             News::Answered => {}
-            News::None => break,
+            // All is known that can be known by now: time to look whether a next ring may go.
+            News::None => match rings::advance(scope, context, progress).await? {
+                Advance::Released(more) => progress.expect(more, "orders"),
+                Advance::Nothing => break,
+                Advance::Waits(why) => {
+                    waits = Some(why);
+                    break;
+                }
+                Advance::Ended(end) => return Ok(end),
+            },
             News::Stopped => return Ok(TaskEnd::Interrupted),
         }
     }
-    summarise(scope, context, progress, &silent).await
+    match (summarise(scope, context, progress, &silent).await?, waits) {
+        (TaskEnd::Completed(_), Some(why)) => Ok(TaskEnd::Warning(why)),
+        (end, _) => Ok(end),
+    }
 }
 
 /// Sends all that can be sent now, and answers how much that was; none where somebody asked to stop. An application

@@ -13,6 +13,7 @@ use jiff::civil::Date;
 use model::access::{DesiredAccess, Grantable};
 use model::account::{Account, Provenance};
 use model::blast_radius::BlastRadius;
+use model::configuration::Rings;
 use model::identity::{Identity, LifecycleState};
 use model::ids::{AccountId, IdentityId, OrderId, PartitionId, PlanId};
 use model::job::{LogLevel, TaskScope};
@@ -164,6 +165,7 @@ async fn generate(
         held_undone: undone,
         ended_undone,
         undone: Vec::new(),
+        rings: super::rings::of_the_run(context, progress),
     };
     let written = write(context, planned, extras, &live.catalogue).await?;
     progress.count("orders", i64::try_from(written).unwrap_or(i64::MAX));
@@ -532,6 +534,8 @@ pub(crate) struct Extras {
     pub(crate) ended_undone: Vec<i64>,
     /// What these orders take back.
     pub(crate) undone: Vec<Undone>,
+    /// How these orders go, where not all at once.
+    pub(crate) rings: Option<Rings>,
 }
 
 pub(crate) async fn write(
@@ -588,6 +592,7 @@ pub(crate) async fn write(
             created_at: now,
         });
     }
+    let rings = extras.rings.as_ref().and_then(|limits| super::rings::arrange(run, &mut orders, limits));
     let Extras { taken, adopted, already: mut states, ended, ended_undone, undone, .. } = extras;
     states.extend(orders.iter().flat_map(crate::record::assignment_states));
     let count = orders.len();
@@ -605,6 +610,9 @@ pub(crate) async fn write(
                     return Err(StoreError::Conflict { constraint: SENT_MEANWHILE.into() });
                 }
                 tx.insert_orders(&orders).await?;
+                if let Some((rings, members)) = &rings {
+                    tx.start_rings(rings, members, now).await?;
+                }
                 tx.update_accounts(&adopted, now).await?;
                 tx.end_value_edits(&ended, now).await?;
                 tx.insert_undone(&undone).await?;

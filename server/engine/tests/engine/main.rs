@@ -27,5 +27,6 @@ mod faults;
 mod jobs;
 mod pipeline;
 mod real_input;
+mod rings;
 mod triage;
 mod undo;

@@ -31,6 +31,7 @@ macro_rules! due_orders {
       and ($3 is null or o.run_id = $3)
       and ($5 is null or o.mechanism = $5)
       and coalesce(o.trouble, '') <> 'held'
+      and (o.ring is null or o.ring <= (select r.released from run_ring r where r.run_id = o.run_id))
       and 0 = (
         select count(*)
         from order_dependency d
@@ -125,7 +126,8 @@ const RELEASE: &str = "
     where state = 1
       and next_attempt_at is null
       and ($2 is null or run_id = $2)
-      and ($3 is null or application in (select value ->> 'name' from json_each($3)))";
+      and ($3 is null or application in (select value ->> 'name' from json_each($3)))
+      and (ring is null or ring <= (select r.released from run_ring r where r.run_id = provisioning_order.run_id))";
 
 const VOID: &str = "
     update provisioning_order
@@ -151,7 +153,7 @@ struct EventInput {
 }
 
 impl Tx {
-    /// Due orders in state 1 that were released and are not held, whose predecessors are done (4, 8) or called off (6) and whose account
+    /// Due orders in state 1 that were released, with their ring where they have one, and are not held, whose predecessors are done (4, 8) or called off (6) and whose account
     /// has no other order in flight, by lane, then id; of several of one account the first. They are in state 2
     /// afterwards, with a new fence, attempt and lease. An order without `next_attempt_at` is not released yet.
     ///
@@ -208,7 +210,7 @@ impl Tx {
     }
 
     /// Gives orders in state 1 that were never due to the dispatcher: they are due from now on. Of all applications, or of
-    /// those named. Answers how many.
+    /// those named; those of a ring whose turn has not come are left. Answers how many.
     pub async fn release_orders(
         &mut self,
         run: Option<RunId>,

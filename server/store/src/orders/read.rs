@@ -98,6 +98,7 @@ const DUE_APPLICATIONS: &str = "
     where state = 1
       and next_attempt_at <= $1
       and coalesce(trouble, '') not in ('held', 'quarantined', 'maintenance')
+      and (ring is null or ring <= (select r.released from run_ring r where r.run_id = provisioning_order.run_id))
     group by application
     order by application";
 

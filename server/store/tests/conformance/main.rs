@@ -13,6 +13,7 @@ mod durability;
 mod identities;
 mod orders;
 mod people;
+mod rings;
 mod runs;
 mod schema;
 mod transitions;
@@ -148,6 +149,11 @@ stories! {
         a_preview_is_paged,
         runs_are_listed_newest_first,
         a_blocked_run_goes_on_at_somebodys_word,
+    ],
+    rings: [
+        a_ring_goes_after_the_other,
+        a_due_order_still_waits_for_its_ring,
+        no_schedule_takes_a_later_ring,
     ],
     undo: [
         an_undo_is_found_from_both_sides,

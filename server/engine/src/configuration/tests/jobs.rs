@@ -79,7 +79,7 @@ fn a_job_that_cannot_be_run_is_told_with_its_place() {
             "catch_up = false",
             "catchup = false",
             &[
-                "all.toml:48:1: `catchup` is not a key that is known here. Did you mean `catch_up`? Known here: display_name, description, tasks, incremental, schedule, time_zone, catch_up, enabled, start_denied.",
+                "all.toml:48:1: `catchup` is not a key that is known here. Did you mean `catch_up`? Known here: display_name, description, tasks, incremental, schedule, time_zone, catch_up, enabled, start_denied, rings.",
             ],
         ),
         ("kind = \"fulfil\"\n", "", &["all.toml:60:1: The task `send` of job `host` lacks the key `kind`. Add it."]),
@@ -161,6 +161,15 @@ fn a_job_that_cannot_be_run_is_told_with_its_place() {
             "[jobs.complete.tasks.all]\nkind = \"collect\"\n[jobs.host]\n",
             &[
                 "all.toml:44:16: `complete` comes with Quartermaster, and its steps are its own. Choose another name for a job with other tasks.",
+            ],
+        ),
+        (
+            "catch_up = false\n",
+            "catch_up = false\nrings = { percent = [10, 10], failed_percent = 101 }\n",
+            &[
+                "all.toml:49:9: A ring is healthy or not in all applications together, and this job fulfils some apart from others. Remove `applications` from its fulfil task, or the rings.",
+                "all.toml:49:21: Expected whole percentages from 1 to 99, each more than the one before, such as [1, 10]; who is left is in a last ring.",
+                "all.toml:49:48: Percentages go from 0 to 100.",
             ],
         ),
         (

@@ -1,8 +1,8 @@
 //! Writing a configuration and reading it back gives an equal one, whatever it is called and says.
 
 use model::configuration::{
-    AssignmentRule, AttributeSpecification, Configuration, Connection, JobDefinition, Limit, ManualConnection, Role,
-    RuleType, TaskDefinition,
+    AssignmentRule, AttributeSpecification, Configuration, Connection, JobDefinition, Limit, ManualConnection, Rings,
+    Role, RuleType, TaskDefinition,
 };
 use model::job::TaskKind;
 use model::value::Value;
@@ -85,6 +85,7 @@ prop_compose! {
             catch_up: flags[0],
             enabled: flags[1],
             start_denied: flags[2],
+            rings: flags[3].then(|| Rings { percent: vec![1, u8::try_from(number).unwrap_or(99).clamp(2, 99)], ..Rings::default() }),
         };
         configuration.jobs.insert("often".into(), job);
         let attributes = &mut configuration.account_types.get_mut("host-user").unwrap().attributes;
