@@ -222,6 +222,8 @@ fn menu(visitor: &Visitor) -> impl IntoView + use<> {
                     <input type="hidden" name="return_to" value=visitor.path.clone() />
                     {themes}
                 </form>
+                <a class="button quiet wide" href="/my-mail">{icon("pencil")}"My mail"</a>
+                {visitor.rights.may("/Mails/View").then(|| view! { <a class="button quiet wide" href="/mails">{icon("plane")}"Mail that was sent"</a> })}
                 <form method="post" action="/logout"><button class="button quiet wide">{icon("exit")}"Sign out"</button></form>
             </div>
         </details>

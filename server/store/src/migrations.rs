@@ -37,6 +37,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0013_queue_runs"),
     migration!("0014_create_job_schedules"),
     migration!("0015_create_account_reviews"),
+    migration!("0018_create_mails"),
 ];
 
 const CREATE_TABLE: &str = r#"

@@ -490,6 +490,7 @@ async fn write(
     let Extras { taken, adopted, already: mut states, ended, held: _ } = extras;
     states.extend(orders.iter().flat_map(crate::record::assignment_states));
     let count = orders.len();
+    let notices = crate::mails::notices::reviews(&context.engine, &orders);
     context
         .engine
         .store()
@@ -505,6 +506,7 @@ async fn write(
                 }
                 tx.insert_orders(&orders).await?;
                 tx.update_accounts(&adopted, now).await?;
+                tx.insert_notices(&notices).await?;
                 tx.end_value_edits(&ended, now).await?;
                 tx.set_assignment_states(&states).await
             })

@@ -11,6 +11,7 @@ mod claims;
 mod configuration;
 mod durability;
 mod identities;
+mod mails;
 mod orders;
 mod people;
 mod runs;
@@ -145,6 +146,12 @@ stories! {
         a_preview_is_paged,
         runs_are_listed_newest_first,
         a_blocked_run_goes_on_at_somebodys_word,
+    ],
+    mails: [
+        notices_become_mails_together,
+        a_mail_is_taken_once_and_settled,
+        people_say_how_they_want_mail,
+        what_others_were_handed_is_found_until_it_is_settled,
     ],
     people: [
         users_are_found_without_regard_to_case,
