@@ -79,10 +79,11 @@ pub async fn my_preferences(op: &OpContext) -> Result<MailPreferences, ApiError>
 pub fn my_subjects(op: &OpContext) -> Vec<(NoticeKind, Vec<String>)> {
     let configuration = op.engine.world().configuration();
     let held = compose::told_paths(&configuration, &op.user.profiles);
+    let jobs = Job::all(&configuration.jobs, &configuration.organisation.time_zone);
     let subjects = |kind: NoticeKind| -> Vec<String> {
         match kind {
             NoticeKind::WorkItem | NoticeKind::Review => configuration.account_types.keys().cloned().collect(),
-            NoticeKind::RunEnded => Job::all().into_iter().map(|job| job.name).collect(),
+            NoticeKind::RunEnded => jobs.iter().map(|job| job.name.clone()).collect(),
             NoticeKind::ApplicationTrouble => configuration.applications.keys().cloned().collect(),
         }
     };

@@ -782,10 +782,6 @@ pub struct PermissionTable {
     pub notify: bool,
 }
 
-fn yes() -> bool {
-    true
-}
-
 impl PermissionEntry {
     pub fn path(&self) -> &str {
         match self {

@@ -191,8 +191,8 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "mail = { server = \"a b\", sender = \"q@example.org\", public_url = \"https://q\", password = \"abc\" }",
             &[
                 "all.toml:4:19: `a b` is no host, nor host and port. Expected mail.example.org, perhaps with :587.",
-                "all.toml:4:85: A password in clear text does not belong into a file. Keep it with `quartermaster config secret mail-password` and write password = \"secret:mail-password\".",
-                "all.toml:4:85: A password needs a user.",
+                "all.toml:4:89: A password in clear text does not belong into a file. Keep it with `quartermaster config secret mail-password` and write password = \"secret:mail-password\".",
+                "all.toml:4:89: A password needs a user.",
             ],
         ),
         (

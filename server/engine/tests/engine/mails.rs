@@ -46,20 +46,17 @@ async fn world(port: u16) -> World {
 async fn name_mail_server(world: &World, port: u16) {
     let file = world.configuration().join("all.toml");
     let text = std::fs::read_to_string(&file).unwrap();
-    let rest = &text[text.find("[sources.hr]").unwrap()..];
-    let organisation = format!(
-        r#"[organisation]
-name = "Small Works"
-time_zone = "UTC"
-[organisation.mail]
+    let (before, after) = text.split_once("[organisation]\n").unwrap();
+    let (own, after) = after.split_once("\n\n").unwrap();
+    let own = own.split("\n[organisation.mail]").next().unwrap();
+    let mail = format!(
+        r#"[organisation.mail]
 server = "127.0.0.1:{port}"
 encryption = "none"
 sender = "Quartermaster <quartermaster@example.org>"
-public_url = "https://q.example.org"
-
-"#
+public_url = "https://q.example.org""#
     );
-    std::fs::write(&file, organisation + rest).unwrap();
+    std::fs::write(&file, format!("{before}[organisation]\n{own}\n{mail}\n\n{after}")).unwrap();
     engine::configurations::apply(&world.op(), &world.configuration()).await.unwrap();
 }
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use engine::orders::Deed;
 use model::ids::OrderId;
-use model::job::{Run, RunMode};
+use model::job::{LogLevel, Run, RunMode};
 use model::order::{Answer, ErrorClass, Order, ProvisioningState, StateReason};
-use model::view::{OrderDetail, OrderFilter};
+use model::view::{LogFilter, OrderDetail, OrderFilter};
 use testkit::world::{Person, World, person};
 
 use crate::fault_proxy::{Fault, FaultProxy};
@@ -139,7 +139,8 @@ async fn a_status_that_nobody_explained_waits_alerts_and_expires() {
         Some(StateReason::Unclear { reference: format!("ticket {vendor}"), message: problem.clone() })
     );
     assert_eq!(trouble(&world).await.as_deref(), Some(problem.as_str()));
-    let log = engine::jobs::log(&world.op(), run.id, 0, 100).await.unwrap();
+    let filter = LogFilter { level: LogLevel::Warning, task: None, after: 0, limit: 100 };
+    let log = engine::jobs::log(&world.op(), run.id, filter).await.unwrap();
     assert!(log.iter().any(|line| line.message == format!("`ward`: {problem}")), "{log:#?}");
     let steps = detail(&world, ann.id).await.timeline.len();
     fulfil(&world).await;
