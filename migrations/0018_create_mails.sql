@@ -32,6 +32,7 @@ create table mail (
 create index mail_due on mail (next_attempt_at) where state = 'waiting';
 create index mail_created on mail (created_at, id);
 create index mail_owner on mail (user_id);
+create index mail_state on mail (state);
 
 -- A user's own address, and the kinds of events that the user does not want to be told of.
 create table mail_preference (

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
-use model::user::PermissionPath;
+use model::user::{Duty, PermissionPath};
 
 use crate::components::form;
 use crate::components::icon::{icon, mark, sprite};
@@ -88,6 +88,11 @@ pub struct Rights(Vec<PermissionPath>);
 impl Rights {
     pub fn of(paths: &[PermissionPath]) -> Self {
         Self(paths.to_vec())
+    }
+
+    /// Whether the visitor has the duty for this account type.
+    pub fn may_for(&self, duty: Duty, account_type: &str) -> bool {
+        duty.is_allowed(&self.0, account_type)
     }
 
     pub fn may(&self, path: &str) -> bool {

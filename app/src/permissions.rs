@@ -39,6 +39,9 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/api/pages/applications/release", "/Applications/Release"),
     ("/api/pages/accounts/decide", "/Accounts/Correlate"),
     ("/api/pages/mails/retry", "/Mails/Retry"),
+    ("/api/pages/mails/retry-failed", "/Mails/Retry"),
+    ("/api/pages/mails/give-up", "/Mails/GiveUp"),
+    ("/api/pages/mails/test", "/Mails/Test"),
     ("/api/pages/my-mail", "signed in"),
 ];
 

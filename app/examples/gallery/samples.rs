@@ -15,7 +15,7 @@ use model::correlation::{Decision, Match, OwnerCandidate, TypeCandidate};
 use model::error::{ApiError, ErrorCode};
 use model::ids::{AccountId, IdentityId, MailId, RunId, UserId};
 use model::job::{LogLevel, Run, RunState};
-use model::mail::{MailFilter, MailPreferences, MailRow, MailState, NoticeKind};
+use model::mail::{MailFilter, MailOverview, MailPreferences, MailRow, MailState, NoticeKind};
 use model::order::ProvisioningState as State;
 use model::page::Page;
 use model::user::PermissionPath;
@@ -126,6 +126,10 @@ fn mail_rows() -> Page<MailRow> {
     Page { total: rows.len() as u64, rows, next: None }
 }
 
+fn mail_overview() -> MailOverview {
+    MailOverview { server: Some("mail.example.org".into()), waiting: 2, sent: 2, failed: 1 }
+}
+
 fn mail_preferences() -> MailPreferences {
     MailPreferences { address: Some("olga@example.org".into()), silenced: vec![NoticeKind::RunEnded] }
 }
@@ -156,17 +160,29 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
     };
     let empty_orders = OrderFilter { text: Some("nobody".into()), ..OrderFilter::default() };
     vec![
-        ("mails", mails::mails_sheet(&MailFilter::default(), mail_rows(), rights, clock)),
+        ("mails", mails::mails_sheet(&MailFilter::default(), mail_rows(), &mail_overview(), rights, clock)),
         (
             "mails-none-failed",
             mails::mails_sheet(
                 &MailFilter { state: Some(MailState::Failed), ..MailFilter::default() },
                 Page { rows: Vec::new(), next: None, total: 0 },
+                &MailOverview { failed: 0, ..mail_overview() },
                 rights,
                 clock,
             ),
         ),
-        ("my-mail", mails::my_mail_sheet(&mail_preferences(), &mail_subjects())),
+        (
+            "mails-no-server",
+            mails::mails_sheet(
+                &MailFilter::default(),
+                Page { rows: Vec::new(), next: None, total: 0 },
+                &MailOverview::default(),
+                rights,
+                clock,
+            ),
+        ),
+        ("my-mail", mails::my_mail_sheet(&mail_preferences(), &mail_subjects(), Some("olga@example.org"), true)),
+        ("my-mail-no-server", mails::my_mail_sheet(&MailPreferences::default(), &mail_subjects(), None, false)),
         ("login", login::login_sheet(Some(Flash::failed("Login or password is wrong.")), "/orders")),
         ("home", home::home_sheet(&home_of_today(), clock)),
         (

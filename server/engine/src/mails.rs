@@ -15,10 +15,10 @@ pub(crate) mod notices;
 use model::error::ApiError;
 use model::ids::{MailId, UserId};
 use model::job::Job;
-use model::mail::{MailFilter, MailPreferences, MailRow, NoticeKind};
+use model::mail::{MailFilter, MailOverview, MailPreferences, MailRow, MailState, NoticeKind};
 use model::page::Page;
 use model::view::AuditLine;
-use store::StoreError;
+use store::{Recipient, StoreError};
 
 use crate::Engine;
 use crate::context::OpContext;
@@ -49,13 +49,63 @@ pub async fn page(op: &OpContext, filter: MailFilter) -> Result<Page<MailRow>, A
     op.engine.store().mail_page(&filter).await.map_err(internal)
 }
 
-/// Sends a mail that failed or waits again, now.
+/// Where mails go, and how many there are.
+pub async fn overview(op: &OpContext) -> Result<MailOverview, ApiError> {
+    op.require("/Mails/View")?;
+    let counts = op.engine.store().mail_counts().await.map_err(internal)?;
+    let of = |state| counts.get(&state).copied().unwrap_or_default();
+    let (waiting, sent, failed) = (of(MailState::Waiting), of(MailState::Sent), of(MailState::Failed));
+    Ok(MailOverview { server: server(op), waiting, sent, failed })
+}
+
+/// The mail server; without one nobody is told anything.
+pub fn server(op: &OpContext) -> Option<String> {
+    op.engine.world().configuration().organisation.mail.as_ref().map(|server| server.server.clone())
+}
+
+/// Sends a mail that failed or waits again, now, to the address that its user has now.
 pub async fn retry(op: &OpContext, id: MailId) -> Result<(), ApiError> {
+    match send_again(op, Some(id)).await? {
+        0 => Err(ApiError::conflict(format!("There is no mail {id} that waits or failed. Look at the list again."))),
+        _ => Ok(()),
+    }
+}
+
+/// Sends everything again that failed, now, and says how much it is.
+pub async fn retry_failed(op: &OpContext) -> Result<u64, ApiError> {
+    match send_again(op, None).await? {
+        0 => Err(ApiError::conflict("No mail has failed; there is nothing to send again.")),
+        count => Ok(count),
+    }
+}
+
+async fn send_again(op: &OpContext, only: Option<MailId>) -> Result<u64, ApiError> {
     op.require("/Mails/Retry")?;
-    let (now, audit) = (op.now, audit(op, &id.to_string(), "sent again"));
+    let recipients = compose::recipients(&op.engine).await.map_err(internal)?;
+    let address = |recipient: Recipient| Some((recipient.user.id, recipient.preferences.address?));
+    let addresses: Vec<(UserId, String)> = recipients.into_iter().filter_map(address).collect();
+    let (now, subject) = (op.now, only.map_or_else(|| "all that failed".to_owned(), |id| id.to_string()));
+    let audit = audit(op, &subject, "sent again");
     let work = op.engine.store().write(move |tx| {
         Box::pin(async move {
-            let taken = tx.retry_mail(id, now).await?;
+            let count = tx.retry_mails(only, now, &addresses).await?;
+            if count > 0 {
+                tx.append_audit(&audit).await?;
+            }
+            Ok::<_, StoreError>(count)
+        })
+    });
+    work.await.map_err(internal)
+}
+
+/// Sends a mail that waits no more. One that the server has just been given may arrive all the same.
+pub async fn give_up(op: &OpContext, id: MailId) -> Result<(), ApiError> {
+    op.require("/Mails/GiveUp")?;
+    let audit = audit(op, &id.to_string(), "given up");
+    let why = format!("Given up by {}.", op.user.display_name);
+    let work = op.engine.store().write(move |tx| {
+        Box::pin(async move {
+            let taken = tx.give_up_mail(id, &why).await?;
             if taken {
                 tx.append_audit(&audit).await?;
             }
@@ -64,10 +114,43 @@ pub async fn retry(op: &OpContext, id: MailId) -> Result<(), ApiError> {
     });
     match work.await.map_err(internal)? {
         true => Ok(()),
-        false => {
-            Err(ApiError::conflict(format!("There is no mail {id} that waits or failed. Look at the list again.")))
-        }
+        false => Err(ApiError::conflict(format!("There is no mail {id} that waits. Look at the list again."))),
     }
+}
+
+/// Puts a mail to the caller among those that wait, and says its address: whether it arrives shows whether the server can
+/// be used.
+pub async fn send_test(op: &OpContext) -> Result<String, ApiError> {
+    op.require("/Mails/Test")?;
+    let configuration = op.engine.world().configuration();
+    let Some(server) = &configuration.organisation.mail else {
+        return Err(ApiError::conflict(
+            "The configuration names no mail server. Add the table [organisation.mail], apply it, then try again.",
+        ));
+    };
+    let recipients = compose::recipients(&op.engine).await.map_err(internal)?;
+    let own = recipients.iter().find(|recipient| recipient.user.id == op.user.id);
+    let Some((recipient, address)) = own.and_then(|own| Some((own, own.preferences.address.clone()?))) else {
+        return Err(ApiError::invalid("address", "You have no address. Give one on the page My mail, then try again."));
+    };
+    let id = op.engine.store().reserve_ids(1).await.map_err(internal)?.next().unwrap_or_default();
+    let mail = compose::test_mail(server, recipient, &address, MailId(id), op.now);
+    let audit = audit(op, &address, "a test");
+    let work = op.engine.store().write(move |tx| {
+        Box::pin(async move {
+            tx.make_mails(&[], &[mail]).await?;
+            tx.append_audit(&audit).await
+        })
+    });
+    work.await.map_err(internal)?;
+    Ok(address)
+}
+
+/// Where the caller's mail goes: to an address of their own, or to that of their identity.
+pub async fn my_address(op: &OpContext) -> Result<Option<String>, ApiError> {
+    let recipients = compose::recipients(&op.engine).await.map_err(internal)?;
+    let own = recipients.into_iter().find(|recipient| recipient.user.id == op.user.id);
+    Ok(own.and_then(|own| own.preferences.address))
 }
 
 /// How the caller gets mail.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{MailId, RunId, UserId};
-use crate::user::PermissionPath;
+use crate::user::{Duty, PermissionPath};
 
 /// Kinds of events that people may be told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -52,16 +52,13 @@ impl NoticeKind {
 
     /// The paths whose holders are told of this kind about this thing, in both spellings there are.
     pub fn paths(self, about: &str) -> Vec<PermissionPath> {
-        let parents: &[&str] = match self {
-            Self::WorkItem => &["/ProvisioningPolicy/PerformManualProvisioning", "/WorkItems/Fulfil"],
-            Self::Review => &["/ProvisioningPolicy/ReviewProvisioning", "/Orders/Review"],
-            Self::RunEnded => &["/Jobs/View"],
-            Self::ApplicationTrouble => &["/Applications/View"],
-        };
-        // A path has fewer characters than a name may have.
-        let segment: String =
-            about.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '-' }).collect();
-        parents.iter().filter_map(|parent| PermissionPath::parse(&format!("{parent}/{segment}"))).collect()
+        let only = |parent: &str| PermissionPath::of(parent, about).into_iter().collect();
+        match self {
+            Self::WorkItem => Duty::Fulfil.paths(about),
+            Self::Review => Duty::Review.paths(about),
+            Self::RunEnded => only("/Jobs/View"),
+            Self::ApplicationTrouble => only("/Applications/View"),
+        }
     }
 }
 
@@ -103,7 +100,7 @@ pub struct Mail {
 /// |---|---|---|
 /// | waiting | sent | the server took it |
 /// | waiting | waiting | it could not, for now |
-/// | waiting | failed | it never will, or trying again was given up |
+/// | waiting | failed | it never will, or trying again was given up, by itself or by a person |
 /// | failed | waiting | a person wants it sent again |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -154,6 +151,16 @@ pub struct MailFilter {
     pub limit: Option<u32>,
 }
 
+/// Where mails go, and how many there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailOverview {
+    /// The server's address; without one nothing is sent.
+    pub server: Option<String>,
+    pub waiting: u64,
+    pub sent: u64,
+    pub failed: u64,
+}
+
 /// How somebody gets mail.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailPreferences {
@@ -174,7 +181,7 @@ mod tests {
         };
         assert_eq!(
             paths(NoticeKind::WorkItem, "terminal"),
-            ["/ProvisioningPolicy/PerformManualProvisioning/terminal", "/WorkItems/Fulfil/terminal"]
+            ["/WorkItems/Fulfil/terminal", "/ProvisioningPolicy/PerformManualProvisioning/terminal"]
         );
         assert_eq!(paths(NoticeKind::RunEnded, "complete"), ["/Jobs/View/complete"]);
         assert_eq!(paths(NoticeKind::ApplicationTrouble, "HR é/2"), ["/Applications/View/HR---2"]);

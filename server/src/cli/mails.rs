@@ -1,4 +1,4 @@
-//! `mails list`, `mails retry`.
+//! `mails list`, `mails retry`, `mails retry-failed`, `mails give-up`.
 
 use clap::Subcommand;
 use engine::context::OpContext;
@@ -20,6 +20,10 @@ pub enum Command {
     },
     /// Send a mail that failed or waits again, now
     Retry { mail: MailId },
+    /// Send all mails that failed again, now
+    RetryFailed,
+    /// Send a mail that waits no more
+    GiveUp { mail: MailId },
 }
 
 pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Exit, CommandError> {
@@ -44,6 +48,14 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
         Command::Retry { mail } => {
             engine::mails::retry(op, mail).await?;
             output.say(&format!("Mail {mail} is sent again by the process that serves, within a second."))?;
+        }
+        Command::RetryFailed => {
+            let count = engine::mails::retry_failed(op).await?;
+            output.say(&format!("{count} mails are sent again by the process that serves, within a second."))?;
+        }
+        Command::GiveUp { mail } => {
+            engine::mails::give_up(op, mail).await?;
+            output.say(&format!("Mail {mail} is given up. `quartermaster mails retry {mail}` sends it after all."))?;
         }
     }
     Ok(Exit::Done)

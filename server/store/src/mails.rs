@@ -1,5 +1,7 @@
 //! Notices, mails, and how people want them. A notice lives until mails are made of it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use model::ids::{MailId, RunId, UserId};
 use model::job::RunState;
@@ -107,14 +109,36 @@ const SETTLE: &str = "
         sent_at = $4,
         problem = $5
     where id = $1
-      and state = 'waiting'";
+      and (state = 'waiting' or (state = 'failed' and $2 = 'sent'))";
 
+/// $1 one mail or all, $2 now, $3 addresses of users.
 const RETRY: &str = "
     update mail
     set state = 'waiting',
-        next_attempt_at = $2
+        next_attempt_at = $2,
+        address = coalesce(
+          (
+            select a.value ->> 'address'
+            from json_each($3) a
+            where cast(a.value ->> 'user' as bigint) = mail.user_id
+          ),
+          address
+        )
+    where (id = $1 and state in ('failed', 'waiting'))
+       or (cast($1 as bigint) is null and state = 'failed')";
+
+const GIVE_UP: &str = "
+    update mail
+    set state = 'failed',
+        next_attempt_at = null,
+        problem = $2
     where id = $1
-      and state in ('failed', 'waiting')";
+      and state = 'waiting'";
+
+const COUNTS: &str = "
+    select state, count(*) as mails
+    from mail
+    group by state";
 
 const SET_PREFERENCES: &str = "
     insert into mail_preference (user_id, address, silenced)
@@ -170,6 +194,12 @@ struct MailInput<'a> {
     text: &'a str,
     html: &'a str,
     at: i64,
+}
+
+#[derive(Serialize)]
+struct AddressInput<'a> {
+    user: i64,
+    address: &'a str,
 }
 
 impl Tx {
@@ -229,9 +259,22 @@ impl Tx {
         Ok(())
     }
 
-    /// False where there is no such mail, or it is sent.
-    pub async fn retry_mail(&mut self, id: MailId, now: Timestamp) -> Result<bool> {
-        Ok(self.execute(RETRY, arguments![id.0, now]).await? > 0)
+    /// Makes one mail that waits or failed, or all that failed, due now, and says how many. Each goes to the address that
+    /// is told for its user, where one is.
+    pub async fn retry_mails(
+        &mut self,
+        only: Option<MailId>,
+        now: Timestamp,
+        addresses: &[(UserId, String)],
+    ) -> Result<u64> {
+        let addresses: Vec<_> =
+            addresses.iter().map(|(user, address)| AddressInput { user: user.0, address }).collect();
+        self.execute(RETRY, arguments![only.map(|id| id.0), now, payload(&addresses)?]).await
+    }
+
+    /// False where there is no such mail that waits.
+    pub async fn give_up_mail(&mut self, id: MailId, why: &str) -> Result<bool> {
+        Ok(self.execute(GIVE_UP, arguments![id.0, why]).await? > 0)
     }
 
     pub async fn set_mail_preferences(&mut self, user: UserId, preferences: &MailPreferences) -> Result<()> {
@@ -257,6 +300,12 @@ impl Store {
     pub async fn mail_preferences(&self, user: UserId) -> Result<MailPreferences> {
         let row = self.reader().await?.row(PREFERENCES, arguments![user.0]).await?;
         row.map_or_else(|| Ok(MailPreferences::default()), |row| preferences(&row))
+    }
+
+    /// How many there are of each state that has some.
+    pub async fn mail_counts(&self) -> Result<BTreeMap<MailState, u64>> {
+        let count = |row: Row| Ok((row.named("state", MailState::from_name)?, row.count("mails")?));
+        Ok(self.reader().await?.read(COUNTS, arguments![], count).await?.into_iter().collect())
     }
 
     /// Newest first.

@@ -35,8 +35,7 @@ pub(super) async fn compose(engine: &Engine) -> Result<(), StoreError> {
         let gone: Vec<i64> = ripe.into_values().flatten().map(|notice| notice.sequence).collect();
         return engine.store().write(move |tx| Box::pin(async move { tx.make_mails(&gone, &[]).await })).await;
     };
-    let mut recipients = engine.store().recipients().await?;
-    take_addresses_of_identities(engine, server, &mut recipients).await?;
+    let recipients = recipients(engine).await?;
     for (run, notices) in ripe {
         let sequences: Vec<i64> = notices.iter().map(|notice| notice.sequence).collect();
         let notices: Vec<Notice> = notices.into_iter().map(|notice| notice.notice).collect();
@@ -54,6 +53,32 @@ pub(super) async fn compose(engine: &Engine) -> Result<(), StoreError> {
         engine.store().write(move |tx| Box::pin(async move { tx.make_mails(&sequences, &mails).await })).await?;
     }
     Ok(())
+}
+
+/// Everybody, with the address at which they are told.
+pub(super) async fn recipients(engine: &Engine) -> Result<Vec<Recipient>, StoreError> {
+    let mut recipients = engine.store().recipients().await?;
+    if let Some(server) = &engine.world().configuration().organisation.mail {
+        take_addresses_of_identities(engine, server, &mut recipients).await?;
+    }
+    Ok(recipients)
+}
+
+/// A mail that says only that mails arrive.
+pub(super) fn test_mail(server: &MailServer, to: &Recipient, address: &str, id: MailId, now: Timestamp) -> Mail {
+    let base = server.public_url.trim_end_matches('/');
+    let name = one_line(&to.user.display_name);
+    let sentence = "This is the test that you asked for: mail from Quartermaster arrives.";
+    let text = Text {
+        subject: "A test from Quartermaster".to_owned(),
+        plain: format!("Hello {name},\n\n{sentence}\n{base}/mails\n"),
+        html: format!(
+            "<!doctype html>\n<p>Hello {},</p>\n<p>{sentence}</p>\n<p><a href=\"{}\">Mail</a></p>\n",
+            escaped(&name),
+            escaped(&format!("{base}/mails"))
+        ),
+    };
+    mail(id, to, address, text, now)
 }
 
 fn mail(id: MailId, recipient: &Recipient, address: &str, text: Text, now: Timestamp) -> Mail {

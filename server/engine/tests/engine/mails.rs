@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use engine::context::OpContext;
 use model::job::RunMode;
-use model::mail::{MailFilter, MailPreferences, MailRow, MailState, NoticeKind};
+use model::mail::{MailFilter, MailOverview, MailPreferences, MailRow, MailState, NoticeKind};
+use model::user::PermissionPath;
+use model::view::WorkItemFilter;
 use testkit::world::{Person, World, person};
 
 use crate::free_port::free_port;
@@ -65,6 +67,13 @@ async fn user(world: &World, login: &str, profile: &str, address: &str) {
     engine::mails::set_address(&world.op(), login, Some(address.into())).await.unwrap();
 }
 
+/// The user at work, with what the user's profiles allow.
+async fn op(world: &World, login: &str) -> OpContext {
+    let (user, _) = world.engine.store().user_by_login(login).await.unwrap().unwrap();
+    let permissions = engine::users::permissions(&world.engine, &user).await.unwrap();
+    OpContext { user, permissions, ..world.op() }
+}
+
 async fn mails(world: &World, filter: MailFilter) -> Vec<MailRow> {
     engine::mails::page(&world.op(), filter).await.unwrap().rows
 }
@@ -102,9 +111,7 @@ async fn exactly_those_with_the_whole_path_are_told_once_for_each_run() {
     ] {
         user(&world, login, profile, &format!("{login}@example.org")).await;
     }
-    let unwilling =
-        engine::users::list(&world.engine).await.unwrap().into_iter().find(|user| user.login == "unwilling");
-    let op = OpContext { user: unwilling.unwrap(), permissions: Vec::new(), ..world.op() };
+    let op = op(&world, "unwilling").await;
     let preferences = engine::mails::my_preferences(&op).await.unwrap();
     let preferences = MailPreferences { silenced: vec![NoticeKind::WorkItem], ..preferences };
     engine::mails::set_my_preferences(&op, preferences).await.unwrap();
@@ -164,18 +171,99 @@ async fn a_server_that_is_down_is_tried_again_and_a_refused_address_is_seen() {
     let full = &delivered(&world, MailState::Waiting).await[0];
     assert!(full.problem.as_deref().is_some_and(|problem| problem.contains("full")), "{full:?}");
 
-    // An address that is wrong is mended, and the mail sent again fails once more: it goes to the address it was made for.
+    // Sent again it fails again; once the address is mended it arrives.
     engine::mails::retry(&world.op(), failed[0].id).await.unwrap();
-    let again = delivered(&world, MailState::Failed).await;
-    assert_eq!(again[0].id, failed[0].id);
+    assert_eq!(delivered(&world, MailState::Failed).await[0].id, failed[0].id);
+    engine::mails::set_address(&world.op(), "wrong", Some("wrong@example.org".into())).await.unwrap();
+    assert_eq!(engine::mails::retry_failed(&world.op()).await.unwrap(), 1);
+    assert!(delivered(&world, MailState::Failed).await.is_empty());
+    assert_eq!(addresses(&server.arrived()), ["exact@example.org", "wrong@example.org"]);
     assert!(engine::mails::retry(&world.op(), sent[0].id).await.is_err(), "what is sent is sent");
+    assert!(engine::mails::retry_failed(&world.op()).await.is_err(), "nothing failed");
     // A day later it is given up, visibly.
     for _ in 0..4 {
         world.clock.step(Duration::from_hours(12));
         engine::mails::round(&world.engine).await.unwrap();
     }
     let failed = delivered(&world, MailState::Failed).await;
-    assert!(failed.iter().any(|mail| mail.problem.as_deref().is_some_and(|problem| problem.contains("Given up"))));
+    assert_eq!((failed.len(), failed[0].id), (1, full.id));
+    assert!(failed[0].problem.as_deref().is_some_and(|problem| problem.contains("Given up")), "{failed:?}");
+
+    // A person gives up what waits, and sends it after all.
+    engine::mails::retry(&world.op(), full.id).await.unwrap();
+    engine::mails::give_up(&world.op(), full.id).await.unwrap();
+    assert!(engine::mails::give_up(&world.op(), full.id).await.is_err(), "it waits no more");
+    let failed = delivered(&world, MailState::Failed).await;
+    assert_eq!(failed[0].problem.as_deref(), Some("Given up by Command line."));
+    let counts = engine::mails::overview(&world.op()).await.unwrap();
+    assert_eq!((counts.waiting, counts.sent, counts.failed), (0, 2, 1));
+    assert!(counts.server.is_some_and(|server| server.starts_with("127.0.0.1:")));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_server_nothing_is_written_and_the_page_says_so() {
+    let mut world = World::with_more(&people(), PROFILES, |tuning| tuning.sweep_every = Duration::from_hours(1)).await;
+    user(&world, "exact", "terminals", "exact@example.org").await;
+    work(&mut world).await;
+    engine::mails::round(&world.engine).await.unwrap();
+    assert_eq!(engine::mails::overview(&world.op()).await.unwrap(), MailOverview::default());
+    assert!(world.engine.store().waiting_notices(10).await.unwrap().is_empty());
+    let refused = engine::mails::send_test(&op(&world, "exact").await).await.unwrap_err();
+    assert!(refused.message.contains("/Mails/Test"), "{refused:?}");
+    let refused = engine::mails::send_test(&world.op()).await.unwrap_err();
+    assert!(refused.message.contains("[organisation.mail]"), "{refused:?}");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_test_goes_to_whoever_asks_for_it() {
+    let server = start_mail_server();
+    let world = world(server.server.port).await;
+    engine::users::add(&world.engine, "boss", "Boss", PASSWORD, vec!["administrator".into()]).await.unwrap();
+    let boss = op(&world, "boss").await;
+    let refused = engine::mails::send_test(&boss).await.unwrap_err();
+    assert!(refused.message.contains("My mail"), "{refused:?}");
+    engine::mails::set_address(&world.op(), "boss", Some("boss@example.org".into())).await.unwrap();
+    assert_eq!(engine::mails::send_test(&boss).await.unwrap(), "boss@example.org");
+    delivered(&world, MailState::Sent).await;
+    let arrived = server.arrived();
+    assert_eq!(addresses(&arrived), ["boss@example.org"]);
+    assert!(arrived[0].text.contains("Subject: A test from Quartermaster\n"), "{}", arrived[0].text);
+    world.stop().await;
+}
+
+/// Who is told and who may act are two questions: parents and the silent act without being told.
+#[tokio::test]
+async fn the_whole_path_tells_and_lets_act_and_a_parent_only_lets_act() {
+    let server = start_mail_server();
+    let mut world = world(server.server.port).await;
+    let logins = [("exact", "terminals"), ("parent", "all-work"), ("silent", "silent"), ("stranger", "badges")];
+    for (login, profile) in logins {
+        user(&world, login, profile, &format!("{login}@example.org")).await;
+    }
+    work(&mut world).await;
+    delivered(&world, MailState::Sent).await;
+    assert_eq!(addresses(&server.arrived()), ["exact@example.org"]);
+
+    let open = engine::work_items::page(&world.op(), WorkItemFilter::default()).await.unwrap().rows;
+    assert!(!open.is_empty() && open.iter().all(|row| row.account_type == "terminal"), "{open:#?}");
+    let id = open[0].id;
+    for login in ["exact", "parent", "silent"] {
+        let op = op(&world, login).await;
+        engine::work_items::claim(&op, id).await.unwrap();
+        engine::work_items::release(&op, id).await.unwrap();
+    }
+    let stranger = op(&world, "stranger").await;
+    assert!(engine::work_items::claim(&stranger, id).await.unwrap_err().message.contains("/WorkItems/Fulfil"));
+    let badges =
+        OpContext { permissions: PermissionPath::parse("/WorkItems/Fulfil/badge").into_iter().collect(), ..stranger };
+    let refused = engine::work_items::confirm(&badges, vec![id], String::new()).await.unwrap();
+    let refused = refused[0].1.as_ref().unwrap_err();
+    assert!(refused.message.contains("`/WorkItems/Fulfil/terminal`"), "{refused:?}");
+    let exact = op(&world, "exact").await;
+    let done = engine::work_items::confirm(&exact, vec![id], "done".into()).await.unwrap();
+    assert!(done[0].1.is_ok(), "{done:?}");
     world.stop().await;
 }
 

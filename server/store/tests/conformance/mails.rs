@@ -89,11 +89,15 @@ pub(crate) async fn a_mail_is_taken_once_and_settled(store: Store) {
     let found = store.mail_page(&of(MailState::Failed)).await.unwrap().rows;
     assert_eq!((found[0].id, found[0].problem.as_deref()), (MailId(11), Some("no such mailbox")));
 
-    assert!(!keep!(store, |tx| tx.retry_mail(MailId(10), at(20)).await?), "what is sent is sent");
-    assert!(!keep!(store, |tx| tx.retry_mail(MailId(77), at(20)).await?));
-    assert!(keep!(store, |tx| tx.retry_mail(MailId(11), at(20)).await?));
+    let counts = store.mail_counts().await.unwrap();
+    assert_eq!(counts.into_iter().collect::<Vec<_>>(), MailState::ALL.map(|state| (state, 1)));
+    let retry = async |id| keep!(store, |tx| tx.retry_mails(Some(MailId(id)), at(20), &[]).await?);
+    assert_eq!(retry(10).await, 0, "what is sent is sent");
+    assert_eq!(retry(77).await, 0);
+    assert_eq!(retry(11).await, 1);
     let again = keep!(store, |tx| tx.claim_mails(at(20), at(80), 10).await?);
     assert_eq!((again.len(), again[0].id, again[0].attempts), (1, MailId(11), 2));
+    assert_eq!(again[0].address, mail(11, 1, 2).address);
     // A process that died gives it back by its time.
     assert_eq!(keep!(store, |tx| tx.claim_mails(at(80), at(120), 1).await?)[0].id, MailId(11));
 
@@ -102,6 +106,35 @@ pub(crate) async fn a_mail_is_taken_once_and_settled(store: Store) {
     assert_eq!((ids, first.total), (vec![12, 11], 3));
     let rest = MailFilter { after: first.next, ..MailFilter::default() };
     assert_eq!(store.mail_page(&rest).await.unwrap().rows[0].id, MailId(10));
+}
+
+pub(crate) async fn mails_are_given_up_and_sent_again_to_another_address(store: Store) {
+    keep!(store, |tx| {
+        tx.insert_user(&user(1, "anna"), "hash", at(0)).await?;
+        tx.insert_user(&user(2, "bert"), "hash", at(0)).await?;
+        tx.make_mails(&[], &[mail(10, 1, 1), mail(11, 2, 1), mail(12, 1, 1)]).await?;
+    });
+    let give_up = async |id| keep!(store, |tx| tx.give_up_mail(MailId(id), "nobody reads it").await?);
+    assert!(give_up(10).await && give_up(11).await);
+    assert!(!give_up(10).await && !give_up(77).await, "only what waits is given up");
+    let of = |state| MailFilter { state: Some(state), ..MailFilter::default() };
+    let failed = store.mail_page(&of(MailState::Failed)).await.unwrap().rows;
+    assert_eq!(failed.len(), 2);
+    assert!(
+        failed.iter().all(|row| row.problem.as_deref() == Some("nobody reads it") && row.next_attempt_at.is_none())
+    );
+    // The server took it after all.
+    let sent =
+        SentMail { id: MailId(11), state: MailState::Sent, next_attempt_at: None, sent_at: Some(at(7)), problem: None };
+    keep!(store, |tx| tx.settle_mail(&sent).await?);
+
+    let addresses = [(UserId(1), "anna@example.net".to_owned())];
+    assert_eq!(keep!(store, |tx| tx.retry_mails(None, at(20), &addresses).await?), 1, "one failed, one waits already");
+    let taken = keep!(store, |tx| tx.claim_mails(at(20), at(80), 10).await?);
+    let to: Vec<_> = taken.iter().map(|mail| (mail.id.0, mail.address.as_str())).collect();
+    assert_eq!(to, [(10, "anna@example.net"), (12, mail(12, 1, 1).address.as_str())]);
+    let counts: Vec<_> = store.mail_counts().await.unwrap().into_iter().collect();
+    assert_eq!(counts, [(MailState::Waiting, 2), (MailState::Sent, 1)]);
 }
 
 pub(crate) async fn people_say_how_they_want_mail(store: Store) {

@@ -150,6 +150,7 @@ stories! {
     mails: [
         notices_become_mails_together,
         a_mail_is_taken_once_and_settled,
+        mails_are_given_up_and_sent_again_to_another_address,
         people_say_how_they_want_mail,
         what_others_were_handed_is_found_until_it_is_settled,
     ],
