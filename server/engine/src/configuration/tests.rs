@@ -203,7 +203,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
         (
             "permissions = [\"/*\"]",
             "permissions = [7]",
-            &["all.toml:42:16: Expected a permission path, or a table with `path` and `notify`."],
+            &["all.toml:42:15: Expected a permission path, or a table with `path` and `notify`."],
         ),
         (
             "permissions = [\"/*\"]",

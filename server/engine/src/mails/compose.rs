@@ -117,7 +117,7 @@ async fn take_addresses_of_identities(
 }
 
 /// Who is told of what: whoever can sign in, has an address, wants to be told, and holds the exact path in a profile that
-/// does not keep silent.
+/// does not keep silent. The same sentence about the same thing is said once.
 fn distribute<'a>(
     configuration: &Configuration,
     recipients: &'a [Recipient],
@@ -131,7 +131,9 @@ fn distribute<'a>(
             !recipient.preferences.silenced.contains(&notice.kind)
                 && notice.kind.paths(&notice.about).iter().any(|path| held.contains(path))
         };
-        let theirs: Vec<&Notice> = notices.iter().filter(concerns).collect();
+        let mut said = BTreeSet::new();
+        let is_news = |notice: &&'a Notice| said.insert((notice.kind, &notice.link, &notice.sentence));
+        let theirs: Vec<&Notice> = notices.iter().filter(concerns).filter(is_news).collect();
         if !theirs.is_empty() {
             told.push((recipient, address, theirs));
         }

@@ -209,15 +209,13 @@ impl UnderWay {
         let configuration = engine.world().configuration();
         let mut under_way = Self::default();
         for (name, application) in configuration.applications.iter().filter(|(name, _)| scope.has_application(name)) {
-            match application.connection.mechanism() {
-                Mechanism::Executor => {
-                    let waiting = dispatch::waiting_for_answers(engine, name).await?;
-                    under_way.handed += waiting;
-                    if application.connection.poll_minutes().is_none() {
-                        under_way.answered_soon += waiting;
-                    }
+            under_way.claimed += dispatch::claimed(engine, name).await?;
+            if application.connection.mechanism() == Mechanism::Executor {
+                let waiting = dispatch::waiting_for_answers(engine, name).await?;
+                under_way.handed += waiting;
+                if application.connection.poll_minutes().is_none() {
+                    under_way.answered_soon += waiting;
                 }
-                Mechanism::Direct | Mechanism::Manual => under_way.claimed += dispatch::claimed(engine, name).await?,
             }
         }
         Ok(under_way)
