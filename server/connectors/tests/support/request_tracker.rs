@@ -1,6 +1,7 @@
 //! Request Tracker with a database of its own, a queue with a lifecycle of its own, and a user with no more rights than
 //! `docs/FORMATS.md` asks for.
 
+use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -35,20 +36,26 @@ pub(crate) fn start_request_tracker() -> RequestTracker {
     let token = std::fs::read_to_string(prepared.join("token")).expect("a token");
     let server = start("request-tracker5", |port| {
         std::fs::write(folder.path().join("site.pm"), settings(folder.path(), port)).expect("a file");
-        let mut command = private(&daemon, folder.path());
-        command.args(["--server", "Standalone", "--host", "127.0.0.1", "--port", &port.to_string()]);
-        Server::listening(command, port)
+        // It says on its second output that it is ready, and only as a developer's server.
+        let mut command = private(Path::new("sh"), folder.path());
+        command.args(["-c", "exec \"$0\" \"$@\" 2>&1"]).arg(&daemon);
+        command.args(["--server", "Standalone", "--env", "development"]);
+        command.args(["--host", "127.0.0.1", "--port", &port.to_string()]);
+        Server::saying(command, port, "Accepting connections")
     });
     let _ = rustls::crypto::ring::default_provider().install_default();
     RequestTracker { server, token, http: reqwest::Client::new(), _folder: folder }
 }
 
-/// A database with everything in it, made once for all tests that follow and for this version of Request Tracker.
+/// A database with everything in it, made once for all tests that follow, for this version of Request Tracker and for
+/// what is set up here.
 fn prepared(setup: &Path, share: &Path) -> PathBuf {
     let installed = std::fs::metadata(setup).and_then(|file| file.modified()).expect("its time");
     let installed = installed.duration_since(std::time::UNIX_EPOCH).expect("a time").as_secs();
     let all = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let ready = all.join(format!("request-tracker-{installed}"));
+    let mut what = std::hash::DefaultHasher::new();
+    (installed, settings(Path::new(""), 1), MORE).hash(&mut what);
+    let ready = all.join(format!("request-tracker-{:016x}", what.finish()));
     if ready.is_dir() {
         return ready;
     }
@@ -145,6 +152,7 @@ fn run(command: &mut Command) -> String {
 }
 
 /// No mail leaves, nothing is written outside of the folder, and the queue has a status that is not Request Tracker's own.
+/// Passwords and tokens are checked quickly: each request has one, and as it is usual that takes a third of a second.
 fn settings(folder: &Path, port: u16) -> String {
     let folder = folder.display();
     format!(
@@ -155,6 +163,7 @@ Set($WebPort, {port});
 Set($DatabaseType, 'SQLite');
 Set($DatabaseName, '{folder}/rt.db');
 Set($MailCommand, 'testfile');
+Set($BcryptCost, 4);
 Set($LogToSTDERR, 'error');
 Set($LogToSyslog, undef);
 Set(%Lifecycles, access => {{
