@@ -27,7 +27,7 @@ pub async fn retry_mail(#[server(default)] id: String) -> Result<(), ServerFnErr
 pub async fn retry_failed_mails() -> Result<(), ServerFnError> {
     let op = ssr::op().await?;
     let outcome = engine::mails::retry_failed(&op).await;
-    ssr::finish(outcome.map(|n| Flash::done(&format!("Sent again: {}.", words::plural(n, "mail", "mails")))), "/mails")
+    ssr::finish(outcome.map(|n| Flash::done(format!("Sent again: {}.", words::plural(n, "mail", "mails")))), "/mails")
 }
 
 #[server(prefix = "/api/pages", endpoint = "mails/give-up")]
@@ -42,7 +42,7 @@ pub async fn send_test_mail() -> Result<(), ServerFnError> {
     let op = ssr::op().await?;
     let outcome = engine::mails::send_test(&op).await;
     ssr::finish(
-        outcome.map(|to| Flash::done(&format!("A test goes to {to}; its line below says whether it was taken."))),
+        outcome.map(|to| Flash::done(format!("A test goes to {to}; its line below says whether it was taken."))),
         "/mails",
     )
 }
