@@ -170,6 +170,8 @@ fn table(rows: &[MailRow], rights: &Rights, clock: &Clock) -> impl IntoView + us
             .then(|| form::action("/api/pages/mails/retry", row.id, "Send again", "play", "button quiet"));
         let give_up = (may_give_up && row.state == MailState::Waiting)
             .then(|| form::action("/api/pages/mails/give-up", row.id, "Give up", "ban", "button quiet"));
+        let actions = (again.is_some() || give_up.is_some())
+            .then(|| view! { <div class="actions">{again}{give_up}</div> });
         view! {
             <tr data-row="">
                 <td data-label="To" class="name">{row.user_name.clone()}<p class="hint">{row.address.clone()}</p></td>
@@ -178,7 +180,7 @@ fn table(rows: &[MailRow], rights: &Rights, clock: &Clock) -> impl IntoView + us
                 <td data-label="Tries" class="tries">{row.attempts.to_string()}" "{next}</td>
                 <td data-label="Written" class="when">{ago(clock, row.created_at)}</td>
                 <td data-label="Sent" class="when">{ago_or_dash(clock, row.sent_at)}</td>
-                <td><div class="actions">{again}{give_up}</div></td>
+                <td>{actions}</td>
             </tr>
         }
     });

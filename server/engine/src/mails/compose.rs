@@ -197,6 +197,8 @@ fn headline(kind: NoticeKind, notices: &[&&Notice]) -> String {
         (NoticeKind::WorkItem, _) => format!("{count} work item{plural} for you"),
         (NoticeKind::Review, [_]) => "1 order waits for your review".to_owned(),
         (NoticeKind::Review, _) => format!("{count} orders wait for your review"),
+        // Why is in the text.
+        (NoticeKind::RunEnded, [only]) => one_line(only.sentence.split(": ").next().unwrap_or_default()),
         (_, [only]) => one_line(&only.sentence),
         (NoticeKind::RunEnded, _) => format!("{count} runs ended"),
         (NoticeKind::ApplicationTrouble, _) => format!("{count} applications in trouble"),
@@ -318,7 +320,7 @@ mod tests {
             .collect();
         let notices: Vec<&Notice> = notices.iter().collect();
         let text = Text::new(&server(), "Ann\nLee", Some(RunId(5)), &notices);
-        assert_eq!(text.subject, "22 work items for you; The run 5 of the job complete failed: no feed");
+        assert_eq!(text.subject, "22 work items for you; The run 5 of the job complete failed");
         assert!(text.plain.starts_with(
             "Hello Ann Lee,\n\nWork for you\n- Ward: <b>change</b> Bcc: everybody@example.org\n  https://q.example.org/orders/7\n"
         ));

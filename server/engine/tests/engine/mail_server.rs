@@ -29,6 +29,7 @@ pub fn start_mail_server() -> MailServer {
 
 fn start_on(folder: &Path, port: u16) -> Option<Server> {
     let python: PathBuf = tools().join("venv/bin/python");
+    assert!(python.is_file(), "aiosmtpd is not installed; run `.ci/setup tests`");
     let mut command = Command::new(python);
     command.args(["-c", PROGRAM, &port.to_string()]).arg(folder);
     Server::saying(command, port, "ready")
