@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
-use model::user::PermissionPath;
+use model::user::{Duty, PermissionPath};
 
 use crate::components::form;
 use crate::components::icon::{icon, mark, sprite};
@@ -88,6 +88,11 @@ pub struct Rights(Vec<PermissionPath>);
 impl Rights {
     pub fn of(paths: &[PermissionPath]) -> Self {
         Self(paths.to_vec())
+    }
+
+    /// Whether the visitor has the duty for this account type.
+    pub fn may_for(&self, duty: Duty, account_type: &str) -> bool {
+        duty.is_allowed(&self.0, account_type)
     }
 
     pub fn may(&self, path: &str) -> bool {
@@ -222,6 +227,8 @@ fn menu(visitor: &Visitor) -> impl IntoView + use<> {
                     <input type="hidden" name="return_to" value=visitor.path.clone() />
                     {themes}
                 </form>
+                <a class="button quiet wide" href="/my-mail">{icon("pencil")}"My mail"</a>
+                {visitor.rights.may("/Mails/View").then(|| view! { <a class="button quiet wide" href="/mails">{icon("plane")}"Mail that was sent"</a> })}
                 <form method="post" action="/logout"><button class="button quiet wide">{icon("exit")}"Sign out"</button></form>
             </div>
         </details>

@@ -6,6 +6,7 @@ pub mod home;
 pub mod identities;
 pub mod jobs;
 pub mod login;
+pub mod mails;
 pub mod orders;
 pub mod problem;
 pub mod work_items;

@@ -17,6 +17,8 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/jobs/runs/{id}/undo", "/Jobs/View"),
     ("/applications", "/Applications/View"),
     ("/applications/{name}", "/Applications/View"),
+    ("/mails", "/Mails/View"),
+    ("/my-mail", "signed in"),
     ("/api/pages/orders/retry", "/Orders/Retry"),
     ("/api/pages/orders/edit", "/Orders/Edit"),
     ("/api/pages/orders/send-to-manual", "/Orders/SendToManual"),
@@ -39,6 +41,11 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/api/pages/applications/probe", "/Applications/Probe"),
     ("/api/pages/applications/release", "/Applications/Release"),
     ("/api/pages/accounts/decide", "/Accounts/Correlate"),
+    ("/api/pages/mails/retry", "/Mails/Retry"),
+    ("/api/pages/mails/retry-failed", "/Mails/Retry"),
+    ("/api/pages/mails/give-up", "/Mails/GiveUp"),
+    ("/api/pages/mails/test", "/Mails/Test"),
+    ("/api/pages/my-mail", "signed in"),
 ];
 
 #[cfg(test)]

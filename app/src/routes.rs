@@ -10,6 +10,7 @@ use crate::pages::home::HomePage;
 use crate::pages::identities::{IdentitiesPage, IdentityPage};
 use crate::pages::jobs::{ComparisonPage, JobsPage, RunPage, UndoPage};
 use crate::pages::login::LoginPage;
+use crate::pages::mails::{MailsPage, MyMailPage};
 use crate::pages::orders::{OrderPage, OrdersPage};
 use crate::pages::problem::MissingPage;
 use crate::pages::work_items::{WorkItemPage, WorkItemsPage};
@@ -35,6 +36,8 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/jobs/compare") view=ComparisonPage ssr=SsrMode::Async />
                 <Route path=path!("/jobs/runs/:id") view=RunPage ssr=SsrMode::Async />
                 <Route path=path!("/jobs/runs/:id/undo") view=UndoPage ssr=SsrMode::Async />
+                <Route path=path!("/mails") view=MailsPage ssr=SsrMode::Async />
+                <Route path=path!("/my-mail") view=MyMailPage ssr=SsrMode::Async />
                 <Route path=path!("/applications") view=ApplicationsPage ssr=SsrMode::Async />
                 <Route path=path!("/applications/:name") view=ApplicationPage ssr=SsrMode::Async />
             </Routes>

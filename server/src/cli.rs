@@ -6,6 +6,7 @@ pub mod configuration;
 pub mod doctor;
 pub mod identities;
 pub mod jobs;
+pub mod mails;
 pub mod orders;
 pub mod output;
 pub mod secret;
@@ -111,6 +112,9 @@ pub enum Command {
     /// Work that waits for people
     #[command(subcommand)]
     WorkItems(work_items::Command),
+    /// Mails that tell people what waits for them
+    #[command(subcommand)]
+    Mails(mails::Command),
     /// Why an identity holds something, or why not
     Why(identities::Why),
     /// People who sign in
@@ -212,6 +216,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
         Command::Accounts(command) => accounts::run(&op, command, output).await,
         Command::Orders(command) => orders::run(&op, command, output).await,
         Command::WorkItems(command) => work_items::run(&op, command, output).await,
+        Command::Mails(command) => mails::run(&op, command, output).await,
         Command::Why(why) => identities::why(&op, why, output).await,
         Command::User(command) => users::run(&op, command, output).await,
         // Opening has done it.

@@ -407,6 +407,7 @@ pub(crate) fn work_rows(count: usize) -> Vec<WorkItemRow> {
             identity_name: NAMES[(n * 3) % NAMES.len()].into(),
             application: if n < 10 { "mainframe".into() } else { "archive".into() },
             application_name: if n < 10 { "Mainframe".into() } else { "Paper Archive".into() },
+            account_type: if n < 10 { "mainframe".into() } else { "archive".into() },
             operation: [Operation::Create, Operation::Disable, Operation::Update][n % 3],
             summary: ["user ID, 4 attributes, 1 group", "the account", "department"][n % 3].into(),
             state: WorkItemState::Open,

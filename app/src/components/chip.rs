@@ -60,6 +60,7 @@ pub fn provisioning(state: ProvisioningState, reason: Option<&StateReason>) -> i
     let (tone, shape) = look(state);
     let (tone, shape, word) = match reason {
         Some(StateReason::WorkItem) if state.is_open() => (Tone::Manual, "wrench", "Waiting for a person"),
+        Some(StateReason::Unclear { .. }) if state.is_open() => (Tone::Warn, "octagon", "Sent, look at it there"),
         Some(StateReason::RetryWait { .. }) if state.is_open() => (Tone::Warn, "clock", "Failed, tried again"),
         Some(StateReason::Quarantined { .. }) if state.is_open() => (Tone::Warn, "plug", "Application is down"),
         Some(StateReason::Maintenance { .. }) if state.is_open() => (Tone::Idle, "clock", "In maintenance"),

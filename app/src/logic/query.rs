@@ -4,6 +4,7 @@
 use model::account::Mechanism;
 use model::identity::LifecycleState;
 use model::job::LogLevel;
+use model::mail::{MailFilter, MailState};
 use model::order::{ProvisioningState, Trouble};
 use model::view::{AccountFilter, AccountShow, IdentityFilter, OrderFilter, WorkItemFilter};
 use model::work_item::WorkItemState;
@@ -129,6 +130,10 @@ pub fn accounts_address(filter: &AccountFilter) -> Address {
         .with("show", (filter.show != AccountShow::All).then(|| filter.show.name()))
 }
 
+pub fn mails(query: &Query) -> MailFilter {
+    MailFilter { state: query.parsed("state", MailState::from_name), after: query.get("after"), limit: None }
+}
+
 /// The least level of log lines to show.
 pub fn level(query: &Query) -> LogLevel {
     query.parsed("level", LogLevel::from_name).unwrap_or(LogLevel::Information)
@@ -153,6 +158,11 @@ pub fn orders_address(filter: &OrderFilter) -> Address {
         .with("run", filter.run.map(|id| id.to_string()).as_deref())
         .with("trouble", filter.trouble.map(Trouble::name))
         .with("fingerprint", filter.fingerprint.as_deref())
+}
+
+/// The address of the list with this filter, from its first row.
+pub fn mails_address(filter: &MailFilter) -> Address {
+    Address::new("/mails").with("state", filter.state.map(MailState::name))
 }
 
 /// The address of the list with this filter, from its first row.

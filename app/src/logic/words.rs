@@ -233,7 +233,11 @@ pub fn state_reason(reason: &StateReason) -> (String, Option<&'static str>) {
         ),
         StateReason::Superseded { order } => (format!("Order {order} replaced it."), None),
         StateReason::WorkItem => ("A person does it; see the work item.".into(), None),
-        StateReason::Handed { reference } => (format!("Handed over as {reference}; the result is awaited."), None),
+        StateReason::Handed { reference, .. } => (format!("Handed over as {reference}; the result is awaited."), None),
+        StateReason::Unclear { reference, message } => (
+            format!("Handed over as {reference}; the result is awaited. {message}"),
+            Some("Look at it there; then say in the connection's `statuses` what this status means."),
+        ),
         StateReason::Ring { ring } => (
             format!("It goes with ring {ring} of its run, when the one before has proved healthy."),
             Some("The page of the run says how far the rings are, and lets the next one go."),
@@ -423,6 +427,7 @@ pub fn answer(answer: &Answer) -> (bool, String) {
         Answer::AlreadySo { detail } if detail.is_empty() => (true, "It was so already.".into()),
         Answer::AlreadySo { detail } => (true, format!("It was so already: {detail}")),
         Answer::Handed { reference } => (true, format!("Handed over as {reference}.")),
+        Answer::CalledOff { detail } => (true, detail.clone()),
         Answer::Failed { message, .. } => (false, message.clone()),
         Answer::ReadBack { present: true } => (true, "Read back: it is there.".into()),
         Answer::ReadBack { present: false } => (false, "Read back: it is not there.".into()),

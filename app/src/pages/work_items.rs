@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use model::error::ApiError;
 use model::ids::WorkItemId;
 use model::page::Page;
+use model::user::Duty;
 use model::view::{WorkItemFilter, WorkItemRow};
 use model::work_item::WorkItemState;
 
@@ -129,7 +130,9 @@ pub fn work_items_sheet(
     let list = work_items_address(filter);
     let is_filtered = filter.text.is_some() || filter.application.is_some();
     let shown = page.rows.len();
-    let may_close = rights.may("/WorkItems/Fulfil") && filter.state == Some(WorkItemState::Open);
+    let may_close = |row: &WorkItemRow| {
+        filter.state == Some(WorkItemState::Open) && rights.may_for(Duty::Fulfil, &row.account_type)
+    };
     let rows = match (shown, is_filtered, filter.state) {
         (0, true, _) => empty("No work items", Empty::Filtered { clear: "/work-items".to_owned() }),
         (0, false, Some(WorkItemState::Open)) => {
@@ -142,7 +145,7 @@ pub fn work_items_sheet(
                 action: None,
             },
         ),
-        _ => board(&page.rows, may_close, clock).into_any(),
+        _ => board(&page.rows, &may_close, clock).into_any(),
     };
     let body = view! {
         <header class="page-head">
@@ -197,7 +200,7 @@ fn search(filter: &WorkItemFilter, applications: &[(String, String)]) -> impl In
 }
 
 /// One form around all rows: tick several, then confirm or report.
-fn board(rows: &[WorkItemRow], may_close: bool, clock: &Clock) -> impl IntoView + use<> {
+fn board(rows: &[WorkItemRow], may_close: &dyn Fn(&WorkItemRow) -> bool, clock: &Clock) -> impl IntoView + use<> {
     let mut groups: Vec<(&str, Vec<&WorkItemRow>)> = Vec::new();
     for row in rows {
         match groups.iter_mut().find(|(name, _)| *name == row.application_name) {
@@ -206,7 +209,7 @@ fn board(rows: &[WorkItemRow], may_close: bool, clock: &Clock) -> impl IntoView 
         }
     }
     let tables = groups.into_iter().map(|(name, rows)| group(name, &rows, may_close, clock)).collect_view();
-    if !may_close {
+    if !rows.iter().any(may_close) {
         return tables.into_any();
     }
     view! {
@@ -224,12 +227,19 @@ fn board(rows: &[WorkItemRow], may_close: bool, clock: &Clock) -> impl IntoView 
     .into_any()
 }
 
-fn group(name: &str, rows: &[&WorkItemRow], may_close: bool, clock: &Clock) -> impl IntoView + use<> {
+fn group(
+    name: &str,
+    rows: &[&WorkItemRow],
+    may_close: &dyn Fn(&WorkItemRow) -> bool,
+    clock: &Clock,
+) -> impl IntoView + use<> {
     let count = rows.len();
+    let some = rows.iter().any(|row| may_close(row));
     let lines = rows.iter().map(|row| {
-        let tick = may_close.then(|| {
+        let tick = some.then(|| {
             let label = format!("{} for {}", words::operation(row.operation), row.identity_name);
-            view! { <td class="tick"><input type="checkbox" name="ids[]" value=row.id.to_string() aria-label=label /></td> }
+            let tick = may_close(row).then(|| view! { <input type="checkbox" name="ids[]" value=row.id.to_string() aria-label=label /> });
+            view! { <td class="tick">{tick}</td> }
         });
         let state = match row.state {
             WorkItemState::Open => row.claimed_by.clone().map(|name| view! { <span class="by">{icon("user")}{name}</span> }.into_any()),
@@ -248,7 +258,7 @@ fn group(name: &str, rows: &[&WorkItemRow], may_close: bool, clock: &Clock) -> i
             </tr>
         }
     });
-    let tick = may_close.then(|| view! { <th scope="col" class="tick"><span class="sr">"Tick"</span></th> });
+    let tick = some.then(|| view! { <th scope="col" class="tick"><span class="sr">"Tick"</span></th> });
     let name = name.to_owned();
     view! {
         <section class="work-group">

@@ -53,6 +53,7 @@ pub struct ApplicationFacts {
     pub mechanism: Mechanism,
     /// Whether the application can be asked what it holds; without it an order ends as Executed.
     pub can_be_read_back: bool,
+    can_be_called_off: bool,
     /// `scim`, `ldap`, `sql`, `csv` or `manual`.
     pub connection_kind: &'static str,
     pub thresholds: Thresholds,
@@ -155,6 +156,11 @@ impl Catalogue {
         self.account_types.get(name).map_or(name, |account_type| &account_type.display_name)
     }
 
+    /// Whether what the application was handed can be called off there.
+    pub fn can_be_called_off(&self, name: &str) -> bool {
+        self.applications.get(name).is_some_and(|application| application.can_be_called_off)
+    }
+
     /// What a person calls the application.
     pub fn application_label<'a>(&'a self, name: &'a str) -> &'a str {
         self.applications.get(name).map_or(name, |application| &application.display_name)
@@ -168,8 +174,10 @@ fn application_facts(application: &Application) -> ApplicationFacts {
         can_be_read_back: match &application.connection {
             Connection::Scim(_) | Connection::Ldap(_) | Connection::Sql(_) => true,
             Connection::Csv(csv) => csv.extract.is_some(),
+            Connection::RequestTracker(tickets) => tickets.extract.is_some(),
             Connection::Manual(manual) => manual.extract.is_some(),
         },
+        can_be_called_off: application.connection.calls_off(),
         connection_kind: application.connection.kind(),
         thresholds: application.thresholds.clone(),
     }
@@ -183,7 +191,7 @@ fn key_is_native(connection: &Connection, key_attribute: &str) -> bool {
             let column = sql.accounts.columns.get(key_attribute).map_or(key_attribute, String::as_str);
             column == sql.accounts.key
         }
-        Connection::Csv(_) | Connection::Manual(_) => true,
+        Connection::Csv(_) | Connection::RequestTracker(_) | Connection::Manual(_) => true,
     }
 }
 

@@ -21,6 +21,7 @@
 //! | `Expire`          | 0, 1, 5 → 6                   | its period is over before it was sent |
 //! | `Supersede`       | 1, 3, 5, 7 → 6                | a new computation replaced it, or no longer wants it |
 //! | `Cancel`          | 1, 3, 5 → 6                   | a person called it off before it was sent |
+//! | `CallOff`         | 2 → 6                         | the same, after it was handed to a system that can be told |
 //! | `ReadBackNow`     | 2 → 2                         | a person wants what is in doubt read back now |
 //! | `Edit`            | 1, 3 → 1                      | a person changed values and wants it sent |
 //! | `SendToManual`    | 1, 3 → 1                      | a person decided that people carry it out |
@@ -29,7 +30,8 @@
 //! | `Resume`          | 1, 3 → the same               | a person lets it go again |
 //!
 //! 4 Verified is final: drift afterwards is a new order. 6 and 7 are left by a new computation only. What is in flight
-//! (2) can be neither cancelled nor superseded: nobody knows yet whether it happened. Retry waiting, quarantine, a
+//! (2) can be neither cancelled nor superseded: nobody knows yet whether it happened. Only what waits in another system,
+//! as a ticket does, can be called off there. Retry waiting, quarantine, a
 //! dependency, a person's hold and doubt after a crash are reasons inside 1, 2 or 3, never states. Where an operator's
 //! action depends on such a reason as well is [`crate::operator`]'s table.
 
@@ -59,6 +61,7 @@ pub enum Event {
     Expire,
     Supersede,
     Cancel,
+    CallOff,
     ReadBackNow,
     Edit,
     SendToManual,
@@ -68,7 +71,7 @@ pub enum Event {
 }
 
 impl Event {
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Reevaluate,
         Self::Review,
         Self::RuleFailed,
@@ -88,6 +91,7 @@ impl Event {
         Self::Expire,
         Self::Supersede,
         Self::Cancel,
+        Self::CallOff,
         Self::ReadBackNow,
         Self::Edit,
         Self::SendToManual,
@@ -123,6 +127,7 @@ impl Event {
                 &[(Pending, Inactive), (Errored, Inactive), (AwaitingApproval, Inactive), (Error, Inactive)]
             }
             Self::Cancel => &[(Pending, Inactive), (Errored, Inactive), (AwaitingApproval, Inactive)],
+            Self::CallOff => &[(Transmitted, Inactive)],
             Self::ReadBackNow => &[(Transmitted, Transmitted)],
             Self::Edit | Self::SendToManual => &[(Pending, Pending), (Errored, Pending)],
             Self::MarkDone => &[(Pending, Executed), (Transmitted, Executed), (Errored, Executed)],
@@ -155,6 +160,7 @@ impl Event {
             Self::Expire => "expired",
             Self::Supersede => "replaced",
             Self::Cancel => "cancelled",
+            Self::CallOff => "called off",
         }
     }
 }
@@ -252,6 +258,7 @@ RetryNow          - 1 - 1 - - - - 1
 Expire            6 6 - - - 6 - - -
 Supersede         - 6 - 6 - 6 - 6 -
 Cancel            - 6 - 6 - 6 - - -
+CallOff           - - 6 - - - - - -
 ReadBackNow       - - 2 - - - - - -
 Edit              - 1 - 1 - - - - -
 SendToManual      - 1 - 1 - - - - -
@@ -278,7 +285,7 @@ Resume            - 1 - 3 - - - - -
         let contract: &[(i64, &[i64])] = &[
             (0, &[1, 5, 6, 7]),
             (1, &[1, 2, 5, 6, 8]),
-            (2, &[1, 2, 3, 8]),
+            (2, &[1, 2, 3, 6, 8]),
             (3, &[1, 3, 6, 8]),
             (4, &[]),
             (5, &[1, 6]),

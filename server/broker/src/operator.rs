@@ -2,17 +2,17 @@
 //! [`crate::lifecycle`]'s; here is where it depends on more than the state: whether it is held, in flight, in doubt,
 //! handed to somebody, or done by hand already.
 //!
-//! | action          | waiting 1 | failed 3 | held 1, 3 | review 5 | in doubt 2 | handed 2 | by hand 2 | sending 2 | done 8 | rule 7 | 0, 4, 6 |
-//! |-----------------|-----------|----------|-----------|----------|------------|----------|-----------|-----------|--------|--------|---------|
-//! | retry now       | yes       | yes      | –         | –        | read back  | –        | –         | –         | yes    | –      | –       |
-//! | edit and retry  | yes       | yes      | –         | –        | –          | –        | –         | –         | –      | –      | –       |
-//! | send to manual  | not yet   | not yet  | –         | –        | –          | –        | –         | –         | –      | –      | –       |
-//! | mark done       | yes       | yes      | –         | –        | yes        | yes      | –         | –         | –      | –      | –       |
-//! | cancel          | yes       | yes      | yes       | yes      | –          | –        | –         | –         | –      | –      | –       |
-//! | hold            | yes       | yes      | –         | –        | –          | –        | –         | –         | –      | –      | –       |
-//! | resume          | –         | –        | yes       | –        | –          | –        | –         | –         | –      | –      | –       |
+//! | action          | waiting 1 | failed 3 | held 1, 3 | review 5 | in doubt 2 | handed 2 | ticket 2 | by hand 2 | sending 2 | done 8 | rule 7 | 0, 4, 6 |
+//! |-----------------|-----------|----------|-----------|----------|------------|----------|----------|-----------|-----------|--------|--------|---------|
+//! | retry now       | yes       | yes      | –         | –        | read back  | –        | –        | –         | –         | yes    | –      | –       |
+//! | edit and retry  | yes       | yes      | –         | –        | –          | –        | –        | –         | –         | –      | –      | –       |
+//! | send to manual  | not yet   | not yet  | –         | –        | –          | –        | –        | –         | –         | –      | –      | –       |
+//! | mark done       | yes       | yes      | –         | –        | yes        | yes      | –        | –         | –         | –      | –      | –       |
+//! | cancel          | yes       | yes      | yes       | yes      | –          | –        | there    | –         | –         | –      | –      | –       |
+//! | hold            | yes       | yes      | –         | –        | –          | –        | –        | –         | –         | –      | –      | –       |
+//! | resume          | –         | –        | yes       | –        | –          | –        | –        | –         | –         | –      | –      | –       |
 //!
-//! "Not yet": only what is not done by hand already.
+//! "Not yet": only what is not done by hand already. "There": the other system is told that it is no longer wanted.
 
 use model::account::Mechanism;
 use model::order::{Action, Order, ProvisioningState, StateReason};
@@ -43,6 +43,8 @@ pub enum Standing {
     InDoubt,
     /// With another system, which has not answered.
     Handed,
+    /// The same, and that system can be told that it is no longer wanted, as a ticket system can.
+    Ticket,
     /// With a person, as a work item.
     ByHand,
     /// Somebody is carrying it out at this moment.
@@ -54,13 +56,14 @@ pub enum Standing {
 }
 
 impl Standing {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Waiting,
         Self::Failed,
         Self::Held,
         Self::Review,
         Self::InDoubt,
         Self::Handed,
+        Self::Ticket,
         Self::ByHand,
         Self::Sending,
         Self::Done,
@@ -77,6 +80,7 @@ impl Standing {
             ProvisioningState::AwaitingApproval => Self::Review,
             ProvisioningState::Transmitted => match &order.reason {
                 Some(StateReason::InDoubt) if order.next_attempt_at.is_some() => Self::InDoubt,
+                Some(StateReason::Handed { can_be_called_off: true, .. } | StateReason::Unclear { .. }) => Self::Ticket,
                 Some(StateReason::Handed { .. }) => Self::Handed,
                 Some(StateReason::WorkItem) => Self::ByHand,
                 _ => Self::Sending,
@@ -94,7 +98,7 @@ impl Standing {
                 matches!(action, Retry | Edit | SendToManual | MarkDone | Cancel | Hold)
             }
             Self::Held => matches!(action, Cancel | Resume),
-            Self::Review => matches!(action, Cancel),
+            Self::Review | Self::Ticket => matches!(action, Cancel),
             Self::InDoubt => matches!(action, Retry | MarkDone),
             Self::Handed => matches!(action, MarkDone),
             Self::Done => matches!(action, Retry),
@@ -111,6 +115,7 @@ impl Standing {
             Self::Review => "It waits for review: approve or decline it first.",
             Self::InDoubt => "Whether it happened is not known yet: have it read back first.",
             Self::Handed => "Another system has it: wait for its answer, or mark it as done with evidence.",
+            Self::Ticket => "It waits in a ticket: answer that there, or give the order up.",
             Self::ByHand => "A person has it: report on its work item.",
             Self::Sending => "It is being sent at this moment: look again in a little while.",
             Self::Done => "It is done and waits to be confirmed: read the application back.",
@@ -143,6 +148,7 @@ pub fn decide(order: &Order, action: Action) -> Result<ProvisioningState, Refuse
         (Action::Edit, _) => Event::Edit,
         (Action::SendToManual, _) => Event::SendToManual,
         (Action::MarkDone, _) => Event::MarkDone,
+        (Action::Cancel, Standing::Ticket) => Event::CallOff,
         (Action::Cancel, _) => Event::Cancel,
         (Action::Hold, _) => Event::Hold,
         (Action::Resume, _) => Event::Resume,
@@ -178,7 +184,12 @@ mod tests {
             Standing::Review => (ProvisioningState::AwaitingApproval, None),
             Standing::InDoubt => (ProvisioningState::Transmitted, Some(StateReason::InDoubt)),
             Standing::Handed => {
-                (ProvisioningState::Transmitted, Some(StateReason::Handed { reference: "7".to_owned() }))
+                let reference = "7".to_owned();
+                (ProvisioningState::Transmitted, Some(StateReason::Handed { reference, can_be_called_off: false }))
+            }
+            Standing::Ticket => {
+                let reference = "7".to_owned();
+                (ProvisioningState::Transmitted, Some(StateReason::Handed { reference, can_be_called_off: true }))
             }
             Standing::ByHand => (ProvisioningState::Transmitted, Some(StateReason::WorkItem)),
             Standing::Sending => (ProvisioningState::Transmitted, None),
@@ -203,15 +214,15 @@ mod tests {
             }
             table.push('\n');
         }
-        // Columns: waiting, failed, held, review, in doubt, handed, by hand, sending, done, rule failed, over.
+        // Columns: waiting, failed, held, review, in doubt, handed, ticket, by hand, sending, done, rule failed, over.
         let expect = "\
-retry          1 1 - - 2 - - - 1 - -
-edit           1 1 - - - - - - - - -
-send-to-manual 1 1 - - - - - - - - -
-mark-done      8 8 - - 8 8 - - - - -
-cancel         6 6 6 6 - - - - - - -
-hold           1 3 - - - - - - - - -
-resume         - - 3 - - - - - - - -
+retry          1 1 - - 2 - - - - 1 - -
+edit           1 1 - - - - - - - - - -
+send-to-manual 1 1 - - - - - - - - - -
+mark-done      8 8 - - 8 8 - - - - - -
+cancel         6 6 6 6 - - 6 - - - - -
+hold           1 3 - - - - - - - - - -
+resume         - - 3 - - - - - - - - -
 ";
         assert_eq!(table, expect);
     }

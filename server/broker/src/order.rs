@@ -1,6 +1,7 @@
 //! From a checked plan to orders, and from an order to the command that a connector is given.
 
 use jiff::Timestamp;
+use model::account::Mechanism;
 use model::command::{Command, CommandItem};
 use model::ids::{OrderId, OrderItemId, PartitionId, PlanId, RunId};
 use model::order::{Lane, Order, OrderItem, ProvisioningState, StateReason};
@@ -147,8 +148,9 @@ pub fn may_have_arrived(order: &Order) -> bool {
             | StateReason::Failed { class, .. }
             | StateReason::SetAside { class, .. },
         ) if leaves_doubt(*class) => true,
-        // A creation must never happen twice; reading first costs one call.
-        _ => order.operation == Operation::Create && order.attempts > 1,
+        // A creation must never happen twice; reading first costs one call. Others look for what an order was handed over
+        // as, and an answer that was given is not to be taken for the next one.
+        _ => order.operation == Operation::Create && order.attempts > 1 && order.mechanism == Mechanism::Direct,
     }
 }
 

@@ -100,7 +100,7 @@ pub fn answer(
     jitter: f64,
 ) -> Settled {
     match result {
-        Ok(Outcome::Handed { reference }) => handed(order, reference),
+        Ok(Outcome::Handed { reference }) => handed(order, reference, catalogue.can_be_called_off(&order.application)),
         Ok(Outcome::Applied(applied)) => done(order, account, applied, false, catalogue, now),
         Ok(Outcome::AlreadySo(applied)) => done(order, account, applied, true, catalogue, now),
         Err(error) if error.class == ErrorClass::NotFound && order.operation.removes() => {
@@ -125,9 +125,39 @@ pub fn timed_out(order: &Order, now: Timestamp) -> Settled {
         reason: Some(StateReason::Timeout),
         next_attempt_at: None,
         items: all_items(order, ProvisioningState::Errored),
-        answer: Answer::Failed { class: ErrorClass::Unknown, message: "No answer in time.".to_owned() },
+        answer: match reference(order) {
+            // Under which it can still be asked for, and called off.
+            Some(reference) => Answer::Handed { reference: reference.to_owned() },
+            None => Answer::Failed { class: ErrorClass::Unknown, message: "No answer in time.".to_owned() },
+        },
         message,
         account: None,
+    }
+}
+
+/// The other system has it and says something that nobody has explained: it waits on, and a person should look.
+pub fn unclear(order: &Order, problem: &str) -> Settled {
+    let mut settled = handed(order, reference(order).unwrap_or_default(), true);
+    if let Answer::Handed { reference } = &settled.answer {
+        let (reference, message) = (reference.clone(), problem.to_owned());
+        settled.reason = Some(StateReason::Unclear { reference, message });
+    }
+    settled.message = format!("{problem} The order waits on; look at it there.");
+    settled
+}
+
+/// What the other system says is clear again.
+pub fn clear(order: &Order) -> Settled {
+    let mut settled = handed(order, reference(order).unwrap_or_default(), true);
+    settled.message = "What the other system says is clear again; the answer is awaited.".to_owned();
+    settled
+}
+
+/// What the order was handed over as.
+fn reference(order: &Order) -> Option<&str> {
+    match &order.reason {
+        Some(StateReason::Handed { reference, .. } | StateReason::Unclear { reference, .. }) => Some(reference),
+        _ => None,
     }
 }
 
@@ -155,14 +185,14 @@ pub fn marked_done(
     }
 }
 
-fn handed(order: &Order, reference: &str) -> Settled {
+fn handed(order: &Order, reference: &str, can_be_called_off: bool) -> Settled {
     let is_manual = order.mechanism == Mechanism::Manual;
     let (reason, message) = if is_manual {
         (StateReason::WorkItem, "Waits for a person: it is among the work items.".to_owned())
     } else {
         let reference = reference.to_owned();
         (
-            StateReason::Handed { reference: reference.clone() },
+            StateReason::Handed { reference: reference.clone(), can_be_called_off },
             format!("Handed over as {reference}; the answer comes later."),
         )
     };

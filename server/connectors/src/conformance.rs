@@ -11,7 +11,7 @@ mod values;
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use model::command::{Applied, Command, CommandError, CommandItem, LateAnswer, Outcome};
+use model::command::{Applied, Command, CommandError, CommandItem, Handed, LateAnswer, Outcome};
 use model::ids::OrderId;
 use model::order::ErrorClass;
 use model::plan::{ItemKind, ItemOperation, Operation};
@@ -312,12 +312,21 @@ impl Bench<'_> {
             assert!(answers.insert(order, answer).is_none(), "order {order} was answered twice");
         }
         if !handed.is_empty() {
+            let waiting = handed.iter().map(|(command, reference)| Handed {
+                order: command.order,
+                fence: command.fence,
+                reference: reference.clone(),
+                key: command.key.clone(),
+            });
+            let waiting = waiting.collect::<Vec<_>>();
             let mut late = self.subject.fulfil(handed).await;
-            let polled = self.connector.poll().await.unwrap_or_else(|error| panic!("poll: {error}"));
-            let again = self.connector.poll().await.unwrap_or_else(|error| panic!("poll: {error}"));
+            let polled = self.poll(&waiting).await;
+            let again = self.poll(&waiting).await;
             assert_eq!(polled, again, "answers have to stay until they are acknowledged");
             self.connector.acknowledge(&polled).await.unwrap_or_else(|error| panic!("acknowledge: {error}"));
-            let rest = self.connector.poll().await.unwrap_or_else(|error| panic!("poll: {error}"));
+            let answered = |one: &Handed| polled.iter().any(|answer| answer.order == one.order);
+            let waiting = waiting.into_iter().filter(|one| !answered(one)).collect::<Vec<_>>();
+            let rest = self.poll(&waiting).await;
             assert!(rest.is_empty(), "acknowledged answers were given again: {rest:?}");
             late.extend(polled);
             for answer in late {
@@ -331,6 +340,12 @@ impl Bench<'_> {
             "every order has to be answered exactly once"
         );
         answers
+    }
+
+    async fn poll(&self, waiting: &[Handed]) -> Vec<LateAnswer> {
+        let polled = self.connector.poll(waiting).await.unwrap_or_else(|error| panic!("poll: {error}"));
+        assert!(polled.unclear.is_empty(), "every answer is clear: {:?}", polled.unclear);
+        polled.answers
     }
 }
 

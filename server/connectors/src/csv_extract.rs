@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use model::account::{Mechanism, ObservedAccount, ObservedEntitlement};
-use model::command::{Command, CommandError, LateAnswer, Outcome};
+use model::command::{Command, CommandError, Handed, LateAnswer, Outcome, Polled};
 use model::configuration::CsvConnection;
 use model::order::ErrorClass;
 use model::value::Value;
@@ -146,7 +146,7 @@ impl Connector for CsvExchange {
     }
 
     /// Answers that can be read come first; what cannot be read is an error once nothing else is left.
-    async fn poll(&self) -> Result<Vec<LateAnswer>, CommandError> {
+    async fn poll(&self, _handed: &[Handed]) -> Result<Polled, CommandError> {
         let folders = self.folders.clone();
         let files = blocking(move || results::read_all(&folders)).await?;
         let acknowledged = self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
@@ -158,7 +158,7 @@ impl Connector for CsvExchange {
             let message = format!("{problem}. Send a corrected result file, then delete this one.");
             return Err(CommandError::new(ErrorClass::Protocol, message));
         }
-        Ok(answers)
+        Ok(Polled { answers, unclear: Vec::new() })
     }
 
     async fn acknowledge(&self, answers: &[LateAnswer]) -> Result<(), CommandError> {

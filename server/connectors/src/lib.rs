@@ -11,8 +11,11 @@ mod csv_extract;
 pub mod demo_database;
 mod directory;
 pub mod feed;
+mod http;
 mod ldap;
+pub mod mail;
 mod manual;
+mod request_tracker;
 mod scim;
 mod sql;
 mod table;
@@ -23,8 +26,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use model::account::{Mechanism, ObservedAccount, ObservedEntitlement};
-use model::command::{Command, CommandError, LateAnswer, Outcome};
-use model::configuration::Connection;
+use model::command::{CalledOff, Command, CommandError, Handed, LateAnswer, Outcome, Polled};
+use model::configuration::{Connection, RequestTrackerConnection};
 use model::ids::OrderId;
 use model::order::ErrorClass;
 use model::value::Value;
@@ -65,16 +68,24 @@ pub trait Connector: Send + Sync + 'static {
     /// any order. Commands of one batch concern different accounts.
     async fn apply(&self, commands: Vec<Command>) -> Vec<Answered>;
 
-    /// Answers to commands that were handed over earlier. Only executors have any. The same answer is given until it
-    /// is acknowledged.
-    async fn poll(&self) -> Result<Vec<LateAnswer>, CommandError> {
-        Ok(Vec::new())
+    /// Answers to commands that were handed over earlier; `handed` are those that still wait for one. Only executors
+    /// have any. The same answer is given until it is acknowledged.
+    async fn poll(&self, handed: &[Handed]) -> Result<Polled, CommandError> {
+        let _ = handed;
+        Ok(Polled::default())
     }
 
     /// Tells that these answers are durably recorded and need not be given again.
     async fn acknowledge(&self, answers: &[LateAnswer]) -> Result<(), CommandError> {
         let _ = answers;
         Ok(())
+    }
+
+    /// Tells that what was handed over is no longer wanted, and why. Each is answered exactly once.
+    async fn call_off(&self, handed: &[Handed], why: &str) -> Vec<(OrderId, Result<CalledOff, CommandError>)> {
+        let _ = why;
+        let cannot = || CommandError::new(ErrorClass::Unsupported, "What was handed over here cannot be called off.");
+        handed.iter().map(|one| (one.order, Err(cannot()))).collect()
     }
 }
 
@@ -157,8 +168,14 @@ pub fn connect(
         Connection::Ldap(connection) => ldap::connect(connection, &context),
         Connection::Sql(connection) => sql::connect(connection, &context),
         Connection::Csv(connection) => csv_extract::connect(connection, &context),
+        Connection::RequestTracker(connection) => request_tracker::connect(connection, &context),
         Connection::Manual(connection) => manual::connect(connection, &context),
     }
+}
+
+/// What is wrong with a connection to Request Tracker, beyond what its fields' types say: field and sentence each.
+pub fn complaints_of_request_tracker(connection: &RequestTrackerConnection) -> Vec<(String, String)> {
+    request_tracker::complaints(connection)
 }
 
 /// What every kind of connector is made from, beside its connection.

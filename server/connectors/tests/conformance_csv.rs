@@ -399,7 +399,7 @@ async fn bad_result_files_lose_nothing() {
     )
     .unwrap();
     std::fs::write(inbox.join("b.result.csv"), "order,outcome\n9,ok\n").unwrap();
-    let answers = connector.poll().await.unwrap();
+    let answers = connector.poll(&[]).await.unwrap().answers;
     let told = answers.iter().map(|answer| {
         let result = answer.result.as_ref().map(|applied| applied.key.clone());
         (answer.order.0, answer.fence, result.map_err(|error| (error.class, error.message.as_str())))
@@ -413,9 +413,9 @@ async fn bad_result_files_lose_nothing() {
 
     // A part is recorded: the rest is given again, and the file stays.
     connector.acknowledge(&answers[..1]).await.unwrap();
-    assert_eq!(connector.poll().await.unwrap(), answers[1..]);
+    assert_eq!(connector.poll(&[]).await.unwrap().answers, answers[1..]);
     // A restart forgets that, and loses nothing by it.
-    assert_eq!(open(folder.path(), exchange()).poll().await.unwrap(), answers);
+    assert_eq!(open(folder.path(), exchange()).poll(&[]).await.unwrap().answers, answers);
     connector.acknowledge(&answers[1..]).await.unwrap();
     assert!(inbox.join("done/a.result.csv").exists() && !inbox.join("a.result.csv").exists());
     assert_eq!(
@@ -425,21 +425,21 @@ async fn bad_result_files_lose_nothing() {
          a.result.csv:6:1 (order): order 4 was answered on line 5 already\n\
          a.result.csv:7:5 (class): \"unheard\" is no kind of error; see docs/FORMATS.md\n"
     );
-    let error = connector.poll().await.unwrap_err();
+    let error = connector.poll(&[]).await.unwrap_err();
     assert_eq!(error.class, ErrorClass::Protocol);
     assert_eq!(
         error.message,
         "a.rejected.txt: a.result.csv:3:1 (order): \"two\" is no whole number. Send a corrected result file, then delete this one."
     );
     std::fs::remove_file(inbox.join("a.rejected.txt")).unwrap();
-    let error = connector.poll().await.unwrap_err();
+    let error = connector.poll(&[]).await.unwrap_err();
     assert_eq!(
         error.message,
         "b.result.csv:1: there is no column \"result\"; the headers are order, outcome. Send a corrected result file, then delete this one."
     );
     // New answers still come through.
     std::fs::write(inbox.join("c.result.csv"), "order,result\n9,already\n").unwrap();
-    assert_eq!(connector.poll().await.unwrap().len(), 1);
+    assert_eq!(connector.poll(&[]).await.unwrap().answers.len(), 1);
 }
 
 #[tokio::test]

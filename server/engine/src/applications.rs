@@ -189,6 +189,14 @@ fn settings(connection: &Connection) -> Vec<(String, String)> {
             ("Extract", csv.extract.as_ref().map(|extract| extract.file.clone())),
             ("A batch expires after", csv.expires_hours.map(|hours| format!("{hours} hours"))),
         ],
+        Connection::RequestTracker(tickets) => vec![
+            ("Address", Some(tickets.url.clone())),
+            ("Signs in", Some(tickets.user.clone().unwrap_or_else(|| "with a token".into()))),
+            ("Tickets go to the queue", Some(tickets.queue.clone())),
+            ("Looked at every", connection.poll_minutes().map(|minutes| format!("{minutes} minutes"))),
+            ("A ticket expires after", connection.expires_hours().map(|hours| format!("{} days", hours / 24))),
+            ("Extract", tickets.extract.as_ref().map(|extract| extract.file.clone())),
+        ],
         Connection::Manual(manual) => vec![
             ("Fulfilled by", manual.fulfiller.clone()),
             ("Due within", manual.due_days.map(|days| format!("{days} days"))),

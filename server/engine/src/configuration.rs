@@ -13,6 +13,7 @@ mod paths;
 mod places;
 mod references;
 mod secrets;
+mod servers;
 mod wording;
 
 use std::fmt;
@@ -93,6 +94,7 @@ pub fn read(directory: &Path) -> Result<ConfigurationFiles, Vec<ConfigurationFin
     }
     secrets::check(&configuration, &index, &mut findings);
     jobs::check(&configuration, &index, &mut findings);
+    servers::check(&configuration, &index, &mut findings);
     if !findings.is_empty() {
         findings.sort();
         findings.dedup();

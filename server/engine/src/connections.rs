@@ -81,11 +81,12 @@ fn account_types(configuration: &Configuration, application: &str) -> Vec<Accoun
 
 /// The secrets a connection refers to.
 fn secret_names(connection: &Connection) -> Vec<String> {
-    let texts: [Option<&str>; 1] = match connection {
-        Connection::Scim(scim) => [scim.token.as_deref()],
-        Connection::Ldap(ldap) => [Some(&ldap.password)],
-        Connection::Sql(sql) => [sql.password.as_deref()],
-        Connection::Csv(_) | Connection::Manual(_) => [None],
+    let texts: [Option<&str>; 2] = match connection {
+        Connection::Scim(scim) => [scim.token.as_deref(), None],
+        Connection::Ldap(ldap) => [Some(&ldap.password), None],
+        Connection::Sql(sql) => [sql.password.as_deref(), None],
+        Connection::RequestTracker(tickets) => [tickets.token.as_deref(), tickets.password.as_deref()],
+        Connection::Csv(_) | Connection::Manual(_) => [None, None],
     };
     texts.into_iter().flatten().filter_map(|text| text.strip_prefix("secret:")).map(str::to_owned).collect()
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use model::error::{ApiError, ErrorCode};
-use model::user::{PermissionPath, User};
+use model::user::{Duty, PermissionPath, User};
 
 use crate::Engine;
 
@@ -28,6 +28,20 @@ impl OpContext {
             ErrorCode::Forbidden,
             format!("Your profile does not include `{path}`. Ask an administrator of Quartermaster for it."),
         ))
+    }
+
+    /// Refuses unless the caller has the duty for this account type, or for every one.
+    pub fn require_duty(&self, duty: Duty, account_type: &str) -> Result<(), ApiError> {
+        if duty.is_allowed(&self.permissions, account_type) {
+            return Ok(());
+        }
+        let path = duty.paths(account_type).into_iter().next();
+        self.require(path.as_ref().map_or(duty.path(), PermissionPath::as_str))
+    }
+
+    /// Refuses unless the caller has the duty for some account type.
+    pub fn require_duty_somewhere(&self, duty: Duty) -> Result<(), ApiError> {
+        if duty.is_allowed_somewhere(&self.permissions) { Ok(()) } else { self.require(duty.path()) }
     }
 
     /// Whether the caller holds the path or a parent of it.

@@ -116,8 +116,8 @@ pub(crate) async fn recover(engine: &Engine, application: &str) -> Result<u64, S
         recovered += orders.len() as u64;
         let connector = engine.connector(application).await;
         let readable = connector.as_ref().is_ok_and(|connector| connector.capabilities().reads_one);
-        if !readable {
-            // Who cannot be asked is told again: batch files and work items bear the order's number.
+        if !readable || is_found_by_its_mark(engine, application) {
+            // Who cannot be asked is told again: batch files, tickets and work items bear the order's number.
             carry_out(engine, application, orders, None).await?;
             continue;
         }
@@ -141,6 +141,13 @@ pub(crate) async fn recover(engine: &Engine, application: &str) -> Result<u64, S
         crate::record::record(engine, steps.collect(), now).await?;
         circuits::note(engine, application, &calls).await?;
     }
+}
+
+/// Whether what was handed over is found again where it is: telling it once more makes no second one, and whatever the
+/// application itself holds, the first one must not be left behind there.
+fn is_found_by_its_mark(engine: &Engine, application: &str) -> bool {
+    let configuration = engine.world().configuration();
+    configuration.applications.get(application).is_some_and(|application| application.connection.calls_off())
 }
 
 type Observed = Result<Option<model::account::ObservedAccount>, CommandError>;
@@ -358,7 +365,11 @@ fn first_error(answers: &HashMap<OrderId, Result<Outcome, CommandError>>) -> Opt
 
 /// Whether an order of this application may still be answered by somebody else.
 pub(crate) async fn waits_for_answers(engine: &Engine, application: &str) -> Result<bool, StoreError> {
-    Ok(!engine.store().orders_in_state(application, ProvisioningState::Transmitted, 1).await?.is_empty())
+    if !engine.store().orders_in_state(application, ProvisioningState::Transmitted, 1).await?.is_empty() {
+        return Ok(true);
+    }
+    // Those that timed out are answered late, or never.
+    Ok(!engine.store().handed_orders(application).await?.is_empty())
 }
 
 /// How many orders of this application may still be answered by somebody else.

@@ -31,6 +31,7 @@ pub mod applications;
 pub mod home;
 pub mod identities;
 pub mod jobs;
+pub mod mails;
 pub mod orders;
 pub mod rings;
 pub mod sessions;
@@ -39,8 +40,8 @@ pub mod users;
 pub mod work_items;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -145,6 +146,8 @@ struct Inner {
     tasks: TaskTracker,
     lock: RunnerLock,
     on_confirmed: Option<ConfirmedHook>,
+    /// When each executor that is not asked all the time is asked again.
+    asked: Mutex<sweeps::Asked>,
     /// Set while a run delivers orders itself: the sweep then leaves due orders to it, so that it counts them.
     fulfilling: AtomicBool,
     /// Number of the run that this process carries out; 0 for none.
@@ -181,6 +184,7 @@ impl Engine {
             tasks: TaskTracker::new(),
             lock,
             on_confirmed: options.on_confirmed,
+            asked: Mutex::default(),
             fulfilling: AtomicBool::new(false),
             carrying_out: AtomicI64::new(0),
             asking: tokio::sync::Mutex::new(()),
@@ -204,6 +208,7 @@ impl Engine {
         }
         self.0.tasks.spawn(runner::run(self.clone()));
         self.0.tasks.spawn(sweeps::run(self.clone()));
+        self.0.tasks.spawn(mails::run(self.clone()));
         Ok(true)
     }
 
@@ -308,6 +313,10 @@ impl Engine {
 
     pub(crate) fn stopping(&self) -> &CancellationToken {
         &self.0.stop
+    }
+
+    pub(crate) fn asked(&self) -> MutexGuard<'_, sweeps::Asked> {
+        self.0.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn fulfilling(&self) -> &AtomicBool {

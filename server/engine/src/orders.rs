@@ -7,6 +7,7 @@ use model::error::ApiError;
 use model::ids::OrderId;
 use model::order::{Order, ProvisioningState, Trouble};
 use model::page::Page;
+use model::user::Duty;
 use model::view::{
     ApplicationPause, AuditLine, OrderCounts, OrderDetail, OrderFilter, OrderRow, OrderSelection, SelectionSummary,
     Triage,
@@ -88,7 +89,10 @@ pub async fn selected(op: &OpContext, selection: &OrderSelection) -> Result<Sele
 
 /// Approves or declines an order that waits for review.
 pub async fn review(op: &OpContext, id: OrderId, approve: bool) -> Result<(), ApiError> {
-    op.require("/Orders/Review")?;
+    op.require_duty_somewhere(Duty::Review)?;
+    if let Some(order) = op.engine.store().order(id).await.map_err(internal)? {
+        op.require_duty(Duty::Review, &order.account_type)?;
+    }
     let (event, message) =
         if approve { (Event::Approve, "Approved by a person.") } else { (Event::Decline, "Declined by a person.") };
     step(op, id, event, message).await

@@ -192,6 +192,7 @@ impl Progress {
         let lease_until = self.engine.after(self.engine.tuning().lease);
         let node = self.engine.node().to_owned();
         let (stored, stored_lines) = (run.clone(), lines.clone());
+        let notice = if with_run { crate::mails::notices::run_ended(&self.engine, &run, now) } else { None };
         let work = self.engine.store().write(move |tx| {
             Box::pin(async move {
                 if with_run {
@@ -200,6 +201,7 @@ impl Progress {
                 for task in &tasks {
                     tx.update_task(stored.id, task).await?;
                 }
+                tx.insert_notices(notice.as_slice()).await?;
                 tx.append_run_log(stored.id, &stored_lines).await?;
                 tx.renew_run_lease(stored.id, &node, lease_until).await?;
                 if let Some(audit) = &audit {

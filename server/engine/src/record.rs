@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use model::access::Grantable;
 use model::account::{Account, Mechanism};
 use model::ids::{AccountId, OrderId, OrderItemId, UserId, WorkItemId};
+use model::mail::Notice;
 use model::order::{Order, OrderItem, ProvisioningState, StateReason, ValueEdit};
 use model::plan::{ItemKind, ItemOperation};
 use model::value::Value;
@@ -146,6 +147,8 @@ async fn commit_some(tx: &mut Tx, writes: &[&Write], at: Timestamp) -> Result<Ve
     tx.append_identity_events(&events).await?;
     let items: Vec<WorkItem> = done.iter().filter_map(|write| write.work_item.clone()).collect();
     tx.open_work_items(&items).await?;
+    let notices: Vec<Notice> = done.iter().filter_map(|write| write.notice.clone()).collect();
+    tx.insert_notices(&notices).await?;
     Ok(taken)
 }
 
@@ -289,6 +292,8 @@ struct Write {
     states: Vec<AssignmentStateChange>,
     event: NewIdentityEvent,
     work_item: Option<WorkItem>,
+    /// Tells of the work item.
+    notice: Option<Notice>,
 }
 
 impl Write {
@@ -329,6 +334,7 @@ impl Write {
             order: Some(order.id),
             run: order.run,
         };
+        let notice = work_item.as_ref().and_then(|item| crate::mails::notices::work_item(engine, order, item));
         let closes_attempt = order.state == ProvisioningState::Transmitted;
         Self {
             application: order.application.clone(),
@@ -354,6 +360,7 @@ impl Write {
             states,
             event,
             work_item: work_item.clone(),
+            notice,
         }
     }
 }

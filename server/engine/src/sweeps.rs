@@ -4,13 +4,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use broker::{settle, untrusted};
+use jiff::Timestamp;
 use model::account::Mechanism;
-use model::command::{LateAnswer, Outcome};
-use model::configuration::Connection;
-use model::order::{ProvisioningState, StateReason};
-use store::StoreError;
+use model::command::{CalledOff, LateAnswer, Outcome};
+use model::ids::OrderId;
+use model::order::{Answer, ErrorClass, ProvisioningState, StateReason};
+use store::{RecordedTransition, StoreError};
 
 use crate::Engine;
 use crate::circuits;
@@ -42,7 +44,7 @@ async fn sweep(engine: &Engine) -> Result<(), StoreError> {
     for recovered in futures::future::join_all(names.iter().map(|name| dispatch::recover(engine, name))).await {
         recovered?;
     }
-    poll_executors(engine).await;
+    poll_executors(engine, Ask::WhenDue).await;
     if engine.fulfilling().load(Ordering::Relaxed) {
         return Ok(());
     }
@@ -56,39 +58,212 @@ async fn sweep(engine: &Engine) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// When an executor is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    Now,
+    /// Those that are not asked all the time: not before their time.
+    WhenDue,
+}
+
+/// What the sweeps remember of executors from one round to the next. It is lost with the process; then all are asked.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// When answers are next asked for.
+    answers: HashMap<String, Timestamp>,
+    /// When what is to be called off is next looked at.
+    called_off: HashMap<String, Timestamp>,
+}
+
+/// How long a question that failed waits, where executors are not asked all the time.
+const ASK_AGAIN: Duration = Duration::from_mins(1);
+/// How often it is looked for orders that are to be called off.
+const CALL_OFF_EVERY: Duration = Duration::from_secs(5);
+
 /// Takes the answers of executors, and gives up those that are overdue.
-pub(crate) async fn poll_executors(engine: &Engine) {
+pub(crate) async fn poll_executors(engine: &Engine, ask: Ask) {
     let _asking = engine.asking().lock().await;
     let configuration = engine.world().configuration();
     for (name, application) in &configuration.applications {
-        if application.connection.mechanism() != Mechanism::Executor {
+        let connection = &application.connection;
+        if connection.mechanism() != Mechanism::Executor {
             continue;
         }
-        if let Err(problem) = poll_one(engine, name).await {
+        if let Some(minutes) = connection.poll_minutes() {
+            if ask == Ask::Now || is_due(engine, name) {
+                poll_seldom(engine, name, minutes).await;
+            }
+        } else if let Err(problem) = poll_one(engine, name).await {
             tracing::warn!(application = name, problem, "Answers of an executor cannot be taken");
         }
-        if let Connection::Csv(csv) = &application.connection
-            && let Some(hours) = csv.expires_hours
-            && let Err(error) = expire(engine, name, i64::from(hours)).await
+        if let Some(hours) = connection.expires_hours()
+            && let Err(error) = expire(engine, name, hours).await
         {
             tracing::error!(error = &error as &dyn std::error::Error, "Overdue orders cannot be given up");
+        }
+        if connection.calls_off()
+            && let Err(error) = call_off(engine, name).await
+        {
+            tracing::error!(error = &error as &dyn std::error::Error, "Orders cannot be called off");
         }
     }
 }
 
-async fn poll_one(engine: &Engine, application: &str) -> Result<(), String> {
-    if !dispatch::waits_for_answers(engine, application).await.map_err(|error| error.to_string())? {
-        return Ok(());
-    }
-    let connector = engine.connector(application).await.map_err(|error| error.message)?;
-    let answers = connector.poll().await.map_err(|error| error.message)?;
-    if answers.is_empty() {
-        return Ok(());
-    }
-    let cleaned: Vec<LateAnswer> = answers.iter().cloned().map(untrusted::late).collect();
-    record_answers(engine, &cleaned).await.map_err(|error| error.to_string())?;
-    connector.acknowledge(&answers).await.map_err(|error| error.message)
+fn is_due(engine: &Engine, application: &str) -> bool {
+    let now = engine.now();
+    engine.asked().answers.get(application).is_none_or(|at| *at <= now)
 }
+
+/// Asks an executor that has a rhythm of its own, and shows on the application's page what a person should look at.
+async fn poll_seldom(engine: &Engine, application: &str, minutes: u32) {
+    let every = Duration::from_secs(60 * u64::from(minutes));
+    let (trouble, wait) = match poll_one(engine, application).await {
+        Ok(None) => (None, every),
+        Ok(Some(asked)) => (Some(asked), every),
+        Err(problem) => {
+            tracing::warn!(application, problem, "Answers of an executor cannot be taken");
+            (Some(Asking::Trouble(problem)), ASK_AGAIN.min(every))
+        }
+    };
+    engine.asked().answers.insert(application.to_owned(), engine.after(wait));
+    let noted = match trouble {
+        None => return,
+        Some(Asking::Clear) => crate::tasks::collect::note_trouble(engine, application, None).await,
+        Some(Asking::Trouble(problem)) => crate::tasks::collect::note_trouble(engine, application, Some(problem)).await,
+    };
+    if let Err(error) = noted {
+        tracing::error!(error = &error as &dyn std::error::Error, "An application's trouble cannot be noted");
+    }
+}
+
+/// What came of asking an executor that had something to answer for.
+enum Asking {
+    Clear,
+    /// A sentence.
+    Trouble(String),
+}
+
+/// Takes the answers of one executor. Nothing where it owes none.
+async fn poll_one(engine: &Engine, application: &str) -> Result<Option<Asking>, String> {
+    if !dispatch::waits_for_answers(engine, application).await.map_err(|error| error.to_string())? {
+        return Ok(None);
+    }
+    let handed = engine.store().handed_orders(application).await.map_err(|error| error.to_string())?;
+    let connector = engine.connector(application).await.map_err(|error| error.message)?;
+    let mut polled = connector.poll(&handed).await.map_err(|error| untrusted::message(&error.message))?;
+    for (_, problem) in &mut polled.unclear {
+        *problem = untrusted::message(problem);
+    }
+    if !polled.answers.is_empty() {
+        let cleaned: Vec<LateAnswer> = polled.answers.iter().cloned().map(untrusted::late).collect();
+        record_answers(engine, &cleaned).await.map_err(|error| error.to_string())?;
+        connector.acknowledge(&polled.answers).await.map_err(|error| error.message)?;
+    }
+    record_unclear(engine, application, &polled.unclear).await.map_err(|error| error.to_string())?;
+    Ok(Some(match polled.unclear.split_first() {
+        None => Asking::Clear,
+        Some(((_, problem), [])) => Asking::Trouble(problem.clone()),
+        Some(((_, problem), others)) => Asking::Trouble(format!("{problem} So it is with {} more.", others.len())),
+    }))
+}
+
+/// Marks the orders whose answer nobody understands, and those where it is clear again. What stays as it is says nothing.
+async fn record_unclear(engine: &Engine, application: &str, unclear: &[(OrderId, String)]) -> Result<(), StoreError> {
+    let now = engine.now();
+    let problems: HashMap<OrderId, &String> = unclear.iter().map(|(order, problem)| (*order, problem)).collect();
+    let waiting = engine.store().orders_in_state(application, ProvisioningState::Transmitted, MANY).await?;
+    let steps = waiting.into_iter().filter_map(|order| {
+        let settled = match (problems.get(&order.id), &order.reason) {
+            (Some(problem), Some(StateReason::Handed { .. })) => settle::unclear(&order, problem),
+            (Some(problem), Some(StateReason::Unclear { message, .. })) if message != *problem => {
+                settle::unclear(&order, problem)
+            }
+            (None, Some(StateReason::Unclear { .. })) => settle::clear(&order),
+            _ => return None,
+        };
+        Some(Step { actor: Some(order.application.clone()), ..Step::new(order, settled) })
+    });
+    crate::record::record(engine, steps.collect(), now).await?;
+    Ok(())
+}
+
+/// Orders that wait for an answer which nobody understands: application, the first one's sentence, and how many more.
+pub(crate) async fn unclear(engine: &Engine) -> Result<Vec<(String, String, usize)>, StoreError> {
+    let configuration = engine.world().configuration();
+    let mut found = Vec::new();
+    for (name, application) in &configuration.applications {
+        if application.connection.poll_minutes().is_none() {
+            continue;
+        }
+        let waiting = engine.store().orders_in_state(name, ProvisioningState::Transmitted, MANY).await?;
+        let mut problems = waiting.into_iter().filter_map(|order| match order.reason {
+            Some(StateReason::Unclear { message, .. }) => Some(message),
+            _ => None,
+        });
+        if let Some(first) = problems.next() {
+            found.push((name.clone(), first, problems.count()));
+        }
+    }
+    Ok(found)
+}
+
+/// Tells an executor what is no longer wanted: orders that were cancelled or replaced after they had been handed over.
+async fn call_off(engine: &Engine, application: &str) -> Result<(), StoreError> {
+    let now = engine.now();
+    if engine.asked().called_off.get(application).is_some_and(|at| now < *at) {
+        return Ok(());
+    }
+    engine.asked().called_off.insert(application.to_owned(), engine.after(CALL_OFF_EVERY));
+    let given_up = engine.store().given_up_orders(application).await?;
+    if given_up.is_empty() {
+        return Ok(());
+    }
+    let called_off = match engine.connector(application).await {
+        Ok(connector) => connector.call_off(&given_up, NO_LONGER_WANTED).await,
+        Err(error) => given_up.iter().map(|one| (one.order, Err(error.clone()))).collect(),
+    };
+    let ids: Vec<OrderId> = called_off.iter().map(|(order, _)| *order).collect();
+    let orders = engine.store().orders_by_id(&ids).await?;
+    let mut told: HashMap<OrderId, _> = called_off.into_iter().collect();
+    let mut steps = Vec::new();
+    for order in orders {
+        let detail = match told.remove(&order.id) {
+            Some(Ok(CalledOff::Told(detail) | CalledOff::TooLate(detail))) => untrusted::message(&detail),
+            Some(Err(error)) if error.class.is_retryable() || error.class == ErrorClass::Authentication => {
+                tracing::warn!(application, order.id = %order.id, problem = error.message, "An order cannot be called off yet");
+                engine.asked().called_off.insert(application.to_owned(), engine.after(ASK_AGAIN));
+                continue;
+            }
+            Some(Err(error)) => untrusted::message(&error.message),
+            None => continue,
+        };
+        steps.push(RecordedTransition {
+            order: order.id,
+            fence: None,
+            from: vec![ProvisioningState::Inactive],
+            to: ProvisioningState::Inactive,
+            reason: order.reason,
+            fingerprint: None,
+            repeats: 0,
+            next_attempt_at: None,
+            account: None,
+            key: None,
+            items: Vec::new(),
+            answer: Some(Answer::CalledOff { detail: detail.clone() }),
+            actor: engine.node().to_owned(),
+            message: detail,
+            at: now,
+        });
+    }
+    engine.store().write(move |tx| Box::pin(async move { tx.record_transitions(&steps).await })).await?;
+    Ok(())
+}
+
+const NO_LONGER_WANTED: &str = "Quartermaster no longer wants this: its order was cancelled, or another one replaced it. \
+    Please do nothing more here. If it is done already, say so in a comment.";
+
+/// Orders of one application that are looked at together.
+const MANY: u32 = 100_000;
 
 async fn record_answers(engine: &Engine, answers: &[LateAnswer]) -> Result<(), StoreError> {
     let ids: Vec<_> = answers.iter().map(|answer| answer.order).collect();
@@ -124,7 +299,7 @@ async fn record_answers(engine: &Engine, answers: &[LateAnswer]) -> Result<(), S
 async fn expire(engine: &Engine, application: &str, hours: i64) -> Result<(), StoreError> {
     let now = engine.now();
     let latest = now.checked_sub(jiff::SignedDuration::from_hours(hours)).unwrap_or(now);
-    let orders = engine.store().orders_in_state(application, ProvisioningState::Transmitted, 1_000).await?;
+    let orders = engine.store().orders_in_state(application, ProvisioningState::Transmitted, MANY).await?;
     let steps = orders
         .into_iter()
         .filter(|order| order.transmitted_at.is_some_and(|sent| sent < latest))

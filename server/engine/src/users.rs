@@ -141,7 +141,8 @@ pub async fn permissions(engine: &Engine, user: &User) -> Result<Vec<PermissionP
     })?;
     let configuration = engine.world().configuration();
     let profiles = user.profiles.iter().filter_map(|name| configuration.permission_profiles.get(name));
-    Ok(profiles.flat_map(|profile| &profile.permissions).filter_map(|path| PermissionPath::parse(path)).collect())
+    let entries = profiles.flat_map(|profile| &profile.permissions);
+    Ok(entries.filter_map(|entry| PermissionPath::parse(entry.path())).collect())
 }
 
 fn check_login(login: &str) -> Result<(), ApiError> {

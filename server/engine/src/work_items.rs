@@ -6,6 +6,7 @@ use model::error::{ApiError, ErrorCode};
 use model::ids::{UserId, WorkItemId};
 use model::order::{ErrorClass, Order, ProvisioningState};
 use model::page::Page;
+use model::user::Duty;
 use model::view::{AuditLine, WorkItemDetail, WorkItemFilter, WorkItemRow};
 use model::work_item::{WorkItem, WorkItemState};
 
@@ -53,7 +54,7 @@ pub async fn detail(op: &OpContext, id: WorkItemId) -> Result<WorkItemDetail, Ap
 
 /// Takes a work item, so that others see who is at it.
 pub async fn claim(op: &OpContext, id: WorkItemId) -> Result<(), ApiError> {
-    op.require("/WorkItems/Fulfil")?;
+    require_duty(op, id).await?;
     let by = op.user.id;
     let taken = op.engine.store().write(move |tx| Box::pin(async move { tx.claim_work_item(id, by).await }));
     match taken.await.map_err(internal)? {
@@ -64,7 +65,7 @@ pub async fn claim(op: &OpContext, id: WorkItemId) -> Result<(), ApiError> {
 
 /// Gives a claimed work item back.
 pub async fn release(op: &OpContext, id: WorkItemId) -> Result<(), ApiError> {
-    op.require("/WorkItems/Fulfil")?;
+    require_duty(op, id).await?;
     let by = op.user.id;
     let given = op.engine.store().write(move |tx| Box::pin(async move { tx.release_work_item(id, by).await }));
     match given.await.map_err(internal)? {
@@ -75,7 +76,7 @@ pub async fn release(op: &OpContext, id: WorkItemId) -> Result<(), ApiError> {
 
 /// Confirms that the work is done, for one or several; each answers for itself.
 pub async fn confirm(op: &OpContext, ids: Vec<WorkItemId>, note: String) -> Result<Vec<ItemOutcome>, ApiError> {
-    op.require("/WorkItems/Fulfil")?;
+    op.require_duty_somewhere(Duty::Fulfil)?;
     let note = note.trim().to_owned();
     let mut outcomes = Vec::with_capacity(ids.len());
     for id in distinct(ids)? {
@@ -86,7 +87,7 @@ pub async fn confirm(op: &OpContext, ids: Vec<WorkItemId>, note: String) -> Resu
 
 /// Reports that the work cannot be done, and why, for one or several.
 pub async fn report_error(op: &OpContext, ids: Vec<WorkItemId>, why: String) -> Result<Vec<ItemOutcome>, ApiError> {
-    op.require("/WorkItems/Fulfil")?;
+    op.require_duty_somewhere(Duty::Fulfil)?;
     let why = why.trim().to_owned();
     if why.is_empty() {
         return Err(ApiError::invalid("why", "Say why it cannot be done; whoever mends it reads this first."));
@@ -115,6 +116,7 @@ enum Report {
 
 async fn close(op: &OpContext, id: WorkItemId, report: Report) -> Result<(), ApiError> {
     let (item, order) = find(op, id).await?;
+    op.require_duty(Duty::Fulfil, &order.account_type)?;
     if item.state != WorkItemState::Open || order.state != ProvisioningState::Transmitted {
         return Err(ApiError::conflict(format!("Work item {id} is already closed; nothing was changed.")));
     }
@@ -164,6 +166,13 @@ async fn close(op: &OpContext, id: WorkItemId, report: Report) -> Result<(), Api
         hook(&order);
     }
     Ok(())
+}
+
+/// Refuses whoever may do work of other account types only.
+async fn require_duty(op: &OpContext, id: WorkItemId) -> Result<(), ApiError> {
+    op.require_duty_somewhere(Duty::Fulfil)?;
+    let (_, order) = find(op, id).await?;
+    op.require_duty(Duty::Fulfil, &order.account_type)
 }
 
 async fn find(op: &OpContext, id: WorkItemId) -> Result<(WorkItem, Order), ApiError> {

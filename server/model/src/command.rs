@@ -115,6 +115,34 @@ impl CommandError {
     }
 }
 
+/// A command that was handed over earlier, and that somebody else is to answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handed {
+    pub order: OrderId,
+    pub fence: i64,
+    /// What [`Outcome::Handed`] said.
+    pub reference: String,
+    /// Native key, where the command had one.
+    pub key: Option<String>,
+}
+
+/// What somebody else said about what was handed over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Polled {
+    pub answers: Vec<LateAnswer>,
+    /// Still queued, but in a way that a person should look at: order, and a sentence.
+    pub unclear: Vec<(OrderId, String)>,
+}
+
+/// What became of calling something off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CalledOff {
+    /// The other side knows, and does not do it: a sentence.
+    Told(String),
+    /// It was too late, or there was nothing: a sentence.
+    TooLate(String),
+}
+
 /// What became of a command that was handed over earlier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LateAnswer {

@@ -39,6 +39,8 @@ pub struct Organisation {
     /// How the orders of a run go, where its job says nothing else; all at once where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rings: Option<Rings>,
+    /// How people are told of what waits for them; without it nobody is.
+    pub mail: Option<MailServer>,
 }
 
 /// Release of a run's orders in rings: first for a few people, and for more where it went well. Leavers never wait.
@@ -64,8 +66,44 @@ impl Default for Rings {
 
 impl Default for Organisation {
     fn default() -> Self {
-        Self { name: "Quartermaster".into(), time_zone: "UTC".into(), environment: String::new(), rings: None }
+        Self {
+            name: "Quartermaster".into(),
+            time_zone: "UTC".into(),
+            environment: String::new(),
+            rings: None,
+            mail: None,
+        }
     }
+}
+
+/// A server that takes mail (SMTP).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailServer {
+    /// Host, or host and port.
+    pub server: String,
+    #[serde(default)]
+    pub encryption: MailEncryption,
+    pub user: Option<String>,
+    pub password: Option<String>,
+    /// Address that mails come from, such as `Quartermaster <quartermaster@example.org>`.
+    pub sender: String,
+    /// Address of the pages, for links in mails.
+    pub public_url: String,
+    /// Attribute of identities with the address of those users who have none of their own.
+    pub identity_attribute: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailEncryption {
+    /// Begins in clear and goes on encrypted, or not at all; port 587 unless told.
+    #[default]
+    StartTls,
+    /// Encrypted from the first byte; port 465 unless told.
+    Tls,
+    /// In clear; port 25 unless told.
+    None,
 }
 
 /// An authority on who people are.
@@ -253,6 +291,7 @@ pub enum Connection {
     Ldap(LdapConnection),
     Sql(SqlConnection),
     Csv(CsvConnection),
+    RequestTracker(RequestTrackerConnection),
     Manual(ManualConnection),
 }
 
@@ -260,7 +299,7 @@ impl Connection {
     pub fn mechanism(&self) -> Mechanism {
         match self {
             Self::Scim(_) | Self::Ldap(_) | Self::Sql(_) => Mechanism::Direct,
-            Self::Csv(_) => Mechanism::Executor,
+            Self::Csv(_) | Self::RequestTracker(_) => Mechanism::Executor,
             Self::Manual(_) => Mechanism::Manual,
         }
     }
@@ -271,8 +310,35 @@ impl Connection {
             Self::Ldap(_) => "ldap",
             Self::Sql(_) => "sql",
             Self::Csv(_) => "csv",
+            Self::RequestTracker(_) => "request_tracker",
             Self::Manual(_) => "manual",
         }
+    }
+
+    /// Minutes between two questions to an executor; none where it is asked all the time.
+    pub fn poll_minutes(&self) -> Option<u32> {
+        match self {
+            Self::RequestTracker(tickets) => {
+                Some(tickets.poll_minutes.unwrap_or(RequestTrackerConnection::POLL_MINUTES))
+            }
+            _ => None,
+        }
+    }
+
+    /// Hours after which an executor that has not answered is not waited for any longer.
+    pub fn expires_hours(&self) -> Option<i64> {
+        match self {
+            Self::Csv(csv) => csv.expires_hours.map(i64::from),
+            Self::RequestTracker(tickets) => {
+                Some(24 * i64::from(tickets.expires_days.unwrap_or(RequestTrackerConnection::EXPIRES_DAYS)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether an executor can be told that what it was handed is no longer wanted.
+    pub fn calls_off(&self) -> bool {
+        matches!(self, Self::RequestTracker(_))
     }
 }
 
@@ -392,6 +458,69 @@ pub struct CsvConnection {
     pub extract: Option<CsvExtract>,
     /// Hours after which a batch without a result counts as timed out.
     pub expires_hours: Option<u32>,
+}
+
+/// Tickets in Request Tracker (REST 2.0): one for each order, that somebody there carries out and resolves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestTrackerConnection {
+    /// Address of Request Tracker, without `/REST/2.0`.
+    pub url: String,
+    /// Authentication token; or `user` and `password`.
+    pub token: Option<String>,
+    pub user: Option<String>,
+    pub password: Option<String>,
+    /// Queue in which tickets are opened.
+    pub queue: String,
+    /// Subject of a ticket, with `{placeholders}`; a mark with the order's number goes in front.
+    pub subject: Option<String>,
+    /// Text of a ticket, with `{placeholders}`.
+    pub body: Option<String>,
+    /// Custom field of the queue → value, with `{placeholders}`.
+    #[serde(default)]
+    pub custom_fields: BTreeMap<String, String>,
+    /// E-mail address for which tickets are opened; the connection's own user unless told.
+    pub requestor: Option<String>,
+    /// Status → what it means, beside those that Request Tracker begins with.
+    #[serde(default)]
+    pub statuses: BTreeMap<String, TicketMeaning>,
+    /// Status of a ticket that is called off; `rejected` unless told.
+    pub cancelled_status: Option<String>,
+    /// Minutes between two looks at the open tickets; 15 unless told.
+    pub poll_minutes: Option<u32>,
+    /// Days after which a ticket without an answer counts as timed out; 30 unless told.
+    pub expires_days: Option<u32>,
+    /// The application's own list of accounts; without it nothing can be verified.
+    pub extract: Option<CsvExtract>,
+}
+
+impl RequestTrackerConnection {
+    pub const POLL_MINUTES: u32 = 15;
+    pub const EXPIRES_DAYS: u32 = 30;
+    pub const CANCELLED_STATUS: &str = "rejected";
+
+    /// What a ticket's status means; none for a status that nobody has explained.
+    pub fn meaning(&self, status: &str) -> Option<TicketMeaning> {
+        let told = self.statuses.iter().find(|(known, _)| known.eq_ignore_ascii_case(status));
+        told.map(|(_, meaning)| *meaning).or(match status {
+            "new" | "open" | "stalled" => Some(TicketMeaning::Queued),
+            "resolved" => Some(TicketMeaning::Done),
+            "rejected" | "deleted" => Some(TicketMeaning::Declined),
+            _ => None,
+        })
+    }
+}
+
+/// What a ticket's status says about the order behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketMeaning {
+    /// Somebody will do it.
+    Queued,
+    /// It is done.
+    Done,
+    /// It will not be done.
+    Declined,
 }
 
 /// A list of accounts in a CSV file.
@@ -678,5 +807,44 @@ impl TaskDefinition {
 #[serde(deny_unknown_fields)]
 pub struct PermissionProfile {
     pub display_name: String,
-    pub permissions: Vec<String>,
+    pub permissions: Vec<PermissionEntry>,
+}
+
+/// A permission path of a profile, written as a text or as a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PermissionEntry {
+    Path(String),
+    Table(PermissionTable),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PermissionTable {
+    pub path: String,
+    /// Whether holders are told by mail of what lies exactly at this path.
+    #[serde(default = "yes")]
+    pub notify: bool,
+}
+
+impl PermissionEntry {
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Path(path) => path,
+            Self::Table(table) => &table.path,
+        }
+    }
+
+    pub fn notifies(&self) -> bool {
+        match self {
+            Self::Path(_) => true,
+            Self::Table(table) => table.notify,
+        }
+    }
+}
+
+impl From<&str> for PermissionEntry {
+    fn from(path: &str) -> Self {
+        Self::Path(path.to_owned())
+    }
 }

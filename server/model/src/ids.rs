@@ -47,4 +47,6 @@ ids! {
     ConfigurationVersionId,
     /// Somebody who signs in.
     UserId,
+    /// One mail to one person.
+    MailId,
 }

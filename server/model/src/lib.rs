@@ -27,6 +27,7 @@ pub mod feed;
 pub mod job;
 
 pub mod error;
+pub mod mail;
 pub mod page;
 pub mod user;
 pub mod view;

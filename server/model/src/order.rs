@@ -147,7 +147,14 @@ pub enum StateReason {
     /// Waits for a person.
     WorkItem,
     /// Handed to another system under this reference.
-    Handed { reference: String },
+    Handed {
+        reference: String,
+        /// Whether that system can be told that it is no longer wanted.
+        #[serde(default)]
+        can_be_called_off: bool,
+    },
+    /// Handed over as well, and the other system says something that nobody has explained.
+    Unclear { reference: String, message: String },
     /// The rule or expression failed.
     RuleFailed { message: String },
     /// It goes with this ring of its run, when the one before has proved healthy.
@@ -471,6 +478,10 @@ pub enum Answer {
     /// Somebody else has it now.
     Handed {
         reference: String,
+    },
+    /// Somebody else had it, and was told that it is no longer wanted.
+    CalledOff {
+        detail: String,
     },
     Failed {
         class: ErrorClass,

@@ -35,6 +35,12 @@ impl PermissionPath {
         segments.split('/').all(valid).then(|| Self(path.to_owned()))
     }
 
+    /// The path of a thing below its parent. A path has fewer characters than a name may have: others become `-`.
+    pub fn of(parent: &str, name: &str) -> Option<Self> {
+        let kept = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '-' };
+        Self::parse(&format!("{parent}/{}", name.chars().map(kept).collect::<String>()))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -45,9 +51,78 @@ impl PermissionPath {
     }
 }
 
+/// What a profile may allow for one account type alone: the path goes on with the type's name. Each has two spellings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duty {
+    /// Carrying out work items.
+    Fulfil,
+    /// Deciding on orders that wait for a review.
+    Review,
+}
+
+impl Duty {
+    pub const ALL: [Self; 2] = [Self::Fulfil, Self::Review];
+
+    /// The path for every account type.
+    pub fn path(self) -> &'static str {
+        self.spellings()[0]
+    }
+
+    fn spellings(self) -> [&'static str; 2] {
+        match self {
+            Self::Fulfil => ["/WorkItems/Fulfil", "/ProvisioningPolicy/PerformManualProvisioning"],
+            Self::Review => ["/Orders/Review", "/ProvisioningPolicy/ReviewProvisioning"],
+        }
+    }
+
+    /// The duty whose path for every account type this is.
+    pub fn of(path: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|duty| duty.path() == path)
+    }
+
+    /// The whole paths for one account type.
+    pub fn paths(self, account_type: &str) -> Vec<PermissionPath> {
+        self.spellings().iter().filter_map(|parent| PermissionPath::of(parent, account_type)).collect()
+    }
+
+    /// Whether these paths allow it for the account type.
+    pub fn is_allowed(self, held: &[PermissionPath], account_type: &str) -> bool {
+        self.paths(account_type).iter().any(|needed| held.iter().any(|held| held.grants(needed)))
+    }
+
+    /// Whether these paths allow it for some account type at least.
+    pub fn is_allowed_somewhere(self, held: &[PermissionPath]) -> bool {
+        let parents = self.spellings().map(|parent| PermissionPath(parent.to_owned()));
+        held.iter().any(|held| parents.iter().any(|parent| held.grants(parent) || parent.grants(held)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::PermissionPath;
+    use super::{Duty, PermissionPath};
+
+    #[test]
+    fn a_duty_can_be_held_for_one_account_type() {
+        for (held, terminal, badge, somewhere) in [
+            ("/WorkItems/Fulfil/terminal", true, false, true),
+            ("/ProvisioningPolicy/PerformManualProvisioning/terminal", true, false, true),
+            ("/Custom/ProvisioningPolicy/PerformManualProvisioning/terminal", true, false, true),
+            ("/WorkItems/Fulfil", true, true, true),
+            ("/ProvisioningPolicy", true, true, true),
+            ("/*", true, true, true),
+            ("/WorkItems/View", false, false, false),
+            ("/WorkItems/Fulfilled/terminal", false, false, false),
+            ("/Orders/Review/terminal", false, false, false),
+        ] {
+            let paths = [PermissionPath::parse(held).unwrap()];
+            assert_eq!(Duty::Fulfil.is_allowed(&paths, "terminal"), terminal, "{held}");
+            assert_eq!(Duty::Fulfil.is_allowed(&paths, "badge"), badge, "{held}");
+            assert_eq!(Duty::Fulfil.is_allowed_somewhere(&paths), somewhere, "{held}");
+        }
+        assert!(!Duty::Fulfil.is_allowed_somewhere(&[]));
+        assert_eq!(Duty::of("/WorkItems/Fulfil"), Some(Duty::Fulfil));
+        assert_eq!(Duty::of("/WorkItems/View"), None);
+    }
 
     #[test]
     fn a_parent_grants_its_children_and_nothing_beside_them() {

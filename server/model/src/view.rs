@@ -248,6 +248,7 @@ pub struct WorkItemRow {
     pub identity_name: String,
     pub application: String,
     pub application_name: String,
+    pub account_type: String,
     pub operation: Operation,
     pub summary: String,
     pub state: WorkItemState,

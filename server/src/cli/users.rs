@@ -1,4 +1,4 @@
-//! `user add`, `user password`, `user list`.
+//! `user add`, `user password`, `user email`, `user list`.
 
 use clap::Subcommand;
 use engine::context::OpContext;
@@ -18,25 +18,42 @@ pub enum Command {
         /// Permission profiles of the configuration; may be given several times
         #[arg(long = "profile", default_value = "administrator")]
         profiles: Vec<String>,
+        /// Address to which mail is sent
+        #[arg(long)]
+        email: Option<String>,
     },
     /// Set a password; it is asked for, or read from standard input
     Password { login: String },
+    /// Set the address to which somebody's mail is sent; without one, take it away
+    Email { login: String, address: Option<String> },
     /// Everybody who signs in
     List,
 }
 
 pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Exit, CommandError> {
     match command {
-        Command::Add { login, name, profiles } => {
+        Command::Add { login, name, profiles, email } => {
+            engine::mails::check_address(email.as_deref())?;
             let password = secret::read(&format!("Password for {login}"))?;
             let name = name.unwrap_or_else(|| login.clone());
             let id = engine::users::add(&op.engine, &login, &name, &password, profiles).await?;
+            if email.is_some() {
+                engine::mails::set_address(op, &login, email).await?;
+            }
             output.value(&serde_json::json!({ "user": id }), |_| format!("{login} can sign in."))?;
         }
         Command::Password { login } => {
             let password = secret::read(&format!("New password for {login}"))?;
             engine::users::set_password(&op.engine, &login, &password).await?;
             output.say(&format!("The password of {login} is set."))?;
+        }
+        Command::Email { login, address } => {
+            let said = match &address {
+                Some(address) => format!("Mail for {login} goes to {address}."),
+                None => format!("{login} has no address of their own any more."),
+            };
+            engine::mails::set_address(op, &login, address).await?;
+            output.say(&said)?;
         }
         Command::List => {
             let users = engine::users::list(&op.engine).await?;

@@ -51,6 +51,12 @@ const SET_TROUBLE: &str = "
           else coalesce(application_facts.trouble_since, excluded.trouble_since)
         end";
 
+const IN_TROUBLE: &str = "
+    select name
+    from application_facts
+    where name = $1
+      and trouble is not null";
+
 const FACTS: &str = concat!(
     "
     with accounts as (
@@ -136,10 +142,11 @@ impl Tx {
         Ok(())
     }
 
-    /// None where the connection works again.
-    pub async fn set_trouble(&mut self, name: &str, trouble: Option<&str>, at: Timestamp) -> Result<()> {
+    /// None where the connection works again. Answers whether the trouble has just begun.
+    pub async fn set_trouble(&mut self, name: &str, trouble: Option<&str>, at: Timestamp) -> Result<bool> {
+        let known = self.rows(IN_TROUBLE, arguments![name]).await?;
         self.execute(SET_TROUBLE, arguments![name, trouble, at]).await?;
-        Ok(())
+        Ok(trouble.is_some() && known.is_empty())
     }
 }
 

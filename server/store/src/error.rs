@@ -165,4 +165,6 @@ pub const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
     ("assignment.id", "assignment_pkey"),
     ("work_item.id", "work_item_pkey"),
     ("value_edit.id", "value_edit_pkey"),
+    ("mail.id", "mail_pkey"),
+    ("mail_preference.user_id", "mail_preference_pkey"),
 ];

@@ -34,6 +34,7 @@ pub mod circuits;
 
 pub mod audit;
 pub mod home;
+pub mod mails;
 pub mod sessions;
 pub mod users;
 
@@ -47,6 +48,7 @@ pub use circuits::CircuitRecord;
 pub use error::StoreError;
 pub use futures::future::BoxFuture;
 pub use identities::NewIdentityEvent;
+pub use mails::{Recipient, SentMail, WaitingNotice};
 pub use migrations::MigrationReport;
 pub use open::{Dialect, Store};
 pub use orders::{Claim, PlanRecord, RecordedTransition};

@@ -39,6 +39,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0015_create_account_reviews"),
     migration!("0016_create_undo"),
     migration!("0017_create_rings"),
+    migration!("0018_create_mails"),
 ];
 
 const CREATE_TABLE: &str = r#"

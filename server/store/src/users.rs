@@ -150,7 +150,7 @@ fn found(changed: u64, id: UserId) -> Result<()> {
     if changed == 0 { Err(StoreError::NotFound { what: format!("user {id}") }) } else { Ok(()) }
 }
 
-fn user(row: &Row) -> Result<User> {
+pub(crate) fn user(row: &Row) -> Result<User> {
     Ok(User {
         id: UserId(row.integer("id")?),
         login: row.text("login")?,

@@ -86,7 +86,7 @@ macro_rules! row_columns {
            ),
            w.application
          ) as application_name,
-         o.operation, o.summary, w.state, u.display_name as claimed_by, w.created_at, w.due_at"
+         o.account_type, o.operation, o.summary, w.state, u.display_name as claimed_by, w.created_at, w.due_at"
     };
 }
 
@@ -232,6 +232,7 @@ fn work_item_row(row: &Row) -> Result<WorkItemRow> {
         identity_name: row.text("identity_name")?,
         application: row.text("application")?,
         application_name: row.text("application_name")?,
+        account_type: row.text("account_type")?,
         operation: row.named("operation", Operation::from_name)?,
         summary: row.text("summary")?,
         state: row.named("state", WorkItemState::from_name)?,

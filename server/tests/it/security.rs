@@ -241,7 +241,7 @@ async fn a_profile_opens_its_own_pages_and_functions_only() {
     let server = Server::start();
     let cookie = server.sign_in(EMPLOYEE).await;
     for (path, needs) in app::permissions::PERMISSIONS {
-        let open = *needs == "public" || needs.starts_with("/Home");
+        let open = matches!(*needs, "public" | "signed in") || needs.starts_with("/Home");
         let address = path.replace("{id}", "1").replace("{name}", "x");
         if path.starts_with("/api/") {
             let answer = server.post(&address, &[("cookie", &cookie), ("accept", "application/json")], &[]).await;

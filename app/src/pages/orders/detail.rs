@@ -3,13 +3,14 @@
 use leptos::prelude::*;
 use model::order::{Action, Attempt, Order, ProvisioningState, ValueEdit};
 use model::plan::{AccountRequest, ItemKind, ItemOperation, Plan};
+use model::user::Duty;
 use model::view::{OrderDetail, OrderEvent};
 
 use crate::components::icon::icon;
 use crate::components::list::{ago, ago_or_dash};
 use crate::components::timeline::{Entry, timeline};
-use crate::components::{chip, explain};
-use crate::frame::{Rights, Section, Sheet, allowed};
+use crate::components::{chip, explain, form};
+use crate::frame::{Rights, Section, Sheet};
 use crate::logic::time::{self, Clock};
 use crate::logic::{address, words};
 
@@ -68,7 +69,10 @@ fn actions(order: &Order, rights: &Rights) -> impl IntoView + use<> {
                 <button class="button danger" name="decision" value="decline">{icon("ban")}"Decline"</button>
             </form>
         };
-        allowed(rights, "/Orders/Review", "Reviewing", buttons)
+        match rights.may_for(Duty::Review, &order.account_type) {
+            true => buttons.into_any(),
+            false => form::refused("Reviewing", Duty::Review.path()).into_any(),
+        }
     });
     let fits: Vec<Action> = engine::orders::offered(order)
         .into_iter()

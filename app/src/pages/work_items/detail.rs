@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use model::ids::UserId;
 use model::order::OrderItem;
 use model::plan::{ItemKind, ItemOperation};
+use model::user::Duty;
 use model::view::WorkItemDetail;
 use model::work_item::WorkItemState;
 
@@ -20,7 +21,7 @@ pub fn work_item_sheet(detail: &WorkItemDetail, rights: &Rights, clock: &Clock, 
     let item = &detail.item;
     let order = &detail.order;
     let is_open = item.state == WorkItemState::Open;
-    let may_fulfil = rights.may("/WorkItems/Fulfil");
+    let may_fulfil = rights.may_for(Duty::Fulfil, &order.account_type);
     let close = is_open.then(|| match may_fulfil {
         true => close(detail).into_any(),
         false => form::refused("Fulfilling", "/WorkItems/Fulfil").into_any(),

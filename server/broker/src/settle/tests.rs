@@ -206,7 +206,7 @@ fn what_is_handed_over_stays_sent() {
     let mut executor = update();
     executor.mechanism = Mechanism::Executor;
     let settled = answered(&executor, None, handed());
-    assert_eq!(settled.reason, Some(StateReason::Handed { reference: "batch-7".to_owned() }));
+    assert_eq!(settled.reason, Some(StateReason::Handed { reference: "batch-7".to_owned(), can_be_called_off: false }));
     executor.mechanism = Mechanism::Manual;
     let settled = answered(&executor, None, handed());
     assert_eq!((settled.to, settled.reason), (ProvisioningState::Transmitted, Some(StateReason::WorkItem)));

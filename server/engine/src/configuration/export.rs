@@ -130,6 +130,10 @@ fn without_secrets(name: &str, application: &Application) -> Application {
                 sql.password.get_or_insert_with(|| format!("{REFERENCE}{name}-password"));
             }
         }
+        Connection::RequestTracker(tickets) => {
+            tickets.token.iter_mut().for_each(|token| hide("token", token));
+            tickets.password.iter_mut().for_each(|password| hide("password", password));
+        }
         Connection::Csv(_) | Connection::Manual(_) => {}
     }
     application

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use model::configuration::{
-    Configuration, CsvConnection, LdapConnection, ManualConnection, ScimConnection, SqlConnection, TaskDefinition,
-    TypedColumn,
+    Configuration, CsvConnection, LdapConnection, ManualConnection, RequestTrackerConnection, ScimConnection,
+    SqlConnection, TaskDefinition, TypedColumn,
 };
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -30,7 +30,7 @@ pub(super) const KINDS: [(&str, &str); 10] = [
 ];
 
 /// Kinds of connections.
-const CONNECTIONS: [&str; 5] = ["scim", "ldap", "sql", "csv", "manual"];
+const CONNECTIONS: [&str; 6] = ["scim", "ldap", "sql", "csv", "request_tracker", "manual"];
 
 /// Longest name of an object, in characters.
 const LONGEST_NAME: usize = 200;
@@ -198,6 +198,7 @@ fn connection(application: &Spanned<DeValue<'_>>, what: &str) -> Result<(), Prob
         Some("ldap") => object::<LdapConnection>(&bare, &what).map(drop),
         Some("sql") => object::<SqlConnection>(&bare, &what).map(drop),
         Some("csv") => object::<CsvConnection>(&bare, &what).map(drop),
+        Some("request_tracker") => object::<RequestTrackerConnection>(&bare, &what).map(drop),
         Some("manual") => object::<ManualConnection>(&bare, &what).map(drop),
         Some(other) => {
             let message = format!(

@@ -20,6 +20,7 @@ pub(super) fn resolve(configuration: &mut Configuration, directory: &Path) {
                 absolute(&mut csv.inbox, directory);
                 extract(&mut csv.extract, directory);
             }
+            Connection::RequestTracker(tickets) => extract(&mut tickets.extract, directory),
             Connection::Manual(manual) => extract(&mut manual.extract, directory),
             Connection::Sql(sql) => database(&mut sql.url, directory),
             Connection::Scim(_) | Connection::Ldap(_) => {}

@@ -31,7 +31,8 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
         findings.push(index.finding(&path, message + &advice));
     }
     for (name, profile) in &configuration.permission_profiles {
-        for (position, path) in profile.permissions.iter().enumerate() {
+        for (position, entry) in profile.permissions.iter().enumerate() {
+            let path = entry.path();
             if PermissionPath::parse(path).is_none() {
                 let message = format!("`{path}` is no permission path. Expected one such as /Jobs/Run, or /* for all.");
                 let place = ["permission_profiles", name, "permissions", &position.to_string()];

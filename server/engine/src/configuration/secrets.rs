@@ -11,6 +11,7 @@ pub(super) const REFERENCE: &str = "secret:";
 
 /// Tells of every credential in clear text.
 pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut Vec<ConfigurationFinding>) {
+    check_mail(configuration, index, findings);
     for (name, application) in configuration.applications.iter().filter(|(_, application)| !application.demo) {
         for (field, value) in credentials(application) {
             if value.starts_with(REFERENCE) {
@@ -34,6 +35,18 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
     }
 }
 
+/// Tells of the mail server's password in clear text.
+fn check_mail(configuration: &Configuration, index: &Index, findings: &mut Vec<ConfigurationFinding>) {
+    let Some(password) = configuration.organisation.mail.as_ref().and_then(|mail| mail.password.as_ref()) else {
+        return;
+    };
+    if !password.starts_with(REFERENCE) {
+        let message = "A password in clear text does not belong into a file. Keep it with \
+                       `quartermaster config secret mail-password` and write password = \"secret:mail-password\".";
+        findings.push(index.finding(&["organisation", "mail", "password"], message));
+    }
+}
+
 /// Fields of a connection that hold credentials, with their values.
 fn credentials(application: &Application) -> Vec<(&'static str, &str)> {
     let mut found = Vec::new();
@@ -41,6 +54,10 @@ fn credentials(application: &Application) -> Vec<(&'static str, &str)> {
         Connection::Scim(scim) => found.extend(scim.token.as_deref().map(|token| ("token", token))),
         Connection::Ldap(ldap) => found.push(("password", ldap.password.as_str())),
         Connection::Sql(sql) => found.extend(sql.password.as_deref().map(|password| ("password", password))),
+        Connection::RequestTracker(tickets) => {
+            found.extend(tickets.token.as_deref().map(|token| ("token", token)));
+            found.extend(tickets.password.as_deref().map(|password| ("password", password)));
+        }
         Connection::Csv(_) | Connection::Manual(_) => {}
     }
     found

@@ -132,14 +132,14 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "kind = \"manual\"",
             "kind = \"manaul\"",
             &[
-                "all.toml:14:23: `manaul` is no kind of connection. Did you mean `manual`? Expected one of: scim, ldap, sql, csv, manual.",
+                "all.toml:14:23: `manaul` is no kind of connection. Did you mean `manual`? Expected one of: scim, ldap, sql, csv, request_tracker, manual.",
             ],
         ),
         (
             "kind = \"manual\"",
             "due_days = 3",
             &[
-                "all.toml:14:14: The connection of application `host` lacks the key `kind`. Expected one of: scim, ldap, sql, csv, manual.",
+                "all.toml:14:14: The connection of application `host` lacks the key `kind`. Expected one of: scim, ldap, sql, csv, request_tracker, manual.",
             ],
         ),
         (
@@ -172,6 +172,38 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             &[
                 "all.toml:4:13: `Europe/Amsterdm` is no time zone. Expected an IANA name such as Europe/Amsterdam or UTC.",
             ],
+        ),
+        (
+            "kind = \"manual\"",
+            "kind = \"request_tracker\", url = \"https://x\", queue = \"Access\", user = \"q\", password = \"abc\", body = \"Do {thing}\"",
+            &[
+                "all.toml:14:102: A password in clear text does not belong into a file. Keep it with `quartermaster config secret host-password` and write password = \"secret:host-password\".",
+                "all.toml:14:116: There is no placeholder {thing}. There are: {order}, {attempt}, {application}, {account_type}, {operation}, {account}, {changes}.",
+            ],
+        ),
+        (
+            "kind = \"manual\"",
+            "kind = \"request_tracker\", url = \"https://x\"",
+            &["all.toml:14:14: The connection of application `host` lacks the key `queue`. Add it."],
+        ),
+        (
+            "time_zone = \"Europe/Amsterdam\"",
+            "mail = { server = \"a b\", sender = \"q@example.org\", public_url = \"https://q\", password = \"abc\" }",
+            &[
+                "all.toml:4:19: `a b` is no host, nor host and port. Expected mail.example.org, perhaps with :587.",
+                "all.toml:4:89: A password in clear text does not belong into a file. Keep it with `quartermaster config secret mail-password` and write password = \"secret:mail-password\".",
+                "all.toml:4:89: A password needs a user.",
+            ],
+        ),
+        (
+            "permissions = [\"/*\"]",
+            "permissions = [\"/*\", { path = \"Jobs\", notify = false }]",
+            &["all.toml:42:22: `Jobs` is no permission path. Expected one such as /Jobs/Run, or /* for all."],
+        ),
+        (
+            "permissions = [\"/*\"]",
+            "permissions = [7]",
+            &["all.toml:42:15: Expected a permission path, or a table with `path` and `notify`."],
         ),
         (
             "permissions = [\"/*\"]",

@@ -14,6 +14,9 @@ pub(super) fn reword(message: &str, what: &str) -> String {
     if message.starts_with("missing field") {
         return format!("{what} lacks the key `{}`. Add it.", quoted.first().unwrap_or(&""));
     }
+    if message.contains("untagged enum PermissionEntry") {
+        return "Expected a permission path, or a table with `path` and `notify`.".into();
+    }
     if message.contains("untagged enum Column") {
         return "Expected the header of a column, or a table with `column`, `type` and `required`.".into();
     }

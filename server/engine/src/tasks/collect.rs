@@ -226,5 +226,14 @@ fn json<T: Serialize>(row: &T) -> String {
 /// Keeps, or clears, what is wrong with an application for its page.
 pub(crate) async fn note_trouble(engine: &Engine, name: &str, trouble: Option<String>) -> Result<(), StoreError> {
     let (name, at) = (name.to_owned(), engine.now());
-    engine.store().write(move |tx| Box::pin(async move { tx.set_trouble(&name, trouble.as_deref(), at).await })).await
+    let notice = trouble.as_deref().and_then(|problem| crate::mails::notices::trouble(engine, &name, problem, at));
+    let work = engine.store().write(move |tx| {
+        Box::pin(async move {
+            if tx.set_trouble(&name, trouble.as_deref(), at).await? {
+                tx.insert_notices(notice.as_slice()).await?;
+            }
+            Ok(())
+        })
+    });
+    work.await
 }

@@ -14,6 +14,7 @@ use super::rings::{self, Advance};
 use super::{Context, TaskEnd, applications, counted};
 use crate::dispatch;
 use crate::progress::{Progress, Stop};
+use crate::sweeps::Ask;
 
 /// How long a delivery without work waits for others to release some.
 const LULL: Duration = Duration::from_millis(15);
@@ -184,14 +185,17 @@ async fn await_news(
 ) -> Result<News, StoreError> {
     let engine = &context.engine;
     let began = tokio::time::Instant::now();
+    // Whoever starts a run wants to know how it stands now.
+    let mut ask = Ask::Now;
     loop {
-        crate::sweeps::poll_executors(engine).await;
+        crate::sweeps::poll_executors(engine, ask).await;
+        ask = Ask::WhenDue;
         let now = UnderWay::read(engine, scope).await?;
         if now != before {
             return Ok(News::Answered);
         }
         let waited = began.elapsed();
-        let is_worth_it = (now.handed > 0 && waited < engine.tuning().answer_wait)
+        let is_worth_it = (now.answered_soon > 0 && waited < engine.tuning().answer_wait)
             || (now.claimed > 0 && waited < engine.tuning().lease);
         if !is_worth_it {
             return Ok(News::None);
@@ -208,6 +212,8 @@ async fn await_news(
 struct UnderWay {
     /// Handed to executors.
     handed: u64,
+    /// Of these, handed to executors that are asked all the time; others take longer than a run waits.
+    answered_soon: u64,
     /// Claimed, and not by this task, which has none by now.
     claimed: u64,
 }
@@ -217,9 +223,13 @@ impl UnderWay {
         let configuration = engine.world().configuration();
         let mut under_way = Self::default();
         for (name, application) in configuration.applications.iter().filter(|(name, _)| scope.has_application(name)) {
-            match application.connection.mechanism() {
-                Mechanism::Executor => under_way.handed += dispatch::waiting_for_answers(engine, name).await?,
-                Mechanism::Direct | Mechanism::Manual => under_way.claimed += dispatch::claimed(engine, name).await?,
+            under_way.claimed += dispatch::claimed(engine, name).await?;
+            if application.connection.mechanism() == Mechanism::Executor {
+                let waiting = dispatch::waiting_for_answers(engine, name).await?;
+                under_way.handed += waiting;
+                if application.connection.poll_minutes().is_none() {
+                    under_way.answered_soon += waiting;
+                }
             }
         }
         Ok(under_way)
@@ -257,6 +267,10 @@ async fn summarise(
             counted(pending, "order")
         ),
     );
+    for (name, problem, more) in crate::sweeps::unclear(&context.engine).await? {
+        let others = if more == 0 { String::new() } else { format!(" So it is with {more} more.") };
+        progress.say(LogLevel::Warning, format!("`{name}`: {problem}{others}"));
+    }
     if !silent.is_empty() {
         let names: Vec<&str> = silent.iter().map(|name| name.as_str()).collect();
         return Ok(TaskEnd::ApplicationFailed(format!(

@@ -596,6 +596,7 @@ pub(crate) async fn write(
     let Extras { taken, adopted, already: mut states, ended, ended_undone, undone, .. } = extras;
     states.extend(orders.iter().flat_map(crate::record::assignment_states));
     let count = orders.len();
+    let notices = crate::mails::notices::reviews(&context.engine, &orders);
     context
         .engine
         .store()
@@ -614,6 +615,7 @@ pub(crate) async fn write(
                     tx.start_rings(rings, members, now).await?;
                 }
                 tx.update_accounts(&adopted, now).await?;
+                tx.insert_notices(&notices).await?;
                 tx.end_value_edits(&ended, now).await?;
                 tx.insert_undone(&undone).await?;
                 tx.end_undone(&ended_undone, now).await?;

@@ -55,7 +55,7 @@ pub(super) async fn carry_out_back(scope: &TaskScope, context: &mut Context, pro
     if context.mode.dry_run {
         return TaskEnd::Completed(Some("A dry run sends nothing, so there is nothing to confirm.".into()));
     }
-    crate::sweeps::poll_executors(&context.engine).await;
+    crate::sweeps::poll_executors(&context.engine, crate::sweeps::Ask::Now).await;
     let configuration = context.engine.world().configuration();
     let names = applications(&configuration, scope);
     let done = if context.mode.incremental {

@@ -2,16 +2,13 @@
 //! reason and its next attempt, those of other applications go on, and once the fault is over all come to their end
 //! without anybody doing anything, and without anything done twice.
 
-#[path = "../../../connectors/tests/support/fault_proxy.rs"]
-mod fault_proxy;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::fault_proxy::{Fault, FaultProxy};
 use engine::context::OpContext;
 use engine::orders::Deed;
 use engine::{applications, jobs, orders, users, work_items};
-use fault_proxy::{Fault, FaultProxy};
 use model::error::{ApiError, ErrorCode};
 use model::ids::{RunId, WorkItemId};
 use model::job::{RunMode, RunState};

@@ -11,12 +11,18 @@
 
 #[path = "../../../connectors/tests/support/child.rs"]
 mod child;
+#[allow(dead_code, reason = "each test needs other faults")]
+#[path = "../../../connectors/tests/support/fault_proxy.rs"]
+mod fault_proxy;
 #[path = "../../../connectors/tests/support/free_port.rs"]
 mod free_port;
 #[path = "../../../connectors/tests/support/postgres.rs"]
 mod postgres;
 #[path = "../../../connectors/tests/support/ready.rs"]
 mod ready;
+#[allow(dead_code, reason = "the connector's own tests need more of it")]
+#[path = "../../../connectors/tests/support/request_tracker.rs"]
+mod request_tracker;
 #[path = "../../../connectors/tests/support/scim2_server.rs"]
 mod scim2_server;
 #[path = "../../../connectors/tests/support/slapd.rs"]
@@ -25,8 +31,11 @@ mod slapd;
 mod crash;
 mod faults;
 mod jobs;
+mod mail_server;
+mod mails;
 mod pipeline;
 mod real_input;
 mod rings;
+mod tickets;
 mod triage;
 mod undo;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use model::account::Mechanism;
+use model::command::Handed;
 use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, PartitionId, PlanId, RunId};
 use model::order::{Attempt, Lane, Order, OrderItem, ProvisioningState, Trouble};
 use model::page::Page;
@@ -67,6 +68,23 @@ const IDS_IN_STATE: &str = "
       and state = $2
     order by id
     limit $3";
+
+macro_rules! handed {
+    () => {
+        "select o.id, o.fence, o.key, a.answer ->> 'reference' as reference
+    from provisioning_order o
+    join order_attempt a on a.order_id = o.id and a.fence = o.fence
+    where o.application = $1
+      and a.answer ->> 'answer' = 'handed'
+      and "
+    };
+}
+
+/// Those that timed out are asked for as well: a late answer counts.
+const HANDED: &str =
+    concat!(handed!(), "(o.state = 2 or (o.state = 3 and o.reason ->> 'reason' = 'timeout')) order by o.id");
+
+const GIVEN_UP: &str = concat!(handed!(), "o.state = 6 order by o.id");
 
 macro_rules! items {
     ($why:literal) => {
@@ -260,6 +278,16 @@ impl Store {
         orders_by_id(&mut connection, &ids, Why::LeftOut).await
     }
 
+    /// What this executor was handed and has not answered, by id.
+    pub async fn handed_orders(&self, application: &str) -> Result<Vec<Handed>> {
+        self.reader().await?.read(HANDED, arguments![application], handed).await
+    }
+
+    /// What this executor was handed, and what is no longer wanted since, by id.
+    pub async fn given_up_orders(&self, application: &str) -> Result<Vec<Handed>> {
+        self.reader().await?.read(GIVEN_UP, arguments![application], handed).await
+    }
+
     /// Accounts of the application that an order has changed since that moment, or may be changing now.
     pub async fn accounts_changed_since(&self, application: &str, at: Timestamp) -> Result<Vec<AccountId>> {
         let read = |row: Row| Ok(AccountId(row.integer("account_id")?));
@@ -388,6 +416,15 @@ fn state(row: &Row, column: &str) -> Result<ProvisioningState> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what reading rows hands over")]
+fn handed(row: Row) -> Result<Handed> {
+    Ok(Handed {
+        order: OrderId(row.integer("id")?),
+        fence: row.integer("fence")?,
+        reference: row.text("reference")?,
+        key: row.optional_text("key")?,
+    })
+}
+
 fn order_id(row: Row) -> Result<OrderId> {
     row.integer("id").map(OrderId)
 }

@@ -11,6 +11,7 @@ mod claims;
 mod configuration;
 mod durability;
 mod identities;
+mod mails;
 mod orders;
 mod people;
 mod rings;
@@ -160,6 +161,13 @@ stories! {
         what_was_undone_holds_until_it_ends,
         orders_of_a_run_and_since,
         a_blast_radius_is_replaced,
+    ],
+    mails: [
+        notices_become_mails_together,
+        a_mail_is_taken_once_and_settled,
+        mails_are_given_up_and_sent_again_to_another_address,
+        people_say_how_they_want_mail,
+        what_others_were_handed_is_found_until_it_is_settled,
     ],
     people: [
         users_are_found_without_regard_to_case,

@@ -25,7 +25,7 @@ pub(crate) fn done(order: i64, fence: i64, seconds: i64) -> RecordedTransition {
     }
 }
 
-async fn one_claimed(store: &Store) {
+pub(crate) async fn one_claimed(store: &Store) {
     people(store).await;
     insert_orders(store, vec![order(30, 1)]).await;
     keep!(store, |tx| tx.claim_orders(&claim("node", 100, 1)).await?);
@@ -167,7 +167,7 @@ pub(crate) async fn handing_over_ends_the_lease(store: Store) {
     one_claimed(&store).await;
     let handed = RecordedTransition {
         to: ProvisioningState::Transmitted,
-        reason: Some(StateReason::Handed { reference: "batch-7".into() }),
+        reason: Some(StateReason::Handed { reference: "batch-7".into(), can_be_called_off: false }),
         answer: Some(Answer::Handed { reference: "batch-7".into() }),
         ..done(30, 1, 105)
     };

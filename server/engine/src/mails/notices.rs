@@ -1,0 +1,94 @@
+//! What is written down to be told. A notice names things, not people and not values: mail is read in many places.
+
+use jiff::Timestamp;
+use model::ids::RunId;
+use model::job::{Run, RunState};
+use model::mail::{Notice, NoticeKind};
+use model::order::{Order, ProvisioningState};
+use model::plan::Operation;
+use model::work_item::WorkItem;
+
+use crate::Engine;
+
+/// Whether anybody can be told at all.
+pub(crate) fn are_wanted(engine: &Engine) -> bool {
+    engine.world().configuration().organisation.mail.is_some()
+}
+
+/// A person has work to do.
+pub(crate) fn work_item(engine: &Engine, order: &Order, item: &WorkItem) -> Option<Notice> {
+    are_wanted(engine).then(|| Notice {
+        at: item.created_at,
+        kind: NoticeKind::WorkItem,
+        about: order.account_type.clone(),
+        sentence: what(engine, order),
+        link: format!("/work-items/{}", item.id),
+        run: order.run,
+    })
+}
+
+/// Orders that wait for a review, of those just made.
+pub(crate) fn reviews(engine: &Engine, orders: &[Order]) -> Vec<Notice> {
+    if !are_wanted(engine) {
+        return Vec::new();
+    }
+    let waits = |order: &&Order| order.state == ProvisioningState::AwaitingApproval;
+    let notice = |order: &Order| Notice {
+        at: order.created_at,
+        kind: NoticeKind::Review,
+        about: order.account_type.clone(),
+        sentence: what(engine, order),
+        link: format!("/orders/{}", order.id),
+        run: order.run,
+    };
+    orders.iter().filter(waits).map(notice).collect()
+}
+
+/// A run is over. Dry runs and runs that a person cancelled are nobody's news.
+pub(crate) fn run_ended(engine: &Engine, run: &Run, at: Timestamp) -> Option<Notice> {
+    let how = match run.state {
+        RunState::Completed => "completed",
+        RunState::Warning => "completed with warnings",
+        RunState::Errored => "failed",
+        RunState::Blocked => "was blocked by a threshold",
+        _ => return None,
+    };
+    if run.mode.dry_run || !are_wanted(engine) {
+        return None;
+    }
+    let why = run.message.as_deref().map(|message| format!(": {message}")).unwrap_or_default();
+    Some(Notice {
+        at,
+        kind: NoticeKind::RunEnded,
+        about: run.job.clone(),
+        sentence: format!("The run {} of the job {} {how}{why}", run.id, run.job),
+        link: format!("/jobs/runs/{}", run.id),
+        run: Some(run.id),
+    })
+}
+
+/// An application has just begun to be in trouble.
+pub(crate) fn trouble(engine: &Engine, application: &str, problem: &str, at: Timestamp) -> Option<Notice> {
+    are_wanted(engine).then(|| Notice {
+        at,
+        kind: NoticeKind::ApplicationTrouble,
+        about: application.to_owned(),
+        sentence: format!("{}: {problem}", engine.application_label(application)),
+        link: format!("/applications/{application}"),
+        run: None::<RunId>,
+    })
+}
+
+fn what(engine: &Engine, order: &Order) -> String {
+    let verb = match order.operation {
+        Operation::Create => "create",
+        Operation::Update => "change",
+        Operation::Enable => "enable",
+        Operation::Disable => "disable",
+        Operation::Delete => "delete",
+    };
+    let live = engine.world().live();
+    let kind = live.catalogue.account_type_label(&order.account_type).to_owned();
+    let application = engine.application_label(&order.application);
+    format!("{application}: {verb} an account of the type {kind} (order {})", order.id)
+}
