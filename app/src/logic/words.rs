@@ -114,7 +114,7 @@ pub fn run_state(state: RunState) -> &'static str {
         RunState::Running => "Running",
         RunState::Completed => "Completed",
         RunState::Warning => "Completed with failures",
-        RunState::Blocked => "Stopped by a threshold",
+        RunState::Blocked => "Stopped for a decision",
         RunState::Errored => "Failed",
         RunState::Cancelled => "Cancelled",
     }

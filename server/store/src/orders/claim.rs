@@ -262,6 +262,10 @@ impl Tx {
         self.execute(INSERT_ATTEMPTS, arguments![ids, node, claim.now]).await?;
         // What the statement has just written, without reading it all again.
         for order in &mut orders {
+            let along = order.state;
+            for item in order.items.iter_mut().filter(|item| item.state == along && item.message.is_none()) {
+                item.state = ProvisioningState::Transmitted;
+            }
             order.state = ProvisioningState::Transmitted;
             order.fence += 1;
             order.attempts += 1;
