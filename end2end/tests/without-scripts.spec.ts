@@ -11,7 +11,7 @@ async function reloadUntilCompleted(page: import('@playwright/test').Page) {
 }
 
 test('every page is there', async ({ page }) => {
-  for (const path of ['/', '/identities', '/orders', '/work-items', '/jobs', '/applications']) {
+  for (const path of ['/', '/identities', '/orders', '/review', '/work-items', '/jobs', '/applications']) {
     await page.goto(path);
     await expect(page.locator('main h1')).toBeVisible();
     await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();
@@ -37,6 +37,23 @@ test('a work item is confirmed', async ({ page }) => {
   await page.getByLabel('Note').fill('Without scripts');
   await page.getByRole('button', { name: 'Confirm done' }).click();
   await expect(message(page)).toContainText('1 work item confirmed');
+});
+
+test('an order is reviewed property by property, and what was declined is kept', async ({ page }) => {
+  await page.goto('/review');
+  const order = page.locator('.review-order').first();
+  const person = (await order.locator('h2').textContent())!.trim();
+  for (const choice of await order.locator('input[value="approve"]').all()) await choice.check({ force: true });
+  await order.locator('tr', { hasText: 'Phone' }).locator('input[value="decline"]').check({ force: true });
+  await page.getByRole('button', { name: 'Go on with what is chosen' }).click();
+  await expect(page.locator('main h1')).toHaveText('What will happen');
+  await page.getByLabel('Comment').fill('The bank needs no telephone');
+  await page.getByRole('button', { name: 'Decide about 1 order' }).click();
+  await expect(message(page)).toContainText('1 order decided');
+  await page.goto('/review/declined');
+  await expect(page.locator('tr[data-row]', { hasText: person })).toContainText('The bank needs no telephone');
+  await page.getByRole('button', { name: 'Reopen' }).first().click();
+  await expect(message(page)).toContainText('Reopened');
 });
 
 test('people are found, and a permission explains itself', async ({ page }) => {

@@ -31,6 +31,7 @@ pub fn home_sheet(home: &Home, clock: &Clock) -> Sheet {
             <p class="muted">{summary(home)}</p>
         </header>
         {health(&home.applications, clock)}
+        {review(home.awaiting_review)}
         {orders(&home.orders)}
         <div class="columns">
             <div>
@@ -97,6 +98,22 @@ fn undecided(applications: &[ApplicationRow]) -> impl IntoView + use<> {
                 <ul class="plain">{lines}</ul>
             </section>
         }
+}
+
+/// A tile, where something waits.
+fn review(waiting: u64) -> impl IntoView + use<> {
+    (waiting > 0).then(|| view! {
+        <section aria-label="Provisioning review">
+            <ul class="tiles">
+                <li>
+                    <a class="tile" href="/review">
+                        <span class="tile-name">"Provisioning review"</span>
+                        {chip::chip(chip::Tone::Warn, "hand", words::plural(waiting, "order waits", "orders wait"), String::new())}
+                        <span class="muted">"Say yes or no, property by property"</span>
+                    </a>
+                </li>
+            </ul>
+        </section>
     })
 }
 

@@ -28,10 +28,12 @@ pub mod tasks;
 
 pub mod accounts;
 pub mod applications;
+pub mod approvals;
 pub mod home;
 pub mod identities;
 pub mod jobs;
 pub mod orders;
+pub mod reviews;
 pub mod sessions;
 pub mod undo;
 pub mod users;

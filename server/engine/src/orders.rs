@@ -86,16 +86,6 @@ pub async fn selected(op: &OpContext, selection: &OrderSelection) -> Result<Sele
     Ok(summary)
 }
 
-/// Approves or declines an order that waits for review.
-pub async fn review(op: &OpContext, id: OrderId, approve: bool) -> Result<(), ApiError> {
-    op.require("/Orders/Review")?;
-    let (event, message) =
-        if approve { (Event::Approve, "Approved by a person.") } else { (Event::Decline, "Declined by a person.") };
-    step(op, id, event, message).await
-}
-
-/// Applies a reviewer's decision, or says why it cannot be applied now.
-async fn step(op: &OpContext, id: OrderId, event: Event, message: &str) -> Result<(), ApiError> {
     let order = find(op, id).await?;
     let to = lifecycle::advance(order.state, event)
         .map_err(|refused| ApiError::conflict(format!("Order {id} stays as it is: {refused}")))?;
@@ -105,7 +95,7 @@ async fn step(op: &OpContext, id: OrderId, event: Event, message: &str) -> Resul
         let mut after = order.clone();
         after.state = to;
         for item in &mut after.items {
-            if item.state != ProvisioningState::Verified {
+            if !is_settled(item.state) {
                 item.state = to;
             }
         }
@@ -139,12 +129,7 @@ fn decided(op: &OpContext, order: &Order, to: ProvisioningState, message: &str) 
         next_attempt_at: (to == ProvisioningState::Pending).then_some(op.now),
         account: None,
         key: None,
-        items: order
-            .items
-            .iter()
-            .filter(|item| item.state != ProvisioningState::Verified)
-            .map(|item| (item.id, to, None))
-            .collect(),
+        items: order.items.iter().filter(|item| !is_settled(item.state)).map(|item| (item.id, to, None)).collect(),
         answer: None,
         actor: op.user.login.clone(),
         message: message.to_owned(),

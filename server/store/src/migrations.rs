@@ -38,6 +38,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0014_create_job_schedules"),
     migration!("0015_create_account_reviews"),
     migration!("0016_create_undo"),
+    migration!("0019_create_run_blocks"),
+    migration!("0020_create_declined_changes"),
 ];
 
 const CREATE_TABLE: &str = r#"

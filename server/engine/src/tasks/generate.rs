@@ -8,21 +8,26 @@ use broker::catalogue::Catalogue;
 use broker::check::CheckedPlan;
 use broker::lifecycle::{self, Event};
 use broker::plan::{PlanInput, Values};
+use broker::threshold::{Change, Ordered};
 use broker::{blast_radius, check, edit, fingerprint, order, partition, plan, threshold, undo};
+use jiff::SignedDuration;
 use jiff::civil::Date;
 use model::access::{DesiredAccess, Grantable};
 use model::account::{Account, Provenance};
 use model::blast_radius::BlastRadius;
+use model::feed::ChangeCounts;
 use model::identity::{Identity, LifecycleState};
-use model::ids::{AccountId, IdentityId, OrderId, PartitionId, PlanId};
+use model::ids::{AccountId, IdentityId, OrderId, PartitionId, PlanId, RunBlockId};
 use model::job::{LogLevel, TaskScope};
 use model::order::{Order, ProvisioningState, StateReason, ValueEdit};
 use model::plan::{AccountRequest, FilterReason, ItemKind, ItemOperation, Operation, Plan};
+use model::review::DeclinedChange;
 use model::trigger::Trigger;
 use model::undo::Undone;
 use model::view::PreviewLine;
-use store::{AssignmentStateChange, PlanRecord, RecordedTransition, Reservation, StoreError};
+use store::{AssignmentStateChange, PlanRecord, RecordedTransition, Reservation, StoreError, ThresholdUse};
 
+use super::guard::{self, APPROVAL_VOID, Intent, Way};
 use super::{Context, TaskEnd, counted, shown};
 use crate::progress::Progress;
 
@@ -95,6 +100,7 @@ async fn generate(
                 trigger: Trigger::IdentityRefresh,
                 accounts: facts.accounts_of(access.identity),
                 open_orders: facts.orders_of(access.identity),
+                declined: facts.declined_of(access.identity),
                 leaver: facts.leavers.contains(&access.identity),
                 desired: &access,
             };
@@ -105,7 +111,7 @@ async fn generate(
             ended_undone.extend(own.filter(|row| !undo::is_wanted(row, &access, &live.catalogue)).map(|row| row.id));
             // Decided as a whole, whatever the task concerns: what is left out is the next task's to order.
             let plan = plan::restrict(plan, input.open_orders, &|application| scope.has_application(application));
-            adopted.extend(plan::adoptions(&input));
+            adopted.extend(facts.adoptions(&input, &plan, &live.catalogue));
             if plan::is_empty(&plan) {
                 continue;
             }
@@ -132,16 +138,12 @@ async fn generate(
         blast_radius::measure(plans, facts.population, &describe, &live.catalogue)
     };
     keep_blast_radius(context, progress, radius).await?;
-    if let Some(end) = guard(context, progress, &planned, &facts.stored, &facts.links) {
-        if context.mode.dry_run {
-            progress.say(LogLevel::Warning, format!("A real run would stop here. {end}"));
-        } else {
-            context.preview(preview(&planned, &facts)).await?;
-            return Ok(TaskEnd::Blocked(format!(
-                "{end} No order was written. The plan is listed below; if it is right, resume the run."
-            )));
-        }
-    }
+    let ordered = ordered(context, &planned, &facts.stored, &facts.links).await?;
+    let approval = match guard(context, progress, scope, &ordered, &planned, &facts.names).await? {
+        Way::Free => None,
+        Way::Approved(approval) => Some(approval),
+        Way::Blocked(end) => return Ok(end),
+    };
     if context.mode.dry_run {
         context.preview(preview(&planned, &facts)).await?;
         context.scenario.orders = planned.iter().map(|planned| planned.checked.plan().requests.len() as u64).sum();
@@ -155,6 +157,8 @@ async fn generate(
     let adopted = facts.adopt(&adopted, scope);
     let mut taken = values.taken;
     taken.retain(|reservation| scope.has_application(&reservation.application));
+    // What a person approved uses up nothing of the hour: they have looked at it.
+    let used = if approval.is_none() { hourly(&ordered.used()) } else { ThresholdUse::default() };
     let extras = Extras {
         taken,
         adopted,
@@ -164,6 +168,8 @@ async fn generate(
         held_undone: undone,
         ended_undone,
         undone: Vec::new(),
+        approval,
+        used,
     };
     let written = write(context, planned, extras, &live.catalogue).await?;
     progress.count("orders", i64::try_from(written).unwrap_or(i64::MAX));
@@ -190,6 +196,7 @@ struct Facts {
     leavers: HashSet<IdentityId>,
     accounts: HashMap<IdentityId, Vec<Account>>,
     orders: HashMap<IdentityId, Vec<Order>>,
+    declined: HashMap<IdentityId, Vec<DeclinedChange>>,
     reserved: Vec<Reservation>,
     /// Values that people put in the place of computed ones, each with its id.
     edits: HashMap<IdentityId, Vec<(i64, ValueEdit)>>,
@@ -233,6 +240,11 @@ impl Facts {
         for (id, edit) in store.value_edits_in_force().await? {
             edits.entry(edit.identity).or_default().push((id, edit));
         }
+        let of: Option<Vec<IdentityId>> = only.as_ref().map(|only| only.iter().copied().collect());
+        let mut declined: HashMap<IdentityId, Vec<DeclinedChange>> = HashMap::new();
+        for change in store.declined_changes(of.as_deref()).await? {
+            declined.entry(change.identity).or_default().push(change);
+        }
         let names = match &only {
             Some(only) => {
                 let ids: Vec<IdentityId> = only.iter().copied().collect();
@@ -254,6 +266,7 @@ impl Facts {
             names: names.into_iter().map(|identity| (identity.id, identity.display_name)).collect(),
             accounts: by_owner(accounts),
             orders: by_identity(orders),
+            declined,
             reserved,
             edits,
             stored,
@@ -300,6 +313,24 @@ impl Facts {
     fn held(&self) -> HashMap<OrderId, StateReason> {
         let reason = |order: &Order| Some((order.id, order.reason.clone().filter(StateReason::is_hold)?));
         self.orders.values().flatten().filter_map(reason).collect()
+    }
+
+    /// Accounts that were found and become ours. Where the account type asks for a review, a person decides on what
+    /// would change in such an account first.
+    fn adoptions(&self, input: &PlanInput<'_>, plan: &Plan, catalogue: &Catalogue) -> Vec<AccountId> {
+        let is_reviewed = |account_type: &str| catalogue.account_type(account_type).is_some_and(|facts| facts.review);
+        let planned = plan.requests.iter().filter(|request| is_reviewed(&request.account_type));
+        let waiting = input.open_orders.iter().filter(|order| order.state == ProvisioningState::AwaitingApproval);
+        let held: HashSet<AccountId> = planned
+            .filter_map(|request| request.account)
+            .chain(waiting.filter_map(|order| order.account))
+            .chain(input.declined.iter().filter_map(|declined| declined.account))
+            .collect();
+        plan::adoptions(input).into_iter().filter(|id| !held.contains(id)).collect()
+    }
+
+    fn declined_of(&self, identity: IdentityId) -> &[DeclinedChange] {
+        self.declined.get(&identity).map_or(&[], Vec::as_slice)
     }
 
     fn accounts_of(&self, identity: IdentityId) -> &[Account] {
@@ -429,33 +460,60 @@ impl Values for ReservedValues {
 
 // -------------------------------------------------------------------------------------------------- thresholds
 
-/// What is exceeded, in a sentence; nothing where all is within its limits or a person let it through.
-fn guard(
-    context: &Context,
-    progress: &Progress,
-    planned: &[Planned],
-    stored: &BTreeMap<String, u64>,
-    links: &BTreeMap<String, u64>,
-) -> Option<String> {
+/// How far back what was ordered counts together with what is about to be.
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// What all plans together would change, beside what is there and what was ordered within the hour.
+async fn ordered(context: &Context, planned: &[Planned], stored: &BTreeMap<String, u64>, links: &BTreeMap<String, u64>) -> Result<Ordered, StoreError> {
     let configuration = context.engine.world().configuration();
     let plans = planned.iter().map(|planned| planned.checked.plan());
-    let mut trips = Vec::new();
-    for (account_type, mut counts) in threshold::planned(plans) {
-        counts.stored = stored.get(&account_type).copied().unwrap_or(0);
-        counts.links_stored = links.get(&account_type).copied().unwrap_or(0);
-        let Some(kind) = configuration.account_types.get(&account_type) else { continue };
-        for trip in threshold::check(&counts, &kind.thresholds, &threshold::Defaults::STANDARD) {
-            trips.push(format!("{}: {trip}", kind.display_name));
+    let is_privileged = |name: &str| configuration.entitlements.get(name).is_some_and(|known| known.privileged);
+    let mut now = threshold::planned(plans, is_privileged);
+    for account_type in configuration.account_types.keys() {
+        let counts = now.entry(account_type.clone()).or_default();
+        counts.stored = stored.get(account_type).copied().unwrap_or(0);
+        counts.links_stored = links.get(account_type).copied().unwrap_or(0);
+    }
+    let since = context.engine.now().checked_sub(HOUR).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let mut within_the_hour: BTreeMap<String, ChangeCounts> = BTreeMap::new();
+    for ((account_type, what), counted) in context.engine.store().threshold_use(since, Some(context.run)).await? {
+        if let Some(what) = Change::ALL.into_iter().find(|known| known.name() == what) {
+            what.put(within_the_hour.entry(account_type).or_default(), counted);
         }
     }
-    if trips.is_empty() {
-        return None;
-    }
-    if let Some(by) = progress.approved_by() {
-        progress.say(LogLevel::Warning, format!("Beyond a threshold, and let through by {by}: {}.", trips.join("; ")));
-        return None;
-    }
-    Some(format!("Threshold exceeded: {}.", trips.join("; ")))
+    Ok(Ordered { now, within_the_hour })
+}
+
+/// Whether the orders may be written.
+async fn guard(
+    context: &Context,
+    progress: &Progress,
+    ordered: &Ordered,
+    planned: &[Planned],
+    facts: &Facts,
+) -> Result<Way, StoreError> {
+    let (trips, second_person) = ordered.check(&context.engine.world().configuration());
+    let digest = || broker::approval::of_plans(planned.iter().map(|planned| planned.checked.plan()));
+    let lines = || preview(planned, facts);
+    let intent = Intent {
+        subject: "orders".into(),
+        trips,
+        second_person,
+        digest: &digest,
+        lines: &lines,
+        so_far: "No order was written.",
+    };
+    guard::judge(context, progress, intent).await
+}
+
+/// As the store keeps it.
+fn hourly(used: &BTreeMap<String, ChangeCounts>) -> ThresholdUse {
+    used.iter()
+        .flat_map(|(account_type, counts)| {
+            Change::ALL.map(|what| ((account_type.clone(), what.name().to_owned()), what.of(counts)))
+        })
+        .filter(|(_, counted)| *counted > 0)
+        .collect()
 }
 
 /// As [`guard`], for an undo, which looks at few people.
@@ -532,6 +590,10 @@ pub(crate) struct Extras {
     pub(crate) ended_undone: Vec<i64>,
     /// What these orders take back.
     pub(crate) undone: Vec<Undone>,
+    /// On the strength of which approval the orders go beyond a threshold.
+    pub(crate) approval: Option<RunBlockId>,
+    /// What they use up of the rolling hour.
+    pub(crate) used: ThresholdUse,
 }
 
 pub(crate) async fn write(
@@ -588,7 +650,7 @@ pub(crate) async fn write(
             created_at: now,
         });
     }
-    let Extras { taken, adopted, already: mut states, ended, ended_undone, undone, .. } = extras;
+    let Extras { taken, adopted, already: mut states, ended, ended_undone, undone, approval, used, .. } = extras;
     states.extend(orders.iter().flat_map(crate::record::assignment_states));
     let count = orders.len();
     context
@@ -596,6 +658,7 @@ pub(crate) async fn write(
         .store()
         .write(move |tx| {
             Box::pin(async move {
+                guard::redeem(tx, approval, now).await?;
                 let free = tx.reserve_values(&taken).await?;
                 if free.contains(&false) {
                     return Err(StoreError::Conflict { constraint: VALUE_TAKEN.into() });
@@ -605,6 +668,10 @@ pub(crate) async fn write(
                     return Err(StoreError::Conflict { constraint: SENT_MEANWHILE.into() });
                 }
                 tx.insert_orders(&orders).await?;
+                if let Some(approval) = approval {
+                    tx.bind_orders(run, approval, now).await?;
+                }
+                tx.add_threshold_use(run, &used, now).await?;
                 tx.update_accounts(&adopted, now).await?;
                 tx.end_value_edits(&ended, now).await?;
                 tx.insert_undone(&undone).await?;
@@ -666,9 +733,11 @@ fn preview(planned: &[Planned], facts: &Facts) -> Vec<PreviewLine> {
                 identity: Some(plan.identity),
                 identity_name: name.clone(),
                 application: request.application.clone(),
+                account_type: request.account_type.clone(),
                 operation: request.operation.name().into(),
                 change: changes(request),
                 why: if request.reasons.is_empty() { reasons(request) } else { super::compute::why(&request.reasons) },
+                since_approval: None,
             })
         })
         .collect()

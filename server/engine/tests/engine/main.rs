@@ -22,10 +22,12 @@ mod scim2_server;
 #[path = "../../../connectors/tests/support/slapd.rs"]
 mod slapd;
 
+mod approval;
 mod crash;
 mod faults;
 mod jobs;
 mod pipeline;
 mod real_input;
+mod review;
 mod triage;
 mod undo;

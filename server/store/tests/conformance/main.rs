@@ -7,8 +7,10 @@ mod world;
 
 mod accounts;
 mod assignments;
+mod blocks;
 mod claims;
 mod configuration;
+mod declined;
 mod durability;
 mod identities;
 mod orders;
@@ -153,6 +155,15 @@ stories! {
         what_was_undone_holds_until_it_ends,
         orders_of_a_run_and_since,
         a_blast_radius_is_replaced,
+    ],
+    blocks: [
+        an_approval_is_bound_to_its_plan_and_used_once,
+        what_was_not_approved_is_not_claimed,
+        what_was_ordered_counts_for_an_hour,
+    ],
+    declined: [
+        what_was_declined_stands_until_it_is_reopened,
+        orders_under_review_are_told,
     ],
     people: [
         users_are_found_without_regard_to_case,
