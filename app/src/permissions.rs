@@ -28,7 +28,6 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/api/pages/orders/hold", "/Orders/Hold"),
     ("/api/pages/orders/resume", "/Orders/Hold"),
     ("/api/pages/orders/bulk", "/Orders/Bulk"),
-    ("/api/pages/orders/review", "/Orders/Review"),
     ("/api/pages/work-items/claim", "/WorkItems/Fulfil"),
     ("/api/pages/work-items/release", "/WorkItems/Fulfil"),
     ("/api/pages/work-items/close", "/WorkItems/Fulfil"),

@@ -98,6 +98,7 @@ fn undecided(applications: &[ApplicationRow]) -> impl IntoView + use<> {
                 <ul class="plain">{lines}</ul>
             </section>
         }
+    })
 }
 
 /// A tile, where something waits.

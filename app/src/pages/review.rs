@@ -167,6 +167,7 @@ fn part_address(cause: &str, account_type: &str) -> String {
 fn cause_label(cause: &str) -> String {
     match cause {
         "review" => "Waits for review".to_owned(),
+        "undone" => "Taken back before".to_owned(),
         other => words::attribute(other),
     }
 }
@@ -237,6 +238,7 @@ fn one_order(described: &ReviewOrder, clock: &Clock) -> impl IntoView + use<> {
                 <a href=format!("/orders/{id}")>"Order "{id.to_string()}</a>
             </div>
             <p class="muted">{order.explanation.clone()}</p>
+            {order.reason.as_ref().map(|reason| view! { <p class="banner">{icon("hand")}<span>{words::state_reason(reason).0}</span></p> })}
             <table class="ledger changes">
                 <thead><tr><th scope="col">"What"</th><th scope="col">"Now"</th><th scope="col">"Proposed"</th><th scope="col">"Holds"</th><th scope="col">"Decision"</th></tr></thead>
                 <tbody>{rows}</tbody>

@@ -42,7 +42,7 @@ pub async fn detail(op: &OpContext, name: String) -> Result<ApplicationDetail, A
     }
     let now = op.now;
     let since = now.checked_sub(jiff::SignedDuration::from_hours(1)).unwrap_or(now);
-    let used = store.threshold_use(since, None).await.map_err(internal)?;
+    let used = store.threshold_use(since).await.map_err(internal)?;
     let sizes = store.account_type_sizes().await.map_err(internal)?;
     let limits = |account_types: &[&String], thresholds: &Thresholds, defaults: &Defaults| {
         let stored = |pick: fn(&(String, u64, u64)) -> u64| {

@@ -68,7 +68,7 @@ pub async fn approve(op: &OpContext, id: RunId, digest: Option<String>, reason: 
             Ok(())
         })
     });
-    finished(id, work.await)?;
+    finished(op, id, work.await).await?;
     op.engine.wake().notify_one();
     Ok(())
 }
@@ -92,7 +92,7 @@ pub async fn reject(op: &OpContext, id: RunId, digest: Option<String>, reason: S
             Ok(())
         })
     });
-    finished(id, work.await)
+    finished(op, id, work.await).await
 }
 
 /// Until when an approval holds.
@@ -112,12 +112,19 @@ impl From<StoreError> for Decided {
     }
 }
 
-fn finished(id: RunId, outcome: Result<(), Decided>) -> Result<(), ApiError> {
+async fn finished(op: &OpContext, id: RunId, outcome: Result<(), Decided>) -> Result<(), ApiError> {
     match outcome {
         Ok(()) => Ok(()),
         Err(Decided::Meanwhile) => Err(no_longer(id)),
-        Err(Decided::Store(StoreError::Conflict { constraint })) if constraint == "run_one_active" => {
-            Err(ApiError::conflict("Another run is under way. Wait until it ends, then approve this one."))
+        Err(Decided::Store(StoreError::Conflict { constraint })) if constraint == "run_one_of_job" => {
+            let job = crate::jobs::run(op, id).await?.run.job;
+            let active = op.engine.store().active_runs().await.map_err(internal)?;
+            let other = active.iter().find(|row| row.run.job == job).map(|row| row.run.id);
+            let other =
+                other.map(|other| format!("run {other}")).unwrap_or_else(|| "one that has just ended".to_owned());
+            Err(ApiError::conflict(format!(
+                "Run {id} cannot go on while another run of its job waits or is under way: {other}. Wait until it ends, or cancel it, then approve this one."
+            )))
         }
         Err(Decided::Store(error)) => Err(internal(error)),
     }

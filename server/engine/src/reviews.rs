@@ -6,7 +6,7 @@ use broker::correlate::{self, Correlation, CorrelationIndex};
 use broker::lifecycle::{self, Event};
 use broker::review::{self, Refused, Reviewed};
 use model::access::Grantable;
-use model::account::{Account, AccountStatus, ObservedAccount, Provenance};
+use model::account::{Account, Provenance};
 use model::error::ApiError;
 use model::identity::Period;
 use model::ids::{AccountId, DeclinedChangeId, IdentityId, OrderId, OrderItemId};
@@ -261,12 +261,16 @@ async fn decide_one(
         _ => None,
     };
     let message = if comment.is_empty() { reviewed.message.clone() } else { format!("{} {comment}", reviewed.message) };
+    // What waits on waits for the same reason, an undo for one.
+    let why_it_waits = order.reason.clone().filter(|_| reviewed.to == ProvisioningState::AwaitingApproval);
     let transition = RecordedTransition {
         order: order.id,
         fence: None,
         from: vec![order.state],
         to: reviewed.to,
-        reason: None,
+        reason: why_it_waits.clone(),
+        fingerprint: None,
+        repeats: 0,
         next_attempt_at: (reviewed.to == ProvisioningState::Pending).then_some(op.now),
         account: None,
         key: None,
@@ -277,7 +281,7 @@ async fn decide_one(
         at: op.now,
     };
     let mut after = order.clone();
-    (after.state, after.reason) = (reviewed.to, None);
+    (after.state, after.reason) = (reviewed.to, why_it_waits);
     for (id, state, _) in &reviewed.items {
         if let Some(item) = after.items.iter_mut().find(|item| item.id == *id) {
             item.state = *state;
@@ -295,9 +299,8 @@ async fn decide_one(
     let (id, now) = (order.id, op.now);
     let work = op.engine.store().write(move |tx| {
         Box::pin(async move {
-            // Asking locks the order; what is read afterwards stays so until this is written.
             let stands = tx.accepts_transitions(std::slice::from_ref(&transition)).await? == [true]
-                && tx.orders(&[id]).await? == [order];
+                && tx.orders_to_change(&[id]).await? == [order];
             if !stands {
                 return Ok::<_, StoreError>(false);
             }
@@ -366,7 +369,6 @@ fn remainder(
         id,
         operation: Operation::Update,
         state: ProvisioningState::AwaitingApproval,
-        reason: None,
         explanation: format!("Postponed by a reviewer, out of order {}.", order.id),
         after: Vec::new(),
         created_at: now,
@@ -395,6 +397,8 @@ async fn unblock_one(op: &OpContext, order: &Order) -> Result<String, ApiError> 
         from: vec![order.state],
         to,
         reason: None,
+        fingerprint: None,
+        repeats: 0,
         next_attempt_at: Some(op.now),
         account: None,
         key: None,
@@ -473,11 +477,18 @@ fn capital(text: &str) -> String {
 
 /// A word for the cause, and a sentence about it.
 fn cause(row: &UnderReview) -> (String, &'static str) {
+    if matches!(row.reason, Some(StateReason::Undone { .. })) {
+        return ("undone".to_owned(), "A person took the same back before; see the reason of the undo, then decide.");
+    }
     if row.state == ProvisioningState::AwaitingApproval {
         return ("review".to_owned(), "The account type asks for a review before anything is changed.");
     }
     let remedy = match &row.reason {
-        Some(StateReason::Failed { class, .. } | StateReason::RetryWait { class, .. }) => class.remedy(),
+        Some(
+            StateReason::Failed { class, .. }
+            | StateReason::RetryWait { class, .. }
+            | StateReason::SetAside { class, .. },
+        ) => class.remedy(),
         Some(StateReason::Timeout) => "No answer in time. See whether the application works, then send again.",
         Some(StateReason::Drifted { .. }) => {
             "The application holds something else than what was ordered. See who changes it, then send again."
@@ -564,15 +575,12 @@ fn confidence(op: &OpContext, identity: IdentityId, account: &Account) -> Option
         .engine
         .world()
         .with_population(|population| population.engine.correlation_keys(identity, &account.account_type));
-    let observed = ObservedAccount {
-        key: account.key.clone(),
-        enabled: account.status == AccountStatus::Enabled,
-        attributes: account.attributes.clone(),
-        entitlements: account.entitlements.clone(),
-    };
-    match correlate::correlate(&observed, &CorrelationIndex::new(rules, [(identity, keys)])) {
-        Correlation::Owner { confidence, .. } | Correlation::Proposed { confidence, .. } => Some(confidence),
-        Correlation::Ambiguous(_) | Correlation::None => None,
+    let key = configuration.account_types.get(&account.account_type).map(|kind| kind.key.as_str()).unwrap_or_default();
+    let index = CorrelationIndex::new(rules, [(identity, keys)]).keyed_by(key);
+    match correlate::correlate(&account.key, &account.attributes, &index, &[]) {
+        Correlation::Owner { confidence, .. } => Some(confidence),
+        Correlation::Review(owners) => owners.first().map(|owner| owner.confidence),
+        Correlation::None => None,
     }
 }
 

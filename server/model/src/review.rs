@@ -161,7 +161,11 @@ pub struct Forecast {
 /// A word for why an order failed: the class of the failure, or what was found.
 pub fn failure_cause(reason: Option<&StateReason>) -> &'static str {
     match reason {
-        Some(StateReason::Failed { class, .. } | StateReason::RetryWait { class, .. }) => class.name(),
+        Some(
+            StateReason::Failed { class, .. }
+            | StateReason::RetryWait { class, .. }
+            | StateReason::SetAside { class, .. },
+        ) => class.name(),
         Some(StateReason::Timeout) => "timeout",
         Some(StateReason::Drifted { .. }) => "drifted",
         _ => "other",

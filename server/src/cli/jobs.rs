@@ -162,7 +162,9 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
         Command::Resume { run, reason, plan } => {
             engine::approvals::approve(op, run, plan, reason).await?;
             output.value(&serde_json::json!({ "run": run, "decision": "approved" }), |_| {
-                format!("Run {run} is approved and queued; a server that runs goes on with it as soon as nothing else runs.")
+                format!(
+                    "Run {run} is approved and queued; a server that runs goes on with it as soon as nothing else runs."
+                )
             })?;
             Ok(Exit::Done)
         }

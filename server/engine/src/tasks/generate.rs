@@ -61,9 +61,11 @@ const VALUE_TAKEN: &str = "reserved_value_key";
 const SENT_MEANWHILE: &str = "order_sent_meanwhile";
 
 /// Whether a value was taken that an incremental run had not looked at, or that another process was quicker to take; or
-/// an order was sent that the plan was to replace: carried out beside the new one, it would do the same twice.
+/// an order was sent that the plan was to replace: carried out beside the new one, it would do the same twice; or the
+/// approval ran out while the plans were made.
 fn is_overtaken(error: &StoreError) -> bool {
-    matches!(error, StoreError::Conflict { constraint } if constraint == VALUE_TAKEN || constraint == SENT_MEANWHILE)
+    let known = [VALUE_TAKEN, SENT_MEANWHILE, APPROVAL_VOID];
+    matches!(error, StoreError::Conflict { constraint } if known.contains(&constraint.as_str()))
 }
 
 /// A plan that passed its checks, for one identity.
@@ -145,7 +147,7 @@ async fn generate(
         Way::Blocked(end) => return Ok(end),
     };
     if context.mode.dry_run {
-        context.preview(preview(&planned, &facts)).await?;
+        context.preview(preview(&planned, &facts.names)).await?;
         context.scenario.orders = planned.iter().map(|planned| planned.checked.plan().requests.len() as u64).sum();
         count(progress, planned.iter().flat_map(|planned| &planned.checked.plan().requests));
         return Ok(TaskEnd::Completed(Some(format!(
@@ -464,7 +466,12 @@ impl Values for ReservedValues {
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// What all plans together would change, beside what is there and what was ordered within the hour.
-async fn ordered(context: &Context, planned: &[Planned], stored: &BTreeMap<String, u64>, links: &BTreeMap<String, u64>) -> Result<Ordered, StoreError> {
+async fn ordered(
+    context: &Context,
+    planned: &[Planned],
+    stored: &BTreeMap<String, u64>,
+    links: &BTreeMap<String, u64>,
+) -> Result<Ordered, StoreError> {
     let configuration = context.engine.world().configuration();
     let plans = planned.iter().map(|planned| planned.checked.plan());
     let is_privileged = |name: &str| configuration.entitlements.get(name).is_some_and(|known| known.privileged);
@@ -476,7 +483,7 @@ async fn ordered(context: &Context, planned: &[Planned], stored: &BTreeMap<Strin
     }
     let since = context.engine.now().checked_sub(HOUR).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let mut within_the_hour: BTreeMap<String, ChangeCounts> = BTreeMap::new();
-    for ((account_type, what), counted) in context.engine.store().threshold_use(since, Some(context.run)).await? {
+    for ((account_type, what), counted) in context.engine.store().threshold_use(since).await? {
         if let Some(what) = Change::ALL.into_iter().find(|known| known.name() == what) {
             what.put(within_the_hour.entry(account_type).or_default(), counted);
         }
@@ -488,22 +495,23 @@ async fn ordered(context: &Context, planned: &[Planned], stored: &BTreeMap<Strin
 async fn guard(
     context: &Context,
     progress: &Progress,
+    scope: &TaskScope,
     ordered: &Ordered,
     planned: &[Planned],
-    facts: &Facts,
+    names: &HashMap<IdentityId, String>,
 ) -> Result<Way, StoreError> {
     let (trips, second_person) = ordered.check(&context.engine.world().configuration());
+    let subject = subject(scope);
     let digest = || broker::approval::of_plans(planned.iter().map(|planned| planned.checked.plan()));
-    let lines = || preview(planned, facts);
-    let intent = Intent {
-        subject: "orders".into(),
-        trips,
-        second_person,
-        digest: &digest,
-        lines: &lines,
-        so_far: "No order was written.",
-    };
+    let lines = || preview(planned, names);
+    let so_far = "No order was written.";
+    let intent = Intent { subject, trips, second_person, digest: &digest, lines: &lines, so_far };
     guard::judge(context, progress, intent).await
+}
+
+/// Steps of one run that concern different applications are stopped, and approved, each by itself.
+fn subject(scope: &TaskScope) -> String {
+    scope.applications.iter().flatten().fold("orders".to_owned(), |subject, name| format!("{subject} {name}"))
 }
 
 /// As the store keeps it.
@@ -516,18 +524,21 @@ fn hourly(used: &BTreeMap<String, ChangeCounts>) -> ThresholdUse {
         .collect()
 }
 
-/// As [`guard`], for an undo, which looks at few people.
+/// As [`guard`], for an undo, which looks at few people. Answers what it uses up of the hour as well.
 pub(crate) async fn guard_undo(
     context: &Context,
     progress: &Progress,
     planned: &[Planned],
-) -> Result<Option<String>, StoreError> {
+    names: &HashMap<IdentityId, String>,
+) -> Result<(Way, ThresholdUse), StoreError> {
     let (mut stored, mut links) = (BTreeMap::new(), BTreeMap::new());
     for (account_type, accounts, held) in context.engine.store().account_type_sizes().await? {
         stored.insert(account_type.clone(), accounts);
         links.insert(account_type, held);
     }
-    Ok(guard(context, progress, planned, &stored, &links))
+    let ordered = ordered(context, planned, &stored, &links).await?;
+    let way = guard(context, progress, &TaskScope::default(), &ordered, planned, names).await?;
+    Ok((way, hourly(&ordered.used())))
 }
 
 /// Keeps with the run how much it changes, before its first write.
@@ -723,12 +734,12 @@ fn replacements(checked: &CheckedPlan, made: &[Order], actor: &str, at: jiff::Ti
 
 // ----------------------------------------------------------------------------------------------------- preview
 
-fn preview(planned: &[Planned], facts: &Facts) -> Vec<PreviewLine> {
+fn preview(planned: &[Planned], names: &HashMap<IdentityId, String>) -> Vec<PreviewLine> {
     planned
         .iter()
         .flat_map(|planned| {
             let plan = planned.checked.plan();
-            let name = facts.names.get(&plan.identity).cloned().unwrap_or_default();
+            let name = names.get(&plan.identity).cloned().unwrap_or_default();
             plan.requests.iter().map(move |request| PreviewLine {
                 identity: Some(plan.identity),
                 identity_name: name.clone(),

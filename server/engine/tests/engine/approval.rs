@@ -206,3 +206,34 @@ async fn several_small_runs_within_an_hour_are_one_large_one() {
     assert_eq!(third.state, RunState::Completed, "{third:#?}");
     world.stop().await;
 }
+
+/// A feed that comes with empty cells is stopped as well, and the run goes on where it stopped: what was read is not
+/// read again.
+#[tokio::test]
+async fn a_broken_feed_is_stopped_and_goes_on_at_the_same_step() {
+    let people: Vec<Person> =
+        (1..=30).map(|number| person(number, "Person", &format!("Number{number}"), "Sales")).collect();
+    let mut world = World::new(&people).await;
+    world.settle().await;
+    let mut emptied = people.clone();
+    emptied.iter_mut().take(7).for_each(|person| person.department = String::new());
+    world.feed(&emptied);
+    let run = world.run("complete", RunMode::default()).await;
+    assert_eq!(run.state, RunState::Blocked, "{run:#?}");
+    let block = approvals::blocks(&world.op(), run.id).await.unwrap().remove(0);
+    assert_eq!((block.subject.as_str(), block.changes), ("source:hr", 7));
+    assert!(block.trips.iter().any(|trip| trip.what.contains("department")), "{:#?}", block.trips);
+    assert_eq!(lines(&world, run.id).await.len(), 7, "the whole of it is shown");
+    let read_at = |run: &Run| run.tasks.iter().find(|task| task.task.name == "collect").unwrap().started_at.unwrap();
+    let before = read_at(&run);
+
+    world.clock.step(Duration::from_secs(600));
+    approvals::approve(&named(&world, 7, "ann"), run.id, Some(block.digest), "The cells are right.".into())
+        .await
+        .unwrap();
+    let done = ended(&world, run.id).await;
+    assert!(matches!(done.state, RunState::Completed | RunState::Warning), "{done:#?}");
+    assert_eq!(read_at(&done), before, "nothing is read again");
+    assert_eq!(states(&world, run.id).await, [BlockState::Used]);
+    world.stop().await;
+}

@@ -7,6 +7,7 @@ use model::job::{RunMode, RunState};
 use model::order::{Order, ProvisioningState};
 use model::plan::Operation;
 use model::review::{OrderVerdicts, ReviewFilter, ReviewKind, Verdict};
+use model::view::RunFilter;
 use testkit::world::{World, person};
 
 const SAFE: &str = r#"
@@ -80,7 +81,7 @@ async fn fulfil_safe(world: &World) {
 async fn let_through(world: &World) {
     let op = world.op();
     let mut updates = world.engine.updates().subscribe();
-    for row in engine::jobs::runs(&op, 5, None).await.unwrap() {
+    for row in engine::jobs::runs(&op, RunFilter { limit: 5, ..RunFilter::default() }).await.unwrap() {
         if row.run.state != RunState::Blocked {
             continue;
         }
