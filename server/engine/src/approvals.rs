@@ -6,7 +6,7 @@ use model::error::ApiError;
 use model::ids::{RunId, UserId};
 use model::job::RunState;
 use model::page::Page;
-use model::view::{AuditLine, PreviewFilter, PreviewGroup, PreviewLine};
+use model::view::{AuditLine, PreviewFilter, PreviewGroup, PreviewLine, RunUpdate};
 use store::StoreError;
 
 use crate::context::OpContext;
@@ -79,6 +79,7 @@ pub async fn reject(op: &OpContext, id: RunId, digest: Option<String>, reason: S
     let reason = said(reason, "the plan is rejected")?;
     let block = waiting(op, id, digest).await?;
     let audit = audit(op, id, format!("rejected what its threshold stopped: {reason}"));
+    let ended = crate::jobs::ended(op.now, id, RunState::Cancelled, "a person rejected what its threshold stopped");
     let (by, now) = (op.user.login.clone(), op.now);
     let work = op.engine.store().write(move |tx| {
         Box::pin(async move {
@@ -89,10 +90,16 @@ pub async fn reject(op: &OpContext, id: RunId, digest: Option<String>, reason: S
                 return Err(Decided::Meanwhile);
             }
             tx.append_audit(&audit).await?;
+            tx.append_audit(&ended).await?;
             Ok(())
         })
     });
-    finished(op, id, work.await).await
+    finished(op, id, work.await).await?;
+    if let Ok(row) = crate::jobs::run(op, id).await {
+        // Nobody listening is no failure.
+        let _ = op.engine.updates().send(RunUpdate { run: row.run, lines: Vec::new() });
+    }
+    Ok(())
 }
 
 /// Until when an approval holds.

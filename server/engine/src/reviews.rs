@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use broker::correlate::{self, Correlation, CorrelationIndex};
-use broker::lifecycle::{self, Event};
+use broker::operator;
 use broker::review::{self, Refused, Reviewed};
 use model::access::Grantable;
 use model::account::{Account, Provenance};
 use model::error::ApiError;
 use model::identity::Period;
 use model::ids::{AccountId, DeclinedChangeId, IdentityId, OrderId, OrderItemId};
-use model::order::{Order, OrderItem, ProvisioningState, StateReason};
+use model::order::{Action, Order, OrderItem, ProvisioningState, StateReason};
 use model::page::Page;
 use model::plan::{ItemKind, Operation};
 use model::review::{
@@ -385,8 +385,8 @@ async fn adopted(op: &OpContext, owner: IdentityId, id: AccountId) -> Result<Opt
 }
 
 async fn unblock_one(op: &OpContext, order: &Order) -> Result<String, ApiError> {
-    let to = lifecycle::advance(order.state, Event::RetryNow)
-        .map_err(|refused| ApiError::conflict(format!("Order {} stays as it is: {refused}.", order.id)))?;
+    let to = operator::decide(order, Action::Retry)
+        .map_err(|refused| ApiError::conflict(format!("Order {} stays as it is: {refused}", order.id)))?;
     let open = |item: &&OrderItem| {
         !matches!(item.state, ProvisioningState::Verified | ProvisioningState::Executed | ProvisioningState::Inactive)
     };

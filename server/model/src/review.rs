@@ -166,6 +166,7 @@ pub fn failure_cause(reason: Option<&StateReason>) -> &'static str {
             | StateReason::RetryWait { class, .. }
             | StateReason::SetAside { class, .. },
         ) => class.name(),
+        Some(StateReason::Held { before, .. }) => failure_cause(before.as_deref()),
         Some(StateReason::Timeout) => "timeout",
         Some(StateReason::Drifted { .. }) => "drifted",
         _ => "other",

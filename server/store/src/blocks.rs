@@ -153,7 +153,11 @@ impl Tx {
 
     /// Ends a run that a threshold stopped. False where it is not stopped so.
     pub async fn reject_run(&mut self, run: RunId, message: &str) -> Result<bool> {
-        Ok(self.execute(REJECT_RUN, arguments![run.0, message]).await? > 0)
+        let rejected = self.execute(REJECT_RUN, arguments![run.0, message]).await? > 0;
+        if rejected {
+            self.signal_run(run).await?;
+        }
+        Ok(rejected)
     }
 
     /// Adds to what counts within the rolling hour.
