@@ -493,6 +493,6 @@ fn what_a_reviewer_declined_is_not_ordered_again_until_something_else_is_wanted(
     let entitlement = declined(ItemKind::Entitlement, "A", ItemOperation::Add, Operation::Create, None, None);
     assert_eq!(planned("Dr", &known, &[entitlement, title("Dr", None)]).0, "");
     let account = declined(ItemKind::Lifecycle, "person", ItemOperation::Add, Operation::Create, None, None);
-    assert_eq!(planned("Dr", &[], &[account.clone()]).0, "");
+    assert_eq!(planned("Dr", &[], std::slice::from_ref(&account)).0, "");
     assert_eq!(planned("Dr", &known, &[account]).0, "title A", "the account is there by now");
 }
