@@ -32,7 +32,7 @@ impl Section {
         match self {
             Self::Home => "Home",
             Self::WorkItems => "Work items",
-            Self::Review => "Provisioning review",
+            Self::Review => "Review",
             Self::Orders => "Orders",
             Self::Identities => "Identities",
             Self::Jobs => "Job execution",

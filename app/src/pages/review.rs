@@ -131,7 +131,7 @@ pub fn review_sheet(filter: &ReviewFilter, part: &Part, rights: &Rights, clock: 
         {content}
         {(shown > 0).then(|| pagination(list, shown, part.total, filter.after.is_none(), part.next.clone(), ("order", "orders")))}
     };
-    Sheet { section: Section::Review, title: "Provisioning review".to_owned(), body: body.into_any() }
+    Sheet { section: Section::Review, title: "Review".to_owned(), body: body.into_any() }
 }
 
 /// A link for each cause and account type.

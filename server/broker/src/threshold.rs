@@ -303,13 +303,12 @@ impl Found {
     }
 }
 
-/// What limits apply to: a first load gains freely.
+/// What limits apply to: a first load gains freely, of accounts where there are none, of memberships where nobody holds any.
 fn liable(counts: &ChangeCounts) -> ChangeCounts {
-    let mut counts = *counts;
-    if counts.stored == 0 {
-        Change::ALL.into_iter().filter(|what| what.is_gain()).for_each(|what| what.put(&mut counts, 0));
-    }
-    counts
+    let mut liable = *counts;
+    let free = |what: &Change| what.is_gain() && (counts.stored == 0 || what.base(counts) == 0);
+    Change::ALL.into_iter().filter(free).for_each(|what| what.put(&mut liable, 0));
+    liable
 }
 
 fn add(sum: &mut ChangeCounts, counts: &ChangeCounts) {
@@ -689,6 +688,11 @@ mod tests {
         let load = ChangeCounts { inserted: 500, links_added: 900, privileged_granted: 40, ..ChangeCounts::default() };
         let first = ordered(&[("person", load)], &[]);
         assert_eq!(first.used()["person"], ChangeCounts::default());
+        // Accounts that were found hold nothing yet: their first memberships are a first load as well.
+        let found =
+            ordered(&[("person", ChangeCounts { stored: 400, links_added: 900, ..ChangeCounts::default() })], &[]);
+        assert_eq!(found.used()["person"].links_added, 0);
+        assert_eq!(found.check(&configuration("{}")).0, []);
         let strict = r#"{ "run": { "inserted": { "count": 1 } } }"#;
         assert_eq!(first.check(&configuration(strict)).0, []);
         // Beside an application that is loaded for the first time, others keep their limits.

@@ -109,7 +109,7 @@ async fn take_over_source(
         (changes, before, size)
     });
     report_counts(progress, &changes.counts);
-    let scope = format!("source `{name}`");
+    let scope = format!("source \u{201c}{name}\u{201d}");
     let mut trips: Vec<TripView> = threshold::check(&changes.counts, thresholds, &threshold::Defaults::STANDARD)
         .iter()
         .map(|trip| trip.view(scope.clone()))

@@ -173,7 +173,7 @@ async fn account_changes(
     let thresholds = configuration.applications.get(name).map(|application| application.thresholds.clone());
     let thresholds = thresholds.unwrap_or_default();
     let trips = threshold::check(&changes.counts, &thresholds, &threshold::Defaults::STANDARD);
-    let scope = format!("what was read from application `{name}`");
+    let scope = format!("what was read from \u{201c}{}\u{201d}", engine.application_label(name));
     let intent = Intent {
         subject: accounts_origin(name),
         second_person: thresholds.second_person && !trips.is_empty(),
