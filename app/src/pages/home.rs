@@ -101,20 +101,10 @@ fn undecided(applications: &[ApplicationRow]) -> impl IntoView + use<> {
     })
 }
 
-/// A tile, where something waits.
+/// Where something waits for a reviewer.
 fn review(waiting: u64) -> impl IntoView + use<> {
     (waiting > 0).then(|| view! {
-        <section aria-label="Provisioning review">
-            <ul class="tiles">
-                <li>
-                    <a class="tile" href="/review">
-                        <span class="tile-name">"Provisioning review"</span>
-                        {chip::chip(chip::Tone::Warn, "hand", words::plural(waiting, "order waits", "orders wait"), String::new())}
-                        <span class="muted">"Say yes or no, property by property"</span>
-                    </a>
-                </li>
-            </ul>
-        </section>
+        <p class="banner">{icon("hand")}<span><a href="/review">{words::plural(waiting, "order waits", "orders wait")}</a>" for a provisioning review: say yes or no, property by property."</span></p>
     })
 }
 
