@@ -15,6 +15,7 @@ use crate::logic::time::Clock;
 pub enum Section {
     Home,
     WorkItems,
+    Review,
     Orders,
     Identities,
     Jobs,
@@ -24,13 +25,14 @@ pub enum Section {
 }
 
 impl Section {
-    const RAIL: [Self; 6] =
-        [Self::Home, Self::WorkItems, Self::Orders, Self::Identities, Self::Jobs, Self::Applications];
+    const RAIL: [Self; 7] =
+        [Self::Home, Self::WorkItems, Self::Review, Self::Orders, Self::Identities, Self::Jobs, Self::Applications];
 
     fn label(self) -> &'static str {
         match self {
             Self::Home => "Home",
             Self::WorkItems => "Work items",
+            Self::Review => "Review",
             Self::Orders => "Orders",
             Self::Identities => "Identities",
             Self::Jobs => "Job execution",
@@ -43,6 +45,7 @@ impl Section {
         match self {
             Self::Home | Self::Elsewhere => "/",
             Self::WorkItems => "/work-items",
+            Self::Review => "/review",
             Self::Orders => "/orders",
             Self::Identities => "/identities",
             Self::Jobs => "/jobs",
@@ -54,6 +57,7 @@ impl Section {
         match self {
             Self::Home | Self::Elsewhere => "home",
             Self::WorkItems => "work",
+            Self::Review => "hand",
             Self::Orders => "orders",
             Self::Identities => "identities",
             Self::Jobs => "jobs",
@@ -65,6 +69,7 @@ impl Section {
         match self {
             Self::Home | Self::Elsewhere => "/Home/View",
             Self::WorkItems => "/WorkItems/View",
+            Self::Review => "/Orders/Review",
             Self::Orders => "/Orders/View",
             Self::Identities => "/Identities/View",
             Self::Jobs => "/Jobs/View",
@@ -115,6 +120,8 @@ pub struct Visitor {
     pub request_id: String,
     /// Some of the applications came with the demo.
     pub is_demo: bool,
+    /// Orders that wait for this person's review.
+    pub reviews: u64,
 }
 
 /// The sheet with everything around it.
@@ -189,7 +196,9 @@ fn search_of(section: Section) -> (&'static str, &'static str) {
 fn rail(visitor: &Visitor, section: Section) -> impl IntoView + use<> {
     let links = Section::RAIL.into_iter().filter(|place| visitor.rights.may(place.permission())).map(|place| {
         let current = (place == section).then_some("page");
-        view! { <li><a href=place.path() aria-current=current>{icon(place.shape())}<span>{place.label()}</span></a></li> }
+        let count = (place == Section::Review && visitor.reviews > 0)
+            .then(|| view! { <span class="count">{crate::logic::words::total(visitor.reviews)}<span class="sr">" waiting"</span></span> });
+        view! { <li><a href=place.path() aria-current=current>{icon(place.shape())}<span>{place.label()}</span>{count}</a></li> }
     });
     view! {
         <nav class="rail" aria-label="Main">

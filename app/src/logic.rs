@@ -6,5 +6,6 @@ pub mod flash;
 pub mod markdown;
 pub mod progress;
 pub mod query;
+pub mod review;
 pub mod time;
 pub mod words;

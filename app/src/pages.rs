@@ -9,6 +9,7 @@ pub mod login;
 pub mod mails;
 pub mod orders;
 pub mod problem;
+pub mod review;
 pub mod work_items;
 
 use std::future::Future;
@@ -37,9 +38,9 @@ where
     Loading: Future<Output = Result<Sheet, ApiError>> + Send + 'static,
 {
     let Some(op) = use_context::<OpContext>() else { return problem::signed_out() };
-    let visitor = ssr::visitor(&op);
+    let mut visitor = ssr::visitor(&op);
     let response = use_context::<ResponseOptions>();
-    let asked = Asked { op, visitor: visitor.clone(), query: ssr::query() };
+    let asked = Asked { op: op.clone(), visitor: visitor.clone(), query: ssr::query() };
     Suspend::new(async move {
         let sheet = match load(asked).await {
             Ok(sheet) => sheet,
@@ -48,6 +49,9 @@ where
                 problem::sheet(&error, &visitor)
             }
         };
+        // Afterwards, so that what the page itself has just decided is counted.
+        visitor.reviews =
+            if op.may(engine::reviews::REVIEW) { engine::reviews::waiting(&op).await.unwrap_or(0) } else { 0 };
         frame(&visitor, sheet)
     })
     .into_any()

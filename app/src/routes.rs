@@ -13,6 +13,7 @@ use crate::pages::login::LoginPage;
 use crate::pages::mails::{MailsPage, MyMailPage};
 use crate::pages::orders::{OrderPage, OrdersPage};
 use crate::pages::problem::MissingPage;
+use crate::pages::review::{ConfirmReviewPage, DeclinedPage, ReviewPage};
 use crate::pages::work_items::{WorkItemPage, WorkItemsPage};
 
 /// All pages. Each is drawn completely before the first byte leaves, so that status and messages are right without
@@ -32,6 +33,9 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/orders/:id") view=OrderPage ssr=SsrMode::Async />
                 <Route path=path!("/work-items") view=WorkItemsPage ssr=SsrMode::Async />
                 <Route path=path!("/work-items/:id") view=WorkItemPage ssr=SsrMode::Async />
+                <Route path=path!("/review") view=ReviewPage ssr=SsrMode::Async />
+                <Route path=path!("/review/confirm") view=ConfirmReviewPage ssr=SsrMode::Async />
+                <Route path=path!("/review/declined") view=DeclinedPage ssr=SsrMode::Async />
                 <Route path=path!("/jobs") view=JobsPage ssr=SsrMode::Async />
                 <Route path=path!("/jobs/compare") view=ComparisonPage ssr=SsrMode::Async />
                 <Route path=path!("/jobs/runs/:id") view=RunPage ssr=SsrMode::Async />

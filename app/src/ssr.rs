@@ -56,6 +56,7 @@ pub fn visitor(op: &OpContext) -> Visitor {
         flash: take_flash(),
         clock: clock(op),
         request_id: op.request_id.clone(),
+        reviews: 0,
         is_demo: op.engine.world().configuration().applications.values().any(|application| application.demo),
     }
 }

@@ -1,6 +1,15 @@
 // Every page there is, with something on it: name and address.
 import type { Page } from '@playwright/test';
 
+// The step before a decision, with one order approved.
+async function chosen(page: Page): Promise<string> {
+  await page.goto('/review');
+  const names = await page.locator('.review-order').first().locator('input[value="approve"]').evaluateAll((inputs) =>
+    inputs.map((input) => (input as HTMLInputElement).name),
+  );
+  return `/review/confirm?${names.map((name) => `${name}=approve`).join('&')}`;
+}
+
 export async function everyPage(page: Page): Promise<[string, string][]> {
   const first = async (list: string, link: string) => {
     await page.goto(list);
@@ -23,6 +32,9 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['order', await first('/orders?application=directory', '/orders/')],
     ['work-items', '/work-items'],
     ['work-item', await first('/work-items', '/work-items/')],
+    ['review', '/review'],
+    ['review-confirm', await chosen(page)],
+    ['review-declined', '/review/declined'],
     ['jobs', '/jobs'],
     ['jobs-filtered', '/jobs?job=complete'],
     ['run', run],

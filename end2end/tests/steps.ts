@@ -79,3 +79,25 @@ export function moveInFeed(from: { department: string; title: string }, to: { de
   writeFileSync(positions(), `${moved.join('\n')}\n`);
   return key;
 }
+
+// Takes that many people out of the feed, those who lead nobody first; answers with what puts them back.
+export function loseInFeed(count: number): { restore: () => void } {
+  const people = join(process.env.QUARTERMASTER_E2E_DATA!, 'configuration/feeds/people.csv');
+  const texts = [people, positions()].map((file) => [file, readFileSync(file, 'utf8')] as const);
+  const rows = texts[1][1].trimEnd().split('\n').slice(1).map((line) => line.split(','));
+  const leads = new Set(rows.filter((position) => position[5] === 'true').map(([key]) => key));
+  const lines = texts[0][1].trimEnd().split('\n');
+  const lost = new Set(
+    lines
+      .slice(1)
+      .map((line) => line.split(',')[0])
+      .filter((key) => !leads.has(key))
+      .slice(-count),
+  );
+  expect(lost.size).toBe(count);
+  for (const [file, text] of texts) {
+    const kept = text.trimEnd().split('\n').filter((line) => !lost.has(line.split(',')[0]));
+    writeFileSync(file, `${kept.join('\n')}\n`);
+  }
+  return { restore: () => texts.forEach(([file, text]) => writeFileSync(file, text)) };
+}

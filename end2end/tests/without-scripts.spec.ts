@@ -1,5 +1,5 @@
 // The same as plain links and forms.
-import { expect, message, moveInFeed, startJob, test } from './steps';
+import { expect, loseInFeed, message, moveInFeed, startJob, test } from './steps';
 
 test.describe.configure({ mode: 'serial' });
 
@@ -11,7 +11,7 @@ async function reloadUntilCompleted(page: import('@playwright/test').Page) {
 }
 
 test('every page is there', async ({ page }) => {
-  for (const path of ['/', '/identities', '/orders', '/work-items', '/jobs', '/applications']) {
+  for (const path of ['/', '/identities', '/orders', '/review', '/work-items', '/jobs', '/applications']) {
     await page.goto(path);
     await expect(page.locator('main h1')).toBeVisible();
     await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();
@@ -37,6 +37,23 @@ test('a work item is confirmed', async ({ page }) => {
   await page.getByLabel('Note').fill('Without scripts');
   await page.getByRole('button', { name: 'Confirm done' }).click();
   await expect(message(page)).toContainText('1 work item confirmed');
+});
+
+test('an order is reviewed property by property, and what was declined is kept', async ({ page }) => {
+  await page.goto('/review');
+  const order = page.locator('.review-order').first();
+  const person = (await order.locator('h2').textContent())!.trim();
+  for (const choice of await order.locator('input[value="approve"]').all()) await choice.check({ force: true });
+  await order.locator('tr', { hasText: 'Phone' }).locator('input[value="decline"]').check({ force: true });
+  await page.getByRole('button', { name: 'Go on with what is chosen' }).click();
+  await expect(page.locator('main h1')).toHaveText('What will happen');
+  await page.getByLabel('Comment').fill('The bank needs no telephone');
+  await page.getByRole('button', { name: 'Decide about 1 order' }).click();
+  await expect(message(page)).toContainText('1 order decided');
+  await page.goto('/review/declined');
+  await expect(page.locator('tr[data-row]', { hasText: person })).toContainText('The bank needs no telephone');
+  await page.getByRole('button', { name: 'Reopen' }).first().click();
+  await expect(message(page)).toContainText('Reopened');
 });
 
 test('people are found, and a permission explains itself', async ({ page }) => {
@@ -78,11 +95,57 @@ test('a run is undone, and what it did is not done again without a person', asyn
   await reloadUntilCompleted(page);
   await page.goto(run);
   await expect(page.locator('main')).toContainText('Undone by');
-  await startJob(page);
+  const again = await startJob(page);
   await reloadUntilCompleted(page);
-  await page.goto('/orders?state=awaiting_approval');
+  await page.goto(`/orders?state=awaiting_approval&run=${again}`);
   await page.locator('tr[data-row] a[data-open]').first().click();
   await expect(page.locator('main')).toContainText('took the same back');
+});
+
+async function reloadUntilStopped(page: import('@playwright/test').Page, run: string) {
+  await expect(async () => {
+    await page.goto(`/jobs/runs/${run}`);
+    await expect(page.locator('.run-summary')).toContainText('Stopped by a threshold', { timeout: 500 });
+  }).toPass({ timeout: 50_000 });
+  await page.getByRole('link', { name: /^Look at what was stopped/ }).click();
+  await expect(page.getByRole('heading', { name: 'Stopped by a threshold' })).toBeVisible();
+}
+
+test('a feed that lacks people is stopped, looked at and rejected', async ({ page }) => {
+  const feed = loseInFeed(40);
+  try {
+    const run = await startJob(page);
+    await reloadUntilStopped(page, run);
+    await expect(page.locator('main')).toContainText('40 changes were stopped before the first effect');
+    await page.getByLabel('Why').fill('The feed is not complete');
+    await page.getByRole('button', { name: /^Reject/ }).click();
+    await expect(message(page)).toContainText('nothing of it happens');
+    await expect(page.locator('main')).toContainText('The feed is not complete');
+  } finally {
+    feed.restore();
+  }
+});
+
+test('what goes beyond a threshold goes on at the word of a person', async ({ page }) => {
+  const feed = loseInFeed(26);
+  try {
+    const run = await startJob(page);
+    await reloadUntilStopped(page, run);
+    await page.getByLabel('Why').fill('They have all left');
+    await page.getByRole('button', { name: /^Approve exactly these 26 changes/ }).click();
+    await expect(message(page)).toContainText('goes on with exactly this plan');
+    // Twenty-six people are more than a twentieth of the directory as well: their accounts are another question.
+    await reloadUntilStopped(page, run);
+    await expect(page.locator('main')).toContainText('deleted or disabled');
+    await page.getByLabel('Why').fill('They have all left');
+    await page.getByRole('button', { name: /^Approve exactly these/ }).click();
+    await expect(message(page)).toContainText('goes on with exactly this plan');
+    await reloadUntilCompleted(page);
+    await page.goto(`/jobs/runs/${run}?tab=preview`);
+    await expect(page.locator('main')).toContainText('Approved and carried out');
+  } finally {
+    feed.restore();
+  }
 });
 
 test('the theme is chosen by a form', async ({ page }) => {

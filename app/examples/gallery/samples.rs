@@ -1,13 +1,14 @@
 //! Made-up data for every page: an organisation in the middle of a working day.
 
 mod people;
+mod reviews;
 mod undo;
 mod work;
 
 use app::frame::{Rights, Sheet, Visitor};
 use app::logic::flash::{Flash, FlashKind};
 use app::logic::time::Clock;
-use app::pages::{applications, home, identities, jobs, login, mails, orders, problem, work_items};
+use app::pages::{applications, home, identities, jobs, login, mails, orders, problem, review, work_items};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use model::access::{Grantable, Why};
@@ -19,18 +20,19 @@ use model::job::{LogLevel, Run, RunState};
 use model::mail::{MailFilter, MailOverview, MailPreferences, MailRow, MailState, NoticeKind};
 use model::order::ProvisioningState as State;
 use model::page::Page;
+use model::review::ReviewFilter;
 use model::user::PermissionPath;
 use model::view::{
     AccountDecision, AccountFilter, AccountRow, AccountShow, AccountTypeView, ApplicationDetail, ApplicationRow,
-    ApplicationSchema, EntitlementRow, Home, IdentityFilter, LogCounts, OrderCounts, OrderFilter, OwnerProposal,
-    PauseCause, RunFilter, RunRow, SchemaAttribute, Triage, WorkItemFilter,
+    ApplicationSchema, EntitlementRow, Home, IdentityFilter, LimitView, LogCounts, OrderCounts, OrderFilter,
+    OwnerProposal, PauseCause, RunFilter, RunRow, SchemaAttribute, Triage, WorkItemFilter,
 };
 use model::work_item::WorkItemState;
 
 use self::people::{identity_detail, identity_rows, why_not};
 use self::work::{
-    active_rows, comparison, confirming, counts, job_rows, log, order_detail, order_rows, preview, run, run_rows,
-    triage, work_item_detail, work_rows,
+    active_rows, comparison, confirming, counts, job_rows, log, order_detail, order_rows, plan, run, run_rows, triage,
+    work_item_detail, work_rows,
 };
 
 const NAMES: [&str; 24] = [
@@ -95,6 +97,7 @@ pub(crate) fn visitor() -> Visitor {
         clock: clock(),
         request_id: "19a-7f".into(),
         is_demo: true,
+        reviews: 3,
     }
 }
 
@@ -304,7 +307,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
                 &RunRow { run: run(7002, RunState::Completed, true), ..run_rows(1).remove(0) },
                 vec![],
                 &around(),
-                jobs::RunTab::Preview(preview()),
+                jobs::RunTab::Preview(plan(false)),
                 rights,
                 clock,
             ),
@@ -313,6 +316,21 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         ("comparison", jobs::comparison_sheet(&jobs::Compared::Both(Box::new(comparison())), &run_rows(12), clock)),
         ("comparison-choose", jobs::comparison_sheet(&jobs::Compared::Nothing, &run_rows(12), clock)),
         ("comparison-never", jobs::comparison_sheet(&jobs::Compared::Nothing, &run_rows(1), clock)),
+        (
+            "run-stopped",
+            jobs::run_sheet(
+                &RunRow { run: run(7003, RunState::Blocked, false), ..run_rows(1).remove(0) },
+                vec![],
+                &around(),
+                jobs::RunTab::Preview(plan(true)),
+                rights,
+                clock,
+            ),
+        ),
+        ("review", review::review_sheet(&ReviewFilter::default(), &reviews::part(), rights, clock)),
+        ("review-done", review::review_sheet(&ReviewFilter::default(), &reviews::nothing(), rights, clock)),
+        ("review-confirm", review::confirm_sheet(&reviews::verdicts(), &reviews::prepared())),
+        ("review-declined", review::declined_sheet(reviews::declined(), false, true, clock)),
         ("applications", applications::applications_sheet(&application_rows(), clock)),
         (
             "application",
@@ -434,6 +452,7 @@ fn home_of_today() -> Home {
         accounts: 1_840,
         orders: counts(),
         open_work_items: 14,
+        awaiting_review: 3,
         work_items: work_rows(8),
         failed: failed.collect(),
         runs: run_rows(5),
@@ -451,6 +470,20 @@ fn board(filter: OrderFilter) -> orders::Board {
         confirming: None,
         applications: names(),
     }
+}
+
+fn limits() -> Vec<LimitView> {
+    let limit = |what: &str, limit: &str, is_configured, used| LimitView {
+        what: what.into(),
+        limit: limit.into(),
+        is_configured,
+        used,
+    };
+    vec![
+        limit("inserted", "20 % of 498 (99) and at least 20", false, 12),
+        limit("deleted", "50, or 5 % of 498 (24), whichever is reached first", true, 3),
+        limit("privileged_granted", "off", true, 0),
+    ]
 }
 
 fn names() -> Vec<(String, String)> {
@@ -517,7 +550,9 @@ fn application_detail() -> ApplicationDetail {
             ],
             classification: vec!["account.kind == \"person\", confidence 100".into()],
             correlation: vec!["identity.employee_number = employee_number, 100 %".into()],
+            limits: limits(),
         }],
+        limits: vec![],
         entitlements: (0..9)
             .map(|n| EntitlementRow {
                 key: format!("cn=group-{n},ou=groups,dc=example,dc=org"),

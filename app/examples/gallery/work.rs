@@ -3,8 +3,11 @@
 use app::pages::orders::Confirming;
 use jiff::SignedDuration;
 use model::account::Mechanism;
+use model::block::{BlockState, RunBlock, TripView};
 use model::configuration::{JobDefinition, TaskDefinition};
-use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, PartitionId, PlanId, RunId, UserId, WorkItemId};
+use model::ids::{
+    AccountId, IdentityId, OrderId, OrderItemId, PartitionId, PlanId, RunBlockId, RunId, UserId, WorkItemId,
+};
 use model::job::{Job, JobTask, LogLevel, Run, RunMode, RunState, TaskKind, TaskRun};
 use model::order::{
     Action, Answer, Attempt, ErrorClass, Lane, Order, OrderItem, ProvisioningState as State, StateReason, Trouble,
@@ -17,8 +20,8 @@ use model::plan::{
 use model::trigger::Trigger;
 use model::view::{
     ApplicationPause, JobRow, LogLineView, OrderCounts, OrderDetail, OrderEvent, OrderFilter, OrderGroup, OrderRow,
-    OrderSelection, PauseCause, PreviewLine, RunComparison, RunRow, SelectionSummary, Triage, WorkItemDetail,
-    WorkItemRow,
+    OrderSelection, PauseCause, PreviewFilter, PreviewGroup, PreviewLine, RunComparison, RunRow, SelectionSummary,
+    SinceApproval, Triage, WorkItemDetail, WorkItemRow,
 };
 use model::work_item::{WorkItem, WorkItemState};
 
@@ -549,11 +552,13 @@ pub(crate) fn log() -> Vec<LogLineView> {
     ]
 }
 
-pub(crate) fn preview() -> Page<PreviewLine> {
+/// What a dry run would do, or what was stopped and waits for a decision.
+pub(crate) fn plan(stopped: bool) -> app::pages::jobs::Plan {
     let rows = (0..18).map(|n: usize| PreviewLine {
         identity: Some(IdentityId(100 + n as i64)),
         identity_name: NAMES[n % NAMES.len()].into(),
         application: APPLICATIONS[n % 4].0.into(),
+        account_type: ["directory-person", "payroll-person", "badge", "racf-user"][n % 4].into(),
         operation: ["create", "update", "disable"][n % 3].into(),
         change: [
             "userName, department and 4 more; joins All staff",
@@ -562,8 +567,47 @@ pub(crate) fn preview() -> Page<PreviewLine> {
         ][n % 3]
             .into(),
         why: "Rule sales-staff holds because department = Sales.".into(),
+        since_approval: (stopped && n == 2).then_some(SinceApproval::Added),
     });
-    Page { rows: rows.collect(), next: Some("100".into()), total: 1_284 }
+    let group = |account_type: &str, operation: &str, lines| PreviewGroup {
+        account_type: account_type.into(),
+        operation: operation.into(),
+        lines,
+    };
+    let block = |id, state, by: Option<&str>| RunBlock {
+        id: RunBlockId(id),
+        run: RunId(7_003),
+        subject: "orders".into(),
+        digest: "5f2c9e0b7a31d4c86a10".repeat(3),
+        trips: vec![TripView {
+            scope: "account type “Cloud account”".into(),
+            what: "would be deleted or disabled".into(),
+            counted: 119,
+            limit: "5 % of 498 (24)".into(),
+        }],
+        changes: 1_284,
+        second_person: true,
+        blocked_at: before(12 * id),
+        state,
+        decided_by: by.map(str::to_owned),
+        decided_at: by.map(|_| before(5)),
+        reason: by.map(|_| "The site in Bremen closes.".to_owned()),
+    };
+    let blocks = if stopped {
+        vec![block(1, BlockState::Waiting, None), block(2, BlockState::Replaced, Some("ann"))]
+    } else {
+        vec![]
+    };
+    app::pages::jobs::Plan {
+        page: Page { rows: rows.collect(), next: Some("100".into()), total: 1_284 },
+        groups: vec![
+            group("badge", "create", 300),
+            group("directory-person", "disable", 119),
+            group("racf-user", "update", 865),
+        ],
+        filter: PreviewFilter::default(),
+        blocks,
+    }
 }
 
 /// The jobs that come with Quartermaster, one of them scheduled, and some of the configuration.

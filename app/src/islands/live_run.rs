@@ -63,13 +63,9 @@ pub fn LiveRun(
     };
     let resume = move || {
         let is_blocked = run.with(|run| run.state == model::job::RunState::Blocked);
-        (may_resume && is_blocked).then(|| {
-            view! {
-                <form method="post" action="/api/pages/jobs/resume">
-                    <input type="hidden" name="id" value=id.to_string() />
-                    <button class="button primary">{icon("play")}"Go on in spite of the threshold"</button>
-                </form>
-            }
+        is_blocked.then(|| {
+            let label = if may_resume { "Look at what was stopped, and decide" } else { "Look at what was stopped" };
+            view! { <a class="button primary" href=format!("/jobs/runs/{id}?tab=preview")>{icon("hand")}{label}</a> }
         })
     };
     let rest = move || {

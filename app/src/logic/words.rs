@@ -7,6 +7,7 @@ use model::job::{JobTask, RunMode, RunState};
 use model::order::{Action, Answer, OrderItem, StateReason, Trouble};
 use model::page::COUNT_LIMIT;
 use model::plan::{FilterReason, ItemKind, ItemOperation, Operation};
+use model::review::ReviewKind;
 use model::trigger::Trigger;
 use model::view::RunRow;
 use model::work_item::WorkItemState;
@@ -182,6 +183,31 @@ pub fn period(period: &Period) -> String {
         (Some(starts), None) => format!("from {starts}"),
         (None, Some(last)) => format!("until {last}"),
         (Some(starts), Some(last)) => format!("{starts} to {last}"),
+    }
+}
+
+/// With a capital letter in front.
+pub fn sentence_case(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// What an order does, to a reviewer.
+pub fn review_kind(kind: ReviewKind) -> &'static str {
+    match kind {
+        ReviewKind::Addition => "Addition",
+        ReviewKind::Association => "Association",
+        ReviewKind::Update => "Update",
+        ReviewKind::Deletion => "Deletion",
+    }
+}
+
+pub fn review_kind_sentence(kind: ReviewKind) -> &'static str {
+    match kind {
+        ReviewKind::Addition => "A new account is created.",
+        ReviewKind::Association => "An account that was found in the application is taken over for this person.",
+        ReviewKind::Update => "An account that is there is changed.",
+        ReviewKind::Deletion => "The account is disabled or deleted.",
     }
 }
 

@@ -31,6 +31,7 @@ pub fn home_sheet(home: &Home, clock: &Clock) -> Sheet {
             <p class="muted">{summary(home)}</p>
         </header>
         {health(&home.applications, clock)}
+        {review(home.awaiting_review)}
         {orders(&home.orders)}
         <div class="columns">
             <div>
@@ -97,6 +98,13 @@ fn undecided(applications: &[ApplicationRow]) -> impl IntoView + use<> {
                 <ul class="plain">{lines}</ul>
             </section>
         }
+    })
+}
+
+/// Where something waits for a reviewer.
+fn review(waiting: u64) -> impl IntoView + use<> {
+    (waiting > 0).then(|| view! {
+        <p class="banner">{icon("hand")}<span><a href="/review">{words::plural(waiting, "order waits", "orders wait")}</a>" for a provisioning review: say yes or no, property by property."</span></p>
     })
 }
 

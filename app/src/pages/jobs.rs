@@ -2,6 +2,7 @@
 
 mod comparison;
 mod history;
+mod plan;
 pub mod rings;
 mod run;
 pub mod undo;
@@ -10,7 +11,7 @@ use leptos::prelude::*;
 use model::error::ApiError;
 use model::ids::RunId;
 use model::job::{Job, JobTask, LogLevel, RunMode, TaskKind};
-use model::view::{JobRow, LogFilter, RunFilter, RunRow};
+use model::view::{JobRow, LogFilter, PreviewFilter, RunFilter, RunRow};
 
 use crate::components::chip;
 use crate::components::icon::icon;
@@ -25,6 +26,7 @@ use crate::ssr;
 
 pub use comparison::{Compared, comparison_sheet};
 pub use history::History;
+pub use plan::Plan;
 pub use run::{Around, LogChoice, RunTab, run_sheet};
 pub use undo::{About, UndoAsked, UndoPage, undo_sheet};
 
@@ -61,10 +63,27 @@ pub async fn cancel_run(#[server(default)] id: String) -> Result<(), ServerFnErr
 }
 
 #[server(prefix = "/api/pages", endpoint = "jobs/resume")]
-pub async fn resume_run(#[server(default)] id: String) -> Result<(), ServerFnError> {
+pub async fn resume_run(
+    #[server(default)] id: String,
+    #[server(default)] digest: String,
+    #[server(default)] reason: String,
+    #[server(default)] decision: String,
+) -> Result<(), ServerFnError> {
     let op = ssr::op().await?;
-    let outcome = async { engine::jobs::resume(&op, ssr::id(&id, "run")?).await }.await;
-    ssr::finish(outcome.map(|()| Flash::done("The run goes on, on your word.")), &format!("/jobs/runs/{id}"))
+    let digest = Some(digest).filter(|digest| !digest.is_empty());
+    let (outcome, done) = match decision.as_str() {
+        "approve" => {
+            let approved = async { engine::approvals::approve(&op, ssr::id(&id, "run")?, digest, reason).await };
+            (approved.await, "Approved: the run goes on with exactly this plan.")
+        }
+        "reject" => {
+            let rejected = async { engine::approvals::reject(&op, ssr::id(&id, "run")?, digest, reason).await };
+            (rejected.await, "Rejected: the run is over, and nothing of it happens.")
+        }
+        _ => (Err(ApiError::invalid("decision", "Choose whether to approve or to reject.")), ""),
+    };
+    let target = if outcome.is_ok() { format!("/jobs/runs/{id}") } else { format!("/jobs/runs/{id}?tab=preview") };
+    ssr::finish(outcome.map(|()| Flash::done(done)), &target)
 }
 
 #[server(prefix = "/api/pages", endpoint = "jobs/rerun")]
@@ -106,8 +125,19 @@ pub fn RunPage() -> impl IntoView {
         };
         let (tab, lines) = match query.get("tab").as_deref() {
             Some("preview") => {
-                let after = query.get("after").and_then(|after| after.parse().ok()).unwrap_or(0);
-                (RunTab::Preview(engine::jobs::preview(&op, id, after, PREVIEW_SHOWN).await?), Vec::new())
+                let filter = PreviewFilter {
+                    account_type: query.get("type"),
+                    operation: query.get("operation"),
+                    after: query.get("after").and_then(|after| after.parse().ok()).unwrap_or(0),
+                    limit: PREVIEW_SHOWN,
+                };
+                let plan = Plan {
+                    page: engine::approvals::preview(&op, id, filter.clone()).await?,
+                    groups: engine::approvals::preview_groups(&op, id).await?,
+                    blocks: engine::approvals::blocks(&op, id).await?,
+                    filter,
+                };
+                (RunTab::Preview(plan), Vec::new())
             }
             _ => {
                 let level = query::level(&query);

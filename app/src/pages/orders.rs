@@ -97,24 +97,6 @@ pub async fn act_on_orders(
     ssr::finish(outcome.await, &orders_address(&OrderFilter { after: None, ..filter.clone() }).to_string())
 }
 
-#[server(prefix = "/api/pages", endpoint = "orders/review")]
-pub async fn review_order(
-    #[server(default)] id: String,
-    #[server(default)] decision: String,
-) -> Result<(), ServerFnError> {
-    let op = ssr::op().await?;
-    let approve = decision == "approve";
-    let outcome = async {
-        if !approve && decision != "decline" {
-            return Err(model::error::ApiError::invalid("decision", "Choose approve or decline."));
-        }
-        engine::orders::review(&op, ssr::id(&id, "order")?, approve).await
-    }
-    .await;
-    let done = if approve { "The order is approved and goes out." } else { "The order is declined." };
-    ssr::finish(outcome.map(|()| Flash::done(done)), &format!("/orders/{id}"))
-}
-
 /// Does it to one order and goes back to its page.
 async fn did(op: &OpContext, id: &str, deed: Deed) -> Result<(), ServerFnError> {
     let action = deed.action();

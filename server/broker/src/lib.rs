@@ -7,6 +7,7 @@
 //! and orders ([`order`]); an order moves through its states ([`lifecycle`]) as answers come back ([`untrusted`],
 //! [`settle`], [`retry`], [`poison`]); [`breaker`] and [`maintenance`] say when nothing is sent; what failed is grouped
 //! ([`fingerprint`]) and mended by people ([`operator`], [`edit`]); [`threshold`] stops what would change too much,
+//! [`approval`] says what a person lets through, and [`review`] what follows from a reviewer's word;
 //! [`blast_radius`] says how much it is, [`rings`] lets it go to a few people first, and [`undo`] takes back what was done.
 
 pub mod catalogue;
@@ -27,8 +28,10 @@ pub mod lifecycle;
 pub mod maintenance;
 pub mod poison;
 pub mod retry;
+pub mod review;
 pub mod settle;
 
+pub mod approval;
 pub mod edit;
 pub mod fingerprint;
 pub mod operator;

@@ -7,6 +7,7 @@
 //! | `RuleFailed`      | 0 → 7                         | the rule or an expression failed |
 //! | `Approve`         | 5 → 1                         | a reviewer agreed |
 //! | `Decline`         | 5 → 6                         | a reviewer refused |
+//! | `Postpone`        | 5 → 5                         | a reviewer refused a part and put off the rest |
 //! | `Transmit`        | 1 → 2                         | claimed: the intent is written down, the first byte may leave |
 //! | `Execute`         | 2 → 8                         | the application, or the person, said it is done |
 //! | `LateAnswer`      | 3 → 8                         | the same, after the time was over; only while the fence still holds |
@@ -47,6 +48,7 @@ pub enum Event {
     RuleFailed,
     Approve,
     Decline,
+    Postpone,
     Transmit,
     Execute,
     LateAnswer,
@@ -71,12 +73,13 @@ pub enum Event {
 }
 
 impl Event {
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Reevaluate,
         Self::Review,
         Self::RuleFailed,
         Self::Approve,
         Self::Decline,
+        Self::Postpone,
         Self::Transmit,
         Self::Execute,
         Self::LateAnswer,
@@ -113,6 +116,7 @@ impl Event {
             Self::RuleFailed => &[(NotComputed, Error)],
             Self::Approve => &[(AwaitingApproval, Pending)],
             Self::Decline => &[(AwaitingApproval, Inactive)],
+            Self::Postpone => &[(AwaitingApproval, AwaitingApproval)],
             Self::Transmit => &[(Pending, Transmitted)],
             Self::Execute | Self::ReadBackPresent => &[(Transmitted, Executed)],
             Self::LateAnswer => &[(Errored, Executed)],
@@ -143,6 +147,7 @@ impl Event {
             Self::RuleFailed => "marked as a failed rule",
             Self::Approve => "approved",
             Self::Decline => "declined",
+            Self::Postpone => "put off",
             Self::Transmit => "sent",
             Self::Execute | Self::LateAnswer | Self::MarkDone => "marked as done",
             Self::Fail => "marked as failed",
@@ -244,6 +249,7 @@ Review            5 5 - - - - 5 5 -
 RuleFailed        7 - - - - - - - -
 Approve           - - - - - 1 - - -
 Decline           - - - - - 6 - - -
+Postpone          - - - - - 5 - - -
 Transmit          - 2 - - - - - - -
 Execute           - - 8 - - - - - -
 LateAnswer        - - - 8 - - - - -
@@ -288,7 +294,7 @@ Resume            - 1 - 3 - - - - -
             (2, &[1, 2, 3, 6, 8]),
             (3, &[1, 3, 6, 8]),
             (4, &[]),
-            (5, &[1, 6]),
+            (5, &[1, 5, 6]),
             (6, &[1, 5]),
             (7, &[1, 5, 6]),
             (8, &[1, 3, 4]),

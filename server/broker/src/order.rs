@@ -101,6 +101,8 @@ pub fn orders(
 /// a creation is then an update. `in_doubt`: an earlier attempt may have arrived, see [`may_have_arrived`].
 pub fn command(order: &Order, catalogue: &Catalogue, in_doubt: bool) -> Command {
     let is_open = |item: &&OrderItem| !matches!(item.state, ProvisioningState::Executed | ProvisioningState::Verified);
+    // Declined or put off by a reviewer: only what was approved goes out.
+    let goes_out = |item: &&OrderItem| item.state != ProvisioningState::Inactive;
     let account_is_done = order.items.iter().any(|item| item.kind == ItemKind::Lifecycle && !is_open(&item));
     let operation = if account_is_done && order.key.is_some() { Operation::Update } else { order.operation };
     let whole = operation == order.operation && order.operation == Operation::Create;
@@ -108,6 +110,7 @@ pub fn command(order: &Order, catalogue: &Catalogue, in_doubt: bool) -> Command 
         .items
         .iter()
         .filter(|item| item.kind != ItemKind::Lifecycle)
+        .filter(goes_out)
         .filter(|item| whole || is_open(item))
         .map(|item| CommandItem {
             kind: item.kind,

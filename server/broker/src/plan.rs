@@ -10,6 +10,7 @@
 //! - While a creation is under way nothing else is ordered for the account: it has no key yet. The next computation
 //!   after its answer sees the account and orders what differs.
 //! - Nothing is taken away that Quartermaster does not manage, and no account that it did not create or take over.
+//! - What a reviewer declined is not ordered again, until it is reopened or something else is wanted.
 //! - What is left out is said, with why: `filtered` and `retained`.
 //!
 //! What this leaves out: who should have what (`policy`), and whether a plan may be carried out ([`crate::check`],
@@ -17,6 +18,7 @@
 
 #[cfg(test)]
 mod cases;
+mod declined;
 mod grant;
 #[cfg(test)]
 mod properties;
@@ -30,6 +32,7 @@ use model::account::{Account, AccountStatus, Provenance};
 use model::ids::{AccountId, IdentityId, OrderId};
 use model::order::Order;
 use model::plan::{AccountRequest, FilterReason, Filtered, ItemKind, Operation, Plan, Retained};
+use model::review::DeclinedChange;
 use model::trigger::Trigger;
 
 use crate::catalogue::Catalogue;
@@ -45,6 +48,8 @@ pub struct PlanInput<'a> {
     pub accounts: &'a [Account],
     /// Of this identity: states 1, 2, 3, 5, 8, and 7 where the same failure shall not be recorded again with each run.
     pub open_orders: &'a [Order],
+    /// What reviewers declined for this identity and nobody has reopened: it is not ordered again.
+    pub declined: &'a [DeclinedChange],
     /// Whether the identity has left: said in explanations.
     pub leaver: bool,
 }

@@ -231,7 +231,7 @@ fn done(
                 refused.push(item.name.as_str());
                 items.push((item.id, ProvisioningState::Errored, Some(why)));
             }
-            _ if item.state == ProvisioningState::Verified => {}
+            _ if matches!(item.state, ProvisioningState::Verified | ProvisioningState::Inactive) => {}
             _ => items.push((item.id, ProvisioningState::Executed, None)),
         }
     }
@@ -365,7 +365,9 @@ fn in_doubt(order: &Order, at: Timestamp, answer: Answer, message: String) -> Se
 
 /// Items that are not done go along with the order.
 fn all_items(order: &Order, state: ProvisioningState) -> Vec<(OrderItemId, ProvisioningState, Option<String>)> {
-    let is_done = |state| matches!(state, ProvisioningState::Executed | ProvisioningState::Verified);
+    let is_done = |state| {
+        matches!(state, ProvisioningState::Executed | ProvisioningState::Verified | ProvisioningState::Inactive)
+    };
     order.items.iter().filter(|item| !is_done(item.state)).map(|item| (item.id, state, None)).collect()
 }
 

@@ -316,6 +316,7 @@ mod tests {
                 links_stored: 5,
                 links_added: 4,
                 links_removed: 3,
+                privileged_granted: 0,
             }
         );
     }

@@ -150,7 +150,8 @@ pub(crate) fn compile(
     open_orders: &[Order],
     values: &mut Taken,
 ) -> Plan {
-    let input = PlanInput { trigger: Trigger::IdentityRefresh, desired, accounts, open_orders, leaver: false };
+    let input =
+        PlanInput { trigger: Trigger::IdentityRefresh, desired, accounts, open_orders, declined: &[], leaver: false };
     plan::compile(&input, &catalogue(), values)
 }
 

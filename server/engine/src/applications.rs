@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 
+use broker::threshold::{self, Change, Defaults};
 use broker::untrusted;
-use model::configuration::{AccountType, Application, Connection, OnRemoval};
+use model::configuration::{AccountType, Application, Connection, OnRemoval, Thresholds};
 use model::error::ApiError;
+use model::feed::ChangeCounts;
 use model::view::{
-    AccountTypeView, ApplicationDetail, ApplicationRow, ApplicationSchema, ConnectionTest, OrderFilter, PauseCause,
+    AccountTypeView, ApplicationDetail, ApplicationRow, ApplicationSchema, ConnectionTest, LimitView, OrderFilter,
+    PauseCause,
 };
 use store::ApplicationFacts;
 
@@ -37,6 +40,26 @@ pub async fn detail(op: &OpContext, name: String) -> Result<ApplicationDetail, A
     for row in &mut entitlements {
         row.name = catalogue.entitlement_in(&name, &row.key).map(str::to_owned);
     }
+    let now = op.now;
+    let since = now.checked_sub(jiff::SignedDuration::from_hours(1)).unwrap_or(now);
+    let used = store.threshold_use(since).await.map_err(internal)?;
+    let sizes = store.account_type_sizes().await.map_err(internal)?;
+    let limits = |account_types: &[&String], thresholds: &Thresholds, defaults: &Defaults| {
+        let stored = |pick: fn(&(String, u64, u64)) -> u64| {
+            sizes.iter().filter(|size| account_types.contains(&&size.0)).map(pick).sum::<u64>()
+        };
+        let counts = ChangeCounts {
+            stored: stored(|size| size.1),
+            links_stored: stored(|size| size.2),
+            ..ChangeCounts::default()
+        };
+        limits_in_force(&counts, thresholds, defaults, |what| {
+            account_types.iter().filter_map(|name| used.get(&((*name).clone(), what.name().to_owned()))).sum()
+        })
+    };
+    let own: Vec<(&String, &AccountType)> =
+        configuration.account_types.iter().filter(|(_, kind)| kind.application == name).collect();
+    let names: Vec<&String> = own.iter().map(|(name, _)| *name).collect();
     let orders = store
         .order_counts(&OrderFilter { application: Some(name.clone()), ..OrderFilter::default() })
         .await
@@ -45,14 +68,15 @@ pub async fn detail(op: &OpContext, name: String) -> Result<ApplicationDetail, A
         row: row(&name, application, facts.get(&name), &pauses(op).await?),
         description: application.description.clone(),
         settings: settings(&application.connection),
-        account_types: configuration
-            .account_types
+        account_types: own
             .iter()
-            .filter(|(_, kind)| kind.application == name)
-            .map(|(kind, described)| account_type(kind, described))
+            .map(|(kind, described)| {
+                account_type(kind, described, limits(&[*kind], &described.thresholds, &Defaults::STANDARD))
+            })
             .collect(),
         entitlements,
         orders,
+        limits: limits(&names, &application.thresholds, &Defaults::NONE),
         last_synchronization: facts.get(&name).map(|facts| facts.counts.clone()).unwrap_or_default(),
     })
 }
@@ -214,7 +238,27 @@ fn without_password(url: &str) -> String {
     format!("{scheme}://{user}@{host}")
 }
 
-fn account_type(name: &str, kind: &AccountType) -> AccountTypeView {
+/// Every kind of change, the limit on it, and how much of that was used within the hour.
+fn limits_in_force(
+    counts: &ChangeCounts,
+    thresholds: &Thresholds,
+    defaults: &Defaults,
+    used: impl Fn(Change) -> u64,
+) -> Vec<LimitView> {
+    let view = |what: Change| {
+        let limit = threshold::in_force(what, counts, thresholds, defaults);
+        let is_configured = what.limit(thresholds).is_some();
+        (limit.is_some() || is_configured).then(|| LimitView {
+            what: what.name().to_owned(),
+            limit: limit.unwrap_or_else(|| "off".to_owned()),
+            is_configured,
+            used: used(what),
+        })
+    };
+    Change::ALL.into_iter().filter_map(view).collect()
+}
+
+fn account_type(name: &str, kind: &AccountType, limits: Vec<LimitView>) -> AccountTypeView {
     let attributes = kind.attributes.iter().map(|(attribute, made)| {
         let source = match (&made.value, &made.expression, &made.unique) {
             (Some(_), _, _) if made.secret => "constant, not shown".to_owned(),
@@ -248,6 +292,7 @@ fn account_type(name: &str, kind: &AccountType) -> AccountTypeView {
             .iter()
             .map(|rule| format!("{} = {}, confidence {}", rule.identity, rule.account, rule.confidence))
             .collect(),
+        limits,
     }
 }
 

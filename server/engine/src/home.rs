@@ -21,6 +21,9 @@ pub async fn home(op: &OpContext) -> Result<Home, ApiError> {
         home.failed.clear();
         home.orders.by_state.clear();
     }
+    if !op.may(crate::reviews::REVIEW) {
+        home.awaiting_review = 0;
+    }
     if !op.may("/Jobs/View") {
         home.runs.clear();
     }

@@ -7,9 +7,8 @@ use model::configuration::Configuration;
 use model::error::{ApiError, ErrorCode};
 use model::ids::{RunId, UserId};
 use model::job::{Job, JobTask, Run, RunLogLine, RunMode, RunState, TaskRun, UNDO};
-use model::page::Page;
 use model::undo::RunUndo;
-use model::view::{AuditLine, JobRow, LogCounts, LogFilter, PreviewLine, RunFilter, RunRow, RunUpdate};
+use model::view::{AuditLine, JobRow, LogCounts, LogFilter, RunFilter, RunRow, RunUpdate};
 use store::{Cancelled, StoreError};
 use tokio::sync::broadcast;
 
@@ -266,36 +265,6 @@ pub(crate) fn ended(at: Timestamp, id: RunId, state: RunState, detail: &str) -> 
     }
 }
 
-/// Goes on with a run that a threshold stopped, on the caller's word.
-pub async fn resume(op: &OpContext, id: RunId) -> Result<(), ApiError> {
-    op.require("/Jobs/Resume")?;
-    let job = run(op, id).await?.run.job;
-    let rings = op.engine.store().rings_of(id).await.map_err(internal)?;
-    if let Some(rings) = rings.filter(|rings| rings.halted.is_some()) {
-        return crate::rings::release(op, id, rings.released).await;
-    }
-    let (by, audit) = (op.user.login.clone(), audit(op, id, "let through beyond its threshold".into()));
-    let work = op.engine.store().write(move |tx| {
-        Box::pin(async move {
-            let resumed = tx.requeue_run(id, &by).await?;
-            if resumed {
-                tx.append_audit(&audit).await?;
-            }
-            Ok::<_, StoreError>(resumed)
-        })
-    });
-    match work.await {
-        Ok(true) => {}
-        Ok(false) => {
-            return Err(ApiError::conflict(format!("Run {id} is not stopped by a threshold; look at it again.")));
-        }
-        Err(StoreError::Conflict { .. }) => return Err(already_active(op, &job).await),
-        Err(error) => return Err(internal(error)),
-    }
-    op.engine.wake().notify_one();
-    Ok(())
-}
-
 /// The newest runs.
 pub async fn runs(op: &OpContext, filter: RunFilter) -> Result<Vec<RunRow>, ApiError> {
     op.require("/Jobs/View")?;
@@ -339,16 +308,6 @@ pub async fn log(op: &OpContext, id: RunId, filter: LogFilter) -> Result<Vec<Run
 pub async fn log_counts(op: &OpContext, id: RunId, step: Option<&str>) -> Result<LogCounts, ApiError> {
     op.require("/Jobs/View")?;
     op.engine.store().run_log_counts(id, step).await.map_err(internal)
-}
-
-/// What a dry run would do, or what a threshold stopped.
-pub async fn preview(op: &OpContext, id: RunId, after: i64, limit: u32) -> Result<Page<PreviewLine>, ApiError> {
-    op.require("/Jobs/View")?;
-    let mut page = op.engine.store().preview(id, after, limit).await.map_err(internal)?;
-    for row in &mut page.rows {
-        row.application = op.engine.application_label(&row.application);
-    }
-    Ok(page)
 }
 
 /// Updates of all runs as they happen, for pages that are open.

@@ -28,11 +28,13 @@ pub mod tasks;
 
 pub mod accounts;
 pub mod applications;
+pub mod approvals;
 pub mod home;
 pub mod identities;
 pub mod jobs;
 pub mod mails;
 pub mod orders;
+pub mod reviews;
 pub mod rings;
 pub mod sessions;
 pub mod undo;

@@ -2,17 +2,14 @@
 
 mod act;
 
-use broker::lifecycle::{self, Event};
 use model::error::ApiError;
 use model::ids::OrderId;
-use model::order::{Order, ProvisioningState, Trouble};
+use model::order::{Order, Trouble};
 use model::page::Page;
-use model::user::Duty;
 use model::view::{
     ApplicationPause, AuditLine, OrderCounts, OrderDetail, OrderFilter, OrderRow, OrderSelection, SelectionSummary,
     Triage,
 };
-use store::{RecordedTransition, StoreError};
 
 use crate::circuits;
 use crate::context::OpContext;
@@ -85,75 +82,6 @@ pub async fn selected(op: &OpContext, selection: &OrderSelection) -> Result<Sele
         *application = op.engine.application_label(application);
     }
     Ok(summary)
-}
-
-/// Approves or declines an order that waits for review.
-pub async fn review(op: &OpContext, id: OrderId, approve: bool) -> Result<(), ApiError> {
-    op.require_duty_somewhere(Duty::Review)?;
-    if let Some(order) = op.engine.store().order(id).await.map_err(internal)? {
-        op.require_duty(Duty::Review, &order.account_type)?;
-    }
-    let (event, message) =
-        if approve { (Event::Approve, "Approved by a person.") } else { (Event::Decline, "Declined by a person.") };
-    step(op, id, event, message).await
-}
-
-/// Applies a reviewer's decision, or says why it cannot be applied now.
-async fn step(op: &OpContext, id: OrderId, event: Event, message: &str) -> Result<(), ApiError> {
-    let order = find(op, id).await?;
-    let to = lifecycle::advance(order.state, event)
-        .map_err(|refused| ApiError::conflict(format!("Order {id} stays as it is: {refused}")))?;
-    let transition = decided(op, &order, to, message);
-    let audit = audit(op, id, message);
-    let states = {
-        let mut after = order.clone();
-        after.state = to;
-        for item in &mut after.items {
-            if item.state != ProvisioningState::Verified {
-                item.state = to;
-            }
-        }
-        crate::record::assignment_states(&after)
-    };
-    let work = op.engine.store().write(move |tx| {
-        Box::pin(async move {
-            let taken = tx.record_transitions(&[transition]).await?;
-            if taken == [true] {
-                tx.set_assignment_states(&states).await?;
-                tx.append_audit(&audit).await?;
-            }
-            Ok::<_, StoreError>(taken)
-        })
-    });
-    match work.await.map_err(internal)?.as_slice() {
-        [true] => Ok(()),
-        _ => Err(ApiError::conflict(format!("Order {id} has just changed. Look at it again before you decide."))),
-    }
-}
-
-fn decided(op: &OpContext, order: &Order, to: ProvisioningState, message: &str) -> RecordedTransition {
-    RecordedTransition {
-        order: order.id,
-        fence: None,
-        from: vec![order.state],
-        to,
-        reason: None,
-        fingerprint: None,
-        repeats: 0,
-        next_attempt_at: (to == ProvisioningState::Pending).then_some(op.now),
-        account: None,
-        key: None,
-        items: order
-            .items
-            .iter()
-            .filter(|item| item.state != ProvisioningState::Verified)
-            .map(|item| (item.id, to, None))
-            .collect(),
-        answer: None,
-        actor: op.user.login.clone(),
-        message: message.to_owned(),
-        at: op.now,
-    }
 }
 
 async fn find(op: &OpContext, id: OrderId) -> Result<Order, ApiError> {

@@ -58,11 +58,6 @@ impl Progress {
         self.state().run.clone()
     }
 
-    /// On whose word the run goes beyond its thresholds.
-    pub(crate) fn approved_by(&self) -> Option<String> {
-        self.state().run.approved_by.clone()
-    }
-
     /// Begins the task.
     pub(crate) async fn begin(&self) {
         let now = self.engine.now();

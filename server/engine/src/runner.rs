@@ -65,7 +65,10 @@ async fn carry_out(engine: &Engine, mut run: Run) {
     }
     let version = engine.world().configuration_version();
     progress.change_run(|stored| stored.configuration = version);
-    if resumed {
+    if let Some(by) = run.approved_by.as_ref().filter(|_| resumed) {
+        progress
+            .say(LogLevel::Information, format!("Goes on at the step that a threshold stopped, on the word of {by}."));
+    } else if resumed {
         progress.say(LogLevel::Warning, "The program was stopped during this run; going on where it was.");
     }
     if let Some(earlier) = run.rerun_of {

@@ -5,6 +5,7 @@ pub(crate) mod collect;
 pub(crate) mod compute;
 pub(crate) mod fulfil;
 pub(crate) mod generate;
+pub(crate) mod guard;
 pub(crate) mod rings;
 pub(crate) mod scenario;
 pub(crate) mod synchronize;

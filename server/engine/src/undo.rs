@@ -14,13 +14,14 @@ use model::page::Page;
 use model::plan::Operation;
 use model::undo::{RunUndo, UndoFate, UndoFilter, UndoLine, UndoPreview, UndoRow, UndoSelection};
 use model::view::RunRow;
-use store::StoreError;
+use store::{StoreError, ThresholdUse};
 
 use crate::Engine;
 use crate::context::OpContext;
 use crate::error::internal;
 use crate::progress::Progress;
 use crate::tasks::generate::{self, Extras, Planned};
+use crate::tasks::guard::Way;
 use crate::tasks::{Context, TaskEnd, counted};
 
 /// Lines on one page.
@@ -150,9 +151,15 @@ pub(crate) async fn generate(
     }
     let radius = found.blast_radius(&engine);
     generate::keep_blast_radius(context, progress, radius).await?;
-    if let Some(end) = generate::guard_undo(context, progress, &planned).await? {
-        return Ok(TaskEnd::Blocked(format!("{end} No order was written. If the undo is right, resume the run.")));
-    }
+    let names = found.undo.plans.iter().map(|plan| plan.identity).collect::<Vec<_>>();
+    let names = engine.store().identities_by_id(&names).await?;
+    let names = names.into_iter().map(|identity| (identity.id, identity.display_name)).collect();
+    let (approval, used) = match generate::guard_undo(context, progress, &planned, &names).await? {
+        (Way::Free, used) => (None, used),
+        // What a person approved uses up nothing of the hour.
+        (Way::Approved(approval), _) => (Some(approval), ThresholdUse::default()),
+        (Way::Blocked(end), _) => return Ok(end),
+    };
     let lines = &found.undo.lines;
     let count = lines.iter().filter(|line| line.fate == UndoFate::GoesBack).count();
     let mut ids = engine.store().reserve_ids(count).await?;
@@ -161,9 +168,8 @@ pub(crate) async fn generate(
     let held = engine.store().undone().await?;
     let ended = undo::ended(lines, &held).into_iter().map(|row| row.id).collect();
     generate::count_orders(progress, &planned);
-    let written =
-        generate::write(context, planned, Extras { undone, ended_undone: ended, ..Extras::default() }, &live.catalogue)
-            .await?;
+    let extras = Extras { undone, ended_undone: ended, approval, used, ..Extras::default() };
+    let written = generate::write(context, planned, extras, &live.catalogue).await?;
     progress.advance(found.undo.plans.len() as u64, 0).await;
     progress.count("orders", i64::try_from(written).unwrap_or(i64::MAX));
     let left = lines.len() - count;

@@ -27,4 +27,7 @@ pub struct ChangeCounts {
     pub links_stored: u64,
     pub links_added: u64,
     pub links_removed: u64,
+    /// Of the links added, those to privileged entitlements.
+    #[serde(default)]
+    pub privileged_granted: u64,
 }

@@ -45,6 +45,10 @@ ids! {
     RunId,
     /// One state of the whole configuration, from one `config apply` to the next.
     ConfigurationVersionId,
+    /// Something that a threshold stopped.
+    RunBlockId,
+    /// A change that a reviewer declined.
+    DeclinedChangeId,
     /// Somebody who signs in.
     UserId,
     /// One mail to one person.

@@ -23,8 +23,10 @@ pub mod trigger;
 pub mod undo;
 pub mod work_item;
 
+pub mod block;
 pub mod feed;
 pub mod job;
+pub mod review;
 
 pub mod error;
 pub mod mail;

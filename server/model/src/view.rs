@@ -373,10 +373,44 @@ pub struct PreviewLine {
     pub identity: Option<IdentityId>,
     pub identity_name: String,
     pub application: String,
+    /// Empty where it is no account that changes.
+    #[serde(default)]
+    pub account_type: String,
     pub operation: String,
     /// A sentence: "department: Sales → Finance".
     pub change: String,
     pub why: String,
+    /// Against the plan that was stopped, and approved, before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_approval: Option<SinceApproval>,
+}
+
+/// How a line of a plan differs from the plan that a person had approved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SinceApproval {
+    Added,
+    /// No longer part of the plan.
+    Gone,
+}
+
+/// Which lines of a preview to show.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PreviewFilter {
+    pub account_type: Option<String>,
+    pub operation: Option<String>,
+    /// Number of the last line seen.
+    pub after: i64,
+    pub limit: u32,
+}
+
+/// How many lines of a preview there are of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviewGroup {
+    pub account_type: String,
+    pub operation: String,
+    pub lines: u64,
 }
 
 /// A line of the list of applications.
@@ -411,6 +445,8 @@ pub struct ApplicationDetail {
     pub account_types: Vec<AccountTypeView>,
     pub entitlements: Vec<EntitlementRow>,
     pub orders: OrderCounts,
+    /// Thresholds of the application itself, over all its account types.
+    pub limits: Vec<LimitView>,
     /// What the last synchronization counted: name and number.
     pub last_synchronization: Vec<(String, i64)>,
 }
@@ -429,6 +465,20 @@ pub struct AccountTypeView {
     pub classification: Vec<String>,
     /// "identity.employee_number = employeeNumber, 100 %".
     pub correlation: Vec<String>,
+    pub limits: Vec<LimitView>,
+}
+
+/// A threshold in force, and how much of it is used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitView {
+    /// Name of the setting.
+    pub what: String,
+    /// "50, or 5 % of 498 (24), whichever is reached first".
+    pub limit: String,
+    /// Said by the configuration, not a default.
+    pub is_configured: bool,
+    /// Ordered within the last hour.
+    pub used: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -557,6 +607,9 @@ pub struct Home {
     pub accounts: u64,
     pub orders: OrderCounts,
     pub open_work_items: u64,
+    /// Waiting for a provisioning review.
+    #[serde(default)]
+    pub awaiting_review: u64,
     /// Work items first, at most 8.
     pub work_items: Vec<WorkItemRow>,
     /// Failed orders, at most 8.

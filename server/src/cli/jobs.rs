@@ -1,5 +1,5 @@
-//! `jobs run`, `jobs rerun`, `jobs list`, `jobs show`, `jobs log`, `jobs compare`, `jobs cancel`, `jobs resume`, `jobs release-ring`,
-//! `jobs undo`.
+//! `jobs run`, `jobs rerun`, `jobs list`, `jobs show`, `jobs log`, `jobs compare`, `jobs cancel`, `jobs resume`,
+//! `jobs reject`, `jobs release-ring`, `jobs undo`.
 
 mod undo;
 
@@ -8,7 +8,7 @@ use engine::context::OpContext;
 use model::ids::RunId;
 use model::job::{LogLevel, Run, RunLogLine, RunMode, RunState, TaskRun, step_label};
 use model::rings::{RingView, RingsView};
-use model::view::{JobRow, LogFilter, RunComparison, RunFilter, RunRow, RunUpdate};
+use model::view::{JobRow, LogFilter, PreviewFilter, RunComparison, RunFilter, RunRow, RunUpdate};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -55,7 +55,7 @@ pub enum Command {
         #[arg(long, default_value_t = 20)]
         limit: u32,
     },
-    /// One run with its steps, and for a dry run what it would do
+    /// One run with its steps, and for a dry run what it would do; for one that a threshold stopped, the whole plan
     Show { run: RunId },
     /// The log of a run
     Log {
@@ -71,8 +71,23 @@ pub enum Command {
     Compare { left: RunId, right: RunId },
     /// End a run that waits, or ask one that is under way to stop
     Cancel { run: RunId },
-    /// Go on with a run that a threshold stopped
-    Resume { run: RunId },
+    /// Let a run that a threshold stopped go on with exactly what was stopped
+    Resume {
+        run: RunId,
+        /// Why; kept with the run
+        #[arg(long)]
+        reason: String,
+        /// Only if this is still the plan: its digest, as `jobs show` prints it
+        #[arg(long)]
+        plan: Option<String>,
+    },
+    /// End a run that a threshold stopped; nothing of it happens
+    Reject {
+        run: RunId,
+        /// Why; kept with the run
+        #[arg(long)]
+        reason: String,
+    },
     /// Let the next ring of a run's orders go, whatever became of the one before
     ReleaseRing { run: RunId },
     /// Take back what a run did, as far as nobody has changed it since
@@ -142,13 +157,6 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
             output.value(&serde_json::json!({ "run": run, "state": state }), |_| done)?;
             Ok(Exit::Done)
         }
-        Command::Resume { run } => {
-            engine::jobs::resume(op, run).await?;
-            output.value(&serde_json::json!({ "run": run }), |_| {
-                format!("Run {run} goes on; a server that runs takes it up as soon as nothing else runs.")
-            })?;
-            Ok(Exit::Done)
-        }
         Command::Show { run } => {
             show(op, run, output).await?;
             Ok(Exit::Done)
@@ -162,6 +170,22 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
             Ok(Exit::Done)
         }
         Command::Undo(undo) => undo::run(op, undo, output).await,
+        Command::Resume { run, reason, plan } => {
+            engine::approvals::approve(op, run, plan, reason).await?;
+            output.value(&serde_json::json!({ "run": run, "decision": "approved" }), |_| {
+                format!(
+                    "Run {run} is approved and queued; a server that runs goes on with it as soon as nothing else runs."
+                )
+            })?;
+            Ok(Exit::Done)
+        }
+        Command::Reject { run, reason } => {
+            engine::approvals::reject(op, run, None, reason).await?;
+            output.value(&serde_json::json!({ "run": run, "decision": "rejected" }), |_| {
+                format!("Run {run} is rejected; nothing of it happens.")
+            })?;
+            Ok(Exit::Done)
+        }
     }
 }
 
@@ -364,16 +388,20 @@ fn took(task: &Option<TaskRun>) -> String {
 
 async fn show(op: &OpContext, id: RunId, output: &Output) -> Result<Run, CommandError> {
     let row = engine::jobs::run(op, id).await?;
+    let has_plan = row.run.mode.dry_run || row.run.state == RunState::Blocked;
+    let filter = PreviewFilter { limit: PREVIEW, ..PreviewFilter::default() };
+    let preview = if has_plan { engine::approvals::preview(op, id, filter).await?.rows } else { Vec::new() };
+    let blocks = engine::approvals::blocks(op, id).await?;
     let blast_radius = engine::undo::blast_radius(op, id).await?;
     let (undoes, undone_by) = engine::undo::links(op, id).await?;
     let rings = engine::rings::of(op, id).await?;
-    let preview = if row.run.mode.dry_run { engine::jobs::preview(op, id, 0, PREVIEW).await?.rows } else { Vec::new() };
     if output.is_json() {
         output.value(
             &serde_json::json!({
                 "run": row.run,
                 "started_by": row.started_by,
                 "preview": preview,
+                "blocks": blocks,
                 "blast_radius": blast_radius,
                 "undoes": undoes,
                 "undone_by": undone_by,
@@ -409,6 +437,23 @@ async fn show(op: &OpContext, id: RunId, output: &Output) -> Result<Run, Command
         if let Some(why) = &rings.rings.halted {
             output.say(&format!("{why} `quartermaster jobs release-ring {id}` lets the next one go."))?;
         }
+    }
+    for block in &blocks {
+        let trips = block
+            .trips
+            .iter()
+            .map(|trip| format!("{}: {} {}; the limit is {}", trip.scope, trip.counted, trip.what, trip.limit));
+        let decided =
+            block.decided_by.as_ref().map(|by| format!("by {by}: {}", block.reason.as_deref().unwrap_or_default()));
+        output.say(&format!(
+            "\n{}",
+            fields(&[
+                ("stopped", trips.collect::<Vec<_>>().join("; ")),
+                ("changes", block.changes.to_string()),
+                ("plan", block.digest.clone()),
+                ("decision", format!("{} {}", block.state.name(), decided.unwrap_or_default()).trim().to_owned()),
+            ])
+        ))?;
     }
     if !preview.is_empty() {
         let lines: Vec<Vec<String>> = preview

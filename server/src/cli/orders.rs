@@ -1,4 +1,4 @@
-//! `orders list`, `orders show`, `orders triage`, `orders act`, `orders edit`.
+//! `orders list`, `orders show`, `orders triage`, `orders act`, `orders edit`, `orders review`.
 
 use clap::{Args, Subcommand};
 use engine::context::OpContext;
@@ -6,6 +6,7 @@ use engine::orders::Deed;
 use model::error::ApiError;
 use model::ids::{OrderId, RunId};
 use model::order::{Action, ProvisioningState, Trouble};
+use model::review::Verdict;
 use model::view::{ApplicationPause, OrderDetail, OrderFilter, OrderGroup, OrderRow, OrderSelection, PauseCause};
 
 use super::output::{Output, fields, table};
@@ -44,6 +45,15 @@ pub enum Command {
         /// Kept with the order
         #[arg(long)]
         why: String,
+    },
+    /// Approve, decline or put off everything that an order waits for a review with
+    Review {
+        order: OrderId,
+        #[arg(value_parser = verdict)]
+        verdict: Verdict,
+        /// Why; required to decline
+        #[arg(long, default_value = "")]
+        comment: String,
     },
 }
 
@@ -112,6 +122,12 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
         Command::Edit { order, values, why } => {
             engine::orders::act(op, order, Deed::Edit { values, why }).await?;
             output.say(&format!("order {order} is changed and sent again"))?;
+        }
+        Command::Review { order, verdict, comment } => {
+            let message = engine::reviews::decide_whole(op, order, verdict, comment).await?;
+            output.value(&serde_json::json!({ "order": order, "message": message }), |_| {
+                format!("Order {order}: {message}")
+            })?;
         }
     }
     Ok(Exit::Done)
@@ -188,6 +204,11 @@ fn trouble(text: &str) -> Result<Trouble, String> {
 fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| "expected attribute=value".to_owned())?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+fn verdict(text: &str) -> Result<Verdict, String> {
+    let names = || Verdict::ALL.map(Verdict::name).join(", ");
+    Verdict::from_name(text).ok_or_else(|| format!("expected one of {}", names()))
 }
 
 fn state(text: &str) -> Result<ProvisioningState, String> {

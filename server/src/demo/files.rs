@@ -26,6 +26,7 @@ macro_rules! configuration {
 
 configuration! {
     "applications/badges.toml",
+    "applications/bank.toml",
     "applications/directory.toml",
     "applications/mainframe.toml",
     "applications/payroll.toml",
@@ -44,6 +45,7 @@ configuration! {
     "rules/office.toml",
     "rules/sites.toml",
     "rules/terminal.toml",
+    "rules/treasury.toml",
     "sources/hr.toml",
 }
 

@@ -6,6 +6,7 @@ use model::view::{Home, OrderFilter, RunFilter, WorkItemFilter};
 use model::work_item::WorkItemState;
 
 use crate::connection::arguments;
+use crate::declined::AWAITING_REVIEW;
 use crate::orders::{order_counts, order_rows_in_states};
 use crate::runs::{RunChoice, run_rows};
 use crate::work_items::work_item_page;
@@ -43,6 +44,7 @@ impl Store {
             accounts: count(connection.number(ACCOUNTS, arguments![]).await?),
             orders: order_counts(&mut connection, &OrderFilter::default()).await?,
             open_work_items: count(connection.number(OPEN_WORK_ITEMS, arguments![]).await?),
+            awaiting_review: count(connection.number(AWAITING_REVIEW, arguments![]).await?),
             work_items: work_item_page(&mut connection, &open).await?.rows,
             failed: order_rows_in_states(&mut connection, &failed, 8).await?,
             runs: run_rows(&mut connection, RunChoice::Newest(&RunFilter { limit: 5, ..RunFilter::default() })).await?,

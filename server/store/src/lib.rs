@@ -21,9 +21,11 @@ pub mod account_reviews;
 pub mod accounts;
 pub mod assignments;
 
+pub mod declined;
 pub mod orders;
 pub mod work_items;
 
+pub mod blocks;
 mod rings;
 pub mod runs;
 pub mod signals;
@@ -44,7 +46,9 @@ mod words;
 pub use accounts::Reservation;
 pub use applications::ApplicationFacts;
 pub use assignments::{AssignmentRecord, AssignmentStateChange};
+pub use blocks::ThresholdUse;
 pub use circuits::CircuitRecord;
+pub use declined::UnderReview;
 pub use error::StoreError;
 pub use futures::future::BoxFuture;
 pub use identities::NewIdentityEvent;

@@ -40,6 +40,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0016_create_undo"),
     migration!("0017_create_rings"),
     migration!("0018_create_mails"),
+    migration!("0019_create_run_blocks"),
+    migration!("0020_create_declined_changes"),
 ];
 
 const CREATE_TABLE: &str = r#"

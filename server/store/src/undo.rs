@@ -66,6 +66,8 @@ const END_APPROVED: &str = "
           and o.account_type = undone_change.account_type
           and i.kind = undone_change.kind
           and (i.kind = 'lifecycle' or i.name = undone_change.name)
+          -- What a reviewer declined of it, or put off, is not approved.
+          and i.state <> 6
       )";
 
 const ORDERS_OF_RUN: &str = "

@@ -254,12 +254,13 @@ fn exit_codes_say_what_kind_of_trouble_it_is() {
     let compared: serde_json::Value = serde_json::from_slice(&compared.stdout).unwrap();
     assert_eq!(compared["steps"][0][0], "compute-role-model");
     for (arguments, code) in [
-        (["jobs", "rerun", &done], 4),
-        (["jobs", "resume", &done], 4),
-        (["jobs", "cancel", &waiting], 0),
-        (["jobs", "cancel", &waiting], 4),
-        (["jobs", "log", &done], 0),
-        (["jobs", "rerun", &waiting], 0),
+        (vec!["jobs", "rerun", &done], 4),
+        (vec!["jobs", "resume", &done, "--reason", "It is right."], 4),
+        (vec!["jobs", "reject", &done, "--reason", "It is wrong."], 4),
+        (vec!["jobs", "cancel", &waiting], 0),
+        (vec!["jobs", "cancel", &waiting], 4),
+        (vec!["jobs", "log", &done], 0),
+        (vec!["jobs", "rerun", &waiting], 0),
     ] {
         let output = quartermaster(directory.path(), &arguments, "");
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");

@@ -4,8 +4,8 @@ use leptos::prelude::*;
 use model::error::ApiError;
 use model::page::Page;
 use model::view::{
-    AccountFilter, AccountRow, AccountTypeView, ApplicationDetail, ApplicationSchema, EntitlementRow, OrderFilter,
-    PauseCause,
+    AccountFilter, AccountRow, AccountTypeView, ApplicationDetail, ApplicationSchema, EntitlementRow, LimitView,
+    OrderFilter, PauseCause,
 };
 
 use crate::components::form;
@@ -178,6 +178,7 @@ fn overview(detail: &ApplicationDetail) -> impl IntoView + use<> {
                 }}
                 <h2>"Accounts"</h2>
                 {accounts::counts(&detail.row)}
+                {limits(&detail.limits, "Thresholds over all account types")}
                 <h2>"Orders"</h2>
                 {if detail.orders.by_state.is_empty() {
                     view! { <p class="muted">"No orders so far."</p> }.into_any()
@@ -187,6 +188,27 @@ fn overview(detail: &ApplicationDetail) -> impl IntoView + use<> {
             </section>
         </div>
     }
+}
+
+/// Thresholds in force, with what of them is used up within the hour.
+fn limits(limits: &[LimitView], heading: &'static str) -> impl IntoView + use<> {
+    let rows = limits.iter().map(|limit| {
+        let remark = if limit.is_configured { "" } else { "default" };
+        view! {
+            <tr>
+                <td data-label="What" class="name">{words::attribute(&limit.what)}</td>
+                <td data-label="Limit" class="wide">{limit.limit.clone()}" "<span class="subtle">{remark}</span></td>
+                <td data-label="Used within the hour" class="number">{words::number(limit.used)}</td>
+            </tr>
+        }
+    });
+    (!limits.is_empty()).then(|| view! {
+        <h3>{heading}</h3>
+        <table class="ledger">
+            <thead><tr><th scope="col">"What"</th><th scope="col">"Limit"</th><th scope="col" class="number">"Used within the hour"</th></tr></thead>
+            <tbody>{rows.collect_view()}</tbody>
+        </table>
+    })
 }
 
 fn account_type(account_type: &AccountTypeView) -> impl IntoView + use<> {
@@ -213,6 +235,7 @@ fn account_type(account_type: &AccountTypeView) -> impl IntoView + use<> {
             </table>
             {(!account_type.classification.is_empty()).then(|| view! { <h3>"An account that is found is of this type where"</h3><ul class="plain">{classification.collect_view()}</ul> })}
             {(!account_type.correlation.is_empty()).then(|| view! { <h3>"An account belongs to the identity where"</h3><ul class="plain">{correlation.collect_view()}</ul> })}
+            {limits(&account_type.limits, "Thresholds")}
         </section>
     }
 }

@@ -2,13 +2,13 @@
 
 use leptos::prelude::*;
 use model::job::{LogLevel, Run, RunState};
-use model::page::Page;
 use model::rings::RingsView;
-use model::view::{LogCounts, LogLineView, PreviewLine, RunRow, RunUpdate};
+use model::view::{LogCounts, LogLineView, RunRow, RunUpdate};
 
+use super::plan::{Plan, plan};
 use crate::components::chip;
 use crate::components::icon::icon;
-use crate::components::list::{Choice, Empty, ago, empty, filter_chips, tabs};
+use crate::components::list::{Choice, ago, filter_chips, tabs};
 use crate::frame::{Rights, Section, Sheet};
 use crate::islands::LiveRun;
 use crate::logic::address::Address;
@@ -21,7 +21,8 @@ use crate::pages::jobs::undo::{About, about};
 pub enum RunTab {
     /// Steps and log.
     Progress(LogChoice),
-    Preview(Page<PreviewLine>),
+    /// What it would do, or what was stopped.
+    Preview(Plan),
 }
 
 /// Which lines of the log are shown.
@@ -60,12 +61,14 @@ pub fn run_sheet(
     let id = run.id;
     let title = format!("Run {id}");
     let is_preview = matches!(tab, RunTab::Preview(_));
-    let links = run.mode.dry_run.then(|| {
+    let was_stopped = run.state == RunState::Blocked || run.approved_by.is_some() || is_preview;
+    let plan_label = if run.mode.dry_run { "What it would do" } else { "What was stopped" };
+    let links = (run.mode.dry_run || was_stopped).then(|| {
         tabs(
             "Parts of this run",
             vec![
                 ("Progress".to_owned(), format!("/jobs/runs/{id}"), None, !is_preview),
-                ("What it would do".to_owned(), format!("/jobs/runs/{id}?tab=preview"), None, is_preview),
+                (plan_label.to_owned(), format!("/jobs/runs/{id}?tab=preview"), None, is_preview),
             ],
         )
     });
@@ -83,7 +86,7 @@ pub fn run_sheet(
         RunTab::Progress(choice) => {
             progress(RunUpdate { run: run.clone(), lines }, choice, around, rights, clock).into_any()
         }
-        RunTab::Preview(page) => preview(id, page),
+        RunTab::Preview(found) => plan(run, found, rights, clock),
     };
     let about = about(run, &around.undo, rights, clock);
     let rings = around.rings.as_ref().map(|rings| rings::panel(rings, rights));
@@ -185,43 +188,4 @@ fn progress(
             <p class="subtle">{summary}</p>
         </section>
     }
-}
-
-fn preview(id: model::ids::RunId, page: Page<PreviewLine>) -> AnyView {
-    if page.rows.is_empty() {
-        return empty(
-            "It would change nothing",
-            Empty::AllDone { text: "Everybody has exactly what they should have." },
-        );
-    }
-    let rows = page.rows.iter().map(|line| {
-        let name = match line.identity {
-            Some(id) => {
-                view! { <a data-open="" href=format!("/identities/{id}")>{line.identity_name.clone()}</a> }.into_any()
-            }
-            None => line.identity_name.clone().into_any(),
-        };
-        view! {
-            <tr data-row="">
-                <td data-label="Person" class="name">{name}</td>
-                <td data-label="Application">{line.application.clone()}</td>
-                <td data-label="Do">{line.operation.clone()}</td>
-                <td data-label="Change" class="wide wrap">{line.change.clone()}</td>
-                <td data-label="Why" class="wide wrap muted">{line.why.clone()}</td>
-            </tr>
-        }
-    });
-    let next = page.next.map(|after| {
-        let address = format!("/jobs/runs/{id}?tab=preview&after={}", crate::logic::address::encode(&after));
-        view! { <a class="button quiet" href=address rel="next">"Next page"{icon("arrow")}</a> }
-    });
-    view! {
-        <p class="banner">{icon("flask")}{format!("{} would be made. Nothing has been changed.", words::plural(page.total, "change", "changes"))}</p>
-        <table class="ledger">
-            <thead><tr><th scope="col">"Person"</th><th scope="col">"Application"</th><th scope="col">"Do"</th><th scope="col">"Change"</th><th scope="col">"Why"</th></tr></thead>
-            <tbody>{rows.collect_view()}</tbody>
-        </table>
-        <nav class="pages" aria-label="Pages"><span class="spring"></span>{next}</nav>
-    }
-    .into_any()
 }

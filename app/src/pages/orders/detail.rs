@@ -62,15 +62,9 @@ fn holding(order: &Order, clock: &Clock) -> impl IntoView + use<> {
 /// What can be done to it as it is, and why not where the permission is missing.
 fn actions(order: &Order, rights: &Rights) -> impl IntoView + use<> {
     let review = (order.state == ProvisioningState::AwaitingApproval).then(|| {
-        let buttons = view! {
-            <form method="post" action="/api/pages/orders/review">
-                <input type="hidden" name="id" value=order.id.to_string() />
-                <button class="button primary" name="decision" value="approve">{icon("check")}"Approve"</button>
-                <button class="button danger" name="decision" value="decline">{icon("ban")}"Decline"</button>
-            </form>
-        };
+        let link = view! { <a class="button primary" href=format!("/review?order={}", order.id)>{icon("hand")}"Review it"</a> };
         match rights.may_for(Duty::Review, &order.account_type) {
-            true => buttons.into_any(),
+            true => link.into_any(),
             false => form::refused("Reviewing", Duty::Review.path()).into_any(),
         }
     });

@@ -408,6 +408,7 @@ fn what_was_found_and_is_desired_becomes_ours() {
         desired: &desired,
         accounts: &accounts,
         open_orders: &[],
+        declined: &[],
         leaver: false,
     };
     assert_eq!(adoptions(&input), [AccountId(1)]);
@@ -430,4 +431,68 @@ fn what_was_done_to_an_account_that_is_gone_says_nothing_of_the_one_in_its_place
         AlreadySo payroll login
         AlreadySo payroll payroll-2",
     );
+}
+
+#[test]
+fn what_a_reviewer_declined_is_not_ordered_again_until_something_else_is_wanted() {
+    use model::ids::DeclinedChangeId;
+    use model::plan::{ItemKind, ItemOperation, Operation};
+    use model::review::DeclinedChange;
+    let declined = |kind, name: &str, operation, account_operation, value: Option<Value>, account| DeclinedChange {
+        id: DeclinedChangeId(1),
+        identity: PERSON,
+        account_type: "person".to_owned(),
+        account,
+        kind,
+        name: name.to_owned(),
+        account_operation,
+        operation,
+        value,
+        order: OrderId(9),
+        declined_by: "ann".to_owned(),
+        declined_at: jiff::Timestamp::UNIX_EPOCH,
+        comment: "not in Sales".to_owned(),
+        reopened_by: None,
+        reopened_at: None,
+    };
+    let planned = |title: &str, accounts: &[Account], declined: &[DeclinedChange]| {
+        let desired = access(vec![desired_account(
+            "person",
+            vec![attribute("title", DesiredValue::Value(Value::from(title)))],
+            &["person-a"],
+        )]);
+        let input = PlanInput {
+            trigger: model::trigger::Trigger::IdentityRefresh,
+            desired: &desired,
+            accounts,
+            open_orders: &[],
+            declined,
+            leaver: false,
+        };
+        let plan = super::compile(&input, &crate::worlds::catalogue(), &mut Taken::default());
+        let items = plan.requests.iter().flat_map(|request| &request.items).map(|item| item.name.as_str());
+        (
+            items.collect::<Vec<_>>().join(" "),
+            plan.retained.iter().map(|kept| kept.why.clone()).collect::<Vec<_>>().join(" "),
+        )
+    };
+    let known = [enabled(1, "person", &[], &[])];
+    let title = |value: &str, account| {
+        let value = Some(Value::from(value));
+        declined(ItemKind::Attribute, "title", ItemOperation::Set, Operation::Update, value, account)
+    };
+    assert_eq!(planned("Dr", &known, &[]).0, "title A");
+    let (items, kept) = planned("Dr", &known, &[title("Dr", Some(AccountId(1)))]);
+    assert_eq!((items.as_str(), kept.as_str()), ("A", "Declined by ann on 1970-01-01: not in Sales"));
+    assert_eq!(planned("Prof", &known, &[title("Dr", None)]).0, "title A", "another value is another question");
+    assert_eq!(
+        planned("Dr", &known, &[title("Dr", Some(AccountId(2)))]).0,
+        "title A",
+        "another account is another question"
+    );
+    let entitlement = declined(ItemKind::Entitlement, "A", ItemOperation::Add, Operation::Create, None, None);
+    assert_eq!(planned("Dr", &known, &[entitlement, title("Dr", None)]).0, "");
+    let account = declined(ItemKind::Lifecycle, "person", ItemOperation::Add, Operation::Create, None, None);
+    assert_eq!(planned("Dr", &[], std::slice::from_ref(&account)).0, "");
+    assert_eq!(planned("Dr", &known, &[account]).0, "title A", "the account is there by now");
 }

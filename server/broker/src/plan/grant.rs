@@ -57,6 +57,13 @@ impl<'a> Compiler<'a, '_> {
             return;
         }
         let mut lines = self.lines(desired, &sent);
+        let about_account = operation(&sent, &lines).filter(|operation| *operation != Operation::Update);
+        if let Some(why) = about_account.and_then(|operation| self.declined_account(slot, operation)) {
+            self.retain(slot, ItemKind::Lifecycle, slot.name(), why);
+            self.plan.withdrawn.extend(slot.replaceable());
+            self.note(slot, desired, &known, None, &[]);
+            return;
+        }
         // Nothing is reserved for a creation that fails anyway.
         if sent.status == Some(AccountStatus::Enabled) || failures(&lines).is_none() {
             self.choose_values(slot, &mut lines);
@@ -72,7 +79,7 @@ impl<'a> Compiler<'a, '_> {
         let is_kept = operation.is_some()
             && error.is_none()
             && (operation == Some(Operation::Update) || after.is_empty())
-            && slot.unsent.len() == 1
+            && slot.can_be_kept()
             && !slot.is_stuck
             && !self.waits_in_vain(slot)
             && self.is_satisfied(desired, &lines, &sent.clone().with(&slot.unsent));
@@ -349,7 +356,28 @@ impl<'a> Compiler<'a, '_> {
         }
         lines.sort_by(|left, right| (left.kind, left.name).cmp(&(right.kind, right.name)));
         lines.dedup_by(|left, right| (left.kind, left.name) == (right.kind, right.name));
+        for line in &mut lines {
+            if let Some(why) = self.declined_line(desired, line, view) {
+                line.needs = Needs::Keep(why);
+            }
+        }
         lines
+    }
+
+    /// Why a line is left out, where a reviewer declined it.
+    fn declined_line(&self, desired: &DesiredAccount, line: &Line<'_>, view: &View<'_>) -> Option<String> {
+        let chosen: Vec<Value>;
+        let (operation, values) = match &line.needs {
+            Needs::Set(value) => (ItemOperation::Set, vec![Some(value.as_ref())]),
+            Needs::Choose(candidates) => {
+                chosen = candidates.iter().map(|candidate| Value::Text(candidate.clone())).collect();
+                (ItemOperation::Set, chosen.iter().map(Some).collect())
+            }
+            Needs::Clear | Needs::Remove => (ItemOperation::Remove, vec![None]),
+            Needs::Add => (ItemOperation::Add, vec![None]),
+            Needs::Nothing | Needs::Keep(_) | Needs::Fail(_) => return None,
+        };
+        self.declined_item(&desired.account_type, view.account(), (line.kind, line.name), operation, &values)
     }
 
     fn attribute_needs(

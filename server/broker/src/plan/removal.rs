@@ -35,9 +35,11 @@ impl<'a> Compiler<'a, '_> {
                 return;
             }
         };
-        for key in sent.held().filter(|key| self.catalogue.entitlement_of(slot.account_type, key).is_none()) {
-            if end == End::Disabled && sent.status.is_some() {
+        for key in sent.held().filter(|_| end == End::Disabled && sent.status.is_some()) {
+            if self.catalogue.entitlement_of(slot.account_type, key).is_none() {
                 self.retain(slot, ItemKind::Entitlement, key, "Quartermaster does not manage it.");
+            } else if let Some(why) = self.kept_by_reviewer(slot, key) {
+                self.retain(slot, ItemKind::Entitlement, key, why);
             }
         }
         let needed = self.needed(slot, &sent, end);
@@ -60,6 +62,12 @@ impl<'a> Compiler<'a, '_> {
             self.note_removal(slot, None, &[]);
             return;
         };
+        if let Some(why) = self.declined_account(slot, operation).filter(|_| operation.removes()) {
+            self.retain(slot, ItemKind::Lifecycle, &account.key, why);
+            self.plan.withdrawn.extend(slot.replaceable());
+            self.note_removal(slot, None, &[]);
+            return;
+        }
         if is_kept {
             self.filter(slot, ItemKind::Lifecycle, &account.key, FilterReason::OnItsWay);
             self.plan.withdrawn.extend(slot.failed.iter().map(|order| order.id));
@@ -105,7 +113,10 @@ impl<'a> Compiler<'a, '_> {
             (_, End::Deleted) => Some(Operation::Delete),
             (AccountStatus::Enabled, End::Disabled) => Some(Operation::Disable),
             (AccountStatus::Disabled, End::Disabled) => {
-                let managed = |key: &str| self.catalogue.entitlement_of(slot.account_type, key).is_some();
+                let managed = |key: &str| {
+                    self.catalogue.entitlement_of(slot.account_type, key).is_some()
+                        && self.kept_by_reviewer(slot, key).is_none()
+                };
                 view.held().any(managed).then_some(Operation::Update)
             }
         }
@@ -137,6 +148,9 @@ impl<'a> Compiler<'a, '_> {
         if operation != Operation::Delete {
             for key in view.held() {
                 let Some(name) = self.catalogue.entitlement_of(slot.account_type, key) else { continue };
+                if self.kept_by_reviewer(slot, key).is_some() {
+                    continue;
+                }
                 request.items.push(AttributeRequest {
                     kind: ItemKind::Entitlement,
                     name: key.to_owned(),
@@ -151,6 +165,12 @@ impl<'a> Compiler<'a, '_> {
             }
         }
         request
+    }
+
+    /// Why an entitlement stays with an account that goes.
+    fn kept_by_reviewer(&self, slot: &Slot<'_>, key: &str) -> Option<String> {
+        let account = slot.account.map(|account| account.id);
+        self.declined_item(slot.account_type, account, (ItemKind::Entitlement, key), ItemOperation::Remove, &[None])
     }
 
     /// No account is known, but orders are.

@@ -36,6 +36,18 @@ impl Slot<'_> {
         self.unsent.iter().chain(&self.failed).map(|order| order.id)
     }
 
+    /// Whether what was not sent can stay as it is: one order, or a part that was approved and a part that waits on.
+    pub(super) fn can_be_kept(&self) -> bool {
+        let items = || self.unsent.iter().flat_map(|order| order.items.iter().map(move |item| (order.id, item)));
+        let goes_out = |item: &model::order::OrderItem| item.state != ProvisioningState::Inactive;
+        !self.unsent.is_empty()
+            && items().filter(|(_, item)| goes_out(item)).all(|(order, item)| {
+                items()
+                    .filter(|(other, _)| *other != order)
+                    .all(|(_, other)| !goes_out(other) || (other.kind, &other.name) != (item.kind, &item.name))
+            })
+    }
+
     /// Orders in flight: whatever else is ordered for the account waits for them.
     pub(super) fn in_flight(&self) -> impl Iterator<Item = OrderId> {
         self.sent.iter().filter(|order| order.state != ProvisioningState::Executed).map(|order| order.id)

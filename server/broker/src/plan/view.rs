@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use model::account::{Account, AccountStatus};
-use model::order::Order;
+use model::ids::AccountId;
+use model::order::{Order, ProvisioningState};
 use model::plan::{ItemKind, ItemOperation, Operation};
 use model::value::Value;
 
@@ -33,6 +34,11 @@ impl<'a> View<'a> {
             self.lay(order);
         }
         self
+    }
+
+    /// The account that is known.
+    pub(super) fn account(&self) -> Option<AccountId> {
+        self.account.map(|account| account.id)
     }
 
     /// Whether an order creates the account that is not known yet.
@@ -73,7 +79,7 @@ impl<'a> View<'a> {
                 return;
             }
         };
-        for item in &order.items {
+        for item in order.items.iter().filter(|item| item.state != ProvisioningState::Inactive) {
             match (item.kind, item.operation) {
                 (ItemKind::Attribute, ItemOperation::Remove) => {
                     self.attributes.insert(&item.name, None);

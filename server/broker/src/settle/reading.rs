@@ -24,7 +24,8 @@ pub fn read_back(
     observed: Option<&ObservedAccount>,
     now: Timestamp,
 ) -> Settled {
-    let findings: Vec<Finding<'_>> = order.items.iter().map(|item| finding(order, item, observed)).collect();
+    let went_out = order.items.iter().filter(|item| item.state != ProvisioningState::Inactive);
+    let findings: Vec<Finding<'_>> = went_out.map(|item| finding(order, item, observed)).collect();
     let is_ours = order.operation != Operation::Create
         || observed.is_some()
             && findings.iter().all(|finding| finding.item.kind != ItemKind::Attribute || finding.is_so());
@@ -103,7 +104,10 @@ fn is_overwritten(item: &OrderItem, later: &[&Order]) -> bool {
     later.iter().any(|later| match item.kind {
         _ if matches!(later.operation, Operation::Delete | Operation::Create) => true,
         ItemKind::Lifecycle => later.operation != Operation::Update,
-        kind => later.items.iter().any(|other| other.kind == kind && other.name == item.name),
+        kind => later
+            .items
+            .iter()
+            .any(|other| other.kind == kind && other.name == item.name && other.state != ProvisioningState::Inactive),
     })
 }
 

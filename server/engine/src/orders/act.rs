@@ -279,7 +279,8 @@ const UNANSWERED: Answer = Answer::ReadBack { present: false };
 fn items(order: &Order, to: ProvisioningState) -> Vec<(model::ids::OrderItemId, ProvisioningState, Option<String>)> {
     let whole = Standing::of(order) == Standing::Done;
     let goes = |item: &&OrderItem| match item.state {
-        ProvisioningState::Verified => false,
+        // Confirmed, or not sent on a reviewer's word.
+        ProvisioningState::Verified | ProvisioningState::Inactive => false,
         ProvisioningState::Executed => whole,
         _ => true,
     };

@@ -241,9 +241,11 @@ fn preview(
         identity: Some(identity),
         identity_name: names.get(&identity).cloned().unwrap_or_default(),
         application: String::new(),
+        account_type: String::new(),
         operation: operation.into(),
         change: format!("{} `{}`", grantable.kind().replace('_', " "), grantable.name()),
         why,
+        since_approval: None,
     }
 }
 

@@ -8,22 +8,27 @@ use broker::catalogue::Catalogue;
 use broker::check::CheckedPlan;
 use broker::lifecycle::{self, Event};
 use broker::plan::{PlanInput, Values};
+use broker::threshold::{Change, Ordered};
 use broker::{blast_radius, check, edit, fingerprint, order, partition, plan, threshold, undo};
+use jiff::SignedDuration;
 use jiff::civil::Date;
 use model::access::{DesiredAccess, Grantable};
 use model::account::{Account, Provenance};
 use model::blast_radius::BlastRadius;
 use model::configuration::Rings;
+use model::feed::ChangeCounts;
 use model::identity::{Identity, LifecycleState};
-use model::ids::{AccountId, IdentityId, OrderId, PartitionId, PlanId};
+use model::ids::{AccountId, IdentityId, OrderId, PartitionId, PlanId, RunBlockId};
 use model::job::{LogLevel, TaskScope};
 use model::order::{Order, ProvisioningState, StateReason, ValueEdit};
 use model::plan::{AccountRequest, FilterReason, ItemKind, ItemOperation, Operation, Plan};
+use model::review::DeclinedChange;
 use model::trigger::Trigger;
 use model::undo::Undone;
 use model::view::PreviewLine;
-use store::{AssignmentStateChange, PlanRecord, RecordedTransition, Reservation, StoreError};
+use store::{AssignmentStateChange, PlanRecord, RecordedTransition, Reservation, StoreError, ThresholdUse};
 
+use super::guard::{self, APPROVAL_VOID, Intent, Way};
 use super::{Context, TaskEnd, counted, shown};
 use crate::progress::Progress;
 
@@ -57,9 +62,11 @@ const VALUE_TAKEN: &str = "reserved_value_key";
 const SENT_MEANWHILE: &str = "order_sent_meanwhile";
 
 /// Whether a value was taken that an incremental run had not looked at, or that another process was quicker to take; or
-/// an order was sent that the plan was to replace: carried out beside the new one, it would do the same twice.
+/// an order was sent that the plan was to replace: carried out beside the new one, it would do the same twice; or the
+/// approval ran out while the plans were made.
 fn is_overtaken(error: &StoreError) -> bool {
-    matches!(error, StoreError::Conflict { constraint } if constraint == VALUE_TAKEN || constraint == SENT_MEANWHILE)
+    let known = [VALUE_TAKEN, SENT_MEANWHILE, APPROVAL_VOID];
+    matches!(error, StoreError::Conflict { constraint } if known.contains(&constraint.as_str()))
 }
 
 /// A plan that passed its checks, for one identity.
@@ -96,6 +103,7 @@ async fn generate(
                 trigger: Trigger::IdentityRefresh,
                 accounts: facts.accounts_of(access.identity),
                 open_orders: facts.orders_of(access.identity),
+                declined: facts.declined_of(access.identity),
                 leaver: facts.leavers.contains(&access.identity),
                 desired: &access,
             };
@@ -106,7 +114,7 @@ async fn generate(
             ended_undone.extend(own.filter(|row| !undo::is_wanted(row, &access, &live.catalogue)).map(|row| row.id));
             // Decided as a whole, whatever the task concerns: what is left out is the next task's to order.
             let plan = plan::restrict(plan, input.open_orders, &|application| scope.has_application(application));
-            adopted.extend(plan::adoptions(&input));
+            adopted.extend(facts.adoptions(&input, &plan, &live.catalogue));
             if plan::is_empty(&plan) {
                 continue;
             }
@@ -133,18 +141,14 @@ async fn generate(
         blast_radius::measure(plans, facts.population, &describe, &live.catalogue)
     };
     keep_blast_radius(context, progress, radius).await?;
-    if let Some(end) = guard(context, progress, &planned, &facts.stored, &facts.links) {
-        if context.mode.dry_run {
-            progress.say(LogLevel::Warning, format!("A real run would stop here. {end}"));
-        } else {
-            context.preview(preview(&planned, &facts)).await?;
-            return Ok(TaskEnd::Blocked(format!(
-                "{end} No order was written. The plan is listed below; if it is right, resume the run."
-            )));
-        }
-    }
+    let ordered = ordered(context, &planned, &facts.stored, &facts.links).await?;
+    let approval = match guard(context, progress, scope, &ordered, &planned, &facts.names).await? {
+        Way::Free => None,
+        Way::Approved(approval) => Some(approval),
+        Way::Blocked(end) => return Ok(end),
+    };
     if context.mode.dry_run {
-        context.preview(preview(&planned, &facts)).await?;
+        context.preview(preview(&planned, &facts.names)).await?;
         context.scenario.orders = planned.iter().map(|planned| planned.checked.plan().requests.len() as u64).sum();
         count(progress, planned.iter().flat_map(|planned| &planned.checked.plan().requests));
         return Ok(TaskEnd::Completed(Some(format!(
@@ -156,6 +160,8 @@ async fn generate(
     let adopted = facts.adopt(&adopted, scope);
     let mut taken = values.taken;
     taken.retain(|reservation| scope.has_application(&reservation.application));
+    // What a person approved uses up nothing of the hour: they have looked at it.
+    let used = if approval.is_none() { hourly(&ordered.used()) } else { ThresholdUse::default() };
     let extras = Extras {
         taken,
         adopted,
@@ -166,6 +172,8 @@ async fn generate(
         ended_undone,
         undone: Vec::new(),
         rings: super::rings::of_the_run(context, progress),
+        approval,
+        used,
     };
     let written = write(context, planned, extras, &live.catalogue).await?;
     progress.count("orders", i64::try_from(written).unwrap_or(i64::MAX));
@@ -192,6 +200,7 @@ struct Facts {
     leavers: HashSet<IdentityId>,
     accounts: HashMap<IdentityId, Vec<Account>>,
     orders: HashMap<IdentityId, Vec<Order>>,
+    declined: HashMap<IdentityId, Vec<DeclinedChange>>,
     reserved: Vec<Reservation>,
     /// Values that people put in the place of computed ones, each with its id.
     edits: HashMap<IdentityId, Vec<(i64, ValueEdit)>>,
@@ -235,6 +244,11 @@ impl Facts {
         for (id, edit) in store.value_edits_in_force().await? {
             edits.entry(edit.identity).or_default().push((id, edit));
         }
+        let of: Option<Vec<IdentityId>> = only.as_ref().map(|only| only.iter().copied().collect());
+        let mut declined: HashMap<IdentityId, Vec<DeclinedChange>> = HashMap::new();
+        for change in store.declined_changes(of.as_deref()).await? {
+            declined.entry(change.identity).or_default().push(change);
+        }
         let names = match &only {
             Some(only) => {
                 let ids: Vec<IdentityId> = only.iter().copied().collect();
@@ -256,6 +270,7 @@ impl Facts {
             names: names.into_iter().map(|identity| (identity.id, identity.display_name)).collect(),
             accounts: by_owner(accounts),
             orders: by_identity(orders),
+            declined,
             reserved,
             edits,
             stored,
@@ -302,6 +317,24 @@ impl Facts {
     fn held(&self) -> HashMap<OrderId, StateReason> {
         let reason = |order: &Order| Some((order.id, order.reason.clone().filter(StateReason::is_hold)?));
         self.orders.values().flatten().filter_map(reason).collect()
+    }
+
+    /// Accounts that were found and become ours. Where the account type asks for a review, a person decides on what
+    /// would change in such an account first.
+    fn adoptions(&self, input: &PlanInput<'_>, plan: &Plan, catalogue: &Catalogue) -> Vec<AccountId> {
+        let is_reviewed = |account_type: &str| catalogue.account_type(account_type).is_some_and(|facts| facts.review);
+        let planned = plan.requests.iter().filter(|request| is_reviewed(&request.account_type));
+        let waiting = input.open_orders.iter().filter(|order| order.state == ProvisioningState::AwaitingApproval);
+        let held: HashSet<AccountId> = planned
+            .filter_map(|request| request.account)
+            .chain(waiting.filter_map(|order| order.account))
+            .chain(input.declined.iter().filter_map(|declined| declined.account))
+            .collect();
+        plan::adoptions(input).into_iter().filter(|id| !held.contains(id)).collect()
+    }
+
+    fn declined_of(&self, identity: IdentityId) -> &[DeclinedChange] {
+        self.declined.get(&identity).map_or(&[], Vec::as_slice)
     }
 
     fn accounts_of(&self, identity: IdentityId) -> &[Account] {
@@ -431,47 +464,83 @@ impl Values for ReservedValues {
 
 // -------------------------------------------------------------------------------------------------- thresholds
 
-/// What is exceeded, in a sentence; nothing where all is within its limits or a person let it through.
-fn guard(
+/// How far back what was ordered counts together with what is about to be.
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// What all plans together would change, beside what is there and what was ordered within the hour.
+async fn ordered(
     context: &Context,
-    progress: &Progress,
     planned: &[Planned],
     stored: &BTreeMap<String, u64>,
     links: &BTreeMap<String, u64>,
-) -> Option<String> {
+) -> Result<Ordered, StoreError> {
     let configuration = context.engine.world().configuration();
     let plans = planned.iter().map(|planned| planned.checked.plan());
-    let mut trips = Vec::new();
-    for (account_type, mut counts) in threshold::planned(plans) {
-        counts.stored = stored.get(&account_type).copied().unwrap_or(0);
-        counts.links_stored = links.get(&account_type).copied().unwrap_or(0);
-        let Some(kind) = configuration.account_types.get(&account_type) else { continue };
-        for trip in threshold::check(&counts, &kind.thresholds, &threshold::Defaults::STANDARD) {
-            trips.push(format!("{}: {trip}", kind.display_name));
+    let is_privileged = |name: &str| configuration.entitlements.get(name).is_some_and(|known| known.privileged);
+    let mut now = threshold::planned(plans, is_privileged);
+    for account_type in configuration.account_types.keys() {
+        let counts = now.entry(account_type.clone()).or_default();
+        counts.stored = stored.get(account_type).copied().unwrap_or(0);
+        counts.links_stored = links.get(account_type).copied().unwrap_or(0);
+    }
+    let since = context.engine.now().checked_sub(HOUR).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let mut within_the_hour: BTreeMap<String, ChangeCounts> = BTreeMap::new();
+    for ((account_type, what), counted) in context.engine.store().threshold_use(since).await? {
+        if let Some(what) = Change::ALL.into_iter().find(|known| known.name() == what) {
+            what.put(within_the_hour.entry(account_type).or_default(), counted);
         }
     }
-    if trips.is_empty() {
-        return None;
-    }
-    if let Some(by) = progress.approved_by() {
-        progress.say(LogLevel::Warning, format!("Beyond a threshold, and let through by {by}: {}.", trips.join("; ")));
-        return None;
-    }
-    Some(format!("Threshold exceeded: {}.", trips.join("; ")))
+    Ok(Ordered { now, within_the_hour })
 }
 
-/// As [`guard`], for an undo, which looks at few people.
+/// Whether the orders may be written.
+async fn guard(
+    context: &Context,
+    progress: &Progress,
+    scope: &TaskScope,
+    ordered: &Ordered,
+    planned: &[Planned],
+    names: &HashMap<IdentityId, String>,
+) -> Result<Way, StoreError> {
+    let (trips, second_person) = ordered.check(&context.engine.world().configuration());
+    let subject = subject(scope);
+    let digest = || broker::approval::of_plans(planned.iter().map(|planned| planned.checked.plan()));
+    let lines = || preview(planned, names);
+    let so_far = "No order was written.";
+    let intent = Intent { subject, trips, second_person, digest: &digest, lines: &lines, so_far };
+    guard::judge(context, progress, intent).await
+}
+
+/// Steps of one run that concern different applications are stopped, and approved, each by itself.
+fn subject(scope: &TaskScope) -> String {
+    scope.applications.iter().flatten().fold("orders".to_owned(), |subject, name| format!("{subject} {name}"))
+}
+
+/// As the store keeps it.
+fn hourly(used: &BTreeMap<String, ChangeCounts>) -> ThresholdUse {
+    used.iter()
+        .flat_map(|(account_type, counts)| {
+            Change::ALL.map(|what| ((account_type.clone(), what.name().to_owned()), what.of(counts)))
+        })
+        .filter(|(_, counted)| *counted > 0)
+        .collect()
+}
+
+/// As [`guard`], for an undo, which looks at few people. Answers what it uses up of the hour as well.
 pub(crate) async fn guard_undo(
     context: &Context,
     progress: &Progress,
     planned: &[Planned],
-) -> Result<Option<String>, StoreError> {
+    names: &HashMap<IdentityId, String>,
+) -> Result<(Way, ThresholdUse), StoreError> {
     let (mut stored, mut links) = (BTreeMap::new(), BTreeMap::new());
     for (account_type, accounts, held) in context.engine.store().account_type_sizes().await? {
         stored.insert(account_type.clone(), accounts);
         links.insert(account_type, held);
     }
-    Ok(guard(context, progress, planned, &stored, &links))
+    let ordered = ordered(context, planned, &stored, &links).await?;
+    let way = guard(context, progress, &TaskScope::default(), &ordered, planned, names).await?;
+    Ok((way, hourly(&ordered.used())))
 }
 
 /// Keeps with the run how much it changes, before its first write.
@@ -536,6 +605,10 @@ pub(crate) struct Extras {
     pub(crate) undone: Vec<Undone>,
     /// How these orders go, where not all at once.
     pub(crate) rings: Option<Rings>,
+    /// On the strength of which approval the orders go beyond a threshold.
+    pub(crate) approval: Option<RunBlockId>,
+    /// What they use up of the rolling hour.
+    pub(crate) used: ThresholdUse,
 }
 
 pub(crate) async fn write(
@@ -593,7 +666,7 @@ pub(crate) async fn write(
         });
     }
     let rings = extras.rings.as_ref().and_then(|limits| super::rings::arrange(run, &mut orders, limits));
-    let Extras { taken, adopted, already: mut states, ended, ended_undone, undone, .. } = extras;
+    let Extras { taken, adopted, already: mut states, ended, ended_undone, undone, approval, used, .. } = extras;
     states.extend(orders.iter().flat_map(crate::record::assignment_states));
     let count = orders.len();
     let notices = crate::mails::notices::reviews(&context.engine, &orders);
@@ -602,6 +675,7 @@ pub(crate) async fn write(
         .store()
         .write(move |tx| {
             Box::pin(async move {
+                guard::redeem(tx, approval, now).await?;
                 let free = tx.reserve_values(&taken).await?;
                 if free.contains(&false) {
                     return Err(StoreError::Conflict { constraint: VALUE_TAKEN.into() });
@@ -614,6 +688,10 @@ pub(crate) async fn write(
                 if let Some((rings, members)) = &rings {
                     tx.start_rings(rings, members, now).await?;
                 }
+                if let Some(approval) = approval {
+                    tx.bind_orders(run, approval, now).await?;
+                }
+                tx.add_threshold_use(run, &used, now).await?;
                 tx.update_accounts(&adopted, now).await?;
                 tx.insert_notices(&notices).await?;
                 tx.end_value_edits(&ended, now).await?;
@@ -666,19 +744,21 @@ fn replacements(checked: &CheckedPlan, made: &[Order], actor: &str, at: jiff::Ti
 
 // ----------------------------------------------------------------------------------------------------- preview
 
-fn preview(planned: &[Planned], facts: &Facts) -> Vec<PreviewLine> {
+fn preview(planned: &[Planned], names: &HashMap<IdentityId, String>) -> Vec<PreviewLine> {
     planned
         .iter()
         .flat_map(|planned| {
             let plan = planned.checked.plan();
-            let name = facts.names.get(&plan.identity).cloned().unwrap_or_default();
+            let name = names.get(&plan.identity).cloned().unwrap_or_default();
             plan.requests.iter().map(move |request| PreviewLine {
                 identity: Some(plan.identity),
                 identity_name: name.clone(),
                 application: request.application.clone(),
+                account_type: request.account_type.clone(),
                 operation: request.operation.name().into(),
                 change: changes(request),
                 why: if request.reasons.is_empty() { reasons(request) } else { super::compute::why(&request.reasons) },
+                since_approval: None,
             })
         })
         .collect()

@@ -9,18 +9,22 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub(crate) use accounts::unique_values;
 use accounts::{read_back_executed, take_over_applications};
-use broker::{synchronize, threshold};
+use broker::threshold::FeedSize;
+use broker::{approval, synchronize, threshold};
 use jiff::Timestamp;
+use model::block::TripView;
 use model::configuration::Thresholds;
 use model::feed::{ChangeCounts, FeedIdentity};
 use model::identity::Identity;
-use model::ids::IdentityId;
+use model::ids::{IdentityId, RunBlockId};
 use model::job::{LogLevel, TaskScope};
+use model::value::Value;
 use model::view::PreviewLine;
 use serde::de::DeserializeOwned;
 use store::{NewIdentityEvent, StoreError};
 
 use super::collect;
+use super::guard::{self, Intent, Way};
 use super::{Context, Reading, TaskEnd, accounts_origin, applications, counted, entitlements_origin, source_origin};
 use crate::progress::Progress;
 
@@ -95,16 +99,35 @@ async fn take_over_source(
     }
     progress.expect(feed.len() as u64, "rows");
     let rows = feed.len() as u64;
-    let (changes, before) = context.engine.world().with_population(|population| {
+    let (changes, before, size) = context.engine.world().with_population(|population| {
         let stored = population.identities();
+        let size = if reading.partial { FeedSize::default() } else { feed_size(stored.values(), &feed, name) };
         let changes = synchronize::identities(stored.values(), feed, name, !reading.partial);
         let touched = changes.updated.iter().chain(&changes.deleted);
         let before: HashMap<IdentityId, Identity> =
             touched.filter_map(|identity| Some((identity.id, stored.get(&identity.id)?.clone()))).collect();
-        (changes, before)
+        (changes, before, size)
     });
     report_counts(progress, &changes.counts);
-    guard(context, progress, &format!("source `{name}`"), &changes.counts, thresholds)?;
+    let scope = format!("source \u{201c}{name}\u{201d}");
+    let mut trips: Vec<TripView> = threshold::check(&changes.counts, thresholds, &threshold::Defaults::STANDARD)
+        .iter()
+        .map(|trip| trip.view(scope.clone()))
+        .collect();
+    trips.extend(threshold::check_feed(&size, &scope, thresholds));
+    let approval = guard(
+        context,
+        progress,
+        Intent {
+            subject: source_origin(name),
+            second_person: thresholds.second_person && !trips.is_empty(),
+            trips,
+            digest: &|| source_digest(name, &changes),
+            lines: &|| source_lines(name, &changes, &before),
+            so_far: NOTHING_CHANGED,
+        },
+    )
+    .await?;
     progress.say(LogLevel::Information, format!("`{name}`: {}.", sentence(&changes.counts)));
 
     let ids = context.engine.store().reserve_ids(changes.inserted.len()).await.map_err(failed)?;
@@ -124,6 +147,7 @@ async fn take_over_source(
     let staged = !context.mode.incremental;
     let work = context.engine.store().write(move |tx| {
         Box::pin(async move {
+            guard::redeem(tx, approval, at).await?;
             tx.insert_identities(&inserted, Some(run), at).await?;
             tx.update_identities(&updated, Some(run), at).await?;
             tx.append_identity_events(&events).await?;
@@ -165,6 +189,7 @@ async fn keep_dry_identities(
             identity: (operation != "insert").then_some(identity.id),
             identity_name: identity.display_name.clone(),
             application: identity.source.clone(),
+            account_type: String::new(),
             operation: operation.into(),
             change: format!(
                 "{} {}",
@@ -172,6 +197,7 @@ async fn keep_dry_identities(
                 if identity.present { "as in the feed" } else { "is no longer in the feed" }
             ),
             why: "Read from the identity source.".into(),
+            since_approval: None,
         })
         .collect();
     context.preview(lines).await?;
@@ -249,34 +275,73 @@ async fn staged_feed(context: &mut Context, name: &str) -> Result<Option<(Readin
 
 // ------------------------------------------------------------------------------------------------------ helpers
 
-/// Stops the run where a threshold is exceeded.
-fn guard(
-    context: &Context,
-    progress: &Progress,
-    what: &str,
-    counts: &ChangeCounts,
-    thresholds: &Thresholds,
-) -> Result<(), TaskEnd> {
-    let trips = threshold::check(counts, thresholds, &threshold::Defaults::STANDARD);
-    if trips.is_empty() {
-        return Ok(());
+/// What is said where a reading is not taken over.
+const NOTHING_CHANGED: &str = "Nothing was changed.";
+
+/// Stops the run where a threshold is exceeded; answers on the strength of which approval it goes on.
+async fn guard(context: &Context, progress: &Progress, intent: Intent<'_>) -> Result<Option<RunBlockId>, TaskEnd> {
+    match guard::judge(context, progress, intent).await {
+        Ok(Way::Free) => Ok(None),
+        Ok(Way::Approved(approval)) => Ok(Some(approval)),
+        Ok(Way::Blocked(end)) => Err(end),
+        Err(error) => Err(TaskEnd::errored("What a threshold stopped could not be kept", &error)),
     }
-    if let Some(by) = progress.approved_by() {
-        progress.say(LogLevel::Warning, format!("{what}: beyond its threshold, and let through by {by}."));
-        return Ok(());
+}
+
+/// The feed beside what is on record of it, empty values counted.
+fn feed_size<'a>(stored: impl Iterator<Item = &'a Identity>, feed: &[FeedIdentity], source: &str) -> FeedSize {
+    let known: Vec<&Identity> = stored.filter(|identity| identity.source == source && identity.present).collect();
+    let mut filled: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    let is_filled = |value: &Value| value.to_string().trim() != "";
+    for (name, _) in known.iter().flat_map(|identity| &identity.attributes).filter(|(_, value)| is_filled(value)) {
+        filled.entry(name).or_default().0 += 1;
     }
-    let trips: Vec<String> = trips.iter().map(ToString::to_string).collect();
-    if context.mode.dry_run {
-        progress.say(
-            LogLevel::Warning,
-            format!("A real run would stop here. Threshold exceeded in {what}: {}.", trips.join("; ")),
-        );
-        return Ok(());
+    for (name, _) in feed.iter().flat_map(|row| &row.attributes).filter(|(_, value)| is_filled(value)) {
+        filled.entry(name).or_default().1 += 1;
     }
-    Err(TaskEnd::Blocked(format!(
-        "Threshold exceeded in {what}: {}. Nothing was changed. Look at what was read; if it is right, resume the run.",
-        trips.join("; ")
-    )))
+    let (stored, rows) = (known.len() as u64, feed.len() as u64);
+    let empty = filled
+        .into_iter()
+        .map(|(name, (before, now))| (name.to_owned(), (stored.saturating_sub(before), rows.saturating_sub(now))))
+        .collect();
+    FeedSize { stored, rows, empty }
+}
+
+fn source_digest(name: &str, changes: &synchronize::IdentityChanges) -> String {
+    let inserted = changes.inserted.iter().map(approval::line);
+    let others = changes.updated.iter().chain(&changes.deleted).map(approval::line);
+    approval::of_changes(&source_origin(name), inserted.chain(others))
+}
+
+fn source_lines(
+    name: &str,
+    changes: &synchronize::IdentityChanges,
+    before: &HashMap<IdentityId, Identity>,
+) -> Vec<PreviewLine> {
+    let line = |identity: Option<IdentityId>, shown: &str, operation: &str, change: String| PreviewLine {
+        identity,
+        identity_name: shown.to_owned(),
+        application: name.to_owned(),
+        account_type: String::new(),
+        operation: operation.to_owned(),
+        change,
+        why: "Read from the identity source.".into(),
+        since_approval: None,
+    };
+    let inserted =
+        changes.inserted.iter().map(|row| line(None, &row.display_name, "insert", format!("{} is new", row.key)));
+    let updated = changes.updated.iter().map(|identity| {
+        let change = match before.get(&identity.id) {
+            Some(old) if !old.present => format!("{} is in the feed again", identity.key),
+            Some(old) => changed_attributes(old, identity),
+            None => format!("{} as in the feed", identity.key),
+        };
+        line(Some(identity.id), &identity.display_name, "update", change)
+    });
+    let deleted = changes.deleted.iter().map(|identity| {
+        line(Some(identity.id), &identity.display_name, "delete", format!("{} is no longer in the feed", identity.key))
+    });
+    deleted.chain(updated).chain(inserted).collect()
 }
 
 fn report_counts(progress: &Progress, counts: &ChangeCounts) {

@@ -8,11 +8,12 @@ use std::time::Duration;
 use crate::fault_proxy::{Fault, FaultProxy};
 use engine::context::OpContext;
 use engine::orders::Deed;
-use engine::{applications, jobs, orders, users, work_items};
+use engine::{applications, approvals, jobs, orders, reviews, users, work_items};
 use model::error::{ApiError, ErrorCode};
 use model::ids::{RunId, WorkItemId};
 use model::job::{RunMode, RunState};
 use model::order::{ErrorClass, Order, ProvisioningState, StateReason};
+use model::review::Verdict;
 use model::view::{OrderFilter, WorkItemFilter};
 use model::work_item::WorkItemState;
 use testkit::directory::{Directory, Refusal};
@@ -297,11 +298,11 @@ async fn actions_in_the_wrong_state_are_refused_and_change_nothing() {
     assert_eq!(in_flight[0].state, ProvisioningState::Transmitted);
     refused("cancel in flight", orders::act(&op, id, Deed::Cancel { why: "a test".into() }).await);
     refused("retry in flight", orders::act(&op, id, Deed::Retry).await);
-    refused("approve in flight", orders::review(&op, id, true).await);
+    refused("approve in flight", reviews::decide_whole(&op, id, Verdict::Approve, String::new()).await);
     assert_eq!(orders_of(&world, "badges").await, in_flight);
 
     refused("stop a run that is over", jobs::cancel(&op, run).await);
-    refused("resume a run that is over", jobs::resume(&op, run).await);
+    refused("resume a run that is over", approvals::approve(&op, run, None, "a test".into()).await);
 
     world.badges.work();
     world.run("fulfil", RunMode::default()).await;
@@ -314,8 +315,11 @@ async fn actions_in_the_wrong_state_are_refused_and_change_nothing() {
         assert_eq!(order.state, ProvisioningState::Verified);
         refused("cancel what is confirmed", orders::act(&op, order.id, Deed::Cancel { why: "a test".into() }).await);
         refused("retry what is confirmed", orders::act(&op, order.id, Deed::Retry).await);
-        refused("approve what is confirmed", orders::review(&op, order.id, true).await);
-        refused("decline what is confirmed", orders::review(&op, order.id, false).await);
+        refused(
+            "approve what is confirmed",
+            reviews::decide_whole(&op, order.id, Verdict::Approve, String::new()).await,
+        );
+        refused("decline what is confirmed", reviews::decide_whole(&op, order.id, Verdict::Decline, "no".into()).await);
     }
     for id in &open {
         refused("claim what is closed", work_items::claim(&op, *id).await);

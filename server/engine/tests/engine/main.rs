@@ -28,6 +28,7 @@ mod scim2_server;
 #[path = "../../../connectors/tests/support/slapd.rs"]
 mod slapd;
 
+mod approval;
 mod crash;
 mod faults;
 mod jobs;
@@ -35,6 +36,7 @@ mod mail_server;
 mod mails;
 mod pipeline;
 mod real_input;
+mod review;
 mod rings;
 mod tickets;
 mod triage;

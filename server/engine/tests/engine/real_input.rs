@@ -520,7 +520,7 @@ deleted = {{ percent = 5 }}
 {mainframe}{terminal}
 [account_types.terminal.thresholds]
 deleted = {{ percent = 50 }}
-inserted = {{ percent = 0 }}
+inserted = "off"
 
 [rules.everybody]
 when = "true"

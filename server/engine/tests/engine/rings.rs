@@ -1,6 +1,6 @@
 //! Release in rings, end to end: a few people first, more only where it went well, nobody else where it did not.
 
-use engine::{jobs, rings};
+use engine::rings;
 use model::error::ErrorCode;
 use model::ids::RunId;
 use model::job::{RunMode, RunState};
@@ -102,7 +102,7 @@ async fn a_ring_that_fails_stops_the_run_until_a_person_decides() {
 
     let stale = rings::release(&world.op(), run.id, 2).await.unwrap_err();
     assert_eq!(stale.code, ErrorCode::Conflict);
-    jobs::resume(&world.op(), run.id).await.unwrap();
+    rings::release(&world.op(), run.id, 1).await.unwrap();
     let resumed = world.ended(run.id).await;
     assert_ne!(resumed.state, RunState::Blocked, "{resumed:#?}");
     let view = rings_of(&world, run.id).await;

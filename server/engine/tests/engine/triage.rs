@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use engine::context::OpContext;
 use engine::orders::{BulkOutcome, Deed};
-use engine::{applications, jobs, orders, work_items};
+use engine::{applications, jobs, orders, reviews, work_items};
 use model::account::Mechanism;
 use model::error::ErrorCode;
 use model::ids::OrderId;
 use model::job::RunMode;
 use model::order::{ErrorClass, Order, ProvisioningState, StateReason, Trouble};
+use model::review::ReviewFilter;
 use model::user::PermissionPath;
 use model::view::{OrderFilter, OrderSelection, PauseCause, RunFilter, Triage, WorkItemFilter};
 use model::work_item::WorkItemState;
@@ -248,6 +249,36 @@ async fn a_held_order_stays_until_it_is_let_go() {
     directory.state().refusal = None;
     orders::act(&op, failed, Deed::Retry).await.unwrap();
     until(&world, "sent", all(ProvisioningState::Executed)).await;
+    world.stop().await;
+}
+
+/// The same failures as a reviewer sees them: in groups of one cause, sent again together, but not what is held.
+#[tokio::test]
+async fn what_failed_for_one_cause_is_sent_again_together() {
+    let directory = Directory::start(&["staff"]);
+    let world = refusing(&directory, 4, "Given", 400, "displayName is wrong").await;
+    let op = world.op();
+    until(&world, "refused", all(ProvisioningState::Errored)).await;
+    let page = reviews::page(&op, ReviewFilter::default()).await.unwrap();
+    let [group] = page.groups.as_slice() else { panic!("{:#?}", page.groups) };
+    assert_eq!((group.state, group.account_type.as_str(), group.orders), (ProvisioningState::Errored, "user", 4));
+    let ids = reviews::failed(&op, &group.cause, &group.account_type).await.unwrap();
+    assert_eq!(ids.len(), 4);
+    orders::act(&op, ids[0], Deed::Hold { why: "Waits for the owner.".into() }).await.unwrap();
+    let one_at_a_time = PermissionPath::parse("/Orders/Review").into_iter().collect();
+    let clerk = OpContext { permissions: one_at_a_time, ..world.op() };
+    refused("several", reviews::unblock(&clerk, ids.clone()).await, ErrorCode::Forbidden, "/Orders/BulkReview");
+
+    directory.state().refusal = None;
+    let outcomes = reviews::unblock(&op, ids.clone()).await.unwrap();
+    let done = outcomes.iter().filter(|(_, outcome)| outcome.is_ok()).count();
+    assert_eq!(done, 3, "{outcomes:?}");
+    refused("what is held", outcomes[0].1.clone(), ErrorCode::Conflict, "It is held");
+    let is_done = |order: &Order| order.state == ProvisioningState::Executed || order.id == ids[0];
+    until(&world, "sent", |orders| orders.iter().all(is_done)).await;
+    assert_eq!(order(&world, ids[0]).await.state, ProvisioningState::Errored);
+    let again = reviews::unblock(&op, vec![ids[1]]).await.unwrap();
+    refused("sent already", again[0].1.clone(), ErrorCode::Conflict, "has not failed");
     world.stop().await;
 }
 

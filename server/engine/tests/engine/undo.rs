@@ -1,11 +1,12 @@
 //! Undo of a run, end to end: what would go back is shown, what somebody changed since stays, the undo is a run of its
 //! own that is verified like others, and what was undone waits for a person before it is ordered again.
 
-use engine::{orders, undo};
+use engine::{approvals, configurations, reviews, undo};
 use model::error::ErrorCode;
 use model::ids::{OrderId, RunId};
 use model::job::{Run, RunMode, RunState};
 use model::order::{ProvisioningState, StateReason};
+use model::review::Verdict;
 use model::undo::{UndoConflict, UndoFate, UndoFilter, UndoPreview, UndoSelection};
 use testkit::world::{Person, World, person};
 
@@ -58,6 +59,36 @@ async fn ended(world: &World, id: RunId) -> Run {
         }
         let _ = updates.recv().await;
     }
+}
+
+/// An undo changes as much as what it takes back: the same limits stop it, and an approval lets exactly it go on.
+#[tokio::test]
+async fn an_undo_beyond_a_threshold_waits_for_an_approval() {
+    let mut world = world().await;
+    let file = world.configuration().join("all.toml");
+    let limits = "time_zone = \"UTC\"\nthresholds.updated = { count = 2 }";
+    let text = std::fs::read_to_string(&file).unwrap().replacen("time_zone = \"UTC\"", limits, 1);
+    std::fs::write(&file, text).unwrap();
+    configurations::apply(&world.op(), &world.configuration()).await.unwrap();
+    world.feed(&moved());
+    let run = world.run("complete", RunMode::default()).await;
+    assert_eq!(run.state, RunState::Blocked, "{run:#?}");
+    approvals::approve(&world.op(), run.id, None, "They have moved.".into()).await.unwrap();
+    assert_ne!(ended(&world, run.id).await.state, RunState::Blocked);
+    world.badges.work();
+    world.run("synchronize-back", RunMode::default()).await;
+
+    let seen = preview(&world, run.id).await;
+    let id = undo::start(&world.op(), run.id, badges(), seen.digest, "wrong feed".into()).await.unwrap();
+    let stopped = ended(&world, id).await;
+    assert_eq!(stopped.state, RunState::Blocked, "{stopped:#?}");
+    assert_eq!(world.engine.store().orders_of_run(id).await.unwrap(), [], "nothing is written before the approval");
+    let block = approvals::blocks(&world.op(), id).await.unwrap().remove(0);
+    assert_eq!(block.changes, 3);
+    approvals::approve(&world.op(), id, Some(block.digest), "The feed was wrong.".into()).await.unwrap();
+    assert_ne!(ended(&world, id).await.state, RunState::Blocked);
+    assert_eq!(world.engine.store().orders_of_run(id).await.unwrap().len(), 3);
+    world.stop().await;
 }
 
 #[tokio::test]
@@ -134,7 +165,7 @@ async fn walk(mut world: World) {
     assert_eq!(world.orders(ProvisioningState::AwaitingApproval).await.len(), waiting.len());
 
     for id in held {
-        orders::review(&world.op(), id, true).await.unwrap();
+        reviews::decide_whole(&world.op(), id, Verdict::Approve, String::new()).await.unwrap();
     }
     world.run("complete", RunMode::default()).await;
     world.badges.work();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ::model::configuration::{AccountType, Column, Configuration, Connection, RuleType};
+use ::model::configuration::{AccountType, Column, Configuration, Connection, Limit, RuleType, Thresholds};
 
 use super::ModelError;
 use crate::expression::{BUILT_IN, Expression, nearest};
@@ -18,6 +18,15 @@ pub(super) enum Field {
     Correlation(String, usize),
     /// The same; the only one that is not about identities' attributes.
     Classification(String, usize),
+}
+
+/// What thresholds limit.
+#[derive(Clone, Copy)]
+enum Scope {
+    /// What a feed says of people.
+    Source,
+    /// What is ordered, or read from an application.
+    Orders,
 }
 
 /// All expressions of a sound configuration.
@@ -120,11 +129,49 @@ impl<'c> Check<'c> {
             let object = format!("identity source `{name}`");
             let field = Field::DisplayName(name.clone());
             self.expression(&object, "display_name", field, &source.display_name, &["identity"]);
+            self.thresholds(&object, &source.thresholds, Scope::Source);
+        }
+    }
+
+    /// At least one limit stays, and each is one that the scope knows.
+    fn thresholds(&mut self, object: &str, thresholds: &Thresholds, scope: Scope) {
+        let Thresholds { inserted, updated, deleted, links_added, links_removed, privileged_granted, .. } = *thresholds;
+        let orders = [
+            ("inserted", inserted),
+            ("updated", updated),
+            ("deleted", deleted),
+            ("links_added", links_added),
+            ("links_removed", links_removed),
+            ("privileged_granted", privileged_granted),
+        ];
+        let feed = [("rows_lost", thresholds.rows_lost), ("values_lost", thresholds.values_lost)];
+        // What a scope has no default for is off unless it is given.
+        let (known, foreign, why): (&[_], &[_], _) = match scope {
+            Scope::Source => (
+                &[orders[0], orders[1], orders[2], feed[0], feed[1]],
+                &[orders[3], orders[4], orders[5]],
+                "an identity source has people, not memberships; remove it",
+            ),
+            Scope::Orders => (&orders, &feed, "only an identity source has rows; remove it"),
+        };
+        for (name, _) in foreign.iter().filter(|(_, limit)| limit.is_some()) {
+            self.error(object, &format!("thresholds.{name}"), format!("limits nothing here: {why}"));
+        }
+        if known.iter().all(|(_, limit)| limit.is_some_and(Limit::is_off)) {
+            let message =
+                "every limit is off, so that nothing would stop a mistake; keep at least one, such as `deleted`";
+            self.error(object, "thresholds", message.to_owned());
+        }
+        if thresholds.values_lost.is_some_and(|limit| limit.count > 0) {
+            let message = "has a `count`, which means nothing for a share; give a `percent`, counted in points";
+            self.error(object, "thresholds.values_lost", message.to_owned());
         }
     }
 
     fn applications(&mut self) {
+        self.thresholds("organisation", &self.configuration.organisation.thresholds, Scope::Orders);
         for (name, application) in &self.configuration.applications {
+            self.thresholds(&format!("application `{name}`"), &application.thresholds, Scope::Orders);
             if let Connection::Manual(connection) = &application.connection
                 && let Some(fulfiller) = &connection.fulfiller
             {
@@ -144,6 +191,7 @@ impl<'c> Check<'c> {
                 self.reference(&object, "depends_on", "account type", needed, &configuration.account_types);
             }
             self.account_attributes(name, &object, kind);
+            self.thresholds(&object, &kind.thresholds, Scope::Orders);
             for (index, rule) in kind.correlation.iter().enumerate() {
                 let path = format!("correlation[{index}].identity");
                 let field = Field::Correlation(name.clone(), index);

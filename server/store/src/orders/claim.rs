@@ -53,6 +53,12 @@ macro_rules! due_orders {
           and other.state = 2
           and other.account_id is null
       )
+      and 0 = (
+        select count(*)
+        from run_block approval
+        where approval.id = o.approval_id
+          and approval.state <> 'used'
+      )
     order by case when $6 then o.attempts else 0 end, o.lane, o.id
     limit $4"
     };
@@ -153,6 +159,8 @@ struct EventInput {
 }
 
 impl Tx {
+    /// What goes beyond a threshold is claimed only on the strength of an approval that was given and used for it.
+    ///
     /// Due orders in state 1 that were released, with their ring where they have one, and are not held, whose predecessors are done (4, 8) or called off (6) and whose account
     /// has no other order in flight, by lane, then id; of several of one account the first. They are in state 2
     /// afterwards, with a new fence, attempt and lease. An order without `next_attempt_at` is not released yet.

@@ -52,7 +52,7 @@ pub(crate) fn sample() -> Configuration {
         description: None,
         account_type: "directory-user".into(),
         key: "sellers".into(),
-        privileged: false,
+        privileged: true,
     };
     Configuration {
         organisation: Organisation { name: "Acme".into(), ..Organisation::default() },

@@ -7,8 +7,10 @@ mod world;
 
 mod accounts;
 mod assignments;
+mod blocks;
 mod claims;
 mod configuration;
+mod declined;
 mod durability;
 mod identities;
 mod mails;
@@ -168,6 +170,15 @@ stories! {
         mails_are_given_up_and_sent_again_to_another_address,
         people_say_how_they_want_mail,
         what_others_were_handed_is_found_until_it_is_settled,
+    ],
+    blocks: [
+        an_approval_is_bound_to_its_plan_and_used_once,
+        what_was_not_approved_is_not_claimed,
+        what_was_ordered_counts_for_an_hour,
+    ],
+    declined: [
+        what_was_declined_stands_until_it_is_reopened,
+        orders_under_review_are_told,
     ],
     people: [
         users_are_found_without_regard_to_case,

@@ -1,6 +1,6 @@
 use model::ids::*;
 use model::job::{JobTask, LogLevel, Run, RunLogLine, RunState, TaskKind, TaskRun, TaskScope};
-use model::view::{LogCounts, LogFilter, PreviewLine, RunFilter};
+use model::view::{LogCounts, LogFilter, PreviewFilter, PreviewLine, RunFilter};
 use store::{Cancelled, Dialect, JobScheduleRecord, Signal, Store, StoreError};
 
 use crate::world::*;
@@ -272,9 +272,11 @@ pub(crate) async fn a_preview_is_paged(store: Store) {
         identity: (n % 2 == 0).then_some(IdentityId(n)),
         identity_name: format!("Person {n}"),
         application: "directory".into(),
-        operation: "create".into(),
+        account_type: if n % 3 == 0 { "admin".into() } else { "person".into() },
+        operation: if n % 2 == 0 { "create".into() } else { "update".into() },
         change: "department: Sales → Finance".into(),
         why: "Because.".into(),
+        since_approval: None,
     };
     let lines: Vec<_> = (1..=1_203).map(line).collect();
     let expected = lines.clone();
@@ -285,7 +287,8 @@ pub(crate) async fn a_preview_is_paged(store: Store) {
     let mut after = 0;
     let mut read = Vec::new();
     loop {
-        let page = store.preview(RunId(1), after, 400).await.unwrap();
+        let filter = PreviewFilter { after, limit: 400, ..PreviewFilter::default() };
+        let page = store.preview(RunId(1), &filter).await.unwrap();
         assert_eq!(page.total, 1_203);
         read.extend(page.rows);
         match page.next {
@@ -294,8 +297,16 @@ pub(crate) async fn a_preview_is_paged(store: Store) {
         }
     }
     assert_eq!(read, expected);
+    assert_eq!(store.whole_preview(RunId(1)).await.unwrap(), expected);
+    let groups: Vec<_> = store.preview_groups(RunId(1)).await.unwrap();
+    assert_eq!(groups.iter().map(|group| group.lines).sum::<u64>(), 1_203);
+    assert_eq!((groups.len(), groups[0].account_type.as_str(), groups[0].lines), (4, "admin", 200));
+    let filter =
+        PreviewFilter { account_type: Some("admin".into()), operation: Some("create".into()), after: 0, limit: 10 };
+    let page = store.preview(RunId(1), &filter).await.unwrap();
+    assert_eq!((page.total, page.rows[0].identity), (200, Some(IdentityId(6))));
     keep!(store, |tx| tx.put_preview(RunId(1), &[]).await?);
-    assert_eq!(store.preview(RunId(1), 0, 10).await.unwrap().total, 0);
+    assert_eq!(store.preview(RunId(1), &PreviewFilter::default()).await.unwrap().total, 0);
 }
 
 pub(crate) async fn runs_are_listed_newest_first(store: Store) {

@@ -29,7 +29,7 @@ pub(crate) const DELETIONS: u64 = 2;
 /// a review. `mail` and `mainframe` need an account in the directory.
 pub(crate) fn configuration() -> Configuration {
     let limits = serde_json::json!({ "deleted": { "count": DELETIONS, "percent": 0 } });
-    let off = serde_json::json!({ "count": 0, "percent": 0 });
+    let off = serde_json::json!("off");
     let reading = serde_json::json!({
         "deleted": { "count": DELETIONS, "percent": 0 }, "updated": off, "links_added": off, "links_removed": off
     });

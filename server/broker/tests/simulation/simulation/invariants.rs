@@ -622,6 +622,7 @@ pub(crate) fn unsettled(world: &World) -> Option<(&'static str, String)> {
             desired: &desired,
             accounts: &accounts,
             open_orders: &open,
+            declined: &[],
             leaver: !identity.present,
         };
         let plan = plan::compile(&input, &world.catalogue, &mut AllFree);

@@ -301,6 +301,7 @@ impl Node {
                 desired: &desired,
                 accounts: &own_accounts,
                 open_orders: &own_orders,
+                declined: &[],
                 leaver: !identity.present,
             };
             let seen = bugs::mutate_accounts(&self.sim, &own_accounts);
@@ -330,7 +331,7 @@ impl Node {
     fn is_within_limits(&self, planned: &Planned, accounts: &[Account]) -> bool {
         let of_one_by_one = self.sim.is_planted(PlantedBug::ThresholdPerPerson);
         let is_within = |plans: &[&Plan]| {
-            threshold::planned(plans.iter().copied()).into_iter().all(|(account_type, mut counts)| {
+            threshold::planned(plans.iter().copied(), |_| false).into_iter().all(|(account_type, mut counts)| {
                 let own = || {
                     let there = accounts.iter().filter(|account| account.status != AccountStatus::Gone);
                     there.filter(|account| account.account_type == account_type)

@@ -2,22 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use broker::{settle, synchronize};
+use broker::{approval, settle, synchronize, threshold};
 use jiff::Timestamp;
 use model::account::{Account, AccountStatus, ObservedAccount, ObservedEntitlement};
 use model::correlation::Proposals;
 use model::feed::ChangeCounts;
-use model::ids::AccountId;
+use model::ids::{AccountId, IdentityId, RunBlockId};
 use model::job::LogLevel;
 use model::order::{Order, ProvisioningState};
+use model::view::PreviewLine;
 use store::{Reservation, StoreError};
 
 use super::placing::place;
 use super::{Context, Reading, TaskEnd, accounts_origin, counted, entitlements_origin};
-use super::{guard, numbers, report_counts, sentence, staged};
+use super::{NOTHING_CHANGED, guard, numbers, report_counts, sentence, staged};
 use crate::progress::Progress;
 use crate::record::{self, Step};
 use crate::tasks::collect::Collected;
+use crate::tasks::guard::{Intent, redeem};
 
 /// Orders verified in one transaction.
 const VERIFY_BATCH: usize = 2_000;
@@ -86,8 +88,10 @@ async fn take_over_application(
         let (counts, entitlements) = (numbers(&changes.counts), collected.entitlements.clone());
         let (inserted, updated) = (changes.inserted.clone(), changes.updated.clone());
         let proposals = changes.proposals.clone();
+        let (approval, now) = (changes.approval, engine.now());
         let work = engine.store().write(move |tx| {
             Box::pin(async move {
+                redeem(tx, approval, now).await?;
                 if !partial {
                     tx.replace_entitlement_catalogue(&application, &entitlements, at).await?;
                     tx.set_synchronized(&application, at, &counts).await?;
@@ -133,6 +137,8 @@ struct AccountChanges {
     counts: ChangeCounts,
     /// How many found an owner.
     linked: usize,
+    /// On the strength of which they go beyond a threshold.
+    approval: Option<RunBlockId>,
 }
 
 /// Compares what was read with what is on record by now.
@@ -164,13 +170,25 @@ async fn account_changes(
     let compared: Vec<Account> = stored.iter().filter(|account| !newer.contains(&account.id)).cloned().collect();
 
     let changes = synchronize::accounts(&compared, observed, name, reading.at);
-    if let Some(application) = configuration.applications.get(name) {
-        let what = format!("application `{name}`");
-        if let Err(end) = guard(context, progress, &what, &changes.counts, &application.thresholds) {
+    let thresholds = configuration.applications.get(name).map(|application| application.thresholds.clone());
+    let thresholds = thresholds.unwrap_or_default();
+    let trips = threshold::check(&changes.counts, &thresholds, &threshold::Defaults::STANDARD);
+    let scope = format!("what was read from \u{201c}{}\u{201d}", engine.application_label(name));
+    let intent = Intent {
+        subject: accounts_origin(name),
+        second_person: thresholds.second_person && !trips.is_empty(),
+        trips: trips.iter().map(|trip| trip.view(scope.clone())).collect(),
+        digest: &|| accounts_digest(name, &changes),
+        lines: &|| account_lines(name, &changes),
+        so_far: NOTHING_CHANGED,
+    };
+    let approval = match guard(context, progress, intent).await {
+        Ok(approval) => approval,
+        Err(end) => {
             report_counts(progress, &changes.counts);
             return Err(end);
         }
-    }
+    };
     let ids = engine.store().reserve_ids(changes.inserted.len()).await.map_err(failed)?;
     let new: Vec<Account> = changes
         .inserted
@@ -189,7 +207,43 @@ async fn account_changes(
     updated.extend(replaced.into_iter().map(|account| (account.id, account)));
     let updated: Vec<Account> = updated.into_values().collect();
     context.changed.extend(inserted.iter().chain(&updated).filter_map(|account| account.owner));
-    Ok(AccountChanges { inserted, updated, proposals: placed.proposals, counts: changes.counts, linked: placed.linked })
+    Ok(AccountChanges {
+        inserted,
+        updated,
+        proposals: placed.proposals,
+        counts: changes.counts,
+        linked: placed.linked,
+        approval,
+    })
+}
+
+/// Without the time of the reading, which is no change.
+fn accounts_digest(name: &str, changes: &synchronize::AccountChanges) -> String {
+    let known = changes.updated.iter().chain(&changes.gone);
+    let known = known.map(|account| approval::line(&Account { observed_at: None, ..account.clone() }));
+    approval::of_changes(&accounts_origin(name), changes.inserted.iter().map(approval::line).chain(known))
+}
+
+fn account_lines(name: &str, changes: &synchronize::AccountChanges) -> Vec<PreviewLine> {
+    let line =
+        |identity: Option<IdentityId>, key: &str, account_type: &str, operation: &str, change: &str| PreviewLine {
+            identity,
+            identity_name: key.to_owned(),
+            application: name.to_owned(),
+            account_type: account_type.to_owned(),
+            operation: operation.to_owned(),
+            change: change.to_owned(),
+            why: "Read from the application.".into(),
+            since_approval: None,
+        };
+    let gone = changes.gone.iter().map(|account| {
+        line(account.owner, &account.key, &account.account_type, "delete", "the application no longer lists it")
+    });
+    let updated = changes.updated.iter().map(|account| {
+        line(account.owner, &account.key, &account.account_type, "update", "the application holds it differently")
+    });
+    let inserted = changes.inserted.iter().map(|account| line(None, &account.key, "", "insert", "not known so far"));
+    gone.chain(updated).chain(inserted).collect()
 }
 
 fn report_taken_over(progress: &Progress, name: &str, counts: &ChangeCounts, linked: usize) {

@@ -327,7 +327,7 @@ display_name = "User"
 application = "directory"
 key = "userName"
 correlation = [{ identity = "identity.key", account = "userName", confidence = 100 }]
-thresholds.deleted = { percent = 100 }
+thresholds = { inserted = "off", updated = "off", links_added = "off", links_removed = "off", deleted = { count = 10000 } }
 [account_types.user.attributes]
 userName = { expression = "identity.key", required = true, create_only = true }
 displayName = { expression = "identity.display_name", required = true }
@@ -340,17 +340,24 @@ key = "number"
 on_removal = "delete"
 depends_on = ["user"]
 correlation = [{ identity = "identity.key", account = "number", confidence = 100 }]
-thresholds.deleted = { percent = 100 }
+thresholds = { inserted = "off", updated = "off", links_added = "off", links_removed = "off", deleted = { count = 10000 } }
 [account_types.employee.attributes]
 number = { expression = "identity.key", required = true, create_only = true }
 name = { expression = "identity.display_name", required = true }
 department = { expression = "identity.department" }
 
 [account_types.badge.thresholds]
-deleted = { percent = 100 }
+inserted = "off"
+updated = "off"
+links_added = "off"
+links_removed = "off"
+deleted = { count = 10000 }
 [account_types.terminal.thresholds]
-deleted = { percent = 100 }
-inserted = { percent = 100 }
+inserted = "off"
+updated = "off"
+links_added = "off"
+links_removed = "off"
+deleted = { count = 10000 }
 [sources.hr.thresholds]
 deleted = { percent = 50 }
 inserted = { percent = 100 }
