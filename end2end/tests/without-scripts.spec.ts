@@ -105,7 +105,7 @@ test('a run is undone, and what it did is not done again without a person', asyn
 async function reloadUntilStopped(page: import('@playwright/test').Page, run: string) {
   await expect(async () => {
     await page.goto(`/jobs/runs/${run}`);
-    await expect(page.locator('.run-summary')).toContainText('Stopped by a threshold', { timeout: 500 });
+    await expect(page.locator('.run-summary')).toContainText('Stopped for a decision', { timeout: 500 });
   }).toPass({ timeout: 50_000 });
   await page.getByRole('link', { name: /^Look at what was stopped/ }).click();
   await expect(page.getByRole('heading', { name: 'Stopped by a threshold' })).toBeVisible();
