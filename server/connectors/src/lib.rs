@@ -68,8 +68,9 @@ pub trait Connector: Send + Sync + 'static {
     /// any order. Commands of one batch concern different accounts.
     async fn apply(&self, commands: Vec<Command>) -> Vec<Answered>;
 
-    /// Answers to commands that were handed over earlier; `handed` are those that still wait for one. Only executors
-    /// have any. The same answer is given until it is acknowledged.
+    /// Answers to commands that were handed over earlier. Only executors have any. `handed` are those that still wait for
+    /// one; an executor that is asked all the time tells of all by itself, and gets none. The same answer is given until
+    /// it is acknowledged.
     async fn poll(&self, handed: &[Handed]) -> Result<Polled, CommandError> {
         let _ = handed;
         Ok(Polled::default())

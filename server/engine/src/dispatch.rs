@@ -14,8 +14,7 @@ use model::account::{Account, Mechanism};
 use model::command::{CommandError, Outcome};
 use model::configuration::Connection;
 use model::ids::{AccountId, OrderId, WorkItemId};
-use model::order::{ErrorClass, Order, ProvisioningState, StateReason};
-use model::view::OrderFilter;
+use model::order::{ErrorClass, Order};
 use model::work_item::{WorkItem, WorkItemState};
 use store::{Claim, StoreError};
 
@@ -361,33 +360,4 @@ fn no_answer(error: &CommandError) -> bool {
 
 fn first_error(answers: &HashMap<OrderId, Result<Outcome, CommandError>>) -> Option<String> {
     answers.values().find_map(|answer| answer.as_ref().err()).map(|error| error.message.clone())
-}
-
-/// Whether an order of this application may still be answered by somebody else.
-pub(crate) async fn waits_for_answers(engine: &Engine, application: &str) -> Result<bool, StoreError> {
-    if !engine.store().orders_in_state(application, ProvisioningState::Transmitted, 1).await?.is_empty() {
-        return Ok(true);
-    }
-    // Those that timed out are answered late, or never.
-    Ok(!engine.store().handed_orders(application).await?.is_empty())
-}
-
-/// How many orders of this application may still be answered by somebody else.
-pub(crate) async fn waiting_for_answers(engine: &Engine, application: &str) -> Result<u64, StoreError> {
-    let filter = OrderFilter { application: Some(application.to_owned()), ..OrderFilter::default() };
-    let counts = engine.store().order_counts(&filter).await?;
-    let transmitted = counts.by_state.iter().find(|(state, _)| *state == ProvisioningState::Transmitted);
-    Ok(transmitted.map_or(0, |(_, count)| *count))
-}
-
-/// How many orders of this application somebody is carrying out or reading back at this moment.
-pub(crate) async fn claimed(engine: &Engine, application: &str) -> Result<u64, StoreError> {
-    let orders = engine
-        .store()
-        .orders_in_state(application, ProvisioningState::Transmitted, engine.tuning().claim_batch)
-        .await?;
-    // The others wait for a person, or for the time at which they are read back.
-    let is_claimed =
-        |order: &&Order| order.next_attempt_at.is_none() && matches!(order.reason, None | Some(StateReason::InDoubt));
-    Ok(orders.iter().filter(is_claimed).count() as u64)
 }

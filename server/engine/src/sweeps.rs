@@ -93,7 +93,7 @@ pub(crate) async fn poll_executors(engine: &Engine, ask: Ask) {
             if ask == Ask::Now || is_due(engine, name) {
                 poll_seldom(engine, name, minutes).await;
             }
-        } else if let Err(problem) = poll_one(engine, name).await {
+        } else if let Err(problem) = poll_one(engine, name, false).await {
             tracing::warn!(application = name, problem, "Answers of an executor cannot be taken");
         }
         if let Some(hours) = connection.expires_hours()
@@ -117,7 +117,7 @@ fn is_due(engine: &Engine, application: &str) -> bool {
 /// Asks an executor that has a rhythm of its own, and shows on the application's page what a person should look at.
 async fn poll_seldom(engine: &Engine, application: &str, minutes: u32) {
     let every = Duration::from_secs(60 * u64::from(minutes));
-    let (trouble, wait) = match poll_one(engine, application).await {
+    let (trouble, wait) = match poll_one(engine, application, true).await {
         Ok(None) => (None, every),
         Ok(Some(asked)) => (Some(asked), every),
         Err(problem) => {
@@ -143,12 +143,17 @@ enum Asking {
     Trouble(String),
 }
 
-/// Takes the answers of one executor. Nothing where it owes none.
-async fn poll_one(engine: &Engine, application: &str) -> Result<Option<Asking>, String> {
-    if !dispatch::waits_for_answers(engine, application).await.map_err(|error| error.to_string())? {
+/// Takes the answers of one executor, asking `by_order` where it does not tell of all by itself. Nothing where it owes none.
+async fn poll_one(engine: &Engine, application: &str, by_order: bool) -> Result<Option<Asking>, String> {
+    let store = engine.store();
+    let under_way = store.orders_under_way(application).await.map_err(|error| error.to_string())?;
+    if under_way.transmitted + under_way.timed_out == 0 {
         return Ok(None);
     }
-    let handed = engine.store().handed_orders(application).await.map_err(|error| error.to_string())?;
+    let handed = match by_order {
+        true => store.handed_orders(application).await.map_err(|error| error.to_string())?,
+        false => Vec::new(),
+    };
     let connector = engine.connector(application).await.map_err(|error| error.message)?;
     let mut polled = connector.poll(&handed).await.map_err(|error| untrusted::message(&error.message))?;
     for (_, problem) in &mut polled.unclear {
@@ -159,7 +164,9 @@ async fn poll_one(engine: &Engine, application: &str) -> Result<Option<Asking>, 
         record_answers(engine, &cleaned).await.map_err(|error| error.to_string())?;
         connector.acknowledge(&polled.answers).await.map_err(|error| error.message)?;
     }
-    record_unclear(engine, application, &polled.unclear).await.map_err(|error| error.to_string())?;
+    if by_order {
+        record_unclear(engine, application, &polled.unclear).await.map_err(|error| error.to_string())?;
+    }
     Ok(Some(match polled.unclear.split_first() {
         None => Asking::Clear,
         Some(((_, problem), [])) => Asking::Trouble(problem.clone()),
@@ -299,10 +306,9 @@ async fn record_answers(engine: &Engine, answers: &[LateAnswer]) -> Result<(), S
 async fn expire(engine: &Engine, application: &str, hours: i64) -> Result<(), StoreError> {
     let now = engine.now();
     let latest = now.checked_sub(jiff::SignedDuration::from_hours(hours)).unwrap_or(now);
-    let orders = engine.store().orders_in_state(application, ProvisioningState::Transmitted, MANY).await?;
+    let orders = engine.store().overdue_orders(application, latest).await?;
     let steps = orders
         .into_iter()
-        .filter(|order| order.transmitted_at.is_some_and(|sent| sent < latest))
         .map(|order| {
             let settled = settle::timed_out(&order, now);
             Step::new(order, settled)

@@ -55,7 +55,7 @@ pub use identities::NewIdentityEvent;
 pub use mails::{Recipient, SentMail, WaitingNotice};
 pub use migrations::MigrationReport;
 pub use open::{Dialect, Store};
-pub use orders::{Claim, PlanRecord, RecordedTransition};
+pub use orders::{Claim, OrdersUnderWay, PlanRecord, RecordedTransition};
 pub use runs::{Cancelled, JobScheduleRecord};
 pub use sessions::SessionRecord;
 pub use signals::{Signal, Signals};

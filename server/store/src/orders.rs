@@ -39,6 +39,17 @@ pub struct PlanRecord {
     pub created_at: Timestamp,
 }
 
+/// Orders of one application that somebody else is to bring to their end: counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OrdersUnderWay {
+    /// All in state 2.
+    pub transmitted: u64,
+    /// Of these, carried out or read back at this moment.
+    pub claimed: u64,
+    /// In state 3 because no answer came in time: a late one still counts.
+    pub timed_out: u64,
+}
+
 /// Who takes which orders, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {

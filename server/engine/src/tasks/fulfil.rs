@@ -223,12 +223,12 @@ impl UnderWay {
         let configuration = engine.world().configuration();
         let mut under_way = Self::default();
         for (name, application) in configuration.applications.iter().filter(|(name, _)| scope.has_application(name)) {
-            under_way.claimed += dispatch::claimed(engine, name).await?;
+            let orders = engine.store().orders_under_way(name).await?;
+            under_way.claimed += orders.claimed;
             if application.connection.mechanism() == Mechanism::Executor {
-                let waiting = dispatch::waiting_for_answers(engine, name).await?;
-                under_way.handed += waiting;
+                under_way.handed += orders.transmitted;
                 if application.connection.poll_minutes().is_none() {
-                    under_way.answered_soon += waiting;
+                    under_way.answered_soon += orders.transmitted;
                 }
             }
         }

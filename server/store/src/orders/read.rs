@@ -12,7 +12,7 @@ use model::plan::{ItemKind, ItemOperation, Operation, Partition};
 use model::trigger::Trigger;
 use model::view::{OrderCounts, OrderDetail, OrderEvent, OrderFilter, OrderRow};
 
-use super::{AS_THE_ORDER, edits};
+use super::{AS_THE_ORDER, OrdersUnderWay, edits};
 use crate::connection::{Connection, Row, arguments, numbers};
 use crate::paging::{count_limit, cursor, page, read_time_cursor, rows_to_read};
 use crate::words::patterns;
@@ -85,6 +85,28 @@ const HANDED: &str =
     concat!(handed!(), "(o.state = 2 or (o.state = 3 and o.reason ->> 'reason' = 'timeout')) order by o.id");
 
 const GIVEN_UP: &str = concat!(handed!(), "o.state = 6 order by o.id");
+
+const OVERDUE_IDS: &str = "
+    select id
+    from provisioning_order
+    where application = $1
+      and state = 2
+      and transmitted_at < $2
+    order by id";
+
+/// Without a reason, or in doubt, and not put off: whoever holds the lease is busy with it. Others wait for a person, or
+/// for the time at which they are read back.
+const UNDER_WAY: &str = "
+    select
+      count(case when state = 2 then 1 end) as transmitted,
+      count(case
+        when state = 2 and next_attempt_at is null and coalesce(reason ->> 'reason', 'in_doubt') = 'in_doubt' then 1
+      end) as claimed,
+      count(case when state = 3 then 1 end) as timed_out
+    from provisioning_order
+    where application = $1
+      and state in (2, 3)
+      and (state = 2 or reason ->> 'reason' = 'timeout')";
 
 macro_rules! items {
     ($why:literal) => {
@@ -281,6 +303,24 @@ impl Store {
     /// What this executor was handed and has not answered, by id.
     pub async fn handed_orders(&self, application: &str) -> Result<Vec<Handed>> {
         self.reader().await?.read(HANDED, arguments![application], handed).await
+    }
+
+    /// Orders in state 2 that were sent before that moment, by id, in brief as [`Store::orders_in_brief`].
+    pub async fn overdue_orders(&self, application: &str, sent_before: Timestamp) -> Result<Vec<Order>> {
+        let mut connection = self.snapshot().await?;
+        let ids = connection.read(OVERDUE_IDS, arguments![application, sent_before], order_id).await?;
+        orders_by_id(&mut connection, &ids, Why::LeftOut).await
+    }
+
+    /// How many orders of the application somebody else is to bring to their end.
+    pub async fn orders_under_way(&self, application: &str) -> Result<OrdersUnderWay> {
+        let row = self.reader().await?.row(UNDER_WAY, arguments![application]).await?;
+        let Some(row) = row else { return Ok(OrdersUnderWay::default()) };
+        Ok(OrdersUnderWay {
+            transmitted: row.count("transmitted")?,
+            claimed: row.count("claimed")?,
+            timed_out: row.count("timed_out")?,
+        })
     }
 
     /// What this executor was handed, and what is no longer wanted since, by id.

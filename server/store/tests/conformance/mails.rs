@@ -2,7 +2,7 @@ use model::ids::*;
 use model::job::RunState;
 use model::mail::{Mail, MailFilter, MailPreferences, MailState, Notice, NoticeKind};
 use model::order::{Answer, ProvisioningState, StateReason};
-use store::{RecordedTransition, SentMail, Store};
+use store::{OrdersUnderWay, RecordedTransition, SentMail, Store};
 
 use crate::transitions::one_claimed;
 use crate::world::*;
@@ -195,14 +195,24 @@ pub(crate) async fn what_others_were_handed_is_found_until_it_is_settled(store: 
         let store = store.clone();
         async move { keep!(store, |tx| assert_eq!(tx.record_transitions(&[step]).await?, [true])) }
     };
+    let under_way = async || {
+        let OrdersUnderWay { transmitted, claimed, timed_out } = store.orders_under_way("directory").await.unwrap();
+        (transmitted, claimed, timed_out)
+    };
+    assert_eq!(under_way().await, (1, 1, 0));
+    assert_eq!(store.overdue_orders("directory", at(100)).await.unwrap(), [], "sent at that moment, not before");
+    assert_eq!(store.overdue_orders("directory", at(101)).await.unwrap().len(), 1);
     record(step.clone()).await;
     assert_eq!(found(&store, false).await, handed);
     assert_eq!(found(&store, true).await, []);
+    assert_eq!(under_way().await, (1, 0, 0));
     // Timed out, it is still asked for; failed in another way, it is not.
     let errored =
         RecordedTransition { to: ProvisioningState::Errored, reason: Some(StateReason::Timeout), ..step.clone() };
     record(errored).await;
     assert_eq!(found(&store, false).await, handed);
+    assert_eq!(under_way().await, (0, 0, 1));
+    assert_eq!(store.overdue_orders("directory", at(999)).await.unwrap(), []);
     let given_up = RecordedTransition {
         fence: None,
         from: vec![ProvisioningState::Errored],
@@ -213,6 +223,7 @@ pub(crate) async fn what_others_were_handed_is_found_until_it_is_settled(store: 
     };
     record(given_up.clone()).await;
     assert_eq!(found(&store, false).await, []);
+    assert_eq!(under_way().await, (0, 0, 0));
     assert_eq!(found(&store, true).await, handed);
     let told = RecordedTransition {
         from: vec![ProvisioningState::Inactive],
