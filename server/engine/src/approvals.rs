@@ -60,7 +60,7 @@ pub async fn approve(op: &OpContext, id: RunId, digest: Option<String>, reason: 
     let work = op.engine.store().write(move |tx| {
         Box::pin(async move {
             let taken = tx.decide_run_block(block.id, &block.digest, BlockState::Approved, &by, &reason, now).await?
-                && tx.requeue_run(id, &by).await?;
+                && tx.requeue_run(id, Some(&by)).await?;
             if !taken {
                 return Err(Decided::Meanwhile);
             }

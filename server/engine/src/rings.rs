@@ -59,7 +59,7 @@ pub async fn release(op: &OpContext, run: RunId, seen: u32) -> Result<(), ApiErr
             tx.release_orders(Some(run), None, now).await?;
             // What else stopped the run is not what the caller has decided about.
             if is_halted {
-                tx.requeue_run(run, &by).await?;
+                tx.requeue_run(run, None).await?;
             }
             tx.append_audit(&audit).await?;
             Ok(true)

@@ -65,11 +65,9 @@ async fn carry_out(engine: &Engine, mut run: Run) {
     }
     let version = engine.world().configuration_version();
     progress.change_run(|stored| stored.configuration = version);
-    if let Some(by) = run.approved_by.as_ref().filter(|_| resumed) {
-        progress
-            .say(LogLevel::Information, format!("Goes on at the step that a threshold stopped, on the word of {by}."));
-    } else if resumed {
-        progress.say(LogLevel::Warning, "The program was stopped during this run; going on where it was.");
+    if resumed {
+        let (level, sentence) = why_it_goes_on(engine, &run).await;
+        progress.say(level, sentence);
     }
     if let Some(earlier) = run.rerun_of {
         progress.say(LogLevel::Information, format!("Does the rest of run {earlier}."));
@@ -122,6 +120,20 @@ async fn carry_out(engine: &Engine, mut run: Run) {
     }
     let (state, message) = outcomes.of_the_run();
     finish(&progress, state, message).await;
+}
+
+/// Of a run that was begun before: a person let it go on, or the process that carried it out died.
+async fn why_it_goes_on(engine: &Engine, run: &Run) -> (LogLevel, String) {
+    let rings = engine.store().rings_of(run.id).await.ok().flatten();
+    if let Some((by, ring)) = rings.and_then(|rings| Some((rings.released_by?, rings.released))) {
+        return (LogLevel::Information, format!("Goes on with ring {ring}, on the word of {by}."));
+    }
+    match &run.approved_by {
+        Some(by) => {
+            (LogLevel::Information, format!("Goes on at the step that a threshold stopped, on the word of {by}."))
+        }
+        None => (LogLevel::Warning, "The program was stopped during this run; going on where it was.".to_owned()),
+    }
 }
 
 const CANCELLED: &str = "Cancelled by a person.";

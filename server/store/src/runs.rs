@@ -106,7 +106,7 @@ const REQUEUE: &str = "
     set state = 'queued',
         active = 1,
         message = null,
-        approved_by = $2,
+        approved_by = coalesce($2, approved_by),
         finished_at = null
     where id = $1
       and state = 'blocked'";
@@ -429,11 +429,12 @@ impl Tx {
         if rows.is_empty() { Ok(()) } else { self.signal_run(run).await }
     }
 
-    /// Lets a run go on that a threshold stopped, on that person's word. False where it is not stopped so.
+    /// Lets a run go on that stopped for a decision. Who lets it go beyond a threshold is kept; where nothing of the kind
+    /// was decided, there is nobody. False where it is not stopped so.
     ///
     /// # Errors
     /// `Conflict` with `run_one_of_job` while another run of the job is queued or running.
-    pub async fn requeue_run(&mut self, run: RunId, approved_by: &str) -> Result<bool> {
+    pub async fn requeue_run(&mut self, run: RunId, approved_by: Option<&str>) -> Result<bool> {
         let requeued = self.execute(REQUEUE, arguments![run.0, approved_by]).await? > 0;
         if requeued {
             self.execute(REQUEUE_TASKS, arguments![run.0]).await?;

@@ -339,14 +339,19 @@ pub(crate) async fn a_blocked_run_goes_on_at_somebodys_word(store: Store) {
         blocked.tasks[1].state = RunState::Blocked;
         tx.queue_run(&blocked).await?;
     });
-    assert!(keep!(store, |tx| tx.requeue_run(RunId(1), "anna").await?));
-    assert!(!keep!(store, |tx| tx.requeue_run(RunId(1), "anna").await?));
+    assert!(keep!(store, |tx| tx.requeue_run(RunId(1), Some("anna")).await?));
+    assert!(!keep!(store, |tx| tx.requeue_run(RunId(1), Some("anna")).await?));
     let read = store.run(RunId(1)).await.unwrap().unwrap();
     assert_eq!((read.state, read.approved_by.as_deref(), read.finished_at), (RunState::Queued, Some("anna"), None));
     assert_eq!(read.tasks[1].state, RunState::Queued);
+    // Another decision leaves standing who let it go beyond its threshold.
+    let stopped_again = Run { approved_by: Some("anna".into()), ..run(1, RunState::Blocked) };
+    keep!(store, |tx| tx.update_run(&stopped_again).await?);
+    assert!(keep!(store, |tx| tx.requeue_run(RunId(1), None).await?));
+    assert_eq!(store.run(RunId(1)).await.unwrap().unwrap().approved_by.as_deref(), Some("anna"));
     keep!(store, |tx| tx.update_run(&run(1, RunState::Blocked)).await?);
     let other = Run { job: "job-1".into(), ..run(2, RunState::Queued) };
     keep!(store, |tx| tx.queue_run(&other).await?);
-    let error = refused!(store, |tx| tx.requeue_run(RunId(1), "anna").await?);
+    let error = refused!(store, |tx| tx.requeue_run(RunId(1), Some("anna")).await?);
     assert_conflict(&error, "run_one_of_job");
 }
