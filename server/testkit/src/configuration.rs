@@ -43,6 +43,26 @@ holder = { expression = "identity.key", required = true, create_only = true }
 name = { expression = "identity.display_name", required = true }
 "#;
 
+/// The least there is to provision: people with a number and a department, and a desk worked by hand.
+pub const DESK: &str = r#"
+[sources.hr]
+file = "people.csv"
+key = "number"
+display_name = "identity.key"
+[sources.hr.attributes]
+department = "department"
+
+[applications.desk]
+display_name = "Desk"
+[applications.desk.connection]
+kind = "manual"
+[account_types.desk]
+display_name = "Desk"
+application = "desk"
+key = "name"
+attributes = { name = { expression = "identity.key" } }
+"#;
+
 /// A mainframe worked by hand.
 pub const MAINFRAME: &str = r#"
 [applications.mainframe]

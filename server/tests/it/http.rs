@@ -9,6 +9,7 @@ use std::sync::Once;
 use reqwest::header::{self, HeaderMap};
 use reqwest::{Client, Response, redirect};
 use tempfile::TempDir;
+use testkit::configuration::DESK;
 
 /// Users of a test's server, and the password of both.
 pub(crate) const ADMINISTRATOR: &str = "admin";
@@ -267,24 +268,8 @@ fn exit_codes_say_what_kind_of_trouble_it_is() {
     }
 }
 
-/// One person, and a name that two things share.
+/// A name that two things share, beside [`DESK`].
 const SHARED_NAMES: &str = r#"
-[sources.hr]
-file = "people.csv"
-key = "number"
-display_name = "identity.key"
-[sources.hr.attributes]
-department = "department"
-
-[applications.desk]
-display_name = "Desk"
-[applications.desk.connection]
-kind = "manual"
-[account_types.desk]
-display_name = "Desk"
-application = "desk"
-key = "name"
-attributes = { name = { expression = "identity.key" } }
 [entitlements.reader]
 display_name = "Reads"
 account_type = "desk"
@@ -303,7 +288,7 @@ fn why_asks_back_about_names_that_are_shared_or_unknown() {
     let directory = tempfile::tempdir().unwrap();
     let configuration = directory.path().join("configuration");
     std::fs::create_dir(&configuration).unwrap();
-    std::fs::write(configuration.join("all.toml"), SHARED_NAMES).unwrap();
+    std::fs::write(configuration.join("all.toml"), [DESK, SHARED_NAMES].concat()).unwrap();
     std::fs::write(configuration.join("people.csv"), "number,department\n7,Sales\n8,Legal\n").unwrap();
     let run = |arguments: &[&str]| quartermaster(directory.path(), arguments, "");
     expect_success(&run(&["config", "apply", configuration.to_str().unwrap()]));

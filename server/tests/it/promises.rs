@@ -14,6 +14,7 @@ use model::error::ErrorCode;
 use server::http::{Site, SiteOptions, observe};
 use sqlx::{ConnectOptions, Row};
 use store::Store;
+use testkit::configuration::DESK;
 use tower::ServiceExt;
 
 use super::http::{ADMINISTRATOR, PASSWORD, Server, client, expect_success};
@@ -97,24 +98,8 @@ async fn an_unknown_login_takes_as_long_as_a_wrong_password() {
     assert!(*least * 3 > *most, "{medians:?}");
 }
 
-/// Somebody to look at, with an order, a work item and a run.
+/// Somebody to look at, with an order, a work item and a run, beside [`DESK`].
 const SOMEBODY: &str = r#"
-[sources.hr]
-file = "people.csv"
-key = "number"
-display_name = "identity.key"
-[sources.hr.attributes]
-department = "department"
-
-[applications.desk]
-display_name = "Desk"
-[applications.desk.connection]
-kind = "manual"
-[account_types.desk]
-display_name = "Desk"
-application = "desk"
-key = "name"
-attributes = { name = { expression = "identity.key" } }
 [rules.everybody]
 when = "true"
 account_types = ["desk"]
@@ -128,7 +113,7 @@ permissions = ["/*"]
 async fn looking_changes_nothing() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("all.toml"), SOMEBODY).unwrap();
+    std::fs::write(folder.path().join("all.toml"), [DESK, SOMEBODY].concat()).unwrap();
     std::fs::write(folder.path().join("people.csv"), "number,department\n7,Sales\n").unwrap();
     expect_success(&server.command(&["config", "apply", folder.path().to_str().unwrap()], ""));
     expect_success(&server.command(&["jobs", "run", "complete", "--wait"], ""));

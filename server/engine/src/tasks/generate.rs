@@ -2,34 +2,35 @@
 //! plans, partitions and orders. All plans are made first; thresholds are checked on all of them together; then all
 //! is written in one transaction, or nothing.
 
+mod preview;
+mod thresholds;
+mod write;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use broker::catalogue::Catalogue;
 use broker::check::CheckedPlan;
-use broker::lifecycle::{self, Event};
 use broker::plan::{PlanInput, Values};
-use broker::threshold::{Change, Ordered};
-use broker::{blast_radius, check, edit, fingerprint, order, partition, plan, threshold, undo};
-use jiff::SignedDuration;
+use broker::{blast_radius, check, edit, partition, plan, undo};
 use jiff::civil::Date;
 use model::access::{DesiredAccess, Grantable};
 use model::account::{Account, Provenance};
 use model::blast_radius::BlastRadius;
-use model::configuration::Rings;
-use model::feed::ChangeCounts;
 use model::identity::{Identity, LifecycleState};
-use model::ids::{AccountId, IdentityId, OrderId, PartitionId, PlanId, RunBlockId};
+use model::ids::{AccountId, IdentityId, OrderId};
 use model::job::{LogLevel, TaskScope};
 use model::order::{Order, ProvisioningState, StateReason, ValueEdit};
-use model::plan::{AccountRequest, FilterReason, ItemKind, ItemOperation, Operation, Plan};
+use model::plan::{AccountRequest, FilterReason, ItemKind, Plan};
 use model::review::DeclinedChange;
 use model::trigger::Trigger;
-use model::undo::Undone;
-use model::view::PreviewLine;
-use store::{AssignmentStateChange, PlanRecord, RecordedTransition, Reservation, StoreError, ThresholdUse};
+use store::{AssignmentStateChange, Reservation, StoreError, ThresholdUse};
 
-use super::guard::{self, APPROVAL_VOID, Intent, Way};
-use super::{Context, TaskEnd, counted, shown};
+use self::preview::preview;
+pub(crate) use self::thresholds::guard_undo;
+use self::thresholds::{guard, hourly, ordered};
+pub(crate) use self::write::{Extras, write};
+use super::guard::{APPROVAL_VOID, Way};
+use super::{Context, TaskEnd, counted};
 use crate::progress::Progress;
 
 /// Identities planned before progress is told and other tasks get a turn.
@@ -462,86 +463,7 @@ impl Values for ReservedValues {
     }
 }
 
-// -------------------------------------------------------------------------------------------------- thresholds
-
-/// How far back what was ordered counts together with what is about to be.
-const HOUR: SignedDuration = SignedDuration::from_hours(1);
-
-/// What all plans together would change, beside what is there and what was ordered within the hour.
-async fn ordered(
-    context: &Context,
-    planned: &[Planned],
-    stored: &BTreeMap<String, u64>,
-    links: &BTreeMap<String, u64>,
-) -> Result<Ordered, StoreError> {
-    let configuration = context.engine.world().configuration();
-    let plans = planned.iter().map(|planned| planned.checked.plan());
-    let is_privileged = |name: &str| configuration.entitlements.get(name).is_some_and(|known| known.privileged);
-    let mut now = threshold::planned(plans, is_privileged);
-    for account_type in configuration.account_types.keys() {
-        let counts = now.entry(account_type.clone()).or_default();
-        counts.stored = stored.get(account_type).copied().unwrap_or(0);
-        counts.links_stored = links.get(account_type).copied().unwrap_or(0);
-    }
-    let since = context.engine.now().checked_sub(HOUR).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    let mut within_the_hour: BTreeMap<String, ChangeCounts> = BTreeMap::new();
-    for ((account_type, what), counted) in context.engine.store().threshold_use(since).await? {
-        if let Some(what) = Change::ALL.into_iter().find(|known| known.name() == what) {
-            what.put(within_the_hour.entry(account_type).or_default(), counted);
-        }
-    }
-    Ok(Ordered { now, within_the_hour })
-}
-
-/// Whether the orders may be written.
-async fn guard(
-    context: &Context,
-    progress: &Progress,
-    scope: &TaskScope,
-    ordered: &Ordered,
-    planned: &[Planned],
-    names: &HashMap<IdentityId, String>,
-) -> Result<Way, StoreError> {
-    let (trips, second_person) = ordered.check(&context.engine.world().configuration());
-    let subject = subject(scope);
-    let digest = || broker::approval::of_plans(planned.iter().map(|planned| planned.checked.plan()));
-    let lines = || preview(planned, names);
-    let so_far = "No order was written.";
-    let intent = Intent { subject, trips, second_person, digest: &digest, lines: &lines, so_far };
-    guard::judge(context, progress, intent).await
-}
-
-/// Steps of one run that concern different applications are stopped, and approved, each by itself.
-fn subject(scope: &TaskScope) -> String {
-    scope.applications.iter().flatten().fold("orders".to_owned(), |subject, name| format!("{subject} {name}"))
-}
-
-/// As the store keeps it.
-fn hourly(used: &BTreeMap<String, ChangeCounts>) -> ThresholdUse {
-    used.iter()
-        .flat_map(|(account_type, counts)| {
-            Change::ALL.map(|what| ((account_type.clone(), what.name().to_owned()), what.of(counts)))
-        })
-        .filter(|(_, counted)| *counted > 0)
-        .collect()
-}
-
-/// As [`guard`], for an undo, which looks at few people. Answers what it uses up of the hour as well.
-pub(crate) async fn guard_undo(
-    context: &Context,
-    progress: &Progress,
-    planned: &[Planned],
-    names: &HashMap<IdentityId, String>,
-) -> Result<(Way, ThresholdUse), StoreError> {
-    let (mut stored, mut links) = (BTreeMap::new(), BTreeMap::new());
-    for (account_type, accounts, held) in context.engine.store().account_type_sizes().await? {
-        stored.insert(account_type.clone(), accounts);
-        links.insert(account_type, held);
-    }
-    let ordered = ordered(context, planned, &stored, &links).await?;
-    let way = guard(context, progress, &TaskScope::default(), &ordered, planned, names).await?;
-    Ok((way, hourly(&ordered.used())))
-}
+// -------------------------------------------------------------------------------------------------- telling
 
 /// Keeps with the run how much it changes, before its first write.
 pub(crate) async fn keep_blast_radius(
@@ -581,221 +503,5 @@ fn count<'a>(progress: &Progress, requests: impl Iterator<Item = &'a AccountRequ
     }
     for (name, number) in counts {
         progress.count(name, number);
-    }
-}
-
-// ----------------------------------------------------------------------------------------------------- writing
-
-/// What is written beside plans and orders.
-#[derive(Default)]
-pub(crate) struct Extras {
-    pub(crate) taken: Vec<Reservation>,
-    /// Accounts that were found, and are now wanted.
-    pub(crate) adopted: Vec<Account>,
-    pub(crate) already: Vec<AssignmentStateChange>,
-    /// Edits of values that are over, as the rules compute something else by now.
-    pub(crate) ended: Vec<i64>,
-    /// Orders that a person keeps back: what replaces one is kept back as well.
-    pub(crate) held: HashMap<OrderId, StateReason>,
-    /// What was undone: orders that do it again wait for a person.
-    pub(crate) held_undone: Vec<Undone>,
-    /// Rows of those that hold up nothing any more.
-    pub(crate) ended_undone: Vec<i64>,
-    /// What these orders take back.
-    pub(crate) undone: Vec<Undone>,
-    /// How these orders go, where not all at once.
-    pub(crate) rings: Option<Rings>,
-    /// On the strength of which approval the orders go beyond a threshold.
-    pub(crate) approval: Option<RunBlockId>,
-    /// What they use up of the rolling hour.
-    pub(crate) used: ThresholdUse,
-}
-
-pub(crate) async fn write(
-    context: &Context,
-    planned: Vec<Planned>,
-    extras: Extras,
-    catalogue: &Catalogue,
-) -> Result<usize, StoreError> {
-    let (run, now) = (context.run, context.engine.now());
-    let needed: usize = planned.iter().map(|planned| ids_needed(&planned.checked)).sum();
-    let mut ids = context.engine.store().reserve_ids(needed).await?;
-    let mut records = Vec::with_capacity(planned.len());
-    let mut orders: Vec<Order> = Vec::new();
-    let mut replaced: Vec<RecordedTransition> = Vec::new();
-    let mut next = || ids.next().unwrap_or_default();
-    for Planned { checked, leaver } in planned {
-        let plan_id = PlanId(next());
-        let partition_ids: Vec<PartitionId> = checked.partitions().iter().map(|_| PartitionId(next())).collect();
-        let mut made = order::orders(
-            &checked,
-            catalogue,
-            &mut std::iter::from_fn(|| Some(next())),
-            plan_id,
-            Some(run),
-            &partition_ids,
-            leaver,
-            now,
-        );
-        for (request, order) in checked.plan().requests.iter().zip(&mut made) {
-            undo::hold(order, &extras.held_undone);
-            let hold = request.supersedes.iter().find_map(|old| extras.held.get(old));
-            if let Some(hold) = hold.filter(|_| order.state == ProvisioningState::Pending) {
-                // What held the old one before says nothing about the new one.
-                let mut hold = hold.clone();
-                if let StateReason::Held { before, .. } = &mut hold {
-                    *before = order.reason.take().map(Box::new);
-                }
-                order.reason = Some(hold);
-                order.fingerprint = fingerprint::of(order, order.state, order.reason.as_ref());
-            }
-        }
-        replaced.extend(replacements(&checked, &made, context.engine.node(), now));
-        orders.extend(made);
-        let (mut plan, partitions) = checked.into_parts();
-        // They are the items of the orders now, with their reasons: most of what a plan is, and written once.
-        for request in &mut plan.requests {
-            request.items = Vec::new();
-        }
-        records.push(PlanRecord {
-            id: plan_id,
-            run: Some(run),
-            plan,
-            partitions: partition_ids.into_iter().zip(partitions).collect(),
-            created_at: now,
-        });
-    }
-    let rings = extras.rings.as_ref().and_then(|limits| super::rings::arrange(run, &mut orders, limits));
-    let Extras { taken, adopted, already: mut states, ended, ended_undone, undone, approval, used, .. } = extras;
-    states.extend(orders.iter().flat_map(crate::record::assignment_states));
-    let count = orders.len();
-    let notices = crate::mails::notices::reviews(&context.engine, &orders);
-    context
-        .engine
-        .store()
-        .write(move |tx| {
-            Box::pin(async move {
-                guard::redeem(tx, approval, now).await?;
-                let free = tx.reserve_values(&taken).await?;
-                if free.contains(&false) {
-                    return Err(StoreError::Conflict { constraint: VALUE_TAKEN.into() });
-                }
-                tx.insert_plans(&records).await?;
-                if tx.record_transitions(&replaced).await?.contains(&false) {
-                    return Err(StoreError::Conflict { constraint: SENT_MEANWHILE.into() });
-                }
-                tx.insert_orders(&orders).await?;
-                if let Some((rings, members)) = &rings {
-                    tx.start_rings(rings, members, now).await?;
-                }
-                if let Some(approval) = approval {
-                    tx.bind_orders(run, approval, now).await?;
-                }
-                tx.add_threshold_use(run, &used, now).await?;
-                tx.update_accounts(&adopted, now).await?;
-                tx.insert_notices(&notices).await?;
-                tx.end_value_edits(&ended, now).await?;
-                tx.insert_undone(&undone).await?;
-                tx.end_undone(&ended_undone, now).await?;
-                tx.set_assignment_states(&states).await
-            })
-        })
-        .await?;
-    Ok(count)
-}
-
-/// Ids for the plan, its partitions, its orders and their items.
-fn ids_needed(checked: &CheckedPlan) -> usize {
-    1 + checked.partitions().len() + order::ids_needed(checked.plan())
-}
-
-/// Earlier orders, never sent, that the new ones replace or that nothing needs any more.
-fn replacements(checked: &CheckedPlan, made: &[Order], actor: &str, at: jiff::Timestamp) -> Vec<RecordedTransition> {
-    let plan = checked.plan();
-    let inactive = |order: OrderId, reason: Option<StateReason>, message: String| RecordedTransition {
-        order,
-        fence: None,
-        from: lifecycle::sources(Event::Supersede),
-        to: ProvisioningState::Inactive,
-        reason,
-        fingerprint: None,
-        repeats: 0,
-        next_attempt_at: None,
-        account: None,
-        key: None,
-        items: Vec::new(),
-        answer: None,
-        actor: actor.to_owned(),
-        message,
-        at,
-    };
-    let superseded = plan.requests.iter().zip(made).flat_map(|(request, order)| {
-        request.supersedes.iter().map(|old| {
-            inactive(
-                *old,
-                Some(StateReason::Superseded { order: order.id }),
-                format!("Replaced by order {}.", order.id),
-            )
-        })
-    });
-    let withdrawn = plan.withdrawn.iter().map(|old| inactive(*old, None, "Nothing needs it any more.".into()));
-    superseded.chain(withdrawn).collect()
-}
-
-// ----------------------------------------------------------------------------------------------------- preview
-
-fn preview(planned: &[Planned], names: &HashMap<IdentityId, String>) -> Vec<PreviewLine> {
-    planned
-        .iter()
-        .flat_map(|planned| {
-            let plan = planned.checked.plan();
-            let name = names.get(&plan.identity).cloned().unwrap_or_default();
-            plan.requests.iter().map(move |request| PreviewLine {
-                identity: Some(plan.identity),
-                identity_name: name.clone(),
-                application: request.application.clone(),
-                account_type: request.account_type.clone(),
-                operation: request.operation.name().into(),
-                change: changes(request),
-                why: if request.reasons.is_empty() { reasons(request) } else { super::compute::why(&request.reasons) },
-                since_approval: None,
-            })
-        })
-        .collect()
-}
-
-/// "userName: nothing → ann.lee; + Sales".
-fn changes(request: &AccountRequest) -> String {
-    if matches!(request.operation, Operation::Delete) {
-        return "the account".into();
-    }
-    let items: Vec<String> = request
-        .items
-        .iter()
-        .map(|item| match item.operation {
-            ItemOperation::Set => format!(
-                "{}: {} → {}",
-                item.name,
-                shown(item.current.as_ref(), item.secret),
-                shown(item.value.as_ref(), item.secret)
-            ),
-            ItemOperation::Add => format!("+ {}", item.name),
-            ItemOperation::Remove => format!("− {}", item.name),
-        })
-        .collect();
-    items.join("; ")
-}
-
-fn reasons(request: &AccountRequest) -> String {
-    let from_items: BTreeSet<String> = request
-        .items
-        .iter()
-        .map(|item| if item.reasons.is_empty() { item.explanation.clone() } else { super::compute::why(&item.reasons) })
-        .filter(|why| !why.is_empty())
-        .collect();
-    if from_items.is_empty() {
-        request.explanation.clone()
-    } else {
-        from_items.into_iter().take(3).collect::<Vec<_>>().join("; ")
     }
 }

@@ -30,16 +30,29 @@ fn leaving() -> Vec<Person> {
     people
 }
 
-async fn ended(world: &World, id: RunId) -> Run {
-    let mut updates = world.engine.updates().subscribe();
-    loop {
-        let run = engine::jobs::run(&world.op(), id).await.unwrap().run;
-        if run.state.is_final() {
-            return run;
-        }
-        let _ = updates.recv().await;
-    }
+/// A club that everybody is in, with these thresholds for its members.
+fn club(thresholds: &str) -> String {
+    CLUB.replace("{thresholds}", thresholds)
 }
+
+const CLUB: &str = r#"
+[applications.club]
+display_name = "Club"
+[applications.club.connection]
+kind = "manual"
+[account_types.member]
+display_name = "Member"
+application = "club"
+key = "number"
+[account_types.member.attributes]
+number = { expression = "identity.key", required = true, create_only = true }
+department = { expression = "identity.department" }
+[account_types.member.thresholds]
+{thresholds}
+[rules.club]
+when = 'identity.lifecycle == "active"'
+account_types = ["member"]
+"#;
 
 async fn lines(world: &World, id: RunId) -> Vec<(String, String, Option<SinceApproval>)> {
     let filter = PreviewFilter { limit: 100, ..PreviewFilter::default() };
@@ -81,7 +94,7 @@ async fn an_approval_is_for_the_plan_that_was_looked_at_and_for_no_other() {
     let digest = approvals::blocks(&world.op(), run.id).await.unwrap()[0].digest.clone();
     world.clock.step(Duration::from_secs(20 * 3_600));
     approvals::approve(&named(&world, 7, "ann"), run.id, Some(digest), "Ann has left.".into()).await.unwrap();
-    let again = ended(&world, run.id).await;
+    let again = world.ended(run.id).await;
     assert_eq!(again.state, RunState::Blocked, "{again:#?}");
     assert!(again.message.unwrap().contains("not what was approved"));
     assert_eq!(states(&world, run.id).await, [BlockState::Waiting, BlockState::Replaced]);
@@ -96,7 +109,7 @@ async fn an_approval_is_for_the_plan_that_was_looked_at_and_for_no_other() {
     assert_eq!(engine::orders::page(&world.op(), filter.clone()).await.unwrap().total, 0, "nothing went out");
 
     approvals::approve(&named(&world, 7, "ann"), run.id, None, "Both have left.".into()).await.unwrap();
-    let done = ended(&world, run.id).await;
+    let done = world.ended(run.id).await;
     assert_eq!((done.state, done.approved_by.as_deref()), (RunState::Completed, Some("ann")), "{done:#?}");
     assert_eq!(states(&world, run.id).await, [BlockState::Used, BlockState::Replaced]);
     let orders = engine::orders::page(&world.op(), filter).await.unwrap().rows;
@@ -127,26 +140,7 @@ async fn what_is_rejected_does_not_happen() {
 
 #[tokio::test]
 async fn where_two_are_asked_for_one_is_not_enough() {
-    let club = r#"
-        [applications.club]
-        display_name = "Club"
-        [applications.club.connection]
-        kind = "manual"
-        [account_types.member]
-        display_name = "Member"
-        application = "club"
-        key = "number"
-        [account_types.member.attributes]
-        number = { expression = "identity.key", required = true, create_only = true }
-        department = { expression = "identity.department" }
-        [account_types.member.thresholds]
-        updated = { count = 1 }
-        second_person = true
-        [rules.club]
-        when = 'identity.lifecycle == "active"'
-        account_types = ["member"]
-    "#;
-    let mut world = World::with_more(&people(), club, |_| {}).await;
+    let mut world = World::with_more(&people(), &club("updated = { count = 1 }\nsecond_person = true"), |_| {}).await;
     world.settle().await;
     world.do_work_items().await;
     let moved: Vec<Person> =
@@ -157,31 +151,13 @@ async fn where_two_are_asked_for_one_is_not_enough() {
     let nobody = approvals::approve(&world.op(), run.id, None, "It is right.".into()).await.unwrap_err();
     assert!(nobody.message.contains("second person"), "{nobody}");
     approvals::approve(&named(&world, 8, "bo"), run.id, None, "It is right.".into()).await.unwrap();
-    assert_eq!(ended(&world, run.id).await.state, RunState::Completed);
+    assert_eq!(world.ended(run.id).await.state, RunState::Completed);
     world.stop().await;
 }
 
 #[tokio::test]
 async fn several_small_runs_within_an_hour_are_one_large_one() {
-    let club = r#"
-        [applications.club]
-        display_name = "Club"
-        [applications.club.connection]
-        kind = "manual"
-        [account_types.member]
-        display_name = "Member"
-        application = "club"
-        key = "number"
-        [account_types.member.attributes]
-        number = { expression = "identity.key", required = true, create_only = true }
-        department = { expression = "identity.department" }
-        [account_types.member.thresholds]
-        updated = { count = 2 }
-        [rules.club]
-        when = 'identity.lifecycle == "active"'
-        account_types = ["member"]
-    "#;
-    let mut world = World::with_more(&people(), club, |_| {}).await;
+    let mut world = World::with_more(&people(), &club("updated = { count = 2 }"), |_| {}).await;
     world.settle().await;
     world.do_work_items().await;
     let mut now = people();
@@ -235,7 +211,7 @@ async fn a_broken_feed_is_stopped_and_goes_on_at_the_same_step() {
     approvals::approve(&named(&world, 7, "ann"), run.id, Some(block.digest), "The cells are right.".into())
         .await
         .unwrap();
-    let done = ended(&world, run.id).await;
+    let done = world.ended(run.id).await;
     assert!(matches!(done.state, RunState::Completed | RunState::Warning), "{done:#?}");
     assert_eq!(read_at(&done), before, "nothing is read again");
     assert_eq!(states(&world, run.id).await, [BlockState::Used]);

@@ -4,7 +4,7 @@
 use engine::{approvals, configurations, reviews, undo};
 use model::error::ErrorCode;
 use model::ids::{OrderId, RunId};
-use model::job::{Run, RunMode, RunState};
+use model::job::{RunMode, RunState};
 use model::order::{ProvisioningState, StateReason};
 use model::review::Verdict;
 use model::undo::{UndoConflict, UndoFate, UndoFilter, UndoPreview, UndoSelection};
@@ -50,17 +50,6 @@ async fn preview(world: &World, run: RunId) -> UndoPreview {
     undo::preview(&world.op(), run, badges(), UndoFilter::default()).await.unwrap()
 }
 
-async fn ended(world: &World, id: RunId) -> Run {
-    let mut updates = world.engine.updates().subscribe();
-    loop {
-        let run = engine::jobs::run(&world.op(), id).await.unwrap().run;
-        if run.state.is_final() {
-            return run;
-        }
-        let _ = updates.recv().await;
-    }
-}
-
 /// An undo changes as much as what it takes back: the same limits stop it, and an approval lets exactly it go on.
 #[tokio::test]
 async fn an_undo_beyond_a_threshold_waits_for_an_approval() {
@@ -74,19 +63,19 @@ async fn an_undo_beyond_a_threshold_waits_for_an_approval() {
     let run = world.run("complete", RunMode::default()).await;
     assert_eq!(run.state, RunState::Blocked, "{run:#?}");
     approvals::approve(&world.op(), run.id, None, "They have moved.".into()).await.unwrap();
-    assert_ne!(ended(&world, run.id).await.state, RunState::Blocked);
+    assert_ne!(world.ended(run.id).await.state, RunState::Blocked);
     world.badges.work();
     world.run("synchronize-back", RunMode::default()).await;
 
     let seen = preview(&world, run.id).await;
     let id = undo::start(&world.op(), run.id, badges(), seen.digest, "wrong feed".into()).await.unwrap();
-    let stopped = ended(&world, id).await;
+    let stopped = world.ended(id).await;
     assert_eq!(stopped.state, RunState::Blocked, "{stopped:#?}");
     assert_eq!(world.engine.store().orders_of_run(id).await.unwrap(), [], "nothing is written before the approval");
     let block = approvals::blocks(&world.op(), id).await.unwrap().remove(0);
     assert_eq!(block.changes, 3);
     approvals::approve(&world.op(), id, Some(block.digest), "The feed was wrong.".into()).await.unwrap();
-    assert_ne!(ended(&world, id).await.state, RunState::Blocked);
+    assert_ne!(world.ended(id).await.state, RunState::Blocked);
     assert_eq!(world.engine.store().orders_of_run(id).await.unwrap().len(), 3);
     world.stop().await;
 }
@@ -134,7 +123,7 @@ async fn walk(mut world: World) {
     assert_eq!(silent.code, ErrorCode::Invalid);
 
     let id = undo::start(&world.op(), run, badges(), seen.digest.clone(), "wrong feed".into()).await.unwrap();
-    let taken_back = ended(&world, id).await;
+    let taken_back = world.ended(id).await;
     assert!(matches!(taken_back.state, RunState::Completed | RunState::Warning), "{taken_back:#?}");
     world.badges.work();
     world.run("synchronize-back", RunMode::default()).await;
@@ -181,7 +170,7 @@ async fn a_mended_feed_leaves_nothing_waiting() {
     let run = move_people(&mut world).await;
     let seen = preview(&world, run).await;
     let id = undo::start(&world.op(), run, badges(), seen.digest, "wrong feed".into()).await.unwrap();
-    ended(&world, id).await;
+    world.ended(id).await;
     world.badges.work();
     world.feed(&sales());
     world.run("complete", RunMode::default()).await;

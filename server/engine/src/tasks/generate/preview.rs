@@ -1,0 +1,66 @@
+//! The plans as lines for people, before anything of them is done.
+
+use std::collections::{BTreeSet, HashMap};
+
+use model::ids::IdentityId;
+use model::plan::{AccountRequest, ItemOperation, Operation};
+use model::view::PreviewLine;
+
+use super::Planned;
+use crate::tasks::{compute, shown};
+
+pub(super) fn preview(planned: &[Planned], names: &HashMap<IdentityId, String>) -> Vec<PreviewLine> {
+    planned
+        .iter()
+        .flat_map(|planned| {
+            let plan = planned.checked.plan();
+            let name = names.get(&plan.identity).cloned().unwrap_or_default();
+            plan.requests.iter().map(move |request| PreviewLine {
+                identity: Some(plan.identity),
+                identity_name: name.clone(),
+                application: request.application.clone(),
+                account_type: request.account_type.clone(),
+                operation: request.operation.name().into(),
+                change: changes(request),
+                why: if request.reasons.is_empty() { reasons(request) } else { compute::why(&request.reasons) },
+                since_approval: None,
+            })
+        })
+        .collect()
+}
+
+/// "userName: nothing → ann.lee; + Sales".
+fn changes(request: &AccountRequest) -> String {
+    if matches!(request.operation, Operation::Delete) {
+        return "the account".into();
+    }
+    let items: Vec<String> = request
+        .items
+        .iter()
+        .map(|item| match item.operation {
+            ItemOperation::Set => format!(
+                "{}: {} → {}",
+                item.name,
+                shown(item.current.as_ref(), item.secret),
+                shown(item.value.as_ref(), item.secret)
+            ),
+            ItemOperation::Add => format!("+ {}", item.name),
+            ItemOperation::Remove => format!("− {}", item.name),
+        })
+        .collect();
+    items.join("; ")
+}
+
+fn reasons(request: &AccountRequest) -> String {
+    let from_items: BTreeSet<String> = request
+        .items
+        .iter()
+        .map(|item| if item.reasons.is_empty() { item.explanation.clone() } else { compute::why(&item.reasons) })
+        .filter(|why| !why.is_empty())
+        .collect();
+    if from_items.is_empty() {
+        request.explanation.clone()
+    } else {
+        from_items.into_iter().take(3).collect::<Vec<_>>().join("; ")
+    }
+}

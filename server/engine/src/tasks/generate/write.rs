@@ -1,0 +1,173 @@
+//! Writing what was planned: plans, partitions, orders and all that goes with them, in one transaction.
+
+use std::collections::HashMap;
+
+use broker::catalogue::Catalogue;
+use broker::check::CheckedPlan;
+use broker::lifecycle::{self, Event};
+use broker::{fingerprint, order, undo};
+use model::account::Account;
+use model::configuration::Rings;
+use model::ids::{OrderId, PartitionId, PlanId, RunBlockId};
+use model::order::{Order, ProvisioningState, StateReason};
+use model::undo::Undone;
+use store::{AssignmentStateChange, PlanRecord, RecordedTransition, Reservation, StoreError, ThresholdUse};
+
+use super::{Planned, SENT_MEANWHILE, VALUE_TAKEN};
+use crate::tasks::{Context, guard, rings};
+
+/// What is written beside plans and orders.
+#[derive(Default)]
+pub(crate) struct Extras {
+    pub(crate) taken: Vec<Reservation>,
+    /// Accounts that were found, and are now wanted.
+    pub(crate) adopted: Vec<Account>,
+    pub(crate) already: Vec<AssignmentStateChange>,
+    /// Edits of values that are over, as the rules compute something else by now.
+    pub(crate) ended: Vec<i64>,
+    /// Orders that a person keeps back: what replaces one is kept back as well.
+    pub(crate) held: HashMap<OrderId, StateReason>,
+    /// What was undone: orders that do it again wait for a person.
+    pub(crate) held_undone: Vec<Undone>,
+    /// Rows of those that hold up nothing any more.
+    pub(crate) ended_undone: Vec<i64>,
+    /// What these orders take back.
+    pub(crate) undone: Vec<Undone>,
+    /// How these orders go, where not all at once.
+    pub(crate) rings: Option<Rings>,
+    /// On the strength of which approval the orders go beyond a threshold.
+    pub(crate) approval: Option<RunBlockId>,
+    /// What they use up of the rolling hour.
+    pub(crate) used: ThresholdUse,
+}
+
+pub(crate) async fn write(
+    context: &Context,
+    planned: Vec<Planned>,
+    extras: Extras,
+    catalogue: &Catalogue,
+) -> Result<usize, StoreError> {
+    let (run, now) = (context.run, context.engine.now());
+    let needed: usize = planned.iter().map(|planned| ids_needed(&planned.checked)).sum();
+    let mut ids = context.engine.store().reserve_ids(needed).await?;
+    let mut records = Vec::with_capacity(planned.len());
+    let mut orders: Vec<Order> = Vec::new();
+    let mut replaced: Vec<RecordedTransition> = Vec::new();
+    let mut next = || ids.next().unwrap_or_default();
+    for Planned { checked, leaver } in planned {
+        let plan_id = PlanId(next());
+        let partition_ids: Vec<PartitionId> = checked.partitions().iter().map(|_| PartitionId(next())).collect();
+        let mut made = order::orders(
+            &checked,
+            catalogue,
+            &mut std::iter::from_fn(|| Some(next())),
+            plan_id,
+            Some(run),
+            &partition_ids,
+            leaver,
+            now,
+        );
+        for (request, order) in checked.plan().requests.iter().zip(&mut made) {
+            undo::hold(order, &extras.held_undone);
+            let hold = request.supersedes.iter().find_map(|old| extras.held.get(old));
+            if let Some(hold) = hold.filter(|_| order.state == ProvisioningState::Pending) {
+                // What held the old one before says nothing about the new one.
+                let mut hold = hold.clone();
+                if let StateReason::Held { before, .. } = &mut hold {
+                    *before = order.reason.take().map(Box::new);
+                }
+                order.reason = Some(hold);
+                order.fingerprint = fingerprint::of(order, order.state, order.reason.as_ref());
+            }
+        }
+        replaced.extend(replacements(&checked, &made, context.engine.node(), now));
+        orders.extend(made);
+        let (mut plan, partitions) = checked.into_parts();
+        // They are the items of the orders now, with their reasons: most of what a plan is, and written once.
+        for request in &mut plan.requests {
+            request.items = Vec::new();
+        }
+        records.push(PlanRecord {
+            id: plan_id,
+            run: Some(run),
+            plan,
+            partitions: partition_ids.into_iter().zip(partitions).collect(),
+            created_at: now,
+        });
+    }
+    let rings = extras.rings.as_ref().and_then(|limits| rings::arrange(run, &mut orders, limits));
+    let Extras { taken, adopted, already: mut states, ended, ended_undone, undone, approval, used, .. } = extras;
+    states.extend(orders.iter().flat_map(crate::record::assignment_states));
+    let count = orders.len();
+    let notices = crate::mails::notices::reviews(&context.engine, &orders);
+    context
+        .engine
+        .store()
+        .write(move |tx| {
+            Box::pin(async move {
+                guard::redeem(tx, approval, now).await?;
+                let free = tx.reserve_values(&taken).await?;
+                if free.contains(&false) {
+                    return Err(StoreError::Conflict { constraint: VALUE_TAKEN.into() });
+                }
+                tx.insert_plans(&records).await?;
+                if tx.record_transitions(&replaced).await?.contains(&false) {
+                    return Err(StoreError::Conflict { constraint: SENT_MEANWHILE.into() });
+                }
+                tx.insert_orders(&orders).await?;
+                if let Some((rings, members)) = &rings {
+                    tx.start_rings(rings, members, now).await?;
+                }
+                if let Some(approval) = approval {
+                    tx.bind_orders(run, approval, now).await?;
+                }
+                tx.add_threshold_use(run, &used, now).await?;
+                tx.update_accounts(&adopted, now).await?;
+                tx.insert_notices(&notices).await?;
+                tx.end_value_edits(&ended, now).await?;
+                tx.insert_undone(&undone).await?;
+                tx.end_undone(&ended_undone, now).await?;
+                tx.set_assignment_states(&states).await
+            })
+        })
+        .await?;
+    Ok(count)
+}
+
+/// Ids for the plan, its partitions, its orders and their items.
+fn ids_needed(checked: &CheckedPlan) -> usize {
+    1 + checked.partitions().len() + order::ids_needed(checked.plan())
+}
+
+/// Earlier orders, never sent, that the new ones replace or that nothing needs any more.
+fn replacements(checked: &CheckedPlan, made: &[Order], actor: &str, at: jiff::Timestamp) -> Vec<RecordedTransition> {
+    let plan = checked.plan();
+    let inactive = |order: OrderId, reason: Option<StateReason>, message: String| RecordedTransition {
+        order,
+        fence: None,
+        from: lifecycle::sources(Event::Supersede),
+        to: ProvisioningState::Inactive,
+        reason,
+        fingerprint: None,
+        repeats: 0,
+        next_attempt_at: None,
+        account: None,
+        key: None,
+        items: Vec::new(),
+        answer: None,
+        actor: actor.to_owned(),
+        message,
+        at,
+    };
+    let superseded = plan.requests.iter().zip(made).flat_map(|(request, order)| {
+        request.supersedes.iter().map(|old| {
+            inactive(
+                *old,
+                Some(StateReason::Superseded { order: order.id }),
+                format!("Replaced by order {}.", order.id),
+            )
+        })
+    });
+    let withdrawn = plan.withdrawn.iter().map(|old| inactive(*old, None, "Nothing needs it any more.".into()));
+    superseded.chain(withdrawn).collect()
+}
