@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use broker::correlate::{self, Correlation, CorrelationIndex};
-use broker::operator;
 use broker::review::{self, Refused, Reviewed};
 use model::access::Grantable;
 use model::account::{Account, Provenance};
 use model::error::ApiError;
 use model::identity::Period;
 use model::ids::{AccountId, DeclinedChangeId, IdentityId, OrderId, OrderItemId};
-use model::order::{Action, Order, OrderItem, ProvisioningState, StateReason};
+use model::order::{Order, OrderItem, ProvisioningState, StateReason};
 use model::page::Page;
 use model::plan::{ItemKind, Operation};
 use model::review::{
@@ -23,6 +22,7 @@ use store::{RecordedTransition, StoreError, UnderReview};
 
 use crate::context::OpContext;
 use crate::error::internal;
+use crate::orders::{self, Deed};
 
 /// Sees what waits, and decides about it.
 pub const REVIEW: &str = "/Orders/Review";
@@ -171,7 +171,9 @@ pub async fn unblock(op: &OpContext, ids: Vec<OrderId>) -> Result<Outcomes, ApiE
     let mut outcomes = Outcomes::new();
     for id in ids {
         let outcome = match known.remove(&id) {
-            Some(order) if order.state == ProvisioningState::Errored => unblock_one(op, &order).await,
+            Some(order) if order.state == ProvisioningState::Errored => {
+                orders::carry_out(op, &order, &Deed::Retry).await.map(|()| "Sent again.".to_owned())
+            }
             Some(order) => Err(ApiError::conflict(format!(
                 "Order {id} has not failed; it is \u{201c}{}\u{201d} by now.",
                 order.state.label()
@@ -387,59 +389,6 @@ async fn adopted(op: &OpContext, owner: IdentityId, id: AccountId) -> Result<Opt
     let accounts = op.engine.store().accounts_of(&[owner]).await.map_err(internal)?;
     let found = accounts.into_iter().find(|account| account.id == id && account.provenance == Provenance::Found);
     Ok(found.map(|account| Account { provenance: Provenance::Adopted, ..account }))
-}
-
-async fn unblock_one(op: &OpContext, order: &Order) -> Result<String, ApiError> {
-    let to = operator::decide(order, Action::Retry)
-        .map_err(|refused| ApiError::conflict(format!("Order {} stays as it is: {refused}", order.id)))?;
-    let open = |item: &&OrderItem| {
-        !matches!(item.state, ProvisioningState::Verified | ProvisioningState::Executed | ProvisioningState::Inactive)
-    };
-    let message = "Sent again by a reviewer.".to_owned();
-    let transition = RecordedTransition {
-        order: order.id,
-        fence: None,
-        from: vec![order.state],
-        to,
-        reason: None,
-        fingerprint: None,
-        repeats: 0,
-        next_attempt_at: Some(op.now),
-        account: None,
-        key: None,
-        items: order.items.iter().filter(open).map(|item| (item.id, to, None)).collect(),
-        answer: None,
-        actor: op.user.login.clone(),
-        message: message.clone(),
-        at: op.now,
-    };
-    let mut after = order.clone();
-    (after.state, after.reason) = (to, None);
-    for item in after.items.iter_mut().filter(|item| open(&&**item)) {
-        item.state = to;
-    }
-    let states = crate::record::assignment_states(&after);
-    let audit = AuditLine {
-        at: op.now,
-        actor: op.user.login.clone(),
-        action: "review".into(),
-        subject: order.id.to_string(),
-        detail: message.clone(),
-    };
-    let work = op.engine.store().write(move |tx| {
-        Box::pin(async move {
-            let taken = tx.record_transitions(&[transition]).await? == [true];
-            if taken {
-                tx.set_assignment_states(&states).await?;
-                tx.append_audit(&audit).await?;
-            }
-            Ok::<_, StoreError>(taken)
-        })
-    });
-    match work.await.map_err(internal)? {
-        true => Ok(message),
-        false => Err(ApiError::conflict(format!("Order {} has just changed. Look at it again.", order.id))),
-    }
 }
 
 fn ids_of(verdicts: &[OrderVerdicts]) -> Result<Vec<OrderId>, ApiError> {

@@ -130,10 +130,18 @@ pub async fn act(op: &OpContext, id: OrderId, deed: Deed) -> Result<(), ApiError
     op.require(deed.action().permission())?;
     let deed = deed.checked()?;
     let order = find(op, id).await?;
+    carry_out(op, &order, &deed).await?;
+    op.engine.wake().notify_waiters();
+    Ok(())
+}
+
+/// Does it to an order as it was seen. That the caller may is for others to see to.
+pub(crate) async fn carry_out(op: &OpContext, order: &Order, deed: &Deed) -> Result<(), ApiError> {
+    let id = order.id;
     let refused = |why: String| ApiError::conflict(format!("Order {id} stays as it is: {why}"));
-    let accounts = dispatch::accounts_of(&op.engine, std::slice::from_ref(&order)).await.map_err(internal)?;
+    let accounts = dispatch::accounts_of(&op.engine, std::slice::from_ref(order)).await.map_err(internal)?;
     let account = order.account.and_then(|id| accounts.get(&id));
-    let decision = match decide(op, &order, account, &deed).await? {
+    let decision = match decide(op, order, account, deed).await? {
         Ok(decision) => decision,
         Err(why) => return Err(refused(why)),
     };
@@ -152,7 +160,6 @@ pub async fn act(op: &OpContext, id: OrderId, deed: Deed) -> Result<(), ApiError
         }
         Err(error) => return Err(internal(error)),
     }
-    op.engine.wake().notify_waiters();
     Ok(())
 }
 
