@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use model::command::NOT_SENT;
 use model::order::{Answer, Order, ProvisioningState, StateReason, Trouble};
 use model::value::Value;
 use sha2::{Digest, Sha256};
@@ -78,6 +79,8 @@ fn without_own_values(order: &Order, message: &str) -> String {
 
 /// The message with its variable parts as `…`, in lower case.
 pub fn template(message: &str) -> String {
+    // Those that failed, and those that were not sent because of it, are one trouble.
+    let message = message.strip_suffix(NOT_SENT).unwrap_or(message);
     let mut words: Vec<Cow<'_, str>> = Vec::new();
     let mut codes = false;
     for word in unquoted(message).split_whitespace() {

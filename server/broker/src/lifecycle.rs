@@ -17,6 +17,7 @@
 //! | `ReadBackAbsent`  | 2 → 1                         | the same: it is not done, and is sent again |
 //! | `Verify`          | 8 → 4                         | a later reading shows what was ordered |
 //! | `Drift`           | 8 → 3                         | a later reading shows something else |
+//! | `Reopen`          | 8 → 1                         | the same, of work by hand: it is asked for again |
 //! | `TimeOut`         | 2, 8 → 3                      | no answer, or no confirmation, in time |
 //! | `RetryNow`        | 3, 8 → 1, 1 → 1               | a person wants it sent (again) now |
 //! | `Expire`          | 0, 1, 5 → 6                   | its period is over before it was sent |
@@ -58,6 +59,7 @@ pub enum Event {
     ReadBackAbsent,
     Verify,
     Drift,
+    Reopen,
     TimeOut,
     RetryNow,
     Expire,
@@ -73,7 +75,7 @@ pub enum Event {
 }
 
 impl Event {
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Reevaluate,
         Self::Review,
         Self::RuleFailed,
@@ -89,6 +91,7 @@ impl Event {
         Self::ReadBackAbsent,
         Self::Verify,
         Self::Drift,
+        Self::Reopen,
         Self::TimeOut,
         Self::RetryNow,
         Self::Expire,
@@ -124,6 +127,7 @@ impl Event {
             Self::RetryLater | Self::ReadBackAbsent => &[(Transmitted, Pending)],
             Self::Verify => &[(Executed, Verified)],
             Self::Drift => &[(Executed, Errored)],
+            Self::Reopen => &[(Executed, Pending)],
             Self::TimeOut => &[(Transmitted, Errored), (Executed, Errored)],
             Self::RetryNow => &[(Pending, Pending), (Errored, Pending), (Executed, Pending)],
             Self::Expire => &[(NotComputed, Inactive), (Pending, Inactive), (AwaitingApproval, Inactive)],
@@ -160,6 +164,7 @@ impl Event {
             Self::Resume => "let go",
             Self::Verify => "confirmed",
             Self::Drift => "marked as drifted",
+            Self::Reopen => "asked for again",
             Self::TimeOut => "timed out",
             Self::RetryNow => "tried again",
             Self::Expire => "expired",
@@ -259,6 +264,7 @@ ReadBackPresent   - - 8 - - - - - -
 ReadBackAbsent    - - 1 - - - - - -
 Verify            - - - - - - - - 4
 Drift             - - - - - - - - 3
+Reopen            - - - - - - - - 1
 TimeOut           - - 3 - - - - - 3
 RetryNow          - 1 - 1 - - - - 1
 Expire            6 6 - - - 6 - - -

@@ -24,6 +24,7 @@ use model::view::ApplicationSchema;
 
 use crate::csv_extract::extract::{self, Extract};
 use crate::http::{Client, Credentials};
+use crate::patience::Patience;
 use crate::{Answered, Capabilities, Connector, Context};
 use queue::{Queue, Ticket};
 
@@ -143,10 +144,11 @@ impl Connector for RequestTracker {
     }
 
     async fn apply(&self, commands: Vec<Command>) -> Vec<Answered> {
+        let patience = &Patience::default();
         let mut submissions: Vec<BoxFuture<'_, Answered>> = Vec::with_capacity(commands.len());
         for command in commands {
             submissions.push(Box::pin(async move {
-                let submitted = self.submit(&command).await;
+                let submitted = patience.call(self.submit(&command)).await;
                 (command.order, submitted.map(|ticket| Outcome::Handed { reference: ticket::reference(ticket) }))
             }));
         }

@@ -19,12 +19,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use futures::StreamExt;
 use model::account::{Mechanism, ObservedAccount, ObservedEntitlement};
-use model::command::{Command, CommandError};
+use model::command::{Command, CommandError, Outcome};
 use model::configuration::SqlConnection;
 use model::order::ErrorClass;
 use model::value::Value;
 use model::view::{ApplicationSchema, SchemaAttribute};
 
+use crate::patience::Patience;
 use crate::{Answered, Capabilities, Connector, Context, Settings};
 use database::{Database, Purpose, Transaction};
 use dialect::Dialect;
@@ -212,15 +213,10 @@ impl Connector for Sql {
     }
 
     async fn apply(&self, commands: Vec<Command>) -> Vec<Answered> {
+        let patience = &Patience::default();
         futures::stream::iter(commands)
             .map(|command| async move {
-                let writing = AtomicBool::new(false);
-                let attempt = tokio::time::timeout(self.settings.total_timeout, self.carry_out(&command, &writing));
-                let answer = match attempt.await {
-                    Ok(answer) => answer,
-                    Err(_) if writing.load(Ordering::Relaxed) => Err(timed_out(&self.place, Phase::Writing)),
-                    Err(_) => Err(timed_out(&self.place, Phase::Reading)),
-                };
+                let answer = patience.call(self.carry_out_in_time(&command)).await;
                 if answer.as_ref().is_err_and(|error| error.class == ErrorClass::Invalid) {
                     // Perhaps the tables were changed meanwhile.
                     self.remember(None);
@@ -234,6 +230,15 @@ impl Connector for Sql {
 }
 
 impl Sql {
+    async fn carry_out_in_time(&self, command: &Command) -> Result<Outcome, CommandError> {
+        let writing = AtomicBool::new(false);
+        match tokio::time::timeout(self.settings.total_timeout, self.carry_out(command, &writing)).await {
+            Ok(answer) => answer,
+            Err(_) if writing.load(Ordering::Relaxed) => Err(timed_out(&self.place, Phase::Writing)),
+            Err(_) => Err(timed_out(&self.place, Phase::Reading)),
+        }
+    }
+
     /// What the tables look like, as last described.
     async fn shapes(&self) -> Result<Arc<Shapes>, CommandError> {
         if let Some(shapes) = self.shapes.lock().unwrap_or_else(PoisonError::into_inner).clone() {

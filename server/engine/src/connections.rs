@@ -13,13 +13,25 @@ use crate::Engine;
 use crate::secrets::Revealed;
 
 /// See the module's head.
-#[derive(Default)]
-pub(crate) struct Connections(Mutex<HashMap<String, Arc<dyn Connector>>>);
+pub(crate) struct Connections {
+    made: Mutex<HashMap<String, Arc<dyn Connector>>>,
+    /// Given from outside, whatever the configuration says.
+    given: HashMap<String, Arc<dyn Connector>>,
+}
 
 impl Connections {
+    pub(crate) fn new(given: HashMap<String, Arc<dyn Connector>>) -> Self {
+        Self { made: Mutex::default(), given }
+    }
+
     /// Makes all connectors anew when they are next used.
     pub(crate) fn forget_all(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn known(&self, application: &str) -> Option<Arc<dyn Connector>> {
+        let made = || self.made.lock().unwrap_or_else(PoisonError::into_inner).get(application).cloned();
+        self.given.get(application).cloned().or_else(made)
     }
 }
 
@@ -27,8 +39,8 @@ impl Engine {
     /// The connector of an application.
     pub(crate) async fn connector(&self, application: &str) -> Result<Arc<dyn Connector>, CommandError> {
         let connections = self.connections();
-        if let Some(known) = connections.0.lock().unwrap_or_else(PoisonError::into_inner).get(application) {
-            return Ok(known.clone());
+        if let Some(known) = connections.known(application) {
+            return Ok(known);
         }
         let configuration = self.world().configuration();
         let Some(described) = configuration.applications.get(application) else {
@@ -45,7 +57,7 @@ impl Engine {
             self.settings(&configuration, application, described),
             &secrets,
         )?;
-        let mut connectors = connections.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connectors = connections.made.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(connectors.entry(application.to_owned()).or_insert(made).clone())
     }
 

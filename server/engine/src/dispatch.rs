@@ -35,7 +35,11 @@ pub(crate) struct Delivered {
 }
 
 /// Delivers one batch of due orders, at most `limit`; one, where the application is only being tried.
+///
+/// Called twice for one application at a time, one batch is claimed or recorded while the other is sent: the application
+/// is told one batch after the other.
 pub(crate) async fn deliver(engine: &Engine, application: &str, limit: u32) -> Result<Delivered, StoreError> {
+    let limit = engine.paces().batch(application, limit);
     match circuits::gate(engine, application).await? {
         Gate::Go => deliver_batch(engine, claim(engine, application, limit), None).await,
         Gate::Probe if circuits::begin_probe(engine, application, false).await? => probe(engine, application).await,
@@ -271,7 +275,15 @@ async fn apply(
     let live = engine.world().live();
     let commands =
         orders.iter().map(|order| order::command(order, &live.catalogue, order::may_have_arrived(order))).collect();
-    let working = connector.apply(commands);
+    let (application, count) = (&orders[0].application, orders.len());
+    let turn = engine.paces().turn(application);
+    let working = async {
+        let _turn = turn.lock().await;
+        let begun = tokio::time::Instant::now();
+        let answers = connector.apply(commands).await;
+        engine.paces().note(application, count, begun.elapsed());
+        answers
+    };
     tokio::pin!(working);
     let mut heartbeat = tokio::time::interval(engine.tuning().lease / 3);
     heartbeat.tick().await;

@@ -18,6 +18,7 @@ pub mod world;
 pub(crate) mod circuits;
 pub mod dispatch;
 pub mod news;
+pub(crate) mod pace;
 pub mod progress;
 pub mod record;
 pub mod runner;
@@ -41,10 +42,12 @@ pub mod undo;
 pub mod users;
 pub mod work_items;
 
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use connectors::Connector;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use model::ids::UserId;
@@ -61,6 +64,7 @@ use crate::connections::Connections;
 use crate::context::OpContext;
 use crate::error::OpenError;
 use crate::lock::RunnerLock;
+use crate::pace::Paces;
 use crate::secrets::Keys;
 use crate::world::World;
 
@@ -76,6 +80,8 @@ pub struct Options {
     pub tuning: Tuning,
     /// Called after a person confirmed a manual order. Only the demo uses it: its systems stand for people's.
     pub on_confirmed: Option<ConfirmedHook>,
+    /// Applications that live in this process, in place of what their connection says. Only benchmarks use it.
+    pub connectors: HashMap<String, Arc<dyn Connector>>,
 }
 
 /// See [`Options::on_confirmed`].
@@ -91,6 +97,7 @@ impl Options {
             node: format!("node-{}", std::process::id()),
             tuning: Tuning::default(),
             on_confirmed: None,
+            connectors: HashMap::new(),
         }
     }
 }
@@ -106,6 +113,8 @@ pub struct Tuning {
     pub answer_wait: std::time::Duration,
     /// Orders claimed in one transaction.
     pub claim_batch: u32,
+    /// How long another run waits before *fulfil* leaves what is still to be sent to the sweep.
+    pub hand_over_after: std::time::Duration,
     /// When an application that does not answer is left alone, and when it is tried again.
     pub breaker: broker::breaker::Limits,
     /// For the connection to an application alone, and for one call.
@@ -122,6 +131,7 @@ impl Default for Tuning {
             sweep_every: Duration::from_secs(1),
             answer_wait: Duration::from_secs(10),
             claim_batch: 1_000,
+            hand_over_after: Duration::from_secs(10),
             breaker: broker::breaker::Limits::default(),
             connect_timeout: Duration::from_secs(5),
             call_timeout: Duration::from_secs(30),
@@ -142,6 +152,9 @@ struct Inner {
     keys: Keys,
     world: World,
     connections: Connections,
+    paces: Paces,
+    /// Applications to which the sweep delivers now.
+    delivering: Mutex<BTreeSet<String>>,
     updates: broadcast::Sender<RunUpdate>,
     wake: Notify,
     stop: CancellationToken,
@@ -179,7 +192,9 @@ impl Engine {
             tuning: options.tuning,
             keys,
             world,
-            connections: Connections::default(),
+            connections: Connections::new(options.connectors),
+            paces: Paces::default(),
+            delivering: Mutex::default(),
             updates: broadcast::channel(1024).0,
             wake: Notify::new(),
             stop: CancellationToken::new(),
@@ -307,6 +322,19 @@ impl Engine {
 
     pub(crate) fn connections(&self) -> &Connections {
         &self.0.connections
+    }
+
+    pub(crate) fn paces(&self) -> &Paces {
+        &self.0.paces
+    }
+
+    pub(crate) fn delivering(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.delivering.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes on beside whatever calls it, until it ends by itself; a stop of the engine waits for it.
+    pub(crate) fn beside(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.0.tasks.spawn(work);
     }
 
     pub(crate) fn wake(&self) -> &Notify {

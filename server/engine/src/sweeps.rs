@@ -51,11 +51,35 @@ async fn sweep(engine: &Engine) -> Result<(), StoreError> {
     let due = engine.store().due_applications(engine.now()).await?.into_iter().map(|(name, _)| name);
     let mut due: BTreeSet<String> = due.collect();
     due.extend(circuits::to_probe(engine).await?);
-    let deliveries = due.iter().map(|name| dispatch::deliver(engine, name, engine.tuning().claim_batch));
-    for delivered in futures::future::join_all(deliveries).await {
-        delivered?;
+    for application in due {
+        if engine.delivering().insert(application.clone()) {
+            let engine = engine.clone();
+            engine.clone().beside(async move { deliver_all(&engine, &application).await });
+        }
     }
     Ok(())
+}
+
+/// Delivers to one application until nothing more is due, beside everything else: one that takes its time keeps nobody
+/// waiting.
+async fn deliver_all(engine: &Engine, application: &str) {
+    let (first, second) = tokio::join!(deliver_until_dry(engine, application), deliver_until_dry(engine, application));
+    engine.delivering().remove(application);
+    if let Err(error) = first.and(second) {
+        tracing::error!(error = &error as &dyn std::error::Error, application, "Orders could not be delivered");
+    }
+}
+
+async fn deliver_until_dry(engine: &Engine, application: &str) -> Result<(), StoreError> {
+    loop {
+        if engine.stopping().is_cancelled() || engine.fulfilling().load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let delivered = dispatch::deliver(engine, application, engine.tuning().claim_batch).await?;
+        if delivered.sent == 0 || delivered.dead || delivered.paused.is_some() {
+            return Ok(());
+        }
+    }
 }
 
 /// When an executor is asked.

@@ -109,6 +109,9 @@ pub struct CommandError {
     pub retry_after: Option<Duration>,
 }
 
+/// Ends the message of an order that was not sent, because others of its batch had failed like that.
+pub const NOT_SENT: &str = " It was not sent for this one.";
+
 impl CommandError {
     pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {
         Self { class, message: message.into(), retry_after: None }

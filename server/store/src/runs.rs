@@ -144,6 +144,8 @@ const REQUEST_CANCEL: &str = "
     where id = $1
       and active = 1";
 
+const WAITING_SINCE: &str = "select min(queued_at) as at from run where active = 1 and state = 'queued'";
+
 const STAGE: &str = "
     with input as materialized (select value from json_each($3))
     insert into staged_row (run_id, origin, key, body)
@@ -498,6 +500,12 @@ impl Tx {
 }
 
 impl Store {
+    /// Since when the run waits that waits longest; none where no run waits.
+    pub async fn run_waiting_since(&self) -> Result<Option<Timestamp>> {
+        let row = self.reader().await?.row(WAITING_SINCE, arguments![]).await?;
+        row.map_or(Ok(None), |row| row.optional_time("at"))
+    }
+
     pub async fn run(&self, id: RunId) -> Result<Option<Run>> {
         Ok(self.run_row(id).await?.map(|row| row.run))
     }

@@ -28,6 +28,8 @@ pub struct State {
     pub groups: BTreeMap<String, BTreeSet<String>>,
     /// How often a user of that name was made.
     pub creations: BTreeMap<String, u32>,
+    /// How often the members of a group were changed.
+    pub member_changes: u32,
     /// Waited before a request is carried out, and again before it is answered.
     pub latency: Duration,
     /// The next answers to requests that write, in place of carrying them out: status and detail. Kept until cleared.
@@ -237,6 +239,7 @@ impl State {
     }
 
     fn change_members(&mut self, name: &str, body: &Value) -> Answer {
+        self.member_changes += 1;
         let Some(members) = self.groups.get_mut(name) else { return missing() };
         for operation in body["Operations"].as_array().into_iter().flatten() {
             let added = operation["value"].as_array().into_iter().flatten().filter_map(|entry| entry["value"].as_str());

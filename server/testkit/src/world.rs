@@ -12,6 +12,7 @@ use model::ids::{RunId, WorkItemId};
 use model::job::{Run, RunMode};
 use model::order::ProvisioningState;
 use model::view::{OrderFilter, OrderRow, WorkItemFilter};
+use model::work_item::WorkItemState;
 
 use crate::configuration::{BADGE, BADGES, DEPARTMENT, MAINFRAME, SOURCE, terminal};
 use crate::exchange::Exchange;
@@ -101,6 +102,8 @@ pub struct World {
     pub badges: Exchange,
     pub mainframe: Exchange,
     folder: tempfile::TempDir,
+    database: String,
+    tuning: Tuning,
 }
 
 impl World {
@@ -137,14 +140,11 @@ impl World {
         let mainframe = Exchange::new(&configuration.join("mainframe"), "userid", &["employee"]);
         write_feed(&configuration, people);
         let clock = Clock::stepped(BEGINNING.parse::<Timestamp>().unwrap());
-        let mut options = Options::new(database.to_owned(), folder.path().join("data"));
-        options.clock = clock.clone();
-        options.node = "test".into();
-        options.tuning.answer_wait = Duration::ZERO;
-        options.tuning.sweep_every = Duration::from_millis(20);
-        tune(&mut options.tuning);
-        let engine = Engine::open(options).await.expect("the engine opens");
-        let world = Self { engine, clock, badges, mainframe, folder };
+        let mut tuning =
+            Tuning { answer_wait: Duration::ZERO, sweep_every: Duration::from_millis(20), ..Tuning::default() };
+        tune(&mut tuning);
+        let engine = opened(database, folder.path(), &clock, &tuning).await;
+        let world = Self { engine, clock, badges, mainframe, folder, database: database.to_owned(), tuning };
         configurations::apply(&world.op(), &configuration).await.expect("the configuration is good");
         assert!(world.engine.start_runner().await.expect("the runner starts"));
         world
@@ -198,12 +198,14 @@ impl World {
     /// Does all open work items as a person would: at the terminal first, then on the page.
     pub async fn do_work_items(&mut self) -> usize {
         let op = self.op();
-        let rows = work_items::page(&op, WorkItemFilter::default()).await.unwrap().rows;
-        let open: Vec<WorkItemId> =
-            rows.iter().filter(|row| row.state == model::work_item::WorkItemState::Open).map(|row| row.id).collect();
+        let filter = WorkItemFilter { state: Some(WorkItemState::Open), limit: Some(500), ..WorkItemFilter::default() };
+        let rows = work_items::page(&op, filter).await.unwrap().rows;
+        let open: Vec<WorkItemId> = rows.iter().map(|row| row.id).collect();
         for id in &open {
             let detail = work_items::detail(&op, *id).await.unwrap();
-            self.mainframe.carry_out(&detail.order);
+            if detail.order.application == "mainframe" {
+                self.mainframe.carry_out(&detail.order);
+            }
         }
         self.mainframe.write_extract();
         if !open.is_empty() {
@@ -220,10 +222,23 @@ impl World {
         orders::page(&self.op(), filter).await.unwrap().rows
     }
 
+    /// Ends the engine and starts another one over the same database.
+    pub async fn restart(&mut self) {
+        self.engine.stop().await;
+        self.engine = opened(&self.database, self.folder.path(), &self.clock, &self.tuning).await;
+        assert!(self.engine.start_runner().await.expect("the runner starts"));
+    }
+
     /// Ends the engine, as a stop of the program does.
     pub async fn stop(self) {
         self.engine.stop().await;
     }
+}
+
+async fn opened(database: &str, folder: &Path, clock: &Clock, tuning: &Tuning) -> Engine {
+    let mut options = Options::new(database.to_owned(), folder.join("data"));
+    (options.clock, options.tuning, options.node) = (clock.clone(), tuning.clone(), "test".into());
+    Engine::open(options).await.expect("the engine opens")
 }
 
 /// Writes the feed into the configuration's folder.

@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 use jiff::Timestamp;
-use model::account::{Account, AccountStatus, ObservedAccount, Provenance};
+use model::account::{Account, AccountStatus, Mechanism, ObservedAccount, Provenance};
 use model::command::Applied;
 use model::ids::IdentityId;
 use model::order::{Answer, Order, OrderItem, ProvisioningState, StateReason};
@@ -167,6 +167,9 @@ fn verify_beside(
         });
     }
     let found = if drifted.is_empty() { NOT_THERE.to_owned() } else { drifted.join("; ") };
+    if order.mechanism == Mechanism::Manual && order.attempts < ASKED_AT_MOST {
+        return Some(asked_again(order, &findings, &found, now));
+    }
     Some(Settled {
         to: advance(order.state, Event::Drift).unwrap_or(order.state),
         message: format!("Not confirmed: {found}."),
@@ -176,6 +179,26 @@ fn verify_beside(
         answer: Answer::ReadBack { present: false },
         account: None,
     })
+}
+
+/// How often work by hand is asked for, before somebody has to look at why it is not done.
+const ASKED_AT_MOST: u32 = 3;
+
+/// Work that was reported and is not there: what is missing becomes another work item.
+fn asked_again(order: &Order, findings: &[Finding<'_>], found: &str, now: Timestamp) -> Settled {
+    let items = findings.iter().map(|finding| match &finding.found {
+        None => (finding.item.id, ProvisioningState::Verified, None),
+        Some(found) => (finding.item.id, ProvisioningState::Pending, Some(found.clone())),
+    });
+    Settled {
+        to: advance(order.state, Event::Reopen).unwrap_or(order.state),
+        reason: None,
+        next_attempt_at: Some(now),
+        items: items.collect(),
+        answer: Answer::ReadBack { present: false },
+        message: format!("Reported as done, and not confirmed: {found}. It is asked for again."),
+        account: None,
+    }
 }
 
 const NOT_THERE: &str = "the account is not there";

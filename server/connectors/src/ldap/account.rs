@@ -1,22 +1,44 @@
 //! Accounts: added once, changed where they differ, renamed when the attribute that names them changes.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ldap3::Mod;
+use futures::future::BoxFuture;
+use futures::{StreamExt, TryStreamExt};
+use ldap3::{Mod, Scope};
 use model::command::{Command, CommandError};
 use model::order::ErrorClass;
 use model::plan::Operation;
 use model::value::{Attributes, Value};
 
 use super::entry::Entry;
-use super::pool::declined;
+use super::pool::{Search, declined};
 use super::{Ldap, check_name, dn, texts};
 use crate::directory::{Change, Directory, Done, Groups, MemberError, secrets};
 
+/// Accounts looked up in one search.
+const LOOKED_UP_AT_ONCE: usize = 100;
+
 #[async_trait]
 impl Directory for Ldap {
+    async fn look_up(&self, commands: &[(usize, &Command)]) -> Result<Vec<(usize, Done)>, CommandError> {
+        // Their own names lead to them; whoever was moved to another place is looked for one by one.
+        let named: Vec<_> = commands
+            .iter()
+            .filter_map(|(position, command)| {
+                let key = command.key.as_deref().filter(|key| dn::is_below(key, &self.account_base))?;
+                Some((*position, dn::normal(key)?, dn::first_value(key, &self.account_rdn)?))
+            })
+            .collect();
+        let mut calls: Vec<BoxFuture<'_, Result<Vec<(usize, Done)>, CommandError>>> = Vec::new();
+        for chunk in named.chunks(LOOKED_UP_AT_ONCE) {
+            calls.push(Box::pin(self.look_up_chunk(chunk)));
+        }
+        let found = futures::stream::iter(calls).buffer_unordered(self.settings.concurrency.max(1));
+        Ok(found.try_collect::<Vec<_>>().await?.into_iter().flatten().collect())
+    }
+
     async fn change_account(&self, command: &Command) -> Result<Done, CommandError> {
         for item in command.items.iter().filter(|item| item.kind == model::plan::ItemKind::Attribute) {
             check_name(&item.name)?;
@@ -43,6 +65,23 @@ impl Directory for Ldap {
 }
 
 impl Ldap {
+    async fn look_up_chunk(&self, named: &[(usize, String, String)]) -> Result<Vec<(usize, Done)>, CommandError> {
+        let conditions: String =
+            named.iter().map(|(_, _, value)| format!("({}={})", self.account_rdn, dn::filter_value(value))).collect();
+        let filter = self.account_filter(&format!("(|{conditions})"));
+        let attributes = vec!["objectClass".to_owned()];
+        let search = Search { base: &self.account_base, scope: Scope::Subtree, filter: &filter, attributes };
+        let entries = self.pool.found(&search).await?;
+        let spelled: HashMap<String, String> =
+            entries.into_iter().filter_map(|entry| Some((dn::normal(&entry.dn)?, entry.dn))).collect();
+        let found = named.iter().filter_map(|(position, normal, _)| {
+            let key = spelled.get(normal)?.clone();
+            let detail = format!("search {key}: already so");
+            Some((*position, Done { key, changed: false, adopted: false, gone: false, detail }))
+        });
+        Ok(found.collect())
+    }
+
     async fn create(&self, command: &Command) -> Result<Done, CommandError> {
         let attributes = command.attributes();
         let dn = self.name_of(command, &attributes)?;

@@ -74,6 +74,16 @@ pub(super) fn parent(dn: &str) -> &str {
     dn.get(first + 1..).unwrap_or_default()
 }
 
+/// The value that names the entry below its parent, where it is this attribute's and the only one.
+pub(super) fn first_value(dn: &str, attribute: &str) -> Option<String> {
+    let first = split(dn, ',').next()?;
+    if split(first, '+').count() > 1 {
+        return None;
+    }
+    let (name, value) = first.split_once('=')?;
+    name.trim().eq_ignore_ascii_case(attribute).then(|| unescape(value))?
+}
+
 /// Parts between separators that are not escaped.
 fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
@@ -128,6 +138,19 @@ fn hex(byte: u8) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_value_is_told_where_it_is_the_name() {
+        for (dn, expected) in [
+            ("uid=a,dc=x", Some("a")),
+            ("UID = a\\2cb ,dc=x", Some("a,b")),
+            ("cn=a,dc=x", None),
+            ("uid=a+cn=b,dc=x", None),
+            ("uid", None),
+        ] {
+            assert_eq!(first_value(dn, "uid").as_deref(), expected, "{dn}");
+        }
+    }
 
     #[test]
     fn a_value_stays_one_value() {

@@ -12,8 +12,19 @@ pub struct Postgres {
 pub const PASSWORD: &str = "an unusual: p@ss/word";
 
 impl Postgres {
-    /// Starts the server with the superuser `postgres`.
+    #[allow(dead_code, reason = "benchmarks want a durable one")]
+    /// Starts the server with the superuser `postgres`. What it holds need not outlive a power failure.
     pub fn start() -> Self {
+        Self::with("fsync=off")
+    }
+
+    /// The same, with commits that are on the disk when they are answered.
+    #[allow(dead_code, reason = "only benchmarks measure it")]
+    pub fn durable() -> Self {
+        Self::with("fsync=on")
+    }
+
+    fn with(setting: &str) -> Self {
         let programs = programs();
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
@@ -36,7 +47,7 @@ impl Postgres {
         let (process, port) = super::ready::start("database system is ready to accept connections", |port| {
             let mut command = unprivileged(&programs.join("postgres"));
             command.arg("-D").arg(&data).arg("-k").arg(folder.path());
-            command.args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
+            command.args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", setting]);
             command
         });
         Self { process, port, _folder: folder }

@@ -20,6 +20,16 @@ pub(crate) struct Slapd {
 /// Starts one with people, groups and the two groups given. With `overlays`, the server itself keeps references to
 /// renamed and deleted entries in order.
 pub(crate) fn start_slapd(groups: &[&str], overlays: bool) -> Slapd {
+    start_with(groups, overlays, "olcDbNoSync: TRUE")
+}
+
+/// One whose changes are on the disk when they are answered, without overlays.
+#[allow(dead_code, reason = "only benchmarks measure it")]
+pub(crate) fn start_durable_slapd(groups: &[&str]) -> Slapd {
+    start_with(groups, false, "olcDbNoSync: FALSE")
+}
+
+fn start_with(groups: &[&str], overlays: bool, durability: &str) -> Slapd {
     let sbin = [PathBuf::from("/usr/sbin"), PathBuf::from("/usr/lib/openldap")];
     let (slapd, slapadd) = (program("slapd", &sbin), program("slapadd", &sbin));
     let folder = TempDir::new().expect("a folder");
@@ -28,7 +38,7 @@ pub(crate) fn start_slapd(groups: &[&str], overlays: bool) -> Slapd {
     for path in [&configuration, &data] {
         std::fs::create_dir(path).expect("a folder");
     }
-    load(&slapadd, &configuration, folder.path(), "0", &settings(&data, overlays));
+    load(&slapadd, &configuration, folder.path(), "0", &settings(&data, overlays, durability));
     load(&slapadd, &configuration, folder.path(), "1", &entries(groups));
     let server = start("slapd", |port| {
         let mut command = Command::new(&slapd);
@@ -47,7 +57,7 @@ fn load(slapadd: &Path, configuration: &Path, folder: &Path, database: &str, ldi
     assert!(output.status.success(), "slapadd: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn settings(data: &Path, overlays: bool) -> String {
+fn settings(data: &Path, overlays: bool, durability: &str) -> String {
     let schemas = ["core", "cosine", "inetorgperson"]
         .map(|name| format!("include: file:///etc/ldap/schema/{name}.ldif\n\n"))
         .concat();
@@ -71,7 +81,7 @@ fn settings(data: &Path, overlays: bool) -> String {
          {schemas}\
          dn: olcDatabase={{1}}mdb,cn=config\nobjectClass: olcDatabaseConfig\nobjectClass: olcMdbConfig\n\
          olcDatabase: mdb\nolcSuffix: {SUFFIX}\nolcRootDN: {ADMIN}\nolcRootPW: {PASSWORD}\n\
-         olcDbDirectory: {}\nolcDbNoSync: TRUE\nolcDbMaxSize: 104857600\nolcDbIndex: objectClass,uid,cn,member eq\n\n\
+         olcDbDirectory: {}\n{durability}\nolcDbMaxSize: 104857600\nolcDbIndex: objectClass,uid,cn,member eq\n\n\
          {overlays}",
         data.display()
     )

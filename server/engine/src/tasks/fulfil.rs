@@ -58,9 +58,10 @@ async fn fulfil(scope: &TaskScope, context: &mut Context, progress: &Progress) -
         // Looked at before, so that an answer that comes while orders are sent counts as news.
         let before = UnderWay::read(engine, scope).await?;
         match deliver_all(context, progress, &names, &mut silent).await? {
-            Some(0) => {}
-            Some(_) => continue,
-            None => return Ok(TaskEnd::Interrupted),
+            Sent::Some(0) => {}
+            Sent::Some(_) => continue,
+            Sent::Stopped => return Ok(TaskEnd::Interrupted),
+            Sent::HandedOver => return handed_over(scope, context, progress).await,
         }
         match await_news(scope, context, progress, before).await? {
             // What was waited for may let others go.
@@ -84,30 +85,47 @@ async fn fulfil(scope: &TaskScope, context: &mut Context, progress: &Progress) -
     }
 }
 
-/// Sends all that can be sent now, and answers how much that was; none where somebody asked to stop. An application
-/// that does not answer is silent, and left alone from then on.
+/// What came of sending.
+enum Sent {
+    /// All that can be sent now, so many orders.
+    Some(u64),
+    /// Another run waits: what is left goes on without this one.
+    HandedOver,
+    Stopped,
+}
+
+/// Sends all that can be sent now. An application that does not answer is silent, and left alone from then on.
 async fn deliver_all<'a>(
     context: &Context,
     progress: &Progress,
     names: &[&'a String],
     silent: &mut Vec<&'a String>,
-) -> Result<Option<u64>, StoreError> {
+) -> Result<Sent, StoreError> {
     let mut sent = 0;
     loop {
         let round = Round::default();
-        let deliveries =
-            names.iter().filter(|name| !silent.contains(*name)).map(|name| round.deliver(context, progress, name));
+        // Two for each: one claims and records while the other's batch is sent.
+        let deliveries = names
+            .iter()
+            .filter(|name| !silent.contains(*name))
+            .flat_map(|name| [name, name])
+            .map(|name| round.deliver(context, progress, name));
         let mut dead = Vec::new();
+        let mut hands_over = false;
         for delivered in futures::future::join_all(deliveries).await {
             match delivered? {
                 End::Dry => {}
                 End::Dead(name) => dead.push(name),
-                End::Stopped => return Ok(None),
+                End::HandedOver => hands_over = true,
+                End::Stopped => return Ok(Sent::Stopped),
             }
+        }
+        if hands_over {
+            return Ok(Sent::HandedOver);
         }
         silent.extend(names.iter().copied().filter(|name| dead.contains(*name)));
         match round.sent.load(Ordering::Relaxed) {
-            0 => return Ok(Some(sent)),
+            0 => return Ok(Sent::Some(sent)),
             more => sent += more,
         }
     }
@@ -123,7 +141,29 @@ struct Round {
 enum End {
     Dry,
     Dead(String),
+    HandedOver,
     Stopped,
+}
+
+/// Whether another run has waited long enough: who leaves the company does not wait for a million orders of others. Rings
+/// are a run's own business and are seen to their end.
+async fn hands_over(context: &Context, progress: &Progress) -> Result<bool, StoreError> {
+    let store = context.engine.store();
+    let Some(since) = store.run_waiting_since().await? else { return Ok(false) };
+    let waited = context.engine.now().duration_since(since);
+    if Duration::try_from(waited).is_ok_and(|waited| waited < context.engine.tuning().hand_over_after) {
+        return Ok(false);
+    }
+    Ok(store.rings_of(progress.run().id).await?.is_none_or(|rings| rings.released >= rings.rings))
+}
+
+/// What is left is sent by the sweep, and counted by the next run that fulfils.
+async fn handed_over(scope: &TaskScope, context: &Context, progress: &Progress) -> Result<TaskEnd, StoreError> {
+    let due = context.engine.store().due_applications(context.engine.now()).await?;
+    let left: u64 = due.iter().filter(|(name, _)| scope.has_application(name)).map(|(_, count)| count).sum();
+    let sentence = format!("Another run waits. What is left, {}, goes on by itself.", counted(left, "order"));
+    progress.say(LogLevel::Information, sentence.clone());
+    Ok(TaskEnd::Completed(Some(sentence)))
 }
 
 impl Round {
@@ -132,6 +172,9 @@ impl Round {
         loop {
             if progress.stop_asked().await != Stop::GoOn {
                 return Ok(End::Stopped);
+            }
+            if hands_over(context, progress).await? {
+                return Ok(End::HandedOver);
             }
             self.busy.fetch_add(1, Ordering::Relaxed);
             let delivered = dispatch::deliver(&context.engine, name, context.engine.tuning().claim_batch).await;

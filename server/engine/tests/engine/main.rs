@@ -38,6 +38,7 @@ mod pipeline;
 mod real_input;
 mod review;
 mod rings;
+mod scenarios;
 mod tickets;
 mod triage;
 mod undo;

@@ -1,0 +1,558 @@
+//! What other products get wrong, one test each: acceptance scenarios 1 to 24 of the specification, by their numbers. Where
+//! one is shown by a test elsewhere, or has nothing to stand on yet, `docs/RELIABILITY.md` says so.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use engine::accounts;
+use engine::orders::Deed;
+use engine::{approvals, identities, orders, work_items};
+use model::access::Grantable;
+use model::account::AccountStatus;
+use model::correlation::Decision;
+use model::ids::IdentityId;
+use model::job::{RunMode, RunState};
+use model::order::{Order, ProvisioningState, StateReason};
+use model::plan::ItemOperation;
+use model::view::{AccountFilter, OrderFilter, WorkItemFilter};
+use model::work_item::WorkItemState;
+use testkit::directory::{Directory, Refusal};
+use testkit::world::{Person, World, person};
+
+use crate::fault_proxy::{Fault, FaultProxy};
+use crate::slapd;
+
+fn people() -> Vec<Person> {
+    vec![
+        person(1, "Ann", "Lee", "Sales"),
+        person(2, "Bo", "Ek", "Sales"),
+        person(3, "Cy", "Leeward", "Sales"),
+        person(4, "Di", "Ash", "Sales"),
+    ]
+}
+
+/// So many that one of them leaving is within every threshold.
+fn many() -> Vec<Person> {
+    (1..=30).map(|number| person(number, &format!("Given{number}"), &format!("Name{number}"), "Sales")).collect()
+}
+
+/// A SCIM directory at this port, in which everybody has a user.
+fn directory(port: u16) -> String {
+    format!(
+        r#"
+[applications.directory]
+display_name = "Directory"
+[applications.directory.connection]
+kind = "scim"
+url = "http://127.0.0.1:{port}/v2"
+[account_types.user]
+display_name = "User"
+application = "directory"
+key = "userName"
+correlation = [
+    {{ identity = "identity.key", account = "userName", confidence = 100 }},
+    {{ identity = "identity.display_name", account = "displayName", confidence = 60 }},
+]
+[account_types.user.attributes]
+userName = {{ expression = "identity.key", required = true, create_only = true }}
+displayName = {{ expression = "identity.display_name", required = true }}
+[entitlements.staff]
+display_name = "Staff"
+account_type = "user"
+key = "staff"
+[rules.staff]
+when = 'identity.lifecycle == "active"'
+entitlements = ["staff"]
+"#
+    )
+}
+
+/// A real directory over LDAP at this port, whose entries are named after people.
+fn ldap(port: u16) -> String {
+    let (admin, password, suffix) = (slapd::ADMIN, slapd::PASSWORD, slapd::SUFFIX);
+    format!(
+        r#"
+[applications.company]
+display_name = "Company directory"
+demo = true
+[applications.company.connection]
+kind = "ldap"
+url = "ldap://127.0.0.1:{port}"
+bind_dn = "{admin}"
+password = "{password}"
+account_base = "ou=people,{suffix}"
+account_classes = ["inetOrgPerson"]
+account_rdn = "cn"
+group_base = "ou=groups,{suffix}"
+group_class = "groupOfNames"
+[account_types.entry]
+display_name = "Entry"
+application = "company"
+key = "cn"
+correlation = [{{ identity = "identity.key", account = "employeeNumber", confidence = 100 }}]
+[account_types.entry.attributes]
+cn = {{ expression = "identity.display_name", required = true }}
+sn = {{ expression = "identity.family_name", required = true }}
+employeeNumber = {{ expression = "identity.key", required = true }}
+[entitlements.readers]
+display_name = "Readers"
+account_type = "entry"
+key = "readers"
+[rules.readers]
+when = 'identity.lifecycle == "active"'
+entitlements = ["readers"]
+"#
+    )
+}
+
+async fn world(more: &str) -> World {
+    World::with_more(&people(), more, |tuning| tuning.call_timeout = Duration::from_millis(500)).await
+}
+
+/// A run that has to go well, or at least to come to its end.
+async fn run(world: &World, job: &str) {
+    let run = world.run(job, RunMode::default()).await;
+    assert!(matches!(run.state, RunState::Completed | RunState::Warning), "{run:#?}");
+}
+
+/// Everything up to the orders, without sending any.
+async fn plan(world: &World) {
+    for job in ["collect", "synchronize", "compute-role-model", "generate-orders"] {
+        run(world, job).await;
+    }
+}
+
+/// Until nothing is left to do: by batch, by hand, and read again.
+async fn settle(world: &mut World) {
+    for _ in 0..3 {
+        world.settle().await;
+        world.do_work_items().await;
+    }
+    run(world, "synchronize-back").await;
+}
+
+async fn orders_of(world: &World, application: &str) -> Vec<Order> {
+    let filter = OrderFilter { application: Some(application.into()), limit: Some(500), ..OrderFilter::default() };
+    let mut found = Vec::new();
+    for row in orders::page(&world.op(), filter).await.unwrap().rows {
+        found.push(orders::detail(&world.op(), row.id).await.unwrap().order);
+    }
+    found.sort_by_key(|order| order.id);
+    found
+}
+
+async fn identity(world: &World, key: &str) -> IdentityId {
+    identities::find(&world.op(), key).await.unwrap()
+}
+
+/// Names of the rules that give somebody an entitlement; none where it is not held.
+async fn rules_behind(world: &World, key: &str, entitlement: &str) -> Option<BTreeSet<String>> {
+    let detail = identities::detail(&world.op(), identity(world, key).await).await.unwrap();
+    let wanted = Grantable::Entitlement(entitlement.into());
+    let row = detail.permissions.into_iter().find(|row| row.grantable == wanted)?;
+    Some(row.reasons.into_iter().map(|reason| reason.rule).collect())
+}
+
+/// How often an order took this entitlement away.
+async fn removals(world: &World, application: &str, key: &str) -> usize {
+    let orders = orders_of(world, application).await;
+    let items = orders.iter().flat_map(|order| &order.items);
+    items.filter(|item| item.name == key && item.operation == ItemOperation::Remove).count()
+}
+
+/// Lets time pass until all orders of an application are in this state.
+async fn comes_to(world: &World, application: &str, state: ProvisioningState) {
+    for _ in 0..2_000 {
+        let orders = orders_of(world, application).await;
+        if !orders.is_empty() && orders.iter().all(|order| order.state == state) {
+            return;
+        }
+        world.clock.step(Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{:#?}", orders_of(world, application).await);
+}
+
+async fn move_to(world: &mut World, number: &str, department: &str) {
+    let mut people = people();
+    for person in people.iter_mut().filter(|person| person.number == number) {
+        person.department = department.into();
+    }
+    world.feed(&people);
+    settle(world).await;
+}
+
+const SHARED: &str = r#"
+[entitlements.shared]
+display_name = "Shared"
+account_type = "badge"
+key = "SHARED"
+[access_profiles.shared]
+display_name = "Shared"
+application = "badges"
+entitlements = ["shared"]
+[roles.alpha]
+display_name = "Alpha"
+access_profiles = ["shared"]
+[roles.beta]
+display_name = "Beta"
+access_profiles = ["shared"]
+[rules.alpha]
+when = 'identity.department == "Alpha" || identity.department == "Both"'
+roles = ["alpha"]
+[rules.beta]
+when = 'identity.department == "Beta" || identity.department == "Both"'
+roles = ["beta"]
+"#;
+
+#[tokio::test]
+async fn scenario_01_what_two_roles_grant_stays_until_both_are_gone_and_goes_once() {
+    let mut world = world(SHARED).await;
+    move_to(&mut world, "1", "Both").await;
+    let both = BTreeSet::from(["alpha".to_owned(), "beta".to_owned()]);
+    assert_eq!(rules_behind(&world, "1", "shared").await, Some(both));
+    move_to(&mut world, "1", "Beta").await;
+    assert!(world.badges.accounts["1"].entitlements.contains("SHARED"));
+    assert_eq!(rules_behind(&world, "1", "shared").await, Some(BTreeSet::from(["beta".to_owned()])), "the reason");
+    assert_eq!(removals(&world, "badges", "SHARED").await, 0);
+    move_to(&mut world, "1", "Sales").await;
+    assert!(!world.badges.accounts["1"].entitlements.contains("SHARED"));
+    assert_eq!(removals(&world, "badges", "SHARED").await, 1, "taken away once");
+    world.stop().await;
+}
+
+const TWO_DESKS: &str = r#"
+[applications.archive]
+display_name = "Archive"
+[applications.archive.connection]
+kind = "manual"
+[account_types.reader]
+display_name = "Reader"
+application = "archive"
+key = "name"
+attributes = { name = { expression = "identity.key" } }
+[entitlements.cellar]
+display_name = "Cellar"
+account_type = "reader"
+key = "CELLAR"
+[access_profiles.papers]
+display_name = "Papers"
+application = "archive"
+entitlements = ["cellar"]
+[roles.auditor]
+display_name = "Auditor"
+access_profiles = ["papers", "books"]
+[rules.auditor]
+when = 'identity.department == "Audit"'
+roles = ["auditor"]
+"#;
+
+#[tokio::test]
+async fn scenario_03_two_applications_worked_by_hand_get_a_work_item_each() {
+    let mut auditors = many();
+    auditors.iter_mut().for_each(|person| person.department = "Audit".into());
+    let mut world = World::with_more(&auditors, TWO_DESKS, |_| {}).await;
+    settle(&mut world).await;
+    auditors[0].department = "Sales".into();
+    world.feed(&auditors);
+    run(&world, "complete").await;
+    world.badges.work();
+    run(&world, "fulfil").await;
+    let filter = WorkItemFilter { limit: Some(500), ..WorkItemFilter::default() };
+    let rows = work_items::page(&world.op(), filter).await.unwrap().rows;
+    let open: BTreeSet<_> = rows
+        .into_iter()
+        .filter(|row| row.state == WorkItemState::Open)
+        .map(|row| (row.application, row.identity_name))
+        .collect();
+    let expected = ["archive", "mainframe"].map(|application| (application.to_owned(), "Given1 Name1".to_owned()));
+    assert_eq!(open, expected.into());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn scenario_04_of_what_changed_while_a_target_was_down_the_last_is_written_once() {
+    let mut down = Directory::start_down(&["staff"]);
+    let mut world = world(&directory(down.port)).await;
+    run(&world, "complete").await;
+    for name in ["Leeds", "Leeming"] {
+        let mut people = people();
+        people[0].family_name = name.into();
+        world.feed(&people);
+        world.clock.step(Duration::from_secs(15 * 60));
+        run(&world, "complete").await;
+    }
+    down.come_up();
+    comes_to_rest(&world, "directory").await;
+    settle(&mut world).await;
+    let there: Vec<_> = down.people().into_iter().map(|(user, _)| user["displayName"].to_string()).collect();
+    assert_eq!(there, ["\"Ann Leeming\"", "\"Bo Ek\"", "\"Cy Leeward\"", "\"Di Ash\""]);
+    assert!(down.state().creations.values().all(|count| *count == 1), "{:?}", down.state().creations);
+    world.stop().await;
+}
+
+/// Lets time pass until nothing of an application is open any more but what waits to be confirmed.
+async fn comes_to_rest(world: &World, application: &str) {
+    for _ in 0..2_000 {
+        let orders = orders_of(world, application).await;
+        let rests = |order: &Order| {
+            matches!(
+                order.state,
+                ProvisioningState::Executed | ProvisioningState::Verified | ProvisioningState::Inactive
+            )
+        };
+        if !orders.is_empty() && orders.iter().all(rests) {
+            return;
+        }
+        world.clock.step(Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{:#?}", orders_of(world, application).await);
+}
+
+#[tokio::test]
+async fn scenario_05_a_process_that_ends_before_it_knows_the_answer_makes_nobody_twice() {
+    let there = Directory::start(&["staff"]);
+    let proxy = FaultProxy::start(there.port).await;
+    let mut world = world(&directory(proxy.port)).await;
+    plan(&world).await;
+    // The creation arrives, and its answer does not.
+    proxy.set(Fault::CloseAfterRequest { with: "POST" });
+    run(&world, "fulfil").await;
+    assert_eq!(there.state().creations.len(), 4);
+    world.restart().await;
+    proxy.set(Fault::None);
+    comes_to(&world, "directory", ProvisioningState::Executed).await;
+    run(&world, "synchronize-back").await;
+    assert!(there.state().creations.values().all(|count| *count == 1), "{:?}", there.state().creations);
+    comes_to(&world, "directory", ProvisioningState::Verified).await;
+    world.stop().await;
+}
+
+async fn signed_in(port: u16) -> ldap3::Ldap {
+    let (connection, mut ldap) = ldap3::LdapConnAsync::new(&format!("ldap://127.0.0.1:{port}")).await.unwrap();
+    tokio::spawn(connection.drive());
+    ldap.simple_bind(slapd::ADMIN, slapd::PASSWORD).await.unwrap().success().unwrap();
+    ldap
+}
+
+/// The server's own id of the entry with an employee number, and its name.
+async fn entry(ldap: &mut ldap3::Ldap, number: &str) -> (String, String) {
+    let base = format!("ou=people,{}", slapd::SUFFIX);
+    let filter = format!("(employeeNumber={number})");
+    let found = ldap.search(&base, ldap3::Scope::Subtree, &filter, vec!["entryUUID"]).await.unwrap().success().unwrap();
+    let [found] = <[ldap3::ResultEntry; 1]>::try_from(found.0).unwrap();
+    let found = ldap3::SearchEntry::construct(found);
+    (found.attrs["entryUUID"][0].clone(), found.dn)
+}
+
+#[tokio::test]
+async fn scenario_06_an_account_that_is_there_already_is_taken_over() {
+    let server = slapd::start_slapd(&["readers"], false);
+    let world = world(&ldap(server.server.port)).await;
+    plan(&world).await;
+    let mut ldap = signed_in(server.server.port).await;
+    let value = |text: &str| std::collections::HashSet::from([text.to_owned()]);
+    let attributes = [("objectClass", "inetOrgPerson"), ("cn", "Ann Lee"), ("sn", "Lee"), ("employeeNumber", "1")];
+    let attributes = attributes.map(|(name, text)| (name.to_owned(), value(text))).to_vec();
+    let name = format!("cn=Ann Lee,ou=people,{}", slapd::SUFFIX);
+    ldap.add(&name, attributes).await.unwrap().success().unwrap();
+    let (before, _) = entry(&mut ldap, "1").await;
+    run(&world, "fulfil").await;
+    run(&world, "synchronize-back").await;
+    comes_to(&world, "company", ProvisioningState::Verified).await;
+    assert_eq!(entry(&mut ldap, "1").await.0, before, "no second one");
+    let ann = identities::detail(&world.op(), identity(&world, "1").await).await.unwrap();
+    let account = ann.accounts.iter().find(|account| account.application == "company").unwrap();
+    assert!(account.entitlements.contains("readers"), "{account:?}");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn scenario_07_who_is_renamed_while_the_target_is_down_stays_the_same_object() {
+    let server = slapd::start_slapd(&["readers"], false);
+    let proxy = FaultProxy::start(server.server.port).await;
+    let mut world = world(&ldap(proxy.port)).await;
+    settle(&mut world).await;
+    let mut ldap = signed_in(server.server.port).await;
+    let (before, name) = entry(&mut ldap, "1").await;
+    assert_eq!(name, format!("cn=Ann Lee,ou=people,{}", slapd::SUFFIX));
+    proxy.set(Fault::Refuse);
+    let mut people = people();
+    people[0].family_name = "Leeds".into();
+    world.feed(&people);
+    run(&world, "complete").await;
+    world.clock.step(Duration::from_secs(30 * 60));
+    proxy.set(Fault::None);
+    comes_to_rest(&world, "company").await;
+    settle(&mut world).await;
+    let (after, name) = entry(&mut ldap, "1").await;
+    assert_eq!((after, name), (before, format!("cn=Ann Leeds,ou=people,{}", slapd::SUFFIX)));
+    let ann = identities::detail(&world.op(), identity(&world, "1").await).await.unwrap();
+    let accounts: Vec<_> = ann.accounts.iter().filter(|account| account.application == "company").collect();
+    let [account] = accounts.as_slice() else { panic!("{accounts:#?}") };
+    assert!(account.entitlements.contains("readers") && account.status == AccountStatus::Enabled, "{account:?}");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn scenario_08_a_feed_that_loses_two_fifths_of_its_rows_changes_nothing_until_somebody_approves() {
+    let mut world = World::new(&many()).await;
+    settle(&mut world).await;
+    let before = orders::counts(&world.op(), OrderFilter::default()).await.unwrap();
+    world.feed(&many()[..18]);
+    let stopped = world.run("complete", RunMode::default()).await;
+    assert_eq!(stopped.state, RunState::Blocked, "{stopped:#?}");
+    assert_eq!(orders::counts(&world.op(), OrderFilter::default()).await.unwrap(), before, "nothing is ordered");
+    let blocks = approvals::blocks(&world.op(), stopped.id).await.unwrap();
+    assert_eq!((blocks.len(), blocks[0].subject.as_str(), blocks[0].changes), (1, "source:hr", 12));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn scenario_11_work_that_was_not_done_is_found_and_asked_for_again() {
+    let mut finance = many();
+    finance.iter_mut().for_each(|person| person.department = "Finance".into());
+    let mut world = World::new(&finance).await;
+    world.settle().await;
+    run(&world, "fulfil").await;
+    let open = async |world: &World| {
+        let filter = WorkItemFilter { limit: Some(500), ..WorkItemFilter::default() };
+        let rows = work_items::page(&world.op(), filter).await.unwrap().rows;
+        rows.into_iter().filter(|row| row.state == WorkItemState::Open).collect::<Vec<_>>()
+    };
+    let asked = open(&world).await;
+    assert_eq!(asked.len(), 30);
+    // Somebody says that all is done, and forgot one.
+    let forgotten = &asked[3];
+    for item in asked.iter().filter(|item| item.id != forgotten.id) {
+        let detail = work_items::detail(&world.op(), item.id).await.unwrap();
+        world.mainframe.carry_out(&detail.order);
+    }
+    world.mainframe.write_extract();
+    let ids = asked.iter().map(|item| item.id).collect();
+    work_items::confirm(&world.op(), ids, "done".into()).await.unwrap();
+    run(&world, "synchronize-back").await;
+    run(&world, "fulfil").await;
+    let again = open(&world).await;
+    assert_eq!(again.iter().map(|item| item.identity).collect::<Vec<_>>(), [forgotten.identity]);
+    assert_ne!(again[0].id, forgotten.id);
+    let events = identities::detail(&world.op(), forgotten.identity).await.unwrap().events;
+    let told = "Mainframe: Reported as done, and not confirmed: the account is not there. It is asked for again.";
+    assert!(events.iter().any(|event| event.message == told), "{events:#?}");
+    world.do_work_items().await;
+    run(&world, "synchronize-back").await;
+    let orders = orders_of(&world, "mainframe").await;
+    assert!(orders.iter().all(|order| order.state == ProvisioningState::Verified), "{orders:#?}");
+    assert_eq!(orders.len(), 30);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn scenario_15_what_depends_on_a_failure_waits_and_goes_when_it_is_mended() {
+    let there = Directory::start(&["staff"]);
+    let more = directory(there.port)
+        + r#"
+[account_types.locker]
+display_name = "Locker"
+application = "badges"
+key = "holder"
+depends_on = ["user"]
+[account_types.locker.attributes]
+holder = { expression = '"locker-" + identity.key', required = true, create_only = true }
+name = { expression = "identity.display_name", required = true }
+[rules.locker]
+when = "true"
+account_types = ["locker"]
+"#;
+    let mut world = world(&more).await;
+    there.state().refusal = Some(Refusal { with: "Bo Ek".into(), status: 400, detail: "not him".into() });
+    run(&world, "complete").await;
+    world.badges.work();
+    run(&world, "synchronize-back").await;
+    let lockers = |orders: Vec<Order>| orders.into_iter().filter(|order| order.account_type == "locker");
+    let held: Vec<Order> =
+        lockers(orders_of(&world, "badges").await).filter(|order| order.state != ProvisioningState::Verified).collect();
+    let [held] = held.as_slice() else { panic!("the others go on: {held:#?}") };
+    assert_eq!((held.state, held.attempts), (ProvisioningState::Pending, 0), "held, not failed");
+    there.state().refusal = None;
+    let failed =
+        orders_of(&world, "directory").await.into_iter().find(|order| order.state == ProvisioningState::Errored);
+    orders::act(&world.op(), failed.unwrap().id, Deed::Retry).await.unwrap();
+    comes_to_rest(&world, "directory").await;
+    run(&world, "synchronize-back").await;
+    run(&world, "fulfil").await;
+    world.badges.work();
+    run(&world, "synchronize-back").await;
+    assert!(lockers(orders_of(&world, "badges").await).all(|order| order.state == ProvisioningState::Verified));
+    assert_eq!(world.badges.accounts.keys().filter(|key| key.starts_with("locker")).count(), 4);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn scenario_18_an_account_that_may_be_of_two_people_is_left_alone_until_a_person_decides() {
+    let there = Directory::start(&["staff"]);
+    let found = serde_json::json!({ "userName": "old-ann", "displayName": "Ann Lee", "active": true, "id": "x1" });
+    there.state().users.insert("x1".into(), found.as_object().unwrap().clone());
+    let mut world = world(&directory(there.port)).await;
+    let mut two = people();
+    two.push(person(5, "Ann", "Lee", "Sales"));
+    world.feed(&two);
+    settle(&mut world).await;
+    assert_eq!(serde_json::Value::from(there.state().users["x1"].clone()), found, "nothing is written to it");
+    let op = world.op();
+    let rows = accounts::page(&op, AccountFilter { application: "directory".into(), ..AccountFilter::default() }).await;
+    let row = rows.unwrap().rows.into_iter().find(|row| row.key == "x1").unwrap();
+    assert_eq!((row.owner.as_ref(), row.proposals.len()), (None, 2), "{row:#?}");
+    let ann = identity(&world, "5").await;
+    let decision = Decision::Linked { identity: ann };
+    accounts::decide(&op, vec![row.id], decision).await.unwrap().remove(0).1.unwrap();
+    let ann = identities::detail(&op, ann).await.unwrap();
+    assert!(ann.accounts.iter().any(|account| account.key == "x1"), "{:#?}", ann.accounts);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn scenario_20_what_cannot_be_read_back_says_so() {
+    let mut world = world(TWO_DESKS).await;
+    move_to(&mut world, "1", "Audit").await;
+    let archive = orders_of(&world, "archive").await;
+    let [order] = archive.as_slice() else { panic!("{archive:#?}") };
+    assert_eq!((order.state, &order.reason), (ProvisioningState::Executed, &Some(StateReason::CannotBeReadBack)));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn scenario_21_an_account_that_is_gone_keeps_no_other_from_going() {
+    let there = Directory::start(&["staff"]);
+    let more =
+        directory(there.port).replace("key = \"userName\"\ncorr", "key = \"userName\"\non_removal = \"delete\"\ncorr");
+    let mut world = World::with_more(&many(), &more, |_| {}).await;
+    settle(&mut world).await;
+    let gone = there.state().users.iter().find(|(_, user)| user["userName"] == "7").map(|(id, _)| id.clone()).unwrap();
+    there.state().users.remove(&gone);
+    let rest: Vec<Person> = many().into_iter().filter(|person| person.number != "7").collect();
+    world.feed(&rest);
+    settle(&mut world).await;
+    assert!(!world.badges.accounts["7"].enabled, "the badge is off all the same");
+    assert_eq!(there.people().len(), 29);
+    for application in ["directory", "badges"] {
+        let open = orders_of(&world, application).await.into_iter().filter(|order| order.state.is_open()).count();
+        assert_eq!(open, 0, "{application}");
+    }
+    world.stop().await;
+}
+
+/// A thousand members come to one group: few changes of it, and the same members as one by one.
+#[tokio::test]
+async fn scenario_22_a_thousand_members_are_few_changes_of_their_group() {
+    let there = Directory::start(&["staff"]);
+    let people: Vec<Person> =
+        (1..=1_001).map(|number| person(number, &format!("Given{number}"), "Name", "Sales")).collect();
+    let world = World::with_more(&people, &directory(there.port), |_| {}).await;
+    run(&world, "complete").await;
+    assert_eq!(there.people().iter().filter(|(_, groups)| groups.contains("staff")).count(), 1_001);
+    let changes = there.state().member_changes;
+    assert!(changes <= 20, "{changes} changes of the group");
+    world.stop().await;
+}
