@@ -8,9 +8,8 @@ use crate::world::*;
 pub(crate) fn sample() -> Configuration {
     let manual = ManualConnection {
         instructions: Some("Type it in.".into()),
-        fulfiller: None,
-        extract: None,
         due_days: Some(3),
+        ..ManualConnection::default()
     };
     let application = Application {
         display_name: "Mainframe".into(),
@@ -43,6 +42,7 @@ pub(crate) fn sample() -> Configuration {
         on_removal: OnRemoval::Disable,
         depends_on: Vec::new(),
         review: false,
+        fulfiller: None,
         thresholds: Thresholds::default(),
     };
     let role =
