@@ -257,8 +257,7 @@ fn done(
         Mechanism::Manual => (ErrorClass::Declined, "which cannot be done"),
         Mechanism::Direct | Mechanism::Executor => (ErrorClass::Invalid, "refused by the application"),
     };
-    let message =
-        format!("Done but for {} of {}, {how}: {}.", refused.len(), order.items.len(), refused.join(", "));
+    let message = format!("Done but for {} of {}, {how}: {}.", refused.len(), order.items.len(), refused.join(", "));
     let to = if is_late { order.state } else { advance(order.state, Event::Fail).unwrap_or(order.state) };
     Settled {
         to,

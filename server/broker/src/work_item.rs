@@ -55,7 +55,9 @@ pub enum Refusal {
     Value(#[from] EditError),
     #[error("A note or a reference is asked for with this work: say how it can be seen that it was done.")]
     EvidenceMissing,
-    #[error("The reference is no address that a browser can open. Give one that begins with https:// or http://, or a ticket's number.")]
+    #[error(
+        "The reference is no address that a browser can open. Give one that begins with https:// or http://, or a ticket's number."
+    )]
     Reference,
     #[error("The reference is longer than {LONGEST_REFERENCE} characters. Shorten it.")]
     ReferenceTooLong,
@@ -93,7 +95,8 @@ pub fn reference(given: &str) -> Result<Option<String>, Refusal> {
     let is_web = is_address(&lower);
     let scheme = lower.split_once(':').map(|(scheme, _)| scheme);
     let is_other = lower.contains("://")
-        || scheme.is_some_and(|scheme| matches!(scheme, "javascript" | "data" | "vbscript" | "file" | "http" | "https"));
+        || scheme
+            .is_some_and(|scheme| matches!(scheme, "javascript" | "data" | "vbscript" | "file" | "http" | "https"));
     if is_other && !is_web {
         return Err(Refusal::Reference);
     }

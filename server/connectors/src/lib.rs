@@ -17,6 +17,7 @@ pub mod mail;
 mod manual;
 mod request_tracker;
 mod scim;
+pub mod sheet;
 mod sql;
 mod table;
 

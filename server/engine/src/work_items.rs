@@ -3,6 +3,7 @@
 //! Everything that changes one goes through `change`: it is decided by `broker` on what was seen, and written only while
 //! that is so.
 
+pub mod bulk;
 mod change;
 mod clock;
 mod hand;
@@ -120,9 +121,8 @@ fn candidates(op: &OpContext, order: &Order, users: &Staff) -> Vec<(String, Stri
     });
     let team = |profile: &String| (profile.clone(), format!("Team: {}", staff::profile_label(&configuration, profile)));
     let people = workers.iter().filter(|worker| fulfiller::fits(worker, work, no_own_work).is_ok());
-    let mut people: Vec<(String, String)> = people
-        .map(|worker| (format!("{}{}", Fulfiller::USER, worker.login), worker.display_name.clone()))
-        .collect();
+    let mut people: Vec<(String, String)> =
+        people.map(|worker| (format!("{}{}", Fulfiller::USER, worker.login), worker.display_name.clone())).collect();
     people.sort_by_key(|(_, name)| name.to_lowercase());
     profiles.map(team).chain(people).collect()
 }

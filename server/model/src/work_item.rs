@@ -238,8 +238,12 @@ pub struct WorkItemLine {
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum LineOutcome {
     /// With another value than was asked for, where one is given.
-    Done { actual: Option<String> },
-    CannotDo { why: String },
+    Done {
+        actual: Option<String>,
+    },
+    CannotDo {
+        why: String,
+    },
 }
 
 impl LineOutcome {

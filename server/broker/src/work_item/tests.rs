@@ -61,7 +61,12 @@ fn all_done() -> Option<LineOutcome> {
 const ANN: UserId = UserId(7);
 const BO: UserId = UserId(8);
 
-fn told(item: &WorkItem, order: &Order, lines: Vec<LineReport>, rest: Option<LineOutcome>) -> Result<WorkItem, Refusal> {
+fn told(
+    item: &WorkItem,
+    order: &Order,
+    lines: Vec<LineReport>,
+    rest: Option<LineOutcome>,
+) -> Result<WorkItem, Refusal> {
     let told = Report { lines, rest, ..Report::default() };
     report(item, &[], order, &told, false, &catalogue(), Some(ANN), at(9))
 }

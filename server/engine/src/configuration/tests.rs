@@ -177,7 +177,9 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
         (
             "kind = \"manual\"",
             "kind = \"manual\", escalate_hours = 8",
-            &["all.toml:14:50: It is never due, so nothing is overdue. Say when it is, with `due_days` or `due_hours`."],
+            &[
+                "all.toml:14:50: It is never due, so nothing is overdue. Say when it is, with `due_days` or `due_hours`.",
+            ],
         ),
         (
             "kind = \"manual\"",

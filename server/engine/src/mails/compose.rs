@@ -187,8 +187,9 @@ impl Text {
             }
         }
         let from = run.map(|run| format!(" All of this comes from run {run}.")).unwrap_or_default();
-        let why =
-            format!("You are told because of your permission profile, or by name.{from} To be told less, open {base}/my-mail");
+        let why = format!(
+            "You are told because of your permission profile, or by name.{from} To be told less, open {base}/my-mail"
+        );
         plain.push_str(&format!("\n-- \n{why}\n"));
         html.push_str(&format!("<hr>\n<p><small>{}</small></p>\n", escaped(&why)));
         Self { subject: shortened(&subjects.join("; ")), plain, html: format!("<!doctype html>\n{html}") }
@@ -258,7 +259,15 @@ mod tests {
 
     fn notice(kind: NoticeKind, about: &str, sentence: &str) -> Notice {
         let at = Timestamp::UNIX_EPOCH;
-        Notice { at, kind, about: about.into(), sentence: sentence.into(), link: "/orders/7".into(), run: None, to: None }
+        Notice {
+            at,
+            kind,
+            about: about.into(),
+            sentence: sentence.into(),
+            link: "/orders/7".into(),
+            run: None,
+            to: None,
+        }
     }
 
     fn server() -> MailServer {

@@ -71,7 +71,8 @@ pub(super) fn own_work(op: &OpContext, order: &model::order::Order) -> Option<St
     let configuration = op.engine.world().configuration();
     let is_own = op.user.identity == Some(order.identity);
     (is_own && staff::named(&configuration, order).no_own_work).then(|| {
-        "This work is about yourself, and nobody does work about themselves here. Somebody else has to do it.".to_owned()
+        "This work is about yourself, and nobody does work about themselves here. Somebody else has to do it."
+            .to_owned()
     })
 }
 
@@ -139,7 +140,9 @@ where
             return Ok(());
         }
     }
-    Err(ApiError::conflict(format!("Work item {id} is being changed by others; nothing was changed. Look at it again.")))
+    Err(ApiError::conflict(format!(
+        "Work item {id} is being changed by others; nothing was changed. Look at it again."
+    )))
 }
 
 /// Takes a work item, or gives it back.

@@ -39,8 +39,12 @@ pub(crate) fn event(engine: &Engine, item: &WorkItem) -> (WorkItemId, WorkItemEv
         Fulfiller::Everybody => "For everybody who may do it".to_owned(),
     };
     let message = format!("{whom}: {}.", why(item.chosen));
-    let event =
-        WorkItemEvent { at: item.created_at, actor: engine.node().to_owned(), kind: WorkItemEventKind::Opened, message };
+    let event = WorkItemEvent {
+        at: item.created_at,
+        actor: engine.node().to_owned(),
+        kind: WorkItemEventKind::Opened,
+        message,
+    };
     (item.id, event)
 }
 

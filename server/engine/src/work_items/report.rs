@@ -54,16 +54,8 @@ async fn decide(op: &OpContext, seen: Seen, report: &Report) -> Result<WorkChang
     let needs_evidence = staff::manual(&configuration, &order.application).is_some_and(|manual| manual.evidence);
     let live = engine.world().live();
     let others = seen.others();
-    let reported = work_item::report(
-        &seen.item,
-        &others,
-        order,
-        report,
-        needs_evidence,
-        &live.catalogue,
-        actor(op),
-        op.now,
-    );
+    let reported =
+        work_item::report(&seen.item, &others, order, report, needs_evidence, &live.catalogue, actor(op), op.now);
     let after = match reported {
         Ok(after) => after,
         Err(refusal) => return Err(told(op, refusal).await),
@@ -121,7 +113,8 @@ fn sentence(order: &Order, before: &WorkItem, after: &WorkItem, by: &str) -> Str
     let is_news = |line: &&model::work_item::WorkItemLine| !before.lines.contains(line);
     let name = |id| order.items.iter().find(|item| item.id == id).map_or("the account", |item| item.name.as_str());
     let news: Vec<_> = after.lines.iter().filter(is_news).collect();
-    let plainly_done = |line: &&&model::work_item::WorkItemLine| line.outcome == Some(LineOutcome::Done { actual: None });
+    let plainly_done =
+        |line: &&&model::work_item::WorkItemLine| line.outcome == Some(LineOutcome::Done { actual: None });
     let mut told: Vec<String> = Vec::new();
     let done = news.iter().filter(plainly_done).count();
     match (done == news.len(), after.state) {

@@ -94,9 +94,7 @@ pub(crate) fn terms(configuration: &Configuration, application: &str) -> Terms {
 /// What people call whoever it is for.
 pub(crate) fn label(configuration: &Configuration, users: &Staff, fulfiller: &Fulfiller) -> String {
     match fulfiller {
-        Fulfiller::User(login) => {
-            users.by_login(login).map_or_else(|| login.clone(), |user| user.display_name.clone())
-        }
+        Fulfiller::User(login) => users.by_login(login).map_or_else(|| login.clone(), |user| user.display_name.clone()),
         Fulfiller::Profile(name) => profile_label(configuration, name),
         Fulfiller::Everybody => "everybody who may do it".to_owned(),
     }

@@ -41,3 +41,4 @@ mod rings;
 mod tickets;
 mod triage;
 mod undo;
+mod work_items;

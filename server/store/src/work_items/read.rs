@@ -171,8 +171,7 @@ impl Store {
 
     /// How many are open, and whose.
     pub async fn work_item_counts(&self, viewer: &WorkItemViewer, now: Timestamp) -> Result<WorkItemCounts> {
-        let arguments =
-            arguments![viewer.user.map(|id| id.0), viewer.login.to_lowercase(), profiles(viewer)?, now];
+        let arguments = arguments![viewer.user.map(|id| id.0), viewer.login.to_lowercase(), profiles(viewer)?, now];
         let row = self.reader().await?.row(COUNTS, arguments).await?;
         let row = row.ok_or_else(|| StoreError::Corrupt { what: "a count came without a row".into() })?;
         Ok(WorkItemCounts {

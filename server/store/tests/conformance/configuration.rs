@@ -6,11 +6,8 @@ use store::Store;
 use crate::world::*;
 
 pub(crate) fn sample() -> Configuration {
-    let manual = ManualConnection {
-        instructions: Some("Type it in.".into()),
-        due_days: Some(3),
-        ..ManualConnection::default()
-    };
+    let manual =
+        ManualConnection { instructions: Some("Type it in.".into()), due_days: Some(3), ..ManualConnection::default() };
     let application = Application {
         display_name: "Mainframe".into(),
         description: None,

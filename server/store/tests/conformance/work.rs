@@ -102,12 +102,7 @@ pub(crate) async fn a_work_item_that_makes_no_sense_is_refused(store: Store) {
         (WorkItem { state: WorkItemState::Done, ..open() }, "work_item_closed_when"),
         (WorkItem { reminders: 21, ..open() }, "work_item_reminders_limit"),
         (
-            WorkItem {
-                state: WorkItemState::Done,
-                closed_at: Some(at(60)),
-                paused_at: Some(at(50)),
-                ..open()
-            },
+            WorkItem { state: WorkItemState::Done, closed_at: Some(at(60)), paused_at: Some(at(50)), ..open() },
             "work_item_paused_when",
         ),
     ] {
@@ -139,7 +134,10 @@ pub(crate) async fn a_question_stands_until_it_is_closed(store: Store) {
     let error = refused!(store, |tx| tx.insert_question(&question(71, 2)).await?);
     assert_conflict(&error, "work_item_question_one_open");
     let waiting = store.questions_to(UserId(2), 10).await.unwrap();
-    assert_eq!((waiting.len(), waiting[0].question.as_str(), waiting[0].asked_by.as_str()), (1, "Which room?", "User anna"));
+    assert_eq!(
+        (waiting.len(), waiting[0].question.as_str(), waiting[0].asked_by.as_str()),
+        (1, "Which room?", "User anna")
+    );
     assert_eq!((waiting[0].identity_name.as_str(), waiting[0].application_name.as_str()), ("Person 4", "directory"));
     assert_eq!(store.questions_to(UserId(1), 10).await.unwrap(), []);
     let asked = WorkItemViewer { user: Some(UserId(2)), ..WorkItemViewer::default() };
@@ -180,10 +178,8 @@ pub(crate) async fn what_happened_to_a_work_item_is_kept(store: Store) {
 
 pub(crate) async fn clocks_that_ask_for_something_are_found(store: Store) {
     prepared(&store).await;
-    let ringing = |id: i64, order: i64, at_second: i64| WorkItem {
-        next_action_at: Some(at(at_second)),
-        ..work_item(id, order)
-    };
+    let ringing =
+        |id: i64, order: i64, at_second: i64| WorkItem { next_action_at: Some(at(at_second)), ..work_item(id, order) };
     let paused = WorkItem { paused_at: Some(at(60)), ..ringing(53, 33, 80) };
     let closed = WorkItem { state: WorkItemState::Done, closed_at: Some(at(60)), ..ringing(54, 34, 80) };
     let rows = [ringing(50, 30, 100), ringing(51, 31, 90), ringing(52, 32, 101), paused, closed, work_item(55, 35)];
@@ -211,9 +207,8 @@ pub(crate) async fn work_items_are_listed(store: Store) {
         rows[8].paused_at = Some(at(1_000));
         tx.open_work_items(&rows).await?;
     });
-    let numbers = |page: &model::page::Page<model::view::WorkItemRow>| {
-        page.rows.iter().map(|row| row.id.0).collect::<Vec<_>>()
-    };
+    let numbers =
+        |page: &model::page::Page<model::view::WorkItemRow>| page.rows.iter().map(|row| row.id.0).collect::<Vec<_>>();
     let listed = async |filter: &WorkItemFilter| store.work_item_page(filter, &viewer(), at(1_100)).await.unwrap();
     // As they are due; what has no time comes last.
     let open = WorkItemFilter { state: Some(WorkItemState::Open), limit: Some(6), ..WorkItemFilter::default() };
@@ -255,13 +250,15 @@ pub(crate) async fn open_lines_are_listed_for_many(store: Store) {
     let closed = WorkItem { state: WorkItemState::Done, closed_at: Some(at(60)), ..work_item(52, 32) };
     keep!(store, |tx| tx.open_work_items(&[reported, work_item(51, 31), closed]).await?);
     let lines = store.bulk_lines(&BulkFilter::default(), 10).await.unwrap();
-    assert_eq!(lines.iter().map(|line| (line.work_item.0, line.line.0)).collect::<Vec<_>>(), [
-        (50, 302),
-        (51, 311),
-        (51, 312)
-    ]);
+    assert_eq!(
+        lines.iter().map(|line| (line.work_item.0, line.line.0)).collect::<Vec<_>>(),
+        [(50, 302), (51, 311), (51, 312)]
+    );
     let first = &lines[0];
-    assert_eq!((first.kind, first.name.as_str(), first.item_operation), (ItemKind::Entitlement, "sellers", ItemOperation::Add));
+    assert_eq!(
+        (first.kind, first.name.as_str(), first.item_operation),
+        (ItemKind::Entitlement, "sellers", ItemOperation::Add)
+    );
     assert_eq!((lines[1].secret, lines[1].identity_key.as_str()), (true, "E5"));
     let filter = |application: &str, operation| BulkFilter {
         application: Some(application.into()),

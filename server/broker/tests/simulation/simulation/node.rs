@@ -147,8 +147,7 @@ impl Node {
             let account = order.account.and_then(|id| accounts.get(&id));
             let settled = self.settle_answer(&order, account, answer);
             let is_handed = order.mechanism == Mechanism::Manual && matches!(answer, Ok(Outcome::Handed { .. }));
-            let work_item =
-                is_handed.then(|| WorkItem::open(WorkItemId(id), order.id, &order.application, now));
+            let work_item = is_handed.then(|| WorkItem::open(WorkItemId(id), order.id, &order.application, now));
             Step { order, settled, cause: Cause::Answered, work_item }
         });
         self.record(steps.collect()).await;
