@@ -165,13 +165,13 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
         (
             "kind = \"manual\"",
             "kind = \"manual\", due_days = 1, due_hours = 8",
-            &["all.toml:14:57: Give either `due_days` or `due_hours`: both say when the work is due."],
+            &["all.toml:14:59: Give either `due_days` or `due_hours`: both say when the work is due."],
         ),
         (
             "kind = \"manual\"",
             "kind = \"manual\", due_hours = 8, remind_hours = [4, 9]",
             &[
-                "all.toml:14:62: Nobody is reminded 9 hours before it is due, since it is due after 8 hours. Leave it out, or give more time.",
+                "all.toml:14:63: Nobody is reminded 9 hours before it is due, since it is due after 8 hours. Leave it out, or give more time.",
             ],
         ),
         (

@@ -148,11 +148,15 @@ where
 /// Takes a work item, or gives it back.
 pub(super) async fn hold(op: &OpContext, id: WorkItemId, takes: bool) -> Result<(), ApiError> {
     op.require_duty_somewhere(Duty::Fulfil)?;
-    let Some(by) = actor(op) else {
-        return Err(ApiError::invalid("id", "The command line is nobody who could have work. Sign in to take it."));
-    };
     change(op, id, |seen| async move {
         seen.require(op)?;
+        seen.require_open()?;
+        let Some(by) = actor(op) else {
+            return Err(match takes {
+                true => ApiError::conflict("The command line is nobody who could have work. Sign in to take it."),
+                false => told(op, Refusal::NotYours(id)).await,
+            });
+        };
         let decided = if takes { work_item::claim(&seen.item, by) } else { work_item::release(&seen.item, by) };
         let after = match decided {
             Ok(after) => after,

@@ -51,6 +51,12 @@ const TO_USER: &str = "
     order by q.asked_at, q.id
     limit $2";
 
+const COUNT: &str = "
+    select count(*)
+    from work_item_question
+    where asked_of = $1
+      and closed_at is null";
+
 impl Tx {
     /// # Errors
     /// `Conflict` with `work_item_question_one_open` where another one is open.
@@ -79,6 +85,12 @@ impl Store {
     /// Newest first.
     pub async fn questions_of_work_item(&self, item: WorkItemId) -> Result<Vec<WorkItemQuestionView>> {
         self.reader().await?.read(OF_ITEM, arguments![item.0], |row| view(&row)).await
+    }
+
+    /// How many questions to somebody are open.
+    pub async fn open_questions_to(&self, user: UserId) -> Result<u64> {
+        let count = self.reader().await?.number(COUNT, arguments![user.0]).await?;
+        Ok(u64::try_from(count).unwrap_or_default())
     }
 
     /// Open questions to somebody, oldest first.

@@ -142,6 +142,8 @@ pub(crate) async fn a_question_stands_until_it_is_closed(store: Store) {
     assert_eq!(store.questions_to(UserId(1), 10).await.unwrap(), []);
     let asked = WorkItemViewer { user: Some(UserId(2)), ..WorkItemViewer::default() };
     assert_eq!(store.work_item_counts(&asked, at(80)).await.unwrap().questions, 1);
+    assert_eq!(store.open_questions_to(UserId(2)).await.unwrap(), 1);
+    assert_eq!(store.open_questions_to(UserId(1)).await.unwrap(), 0);
 
     let answered = WorkItemQuestion {
         answer: Some("B2.14".into()),
