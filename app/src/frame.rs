@@ -203,8 +203,7 @@ fn rail(visitor: &Visitor, section: Section) -> impl IntoView + use<> {
         view! { <li><a href=place.path() aria-current=current>{icon(place.shape())}<span>{place.label()}</span>{count}</a></li> }
     });
     let questions = (visitor.questions > 0).then(|| {
-        let current = (visitor.path.split('?').next() == Some("/work-items/questions")).then_some("page");
-        view! { <li><a href="/work-items/questions" aria-current=current>{icon("pencil")}<span>"Questions"</span><span class="count">{crate::logic::words::total(visitor.questions)}<span class="sr">" to you"</span></span></a></li> }
+        view! { <li><a href="/work-items/questions">{icon("pencil")}<span>"Questions"</span><span class="count">{crate::logic::words::total(visitor.questions)}<span class="sr">" to you"</span></span></a></li> }
     });
     view! {
         <nav class="rail" aria-label="Main">

@@ -53,7 +53,7 @@ test('a filled file is sent, and what is not taken is corrected', async ({ page 
   await expect(message(page)).toContainText('1 line reported.');
   await page.goto(`/work-items/${item}`);
   await page.locator('summary', { hasText: 'Give to somebody else' }).click();
-  await page.getByLabel('To', { exact: true }).selectOption('user:mainframe');
+  await page.locator('select[name=to]').selectOption('user:mainframe');
   await page.getByLabel('Comment').fill('You know her');
   await page.getByRole('button', { name: 'Give', exact: true }).click();
   await expect(message(page)).toContainText('given to them');

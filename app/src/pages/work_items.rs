@@ -294,7 +294,7 @@ fn group(
                 {tick}
                 <td data-label="Work item" class="id"><a data-open="" href=format!("/work-items/{}", row.id)>{row.id.to_string()}</a></td>
                 <td data-label="Person" class="name"><a href=format!("/identities/{}", row.identity)>{row.identity_name.clone()}</a></td>
-                <td data-label="Do">{words::operation(row.operation)}</td>
+                <td data-label="Do" class="nowrap">{words::operation(row.operation)}</td>
                 <td data-label="Values" class="wide muted">{row.summary.clone()}</td>
                 <td data-label="For" class="nowrap">{row.fulfiller_name.clone()}</td>
                 <td data-label="By">{state}</td>

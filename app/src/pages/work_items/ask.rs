@@ -70,7 +70,7 @@ pub(super) fn open_question(detail: &WorkItemDetail, user: UserId, works: bool, 
         view! {
             <section class="panel confirm" aria-labelledby="question-heading">
                 <h2 id="question-heading">{if is_mine { "A question to you" } else { "A question is open" }}</h2>
-                <p class="muted">{view.asked_by.clone()}" asks "{view.asked_of.clone()}", "{ago(clock, question.asked_at)}". Until then the clock stands."</p>
+                <p class="muted">{view.asked_by.clone()}" asks "{view.asked_of.clone()}", "{ago(clock, question.asked_at)}". Until it is answered the clock stands."</p>
                 <blockquote class="wrap">{question.question.clone()}</blockquote>
                 {answer}
                 {take_back}

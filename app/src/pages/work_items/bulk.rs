@@ -276,6 +276,7 @@ fn row(line: &BulkLine, begins: bool, clock: &Clock) -> impl IntoView + use<> {
         (Some(value), false) => value.to_string(),
         (None, _) => String::new(),
     };
+    let value = (!value.is_empty()).then(|| view! { <code>{value}</code> });
     let label = format!("{verb} {what} for {}", line.identity_name);
     let deadline = match chip::deadline(clock, WorkItemState::Open, line.due_at, line.paused_at) {
         Some(left) => left.into_any(),
@@ -289,7 +290,7 @@ fn row(line: &BulkLine, begins: bool, clock: &Clock) -> impl IntoView + use<> {
             <td data-label="Account" class="mono">{line.key.clone()}</td>
             <td data-label="Do" class="nowrap">{verb}</td>
             <td data-label="What">{what}</td>
-            <td data-label="Value" class="wrap"><code>{value}</code></td>
+            <td data-label="Value" class="wrap">{value}</td>
             <td data-label="By">{line.claimed_by.clone().map(|name| view! { <span class="by">{icon("hand")}{name}</span> })}</td>
             <td data-label="Due" class="when">{deadline}</td>
         </tr>

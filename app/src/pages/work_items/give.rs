@@ -41,7 +41,7 @@ pub(super) fn give(detail: &WorkItemDetail) -> impl IntoView + use<> {
     let candidates = detail.candidates.iter().map(|(value, label)| option(value.clone(), label.clone(), false));
     let lines = open.iter().filter_map(|line| {
         let item = detail.order.items.iter().find(|item| item.id == line.item)?;
-        let what = words::sentence_case(&words::change(item).what);
+        let what = super::report::what(item);
         Some(view! { <label class="check"><input type="checkbox" name="lines[]" value=line.item.to_string() />{what}</label> })
     });
     let lines = (open.len() > 1).then(|| {

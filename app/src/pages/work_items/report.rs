@@ -161,7 +161,7 @@ fn row(detail: &WorkItemDetail, item: &OrderItem, line: &WorkItemLine, may_repor
     let copy = (!item.secret && item.kind != ItemKind::Lifecycle && value != "—")
         .then(|| view! { <Copy text=value.clone() what=change.what.clone() /> });
     let now = Some(change.before).filter(|before| before != "—");
-    let what = words::sentence_case(&change.what);
+    let what = what(item);
     let outcome = match &line.outcome {
         Some(outcome) => reported(outcome).into_any(),
         None if may_report => choices(line, item, &what).into_any(),
@@ -176,6 +176,13 @@ fn row(detail: &WorkItemDetail, item: &OrderItem, line: &WorkItemLine, may_repor
             <td data-label="Outcome" class="outcome">{outcome}</td>
         </tr>
     }
+}
+
+/// What a line is about, at the beginning of a row.
+pub(super) fn what(item: &OrderItem) -> String {
+    let what = words::change(item).what;
+    // Names of the configuration stay as they are.
+    if item.kind == ItemKind::Entitlement { what } else { words::sentence_case(&what) }
 }
 
 fn reported(outcome: &LineOutcome) -> impl IntoView + use<> {
