@@ -122,6 +122,8 @@ pub struct Visitor {
     pub is_demo: bool,
     /// Orders that wait for this person's review.
     pub reviews: u64,
+    /// Questions that wait for this person's answer.
+    pub questions: u64,
 }
 
 /// The sheet with everything around it.
@@ -200,10 +202,13 @@ fn rail(visitor: &Visitor, section: Section) -> impl IntoView + use<> {
             .then(|| view! { <span class="count">{crate::logic::words::total(visitor.reviews)}<span class="sr">" waiting"</span></span> });
         view! { <li><a href=place.path() aria-current=current>{icon(place.shape())}<span>{place.label()}</span>{count}</a></li> }
     });
+    let questions = (visitor.questions > 0).then(|| {
+        view! { <li><a href="/work-items/questions">{icon("pencil")}<span>"Questions"</span><span class="count">{crate::logic::words::total(visitor.questions)}<span class="sr">" to you"</span></span></a></li> }
+    });
     view! {
         <nav class="rail" aria-label="Main">
             <a class="wordmark" href="/" aria-label="Quartermaster, home">{mark()}<span>"Quartermaster"</span></a>
-            <ul>{links.collect_view()}</ul>
+            <ul>{links.collect_view()}{questions}</ul>
             <p class="rail-foot"><kbd>"?"</kbd>" for keys"</p>
         </nav>
     }
@@ -236,6 +241,7 @@ fn menu(visitor: &Visitor) -> impl IntoView + use<> {
                     <input type="hidden" name="return_to" value=visitor.path.clone() />
                     {themes}
                 </form>
+                <a class="button quiet wide" href="/work-items/questions">{icon("hand")}"Questions to me"{(visitor.questions > 0).then(|| view! { <span class="count">{crate::logic::words::total(visitor.questions)}</span> })}</a>
                 <a class="button quiet wide" href="/my-mail">{icon("pencil")}"My mail"</a>
                 {visitor.rights.may("/Mails/View").then(|| view! { <a class="button quiet wide" href="/mails">{icon("plane")}"Mail that was sent"</a> })}
                 <form method="post" action="/logout"><button class="button quiet wide">{icon("exit")}"Sign out"</button></form>

@@ -52,6 +52,7 @@ where
         // Afterwards, so that what the page itself has just decided is counted.
         visitor.reviews =
             if op.may(engine::reviews::REVIEW) { engine::reviews::waiting(&op).await.unwrap_or(0) } else { 0 };
+        visitor.questions = engine::work_items::open_questions(&op).await.unwrap_or(0);
         frame(&visitor, sheet)
     })
     .into_any()

@@ -14,7 +14,7 @@ use crate::pages::mails::{MailsPage, MyMailPage};
 use crate::pages::orders::{OrderPage, OrdersPage};
 use crate::pages::problem::MissingPage;
 use crate::pages::review::{ConfirmReviewPage, DeclinedPage, ReviewPage};
-use crate::pages::work_items::{WorkItemPage, WorkItemsPage};
+use crate::pages::work_items::{BulkPage, QuestionsPage, WorkItemPage, WorkItemsPage};
 
 /// All pages. Each is drawn completely before the first byte leaves, so that status and messages are right without
 /// scripts.
@@ -32,6 +32,8 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/orders") view=OrdersPage ssr=SsrMode::Async />
                 <Route path=path!("/orders/:id") view=OrderPage ssr=SsrMode::Async />
                 <Route path=path!("/work-items") view=WorkItemsPage ssr=SsrMode::Async />
+                <Route path=path!("/work-items/bulk") view=BulkPage ssr=SsrMode::Async />
+                <Route path=path!("/work-items/questions") view=QuestionsPage ssr=SsrMode::Async />
                 <Route path=path!("/work-items/:id") view=WorkItemPage ssr=SsrMode::Async />
                 <Route path=path!("/review") view=ReviewPage ssr=SsrMode::Async />
                 <Route path=path!("/review/confirm") view=ConfirmReviewPage ssr=SsrMode::Async />

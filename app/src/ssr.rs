@@ -57,6 +57,7 @@ pub fn visitor(op: &OpContext) -> Visitor {
         clock: clock(op),
         request_id: op.request_id.clone(),
         reviews: 0,
+        questions: 0,
         is_demo: op.engine.world().configuration().applications.values().any(|application| application.demo),
     }
 }

@@ -8,7 +8,7 @@ use crate::permissions::PERMISSIONS;
 use crate::samples;
 
 /// Forms that the rim answers.
-const ELSEWHERE: [&str; 3] = ["/login", "/logout", "/preferences/theme"];
+const ELSEWHERE: [&str; 4] = ["/login", "/logout", "/preferences/theme", "/work-items/bulk/upload"];
 
 fn html(name: &str, sheet: Sheet) -> String {
     let owner = Owner::new();

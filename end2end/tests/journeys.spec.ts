@@ -1,5 +1,5 @@
 // The way through the product, in the order in which somebody new would go it.
-import { breakFeed, expect, expectCompleted, message, moveInFeed, startJob, test } from './steps';
+import { breakFeed, downloadLines, expect, expectCompleted, message, moveInFeed, signIn, startJob, test } from './steps';
 
 test.describe.configure({ mode: 'serial' });
 
@@ -77,6 +77,35 @@ test('several work items are confirmed at once', async ({ page }) => {
   await boxes.nth(1).check();
   await page.getByRole('button', { name: 'Confirm done' }).click();
   await expect(message(page)).toContainText('2 work items confirmed');
+});
+
+test('many lines are reported at once, by ticks and by file', async ({ page }) => {
+  await page.goto('/work-items');
+  await page.getByRole('link', { name: 'Bulk provision' }).click();
+  await page.getByLabel('Application').selectOption('mainframe');
+  await page.getByRole('button', { name: 'Show' }).click();
+  await expect(page).toHaveURL(/application=mainframe/);
+  const boxes = page.locator('tr[data-row] input[type=checkbox]');
+  await boxes.nth(0).check();
+  await boxes.nth(1).check();
+  await expect(page.locator('.bulk-bar [role=status]')).toContainText('2 selected');
+  await page.getByLabel('Note').fill('Done together');
+  await page.getByRole('button', { name: 'Confirm done' }).click();
+  await expect(message(page)).toContainText('2 lines reported');
+  await expect(page).toHaveURL(/application=mainframe/);
+
+  const { rows, fill } = await downloadLines(page);
+  const item = rows[1].split(',')[0];
+  const own = rows.filter((row) => row.startsWith(`${item},`));
+  const filled = own.map((row) => fill(row, 'done', 'Typed in'));
+  const sheet = [rows[0], ...filled, fill(rows.at(-1)!, 'perhaps', '')].join('\n');
+  await page.getByLabel('Rows, with the header').fill(sheet);
+  await page.getByRole('button', { name: 'Send the rows' }).click();
+  await expect(message(page)).toContainText(`${own.length} lines reported, 1 work item closed; 1 not taken`);
+  await expect(message(page)).toContainText(`Line ${own.length + 2}: \`perhaps\` is no outcome`);
+  await expect(page.getByLabel('Rows, with the header')).toHaveValue(/perhaps/);
+  await page.goto(`/work-items/${item}`);
+  await expect(page.locator('main')).toContainText('Typed in');
 });
 
 test('a new department in the feed causes exactly the orders that follow', async ({ page }) => {
@@ -165,4 +194,42 @@ test('what cannot be done is reported with a reason', async ({ page }) => {
   await page.getByRole('button', { name: 'Cannot be done' }).click();
   await page.goto(order);
   await expect(page.locator('main')).toContainText('The terminal refuses the profile');
+});
+
+test('work is taken, asked about, answered and done in part', async ({ page, browser }) => {
+  await page.goto('/work-items?application=mainframe');
+  await page.locator('tr[data-row] a[data-open]').first().click();
+  const address = page.url();
+  const order = (await page.locator('a[href^="/orders/"]').first().getAttribute('href'))!;
+  await page.getByRole('button', { name: 'I do it' }).click();
+  await expect(message(page)).toContainText('yours');
+  await page.locator('summary', { hasText: 'Ask somebody' }).click();
+  await page.getByLabel('Whom').selectOption('employee');
+  await page.getByLabel('Question', { exact: true }).fill('Which department is it to be?');
+  await page.getByRole('button', { name: 'Ask', exact: true }).click();
+  await expect(message(page)).toContainText('The clock stands');
+  await expect(page.locator('.head-state')).toContainText('Clock stands');
+
+  const context = await browser.newContext({ storageState: { cookies: [], origins: [] } });
+  const other = await context.newPage();
+  await other.goto('/login');
+  await signIn(other, 'employee');
+  await other.getByRole('link', { name: 'Questions 1 to you' }).click();
+  await other.getByRole('link', { name: 'Which department is it to be?' }).click();
+  await other.getByLabel('Answer', { exact: true }).fill('The one of the feed.');
+  await other.getByRole('button', { name: 'Answer' }).click();
+  await expect(message(other)).toContainText('The clock goes on');
+  await context.close();
+
+  await page.goto(address);
+  await expect(page.getByRole('list', { name: 'History' })).toContainText('The one of the feed.');
+  await expect(page.locator('.head-state')).not.toContainText('Clock stands');
+  const last = page.locator('.lines tr').filter({ has: page.locator('input[type=radio]') }).last();
+  await last.getByText('Not', { exact: true }).click();
+  await last.getByRole('textbox').fill('The group is full');
+  await page.getByRole('button', { name: 'Confirm done' }).click();
+  await expect(message(page)).toContainText('partly done');
+  await page.goto(order);
+  await expect(page.locator('main')).toContainText('The group is full');
+  await expect(page.locator('.page-head')).toContainText('Failed');
 });

@@ -11,9 +11,9 @@ async function chosen(page: Page): Promise<string> {
 }
 
 export async function everyPage(page: Page): Promise<[string, string][]> {
-  const first = async (list: string, link: string) => {
+  const first = async (list: string, link: string, mark = '') => {
     await page.goto(list);
-    return (await page.locator(`main a[href^="${link}"]`).first().getAttribute('href'))!;
+    return (await page.locator(`main a${mark}[href^="${link}"]`).first().getAttribute('href'))!;
   };
   const identity = await first('/identities?text=E10002', '/identities/');
   const run = await first('/jobs', '/jobs/runs/');
@@ -31,7 +31,11 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['orders-confirm', '/orders?act=hold'],
     ['order', await first('/orders?application=directory', '/orders/')],
     ['work-items', '/work-items'],
-    ['work-item', await first('/work-items', '/work-items/')],
+    ['work-item', await first('/work-items', '/work-items/', '[data-open]')],
+    ['work-items-mine', '/work-items?scope=mine'],
+    ['work-items-overdue', '/work-items?overdue=yes'],
+    ['work-items-questions', '/work-items/questions'],
+    ['work-items-bulk', '/work-items/bulk'],
     ['review', '/review'],
     ['review-confirm', await chosen(page)],
     ['review-declined', '/review/declined'],

@@ -101,3 +101,14 @@ export function loseInFeed(count: number): { restore: () => void } {
   }
   return { restore: () => texts.forEach(([file, text]) => writeFileSync(file, text)) };
 }
+
+// The open lines that the page of bulk provision shows, as it gives them, and a way to fill one in.
+export async function downloadLines(page: Page) {
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('link', { name: 'Download as CSV' }).click(),
+  ]);
+  const rows = readFileSync(await download.path(), 'utf8').trimEnd().split('\r\n');
+  const fill = (row: string, outcome: string, note: string) => row.replace(/,,,,,$/, `,${outcome},,,${note},`);
+  return { rows, fill };
+}

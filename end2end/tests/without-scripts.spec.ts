@@ -1,5 +1,5 @@
 // The same as plain links and forms.
-import { expect, loseInFeed, message, moveInFeed, startJob, test } from './steps';
+import { downloadLines, expect, loseInFeed, message, moveInFeed, startJob, test } from './steps';
 
 test.describe.configure({ mode: 'serial' });
 
@@ -37,6 +37,27 @@ test('a work item is confirmed', async ({ page }) => {
   await page.getByLabel('Note').fill('Without scripts');
   await page.getByRole('button', { name: 'Confirm done' }).click();
   await expect(message(page)).toContainText('1 work item confirmed');
+});
+
+test('a filled file is sent, and what is not taken is corrected', async ({ page }) => {
+  await page.goto('/work-items/bulk?application=mainframe');
+  const { rows, fill } = await downloadLines(page);
+  const item = rows[1].split(',')[0];
+  const sheet = [rows[0], fill(rows[1], 'done', ''), fill(rows[2], 'perhaps', '')].join('\n');
+  await page.getByLabel('Filled file').setInputFiles({ name: 'lines.csv', mimeType: 'text/csv', buffer: Buffer.from(sheet) });
+  await page.getByRole('button', { name: 'Send the file' }).click();
+  await expect(message(page)).toContainText('1 line reported; 1 not taken');
+  const rest = await page.getByLabel('Rows, with the header').inputValue();
+  await page.getByLabel('Rows, with the header').fill(rest.replace('perhaps', 'done'));
+  await page.getByRole('button', { name: 'Send the rows' }).click();
+  await expect(message(page)).toContainText('1 line reported.');
+  await page.goto(`/work-items/${item}`);
+  await page.locator('summary', { hasText: 'Give to somebody else' }).click();
+  await page.locator('select[name=to]').selectOption('user:mainframe');
+  await page.getByLabel('Comment').fill('You know her');
+  await page.getByRole('button', { name: 'Give', exact: true }).click();
+  await expect(message(page)).toContainText('given to them');
+  await expect(page.locator('main')).toContainText('Demo mainframe operator');
 });
 
 test('an order is reviewed property by property, and what was declined is kept', async ({ page }) => {

@@ -13,6 +13,7 @@
 
 pub mod address;
 pub mod assets;
+pub mod bulk;
 pub mod events;
 pub mod health;
 pub mod observe;
@@ -45,7 +46,7 @@ use self::observe::{RequestId, RequestIds};
 use self::permissions::Unguarded;
 use self::throttle::Throttle;
 
-/// Forms are small; nothing is uploaded through pages.
+/// Forms are small; files of reports on work items are the largest that is uploaded.
 const BODY_LIMIT: usize = 1024 * 1024;
 /// Until an answer begins. Testing a connection may take the longest.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -122,6 +123,7 @@ pub fn router(site: Site) -> Result<Router, Unguarded> {
         .merge(pages::router(&site)?)
         .merge(sign_in::router())
         .merge(events::router())
+        .merge(bulk::router())
         .layer(from_fn_with_state(site.clone(), session::identify))
         .layer(session::layer(site.engine.clone(), site.https));
     let root = PathBuf::from(site.leptos.site_root.as_ref());

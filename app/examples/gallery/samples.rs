@@ -4,18 +4,19 @@ mod people;
 mod reviews;
 mod undo;
 mod work;
+mod work_items;
 
 use app::frame::{Rights, Sheet, Visitor};
 use app::logic::flash::{Flash, FlashKind};
 use app::logic::time::Clock;
-use app::pages::{applications, home, identities, jobs, login, mails, orders, problem, review, work_items};
+use app::pages::{applications, home, identities, jobs, login, mails, orders, problem, review};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use model::access::{Grantable, Why};
 use model::account::{AccountStatus, Mechanism};
 use model::correlation::{Decision, Match, OwnerCandidate, TypeCandidate};
 use model::error::{ApiError, ErrorCode};
-use model::ids::{AccountId, IdentityId, MailId, RunId, UserId};
+use model::ids::{AccountId, IdentityId, MailId, RunId};
 use model::job::{LogLevel, Run, RunState};
 use model::mail::{MailFilter, MailOverview, MailPreferences, MailRow, MailState, NoticeKind};
 use model::order::ProvisioningState as State;
@@ -25,14 +26,12 @@ use model::user::PermissionPath;
 use model::view::{
     AccountDecision, AccountFilter, AccountRow, AccountShow, AccountTypeView, ApplicationDetail, ApplicationRow,
     ApplicationSchema, EntitlementRow, Home, IdentityFilter, LimitView, LogCounts, OrderCounts, OrderFilter,
-    OwnerProposal, PauseCause, RunFilter, RunRow, SchemaAttribute, Triage, WorkItemFilter,
+    OwnerProposal, PauseCause, RunFilter, RunRow, SchemaAttribute, Triage,
 };
-use model::work_item::WorkItemState;
 
 use self::people::{identity_detail, identity_rows, why_not};
 use self::work::{
     active_rows, comparison, confirming, counts, job_rows, log, order_detail, order_rows, plan, run, run_rows, triage,
-    work_item_detail, work_rows,
 };
 
 const NAMES: [&str; 24] = [
@@ -98,6 +97,7 @@ pub(crate) fn visitor() -> Visitor {
         request_id: "19a-7f".into(),
         is_demo: true,
         reviews: 3,
+        questions: 1,
     }
 }
 
@@ -163,7 +163,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         lines: vec!["Work item 41: somebody else has closed it.".into()],
     };
     let empty_orders = OrderFilter { text: Some("nobody".into()), ..OrderFilter::default() };
-    vec![
+    let mut sheets = vec![
         ("mails", mails::mails_sheet(&MailFilter::default(), mail_rows(), &mail_overview(), rights, clock)),
         (
             "mails-none-failed",
@@ -274,27 +274,6 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
             ),
         ),
         ("order", orders::order_sheet(&order_detail(), rights, clock)),
-        (
-            "work-items",
-            work_items::work_items_sheet(
-                &WorkItemFilter { state: Some(WorkItemState::Open), ..WorkItemFilter::default() },
-                Page { rows: work_rows(14), next: None, total: 14 },
-                &names(),
-                rights,
-                clock,
-            ),
-        ),
-        (
-            "work-items-done",
-            work_items::work_items_sheet(
-                &WorkItemFilter { state: Some(WorkItemState::Open), ..WorkItemFilter::default() },
-                Page::empty(),
-                &names(),
-                rights,
-                clock,
-            ),
-        ),
-        ("work-item", work_items::work_item_sheet(&work_item_detail(), rights, clock, UserId(1))),
         ("jobs", jobs::jobs_sheet(&job_rows(), &active_rows(), &history(run_rows(12)), rights, clock)),
         ("jobs-never", jobs::jobs_sheet(&job_rows(), &[], &history(vec![]), &Rights::of(&[]), clock)),
         ("run", run_of(RunState::Running, LogLevel::Information)),
@@ -419,7 +398,9 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         ),
         ("missing", problem::sheet(&ApiError::not_found("order `99`"), &visitor())),
         ("failed", problem::sheet(&ApiError::internal(), &Visitor { flash: Some(failed), ..visitor() })),
-    ]
+    ];
+    sheets.extend(work_items::sheets(rights, clock));
+    sheets
 }
 
 fn history(runs: Vec<RunRow>) -> jobs::History {
@@ -453,7 +434,7 @@ fn home_of_today() -> Home {
         orders: counts(),
         open_work_items: 14,
         awaiting_review: 3,
-        work_items: work_rows(8),
+        work_items: work_items::rows(8),
         failed: failed.collect(),
         runs: run_rows(5),
         applications: application_rows(),

@@ -5,9 +5,7 @@ use jiff::SignedDuration;
 use model::account::Mechanism;
 use model::block::{BlockState, RunBlock, TripView};
 use model::configuration::{JobDefinition, TaskDefinition};
-use model::ids::{
-    AccountId, IdentityId, OrderId, OrderItemId, PartitionId, PlanId, RunBlockId, RunId, UserId, WorkItemId,
-};
+use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, PartitionId, PlanId, RunBlockId, RunId, UserId};
 use model::job::{Job, JobTask, LogLevel, Run, RunMode, RunState, TaskKind, TaskRun};
 use model::order::{
     Action, Answer, Attempt, ErrorClass, Lane, Order, OrderItem, ProvisioningState as State, StateReason, Trouble,
@@ -21,9 +19,8 @@ use model::trigger::Trigger;
 use model::view::{
     ApplicationPause, JobRow, LogLineView, OrderCounts, OrderDetail, OrderEvent, OrderFilter, OrderGroup, OrderRow,
     OrderSelection, PauseCause, PreviewFilter, PreviewGroup, PreviewLine, RunComparison, RunRow, SelectionSummary,
-    SinceApproval, Triage, WorkItemDetail, WorkItemRow,
+    SinceApproval, Triage,
 };
-use model::work_item::{WorkItem, WorkItemState};
 
 use super::people::sales_reason;
 use super::{APPLICATIONS, NAMES, before, now};
@@ -384,7 +381,7 @@ pub(crate) fn order_detail() -> OrderDetail {
             ),
             event(12, State::Transmitted, State::Errored, "node-1", "Another account has the name ann.lindqvist."),
         ],
-        work_item: None,
+        work_items: vec![],
         edits: vec![ValueEdit {
             order: OrderId(4_003),
             identity: IdentityId(100),
@@ -398,49 +395,6 @@ pub(crate) fn order_detail() -> OrderDetail {
             why: "Typing error in the feed; the source is being corrected.".into(),
         }],
         siblings: order_rows(3),
-    }
-}
-
-pub(crate) fn work_rows(count: usize) -> Vec<WorkItemRow> {
-    (0..count)
-        .map(|n| WorkItemRow {
-            id: WorkItemId(40 + n as i64),
-            order: OrderId(4_000 + n as i64),
-            identity: IdentityId(100 + n as i64),
-            identity_name: NAMES[(n * 3) % NAMES.len()].into(),
-            application: if n < 10 { "mainframe".into() } else { "archive".into() },
-            application_name: if n < 10 { "Mainframe".into() } else { "Paper Archive".into() },
-            account_type: if n < 10 { "mainframe".into() } else { "archive".into() },
-            operation: [Operation::Create, Operation::Disable, Operation::Update][n % 3],
-            summary: ["user ID, 4 attributes, 1 group", "the account", "department"][n % 3].into(),
-            state: WorkItemState::Open,
-            claimed_by: (n % 4 == 1).then(|| "Olga Petrova".into()),
-            created_at: before(200 + n as i64 * 11),
-            due_at: Some(now() + SignedDuration::from_hours(20 + 9 * n as i64)),
-        })
-        .collect()
-}
-
-pub(crate) fn work_item_detail() -> WorkItemDetail {
-    WorkItemDetail {
-        item: WorkItem {
-            id: WorkItemId(41),
-            order: OrderId(4_003),
-            application: "mainframe".into(),
-            state: WorkItemState::Open,
-            claimed_by: Some(UserId(1)),
-            created_at: before(200),
-            due_at: Some(now() + SignedDuration::from_hours(44)),
-            closed_at: None,
-            closed_by: None,
-            note: None,
-        },
-        order: order(State::Transmitted, Some(StateReason::WorkItem)),
-        identity_name: "Ann Lindqvist".into(),
-        application_name: "Mainframe".into(),
-        instructions: "Sign on to **RACF** with your operator ID.\n\n1. Open panel `USRADM`\n2. Set the values on the left\n3. Run:\n\n```\nALTUSER ALINDQV DFLTGRP(SALES)\n```\n\nSee the [handbook](https://example.org/racf).".into(),
-        claimed_by: Some("Olga Petrova".into()),
-        closed_by: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! States as colour, shape and word together, never colour alone.
 
+use jiff::Timestamp;
 use leptos::prelude::*;
 use model::account::AccountStatus;
 use model::identity::LifecycleState;
@@ -8,6 +9,7 @@ use model::order::{ProvisioningState, StateReason, Trouble};
 use model::work_item::WorkItemState;
 
 use super::icon::icon;
+use crate::logic::time::{self, Clock};
 use crate::logic::words;
 
 /// What a colour is kept for.
@@ -107,10 +109,31 @@ pub fn work_item(state: WorkItemState) -> impl IntoView {
     let (tone, shape) = match state {
         WorkItemState::Open => (Tone::Manual, "wrench"),
         WorkItemState::Done => (Tone::Ok, "check"),
+        WorkItemState::PartlyDone => (Tone::Warn, "half"),
         WorkItemState::CannotDo => (Tone::Danger, "octagon"),
         WorkItemState::Withdrawn => (Tone::Idle, "dash"),
     };
     chip(tone, shape, words::work_item_state(state), String::new())
+}
+
+/// How much time is left of a work item, or by how much it is over. Nothing where it has no time, or is closed.
+pub fn deadline(
+    clock: &Clock,
+    state: WorkItemState,
+    due_at: Option<Timestamp>,
+    paused_at: Option<Timestamp>,
+) -> Option<impl IntoView + use<>> {
+    let due = due_at.filter(|_| state == WorkItemState::Open)?;
+    let seconds = due.as_second() - paused_at.unwrap_or(clock.now).as_second();
+    let amount = time::duration(seconds.unsigned_abs());
+    let (tone, shape, word) = match (paused_at.is_some(), seconds < 0) {
+        (false, false) if seconds < 4 * 3_600 => (Tone::Warn, "clock", format!("{amount} left")),
+        (false, false) => (Tone::Idle, "clock", format!("{amount} left")),
+        (false, true) => (Tone::Danger, "octagon", format!("Overdue by {amount}")),
+        (true, false) => (Tone::Idle, "hand", format!("Clock stands, {amount} left")),
+        (true, true) => (Tone::Danger, "hand", format!("Clock stands, overdue by {amount}")),
+    };
+    Some(chip(tone, shape, word, format!("Due {}", clock.absolute(due))))
 }
 
 pub fn lifecycle(state: LifecycleState) -> impl IntoView {

@@ -123,6 +123,18 @@ pub fn ago_or_dash(clock: &Clock, at: Option<Timestamp>) -> AnyView {
     }
 }
 
+/// Where evidence is: a link where a browser can open it, and a text otherwise.
+pub fn reference(reference: String) -> AnyView {
+    let is_link = ["https://", "http://"].iter().any(|scheme| reference.to_ascii_lowercase().starts_with(scheme));
+    match is_link {
+        true => {
+            let address = reference.clone();
+            view! { <a class="wrap" href=address rel="noopener noreferrer external">{reference}</a> }.into_any()
+        }
+        false => view! { <span class="mono wrap">{reference}</span> }.into_any(),
+    }
+}
+
 /// Tabs as links.
 pub fn tabs(label: &'static str, choices: Vec<(String, String, Option<u64>, bool)>) -> impl IntoView + use<> {
     let links = choices.into_iter().map(|(name, address, count, chosen)| {

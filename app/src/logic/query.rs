@@ -6,7 +6,8 @@ use model::identity::LifecycleState;
 use model::job::LogLevel;
 use model::mail::{MailFilter, MailState};
 use model::order::{ProvisioningState, Trouble};
-use model::view::{AccountFilter, AccountShow, IdentityFilter, OrderFilter, WorkItemFilter};
+use model::plan::Operation;
+use model::view::{AccountFilter, AccountShow, BulkFilter, IdentityFilter, OrderFilter, WorkItemFilter, WorkItemScope};
 use model::work_item::WorkItemState;
 
 use super::address::{self, Address, decode};
@@ -112,9 +113,28 @@ pub fn work_items(query: &Query) -> WorkItemFilter {
         text: query.get("text"),
         application: query.get("application"),
         state,
+        scope: query.parsed("scope", WorkItemScope::from_name).unwrap_or_default(),
+        overdue: query.get("overdue").is_some(),
         after: query.get("after"),
         limit: None,
     }
+}
+
+/// Which open lines to provision together.
+pub fn bulk(query: &Query) -> BulkFilter {
+    BulkFilter {
+        application: query.get("application"),
+        account_type: query.get("account_type"),
+        operation: query.parsed("operation", Operation::from_name),
+    }
+}
+
+/// The address of a list of open lines.
+pub fn bulk_address(path: &str, filter: &BulkFilter) -> Address {
+    Address::new(path)
+        .with("application", filter.application.as_deref())
+        .with("account_type", filter.account_type.as_deref())
+        .with("operation", filter.operation.map(Operation::name))
 }
 
 pub fn accounts(application: &str, query: &Query) -> AccountFilter {
@@ -177,8 +197,11 @@ pub fn work_items_address(filter: &WorkItemFilter) -> Address {
         Some(state) => Some(state.name()),
         None => Some("all"),
     };
+    let scope = (filter.scope != WorkItemScope::default()).then(|| filter.scope.name());
     Address::new("/work-items")
+        .with("scope", scope)
         .with("state", state)
+        .with("overdue", filter.overdue.then_some("yes"))
         .with("text", filter.text.as_deref())
         .with("application", filter.application.as_deref())
 }

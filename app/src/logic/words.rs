@@ -10,7 +10,7 @@ use model::plan::{FilterReason, ItemKind, ItemOperation, Operation};
 use model::review::ReviewKind;
 use model::trigger::Trigger;
 use model::view::RunRow;
-use model::work_item::WorkItemState;
+use model::work_item::{Chosen, WorkItemEventKind, WorkItemState};
 
 /// Shown in place of a secret.
 pub const MASK: &str = "••••••••";
@@ -104,8 +104,38 @@ pub fn work_item_state(state: WorkItemState) -> &'static str {
     match state {
         WorkItemState::Open => "Open",
         WorkItemState::Done => "Done",
+        WorkItemState::PartlyDone => "Partly done",
         WorkItemState::CannotDo => "Cannot be done",
         WorkItemState::Withdrawn => "No longer needed",
+    }
+}
+
+/// Why a work item is somebody's.
+pub fn chosen(chosen: Chosen) -> &'static str {
+    match chosen {
+        Chosen::AccountType => "the account type names them",
+        Chosen::Revoker => "the application names them for what takes access away",
+        Chosen::Connection => "the application names them",
+        Chosen::Owner => "the application is theirs",
+        Chosen::Everybody => "nobody is named who can do it",
+        Chosen::Reassigned => "somebody gave it to them",
+        Chosen::Split => "somebody gave them a part",
+        Chosen::Escalated => "it was not done in time",
+    }
+}
+
+/// The sign of what happened to a work item.
+pub fn work_item_event(kind: WorkItemEventKind) -> &'static str {
+    match kind {
+        WorkItemEventKind::Opened => "plus",
+        WorkItemEventKind::Claimed => "hand",
+        WorkItemEventKind::Released => "back",
+        WorkItemEventKind::Reassigned | WorkItemEventKind::Split => "right",
+        WorkItemEventKind::Asked | WorkItemEventKind::Answered => "pencil",
+        WorkItemEventKind::Reported => "half",
+        WorkItemEventKind::Reminded => "clock",
+        WorkItemEventKind::Escalated => "octagon",
+        WorkItemEventKind::Closed => "check",
     }
 }
 

@@ -1,19 +1,24 @@
 //! Work items: changes that people carry out, one or several at a time.
 
+pub mod ask;
+pub mod bulk;
 mod detail;
+pub mod give;
+pub mod questions;
+pub mod report;
 
 use leptos::prelude::*;
 use model::error::ApiError;
 use model::ids::WorkItemId;
 use model::page::Page;
 use model::user::Duty;
-use model::view::{WorkItemFilter, WorkItemRow};
+use model::view::{WorkItemCounts, WorkItemFilter, WorkItemRow, WorkItemScope};
 use model::work_item::WorkItemState;
 
 use crate::components::chip;
 use crate::components::form::option;
 use crate::components::icon::icon;
-use crate::components::list::{Choice, Empty, ago_or_dash, empty, filter_chips, pagination};
+use crate::components::list::{Choice, Empty, ago_or_dash, empty, filter_chips, pagination, tabs};
 use crate::frame::{Rights, Section, Sheet};
 use crate::islands::Selection;
 use crate::logic::flash::{Flash, FlashKind};
@@ -23,7 +28,9 @@ use crate::logic::words;
 use crate::pages::{Asked, page, parameter};
 use crate::ssr;
 
+pub use bulk::{BulkPage, Uploaded, bulk_sheet};
 pub use detail::work_item_sheet;
+pub use questions::{QuestionsPage, questions_sheet};
 
 #[server(prefix = "/api/pages", endpoint = "work-items/claim")]
 pub async fn claim_work_item(#[server(default)] id: String) -> Result<(), ServerFnError> {
@@ -65,6 +72,7 @@ pub fn WorkItemsPage() -> impl IntoView {
     page(|Asked { op, visitor, query }| async move {
         let filter = query::work_items(&query);
         let rows = engine::work_items::page(&op, filter.clone()).await?;
+        let counts = engine::work_items::counts(&op).await?;
         let configuration = op.engine.world().configuration();
         let applications: Vec<(String, String)> = configuration
             .applications
@@ -72,7 +80,7 @@ pub fn WorkItemsPage() -> impl IntoView {
             .filter(|(_, application)| application.connection.mechanism() == model::account::Mechanism::Manual)
             .map(|(name, application)| (name.clone(), application.display_name.clone()))
             .collect();
-        Ok(work_items_sheet(&filter, rows, &applications, &visitor.rights, &visitor.clock))
+        Ok(work_items_sheet(&filter, rows, counts, &applications, &visitor.rights, &visitor.clock))
     })
 }
 
@@ -123,12 +131,16 @@ fn closed_flash(outcomes: &[engine::work_items::ItemOutcome], is_done: bool) -> 
 pub fn work_items_sheet(
     filter: &WorkItemFilter,
     page: Page<WorkItemRow>,
+    counts: WorkItemCounts,
     applications: &[(String, String)],
     rights: &Rights,
     clock: &Clock,
 ) -> Sheet {
     let list = work_items_address(filter);
-    let is_filtered = filter.text.is_some() || filter.application.is_some();
+    let is_filtered = filter.text.is_some()
+        || filter.application.is_some()
+        || filter.overdue
+        || filter.scope != WorkItemScope::default();
     let shown = page.rows.len();
     let may_close = |row: &WorkItemRow| {
         filter.state == Some(WorkItemState::Open) && rights.may_for(Duty::Fulfil, &row.account_type)
@@ -149,10 +161,16 @@ pub fn work_items_sheet(
     };
     let body = view! {
         <header class="page-head">
-            <h1>"Work items"</h1>
-            <p class="muted">"Changes that a person carries out, then confirms or reports back."</p>
+            <div class="with-actions">
+                <div>
+                    <h1>"Work items"</h1>
+                    <p class="muted">"Changes that a person carries out, then confirms or reports back."</p>
+                </div>
+                {rights.may(engine::work_items::bulk::BULK).then(|| view! { <a class="button" href="/work-items/bulk">{icon("double-check")}"Bulk provision"</a> })}
+            </div>
         </header>
-        {states(filter)}
+        {scopes(filter, counts)}
+        {states(filter, counts)}
         {search(filter, applications)}
         {rows}
         {(shown > 0).then(|| pagination(list, shown, page.total, filter.after.is_none(), page.next, ("work item", "work items")))}
@@ -160,19 +178,43 @@ pub fn work_items_sheet(
     Sheet { section: Section::WorkItems, title: "Work items".to_owned(), body: body.into_any() }
 }
 
-fn states(filter: &WorkItemFilter) -> impl IntoView + use<> {
+/// Whose: as tabs, with how many are open.
+fn scopes(filter: &WorkItemFilter, counts: WorkItemCounts) -> impl IntoView + use<> {
+    let choice = |label: &str, scope: WorkItemScope, count: u64| {
+        let address = work_items_address(&WorkItemFilter { scope, ..filter.clone() }).to_string();
+        (label.to_owned(), address, Some(count), filter.scope == scope)
+    };
+    let mut choices = vec![
+        choice("Mine", WorkItemScope::Mine, counts.mine),
+        choice("My team’s", WorkItemScope::Team, counts.team),
+        choice("Everybody’s", WorkItemScope::Everybody, counts.everybody),
+    ];
+    choices.push(("Questions to me".to_owned(), "/work-items/questions".to_owned(), Some(counts.questions), false));
+    tabs("Whose work items", choices)
+}
+
+fn states(filter: &WorkItemFilter, counts: WorkItemCounts) -> impl IntoView + use<> {
     let choice = |label: &str, state: Option<WorkItemState>, shape| Choice {
         label: label.to_owned(),
         count: None,
-        address: work_items_address(&WorkItemFilter { state, ..filter.clone() }).to_string(),
-        chosen: filter.state == state,
+        address: work_items_address(&WorkItemFilter { state, overdue: false, ..filter.clone() }).to_string(),
+        chosen: filter.state == state && !filter.overdue,
         shape,
     };
+    let overdue = WorkItemFilter { state: Some(WorkItemState::Open), overdue: true, ..filter.clone() };
     filter_chips(
         "State",
         vec![
             choice("Open", Some(WorkItemState::Open), Some("wrench")),
+            Choice {
+                label: "Overdue".to_owned(),
+                count: Some(counts.overdue),
+                address: work_items_address(&overdue).to_string(),
+                chosen: filter.overdue,
+                shape: Some("octagon"),
+            },
             choice("Done", Some(WorkItemState::Done), Some("check")),
+            choice("Partly done", Some(WorkItemState::PartlyDone), Some("half")),
             choice("Cannot be done", Some(WorkItemState::CannotDo), Some("octagon")),
             choice("No longer needed", Some(WorkItemState::Withdrawn), Some("dash")),
             choice("All", None, None),
@@ -194,6 +236,8 @@ fn search(filter: &WorkItemFilter, applications: &[(String, String)]) -> impl In
             <input type="search" name="text" value=filter.text.clone() placeholder="Person or value" aria-label="Person or value" />
             <select name="application" aria-label="Application"><option value="">"Every application"</option>{applications.collect_view()}</select>
             {state.map(|state| view! { <input type="hidden" name="state" value=state /> })}
+            {(filter.scope != WorkItemScope::default()).then(|| view! { <input type="hidden" name="scope" value=filter.scope.name() /> })}
+            {filter.overdue.then(|| view! { <input type="hidden" name="overdue" value="yes" /> })}
             <button class="button">"Filter"</button>
         </form>
     }
@@ -242,7 +286,7 @@ fn group(
             view! { <td class="tick">{tick}</td> }
         });
         let state = match row.state {
-            WorkItemState::Open => row.claimed_by.clone().map(|name| view! { <span class="by">{icon("user")}{name}</span> }.into_any()),
+            WorkItemState::Open => row.claimed_by.clone().map(|name| view! { <span class="by">{icon("hand")}{name}</span> }.into_any()),
             state => Some(chip::work_item(state).into_any()),
         };
         view! {
@@ -250,11 +294,12 @@ fn group(
                 {tick}
                 <td data-label="Work item" class="id"><a data-open="" href=format!("/work-items/{}", row.id)>{row.id.to_string()}</a></td>
                 <td data-label="Person" class="name"><a href=format!("/identities/{}", row.identity)>{row.identity_name.clone()}</a></td>
-                <td data-label="Do">{words::operation(row.operation)}</td>
+                <td data-label="Do" class="nowrap">{words::operation(row.operation)}</td>
                 <td data-label="Values" class="wide muted">{row.summary.clone()}</td>
+                <td data-label="For" class="nowrap">{row.fulfiller_name.clone()}</td>
                 <td data-label="By">{state}</td>
-                <td data-label="Asked" class="when">{ago_or_dash(clock, Some(row.created_at))}</td>
-                <td data-label="Due" class="when">{ago_or_dash(clock, row.due_at)}</td>
+                <td data-label="Opened" class="when">{ago_or_dash(clock, Some(row.created_at))}</td>
+                <td data-label="Due" class="when">{due(row, clock)}</td>
             </tr>
         }
     });
@@ -264,10 +309,18 @@ fn group(
         <section class="work-group">
             <div class="section-head"><h2>{name}</h2><span class="count">{count.to_string()}</span></div>
             <table class="ledger">
-                <thead><tr>{tick}<th scope="col">"Work item"</th><th scope="col">"Person"</th><th scope="col">"Do"</th><th scope="col">"Values"</th><th scope="col">"By"</th><th scope="col">"Asked"</th><th scope="col">"Due"</th></tr></thead>
+                <thead><tr>{tick}<th scope="col">"Work item"</th><th scope="col">"Person"</th><th scope="col">"Do"</th><th scope="col">"Values"</th><th scope="col">"For"</th><th scope="col">"By"</th><th scope="col">"Opened"</th><th scope="col">"Due"</th></tr></thead>
                 <tbody>{lines.collect_view()}</tbody>
             </table>
         </section>
+    }
+}
+
+/// What is left of its time while it is open, and when it was due afterwards.
+pub(super) fn due(row: &WorkItemRow, clock: &Clock) -> AnyView {
+    match chip::deadline(clock, row.state, row.due_at, row.paused_at) {
+        Some(left) => left.into_any(),
+        None => ago_or_dash(clock, row.due_at),
     }
 }
 

@@ -8,7 +8,8 @@
 //! [`settle`], [`retry`], [`poison`]); [`breaker`] and [`maintenance`] say when nothing is sent; what failed is grouped
 //! ([`fingerprint`]) and mended by people ([`operator`], [`edit`]); [`threshold`] stops what would change too much,
 //! [`approval`] says what a person lets through, and [`review`] what follows from a reviewer's word;
-//! [`blast_radius`] says how much it is, [`rings`] lets it go to a few people first, and [`undo`] takes back what was done.
+//! whose work it is where people carry it out ([`fulfiller`]), what they report ([`work_item`]), and when they are
+//! reminded ([`deadline`]); [`blast_radius`] says how much it is, [`rings`] lets it go to a few people first, and [`undo`] takes back what was done.
 
 pub mod catalogue;
 pub mod compare;
@@ -36,6 +37,10 @@ pub mod edit;
 pub mod fingerprint;
 pub mod operator;
 pub mod untrusted;
+
+pub mod deadline;
+pub mod fulfiller;
+pub mod work_item;
 
 pub mod blast_radius;
 pub mod rings;

@@ -19,7 +19,7 @@ use model::account::{Account, AccountStatus, Mechanism, Provenance};
 use model::command::{Applied, CommandError, Outcome};
 use model::ids::{AccountId, IdentityId, OrderItemId};
 use model::order::{Answer, ErrorClass, Order, ProvisioningState, StateReason};
-use model::plan::Operation;
+use model::plan::{ItemKind, Operation};
 use model::value::Attributes;
 
 pub use reading::{read_back, verify, verify_all};
@@ -226,8 +226,12 @@ fn done(
     let mut items = Vec::with_capacity(order.items.len());
     let mut refused = Vec::new();
     for item in &order.items {
-        match refusal(&item.name) {
-            Some(why) if item.kind != model::plan::ItemKind::Lifecycle => {
+        let refusal = match item.kind {
+            ItemKind::Lifecycle => applied.account_refused.clone(),
+            ItemKind::Attribute | ItemKind::Entitlement => refusal(&item.name),
+        };
+        match refusal {
+            Some(why) => {
                 refused.push(item.name.as_str());
                 items.push((item.id, ProvisioningState::Errored, Some(why)));
             }
@@ -249,16 +253,15 @@ fn done(
             account: account::after(order, account, applied, key),
         };
     }
-    let message = format!(
-        "Done but for {} of {}, refused by the application: {}.",
-        refused.len(),
-        order.items.len(),
-        refused.join(", ")
-    );
+    let (class, how) = match order.mechanism {
+        Mechanism::Manual => (ErrorClass::Declined, "which cannot be done"),
+        Mechanism::Direct | Mechanism::Executor => (ErrorClass::Invalid, "refused by the application"),
+    };
+    let message = format!("Done but for {} of {}, {how}: {}.", refused.len(), order.items.len(), refused.join(", "));
     let to = if is_late { order.state } else { advance(order.state, Event::Fail).unwrap_or(order.state) };
     Settled {
         to,
-        reason: Some(StateReason::Failed { class: ErrorClass::Invalid, message: message.clone() }),
+        reason: Some(StateReason::Failed { class, message: message.clone() }),
         next_attempt_at: None,
         items,
         answer,

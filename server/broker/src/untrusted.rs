@@ -49,6 +49,7 @@ fn applied(applied: Applied) -> Applied {
             .filter(|(name, _)| name.len() <= LONGEST_KEY)
             .map(|(name, why)| (name, message(&why)))
             .collect(),
+        account_refused: applied.account_refused.map(|why| message(&why)),
         detail: message(&applied.detail),
     }
 }
@@ -129,11 +130,13 @@ mod tests {
             key: Some(bad()),
             adopted: true,
             refused: vec![("name".to_owned(), bad()); 5_000],
+            account_refused: Some(bad()),
             detail: bad(),
         };
         for outcome in [Outcome::Applied(done.clone()), Outcome::AlreadySo(done.clone())] {
             let (Ok(Outcome::Applied(kept)) | Ok(Outcome::AlreadySo(kept))) = answer(Ok(outcome)) else { panic!() };
             assert!(kept.adopted && kept.refused.len() == MOST_LINES);
+            assert!(kept.account_refused.as_deref().is_some_and(is_clean));
             assert!(is_clean(&kept.detail) && kept.key.as_deref().is_some_and(is_clean));
             assert!(kept.refused.iter().all(|(name, why)| name == "name" && is_clean(why)));
         }

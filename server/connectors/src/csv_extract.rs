@@ -6,7 +6,7 @@
 
 mod batch;
 pub(crate) mod extract;
-mod guard;
+pub(crate) mod guard;
 mod results;
 
 use std::collections::HashSet;

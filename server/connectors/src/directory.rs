@@ -175,7 +175,8 @@ fn compose(
             Err(error) => refused.push((entitlement, error.message)),
         }
     }
-    let applied = Applied { key: Some(done.key), adopted: done.adopted, refused, detail: done.detail };
+    let applied =
+        Applied { key: Some(done.key), adopted: done.adopted, refused, detail: done.detail, ..Applied::default() };
     Ok(if changed { Outcome::Applied(applied) } else { Outcome::AlreadySo(applied) })
 }
 

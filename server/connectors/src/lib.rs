@@ -18,6 +18,7 @@ mod manual;
 mod patience;
 mod request_tracker;
 mod scim;
+pub mod sheet;
 mod sql;
 mod table;
 

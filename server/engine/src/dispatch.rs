@@ -12,16 +12,16 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use model::account::{Account, Mechanism};
 use model::command::{CommandError, Outcome};
-use model::configuration::Connection;
 use model::ids::{AccountId, OrderId, WorkItemId};
 use model::order::{ErrorClass, Order};
-use model::work_item::{WorkItem, WorkItemState};
 use store::{Claim, StoreError};
 
 use crate::Engine;
 use crate::circuits::{self, Gate, Pause};
 use crate::record::Step;
 use crate::tasks::collect::note_trouble;
+use crate::work_items::opened;
+use crate::work_items::staff::Staff;
 
 /// What became of one batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -236,6 +236,10 @@ async fn carry_out(
     let orders: Vec<Order> = to_send.into_iter().chain(by_hand).collect();
     let accounts = accounts_of(engine, &orders).await?;
     let ids = engine.store().reserve_ids(orders.len()).await?;
+    let staff = match orders.iter().any(|order| order.mechanism == Mechanism::Manual) {
+        true => Staff::read(engine).await?,
+        false => Staff::default(),
+    };
     let now = engine.now();
     let steps = orders
         .into_iter()
@@ -249,7 +253,8 @@ async fn carry_out(
             let account = order.account.and_then(|id| accounts.get(&id));
             let settled = settle_answer(engine, &order, account, answer);
             let (settled, repeats) = poison::mark(&order, settled, answers_others);
-            let work_item = handed_to_a_person(engine, &order, answer, WorkItemId(id));
+            let is_handed = order.mechanism == Mechanism::Manual && matches!(answer, Ok(Outcome::Handed { .. }));
+            let work_item = is_handed.then(|| opened::work_item(engine, &staff, &order, WorkItemId(id), now));
             Step { work_item, repeats: Some(repeats), ..Step::new(order, settled) }
         })
         .collect();
@@ -329,40 +334,6 @@ pub(crate) async fn accounts_of(engine: &Engine, orders: &[Order]) -> Result<Has
     owners.dedup();
     let accounts = engine.store().accounts_of(&owners).await?;
     Ok(accounts.into_iter().map(|account| (account.id, account)).collect())
-}
-
-/// Days in which people do what they were given although the application is reached otherwise.
-const DAYS_FOR_PEOPLE: u32 = 7;
-
-/// A work item for an order that a person carries out; none while one is open already.
-fn handed_to_a_person(
-    engine: &Engine,
-    order: &Order,
-    answer: &Result<Outcome, CommandError>,
-    id: WorkItemId,
-) -> Option<WorkItem> {
-    if order.mechanism != Mechanism::Manual || !matches!(answer, Ok(Outcome::Handed { .. })) {
-        return None;
-    }
-    let configuration = engine.world().configuration();
-    let due_days = match configuration.applications.get(&order.application).map(|application| &application.connection) {
-        Some(Connection::Manual(manual)) => manual.due_days,
-        _ => Some(DAYS_FOR_PEOPLE),
-    };
-    let now = engine.now();
-    let due_at = due_days.and_then(|days| now.checked_add(jiff::SignedDuration::from_hours(24 * i64::from(days))).ok());
-    Some(WorkItem {
-        id,
-        order: order.id,
-        application: order.application.clone(),
-        state: WorkItemState::Open,
-        claimed_by: None,
-        created_at: now,
-        due_at,
-        closed_at: None,
-        closed_by: None,
-        note: None,
-    })
 }
 
 /// Whether the failure says nothing about the order, but that nobody answered, or nothing that makes sense.

@@ -9,7 +9,7 @@ use crate::error::internal;
 /// Everything on the home page; parts the caller may not see are left empty.
 pub async fn home(op: &OpContext) -> Result<Home, ApiError> {
     op.require("/Home/View")?;
-    let mut home = op.engine.store().home(op.engine.today()).await.map_err(internal)?;
+    let mut home = op.engine.store().home(op.engine.today(), op.now).await.map_err(internal)?;
     if op.may("/Applications/View") {
         home.applications = crate::applications::rows(op).await?;
     }

@@ -15,8 +15,8 @@ use crate::circuits;
 use crate::context::OpContext;
 use crate::error::internal;
 
-pub(crate) use act::carry_out;
 pub use act::{BulkOutcome, Deed, act, act_on_many};
+pub(crate) use act::{carry_out, with_values};
 pub use broker::edit::can_be_edited;
 pub use broker::operator::offered;
 

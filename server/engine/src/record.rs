@@ -9,13 +9,13 @@ use broker::{fingerprint, lifecycle};
 use jiff::Timestamp;
 use model::access::Grantable;
 use model::account::{Account, Mechanism};
-use model::ids::{AccountId, OrderId, OrderItemId, UserId, WorkItemId};
+use model::ids::{AccountId, OrderId, OrderItemId, WorkItemId};
 use model::mail::Notice;
 use model::order::{Order, OrderItem, ProvisioningState, StateReason, ValueEdit};
 use model::plan::{ItemKind, ItemOperation};
 use model::value::Value;
 use model::view::AuditLine;
-use model::work_item::{WorkItem, WorkItemState};
+use model::work_item::{WorkItem, WorkItemEvent, WorkItemQuestion};
 use store::{AssignmentStateChange, NewIdentityEvent, RecordedTransition, Reservation, StoreError, Tx};
 
 use crate::Engine;
@@ -147,7 +147,9 @@ async fn commit_some(tx: &mut Tx, writes: &[&Write], at: Timestamp) -> Result<Ve
     tx.append_identity_events(&events).await?;
     let items: Vec<WorkItem> = done.iter().filter_map(|write| write.work_item.clone()).collect();
     tx.open_work_items(&items).await?;
-    let notices: Vec<Notice> = done.iter().filter_map(|write| write.notice.clone()).collect();
+    let opened: Vec<_> = done.iter().filter_map(|write| write.opened.clone()).collect();
+    tx.append_work_item_events(&opened).await?;
+    let notices: Vec<Notice> = done.iter().flat_map(|write| write.notices.clone()).collect();
     tx.insert_notices(&notices).await?;
     Ok(taken)
 }
@@ -222,63 +224,123 @@ async fn commit_decisions(
     let taken: Vec<bool> = unchanged.iter().map(|unchanged| *unchanged && written.next().unwrap_or_default()).collect();
     for (decision, _) in decisions.iter().zip(&taken).filter(|(_, taken)| **taken) {
         let Decision { step, extra, audit } = decision;
-        if let Some(mechanism) = extra.mechanism {
-            tx.set_order_mechanism(&[step.order.id], mechanism).await?;
-        }
-        if !extra.values.is_empty() {
-            if tx.reserve_values(&extra.reserved).await?.contains(&false) {
-                return Err(StoreError::Conflict { constraint: VALUE_TAKEN.to_owned() });
-            }
-            tx.set_item_values(step.order.id, &extra.values).await?;
-            tx.insert_value_edits(&extra.edits).await?;
-        }
+        commit_extra(tx, step.order.id, extra).await?;
         tx.append_audit(audit).await?;
     }
     Ok(taken)
 }
 
-/// How a work item is closed, with the order that it belongs to.
-pub(crate) struct Closing {
-    pub(crate) item: WorkItemId,
-    pub(crate) state: WorkItemState,
-    pub(crate) by: Option<UserId>,
-    pub(crate) note: Option<String>,
-    pub(crate) audit: AuditLine,
+async fn commit_extra(tx: &mut Tx, order: OrderId, extra: &Extra) -> Result<(), StoreError> {
+    if let Some(mechanism) = extra.mechanism {
+        tx.set_order_mechanism(&[order], mechanism).await?;
+    }
+    if !extra.values.is_empty() {
+        if tx.reserve_values(&extra.reserved).await?.contains(&false) {
+            return Err(StoreError::Conflict { constraint: VALUE_TAKEN.to_owned() });
+        }
+        tx.set_item_values(order, &extra.values).await?;
+        tx.insert_value_edits(&extra.edits).await?;
+    }
+    Ok(())
 }
 
-/// Writes a person's report: order and work item together. False where somebody else was quicker; nothing is changed then.
-pub(crate) async fn record_and_close(
-    engine: &Engine,
-    step: Step,
-    closing: Closing,
-    at: Timestamp,
-) -> Result<bool, StoreError> {
-    let writes = prepare(engine, &[step], at).await?;
-    let work = engine.store().write(move |tx| {
-        Box::pin(async move {
-            let closed =
-                tx.close_work_item(closing.item, closing.state, closing.by, closing.note.as_deref(), at).await?;
-            if !closed || commit(tx, &writes, at).await? != [true] {
-                return Err(Closed::ByAnother);
-            }
-            tx.append_audit(&closing.audit).await?;
-            Ok(())
-        })
-    });
-    match work.await {
-        Ok(()) => Ok(true),
-        Err(Closed::ByAnother) => Ok(false),
-        Err(Closed::Store(error)) => Err(error),
+/// The work items of one attempt, and their order, as somebody saw them.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SeenWork {
+    pub(crate) order: Order,
+    /// By number.
+    pub(crate) items: Vec<WorkItem>,
+}
+
+/// What becomes of work items, with all that follows from it.
+#[derive(Clone)]
+pub(crate) struct WorkChange {
+    pub(crate) seen: SeenWork,
+    /// Those that change.
+    pub(crate) changed: Vec<WorkItem>,
+    pub(crate) opened: Vec<WorkItem>,
+    pub(crate) asked: Option<WorkItemQuestion>,
+    /// A question that is answered or taken back.
+    pub(crate) closed: Option<WorkItemQuestion>,
+    pub(crate) events: Vec<(WorkItemId, WorkItemEvent)>,
+    pub(crate) notices: Vec<Notice>,
+    pub(crate) audit: Vec<AuditLine>,
+    /// The step of the order, once all is reported.
+    pub(crate) step: Option<(Step, Extra)>,
+}
+
+impl WorkChange {
+    pub(crate) fn new(seen: SeenWork) -> Self {
+        Self {
+            seen,
+            changed: Vec::new(),
+            opened: Vec::new(),
+            asked: None,
+            closed: None,
+            events: Vec::new(),
+            notices: Vec::new(),
+            audit: Vec::new(),
+            step: None,
+        }
     }
 }
 
-/// Why a report was not taken; being an error, it rolls back what was written before it was found out.
-enum Closed {
-    ByAnother,
+/// Writes a change of work items, with the step of their order. False where order or work items are no longer as they
+/// were seen; nothing is changed then.
+pub(crate) async fn record_work(engine: &Engine, change: WorkChange, at: Timestamp) -> Result<bool, StoreError> {
+    loop {
+        let steps: Vec<Step> = change.step.iter().map(|(step, _)| step.clone()).collect();
+        let writes = prepare(engine, &steps, at).await?;
+        let change = change.clone();
+        let work =
+            engine.store().write(move |tx| Box::pin(async move { commit_work(tx, &change, &writes, at).await })).await;
+        match work {
+            Ok(()) => return Ok(true),
+            Err(Work::Stale) => return Ok(false),
+            Err(Work::Store(error)) if is_known_meanwhile(&error) => {}
+            Err(Work::Store(error)) => return Err(error),
+        }
+    }
+}
+
+async fn commit_work(tx: &mut Tx, change: &WorkChange, writes: &[Write], at: Timestamp) -> Result<(), Work> {
+    let SeenWork { order, items } = &change.seen;
+    let fence = items.first().map_or(order.fence, |item| item.fence);
+    let (order_now, items_now) = tx.work_items_to_change(order.id, fence).await?;
+    if order_now.as_ref() != Some(order) || items_now != *items {
+        return Err(Work::Stale);
+    }
+    if let Some(question) = &change.closed
+        && !tx.close_question(question).await?
+    {
+        return Err(Work::Stale);
+    }
+    tx.update_work_items(&change.changed).await?;
+    tx.open_work_items(&change.opened).await?;
+    if let Some(question) = &change.asked {
+        tx.insert_question(question).await?;
+    }
+    tx.append_work_item_events(&change.events).await?;
+    tx.insert_notices(&change.notices).await?;
+    for line in &change.audit {
+        tx.append_audit(line).await?;
+    }
+    if let Some((step, extra)) = &change.step {
+        if commit(tx, writes, at).await? != [true] {
+            return Err(Work::Stale);
+        }
+        commit_extra(tx, step.order.id, extra).await?;
+    }
+    Ok(())
+}
+
+/// Why a change of work items was not taken; being an error, it rolls back what was written before it was found out.
+enum Work {
+    Stale,
     Store(StoreError),
 }
 
-impl From<StoreError> for Closed {
+impl From<StoreError> for Work {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
@@ -292,8 +354,10 @@ struct Write {
     states: Vec<AssignmentStateChange>,
     event: NewIdentityEvent,
     work_item: Option<WorkItem>,
-    /// Tells of the work item.
-    notice: Option<Notice>,
+    /// That it was opened, and for whom.
+    opened: Option<(WorkItemId, WorkItemEvent)>,
+    /// Tell of the work item.
+    notices: Vec<Notice>,
 }
 
 impl Write {
@@ -334,7 +398,8 @@ impl Write {
             order: Some(order.id),
             run: order.run,
         };
-        let notice = work_item.as_ref().and_then(|item| crate::mails::notices::work_item(engine, order, item));
+        let notices = work_item.iter().flat_map(|item| crate::mails::notices::work_item(engine, order, item)).collect();
+        let opened = work_item.as_ref().map(|item| crate::work_items::opened::event(engine, item));
         let closes_attempt = order.state == ProvisioningState::Transmitted;
         Self {
             application: order.application.clone(),
@@ -360,7 +425,8 @@ impl Write {
             states,
             event,
             work_item: work_item.clone(),
-            notice,
+            opened,
+            notices,
         }
     }
 }

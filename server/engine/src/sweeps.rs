@@ -1,5 +1,5 @@
 //! What goes on without a run: orders whose next attempt is due, orders of processes that died, late answers of
-//! executors, applications that are tried again, pauses that are over, sessions that expired. A sweep takes no input: it compares what is with what should be, and signals
+//! executors, work that is due, applications that are tried again, pauses that are over, sessions that expired. A sweep takes no input: it compares what is with what should be, and signals
 //! that got lost are made good by the next one.
 
 use std::collections::{BTreeSet, HashMap};
@@ -27,7 +27,7 @@ pub(crate) async fn run(engine: Engine) {
             tracing::error!(error = &error as &dyn std::error::Error, "A sweep failed");
         }
         if rounds.is_multiple_of(600) {
-            forget_sessions(&engine).await;
+            forget_what_is_over(&engine).await;
         }
         rounds += 1;
         tokio::select! {
@@ -45,6 +45,7 @@ async fn sweep(engine: &Engine) -> Result<(), StoreError> {
         recovered?;
     }
     poll_executors(engine, Ask::WhenDue).await;
+    crate::work_items::look_at_clocks(engine, engine.now()).await?;
     if engine.fulfilling().load(Ordering::Relaxed) {
         return Ok(());
     }
@@ -342,10 +343,19 @@ async fn expire(engine: &Engine, application: &str, hours: i64) -> Result<(), St
     Ok(())
 }
 
-async fn forget_sessions(engine: &Engine) {
+/// Days for which filled files of reports are kept.
+const DAYS_OF_UPLOADS: i64 = 30;
+
+async fn forget_what_is_over(engine: &Engine) {
     let now = engine.now();
-    let work = engine.store().write(move |tx| Box::pin(async move { tx.delete_expired_sessions(now).await }));
+    let old = now.checked_sub(jiff::SignedDuration::from_hours(24 * DAYS_OF_UPLOADS)).unwrap_or(now);
+    let work = engine.store().write(move |tx| {
+        Box::pin(async move {
+            tx.delete_expired_sessions(now).await?;
+            tx.forget_uploads(old).await
+        })
+    });
     if let Err(error) = work.await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "Expired sessions cannot be removed");
+        tracing::warn!(error = &error as &dyn std::error::Error, "What is over cannot be removed");
     }
 }

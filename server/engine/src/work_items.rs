@@ -1,19 +1,37 @@
-//! Work items: changes that people carry out.
+//! Work items: changes that people carry out. Whose they are, who has them, what is asked and reported.
+//!
+//! Everything that changes one goes through `change`: it is decided by `broker` on what was seen, and written only while
+//! that is so.
 
-use model::command::{Applied, CommandError, Outcome};
+pub mod bulk;
+mod change;
+mod clock;
+mod hand;
+pub(crate) mod opened;
+mod questions;
+mod report;
+pub(crate) mod staff;
+
+use broker::fulfiller;
 use model::configuration::Connection;
-use model::error::{ApiError, ErrorCode};
-use model::ids::{UserId, WorkItemId};
-use model::order::{ErrorClass, Order, ProvisioningState};
+use model::error::ApiError;
+use model::ids::WorkItemId;
+use model::order::{Order, StateReason};
 use model::page::Page;
 use model::user::Duty;
-use model::view::{AuditLine, WorkItemDetail, WorkItemFilter, WorkItemRow};
-use model::work_item::{WorkItem, WorkItemState};
+use model::view::{WorkItemCounts, WorkItemDetail, WorkItemFilter, WorkItemRow, WorkItemViewer};
+use model::work_item::{Fulfiller, LineOutcome, WorkItemState};
 
+use self::change::{Seen, actor};
+use self::staff::Staff;
 use crate::context::OpContext;
-use crate::dispatch;
 use crate::error::internal;
-use crate::record::{self, Step};
+
+pub use self::clock::look as look_at_clocks;
+pub use self::hand::{REASSIGN, reassign, split};
+pub use self::questions::{answer, ask, take_back, to_me as questions_to_me};
+pub use self::report::{Told, report};
+pub use broker::work_item::is_address;
 
 /// What became of one work item of several.
 pub type ItemOutcome = (WorkItemId, Result<(), ApiError>);
@@ -21,80 +39,137 @@ pub type ItemOutcome = (WorkItemId, Result<(), ApiError>);
 /// A piece of the list.
 pub async fn page(op: &OpContext, filter: WorkItemFilter) -> Result<Page<WorkItemRow>, ApiError> {
     op.require("/WorkItems/View")?;
-    let mut page = op.engine.store().work_item_page(&filter).await.map_err(internal)?;
+    let mut page = op.engine.store().work_item_page(&filter, &viewer(op), op.now).await.map_err(internal)?;
     for row in &mut page.rows {
         row.application_name = op.engine.application_label(&row.application);
+        if row.fulfiller == Fulfiller::Everybody {
+            row.fulfiller_name = "Everybody".to_owned();
+        }
     }
     Ok(page)
 }
 
-/// One work item with all a person needs to do it.
-pub async fn detail(op: &OpContext, id: WorkItemId) -> Result<WorkItemDetail, ApiError> {
+/// How many are open: the caller's, their teams', everybody's, and overdue; and questions to the caller.
+pub async fn counts(op: &OpContext) -> Result<WorkItemCounts, ApiError> {
     op.require("/WorkItems/View")?;
-    let (item, order) = find(op, id).await?;
+    op.engine.store().work_item_counts(&viewer(op), op.now).await.map_err(internal)
+}
+
+/// How many questions wait for the caller's answer. It takes no permission to be asked.
+pub async fn open_questions(op: &OpContext) -> Result<u64, ApiError> {
+    op.engine.store().open_questions_to(op.user.id).await.map_err(internal)
+}
+
+fn viewer(op: &OpContext) -> WorkItemViewer {
+    WorkItemViewer { user: actor(op), login: op.user.login.clone(), profiles: op.user.profiles.clone() }
+}
+
+/// One work item with all a person needs to do it. Whoever was asked about it sees it as well.
+pub async fn detail(op: &OpContext, id: WorkItemId) -> Result<WorkItemDetail, ApiError> {
+    if let Err(refused) = op.require("/WorkItems/View")
+        && !questions::is_asked(op, id).await?
+    {
+        return Err(refused);
+    }
+    let seen = Seen::read(op, id).await?;
+    let (item, order) = (seen.item.clone(), seen.work.order.clone());
     let store = op.engine.store();
     let identities = store.identities_by_id(&[order.identity]).await.map_err(internal)?;
     let configuration = op.engine.world().configuration();
-    let instructions =
-        match configuration.applications.get(&item.application).map(|application| &application.connection) {
-            Some(Connection::Manual(manual)) => manual.instructions.clone().unwrap_or_default(),
-            // People do it although the application is reached otherwise: who decided so has said why.
-            _ => given_to_people(op, &order).await?,
-        };
+    let connection = configuration.applications.get(&item.application).map(|application| &application.connection);
+    let instructions = match connection {
+        Some(Connection::Manual(manual)) => manual.instructions.clone().unwrap_or_default(),
+        // People do it although the application is reached otherwise: who decided so has said why.
+        _ => given_to_people(op, &order).await?,
+    };
+    let users = Staff::read(&op.engine).await.map_err(internal)?;
+    let name = |id| users.users().find(|user| Some(user.id) == id).map(|user| user.display_name.clone());
+    let is_open = item.state == WorkItemState::Open;
+    let may = Duty::Fulfil.is_allowed(&op.permissions, &order.account_type);
+    let refused = change::own_work(op, &order).filter(|_| may);
+    let works = is_open && may && refused.is_none();
+    let advisers = if works { questions::advisers(op, &seen, &users).await? } else { Vec::new() };
     Ok(WorkItemDetail {
         identity_name: identities.first().map(|identity| identity.display_name.clone()).unwrap_or_default(),
         application_name: op.engine.application_label(&item.application),
+        fulfiller_name: staff::label(&configuration, &users, &item.fulfiller),
         instructions,
-        claimed_by: user_name(op, item.claimed_by).await?,
-        closed_by: user_name(op, item.closed_by).await?,
+        claimed_by: name(item.claimed_by),
+        closed_by: name(item.closed_by),
+        others: seen.others(),
+        questions: store.questions_of_work_item(id).await.map_err(internal)?,
+        history: store.work_item_events(id).await.map_err(internal)?,
+        failure: earlier_failure(op, &order).await?,
+        needs_evidence: staff::manual(&configuration, &item.application).is_some_and(|manual| manual.evidence),
+        refused,
+        candidates: if works { candidates(op, &order, &users) } else { Vec::new() },
+        advisers,
         item,
         order,
     })
 }
 
+/// Whom it can be given to: teams, then people, by name.
+fn candidates(op: &OpContext, order: &Order, users: &Staff) -> Vec<(String, String)> {
+    let configuration = op.engine.world().configuration();
+    let no_own_work = staff::named(&configuration, order).no_own_work;
+    let workers = users.workers(&order.account_type);
+    let work = staff::work(order);
+    let profiles = configuration.permission_profiles.keys().filter(|profile| {
+        fulfiller::check(&Fulfiller::Profile((*profile).clone()), work, no_own_work, &workers).is_ok()
+    });
+    let team = |profile: &String| (profile.clone(), format!("Team: {}", staff::profile_label(&configuration, profile)));
+    let people = workers.iter().filter(|worker| fulfiller::fits(worker, work, no_own_work).is_ok());
+    let mut people: Vec<(String, String)> =
+        people.map(|worker| (format!("{}{}", Fulfiller::USER, worker.login), worker.display_name.clone())).collect();
+    people.sort_by_key(|(_, name)| name.to_lowercase());
+    profiles.map(team).chain(people).collect()
+}
+
+/// What the attempt before this one failed with.
+async fn earlier_failure(op: &OpContext, order: &Order) -> Result<Option<String>, ApiError> {
+    if order.attempts < 2 {
+        return Ok(None);
+    }
+    let detail = op.engine.store().order_detail(order.id).await.map_err(internal)?;
+    let timeline = detail.map(|detail| detail.timeline).unwrap_or_default();
+    let is_failure = |reason: &StateReason| {
+        matches!(reason, StateReason::Failed { .. } | StateReason::Timeout | StateReason::Drifted { .. })
+    };
+    let failed = timeline.into_iter().rev().find(|event| event.reason.as_ref().is_some_and(is_failure));
+    Ok(failed.map(|event| event.message))
+}
+
 /// Takes a work item, so that others see who is at it.
 pub async fn claim(op: &OpContext, id: WorkItemId) -> Result<(), ApiError> {
-    require_duty(op, id).await?;
-    let by = op.user.id;
-    let taken = op.engine.store().write(move |tx| Box::pin(async move { tx.claim_work_item(id, by).await }));
-    match taken.await.map_err(internal)? {
-        true => Ok(()),
-        false => Err(ApiError::conflict(format!("Work item {id} is already taken or closed. Look at it again."))),
-    }
+    change::hold(op, id, true).await
 }
 
 /// Gives a claimed work item back.
 pub async fn release(op: &OpContext, id: WorkItemId) -> Result<(), ApiError> {
-    require_duty(op, id).await?;
-    let by = op.user.id;
-    let given = op.engine.store().write(move |tx| Box::pin(async move { tx.release_work_item(id, by).await }));
-    match given.await.map_err(internal)? {
-        true => Ok(()),
-        false => Err(ApiError::conflict(format!("Work item {id} is not yours to give back. Look at it again."))),
-    }
+    change::hold(op, id, false).await
 }
 
 /// Confirms that the work is done, for one or several; each answers for itself.
 pub async fn confirm(op: &OpContext, ids: Vec<WorkItemId>, note: String) -> Result<Vec<ItemOutcome>, ApiError> {
-    op.require_duty_somewhere(Duty::Fulfil)?;
-    let note = note.trim().to_owned();
-    let mut outcomes = Vec::with_capacity(ids.len());
-    for id in distinct(ids)? {
-        outcomes.push((id, close(op, id, Report::Done { note: note.clone() }).await));
-    }
-    Ok(outcomes)
+    report_all(op, ids, Told { rest: Some(LineOutcome::Done { actual: None }), note, ..Told::default() }).await
 }
 
 /// Reports that the work cannot be done, and why, for one or several.
 pub async fn report_error(op: &OpContext, ids: Vec<WorkItemId>, why: String) -> Result<Vec<ItemOutcome>, ApiError> {
     op.require_duty_somewhere(Duty::Fulfil)?;
-    let why = why.trim().to_owned();
-    if why.is_empty() {
+    if why.trim().is_empty() {
         return Err(ApiError::invalid("why", "Say why it cannot be done; whoever mends it reads this first."));
     }
+    report_all(op, ids, Told { rest: Some(LineOutcome::CannotDo { why }), ..Told::default() }).await
+}
+
+/// Reports the same of several work items; each answers for itself.
+pub async fn report_all(op: &OpContext, ids: Vec<WorkItemId>, told: Told) -> Result<Vec<ItemOutcome>, ApiError> {
+    op.require_duty_somewhere(Duty::Fulfil)?;
     let mut outcomes = Vec::with_capacity(ids.len());
     for id in distinct(ids)? {
-        outcomes.push((id, close(op, id, Report::CannotDo { why: why.clone() }).await));
+        outcomes.push((id, report(op, id, &told).await.map(|_| ())));
     }
     Ok(outcomes)
 }
@@ -108,91 +183,10 @@ fn distinct(mut ids: Vec<WorkItemId>) -> Result<Vec<WorkItemId>, ApiError> {
     Ok(ids)
 }
 
-/// What a person says about a work item.
-enum Report {
-    Done { note: String },
-    CannotDo { why: String },
-}
-
-async fn close(op: &OpContext, id: WorkItemId, report: Report) -> Result<(), ApiError> {
-    let (item, order) = find(op, id).await?;
-    op.require_duty(Duty::Fulfil, &order.account_type)?;
-    if item.state != WorkItemState::Open || order.state != ProvisioningState::Transmitted {
-        return Err(ApiError::conflict(format!("Work item {id} is already closed; nothing was changed.")));
-    }
-    if item.claimed_by.is_some_and(|by| by != op.user.id) {
-        let by = user_name(op, item.claimed_by).await?.unwrap_or_else(|| "somebody else".into());
-        return Err(ApiError::new(
-            ErrorCode::Conflict,
-            format!("Work item {id} is taken by {by}. Ask them to report, or to give it back."),
-        ));
-    }
-    let (state, note, answer) = match report {
-        Report::Done { note } => {
-            let by = format!("confirmed by {}", op.user.display_name);
-            let detail = if note.is_empty() { by } else { format!("{by}: {note}") };
-            (WorkItemState::Done, note, Ok(Outcome::Applied(Applied { detail, ..Applied::default() })))
-        }
-        Report::CannotDo { why } => {
-            (WorkItemState::CannotDo, why.clone(), Err(CommandError::new(ErrorClass::Declined, why)))
-        }
-    };
-    let engine = &op.engine;
-    let accounts = dispatch::accounts_of(engine, std::slice::from_ref(&order)).await.map_err(internal)?;
-    let account = order.account.and_then(|id| accounts.get(&id));
-    let settled = dispatch::settle_answer(engine, &order, account, &answer);
-    let step = Step { actor: Some(op.user.login.clone()), ..Step::new(order.clone(), settled) };
-    let closing = record::Closing {
-        item: id,
-        state,
-        by: (op.user.id != UserId(0)).then_some(op.user.id),
-        note: (!note.is_empty()).then_some(note),
-        audit: AuditLine {
-            at: op.now,
-            actor: op.user.login.clone(),
-            action: "work item".into(),
-            subject: id.to_string(),
-            detail: state.name().into(),
-        },
-    };
-    if !record::record_and_close(engine, step, closing, op.now).await.map_err(internal)? {
-        return Err(ApiError::conflict(format!(
-            "Work item {id} has just been closed by somebody else; nothing was changed."
-        )));
-    }
-    if state == WorkItemState::Done
-        && let Some(hook) = engine.on_confirmed()
-    {
-        hook(&order);
-    }
-    Ok(())
-}
-
-/// Refuses whoever may do work of other account types only.
-async fn require_duty(op: &OpContext, id: WorkItemId) -> Result<(), ApiError> {
-    op.require_duty_somewhere(Duty::Fulfil)?;
-    let (_, order) = find(op, id).await?;
-    op.require_duty(Duty::Fulfil, &order.account_type)
-}
-
-async fn find(op: &OpContext, id: WorkItemId) -> Result<(WorkItem, Order), ApiError> {
-    let store = op.engine.store();
-    let missing = || ApiError::not_found(format!("work item {id}"));
-    let item = store.work_item(id).await.map_err(internal)?.ok_or_else(missing)?;
-    let order = store.order(item.order).await.map_err(internal)?.ok_or_else(missing)?;
-    Ok((item, order))
-}
-
 /// What the person wrote who gave the order to people.
 async fn given_to_people(op: &OpContext, order: &Order) -> Result<String, ApiError> {
     let detail = op.engine.store().order_detail(order.id).await.map_err(internal)?;
     let timeline = detail.map(|detail| detail.timeline).unwrap_or_default();
     let given = timeline.into_iter().rev().find(|event| event.message.starts_with("Given to people"));
     Ok(given.map(|event| event.message).unwrap_or_default())
-}
-
-async fn user_name(op: &OpContext, id: Option<UserId>) -> Result<Option<String>, ApiError> {
-    let Some(id) = id else { return Ok(None) };
-    let user = op.engine.store().user(id).await.map_err(internal)?;
-    Ok(user.map(|user| user.display_name))
 }

@@ -94,6 +94,9 @@ pub struct Applied {
     pub adopted: bool,
     /// Entitlements or attributes the application refused while it did the rest: name and message.
     pub refused: Vec<(String, String)>,
+    /// Why the account itself was not enabled, disabled or deleted while the rest was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_refused: Option<String>,
     /// For a person: "PATCH /Users/42: 200".
     pub detail: String,
 }

@@ -298,6 +298,9 @@ pub struct AccountType {
     /// Orders wait for a provisioning review.
     #[serde(default)]
     pub review: bool,
+    /// Whose the work is where people do it, in place of whom the application names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fulfiller: Option<String>,
     #[serde(default)]
     pub thresholds: Thresholds,
 }

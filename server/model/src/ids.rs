@@ -41,6 +41,10 @@ ids! {
     OrderItemId,
     /// Something that waits for a person.
     WorkItemId,
+    /// A question on one.
+    WorkItemQuestionId,
+    /// A file with reports on many work items.
+    WorkItemUploadId,
     /// One execution of a job.
     RunId,
     /// One state of the whole configuration, from one `config apply` to the next.

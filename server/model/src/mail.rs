@@ -2,13 +2,15 @@
 //!
 //! A notice is written with the change that it tells of; a mail is made of the notices that one person is to have. Who is
 //! told follows from permission paths: a parent path grants an action for all that lies below, but only who holds the
-//! whole path, down to the thing itself, is told (settled question 10).
+//! whole path, down to the thing itself, is told (settled question 10). What is meant for one person or team alone, such
+//! as a question or a reminder, goes to them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{MailId, RunId, UserId};
 use crate::user::{Duty, PermissionPath};
+use crate::work_item::Fulfiller;
 
 /// Kinds of events that people may be told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -75,6 +77,9 @@ pub struct Notice {
     pub link: String,
     /// The run it belongs to; one mail tells of all that one run brought.
     pub run: Option<RunId>,
+    /// Who is told, whatever their paths are; otherwise it follows from these.
+    #[serde(default)]
+    pub to: Option<Fulfiller>,
 }
 
 /// One mail to one person.

@@ -245,12 +245,13 @@ fn account_type(number: usize) -> AccountType {
         on_removal: OnRemoval::Disable,
         depends_on: Vec::new(),
         review: false,
+        fulfiller: None,
         thresholds: Thresholds::default(),
     }
 }
 
 fn application() -> Application {
-    let connection = ManualConnection { instructions: None, fulfiller: None, extract: None, due_days: None };
+    let connection = ManualConnection::default();
     Application {
         display_name: String::new(),
         description: None,

@@ -27,6 +27,8 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("/logout", PUBLIC),
     ("/preferences/theme", PUBLIC),
     ("/events/runs/{id}", "/Jobs/View"),
+    ("/work-items/bulk.csv", "/WorkItems/Bulk"),
+    ("/work-items/bulk/upload", "/WorkItems/Bulk"),
     ("/livez", PUBLIC),
     ("/healthz", PUBLIC),
     ("/readyz", PUBLIC),

@@ -1,8 +1,9 @@
 //! What the home page counts and shows first.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use model::order::ProvisioningState;
-use model::view::{Home, OrderFilter, RunFilter, WorkItemFilter};
+use model::view::{Home, OrderFilter, RunFilter, WorkItemFilter, WorkItemViewer};
 use model::work_item::WorkItemState;
 
 use crate::connection::arguments;
@@ -34,7 +35,7 @@ const OPEN_WORK_ITEMS: &str = "
 
 impl Store {
     /// `applications` is left empty: their names are configuration.
-    pub async fn home(&self, today: Date) -> Result<Home> {
+    pub async fn home(&self, today: Date, now: Timestamp) -> Result<Home> {
         let mut connection = self.snapshot().await?;
         let open = WorkItemFilter { state: Some(WorkItemState::Open), limit: Some(8), ..WorkItemFilter::default() };
         let failed = [ProvisioningState::Errored, ProvisioningState::Error];
@@ -45,7 +46,7 @@ impl Store {
             orders: order_counts(&mut connection, &OrderFilter::default()).await?,
             open_work_items: count(connection.number(OPEN_WORK_ITEMS, arguments![]).await?),
             awaiting_review: count(connection.number(AWAITING_REVIEW, arguments![]).await?),
-            work_items: work_item_page(&mut connection, &open).await?.rows,
+            work_items: work_item_page(&mut connection, &open, &WorkItemViewer::default(), now).await?.rows,
             failed: order_rows_in_states(&mut connection, &failed, 8).await?,
             runs: run_rows(&mut connection, RunChoice::Newest(&RunFilter { limit: 5, ..RunFilter::default() })).await?,
             applications: Vec::new(),

@@ -8,6 +8,7 @@ use model::job::RunState;
 use model::mail::{Mail, MailFilter, MailPreferences, MailRow, MailState, Notice, NoticeKind};
 use model::page::Page;
 use model::user::User;
+use model::work_item::Fulfiller;
 use serde::Serialize;
 
 use crate::connection::{Row, arguments, numbers, payload};
@@ -43,10 +44,10 @@ pub struct SentMail {
 
 const INSERT_NOTICES: &str = "
     with input as materialized (select key, value from json_each($1))
-    insert into notice (at, kind, about, sentence, link, run_id)
+    insert into notice (at, kind, about, sentence, link, run_id, to_kind, to_name)
     select
       cast(value ->> 'at' as bigint), value ->> 'kind', value ->> 'about', value ->> 'sentence', value ->> 'link',
-      cast(value ->> 'run' as bigint)
+      cast(value ->> 'run' as bigint), value ->> 'to_kind', value ->> 'to_name'
     from input
     order by key";
 
@@ -55,7 +56,7 @@ const DELETE_NOTICES: &str = "
     where sequence in (select cast(value as bigint) from json_each($1))";
 
 const NOTICES: &str = "
-    select n.sequence, n.at, n.kind, n.about, n.sentence, n.link, n.run_id, r.state as run_state
+    select n.sequence, n.at, n.kind, n.about, n.sentence, n.link, n.run_id, n.to_kind, n.to_name, r.state as run_state
     from notice n
     left join run r on r.id = n.run_id
     order by n.sequence
@@ -183,6 +184,8 @@ struct NoticeInput<'a> {
     sentence: &'a str,
     link: &'a str,
     run: Option<i64>,
+    to_kind: Option<&'static str>,
+    to_name: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -213,6 +216,8 @@ impl Tx {
                 sentence: &notice.sentence,
                 link: &notice.link,
                 run: notice.run.map(|run| run.0),
+                to_kind: notice.to.as_ref().map(Fulfiller::kind),
+                to_name: notice.to.as_ref().and_then(Fulfiller::name),
             })
             .collect();
         self.bulk(INSERT_NOTICES, &rows).await
@@ -335,8 +340,17 @@ fn waiting_notice(row: Row) -> Result<WaitingNotice> {
             sentence: row.text("sentence")?,
             link: row.text("link")?,
             run: row.optional_integer("run_id")?.map(RunId),
+            to: addressee(&row)?,
         },
     })
+}
+
+fn addressee(row: &Row) -> Result<Option<Fulfiller>> {
+    let name = row.optional_text("to_name")?;
+    match row.optional_text("to_kind")? {
+        None => Ok(None),
+        Some(_) => row.named("to_kind", |kind| Fulfiller::from_parts(kind, name)).map(Some),
+    }
 }
 
 fn preferences(row: &Row) -> Result<MailPreferences> {

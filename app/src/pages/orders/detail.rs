@@ -7,7 +7,7 @@ use model::user::Duty;
 use model::view::{OrderDetail, OrderEvent};
 
 use crate::components::icon::icon;
-use crate::components::list::{ago, ago_or_dash};
+use crate::components::list::{ago, ago_or_dash, reference};
 use crate::components::timeline::{Entry, timeline};
 use crate::components::{chip, explain, form};
 use crate::frame::{Rights, Section, Sheet};
@@ -296,9 +296,12 @@ fn facts(detail: &OrderDetail, clock: &Clock) -> impl IntoView + use<> {
             .collect_view();
         view! { <div><dt>"After orders"</dt><dd>{links}</dd></div> }
     });
-    let item = detail.work_item.as_ref().map(|item| {
-        view! { <div><dt>"Work item"</dt><dd><a href=format!("/work-items/{}", item.id)>{item.id.to_string()}</a>" "{chip::work_item(item.state)}</dd></div> }
+    let items = detail.work_items.iter().map(|item| {
+        let note = item.note.clone().map(|note| view! { <span class="wrap muted">{note}</span> });
+        let reference = item.reference.clone().map(reference);
+        view! { <div><dt>"Work item"</dt><dd><a href=format!("/work-items/{}", item.id)>{item.id.to_string()}</a>" "{chip::work_item(item.state)}" "{note}" "{reference}</dd></div> }
     });
+    let items = items.collect_view();
     view! {
         <section class="panel">
             <dl class="pairs">
@@ -306,7 +309,7 @@ fn facts(detail: &OrderDetail, clock: &Clock) -> impl IntoView + use<> {
                 <div><dt>"Key"</dt><dd class="mono">{order.key.clone().unwrap_or_else(|| "chosen by the application".to_owned())}</dd></div>
                 <div><dt>"Plan"</dt><dd>{detail.plan_id.to_string()}</dd></div>
                 <div><dt>"Partition"</dt><dd>{format!("{} of {}", detail.partition, detail.partitions.len())}</dd></div>
-                {run}{after}{item}
+                {run}{after}{items}
                 <div><dt>"Ordered"</dt><dd>{ago(clock, order.created_at)}</dd></div>
                 <div><dt>"Sent"</dt><dd>{ago_or_dash(clock, order.transmitted_at)}</dd></div>
                 <div><dt>"Done"</dt><dd>{ago_or_dash(clock, order.executed_at)}</dd></div>

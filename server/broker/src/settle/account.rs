@@ -35,8 +35,10 @@ pub(super) fn after(
             && applied.refused.iter().all(|(name, _)| *name != item.name)
     };
     let done = order.items.iter().filter(is_done);
+    let is_refused = applied.account_refused.is_some();
     match (order.operation, account) {
-        (Operation::Delete, account) => gone(account),
+        (Operation::Delete, account) if !is_refused => gone(account),
+        (Operation::Delete, None) => None,
         (Operation::Create, None) => {
             let (mut attributes, mut entitlements) = (Attributes::new(), BTreeSet::new());
             lay(&mut attributes, &mut entitlements, done);
@@ -54,6 +56,7 @@ pub(super) fn after(
         (operation, Some(account)) => {
             let mut account = account.clone();
             account.status = match operation {
+                _ if is_refused => account.status,
                 Operation::Create | Operation::Enable => AccountStatus::Enabled,
                 Operation::Disable => AccountStatus::Disabled,
                 Operation::Update | Operation::Delete => account.status,

@@ -57,6 +57,7 @@ fn applied(key: Option<&str>, refused: &[&str]) -> Applied {
     Applied {
         key: key.map(str::to_owned),
         adopted: false,
+        account_refused: None,
         refused: refused.iter().map(|&name| (name.to_owned(), "not allowed".to_owned())).collect(),
         detail: "201".to_owned(),
     }

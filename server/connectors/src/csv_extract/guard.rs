@@ -7,12 +7,12 @@
 use std::borrow::Cow;
 
 /// The text as it is written.
-pub(super) fn close(text: &str) -> Cow<'_, str> {
+pub(crate) fn close(text: &str) -> Cow<'_, str> {
     if is_formula(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
 
 /// The text as it was meant.
-pub(super) fn open(cell: &str) -> &str {
+pub(crate) fn open(cell: &str) -> &str {
     match cell.strip_prefix('\'') {
         Some(text) if is_formula(text) => text,
         _ => cell,

@@ -186,6 +186,7 @@ impl Columns {
                         .map(|name| (name.to_owned(), why.clone()))
                         .collect(),
                     detail: format!("{file}: {}", message.as_deref().unwrap_or(result)),
+                    ..Applied::default()
                 })
             }
             "error" => {

@@ -60,7 +60,7 @@ impl Work<'_> {
             failure(&self.sql.place, phase, &error)
         })?;
         let detail = if changed { self.done.join("; ") } else { "nothing to do".to_owned() };
-        let applied = Applied { key: Some(key), adopted, refused: self.refused, detail };
+        let applied = Applied { key: Some(key), adopted, refused: self.refused, detail, ..Applied::default() };
         Ok(if changed { Outcome::Applied(applied) } else { Outcome::AlreadySo(applied) })
     }
 

@@ -3,8 +3,9 @@
 use broker::maintenance;
 use broker::retry::Patterns;
 use jiff::tz::TimeZone;
-use model::configuration::{Configuration, Connection};
+use model::configuration::{Configuration, Connection, ManualConnection};
 use model::user::PermissionPath;
+use model::work_item::Fulfiller;
 
 use super::ConfigurationFinding;
 use super::parse::noun;
@@ -51,11 +52,72 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
             }
         }
     }
+    work(configuration, index, findings);
     let zone = &configuration.organisation.time_zone;
     if TimeZone::get(zone).is_err() {
         let message = format!("`{zone}` is no time zone. Expected an IANA name such as Europe/Amsterdam or UTC.");
         findings.push(index.finding(&["organisation", "time_zone"], message));
     }
+}
+
+/// Who does the work, and when: what names nobody, and times that cannot be meant.
+fn work(configuration: &Configuration, index: &Index, findings: &mut Vec<ConfigurationFinding>) {
+    const NOBODY: &str = "`user:` names nobody. Write the login behind it, such as `user:ann`.";
+    let names_nobody = |text: &str| text.trim() == Fulfiller::USER;
+    for (name, account_type) in &configuration.account_types {
+        if account_type.fulfiller.as_deref().is_some_and(names_nobody) {
+            findings.push(index.finding(&["account_types", name, "fulfiller"], NOBODY.to_owned()));
+        }
+    }
+    for (name, application) in &configuration.applications {
+        let Connection::Manual(manual) = &application.connection else { continue };
+        let mut tell = |field: &str, message: String| {
+            findings.push(index.finding(&["applications", name, "connection", field], message));
+        };
+        for (field, _) in fulfillers(manual).filter(|(_, fulfiller)| names_nobody(fulfiller)) {
+            tell(field, NOBODY.to_owned());
+        }
+        if manual.due_days.is_some() && manual.due_hours.is_some() {
+            tell("due_hours", "Give either `due_days` or `due_hours`: both say when the work is due.".to_owned());
+        }
+        let hours = manual.due_hours.or(manual.due_days.map(|days| days.saturating_mul(24)));
+        let waits = [
+            ("remind_hours", !manual.remind_hours.is_empty()),
+            ("remind_overdue_hours", manual.remind_overdue_hours.is_some()),
+            ("escalate_hours", manual.escalate_hours.is_some()),
+        ];
+        let Some(hours) = hours else {
+            for (field, _) in waits.iter().filter(|(_, is_given)| *is_given) {
+                let why = "It is never due, so nothing is overdue. Say when it is, with `due_days` or `due_hours`.";
+                tell(field, why.to_owned());
+            }
+            continue;
+        };
+        if let Some(early) = manual.remind_hours.iter().find(|before| **before >= hours) {
+            tell(
+                "remind_hours",
+                format!(
+                    "Nobody is reminded {early} hours before it is due, since it is due after {hours} hours. Leave it \
+                     out, or give more time."
+                ),
+            );
+        }
+    }
+}
+
+/// Whom a connection names, by key.
+fn fulfillers(manual: &ManualConnection) -> impl Iterator<Item = (&'static str, &str)> {
+    let named = [
+        ("fulfiller", manual.fulfiller.as_deref()),
+        ("revoker", manual.revoker.as_deref()),
+        ("escalate_to", manual.escalate_to.as_deref()),
+    ];
+    named.into_iter().filter_map(|(field, fulfiller)| Some((field, fulfiller?)))
+}
+
+/// Users are no part of the configuration: whether a login leads somewhere is seen when the work comes up.
+fn is_profile(fulfiller: &str) -> bool {
+    matches!(Fulfiller::parse(fulfiller), Fulfiller::Profile(_))
 }
 
 struct Reference<'a> {
@@ -70,13 +132,17 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
         found.push(Reference { path: path.iter().map(|&segment| segment.to_owned()).collect(), target, name });
     };
     for (name, application) in &configuration.applications {
-        if let Connection::Manual(manual) = &application.connection
-            && let Some(fulfiller) = &manual.fulfiller
-        {
-            one(&["applications", name, "connection", "fulfiller"], "permission_profiles", fulfiller);
+        let Connection::Manual(manual) = &application.connection else { continue };
+        for (field, fulfiller) in fulfillers(manual) {
+            if is_profile(fulfiller) {
+                one(&["applications", name, "connection", field], "permission_profiles", fulfiller);
+            }
         }
     }
     for (name, account_type) in &configuration.account_types {
+        if let Some(fulfiller) = account_type.fulfiller.as_deref().filter(|fulfiller| is_profile(fulfiller)) {
+            one(&["account_types", name, "fulfiller"], "permission_profiles", fulfiller);
+        }
         one(&["account_types", name, "application"], "applications", &account_type.application);
     }
     for (name, entitlement) in &configuration.entitlements {

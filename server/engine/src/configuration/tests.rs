@@ -125,7 +125,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "kind = \"manual\"",
             "kind = \"manual\", instruction = \"Do it\"",
             &[
-                "all.toml:14:33: `instruction` is not a key that is known here. Did you mean `instructions`? Known here: instructions, fulfiller, extract, due_days.",
+                "all.toml:14:33: `instruction` is not a key that is known here. Did you mean `instructions`? Known here: instructions, fulfiller, revoker, escalate_to, extract, due_days, due_hours, remind_hours, remind_overdue_hours, escalate_hours, evidence, no_own_work.",
             ],
         ),
         (
@@ -151,6 +151,35 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "kind = \"manual\"",
             "kind = \"manual\", fulfiller = \"administrators\"",
             &["all.toml:14:45: There is no permission profile `administrators`. Did you mean `administrator`?"],
+        ),
+        (
+            "kind = \"manual\"",
+            "kind = \"manual\", revoker = \"nobody\"",
+            &["all.toml:14:43: There is no permission profile `nobody`. Add [permission_profiles.nobody]."],
+        ),
+        (
+            "kind = \"manual\"",
+            "kind = \"manual\", escalate_to = \"user:\"",
+            &["all.toml:14:47: `user:` names nobody. Write the login behind it, such as `user:ann`."],
+        ),
+        (
+            "kind = \"manual\"",
+            "kind = \"manual\", due_days = 1, due_hours = 8",
+            &["all.toml:14:59: Give either `due_days` or `due_hours`: both say when the work is due."],
+        ),
+        (
+            "kind = \"manual\"",
+            "kind = \"manual\", due_hours = 8, remind_hours = [4, 9]",
+            &[
+                "all.toml:14:63: Nobody is reminded 9 hours before it is due, since it is due after 8 hours. Leave it out, or give more time.",
+            ],
+        ),
+        (
+            "kind = \"manual\"",
+            "kind = \"manual\", escalate_hours = 8",
+            &[
+                "all.toml:14:50: It is never due, so nothing is overdue. Say when it is, with `due_days` or `due_hours`.",
+            ],
         ),
         (
             "kind = \"manual\"",

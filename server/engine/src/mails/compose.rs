@@ -7,6 +7,7 @@ use model::configuration::{Configuration, MailServer};
 use model::ids::{MailId, RunId};
 use model::mail::{Mail, MailState, Notice, NoticeKind};
 use model::user::PermissionPath;
+use model::work_item::Fulfiller;
 use store::{Recipient, StoreError, WaitingNotice};
 
 use crate::Engine;
@@ -116,8 +117,8 @@ async fn take_addresses_of_identities(
     Ok(())
 }
 
-/// Who is told of what: whoever can sign in, has an address, wants to be told, and holds the exact path in a profile that
-/// does not keep silent. The same sentence about the same thing is said once.
+/// Who is told of what: whoever can sign in, has an address, wants to be told, and is named, or else holds the exact path
+/// in a profile that does not keep silent. The same sentence about the same thing is said once.
 fn distribute<'a>(
     configuration: &Configuration,
     recipients: &'a [Recipient],
@@ -129,7 +130,11 @@ fn distribute<'a>(
         let held = told_paths(configuration, &recipient.user.profiles);
         let concerns = |notice: &&Notice| {
             !recipient.preferences.silenced.contains(&notice.kind)
-                && notice.kind.paths(&notice.about).iter().any(|path| held.contains(path))
+                && match &notice.to {
+                    Some(Fulfiller::User(login)) => recipient.user.login.eq_ignore_ascii_case(login),
+                    Some(Fulfiller::Profile(profile)) => recipient.user.profiles.contains(profile),
+                    _ => notice.kind.paths(&notice.about).iter().any(|path| held.contains(path)),
+                }
         };
         let mut said = BTreeSet::new();
         let is_news = |notice: &&'a Notice| said.insert((notice.kind, &notice.link, &notice.sentence));
@@ -182,8 +187,9 @@ impl Text {
             }
         }
         let from = run.map(|run| format!(" All of this comes from run {run}.")).unwrap_or_default();
-        let why =
-            format!("You are told because of your permission profile.{from} To be told less, open {base}/my-mail");
+        let why = format!(
+            "You are told because of your permission profile, or by name.{from} To be told less, open {base}/my-mail"
+        );
         plain.push_str(&format!("\n-- \n{why}\n"));
         html.push_str(&format!("<hr>\n<p><small>{}</small></p>\n", escaped(&why)));
         Self { subject: shortened(&subjects.join("; ")), plain, html: format!("<!doctype html>\n{html}") }
@@ -253,7 +259,15 @@ mod tests {
 
     fn notice(kind: NoticeKind, about: &str, sentence: &str) -> Notice {
         let at = Timestamp::UNIX_EPOCH;
-        Notice { at, kind, about: about.into(), sentence: sentence.into(), link: "/orders/7".into(), run: None }
+        Notice {
+            at,
+            kind,
+            about: about.into(),
+            sentence: sentence.into(),
+            link: "/orders/7".into(),
+            run: None,
+            to: None,
+        }
     }
 
     fn server() -> MailServer {

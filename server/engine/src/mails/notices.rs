@@ -1,12 +1,12 @@
 //! What is written down to be told. A notice names things, not people and not values: mail is read in many places.
 
 use jiff::Timestamp;
-use model::ids::RunId;
+use model::ids::{RunId, WorkItemId};
 use model::job::{Run, RunState};
 use model::mail::{Notice, NoticeKind};
 use model::order::{Order, ProvisioningState};
 use model::plan::Operation;
-use model::work_item::WorkItem;
+use model::work_item::{Fulfiller, WorkItem};
 
 use crate::Engine;
 
@@ -15,15 +15,44 @@ pub(crate) fn are_wanted(engine: &Engine) -> bool {
     engine.world().configuration().organisation.mail.is_some()
 }
 
-/// A person has work to do.
-pub(crate) fn work_item(engine: &Engine, order: &Order, item: &WorkItem) -> Option<Notice> {
-    are_wanted(engine).then(|| Notice {
+/// Somebody has work to do: those whose paths say so, and whoever it is meant for by name.
+pub(crate) fn work_item(engine: &Engine, order: &Order, item: &WorkItem) -> Vec<Notice> {
+    if !are_wanted(engine) {
+        return Vec::new();
+    }
+    let by_path = Notice {
         at: item.created_at,
         kind: NoticeKind::WorkItem,
         about: order.account_type.clone(),
         sentence: what(engine, order),
         link: format!("/work-items/{}", item.id),
         run: order.run,
+        to: None,
+    };
+    let by_name = match &item.fulfiller {
+        Fulfiller::User(_) => Some(Notice { to: Some(item.fulfiller.clone()), ..by_path.clone() }),
+        Fulfiller::Profile(_) | Fulfiller::Everybody => None,
+    };
+    std::iter::once(by_path).chain(by_name).collect()
+}
+
+/// Something about a work item that somebody is told by name; those whose paths say so where it is everybody's.
+pub(crate) fn about_work(
+    engine: &Engine,
+    order: &Order,
+    item: WorkItemId,
+    to: &Fulfiller,
+    what_about: &str,
+    at: Timestamp,
+) -> Option<Notice> {
+    are_wanted(engine).then(|| Notice {
+        at,
+        kind: NoticeKind::WorkItem,
+        about: order.account_type.clone(),
+        sentence: format!("{}: {what_about}", what(engine, order)),
+        link: format!("/work-items/{item}"),
+        run: None,
+        to: Some(to.clone()).filter(|to| *to != Fulfiller::Everybody),
     })
 }
 
@@ -40,6 +69,7 @@ pub(crate) fn reviews(engine: &Engine, orders: &[Order]) -> Vec<Notice> {
         sentence: what(engine, order),
         link: format!("/orders/{}", order.id),
         run: order.run,
+        to: None,
     };
     orders.iter().filter(waits).map(notice).collect()
 }
@@ -64,6 +94,7 @@ pub(crate) fn run_ended(engine: &Engine, run: &Run, at: Timestamp) -> Option<Not
         sentence: format!("The run {} of the job {} {how}{why}", run.id, run.job),
         link: format!("/jobs/runs/{}", run.id),
         run: Some(run.id),
+        to: None,
     })
 }
 
@@ -76,6 +107,7 @@ pub(crate) fn trouble(engine: &Engine, application: &str, problem: &str, at: Tim
         sentence: format!("{}: {problem}", engine.application_label(application)),
         link: format!("/applications/{application}"),
         run: None::<RunId>,
+        to: None,
     })
 }
 

@@ -306,13 +306,43 @@ async fn edited(
         Ok(changes) => changes,
         Err(error) => return Ok(Err(error)),
     };
+    let (_, extra) = with_values(op, order, &changes, why).await?;
+    let by = &op.user.display_name;
+    let told: Vec<String> = changes
+        .iter()
+        .map(|change| {
+            format!("{} from \u{201c}{}\u{201d} to \u{201c}{}\u{201d}", change.attribute, change.before, change.after)
+        })
+        .collect();
+    let settled = Settled {
+        to,
+        reason: None,
+        next_attempt_at: Some(op.now),
+        items: items(order, to),
+        answer: UNANSWERED,
+        message: format!(
+            "Changed by {by} and sent again: {}. {why} Later computations keep this until the rules compute something else.",
+            told.join(", ")
+        ),
+        account: None,
+    };
+    Ok(Ok((settled, extra)))
+}
+
+/// The order with values that a person put in the place of others, and what goes along with that.
+pub(crate) async fn with_values(
+    op: &OpContext,
+    order: &Order,
+    changes: &[edit::Change],
+    why: &str,
+) -> Result<(Order, Extra), ApiError> {
     let by = &op.user.display_name;
     let store = op.engine.store();
     let in_force: Vec<_> =
         store.value_edits_in_force().await.map_err(internal)?.into_iter().map(|(_, edit)| edit).collect();
-    let kept = edit::kept(order, &changes, &in_force, by, why, op.now);
+    let kept = edit::kept(order, changes, &in_force, by, why, op.now);
     let ids = store.reserve_ids(kept.len()).await.map_err(internal)?;
-    let after = edit::apply(order, &changes, by, why, op.now);
+    let after = edit::apply(order, changes, by, why, op.now);
     let changed: BTreeSet<&str> = changes.iter().map(|change| change.attribute.as_str()).collect();
     let values = after
         .items
@@ -334,24 +364,6 @@ async fn edited(
         })
     });
     let reserved = reserved.collect();
-    let told: Vec<String> = changes
-        .iter()
-        .map(|change| {
-            format!("{} from \u{201c}{}\u{201d} to \u{201c}{}\u{201d}", change.attribute, change.before, change.after)
-        })
-        .collect();
-    let settled = Settled {
-        to,
-        reason: None,
-        next_attempt_at: Some(op.now),
-        items: items(order, to),
-        answer: UNANSWERED,
-        message: format!(
-            "Changed by {by} and sent again: {}. {why} Later computations keep this until the rules compute something else.",
-            told.join(", ")
-        ),
-        account: None,
-    };
     let edits = ids.zip(kept).collect();
-    Ok(Ok((settled, Extra { values, edits, reserved, ..Extra::default() })))
+    Ok((after, Extra { values, edits, reserved, ..Extra::default() }))
 }

@@ -42,3 +42,4 @@ mod scenarios;
 mod tickets;
 mod triage;
 mod undo;
+mod work_items;

@@ -263,15 +263,34 @@ pub struct CsvExtract {
 }
 
 /// A person does it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ManualConnection {
     /// What to do, in Markdown; shown on each work item.
     pub instructions: Option<String>,
-    /// Permission profile whose holders fulfil the work.
+    /// Whose the work is: a permission profile, or `user:` and a login.
     pub fulfiller: Option<String>,
+    /// The same for what takes access away.
+    pub revoker: Option<String>,
+    /// Who gets work that was not done in time, spelled likewise; then it is the application's owner.
+    pub escalate_to: Option<String>,
     /// The application's own list of accounts; without it a confirmed order ends as Executed.
     pub extract: Option<CsvExtract>,
     /// Days until a work item is due.
     pub due_days: Option<u32>,
+    /// The same in hours, in place of days.
+    pub due_hours: Option<u32>,
+    /// Hours before it is due at which its fulfiller is reminded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remind_hours: Vec<u32>,
+    /// Hours between two reminders once it is overdue.
+    pub remind_overdue_hours: Option<u32>,
+    /// Hours after which work that is overdue goes to somebody else.
+    pub escalate_hours: Option<u32>,
+    /// Whether a report needs a note or a reference.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub evidence: bool,
+    /// Whether nobody does work that is about themselves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_own_work: bool,
 }

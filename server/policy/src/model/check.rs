@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ::model::configuration::{AccountType, Column, Configuration, Connection, Limit, RuleType, Thresholds};
+use ::model::work_item::Fulfiller;
 
 use super::ModelError;
 use crate::expression::{BUILT_IN, Expression, nearest};
@@ -172,14 +173,20 @@ impl<'c> Check<'c> {
         self.thresholds("organisation", &self.configuration.organisation.thresholds, Scope::Orders);
         for (name, application) in &self.configuration.applications {
             self.thresholds(&format!("application `{name}`"), &application.thresholds, Scope::Orders);
-            if let Connection::Manual(connection) = &application.connection
-                && let Some(fulfiller) = &connection.fulfiller
-            {
+            if let Connection::Manual(connection) = &application.connection {
                 let object = format!("application `{name}`");
-                let known = &self.configuration.permission_profiles;
-                self.reference(&object, "connection.fulfiller", "permission profile", fulfiller, known);
+                self.fulfiller(&object, "connection.fulfiller", connection.fulfiller.as_deref());
+                self.fulfiller(&object, "connection.revoker", connection.revoker.as_deref());
+                self.fulfiller(&object, "connection.escalate_to", connection.escalate_to.as_deref());
             }
         }
+    }
+
+    /// A team has to be a permission profile; logins are no part of the configuration.
+    fn fulfiller(&mut self, object: &str, field: &str, named: Option<&str>) {
+        let Some(Fulfiller::Profile(profile)) = named.map(Fulfiller::parse) else { return };
+        let known = &self.configuration.permission_profiles;
+        self.reference(object, field, "permission profile", &profile, known);
     }
 
     fn account_types(&mut self) {
@@ -190,6 +197,7 @@ impl<'c> Check<'c> {
             for needed in &kind.depends_on {
                 self.reference(&object, "depends_on", "account type", needed, &configuration.account_types);
             }
+            self.fulfiller(&object, "fulfiller", kind.fulfiller.as_deref());
             self.account_attributes(name, &object, kind);
             self.thresholds(&object, &kind.thresholds, Scope::Orders);
             for (index, rule) in kind.correlation.iter().enumerate() {

@@ -252,12 +252,7 @@ fn application() -> Application {
         description: None,
         demo: false,
         owner: None,
-        connection: Connection::Manual(ManualConnection {
-            instructions: None,
-            fulfiller: None,
-            extract: None,
-            due_days: None,
-        }),
+        connection: Connection::Manual(ManualConnection::default()),
         concurrency: None,
         thresholds: Thresholds::default(),
         retry: Default::default(),
@@ -281,6 +276,7 @@ fn account_type(index: usize, attributes: Vec<AttributeSpecification>) -> Accoun
         on_removal: OnRemoval::Disable,
         depends_on: Vec::new(),
         review: false,
+        fulfiller: None,
         thresholds: Thresholds::default(),
     }
 }

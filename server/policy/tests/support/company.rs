@@ -110,6 +110,7 @@ pub(crate) fn account_type(application: &str) -> AccountType {
         on_removal: OnRemoval::Disable,
         depends_on: Vec::new(),
         review: false,
+        fulfiller: None,
         thresholds: Thresholds::default(),
     }
 }
@@ -129,7 +130,7 @@ pub(crate) fn application() -> Application {
 }
 
 pub(crate) fn manual() -> ManualConnection {
-    ManualConnection { instructions: None, fulfiller: None, extract: None, due_days: None }
+    ManualConnection::default()
 }
 
 pub(crate) fn entitlement(account_type: &str) -> Entitlement {

@@ -16,7 +16,7 @@ use super::{AS_THE_ORDER, OrdersUnderWay, edits};
 use crate::connection::{Connection, Row, arguments, numbers};
 use crate::paging::{count_limit, cursor, page, read_time_cursor, rows_to_read};
 use crate::words::patterns;
-use crate::work_items::work_item_of_order;
+use crate::work_items::work_items_of_order;
 use crate::{Result, Store, StoreError};
 
 /// With the columns that say why.
@@ -376,7 +376,7 @@ impl Store {
             partitions: partitions.into_iter().map(|(_, partition)| partition).collect(),
             attempts: connection.read(ATTEMPTS, arguments![id.0], |row| attempt(&row)).await?,
             timeline: connection.read(TIMELINE, arguments![id.0], |row| event(&row)).await?,
-            work_item: work_item_of_order(&mut connection, id).await?,
+            work_items: work_items_of_order(&mut connection, id).await?,
             edits: edits::of_order(&mut connection, id).await?,
             siblings: connection.read(SIBLINGS, arguments![order.plan.0, id.0], |row| order_row(&row)).await?,
             order,

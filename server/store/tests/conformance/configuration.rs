@@ -6,12 +6,8 @@ use store::Store;
 use crate::world::*;
 
 pub(crate) fn sample() -> Configuration {
-    let manual = ManualConnection {
-        instructions: Some("Type it in.".into()),
-        fulfiller: None,
-        extract: None,
-        due_days: Some(3),
-    };
+    let manual =
+        ManualConnection { instructions: Some("Type it in.".into()), due_days: Some(3), ..ManualConnection::default() };
     let application = Application {
         display_name: "Mainframe".into(),
         description: None,
@@ -43,6 +39,7 @@ pub(crate) fn sample() -> Configuration {
         on_removal: OnRemoval::Disable,
         depends_on: Vec::new(),
         review: false,
+        fulfiller: None,
         thresholds: Thresholds::default(),
     };
     let role =

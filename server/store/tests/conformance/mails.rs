@@ -2,6 +2,7 @@ use model::ids::*;
 use model::job::RunState;
 use model::mail::{Mail, MailFilter, MailPreferences, MailState, Notice, NoticeKind};
 use model::order::{Answer, ProvisioningState, StateReason};
+use model::work_item::Fulfiller;
 use store::{OrdersUnderWay, RecordedTransition, SentMail, Store};
 
 use crate::transitions::one_claimed;
@@ -9,6 +10,7 @@ use crate::world::*;
 
 fn notice(seconds: i64, kind: NoticeKind, run: Option<RunId>) -> Notice {
     Notice {
+        to: None,
         at: at(seconds),
         kind,
         about: "badge".into(),
@@ -16,6 +18,11 @@ fn notice(seconds: i64, kind: NoticeKind, run: Option<RunId>) -> Notice {
         link: "/work-items/7".into(),
         run,
     }
+}
+
+/// For somebody by name.
+fn to(seconds: i64, whom: Fulfiller) -> Notice {
+    Notice { to: Some(whom), ..notice(seconds, NoticeKind::Review, None) }
 }
 
 fn mail(id: i64, user: i64, seconds: i64) -> Mail {
@@ -38,18 +45,22 @@ fn mail(id: i64, user: i64, seconds: i64) -> Mail {
 pub(crate) async fn notices_become_mails_together(store: Store) {
     keep!(store, |tx| {
         tx.insert_user(&user(1, "anna"), "hash", at(0)).await?;
-        tx.insert_notices(&[notice(1, NoticeKind::WorkItem, None), notice(2, NoticeKind::Review, None)]).await?;
+        tx.insert_notices(&[notice(1, NoticeKind::WorkItem, None), to(2, Fulfiller::User("anna".into()))]).await?;
+        tx.insert_notices(&[to(3, Fulfiller::Profile("desk".into()))]).await?;
         tx.insert_notices(&[]).await?;
     });
     let waiting = store.waiting_notices(10).await.unwrap();
     let found: Vec<_> = waiting.iter().map(|waiting| (waiting.notice.clone(), waiting.run_state)).collect();
-    let expected =
-        [(notice(1, NoticeKind::WorkItem, None), None::<RunState>), (notice(2, NoticeKind::Review, None), None)];
+    let expected = [
+        (notice(1, NoticeKind::WorkItem, None), None::<RunState>),
+        (to(2, Fulfiller::User("anna".into())), None),
+        (to(3, Fulfiller::Profile("desk".into())), None),
+    ];
     assert_eq!(found, expected);
     let first = waiting[0].sequence;
     // A mail to nobody keeps the notice.
     refused!(store, |tx| tx.make_mails(&[first], &[mail(9, 77, 3)]).await?);
-    assert_eq!(store.waiting_notices(10).await.unwrap().len(), 2);
+    assert_eq!(store.waiting_notices(10).await.unwrap().len(), 3);
     keep!(store, |tx| tx.make_mails(&[first], &[mail(9, 1, 3)]).await?);
     assert_eq!(store.waiting_notices(10).await.unwrap(), waiting[1..]);
     let page = store.mail_page(&MailFilter::default()).await.unwrap();

@@ -137,8 +137,13 @@ stories! {
         who_read_a_circuit_last_writes_it,
     ],
     work: [
-        work_items_are_claimed_released_and_closed,
+        a_work_item_comes_back_as_it_was_written,
+        a_work_item_that_makes_no_sense_is_refused,
+        a_question_stands_until_it_is_closed,
+        what_happened_to_a_work_item_is_kept,
+        clocks_that_ask_for_something_are_found,
         work_items_are_listed,
+        open_lines_are_listed_for_many,
         home_counts,
     ],
     runs: [

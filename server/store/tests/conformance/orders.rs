@@ -163,7 +163,7 @@ pub(crate) async fn an_order_with_its_way(store: Store) {
         detail.timeline.iter().map(|event| (event.from.number(), event.to.number(), event.at)).collect();
     assert_eq!(steps, [(0, 1, at(30)), (1, 2, at(100))]);
     assert_eq!(detail.siblings.iter().map(|row| row.id.0).collect::<Vec<_>>(), [31]);
-    assert_eq!(detail.work_item, None);
+    assert_eq!(detail.work_items, []);
 }
 
 pub(crate) async fn ten_thousand_orders(store: Store) {

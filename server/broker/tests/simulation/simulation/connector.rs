@@ -253,7 +253,7 @@ impl Connector<'_> {
 
 fn applied(key: String, refused: Vec<String>) -> Applied {
     let refused = refused.into_iter().map(|name| (name, "not allowed".to_owned())).collect();
-    Applied { key: Some(key), adopted: false, refused, detail: String::new() }
+    Applied { key: Some(key), refused, ..Applied::default() }
 }
 
 /// An executor at work: takes what was handed over in its order, and answers later, twice, out of order, or not at all.

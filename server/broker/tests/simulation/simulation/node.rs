@@ -13,7 +13,7 @@ use model::account::{Account, Mechanism, ObservedAccount};
 use model::command::{CommandError, LateAnswer, Outcome};
 use model::ids::{AccountId, WorkItemId};
 use model::order::{ErrorClass, Order, ProvisioningState, StateReason};
-use model::work_item::{WorkItem, WorkItemState};
+use model::work_item::WorkItem;
 
 use super::bugs::PlantedBug;
 use super::company::APPLICATIONS;
@@ -147,18 +147,7 @@ impl Node {
             let account = order.account.and_then(|id| accounts.get(&id));
             let settled = self.settle_answer(&order, account, answer);
             let is_handed = order.mechanism == Mechanism::Manual && matches!(answer, Ok(Outcome::Handed { .. }));
-            let work_item = is_handed.then(|| WorkItem {
-                id: WorkItemId(id),
-                order: order.id,
-                application: order.application.clone(),
-                state: WorkItemState::Open,
-                claimed_by: None,
-                created_at: now,
-                due_at: None,
-                closed_at: None,
-                closed_by: None,
-                note: None,
-            });
+            let work_item = is_handed.then(|| WorkItem::open(WorkItemId(id), order.id, &order.application, now));
             Step { order, settled, cause: Cause::Answered, work_item }
         });
         self.record(steps.collect()).await;

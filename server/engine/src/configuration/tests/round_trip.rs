@@ -64,8 +64,16 @@ prop_compose! {
         host.connection = Connection::Manual(ManualConnection {
             instructions: Some(texts[5].clone()),
             fulfiller: flags[0].then(|| "administrator".into()),
+            revoker: flags[1].then(|| "user:ann".into()),
+            escalate_to: flags[2].then(|| "administrator".into()),
             extract: None,
             due_days: flags[1].then_some(u32::from(number)),
+            due_hours: (!flags[1]).then_some(400),
+            remind_hours: if flags[2] { vec![4, 1] } else { Vec::new() },
+            remind_overdue_hours: flags[3].then_some(24),
+            escalate_hours: flags[0].then_some(48),
+            evidence: flags[1],
+            no_own_work: flags[3],
         });
         let task = TaskDefinition {
             kind: TaskKind::Collect,

@@ -1,0 +1,132 @@
+//! Tables that people fill in: written so that a spreadsheet calculates nothing of them, and read back whatever it made
+//! of them: commas, semicolons or tabs between cells, the latter also where cells were copied and pasted.
+
+use crate::csv_extract::guard;
+use crate::table::{Record, RowError, Table};
+
+/// A filled table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sheet {
+    pub headers: Vec<String>,
+    pub rows: Vec<Row>,
+    /// What could not be read at all: number of the first line, why, and the text from there on.
+    pub broken: Option<(u64, String, String)>,
+}
+
+/// A row, by headers. What does not fit the header says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// From 1, as an editor counts.
+    pub line: u64,
+    pub cells: Vec<String>,
+    pub problem: Option<String>,
+}
+
+/// The table as CSV.
+pub fn write<Cells: IntoIterator<Item = String>>(headers: &[&str], rows: impl IntoIterator<Item = Cells>) -> String {
+    let mut text = String::new();
+    line(&mut text, headers.iter().map(|header| (*header).to_owned()));
+    for row in rows {
+        line(&mut text, row);
+    }
+    text
+}
+
+fn line(text: &mut String, cells: impl IntoIterator<Item = String>) {
+    for (position, cell) in cells.into_iter().enumerate() {
+        if position > 0 {
+            text.push(',');
+        }
+        // No CSV file can hold a NUL character, and no spreadsheet reads one.
+        let cell = guard::close(&cell).replace('\0', "\u{fffd}");
+        if cell.contains(['"', ',', ';', '\t', '\r', '\n']) || cell.starts_with(' ') || cell.ends_with(' ') {
+            text.push('"');
+            text.push_str(&cell.replace('"', "\"\""));
+            text.push('"');
+        } else {
+            text.push_str(&cell);
+        }
+    }
+    text.push_str("\r\n");
+}
+
+/// Reads a filled table. `name` is what findings call it.
+///
+/// # Errors
+/// Says why not even the header can be read.
+pub fn read(name: &str, text: &str) -> Result<Sheet, String> {
+    let first = text.lines().next().unwrap_or_default();
+    let count = |separator: char| first.matches(separator).count();
+    let separator = [',', ';', '\t'].into_iter().max_by_key(|separator| count(*separator)).unwrap_or(',');
+    // Of several that are as frequent the comma counts, which is what we write.
+    let separator = if count(',') == count(separator) { ',' } else { separator };
+    let mut table = Table::open(name, Some(separator), text.as_bytes()).map_err(|finding| finding.to_string())?;
+    let mut sheet = Sheet { headers: table.headers().to_vec(), ..Sheet::default() };
+    let mut record = Record::default();
+    loop {
+        let problem = match table.next(&mut record) {
+            Ok(false) => return Ok(sheet),
+            Ok(true) => None,
+            Err(RowError::Row(finding)) => Some(finding.message),
+            Err(RowError::File(finding)) => {
+                let line = finding.line.unwrap_or(1);
+                let before = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+                let rest: Vec<&str> = text.lines().skip(before).collect();
+                sheet.broken = Some((line, finding.message, rest.join("\n")));
+                return Ok(sheet);
+            }
+        };
+        let cells: Vec<String> = record.cells().map(|cell| guard::open(cell.trim()).trim().to_owned()).collect();
+        if cells.iter().any(|cell| !cell.is_empty()) {
+            sheet.rows.push(Row { line: record.line(), cells, problem });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(cells: &[&str]) -> Vec<String> {
+        cells.iter().map(|cell| (*cell).to_owned()).collect()
+    }
+
+    #[test]
+    fn nothing_is_calculated_and_everything_comes_back() {
+        let rows = [
+            texts(&["=HYPERLINK(\"http://x\")", "+49 30, 7", "plain"]),
+            texts(&["@SUM(A1)", "-12", "two\nlines"]),
+            texts(&["\"quoted\"; yes", "'=1", "O'Brien"]),
+        ];
+        let text = write(&["a", "b", "c"], rows.clone());
+        for cell in text.split(['\n', ',']) {
+            let cell = cell.trim_start_matches('"');
+            assert!(!cell.starts_with(['=', '+', '@', '-']), "{cell}");
+        }
+        let sheet = read("lines.csv", &text).unwrap();
+        assert_eq!(sheet.headers, ["a", "b", "c"]);
+        assert_eq!(sheet.rows.iter().map(|row| row.cells.clone()).collect::<Vec<_>>(), rows);
+        assert_eq!(sheet.rows.iter().map(|row| row.line).collect::<Vec<_>>(), [2, 3, 5]);
+    }
+
+    #[test]
+    fn what_spreadsheets_make_of_it_is_read() {
+        for text in ["a;b\r\n1;done\r\n", "\u{feff}a,b\n1,done\n\n,\n", "a\tb\n1\tdone"] {
+            let sheet = read("lines.csv", text).unwrap();
+            assert_eq!(sheet.headers, ["a", "b"], "{text:?}");
+            assert_eq!(sheet.rows.len(), 1, "{text:?}");
+            assert_eq!(sheet.rows[0].cells, ["1", "done"]);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_and_kept() {
+        let sheet = read("lines.csv", "a,b\n1,2\n1,2,3\n4,5\n").unwrap();
+        assert!(sheet.rows[1].problem.as_deref().is_some_and(|why| why.contains("3 cells")), "{sheet:?}");
+        assert_eq!((sheet.rows[1].line, sheet.rows[2].problem.clone()), (3, None));
+        let sheet = read("lines.csv", "a,b\n1,2\n\"open,5\n6,7\n").unwrap();
+        let (line, _, rest) = sheet.broken.unwrap();
+        assert_eq!((sheet.rows.len(), line, rest.as_str()), (1, 3, "\"open,5\n6,7"));
+        assert!(read("lines.csv", "").unwrap_err().contains("empty"));
+    }
+}
