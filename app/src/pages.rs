@@ -2,6 +2,7 @@
 //! it shows is a plain function of what they answer.
 
 pub mod applications;
+pub mod forms;
 pub mod home;
 pub mod identities;
 pub mod jobs;
@@ -52,6 +53,8 @@ where
         // Afterwards, so that what the page itself has just decided is counted.
         visitor.reviews =
             if op.may(engine::reviews::REVIEW) { engine::reviews::waiting(&op).await.unwrap_or(0) } else { 0 };
+        let forms = engine::forms::counts(&op).await.unwrap_or_default();
+        visitor.forms = forms.me + forms.team;
         frame(&visitor, sheet)
     })
     .into_any()

@@ -6,6 +6,7 @@ use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
 use crate::pages::applications::{ApplicationPage, ApplicationsPage};
+use crate::pages::forms::{FormPage, FormsPage};
 use crate::pages::home::HomePage;
 use crate::pages::identities::{IdentitiesPage, IdentityPage};
 use crate::pages::jobs::{ComparisonPage, JobsPage, RunPage, UndoPage};
@@ -33,6 +34,8 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/orders/:id") view=OrderPage ssr=SsrMode::Async />
                 <Route path=path!("/work-items") view=WorkItemsPage ssr=SsrMode::Async />
                 <Route path=path!("/work-items/:id") view=WorkItemPage ssr=SsrMode::Async />
+                <Route path=path!("/forms") view=FormsPage ssr=SsrMode::Async />
+                <Route path=path!("/forms/:id") view=FormPage ssr=SsrMode::Async />
                 <Route path=path!("/review") view=ReviewPage ssr=SsrMode::Async />
                 <Route path=path!("/review/confirm") view=ConfirmReviewPage ssr=SsrMode::Async />
                 <Route path=path!("/review/declined") view=DeclinedPage ssr=SsrMode::Async />

@@ -98,6 +98,7 @@ pub(crate) fn visitor() -> Visitor {
         request_id: "19a-7f".into(),
         is_demo: true,
         reviews: 3,
+        forms: 2,
     }
 }
 
@@ -453,6 +454,7 @@ fn home_of_today() -> Home {
         orders: counts(),
         open_work_items: 14,
         awaiting_review: 3,
+        forms: model::form::FormCounts { me: 2, team: 1, all: 5 },
         work_items: work_rows(8),
         failed: failed.collect(),
         runs: run_rows(5),

@@ -12,6 +12,7 @@
 
 pub mod catalogue;
 pub mod compare;
+pub mod constraint;
 
 pub mod correlate;
 pub mod synchronize;
@@ -22,6 +23,7 @@ pub mod check;
 pub mod order;
 pub mod partition;
 pub mod plan;
+pub mod questions;
 
 pub mod breaker;
 pub mod lifecycle;

@@ -11,6 +11,8 @@
 //!   after its answer sees the account and orders what differs.
 //! - Nothing is taken away that Quartermaster does not manage, and no account that it did not create or take over.
 //! - What a reviewer declined is not ordered again, until it is reopened or something else is wanted.
+//! - An account that needs a value which a person has to give is ordered, and waits for the answer
+//!   ([`model::plan::AccountRequest::awaits`]); what there is already goes on meanwhile, without that value.
 //! - What is left out is said, with why: `filtered` and `retained`.
 //!
 //! What this leaves out: who should have what (`policy`), and whether a plan may be carried out ([`crate::check`],
@@ -38,6 +40,7 @@ use model::trigger::Trigger;
 use crate::catalogue::Catalogue;
 
 pub use scope::restrict;
+pub(crate) use slot::chosen;
 
 /// All that planning for one identity looks at.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +76,7 @@ pub fn compile(input: &PlanInput<'_>, catalogue: &Catalogue, values: &mut dyn Va
             filtered: Vec::new(),
             retained: Vec::new(),
             withdrawn: Vec::new(),
+            questions: Vec::new(),
         },
         progress: Vec::new(),
     };
@@ -236,6 +240,8 @@ fn finish(mut plan: Plan) -> Plan {
     }
     plan.withdrawn.sort_unstable();
     plan.withdrawn.dedup();
+    plan.questions.sort();
+    plan.questions.dedup();
     plan
 }
 
@@ -255,6 +261,8 @@ fn tidy(request: &mut AccountRequest) {
     request.waits_for.dedup();
     request.supersedes.sort_unstable();
     request.supersedes.dedup();
+    request.awaits.sort();
+    request.awaits.dedup();
 }
 
 fn is_there(account: &Account) -> bool {

@@ -105,6 +105,8 @@ pub(crate) enum ValueSource {
     /// With its number among the model's distinct sources: equal ones give equal values.
     Expression(usize, Read),
     Unique(usize, Read),
+    /// A person has to give it.
+    Nothing,
 }
 
 impl RoleModel {
@@ -168,6 +170,9 @@ impl RoleModel {
                         name: attribute.clone(),
                         source: match &specification.value {
                             Some(value) => ValueSource::Constant(value.clone()),
+                            None if specification.expression.is_none() && specification.unique.is_none() => {
+                                ValueSource::Nothing
+                            }
                             None => {
                                 let read = read(&check::Field::Attribute(name.clone(), attribute.clone()));
                                 let unique = specification.unique.is_some();

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use model::access::{DesiredAccount, DesiredAttribute, DesiredValue, Grantable, WorkflowState};
 use model::account::AccountStatus;
+use model::form::{Asked, Place, Question};
 use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::{AccountRequest, AttributeRequest, FilterReason, ItemKind, ItemOperation, Operation};
 use model::value::Value;
@@ -35,6 +36,8 @@ enum Needs<'a> {
     Keep(String),
     /// Cannot be decided, because of this.
     Fail(String),
+    /// A person has to say.
+    Ask(&'a Asked),
 }
 
 impl Needs<'_> {
@@ -73,6 +76,8 @@ impl<'a> Compiler<'a, '_> {
         if operation == Some(Operation::Create) {
             error = error.or_else(|| self.missing(slot, dependencies));
         }
+        let asks = asks(&lines);
+        self.plan.questions.extend(lines.iter().filter_map(|line| question(slot, line)));
         // What fails for an account that is in use holds up nothing else: taking access away must not wait for it.
         let apart = if matches!(operation, None | Some(Operation::Update)) { error.take() } else { None };
         // An order not sent is kept where it does just what is needed.
@@ -82,6 +87,7 @@ impl<'a> Compiler<'a, '_> {
             && slot.can_be_kept()
             && !slot.is_stuck
             && !self.waits_in_vain(slot)
+            && (operation == Some(Operation::Update) || slot.awaited() == asks)
             && self.is_satisfied(desired, &lines, &sent.clone().with(&slot.unsent));
         let old_failure = |message: &str| slot.failed.iter().find(|order| has_failed_like(order, message)).copied();
         let kept_failure = error.as_deref().or(apart.as_deref()).and_then(old_failure);
@@ -99,6 +105,8 @@ impl<'a> Compiler<'a, '_> {
                 if operation != Operation::Update {
                     request.after = after;
                     request.waits_for.extend(awaited);
+                    // What has failed is not sent whatever is answered.
+                    request.awaits = if request.error.is_none() { asks } else { Vec::new() };
                 }
                 Some(request)
             }
@@ -201,6 +209,10 @@ impl<'a> Compiler<'a, '_> {
                 self.filter(slot, line.kind, line.name, why);
             } else if let Needs::Keep(why) = &line.needs {
                 self.retain(slot, line.kind, line.name, why.as_str());
+            } else if let Needs::Ask(asked) = &line.needs
+                && known.status == Some(AccountStatus::Enabled)
+            {
+                self.retain(slot, line.kind, line.name, waits(asked));
             }
         }
         let status = known.clone().with(&slot.sent).status;
@@ -268,7 +280,11 @@ impl<'a> Compiler<'a, '_> {
                 Needs::Fail(message) if request.error.is_some() => {
                     request.items.push(attribute_item(line, ItemOperation::Set, None, current, message.clone()));
                 }
-                Needs::Fail(_) => {}
+                // What exists is brought in step with what is known.
+                Needs::Ask(asked) if operation != Operation::Update => {
+                    request.items.push(attribute_item(line, ItemOperation::Set, None, current, waits(asked)));
+                }
+                Needs::Fail(_) | Needs::Ask(_) => {}
                 Needs::Add | Needs::Remove => request.items.push(self.entitlement_item(line)),
                 Needs::Nothing | Needs::Keep(_) => {}
             }
@@ -375,7 +391,7 @@ impl<'a> Compiler<'a, '_> {
             }
             Needs::Clear | Needs::Remove => (ItemOperation::Remove, vec![None]),
             Needs::Add => (ItemOperation::Add, vec![None]),
-            Needs::Nothing | Needs::Keep(_) | Needs::Fail(_) => return None,
+            Needs::Nothing | Needs::Keep(_) | Needs::Fail(_) | Needs::Ask(_) => return None,
         };
         self.declined_item(&desired.account_type, view.account(), (line.kind, line.name), operation, &values)
     }
@@ -400,6 +416,7 @@ impl<'a> Compiler<'a, '_> {
                 if !is_creation && current.is_some_and(is_one) { Needs::Nothing } else { Needs::Choose(candidates) }
             }
             DesiredValue::Absent => self.absent(desired, attribute, current),
+            DesiredValue::Asked(asked) => Needs::Ask(asked),
             DesiredValue::Failed(message) => Needs::Fail(format!(
                 "The value of attribute \u{201c}{}\u{201d} could not be computed for identity {}: {message}",
                 attribute.name, self.input.desired.identity
@@ -529,6 +546,7 @@ pub(super) fn empty_request(
         error,
         waits_for: Vec::new(),
         supersedes: Vec::new(),
+        awaits: Vec::new(),
     }
 }
 
@@ -586,6 +604,32 @@ fn failures(lines: &[Line<'_>]) -> Option<String> {
         })
         .collect();
     (!messages.is_empty()).then(|| messages.join(" "))
+}
+
+/// What people have to answer, sorted.
+fn asks(lines: &[Line<'_>]) -> Vec<Asked> {
+    let asked = lines.iter().filter_map(|line| match line.needs {
+        Needs::Ask(asked) => Some(asked.clone()),
+        _ => None,
+    });
+    let mut asked: Vec<Asked> = asked.collect();
+    asked.sort();
+    asked.dedup();
+    asked
+}
+
+fn question(slot: &Slot<'_>, line: &Line<'_>) -> Option<Question> {
+    let Needs::Ask(asked) = line.needs else { return None };
+    let place = Place {
+        application: slot.application.to_owned(),
+        account_type: slot.account_type.to_owned(),
+        attribute: line.name.to_owned(),
+    };
+    Some(Question { asked: asked.clone(), place })
+}
+
+fn waits(asked: &Asked) -> String {
+    format!("Waits for an answer from {}.", asked.owner)
 }
 
 fn granted_by(reasons: &[model::access::Reason]) -> String {

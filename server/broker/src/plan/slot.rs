@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use model::access::DesiredAccount;
 use model::account::{Account, Provenance};
+use model::form::Asked;
 use model::ids::OrderId;
 use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::{ItemKind, Plan};
@@ -48,6 +49,15 @@ impl Slot<'_> {
             })
     }
 
+    /// What the orders not sent wait for people to answer, sorted.
+    pub(super) fn awaited(&self) -> Vec<Asked> {
+        let mut awaited: Vec<Asked> =
+            self.unsent.iter().filter_map(|order| answers(order.reason.as_ref()?)).flatten().cloned().collect();
+        awaited.sort();
+        awaited.dedup();
+        awaited
+    }
+
     /// Orders in flight: whatever else is ordered for the account waits for them.
     pub(super) fn in_flight(&self) -> impl Iterator<Item = OrderId> {
         self.sent.iter().filter(|order| order.state != ProvisioningState::Executed).map(|order| order.id)
@@ -59,9 +69,18 @@ impl Slot<'_> {
     }
 }
 
+/// What an order waits for people to answer, also while a person keeps it back.
+fn answers(reason: &StateReason) -> Option<&[Asked]> {
+    match reason {
+        StateReason::AwaitingAnswer { answers } => Some(answers),
+        StateReason::Held { before, .. } => answers(before.as_ref()?),
+        _ => None,
+    }
+}
+
 /// The account that is used where an identity has several of one type: one of ours before one that was found, then the
 /// oldest.
-pub(super) fn chosen<'a>(accounts: &'a [Account], account_type: &str) -> Option<&'a Account> {
+pub(crate) fn chosen<'a>(accounts: &'a [Account], account_type: &str) -> Option<&'a Account> {
     accounts
         .iter()
         .filter(|account| account.account_type == account_type && is_there(account))

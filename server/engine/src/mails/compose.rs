@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use model::configuration::{Configuration, MailServer};
+use model::form::FormOwner;
 use model::ids::{MailId, RunId};
 use model::mail::{Mail, MailState, Notice, NoticeKind};
 use model::user::PermissionPath;
@@ -128,8 +129,11 @@ fn distribute<'a>(
         let Some(address) = recipient.preferences.address.as_deref() else { continue };
         let held = told_paths(configuration, &recipient.user.profiles);
         let concerns = |notice: &&Notice| {
-            !recipient.preferences.silenced.contains(&notice.kind)
-                && notice.kind.paths(&notice.about).iter().any(|path| held.contains(path))
+            let is_theirs = match notice.kind {
+                NoticeKind::Form => owns_forms(configuration, recipient, &notice.about),
+                kind => kind.paths(&notice.about).iter().any(|path| held.contains(path)),
+            };
+            !recipient.preferences.silenced.contains(&notice.kind) && is_theirs
         };
         let mut said = BTreeSet::new();
         let is_news = |notice: &&'a Notice| said.insert((notice.kind, &notice.link, &notice.sentence));
@@ -139,6 +143,21 @@ fn distribute<'a>(
         }
     }
     told
+}
+
+/// Whether the forms of this owner, as a notice names it, are theirs to answer: nobody else is told, whatever they may do.
+fn owns_forms(configuration: &Configuration, recipient: &Recipient, about: &str) -> bool {
+    let user = &recipient.user;
+    match about.split_once(':').and_then(|(kind, name)| FormOwner::from_parts(kind, name)) {
+        Some(FormOwner::Login(login)) => login.to_lowercase() == user.login.to_lowercase(),
+        Some(FormOwner::Profile(profile)) => user.profiles.contains(&profile),
+        Some(FormOwner::Operators) => {
+            let wanted = PermissionPath::parse(crate::forms::ANSWER);
+            wanted
+                .is_some_and(|wanted| told_paths(configuration, &user.profiles).iter().any(|path| path.grants(&wanted)))
+        }
+        None => false,
+    }
 }
 
 /// The paths of these profiles that notify.
@@ -199,8 +218,9 @@ fn headline(kind: NoticeKind, notices: &[&&Notice]) -> String {
         (NoticeKind::Review, _) => format!("{count} orders wait for your review"),
         // Why is in the text.
         (NoticeKind::RunEnded, [only]) => one_line(only.sentence.split(": ").next().unwrap_or_default()),
-        (_, [only]) => one_line(&only.sentence),
+        (NoticeKind::Form | NoticeKind::ApplicationTrouble, [only]) => one_line(&only.sentence),
         (NoticeKind::RunEnded, _) => format!("{count} runs ended"),
+        (NoticeKind::Form, _) => "Questions for you to answer".to_owned(),
         (NoticeKind::ApplicationTrouble, _) => format!("{count} applications in trouble"),
     }
 }
@@ -212,6 +232,7 @@ fn list(kind: NoticeKind) -> &'static str {
         NoticeKind::Review => "/orders?state=awaiting_approval",
         NoticeKind::RunEnded => "/jobs",
         NoticeKind::ApplicationTrouble => "/applications",
+        NoticeKind::Form => "/forms",
     }
 }
 

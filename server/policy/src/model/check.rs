@@ -227,8 +227,9 @@ impl<'c> Check<'c> {
                 (None, None, Some(text)) => {
                     self.expression(object, &format!("{path}.unique"), field, text, &["identity", "attempt"]);
                 }
+                (None, None, None) if specification.ask.is_some() => {}
                 (None, None, None) => {
-                    let message = "has no source; give it one of `value`, `expression` and `unique`";
+                    let message = "has no source; give it one of `value`, `expression` and `unique`, or `ask` a person";
                     self.error(object, &path, message.to_owned());
                 }
                 _ => {

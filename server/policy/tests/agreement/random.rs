@@ -200,7 +200,7 @@ fn specification() -> impl Strategy<Value = AttributeSpecification> {
         Just((Some(Value::from("fixed")), None, None)),
     ];
     (source, any::<[bool; 3]>()).prop_map(|((value, expression, unique), [required, create_only, secret])| {
-        AttributeSpecification { value, expression, unique, required, create_only, secret }
+        AttributeSpecification { value, expression, unique, required, create_only, secret, ..Default::default() }
     })
 }
 

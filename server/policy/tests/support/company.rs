@@ -95,6 +95,7 @@ pub(crate) fn account_type(application: &str) -> AccountType {
         required: false,
         create_only: false,
         secret: false,
+        ..AttributeSpecification::default()
     };
     AccountType {
         display_name: String::new(),

@@ -35,6 +35,7 @@ pub(crate) fn sample() -> Configuration {
                 required: true,
                 create_only: false,
                 secret: false,
+                ..AttributeSpecification::default()
             },
         )]),
         key: "login".into(),
