@@ -83,7 +83,9 @@ pub fn stand_in(
         for attribute in &mut account.attributes {
             let Some(facts) = catalogue.attribute(&account.account_type, &attribute.name) else { continue };
             check(attribute, facts);
-            if !is_missing(attribute) || attribute.secret || !attribute.required {
+            // What is written at creation only is not written any more.
+            let is_over = attribute.create_only && existing.is_some();
+            if !is_missing(attribute) || attribute.secret || !attribute.required || is_over {
                 continue;
             }
             let current = existing.and_then(|account| account.attributes.get(&attribute.name));

@@ -217,6 +217,17 @@ fn values_that_do_not_fit_fail_and_answers_that_do_not_are_asked_again() {
 }
 
 #[test]
+fn what_is_written_at_creation_only_is_not_asked_for_later() {
+    let limit = || DesiredAttribute { create_only: true, ..missing("limit") };
+    let ada = account(1, "mailbox", AccountStatus::Enabled, Provenance::Found);
+    for (accounts, expect) in [(vec![], vec!["mailbox.limit"]), (vec![ada], vec![])] {
+        let mut desired = access(vec![wanted("mailbox", vec![limit()])]);
+        put_in(&mut desired, &accounts, &[], &[]);
+        assert_eq!(keys(&planned(&desired, &accounts, &[])), expect);
+    }
+}
+
+#[test]
 fn a_secret_is_never_asked_for() {
     let pin = DesiredAttribute { secret: true, ..missing("pin") };
     let mut desired = access(vec![wanted("admin", vec![pin])]);
