@@ -22,6 +22,7 @@ create table question (
   key text not null collate "C",
   label text not null,
   places jsonb not null,
+  choices jsonb not null,
   asked_at bigint not null,
   closed_at bigint,
   outcome text,

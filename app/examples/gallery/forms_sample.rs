@@ -60,7 +60,7 @@ fn detail() -> FormDetail {
         fields: vec![
             FormField {
                 help: Some("The first password is told by phone, never by mail.".into()),
-                rules: vec!["6 to 20 characters".into(), "Like \\+?[0-9 ]+".into()],
+                rules: vec!["6 to 20 characters".into()],
                 needed_for: vec!["Badge in Badge System".into(), "RACF user in Mainframe".into()],
                 ..field(1, "Phone number")
             },

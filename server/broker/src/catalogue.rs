@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use model::account::Mechanism;
 use model::configuration::{
     ANSWER_WITHIN_DAYS, Application, Ask, AttributeSpecification, ColumnType, Configuration, Connection, OnRemoval,
-    Thresholds,
+    Several, Thresholds,
 };
 use model::value::Value;
 
@@ -57,6 +57,9 @@ pub struct AccountTypeFacts {
     /// Account types that have to be gone first: the reverse of `depends_on`, sorted.
     pub needed_by: Vec<String>,
     pub on_removal: OnRemoval,
+    /// What happens where it is not settled which of several accounts is meant, and who is asked.
+    pub several: Several,
+    pub ask: Option<Ask>,
     pub review: bool,
     pub thresholds: Thresholds,
     /// Position in an order in which each account type comes after those it depends on.
@@ -114,6 +117,8 @@ impl Catalogue {
                 depends_on: account_type.depends_on.clone(),
                 needed_by,
                 on_removal: account_type.on_removal,
+                several: account_type.several,
+                ask: account_type.ask.clone(),
                 review: account_type.review,
                 thresholds: account_type.thresholds.clone(),
                 rank: ranks.get(name.as_str()).copied().unwrap_or(usize::MAX),

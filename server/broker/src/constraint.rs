@@ -91,7 +91,7 @@ impl Constraint {
         })
     }
 
-    /// All of it as a person reads it beside a field.
+    /// What a person reads beside a field; a pattern is for the attribute's help to explain.
     pub fn in_words(&self) -> Vec<String> {
         let mut words = Vec::new();
         match self.kind {
@@ -105,10 +105,6 @@ impl Constraint {
             (Some(least), None) => words.push(format!("At least {least} characters")),
             (None, Some(most)) => words.push(format!("At most {most} characters")),
             (None, None) => {}
-        }
-        if let Some(pattern) = &self.pattern {
-            let written = pattern.as_str().trim_start_matches("^(?:");
-            words.push(format!("Like {}", written.strip_suffix(")$").unwrap_or(written)));
         }
         words
     }

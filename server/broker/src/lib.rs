@@ -20,6 +20,7 @@ pub mod synchronize;
 pub mod assignments;
 
 pub mod check;
+pub mod choice;
 pub mod order;
 pub mod partition;
 pub mod plan;

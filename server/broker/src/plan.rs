@@ -26,6 +26,7 @@ mod grant;
 mod properties;
 mod removal;
 mod scope;
+mod several;
 mod slot;
 mod view;
 
@@ -38,6 +39,7 @@ use model::review::DeclinedChange;
 use model::trigger::Trigger;
 
 use crate::catalogue::Catalogue;
+use crate::choice::{AccountChoice, Chosen};
 
 pub use scope::restrict;
 pub(crate) use slot::chosen;
@@ -53,6 +55,8 @@ pub struct PlanInput<'a> {
     pub open_orders: &'a [Order],
     /// What reviewers declined for this identity and nobody has reopened: it is not ordered again.
     pub declined: &'a [DeclinedChange],
+    /// Which account is meant of those types of which there are several.
+    pub choices: &'a [AccountChoice],
     /// Whether the identity has left: said in explanations.
     pub leaver: bool,
 }
@@ -80,9 +84,18 @@ pub fn compile(input: &PlanInput<'_>, catalogue: &Catalogue, values: &mut dyn Va
         },
         progress: Vec::new(),
     };
-    let slots = slot::slots(input, catalogue, &mut compiler.plan);
-    for slot in slots.iter().filter(|slot| slot.desired.is_some()) {
-        compiler.grant(slot);
+    let slots = slot::slots(input, catalogue);
+    for slot in slots.iter().filter(|slot| slot.desired.is_some() && !slot.is_further) {
+        let choice = input.choices.iter().find(|choice| choice.account_type == slot.account_type);
+        match choice.filter(|choice| !matches!(choice.chosen, Chosen::Account(_))) {
+            Some(choice) => compiler.unsettled(slot, choice),
+            None => compiler.grant(slot),
+        }
+    }
+    for slot in slots.iter().filter(|slot| slot.is_further) {
+        if let Some(desired) = slot.desired {
+            compiler.further(slot, desired);
+        }
     }
     // From here on, what matters is what goes.
     compiler.progress.clear();
@@ -116,7 +129,7 @@ pub fn adoptions(input: &PlanInput<'_>) -> Vec<AccountId> {
         .desired
         .accounts
         .iter()
-        .filter_map(|desired| slot::chosen(input.accounts, &desired.account_type))
+        .filter_map(|desired| slot::chosen(input.accounts, &desired.account_type, input.choices))
         .filter(|account| account.provenance == Provenance::Found)
         .map(|account| account.id)
         .collect();
@@ -265,6 +278,6 @@ fn tidy(request: &mut AccountRequest) {
     request.awaits.dedup();
 }
 
-fn is_there(account: &Account) -> bool {
+pub(crate) fn is_there(account: &Account) -> bool {
     account.status != AccountStatus::Gone
 }

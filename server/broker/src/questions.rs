@@ -21,6 +21,7 @@ use model::ids::QuestionId;
 use model::value::Value;
 
 use crate::catalogue::{AttributeFacts, Catalogue};
+use crate::choice::AccountChoice;
 use crate::compare::present;
 
 /// What is known of an identity's questions.
@@ -71,6 +72,7 @@ pub fn stand_in(
     desired: &mut DesiredAccess,
     accounts: &[Account],
     catalogue: &Catalogue,
+    choices: &[AccountChoice],
     known: &Known<'_>,
     owner_of: &dyn Fn(Option<&Ask>, &str) -> FormOwner,
 ) -> Vec<DefaultTaken> {
@@ -79,7 +81,7 @@ pub fn stand_in(
     let mut asked: BTreeMap<&str, Asked> = BTreeMap::new();
     for account in &mut desired.accounts {
         let application = account.application.as_str();
-        let existing = crate::plan::chosen(accounts, &account.account_type);
+        let existing = crate::plan::chosen(accounts, &account.account_type, choices);
         for attribute in &mut account.attributes {
             let Some(facts) = catalogue.attribute(&account.account_type, &attribute.name) else { continue };
             check(attribute, facts);
@@ -105,6 +107,7 @@ pub fn stand_in(
                     key: facts.question.clone(),
                     label: facts.label.clone(),
                     owner: owner_of(facts.ask.as_ref(), application),
+                    choices: Vec::new(),
                 });
                 DesiredValue::Asked(one.clone())
             };
@@ -148,7 +151,7 @@ pub fn reconcile(wanted: &[Question], open: &[OpenQuestion], taken: &[DefaultTak
     for question in open {
         let key = question.asked.key.as_str();
         match by_key.get_mut(key) {
-            Some((asked, places)) if asked.owner == question.asked.owner => {
+            Some((asked, places)) if asked.owner == question.asked.owner && asked.choices == question.asked.choices => {
                 places.sort();
                 places.dedup();
                 kept.push(key);

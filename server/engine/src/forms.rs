@@ -85,7 +85,7 @@ pub fn misfits(engine: &Engine, detail: &FormDetail, typed: &[Typed]) -> Vec<(Qu
     let read = |field: &FormField| {
         let text = &typed.iter().find(|typed| typed.question == field.question)?.text;
         let text = text.trim();
-        (!text.is_empty()).then(|| read(engine, &field.key, text).err().map(|why| (field.question, why)))?
+        (!text.is_empty()).then(|| read(engine, field, text).err().map(|why| (field.question, why)))?
     };
     detail.fields.iter().filter(|field| field.outcome.is_none()).filter_map(read).collect()
 }
@@ -113,7 +113,7 @@ pub async fn answer(op: &OpContext, id: FormId, typed: Vec<Typed>) -> Result<Ans
         if field.outcome.is_some() {
             return Err(late(op, field, id).await);
         }
-        let value = read(&op.engine, &field.key, &typed.text).map_err(|why| ApiError::invalid(&field.key, why))?;
+        let value = read(&op.engine, field, &typed.text).map_err(|why| ApiError::invalid(&field.key, why))?;
         given.insert(typed.question, (field.key.clone(), field.label.clone(), value));
     }
     if given.is_empty() {
@@ -175,7 +175,7 @@ pub async fn change(op: &OpContext, form: FormId, before: AnswerId, text: &str) 
     };
     let stands = |field: &&FormField| field.answer.as_ref().is_some_and(|answer| answer.id == before);
     let field = detail.fields.iter().find(stands).ok_or_else(stale)?;
-    let value = read(&op.engine, &field.key, text)
+    let value = read(&op.engine, field, text)
         .map_err(|why| ApiError::invalid(&field.key, format!("\u{201c}{}\u{201d} {why}.", field.label)))?;
     if field.answer.as_ref().is_some_and(|answer| answer.value == value) {
         return Err(ApiError::invalid(&field.key, "That is what stands already; nothing was changed."));
@@ -394,7 +394,7 @@ fn field(engine: &Engine, record: &QuestionRecord, answers: &[Answer]) -> FormFi
         rules: facts.map(|facts| facts.constraint.in_words()).unwrap_or_default(),
         kind: facts.map(|facts| facts.kind).unwrap_or_default(),
         maximum_length: facts.and_then(|facts| facts.maximum_length),
-        choices: facts.map(|facts| facts.choices.clone()).unwrap_or_default(),
+        choices: facts.map_or_else(|| question.asked.choices.clone(), |facts| facts.choices.clone()),
         needed_for: needed_for.into_iter().collect(),
         due_at: facts.filter(|_| record.outcome.is_none()).map(|facts| questions::due_at(facts, question.asked_at)),
         default: facts.and_then(|facts| facts.default.clone()),
@@ -408,10 +408,14 @@ fn facts<'c>(catalogue: &'c Catalogue, places: &[Place]) -> Option<&'c Attribute
     places.iter().find_map(|place| catalogue.attribute(&place.account_type, &place.attribute))
 }
 
-fn read(engine: &Engine, key: &str, text: &str) -> Result<Value, String> {
+fn read(engine: &Engine, field: &FormField, text: &str) -> Result<Value, String> {
     let live = engine.world().live();
-    match live.catalogue.question(key) {
+    let text = text.trim();
+    match live.catalogue.question(&field.key) {
         Some(facts) => facts.constraint.read(text),
+        // Which of several accounts is meant.
+        None if field.choices.iter().any(|choice| choice == text) => Ok(Value::from(text)),
+        None if !field.choices.is_empty() => Err(format!("is none of {}", field.choices.join(", "))),
         None => Err("is not asked any more".to_owned()),
     }
 }

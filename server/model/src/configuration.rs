@@ -305,8 +305,32 @@ pub struct AccountType {
     /// Orders wait for a provisioning review.
     #[serde(default)]
     pub review: bool,
+    /// CEL over `account` and `identity`: which account is meant where somebody has several of this type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub select: Option<String>,
+    /// What happens where that does not leave exactly one, and none was used before.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub several: Several,
+    /// Who is asked which account is meant; the application's owner unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ask: Option<Ask>,
     #[serde(default)]
     pub thresholds: Thresholds,
+}
+
+/// What happens where somebody has several accounts of a type and it is not settled which is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Several {
+    /// The oldest is used.
+    #[default]
+    First,
+    /// Nothing, until a person has said which.
+    Ask,
+    /// Nothing; the plan says so.
+    Skip,
+    /// An order in state 7 that somebody has to look at.
+    Fail,
 }
 
 /// Where one attribute's value comes from, and what it has to be like. At most one of `value`, `expression` and `unique`

@@ -57,6 +57,9 @@ pub struct Asked {
     pub key: String,
     pub label: String,
     pub owner: FormOwner,
+    /// The only answers there are, where they are this identity's own, such as its accounts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
 }
 
 /// An attribute that needs an answer.
@@ -71,6 +74,7 @@ pub struct Question {
 pub struct Place {
     pub application: String,
     pub account_type: String,
+    /// Empty where the question is which account is meant.
     pub attribute: String,
 }
 

@@ -246,6 +246,9 @@ fn account_type(number: usize) -> AccountType {
         on_removal: OnRemoval::Disable,
         depends_on: Vec::new(),
         review: false,
+        select: None,
+        several: Default::default(),
+        ask: None,
         thresholds: Thresholds::default(),
     }
 }

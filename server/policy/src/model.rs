@@ -88,6 +88,8 @@ pub(crate) struct AccountTypeModel {
     pub(crate) correlation: Vec<Read>,
     /// Conditions over an account, with their confidence.
     pub(crate) classification: Vec<(Expression, u8)>,
+    /// Over an identity and one of its accounts.
+    pub(crate) select: Option<Expression>,
 }
 
 #[derive(Debug)]
@@ -207,6 +209,7 @@ impl RoleModel {
                     attributes,
                     correlation,
                     classification,
+                    select: kind.select.as_ref().map(|_| expressions.get(&check::Field::Select(name.clone())).clone()),
                 }
             })
             .collect();

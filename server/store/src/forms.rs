@@ -33,9 +33,10 @@ const OPEN_FORMS: &str = "
 
 const ASK: &str = "
     with input as materialized (select value from json_each($1))
-    insert into question (id, form_id, identity_id, key, label, places, asked_at)
+    insert into question (id, form_id, identity_id, key, label, places, choices, asked_at)
     select
       cast(value ->> 'id' as bigint), f.id, f.identity_id, value ->> 'key', value ->> 'label', value -> 'places',
+      value -> 'choices',
       cast(value ->> 'asked_at' as bigint)
     from input
     join form f
@@ -113,7 +114,8 @@ const ANSWER: &str = concat!("select ", answer_columns!(), " from answer where i
 
 macro_rules! question_columns {
     () => {
-        "q.id, q.form_id, q.identity_id, q.key, q.label, cast(q.places as text) as places, q.asked_at, q.closed_at,
+        "q.id, q.form_id, q.identity_id, q.key, q.label, cast(q.places as text) as places,
+         cast(q.choices as text) as choices, q.asked_at, q.closed_at,
          q.outcome, f.owner_kind, f.owner"
     };
 }
@@ -247,6 +249,7 @@ struct QuestionInput<'a> {
     key: &'a str,
     label: &'a str,
     places: &'a [Place],
+    choices: &'a [String],
     asked_at: i64,
 }
 
@@ -425,6 +428,7 @@ fn question_input(question: &NewQuestion) -> QuestionInput<'_> {
         key: &question.asked.key,
         label: &question.asked.label,
         places: &question.places,
+        choices: &question.asked.choices,
         asked_at: question.asked_at.as_microsecond(),
     }
 }
@@ -447,7 +451,12 @@ fn question(row: &Row) -> Result<QuestionRecord> {
             id: QuestionId(row.integer("id")?),
             form: FormId(row.integer("form_id")?),
             identity: IdentityId(row.integer("identity_id")?),
-            asked: Asked { key: row.text("key")?, label: row.text("label")?, owner: owner(row)? },
+            asked: Asked {
+                key: row.text("key")?,
+                label: row.text("label")?,
+                owner: owner(row)?,
+                choices: row.json("choices")?,
+            },
             places: row.json("places")?,
             asked_at: row.time("asked_at")?,
         },

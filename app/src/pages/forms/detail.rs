@@ -122,12 +122,12 @@ fn question(field: &FormField, typed: Option<String>, misfit: Option<String>, cl
             <input type="hidden" name="questions[]" value=field.question.to_string() />
             {input}
             {error}
-            <span class="hint" id=hint>
+            <p class="hint" id=hint><span>
                 {field.help.clone().map(|help| view! { {help}" " })}
                 {(!rules.is_empty()).then(|| view! { {rules}". " })}
                 {format!("Needed for {}. ", field.needed_for.join(" and "))}
                 {due}
-            </span>
+            </span></p>
         </div>
     }
 }

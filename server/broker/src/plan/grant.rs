@@ -15,16 +15,16 @@ use super::{Compiler, Progress, rules};
 use crate::compare::{present, same, says};
 
 /// What one attribute or entitlement of a desired account needs.
-struct Line<'a> {
-    kind: ItemKind,
+pub(super) struct Line<'a> {
+    pub(super) kind: ItemKind,
     /// Attribute name, or entitlement key.
-    name: &'a str,
-    entitlement: Option<&'a str>,
-    secret: bool,
-    needs: Needs<'a>,
+    pub(super) name: &'a str,
+    pub(super) entitlement: Option<&'a str>,
+    pub(super) secret: bool,
+    pub(super) needs: Needs<'a>,
 }
 
-enum Needs<'a> {
+pub(super) enum Needs<'a> {
     Nothing,
     Set(Cow<'a, Value>),
     /// The first of these that is free.
@@ -248,6 +248,10 @@ impl<'a> Compiler<'a, '_> {
             Operation::Enable => format!("The account is needed again{}.", granted_by(account_reasons)),
             _ => format!("The account is brought in step with what account type \u{201c}{label}\u{201d} asks for."),
         };
+        let explanation = match self.input.choices.iter().find(|choice| choice.account_type == slot.account_type) {
+            Some(choice) => format!("{explanation} Of several accounts this one is used: {}.", choice.why),
+            None => explanation,
+        };
         let mut request = empty_request(slot, operation, explanation, error);
         if operation != Operation::Update {
             request.reasons = account_reasons.to_vec();
@@ -446,7 +450,7 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// Why an entitlement that is held and not desired now stays: a rule offers it, and a person has to decide.
-    fn offered(&self, entitlement: &str) -> Option<String> {
+    pub(super) fn offered(&self, entitlement: &str) -> Option<String> {
         let is_it = |grantable: &Grantable| matches!(grantable, Grantable::Entitlement(name) if name == entitlement);
         let assignment = self.input.desired.assignments.iter().find(|assignment| is_it(&assignment.grantable))?;
         let offered =
@@ -494,7 +498,7 @@ impl<'a> Compiler<'a, '_> {
         self.reasons(|grantable| matches!(grantable, Grantable::AccountType(name) if name == slot.account_type))
     }
 
-    fn entitlement_item(&self, line: &Line<'_>) -> AttributeRequest {
+    pub(super) fn entitlement_item(&self, line: &Line<'_>) -> AttributeRequest {
         let name = line.entitlement.unwrap_or_default();
         let is_it = |grantable: &Grantable| matches!(grantable, Grantable::Entitlement(other) if other == name);
         let (operation, reasons, explanation) = if matches!(line.needs, Needs::Add) {
@@ -636,6 +640,6 @@ fn granted_by(reasons: &[model::access::Reason]) -> String {
     if reasons.is_empty() { String::new() } else { format!(": granted by {}", rules(reasons)) }
 }
 
-fn has_failed_like(order: &Order, message: &str) -> bool {
+pub(super) fn has_failed_like(order: &Order, message: &str) -> bool {
     matches!(&order.reason, Some(StateReason::RuleFailed { message: before }) if before == message)
 }

@@ -74,7 +74,7 @@ fn open(id: i64, key: &str, owner: FormOwner, days_ago: i64) -> OpenQuestion {
         id: QuestionId(id),
         form: FormId(id),
         identity: PERSON,
-        asked: Asked { key: key.into(), label: key.into(), owner },
+        asked: Asked { key: key.into(), label: key.into(), owner, choices: Vec::new() },
         places: Vec::new(),
         asked_at: NOW - SignedDuration::from_hours(24 * days_ago),
     }
@@ -94,12 +94,12 @@ fn put_in(
     answers: &[Answer],
     open: &[OpenQuestion],
 ) -> Vec<DefaultTaken> {
-    stand_in(access, accounts, &catalogue(), &Known { answers, open, now: NOW }, &owner_of)
+    stand_in(access, accounts, &catalogue(), &[], &Known { answers, open, now: NOW }, &owner_of)
 }
 
 fn planned(desired: &DesiredAccess, accounts: &[Account], open_orders: &[Order]) -> Plan {
     let trigger = Trigger::IdentityRefresh;
-    let input = PlanInput { trigger, desired, accounts, open_orders, declined: &[], leaver: false };
+    let input = PlanInput { trigger, desired, accounts, open_orders, declined: &[], choices: &[], leaver: false };
     compile(&input, &catalogue(), &mut Taken::default())
 }
 

@@ -105,7 +105,8 @@ async fn generate(
         let desired = context.desired(batch, today).await?;
         for mut access in desired {
             let accounts = facts.accounts_of(access.identity);
-            questions.stand_in(&mut access, accounts, &live.catalogue);
+            let choices = questions.choose(context, access.identity, accounts);
+            questions.stand_in(&mut access, accounts, &choices, &live.catalogue);
             let edits = facts.edits_of(access.identity);
             ended.extend(edit::stand_in(&mut access, &edits).into_iter().filter_map(|edit| facts.edit_id(edit)));
             let input = PlanInput {
@@ -113,6 +114,7 @@ async fn generate(
                 accounts: facts.accounts_of(access.identity),
                 open_orders: facts.orders_of(access.identity),
                 declined: facts.declined_of(access.identity),
+                choices: &choices,
                 leaver: facts.leavers.contains(&access.identity),
                 desired: &access,
             };

@@ -257,3 +257,81 @@ async fn a_default_is_taken_in_time_and_questions_of_leavers_go() {
     assert_eq!(refused.code, ErrorCode::Conflict);
     assert!(orders_in(&world, "pool").await.is_empty());
 }
+
+/// Two cars a person may have, told apart by what the pool writes on them.
+const SEVERAL: &str = r#"
+[applications.pool]
+display_name = "Car pool"
+owner = "poole"
+[applications.pool.connection]
+kind = "csv"
+outbox = "pool/outbox"
+inbox = "pool/inbox"
+[applications.pool.connection.extract]
+file = "pool/extract.csv"
+key = "plate"
+entitlements = "gates"
+[account_types.car]
+display_name = "Car"
+application = "pool"
+key = "plate"
+SELECT
+correlation = [{ identity = "identity.key", account = "driver", confidence = 100 }]
+[account_types.car.attributes]
+plate = { expression = "identity.key", required = true, create_only = true }
+driver = { expression = "identity.key" }
+[entitlements.north]
+display_name = "North gate"
+account_type = "car"
+key = "NORTH"
+[rules.drivers]
+when = 'identity.department == "Sales"'
+account_types = ["car"]
+entitlements = ["north"]
+[permission_profiles.nobody]
+display_name = "Nobody in particular"
+permissions = ["/Home"]
+"#;
+
+async fn with_two_cars(select: &str) -> World {
+    let people = [person(1, "Ann", "Lee", "Sales"), person(2, "Bo", "Ek", "Finance")];
+    let world = World::with_more(&people, &SEVERAL.replace("SELECT", select), |_| {}).await;
+    let folder = world.configuration().join("pool");
+    std::fs::create_dir_all(folder.join("outbox")).unwrap();
+    std::fs::create_dir_all(folder.join("inbox")).unwrap();
+    std::fs::write(folder.join("extract.csv"), "plate,driver,use,gates\nAA1,1,private,\nBB2,1,company,\n").unwrap();
+    users::add(&world.engine, "poole", "poole", "correct horse battery", vec!["nobody".into()]).await.unwrap();
+    world.run("complete", RunMode::default()).await;
+    world
+}
+
+#[tokio::test]
+async fn which_account_is_meant_is_selected_by_rule() {
+    let world = with_two_cars(r#"select = 'account.use == "company" && identity.department == "Sales"'"#).await;
+    let orders = orders_in(&world, "pool").await;
+    assert_eq!(orders.len(), 1, "{orders:#?}");
+    assert_eq!(orders[0].key.as_deref(), Some("BB2"));
+    assert!(orders[0].explanation.contains("`select` holds for it alone"), "{}", orders[0].explanation);
+}
+
+#[tokio::test]
+async fn which_account_is_meant_is_asked_and_remembered() {
+    let world = with_two_cars("several = \"ask\"").await;
+    assert!(orders_in(&world, "pool").await.is_empty());
+    let poole = op(&world, "poole").await;
+    let form = rows(&poole, FormScope::Me).await.remove(0);
+    assert_eq!(form.labels, ["Which account: Car"]);
+    let Answered::Misfits(misfits) = say(&poole, form.id, &[("Which account: Car", "CC3")]).await.unwrap() else {
+        panic!("taken");
+    };
+    assert_eq!(misfits[0].1, "is none of AA1, BB2");
+    say(&poole, form.id, &[("Which account: Car", "AA1")]).await.unwrap();
+    planned(&world).await;
+    let orders = orders_in(&world, "pool").await;
+    assert_eq!((orders.len(), orders[0].key.as_deref()), (1, Some("AA1")));
+    assert!(orders[0].explanation.contains("poole said so"), "{}", orders[0].explanation);
+    // Asked once: the next run has the answer.
+    world.run("complete", RunMode::default()).await;
+    assert!(rows(&poole, FormScope::Me).await.is_empty());
+    assert_eq!(orders_in(&world, "pool").await.len(), 1);
+}

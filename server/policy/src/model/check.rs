@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ::model::configuration::{AccountType, Column, Configuration, Connection, Limit, RuleType, Thresholds};
 
 use super::ModelError;
-use crate::expression::{BUILT_IN, Expression, nearest};
+use crate::expression::{BUILT_IN, Expression, OF_ACCOUNT, nearest};
 
 /// Where an expression stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +18,8 @@ pub(super) enum Field {
     Correlation(String, usize),
     /// The same; the only one that is not about identities' attributes.
     Classification(String, usize),
+    /// Account type; about identities and accounts.
+    Select(String),
 }
 
 /// What thresholds limit.
@@ -45,7 +47,8 @@ impl Expressions {
 
     /// The attributes that rules, account attributes and correlation read, sorted.
     pub(super) fn attributes(&self) -> Vec<String> {
-        let elsewhere = |field: &Field| matches!(field, Field::DisplayName(_) | Field::Classification(..));
+        let elsewhere =
+            |field: &Field| matches!(field, Field::DisplayName(_) | Field::Classification(..) | Field::Select(_));
         let about_identities = self.parsed.iter().filter(|(field, _)| !elsewhere(field));
         let names: BTreeSet<&String> = about_identities.flat_map(|(_, expression)| expression.attributes()).collect();
         names.into_iter().cloned().collect()
@@ -98,6 +101,7 @@ impl<'c> Check<'c> {
                         .attributes()
                         .iter()
                         .filter(|name| !delivered.contains(name.as_str()) && !BUILT_IN.contains(&name.as_str()))
+                        .filter(|name| !(matches!(field, Field::Select(_)) && name.starts_with(OF_ACCOUNT)))
                         .collect(),
                     _ => Vec::new(),
                 };
@@ -196,6 +200,10 @@ impl<'c> Check<'c> {
                 let path = format!("correlation[{index}].identity");
                 let field = Field::Correlation(name.clone(), index);
                 self.expression(&object, &path, field, &rule.identity, &["identity"]);
+            }
+            if let Some(select) = &kind.select {
+                let field = Field::Select(name.clone());
+                self.expression(&object, "select", field, select, &["identity", "account"]);
             }
             for (index, rule) in kind.classification.iter().enumerate() {
                 let path = format!("classification[{index}].when");

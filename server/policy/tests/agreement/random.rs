@@ -281,6 +281,9 @@ fn account_type(index: usize, attributes: Vec<AttributeSpecification>) -> Accoun
         on_removal: OnRemoval::Disable,
         depends_on: Vec::new(),
         review: false,
+        select: None,
+        several: Default::default(),
+        ask: None,
         thresholds: Thresholds::default(),
     }
 }

@@ -111,6 +111,9 @@ pub(crate) fn account_type(application: &str) -> AccountType {
         on_removal: OnRemoval::Disable,
         depends_on: Vec::new(),
         review: false,
+        select: None,
+        several: Default::default(),
+        ask: None,
         thresholds: Thresholds::default(),
     }
 }

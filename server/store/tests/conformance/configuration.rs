@@ -44,6 +44,9 @@ pub(crate) fn sample() -> Configuration {
         on_removal: OnRemoval::Disable,
         depends_on: Vec::new(),
         review: false,
+        select: None,
+        several: Default::default(),
+        ask: None,
         thresholds: Thresholds::default(),
     };
     let role =

@@ -7,7 +7,7 @@ use store::{FormChanges, FormReader, NewQuestion, Store};
 use crate::world::*;
 
 fn asked(key: &str, owner: FormOwner) -> Asked {
-    Asked { key: key.into(), label: format!("The {key}"), owner }
+    Asked { key: key.into(), label: format!("The {key}"), owner, choices: vec!["a".into()] }
 }
 
 fn place(attribute: &str) -> Place {

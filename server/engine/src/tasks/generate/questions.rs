@@ -1,18 +1,20 @@
 //! Questions while plans are made: who is asked what, and what changes in forms when the plans are written.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use broker::catalogue::Catalogue;
+use broker::choice::{self, AccountChoice};
 use broker::questions::{self, Candidates, DefaultTaken, Known, QuestionChanges};
 use jiff::Timestamp;
 use model::access::DesiredAccess;
-use model::account::Account;
+use model::account::{Account, AccountStatus};
 use model::configuration::{Ask, Configuration};
 use model::form::{Answer, FormOwner, OpenQuestion};
 use model::ids::{AnswerId, FormId, IdentityId, QuestionId};
 use model::job::TaskScope;
 use model::plan::{ItemKind, Plan};
 use model::user::User;
+use policy::classification::Seen;
 use store::{FormChanges, NewQuestion, Store, StoreError};
 
 use crate::Engine;
@@ -60,8 +62,44 @@ impl Questions {
         Ok(known)
     }
 
+    /// Which account is meant, of those types of which somebody has several.
+    pub(super) fn choose(&self, context: &Context, identity: IdentityId, accounts: &[Account]) -> Vec<AccountChoice> {
+        let mut types = HashSet::new();
+        let has_several = accounts
+            .iter()
+            .filter(|account| account.status != AccountStatus::Gone)
+            .any(|account| !types.insert(account.account_type.as_str()));
+        if !has_several {
+            return Vec::new();
+        }
+        let world = context.engine.world();
+        let (live, day) = (world.live(), context.engine.today());
+        let selected = world.with_population(|population| {
+            let Some(person) = population.identities().get(&identity) else { return BTreeSet::new() };
+            let is_meant = |account: &&Account| {
+                let seen = Seen {
+                    key: &account.key,
+                    enabled: account.status == AccountStatus::Enabled,
+                    attributes: &account.attributes,
+                    entitlements: &account.entitlements,
+                };
+                live.model.selects(&account.account_type, person, day, &seen)
+            };
+            accounts.iter().filter(is_meant).map(|account| account.id).collect()
+        });
+        let answers = self.answers.get(&identity).map_or(&[][..], Vec::as_slice);
+        let owner_of = |ask: Option<&Ask>, application: &str| self.people.owner(ask, identity, application);
+        choice::choose(accounts, &live.catalogue, &selected, answers, &owner_of)
+    }
+
     /// See [`questions::stand_in`].
-    pub(super) fn stand_in(&mut self, access: &mut DesiredAccess, accounts: &[Account], catalogue: &Catalogue) {
+    pub(super) fn stand_in(
+        &mut self,
+        access: &mut DesiredAccess,
+        accounts: &[Account],
+        choices: &[AccountChoice],
+        catalogue: &Catalogue,
+    ) {
         let identity = access.identity;
         let known = Known {
             answers: self.answers.get(&identity).map_or(&[], Vec::as_slice),
@@ -69,7 +107,7 @@ impl Questions {
             now: self.now,
         };
         let owner_of = |ask: Option<&Ask>, application: &str| self.people.owner(ask, identity, application);
-        let taken = questions::stand_in(access, accounts, catalogue, &known, &owner_of);
+        let taken = questions::stand_in(access, accounts, catalogue, choices, &known, &owner_of);
         if !taken.is_empty() {
             self.defaults.insert(identity, taken);
         }
