@@ -334,6 +334,43 @@ mod tests {
     }
 
     #[test]
+    fn forms_are_told_to_their_owner_alone() {
+        let mut configuration = Configuration::default();
+        for (name, path) in [("all", "/*"), ("desk", "/Home"), ("operator", "/Forms")] {
+            let profile = PermissionProfile { display_name: name.into(), permissions: vec![path.into()] };
+            configuration.permission_profiles.insert(name.into(), profile);
+        }
+        let recipient = |id: i64, login: &str, profile: &str| Recipient {
+            user: User {
+                id: UserId(id),
+                login: login.into(),
+                display_name: login.into(),
+                identity: None,
+                profiles: vec![profile.into()],
+                disabled: login == "gone",
+            },
+            preferences: MailPreferences { address: Some(format!("{login}@example.org")), silenced: Vec::new() },
+        };
+        let recipients = [
+            recipient(1, "Ann", "desk"),
+            recipient(2, "bo", "desk"),
+            recipient(3, "gone", "desk"),
+            recipient(4, "olga", "operator"),
+            recipient(5, "root", "all"),
+        ];
+        for (owner, expect) in [
+            (FormOwner::Login("ann".into()), vec!["Ann"]),
+            (FormOwner::Profile("desk".into()), vec!["Ann", "bo"]),
+            (FormOwner::Operators, vec!["olga", "root"]),
+        ] {
+            let notices = [notice(NoticeKind::Form, &super::super::notices::form_owner(&owner), "x")];
+            let told = distribute(&configuration, &recipients, &notices);
+            let names: Vec<&str> = told.iter().map(|(recipient, _, _)| recipient.user.login.as_str()).collect();
+            assert_eq!(names, expect, "{owner}");
+        }
+    }
+
+    #[test]
     fn a_mail_is_readable_and_cannot_be_broken_out_of() {
         let notices: Vec<Notice> = (0..22)
             .map(|_| notice(NoticeKind::WorkItem, "t", "Ward: <b>change</b>\r\nBcc: everybody@example.org"))
