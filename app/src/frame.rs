@@ -15,6 +15,7 @@ use crate::logic::time::Clock;
 pub enum Section {
     Home,
     WorkItems,
+    Forms,
     Review,
     Orders,
     Identities,
@@ -25,13 +26,22 @@ pub enum Section {
 }
 
 impl Section {
-    const RAIL: [Self; 7] =
-        [Self::Home, Self::WorkItems, Self::Review, Self::Orders, Self::Identities, Self::Jobs, Self::Applications];
+    const RAIL: [Self; 8] = [
+        Self::Home,
+        Self::WorkItems,
+        Self::Forms,
+        Self::Review,
+        Self::Orders,
+        Self::Identities,
+        Self::Jobs,
+        Self::Applications,
+    ];
 
     fn label(self) -> &'static str {
         match self {
             Self::Home => "Home",
             Self::WorkItems => "Work items",
+            Self::Forms => "Forms",
             Self::Review => "Review",
             Self::Orders => "Orders",
             Self::Identities => "Identities",
@@ -45,6 +55,7 @@ impl Section {
         match self {
             Self::Home | Self::Elsewhere => "/",
             Self::WorkItems => "/work-items",
+            Self::Forms => "/forms",
             Self::Review => "/review",
             Self::Orders => "/orders",
             Self::Identities => "/identities",
@@ -57,6 +68,7 @@ impl Section {
         match self {
             Self::Home | Self::Elsewhere => "home",
             Self::WorkItems => "work",
+            Self::Forms => "pencil",
             Self::Review => "hand",
             Self::Orders => "orders",
             Self::Identities => "identities",
@@ -67,7 +79,8 @@ impl Section {
 
     fn permission(self) -> &'static str {
         match self {
-            Self::Home | Self::Elsewhere => "/Home/View",
+            // Everybody who comes in may be asked something.
+            Self::Home | Self::Forms | Self::Elsewhere => "/Home/View",
             Self::WorkItems => "/WorkItems/View",
             Self::Review => "/Orders/Review",
             Self::Orders => "/Orders/View",
@@ -124,6 +137,8 @@ pub struct Visitor {
     pub reviews: u64,
     /// Questions that wait for this person's answer.
     pub questions: u64,
+    /// Forms that wait for this person's answers.
+    pub forms: u64,
 }
 
 /// The sheet with everything around it.
@@ -198,8 +213,13 @@ fn search_of(section: Section) -> (&'static str, &'static str) {
 fn rail(visitor: &Visitor, section: Section) -> impl IntoView + use<> {
     let links = Section::RAIL.into_iter().filter(|place| visitor.rights.may(place.permission())).map(|place| {
         let current = (place == section).then_some("page");
-        let count = (place == Section::Review && visitor.reviews > 0)
-            .then(|| view! { <span class="count">{crate::logic::words::total(visitor.reviews)}<span class="sr">" waiting"</span></span> });
+        let waiting = match place {
+            Section::Review => visitor.reviews,
+            Section::Forms => visitor.forms,
+            _ => 0,
+        };
+        let count = (waiting > 0)
+            .then(|| view! { <span class="count">{crate::logic::words::total(waiting)}<span class="sr">" waiting"</span></span> });
         view! { <li><a href=place.path() aria-current=current>{icon(place.shape())}<span>{place.label()}</span>{count}</a></li> }
     });
     let questions = (visitor.questions > 0).then(|| {

@@ -2,6 +2,7 @@
 //! it shows is a plain function of what they answer.
 
 pub mod applications;
+pub mod forms;
 pub mod home;
 pub mod identities;
 pub mod jobs;
@@ -53,6 +54,8 @@ where
         visitor.reviews =
             if op.may(engine::reviews::REVIEW) { engine::reviews::waiting(&op).await.unwrap_or(0) } else { 0 };
         visitor.questions = engine::work_items::open_questions(&op).await.unwrap_or(0);
+        let forms = engine::forms::counts(&op).await.unwrap_or_default();
+        visitor.forms = forms.me + forms.team;
         frame(&visitor, sheet)
     })
     .into_any()

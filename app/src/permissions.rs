@@ -14,6 +14,8 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     // Whoever is asked about a work item sees that one, whatever their profile says.
     ("/work-items/questions", "signed in"),
     ("/work-items/{id}", "signed in"),
+    ("/forms", "signed in"),
+    ("/forms/{id}", "signed in"),
     ("/review", "/Orders/Review"),
     ("/review/confirm", "/Orders/Review"),
     ("/review/declined", "/Orders/Review"),
@@ -42,6 +44,8 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/api/pages/work-items/take-back", "/WorkItems/Fulfil"),
     ("/api/pages/work-items/answer", "signed in"),
     ("/api/pages/work-items/bulk", "/WorkItems/Bulk"),
+    ("/api/pages/forms/answer", "signed in"),
+    ("/api/pages/forms/change", "signed in"),
     ("/api/pages/review/decide", "/Orders/Review"),
     ("/api/pages/review/unblock", "/Orders/Review"),
     ("/api/pages/review/reopen", "/Orders/Review"),

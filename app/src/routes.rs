@@ -6,6 +6,7 @@ use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
 use crate::pages::applications::{ApplicationPage, ApplicationsPage};
+use crate::pages::forms::{FormPage, FormsPage};
 use crate::pages::home::HomePage;
 use crate::pages::identities::{IdentitiesPage, IdentityPage};
 use crate::pages::jobs::{ComparisonPage, JobsPage, RunPage, UndoPage};
@@ -35,6 +36,8 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/work-items/bulk") view=BulkPage ssr=SsrMode::Async />
                 <Route path=path!("/work-items/questions") view=QuestionsPage ssr=SsrMode::Async />
                 <Route path=path!("/work-items/:id") view=WorkItemPage ssr=SsrMode::Async />
+                <Route path=path!("/forms") view=FormsPage ssr=SsrMode::Async />
+                <Route path=path!("/forms/:id") view=FormPage ssr=SsrMode::Async />
                 <Route path=path!("/review") view=ReviewPage ssr=SsrMode::Async />
                 <Route path=path!("/review/confirm") view=ConfirmReviewPage ssr=SsrMode::Async />
                 <Route path=path!("/review/declined") view=DeclinedPage ssr=SsrMode::Async />

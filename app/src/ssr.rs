@@ -7,12 +7,17 @@ use engine::context::OpContext;
 use leptos::prelude::{ServerFnError, use_context};
 use leptos_axum::ResponseOptions;
 use model::error::{ApiError, ErrorCode};
+use model::form::Typed;
+use model::ids::FormId;
 
 use crate::frame::{Rights, Visitor};
-use crate::logic::address::safe_return;
+use crate::logic::address::{decode, encode, safe_return};
 use crate::logic::flash::{self, Flash};
 use crate::logic::query::Query;
 use crate::logic::time::Clock;
+
+/// Bytes that a browser surely keeps in one cookie, less the name and the attributes.
+const TYPED_LIMIT: usize = 3_500;
 
 /// Who asks.
 ///
@@ -58,6 +63,7 @@ pub fn visitor(op: &OpContext) -> Visitor {
         request_id: op.request_id.clone(),
         reviews: 0,
         questions: 0,
+        forms: 0,
         is_demo: op.engine.world().configuration().applications.values().any(|application| application.demo),
     }
 }
@@ -91,6 +97,38 @@ pub fn finish(outcome: Result<Flash, ApiError>, target: &str) -> Result<(), Serv
     }
     leptos_axum::redirect(safe_return(target));
     Ok(())
+}
+
+/// Keeps what somebody typed into a form of this id for the page that comes next. What is too long for a cookie is not
+/// kept.
+pub fn keep_typed(id: &str, typed: &[Typed]) {
+    let lines = typed.iter().map(|typed| format!("{}={}", typed.question, encode(&typed.text)));
+    let value = encode(&lines.collect::<Vec<_>>().join("\n"));
+    if value.len() > TYPED_LIMIT || id.parse::<FormId>().is_err() {
+        return;
+    }
+    if let Some(response) = use_context::<ResponseOptions>()
+        && let Ok(cookie) =
+            HeaderValue::from_str(&format!("typed={value}; Path=/forms/{id}; HttpOnly; SameSite=Lax; Max-Age=60"))
+    {
+        response.append_header(SET_COOKIE, cookie);
+    }
+}
+
+/// What was typed before; the answer removes it from the browser.
+pub fn take_typed(id: &str) -> Vec<Typed> {
+    let Some(value) = use_context::<Parts>().and_then(|parts| cookie(&parts, "typed")) else { return Vec::new() };
+    if id.parse::<FormId>().is_ok()
+        && let Some(response) = use_context::<ResponseOptions>()
+        && let Ok(gone) = HeaderValue::from_str(&format!("typed=; Path=/forms/{id}; HttpOnly; SameSite=Lax; Max-Age=0"))
+    {
+        response.append_header(SET_COOKIE, gone);
+    }
+    let line = |line: &str| {
+        let (question, text) = line.split_once('=')?;
+        Some(Typed { question: question.parse().ok()?, text: decode(text) })
+    };
+    decode(&value).lines().filter_map(line).collect()
 }
 
 /// An id out of a form or an address.

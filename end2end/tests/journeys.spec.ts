@@ -70,6 +70,52 @@ test('work done by hand is confirmed, and verified by the next job', async ({ pa
   await expect(page.locator('.page-head')).toContainText('Confirmed');
 });
 
+test('what nobody knew is asked, answered, and goes out with the answer', async ({ page }) => {
+  await page.goto('/forms');
+  await expect(page.locator('main')).toContainText('Nothing for you to answer');
+  await page.getByRole('link', { name: /^All/ }).click();
+  const row = page.locator('tr[data-row]').first();
+  const person = (await row.locator('.name').textContent())!.trim();
+  await row.locator('a').first().click();
+  await expect(page).toHaveURL(/\/forms\/\d+/);
+  const form = page.url();
+  await expect(page.locator('main')).toContainText('Needed for Mainframe user in Mainframe');
+
+  await page.getByLabel('Phone number').fill('ask the desk');
+  await page.getByRole('button', { name: 'Send the answers' }).click();
+  await expect(message(page)).toContainText('Nothing was taken');
+  await expect(page.getByLabel('Phone number')).toHaveValue('ask the desk');
+  await expect(page.locator('.field-error')).toContainText('does not match');
+  await page.getByLabel('Phone number').fill('+31 10 555 9000');
+  await page.getByRole('button', { name: 'Send the answers' }).click();
+  await expect(message(page)).toContainText('1 answer is taken');
+  await expect(page.locator('main')).toContainText('+31 10 555 9000');
+
+  // The order that waited is replaced, and a person has it to do.
+  const items = `/work-items?text=${encodeURIComponent(person)}`;
+  await expect(async () => {
+    await page.goto(items);
+    await expect(page.locator('tr[data-row]')).toHaveCount(1, { timeout: 500 });
+  }).toPass({ timeout: 30_000 });
+  await page.locator('tr[data-row] a').first().click();
+  await expect(page.locator('main')).toContainText('+31 10 555 9000');
+  const order = (await page.locator('a[href^="/orders/"]').first().getAttribute('href'))!;
+  await page.getByLabel('Note').fill('Told the password by phone');
+  await page.getByRole('button', { name: 'Confirm done' }).click();
+  await startJob(page);
+  await expectCompleted(page);
+  await page.goto(order);
+  await expect(page.locator('.page-head')).toContainText('Confirmed');
+
+  // Changed later, the answer is what the next order says; here it was written at creation only.
+  await page.goto(form);
+  await page.getByText('Change', { exact: true }).click();
+  await page.getByLabel('New answer: Phone number').fill('+31 10 555 9001');
+  await page.getByRole('button', { name: 'Change the answer' }).click();
+  await expect(message(page)).toContainText('The answer is changed');
+  await expect(page.locator('main')).toContainText('+31 10 555 9001');
+});
+
 test('several work items are confirmed at once', async ({ page }) => {
   await page.goto('/work-items');
   const boxes = page.locator('tr[data-row] input[type=checkbox]');

@@ -10,6 +10,20 @@ async function chosen(page: Page): Promise<string> {
   return `/review/confirm?${names.map((name) => `${name}=approve`).join('&')}`;
 }
 
+// A form that was answered; answers one where there is none yet.
+async function answered(page: Page): Promise<string> {
+  const form = page.locator('main a[href^="/forms/"]').first();
+  await page.goto('/forms?scope=all&state=answered');
+  if ((await form.count()) === 0) {
+    await page.goto('/forms?scope=all');
+    await form.click();
+    await page.getByLabel('Phone number').fill('+31 10 555 9003');
+    await page.getByRole('button', { name: 'Send the answers' }).click();
+    await page.goto('/forms?scope=all&state=answered');
+  }
+  return (await form.getAttribute('href'))!;
+}
+
 export async function everyPage(page: Page): Promise<[string, string][]> {
   const first = async (list: string, link: string, mark = '') => {
     await page.goto(list);
@@ -36,6 +50,10 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['work-items-overdue', '/work-items?overdue=yes'],
     ['work-items-questions', '/work-items/questions'],
     ['work-items-bulk', '/work-items/bulk'],
+    ['forms', '/forms?scope=all'],
+    ['forms-none', '/forms'],
+    ['form-answered', await answered(page)],
+    ['form', await first('/forms?scope=all', '/forms/')],
     ['review', '/review'],
     ['review-confirm', await chosen(page)],
     ['review-declined', '/review/declined'],

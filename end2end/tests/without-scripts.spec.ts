@@ -11,7 +11,7 @@ async function reloadUntilCompleted(page: import('@playwright/test').Page) {
 }
 
 test('every page is there', async ({ page }) => {
-  for (const path of ['/', '/identities', '/orders', '/review', '/work-items', '/jobs', '/applications']) {
+  for (const path of ['/', '/identities', '/orders', '/review', '/work-items', '/forms', '/jobs', '/applications']) {
     await page.goto(path);
     await expect(page.locator('main h1')).toBeVisible();
     await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();
@@ -178,4 +178,18 @@ test('the theme is chosen by a form', async ({ page }) => {
   await page.locator('.menu summary').click();
   await page.getByRole('button', { name: 'System' }).click();
   await expect(page.locator('html')).toHaveAttribute('data-theme', 'system');
+});
+
+test('a form keeps what was typed until it is answered', async ({ page }) => {
+  await page.goto('/forms?scope=all');
+  await page.locator('tr[data-row] a').first().click();
+  await page.getByRole('button', { name: 'Send the answers' }).click();
+  await expect(message(page)).toContainText('Nothing was filled in');
+  await page.getByLabel('Phone number').fill('none');
+  await page.getByRole('button', { name: 'Send the answers' }).click();
+  await expect(page.getByLabel('Phone number')).toHaveValue('none');
+  await expect(page.getByLabel('Phone number')).toHaveAttribute('aria-invalid', 'true');
+  await page.getByLabel('Phone number').fill('+31 10 555 9002');
+  await page.getByRole('button', { name: 'Send the answers' }).click();
+  await expect(message(page)).toContainText('1 answer is taken');
 });

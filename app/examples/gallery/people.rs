@@ -117,6 +117,7 @@ pub(crate) fn identity_detail() -> IdentityDetail {
     let failed =
         StateReason::Failed { class: ErrorClass::Conflict, message: "Somebody else has the badge number 4411.".into() };
     IdentityDetail {
+        questions: super::forms_sample::of_identity(),
         identity: identity(),
         lifecycle: LifecycleState::Active,
         manager: Some((IdentityId(107), "Hiro Tanaka".into())),

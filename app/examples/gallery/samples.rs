@@ -1,5 +1,6 @@
 //! Made-up data for every page: an organisation in the middle of a working day.
 
+mod forms_sample;
 mod people;
 mod reviews;
 mod undo;
@@ -98,6 +99,7 @@ pub(crate) fn visitor() -> Visitor {
         is_demo: true,
         reviews: 3,
         questions: 1,
+        forms: 2,
     }
 }
 
@@ -189,6 +191,12 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         ("my-mail-no-server", mails::my_mail_sheet(&MailPreferences::default(), &mail_subjects(), None, false)),
         ("login", login::login_sheet(Some(Flash::failed("Login or password is wrong.")), "/orders")),
         ("home", home::home_sheet(&home_of_today(), clock)),
+        ("forms", forms_sample::list(false, rights, clock)),
+        ("forms-none", forms_sample::list(true, rights, clock)),
+        ("form", forms_sample::open(clock)),
+        ("form-refused", forms_sample::refused(clock)),
+        ("form-misfits", forms_sample::misfits(clock)),
+        ("form-answered", forms_sample::answered(clock)),
         (
             "identities",
             identities::identities_sheet(&IdentityFilter::default(), &DEPARTMENTS.map(str::to_owned), identity_rows()),
@@ -434,6 +442,7 @@ fn home_of_today() -> Home {
         orders: counts(),
         open_work_items: 14,
         awaiting_review: 3,
+        forms: model::form::FormCounts { me: 2, team: 1, all: 5 },
         work_items: work_items::rows(8),
         failed: failed.collect(),
         runs: run_rows(5),

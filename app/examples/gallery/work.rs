@@ -273,6 +273,7 @@ pub(crate) fn request(application: &str, operation: Operation, after: Vec<usize>
         error: None,
         waits_for: vec![],
         supersedes: vec![],
+        awaits: vec![],
     }
 }
 
@@ -321,6 +322,7 @@ pub(crate) fn order_detail() -> OrderDetail {
                 why: "Quartermaster did not grant it.".into(),
             }],
             withdrawn: vec![],
+            questions: vec![],
         },
         partitions: vec![
             Partition {

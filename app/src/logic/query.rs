@@ -2,6 +2,7 @@
 //! shows more than was asked for, never an error.
 
 use model::account::Mechanism;
+use model::form::{FormFilter, FormScope};
 use model::identity::LifecycleState;
 use model::job::LogLevel;
 use model::mail::{MailFilter, MailState};
@@ -190,6 +191,22 @@ pub fn mails_address(filter: &MailFilter) -> Address {
     Address::new("/mails").with("state", filter.state.map(MailState::name))
 }
 
+/// Forms; those to the one who looks unless told.
+pub fn forms(query: &Query) -> FormFilter {
+    FormFilter {
+        scope: query.parsed("scope", FormScope::from_name).unwrap_or_default(),
+        closed: query.get("state").as_deref() == Some("answered"),
+        after: query.get("after"),
+        limit: None,
+    }
+}
+
+/// The address of the list with this filter, from its first row.
+pub fn forms_address(filter: &FormFilter) -> Address {
+    let scope = Some(filter.scope).filter(|scope| *scope != FormScope::default());
+    Address::new("/forms").with("scope", scope.map(FormScope::name)).with("state", filter.closed.then_some("answered"))
+}
+
 /// The address of the list with this filter, from its first row.
 pub fn work_items_address(filter: &WorkItemFilter) -> Address {
     let state = match filter.state {
@@ -244,6 +261,19 @@ mod tests {
             assert_eq!(orders(&Query::parse(text)), OrderFilter::default(), "{text}");
         }
         assert_eq!(Query::parse(&format!("text={}", "x".repeat(9_000))).get("text").unwrap().len(), TEXT_LIMIT);
+    }
+
+    #[test]
+    fn forms_are_mine_unless_told() {
+        assert_eq!(forms(&Query::parse("scope=everybody")), FormFilter::default());
+        for scope in FormScope::ALL {
+            for closed in [false, true] {
+                let filter = FormFilter { scope, closed, ..FormFilter::default() };
+                let address = forms_address(&filter).to_string();
+                let query = address.split_once('?').map_or("", |(_, query)| query);
+                assert_eq!(forms(&Query::parse(query)), filter);
+            }
+        }
     }
 
     #[test]

@@ -304,6 +304,16 @@ pub fn state_reason(reason: &StateReason) -> (String, Option<&'static str>) {
                 "Approve it if it is right now; or correct the rule or the data that asks for it, then run the job again.",
             ),
         ),
+        StateReason::AwaitingAnswer { answers } => {
+            let mut from: Vec<String> = answers.iter().map(|asked| asked.owner.to_string()).collect();
+            from.sort();
+            from.dedup();
+            let what: Vec<&str> = answers.iter().map(|asked| asked.label.as_str()).collect();
+            (
+                format!("Waits for an answer from {}: {}.", from.join(" and "), what.join(", ")),
+                Some("The answer is given on a form; another order with it takes the place of this one."),
+            )
+        }
         StateReason::RuleFailed { message } => {
             (message.clone(), Some("Correct the rule or the data it reads, then run the job again."))
         }

@@ -1,6 +1,7 @@
 //! Home: what waits for the person who looks, and how the applications are.
 
 use leptos::prelude::*;
+use model::form::FormCounts;
 use model::order::ProvisioningState;
 use model::view::{AccountFilter, AccountShow, ApplicationRow, Home, OrderCounts, OrderRow, RunRow, WorkItemRow};
 
@@ -32,6 +33,7 @@ pub fn home_sheet(home: &Home, clock: &Clock) -> Sheet {
         </header>
         {health(&home.applications, clock)}
         {review(home.awaiting_review)}
+        {forms(home.forms)}
         {orders(&home.orders)}
         <div class="columns">
             <div>
@@ -105,6 +107,17 @@ fn undecided(applications: &[ApplicationRow]) -> impl IntoView + use<> {
 fn review(waiting: u64) -> impl IntoView + use<> {
     (waiting > 0).then(|| view! {
         <p class="banner">{icon("hand")}<span><a href="/review">{words::plural(waiting, "order waits", "orders wait")}</a>" for a provisioning review: say yes or no, property by property."</span></p>
+    })
+}
+
+/// Where somebody is asked something.
+fn forms(counts: FormCounts) -> impl IntoView + use<> {
+    let (waiting, address) = match counts {
+        FormCounts { me, .. } if me > 0 => (me, "/forms"),
+        counts => (counts.team, "/forms?scope=team"),
+    };
+    (waiting > 0).then(|| view! {
+        <p class="banner">{icon("pencil")}<span><a href=address>{words::plural(waiting, "form waits", "forms wait")}</a>" for your answers: accounts cannot be made without them."</span></p>
     })
 }
 

@@ -43,7 +43,15 @@ fn main() {
             for (desired, accounts) in &people {
                 let accounts = if has_accounts { accounts.as_slice() } else { &[] };
                 let trigger = Trigger::IdentityRefresh;
-                let input = PlanInput { trigger, desired, accounts, open_orders: &[], declined: &[], leaver: false };
+                let input = PlanInput {
+                    trigger,
+                    desired,
+                    accounts,
+                    open_orders: &[],
+                    declined: &[],
+                    choices: &[],
+                    leaver: false,
+                };
                 let plan = compile(&input, &catalogue, &mut Free);
                 requests += plan.requests.len();
                 let partitions = partition::split(&plan, &catalogue);

@@ -3,7 +3,13 @@
 
 use hashbrown::HashMap;
 use model::account::Mechanism;
-use model::configuration::{Application, Configuration, Connection, OnRemoval, Thresholds};
+use model::configuration::{
+    ANSWER_WITHIN_DAYS, Application, Ask, AttributeSpecification, ColumnType, Configuration, Connection, OnRemoval,
+    Several, Thresholds,
+};
+use model::value::Value;
+
+use crate::constraint::Constraint;
 
 /// The configuration, indexed by what decisions ask of it.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +21,26 @@ pub struct Catalogue {
     /// Application → entitlement key → entitlement name; the first name where several account types share a key.
     held_by_application: HashMap<String, HashMap<String, String>>,
     applications: HashMap<String, ApplicationFacts>,
+    /// Account type → attribute.
+    attributes: HashMap<String, HashMap<String, AttributeFacts>>,
+    /// Question → account type and attribute that ask it.
+    questions: HashMap<String, (String, String)>,
+}
+
+/// An attribute of an account type, as decisions see it.
+#[derive(Clone, Debug)]
+pub struct AttributeFacts {
+    /// Key of the question that is asked where the value is missing.
+    pub question: String,
+    pub label: String,
+    pub help: Option<String>,
+    pub ask: Option<Ask>,
+    pub kind: ColumnType,
+    pub maximum_length: Option<u32>,
+    pub choices: Vec<String>,
+    pub constraint: Constraint,
+    pub default: Option<Value>,
+    pub answer_within_days: u16,
 }
 
 /// An account type, as decisions see it.
@@ -31,6 +57,9 @@ pub struct AccountTypeFacts {
     /// Account types that have to be gone first: the reverse of `depends_on`, sorted.
     pub needed_by: Vec<String>,
     pub on_removal: OnRemoval,
+    /// What happens where it is not settled which of several accounts is meant, and who is asked.
+    pub several: Several,
+    pub ask: Option<Ask>,
     pub review: bool,
     pub thresholds: Thresholds,
     /// Position in an order in which each account type comes after those it depends on.
@@ -88,11 +117,25 @@ impl Catalogue {
                 depends_on: account_type.depends_on.clone(),
                 needed_by,
                 on_removal: account_type.on_removal,
+                several: account_type.several,
+                ask: account_type.ask.clone(),
                 review: account_type.review,
                 thresholds: account_type.thresholds.clone(),
                 rank: ranks.get(name.as_str()).copied().unwrap_or(usize::MAX),
             };
             catalogue.account_types.insert(name.clone(), facts);
+            let usual = configuration.organisation.answer_within_days.unwrap_or(ANSWER_WITHIN_DAYS);
+            let attributes = account_type.attributes.iter().map(|(attribute, specification)| {
+                (attribute.clone(), attribute_facts(name, attribute, specification, usual))
+            });
+            let attributes: HashMap<String, AttributeFacts> = attributes.collect();
+            for (attribute, facts) in &attributes {
+                let place = (name.clone(), attribute.clone());
+                let first = catalogue.questions.entry_ref(&facts.question).or_insert_with(|| place.clone());
+                // The same whatever the order in which attributes are looked at.
+                *first = place.min(std::mem::take(first));
+            }
+            catalogue.attributes.insert(name.clone(), attributes);
         }
         for (name, entitlement) in &configuration.entitlements {
             catalogue
@@ -126,6 +169,16 @@ impl Catalogue {
 
     pub fn entitlement(&self, name: &str) -> Option<&EntitlementFacts> {
         self.entitlements.get(name)
+    }
+
+    pub fn attribute(&self, account_type: &str, name: &str) -> Option<&AttributeFacts> {
+        self.attributes.get(account_type)?.get(name)
+    }
+
+    /// What is known of a question: all attributes that ask it agree.
+    pub fn question(&self, key: &str) -> Option<&AttributeFacts> {
+        let (account_type, attribute) = self.questions.get(key)?;
+        self.attribute(account_type, attribute)
     }
 
     pub fn application(&self, name: &str) -> Option<&ApplicationFacts> {
@@ -164,6 +217,27 @@ impl Catalogue {
     /// What a person calls the application.
     pub fn application_label<'a>(&'a self, name: &'a str) -> &'a str {
         self.applications.get(name).map_or(name, |application| &application.display_name)
+    }
+}
+
+fn attribute_facts(
+    account_type: &str,
+    name: &str,
+    specification: &AttributeSpecification,
+    usual_days: u16,
+) -> AttributeFacts {
+    AttributeFacts {
+        question: specification.question.clone().unwrap_or_else(|| format!("{account_type}.{name}")),
+        label: specification.label.clone().unwrap_or_else(|| name.to_owned()),
+        help: specification.help.clone(),
+        ask: specification.ask.clone(),
+        kind: specification.kind.unwrap_or_default(),
+        maximum_length: specification.maximum_length,
+        choices: specification.choices.clone(),
+        // Reading the configuration refuses what cannot be meant.
+        constraint: Constraint::of(specification).unwrap_or_default(),
+        default: specification.default.clone(),
+        answer_within_days: specification.answer_within_days.unwrap_or(usual_days),
     }
 }
 

@@ -2,7 +2,9 @@
 //! becomes an order that this has not seen: each rule below is stated on its own and knows nothing of how plans are made.
 
 use hashbrown::{HashMap, HashSet};
-use model::plan::{AccountRequest, FilterReason, ItemKind, ItemOperation, Operation, Partition, Plan};
+use model::plan::{
+    AccountRequest, AttributeRequest, FilterReason, ItemKind, ItemOperation, Operation, Partition, Plan,
+};
 
 /// A plan and its partitions that hold up. Only such a plan becomes orders.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +48,7 @@ pub fn check(plan: Plan, partitions: Vec<Partition>) -> Result<CheckedPlan, Vec<
     checker.accounts();
     checker.orders();
     checker.left_out();
+    checker.questions();
     checker.partitions(&partitions);
     let findings = checker.findings;
     if findings.is_empty() { Ok(CheckedPlan { plan, partitions }) } else { Err(findings) }
@@ -107,7 +110,9 @@ impl Checker<'_> {
             }
             match (item.kind, item.operation) {
                 (ItemKind::Lifecycle, _) => lifecycle += 1,
-                (ItemKind::Attribute, ItemOperation::Set) if item.value.is_none() && request.error.is_none() => {
+                (ItemKind::Attribute, ItemOperation::Set)
+                    if item.value.is_none() && request.error.is_none() && request.awaits.is_empty() =>
+                {
                     self.say(Some(position), format!("sets `{name}` to nothing"));
                 }
                 (ItemKind::Attribute, ItemOperation::Remove) if item.value.is_some() => {
@@ -127,6 +132,15 @@ impl Checker<'_> {
                 }
                 (ItemKind::Attribute | ItemKind::Entitlement, _) => {}
             }
+        }
+        let is_open = |item: &AttributeRequest| {
+            item.kind == ItemKind::Attribute && item.operation == ItemOperation::Set && item.value.is_none()
+        };
+        if !request.awaits.is_empty() && !request.items.iter().any(is_open) {
+            self.say(Some(position), "waits for an answer that none of its values needs");
+        }
+        if !request.awaits.is_empty() && request.error.is_some() {
+            self.say(Some(position), "has failed and waits for an answer all the same");
         }
         let expected = usize::from(request.operation != Operation::Update);
         if lifecycle != expected {
@@ -202,6 +216,26 @@ impl Checker<'_> {
             let key = (filtered.account_type.as_str(), filtered.kind, filtered.name.as_str());
             if let Some((position, ItemOperation::Set | ItemOperation::Add)) = done.get(&key) {
                 findings.push((Some(*position), format!("orders `{}`, which is so already", filtered.name)));
+            }
+        }
+        for (position, message) in findings {
+            self.say(position, message);
+        }
+    }
+
+    /// One question has one owner, and whatever waits for an answer is asked for.
+    fn questions(&mut self) {
+        let mut owners = HashMap::new();
+        let mut findings = Vec::new();
+        for question in &self.plan.questions {
+            let asked = &question.asked;
+            if *owners.entry(asked.key.as_str()).or_insert(&asked.owner) != &asked.owner {
+                findings.push((None, format!("asks `{}` of two owners", asked.key)));
+            }
+        }
+        for (position, request) in self.plan.requests.iter().enumerate() {
+            for asked in request.awaits.iter().filter(|asked| !owners.contains_key(asked.key.as_str())) {
+                findings.push((Some(position), format!("waits for `{}`, which nobody is asked", asked.key)));
             }
         }
         for (position, message) in findings {

@@ -182,7 +182,7 @@ pub fn stand_in<'a>(desired: &mut DesiredAccess, edits: &[&'a ValueEdit]) -> Vec
                 }
             }
             // The rule fails just now: nobody knows what it would compute.
-            DesiredValue::Failed(_) => {}
+            DesiredValue::Failed(_) | DesiredValue::Asked(_) => {}
             _ => over.push(*edit),
         }
     }

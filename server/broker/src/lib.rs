@@ -13,6 +13,7 @@
 
 pub mod catalogue;
 pub mod compare;
+pub mod constraint;
 
 pub mod correlate;
 pub mod synchronize;
@@ -20,9 +21,11 @@ pub mod synchronize;
 pub mod assignments;
 
 pub mod check;
+pub mod choice;
 pub mod order;
 pub mod partition;
 pub mod plan;
+pub mod questions;
 
 pub mod breaker;
 pub mod lifecycle;

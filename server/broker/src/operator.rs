@@ -2,15 +2,15 @@
 //! [`crate::lifecycle`]'s; here is where it depends on more than the state: whether it is held, in flight, in doubt,
 //! handed to somebody, or done by hand already.
 //!
-//! | action          | waiting 1 | failed 3 | held 1, 3 | review 5 | in doubt 2 | handed 2 | ticket 2 | by hand 2 | sending 2 | done 8 | rule 7 | 0, 4, 6 |
-//! |-----------------|-----------|----------|-----------|----------|------------|----------|----------|-----------|-----------|--------|--------|---------|
-//! | retry now       | yes       | yes      | –         | –        | read back  | –        | –        | –         | –         | yes    | –      | –       |
-//! | edit and retry  | yes       | yes      | –         | –        | –          | –        | –        | –         | –         | –      | –      | –       |
-//! | send to manual  | not yet   | not yet  | –         | –        | –          | –        | –        | –         | –         | –      | –      | –       |
-//! | mark done       | yes       | yes      | –         | –        | yes        | yes      | –        | –         | –         | –      | –      | –       |
-//! | cancel          | yes       | yes      | yes       | yes      | –          | –        | there    | –         | –         | –      | –      | –       |
-//! | hold            | yes       | yes      | –         | –        | –          | –        | –        | –         | –         | –      | –      | –       |
-//! | resume          | –         | –        | yes       | –        | –          | –        | –        | –         | –         | –      | –      | –       |
+//! | action          | waiting 1 | failed 3 | held 1, 3 | review 5 | question 1 | in doubt 2 | handed 2 | ticket 2 | by hand 2 | sending 2 | done 8 | rule 7 | 0, 4, 6 |
+//! |-----------------|-----------|----------|-----------|----------|------------|------------|----------|----------|-----------|-----------|--------|--------|---------|
+//! | retry now       | yes       | yes      | –         | –        | –          | read back  | –        | –        | –         | –         | yes    | –      | –       |
+//! | edit and retry  | yes       | yes      | –         | –        | –          | –          | –        | –        | –         | –         | –      | –      | –       |
+//! | send to manual  | not yet   | not yet  | –         | –        | –          | –          | –        | –        | –         | –         | –      | –      | –       |
+//! | mark done       | yes       | yes      | –         | –        | –          | yes        | yes      | –        | –         | –         | –      | –      | –       |
+//! | cancel          | yes       | yes      | yes       | yes      | yes        | –          | –        | there    | –         | –         | –      | –      | –       |
+//! | hold            | yes       | yes      | –         | –        | –          | –          | –        | –        | –         | –         | –      | –      | –       |
+//! | resume          | –         | –        | yes       | –        | –          | –          | –        | –        | –         | –         | –      | –      | –       |
 //!
 //! "Not yet": only what is not done by hand already. "There": the other system is told that it is no longer wanted.
 
@@ -39,6 +39,8 @@ pub enum Standing {
     Failed,
     Held,
     Review,
+    /// A value is missing that a person has to give.
+    Question,
     /// Sent, and whether it arrived is not known; it is read back when its time comes.
     InDoubt,
     /// With another system, which has not answered.
@@ -56,11 +58,12 @@ pub enum Standing {
 }
 
 impl Standing {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Waiting,
         Self::Failed,
         Self::Held,
         Self::Review,
+        Self::Question,
         Self::InDoubt,
         Self::Handed,
         Self::Ticket,
@@ -75,6 +78,9 @@ impl Standing {
         let is_held = order.reason.as_ref().is_some_and(StateReason::is_hold);
         match order.state {
             ProvisioningState::Pending | ProvisioningState::Errored if is_held => Self::Held,
+            ProvisioningState::Pending if order.reason.as_ref().is_some_and(StateReason::awaits_answer) => {
+                Self::Question
+            }
             ProvisioningState::Pending => Self::Waiting,
             ProvisioningState::Errored => Self::Failed,
             ProvisioningState::AwaitingApproval => Self::Review,
@@ -98,7 +104,7 @@ impl Standing {
                 matches!(action, Retry | Edit | SendToManual | MarkDone | Cancel | Hold)
             }
             Self::Held => matches!(action, Cancel | Resume),
-            Self::Review | Self::Ticket => matches!(action, Cancel),
+            Self::Review | Self::Question | Self::Ticket => matches!(action, Cancel),
             Self::InDoubt => matches!(action, Retry | MarkDone),
             Self::Handed => matches!(action, MarkDone),
             Self::Done => matches!(action, Retry),
@@ -113,6 +119,7 @@ impl Standing {
             Self::Waiting | Self::Failed => "It is done by hand already.",
             Self::Held => "It is held: let it go first.",
             Self::Review => "It waits for review: approve or decline it first.",
+            Self::Question => "It waits for an answer: give that on its form.",
             Self::InDoubt => "Whether it happened is not known yet: have it read back first.",
             Self::Handed => "Another system has it: wait for its answer, or mark it as done with evidence.",
             Self::Ticket => "It waits in a ticket: answer that there, or give the order up.",
@@ -182,6 +189,9 @@ mod tests {
             Standing::Failed => (ProvisioningState::Errored, Some(StateReason::Timeout)),
             Standing::Held => (ProvisioningState::Errored, Some(hold)),
             Standing::Review => (ProvisioningState::AwaitingApproval, None),
+            Standing::Question => {
+                (ProvisioningState::Pending, Some(StateReason::AwaitingAnswer { answers: Vec::new() }))
+            }
             Standing::InDoubt => (ProvisioningState::Transmitted, Some(StateReason::InDoubt)),
             Standing::Handed => {
                 let reference = "7".to_owned();
@@ -214,15 +224,15 @@ mod tests {
             }
             table.push('\n');
         }
-        // Columns: waiting, failed, held, review, in doubt, handed, ticket, by hand, sending, done, rule failed, over.
+        // Columns: waiting, failed, held, review, question, in doubt, handed, ticket, by hand, sending, done, rule failed, over.
         let expect = "\
-retry          1 1 - - 2 - - - - 1 - -
-edit           1 1 - - - - - - - - - -
-send-to-manual 1 1 - - - - - - - - - -
-mark-done      8 8 - - 8 8 - - - - - -
-cancel         6 6 6 6 - - 6 - - - - -
-hold           1 3 - - - - - - - - - -
-resume         - - 3 - - - - - - - - -
+retry          1 1 - - - 2 - - - - 1 - -
+edit           1 1 - - - - - - - - - - -
+send-to-manual 1 1 - - - - - - - - - - -
+mark-done      8 8 - - - 8 8 - - - - - -
+cancel         6 6 6 6 6 - - 6 - - - - -
+hold           1 3 - - - - - - - - - - -
+resume         - - 3 - - - - - - - - - -
 ";
         assert_eq!(table, expect);
     }

@@ -172,6 +172,10 @@ fn first_state(request: &AccountRequest, catalogue: &Catalogue) -> (Provisioning
     let review = catalogue.account_type(&request.account_type).is_some_and(|account_type| account_type.review);
     let (event, reason) = match &request.error {
         Some(message) => (Event::RuleFailed, Some(StateReason::RuleFailed { message: message.clone() })),
+        // Reviewed is what it becomes with the answer.
+        None if !request.awaits.is_empty() => {
+            (Event::Reevaluate, Some(StateReason::AwaitingAnswer { answers: request.awaits.clone() }))
+        }
         None if review => (Event::Review, None),
         None => (Event::Reevaluate, None),
     };

@@ -11,6 +11,8 @@
 //!   after its answer sees the account and orders what differs.
 //! - Nothing is taken away that Quartermaster does not manage, and no account that it did not create or take over.
 //! - What a reviewer declined is not ordered again, until it is reopened or something else is wanted.
+//! - An account that needs a value which a person has to give is ordered, and waits for the answer
+//!   ([`model::plan::AccountRequest::awaits`]); what there is already goes on meanwhile, without that value.
 //! - What is left out is said, with why: `filtered` and `retained`.
 //!
 //! What this leaves out: who should have what (`policy`), and whether a plan may be carried out ([`crate::check`],
@@ -24,6 +26,7 @@ mod grant;
 mod properties;
 mod removal;
 mod scope;
+mod several;
 mod slot;
 mod view;
 
@@ -36,8 +39,10 @@ use model::review::DeclinedChange;
 use model::trigger::Trigger;
 
 use crate::catalogue::Catalogue;
+use crate::choice::{AccountChoice, Chosen};
 
 pub use scope::restrict;
+pub(crate) use slot::chosen;
 
 /// All that planning for one identity looks at.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +55,8 @@ pub struct PlanInput<'a> {
     pub open_orders: &'a [Order],
     /// What reviewers declined for this identity and nobody has reopened: it is not ordered again.
     pub declined: &'a [DeclinedChange],
+    /// Which account is meant of those types of which there are several.
+    pub choices: &'a [AccountChoice],
     /// Whether the identity has left: said in explanations.
     pub leaver: bool,
 }
@@ -73,12 +80,22 @@ pub fn compile(input: &PlanInput<'_>, catalogue: &Catalogue, values: &mut dyn Va
             filtered: Vec::new(),
             retained: Vec::new(),
             withdrawn: Vec::new(),
+            questions: Vec::new(),
         },
         progress: Vec::new(),
     };
-    let slots = slot::slots(input, catalogue, &mut compiler.plan);
-    for slot in slots.iter().filter(|slot| slot.desired.is_some()) {
-        compiler.grant(slot);
+    let slots = slot::slots(input, catalogue);
+    for slot in slots.iter().filter(|slot| slot.desired.is_some() && !slot.is_further) {
+        let choice = input.choices.iter().find(|choice| choice.account_type == slot.account_type);
+        match choice.filter(|choice| !matches!(choice.chosen, Chosen::Account(_))) {
+            Some(choice) => compiler.unsettled(slot, choice),
+            None => compiler.grant(slot),
+        }
+    }
+    for slot in slots.iter().filter(|slot| slot.is_further) {
+        if let Some(desired) = slot.desired {
+            compiler.further(slot, desired);
+        }
     }
     // From here on, what matters is what goes.
     compiler.progress.clear();
@@ -112,7 +129,7 @@ pub fn adoptions(input: &PlanInput<'_>) -> Vec<AccountId> {
         .desired
         .accounts
         .iter()
-        .filter_map(|desired| slot::chosen(input.accounts, &desired.account_type))
+        .filter_map(|desired| slot::chosen(input.accounts, &desired.account_type, input.choices))
         .filter(|account| account.provenance == Provenance::Found)
         .map(|account| account.id)
         .collect();
@@ -236,6 +253,8 @@ fn finish(mut plan: Plan) -> Plan {
     }
     plan.withdrawn.sort_unstable();
     plan.withdrawn.dedup();
+    plan.questions.sort();
+    plan.questions.dedup();
     plan
 }
 
@@ -255,8 +274,10 @@ fn tidy(request: &mut AccountRequest) {
     request.waits_for.dedup();
     request.supersedes.sort_unstable();
     request.supersedes.dedup();
+    request.awaits.sort();
+    request.awaits.dedup();
 }
 
-fn is_there(account: &Account) -> bool {
+pub(crate) fn is_there(account: &Account) -> bool {
     account.status != AccountStatus::Gone
 }

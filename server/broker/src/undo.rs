@@ -174,7 +174,7 @@ pub fn is_wanted(row: &Undone, desired: &DesiredAccess, catalogue: &Catalogue) -
                     DesiredValue::Unique(values) => {
                         values.iter().any(|value| same(Some(&Value::from(value.as_str())), row.value.as_ref()))
                     }
-                    DesiredValue::Failed(_) => true,
+                    DesiredValue::Failed(_) | DesiredValue::Asked(_) => true,
                 }
             })
         }),
@@ -452,6 +452,7 @@ impl<'a> Undoing<'a> {
             error: None,
             waits_for: Vec::new(),
             supersedes: Vec::new(),
+            awaits: Vec::new(),
         })
     }
 
@@ -586,5 +587,6 @@ fn plan(identity: IdentityId, mut requests: Vec<(usize, AccountRequest)>, catalo
         filtered: Vec::new(),
         retained: Vec::new(),
         withdrawn: Vec::new(),
+        questions: Vec::new(),
     }
 }

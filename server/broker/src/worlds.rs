@@ -150,8 +150,15 @@ pub(crate) fn compile(
     open_orders: &[Order],
     values: &mut Taken,
 ) -> Plan {
-    let input =
-        PlanInput { trigger: Trigger::IdentityRefresh, desired, accounts, open_orders, declined: &[], leaver: false };
+    let input = PlanInput {
+        trigger: Trigger::IdentityRefresh,
+        desired,
+        accounts,
+        open_orders,
+        declined: &[],
+        choices: &[],
+        leaver: false,
+    };
     plan::compile(&input, &catalogue(), values)
 }
 

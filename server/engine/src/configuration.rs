@@ -11,6 +11,7 @@ mod meaning;
 mod parse;
 mod paths;
 mod places;
+mod questions;
 mod references;
 mod secrets;
 mod servers;

@@ -27,6 +27,7 @@ pub async fn home(op: &OpContext) -> Result<Home, ApiError> {
     if !op.may("/Jobs/View") {
         home.runs.clear();
     }
+    home.forms = crate::forms::counts(op).await?;
     op.engine.label_runs(&mut home.runs);
     for row in &mut home.work_items {
         row.application_name = op.engine.application_label(&row.application);

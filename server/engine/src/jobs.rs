@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use model::configuration::Configuration;
 use model::error::{ApiError, ErrorCode};
 use model::ids::{RunId, UserId};
-use model::job::{Job, JobTask, Run, RunLogLine, RunMode, RunState, TaskRun, UNDO};
+use model::job::{ANSWERS, Job, JobTask, Run, RunLogLine, RunMode, RunState, TaskRun, UNDO};
 use model::undo::RunUndo;
 use model::view::{AuditLine, JobRow, LogCounts, LogFilter, RunFilter, RunRow, RunUpdate};
 use store::{Cancelled, StoreError};
@@ -38,6 +38,8 @@ impl Engine {
         for row in rows {
             if row.run.job == UNDO {
                 row.job_label = "Undo of a run".to_owned();
+            } else if row.run.job == ANSWERS {
+                row.job_label = "What follows from answers".to_owned();
             } else if let Some(job) = jobs.iter().find(|job| job.name == row.run.job) {
                 row.job_label.clone_from(&job.label);
             }

@@ -30,6 +30,7 @@ pub mod tasks;
 pub mod accounts;
 pub mod applications;
 pub mod approvals;
+pub mod forms;
 pub mod home;
 pub mod identities;
 pub mod jobs;

@@ -11,10 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 use model::error::{ApiError, ErrorCode};
 use model::ids::UserId;
 use model::user::{PermissionPath, User};
+use model::view::AuditLine;
 use store::StoreError;
 use tokio::sync::Semaphore;
 
 use crate::Engine;
+use crate::context::OpContext;
 use crate::error::internal;
 
 /// Failures of one login after which it has to wait, and of one address.
@@ -110,6 +112,34 @@ pub async fn add(
         }
         Err(error) => Err(internal(error)),
     }
+}
+
+/// Says which identity somebody is, by its key in the source, or that nobody knows: managers and people themselves are
+/// asked questions by it.
+pub async fn set_identity(op: &OpContext, login: &str, key: Option<&str>) -> Result<(), ApiError> {
+    op.require("/Users/Change")?;
+    let store = op.engine.store();
+    let found = store.user_by_login(login).await.map_err(internal)?;
+    let (user, _) = found.ok_or_else(|| ApiError::not_found(format!("user `{login}`")))?;
+    let identity = match key {
+        Some(key) => Some(crate::identities::find(op, key).await?),
+        None => None,
+    };
+    let audit = AuditLine {
+        at: op.now,
+        actor: op.user.login.clone(),
+        action: "user".into(),
+        subject: login.to_owned(),
+        detail: identity.map_or_else(|| "is no identity".to_owned(), |identity| format!("is identity {identity}")),
+    };
+    let user = User { identity, ..user };
+    let work = store.write(move |tx| {
+        Box::pin(async move {
+            tx.update_user(&user).await?;
+            tx.append_audit(&audit).await
+        })
+    });
+    work.await.map_err(internal)
 }
 
 /// Gives a user another password.

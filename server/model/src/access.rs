@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::form::Asked;
 use crate::identity::Period;
 use crate::ids::IdentityId;
 use crate::value::Value;
@@ -165,6 +166,8 @@ pub enum DesiredValue {
     Absent,
     /// The expression failed; the order ends in state 7 Error with this message.
     Failed(String),
+    /// A person has to give it; what needs it waits. Never the role model's answer: `broker::questions` puts it here.
+    Asked(Asked),
 }
 
 /// Granted by one rule, taken away by another.

@@ -51,7 +51,13 @@ pub struct Organisation {
     pub mail: Option<MailServer>,
     /// Limits on what one run may order in all applications together; none unless told.
     pub thresholds: Thresholds,
+    /// How long people have to answer a question, where its attribute says nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer_within_days: Option<u16>,
 }
+
+/// Days to answer a question where nothing is said.
+pub const ANSWER_WITHIN_DAYS: u16 = 14;
 
 /// Release of a run's orders in rings: first for a few people, and for more where it went well. Leavers never wait.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +89,7 @@ impl Default for Organisation {
             rings: None,
             mail: None,
             thresholds: Thresholds::default(),
+            answer_within_days: None,
         }
     }
 }
@@ -301,12 +308,37 @@ pub struct AccountType {
     /// Whose the work is where people do it, in place of whom the application names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fulfiller: Option<String>,
+    /// CEL over `account` and `identity`: which account is meant where somebody has several of this type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub select: Option<String>,
+    /// What happens where that does not leave exactly one, and none was used before.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub several: Several,
+    /// Who is asked which account is meant; the application's owner unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ask: Option<Ask>,
     #[serde(default)]
     pub thresholds: Thresholds,
 }
 
-/// Where one attribute's value comes from. Exactly one of `value`, `expression` and `unique` is given.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What happens where somebody has several accounts of a type and it is not settled which is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Several {
+    /// The oldest is used.
+    #[default]
+    First,
+    /// Nothing, until a person has said which.
+    Ask,
+    /// Nothing; the plan says so.
+    Skip,
+    /// An order in state 7 that somebody has to look at.
+    Fail,
+}
+
+/// Where one attribute's value comes from, and what it has to be like. At most one of `value`, `expression` and `unique`
+/// is given; without any, `ask` says that a person has to give it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttributeSpecification {
     /// A constant.
@@ -323,6 +355,55 @@ pub struct AttributeSpecification {
     /// Never shown, logged or read back.
     #[serde(default)]
     pub secret: bool,
+    /// Who is asked where the attribute is required and has no value: the application's owner unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ask: Option<Ask>,
+    /// Attributes with the same key here are one question, asked once for each person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
+    /// What the question is called on a form; the attribute's name unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Said beneath the question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    /// What a value has to be like, whether it was computed or answered.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<ColumnType>,
+    /// A regular expression that the whole value matches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    /// In characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum_length: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maximum_length: Option<u32>,
+    /// The only values there are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
+    /// Taken where nobody has answered in time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default: Option<crate::value::Value>,
+    /// How long an answer is waited for; the organisation's `answer_within_days` unless told. 0: the default is taken
+    /// at once, and nobody is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer_within_days: Option<u16>,
+}
+
+/// Whom a question goes to. Who cannot sign in cannot be asked: then it is the application's owner, and where there is
+/// none, whoever may answer every form.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// The person's manager.
+    Manager,
+    /// Whoever answers for the application.
+    Owner,
+    /// The person whose account it is.
+    Person,
+    Login(String),
+    /// The holders of a permission profile.
+    Profile(String),
 }
 
 /// Compares an identity's value with an account's. Confidence of 100 or more links by itself, below goes to review.

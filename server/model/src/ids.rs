@@ -49,6 +49,12 @@ ids! {
     RunId,
     /// One state of the whole configuration, from one `config apply` to the next.
     ConfigurationVersionId,
+    /// What one owner is asked about one identity.
+    FormId,
+    /// One value that a person has to give.
+    QuestionId,
+    /// A value that a person gave.
+    AnswerId,
     /// Something that a threshold stopped.
     RunBlockId,
     /// A change that a reviewer declined.

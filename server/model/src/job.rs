@@ -324,6 +324,9 @@ pub const COMPLETE: &str = "complete";
 /// What runs that take back another are listed under. It is no job that can be started: what it does is in the run.
 pub const UNDO: &str = "undo";
 
+/// What runs that plan anew for whom a question was answered are listed under.
+pub const ANSWERS: &str = "answers";
+
 /// How a run is to be done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunMode {

@@ -25,6 +25,7 @@ pub mod work_item;
 
 pub mod block;
 pub mod feed;
+pub mod form;
 pub mod job;
 pub mod review;
 

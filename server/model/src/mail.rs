@@ -24,10 +24,12 @@ pub enum NoticeKind {
     RunEnded,
     /// An application does not answer, or needs to be looked at; about the application.
     ApplicationTrouble,
+    /// Questions to answer; about their owner, who alone is told.
+    Form,
 }
 
 impl NoticeKind {
-    pub const ALL: [Self; 4] = [Self::WorkItem, Self::Review, Self::RunEnded, Self::ApplicationTrouble];
+    pub const ALL: [Self; 5] = [Self::WorkItem, Self::Review, Self::Form, Self::RunEnded, Self::ApplicationTrouble];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -35,6 +37,7 @@ impl NoticeKind {
             Self::Review => "review",
             Self::RunEnded => "run_ended",
             Self::ApplicationTrouble => "application_trouble",
+            Self::Form => "form",
         }
     }
 
@@ -49,6 +52,7 @@ impl NoticeKind {
             Self::Review => "Orders that wait for your review",
             Self::RunEnded => "Runs that ended",
             Self::ApplicationTrouble => "Applications in trouble",
+            Self::Form => "Questions for you to answer",
         }
     }
 
@@ -60,6 +64,8 @@ impl NoticeKind {
             Self::Review => Duty::Review.paths(about),
             Self::RunEnded => only("/Jobs/View"),
             Self::ApplicationTrouble => only("/Applications/View"),
+            // Whoever owns it, see `engine::mails`.
+            Self::Form => Vec::new(),
         }
     }
 }

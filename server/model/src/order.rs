@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::Reason;
 use crate::account::Mechanism;
+use crate::form::Asked;
 use crate::ids::{AccountId, IdentityId, OrderId, OrderItemId, PartitionId, PlanId, RunId};
 use crate::plan::{ItemKind, ItemOperation, Operation};
 use crate::trigger::Trigger;
@@ -155,6 +156,8 @@ pub enum StateReason {
     },
     /// Handed over as well, and the other system says something that nobody has explained.
     Unclear { reference: String, message: String },
+    /// A value is missing that a person has to give. It is never sent as it is: the answer replaces it.
+    AwaitingAnswer { answers: Vec<Asked> },
     /// The rule or expression failed.
     RuleFailed { message: String },
     /// It goes with this ring of its run, when the one before has proved healthy.
@@ -164,6 +167,15 @@ pub enum StateReason {
 }
 
 impl StateReason {
+    /// Whether a value is missing that a person has to give.
+    pub fn awaits_answer(&self) -> bool {
+        match self {
+            Self::AwaitingAnswer { .. } => true,
+            Self::Held { before, .. } => before.as_ref().is_some_and(|before| before.awaits_answer()),
+            _ => false,
+        }
+    }
+
     /// Whether a person keeps the order back.
     pub fn is_hold(&self) -> bool {
         matches!(self, Self::Held { .. })

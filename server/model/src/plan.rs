@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::Reason;
 use crate::account::Mechanism;
+use crate::form::{Asked, Question};
 use crate::ids::{AccountId, IdentityId, OrderId};
 use crate::trigger::Trigger;
 use crate::value::Value;
@@ -22,6 +23,9 @@ pub struct Plan {
     /// Open orders, never sent, that nothing needs any more and nothing replaces: they become Inactive.
     #[serde(default)]
     pub withdrawn: Vec<OrderId>,
+    /// Values that people have to give, for each attribute that needs one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<Question>,
 }
 
 /// What happens to an account.
@@ -89,6 +93,9 @@ pub struct AccountRequest {
     /// Open orders, never sent, that this request replaces: they become Inactive.
     #[serde(default)]
     pub supersedes: Vec<OrderId>,
+    /// What people have to answer before it can be sent; the next plan replaces it then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub awaits: Vec<Asked>,
 }
 
 /// One attribute or entitlement.

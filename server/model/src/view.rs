@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::{Grantable, Reason, WorkflowState};
 use crate::account::{Account, AccountStatus, Mechanism};
 use crate::correlation::{Decision, OwnerCandidate, TypeCandidate};
+use crate::form::{FormCounts, IdentityQuestion};
 use crate::identity::{Identity, LifecycleState, Period};
 use crate::ids::{
     AccountId, AssignmentId, IdentityId, OrderId, OrderItemId, PlanId, RunId, UserId, WorkItemId, WorkItemQuestionId,
@@ -60,6 +61,9 @@ pub struct IdentityDetail {
     pub orders: Vec<OrderRow>,
     /// Newest first, at most 100.
     pub events: Vec<IdentityEvent>,
+    /// Values that people are asked for or have given, by what they are called.
+    #[serde(default)]
+    pub questions: Vec<IdentityQuestion>,
 }
 
 /// A line of *View permissions*: something held, or that should be.
@@ -768,6 +772,9 @@ pub struct Home {
     /// Waiting for a provisioning review.
     #[serde(default)]
     pub awaiting_review: u64,
+    /// Forms that wait for answers.
+    #[serde(default)]
+    pub forms: FormCounts,
     /// Work items first, at most 8.
     pub work_items: Vec<WorkItemRow>,
     /// Failed orders, at most 8.

@@ -215,6 +215,7 @@ fn account_type(number: usize) -> AccountType {
         required: true,
         create_only: unique.is_some(),
         secret: false,
+        ..AttributeSpecification::default()
     };
     let login = "lower(ascii(left(identity.given_name, 1) + identity.family_name)) + (attempt == 0 ? \"\" : string(attempt + 1))";
     let attributes = BTreeMap::from([
@@ -246,6 +247,9 @@ fn account_type(number: usize) -> AccountType {
         depends_on: Vec::new(),
         review: false,
         fulfiller: None,
+        select: None,
+        several: Default::default(),
+        ask: None,
         thresholds: Thresholds::default(),
     }
 }

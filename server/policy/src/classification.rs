@@ -1,7 +1,9 @@
 //! Which types an account that was found in an application may be of: the rules that hold for it. Which of them it is
 //! then decides `broker::classify`.
 
+use jiff::civil::Date;
 use model::correlation::{CERTAIN, TypeCandidate};
+use model::identity::Identity;
 use model::value::{Attributes, Value};
 
 use crate::expression::Subject;
@@ -33,6 +35,25 @@ impl RoleModel {
             .collect();
         candidates.sort_by(|a, b| b.confidence.cmp(&a.confidence).then_with(|| a.account_type.cmp(&b.account_type)));
         candidates
+    }
+}
+
+impl RoleModel {
+    /// Whether the account is one that its type's `select` means for this person; false where there is no such rule. A rule
+    /// that fails does not hold.
+    pub fn selects(&self, account_type: &str, identity: &Identity, day: Date, account: &Seen<'_>) -> bool {
+        let kind = self.account_types.iter().find(|kind| kind.name == account_type);
+        let Some(select) = kind.and_then(|kind| kind.select.as_ref()) else { return false };
+        let attributes = account.as_attributes();
+        let contexts = identity.contexts.iter().filter(|context| context.period.holds(day)).map(Some);
+        let mut contexts: Vec<_> = contexts.collect();
+        if contexts.is_empty() {
+            contexts.push(None);
+        }
+        contexts.into_iter().any(|context| {
+            let subject = Subject::new(identity, context, day).with_account(&attributes);
+            select.holds(&subject).unwrap_or(false)
+        })
     }
 }
 

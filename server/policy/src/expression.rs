@@ -39,6 +39,9 @@ pub const LONGEST_TEXT: usize = 8 * 1024;
 /// Attributes that every identity has beside those its source delivers. They win over attributes of the same name.
 pub const BUILT_IN: [&str; 5] = ["key", "source", "display_name", "lifecycle", "manager"];
 
+/// How an expression over an identity and an account names what it reads of the account.
+pub(crate) const OF_ACCOUNT: &str = "account:";
+
 /// A compiled expression. Cheap to clone.
 #[derive(Clone)]
 pub struct Expression(Arc<Compiled>);
@@ -66,7 +69,7 @@ impl Expression {
         Self::parse_with(text, &["identity"])
     }
 
-    /// Reads an expression over the named variables; there are `identity`, `attempt`, and for accounts `account`.
+    /// Reads an expression over the named variables; there are `identity`, `attempt`, `account`, and `identity` with `account`.
     pub fn parse_with(text: &str, variables: &[&str]) -> Result<Self, ExpressionError> {
         let (root, attributes) = parse::parse(text, variables)?;
         Ok(Self(Arc::new(Compiled { text: text.to_owned(), root, attributes })))
@@ -124,6 +127,8 @@ pub struct Subject<'a> {
     context: Option<&'a Attributes>,
     built_in: BuiltIn<'a>,
     attempt: Option<i64>,
+    /// An account beside the identity.
+    account: Option<&'a Attributes>,
 }
 
 /// What a subject knows of itself besides its attributes.
@@ -142,17 +147,18 @@ impl<'a> Subject<'a> {
             context: context.map(|context| &context.attributes),
             built_in: BuiltIn::Identity(identity, identity.lifecycle(day)),
             attempt: None,
+            account: None,
         }
     }
 
     /// A feed's row that is no identity yet: of the built-in attributes it has the key and the manager's key.
     pub fn of_row(key: &'a str, attributes: &'a Attributes, manager: Option<&'a str>) -> Self {
-        Self { own: attributes, context: None, built_in: BuiltIn::Row { key, manager }, attempt: None }
+        Self { own: attributes, context: None, built_in: BuiltIn::Row { key, manager }, attempt: None, account: None }
     }
 
     /// Attributes alone, as of an account; the built-in attributes are absent.
     pub fn of_attributes(attributes: &'a Attributes) -> Self {
-        Self { own: attributes, context: None, built_in: BuiltIn::Nothing, attempt: None }
+        Self { own: attributes, context: None, built_in: BuiltIn::Nothing, attempt: None, account: None }
     }
 
     /// The same subject at one attempt at a unique value, counted from 0.
@@ -161,12 +167,21 @@ impl<'a> Subject<'a> {
         Self { attempt: Some(attempt), ..self }
     }
 
+    /// The same subject with an account beside it, for expressions over both.
+    #[must_use]
+    pub fn with_account(self, account: &'a Attributes) -> Self {
+        Self { account: Some(account), ..self }
+    }
+
     /// The value of one attribute as expressions see it.
     pub fn value(&self, attribute: &str) -> Option<Value> {
         self.cell(attribute).into_value().ok().flatten()
     }
 
     pub(crate) fn cell(&self, attribute: &str) -> Cell<'a> {
+        if let (Some(account), Some(name)) = (self.account, attribute.strip_prefix(OF_ACCOUNT)) {
+            return account.get(name).map_or(Cell::Absent, Cell::from);
+        }
         match (self.built_in, attribute) {
             (BuiltIn::Row { key, .. }, "key") => return Cell::from(key),
             (BuiltIn::Row { manager, .. }, "manager") => return manager.map_or(Cell::Absent, Cell::from),

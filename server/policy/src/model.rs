@@ -88,6 +88,8 @@ pub(crate) struct AccountTypeModel {
     pub(crate) correlation: Vec<Read>,
     /// Conditions over an account, with their confidence.
     pub(crate) classification: Vec<(Expression, u8)>,
+    /// Over an identity and one of its accounts.
+    pub(crate) select: Option<Expression>,
 }
 
 #[derive(Debug)]
@@ -105,6 +107,8 @@ pub(crate) enum ValueSource {
     /// With its number among the model's distinct sources: equal ones give equal values.
     Expression(usize, Read),
     Unique(usize, Read),
+    /// A person has to give it.
+    Nothing,
 }
 
 impl RoleModel {
@@ -168,6 +172,9 @@ impl RoleModel {
                         name: attribute.clone(),
                         source: match &specification.value {
                             Some(value) => ValueSource::Constant(value.clone()),
+                            None if specification.expression.is_none() && specification.unique.is_none() => {
+                                ValueSource::Nothing
+                            }
                             None => {
                                 let read = read(&check::Field::Attribute(name.clone(), attribute.clone()));
                                 let unique = specification.unique.is_some();
@@ -202,6 +209,7 @@ impl RoleModel {
                     attributes,
                     correlation,
                     classification,
+                    select: kind.select.as_ref().map(|_| expressions.get(&check::Field::Select(name.clone())).clone()),
                 }
             })
             .collect();

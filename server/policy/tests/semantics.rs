@@ -264,6 +264,7 @@ fn values_of_every_source() {
         required: true,
         create_only: false,
         secret: false,
+        ..AttributeSpecification::default()
     };
     let unique = |texts: &[&str]| DesiredValue::Unique(owned(texts));
     let numbered: Vec<String> = (0..10).map(|attempt| format!("Ada{attempt}")).collect();

@@ -1,4 +1,4 @@
-//! `user add`, `user password`, `user email`, `user list`.
+//! `user add`, `user password`, `user email`, `user identity`, `user list`.
 
 use clap::Subcommand;
 use engine::context::OpContext;
@@ -26,6 +26,8 @@ pub enum Command {
     Password { login: String },
     /// Set the address to which somebody's mail is sent; without one, take it away
     Email { login: String, address: Option<String> },
+    /// Say which identity somebody is, by its key in the source; without a key, that nobody knows
+    Identity { login: String, key: Option<String> },
     /// Everybody who signs in
     List,
 }
@@ -53,6 +55,14 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
                 None => format!("{login} has no address of their own any more."),
             };
             engine::mails::set_address(op, &login, address).await?;
+            output.say(&said)?;
+        }
+        Command::Identity { login, key } => {
+            engine::users::set_identity(op, &login, key.as_deref()).await?;
+            let said = match &key {
+                Some(key) => format!("{login} is the identity {key}."),
+                None => format!("{login} is no identity any more."),
+            };
             output.say(&said)?;
         }
         Command::List => {

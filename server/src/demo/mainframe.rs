@@ -10,8 +10,11 @@ use model::plan::{ItemKind, ItemOperation};
 use super::holdings::{Answer, Change, Holdings, Layout};
 
 /// As `applications/mainframe.toml` names them.
-const LAYOUT: Layout =
-    Layout { key: "userid", attributes: &["employee", "name", "default_group", "department"], entitlements: "groups" };
+const LAYOUT: Layout = Layout {
+    key: "userid",
+    attributes: &["employee", "name", "default_group", "department", "phone"],
+    entitlements: "groups",
+};
 
 pub(super) struct Terminal(Mutex<Holdings>);
 
@@ -124,7 +127,7 @@ mod tests {
         use ItemKind::{Attribute, Entitlement};
         use ItemOperation::{Add, Remove, Set};
         let folder = tempfile::tempdir().unwrap();
-        let header = "userid,employee,name,default_group,department,status,groups\n";
+        let header = "userid,employee,name,default_group,department,phone,status,groups\n";
         let steps = [
             (
                 order(
@@ -137,15 +140,15 @@ mod tests {
                         (Entitlement, "GLPOST", Add, None),
                     ],
                 ),
-                "SMITZ,,ZOE SMIT,,,enabled,GLPOST|GLREAD\n",
+                "SMITZ,,ZOE SMIT,,,,enabled,GLPOST|GLREAD\n",
             ),
             (
                 order(Operation::Update, Some("SMITZ"), &[(Entitlement, "GLPOST", Remove, None)]),
-                "SMITZ,,ZOE SMIT,,,enabled,GLREAD\n",
+                "SMITZ,,ZOE SMIT,,,,enabled,GLREAD\n",
             ),
-            (order(Operation::Disable, Some("SMITZ"), &[]), "SMITZ,,ZOE SMIT,,,disabled,GLREAD\n"),
-            (order(Operation::Enable, Some("NOBODY"), &[]), "SMITZ,,ZOE SMIT,,,disabled,GLREAD\n"),
-            (order(Operation::Enable, Some("SMITZ"), &[]), "SMITZ,,ZOE SMIT,,,enabled,GLREAD\n"),
+            (order(Operation::Disable, Some("SMITZ"), &[]), "SMITZ,,ZOE SMIT,,,,disabled,GLREAD\n"),
+            (order(Operation::Enable, Some("NOBODY"), &[]), "SMITZ,,ZOE SMIT,,,,disabled,GLREAD\n"),
+            (order(Operation::Enable, Some("SMITZ"), &[]), "SMITZ,,ZOE SMIT,,,,enabled,GLREAD\n"),
             (order(Operation::Delete, Some("SMITZ"), &[]), ""),
         ];
         for (order, expected) in steps {

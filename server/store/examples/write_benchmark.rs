@@ -127,6 +127,7 @@ async fn prepared(address: &str) -> Store {
             filtered: Vec::new(),
             retained: Vec::new(),
             withdrawn: Vec::new(),
+            questions: Vec::new(),
         },
         partitions: vec![(PartitionId(2), partition)],
         created_at: at(0),

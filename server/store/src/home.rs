@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use model::form::FormCounts;
 use model::order::ProvisioningState;
 use model::view::{Home, OrderFilter, RunFilter, WorkItemFilter, WorkItemViewer};
 use model::work_item::WorkItemState;
@@ -46,6 +47,7 @@ impl Store {
             orders: order_counts(&mut connection, &OrderFilter::default()).await?,
             open_work_items: count(connection.number(OPEN_WORK_ITEMS, arguments![]).await?),
             awaiting_review: count(connection.number(AWAITING_REVIEW, arguments![]).await?),
+            forms: FormCounts::default(),
             work_items: work_item_page(&mut connection, &open, &WorkItemViewer::default(), now).await?.rows,
             failed: order_rows_in_states(&mut connection, &failed, 8).await?,
             runs: run_rows(&mut connection, RunChoice::Newest(&RunFilter { limit: 5, ..RunFilter::default() })).await?,

@@ -22,6 +22,7 @@ pub mod accounts;
 pub mod assignments;
 
 pub mod declined;
+pub mod forms;
 pub mod orders;
 pub mod work_items;
 
@@ -50,6 +51,7 @@ pub use blocks::ThresholdUse;
 pub use circuits::CircuitRecord;
 pub use declined::UnderReview;
 pub use error::StoreError;
+pub use forms::{FormChanges, FormReader, FormRecord, NewQuestion, QuestionRecord};
 pub use futures::future::BoxFuture;
 pub use identities::NewIdentityEvent;
 pub use mails::{Recipient, SentMail, WaitingNotice};

@@ -43,6 +43,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0019_create_run_blocks"),
     migration!("0020_create_declined_changes"),
     migration!("0021_extend_work_items"),
+    migration!("0022_create_forms"),
 ];
 
 const CREATE_TABLE: &str = r#"

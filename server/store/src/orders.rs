@@ -116,7 +116,8 @@ const INSERT_ORDERS: &str = "
     insert into provisioning_order (
       id, plan_id, partition_id, run_id, identity_id, initiator, application, account_type, account_id, key,
       operation, mechanism, lane, state, reason, explanation, reasons, summary, fence, attempts, next_attempt_at,
-      created_at, changed_at, transmitted_at, executed_at, verified_at, trouble, fingerprint, repeats, troubled_at
+      created_at, changed_at, transmitted_at, executed_at, verified_at, trouble, fingerprint, repeats, troubled_at,
+      awaits_answer
     )
     select
       cast(value ->> 'id' as bigint), cast(value ->> 'plan' as bigint), cast(value ->> 'partition' as bigint),
@@ -129,7 +130,8 @@ const INSERT_ORDERS: &str = "
       cast(value ->> 'transmitted_at' as bigint), cast(value ->> 'executed_at' as bigint),
       cast(value ->> 'verified_at' as bigint), value ->> 'trouble', value ->> 'fingerprint',
       cast(value ->> 'repeats' as bigint),
-      case when value ->> 'trouble' is not null then cast(value ->> 'created_at' as bigint) end
+      case when value ->> 'trouble' is not null then cast(value ->> 'created_at' as bigint) end,
+      cast(value ->> 'awaits_answer' as boolean)
     from input";
 
 const INSERT_ITEMS: &str = "
@@ -210,6 +212,7 @@ struct OrderInput<'a> {
     trouble: Option<&'static str>,
     fingerprint: Option<&'a str>,
     repeats: u32,
+    awaits_answer: bool,
 }
 
 #[derive(Serialize)]
@@ -312,6 +315,7 @@ fn order_input(order: &Order) -> OrderInput<'_> {
         trouble: Trouble::of(order.state, order.reason.as_ref()).map(Trouble::name),
         fingerprint: order.fingerprint.as_deref(),
         repeats: order.repeats,
+        awaits_answer: order.reason.as_ref().is_some_and(StateReason::awaits_answer),
     }
 }
 

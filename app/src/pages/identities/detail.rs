@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use model::access::{Grantable, Why};
 use model::account::Account;
 use model::error::ApiError;
+use model::form::IdentityQuestion;
 use model::identity::{Context, Identity};
 use model::value::Attributes;
 use model::view::{IdentityDetail, IdentityEvent, PermissionRow};
@@ -95,10 +96,32 @@ pub fn identity_sheet(detail: &IdentityDetail, tab: Tab, asking: &Asking, clock:
     };
     let body = view! {
         {header(detail)}
+        {questions(&detail.questions, clock)}
         {tabs("Parts of this identity", links.into())}
         {content}
     };
     Sheet { section: Section::Identities, title: identity.display_name.clone(), body: body.into_any() }
+}
+
+/// What accounts of this person wait for, and what people have answered.
+fn questions(questions: &[IdentityQuestion], clock: &Clock) -> impl IntoView + use<> {
+    let (given, open): (Vec<_>, Vec<_>) = questions.iter().partition(|question| question.answer.is_some());
+    let waits = open.iter().map(|question| {
+        let link = question.form.map(|form| format!("/forms/{form}"));
+        let due = question.due_at.map(|at| view! { <span class="subtle">", wanted "{ago(clock, at)}</span> });
+        view! { <li><a href=link>{question.label.clone()}</a>" from "{question.owner_name.clone()}{due}</li> }
+    });
+    let waits = (!open.is_empty()).then(|| view! {
+        <div class="banner warn">{icon("hand")}<div><p>"Accounts wait for an answer:"</p><ul>{waits.collect_view()}</ul></div></div>
+    });
+    let answers = given.iter().filter_map(|question| question.answer.as_ref().map(|answer| {
+        let by = if question.owner_name.is_empty() { "the default, nobody answered".to_owned() } else { format!("by {}", question.owner_name) };
+        view! { <li>{question.label.clone()}": "<strong>{answer.value.to_string()}</strong><span class="subtle">{format!(" {by}, ")}{ago(clock, answer.at)}</span></li> }
+    }));
+    let answers = (!given.is_empty()).then(|| view! {
+        <details class="panel tight"><summary>{words::plural(given.len() as u64, "answer", "answers")}" by people"</summary><ul class="plain">{answers.collect_view()}</ul></details>
+    });
+    view! { {waits}{answers} }
 }
 
 fn header(detail: &IdentityDetail) -> impl IntoView + use<> {

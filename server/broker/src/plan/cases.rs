@@ -2,12 +2,14 @@
 
 use model::access::{Denied, DesiredAccess, DesiredAccount, DesiredValue, Grantable, WorkflowState};
 use model::account::{Account, AccountStatus, Provenance};
+use model::form::Asked;
 use model::ids::{AccountId, OrderId};
 use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::Plan;
 use model::value::Value;
 
 use super::{PlanInput, adoptions};
+use crate::choice::{AccountChoice, Chosen};
 use crate::worlds::{PERSON, Taken, access, account, attribute, compile, desired_account, orders, reason};
 
 /// The plan in a few lines: what is asked, what is filtered, what is retained.
@@ -202,9 +204,10 @@ fn one_of_several_accounts_is_used() {
         &[found, enabled(3, "person", &[], &["B"]), enabled(2, "person", &[], &[])],
         &[],
         "0 update person 2 add:A
+         1 update person 3 remove:B
          AlreadySo person person-2
-         keep person person-1: The identity has several accounts of this type; \u{201c}person-2\u{201d} is used, this one is left as it is.
-         keep person person-3: The identity has several accounts of this type; \u{201c}person-2\u{201d} is used, this one is left as it is.",
+         keep person person-1: The identity has several accounts of this type; \u{201c}person-2\u{201d} is used in place of this one.
+         keep person person-3: The identity has several accounts of this type; \u{201c}person-2\u{201d} is used in place of this one.",
     );
 }
 
@@ -409,6 +412,7 @@ fn what_was_found_and_is_desired_becomes_ours() {
         accounts: &accounts,
         open_orders: &[],
         declined: &[],
+        choices: &[],
         leaver: false,
     };
     assert_eq!(adoptions(&input), [AccountId(1)]);
@@ -467,6 +471,7 @@ fn what_a_reviewer_declined_is_not_ordered_again_until_something_else_is_wanted(
             accounts,
             open_orders: &[],
             declined,
+            choices: &[],
             leaver: false,
         };
         let plan = super::compile(&input, &crate::worlds::catalogue(), &mut Taken::default());
@@ -495,4 +500,67 @@ fn what_a_reviewer_declined_is_not_ordered_again_until_something_else_is_wanted(
     let account = declined(ItemKind::Lifecycle, "person", ItemOperation::Add, Operation::Create, None, None);
     assert_eq!(planned("Dr", &[], std::slice::from_ref(&account)).0, "");
     assert_eq!(planned("Dr", &known, &[account]).0, "title A", "the account is there by now");
+}
+
+fn choice(chosen: Chosen) -> AccountChoice {
+    AccountChoice { account_type: "person".into(), chosen, why: "it is so".into() }
+}
+
+fn with_choice(desired: Vec<DesiredAccount>, accounts: &[Account], open: &[Order], chosen: Chosen) -> Plan {
+    let (desired, choices) = (access(desired), [choice(chosen)]);
+    let input = PlanInput {
+        trigger: model::trigger::Trigger::IdentityRefresh,
+        desired: &desired,
+        accounts,
+        open_orders: open,
+        declined: &[],
+        choices: &choices,
+        leaver: false,
+    };
+    let plan = super::compile(&input, &crate::worlds::catalogue(), &mut Taken::default());
+    let _ = orders(&plan, 9_000);
+    plan
+}
+
+#[test]
+fn a_grant_goes_to_the_account_that_is_meant_and_a_revocation_to_the_one_that_holds_it() {
+    let accounts = [enabled(1, "person", &[], &["A", "FOREIGN"]), enabled(2, "person", &[], &[])];
+    let wanted = || vec![desired_account("person", vec![], &["person-b"])];
+    let plan = with_choice(wanted(), &accounts, &[], Chosen::Account(AccountId(2)));
+    assert_eq!(
+        told(&plan),
+        "0 update person 2 add:B\n\
+         1 update person 1 remove:A\n\
+         AlreadySo person person-2\n\
+         keep person person-1: The identity has several accounts of this type; \u{201c}person-2\u{201d} (it is so) is used in place of this one."
+    );
+    assert!(plan.requests[0].explanation.ends_with("Of several accounts this one is used: it is so."));
+    // Ordered once, and not again.
+    let open = orders(&plan, 100);
+    assert!(super::is_empty(&with_choice(wanted(), &accounts, &open, Chosen::Account(AccountId(2)))));
+    // Not from one that is not ours.
+    let found = [Account { provenance: Provenance::Found, ..accounts[0].clone() }, accounts[1].clone()];
+    assert_eq!(with_choice(wanted(), &found, &[], Chosen::Account(AccountId(2))).requests.len(), 1);
+}
+
+#[test]
+fn nothing_is_granted_while_it_is_not_settled_which_account_is_meant() {
+    let accounts = [enabled(1, "person", &[], &[]), enabled(2, "person", &[], &[])];
+    let wanted = || vec![desired_account("person", vec![], &["person-b"]), desired_account("mailbox", vec![], &[])];
+    let kept = "keep person person-1: The identity has several accounts of type \u{201c}Person\u{201d} \
+                (\u{201c}person-1\u{201d}, \u{201c}person-2\u{201d}): it is so.";
+    let skipped = with_choice(wanted(), &accounts, &[], Chosen::Skip);
+    assert_eq!(told(&skipped), format!("0 create mailbox\n{kept}"));
+    let asked = Asked {
+        key: "account.person".into(),
+        label: "Which".into(),
+        owner: model::form::FormOwner::Operators,
+        choices: vec!["person-1".into(), "person-2".into()],
+    };
+    let plan = with_choice(wanted(), &accounts, &[], Chosen::Ask(asked.clone()));
+    assert_eq!((told(&plan), plan.questions[0].asked.clone()), (format!("0 create mailbox\n{kept}"), asked));
+    let failed = with_choice(wanted(), &accounts, &[], Chosen::Fail);
+    assert!(told(&failed).contains("update person 1 ERROR The identity has several accounts"), "{}", told(&failed));
+    let open = orders(&failed, 100);
+    assert!(super::is_empty(&with_choice(wanted(), &accounts, &open, Chosen::Fail)), "recorded once");
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use model::access::{DesiredAccount, DesiredAttribute, DesiredValue, Grantable, WorkflowState};
 use model::account::AccountStatus;
+use model::form::{Asked, Place, Question};
 use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::{AccountRequest, AttributeRequest, FilterReason, ItemKind, ItemOperation, Operation};
 use model::value::Value;
@@ -14,16 +15,16 @@ use super::{Compiler, Progress, rules};
 use crate::compare::{present, same, says};
 
 /// What one attribute or entitlement of a desired account needs.
-struct Line<'a> {
-    kind: ItemKind,
+pub(super) struct Line<'a> {
+    pub(super) kind: ItemKind,
     /// Attribute name, or entitlement key.
-    name: &'a str,
-    entitlement: Option<&'a str>,
-    secret: bool,
-    needs: Needs<'a>,
+    pub(super) name: &'a str,
+    pub(super) entitlement: Option<&'a str>,
+    pub(super) secret: bool,
+    pub(super) needs: Needs<'a>,
 }
 
-enum Needs<'a> {
+pub(super) enum Needs<'a> {
     Nothing,
     Set(Cow<'a, Value>),
     /// The first of these that is free.
@@ -35,6 +36,8 @@ enum Needs<'a> {
     Keep(String),
     /// Cannot be decided, because of this.
     Fail(String),
+    /// A person has to say.
+    Ask(&'a Asked),
 }
 
 impl Needs<'_> {
@@ -73,6 +76,8 @@ impl<'a> Compiler<'a, '_> {
         if operation == Some(Operation::Create) {
             error = error.or_else(|| self.missing(slot, dependencies));
         }
+        let asks = asks(&lines);
+        self.plan.questions.extend(lines.iter().filter_map(|line| question(slot, line)));
         // What fails for an account that is in use holds up nothing else: taking access away must not wait for it.
         let apart = if matches!(operation, None | Some(Operation::Update)) { error.take() } else { None };
         // An order not sent is kept where it does just what is needed.
@@ -82,6 +87,7 @@ impl<'a> Compiler<'a, '_> {
             && slot.can_be_kept()
             && !slot.is_stuck
             && !self.waits_in_vain(slot)
+            && (operation == Some(Operation::Update) || slot.awaited() == asks)
             && self.is_satisfied(desired, &lines, &sent.clone().with(&slot.unsent));
         let old_failure = |message: &str| slot.failed.iter().find(|order| has_failed_like(order, message)).copied();
         let kept_failure = error.as_deref().or(apart.as_deref()).and_then(old_failure);
@@ -99,6 +105,8 @@ impl<'a> Compiler<'a, '_> {
                 if operation != Operation::Update {
                     request.after = after;
                     request.waits_for.extend(awaited);
+                    // What has failed is not sent whatever is answered.
+                    request.awaits = if request.error.is_none() { asks } else { Vec::new() };
                 }
                 Some(request)
             }
@@ -201,6 +209,10 @@ impl<'a> Compiler<'a, '_> {
                 self.filter(slot, line.kind, line.name, why);
             } else if let Needs::Keep(why) = &line.needs {
                 self.retain(slot, line.kind, line.name, why.as_str());
+            } else if let Needs::Ask(asked) = &line.needs
+                && known.status == Some(AccountStatus::Enabled)
+            {
+                self.retain(slot, line.kind, line.name, waits(asked));
             }
         }
         let status = known.clone().with(&slot.sent).status;
@@ -236,6 +248,10 @@ impl<'a> Compiler<'a, '_> {
             Operation::Enable => format!("The account is needed again{}.", granted_by(account_reasons)),
             _ => format!("The account is brought in step with what account type \u{201c}{label}\u{201d} asks for."),
         };
+        let explanation = match self.input.choices.iter().find(|choice| choice.account_type == slot.account_type) {
+            Some(choice) => format!("{explanation} Of several accounts this one is used: {}.", choice.why),
+            None => explanation,
+        };
         let mut request = empty_request(slot, operation, explanation, error);
         if operation != Operation::Update {
             request.reasons = account_reasons.to_vec();
@@ -268,7 +284,11 @@ impl<'a> Compiler<'a, '_> {
                 Needs::Fail(message) if request.error.is_some() => {
                     request.items.push(attribute_item(line, ItemOperation::Set, None, current, message.clone()));
                 }
-                Needs::Fail(_) => {}
+                // What exists is brought in step with what is known.
+                Needs::Ask(asked) if operation != Operation::Update => {
+                    request.items.push(attribute_item(line, ItemOperation::Set, None, current, waits(asked)));
+                }
+                Needs::Fail(_) | Needs::Ask(_) => {}
                 Needs::Add | Needs::Remove => request.items.push(self.entitlement_item(line)),
                 Needs::Nothing | Needs::Keep(_) => {}
             }
@@ -375,7 +395,7 @@ impl<'a> Compiler<'a, '_> {
             }
             Needs::Clear | Needs::Remove => (ItemOperation::Remove, vec![None]),
             Needs::Add => (ItemOperation::Add, vec![None]),
-            Needs::Nothing | Needs::Keep(_) | Needs::Fail(_) => return None,
+            Needs::Nothing | Needs::Keep(_) | Needs::Fail(_) | Needs::Ask(_) => return None,
         };
         self.declined_item(&desired.account_type, view.account(), (line.kind, line.name), operation, &values)
     }
@@ -400,6 +420,7 @@ impl<'a> Compiler<'a, '_> {
                 if !is_creation && current.is_some_and(is_one) { Needs::Nothing } else { Needs::Choose(candidates) }
             }
             DesiredValue::Absent => self.absent(desired, attribute, current),
+            DesiredValue::Asked(asked) => Needs::Ask(asked),
             DesiredValue::Failed(message) => Needs::Fail(format!(
                 "The value of attribute \u{201c}{}\u{201d} could not be computed for identity {}: {message}",
                 attribute.name, self.input.desired.identity
@@ -429,7 +450,7 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// Why an entitlement that is held and not desired now stays: a rule offers it, and a person has to decide.
-    fn offered(&self, entitlement: &str) -> Option<String> {
+    pub(super) fn offered(&self, entitlement: &str) -> Option<String> {
         let is_it = |grantable: &Grantable| matches!(grantable, Grantable::Entitlement(name) if name == entitlement);
         let assignment = self.input.desired.assignments.iter().find(|assignment| is_it(&assignment.grantable))?;
         let offered =
@@ -477,7 +498,7 @@ impl<'a> Compiler<'a, '_> {
         self.reasons(|grantable| matches!(grantable, Grantable::AccountType(name) if name == slot.account_type))
     }
 
-    fn entitlement_item(&self, line: &Line<'_>) -> AttributeRequest {
+    pub(super) fn entitlement_item(&self, line: &Line<'_>) -> AttributeRequest {
         let name = line.entitlement.unwrap_or_default();
         let is_it = |grantable: &Grantable| matches!(grantable, Grantable::Entitlement(other) if other == name);
         let (operation, reasons, explanation) = if matches!(line.needs, Needs::Add) {
@@ -529,6 +550,7 @@ pub(super) fn empty_request(
         error,
         waits_for: Vec::new(),
         supersedes: Vec::new(),
+        awaits: Vec::new(),
     }
 }
 
@@ -588,10 +610,36 @@ fn failures(lines: &[Line<'_>]) -> Option<String> {
     (!messages.is_empty()).then(|| messages.join(" "))
 }
 
+/// What people have to answer, sorted.
+fn asks(lines: &[Line<'_>]) -> Vec<Asked> {
+    let asked = lines.iter().filter_map(|line| match line.needs {
+        Needs::Ask(asked) => Some(asked.clone()),
+        _ => None,
+    });
+    let mut asked: Vec<Asked> = asked.collect();
+    asked.sort();
+    asked.dedup();
+    asked
+}
+
+fn question(slot: &Slot<'_>, line: &Line<'_>) -> Option<Question> {
+    let Needs::Ask(asked) = line.needs else { return None };
+    let place = Place {
+        application: slot.application.to_owned(),
+        account_type: slot.account_type.to_owned(),
+        attribute: line.name.to_owned(),
+    };
+    Some(Question { asked: asked.clone(), place })
+}
+
+fn waits(asked: &Asked) -> String {
+    format!("Waits for an answer from {}.", asked.owner)
+}
+
 fn granted_by(reasons: &[model::access::Reason]) -> String {
     if reasons.is_empty() { String::new() } else { format!(": granted by {}", rules(reasons)) }
 }
 
-fn has_failed_like(order: &Order, message: &str) -> bool {
+pub(super) fn has_failed_like(order: &Order, message: &str) -> bool {
     matches!(&order.reason, Some(StateReason::RuleFailed { message: before }) if before == message)
 }

@@ -155,6 +155,16 @@ proptest! {
             let now = after.iter().find(|other| other.id == account.id).unwrap();
             let failed = plan.requests.iter().any(|request| request.account == Some(account.id) && request.error.is_some());
             let blocked = failed && account.status == AccountStatus::Disabled;
+            // Of accounts that are not the one used, what nothing grants goes, where they are ours; nothing else happens.
+            let is_further = wanted.is_some() && !is_touched && account.provenance != Provenance::Found;
+            if is_further {
+                let is_kept = |key: &&String| {
+                    !["A", "B", "C"].contains(&key.as_str()) || wanted.is_some_and(|wanted| wanted.contains(*key))
+                };
+                let entitlements = account.entitlements.iter().filter(is_kept).cloned().collect();
+                prop_assert_eq!(now, &model::account::Account { entitlements, ..account.clone() });
+                continue;
+            }
             if !is_touched || blocked {
                 prop_assert_eq!(now, account);
                 continue;

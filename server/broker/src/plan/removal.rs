@@ -168,7 +168,7 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// Why an entitlement stays with an account that goes.
-    fn kept_by_reviewer(&self, slot: &Slot<'_>, key: &str) -> Option<String> {
+    pub(super) fn kept_by_reviewer(&self, slot: &Slot<'_>, key: &str) -> Option<String> {
         let account = slot.account.map(|account| account.id);
         self.declined_item(slot.account_type, account, (ItemKind::Entitlement, key), ItemOperation::Remove, &[None])
     }

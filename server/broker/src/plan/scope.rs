@@ -57,6 +57,7 @@ mod tests {
             error: None,
             waits_for: vec![],
             supersedes: vec![],
+            awaits: vec![],
         }
     }
 
@@ -68,6 +69,7 @@ mod tests {
             filtered: vec![],
             retained: vec![],
             withdrawn: vec![],
+            questions: vec![],
         }
     }
 

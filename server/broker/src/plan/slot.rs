@@ -4,13 +4,14 @@ use std::cmp::Reverse;
 
 use model::access::DesiredAccount;
 use model::account::{Account, Provenance};
+use model::form::Asked;
 use model::ids::OrderId;
 use model::order::{Order, ProvisioningState, StateReason};
-use model::plan::{ItemKind, Plan};
 use model::trigger::Trigger;
 
-use super::{PlanInput, is_there, retained};
+use super::{PlanInput, is_there};
 use crate::catalogue::{AccountTypeFacts, Catalogue};
+use crate::choice::{AccountChoice, Chosen};
 use crate::retry::leaves_doubt;
 
 /// An account that should be or is, and what is under way for it.
@@ -28,6 +29,8 @@ pub(super) struct Slot<'a> {
     pub(super) failed: Vec<&'a Order>,
     /// An order waits for another that is no longer open, and may never be done.
     pub(super) is_stuck: bool,
+    /// Another account of the same, desired type is the one that is used.
+    pub(super) is_further: bool,
 }
 
 impl Slot<'_> {
@@ -48,6 +51,15 @@ impl Slot<'_> {
             })
     }
 
+    /// What the orders not sent wait for people to answer, sorted.
+    pub(super) fn awaited(&self) -> Vec<Asked> {
+        let mut awaited: Vec<Asked> =
+            self.unsent.iter().filter_map(|order| answers(order.reason.as_ref()?)).flatten().cloned().collect();
+        awaited.sort();
+        awaited.dedup();
+        awaited
+    }
+
     /// Orders in flight: whatever else is ordered for the account waits for them.
     pub(super) fn in_flight(&self) -> impl Iterator<Item = OrderId> {
         self.sent.iter().filter(|order| order.state != ProvisioningState::Executed).map(|order| order.id)
@@ -59,18 +71,32 @@ impl Slot<'_> {
     }
 }
 
-/// The account that is used where an identity has several of one type: one of ours before one that was found, then the
-/// oldest.
-pub(super) fn chosen<'a>(accounts: &'a [Account], account_type: &str) -> Option<&'a Account> {
-    accounts
-        .iter()
-        .filter(|account| account.account_type == account_type && is_there(account))
-        .min_by_key(|account| (account.provenance == Provenance::Found, account.id))
+/// What an order waits for people to answer, also while a person keeps it back.
+fn answers(reason: &StateReason) -> Option<&[Asked]> {
+    match reason {
+        StateReason::AwaitingAnswer { answers } => Some(answers),
+        StateReason::Held { before, .. } => answers(before.as_ref()?),
+        _ => None,
+    }
 }
 
-/// All slots, those that others depend on first. What concerns accounts that are not looked at (further accounts of a
-/// desired type) is settled in the plan at once.
-pub(super) fn slots<'a>(input: &PlanInput<'a>, catalogue: &'a Catalogue, plan: &mut Plan) -> Vec<Slot<'a>> {
+/// The account that is used where an identity has several of one type: the one that was chosen; where nothing was decided,
+/// one of ours before one that was found, then the oldest. None where it is not settled.
+pub(crate) fn chosen<'a>(
+    accounts: &'a [Account],
+    account_type: &str,
+    choices: &[AccountChoice],
+) -> Option<&'a Account> {
+    let mut there = accounts.iter().filter(|account| account.account_type == account_type && is_there(account));
+    match choices.iter().find(|choice| choice.account_type == account_type).map(|choice| &choice.chosen) {
+        Some(Chosen::Account(id)) => there.find(|account| account.id == *id),
+        Some(Chosen::Ask(_) | Chosen::Skip | Chosen::Fail) => None,
+        None => there.min_by_key(|account| (account.provenance == Provenance::Found, account.id)),
+    }
+}
+
+/// All slots, those that others depend on first.
+pub(super) fn slots<'a>(input: &PlanInput<'a>, catalogue: &'a Catalogue) -> Vec<Slot<'a>> {
     let mut types: Vec<(usize, &'a str, &'a str)> = Vec::new();
     let rank = |name: &str| catalogue.account_type(name).map_or(usize::MAX, |facts| facts.rank);
     types.extend(
@@ -103,7 +129,10 @@ pub(super) fn slots<'a>(input: &PlanInput<'a>, catalogue: &'a Catalogue, plan: &
         let desired = desired.min_by_key(|desired| &desired.application);
         let mut accounts: Vec<&Account> =
             input.accounts.iter().filter(|account| account.account_type == account_type && is_there(account)).collect();
-        accounts.sort_unstable_by_key(|account| (account.provenance == Provenance::Found, account.id));
+        let used = chosen(input.accounts, account_type, input.choices).map(|account| account.id);
+        accounts.sort_unstable_by_key(|account| {
+            (Some(account.id) != used, account.provenance == Provenance::Found, account.id)
+        });
         let mut orders: Vec<&Order> =
             input.open_orders.iter().filter(|order| order.account_type == account_type).collect();
         orders.sort_unstable_by_key(|order| order.id);
@@ -118,6 +147,7 @@ pub(super) fn slots<'a>(input: &PlanInput<'a>, catalogue: &'a Catalogue, plan: &
             unsent: Vec::new(),
             failed: Vec::new(),
             is_stuck: false,
+            is_further: false,
         };
         let mut own: Vec<Slot<'a>> = if accounts.is_empty() {
             vec![empty(None)]
@@ -134,19 +164,7 @@ pub(super) fn slots<'a>(input: &PlanInput<'a>, catalogue: &'a Catalogue, plan: &
             }
         }
         if desired.is_some() {
-            for further in own.drain(1..) {
-                let used = own_name(&further, input);
-                plan.withdrawn.extend(further.replaceable());
-                plan.retained.push(retained(
-                    application,
-                    account_type,
-                    ItemKind::Lifecycle,
-                    further.name(),
-                    format!(
-                        "The identity has several accounts of this type; {used} is used, this one is left as it is."
-                    ),
-                ));
-            }
+            own.iter_mut().skip(1).for_each(|further| further.is_further = true);
         }
         slots.append(&mut own);
     }
@@ -159,11 +177,6 @@ pub(super) fn slots<'a>(input: &PlanInput<'a>, catalogue: &'a Catalogue, plan: &
         )
     });
     slots
-}
-
-fn own_name(slot: &Slot<'_>, input: &PlanInput<'_>) -> String {
-    chosen(input.accounts, slot.account_type)
-        .map_or_else(|| "another one".to_owned(), |account| format!("\u{201c}{}\u{201d}", account.key))
 }
 
 fn place<'a>(slot: &mut Slot<'a>, order: &'a Order, open: &[Order], catalogue: &Catalogue) {

@@ -3,14 +3,14 @@
 use broker::maintenance;
 use broker::retry::Patterns;
 use jiff::tz::TimeZone;
-use model::configuration::{Configuration, Connection, ManualConnection};
+use model::configuration::{Ask, Configuration, Connection, ManualConnection};
 use model::user::PermissionPath;
 use model::work_item::Fulfiller;
 
 use super::ConfigurationFinding;
 use super::parse::noun;
 use super::places::Index;
-use super::wording;
+use super::{questions, wording};
 
 /// Tells of every reference to nothing, with the nearest name there is, and of other single values that cannot be meant.
 pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut Vec<ConfigurationFinding>) {
@@ -41,6 +41,7 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
             }
         }
     }
+    questions::check(configuration, index, findings);
     for (name, application) in &configuration.applications {
         if let Err(message) = Patterns::compile(&application.retry) {
             findings.push(index.finding(&["applications", name, "retry"], message));
@@ -144,6 +145,13 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
             one(&["account_types", name, "fulfiller"], "permission_profiles", fulfiller);
         }
         one(&["account_types", name, "application"], "applications", &account_type.application);
+    }
+    for (name, account_type) in &configuration.account_types {
+        for (attribute, specification) in &account_type.attributes {
+            if let Some(Ask::Profile(profile)) = &specification.ask {
+                one(&["account_types", name, "attributes", attribute, "ask"], "permission_profiles", profile);
+            }
+        }
     }
     for (name, entitlement) in &configuration.entitlements {
         one(&["entitlements", name, "account_type"], "account_types", &entitlement.account_type);

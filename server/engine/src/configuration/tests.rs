@@ -569,7 +569,7 @@ fn expressions_and_circles_are_told_with_their_place() {
         (
             "attributes.name.expression = \"identity.given_name\"",
             "attributes.name.required = true",
-            &["all.toml:20:12: Has no source; give it one of `value`, `expression` and `unique`."],
+            &["all.toml:20:12: Has no source; give it one of `value`, `expression` and `unique`, or `ask` a person."],
         ),
         ("key = \"name\"\n", "key = \"login\"\n", &["all.toml:19:7: The key `login` is none of the attributes."]),
         (

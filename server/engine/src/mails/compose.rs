@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use model::configuration::{Configuration, MailServer};
+use model::form::FormOwner;
 use model::ids::{MailId, RunId};
 use model::mail::{Mail, MailState, Notice, NoticeKind};
 use model::user::PermissionPath;
@@ -129,12 +130,13 @@ fn distribute<'a>(
         let Some(address) = recipient.preferences.address.as_deref() else { continue };
         let held = told_paths(configuration, &recipient.user.profiles);
         let concerns = |notice: &&Notice| {
-            !recipient.preferences.silenced.contains(&notice.kind)
-                && match &notice.to {
-                    Some(Fulfiller::User(login)) => recipient.user.login.eq_ignore_ascii_case(login),
-                    Some(Fulfiller::Profile(profile)) => recipient.user.profiles.contains(profile),
-                    _ => notice.kind.paths(&notice.about).iter().any(|path| held.contains(path)),
-                }
+            let is_theirs = match (notice.kind, &notice.to) {
+                (NoticeKind::Form, _) => owns_forms(configuration, recipient, &notice.about),
+                (_, Some(Fulfiller::User(login))) => recipient.user.login.eq_ignore_ascii_case(login),
+                (_, Some(Fulfiller::Profile(profile))) => recipient.user.profiles.contains(profile),
+                (kind, _) => kind.paths(&notice.about).iter().any(|path| held.contains(path)),
+            };
+            !recipient.preferences.silenced.contains(&notice.kind) && is_theirs
         };
         let mut said = BTreeSet::new();
         let is_news = |notice: &&'a Notice| said.insert((notice.kind, &notice.link, &notice.sentence));
@@ -144,6 +146,21 @@ fn distribute<'a>(
         }
     }
     told
+}
+
+/// Whether the forms of this owner, as a notice names it, are theirs to answer: nobody else is told, whatever they may do.
+fn owns_forms(configuration: &Configuration, recipient: &Recipient, about: &str) -> bool {
+    let user = &recipient.user;
+    match about.split_once(':').and_then(|(kind, name)| FormOwner::from_parts(kind, name)) {
+        Some(FormOwner::Login(login)) => login.to_lowercase() == user.login.to_lowercase(),
+        Some(FormOwner::Profile(profile)) => user.profiles.contains(&profile),
+        Some(FormOwner::Operators) => {
+            let wanted = PermissionPath::parse(crate::forms::ANSWER);
+            wanted
+                .is_some_and(|wanted| told_paths(configuration, &user.profiles).iter().any(|path| path.grants(&wanted)))
+        }
+        None => false,
+    }
 }
 
 /// The paths of these profiles that notify.
@@ -205,8 +222,9 @@ fn headline(kind: NoticeKind, notices: &[&&Notice]) -> String {
         (NoticeKind::Review, _) => format!("{count} orders wait for your review"),
         // Why is in the text.
         (NoticeKind::RunEnded, [only]) => one_line(only.sentence.split(": ").next().unwrap_or_default()),
-        (_, [only]) => one_line(&only.sentence),
+        (NoticeKind::Form | NoticeKind::ApplicationTrouble, [only]) => one_line(&only.sentence),
         (NoticeKind::RunEnded, _) => format!("{count} runs ended"),
+        (NoticeKind::Form, _) => "Questions for you to answer".to_owned(),
         (NoticeKind::ApplicationTrouble, _) => format!("{count} applications in trouble"),
     }
 }
@@ -218,6 +236,7 @@ fn list(kind: NoticeKind) -> &'static str {
         NoticeKind::Review => "/orders?state=awaiting_approval",
         NoticeKind::RunEnded => "/jobs",
         NoticeKind::ApplicationTrouble => "/applications",
+        NoticeKind::Form => "/forms",
     }
 }
 
@@ -324,6 +343,43 @@ mod tests {
         let told = distribute(&configuration, &recipients, &notices);
         let names: Vec<&str> = told.iter().map(|(recipient, _, _)| recipient.user.login.as_str()).collect();
         assert_eq!(names, ["exact", "custom", "ours"]);
+    }
+
+    #[test]
+    fn forms_are_told_to_their_owner_alone() {
+        let mut configuration = Configuration::default();
+        for (name, path) in [("all", "/*"), ("desk", "/Home"), ("operator", "/Forms")] {
+            let profile = PermissionProfile { display_name: name.into(), permissions: vec![path.into()] };
+            configuration.permission_profiles.insert(name.into(), profile);
+        }
+        let recipient = |id: i64, login: &str, profile: &str| Recipient {
+            user: User {
+                id: UserId(id),
+                login: login.into(),
+                display_name: login.into(),
+                identity: None,
+                profiles: vec![profile.into()],
+                disabled: login == "gone",
+            },
+            preferences: MailPreferences { address: Some(format!("{login}@example.org")), silenced: Vec::new() },
+        };
+        let recipients = [
+            recipient(1, "Ann", "desk"),
+            recipient(2, "bo", "desk"),
+            recipient(3, "gone", "desk"),
+            recipient(4, "olga", "operator"),
+            recipient(5, "root", "all"),
+        ];
+        for (owner, expect) in [
+            (FormOwner::Login("ann".into()), vec!["Ann"]),
+            (FormOwner::Profile("desk".into()), vec!["Ann", "bo"]),
+            (FormOwner::Operators, vec!["olga", "root"]),
+        ] {
+            let notices = [notice(NoticeKind::Form, &super::super::notices::form_owner(&owner), "x")];
+            let told = distribute(&configuration, &recipients, &notices);
+            let names: Vec<&str> = told.iter().map(|(recipient, _, _)| recipient.user.login.as_str()).collect();
+            assert_eq!(names, expect, "{owner}");
+        }
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! What is written down to be told. A notice names things, not people and not values: mail is read in many places.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use model::form::FormOwner;
 use model::ids::{RunId, WorkItemId};
 use model::job::{Run, RunState};
 use model::mail::{Notice, NoticeKind};
 use model::order::{Order, ProvisioningState};
 use model::plan::Operation;
 use model::work_item::{Fulfiller, WorkItem};
+use store::NewQuestion;
 
 use crate::Engine;
 
@@ -72,6 +76,39 @@ pub(crate) fn reviews(engine: &Engine, orders: &[Order]) -> Vec<Notice> {
         to: None,
     };
     orders.iter().filter(waits).map(notice).collect()
+}
+
+/// Questions that were asked just now, told to those who are asked.
+pub(crate) fn questions(engine: &Engine, run: RunId, asked: &[NewQuestion], at: Timestamp) -> Vec<Notice> {
+    if !are_wanted(engine) {
+        return Vec::new();
+    }
+    let mut counts: BTreeMap<&FormOwner, u64> = BTreeMap::new();
+    for question in asked {
+        *counts.entry(&question.asked.owner).or_default() += 1;
+    }
+    let notice = |(owner, count): (&FormOwner, u64)| Notice {
+        at,
+        kind: NoticeKind::Form,
+        about: form_owner(owner),
+        to: None,
+        sentence: format!(
+            "{} for your answer",
+            if count == 1 { "1 question waits".into() } else { format!("{count} questions wait") }
+        ),
+        link: match owner {
+            FormOwner::Login(_) => "/forms".to_owned(),
+            FormOwner::Profile(_) | FormOwner::Operators => "/forms?scope=team".to_owned(),
+        },
+        run: Some(run),
+    };
+    counts.into_iter().map(notice).collect()
+}
+
+/// How a notice names whom it is for.
+pub(crate) fn form_owner(owner: &FormOwner) -> String {
+    let (kind, name) = owner.parts();
+    format!("{kind}:{name}")
 }
 
 /// A run is over. Dry runs and runs that a person cancelled are nobody's news.

@@ -3,6 +3,7 @@
 //! is written in one transaction, or nothing.
 
 mod preview;
+mod questions;
 mod thresholds;
 mod write;
 
@@ -26,6 +27,7 @@ use model::trigger::Trigger;
 use store::{AssignmentStateChange, Reservation, StoreError, ThresholdUse};
 
 use self::preview::preview;
+use self::questions::Questions;
 pub(crate) use self::thresholds::guard_undo;
 use self::thresholds::{guard, hourly, ordered};
 pub(crate) use self::write::{Extras, write};
@@ -83,6 +85,9 @@ async fn generate(
     all_values: bool,
 ) -> Result<TaskEnd, StoreError> {
     let today = context.engine.today();
+    if context.mode.incremental {
+        context.changed.extend(crate::forms::to_plan(&context.engine).await?);
+    }
     let facts = Facts::read(context, all_values, today).await?;
     let ids: Vec<IdentityId> = facts.ids();
     progress.expect(ids.len() as u64, "identities");
@@ -95,9 +100,13 @@ async fn generate(
     let mut ended_undone = Vec::new();
     let mut ended = Vec::new();
     let mut rejected = 0;
+    let mut questions = Questions::read(context, &ids).await?;
     for batch in ids.chunks(BATCH) {
         let desired = context.desired(batch, today).await?;
         for mut access in desired {
+            let accounts = facts.accounts_of(access.identity);
+            let choices = questions.choose(context, access.identity, accounts);
+            questions.stand_in(&mut access, accounts, &choices, &live.catalogue);
             let edits = facts.edits_of(access.identity);
             ended.extend(edit::stand_in(&mut access, &edits).into_iter().filter_map(|edit| facts.edit_id(edit)));
             let input = PlanInput {
@@ -105,11 +114,13 @@ async fn generate(
                 accounts: facts.accounts_of(access.identity),
                 open_orders: facts.orders_of(access.identity),
                 declined: facts.declined_of(access.identity),
+                choices: &choices,
                 leaver: facts.leavers.contains(&access.identity),
                 desired: &access,
             };
             let mut plan = plan::compile(&input, &live.catalogue, &mut values);
             edit::explain(&mut plan, &edits);
+            questions.note(&mut plan, &live.catalogue);
             already.note(&access, &plan, &live.catalogue);
             let own = undone.iter().filter(|row| row.identity == access.identity);
             ended_undone.extend(own.filter(|row| !undo::is_wanted(row, &access, &live.catalogue)).map(|row| row.id));
@@ -175,7 +186,13 @@ async fn generate(
         rings: super::rings::of_the_run(context, progress),
         approval,
         used,
+        forms: questions.planned(scope),
     };
+    let asked = extras.forms.asked();
+    if asked > 0 {
+        progress.count("questions", i64::try_from(asked).unwrap_or(i64::MAX));
+        progress.say(LogLevel::Information, format!("Asked {}; see the forms.", counted(asked, "question")));
+    }
     let written = write(context, planned, extras, &live.catalogue).await?;
     progress.count("orders", i64::try_from(written).unwrap_or(i64::MAX));
     progress.say(LogLevel::Information, format!("Wrote {}.", counted(written as u64, "order")));

@@ -28,13 +28,15 @@ pub(super) fn of_the_run(context: &Context, progress: &Progress) -> Option<Rings
 
 /// The ring of each order, and the beginning of the run's rings; none where all go at once. Orders that go later say so.
 pub(super) fn arrange(run: RunId, orders: &mut [Order], limits: &Rings) -> Option<(RunRings, Vec<(OrderId, u32)>)> {
-    let has_ring = |order: &&Order| order.lane != Lane::Leaver;
-    let picked = rings::picks(orders.iter().filter(has_ring).map(|order| order.identity), limits);
+    // What waits for an answer is never sent: the order that has the answer goes in its place, with its own run.
+    let has_ring =
+        |order: &Order| order.lane != Lane::Leaver && !order.reason.as_ref().is_some_and(StateReason::awaits_answer);
+    let picked = rings::picks(orders.iter().filter(|order| has_ring(order)).map(|order| order.identity), limits);
     if picked.is_empty() {
         return None;
     }
     let mut members = Vec::with_capacity(orders.len());
-    for order in orders.iter_mut().filter(|order| order.lane != Lane::Leaver) {
+    for order in orders.iter_mut().filter(|order| has_ring(order)) {
         let Some(ring) = picked.get(&order.identity).copied() else { continue };
         members.push((order.id, ring));
         if ring > 1 && order.state == ProvisioningState::Pending && order.reason.is_none() {

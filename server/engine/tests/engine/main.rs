@@ -31,6 +31,7 @@ mod slapd;
 mod approval;
 mod crash;
 mod faults;
+mod forms;
 mod jobs;
 mod mail_server;
 mod mails;

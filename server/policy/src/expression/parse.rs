@@ -1,5 +1,6 @@
 //! From text to nodes: CEL's grammar by the `cel` crate, its meaning checked here, every complaint with its place.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SelectExpr, SourceInfo, operators};
@@ -8,7 +9,7 @@ use super::functions::nearest;
 use super::node::{
     Arithmetic, COMPREHENSIONS, Comparison, Comprehension, ComprehensionKind, Constant, FUNCTIONS, Node,
 };
-use super::{ExpressionError, LONGEST_TEXT};
+use super::{ExpressionError, LONGEST_TEXT, OF_ACCOUNT};
 
 /// Levels of nesting of the finished tree.
 const DEEPEST: usize = 64;
@@ -44,7 +45,7 @@ fn read(text: &str, variables: &[&str]) -> Parsed<(Node, Vec<String>)> {
     let parser = cel::Env::default().with_optional_support(false).parser();
     let (tree, places) = parser.parse_with_source_info(text).map_err(|errors| not_cel(text, &errors))?;
     let subject = subject(variables);
-    let mut names = Names { subject, found: Vec::new() };
+    let mut names = Names { variables, found: Vec::new() };
     names.collect(&tree);
     let mut attributes = names.found;
     attributes.sort_unstable();
@@ -57,8 +58,14 @@ fn read(text: &str, variables: &[&str]) -> Parsed<(Node, Vec<String>)> {
 }
 
 /// The variable whose attributes are read: a rule of classification looks at an account, all others at an identity.
+/// One that selects an account looks at both; what it reads of the account has a name of its own then.
 fn subject<'a>(variables: &[&'a str]) -> &'a str {
-    variables.iter().find(|variable| **variable == "account").copied().unwrap_or("identity")
+    let of = |wanted: &str| variables.iter().find(|variable| **variable == wanted).copied();
+    of("identity").or(of("account")).unwrap_or("identity")
+}
+
+fn has_both(variables: &[&str]) -> bool {
+    ["identity", "account"].iter().all(|variable| variables.contains(variable))
 }
 
 /// Marks the largest parts that do not depend on the attempt, so that they are worked out once for all attempts.
@@ -177,14 +184,14 @@ fn place(text: &str, at: usize) -> (usize, usize) {
 
 /// Collects `identity.<name>` wherever it appears, so that nodes can name attributes by their sorted position.
 struct Names<'a> {
-    subject: &'a str,
+    variables: &'a [&'a str],
     found: Vec<String>,
 }
 
 impl Names<'_> {
     fn collect(&mut self, tree: &IdedExpr) {
-        if let Some(name) = attribute(self.subject, tree) {
-            self.found.push(name.to_owned());
+        if let Some(name) = attribute(self.variables, tree) {
+            self.found.push(name.into_owned());
             return;
         }
         match &tree.expr {
@@ -206,7 +213,15 @@ impl Names<'_> {
 }
 
 /// The attribute that `identity.name` or `identity["name"]` reads.
-fn attribute<'a>(subject: &str, tree: &'a IdedExpr) -> Option<&'a str> {
+fn attribute<'a>(variables: &[&str], tree: &'a IdedExpr) -> Option<Cow<'a, str>> {
+    let own = attribute_of(subject(variables), tree).map(Cow::Borrowed);
+    own.or_else(|| {
+        let name = attribute_of("account", tree).filter(|_| has_both(variables))?;
+        Some(Cow::Owned(format!("{OF_ACCOUNT}{name}")))
+    })
+}
+
+fn attribute_of<'a>(subject: &str, tree: &'a IdedExpr) -> Option<&'a str> {
     let is_subject = |tree: &IdedExpr| matches!(&tree.expr, Expr::Ident(name) if name == subject);
     match &tree.expr {
         Expr::Select(SelectExpr { operand, field, test: false }) if is_subject(operand) => Some(field),
@@ -255,8 +270,8 @@ impl Compiler<'_> {
     }
 
     fn node_at(&mut self, tree: &IdedExpr) -> Parsed<Node> {
-        if let Some(name) = attribute(self.subject, tree) {
-            return self.attribute(tree, name).map(Node::Attribute);
+        if let Some(name) = attribute(self.variables, tree) {
+            return self.attribute(tree, &name).map(Node::Attribute);
         }
         match &tree.expr {
             Expr::Literal(literal) => self.literal(tree, literal).map(Node::Constant),
@@ -290,7 +305,8 @@ impl Compiler<'_> {
     }
 
     fn attribute(&self, tree: &IdedExpr, name: &str) -> Parsed<usize> {
-        if !self.variables.contains(&self.subject) || self.bound.iter().any(|bound| bound == self.subject) {
+        let is_bound = |bound: &String| bound == self.subject || (bound == "account" && has_both(self.variables));
+        if !self.variables.contains(&self.subject) || self.bound.iter().any(is_bound) {
             return self.error(tree, format!("`{}` means something else here", self.subject), None);
         }
         match self.attributes.iter().position(|known| known == name) {
@@ -317,7 +333,7 @@ impl Compiler<'_> {
         if let Some(index) = self.bound.iter().rposition(|bound| bound == name) {
             return Ok(Node::Variable(index));
         }
-        if name == self.subject && self.variables.contains(&name) {
+        if (name == self.subject || name == "account") && self.variables.contains(&name) {
             let expected = Some(format!("an attribute of it, such as `{}`", self.example()));
             return self.error(tree, format!("`{name}` by itself is no value"), expected);
         }
@@ -345,8 +361,8 @@ impl Compiler<'_> {
                     let expected = Some(format!("`has({}.x)`", self.subject));
                     return self.error(tree, "`has` takes one argument".into(), expected);
                 };
-                return match attribute(self.subject, argument) {
-                    Some(attribute) => self.attribute(argument, attribute).map(Node::Has),
+                return match attribute(self.variables, argument) {
+                    Some(attribute) => self.attribute(argument, &attribute).map(Node::Has),
                     None => {
                         let expected = Some(format!("`has({}.x)`", self.subject));
                         self.error(argument, format!("`has` asks for an attribute of the {}", self.subject), expected)
@@ -406,7 +422,8 @@ impl Compiler<'_> {
             }
             (operators::IN, [left, right]) => Node::In(Box::new([self.node(left)?, self.node(right)?])),
             (operators::INDEX, [object, index]) => {
-                if matches!(&object.expr, Expr::Ident(name) if name == self.subject) {
+                let is_subject = |name: &str| name == self.subject || (name == "account" && has_both(self.variables));
+                if matches!(&object.expr, Expr::Ident(name) if is_subject(name)) {
                     let expected = Some(format!("an attribute by its name, such as `{}`", self.example()));
                     return self.error(tree, "which attribute this reads is not known".into(), expected);
                 }
@@ -456,7 +473,7 @@ impl Compiler<'_> {
         let Expr::Ident(variable) = &variable.expr else {
             return self.error(variable, "this has to be a name".into(), usage);
         };
-        if variable == self.subject || variable == "attempt" {
+        if variable == self.subject || variable == "attempt" || self.variables.contains(&variable.as_str()) {
             return self.error(tree, format!("`{variable}` is taken"), Some("another name".into()));
         }
         let (filter, body) = match rest {

@@ -6,7 +6,7 @@ use ::model::configuration::{AccountType, Column, Configuration, Connection, Lim
 use ::model::work_item::Fulfiller;
 
 use super::ModelError;
-use crate::expression::{BUILT_IN, Expression, nearest};
+use crate::expression::{BUILT_IN, Expression, OF_ACCOUNT, nearest};
 
 /// Where an expression stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +19,8 @@ pub(super) enum Field {
     Correlation(String, usize),
     /// The same; the only one that is not about identities' attributes.
     Classification(String, usize),
+    /// Account type; about identities and accounts.
+    Select(String),
 }
 
 /// What thresholds limit.
@@ -46,7 +48,8 @@ impl Expressions {
 
     /// The attributes that rules, account attributes and correlation read, sorted.
     pub(super) fn attributes(&self) -> Vec<String> {
-        let elsewhere = |field: &Field| matches!(field, Field::DisplayName(_) | Field::Classification(..));
+        let elsewhere =
+            |field: &Field| matches!(field, Field::DisplayName(_) | Field::Classification(..) | Field::Select(_));
         let about_identities = self.parsed.iter().filter(|(field, _)| !elsewhere(field));
         let names: BTreeSet<&String> = about_identities.flat_map(|(_, expression)| expression.attributes()).collect();
         names.into_iter().cloned().collect()
@@ -99,6 +102,7 @@ impl<'c> Check<'c> {
                         .attributes()
                         .iter()
                         .filter(|name| !delivered.contains(name.as_str()) && !BUILT_IN.contains(&name.as_str()))
+                        .filter(|name| !(matches!(field, Field::Select(_)) && name.starts_with(OF_ACCOUNT)))
                         .collect(),
                     _ => Vec::new(),
                 };
@@ -205,6 +209,10 @@ impl<'c> Check<'c> {
                 let field = Field::Correlation(name.clone(), index);
                 self.expression(&object, &path, field, &rule.identity, &["identity"]);
             }
+            if let Some(select) = &kind.select {
+                let field = Field::Select(name.clone());
+                self.expression(&object, "select", field, select, &["identity", "account"]);
+            }
             for (index, rule) in kind.classification.iter().enumerate() {
                 let path = format!("classification[{index}].when");
                 let field = Field::Classification(name.clone(), index);
@@ -235,8 +243,9 @@ impl<'c> Check<'c> {
                 (None, None, Some(text)) => {
                     self.expression(object, &format!("{path}.unique"), field, text, &["identity", "attempt"]);
                 }
+                (None, None, None) if specification.ask.is_some() => {}
                 (None, None, None) => {
-                    let message = "has no source; give it one of `value`, `expression` and `unique`";
+                    let message = "has no source; give it one of `value`, `expression` and `unique`, or `ask` a person";
                     self.error(object, &path, message.to_owned());
                 }
                 _ => {

@@ -200,7 +200,7 @@ fn specification() -> impl Strategy<Value = AttributeSpecification> {
         Just((Some(Value::from("fixed")), None, None)),
     ];
     (source, any::<[bool; 3]>()).prop_map(|((value, expression, unique), [required, create_only, secret])| {
-        AttributeSpecification { value, expression, unique, required, create_only, secret }
+        AttributeSpecification { value, expression, unique, required, create_only, secret, ..Default::default() }
     })
 }
 
@@ -277,6 +277,9 @@ fn account_type(index: usize, attributes: Vec<AttributeSpecification>) -> Accoun
         depends_on: Vec::new(),
         review: false,
         fulfiller: None,
+        select: None,
+        several: Default::default(),
+        ask: None,
         thresholds: Thresholds::default(),
     }
 }

@@ -95,6 +95,7 @@ pub(crate) fn account_type(application: &str) -> AccountType {
         required: false,
         create_only: false,
         secret: false,
+        ..AttributeSpecification::default()
     };
     AccountType {
         display_name: String::new(),
@@ -111,6 +112,9 @@ pub(crate) fn account_type(application: &str) -> AccountType {
         depends_on: Vec::new(),
         review: false,
         fulfiller: None,
+        select: None,
+        several: Default::default(),
+        ask: None,
         thresholds: Thresholds::default(),
     }
 }

@@ -248,6 +248,7 @@ impl Store {
             accounts: accounts_of(&mut connection, &[id]).await?,
             orders: newest_orders_of(&mut connection, id).await?,
             events: connection.read(EVENTS, arguments![id.0], |row| event(&row)).await?,
+            questions: Vec::new(),
             identity,
         }))
     }

@@ -31,6 +31,7 @@ macro_rules! due_orders {
       and ($3 is null or o.run_id = $3)
       and ($5 is null or o.mechanism = $5)
       and coalesce(o.trouble, '') <> 'held'
+      and not o.awaits_answer
       and (o.ring is null or o.ring <= (select r.released from run_ring r where r.run_id = o.run_id))
       and 0 = (
         select count(*)
@@ -131,6 +132,7 @@ const RELEASE: &str = "
     set next_attempt_at = $1
     where state = 1
       and next_attempt_at is null
+      and not awaits_answer
       and ($2 is null or run_id = $2)
       and ($3 is null or application in (select value ->> 'name' from json_each($3)))
       and (ring is null or ring <= (select r.released from run_ring r where r.run_id = provisioning_order.run_id))";

@@ -31,6 +31,7 @@ pub(crate) fn sample() -> Configuration {
                 required: true,
                 create_only: false,
                 secret: false,
+                ..AttributeSpecification::default()
             },
         )]),
         key: "login".into(),
@@ -40,6 +41,9 @@ pub(crate) fn sample() -> Configuration {
         depends_on: Vec::new(),
         review: false,
         fulfiller: None,
+        select: None,
+        several: Default::default(),
+        ask: None,
         thresholds: Thresholds::default(),
     };
     let role =

@@ -12,6 +12,7 @@ mod claims;
 mod configuration;
 mod declined;
 mod durability;
+mod forms;
 mod identities;
 mod mails;
 mod orders;
@@ -180,6 +181,12 @@ stories! {
         an_approval_is_bound_to_its_plan_and_used_once,
         what_was_not_approved_is_not_claimed,
         what_was_ordered_counts_for_an_hour,
+    ],
+    forms: [
+        questions_of_one_owner_stand_on_one_form,
+        an_answer_counts_once_and_stands_until_it_is_changed,
+        a_question_moves_and_a_default_is_an_answer,
+        what_waits_for_an_answer_is_never_sent,
     ],
     declined: [
         what_was_declined_stands_until_it_is_reopened,

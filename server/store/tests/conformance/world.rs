@@ -177,6 +177,7 @@ pub(crate) fn plan(run: Option<RunId>) -> PlanRecord {
         filtered: Vec::new(),
         retained: Vec::new(),
         withdrawn: Vec::new(),
+        questions: Vec::new(),
     };
     let partition = Partition {
         sequence: 1,

@@ -302,6 +302,7 @@ impl Node {
                 accounts: &own_accounts,
                 open_orders: &own_orders,
                 declined: &[],
+                choices: &[],
                 leaver: !identity.present,
             };
             let seen = bugs::mutate_accounts(&self.sim, &own_accounts);

@@ -1,8 +1,8 @@
 //! Writing a configuration and reading it back gives an equal one, whatever it is called and says.
 
 use model::configuration::{
-    AssignmentRule, AttributeSpecification, Configuration, Connection, JobDefinition, Limit, ManualConnection, Rings,
-    Role, RuleType, TaskDefinition,
+    Ask, AssignmentRule, AttributeSpecification, ColumnType, Configuration, Connection, JobDefinition, Limit,
+    ManualConnection, Rings, Role, RuleType, TaskDefinition,
 };
 use model::job::TaskKind;
 use model::value::Value;
@@ -104,7 +104,24 @@ prop_compose! {
             required: flags[1],
             create_only: false,
             secret: false,
+            ..AttributeSpecification::default()
         };
+        let asked = AttributeSpecification {
+            required: true,
+            ask: Some(if flags[0] { Ask::Manager } else { Ask::Profile("administrator".into()) }),
+            question: flags[1].then(|| "asked".into()),
+            label: flags[2].then(|| texts[6].clone()),
+            help: flags[3].then(|| texts[7].clone()),
+            kind: flags[0].then_some(ColumnType::Text),
+            pattern: flags[1].then(|| "[a-z]+".into()),
+            minimum_length: flags[2].then_some(1),
+            maximum_length: flags[3].then_some(9),
+            choices: if flags[2] { vec!["red".into(), "blue".into()] } else { Vec::new() },
+            default: flags[2].then(|| Value::from("red")),
+            answer_within_days: flags[3].then_some(7),
+            ..AttributeSpecification::default()
+        };
+        attributes.insert("asked".into(), asked);
         attributes.insert("constant".into(), constant);
         configuration
     }

@@ -13,6 +13,7 @@ use model::order::{Order, ProvisioningState, StateReason};
 use model::undo::Undone;
 use store::{AssignmentStateChange, PlanRecord, RecordedTransition, Reservation, StoreError, ThresholdUse};
 
+use super::questions::Questions;
 use super::{Planned, SENT_MEANWHILE, VALUE_TAKEN};
 use crate::tasks::{Context, guard, rings};
 
@@ -39,6 +40,7 @@ pub(crate) struct Extras {
     pub(crate) approval: Option<RunBlockId>,
     /// What they use up of the rolling hour.
     pub(crate) used: ThresholdUse,
+    pub(crate) forms: Questions,
 }
 
 pub(crate) async fn write(
@@ -68,7 +70,9 @@ pub(crate) async fn write(
             now,
         );
         for (request, order) in checked.plan().requests.iter().zip(&mut made) {
-            undo::hold(order, &extras.held_undone);
+            if !order.reason.as_ref().is_some_and(StateReason::awaits_answer) {
+                undo::hold(order, &extras.held_undone);
+            }
             let hold = request.supersedes.iter().find_map(|old| extras.held.get(old));
             if let Some(hold) = hold.filter(|_| order.state == ProvisioningState::Pending) {
                 // What held the old one before says nothing about the new one.
@@ -96,10 +100,12 @@ pub(crate) async fn write(
         });
     }
     let rings = extras.rings.as_ref().and_then(|limits| rings::arrange(run, &mut orders, limits));
-    let Extras { taken, adopted, already: mut states, ended, ended_undone, undone, approval, used, .. } = extras;
+    let Extras { taken, adopted, already: mut states, ended, ended_undone, undone, approval, used, forms, .. } = extras;
+    let forms = forms.changes(&context.engine, now).await?;
     states.extend(orders.iter().flat_map(crate::record::assignment_states));
     let count = orders.len();
-    let notices = crate::mails::notices::reviews(&context.engine, &orders);
+    let mut notices = crate::mails::notices::reviews(&context.engine, &orders);
+    notices.extend(crate::mails::notices::questions(&context.engine, run, &forms.asked, now));
     context
         .engine
         .store()
@@ -123,6 +129,7 @@ pub(crate) async fn write(
                 }
                 tx.add_threshold_use(run, &used, now).await?;
                 tx.update_accounts(&adopted, now).await?;
+                tx.change_forms(&forms, now).await?;
                 tx.insert_notices(&notices).await?;
                 tx.end_value_edits(&ended, now).await?;
                 tx.insert_undone(&undone).await?;

@@ -1,0 +1,132 @@
+//! Somebody has several accounts of one type: nothing where it is not settled which is meant, and on those that are not
+//! meant only what has to go.
+
+use model::access::DesiredAccount;
+use model::form::{Place, Question};
+use model::plan::{FilterReason, ItemKind, Operation};
+
+use super::Compiler;
+use super::grant::{Line, Needs, empty_request};
+use super::slot::Slot;
+use super::view::View;
+use crate::choice::{AccountChoice, Chosen};
+
+impl<'a> Compiler<'a, '_> {
+    /// Nothing is done while it is not settled which account is meant; a failure is recorded.
+    pub(super) fn unsettled(&mut self, slot: &Slot<'a>, choice: &AccountChoice) {
+        let label = self.catalogue.account_type_label(slot.account_type);
+        let keys: Vec<String> = self
+            .input
+            .accounts
+            .iter()
+            .filter(|account| account.account_type == slot.account_type && super::is_there(account))
+            .map(|account| format!("\u{201c}{}\u{201d}", account.key))
+            .collect();
+        let why = format!(
+            "The identity has several accounts of type \u{201c}{label}\u{201d} ({}): {}.",
+            keys.join(", "),
+            choice.why
+        );
+        self.retain(slot, ItemKind::Lifecycle, slot.name(), why.as_str());
+        let failed = slot.failed.iter().find(|order| super::grant::has_failed_like(order, &why));
+        let kept = failed.filter(|_| choice.chosen == Chosen::Fail).map(|order| order.id);
+        if choice.chosen == Chosen::Fail {
+            let replaced = slot.replaceable().filter(|order| Some(*order) != kept);
+            if kept.is_some() {
+                self.plan.withdrawn.extend(replaced);
+                return;
+            }
+            let explanation = "It is not settled which account is meant.".to_owned();
+            let mut request = empty_request(slot, Operation::Update, explanation, Some(why));
+            request.supersedes.extend(replaced);
+            self.plan.requests.push(request);
+            return;
+        }
+        if let Chosen::Ask(asked) = &choice.chosen {
+            let place = Place {
+                application: slot.application.to_owned(),
+                account_type: slot.account_type.to_owned(),
+                attribute: String::new(),
+            };
+            self.plan.questions.push(Question { asked: asked.clone(), place });
+        }
+        if let Some(desired) = slot.desired {
+            self.take_away(slot, desired);
+        }
+    }
+
+    /// An account that is not the one meant, of a type that is wanted. What nothing grants any more is taken from the very
+    /// account that holds it, where that is ours; all else stays as it is.
+    pub(super) fn further(&mut self, slot: &Slot<'a>, desired: &'a DesiredAccount) {
+        if let Some(used) = self.used(slot) {
+            let why = format!("The identity has several accounts of this type; {used} is used in place of this one.");
+            self.retain(slot, ItemKind::Lifecycle, slot.name(), why);
+        }
+        self.take_away(slot, desired);
+    }
+
+    fn take_away(&mut self, slot: &Slot<'a>, desired: &'a DesiredAccount) {
+        let sent = View::new(slot.account).with(&slot.sent);
+        let lines = self.superfluous(slot, desired, &sent);
+        if lines.is_empty() {
+            self.plan.withdrawn.extend(slot.replaceable());
+            return;
+        }
+        let is_kept = slot.can_be_kept()
+            && !slot.is_stuck
+            && !self.waits_in_vain(slot)
+            && self.superfluous(slot, desired, &sent.clone().with(&slot.unsent)).is_empty();
+        if is_kept {
+            for line in &lines {
+                self.filter(slot, line.kind, line.name, FilterReason::OnItsWay);
+            }
+            self.plan.withdrawn.extend(slot.failed.iter().map(|order| order.id));
+            return;
+        }
+        let explanation = "One of several accounts of this type: it holds what nothing grants any more.".to_owned();
+        let mut request = empty_request(slot, Operation::Update, explanation, None);
+        request.items.extend(lines.iter().map(|line| self.entitlement_item(line)));
+        request.waits_for.extend(slot.in_flight());
+        request.supersedes.extend(slot.replaceable());
+        self.plan.requests.push(request);
+    }
+
+    /// What it holds, that we manage and that nobody grants, offers or wants kept.
+    fn superfluous(&self, slot: &Slot<'a>, desired: &'a DesiredAccount, view: &View<'a>) -> Vec<Line<'a>> {
+        let is_ours = slot.account.is_some_and(|account| account.provenance != model::account::Provenance::Found);
+        if !is_ours || view.status.is_none() {
+            return Vec::new();
+        }
+        // What is kept on the account that is used is kept on all of them.
+        let is_retained = |key: &str| {
+            self.plan.retained.iter().any(|kept| {
+                kept.account_type == slot.account_type && kept.kind == ItemKind::Entitlement && kept.name == key
+            })
+        };
+        let mut lines: Vec<Line<'a>> = view
+            .held()
+            .filter_map(|key| {
+                let name = self.catalogue.entitlement_of(slot.account_type, key)?;
+                let is_wanted = desired.entitlements.iter().any(|wanted| wanted == name);
+                let is_kept = is_wanted || is_retained(key) || self.offered(name).is_some();
+                (!is_kept && self.kept_by_reviewer(slot, key).is_none()).then_some(Line {
+                    kind: ItemKind::Entitlement,
+                    name: key,
+                    entitlement: Some(name),
+                    secret: false,
+                    needs: Needs::Remove,
+                })
+            })
+            .collect();
+        lines.sort_by_key(|line| line.name);
+        lines
+    }
+
+    /// The account that is used instead, and why.
+    fn used(&self, slot: &Slot<'_>) -> Option<String> {
+        let chosen = super::slot::chosen(self.input.accounts, slot.account_type, self.input.choices)?;
+        let key = format!("\u{201c}{}\u{201d}", chosen.key);
+        let choice = self.input.choices.iter().find(|choice| choice.account_type == slot.account_type);
+        Some(choice.map_or_else(|| key.clone(), |choice| format!("{key} ({})", choice.why)))
+    }
+}
