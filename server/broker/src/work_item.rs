@@ -188,6 +188,7 @@ pub struct Report {
 }
 
 /// The work item with the lines that were reported; closed where none is left. `others` are those of the same attempt.
+#[expect(clippy::too_many_arguments, reason = "what a report is about, who makes it, and when")]
 pub fn report(
     item: &WorkItem,
     others: &[WorkItem],

@@ -288,7 +288,7 @@ impl Columns {
             work_item: needed("work_item")?,
             line: needed("line")?,
             outcome: needed("outcome")?,
-            by_name: HEADERS[12..].iter().filter_map(|name| Some((*name, place(name)?))).collect(),
+            by_name: HEADERS.iter().skip(12).filter_map(|name| Some((*name, place(name)?))).collect(),
         })
     }
 

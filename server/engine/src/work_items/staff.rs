@@ -23,7 +23,11 @@ impl Staff {
             entries.filter_map(|entry| PermissionPath::parse(entry.path())).collect()
         };
         let users = engine.store().users().await?;
-        Ok(Self(users.into_iter().map(|user| (held(&user), user)).map(|(held, user)| (user, held)).collect()))
+        let with_rights = |user: User| {
+            let held = held(&user);
+            (user, held)
+        };
+        Ok(Self(users.into_iter().map(with_rights).collect()))
     }
 
     pub(crate) fn users(&self) -> impl Iterator<Item = &User> {
