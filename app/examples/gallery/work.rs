@@ -231,6 +231,7 @@ pub(crate) fn order(state: State, reason: Option<StateReason>) -> Order {
         operation: Operation::Update,
         mechanism: Mechanism::Direct,
         lane: Lane::Normal,
+        priority: Trigger::LifecycleEvent.usual_priority(),
         state,
         reason,
         explanation: "Ann Lindqvist moved from Operations to Sales, so the account follows.".into(),

@@ -477,8 +477,13 @@ mod tests {
 
     #[test]
     fn a_reason_reads_as_a_sentence() {
-        let reason_of =
-            |facts: Vec<Fact>, path: Vec<Grantable>| Reason { rule: "sales-staff".into(), context: None, facts, path };
+        let reason_of = |facts: Vec<Fact>, path: Vec<Grantable>| Reason {
+            rule: "sales-staff".into(),
+            context: None,
+            facts,
+            path,
+            grant: None,
+        };
         let fact = |name: &str, value: Option<&str>| Fact { attribute: name.into(), value: value.map(Into::into) };
         assert_eq!(reason(&reason_of(vec![], vec![])), "Rule sales-staff gives it directly.");
         assert_eq!(

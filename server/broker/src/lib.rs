@@ -9,6 +9,7 @@
 //! ([`fingerprint`]) and mended by people ([`operator`], [`edit`]); [`threshold`] stops what would change too much,
 //! [`approval`] says what a person lets through, and [`review`] what follows from a reviewer's word;
 //! [`blast_radius`] says how much it is, [`rings`] lets it go to a few people first, and [`undo`] takes back what was done.
+//! [`request`] follows what was asked for through the orders that carry it out; [`trigger`] says what set the others off.
 
 pub mod catalogue;
 pub mod compare;
@@ -41,6 +42,9 @@ pub mod blast_radius;
 pub mod rings;
 pub mod threshold;
 pub mod undo;
+
+pub mod request;
+pub mod trigger;
 
 #[cfg(test)]
 mod worlds;

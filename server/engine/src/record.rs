@@ -7,6 +7,7 @@ use broker::catalogue::Catalogue;
 use broker::settle::{AccountChange, Settled};
 use broker::{fingerprint, lifecycle};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use model::access::Grantable;
 use model::account::{Account, Mechanism};
 use model::ids::{AccountId, OrderId, OrderItemId, UserId, WorkItemId};
@@ -19,6 +20,7 @@ use model::work_item::{WorkItem, WorkItemState};
 use store::{AssignmentStateChange, NewIdentityEvent, RecordedTransition, Reservation, StoreError, Tx};
 
 use crate::Engine;
+use crate::requests::follow::{self, Moment};
 
 /// What is to be written for one order.
 #[derive(Clone)]
@@ -149,6 +151,11 @@ async fn commit_some(tx: &mut Tx, writes: &[&Write], at: Timestamp) -> Result<Ve
     tx.open_work_items(&items).await?;
     let notices: Vec<Notice> = done.iter().filter_map(|write| write.notice.clone()).collect();
     tx.insert_notices(&notices).await?;
+    if let Some(write) = done.first() {
+        let orders: Vec<OrderId> = done.iter().map(|write| write.transition.order).collect();
+        let moment = Moment { today: write.today, now: at, actor: &write.transition.actor };
+        follow::orders(tx, &orders, moment).await?;
+    }
     Ok(taken)
 }
 
@@ -294,6 +301,7 @@ struct Write {
     work_item: Option<WorkItem>,
     /// Tells of the work item.
     notice: Option<Notice>,
+    today: Date,
 }
 
 impl Write {
@@ -361,6 +369,7 @@ impl Write {
             event,
             work_item: work_item.clone(),
             notice,
+            today: engine.day(at),
         }
     }
 }

@@ -51,6 +51,9 @@ pub struct Organisation {
     pub mail: Option<MailServer>,
     /// Limits on what one run may order in all applications together; none unless told.
     pub thresholds: Thresholds,
+    /// How urgent orders are by what set them off, from 0 to 100, where it is not as usual; smaller goes first.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub priorities: BTreeMap<crate::trigger::Trigger, crate::trigger::Priority>,
 }
 
 /// Release of a run's orders in rings: first for a few people, and for more where it went well. Leavers never wait.
@@ -83,6 +86,7 @@ impl Default for Organisation {
             rings: None,
             mail: None,
             thresholds: Thresholds::default(),
+            priorities: BTreeMap::new(),
         }
     }
 }

@@ -47,6 +47,8 @@ ids! {
     ConfigurationVersionId,
     /// Something that a threshold stopped.
     RunBlockId,
+    /// Something that was asked for.
+    RequestId,
     /// A change that a reviewer declined.
     DeclinedChangeId,
     /// Somebody who signs in.

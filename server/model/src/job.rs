@@ -324,6 +324,9 @@ pub const COMPLETE: &str = "complete";
 /// What runs that take back another are listed under. It is no job that can be started: what it does is in the run.
 pub const UNDO: &str = "undo";
 
+/// What runs that plan for what was asked for are listed under. They are no job that can be started: requests start them.
+pub const REQUEST: &str = "request";
+
 /// How a run is to be done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunMode {
@@ -407,9 +410,10 @@ pub struct Run {
 
 impl Run {
     /// Whether the run can be started again where it failed. One that a threshold stopped goes on instead, and what is
-    /// left of an undo is undone by another one.
+    /// left of an undo is undone by another one. What was asked for and not planned starts a run by itself.
     pub fn can_be_rerun(&self) -> bool {
-        self.job != UNDO && matches!(self.state, RunState::Errored | RunState::Cancelled | RunState::Warning)
+        ![UNDO, REQUEST].contains(&self.job.as_str())
+            && matches!(self.state, RunState::Errored | RunState::Cancelled | RunState::Warning)
     }
 
     /// What a run that does the rest of this one would do: what did not end well, what depends on it, and, where `from`

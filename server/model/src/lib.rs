@@ -26,6 +26,7 @@ pub mod work_item;
 pub mod block;
 pub mod feed;
 pub mod job;
+pub mod request;
 pub mod review;
 
 pub mod error;

@@ -42,6 +42,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0018_create_mails"),
     migration!("0019_create_run_blocks"),
     migration!("0020_create_declined_changes"),
+    migration!("0021_create_requests"),
 ];
 
 const CREATE_TABLE: &str = r#"

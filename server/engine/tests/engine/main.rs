@@ -36,6 +36,7 @@ mod mail_server;
 mod mails;
 mod pipeline;
 mod real_input;
+mod requests;
 mod review;
 mod rings;
 mod tickets;
