@@ -18,6 +18,7 @@ pub enum Section {
     Review,
     Orders,
     Identities,
+    Requests,
     Jobs,
     Applications,
     /// A page that belongs to none.
@@ -25,8 +26,16 @@ pub enum Section {
 }
 
 impl Section {
-    const RAIL: [Self; 7] =
-        [Self::Home, Self::WorkItems, Self::Review, Self::Orders, Self::Identities, Self::Jobs, Self::Applications];
+    const RAIL: [Self; 8] = [
+        Self::Home,
+        Self::WorkItems,
+        Self::Review,
+        Self::Requests,
+        Self::Orders,
+        Self::Identities,
+        Self::Jobs,
+        Self::Applications,
+    ];
 
     fn label(self) -> &'static str {
         match self {
@@ -35,6 +44,7 @@ impl Section {
             Self::Review => "Review",
             Self::Orders => "Orders",
             Self::Identities => "Identities",
+            Self::Requests => "Requests",
             Self::Jobs => "Job execution",
             Self::Applications => "Applications",
             Self::Elsewhere => "",
@@ -48,6 +58,7 @@ impl Section {
             Self::Review => "/review",
             Self::Orders => "/orders",
             Self::Identities => "/identities",
+            Self::Requests => "/requests",
             Self::Jobs => "/jobs",
             Self::Applications => "/applications",
         }
@@ -60,6 +71,7 @@ impl Section {
             Self::Review => "hand",
             Self::Orders => "orders",
             Self::Identities => "identities",
+            Self::Requests => "plane",
             Self::Jobs => "jobs",
             Self::Applications => "applications",
         }
@@ -72,6 +84,7 @@ impl Section {
             Self::Review => "/Orders/Review",
             Self::Orders => "/Orders/View",
             Self::Identities => "/Identities/View",
+            Self::Requests => "/Requests/View",
             Self::Jobs => "/Jobs/View",
             Self::Applications => "/Applications/View",
         }
@@ -189,6 +202,7 @@ fn search_of(section: Section) -> (&'static str, &'static str) {
     match section {
         Section::Orders => ("/orders", "Search orders"),
         Section::WorkItems => ("/work-items", "Search work items"),
+        Section::Requests => ("/requests", "Search requests"),
         _ => ("/identities", "Search people"),
     }
 }

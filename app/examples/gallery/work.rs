@@ -292,6 +292,7 @@ pub(crate) fn order_detail() -> OrderDetail {
         message: message.into(),
     };
     OrderDetail {
+        requests: super::requests::links(),
         order: order(
             State::Errored,
             Some(StateReason::Failed {

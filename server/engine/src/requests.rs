@@ -11,16 +11,19 @@ mod preview;
 mod write;
 
 use jiff::SignedDuration;
+use model::access::Grantable;
 use model::error::{ApiError, ErrorCode};
-use model::ids::{OrderId, RequestId, RunId, UserId};
+use model::identity::Identity;
+use model::ids::{IdentityId, OrderId, RequestId, RunId, UserId};
 use model::job::{JobTask, REQUEST, RunMode, RunState, TaskKind};
 use model::page::Page;
 use model::request::{
-    NewRequest, Request, RequestDetail, RequestFilter, RequestLink, RequestPreview, RequestRow, RequestState, Standing,
+    DirectGrant, NewRequest, Request, RequestDetail, RequestFilter, RequestLink, RequestPreview, RequestRow, RequestState, Standing,
     Submission,
 };
 use model::trigger::Trigger;
 use model::view::{AuditLine, RunFilter};
+use policy::naming::{self, Named};
 use store::{RequestProgress, StoreError};
 
 use crate::Engine;
@@ -48,7 +51,11 @@ pub async fn submit(op: &OpContext, new: NewRequest) -> Result<Submission, ApiEr
         if let Some(answer) = known(op, &new, &digest).await? {
             return Ok(answer);
         }
-        let ready = check::check(op, &new).await?;
+        let ready = match check::check(op, &new).await {
+            Ok(ready) => ready,
+            // What is in the way may be the same request, which has come in between.
+            Err(refused) => return known(op, &new, &digest).await?.ok_or(refused),
+        };
         let preview = preview::preview(&op.engine, &new, &ready).await?;
         if new.simulate {
             return Ok(Submission { standing: Standing::Simulated, request: None, preview });
@@ -168,6 +175,47 @@ pub async fn detail(op: &OpContext, id: RequestId) -> Result<RequestDetail, ApiE
     detail.can_be_cancelled = op.may(SUBMIT)
         && standing.is_some_and(|found| broker::request::can_be_cancelled(&found.request, &found.orders));
     Ok(detail)
+}
+
+/// Somebody, with what they are given directly and what people call it.
+pub async fn given(op: &OpContext, id: IdentityId) -> Result<(Identity, Vec<(DirectGrant, String)>), ApiError> {
+    op.require("/Identities/View")?;
+    let store = op.engine.store();
+    let identity = store.identities_by_id(&[id]).await.map_err(internal)?.pop();
+    let identity = identity.ok_or_else(|| ApiError::not_found(format!("identity {id}")))?;
+    let grants = store.direct_grants(Some(&[id])).await.map_err(internal)?;
+    let labelled = |grant: DirectGrant| {
+        let label = op.engine.label(&grant.grantable);
+        (grant, label)
+    };
+    Ok((identity, grants.into_iter().map(labelled).collect()))
+}
+
+/// The thing that somebody typed: `role:sales-staff`, its name, or what people call it.
+pub fn name(op: &OpContext, typed: &str) -> Result<Grantable, ApiError> {
+    op.require("/Identities/View")?;
+    let configuration = op.engine.world().configuration();
+    let (kind, name) = match typed.split_once(':') {
+        Some((kind, name)) if Grantable::from_parts(kind, name).is_some() => (Some(kind), name),
+        _ => (None, typed),
+    };
+    let all = |things: &[Grantable]| {
+        let things: Vec<String> = things.iter().map(|one| format!("`{}:{}`", one.kind(), one.name())).collect();
+        things.join(", ")
+    };
+    match naming::find(&configuration, kind, name) {
+        Named::One(grantable) => Ok(grantable),
+        Named::Several(several) => {
+            let message = format!("Several things are called `{typed}`: {}. Write which one is meant.", all(&several));
+            Err(ApiError::invalid("items", message))
+        }
+        Named::Unknown(near) if near.is_empty() => {
+            Err(ApiError::invalid("items", format!("Nothing is called `{typed}`, and no other name is like it.")))
+        }
+        Named::Unknown(near) => {
+            Err(ApiError::invalid("items", format!("Nothing is called `{typed}`. Perhaps one of these is meant: {}.", all(&near))))
+        }
+    }
 }
 
 /// Requests that an order carries out.

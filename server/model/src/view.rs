@@ -12,6 +12,7 @@ use crate::ids::{AccountId, AssignmentId, IdentityId, OrderId, PlanId, RunId, Wo
 use crate::job::{Job, LogLevel, Run, TaskRun};
 use crate::order::{Attempt, Order, ProvisioningState, StateReason, Trouble, ValueEdit};
 use crate::plan::{Operation, Partition, Plan};
+use crate::request::RequestLink;
 use crate::work_item::{WorkItem, WorkItemState};
 
 /// A line of the list of identities.
@@ -217,6 +218,9 @@ pub struct OrderDetail {
     pub edits: Vec<ValueEdit>,
     /// Other orders of the same plan.
     pub siblings: Vec<OrderRow>,
+    /// What was asked for and is carried out by it.
+    #[serde(default)]
+    pub requests: Vec<RequestLink>,
 }
 
 /// A step an order took.

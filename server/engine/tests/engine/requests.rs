@@ -124,8 +124,8 @@ async fn the_same_on_postgresql() {
 
 async fn walk(mut world: World) {
     let bo = id(&world, "2").await;
-    let preview = requests::submit(&world.op(), NewRequest { simulate: true, ..asks(bo, vec![give(entitlement("vault"))]) });
-    let preview = preview.await.unwrap();
+    let new = NewRequest { simulate: true, ..asks(bo, vec![give(entitlement("vault"))]) };
+    let preview = requests::submit(&world.op(), new).await.unwrap();
     assert_eq!((preview.standing, preview.request), (Standing::Simulated, None));
     assert_eq!(preview.preview.gains, [(entitlement("vault"), "Vault".to_owned())]);
     let changes: Vec<&str> = preview.preview.lines.iter().map(|line| line.change.as_str()).collect();
@@ -162,7 +162,12 @@ async fn walk(mut world: World) {
     world.run("fulfil", RunMode::default()).await;
     world.do_work_items().await;
     let taken = submit(&world, asks(bo, vec![take(Grantable::Role("bookkeeper".into()))])).await;
-    planned(&world, taken).await;
+    // It takes the only other user of the mainframe: that is beyond the usual limit, and somebody has to say so.
+    let found = planned(&world, taken).await;
+    assert_eq!(found.request.state, RequestState::Approval, "{found:#?}");
+    let run = found.request.run.unwrap();
+    approvals::approve(&world.op(), run, None, "It is right.".into()).await.unwrap();
+    world.ended(run).await;
     world.do_work_items().await;
     let found = confirmed(&mut world, taken).await;
     assert_eq!(found.request.state, RequestState::Completed, "{found:#?}");
@@ -353,9 +358,7 @@ async fn days_begin_and_end_by_themselves() {
 
 #[tokio::test]
 async fn a_request_is_cancelled_while_nothing_was_sent() {
-    let world = World::with_more(&people(), "", |_| {}).await;
-    let mut world = world;
-    settle(&mut world).await;
+    let world = world().await;
     let bo = id(&world, "2").await;
     let waiting = NewRequest { not_before: Some(date(2026, 4, 1)), ..asks(bo, vec![give(entitlement("vault"))]) };
     let waiting = submit(&world, waiting).await;
@@ -470,7 +473,7 @@ async fn what_makes_no_sense_is_refused_field_by_field_and_changes_nothing() {
 /// What the role model orders says what set it off, too.
 #[tokio::test]
 async fn computed_orders_say_what_set_them_off() {
-    let mut world = world().await;
+    let world = world().await;
     let mut people = people();
     // One comes, one leaves, one gets another name, and one moves without a date.
     people.push(Person { first_day: "2026-03-02".into(), ..person(40, "Nu", "New", "Sales") });
@@ -478,7 +481,12 @@ async fn computed_orders_say_what_set_them_off() {
     people[2].family_name = "Renamed".into();
     people[3].department = "Finance".into();
     world.feed(&people);
-    let run = world.run("complete", RunMode::default()).await;
+    let mut run = world.run("complete", RunMode::default()).await;
+    // One of twelve is more than usual: it stops at the feed, and again at what follows from it.
+    while run.state == RunState::Blocked {
+        approvals::approve(&world.op(), run.id, None, "It is right.".into()).await.unwrap();
+        run = world.ended(run.id).await;
+    }
     let made = world.engine.store().orders_of_run(run.id).await.unwrap();
     let of = |number: &str, account_type: &str| {
         let key = made.iter().filter(|order| order.account_type == account_type).find(|order| {

@@ -408,6 +408,7 @@ impl Store {
             work_item: work_item_of_order(&mut connection, id).await?,
             edits: edits::of_order(&mut connection, id).await?,
             siblings: connection.read(SIBLINGS, arguments![order.plan.0, id.0], |row| order_row(&row)).await?,
+            requests: Vec::new(),
             order,
         }))
     }
