@@ -389,12 +389,12 @@ mod tests {
             prop_assert_eq!(&progress(&request(), &turned, date(2026, 3, 1), at(9)), &found);
             prop_assert_eq!(found.ended_at.is_some(), !found.state.is_open());
             let has = |wanted: &[ProvisioningState]| orders.iter().any(|order| wanted.contains(&order.state));
-            use ProvisioningState::{AwaitingApproval, Error, Errored, Executed, Inactive, None, Pending, Transmitted};
+            use ProvisioningState::{AwaitingApproval, Error, Errored, Executed, Inactive, Pending, Transmitted};
             if found.state == RequestState::Completed {
-                prop_assert!(!has(&[Error, Errored, Inactive, Executed, Pending, Transmitted, None, AwaitingApproval]));
+                prop_assert!(!has(&[Error, Errored, Inactive, Executed, Pending, Transmitted, ProvisioningState::None, AwaitingApproval]));
             }
             if !found.state.is_open() {
-                prop_assert!(!has(&[Pending, Transmitted, None, AwaitingApproval, Executed]));
+                prop_assert!(!has(&[Pending, Transmitted, ProvisioningState::None, AwaitingApproval, Executed]));
             }
         }
     }

@@ -130,7 +130,7 @@ pub struct Reason {
     pub path: Vec<Grantable>,
     /// Set where no rule but a request gives it; `rule` is empty then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub grant: Option<GrantOrigin>,
+    pub grant: Option<Box<GrantOrigin>>,
 }
 
 impl Reason {

@@ -27,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Span;
 use jiff::civil::Date;
 use model::access::{
-    Denied, DesiredAccess, DesiredAccount, DesiredAssignment, DesiredAttribute, DesiredValue, Fact, GrantOrigin,
+    Denied, DesiredAccess, DesiredAccount, DesiredAssignment, DesiredAttribute, DesiredValue, Fact,
     Grantable, Reason, WorkflowState,
 };
 use model::configuration::{AssignmentRule, AttributeSpecification, Configuration, RuleType};
@@ -302,7 +302,7 @@ impl Giver<'_> {
                 context: None,
                 facts: Vec::new(),
                 path,
-                grant: Some(grant.origin.clone()),
+                grant: Some(Box::new(grant.origin.clone())),
             },
         }
     }
@@ -419,11 +419,12 @@ impl<'c> Walk<'c> {
 fn told(mut ways: Vec<&Way>) -> Vec<Reason> {
     ways.sort_by_key(|way| (way.reason.path.len(), &way.reason));
     ways.dedup_by_key(|way| (way.implied, &way.reason));
-    let mut counts: BTreeMap<(&str, Option<&GrantOrigin>, Option<&str>, bool), usize> = BTreeMap::new();
+    let mut counts = BTreeMap::new();
     let mut reasons: Vec<Reason> = Vec::new();
     for way in ways {
         let count = counts
-            .entry((&way.reason.rule, way.reason.grant.as_ref(), way.reason.context.as_deref(), way.implied)).or_default();
+            .entry((&way.reason.rule, way.reason.grant.as_deref(), way.reason.context.as_deref(), way.implied))
+            .or_insert(0);
         *count += 1;
         if *count <= MOST_WAYS {
             reasons.push(way.reason.clone());

@@ -123,7 +123,7 @@ impl Answer<'_> {
                 context: None,
                 facts: Vec::new(),
                 path: self.path(&reason.way),
-                grant: Some(grant.origin.clone()),
+                grant: Some(Box::new(grant.origin.clone())),
             };
         }
         let key = self.person.contexts.get(context as usize).and_then(|row| self.dictionary.value(row.key));
