@@ -19,6 +19,7 @@ pub enum Section {
     Review,
     Orders,
     Identities,
+    Requests,
     Jobs,
     Applications,
     /// A page that belongs to none.
@@ -26,11 +27,12 @@ pub enum Section {
 }
 
 impl Section {
-    const RAIL: [Self; 8] = [
+    const RAIL: [Self; 9] = [
         Self::Home,
         Self::WorkItems,
         Self::Forms,
         Self::Review,
+        Self::Requests,
         Self::Orders,
         Self::Identities,
         Self::Jobs,
@@ -45,6 +47,7 @@ impl Section {
             Self::Review => "Review",
             Self::Orders => "Orders",
             Self::Identities => "Identities",
+            Self::Requests => "Requests",
             Self::Jobs => "Job execution",
             Self::Applications => "Applications",
             Self::Elsewhere => "",
@@ -59,6 +62,7 @@ impl Section {
             Self::Review => "/review",
             Self::Orders => "/orders",
             Self::Identities => "/identities",
+            Self::Requests => "/requests",
             Self::Jobs => "/jobs",
             Self::Applications => "/applications",
         }
@@ -72,6 +76,7 @@ impl Section {
             Self::Review => "hand",
             Self::Orders => "orders",
             Self::Identities => "identities",
+            Self::Requests => "plane",
             Self::Jobs => "jobs",
             Self::Applications => "applications",
         }
@@ -85,6 +90,7 @@ impl Section {
             Self::Review => "/Orders/Review",
             Self::Orders => "/Orders/View",
             Self::Identities => "/Identities/View",
+            Self::Requests => "/Requests/View",
             Self::Jobs => "/Jobs/View",
             Self::Applications => "/Applications/View",
         }
@@ -206,6 +212,7 @@ fn search_of(section: Section) -> (&'static str, &'static str) {
     match section {
         Section::Orders => ("/orders", "Search orders"),
         Section::WorkItems => ("/work-items", "Search work items"),
+        Section::Requests => ("/requests", "Search requests"),
         _ => ("/identities", "Search people"),
     }
 }

@@ -10,6 +10,7 @@ pub mod login;
 pub mod mails;
 pub mod orders;
 pub mod problem;
+pub mod requests;
 pub mod review;
 pub mod work_items;
 

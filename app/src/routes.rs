@@ -14,6 +14,7 @@ use crate::pages::login::LoginPage;
 use crate::pages::mails::{MailsPage, MyMailPage};
 use crate::pages::orders::{OrderPage, OrdersPage};
 use crate::pages::problem::MissingPage;
+use crate::pages::requests::{AskRequestPage, RequestPage, RequestsPage};
 use crate::pages::review::{ConfirmReviewPage, DeclinedPage, ReviewPage};
 use crate::pages::work_items::{BulkPage, QuestionsPage, WorkItemPage, WorkItemsPage};
 
@@ -41,6 +42,9 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/review") view=ReviewPage ssr=SsrMode::Async />
                 <Route path=path!("/review/confirm") view=ConfirmReviewPage ssr=SsrMode::Async />
                 <Route path=path!("/review/declined") view=DeclinedPage ssr=SsrMode::Async />
+                <Route path=path!("/requests") view=RequestsPage ssr=SsrMode::Async />
+                <Route path=path!("/requests/new") view=AskRequestPage ssr=SsrMode::Async />
+                <Route path=path!("/requests/:id") view=RequestPage ssr=SsrMode::Async />
                 <Route path=path!("/jobs") view=JobsPage ssr=SsrMode::Async />
                 <Route path=path!("/jobs/compare") view=ComparisonPage ssr=SsrMode::Async />
                 <Route path=path!("/jobs/runs/:id") view=RunPage ssr=SsrMode::Async />

@@ -154,6 +154,38 @@ test('many lines are reported at once, by ticks and by file', async ({ page }) =
   await expect(page.locator('main')).toContainText('Typed in');
 });
 
+test('access is given by hand, with a preview, and followed until it is verified', async ({ page }) => {
+  await page.goto('/identities?text=E10002');
+  await page.locator('tr[data-row] a').first().click();
+  await page.getByRole('link', { name: 'Change access by hand' }).click();
+  await page.getByLabel('Role, access profile, entitlement or account type').fill('payroll-reports-of-nobody');
+  await page.getByRole('button', { name: 'Add' }).click();
+  await expect(page.locator('.field-error')).toContainText('Nothing is called');
+  await page.getByLabel('Role, access profile, entitlement or account type').fill('entitlement:payroll-reports');
+  await page.getByRole('button', { name: 'Add' }).click();
+  await expect(page.locator('.chosen')).toContainText('Give');
+  await page.getByRole('button', { name: 'Preview' }).click();
+  await expect(page.locator('.field-error')).toContainText('Say why');
+  await page.getByLabel('Why').fill('Covers for the controller');
+  await page.getByRole('button', { name: 'Preview' }).click();
+  await expect(page.locator('#preview')).toContainText('1 order');
+  await page.getByRole('button', { name: 'Submit' }).click();
+  await expect(page).toHaveURL(/\/requests\/\d+/);
+  await expect(message(page)).toContainText('submitted');
+  const request = page.url();
+  await expect(async () => {
+    await page.goto(request);
+    await expect(page.locator('.head-state')).toContainText('Completed', { timeout: 1_000 });
+  }).toPass({ timeout: 30_000 });
+  await page.locator('main a[href^="/orders/"]').first().click();
+  await expect(page.locator('.page-head')).toContainText('Confirmed');
+  await expect(page.locator('main')).toContainText('Covers for the controller');
+  await page.goto('/identities?text=E10002');
+  await page.locator('tr[data-row] a').first().click();
+  const held = page.locator('.grants li[data-row]').filter({ hasText: 'payroll-reports' });
+  await expect(held.locator('.grant-why')).toContainText('request');
+});
+
 test('a new department in the feed causes exactly the orders that follow', async ({ page }) => {
   const key = moveInFeed(
     { department: 'Marketing', title: 'Campaign Specialist' },

@@ -24,6 +24,17 @@ async function answered(page: Page): Promise<string> {
   return (await form.getAttribute('href'))!;
 }
 
+// A request for a day that has not come: it is there to look at and changes nothing.
+async function asked(page: Page, identity: string): Promise<string> {
+  await page.goto('/requests');
+  const known = page.locator('main a[data-open]').first();
+  if (await known.count()) return (await known.getAttribute('href'))!;
+  const person = identity.split('/').pop();
+  await page.goto(`/requests/new?identity=${person}&item=give:entitlement:payroll-view&justification=Covers&not_before=2099-01-01&preview=yes`);
+  await page.getByRole('button', { name: 'Submit' }).click();
+  return new URL(page.url()).pathname;
+}
+
 export async function everyPage(page: Page): Promise<[string, string][]> {
   const first = async (list: string, link: string, mark = '') => {
     await page.goto(list);
@@ -57,6 +68,12 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['review', '/review'],
     ['review-confirm', await chosen(page)],
     ['review-declined', '/review/declined'],
+    ['requests', '/requests'],
+    ['requests-none', '/requests?text=nobody-of-this-name'],
+    ['request', await asked(page, identity)],
+    ['request-new', '/requests/new?find=E1000'],
+    ['request-preview', `/requests/new?identity=${identity.split('/').pop()}&item=give:entitlement:payroll-reports&justification=Covers&preview=yes`],
+    ['request-mistake', `/requests/new?identity=${identity.split('/').pop()}&justification=Covers&preview=yes`],
     ['jobs', '/jobs'],
     ['jobs-filtered', '/jobs?job=complete'],
     ['run', run],

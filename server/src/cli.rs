@@ -9,6 +9,7 @@ pub mod jobs;
 pub mod mails;
 pub mod orders;
 pub mod output;
+pub mod requests;
 pub mod secret;
 pub mod users;
 pub mod work_items;
@@ -109,6 +110,9 @@ pub enum Command {
     /// Provisioning orders
     #[command(subcommand)]
     Orders(orders::Command),
+    /// Ask for access to be given or taken away, and follow what was asked for
+    #[command(subcommand)]
+    Requests(requests::Command),
     /// Work that waits for people
     #[command(subcommand)]
     WorkItems(work_items::Command),
@@ -215,6 +219,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
         Command::Identities(command) => identities::run(&op, command, output).await,
         Command::Accounts(command) => accounts::run(&op, command, output).await,
         Command::Orders(command) => orders::run(&op, command, output).await,
+        Command::Requests(command) => requests::run(&op, command, output).await,
         Command::WorkItems(command) => work_items::run(&op, command, output).await,
         Command::Mails(command) => mails::run(&op, command, output).await,
         Command::Why(why) => identities::why(&op, why, output).await,

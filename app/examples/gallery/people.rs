@@ -36,7 +36,7 @@ pub(crate) fn identity_rows() -> Page<IdentityRow> {
 
 pub(crate) fn reason(rule: &str, facts: &[(&str, &str)], path: Vec<Grantable>) -> Reason {
     let facts = facts.iter().map(|(name, value)| Fact { attribute: (*name).into(), value: Some((*value).into()) });
-    Reason { rule: rule.into(), context: Some("main".into()), facts: facts.collect(), path }
+    Reason { rule: rule.into(), context: Some("main".into()), facts: facts.collect(), path, grant: None }
 }
 
 pub(crate) fn sales_reason() -> Reason {

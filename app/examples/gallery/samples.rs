@@ -2,6 +2,7 @@
 
 mod forms_sample;
 mod people;
+mod requests;
 mod reviews;
 mod undo;
 mod work;
@@ -10,7 +11,7 @@ mod work_items;
 use app::frame::{Rights, Sheet, Visitor};
 use app::logic::flash::{Flash, FlashKind};
 use app::logic::time::Clock;
-use app::pages::{applications, home, identities, jobs, login, mails, orders, problem, review};
+use app::pages::{applications, home, identities, jobs, login, mails, orders, problem, requests as pages, review};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use model::access::{Grantable, Why};
@@ -22,6 +23,7 @@ use model::job::{LogLevel, Run, RunState};
 use model::mail::{MailFilter, MailOverview, MailPreferences, MailRow, MailState, NoticeKind};
 use model::order::ProvisioningState as State;
 use model::page::Page;
+use model::request::{RequestFilter, RequestState};
 use model::review::ReviewFilter;
 use model::user::PermissionPath;
 use model::view::{
@@ -203,7 +205,13 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         ),
         (
             "identity",
-            identities::identity_sheet(&identity_detail(), identities::Tab::Permissions, &asking("", None), clock),
+            identities::identity_sheet(
+                &identity_detail(),
+                identities::Tab::Permissions,
+                &asking("", None),
+                rights,
+                clock,
+            ),
         ),
         (
             "identity-why",
@@ -211,6 +219,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
                 &identity_detail(),
                 identities::Tab::Permissions,
                 &asking("vpn", Some(Ok(Why::Explained(why_not())))),
+                rights,
                 clock,
             ),
         ),
@@ -223,6 +232,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
                     "vpn",
                     Some(Ok(Why::Several(vec![Grantable::Role("vpn".into()), Grantable::Entitlement("vpn".into())]))),
                 ),
+                rights,
                 clock,
             ),
         ),
@@ -232,20 +242,27 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
                 &identity_detail(),
                 identities::Tab::Permissions,
                 &asking("crm-raeder", Some(Ok(Why::Unknown(things(&["crm-reader", "crm-writer"]))))),
+                rights,
                 clock,
             ),
         ),
         (
             "identity-accounts",
-            identities::identity_sheet(&identity_detail(), identities::Tab::Accounts, &asking("", None), clock),
+            identities::identity_sheet(&identity_detail(), identities::Tab::Accounts, &asking("", None), rights, clock),
         ),
         (
             "identity-timeline",
-            identities::identity_sheet(&identity_detail(), identities::Tab::Timeline, &asking("", None), clock),
+            identities::identity_sheet(&identity_detail(), identities::Tab::Timeline, &asking("", None), rights, clock),
         ),
         (
             "identity-attributes",
-            identities::identity_sheet(&identity_detail(), identities::Tab::Attributes, &asking("", None), clock),
+            identities::identity_sheet(
+                &identity_detail(),
+                identities::Tab::Attributes,
+                &asking("", None),
+                rights,
+                clock,
+            ),
         ),
         (
             "orders",
@@ -297,6 +314,42 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
                 jobs::RunTab::Preview(plan(false)),
                 rights,
                 clock,
+            ),
+        ),
+        (
+            "requests",
+            pages::requests_sheet(
+                &RequestFilter::default(),
+                requests::rows(),
+                &requests::counts(),
+                None,
+                rights,
+                clock,
+            ),
+        ),
+        (
+            "requests-none",
+            pages::requests_sheet(
+                &RequestFilter::default(),
+                Page { rows: vec![], next: None, total: 0 },
+                &[],
+                None,
+                rights,
+                clock,
+            ),
+        ),
+        ("request", pages::request_sheet(&requests::detail(RequestState::PartlyCompleted), clock)),
+        ("request-waiting", pages::request_sheet(&requests::detail(RequestState::Waiting), clock)),
+        ("request-new", pages::ask_sheet(&requests::ask(None), rights)),
+        ("request-preview", pages::ask_sheet(&requests::ask(Some(Ok(requests::preview()))), rights)),
+        (
+            "request-mistake",
+            pages::ask_sheet(
+                &requests::ask(Some(Err(ApiError::invalid(
+                    "until",
+                    "The last day, 2026-01-01, is over. Choose a later one.",
+                )))),
+                rights,
             ),
         ),
         ("run-undo", jobs::undo_sheet(&undo::preview(), &jobs::UndoAsked::default(), rights, clock)),

@@ -228,6 +228,7 @@ pub(crate) fn order(state: State, reason: Option<StateReason>) -> Order {
         operation: Operation::Update,
         mechanism: Mechanism::Direct,
         lane: Lane::Normal,
+        priority: Trigger::LifecycleEvent.usual_priority(),
         state,
         reason,
         explanation: "Ann Lindqvist moved from Operations to Sales, so the account follows.".into(),
@@ -289,6 +290,7 @@ pub(crate) fn order_detail() -> OrderDetail {
         message: message.into(),
     };
     OrderDetail {
+        requests: super::requests::links(),
         order: order(
             State::Errored,
             Some(StateReason::Failed {

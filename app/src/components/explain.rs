@@ -23,10 +23,14 @@ pub fn reasons(reasons: &[Reason], thing: &str) -> AnyView {
 fn way(reason: &Reason, thing: &str) -> impl IntoView + use<> {
     let context =
         reason.context.clone().map(|context| view! { <p class="hint">"In context "<code>{context}</code></p> });
+    let asked = reason.grant.as_ref().map(|origin| {
+        view! { <p><a href=format!("/requests/{}", origin.request)>{format!("Look at request {}", origin.request)}</a></p> }
+    });
     view! {
         <p>{words::reason(reason)}</p>
+        {asked}
         {facts(&reason.facts)}
-        {route(&reason.rule, &reason.path, thing)}
+        {route(source(reason), &reason.path, thing)}
         {context}
     }
 }
@@ -44,14 +48,26 @@ fn facts(facts: &[Fact]) -> impl IntoView + use<> {
     })
 }
 
+/// What gives it: a rule, or what somebody asked for.
+fn source(reason: &Reason) -> (&'static str, &'static str, String) {
+    match &reason.grant {
+        Some(origin) => ("hand", "request", origin.request.to_string()),
+        None => ("function", "rule", reason.rule.clone()),
+    }
+}
+
 /// Rule → role → access profile → the thing, as an outline that a screen reader walks in the same order.
-fn route(rule: &str, path: &[Grantable], thing: &str) -> impl IntoView + use<> {
+fn route(
+    (sign, kind, name): (&'static str, &'static str, String),
+    path: &[Grantable],
+    thing: &str,
+) -> impl IntoView + use<> {
     let steps = path.iter().map(|step| {
         view! { <li>{icon(shape(step))}<span class="kind">{words::kind(step)}</span>{step.name().to_owned()}</li> }
     });
     view! {
         <ol class="route" aria-label="The way it came">
-            <li>{icon("function")}<span class="kind">"rule"</span>{rule.to_owned()}</li>
+            <li>{icon(sign)}<span class="kind">{kind}</span>{name}</li>
             {steps.collect_view()}
             <li class="end">{icon("key")}{thing.to_owned()}</li>
         </ol>
@@ -81,7 +97,7 @@ pub fn explanation(explanation: &Explanation, person: &str) -> impl IntoView + u
                 <li>
                     <p><strong>{miss.rule.clone()}</strong>" asks for "<code>{miss.when.clone()}</code></p>
                     {facts(&miss.facts)}
-                    {route(&miss.rule, &miss.path, thing)}
+                    {route(("function", "rule", miss.rule.clone()), &miss.path, thing)}
                 </li>
             }
         });

@@ -8,6 +8,8 @@ use model::job::LogLevel;
 use model::mail::{MailFilter, MailState};
 use model::order::{ProvisioningState, Trouble};
 use model::plan::Operation;
+use model::request::{RequestFilter, RequestState};
+use model::trigger::Trigger;
 use model::view::{AccountFilter, AccountShow, BulkFilter, IdentityFilter, OrderFilter, WorkItemFilter, WorkItemScope};
 use model::work_item::WorkItemState;
 
@@ -101,6 +103,26 @@ pub fn orders(query: &Query) -> OrderFilter {
     }
     filter.text = Some(words.join(" ")).filter(|text| !text.is_empty());
     filter
+}
+
+pub fn requests(query: &Query) -> RequestFilter {
+    RequestFilter {
+        text: query.get("text"),
+        state: query.parsed("state", RequestState::from_name),
+        trigger: query.parsed("trigger", Trigger::from_name),
+        identity: query.parsed("identity", |text| text.parse().ok()),
+        after: query.get("after"),
+        limit: None,
+    }
+}
+
+/// The address of the list with this filter, from its first row.
+pub fn requests_address(filter: &RequestFilter) -> Address {
+    Address::new("/requests")
+        .with("state", filter.state.map(RequestState::name))
+        .with("text", filter.text.as_deref())
+        .with("trigger", filter.trigger.map(Trigger::name))
+        .with("identity", filter.identity.map(|id| id.to_string()).as_deref())
 }
 
 /// Work items; the open ones unless told.

@@ -72,6 +72,12 @@ pub fn trigger(trigger: Trigger) -> &'static str {
         Trigger::LifecycleEvent => "the person joined, moved or left",
         Trigger::Drift => "the account differed from what was known",
         Trigger::Administrator => "an administrator asked for it",
+        Trigger::AccessRequest => "somebody asked for access",
+        Trigger::Certification => "a reviewer of access decided",
+        Trigger::PolicyViolation => "it must not be held together with something else",
+        Trigger::InboundProvisioning => "another system asked for it",
+        Trigger::AttributeSynchronization => "attributes of the person changed",
+        Trigger::Undo => "a person took back what a run did",
     }
 }
 
@@ -428,7 +434,12 @@ pub fn reason(reason: &Reason) -> String {
             format!(" gives it through {}", steps.join(" → "))
         }
     };
-    format!("Rule {}{because}{route}.", reason.rule)
+    match &reason.grant {
+        Some(origin) => {
+            format!("Request {} of {}{route}: \u{201c}{}\u{201d}.", origin.request, origin.by, origin.why)
+        }
+        None => format!("Rule {}{because}{route}.", reason.rule),
+    }
 }
 
 /// Answer to "why, or why not", as one sentence.
@@ -517,8 +528,13 @@ mod tests {
 
     #[test]
     fn a_reason_reads_as_a_sentence() {
-        let reason_of =
-            |facts: Vec<Fact>, path: Vec<Grantable>| Reason { rule: "sales-staff".into(), context: None, facts, path };
+        let reason_of = |facts: Vec<Fact>, path: Vec<Grantable>| Reason {
+            rule: "sales-staff".into(),
+            context: None,
+            facts,
+            path,
+            grant: None,
+        };
         let fact = |name: &str, value: Option<&str>| Fact { attribute: name.into(), value: value.map(Into::into) };
         assert_eq!(reason(&reason_of(vec![], vec![])), "Rule sales-staff gives it directly.");
         assert_eq!(

@@ -44,7 +44,7 @@ pub fn IdentityPage() -> impl IntoView {
         };
         let asking = Asking { kind, name, answer, known: engine::identities::grantables(&op)? };
         let tab = Tab::from_name(&query.get("tab").unwrap_or_default());
-        Ok(identity_sheet(&detail, tab, &asking, &visitor.clock))
+        Ok(identity_sheet(&detail, tab, &asking, &visitor.rights, &visitor.clock))
     })
 }
 

@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     fn reason(rule: &str) -> Reason {
-        Reason { rule: rule.to_owned(), context: None, facts: Vec::new(), path: Vec::new() }
+        Reason { rule: rule.to_owned(), context: None, facts: Vec::new(), path: Vec::new(), grant: None }
     }
 
     fn wanted(name: &str, rules: &[&str]) -> DesiredAssignment {

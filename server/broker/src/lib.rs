@@ -10,6 +10,7 @@
 //! [`approval`] says what a person lets through, and [`review`] what follows from a reviewer's word;
 //! whose work it is where people carry it out ([`fulfiller`]), what they report ([`work_item`]), and when they are
 //! reminded ([`deadline`]); [`blast_radius`] says how much it is, [`rings`] lets it go to a few people first, and [`undo`] takes back what was done.
+//! [`request`] follows what was asked for through the orders that carry it out; [`trigger`] says what set the others off.
 
 pub mod catalogue;
 pub mod compare;
@@ -49,6 +50,9 @@ pub mod blast_radius;
 pub mod rings;
 pub mod threshold;
 pub mod undo;
+
+pub mod request;
+pub mod trigger;
 
 #[cfg(test)]
 mod worlds;

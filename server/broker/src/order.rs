@@ -75,6 +75,7 @@ pub fn orders(
             operation: request.operation,
             mechanism,
             lane: if leaver { Lane::Leaver } else { Lane::Normal },
+            priority: source.trigger.usual_priority(),
             state,
             reason: failure.or_else(held),
             explanation: request.explanation.clone(),

@@ -222,10 +222,9 @@ fn retained(application: &str, account_type: &str, kind: ItemKind, name: &str, w
 
 /// "rule `a`, rule `b`", for a sentence.
 fn rules(reasons: &[Reason]) -> String {
-    let mut names: Vec<&str> = reasons.iter().map(|reason| reason.rule.as_str()).collect();
+    let mut names: Vec<String> = reasons.iter().map(Reason::cause).collect();
     names.sort_unstable();
     names.dedup();
-    let names: Vec<String> = names.into_iter().map(|name| format!("rule \u{201c}{name}\u{201d}")).collect();
     names.join(", ")
 }
 

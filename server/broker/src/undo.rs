@@ -136,7 +136,7 @@ pub fn undone(
 /// Puts an order that does again what was undone to where a person decides about it. Access that goes is held up only
 /// where its going itself was undone. Answers whether it was.
 pub fn hold(order: &mut Order, undone: &[Undone]) -> bool {
-    if order.state != ProvisioningState::Pending || order.trigger == Trigger::Administrator {
+    if order.state != ProvisioningState::Pending || order.trigger == Trigger::Undo {
         return false;
     }
     let does_again = |row: &&Undone| {
@@ -394,8 +394,8 @@ impl<'a> Undoing<'a> {
                 None => return Vec::new(),
             },
         };
-        let known: BTreeSet<&str> =
-            item.reasons.iter().chain(&order.reasons).map(|reason| reason.rule.as_str()).collect();
+        let name = |reason: &Reason| if reason.grant.is_some() { reason.cause() } else { reason.rule.clone() };
+        let known: BTreeSet<String> = item.reasons.iter().chain(&order.reasons).map(name).collect();
         let asks: Vec<&Reason> = if item.operation == ItemOperation::Remove {
             let denied = desired.denied.iter().filter(|denied| denied.grantable == grantable);
             denied.map(|denied| &denied.denied_by).collect()
@@ -403,9 +403,8 @@ impl<'a> Undoing<'a> {
             let wanted = desired.assignments.iter().filter(|wanted| wanted.grantable == grantable);
             wanted.filter(|wanted| wanted.workflow_state.grants()).flat_map(|wanted| &wanted.reasons).collect()
         };
-        let others: BTreeSet<&str> =
-            asks.iter().map(|reason| reason.rule.as_str()).filter(|rule| !known.contains(rule)).collect();
-        others.into_iter().map(str::to_owned).collect()
+        let others: BTreeSet<String> = asks.into_iter().map(name).filter(|cause| !known.contains(cause)).collect();
+        others.into_iter().collect()
     }
 
     /// The request that puts back every line that goes back; lines that cannot go along with it are marked so.
@@ -582,7 +581,7 @@ fn plan(identity: IdentityId, mut requests: Vec<(usize, AccountRequest)>, catalo
     }
     Plan {
         identity,
-        trigger: Trigger::Administrator,
+        trigger: Trigger::Undo,
         requests: ordered,
         filtered: Vec::new(),
         retained: Vec::new(),

@@ -89,7 +89,7 @@ impl Values for Taken {
 }
 
 pub(crate) fn reason(rule: &str) -> Reason {
-    Reason { rule: rule.to_owned(), context: None, facts: Vec::new(), path: Vec::new() }
+    Reason { rule: rule.to_owned(), context: None, facts: Vec::new(), path: Vec::new(), grant: None }
 }
 
 pub(crate) fn attribute(name: &str, value: DesiredValue) -> DesiredAttribute {

@@ -80,7 +80,7 @@ pub async fn reject(op: &OpContext, id: RunId, digest: Option<String>, reason: S
     let block = waiting(op, id, digest).await?;
     let audit = audit(op, id, format!("rejected what its threshold stopped: {reason}"));
     let ended = crate::jobs::ended(op.now, id, RunState::Cancelled, "a person rejected what its threshold stopped");
-    let (by, now) = (op.user.login.clone(), op.now);
+    let (by, now, told) = (op.user.login.clone(), op.now, reason.clone());
     let work = op.engine.store().write(move |tx| {
         Box::pin(async move {
             let message = format!("Rejected by {by}: {reason}");
@@ -95,6 +95,8 @@ pub async fn reject(op: &OpContext, id: RunId, digest: Option<String>, reason: S
         })
     });
     finished(op, id, work.await).await?;
+    let by = &op.user.login;
+    crate::requests::run_rejected(&op.engine, id, by, &told).await.map_err(internal)?;
     if let Ok(row) = crate::jobs::run(op, id).await {
         // Nobody listening is no failure.
         let _ = op.engine.updates().send(RunUpdate { run: row.run, lines: Vec::new() });

@@ -34,7 +34,9 @@ pub async fn plan(op: &OpContext, directory: &Path) -> Result<ConfigurationPlan,
     let mut plan = configuration::difference(&current, &files.configuration);
     if !plan.is_empty() {
         let population = op.engine.store().load_identities().await.map_err(internal)?;
-        plan.effect = configuration::effect(&current, &files.configuration, &population, op.engine.today()).ok();
+        let grants = op.engine.store().direct_grants(None).await.map_err(internal)?;
+        let today = op.engine.today();
+        plan.effect = configuration::effect(&current, &files.configuration, &population, &grants, today).ok();
     }
     Ok(plan)
 }

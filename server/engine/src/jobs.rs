@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use model::configuration::Configuration;
 use model::error::{ApiError, ErrorCode};
 use model::ids::{RunId, UserId};
-use model::job::{ANSWERS, Job, JobTask, Run, RunLogLine, RunMode, RunState, TaskRun, UNDO};
+use model::job::{ANSWERS, Job, JobTask, REQUEST, Run, RunLogLine, RunMode, RunState, TaskRun, UNDO};
 use model::undo::RunUndo;
 use model::view::{AuditLine, JobRow, LogCounts, LogFilter, RunFilter, RunRow, RunUpdate};
 use store::{Cancelled, StoreError};
@@ -40,6 +40,8 @@ impl Engine {
                 row.job_label = "Undo of a run".to_owned();
             } else if row.run.job == ANSWERS {
                 row.job_label = "What follows from answers".to_owned();
+            } else if row.run.job == REQUEST {
+                row.job_label = "Requests".to_owned();
             } else if let Some(job) = jobs.iter().find(|job| job.name == row.run.job) {
                 row.job_label.clone_from(&job.label);
             }
@@ -128,6 +130,7 @@ pub async fn rerun(op: &OpContext, id: RunId, from: Option<String>) -> Result<Ru
             _ if run.job == UNDO => {
                 "it is an undo; undo what it took back once more instead, and what is back stays so"
             }
+            _ if run.job == REQUEST => "what was asked for and is not planned yet starts a run by itself",
             _ => "all of it ended well; start the job instead",
         };
         return Err(ApiError::conflict(format!("Run {id} cannot be run again from a step: {advice}.")));

@@ -36,6 +36,7 @@ pub mod identities;
 pub mod jobs;
 pub mod mails;
 pub mod orders;
+pub mod requests;
 pub mod reviews;
 pub mod rings;
 pub mod sessions;

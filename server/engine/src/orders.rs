@@ -42,6 +42,7 @@ pub async fn detail(op: &OpContext, id: OrderId) -> Result<OrderDetail, ApiError
     let found = op.engine.store().order_detail(id).await.map_err(internal)?;
     let mut detail = found.ok_or_else(|| ApiError::not_found(format!("order {id}")))?;
     detail.application_name = op.engine.application_label(&detail.order.application);
+    detail.requests = crate::requests::of_order(op, id).await?;
     for row in &mut detail.siblings {
         row.application = op.engine.application_label(&row.application);
     }

@@ -7,6 +7,7 @@ use broker::catalogue::Catalogue;
 use broker::settle::{AccountChange, Settled};
 use broker::{fingerprint, lifecycle};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use model::access::Grantable;
 use model::account::{Account, Mechanism};
 use model::ids::{AccountId, OrderId, OrderItemId, WorkItemId};
@@ -19,6 +20,7 @@ use model::work_item::{WorkItem, WorkItemEvent, WorkItemQuestion};
 use store::{AssignmentStateChange, NewIdentityEvent, RecordedTransition, Reservation, StoreError, Tx};
 
 use crate::Engine;
+use crate::requests::follow::{self, Moment};
 
 /// What is to be written for one order.
 #[derive(Clone)]
@@ -151,6 +153,11 @@ async fn commit_some(tx: &mut Tx, writes: &[&Write], at: Timestamp) -> Result<Ve
     tx.append_work_item_events(&opened).await?;
     let notices: Vec<Notice> = done.iter().flat_map(|write| write.notices.clone()).collect();
     tx.insert_notices(&notices).await?;
+    if let Some(write) = done.first() {
+        let orders: Vec<OrderId> = done.iter().map(|write| write.transition.order).collect();
+        let moment = Moment { today: write.today, now: at, actor: &write.transition.actor };
+        follow::orders(tx, &orders, moment).await?;
+    }
     Ok(taken)
 }
 
@@ -358,6 +365,7 @@ struct Write {
     opened: Option<(WorkItemId, WorkItemEvent)>,
     /// Tell of the work item.
     notices: Vec<Notice>,
+    today: Date,
 }
 
 impl Write {
@@ -427,6 +435,7 @@ impl Write {
             work_item: work_item.clone(),
             opened,
             notices,
+            today: engine.day(at),
         }
     }
 }

@@ -23,6 +23,7 @@ use store::{RecordedTransition, StoreError, UnderReview};
 use crate::context::OpContext;
 use crate::error::internal;
 use crate::orders::{self, Deed};
+use crate::requests::follow::{self, Moment};
 
 /// Sees what waits, and decides about it.
 pub const REVIEW: &str = "/Orders/Review";
@@ -303,7 +304,7 @@ async fn decide_one(
         subject: order.id.to_string(),
         detail: message,
     };
-    let (id, now) = (order.id, op.now);
+    let (id, now, today) = (order.id, op.now, op.engine.day(op.now));
     let work = op.engine.store().write(move |tx| {
         Box::pin(async move {
             let stands = tx.accepts_transitions(std::slice::from_ref(&transition)).await? == [true]
@@ -316,6 +317,11 @@ async fn decide_one(
             tx.insert_declined_changes(&declined).await?;
             tx.update_accounts(adopted.as_slice(), now).await?;
             tx.set_assignment_states(&states).await?;
+            let requests = tx.requests_of_orders(&[id]).await?;
+            let links: Vec<_> =
+                requests.iter().flat_map(|found| remainder.iter().map(|order| (found.request.id, order.id))).collect();
+            tx.link_request_orders(&links).await?;
+            follow::orders(tx, &[id], Moment { today, now, actor: &audit.actor }).await?;
             tx.append_audit(&audit).await?;
             Ok(true)
         })

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use model::job::{LogLevel, Run, RunMode, RunState, TaskKind, TaskRun};
+use model::job::{LogLevel, REQUEST, Run, RunMode, RunState, TaskKind, TaskRun};
 use store::StoreError;
 
 use crate::Engine;
@@ -75,8 +75,11 @@ async fn carry_out(engine: &Engine, mut run: Run) {
     // What such a run has read and found to have changed it keeps in memory, which is gone: it begins again, and an
     // incremental one looks at everybody, because what it has taken over by now no longer differs.
     let from_the_start = resumed && (run.mode.incremental || run.mode.dry_run);
-    let mode = RunMode { incremental: run.mode.incremental && !resumed, ..run.mode };
+    // A run of requests knows from the database whom it concerns.
+    let is_of_requests = run.job == REQUEST;
+    let mode = RunMode { incremental: run.mode.incremental && (!resumed || is_of_requests), ..run.mode };
     let mut context = tasks::Context::new(engine.clone(), run.id, mode);
+    context.is_of_requests = is_of_requests;
     let is_over = |run: &TaskRun| {
         matches!(run.state, RunState::Completed | RunState::Warning | RunState::Errored) && !from_the_start
     };

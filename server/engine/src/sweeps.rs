@@ -1,5 +1,6 @@
 //! What goes on without a run: orders whose next attempt is due, orders of processes that died, late answers of
-//! executors, work that is due, applications that are tried again, pauses that are over, sessions that expired. A sweep takes no input: it compares what is with what should be, and signals
+//! executors, work that is due, applications that are tried again, pauses that are over, requests that begin, end or wait
+//! to be planned, sessions that expired. A sweep takes no input: it compares what is with what should be, and signals
 //! that got lost are made good by the next one.
 
 use std::collections::{BTreeSet, HashMap};
@@ -43,6 +44,7 @@ pub(crate) async fn run(engine: Engine) {
 async fn sweep(engine: &Engine) -> Result<(), StoreError> {
     let names: Vec<String> = engine.world().configuration().applications.keys().cloned().collect();
     circuits::mend(engine).await?;
+    crate::requests::sweep(engine).await?;
     // Side by side: one that takes its time does not keep the others waiting.
     for recovered in futures::future::join_all(names.iter().map(|name| dispatch::recover(engine, name))).await {
         recovered?;

@@ -16,8 +16,10 @@ use jiff::Timestamp;
 use model::configuration::Configuration;
 use model::ids::{IdentityId, RunId};
 use model::job::{JobTask, RunMode, TaskKind, TaskScope};
+use model::request::Request;
 use model::value::Value;
 use serde::{Deserialize, Serialize};
+use store::StoreError;
 
 use crate::Engine;
 use crate::progress::Progress;
@@ -56,13 +58,25 @@ pub(crate) struct Context {
     pub(crate) again: bool,
     /// Whom an incremental run concerns.
     pub(crate) changed: BTreeSet<IdentityId>,
+    /// What a run of requests plans for; it looks at nobody else.
+    pub(crate) requests: Vec<Request>,
+    pub(crate) is_of_requests: bool,
     /// Copies in memory, where the run is dry.
     pub(crate) scenario: Scenario,
 }
 
 impl Context {
     pub(crate) fn new(engine: Engine, run: RunId, mode: RunMode) -> Self {
-        Self { engine, run, mode, again: false, changed: BTreeSet::new(), scenario: Scenario::default() }
+        Self {
+            engine,
+            run,
+            mode,
+            again: false,
+            changed: BTreeSet::new(),
+            requests: Vec::new(),
+            is_of_requests: false,
+            scenario: Scenario::default(),
+        }
     }
 
     /// One of its own for a task that reads beside others.
@@ -77,9 +91,24 @@ impl Context {
     }
 }
 
+impl Context {
+    /// A run of requests sends and reads back only where it has ordered something.
+    async fn own_scope(&self, kind: TaskKind) -> Result<Option<TaskScope>, StoreError> {
+        if !self.is_of_requests || !matches!(kind, TaskKind::Fulfil | TaskKind::SynchronizeBack) {
+            return Ok(None);
+        }
+        let orders = self.engine.store().orders_of_run(self.run).await?;
+        let applications = orders.into_iter().map(|order| order.application).collect();
+        Ok(Some(TaskScope { sources: Some(BTreeSet::new()), applications: Some(applications) }))
+    }
+}
+
 /// Carries out one task.
 pub(crate) async fn carry_out(task: &JobTask, context: &mut Context, progress: &Progress) -> TaskEnd {
-    let scope = &task.scope;
+    let scope = match context.own_scope(task.kind).await {
+        Ok(own) => &own.unwrap_or_else(|| task.scope.clone()),
+        Err(error) => return TaskEnd::errored("What the run ordered could not be read", &error),
+    };
     match task.kind {
         TaskKind::Collect => collect::carry_out(scope, context, progress).await,
         TaskKind::Synchronize => synchronize::carry_out(scope, context, progress).await,

@@ -1,7 +1,7 @@
 //! What is kept in memory: the live configuration, compiled, and the population in the role model's engine. The
 //! database stays the system of record; memory follows its change log, so that several processes agree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use broker::catalogue::Catalogue;
@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use model::configuration::Configuration;
 use model::identity::Identity;
 use model::ids::{ConfigurationVersionId, IdentityId};
+use model::request::DirectGrant;
 use policy::engine::Engine as RoleEngine;
 use policy::model::RoleModel;
 use store::{Store, StoreError};
@@ -85,7 +86,14 @@ impl World {
         ids.sort_unstable();
         ids.dedup();
         let changed = store.identities_by_id(&ids).await?;
+        let mut grants = by_identity(store.direct_grants(Some(&ids)).await?);
         self.with_population(|population| {
+            for id in &ids {
+                let grants = grants.remove(id).unwrap_or_default();
+                if population.engine.grants(*id) != grants {
+                    population.engine.set_grants(*id, grants);
+                }
+            }
             for identity in changed {
                 population.engine.upsert(&identity);
                 population.identities.insert(identity.id, identity);
@@ -122,6 +130,15 @@ pub(crate) struct Followed {
     pub(crate) identities: Vec<IdentityId>,
 }
 
+/// What was given directly, by whom it was given to.
+pub(crate) fn by_identity(grants: Vec<DirectGrant>) -> HashMap<IdentityId, Vec<DirectGrant>> {
+    let mut found: HashMap<IdentityId, Vec<DirectGrant>> = HashMap::new();
+    for grant in grants {
+        found.entry(grant.identity).or_default().push(grant);
+    }
+    found
+}
+
 async fn read_live(store: &Store) -> Result<Live, OpenError> {
     let (version, configuration) = match store.current_configuration().await? {
         Some((version, _, configuration)) => (Some(version), configuration),
@@ -148,6 +165,9 @@ async fn read_population(store: &Store, model: &Arc<RoleModel>) -> Result<Popula
         store.load_identities().await?.into_iter().map(|identity| (identity.id, identity)).collect();
     for identity in identities.values() {
         engine.upsert(identity);
+    }
+    for (id, grants) in by_identity(store.direct_grants(None).await?) {
+        engine.set_grants(id, grants);
     }
     for (id, digest) in store.role_model_digests().await? {
         engine.confirm(id, digest);

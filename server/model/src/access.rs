@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::form::Asked;
 use crate::identity::Period;
-use crate::ids::IdentityId;
+use crate::ids::{IdentityId, RequestId};
 use crate::value::Value;
 
 /// Everything an identity should have, sorted, with why.
@@ -118,7 +118,8 @@ impl WorkflowState {
     }
 }
 
-/// One complete way in which something is granted: the rule, what it looked at, and the path from its grant to the thing.
+/// One complete way in which something is granted: the rule, what it looked at, or the request; and the path from what it
+/// grants to the thing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Reason {
     pub rule: String,
@@ -128,6 +129,29 @@ pub struct Reason {
     pub facts: Vec<Fact>,
     /// From what the rule grants down to what holds it, without the thing itself: role → role → access profile.
     pub path: Vec<Grantable>,
+    /// Set where no rule but a request gives it; `rule` is empty then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<Box<GrantOrigin>>,
+}
+
+impl Reason {
+    /// What gives it, for a sentence: "rule “sales-staff”" or "request 1042 of ann.lee (“covers for Bo”)".
+    pub fn cause(&self) -> String {
+        match &self.grant {
+            Some(origin) => {
+                format!("request {} of {} (\u{201c}{}\u{201d})", origin.request, origin.by, origin.why)
+            }
+            None => format!("rule \u{201c}{}\u{201d}", self.rule),
+        }
+    }
+}
+
+/// Who asked for something, why, and in which request.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct GrantOrigin {
+    pub request: RequestId,
+    pub by: String,
+    pub why: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -54,6 +54,9 @@ pub struct Organisation {
     /// How long people have to answer a question, where its attribute says nothing else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer_within_days: Option<u16>,
+    /// How urgent orders are by what set them off, from 0 to 100, where it is not as usual; smaller goes first.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub priorities: BTreeMap<crate::trigger::Trigger, crate::trigger::Priority>,
 }
 
 /// Days to answer a question where nothing is said.
@@ -90,6 +93,7 @@ impl Default for Organisation {
             mail: None,
             thresholds: Thresholds::default(),
             answer_within_days: None,
+            priorities: BTreeMap::new(),
         }
     }
 }

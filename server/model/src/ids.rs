@@ -57,6 +57,8 @@ ids! {
     AnswerId,
     /// Something that a threshold stopped.
     RunBlockId,
+    /// Something that was asked for.
+    RequestId,
     /// A change that a reviewer declined.
     DeclinedChangeId,
     /// Somebody who signs in.

@@ -326,6 +326,8 @@ pub const UNDO: &str = "undo";
 
 /// What runs that plan anew for whom a question was answered are listed under.
 pub const ANSWERS: &str = "answers";
+/// What runs that plan for what was asked for are listed under. They are no job that can be started: requests start them.
+pub const REQUEST: &str = "request";
 
 /// How a run is to be done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -410,9 +412,10 @@ pub struct Run {
 
 impl Run {
     /// Whether the run can be started again where it failed. One that a threshold stopped goes on instead, and what is
-    /// left of an undo is undone by another one.
+    /// left of an undo is undone by another one. What was asked for and not planned starts a run by itself.
     pub fn can_be_rerun(&self) -> bool {
-        self.job != UNDO && matches!(self.state, RunState::Errored | RunState::Cancelled | RunState::Warning)
+        ![UNDO, REQUEST].contains(&self.job.as_str())
+            && matches!(self.state, RunState::Errored | RunState::Cancelled | RunState::Warning)
     }
 
     /// What a run that does the rest of this one would do: what did not end well, what depends on it, and, where `from`

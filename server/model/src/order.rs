@@ -1,6 +1,6 @@
 //! Provisioning orders: what is to be done, how far it is, and what answered.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Reason;
@@ -8,7 +8,7 @@ use crate::account::Mechanism;
 use crate::form::Asked;
 use crate::ids::{AccountId, IdentityId, OrderId, OrderItemId, PartitionId, PlanId, RunId};
 use crate::plan::{ItemKind, ItemOperation, Operation};
-use crate::trigger::Trigger;
+use crate::trigger::{Priority, Trigger};
 use crate::value::Value;
 
 /// How far an order, or one item of it, is. Numbers and names are seed 003's.
@@ -395,6 +395,8 @@ pub struct Order {
     pub operation: Operation,
     pub mechanism: Mechanism,
     pub lane: Lane,
+    /// Smaller goes first within the lane; see [`Order::turn_at`].
+    pub priority: Priority,
     pub state: ProvisioningState,
     pub reason: Option<StateReason>,
     /// Why the order exists, in a sentence.
@@ -415,6 +417,18 @@ pub struct Order {
     pub executed_at: Option<Timestamp>,
     pub verified_at: Option<Timestamp>,
     pub items: Vec<OrderItem>,
+}
+
+/// What one step of priority is worth in waiting.
+pub const PRIORITY_STEP: SignedDuration = SignedDuration::from_mins(1);
+
+impl Order {
+    /// Where the order stands in its lane: an earlier turn goes first. Each step of priority puts it a minute further
+    /// back, once and for all, so that whatever comes later than that does not overtake it: an order of priority 70 is
+    /// overtaken by orders of priority 30 that came up to 40 minutes after it, and by none that came later.
+    pub fn turn_at(&self) -> Timestamp {
+        self.created_at.checked_add(PRIORITY_STEP * i32::from(self.priority)).unwrap_or(Timestamp::MAX)
+    }
 }
 
 /// Which queue: leavers overtake.

@@ -16,6 +16,7 @@ use crate::ids::{
 use crate::job::{Job, LogLevel, Run, TaskRun};
 use crate::order::{Attempt, Order, ProvisioningState, StateReason, Trouble, ValueEdit};
 use crate::plan::{ItemKind, ItemOperation, Operation, Partition, Plan};
+use crate::request::RequestLink;
 use crate::work_item::{Fulfiller, LineOutcome, WorkItem, WorkItemEvent, WorkItemQuestion, WorkItemState};
 
 /// A line of the list of identities.
@@ -225,6 +226,9 @@ pub struct OrderDetail {
     pub edits: Vec<ValueEdit>,
     /// Other orders of the same plan.
     pub siblings: Vec<OrderRow>,
+    /// What was asked for and is carried out by it.
+    #[serde(default)]
+    pub requests: Vec<RequestLink>,
 }
 
 /// A step an order took.

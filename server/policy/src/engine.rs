@@ -16,6 +16,7 @@ use jiff::civil::Date;
 use model::access::{DesiredAccess, Explanation, Grantable};
 use model::identity::Identity;
 use model::ids::IdentityId;
+use model::request::DirectGrant;
 use model::value::Value;
 use roaring::RoaringBitmap;
 
@@ -34,7 +35,7 @@ mod wheel;
 use day::Day;
 use dictionary::Dictionary;
 use matcher::{Matcher, Scratch};
-use person::Person;
+use person::{Grant, Person};
 use sets::Sets;
 use wheel::Wheel;
 
@@ -58,6 +59,8 @@ pub struct Engine {
     slots: HashMap<IdentityId, u32>,
     people: Vec<Option<Person>>,
     free: Vec<u32>,
+    /// What people were given directly, whether they are loaded yet or not.
+    grants: HashMap<IdentityId, Vec<DirectGrant>>,
     /// Digests confirmed for identities that are not loaded yet.
     confirmed_early: HashMap<IdentityId, i64>,
     /// Slots that were changed and not evaluated since.
@@ -90,6 +93,7 @@ impl Engine {
             slots: HashMap::new(),
             people: Vec::new(),
             free: Vec::new(),
+            grants: HashMap::new(),
             confirmed_early: HashMap::new(),
             stale: RoaringBitmap::new(),
             open: RoaringBitmap::new(),
@@ -108,7 +112,8 @@ impl Engine {
             Some(_) => self.take(identity.id).and_then(|person| person.confirmed),
             None => self.confirmed_early.remove(&identity.id),
         };
-        let mut person = Person::new(identity, &self.model, &mut self.dictionary);
+        let grants = self.grants.get(&identity.id).map_or(&[][..], Vec::as_slice);
+        let mut person = Person::new(identity, grants, &self.model, &mut self.dictionary);
         person.confirmed = confirmed;
         let slot = self.free.pop().unwrap_or_else(|| {
             self.people.push(None);
@@ -127,9 +132,34 @@ impl Engine {
         }
     }
 
+    /// Takes in what an identity was given directly, in place of all that it was given so before. It is evaluated with
+    /// the next computation. May come before the identity itself.
+    pub fn set_grants(&mut self, id: IdentityId, grants: Vec<DirectGrant>) {
+        let held = Grant::all(&grants, &self.model);
+        if grants.is_empty() {
+            self.grants.remove(&id);
+        } else {
+            self.grants.insert(id, grants);
+        }
+        let Some(slot) = self.slots.get(&id).copied() else { return };
+        let Some(person) = self.people.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        self.wheel.remove(slot, person);
+        person.grants = held;
+        person.digest = None;
+        self.wheel.insert(slot, person);
+        self.open.remove(slot);
+        self.stale.insert(slot);
+    }
+
+    /// What an identity is given directly.
+    pub fn grants(&self, id: IdentityId) -> &[DirectGrant] {
+        self.grants.get(&id).map_or(&[], Vec::as_slice)
+    }
+
     /// Forgets an identity.
     pub fn remove(&mut self, id: IdentityId) {
         self.take(id);
+        self.grants.remove(&id);
         self.confirmed_early.remove(&id);
     }
 
@@ -162,6 +192,20 @@ impl Engine {
         self.evaluate(slots.into_iter().collect(), today)
     }
 
+    /// Evaluates only those named, and answers whose digest now differs from the one last confirmed. The day last computed
+    /// stays as it was: what a new day brings for others is left to [`Engine::compute_some`].
+    pub fn compute_only(&mut self, ids: &[IdentityId], today: Date) -> Computed {
+        let today = day::number(today);
+        let slots: RoaringBitmap = ids.iter().filter_map(|id| self.slots.get(id)).copied().collect();
+        for slot in &slots {
+            self.evaluate_one(slot, today);
+        }
+        Computed {
+            evaluated: usize::try_from(slots.len()).unwrap_or(usize::MAX),
+            changed: self.ids(&(&slots & &self.open)),
+        }
+    }
+
     /// The digest of an identity's desired access as last computed: the same in every process and on every machine.
     pub fn digest(&self, id: IdentityId) -> Option<i64> {
         self.person(id)?.digest
@@ -186,6 +230,28 @@ impl Engine {
     /// Everything an identity should have on that day, with reasons and account attributes. `None` if it is not known.
     pub fn desired(&self, id: IdentityId, today: Date) -> Option<DesiredAccess> {
         Some(self.answer(self.person(id)?, day::number(today)).access())
+    }
+
+    /// As [`Engine::desired`], were these all that the identity is given directly. Nothing is kept of it.
+    pub fn desired_with(&self, id: IdentityId, grants: &[DirectGrant], today: Date) -> Option<DesiredAccess> {
+        let person = self.person_with(id, grants)?;
+        Some(self.answer(&person, day::number(today)).access())
+    }
+
+    /// As [`Engine::explain`], were these all that the identity is given directly.
+    pub fn explain_with(
+        &self,
+        id: IdentityId,
+        grants: &[DirectGrant],
+        grantable: &Grantable,
+        today: Date,
+    ) -> Option<Explanation> {
+        let person = self.person_with(id, grants)?;
+        Some(self.answer(&person, day::number(today)).explain(grantable))
+    }
+
+    fn person_with(&self, id: IdentityId, grants: &[DirectGrant]) -> Option<Person> {
+        Some(Person { grants: Grant::all(grants, &self.model), ..self.person(id)?.clone() })
     }
 
     /// Why an identity has something on that day, or why not. `None` if the identity is not known.

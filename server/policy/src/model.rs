@@ -215,7 +215,10 @@ impl RoleModel {
             .collect();
         let mut model = Self { grantables, follows, rank, rules, account_types, attributes, values: numbers.len() };
         for index in 0..model.rules.len() {
-            let closure = model.closure(index, |_| false);
+            let closure = match model.rules.get(index) {
+                Some(rule) if !rule.deny => model.closure(rule.kind, &rule.targets, |_| false),
+                _ => continue,
+            };
             if let Some(rule) = model.rules.get_mut(index) {
                 rule.closure = closure;
             }
@@ -229,6 +232,13 @@ impl RoleModel {
 
     pub(crate) fn grantable(&self, position: u32) -> &Grantable {
         &self.grantables[position as usize]
+    }
+
+    /// Everything that holding this leads to, itself included, sorted; what is denied to somebody is not left out.
+    pub fn reach(&self, grantable: &Grantable) -> Vec<Grantable> {
+        let Some(position) = self.position(grantable) else { return Vec::new() };
+        let closure = self.closure(RuleType::Automatic, &[position], |_| false);
+        closure.given.iter().map(|given| self.grantable(given.grantable).clone()).collect()
     }
 
     pub(crate) fn follows(&self, position: u32) -> &[u32] {

@@ -10,6 +10,8 @@
 //!   condition that fails is not true.
 //! - What a rule gives, gives what it contains: roles, access profiles, entitlements, and of each entitlement the
 //!   account. Offers (suggested, or waiting for validation) give nothing further.
+//! - What somebody was given directly is given like by a rule of priority 0 that holds for them alone, from its first day
+//!   to its last, on days on which they are active: not before the first day of a joiner, not for a leaver.
 //! - A denial of the same or a smaller priority number takes away: the thing, and what would follow through it. Denying
 //!   an account type denies its entitlements as well.
 //! - Reasons are kept of the strongest state only: given, then waiting for validation, then suggested. Only windows that
@@ -29,7 +31,8 @@ use model::access::{
     WorkflowState,
 };
 use model::configuration::{AssignmentRule, AttributeSpecification, Configuration, RuleType};
-use model::identity::{Context, Identity, Period};
+use model::identity::{Context, Identity, LifecycleState, Period};
+use model::request::DirectGrant;
 use model::value::Value;
 
 use crate::expression::{Expression, Subject};
@@ -44,7 +47,7 @@ pub fn desired(
     identity: &Identity,
     today: Date,
 ) -> Result<DesiredAccess, Vec<ModelError>> {
-    Ok(Reference::new(configuration)?.desired(identity, today))
+    Ok(Reference::new(configuration)?.desired(identity, &[], today))
 }
 
 /// A configuration with its expressions read, for asking about many identities.
@@ -73,7 +76,7 @@ impl<'c> Reference<'c> {
     }
 
     /// What an identity should have today.
-    pub fn desired(&self, identity: &Identity, today: Date) -> DesiredAccess {
+    pub fn desired(&self, identity: &Identity, grants: &[DirectGrant], today: Date) -> DesiredAccess {
         let mut access =
             DesiredAccess { identity: identity.id, assignments: Vec::new(), accounts: Vec::new(), denied: Vec::new() };
         if !identity.present {
@@ -83,7 +86,13 @@ impl<'c> Reference<'c> {
         let mut walk = Walk::new(self.configuration, self.denials(&holding));
         for holding in holding.iter().filter(|holding| !holding.rule.deny) {
             for grantable in targets(holding.rule) {
-                walk.give(holding, grantable, &[], false);
+                walk.give(&Giver::Rule(holding), grantable, &[], false);
+            }
+        }
+        if identity.lifecycle(today) == LifecycleState::Active {
+            let known = |grantable: &Grantable| exists(self.configuration, grantable);
+            for grant in grants.iter().filter(|grant| grant.period.holds(today) && known(&grant.grantable)) {
+                walk.give(&Giver::Grant(grant), grant.grantable.clone(), &[], false);
             }
         }
         walk.finish(&mut access);
@@ -252,7 +261,59 @@ impl Holding<'_> {
             context: self.context.map(|context| context.key.clone()),
             facts: self.facts.clone(),
             path,
+            grant: None,
         }
+    }
+}
+
+/// What gives something: a rule that counts today, or a direct grant.
+enum Giver<'a> {
+    Rule(&'a Holding<'a>),
+    Grant(&'a DirectGrant),
+}
+
+impl Giver<'_> {
+    fn kind(&self) -> RuleType {
+        match self {
+            Self::Rule(holding) => holding.rule.kind,
+            Self::Grant(_) => RuleType::Automatic,
+        }
+    }
+
+    fn priority(&self) -> i32 {
+        match self {
+            Self::Rule(holding) => holding.rule.priority,
+            Self::Grant(_) => 0,
+        }
+    }
+
+    fn window(&self) -> Period {
+        match self {
+            Self::Rule(holding) => holding.window,
+            Self::Grant(grant) => grant.period,
+        }
+    }
+
+    fn reason(&self, path: Vec<Grantable>) -> Reason {
+        match self {
+            Self::Rule(holding) => holding.reason(path),
+            Self::Grant(grant) => Reason {
+                rule: String::new(),
+                context: None,
+                facts: Vec::new(),
+                path,
+                grant: Some(Box::new(grant.origin.clone())),
+            },
+        }
+    }
+}
+
+fn exists(configuration: &Configuration, grantable: &Grantable) -> bool {
+    match grantable {
+        Grantable::Role(name) => configuration.roles.contains_key(name),
+        Grantable::AccessProfile(name) => configuration.access_profiles.contains_key(name),
+        Grantable::AccountType(name) => configuration.account_types.contains_key(name),
+        Grantable::Entitlement(name) => configuration.entitlements.contains_key(name),
     }
 }
 
@@ -276,15 +337,15 @@ impl<'c> Walk<'c> {
         Self { configuration, denials, given: BTreeMap::new(), taken: BTreeMap::new() }
     }
 
-    fn give(&mut self, holding: &Holding<'_>, grantable: Grantable, path: &[Grantable], implied: bool) {
-        let reason = holding.reason(path.to_vec());
-        let way = Way { kind: holding.rule.kind, implied, window: holding.window, reason };
-        if self.denials.get(&grantable).is_some_and(|(priority, _)| *priority <= holding.rule.priority) {
+    fn give(&mut self, giver: &Giver<'_>, grantable: Grantable, path: &[Grantable], implied: bool) {
+        let reason = giver.reason(path.to_vec());
+        let way = Way { kind: giver.kind(), implied, window: giver.window(), reason };
+        if self.denials.get(&grantable).is_some_and(|(priority, _)| *priority <= giver.priority()) {
             self.taken.entry(grantable).or_default().push(way);
             return;
         }
         self.given.entry(grantable.clone()).or_default().push(way);
-        if holding.rule.kind != RuleType::Automatic {
+        if giver.kind() != RuleType::Automatic {
             return;
         }
         let configuration = self.configuration;
@@ -294,27 +355,27 @@ impl<'c> Walk<'c> {
                 let Some(role) = configuration.roles.get(name) else { return };
                 let profiles: BTreeSet<&String> = role.access_profiles.iter().collect();
                 for profile in profiles {
-                    self.give(holding, Grantable::AccessProfile(profile.clone()), &path, false);
+                    self.give(giver, Grantable::AccessProfile(profile.clone()), &path, false);
                 }
                 let roles: BTreeSet<&String> = role.roles.iter().collect();
                 for role in roles {
-                    self.give(holding, Grantable::Role(role.clone()), &path, false);
+                    self.give(giver, Grantable::Role(role.clone()), &path, false);
                 }
             }
             Grantable::AccessProfile(name) => {
                 let Some(profile) = configuration.access_profiles.get(name) else { return };
                 let entitlements: BTreeSet<&String> = profile.entitlements.iter().collect();
                 for entitlement in entitlements {
-                    self.give(holding, Grantable::Entitlement(entitlement.clone()), &path, false);
+                    self.give(giver, Grantable::Entitlement(entitlement.clone()), &path, false);
                 }
                 let kinds: BTreeSet<&String> = profile.account_types.iter().collect();
                 for kind in kinds {
-                    self.give(holding, Grantable::AccountType(kind.clone()), &path, false);
+                    self.give(giver, Grantable::AccountType(kind.clone()), &path, false);
                 }
             }
             Grantable::Entitlement(name) => {
                 let Some(entitlement) = configuration.entitlements.get(name) else { return };
-                self.give(holding, Grantable::AccountType(entitlement.account_type.clone()), &path, true);
+                self.give(giver, Grantable::AccountType(entitlement.account_type.clone()), &path, true);
             }
             Grantable::AccountType(_) => {}
         }
@@ -358,10 +419,12 @@ impl<'c> Walk<'c> {
 fn told(mut ways: Vec<&Way>) -> Vec<Reason> {
     ways.sort_by_key(|way| (way.reason.path.len(), &way.reason));
     ways.dedup_by_key(|way| (way.implied, &way.reason));
-    let mut counts: BTreeMap<(&str, Option<&str>, bool), usize> = BTreeMap::new();
+    let mut counts = BTreeMap::new();
     let mut reasons: Vec<Reason> = Vec::new();
     for way in ways {
-        let count = counts.entry((&way.reason.rule, way.reason.context.as_deref(), way.implied)).or_default();
+        let count = counts
+            .entry((&way.reason.rule, way.reason.grant.as_deref(), way.reason.context.as_deref(), way.implied))
+            .or_insert(0);
         *count += 1;
         if *count <= MOST_WAYS {
             reasons.push(way.reason.clone());

@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use jiff::ToSpan as _;
 use jiff::civil::Date;
-use model::access::DesiredAccess;
-use model::identity::Identity;
-use model::ids::IdentityId;
+use model::access::{DesiredAccess, GrantOrigin};
+use model::identity::{Identity, Period};
+use model::ids::{IdentityId, RequestId};
+use model::request::DirectGrant;
 use policy::engine::Engine;
 use policy::model::RoleModel;
 use policy::reference::Reference;
@@ -23,6 +24,7 @@ use proptest::prelude::*;
 enum Step {
     Upsert(Identity),
     Remove(IdentityId),
+    Grant(IdentityId, Vec<DirectGrant>),
     /// Computes some, on a day this many days from the first.
     ComputeSome(Vec<IdentityId>, i32),
     Compute(i32),
@@ -34,10 +36,28 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => random::identity(6).prop_map(Step::Upsert),
         1 => id().prop_map(Step::Remove),
+        3 => (id(), grants()).prop_map(|(id, grants)| Step::Grant(id, grants)),
         4 => (prop::collection::vec(id(), 0..3), -20_i32..60).prop_map(|(ids, day)| Step::ComputeSome(ids, day)),
         1 => (-20_i32..60).prop_map(Step::Compute),
         2 => Just(Step::ConfirmAll),
     ]
+}
+
+/// Of things that most random configurations know.
+fn grants() -> impl Strategy<Value = Vec<DirectGrant>> {
+    let bound = || prop::option::of(-20_i32..60);
+    let grant = (1_i64..4, random::grantable(), bound(), bound()).prop_map(|(request, grantable, starts, ends)| {
+        let period = Period { starts: starts.map(day), ends: ends.map(day) };
+        let origin = GrantOrigin { request: RequestId(request), by: "ann".into(), why: "because".into() };
+        DirectGrant { id: 0, identity: IdentityId(0), grantable, period, origin }
+    });
+    // A request gives a thing once.
+    prop::collection::vec(grant, 0..4).prop_map(|mut grants: Vec<DirectGrant>| {
+        let key = |grant: &DirectGrant| (grant.origin.request, grant.grantable.clone());
+        grants.sort_by_key(key);
+        grants.dedup_by_key(|grant| key(grant));
+        grants
+    })
 }
 
 fn day(offset: i32) -> Date {
@@ -59,6 +79,7 @@ proptest! {
         let alone: Vec<_> = each.iter().map(|(rule, alone)| (*rule, Reference::new(alone).expect("sound"))).collect();
         let mut engine = Engine::new(Arc::clone(&model));
         let mut known: BTreeMap<IdentityId, Identity> = BTreeMap::new();
+        let mut granted: BTreeMap<IdentityId, Vec<DirectGrant>> = BTreeMap::new();
         // The answer behind each confirmed digest: while a digest stays, so must the answer, and the other way round.
         let mut confirmed: BTreeMap<IdentityId, (i64, DesiredAccess)> = BTreeMap::new();
         for person in people {
@@ -73,8 +94,15 @@ proptest! {
                     known.insert(person.id, person);
                     continue;
                 }
+                Step::Grant(id, grants) => {
+                    engine.set_grants(id, grants.clone());
+                    prop_assert_eq!(engine.digest(id), None);
+                    granted.insert(id, grants);
+                    continue;
+                }
                 Step::Remove(id) => {
                     engine.remove(id);
+                    granted.remove(&id);
                     known.remove(&id);
                     confirmed.remove(&id);
                     prop_assert_eq!(engine.desired(id, day(0)), None);
@@ -92,9 +120,11 @@ proptest! {
             prop_assert_eq!(engine.len(), known.len());
             let mut changed = Vec::new();
             for (id, person) in &known {
-                let expected = reference.desired(person, today);
+                let grants = granted.get(id).map_or(&[][..], Vec::as_slice);
+                let expected = reference.desired(person, grants, today);
                 let desired = engine.desired(*id, today);
                 prop_assert_eq!(desired.as_ref(), Some(&expected));
+                prop_assert_eq!(engine.desired_with(*id, &[], today), Some(reference.desired(person, &[], today)));
                 let digest = engine.digest(*id).expect("everybody was evaluated");
                 if let Some((before, answer)) = confirmed.get(id) {
                     prop_assert_eq!(*before == digest, *answer == expected, "digest and answer of {:?}", id);
@@ -105,6 +135,7 @@ proptest! {
                 // Another engine, which never saw the past, computes the same digest.
                 let mut fresh = Engine::new(Arc::clone(&model));
                 fresh.upsert(person);
+                fresh.set_grants(*id, grants.to_vec());
                 fresh.confirm(*id, digest);
                 prop_assert_eq!(fresh.compute(today).changed, Vec::<IdentityId>::new());
             }
@@ -117,7 +148,7 @@ proptest! {
             for (rule, alone) in &alone {
                 let told: Vec<IdentityId> = engine.affected_by_rule(rule);
                 for (id, person) in &known {
-                    let holds = !alone.desired(person, today).assignments.is_empty();
+                    let holds = !alone.desired(person, &[], today).assignments.is_empty();
                     prop_assert_eq!(told.contains(id), holds, "rule {} and {:?}", rule, id);
                 }
             }
@@ -128,11 +159,13 @@ proptest! {
     fn an_explanation_says_what_is_desired(
         configuration in random::configuration(),
         person in random::identity(1),
+        grants in grants(),
         offset in -20_i32..60,
     ) {
         let model = Arc::new(RoleModel::compile(&configuration).expect("random configurations are sound"));
         let mut engine = Engine::new(model);
         engine.upsert(&person);
+        engine.set_grants(person.id, grants);
         let access = engine.desired(person.id, day(offset)).expect("is known");
         for grantable in random::grantables(&configuration) {
             let explanation = engine.explain(person.id, &grantable, day(offset)).expect("is known");

@@ -178,6 +178,15 @@ fn every_mistake_is_found() {
             "no entitlement `x`",
             None,
         ),
+        (
+            |c| {
+                c.organisation.priorities.insert(model::trigger::Trigger::Drift, 101);
+            },
+            "organisation",
+            "priorities.drift",
+            "from 0, the most urgent, to 100",
+            None,
+        ),
         (|c| add(c, rule("identity.a ==\n 1 +")), "rule `r`", "when", "", Some((2, 5))),
         (
             |c| add(c, AssignmentRule { deny: true, kind: RuleType::Suggested, ..rule("true") }),

@@ -104,6 +104,7 @@ mod tests {
             operation,
             mechanism: model::account::Mechanism::Manual,
             lane: Lane::Normal,
+            priority: Trigger::IdentityRefresh.usual_priority(),
             state: ProvisioningState::Transmitted,
             reason: None,
             explanation: String::new(),

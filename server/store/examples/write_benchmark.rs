@@ -263,6 +263,7 @@ fn order(number: i64) -> Order {
         context: Some("main".into()),
         facts: vec![Fact { attribute: "department".into(), value: Some("Sales".into()) }],
         path: Vec::new(),
+        grant: None,
     };
     let item = |position: i64| OrderItem {
         id: OrderItemId(id + 1 + position),
@@ -292,6 +293,7 @@ fn order(number: i64) -> Order {
         operation: Operation::Create,
         mechanism: Mechanism::Direct,
         lane: Lane::Normal,
+        priority: Trigger::IdentityRefresh.usual_priority(),
         state: ProvisioningState::Pending,
         reason: None,
         explanation: "A rule asks for it.".into(),

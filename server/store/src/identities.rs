@@ -182,10 +182,14 @@ impl Tx {
                 chunk.iter().map(|identity| HistoryInput { id: identity.id.0, body: identity }).collect();
             self.execute(INSERT_HISTORY, arguments![payload(&inputs)?, at, run]).await?;
         }
+        self.append_changes(&ids(rows), at).await
+    }
+
+    pub(crate) async fn append_changes(&mut self, ids: &str, at: Timestamp) -> Result<()> {
         if self.connection.is_postgres() {
             self.execute(LOCK_CHANGE_LOG, arguments![]).await?;
         }
-        self.execute(APPEND_CHANGE_LOG, arguments![ids(rows), at]).await?;
+        self.execute(APPEND_CHANGE_LOG, arguments![ids, at]).await?;
         Ok(())
     }
 }

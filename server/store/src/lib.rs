@@ -24,6 +24,7 @@ pub mod assignments;
 pub mod declined;
 pub mod forms;
 pub mod orders;
+pub mod requests;
 pub mod work_items;
 
 pub mod blocks;
@@ -58,6 +59,7 @@ pub use mails::{Recipient, SentMail, WaitingNotice};
 pub use migrations::MigrationReport;
 pub use open::{Dialect, Store};
 pub use orders::{Claim, OrdersUnderWay, PlanRecord, RecordedTransition};
+pub use requests::RequestProgress;
 pub use runs::{Cancelled, JobScheduleRecord};
 pub use sessions::SessionRecord;
 pub use signals::{Signal, Signals};

@@ -44,6 +44,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0020_create_declined_changes"),
     migration!("0021_extend_work_items"),
     migration!("0022_create_forms"),
+    migration!("0023_create_requests"),
 ];
 
 const CREATE_TABLE: &str = r#"

@@ -20,7 +20,9 @@ use model::plan::{ItemKind, ItemOperation, Partition, Plan};
 use model::value::Value;
 use serde::Serialize;
 
-pub(crate) use read::{Why, newest_orders_of, optional_state, order_counts, order_rows_in_states, orders_by_id};
+pub(crate) use read::{
+    Why, newest_orders_of, optional_state, order_counts, order_rows_in_states, orders_by_id, orders_of_request,
+};
 
 use crate::connection::{CHUNK, arguments, payload};
 use crate::{Result, Tx};
@@ -111,19 +113,22 @@ const INSERT_PARTITIONS: &str = "
       value -> 'body'
     from input";
 
+/// `initiator` is of the time when there were fewer triggers: SQLite cannot change the check of a column, nor take it away.
 const INSERT_ORDERS: &str = "
     with input as materialized (select value from json_each($1))
     insert into provisioning_order (
       id, plan_id, partition_id, run_id, identity_id, initiator, application, account_type, account_id, key,
-      operation, mechanism, lane, state, reason, explanation, reasons, summary, fence, attempts, next_attempt_at,
-      created_at, changed_at, transmitted_at, executed_at, verified_at, trouble, fingerprint, repeats, troubled_at,
-      awaits_answer
+      operation, mechanism, lane, set_off_by, priority, turn_at, state, reason, explanation, reasons, summary, fence,
+      attempts, next_attempt_at, created_at, changed_at, transmitted_at, executed_at, verified_at, trouble, fingerprint,
+      repeats, troubled_at, awaits_answer
     )
     select
       cast(value ->> 'id' as bigint), cast(value ->> 'plan' as bigint), cast(value ->> 'partition' as bigint),
-      cast(value ->> 'run' as bigint), cast(value ->> 'identity' as bigint), value ->> 'initiator',
+      cast(value ->> 'run' as bigint), cast(value ->> 'identity' as bigint), 'administrator',
       value ->> 'application', value ->> 'account_type', cast(value ->> 'account' as bigint), value ->> 'key',
-      value ->> 'operation', value ->> 'mechanism', cast(value ->> 'lane' as bigint), cast(value ->> 'state' as bigint),
+      value ->> 'operation', value ->> 'mechanism', cast(value ->> 'lane' as bigint),
+      value ->> 'set_off_by', cast(value ->> 'priority' as bigint), cast(value ->> 'turn_at' as bigint),
+      cast(value ->> 'state' as bigint),
       value -> 'reason', value ->> 'explanation', value -> 'reasons', value ->> 'summary',
       cast(value ->> 'fence' as bigint), cast(value ->> 'attempts' as bigint), cast(value ->> 'next_attempt_at' as bigint),
       cast(value ->> 'created_at' as bigint), cast(value ->> 'created_at' as bigint),
@@ -188,7 +193,6 @@ struct OrderInput<'a> {
     partition: i64,
     run: Option<i64>,
     identity: i64,
-    initiator: &'static str,
     application: &'a str,
     account_type: &'a str,
     account: Option<i64>,
@@ -196,6 +200,9 @@ struct OrderInput<'a> {
     operation: &'static str,
     mechanism: &'static str,
     lane: i64,
+    set_off_by: &'static str,
+    priority: u8,
+    turn_at: i64,
     state: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a StateReason>,
@@ -292,7 +299,6 @@ fn order_input(order: &Order) -> OrderInput<'_> {
         partition: order.partition.0,
         run: order.run.map(|run| run.0),
         identity: order.identity.0,
-        initiator: order.trigger.name(),
         application: &order.application,
         account_type: &order.account_type,
         account: order.account.map(|account| account.0),
@@ -300,6 +306,9 @@ fn order_input(order: &Order) -> OrderInput<'_> {
         operation: order.operation.name(),
         mechanism: order.mechanism.name(),
         lane: order.lane as i64,
+        set_off_by: order.trigger.name(),
+        priority: order.priority,
+        turn_at: order.turn_at().as_microsecond(),
         state: order.state.number(),
         reason: order.reason.as_ref(),
         explanation: &order.explanation,

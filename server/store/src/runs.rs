@@ -63,7 +63,8 @@ const PUT_TASKS: &str = "
         started_at = excluded.started_at,
         finished_at = excluded.finished_at";
 
-/// The running one where its node has not renewed its lease; where none is running, the one that waits longest. On
+/// The running one where its node has not renewed its lease; where none is running, a run
+/// of requests, which is short and for which people wait, and then the one that waits longest. On
 /// PostgreSQL a node that comes second waits for the row and then finds the lease renewed.
 const CLAIM: &str = "
     update run
@@ -72,7 +73,7 @@ const CLAIM: &str = "
         lease_node = $1,
         lease_until = $3
     where id = (
-        select min(waiting.id)
+        select waiting.id
         from run waiting
         where waiting.active = 1
           and (
@@ -82,6 +83,8 @@ const CLAIM: &str = "
               and not exists (select 1 from run other where other.active = 1 and other.state = 'running')
             )
           )
+        order by case when waiting.job = 'request' then 0 else 1 end, waiting.id
+        limit 1
       )
       and (state = 'queued' or (state = 'running' and (lease_until is null or lease_until <= $2)))
     returning id";

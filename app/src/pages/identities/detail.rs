@@ -1,11 +1,11 @@
 //! One identity: header card, and tabs for permissions, accounts, orders, timeline, attributes.
 
 use leptos::prelude::*;
-use model::access::{Grantable, Why};
+use model::access::{Grantable, Reason, Why};
 use model::account::Account;
 use model::error::ApiError;
 use model::form::IdentityQuestion;
-use model::identity::{Context, Identity};
+use model::identity::{Context, Identity, LifecycleState};
 use model::value::Attributes;
 use model::view::{IdentityDetail, IdentityEvent, PermissionRow};
 
@@ -14,7 +14,7 @@ use crate::components::icon::icon;
 use crate::components::list::{Empty, ago, ago_or_dash, empty, tabs};
 use crate::components::timeline::{Entry, timeline};
 use crate::components::{chip, explain};
-use crate::frame::{Section, Sheet};
+use crate::frame::{Rights, Section, Sheet};
 use crate::logic::time::Clock;
 use crate::logic::{address, words};
 use crate::pages::orders;
@@ -67,7 +67,7 @@ pub struct Asking {
     pub known: Vec<(Grantable, String)>,
 }
 
-pub fn identity_sheet(detail: &IdentityDetail, tab: Tab, asking: &Asking, clock: &Clock) -> Sheet {
+pub fn identity_sheet(detail: &IdentityDetail, tab: Tab, asking: &Asking, rights: &Rights, clock: &Clock) -> Sheet {
     let identity = &detail.identity;
     let count = |tab| match tab {
         Tab::Permissions => Some(detail.permissions.len() as u64),
@@ -97,6 +97,7 @@ pub fn identity_sheet(detail: &IdentityDetail, tab: Tab, asking: &Asking, clock:
     let body = view! {
         {header(detail)}
         {questions(&detail.questions, clock)}
+        {requests(detail, rights)}
         {tabs("Parts of this identity", links.into())}
         {content}
     };
@@ -160,6 +161,19 @@ fn header(detail: &IdentityDetail) -> impl IntoView + use<> {
             </div>
         </header>
     }
+}
+
+/// The ways to what is asked for beside the rules.
+fn requests(detail: &IdentityDetail, rights: &Rights) -> impl IntoView + use<> {
+    let id = detail.identity.id;
+    let may_ask = rights.may(engine::requests::SUBMIT) && detail.lifecycle != LifecycleState::Leaver;
+    let ask = may_ask.then(|| {
+        view! { <a class="button" href=format!("/requests/new?identity={id}")>{icon("plus")}"Change access by hand"</a> }
+    });
+    let list = rights.may(engine::requests::VIEW).then(
+        || view! { <a class="button quiet" href=format!("/requests?identity={id}")>"Requests for this person"</a> },
+    );
+    (ask.is_some() || list.is_some()).then(|| view! { <div class="actions">{ask}{list}</div> })
 }
 
 fn permissions(detail: &IdentityDetail, asking: &Asking, clock: &Clock) -> impl IntoView + use<> {
@@ -226,6 +240,7 @@ fn permission(row: &PermissionRow, clock: &Clock) -> impl IntoView + use<> {
     let order = row.order.map(|order| view! { <a href=format!("/orders/{order}")>{format!("Order {order}")}</a> });
     let short = match row.reasons.as_slice() {
         [] => "no rule".to_owned(),
+        [Reason { grant: Some(origin), .. }] => format!("request {}", origin.request),
         [reason] => format!("rule {}", reason.rule),
         several => format!("{} ways", several.len()),
     };

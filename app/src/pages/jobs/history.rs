@@ -1,7 +1,7 @@
 //! What ran: a grid of runs and steps where there is room, and the list of the runs.
 
 use leptos::prelude::*;
-use model::job::{Run, UNDO, step_label};
+use model::job::{REQUEST, Run, UNDO, step_label};
 use model::view::{JobRow, RunFilter, RunRow};
 
 use crate::components::chip;
@@ -68,15 +68,16 @@ fn choices(history: &History, jobs: &[JobRow], address: &impl Fn(Option<&str>) -
     let is_asked = |row: &&JobRow| filter.job.as_deref() == Some(row.job.name.as_str());
     let ran = jobs.iter().filter(|row| row.last.is_some() || is_asked(row));
     // A job that the configuration has no more still has its runs.
-    let undo = history.runs.iter().find(|row| row.run.job == UNDO);
+    // What is started by people's wishes, and stands under no job that can be started.
+    let others = [UNDO, REQUEST].map(|job| history.runs.iter().find(|row| row.run.job == job));
     let gone = filter
         .job
         .as_deref()
-        .filter(|name| undo.is_none() || *name != UNDO)
+        .filter(|name| !others.iter().flatten().any(|row| row.run.job == *name))
         .filter(|_| !jobs.iter().any(|row| is_asked(&row)));
     std::iter::once(choice("Every job", None))
         .chain(ran.map(|row| choice(&row.job.label, Some(&row.job.name))))
-        .chain(undo.map(|row| choice(&row.job_label, Some(UNDO))))
+        .chain(others.iter().flatten().map(|row| choice(&row.job_label, Some(&row.run.job))))
         .chain(gone.map(|name| choice(name, Some(name))))
         .collect()
 }

@@ -1,7 +1,7 @@
 //! One order: what is changed, why, and what happened on the way.
 
 use leptos::prelude::*;
-use model::order::{Action, Attempt, Order, ProvisioningState, ValueEdit};
+use model::order::{Action, Attempt, Lane, Order, ProvisioningState, ValueEdit};
 use model::plan::{AccountRequest, ItemKind, ItemOperation, Plan};
 use model::user::Duty;
 use model::view::{OrderDetail, OrderEvent};
@@ -288,6 +288,17 @@ fn facts(detail: &OrderDetail, clock: &Clock) -> impl IntoView + use<> {
     let run = order.run.map(
         |run| view! { <div><dt>"Run"</dt><dd><a href=format!("/jobs/runs/{run}")>{run.to_string()}</a></dd></div> },
     );
+    let priority = match order.lane {
+        Lane::Leaver => "before all others: the person has left".to_owned(),
+        Lane::Normal => format!("{}, smaller goes first", order.priority),
+    };
+    let asked = (!detail.requests.is_empty()).then(|| {
+        let links = detail.requests.iter().map(|request| {
+            let why = format!(" of {}: {}", request.requester, request.justification);
+            view! { <p><a href=format!("/requests/{}", request.id)>{format!("request {}", request.id)}</a>{why}</p> }
+        });
+        view! { <div><dt>"Asked for by"</dt><dd>{links.collect_view()}</dd></div> }
+    });
     let after = (!order.after.is_empty()).then(|| {
         let links = order
             .after
@@ -309,7 +320,9 @@ fn facts(detail: &OrderDetail, clock: &Clock) -> impl IntoView + use<> {
                 <div><dt>"Key"</dt><dd class="mono">{order.key.clone().unwrap_or_else(|| "chosen by the application".to_owned())}</dd></div>
                 <div><dt>"Plan"</dt><dd>{detail.plan_id.to_string()}</dd></div>
                 <div><dt>"Partition"</dt><dd>{format!("{} of {}", detail.partition, detail.partitions.len())}</dd></div>
-                {run}{after}{items}
+                <div><dt>"Set off because"</dt><dd>{words::trigger(order.trigger)}</dd></div>
+                <div><dt>"Priority"</dt><dd>{priority}</dd></div>
+                {asked}{run}{after}{items}
                 <div><dt>"Ordered"</dt><dd>{ago(clock, order.created_at)}</dd></div>
                 <div><dt>"Sent"</dt><dd>{ago_or_dash(clock, order.transmitted_at)}</dd></div>
                 <div><dt>"Done"</dt><dd>{ago_or_dash(clock, order.executed_at)}</dd></div>

@@ -188,9 +188,8 @@ fn place<'a>(slot: &mut Slot<'a>, order: &'a Order, open: &[Order], catalogue: &
         _ if may_have_had_effect(order) => slot.sent.push(order),
         // What a person ordered is not replaced by a computation: it counts as done once it is on its way, and not at
         // all while it has failed or waits for another person.
-        ProvisioningState::Pending if order.trigger == Trigger::Administrator => slot.sent.push(order),
-        ProvisioningState::Errored | ProvisioningState::AwaitingApproval if order.trigger == Trigger::Administrator => {
-        }
+        ProvisioningState::Pending if order.trigger == Trigger::Undo => slot.sent.push(order),
+        ProvisioningState::Errored | ProvisioningState::AwaitingApproval if order.trigger == Trigger::Undo => {}
         ProvisioningState::Pending | ProvisioningState::Errored | ProvisioningState::AwaitingApproval => {
             slot.is_stuck |= is_stuck(order, open);
             slot.unsent.push(order);

@@ -7,10 +7,12 @@ use jiff::civil::Date;
 use model::access::{DesiredAccess, DesiredValue, Grantable};
 use model::configuration::Configuration;
 use model::identity::Identity;
+use model::request::DirectGrant;
 use policy::engine::Engine as RoleEngine;
 use policy::model::{ModelError, RoleModel};
 
 use super::Effect;
+use crate::world::by_identity;
 
 /// People named as examples.
 const EXAMPLES: usize = 5;
@@ -25,10 +27,11 @@ pub fn effect(
     current: &Configuration,
     wanted: &Configuration,
     population: &[Identity],
+    grants: &[DirectGrant],
     today: Date,
 ) -> Result<Effect, Vec<ModelError>> {
-    let before = computed(current, population, today)?;
-    let after = computed(wanted, population, today)?;
+    let before = computed(current, population, grants, today)?;
+    let after = computed(wanted, population, grants, today)?;
     let mut counts = Counts::default();
     let mut effect = Effect { population: population.len() as u64, ..Effect::default() };
     for identity in population {
@@ -60,9 +63,13 @@ pub fn effect(
 fn computed(
     configuration: &Configuration,
     population: &[Identity],
+    grants: &[DirectGrant],
     today: Date,
 ) -> Result<RoleEngine, Vec<ModelError>> {
     let mut engine = RoleEngine::new(Arc::new(RoleModel::compile(configuration)?));
+    for (id, grants) in by_identity(grants.to_vec()) {
+        engine.set_grants(id, grants);
+    }
     population.iter().for_each(|identity| engine.upsert(identity));
     engine.compute(today);
     Ok(engine)

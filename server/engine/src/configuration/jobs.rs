@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use model::configuration::{Configuration, JobDefinition, Rings, TaskDefinition};
-use model::job::{ANSWERS, Job, JobTask, TaskKind, UNDO};
+use model::job::{ANSWERS, Job, JobTask, REQUEST, TaskKind, UNDO};
 
 use super::ConfigurationFinding;
 use super::places::Index;
@@ -37,6 +37,10 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
         if name == ANSWERS {
             let message =
                 format!("Runs that follow from answers are called `{name}`. Choose another name for the job.");
+            tell(&[], message);
+        }
+        if name == REQUEST {
+            let message = format!("Runs that plan for requests are called `{name}`. Choose another name for the job.");
             tell(&[], message);
         }
         if !job.tasks.is_empty() && Job::built_in(name).is_some() {

@@ -502,7 +502,7 @@ fn the_effect_on_people_is_counted_and_named() {
         "identity.given_name == 'Zoë' || identity.given_name == 'José'".into();
     let specification = wanted.account_types.get_mut("host-user").unwrap().attributes.get_mut("name").unwrap();
     specification.expression = Some("identity.given_name == 'José' ? 'jose' : identity.given_name".into());
-    let found = effect(&current, &wanted, &people, today).unwrap();
+    let found = effect(&current, &wanted, &people, &[], today).unwrap();
     assert_eq!((found.population, found.identities), (3, 2));
     assert_eq!(found.gains, []);
     let losses = ["access profile host-basic", "account type host-user", "entitlement host-read", "role staff"];
@@ -515,16 +515,16 @@ fn the_effect_on_people_is_counted_and_named() {
             "José (E3) gets other values: host-user name",
         ]
     );
-    let back = effect(&wanted, &current, &people, today).unwrap();
+    let back = effect(&wanted, &current, &people, &[], today).unwrap();
     assert_eq!((back.gains, back.losses.len()), (found.losses, 0));
 
     // Another name of the rule is another reason and the same access.
     let mut renamed = current.clone();
     let rule = renamed.rules.remove("everybody").unwrap();
     renamed.rules.insert("all".into(), rule);
-    assert_eq!(effect(&current, &renamed, &people, today).unwrap().identities, 0);
+    assert_eq!(effect(&current, &renamed, &people, &[], today).unwrap().identities, 0);
     assert!(
-        effect(&current, &current, &people, today)
+        effect(&current, &current, &people, &[], today)
             .unwrap()
             .to_string()
             .contains("nobody's access changes, of 3 people")

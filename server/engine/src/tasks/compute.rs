@@ -30,13 +30,19 @@ async fn compute(context: &mut Context, progress: &Progress) -> Result<TaskEnd, 
     if context.mode.dry_run {
         return compute_dry(context, progress, today).await;
     }
+    if context.is_of_requests {
+        // Before memory follows: whatever is among these is in memory then.
+        context.requests = crate::requests::take_up(&context.engine, context.run).await?;
+    }
     let followed = match context.engine.follow().await {
         Ok(followed) => followed,
         Err(error) => return Ok(TaskEnd::errored("The configuration could not be read", &error)),
     };
+    let concerned: Vec<IdentityId> = context.requests.iter().map(|request| request.identity).collect();
     let some: Option<Vec<IdentityId>> = (context.mode.incremental && !followed.configuration)
         .then(|| context.changed.iter().copied().chain(followed.identities).collect());
     let computed = context.engine.world().with_population(|population| match &some {
+        _ if context.is_of_requests => population.engine.compute_only(&concerned, today),
         Some(ids) => population.engine.compute_some(ids, today),
         None => population.engine.compute(today),
     });
@@ -62,6 +68,8 @@ async fn compute(context: &mut Context, progress: &Progress) -> Result<TaskEnd, 
         progress.advance(batch.len() as u64, 0).await;
     }
     context.changed.extend(computed.changed);
+    // Who asked is planned for, also where the role model's answer is the same.
+    context.changed.extend(concerned);
     progress.count("assignments opened", i64::try_from(opened).unwrap_or(i64::MAX));
     progress.count("assignments closed", i64::try_from(closed).unwrap_or(i64::MAX));
     Ok(TaskEnd::Completed(None))
@@ -87,7 +95,7 @@ async fn compute_dry(context: &mut Context, progress: &Progress, today: Date) ->
                 .map(|(identity, opened)| preview(&names, *identity, "gain", &opened.grantable, why(&opened.reasons))),
         );
         lines.extend(change.close.iter().map(|closed| {
-            preview(&names, closed.identity, "lose", &closed.grantable, "No rule grants it any more.".into())
+            preview(&names, closed.identity, "lose", &closed.grantable, "Nothing grants it any more.".into())
         }));
         progress.advance(batch.len() as u64, 0).await;
     }
@@ -259,7 +267,9 @@ pub(super) fn why(reasons: &[Reason]) -> String {
                 format!("{} = {}", fact.attribute, fact.value.as_ref().map_or("nothing".into(), ToString::to_string))
             })
             .collect();
-        if facts.is_empty() {
+        if let Some(origin) = &reason.grant {
+            format!("Request {} of {}: {}", origin.request, origin.by, origin.why)
+        } else if facts.is_empty() {
             format!("Rule `{}`", reason.rule)
         } else {
             format!("Rule `{}`: {}", reason.rule, facts.join(", "))

@@ -42,8 +42,10 @@ async fn fulfil(scope: &TaskScope, context: &mut Context, progress: &Progress) -
     let now = engine.now();
     let applications = applications(&engine.world().configuration(), scope);
     let only = (!scope.is_all()).then(|| applications.clone());
+    // What other runs made and did not send is not for a run of requests to send.
+    let own = context.is_of_requests.then_some(context.run);
     let release =
-        engine.store().write(move |tx| Box::pin(async move { tx.release_orders(None, only.as_deref(), now).await }));
+        engine.store().write(move |tx| Box::pin(async move { tx.release_orders(own, only.as_deref(), now).await }));
     let released = release.await?;
     let due = engine.store().due_applications(now).await?;
     let due: u64 = due.iter().filter(|(name, _)| scope.has_application(name)).map(|(_, count)| count).sum();
@@ -238,8 +240,10 @@ async fn await_news(
             return Ok(News::Answered);
         }
         let waited = began.elapsed();
-        let is_worth_it = (now.answered_soon > 0 && waited < engine.tuning().answer_wait)
-            || (now.claimed > 0 && waited < engine.tuning().lease);
+        // Others wait for the next run of requests.
+        let is_worth_it = !context.is_of_requests
+            && ((now.answered_soon > 0 && waited < engine.tuning().answer_wait)
+                || (now.claimed > 0 && waited < engine.tuning().lease));
         if !is_worth_it {
             return Ok(News::None);
         }

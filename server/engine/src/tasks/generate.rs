@@ -2,6 +2,7 @@
 //! plans, partitions and orders. All plans are made first; thresholds are checked on all of them together; then all
 //! is written in one transaction, or nothing.
 
+mod asked;
 mod preview;
 mod questions;
 mod thresholds;
@@ -11,21 +12,25 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use broker::catalogue::Catalogue;
 use broker::check::CheckedPlan;
+use broker::choice::AccountChoice;
 use broker::plan::{PlanInput, Values};
+use broker::trigger::Situation;
 use broker::{blast_radius, check, edit, partition, plan, undo};
 use jiff::civil::Date;
 use model::access::{DesiredAccess, Grantable};
 use model::account::{Account, Provenance};
 use model::blast_radius::BlastRadius;
 use model::identity::{Identity, LifecycleState};
-use model::ids::{AccountId, IdentityId, OrderId};
-use model::job::{LogLevel, TaskScope};
+use model::ids::{AccountId, IdentityId, OrderId, RunId};
+use model::job::{LogLevel, RunMode, TaskScope};
 use model::order::{Order, ProvisioningState, StateReason, ValueEdit};
 use model::plan::{AccountRequest, FilterReason, ItemKind, Plan};
 use model::review::DeclinedChange;
 use model::trigger::Trigger;
 use store::{AssignmentStateChange, Reservation, StoreError, ThresholdUse};
 
+use self::asked::Asked;
+pub(crate) use self::preview::lines;
 use self::preview::preview;
 use self::questions::Questions;
 pub(crate) use self::thresholds::guard_undo;
@@ -33,7 +38,9 @@ use self::thresholds::{guard, hourly, ordered};
 pub(crate) use self::write::{Extras, write};
 use super::guard::{APPROVAL_VOID, Way};
 use super::{Context, TaskEnd, counted};
+use crate::Engine;
 use crate::progress::Progress;
+use crate::requests::follow::Moment;
 
 /// Identities planned before progress is told and other tasks get a turn.
 const BATCH: usize = 500;
@@ -76,6 +83,7 @@ fn is_overtaken(error: &StoreError) -> bool {
 pub(crate) struct Planned {
     pub(crate) checked: CheckedPlan,
     pub(crate) leaver: bool,
+    pub(crate) situation: Situation,
 }
 
 async fn generate(
@@ -104,23 +112,10 @@ async fn generate(
     for batch in ids.chunks(BATCH) {
         let desired = context.desired(batch, today).await?;
         for mut access in desired {
-            let accounts = facts.accounts_of(access.identity);
-            let choices = questions.choose(context, access.identity, accounts);
-            questions.stand_in(&mut access, accounts, &choices, &live.catalogue);
-            let edits = facts.edits_of(access.identity);
-            ended.extend(edit::stand_in(&mut access, &edits).into_iter().filter_map(|edit| facts.edit_id(edit)));
-            let input = PlanInput {
-                trigger: Trigger::IdentityRefresh,
-                accounts: facts.accounts_of(access.identity),
-                open_orders: facts.orders_of(access.identity),
-                declined: facts.declined_of(access.identity),
-                choices: &choices,
-                leaver: facts.leavers.contains(&access.identity),
-                desired: &access,
-            };
-            let mut plan = plan::compile(&input, &live.catalogue, &mut values);
-            edit::explain(&mut plan, &edits);
-            questions.note(&mut plan, &live.catalogue);
+            let (plan, over, choices) =
+                facts.compile(context, &mut access, &mut questions, &live.catalogue, &mut values);
+            ended.extend(over);
+            let input = facts.input(&access, &choices);
             already.note(&access, &plan, &live.catalogue);
             let own = undone.iter().filter(|row| row.identity == access.identity);
             ended_undone.extend(own.filter(|row| !undo::is_wanted(row, &access, &live.catalogue)).map(|row| row.id));
@@ -132,7 +127,10 @@ async fn generate(
             }
             let partitions = partition::split(&plan, &live.catalogue);
             match check::check(plan, partitions) {
-                Ok(checked) => planned.push(Planned { checked, leaver: input.leaver }),
+                Ok(checked) => {
+                    let situation = facts.situation(access.identity);
+                    planned.push(Planned { checked, leaver: input.leaver, situation });
+                }
                 Err(findings) => {
                     rejected += 1;
                     for finding in findings {
@@ -157,7 +155,10 @@ async fn generate(
     let approval = match guard(context, progress, scope, &ordered, &planned, &facts.names).await? {
         Way::Free => None,
         Way::Approved(approval) => Some(approval),
-        Way::Blocked(end) => return Ok(end),
+        Way::Blocked(end) => {
+            requests_stopped(context).await?;
+            return Ok(end);
+        }
     };
     if context.mode.dry_run {
         context.preview(preview(&planned, &facts.names)).await?;
@@ -174,7 +175,12 @@ async fn generate(
     taken.retain(|reservation| scope.has_application(&reservation.application));
     // What a person approved uses up nothing of the hour: they have looked at it.
     let used = if approval.is_none() { hourly(&ordered.used()) } else { ThresholdUse::default() };
+    situate(context, &mut planned, &facts, today).await?;
+    let asked = Asked::read(context, facts.only.is_some().then_some(&ids[..])).await?;
     let extras = Extras {
+        linked: asked.links(facts.orders.values().flatten()),
+        asked,
+        open: facts.reasons(),
         taken,
         adopted,
         already: already.states,
@@ -205,6 +211,52 @@ async fn generate(
     Ok(TaskEnd::Completed(None))
 }
 
+/// The plan for one identity, were this what it should have: the plan that a run would make, and nothing is kept of it.
+pub(crate) async fn plan_of_one(engine: &Engine, mut access: DesiredAccess, day: Date) -> Result<Plan, StoreError> {
+    let mode = RunMode { incremental: true, dry_run: false };
+    let mut context = Context::new(engine.clone(), RunId(0), mode);
+    context.changed.insert(access.identity);
+    let facts = Facts::read(&mut context, true, day).await?;
+    let mut values = ReservedValues::new(&facts.reserved);
+    let mut questions = Questions::read(&context, &[access.identity]).await?;
+    let catalogue = &engine.world().live().catalogue;
+    Ok(facts.compile(&context, &mut access, &mut questions, catalogue, &mut values).0)
+}
+
+/// How far back a turn of somebody's life counts for whom nothing was ever planned.
+const LOOK_BACK: jiff::SignedDuration = jiff::SignedDuration::from_hours(31 * 24);
+
+/// Whether somebody's life has turned since something was last planned for them.
+async fn situate(context: &Context, planned: &mut [Planned], facts: &Facts, today: Date) -> Result<(), StoreError> {
+    let has_turned = |planned: &&Planned| facts.turns.contains_key(&planned.checked.plan().identity);
+    let ids: Vec<IdentityId> =
+        planned.iter().filter(|planned| has_turned(planned)).map(|planned| planned.checked.plan().identity).collect();
+    let last = context.engine.store().last_planned(&ids).await?;
+    let never = context.engine.now().checked_sub(LOOK_BACK).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    for planned in planned {
+        let identity = planned.checked.plan().identity;
+        let since = context.engine.day(last.get(&identity).copied().unwrap_or(never));
+        planned.situation.turned = facts.turns.get(&identity).is_some_and(|turn| since < *turn && *turn <= today);
+    }
+    Ok(())
+}
+
+/// A run of requests that a threshold stops: they wait for an approval.
+async fn requests_stopped(context: &Context) -> Result<(), StoreError> {
+    let ids: Vec<_> = context.requests.iter().map(|request| request.id).collect();
+    if ids.is_empty() || context.mode.dry_run {
+        return Ok(());
+    }
+    let (run, node, today, now) =
+        (context.run, context.engine.node().to_owned(), context.engine.today(), context.engine.now());
+    let work = context.engine.store().write(move |tx| {
+        Box::pin(
+            async move { crate::requests::follow::stopped(tx, &ids, run, Moment { today, now, actor: &node }).await },
+        )
+    });
+    work.await
+}
+
 // ------------------------------------------------------------------------------------------------------- facts
 
 /// All that planning needs, in one reading.
@@ -216,6 +268,9 @@ struct Facts {
     /// How many people there are.
     population: u64,
     leavers: HashSet<IdentityId>,
+    joiners: HashSet<IdentityId>,
+    /// The last day on which a position of theirs began or ended.
+    turns: HashMap<IdentityId, Date>,
     accounts: HashMap<IdentityId, Vec<Account>>,
     orders: HashMap<IdentityId, Vec<Order>>,
     declined: HashMap<IdentityId, Vec<DeclinedChange>>,
@@ -280,6 +335,12 @@ impl Facts {
                 .filter(|identity| identity.lifecycle(today) == LifecycleState::Leaver)
                 .map(|identity| identity.id)
                 .collect(),
+            joiners: names
+                .iter()
+                .filter(|identity| identity.lifecycle(today) == LifecycleState::Joiner)
+                .map(|identity| identity.id)
+                .collect(),
+            turns: names.iter().filter_map(|identity| Some((identity.id, last_turn(identity, today)?))).collect(),
             departments: names.iter().map(|identity| (identity.id, name_and_department(identity, today).1)).collect(),
             population: match &only {
                 Some(_) => context.engine.world().with_population(|population| population.engine.len()) as u64,
@@ -331,6 +392,56 @@ impl Facts {
         (of(&self.names), of(&self.departments))
     }
 
+    fn input<'a>(&'a self, access: &'a DesiredAccess, choices: &'a [AccountChoice]) -> PlanInput<'a> {
+        PlanInput {
+            // What each order was set off by is decided when it is made.
+            trigger: Trigger::IdentityRefresh,
+            accounts: self.accounts_of(access.identity),
+            open_orders: self.orders_of(access.identity),
+            declined: self.declined_of(access.identity),
+            choices,
+            leaver: self.leavers.contains(&access.identity),
+            desired: access,
+        }
+    }
+
+    /// The plan for one identity, with the edits of values that are over, and the accounts that are meant.
+    fn compile(
+        &self,
+        context: &Context,
+        access: &mut DesiredAccess,
+        questions: &mut Questions,
+        catalogue: &Catalogue,
+        values: &mut ReservedValues,
+    ) -> (Plan, Vec<i64>, Vec<AccountChoice>) {
+        let accounts = self.accounts_of(access.identity);
+        let choices = questions.choose(context, access.identity, accounts);
+        questions.stand_in(access, accounts, &choices, catalogue);
+        let edits = self.edits_of(access.identity);
+        let over = edit::stand_in(access, &edits).into_iter().filter_map(|edit| self.edit_id(edit)).collect();
+        let mut plan = plan::compile(&self.input(access, &choices), catalogue, values);
+        edit::explain(&mut plan, &edits);
+        questions.note(&mut plan, catalogue);
+        (plan, over, choices)
+    }
+
+    /// Whether anything of it turned since the last plan is looked at later, for those who have one.
+    fn situation(&self, identity: IdentityId) -> Situation {
+        let lifecycle = if self.leavers.contains(&identity) {
+            LifecycleState::Leaver
+        } else if self.joiners.contains(&identity) {
+            LifecycleState::Joiner
+        } else {
+            LifecycleState::Active
+        };
+        Situation { lifecycle, turned: false }
+    }
+
+    /// Why open orders are where they are.
+    fn reasons(&self) -> HashMap<OrderId, StateReason> {
+        self.orders.values().flatten().filter_map(|order| Some((order.id, order.reason.clone()?))).collect()
+    }
+
     /// Orders that a person keeps back, and why.
     fn held(&self) -> HashMap<OrderId, StateReason> {
         let reason = |order: &Order| Some((order.id, order.reason.clone().filter(StateReason::is_hold)?));
@@ -362,6 +473,11 @@ impl Facts {
     fn orders_of(&self, identity: IdentityId) -> &[Order] {
         self.orders.get(&identity).map_or(&[], Vec::as_slice)
     }
+}
+
+fn last_turn(identity: &Identity, today: Date) -> Option<Date> {
+    let days = identity.contexts.iter().flat_map(|context| [context.period.starts, context.period.ends]);
+    days.flatten().filter(|day| *day <= today).max()
 }
 
 fn by_owner(accounts: Vec<Account>) -> HashMap<IdentityId, Vec<Account>> {

@@ -66,6 +66,9 @@ impl Context {
         for identity in &self.dry_identities().await? {
             engine.upsert(identity);
         }
+        for (id, grants) in crate::world::by_identity(self.engine.store().direct_grants(None).await?) {
+            engine.set_grants(id, grants);
+        }
         for (id, digest) in self.engine.store().role_model_digests().await? {
             engine.confirm(id, digest);
         }

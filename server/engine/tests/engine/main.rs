@@ -37,6 +37,7 @@ mod mail_server;
 mod mails;
 mod pipeline;
 mod real_input;
+mod requests;
 mod review;
 mod rings;
 mod scenarios;

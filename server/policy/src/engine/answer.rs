@@ -12,8 +12,8 @@ use crate::model::RoleModel;
 use super::day::{self, ALWAYS, Day, NEVER};
 use super::dictionary::{ABSENT, Dictionary};
 use super::matcher::{Matcher, Scratch};
-use super::person::Person;
-use super::sets::{AccessSet, Pair, SetReason};
+use super::person::{Grant, Person};
+use super::sets::{AccessSet, GRANT, Pair, SetReason};
 
 /// A person on a day, matched.
 pub(super) struct Answer<'a> {
@@ -66,6 +66,10 @@ impl Answer<'_> {
         digest.number(self.set.hash);
         for pair in &self.set.told {
             let Some((rule, context)) = self.pair(*pair) else { continue };
+            if let Some(grant) = self.grant((rule, context)) {
+                digest.number(grant.hash);
+                continue;
+            }
             let key = self.person.contexts.get(context as usize).map_or(1, |row| self.dictionary.hash(row.key));
             digest.number(key);
             let row = self.row(context);
@@ -113,13 +117,28 @@ impl Answer<'_> {
 
     pub(super) fn reason(&self, reason: &SetReason) -> Reason {
         let (rule, context) = self.pair(reason.pair).unwrap_or((u32::MAX, u32::MAX));
+        if let Some(grant) = self.grant((rule, context)) {
+            return Reason {
+                rule: String::new(),
+                context: None,
+                facts: Vec::new(),
+                path: self.path(&reason.way),
+                grant: Some(Box::new(grant.origin.clone())),
+            };
+        }
         let key = self.person.contexts.get(context as usize).and_then(|row| self.dictionary.value(row.key));
         Reason {
             rule: self.model.rules.get(rule as usize).map_or_else(String::new, |rule| rule.name.clone()),
             context: key.and_then(Value::as_text).map(str::to_owned),
             facts: self.facts(rule, context),
             path: self.path(&reason.way),
+            grant: None,
         }
+    }
+
+    /// The direct grant that a pair is; none for a rule.
+    fn grant(&self, (number, place): Pair) -> Option<&Grant> {
+        if number & GRANT == 0 { None } else { self.person.grants.get(place as usize) }
     }
 
     /// What a rule reads, as it is in a context.
@@ -147,6 +166,9 @@ impl Answer<'_> {
     fn hull(&self, pairs: &[u32]) -> (Day, Day) {
         let windows = pairs.iter().filter_map(|pair| {
             let (rule, context) = self.pair(*pair)?;
+            if let Some(grant) = self.grant((rule, context)) {
+                return Some(grant.bounds);
+            }
             let rule = self.model.rules.get(rule as usize)?;
             let bounds = self.person.contexts.get(context as usize).map_or((ALWAYS, NEVER), |row| row.bounds);
             Some(day::widened(bounds, rule.days_before, rule.days_after))

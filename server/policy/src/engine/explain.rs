@@ -4,6 +4,7 @@ use model::access::{Explanation, Grantable, NearMiss};
 
 use super::answer::Answer;
 use super::day;
+use super::sets;
 
 impl Answer<'_> {
     pub(super) fn explain(&self, grantable: &Grantable) -> Explanation {
@@ -35,13 +36,11 @@ impl Answer<'_> {
         explanation
     }
 
-    /// A rule holds that would give it, but something in between was taken away.
+    /// A rule holds, or a grant, that would give it, but something in between was taken away.
     fn denied_on_the_way(&self, wanted: u32, denied: &[model::access::Denied], explanation: &mut Explanation) {
         for (number, _) in &self.set.pairs {
-            let Some(rule) = self.model.rules.get(*number as usize) else { continue };
-            let Some(given) = rule.closure.given.iter().find(|given| given.grantable == wanted) else { continue };
-            for step in given.ways.iter().chain(&given.implied).flatten() {
-                let step = self.model.grantable(*step);
+            for step in sets::ways_of(self.model, *number, wanted).into_iter().flatten().flatten() {
+                let step = self.model.grantable(step);
                 if let Some(denied) = denied.iter().find(|denied| denied.grantable == *step) {
                     explanation.denied_by = Some(denied.denied_by.clone());
                     if explanation.reasons.is_empty() {

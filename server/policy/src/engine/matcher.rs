@@ -11,6 +11,7 @@ use crate::model::{Clause, Read, RoleModel};
 use super::day::{self, ALWAYS, Day, NEVER};
 use super::dictionary::{ABSENT, Dictionary};
 use super::person::Person;
+use super::sets::GRANT;
 
 pub(super) struct Matcher {
     clauses: Vec<Coded>,
@@ -190,6 +191,10 @@ impl Matcher {
                 self.hung.get(code as usize).into_iter().flatten().for_each(|clause| look(*clause));
             }
             self.loose.iter().for_each(|clause| look(*clause));
+        }
+        if !person.grants.is_empty() && person.lifecycle(today) == LifecycleState::Active {
+            let held = (0_u32..).zip(&person.grants).filter(|(_, grant)| day::holds(grant.bounds, today));
+            pairs.extend(held.map(|(place, grant)| (GRANT | grant.grantable, place)));
         }
         pairs.sort_unstable();
     }

@@ -1,10 +1,13 @@
 //! One identity in coded form: the attributes that the model reads, its contexts with what they change, and where the
 //! last computation left it.
 
+use model::access::GrantOrigin;
 use model::identity::{Identity, LifecycleState};
 use model::ids::IdentityId;
+use model::request::DirectGrant;
 use model::value::Value;
 
+use crate::digest::Digest;
 use crate::expression::BUILT_IN;
 use crate::model::RoleModel;
 
@@ -14,6 +17,7 @@ use super::dictionary::{ABSENT, Dictionary};
 /// Stands for the keys of contexts in the dictionary; no attribute of a model has this position.
 const CONTEXT_KEY: u16 = u16::MAX;
 
+#[derive(Clone)]
 pub(super) struct Person {
     pub(super) id: IdentityId,
     pub(super) present: bool,
@@ -21,13 +25,49 @@ pub(super) struct Person {
     pub(super) own: Box<[u32]>,
     /// In the order of their keys.
     pub(super) contexts: Box<[Row]>,
+    pub(super) grants: Box<[Grant]>,
     /// The combination of rules that held when last evaluated.
     pub(super) set: Option<u32>,
     pub(super) digest: Option<i64>,
     pub(super) confirmed: Option<i64>,
 }
 
+/// Something given directly.
+#[derive(Clone)]
+pub(super) struct Grant {
+    /// Position of what is given.
+    pub(super) grantable: u32,
+    pub(super) bounds: (Day, Day),
+    pub(super) origin: GrantOrigin,
+    /// Of the origin.
+    pub(super) hash: u64,
+}
+
+impl Grant {
+    /// In an order of their own; those of things that the configuration does not know are left out.
+    pub(super) fn all(grants: &[DirectGrant], model: &RoleModel) -> Box<[Self]> {
+        let mut known: Vec<Self> = grants
+            .iter()
+            .filter_map(|grant| {
+                let mut digest = Digest::default();
+                digest.number(grant.origin.request.0.cast_unsigned());
+                digest.text(&grant.origin.by);
+                digest.text(&grant.origin.why);
+                Some(Self {
+                    grantable: model.position(&grant.grantable)?,
+                    bounds: day::bounds(grant.period),
+                    origin: grant.origin.clone(),
+                    hash: digest.finish(),
+                })
+            })
+            .collect();
+        known.sort_by(|left, right| (&left.origin, left.grantable).cmp(&(&right.origin, right.grantable)));
+        known.into()
+    }
+}
+
 /// One context.
+#[derive(Clone)]
 pub(super) struct Row {
     /// Code of its key.
     pub(super) key: u32,
@@ -38,7 +78,12 @@ pub(super) struct Row {
 }
 
 impl Person {
-    pub(super) fn new(identity: &Identity, model: &RoleModel, dictionary: &mut Dictionary) -> Self {
+    pub(super) fn new(
+        identity: &Identity,
+        grants: &[DirectGrant],
+        model: &RoleModel,
+        dictionary: &mut Dictionary,
+    ) -> Self {
         let mut own = vec![ABSENT; model.attributes.len()];
         for (attribute, (slot, name)) in own.iter_mut().zip(&model.attributes).enumerate() {
             let Ok(attribute) = u16::try_from(attribute) else { continue };
@@ -81,6 +126,7 @@ impl Person {
             id: identity.id,
             present: identity.present,
             contexts: contexts.collect(),
+            grants: Grant::all(grants, model),
             own: own.into(),
             set: None,
             digest: None,

@@ -1,8 +1,10 @@
 //! What follows from a combination of rules, worked out once for everybody for whom exactly these hold.
 //!
+//! What somebody was given directly is part of the combination, like a rule that gives just that.
 //! People share combinations, so an identity keeps only the number of its own. What differs between people of one
 //! combination (periods, facts, account attributes) is no part of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use hashbrown::HashTable;
@@ -14,8 +16,52 @@ use crate::model::{Closure, RoleModel};
 
 use super::matcher::strength;
 
-/// Rule, and position of the context among the identity's by key.
+/// Rule, and position of the context among the identity's by key; or [`GRANT`] with what was granted directly, and
+/// position among the identity's direct grants.
 pub(super) type Pair = (u32, u32);
+
+/// Marks a pair that is a direct grant; the rest of the number is the position of what is granted.
+pub(super) const GRANT: u32 = 1 << 31;
+
+/// Priority of a direct grant against denials: that of a rule which says nothing.
+const GRANT_PRIORITY: i32 = 0;
+
+/// What a pair gives.
+struct Giver<'m> {
+    kind: RuleType,
+    priority: i32,
+    targets: Cow<'m, [u32]>,
+    /// Where nothing is denied.
+    closure: Cow<'m, Closure>,
+}
+
+/// None for a denial.
+fn giver(model: &RoleModel, number: u32) -> Option<Giver<'_>> {
+    if number & GRANT != 0 {
+        let targets = vec![number & !GRANT];
+        let closure = model.closure(RuleType::Automatic, &targets, |_| false);
+        return Some(Giver {
+            kind: RuleType::Automatic,
+            priority: GRANT_PRIORITY,
+            targets: Cow::Owned(targets),
+            closure: Cow::Owned(closure),
+        });
+    }
+    let rule = model.rules.get(number as usize).filter(|rule| !rule.deny)?;
+    Some(Giver {
+        kind: rule.kind,
+        priority: rule.priority,
+        targets: Cow::Borrowed(&rule.targets),
+        closure: Cow::Borrowed(&rule.closure),
+    })
+}
+
+/// On which ways a pair gives something, where nothing is denied.
+pub(super) fn ways_of(model: &RoleModel, number: u32, wanted: u32) -> Option<Vec<Vec<u32>>> {
+    let giver = giver(model, number)?;
+    let given = giver.closure.given.iter().find(|given| given.grantable == wanted)?;
+    Some(given.ways.iter().chain(&given.implied).cloned().collect())
+}
 
 /// Everything that follows from a combination.
 pub(super) struct AccessSet {
@@ -139,22 +185,22 @@ impl AccessSet {
         let mut given: BTreeMap<u32, Vec<Ways>> = BTreeMap::new();
         let mut taken: BTreeMap<u32, Vec<Ways>> = BTreeMap::new();
         for (pair, (number, _)) in pairs.iter().enumerate() {
-            let Some(rule) = model.rules.get(*number as usize).filter(|rule| !rule.deny) else { continue };
+            let Some(giver) = giver(model, *number) else { continue };
             let pair = u32::try_from(pair).unwrap_or(u32::MAX);
-            let denied = |grantable| denials.get(&grantable).is_some_and(|denial| denial.priority <= rule.priority);
+            let denied = |grantable| denials.get(&grantable).is_some_and(|denial| denial.priority <= giver.priority);
             let mut add = |closure: &Closure| {
                 for (from, into) in [(&closure.given, &mut given), (&closure.taken, &mut taken)] {
                     for found in from {
                         let (ways, implied) = (found.ways.clone(), found.implied.clone());
-                        let ways = Ways { kind: rule.kind, pair, ways, implied };
+                        let ways = Ways { kind: giver.kind, pair, ways, implied };
                         into.entry(found.grantable).or_default().push(ways);
                     }
                 }
             };
-            if rule.closure.given.iter().any(|given| denied(given.grantable)) {
-                add(&model.closure(*number as usize, denied));
+            if giver.closure.given.iter().any(|given| denied(given.grantable)) {
+                add(&model.closure(giver.kind, &giver.targets, denied));
             } else {
-                add(&rule.closure);
+                add(&giver.closure);
             }
         }
         let mut set = Self {

@@ -1,7 +1,7 @@
 //! The days on which something opens or closes for somebody, so that a new day is a small change and not a scan.
 //!
 //! For each context the wheel holds the days on which it starts and ends itself, and those on which it does as widened by
-//! the days before and after that some rule has. That a day stands here means that an answer may change then.
+//! the days before and after that some rule has; and the first and last days of what was given directly. That a day stands here means that an answer may change then.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -62,6 +62,7 @@ impl Wheel {
                 days.extend(self.before.iter().map(|before| day::widened(row.bounds, *before, 0).0));
                 days.extend(self.after.iter().map(|after| day::widened(row.bounds, 0, *after).1));
             }
+            days.extend(person.grants.iter().flat_map(|grant| [grant.bounds.0, grant.bounds.1]));
             days.remove(&ALWAYS);
             days.remove(&NEVER);
         }

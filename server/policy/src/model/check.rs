@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ::model::configuration::{AccountType, Column, Configuration, Connection, Limit, RuleType, Thresholds};
+use ::model::trigger::LAST;
 use ::model::work_item::Fulfiller;
 
 use super::ModelError;
@@ -175,6 +176,11 @@ impl<'c> Check<'c> {
 
     fn applications(&mut self) {
         self.thresholds("organisation", &self.configuration.organisation.thresholds, Scope::Orders);
+        let priorities = self.configuration.organisation.priorities.iter();
+        for (trigger, priority) in priorities.filter(|(_, priority)| **priority > LAST) {
+            let message = format!("{priority} is no priority; give a number from 0, the most urgent, to {LAST}");
+            self.error("organisation", &format!("priorities.{}", trigger.name()), message);
+        }
         for (name, application) in &self.configuration.applications {
             self.thresholds(&format!("application `{name}`"), &application.thresholds, Scope::Orders);
             if let Connection::Manual(connection) = &application.connection {

@@ -1,4 +1,4 @@
-//! What follows from a rule: every grantable it leads to, with the ways there.
+//! What follows from a rule, or from a direct grant: every grantable it leads to, with the ways there.
 //!
 //! Ways are bounded: of the ways on which one rule gives one thing the [`MOST_WAYS`] shortest are kept (by length, then
 //! by name), and as many on which an account is only implied. Dropping ways while going down does not change which are
@@ -35,13 +35,12 @@ pub(crate) struct Given {
 }
 
 impl RoleModel {
-    /// What a rule gives where some things are denied to it.
-    pub(crate) fn closure(&self, rule: usize, denied: impl Fn(u32) -> bool) -> Closure {
+    /// What follows from giving these where some things are denied. Offers give nothing further.
+    pub(crate) fn closure(&self, kind: RuleType, targets: &[u32], denied: impl Fn(u32) -> bool) -> Closure {
         let mut closure = Closure::default();
-        let Some(rule) = self.rules.get(rule).filter(|rule| !rule.deny) else { return closure };
         let mut waiting: BTreeMap<(u32, u32), (Ways, Ways)> = BTreeMap::new();
         let rank = |grantable: u32| self.rank.get(grantable as usize).copied().unwrap_or(u32::MAX);
-        for target in &rule.targets {
+        for target in targets {
             waiting.entry((rank(*target), *target)).or_default().0.push(Vec::new());
         }
         while let Some(((_, grantable), (mut ways, mut implied))) = waiting.pop_first() {
@@ -52,7 +51,7 @@ impl RoleModel {
                 closure.taken.push(found);
                 continue;
             }
-            if rule.kind == RuleType::Automatic {
+            if kind == RuleType::Automatic {
                 let needs_account = self.account_type_of(grantable).is_some();
                 for next in self.follows(grantable) {
                     let lists = waiting.entry((rank(*next), *next)).or_default();

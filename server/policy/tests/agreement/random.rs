@@ -99,6 +99,16 @@ pub(crate) fn grantables(configuration: &Configuration) -> Vec<Grantable> {
 }
 
 /// One of so many identities, with up to three contexts around the first day.
+/// Something that a random configuration may know, or not.
+pub(crate) fn grantable() -> impl Strategy<Value = Grantable> {
+    prop_oneof![
+        (0..=ROLES).prop_map(|index| Grantable::Role(format!("role-{index}"))),
+        (0..PROFILES).prop_map(|index| Grantable::AccessProfile(format!("profile-{index}"))),
+        (0..KINDS).prop_map(|index| Grantable::AccountType(format!("kind-{index}"))),
+        (0..ENTITLEMENTS).prop_map(|index| Grantable::Entitlement(format!("entitlement-{index}"))),
+    ]
+}
+
 pub(crate) fn identity(count: i64) -> impl Strategy<Value = Identity> {
     let contexts = prop::collection::vec((-1_i32..2, period(), attributes()), 0..4);
     (0..count, attributes(), contexts, any::<u8>()).prop_map(|(id, attributes, contexts, chance)| Identity {

@@ -17,13 +17,15 @@ use crate::{Result, Tx};
 /// Two claims of one application at once could each take another order of the same account: they take turns.
 const LOCK_CLAIMS: &str = "select pg_advisory_xact_lock(hashtextextended($1, 7233203))";
 
-/// $1 application, $2 now, $3 run, $4 how many, $5 mechanism, $6 whether it is a try.
+/// $1 application, $2 now, $3 run, $4 how many, $5 mechanism. The order is that of the queue's index (`order_queue`), but
+/// for a try.
 ///
 /// Counting, rather than `not exists`, keeps PostgreSQL from joining: after a bulk load it believes that nothing is in
 /// flight and would go through all that is for every order.
 macro_rules! due_orders {
-    () => {
-        "select o.id, o.account_id, o.identity_id, o.account_type
+    ($order:literal, $lock:literal) => {
+        concat!(
+            "select o.id, o.account_id, o.identity_id, o.account_type
     from provisioning_order o
     where o.state = 1
       and o.application = $1
@@ -60,13 +62,19 @@ macro_rules! due_orders {
         where approval.id = o.approval_id
           and approval.state <> 'used'
       )
-    order by case when $6 then o.attempts else 0 end, o.lane, o.id
-    limit $4"
+    order by ",
+            $order,
+            "
+    limit $4",
+            $lock
+        )
     };
 }
 
-const DUE_SQLITE: &str = due_orders!();
-const DUE_POSTGRES: &str = concat!(due_orders!(), " for update of o skip locked");
+const DUE_SQLITE: &str = due_orders!("o.lane, o.turn_at, o.id", "");
+const DUE_POSTGRES: &str = due_orders!("o.lane, o.turn_at, o.id", " for update of o skip locked");
+const PROBE_SQLITE: &str = due_orders!("o.attempts, o.lane, o.turn_at, o.id", "");
+const PROBE_POSTGRES: &str = due_orders!("o.attempts, o.lane, o.turn_at, o.id", " for update of o skip locked");
 
 /// $1 application, $2 now, $3 run, $4 how many.
 macro_rules! lost_orders {
@@ -77,7 +85,7 @@ macro_rules! lost_orders {
       and o.application = $1
       and (o.lease_until <= $2 or (o.lease_until is null and o.next_attempt_at <= $2))
       and ($3 is null or o.run_id = $3)
-    order by o.lane, o.id
+    order by o.lane, o.turn_at, o.id
     limit $4"
     };
 }
@@ -164,16 +172,21 @@ impl Tx {
     /// What goes beyond a threshold is claimed only on the strength of an approval that was given and used for it.
     ///
     /// Due orders in state 1 that were released, with their ring where they have one, and are not held, whose predecessors are done (4, 8) or called off (6) and whose account
-    /// has no other order in flight, by lane, then id; of several of one account the first. They are in state 2
+    /// has no other order in flight, by lane, then by turn ([`Order::turn_at`]), then id; of several of one account the first. They are in state 2
     /// afterwards, with a new fence, attempt and lease. An order without `next_attempt_at` is not released yet.
     ///
     /// The orders come as they are now, but for `reason`, which is still the one from before: it tells whether an earlier
     /// attempt may have arrived. Explanations and reasons are left out, as in [`crate::Store::orders_in_brief`].
     pub async fn claim_orders(&mut self, claim: &Claim) -> Result<Vec<Order>> {
-        let sql = if self.connection.is_postgres() { DUE_POSTGRES } else { DUE_SQLITE };
+        let sql = match (self.connection.is_postgres(), claim.probe) {
+            (true, false) => DUE_POSTGRES,
+            (true, true) => PROBE_POSTGRES,
+            (false, false) => DUE_SQLITE,
+            (false, true) => PROBE_SQLITE,
+        };
         let mechanism = claim.mechanism.map(Mechanism::name);
         let run = claim.run.map(|run| run.0);
-        let arguments = arguments![claim.application.as_str(), claim.now, run, claim.limit, mechanism, claim.probe];
+        let arguments = arguments![claim.application.as_str(), claim.now, run, claim.limit, mechanism];
         let taken = self.candidates(claim, sql, arguments).await?;
         if taken.is_empty() {
             return Ok(Vec::new());

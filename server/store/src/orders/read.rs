@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use model::account::Mechanism;
 use model::command::Handed;
-use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, PartitionId, PlanId, RunId};
+use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, PartitionId, PlanId, RequestId, RunId};
 use model::order::{Attempt, Lane, Order, OrderItem, ProvisioningState, Trouble};
 use model::page::Page;
 use model::plan::{ItemKind, ItemOperation, Operation, Partition};
@@ -24,7 +24,7 @@ macro_rules! by_id {
     ($why:literal) => {
         concat!(
             "select
-      o.id, o.plan_id, o.partition_id, o.run_id, o.identity_id, o.initiator, o.application, o.account_type, o.account_id,
+      o.id, o.plan_id, o.partition_id, o.run_id, o.identity_id, o.set_off_by, o.priority, o.application, o.account_type, o.account_id,
       o.key, o.operation, o.mechanism, o.lane, o.state, cast(o.reason as text) as reason, ",
             $why,
             ", o.fence, o.attempts, o.fingerprint, o.repeats, o.next_attempt_at, o.created_at, o.transmitted_at,
@@ -227,6 +227,17 @@ const IN_STATES: &str = concat!(
     limit $2"
 );
 
+const OF_REQUEST: &str = concat!(
+    "select ",
+    row_columns!(),
+    "
+    from request_order l
+    join provisioning_order o on o.id = l.order_id
+    join identity i on i.id = o.identity_id
+    where l.request_id = $1
+    order by o.id"
+);
+
 const SIBLINGS: &str = concat!(
     "select ",
     row_columns!(),
@@ -243,6 +254,12 @@ const PLAN: &str = "
     from plan p
     join identity i on i.id = p.identity_id
     where p.id = $1";
+
+const LAST_PLANNED: &str = "
+    select identity_id, max(created_at) as at
+    from plan
+    where identity_id in (select cast(value as bigint) from json_each($1))
+    group by identity_id";
 
 const PARTITIONS: &str = "
     select id, cast(body as text) as body
@@ -341,6 +358,18 @@ impl Store {
         self.reader().await?.read(DUE_APPLICATIONS, arguments![now], read).await
     }
 
+    /// When something was last planned for these; those for whom nothing ever was are left out.
+    pub async fn last_planned(&self, identities: &[IdentityId]) -> Result<HashMap<IdentityId, Timestamp>> {
+        let mut connection = self.snapshot().await?;
+        let mut found = HashMap::new();
+        for chunk in identities.chunks(10_000) {
+            let ids = numbers(chunk.iter().map(|id| id.0));
+            let read = |row: Row| Ok((IdentityId(row.integer("identity_id")?), row.time("at")?));
+            found.extend(connection.read(LAST_PLANNED, arguments![ids], read).await?);
+        }
+        Ok(found)
+    }
+
     /// Newest first. Words are looked for in the identity's name and key.
     pub async fn order_page(&self, filter: &OrderFilter) -> Result<Page<OrderRow>> {
         let (id, created_at) = read_time_cursor(filter.after.as_deref())?;
@@ -379,6 +408,7 @@ impl Store {
             work_items: work_items_of_order(&mut connection, id).await?,
             edits: edits::of_order(&mut connection, id).await?,
             siblings: connection.read(SIBLINGS, arguments![order.plan.0, id.0], |row| order_row(&row)).await?,
+            requests: Vec::new(),
             order,
         }))
     }
@@ -434,6 +464,11 @@ pub(crate) async fn newest_orders_of(connection: &mut Connection, identity: Iden
     connection.read(NEWEST_OF, arguments![identity.0], |row| order_row(&row)).await
 }
 
+/// Oldest first.
+pub(crate) async fn orders_of_request(connection: &mut Connection, request: RequestId) -> Result<Vec<OrderRow>> {
+    connection.read(OF_REQUEST, arguments![request.0], |row| order_row(&row)).await
+}
+
 /// Newest first.
 pub(crate) async fn order_rows_in_states(
     connection: &mut Connection,
@@ -480,7 +515,7 @@ fn order(row: &Row, after: Vec<OrderId>, mut items: Vec<OrderItem>) -> Result<Or
         partition: PartitionId(row.integer("partition_id")?),
         run: row.optional_integer("run_id")?.map(RunId),
         identity: IdentityId(row.integer("identity_id")?),
-        trigger: row.named("initiator", Trigger::from_name)?,
+        trigger: row.named("set_off_by", Trigger::from_name)?,
         application: row.text("application")?,
         account_type: row.text("account_type")?,
         account: row.optional_integer("account_id")?.map(AccountId),
@@ -489,6 +524,7 @@ fn order(row: &Row, after: Vec<OrderId>, mut items: Vec<OrderItem>) -> Result<Or
         mechanism: row.named("mechanism", Mechanism::from_name)?,
         lane: row
             .numbered("lane", |number| [Lane::Leaver, Lane::Normal].into_iter().find(|lane| *lane as i64 == number))?,
+        priority: row.numbered("priority", |number| number.try_into().ok())?,
         state,
         reason: row.optional_json("reason")?,
         explanation: row.text("explanation")?,

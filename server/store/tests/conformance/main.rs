@@ -17,6 +17,7 @@ mod identities;
 mod mails;
 mod orders;
 mod people;
+mod requests;
 mod rings;
 mod runs;
 mod schema;
@@ -105,6 +106,14 @@ stories! {
         orders_are_listed_and_counted,
         an_order_with_its_way,
         ten_thousand_orders,
+    ],
+    requests: [
+        a_request_comes_back_whole,
+        what_is_open_is_asked_for_once,
+        many_ask_for_the_same_at_once,
+        a_request_goes_on_and_is_found_by_what_it_waits_for,
+        direct_grants_are_closed_and_not_forgotten,
+        an_order_is_overtaken_for_so_long_and_no_longer,
     ],
     claims: [
         due_orders_are_claimed_by_lane,

@@ -91,6 +91,7 @@ pub(crate) fn reason(rule: &str) -> Reason {
             Fact { attribute: "site".into(), value: None },
         ],
         path: vec![model::access::Grantable::Role("seller".into())],
+        grant: None,
     }
 }
 
@@ -147,6 +148,7 @@ pub(crate) fn order(id: i64, identity: i64) -> Order {
         operation: Operation::Create,
         mechanism: Mechanism::Direct,
         lane: Lane::Normal,
+        priority: Trigger::IdentityRefresh.usual_priority(),
         state: ProvisioningState::Pending,
         reason: None,
         explanation: "A rule asks for it.".into(),

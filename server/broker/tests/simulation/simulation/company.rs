@@ -232,6 +232,7 @@ fn assignment(grantable: Grantable, department: &str, is_given: bool) -> Desired
             context: None,
             facts: Vec::new(),
             path: Vec::new(),
+            grant: None,
         }],
     }
 }

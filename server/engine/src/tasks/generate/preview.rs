@@ -14,19 +14,29 @@ pub(super) fn preview(planned: &[Planned], names: &HashMap<IdentityId, String>) 
         .iter()
         .flat_map(|planned| {
             let plan = planned.checked.plan();
-            let name = names.get(&plan.identity).cloned().unwrap_or_default();
-            plan.requests.iter().map(move |request| PreviewLine {
-                identity: Some(plan.identity),
-                identity_name: name.clone(),
-                application: request.application.clone(),
-                account_type: request.account_type.clone(),
-                operation: request.operation.name().into(),
-                change: changes(request),
-                why: if request.reasons.is_empty() { reasons(request) } else { compute::why(&request.reasons) },
-                since_approval: None,
-            })
+            let name = names.get(&plan.identity).map_or("", String::as_str);
+            lines(plan.requests.iter(), plan.identity, name)
         })
         .collect()
+}
+
+/// The same of some requests of one identity's plan.
+pub(crate) fn lines<'a>(
+    requests: impl Iterator<Item = &'a AccountRequest>,
+    identity: IdentityId,
+    name: &str,
+) -> Vec<PreviewLine> {
+    let line = |request: &AccountRequest| PreviewLine {
+        identity: Some(identity),
+        identity_name: name.to_owned(),
+        application: request.application.clone(),
+        account_type: request.account_type.clone(),
+        operation: request.operation.name().into(),
+        change: changes(request),
+        why: if request.reasons.is_empty() { reasons(request) } else { compute::why(&request.reasons) },
+        since_approval: None,
+    };
+    requests.map(line).collect()
 }
 
 /// "userName: nothing → ann.lee; + Sales".

@@ -8,13 +8,17 @@ use broker::lifecycle::{self, Event};
 use broker::{fingerprint, order, undo};
 use model::account::Account;
 use model::configuration::Rings;
-use model::ids::{OrderId, PartitionId, PlanId, RunBlockId};
+use model::ids::{OrderId, PartitionId, PlanId, RequestId, RunBlockId};
 use model::order::{Order, ProvisioningState, StateReason};
+use model::request::RequestOrder;
+use model::trigger::Trigger;
 use model::undo::Undone;
 use store::{AssignmentStateChange, PlanRecord, RecordedTransition, Reservation, StoreError, ThresholdUse};
 
+use super::asked::Asked;
 use super::questions::Questions;
 use super::{Planned, SENT_MEANWHILE, VALUE_TAKEN};
+use crate::requests::follow::{self, Moment};
 use crate::tasks::{Context, guard, rings};
 
 /// What is written beside plans and orders.
@@ -41,6 +45,12 @@ pub(crate) struct Extras {
     /// What they use up of the rolling hour.
     pub(crate) used: ThresholdUse,
     pub(crate) forms: Questions,
+    /// What was asked for.
+    pub(crate) asked: Asked,
+    /// Orders under way that carry out what was asked for.
+    pub(crate) linked: Vec<RequestOrder>,
+    /// Why open orders are where they are.
+    pub(crate) open: HashMap<OrderId, StateReason>,
 }
 
 pub(crate) async fn write(
@@ -56,7 +66,7 @@ pub(crate) async fn write(
     let mut orders: Vec<Order> = Vec::new();
     let mut replaced: Vec<RecordedTransition> = Vec::new();
     let mut next = || ids.next().unwrap_or_default();
-    for Planned { checked, leaver } in planned {
+    for Planned { checked, leaver, situation } in planned {
         let plan_id = PlanId(next());
         let partition_ids: Vec<PartitionId> = checked.partitions().iter().map(|_| PartitionId(next())).collect();
         let mut made = order::orders(
@@ -70,6 +80,10 @@ pub(crate) async fn write(
             now,
         );
         for (request, order) in checked.plan().requests.iter().zip(&mut made) {
+            (order.trigger, order.priority) = match checked.plan().trigger {
+                Trigger::Undo => (Trigger::Undo, extras.asked.priority(Trigger::Undo)),
+                _ => extras.asked.set_off(order.identity, request, situation, &extras.open),
+            };
             if !order.reason.as_ref().is_some_and(StateReason::awaits_answer) {
                 undo::hold(order, &extras.held_undone);
             }
@@ -85,8 +99,12 @@ pub(crate) async fn write(
             }
         }
         replaced.extend(replacements(&checked, &made, context.engine.node(), now));
+        let urgent = made.iter().min_by_key(|order| (order.priority, order.id)).map(|order| order.trigger);
         orders.extend(made);
         let (mut plan, partitions) = checked.into_parts();
+        if let Some(first) = urgent {
+            plan.trigger = first;
+        }
         // They are the items of the orders now, with their reasons: most of what a plan is, and written once.
         for request in &mut plan.requests {
             request.items = Vec::new();
@@ -100,10 +118,28 @@ pub(crate) async fn write(
         });
     }
     let rings = extras.rings.as_ref().and_then(|limits| rings::arrange(run, &mut orders, limits));
-    let Extras { taken, adopted, already: mut states, ended, ended_undone, undone, approval, used, forms, .. } = extras;
+    let Extras {
+        taken,
+        adopted,
+        already: mut states,
+        ended,
+        ended_undone,
+        undone,
+        approval,
+        used,
+        forms,
+        asked,
+        mut linked,
+        ..
+    } = extras;
     let forms = forms.changes(&context.engine, now).await?;
     states.extend(orders.iter().flat_map(crate::record::assignment_states));
     let count = orders.len();
+    linked.extend(asked.links(orders.iter()));
+    let requests: Vec<RequestId> = context.requests.iter().map(|request| request.id).collect();
+    let replaced_orders: Vec<OrderId> = replaced.iter().map(|replaced| replaced.order).collect();
+    let linked_orders: Vec<OrderId> = linked.iter().map(|(_, order)| *order).chain(replaced_orders).collect();
+    let (node, today) = (context.engine.node().to_owned(), context.engine.today());
     let mut notices = crate::mails::notices::reviews(&context.engine, &orders);
     notices.extend(crate::mails::notices::questions(&context.engine, run, &forms.asked, now));
     context
@@ -134,7 +170,11 @@ pub(crate) async fn write(
                 tx.end_value_edits(&ended, now).await?;
                 tx.insert_undone(&undone).await?;
                 tx.end_undone(&ended_undone, now).await?;
-                tx.set_assignment_states(&states).await
+                tx.set_assignment_states(&states).await?;
+                tx.link_request_orders(&linked).await?;
+                let moment = Moment { today, now, actor: &node };
+                follow::planned(tx, &requests, run, moment).await?;
+                follow::orders(tx, &linked_orders, moment).await
             })
         })
         .await?;

@@ -1,0 +1,191 @@
+//! One request: what was asked for, why, how far it is, its orders and its history.
+
+use jiff::Timestamp;
+use leptos::prelude::*;
+use model::ids::RequestId;
+use model::request::{Request, RequestDetail, RequestEvent, RequestState};
+
+use crate::components::icon::icon;
+use crate::components::list::{Empty, ago, ago_or_dash, empty};
+use crate::components::timeline::{Entry, timeline};
+use crate::frame::{Section, Sheet};
+use crate::logic::flash::Flash;
+use crate::logic::time::Clock;
+use crate::pages::{Asked, orders, page, parameter};
+use crate::ssr;
+
+#[server(prefix = "/api/pages", endpoint = "requests/cancel")]
+pub async fn cancel_request(
+    #[server(default)] id: String,
+    #[server(default)] reason: String,
+) -> Result<(), ServerFnError> {
+    let op = ssr::op().await?;
+    let outcome = async { engine::requests::cancel(&op, ssr::id(&id, "request")?, reason).await }.await;
+    let id: String = id.chars().filter(char::is_ascii_digit).collect();
+    ssr::finish(outcome.map(|()| Flash::done("The request is cancelled.")), &format!("/requests/{id}"))
+}
+
+#[component]
+pub fn RequestPage() -> impl IntoView {
+    let id = parameter("id");
+    page(move |Asked { op, visitor, .. }| async move {
+        let id: RequestId = ssr::id(&id, "request")?;
+        let detail = engine::requests::detail(&op, id).await?;
+        Ok(request_sheet(&detail, &visitor.clock))
+    })
+}
+
+pub fn request_sheet(detail: &RequestDetail, clock: &Clock) -> Sheet {
+    let request = &detail.request;
+    let asked: Vec<String> =
+        request.items.iter().zip(&detail.labels).map(|(item, label)| super::asked(item, label)).collect();
+    let body = view! {
+        <header class="page-head">
+            <h1>{asked.join("; ")}</h1>
+            <p>"for "<a href=format!("/identities/{}", request.identity)>{detail.identity_name.clone()}</a></p>
+            <div class="head-state">{super::state(request.state, None)}<span class="subtle">{format!("Request {}", request.id)}</span></div>
+        </header>
+        {standing(request)}
+        {cancel(detail)}
+        <div class="columns">
+            <div>
+                <section aria-labelledby="why-heading">
+                    <div class="section-head"><h2 id="why-heading">"Why"</h2></div>
+                    <blockquote class="panel said">{request.justification.clone()}<footer class="muted">{request.requester.clone()}</footer></blockquote>
+                </section>
+                {orders_of(detail, clock)}
+            </div>
+            <aside>
+                {phases(request, clock)}
+                {facts(detail)}
+                {happened(&detail.events, clock)}
+            </aside>
+        </div>
+    };
+    Sheet { section: Section::Requests, title: format!("Request {}", request.id), body: body.into_any() }
+}
+
+/// Why it is where it is, and what to do about that.
+fn standing(request: &Request) -> impl IntoView + use<> {
+    let run = request.run.map(|run| format!("/jobs/runs/{run}"));
+    let (class, next) = match request.state {
+        RequestState::Approval if request.planned_at.is_none() => (
+            "banner warn",
+            run.map(|run| view! { <p><a href=run>"Look at the run that was stopped"</a>", and approve or reject it there."</p> }.into_any()),
+        ),
+        RequestState::Approval => ("banner warn", Some(view! { <p><a href="/review">"Open the review"</a>"."</p> }.into_any())),
+        RequestState::Failed | RequestState::PartlyCompleted => (
+            "banner danger",
+            Some(view! { <p>"Each order says what failed. Mend it and try the order again: the request goes on by itself."</p> }.into_any()),
+        ),
+        RequestState::Waiting => (
+            "banner",
+            request.not_before.map(|day| view! { <p>{format!("It begins on {day}, by itself.")}</p> }.into_any()),
+        ),
+        _ => ("banner", None),
+    };
+    let message = request.message.clone().map(|message| view! { <p>{message}</p> });
+    (message.is_some() || next.is_some())
+        .then(|| view! { <div class=class>{icon("octagon")}<div>{message}{next}</div></div> })
+}
+
+fn cancel(detail: &RequestDetail) -> impl IntoView + use<> {
+    let id = detail.request.id.to_string();
+    detail.can_be_cancelled.then(|| {
+        view! {
+            <div class="actions">
+                <details class="disclose">
+                    <summary class="button quiet">{icon("ban")}"Cancel this request"</summary>
+                    <form method="post" action="/api/pages/requests/cancel" class="inline-form">
+                        <input type="hidden" name="id" value=id />
+                        <label class="field">"Why"<input name="reason" required maxlength="500" placeholder="Kept with the request" /></label>
+                        <p class="hint">"Nothing was sent yet. What it gives is no longer given, and what it takes away stays."</p>
+                        <button class="button danger">"Cancel: this request"</button>
+                    </form>
+                </details>
+            </div>
+        }
+    })
+}
+
+fn orders_of(detail: &RequestDetail, clock: &Clock) -> impl IntoView + use<> {
+    let list = if detail.orders.is_empty() {
+        let text = match detail.request.state {
+            RequestState::Submitted => "They are being made; reload the page in a moment.",
+            RequestState::Waiting => "They are made on its first day.",
+            RequestState::Approval => "None is made before somebody approves what a threshold stopped.",
+            RequestState::Cancelled => "None was made before it was cancelled.",
+            _ => "Everything was so already; no application had to be changed.",
+        };
+        empty("No orders", Empty::NeverUsed { text, action: None })
+    } else {
+        orders::table(&detail.orders, false, clock).into_any()
+    };
+    view! {
+        <section aria-labelledby="orders-heading">
+            <div class="section-head"><h2 id="orders-heading">"Orders"</h2><span class="count">{detail.orders.len().to_string()}</span></div>
+            {list}
+        </section>
+    }
+}
+
+/// The way of a request, with when it came how far.
+fn phases(request: &Request, clock: &Clock) -> impl IntoView + use<> {
+    let phase = |label: &'static str, at: Option<Timestamp>| {
+        let at = ago_or_dash(clock, at);
+        view! { <div><dt>{label}</dt><dd>{at}</dd></div> }
+    };
+    view! {
+        <section class="panel" aria-label="Phases">
+            <dl class="pairs">
+                {phase("Submitted", Some(request.submitted_at))}
+                {phase("Planned", request.planned_at)}
+                {phase("Sent", request.sent_at)}
+                {phase("Done", request.done_at)}
+                {phase("Ended", request.ended_at)}
+            </dl>
+        </section>
+    }
+}
+
+fn facts(detail: &RequestDetail) -> impl IntoView + use<> {
+    let request = &detail.request;
+    let pair = |label: &'static str, value: Option<String>| {
+        value.map(|value| view! { <div><dt>{label}</dt><dd>{value}</dd></div> })
+    };
+    let reference = request.source.reference.as_ref().map(|reference| format!(" {reference}")).unwrap_or_default();
+    let run = request.run.map(
+        |run| view! { <div><dt>"Run"</dt><dd><a href=format!("/jobs/runs/{run}")>{run.to_string()}</a></dd></div> },
+    );
+    view! {
+        <section class="panel" aria-label="About this request">
+            <dl class="pairs">
+                {pair("Set off by", Some(request.trigger.label().to_owned()))}
+                {pair("Priority", Some(request.priority.to_string()))}
+                {pair("Source", Some(format!("{}: {}{reference}", request.source.kind, request.source.name)))}
+                {pair("First day", request.not_before.map(|day| day.to_string()))}
+                {pair("Last day", request.until.map(|day| day.to_string()))}
+                {pair("Known elsewhere as", request.correlation.clone())}
+                {pair("Key", (!detail.keys.is_empty()).then(|| detail.keys.join(", ")))}
+                {run}
+            </dl>
+        </section>
+    }
+}
+
+fn happened(events: &[RequestEvent], clock: &Clock) -> impl IntoView + use<> {
+    let entries = events.iter().map(|event| Entry {
+        when: ago(clock, event.at).into_any(),
+        sign: super::state(event.state, None).into_any(),
+        what: event.message.clone().into_any(),
+        more: Some(
+            view! { <span class="subtle">{event.actor.clone()}" · "{clock.time_of_day(event.at)}</span> }.into_any(),
+        ),
+    });
+    view! {
+        <section aria-labelledby="timeline-heading">
+            <div class="section-head"><h2 id="timeline-heading">"Timeline"</h2></div>
+            {timeline("Timeline", entries.collect())}
+        </section>
+    }
+}

@@ -1,0 +1,250 @@
+//! Writing requests down: with what they give and take away, in one transaction.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use model::ids::{IdentityId, RequestId};
+use model::request::{Change, DirectGrant, NewRequest, Request, RequestItem, RequestState, RequestWithOrders};
+use model::view::AuditLine;
+use store::{NewIdentityEvent, RequestProgress, StoreError};
+
+use crate::Engine;
+use crate::context::OpContext;
+
+use super::check::{Ready, shortened};
+use super::follow::{Moment, event};
+
+/// Keeps a request that was checked.
+pub(super) async fn write(
+    op: &OpContext,
+    new: &NewRequest,
+    ready: &Ready,
+    digest: &str,
+) -> Result<RequestId, StoreError> {
+    let engine = &op.engine;
+    let (now, today) = (op.now, engine.today());
+    let mut ids = engine.store().reserve_ids(1 + new.items.len() + ready.taken.len()).await?;
+    let mut next = || ids.next().unwrap_or_default();
+    let id = RequestId(next());
+    let waits = new.not_before.is_some_and(|first| today < first);
+    let request = Request {
+        id,
+        trigger: new.trigger,
+        priority: new
+            .priority
+            .unwrap_or_else(|| new.trigger.priority(&engine.world().configuration().organisation.priorities)),
+        source: new.source.clone(),
+        requester: requester(op, new),
+        identity: new.identity,
+        items: new.items.clone(),
+        justification: new.justification.clone(),
+        correlation: new.correlation.clone(),
+        not_before: new.not_before,
+        until: new.until,
+        state: if waits { RequestState::Waiting } else { RequestState::Submitted },
+        message: None,
+        to_plan: !waits,
+        run: None,
+        submitted_at: now,
+        planned_at: None,
+        sent_at: None,
+        done_at: None,
+        ended_at: None,
+    };
+    let given: Vec<DirectGrant> = new
+        .items
+        .iter()
+        .filter(|item| item.change == Change::Give)
+        .map(|item| DirectGrant {
+            id: next(),
+            identity: new.identity,
+            grantable: item.grantable.clone(),
+            period: request.period(),
+            origin: request.origin(),
+        })
+        .collect();
+    let taken: Vec<i64> = ready.taken.iter().map(|grant| grant.id).collect();
+    let in_place: Vec<DirectGrant> = new
+        .not_before
+        .filter(|first| *first > today)
+        .map(|first| ready.taken.iter().filter_map(|grant| shortened(grant, first)).collect::<Vec<_>>())
+        .unwrap_or_default()
+        .into_iter()
+        .map(|grant| DirectGrant { id: next(), ..grant })
+        .collect();
+    let sentence = format!("{} asks: {}.", request.requester, asked(engine, &new.items));
+    let told = NewIdentityEvent {
+        identity: new.identity,
+        at: now,
+        message: format!("Request {id}: {sentence} {}", request.justification),
+        order: None,
+        run: None,
+    };
+    let audit = super::audit(op, id, format!("{sentence} For identity {}. {}", new.identity, request.justification));
+    let first = event(id, request.state, sentence, Moment { today, now, actor: &op.user.login });
+    let (open_key, key, digest) = (broker::request::open_key(new), new.key.clone(), digest.to_owned());
+    let work = engine.store().write(move |tx| {
+        Box::pin(async move {
+            tx.insert_request(&request, &open_key).await?;
+            if let Some(key) = &key {
+                tx.insert_request_key(&request.source, key, &digest, id, now).await?;
+            }
+            tx.append_request_events(&[first]).await?;
+            if tx.close_direct_grants(&taken, Some(id), now).await? != taken.len() as u64 {
+                // Another request took the same away in between: everything is looked at anew.
+                return Err(StoreError::Contended);
+            }
+            tx.open_direct_grants(&in_place, Some(id), now).await?;
+            tx.open_direct_grants(&given, None, now).await?;
+            tx.note_changed_identities(&[request.identity], now).await?;
+            tx.append_identity_events(&[told]).await?;
+            tx.append_audit(&audit).await
+        })
+    });
+    work.await?;
+    Ok(id)
+}
+
+/// Attaches another request for the same to the one that is open; false where that is no longer open.
+pub(super) async fn attach(op: &OpContext, new: &NewRequest, id: RequestId, digest: &str) -> Result<bool, StoreError> {
+    let (now, today) = (op.now, op.engine.today());
+    let (key, digest, source) = (new.key.clone(), digest.to_owned(), new.source.clone());
+    let message = format!("{} asked for the same: {}", requester(op, new), new.justification);
+    let (login, audit) = (op.user.login.clone(), super::audit(op, id, format!("attached: {message}")));
+    let work = op.engine.store().write(move |tx| {
+        Box::pin(async move {
+            let found = tx.requests_to_change(&[id]).await?;
+            let Some(RequestWithOrders { request, .. }) = found.first().filter(|found| found.request.state.is_open())
+            else {
+                return Ok::<_, StoreError>(false);
+            };
+            if let Some(key) = &key {
+                tx.insert_request_key(&source, key, &digest, id, now).await?;
+            }
+            let attached = event(id, request.state, message, Moment { today, now, actor: &login });
+            tx.append_request_events(&[attached]).await?;
+            tx.append_audit(&audit).await?;
+            Ok(true)
+        })
+    });
+    work.await
+}
+
+/// Ends a request of which nothing was sent, with all that it gave and took away. False where it is too late.
+pub(super) async fn call_off(
+    engine: &Engine,
+    request: &Request,
+    message: String,
+    by: &str,
+    audit: Option<AuditLine>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let store = engine.store();
+    let (id, identity, today) = (request.id, request.identity, engine.today());
+    let given: Vec<i64> = store.direct_grants_of(id).await?.iter().map(|grant| grant.id).collect();
+    let (taken, in_place) = store.direct_grants_taken_by(id).await?;
+    let mut ids = store.reserve_ids(taken.len()).await?;
+    let again: Vec<DirectGrant> =
+        taken.into_iter().map(|grant| DirectGrant { id: ids.next().unwrap_or_default(), ..grant }).collect();
+    let ended: Vec<i64> = given.into_iter().chain(in_place.iter().map(|grant| grant.id)).collect();
+    let by = by.to_owned();
+    let work = store.write(move |tx| {
+        Box::pin(async move {
+            let found = tx.requests_to_change(&[id]).await?;
+            let can = |found: &&RequestWithOrders| broker::request::can_be_cancelled(&found.request, &found.orders);
+            let Some(RequestWithOrders { request, .. }) = found.first().filter(can) else {
+                return Ok::<_, StoreError>(false);
+            };
+            tx.close_direct_grants(&ended, None, now).await?;
+            tx.open_direct_grants(&again, None, now).await?;
+            tx.note_changed_identities(&[identity], now).await?;
+            tx.update_requests(&[RequestProgress {
+                state: RequestState::Cancelled,
+                message: Some(message.clone()),
+                to_plan: true,
+                ended_at: Some(now),
+                ..RequestProgress::of(request)
+            }])
+            .await?;
+            let moment = Moment { today, now, actor: &by };
+            tx.append_request_events(&[event(id, RequestState::Cancelled, message, moment)]).await?;
+            if let Some(audit) = &audit {
+                tx.append_audit(audit).await?;
+            }
+            Ok(true)
+        })
+    });
+    work.await
+}
+
+/// First days have come, and last days are over.
+pub(super) async fn day_came(engine: &Engine, come: Vec<RequestId>, over: Vec<DirectGrant>) -> Result<(), StoreError> {
+    let (now, today, node) = (engine.now(), engine.today(), engine.node().to_owned());
+    let ended: Vec<i64> = over.iter().map(|grant| grant.id).collect();
+    let mut concerned: BTreeSet<RequestId> = over.iter().map(|grant| grant.origin.request).collect();
+    concerned.extend(come);
+    let concerned: Vec<RequestId> = concerned.into_iter().collect();
+    let told: Vec<NewIdentityEvent> = over
+        .iter()
+        .map(|grant| NewIdentityEvent {
+            identity: grant.identity,
+            at: now,
+            message: format!(
+                "{} was given directly by request {}, and its last day is over.",
+                engine.label(&grant.grantable),
+                grant.origin.request
+            ),
+            order: None,
+            run: None,
+        })
+        .collect();
+    let work = engine.store().write(move |tx| {
+        Box::pin(async move {
+            let found = tx.requests_to_change(&concerned).await?;
+            let moment = Moment { today, now, actor: &node };
+            let (mut rows, mut events, mut identities) = (Vec::new(), Vec::new(), Vec::new());
+            for RequestWithOrders { request, .. } in &found {
+                let begins = begins(request, today);
+                let ends = over.iter().any(|grant| grant.origin.request == request.id);
+                if !begins && !ends {
+                    continue;
+                }
+                let state = if begins { RequestState::Submitted } else { request.state };
+                let sentence =
+                    if begins { "Its first day has come." } else { "Its last day is over: what it gave ends." };
+                rows.push(RequestProgress { state, to_plan: true, ..RequestProgress::of(request) });
+                events.push(event(request.id, state, sentence.to_owned(), moment));
+                identities.push(request.identity);
+            }
+            // Where another node was quicker, nothing is left to tell.
+            let closed = tx.close_direct_grants(&ended, None, now).await?;
+            if closed == 0 && !rows.iter().any(|row| row.state == RequestState::Submitted) {
+                return Ok(());
+            }
+            tx.update_requests(&rows).await?;
+            tx.append_request_events(&events).await?;
+            tx.append_identity_events(&told).await?;
+            let identities: Vec<IdentityId> = identities;
+            tx.note_changed_identities(&identities, now).await
+        })
+    });
+    work.await
+}
+
+fn begins(request: &Request, today: Date) -> bool {
+    request.state == RequestState::Waiting && request.not_before.is_none_or(|first| first <= today)
+}
+
+fn requester(op: &OpContext, new: &NewRequest) -> String {
+    new.requester.clone().unwrap_or_else(|| op.user.login.clone())
+}
+
+/// "give Sales staff; take away Vault".
+fn asked(engine: &Engine, items: &[RequestItem]) -> String {
+    let one = |item: &RequestItem| match item.change {
+        Change::Give => format!("give {}", engine.label(&item.grantable)),
+        Change::Take => format!("take away {}", engine.label(&item.grantable)),
+    };
+    items.iter().map(one).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,340 @@
+//! `requests submit`, `list`, `show`, `cancel`: one request out of options, or many out of a file, each answered for itself.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use engine::context::OpContext;
+use jiff::civil::Date;
+use model::error::ApiError;
+use model::ids::RequestId;
+use model::request::{
+    Change, NewRequest, RequestDetail, RequestFilter, RequestItem, RequestRow, RequestSource, RequestState, Standing,
+    Submission,
+};
+use model::trigger::{Priority, Trigger};
+use serde::{Deserialize, Serialize};
+
+use super::output::{Output, fields, table};
+use super::{CommandError, Exit, find_identity};
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Asks for access to be given or taken away
+    Submit(Box<Submit>),
+    /// Requests, newest first
+    List {
+        /// submitted, waiting, approval, provisioning, verifying, completed, partly_completed, failed or cancelled
+        #[arg(long, value_parser = state)]
+        state: Option<RequestState>,
+        /// What set them off, such as administrator or certification
+        #[arg(long, value_parser = trigger)]
+        trigger: Option<Trigger>,
+        /// Words of the person's name or key
+        #[arg(long)]
+        text: Option<String>,
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// One request with its orders and its history
+    Show { request: RequestId },
+    /// Calls a request off of which nothing was sent
+    Cancel {
+        request: RequestId,
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct Submit {
+    /// Key of the person in the identity source, or their number
+    #[arg(required_unless_present = "file")]
+    identity: Option<String>,
+    /// What is given, such as role:sales-staff; the kind may be left out where the name is of one thing
+    #[arg(long)]
+    give: Vec<String>,
+    /// What is taken away
+    #[arg(long)]
+    take: Vec<String>,
+    #[arg(long, default_value = "")]
+    justification: String,
+    /// The first day, such as 2026-12-01
+    #[arg(long)]
+    not_before: Option<Date>,
+    /// The last day on which what is given holds
+    #[arg(long)]
+    until: Option<Date>,
+    /// The same key is the same request, however often it is submitted
+    #[arg(long)]
+    key: Option<String>,
+    /// Number under which other systems know the matter
+    #[arg(long)]
+    correlation: Option<String>,
+    /// From 0, the most urgent, to 100
+    #[arg(long)]
+    priority: Option<Priority>,
+    /// Only says what would happen
+    #[arg(long)]
+    simulate: bool,
+    /// Requests as JSON, one a line; `-` reads standard input
+    #[arg(long, conflicts_with_all = ["identity", "give", "take", "justification", "not_before", "until", "key", "correlation", "priority"])]
+    file: Option<PathBuf>,
+}
+
+/// One line of a batch.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    identity: String,
+    #[serde(default)]
+    give: Vec<String>,
+    #[serde(default)]
+    take: Vec<String>,
+    #[serde(default)]
+    justification: String,
+    not_before: Option<Date>,
+    until: Option<Date>,
+    key: Option<String>,
+    correlation: Option<String>,
+    priority: Option<Priority>,
+    trigger: Option<Trigger>,
+    source: Option<RequestSource>,
+    requester: Option<String>,
+    #[serde(default)]
+    simulate: bool,
+}
+
+/// What became of a line.
+#[derive(Debug, Serialize)]
+struct Answer {
+    /// From 1.
+    line: usize,
+    #[serde(flatten)]
+    outcome: Outcome,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Outcome {
+    Taken(Submission),
+    Refused { error: String, field: Option<String> },
+}
+
+pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Exit, CommandError> {
+    match command {
+        Command::Submit(submit) => match &submit.file {
+            Some(file) => return batch(op, &read(file)?, submit.simulate, output).await,
+            None => one(op, *submit, output).await?,
+        },
+        Command::List { state, trigger, text, limit } => {
+            let filter = RequestFilter { state, trigger, text, limit: Some(limit), ..RequestFilter::default() };
+            let page = engine::requests::page(op, filter).await?;
+            let heading = ["id", "identity", "what", "set off by", "asked by", "state", "submitted"];
+            output.rows(&page.rows, &heading, |row: &RequestRow| {
+                vec![
+                    row.id.to_string(),
+                    row.identity_name.clone(),
+                    asked(row.items.iter().map(|(item, label)| (item, label.as_str()))),
+                    row.trigger.name().to_owned(),
+                    row.requester.clone(),
+                    row.state.name().to_owned(),
+                    row.submitted_at.strftime("%F %T").to_string(),
+                ]
+            })?;
+        }
+        Command::Show { request } => {
+            let detail = engine::requests::detail(op, request).await?;
+            output.value(&detail, show)?;
+        }
+        Command::Cancel { request, reason } => {
+            engine::requests::cancel(op, request, reason).await?;
+            output.say(&format!("Request {request} is cancelled."))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+async fn one(op: &OpContext, submit: Submit, output: &Output) -> Result<(), CommandError> {
+    let line = Line {
+        identity: submit.identity.unwrap_or_default(),
+        give: submit.give,
+        take: submit.take,
+        justification: submit.justification,
+        not_before: submit.not_before,
+        until: submit.until,
+        key: submit.key,
+        correlation: submit.correlation,
+        priority: submit.priority,
+        trigger: None,
+        source: None,
+        requester: None,
+        simulate: submit.simulate,
+    };
+    let submission = engine::requests::submit(op, request(op, line).await?).await?;
+    output.value(&submission, |submission| told(submission))?;
+    Ok(())
+}
+
+/// Each line for itself: one that is refused does not keep the others from being taken.
+async fn batch(op: &OpContext, text: &str, simulate: bool, output: &Output) -> Result<Exit, CommandError> {
+    let mut answers = Vec::new();
+    for (number, text) in (1..).zip(text.lines()).filter(|(_, text)| !text.trim().is_empty()) {
+        let outcome = match take(op, text, simulate).await {
+            Ok(submission) => Outcome::Taken(submission),
+            Err(CommandError::Api(error)) => Outcome::Refused { error: error.message, field: error.field },
+            Err(error) => Outcome::Refused { error: error.to_string(), field: None },
+        };
+        answers.push(Answer { line: number, outcome });
+    }
+    let is_refused = |answer: &Answer| matches!(answer.outcome, Outcome::Refused { .. });
+    let refused = answers.iter().filter(|answer| is_refused(answer)).count();
+    output.rows(&answers, &["line", "request", "answer"], |answer| {
+        let (request, said) = match &answer.outcome {
+            Outcome::Taken(submission) => {
+                let request = submission.request.map(|id| id.to_string()).unwrap_or_default();
+                (request, standing(submission).to_owned())
+            }
+            Outcome::Refused { error, field } => (
+                String::new(),
+                format!("refused: {}{error}", field.as_ref().map(|field| format!("{field}: ")).unwrap_or_default()),
+            ),
+        };
+        vec![answer.line.to_string(), request, said]
+    })?;
+    Ok(if refused == 0 { Exit::Done } else { Exit::Refused })
+}
+
+async fn take(op: &OpContext, text: &str, simulate: bool) -> Result<Submission, CommandError> {
+    let line: Line = serde_json::from_str(text).map_err(|error| {
+        CommandError::Usage(format!("is no request: {error}. docs/FORMATS.md says what one looks like"))
+    })?;
+    let line = Line { simulate: line.simulate || simulate, ..line };
+    Ok(engine::requests::submit(op, request(op, line).await?).await?)
+}
+
+async fn request(op: &OpContext, line: Line) -> Result<NewRequest, CommandError> {
+    let find = find_identity(op, &line.identity).await;
+    let identity = find.map_err(|_| {
+        ApiError::invalid("identity", format!("There is nobody with the key or number `{}`.", line.identity))
+    })?;
+    let mut items = Vec::new();
+    for (change, names) in [(Change::Give, &line.give), (Change::Take, &line.take)] {
+        for name in names {
+            items.push(RequestItem { change, grantable: engine::requests::name(op, name)? });
+        }
+    }
+    Ok(NewRequest {
+        trigger: line.trigger.unwrap_or(Trigger::Administrator),
+        source: line.source.unwrap_or_else(|| RequestSource::new("command line", "requests submit")),
+        requester: line.requester,
+        identity,
+        items,
+        justification: line.justification,
+        correlation: line.correlation,
+        key: line.key,
+        not_before: line.not_before,
+        until: line.until,
+        priority: line.priority,
+        simulate: line.simulate,
+    })
+}
+
+fn read(file: &PathBuf) -> Result<String, CommandError> {
+    let wrong = |error: std::io::Error| {
+        CommandError::Failed(format!("`{}` cannot be read: {error}. Name another file", file.display()))
+    };
+    if file.as_os_str() != "-" {
+        return std::fs::read_to_string(file).map_err(wrong);
+    }
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).map_err(wrong)?;
+    Ok(text)
+}
+
+fn standing(submission: &Submission) -> &'static str {
+    match submission.standing {
+        Standing::New => "submitted",
+        Standing::SameKey => "submitted before, under the same key",
+        Standing::Attached => "asked for already; attached",
+        Standing::Simulated => "only simulated",
+    }
+}
+
+fn told(submission: &Submission) -> String {
+    let preview = &submission.preview;
+    let names = |things: &[(model::access::Grantable, String)]| {
+        things.iter().map(|(thing, _)| format!("{}:{}", thing.kind(), thing.name())).collect::<Vec<_>>().join(", ")
+    };
+    let head = fields(&[
+        ("request", submission.request.map(|id| id.to_string()).unwrap_or_default()),
+        ("answer", standing(submission).to_owned()),
+        ("gains", names(&preview.gains)),
+        ("losses", names(&preview.losses)),
+        ("not before", preview.first_day.map(|day| day.to_string()).unwrap_or_default()),
+        ("reviewed", preview.reviewed.join(", ")),
+    ]);
+    let lines: Vec<Vec<String>> = preview
+        .lines
+        .iter()
+        .map(|line| vec![line.operation.clone(), line.application.clone(), line.change.clone()])
+        .collect();
+    let orders = if lines.is_empty() { String::new() } else { table(&["order", "application", "change"], &lines) };
+    [head, orders, preview.remarks.join("\n")]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
+
+fn show(detail: &RequestDetail) -> String {
+    let request = &detail.request;
+    let head = fields(&[
+        ("request", request.id.to_string()),
+        ("identity", detail.identity_name.clone()),
+        ("what", asked(request.items.iter().zip(detail.labels.iter().map(String::as_str)))),
+        ("why", request.justification.clone()),
+        ("asked by", request.requester.clone()),
+        ("set off by", request.trigger.name().to_owned()),
+        ("priority", request.priority.to_string()),
+        ("source", format!("{}: {}", request.source.kind, request.source.name)),
+        ("state", request.state.name().to_owned()),
+        ("message", request.message.clone().unwrap_or_default()),
+        ("first day", request.not_before.map(|day| day.to_string()).unwrap_or_default()),
+        ("last day", request.until.map(|day| day.to_string()).unwrap_or_default()),
+        ("key", detail.keys.join(", ")),
+    ]);
+    let orders: Vec<Vec<String>> = detail
+        .orders
+        .iter()
+        .map(|row| {
+            vec![
+                row.id.to_string(),
+                row.operation.name().to_owned(),
+                row.application.clone(),
+                row.state.slug().to_owned(),
+            ]
+        })
+        .collect();
+    let orders =
+        if orders.is_empty() { String::new() } else { table(&["order", "what", "application", "state"], &orders) };
+    let events: Vec<String> = detail
+        .events
+        .iter()
+        .map(|event| format!("{}  {}: {}", event.at.strftime("%F %T"), event.actor, event.message))
+        .collect();
+    [head, orders, events.join("\n")].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
+}
+
+fn asked<'a>(items: impl Iterator<Item = (&'a RequestItem, &'a str)>) -> String {
+    items.map(|(item, label)| format!("{} {label}", item.change.name())).collect::<Vec<_>>().join("; ")
+}
+
+fn state(text: &str) -> Result<RequestState, String> {
+    RequestState::from_name(text)
+        .ok_or_else(|| format!("expected one of {}", RequestState::ALL.map(RequestState::name).join(", ")))
+}
+
+fn trigger(text: &str) -> Result<Trigger, String> {
+    Trigger::from_name(text).ok_or_else(|| format!("expected one of {}", Trigger::ALL.map(Trigger::name).join(", ")))
+}

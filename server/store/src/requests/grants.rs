@@ -1,0 +1,151 @@
+//! What was given directly. What was true stays: a grant that is taken away, or gets another last day, is closed, and
+//! what replaces it is opened.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use model::access::{GrantOrigin, Grantable};
+use model::identity::Period;
+use model::ids::{IdentityId, RequestId};
+use model::request::DirectGrant;
+use serde::Serialize;
+
+use crate::connection::{Row, arguments, numbers};
+use crate::{Result, Store, Tx};
+
+const OPEN: &str = "
+    with input as materialized (select value from json_each($1))
+    insert into direct_grant (id, identity_id, request_id, kind, name, starts, ends, since, ended_by)
+    select
+      cast(value ->> 'id' as bigint), cast(value ->> 'identity' as bigint), cast(value ->> 'request' as bigint),
+      value ->> 'kind', value ->> 'name', value ->> 'starts', value ->> 'ends', $2, $3
+    from input";
+
+const CLOSE: &str = "
+    update direct_grant
+    set until = $2,
+        ended_by = coalesce($3, ended_by)
+    where id in (select cast(value as bigint) from json_each($1))
+      and until is null";
+
+macro_rules! grants {
+    () => {
+        "select g.id, g.identity_id, g.request_id, g.kind, g.name, g.starts, g.ends, r.requester, r.justification
+    from direct_grant g
+    join request r on r.id = g.request_id
+    where "
+    };
+}
+
+const CURRENT: &str = concat!(
+    grants!(),
+    "g.until is null
+      and ($1 is null or g.identity_id in (select cast(value as bigint) from json_each($1)))
+    order by g.id"
+);
+
+const OVER: &str = concat!(grants!(), "g.until is null and g.ends is not null and g.ends <= $1 order by g.id");
+
+const OF_REQUEST: &str = concat!(grants!(), "g.until is null and g.request_id = $1 order by g.id");
+
+const REPLACED_BY: &str = concat!(grants!(), "g.until is null and g.ended_by = $1 order by g.id");
+
+const TAKEN_BY: &str = concat!(grants!(), "g.until is not null and g.ended_by = $1 order by g.id");
+
+#[derive(Serialize)]
+struct GrantInput<'a> {
+    id: i64,
+    identity: i64,
+    request: i64,
+    kind: &'static str,
+    name: &'a str,
+    starts: Option<String>,
+    ends: Option<String>,
+}
+
+impl Tx {
+    /// `ended_by` is the request that gave them the last day they have.
+    ///
+    /// # Errors
+    /// `Conflict` with `direct_grant_current` where the request gives the same thing already.
+    pub async fn open_direct_grants(
+        &mut self,
+        rows: &[DirectGrant],
+        ended_by: Option<RequestId>,
+        at: Timestamp,
+    ) -> Result<()> {
+        let inputs: Vec<_> = rows
+            .iter()
+            .map(|row| GrantInput {
+                id: row.id,
+                identity: row.identity.0,
+                request: row.origin.request.0,
+                kind: row.grantable.kind(),
+                name: row.grantable.name(),
+                starts: row.period.starts.map(|day| day.to_string()),
+                ends: row.period.ends.map(|day| day.to_string()),
+            })
+            .collect();
+        if !inputs.is_empty() {
+            let inputs = crate::connection::payload(&inputs)?;
+            self.execute(OPEN, arguments![inputs, at, ended_by.map(|id| id.0)]).await?;
+        }
+        Ok(())
+    }
+
+    /// `ended_by` is the request that takes them away; none where their last day is over. Answers how many were open.
+    pub async fn close_direct_grants(
+        &mut self,
+        ids: &[i64],
+        ended_by: Option<RequestId>,
+        at: Timestamp,
+    ) -> Result<u64> {
+        self.execute(CLOSE, arguments![numbers(ids.iter().copied()), at, ended_by.map(|id| id.0)]).await
+    }
+
+    /// Lets whatever follows the change log look at these identities again.
+    pub async fn note_changed_identities(&mut self, ids: &[IdentityId], at: Timestamp) -> Result<()> {
+        self.append_changes(&numbers(ids.iter().map(|id| id.0)), at).await
+    }
+}
+
+impl Store {
+    /// What is given directly now, or will be, to all identities or to these, by id.
+    pub async fn direct_grants(&self, identities: Option<&[IdentityId]>) -> Result<Vec<DirectGrant>> {
+        let identities = identities.map(|ids| numbers(ids.iter().map(|id| id.0)));
+        self.reader().await?.read(CURRENT, arguments![identities], grant).await
+    }
+
+    /// Those whose last day is over.
+    pub async fn direct_grants_over(&self, today: Date) -> Result<Vec<DirectGrant>> {
+        self.reader().await?.read(OVER, arguments![today], grant).await
+    }
+
+    /// What the request gives.
+    pub async fn direct_grants_of(&self, request: RequestId) -> Result<Vec<DirectGrant>> {
+        self.reader().await?.read(OF_REQUEST, arguments![request.0], grant).await
+    }
+
+    /// What the request took away, as it was; and what holds now in its place until a day.
+    pub async fn direct_grants_taken_by(&self, request: RequestId) -> Result<(Vec<DirectGrant>, Vec<DirectGrant>)> {
+        let mut connection = self.snapshot().await?;
+        let taken = connection.read(TAKEN_BY, arguments![request.0], grant).await?;
+        let in_place = connection.read(REPLACED_BY, arguments![request.0], grant).await?;
+        Ok((taken, in_place))
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what reading rows hands over")]
+fn grant(row: Row) -> Result<DirectGrant> {
+    let name = row.text("name")?;
+    Ok(DirectGrant {
+        id: row.integer("id")?,
+        identity: IdentityId(row.integer("identity_id")?),
+        grantable: row.named("kind", |kind| Grantable::from_parts(kind, &name))?,
+        period: Period { starts: row.optional_date("starts")?, ends: row.optional_date("ends")? },
+        origin: GrantOrigin {
+            request: RequestId(row.integer("request_id")?),
+            by: row.text("requester")?,
+            why: row.text("justification")?,
+        },
+    })
+}
