@@ -1,15 +1,17 @@
 //! Made-up data for every page: an organisation in the middle of a working day.
 
 mod people;
-mod reviews;
 mod requests;
+mod reviews;
 mod undo;
 mod work;
 
 use app::frame::{Rights, Sheet, Visitor};
 use app::logic::flash::{Flash, FlashKind};
 use app::logic::time::Clock;
-use app::pages::{applications, home, identities, jobs, login, mails, orders, problem, review, requests as pages, work_items};
+use app::pages::{
+    applications, home, identities, jobs, login, mails, orders, problem, requests as pages, review, work_items,
+};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use model::access::{Grantable, Why};
@@ -197,7 +199,13 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         ),
         (
             "identity",
-            identities::identity_sheet(&identity_detail(), identities::Tab::Permissions, &asking("", None), rights, clock),
+            identities::identity_sheet(
+                &identity_detail(),
+                identities::Tab::Permissions,
+                &asking("", None),
+                rights,
+                clock,
+            ),
         ),
         (
             "identity-why",
@@ -239,7 +247,13 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         ),
         (
             "identity-attributes",
-            identities::identity_sheet(&identity_detail(), identities::Tab::Attributes, &asking("", None), rights, clock),
+            identities::identity_sheet(
+                &identity_detail(),
+                identities::Tab::Attributes,
+                &asking("", None),
+                rights,
+                clock,
+            ),
         ),
         (
             "orders",
@@ -316,11 +330,25 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         ),
         (
             "requests",
-            pages::requests_sheet(&RequestFilter::default(), requests::rows(), &requests::counts(), None, rights, clock),
+            pages::requests_sheet(
+                &RequestFilter::default(),
+                requests::rows(),
+                &requests::counts(),
+                None,
+                rights,
+                clock,
+            ),
         ),
         (
             "requests-none",
-            pages::requests_sheet(&RequestFilter::default(), Page { rows: vec![], next: None, total: 0 }, &[], None, rights, clock),
+            pages::requests_sheet(
+                &RequestFilter::default(),
+                Page { rows: vec![], next: None, total: 0 },
+                &[],
+                None,
+                rights,
+                clock,
+            ),
         ),
         ("request", pages::request_sheet(&requests::detail(RequestState::PartlyCompleted), clock)),
         ("request-waiting", pages::request_sheet(&requests::detail(RequestState::Waiting), clock)),
@@ -329,7 +357,10 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         (
             "request-mistake",
             pages::ask_sheet(
-                &requests::ask(Some(Err(ApiError::invalid("until", "The last day, 2026-01-01, is over. Choose a later one.")))),
+                &requests::ask(Some(Err(ApiError::invalid(
+                    "until",
+                    "The last day, 2026-01-01, is over. Choose a later one.",
+                )))),
                 rights,
             ),
         ),

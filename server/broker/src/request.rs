@@ -324,11 +324,9 @@ mod tests {
     #[test]
     fn an_order_serves_what_leads_to_it() {
         let follow = |grantable: &Grantable| match grantable {
-            Grantable::Role(_) => vec![
-                grantable.clone(),
-                Grantable::Entitlement("desk".into()),
-                Grantable::AccountType("mail".into()),
-            ],
+            Grantable::Role(_) => {
+                vec![grantable.clone(), Grantable::Entitlement("desk".into()), Grantable::AccountType("mail".into())]
+            }
             other => vec![other.clone()],
         };
         let give = Reach::of(&request().items, follow);

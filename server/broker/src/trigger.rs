@@ -101,7 +101,8 @@ mod tests {
         let mut held = account(1, "person", AccountStatus::Enabled, Provenance::Created);
         held.attributes.insert("login".into(), "old".into());
         let attributes = access(vec![desired_account("person", login("new"), &[])]);
-        let attributes = compile(&attributes, std::slice::from_ref(&held), &[], &mut Taken::default()).requests.remove(0);
+        let attributes =
+            compile(&attributes, std::slice::from_ref(&held), &[], &mut Taken::default()).requests.remove(0);
         let both = access(vec![desired_account("person", login("new"), &["person-a"])]);
         let both = compile(&both, &[held], &[], &mut Taken::default()).requests.remove(0);
         let new = access(vec![desired_account("person", login("new"), &[])]);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use model::configuration::Configuration;
 use model::error::{ApiError, ErrorCode};
 use model::ids::{RunId, UserId};
-use model::job::{Job, JobTask, Run, RunLogLine, RunMode, RunState, REQUEST, TaskRun, UNDO};
+use model::job::{Job, JobTask, REQUEST, Run, RunLogLine, RunMode, RunState, TaskRun, UNDO};
 use model::undo::RunUndo;
 use model::view::{AuditLine, JobRow, LogCounts, LogFilter, RunFilter, RunRow, RunUpdate};
 use store::{Cancelled, StoreError};

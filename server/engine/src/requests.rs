@@ -18,8 +18,8 @@ use model::ids::{IdentityId, OrderId, RequestId, RunId, UserId};
 use model::job::{JobTask, REQUEST, RunMode, RunState, TaskKind};
 use model::page::Page;
 use model::request::{
-    DirectGrant, NewRequest, Request, RequestDetail, RequestFilter, RequestLink, RequestPreview, RequestRow, RequestState, Standing,
-    Submission,
+    DirectGrant, NewRequest, Request, RequestDetail, RequestFilter, RequestLink, RequestPreview, RequestRow,
+    RequestState, Standing, Submission,
 };
 use model::trigger::Trigger;
 use model::view::{AuditLine, RunFilter};
@@ -81,9 +81,8 @@ pub async fn submit(op: &OpContext, new: NewRequest) -> Result<Submission, ApiEr
 /// The older request that answers, where there is one.
 async fn known(op: &OpContext, new: &NewRequest, digest: &str) -> Result<Option<Submission>, ApiError> {
     let store = op.engine.store();
-    let answer = |standing, request| {
-        Some(Submission { standing, request: Some(request), preview: RequestPreview::default() })
-    };
+    let answer =
+        |standing, request| Some(Submission { standing, request: Some(request), preview: RequestPreview::default() });
     if let Some(key) = &new.key
         && let Some((id, before)) = store.request_of_key(&new.source, key).await.map_err(internal)?
     {
@@ -212,9 +211,10 @@ pub fn name(op: &OpContext, typed: &str) -> Result<Grantable, ApiError> {
         Named::Unknown(near) if near.is_empty() => {
             Err(ApiError::invalid("items", format!("Nothing is called `{typed}`, and no other name is like it.")))
         }
-        Named::Unknown(near) => {
-            Err(ApiError::invalid("items", format!("Nothing is called `{typed}`. Perhaps one of these is meant: {}.", all(&near))))
-        }
+        Named::Unknown(near) => Err(ApiError::invalid(
+            "items",
+            format!("Nothing is called `{typed}`. Perhaps one of these is meant: {}.", all(&near)),
+        )),
     }
 }
 
@@ -235,8 +235,7 @@ const AFTER_FAILURE: SignedDuration = SignedDuration::from_mins(1);
 /// looks after.
 async fn start_run(engine: &Engine, by: Option<UserId>) -> Result<(), StoreError> {
     let store = engine.store();
-    let tasks =
-        [TaskKind::ComputeRoleModel, TaskKind::GenerateOrders, TaskKind::Fulfil, TaskKind::SynchronizeBack];
+    let tasks = [TaskKind::ComputeRoleModel, TaskKind::GenerateOrders, TaskKind::Fulfil, TaskKind::SynchronizeBack];
     let mode = RunMode { incremental: true, dry_run: false };
     let id = RunId(store.reserve_ids(1).await?.start);
     let mut run = crate::jobs::queued(id, REQUEST, &tasks.map(JobTask::usual), mode, engine.now());
@@ -263,7 +262,8 @@ pub(crate) async fn take_up(engine: &Engine, run: RunId) -> Result<Vec<Request>,
         .write(move |tx| {
             Box::pin(async move {
                 let now = tx.requests_to_change(&ids).await?;
-                let rows = now.iter().map(|found| RequestProgress { run: Some(run), ..RequestProgress::of(&found.request) });
+                let rows =
+                    now.iter().map(|found| RequestProgress { run: Some(run), ..RequestProgress::of(&found.request) });
                 tx.update_requests(&rows.collect::<Vec<_>>()).await
             })
         })

@@ -22,8 +22,8 @@ use store::{RecordedTransition, StoreError, UnderReview};
 
 use crate::context::OpContext;
 use crate::error::internal;
-use crate::requests::follow::{self, Moment};
 use crate::orders::{self, Deed};
+use crate::requests::follow::{self, Moment};
 
 /// Sees what waits, and decides about it.
 pub const REVIEW: &str = "/Orders/Review";
@@ -318,10 +318,8 @@ async fn decide_one(
             tx.update_accounts(adopted.as_slice(), now).await?;
             tx.set_assignment_states(&states).await?;
             let requests = tx.requests_of_orders(&[id]).await?;
-            let links: Vec<_> = requests
-                .iter()
-                .flat_map(|found| remainder.iter().map(|order| (found.request.id, order.id)))
-                .collect();
+            let links: Vec<_> =
+                requests.iter().flat_map(|found| remainder.iter().map(|order| (found.request.id, order.id))).collect();
             tx.link_request_orders(&links).await?;
             follow::orders(tx, &[id], Moment { today, now, actor: &audit.actor }).await?;
             tx.append_audit(&audit).await?;

@@ -67,7 +67,16 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn new(engine: Engine, run: RunId, mode: RunMode) -> Self {
-        Self { engine, run, mode, again: false, changed: BTreeSet::new(), requests: Vec::new(), is_of_requests: false, scenario: Scenario::default() }
+        Self {
+            engine,
+            run,
+            mode,
+            again: false,
+            changed: BTreeSet::new(),
+            requests: Vec::new(),
+            is_of_requests: false,
+            scenario: Scenario::default(),
+        }
     }
 
     /// One of its own for a task that reads beside others.

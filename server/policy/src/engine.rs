@@ -200,7 +200,10 @@ impl Engine {
         for slot in &slots {
             self.evaluate_one(slot, today);
         }
-        Computed { evaluated: usize::try_from(slots.len()).unwrap_or(usize::MAX), changed: self.ids(&(&slots & &self.open)) }
+        Computed {
+            evaluated: usize::try_from(slots.len()).unwrap_or(usize::MAX),
+            changed: self.ids(&(&slots & &self.open)),
+        }
     }
 
     /// The digest of an identity's desired access as last computed: the same in every process and on every machine.

@@ -27,8 +27,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Span;
 use jiff::civil::Date;
 use model::access::{
-    Denied, DesiredAccess, DesiredAccount, DesiredAssignment, DesiredAttribute, DesiredValue, Fact,
-    Grantable, Reason, WorkflowState,
+    Denied, DesiredAccess, DesiredAccount, DesiredAssignment, DesiredAttribute, DesiredValue, Fact, Grantable, Reason,
+    WorkflowState,
 };
 use model::configuration::{AssignmentRule, AttributeSpecification, Configuration, RuleType};
 use model::identity::{Context, Identity, LifecycleState, Period};

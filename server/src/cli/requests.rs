@@ -172,7 +172,7 @@ async fn one(op: &OpContext, submit: Submit, output: &Output) -> Result<(), Comm
         simulate: submit.simulate,
     };
     let submission = engine::requests::submit(op, request(op, line).await?).await?;
-    output.value(&submission, |submission| told(submission))?;
+    output.value(&submission, told)?;
     Ok(())
 }
 
@@ -195,9 +195,10 @@ async fn batch(op: &OpContext, text: &str, simulate: bool, output: &Output) -> R
                 let request = submission.request.map(|id| id.to_string()).unwrap_or_default();
                 (request, standing(submission).to_owned())
             }
-            Outcome::Refused { error, field } => {
-                (String::new(), format!("refused: {}{error}", field.as_ref().map(|field| format!("{field}: ")).unwrap_or_default()))
-            }
+            Outcome::Refused { error, field } => (
+                String::new(),
+                format!("refused: {}{error}", field.as_ref().map(|field| format!("{field}: ")).unwrap_or_default()),
+            ),
         };
         vec![answer.line.to_string(), request, said]
     })?;
@@ -205,8 +206,9 @@ async fn batch(op: &OpContext, text: &str, simulate: bool, output: &Output) -> R
 }
 
 async fn take(op: &OpContext, text: &str, simulate: bool) -> Result<Submission, CommandError> {
-    let line: Line = serde_json::from_str(text)
-        .map_err(|error| CommandError::Usage(format!("is no request: {error}. docs/FORMATS.md says what one looks like")))?;
+    let line: Line = serde_json::from_str(text).map_err(|error| {
+        CommandError::Usage(format!("is no request: {error}. docs/FORMATS.md says what one looks like"))
+    })?;
     let line = Line { simulate: line.simulate || simulate, ..line };
     Ok(engine::requests::submit(op, request(op, line).await?).await?)
 }
@@ -278,7 +280,11 @@ fn told(submission: &Submission) -> String {
         .map(|line| vec![line.operation.clone(), line.application.clone(), line.change.clone()])
         .collect();
     let orders = if lines.is_empty() { String::new() } else { table(&["order", "application", "change"], &lines) };
-    [head, orders, preview.remarks.join("\n")].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
+    [head, orders, preview.remarks.join("\n")]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }
 
 fn show(detail: &RequestDetail) -> String {
@@ -302,7 +308,12 @@ fn show(detail: &RequestDetail) -> String {
         .orders
         .iter()
         .map(|row| {
-            vec![row.id.to_string(), row.operation.name().to_owned(), row.application.clone(), row.state.slug().to_owned()]
+            vec![
+                row.id.to_string(),
+                row.operation.name().to_owned(),
+                row.application.clone(),
+                row.state.slug().to_owned(),
+            ]
         })
         .collect();
     let orders =
@@ -320,9 +331,8 @@ fn asked<'a>(items: impl Iterator<Item = (&'a RequestItem, &'a str)>) -> String 
 }
 
 fn state(text: &str) -> Result<RequestState, String> {
-    RequestState::from_name(text).ok_or_else(|| {
-        format!("expected one of {}", RequestState::ALL.map(RequestState::name).join(", "))
-    })
+    RequestState::from_name(text)
+        .ok_or_else(|| format!("expected one of {}", RequestState::ALL.map(RequestState::name).join(", ")))
 }
 
 fn trigger(text: &str) -> Result<Trigger, String> {

@@ -20,7 +20,9 @@ use model::plan::{ItemKind, ItemOperation, Partition, Plan};
 use model::value::Value;
 use serde::Serialize;
 
-pub(crate) use read::{Why, newest_orders_of, optional_state, orders_of_request, order_counts, order_rows_in_states, orders_by_id};
+pub(crate) use read::{
+    Why, newest_orders_of, optional_state, order_counts, order_rows_in_states, orders_by_id, orders_of_request,
+};
 
 use crate::connection::{CHUNK, arguments, payload};
 use crate::{Result, Tx};

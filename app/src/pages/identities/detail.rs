@@ -147,9 +147,9 @@ fn requests(detail: &IdentityDetail, rights: &Rights) -> impl IntoView + use<> {
     let ask = may_ask.then(|| {
         view! { <a class="button" href=format!("/requests/new?identity={id}")>{icon("plus")}"Change access by hand"</a> }
     });
-    let list = rights
-        .may(engine::requests::VIEW)
-        .then(|| view! { <a class="button quiet" href=format!("/requests?identity={id}")>"Requests for this person"</a> });
+    let list = rights.may(engine::requests::VIEW).then(
+        || view! { <a class="button quiet" href=format!("/requests?identity={id}")>"Requests for this person"</a> },
+    );
     (ask.is_some() || list.is_some()).then(|| view! { <div class="actions">{ask}{list}</div> })
 }
 

@@ -7,7 +7,9 @@ use model::access::Grantable;
 use model::error::ApiError;
 use model::identity::Identity;
 use model::ids::IdentityId;
-use model::request::{Change, DirectGrant, NewRequest, RequestItem, RequestPreview, RequestSource, Standing, Submission};
+use model::request::{
+    Change, DirectGrant, NewRequest, RequestItem, RequestPreview, RequestSource, Standing, Submission,
+};
 use model::trigger::Trigger;
 use model::view::{IdentityFilter, IdentityRow, PreviewLine};
 
@@ -81,7 +83,8 @@ impl Form {
 
     /// The page with all of this; with what would happen where asked for.
     fn address(&self, preview: bool) -> Address {
-        let mut address = Address::new("/requests/new").with("identity", self.identity.map(|id| id.to_string()).as_deref());
+        let mut address =
+            Address::new("/requests/new").with("identity", self.identity.map(|id| id.to_string()).as_deref());
         for item in &self.items {
             address = address.with("item", Some(&super::written(item)));
         }
@@ -185,9 +188,7 @@ pub fn AskRequestPage() -> impl IntoView {
         }
         if query.get("preview").is_some() && ask.typed.is_none() {
             ask.preview = Some(match ask.form.request() {
-                Ok(new) => engine::requests::submit(&op, NewRequest { simulate: true, ..new })
-                    .await
-                    .map(|submission| with_standing(submission)),
+                Ok(new) => engine::requests::submit(&op, NewRequest { simulate: true, ..new }).await.map(with_standing),
                 Err(error) => Err(error),
             });
         }
@@ -199,7 +200,9 @@ pub fn AskRequestPage() -> impl IntoView {
 fn with_standing(submission: Submission) -> RequestPreview {
     let mut preview = submission.preview;
     if let Some(id) = submission.request {
-        preview.remarks.push(format!("The same is asked for already, by request {id}. Submitted, this becomes part of it."));
+        preview
+            .remarks
+            .push(format!("The same is asked for already, by request {id}. Submitted, this becomes part of it."));
     }
     preview
 }
@@ -207,7 +210,9 @@ fn with_standing(submission: Submission) -> RequestPreview {
 pub fn ask_sheet(ask: &Ask, rights: &Rights) -> Sheet {
     let title = "Change access by hand";
     let content = match &ask.person {
-        _ if !rights.may(engine::requests::SUBMIT) => refused("Changing access by hand", engine::requests::SUBMIT).into_any(),
+        _ if !rights.may(engine::requests::SUBMIT) => {
+            refused("Changing access by hand", engine::requests::SUBMIT).into_any()
+        }
         None => whose(ask).into_any(),
         Some(person) => form(ask, person).into_any(),
     };
@@ -279,7 +284,8 @@ fn fields(ask: &Ask, person: &Identity) -> impl IntoView + use<> {
         known.map_or_else(|| grantable.name().to_owned(), |(_, label)| label.clone())
     };
     let chosen = form.items.iter().map(|item| {
-        let without = Form { items: form.items.iter().filter(|other| *other != item).cloned().collect(), ..form.clone() };
+        let without =
+            Form { items: form.items.iter().filter(|other| *other != item).cloned().collect(), ..form.clone() };
         let what = super::asked(item, &super::named(&item.grantable, &label_of(&item.grantable)));
         let remove = format!("Remove: {what}");
         view! {
@@ -343,7 +349,9 @@ fn preview(ask: &Ask) -> Option<AnyView> {
     let Some(Ok(preview)) = &ask.preview else { return None };
     let list = |heading: &'static str, shape: &'static str, things: &[(Grantable, String)]| {
         (!things.is_empty()).then(|| {
-            let things = things.iter().map(|(grantable, label)| view! { <li>{icon(shape)}{super::named(grantable, label)}</li> });
+            let things = things
+                .iter()
+                .map(|(grantable, label)| view! { <li>{icon(shape)}{super::named(grantable, label)}</li> });
             view! { <h3>{heading}</h3><ul class="plain chosen">{things.collect_view()}</ul> }
         })
     };

@@ -15,7 +15,10 @@ use crate::pages::{Asked, orders, page, parameter};
 use crate::ssr;
 
 #[server(prefix = "/api/pages", endpoint = "requests/cancel")]
-pub async fn cancel_request(#[server(default)] id: String, #[server(default)] reason: String) -> Result<(), ServerFnError> {
+pub async fn cancel_request(
+    #[server(default)] id: String,
+    #[server(default)] reason: String,
+) -> Result<(), ServerFnError> {
     let op = ssr::op().await?;
     let outcome = async { engine::requests::cancel(&op, ssr::id(&id, "request")?, reason).await }.await;
     let id: String = id.chars().filter(char::is_ascii_digit).collect();

@@ -35,8 +35,7 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
             tell(&[], message);
         }
         if name == REQUEST {
-            let message =
-                format!("Runs that plan for requests are called `{name}`. Choose another name for the job.");
+            let message = format!("Runs that plan for requests are called `{name}`. Choose another name for the job.");
             tell(&[], message);
         }
         if !job.tasks.is_empty() && Job::built_in(name).is_some() {

@@ -76,7 +76,10 @@ pub(super) fn justification(text: &str, field: &str, missing: &str) -> Result<St
         return Err(ApiError::invalid(field, "It has a character that cannot be shown. Type the text anew."));
     }
     if line.chars().count() > JUSTIFICATION_LIMIT {
-        return Err(ApiError::invalid(field, format!("It has more than {JUSTIFICATION_LIMIT} characters. Shorten it.")));
+        return Err(ApiError::invalid(
+            field,
+            format!("It has more than {JUSTIFICATION_LIMIT} characters. Shorten it."),
+        ));
     }
     Ok(line)
 }
@@ -120,10 +123,9 @@ fn items(items: &mut [RequestItem]) -> Result<(), ApiError> {
             && items.iter().any(|other| other.change == Change::Give && other.grantable == item.grantable)
     };
     match items.iter().find(is_given) {
-        Some(item) => wrong(format!(
-            "{} is to be given and taken away at once. Remove one of the two.",
-            told(&item.grantable)
-        )),
+        Some(item) => {
+            wrong(format!("{} is to be given and taken away at once. Remove one of the two.", told(&item.grantable)))
+        }
         None => Ok(()),
     }
 }
@@ -286,7 +288,10 @@ fn not_direct(op: &OpContext, grantable: &Grantable, ready: &Ready, today: Date)
             let advice = match cause {
                 Some(Reason { grant: Some(origin), path, .. }) => {
                     let through = path.first().map(told).unwrap_or_default();
-                    format!("It comes with {through}, which request {} gave directly: take that away instead.", origin.request)
+                    format!(
+                        "It comes with {through}, which request {} gave directly: take that away instead.",
+                        origin.request
+                    )
                 }
                 Some(reason) => format!(
                     "It comes from {}{}. Change what the rule looks at in the source, or the rule itself; a rule that \
@@ -329,8 +334,7 @@ fn explain(
 /// " (department = Sales)".
 fn facts(reason: &Reason) -> String {
     let value = |fact: &model::access::Fact| fact.value.as_ref().map_or("nothing".to_owned(), ToString::to_string);
-    let facts: Vec<String> =
-        reason.facts.iter().map(|fact| format!("{} = {}", fact.attribute, value(fact))).collect();
+    let facts: Vec<String> = reason.facts.iter().map(|fact| format!("{} = {}", fact.attribute, value(fact))).collect();
     if facts.is_empty() { String::new() } else { format!(" ({})", facts.join(", ")) }
 }
 

@@ -19,10 +19,7 @@ pub(super) async fn preview(engine: &Engine, new: &NewRequest, ready: &Ready) ->
     let day = new.not_before.unwrap_or(today);
     let (id, name) = (new.identity, ready.identity.display_name.clone());
     let (before, after) = engine.world().with_population(|population| {
-        (
-            population.engine.desired_with(id, &ready.before, day),
-            population.engine.desired_with(id, &ready.after, day),
-        )
+        (population.engine.desired_with(id, &ready.before, day), population.engine.desired_with(id, &ready.after, day))
     });
     let (Some(before), Some(after)) = (before, after) else { return Err(ApiError::internal()) };
     let live = engine.world().live();
@@ -61,7 +58,8 @@ pub(super) async fn preview(engine: &Engine, new: &NewRequest, ready: &Ready) ->
         line.application = engine.application_label(&line.application);
     }
     if others > 0 {
-        let (orders, are) = if others == 1 { ("1 other order", "is") } else { (&*format!("{others} other orders"), "are") };
+        let (orders, are) =
+            if others == 1 { ("1 other order", "is") } else { (&*format!("{others} other orders"), "are") };
         remarks.push(format!("{orders} for {name} {are} due as well, whatever comes of this request."));
     }
     let partitions = partition::split(&plan, &live.catalogue);

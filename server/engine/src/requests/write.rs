@@ -107,12 +107,7 @@ pub(super) async fn write(
 }
 
 /// Attaches another request for the same to the one that is open; false where that is no longer open.
-pub(super) async fn attach(
-    op: &OpContext,
-    new: &NewRequest,
-    id: RequestId,
-    digest: &str,
-) -> Result<bool, StoreError> {
+pub(super) async fn attach(op: &OpContext, new: &NewRequest, id: RequestId, digest: &str) -> Result<bool, StoreError> {
     let (now, today) = (op.now, op.engine.today());
     let (key, digest, source) = (new.key.clone(), digest.to_owned(), new.source.clone());
     let message = format!("{} asked for the same: {}", requester(op, new), new.justification);
@@ -184,11 +179,7 @@ pub(super) async fn call_off(
 }
 
 /// First days have come, and last days are over.
-pub(super) async fn day_came(
-    engine: &Engine,
-    come: Vec<RequestId>,
-    over: Vec<DirectGrant>,
-) -> Result<(), StoreError> {
+pub(super) async fn day_came(engine: &Engine, come: Vec<RequestId>, over: Vec<DirectGrant>) -> Result<(), StoreError> {
     let (now, today, node) = (engine.now(), engine.today(), engine.node().to_owned());
     let ended: Vec<i64> = over.iter().map(|grant| grant.id).collect();
     let mut concerned: BTreeSet<RequestId> = over.iter().map(|grant| grant.origin.request).collect();
@@ -220,7 +211,8 @@ pub(super) async fn day_came(
                     continue;
                 }
                 let state = if begins { RequestState::Submitted } else { request.state };
-                let sentence = if begins { "Its first day has come." } else { "Its last day is over: what it gave ends." };
+                let sentence =
+                    if begins { "Its first day has come." } else { "Its last day is over: what it gave ends." };
                 rows.push(RequestProgress { state, to_plan: true, ..RequestProgress::of(request) });
                 events.push(event(request.id, state, sentence.to_owned(), moment));
                 identities.push(request.identity);

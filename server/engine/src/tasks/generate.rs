@@ -220,8 +220,7 @@ async fn situate(context: &Context, planned: &mut [Planned], facts: &Facts, toda
     for planned in planned {
         let identity = planned.checked.plan().identity;
         let since = context.engine.day(last.get(&identity).copied().unwrap_or(never));
-        planned.situation.turned =
-            facts.turns.get(&identity).is_some_and(|turn| since < *turn && *turn <= today);
+        planned.situation.turned = facts.turns.get(&identity).is_some_and(|turn| since < *turn && *turn <= today);
     }
     Ok(())
 }
@@ -235,9 +234,9 @@ async fn requests_stopped(context: &Context) -> Result<(), StoreError> {
     let (run, node, today, now) =
         (context.run, context.engine.node().to_owned(), context.engine.today(), context.engine.now());
     let work = context.engine.store().write(move |tx| {
-        Box::pin(async move {
-            crate::requests::follow::stopped(tx, &ids, run, Moment { today, now, actor: &node }).await
-        })
+        Box::pin(
+            async move { crate::requests::follow::stopped(tx, &ids, run, Moment { today, now, actor: &node }).await },
+        )
     });
     work.await
 }

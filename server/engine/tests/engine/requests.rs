@@ -228,7 +228,12 @@ async fn every_trigger_goes_the_same_way() {
     for (number, trigger) in (2..).zip(triggers) {
         let identity = id(&world, &number.to_string()).await;
         let source = RequestSource { kind: "test".into(), name: trigger.name().into(), reference: Some("7".into()) };
-        let new = NewRequest { trigger, source, correlation: Some("X-1".into()), ..asks(identity, vec![give(entitlement("vault"))]) };
+        let new = NewRequest {
+            trigger,
+            source,
+            correlation: Some("X-1".into()),
+            ..asks(identity, vec![give(entitlement("vault"))])
+        };
         let request = submit(&world, new).await;
         let found = planned(&world, request).await;
         assert_eq!(found.request.source.reference.as_deref(), Some("7"));
@@ -307,8 +312,7 @@ async fn days_begin_and_end_by_themselves() {
     let mut world = world().await;
     let bo = id(&world, "2").await;
     let (first, last) = (date(2026, 3, 4), date(2026, 3, 5));
-    let new =
-        NewRequest { not_before: Some(first), until: Some(last), ..asks(bo, vec![give(entitlement("vault"))]) };
+    let new = NewRequest { not_before: Some(first), until: Some(last), ..asks(bo, vec![give(entitlement("vault"))]) };
     let preview = requests::submit(&world.op(), NewRequest { simulate: true, ..new.clone() }).await.unwrap().preview;
     assert_eq!((preview.first_day, preview.lines.len()), (Some(first), 1));
     let request = submit(&world, new).await;
@@ -442,7 +446,11 @@ async fn what_makes_no_sense_is_refused_field_by_field_and_changes_nothing() {
             "comes before",
             NewRequest { not_before: Some(date(2026, 3, 9)), until: Some(date(2026, 3, 8)), ..base.clone() },
         ),
-        ("until", "no last day", NewRequest { until: Some(date(2026, 3, 9)), ..asks(bo, vec![take(entitlement("vault"))]) }),
+        (
+            "until",
+            "no last day",
+            NewRequest { until: Some(date(2026, 3, 9)), ..asks(bo, vec![take(entitlement("vault"))]) },
+        ),
         ("priority", "from 0 to 100", NewRequest { priority: Some(101), ..base.clone() }),
         ("key", "more than 200", NewRequest { key: Some("k".repeat(201)), ..base.clone() }),
         ("source", "is missing", NewRequest { source: RequestSource::new("", "x"), ..base.clone() }),

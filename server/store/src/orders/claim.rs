@@ -24,7 +24,8 @@ const LOCK_CLAIMS: &str = "select pg_advisory_xact_lock(hashtextextended($1, 723
 /// flight and would go through all that is for every order.
 macro_rules! due_orders {
     ($order:literal, $lock:literal) => {
-        concat!("select o.id, o.account_id, o.identity_id, o.account_type
+        concat!(
+            "select o.id, o.account_id, o.identity_id, o.account_type
     from provisioning_order o
     where o.state = 1
       and o.application = $1
@@ -60,8 +61,12 @@ macro_rules! due_orders {
         where approval.id = o.approval_id
           and approval.state <> 'used'
       )
-    order by ", $order, "
-    limit $4", $lock)
+    order by ",
+            $order,
+            "
+    limit $4",
+            $lock
+        )
     };
 }
 

@@ -112,7 +112,8 @@ pub(crate) async fn what_is_open_is_asked_for_once(store: Store) {
     let error = refused!(store, |tx| tx.insert_request_key(&source, "k", "b", RequestId(50), at(1)).await?);
     assert_conflict(&error, "request_key_key");
     // What is over may be asked for again.
-    let over = RequestProgress { state: RequestState::Failed, ended_at: Some(at(20)), ..RequestProgress::of(&request(50, 1)) };
+    let over =
+        RequestProgress { state: RequestState::Failed, ended_at: Some(at(20)), ..RequestProgress::of(&request(50, 1)) };
     keep!(store, |tx| tx.update_requests(&[over]).await?);
     assert_eq!(store.open_request("same").await.unwrap(), None);
     let again = request(51, 1);
@@ -179,7 +180,10 @@ pub(crate) async fn direct_grants_are_closed_and_not_forgotten(store: Store) {
     });
     let error = refused!(store, |tx| tx.open_direct_grants(&[grant(62, 50, "clerk", "")], None, at(2)).await?);
     assert_conflict(&error, "direct_grant_current");
-    assert_eq!(store.direct_grants(Some(&[IdentityId(1)])).await.unwrap(), [grant(60, 50, "clerk", ""), grant(61, 50, "boss", "2026-03-09")]);
+    assert_eq!(
+        store.direct_grants(Some(&[IdentityId(1)])).await.unwrap(),
+        [grant(60, 50, "clerk", ""), grant(61, 50, "boss", "2026-03-09")]
+    );
     assert_eq!(store.direct_grants(Some(&[IdentityId(2)])).await.unwrap(), []);
     assert_eq!(store.direct_grants_over(day("2026-03-08")).await.unwrap(), []);
     assert_eq!(store.direct_grants_over(day("2026-03-09")).await.unwrap().len(), 1);
@@ -201,11 +205,8 @@ pub(crate) async fn direct_grants_are_closed_and_not_forgotten(store: Store) {
 /// Smaller goes first; but a step of priority is worth a minute, so that nothing waits for ever.
 pub(crate) async fn an_order_is_overtaken_for_so_long_and_no_longer(store: Store) {
     people(&store).await;
-    let prioritised = |id, identity, priority, minutes: i64| Order {
-        priority,
-        created_at: at(minutes * 60),
-        ..order(id, identity)
-    };
+    let prioritised =
+        |id, identity, priority, minutes: i64| Order { priority, created_at: at(minutes * 60), ..order(id, identity) };
     let leaver = Order { lane: model::order::Lane::Leaver, ..prioritised(36, 6, 100, 500) };
     insert_orders(
         &store,
