@@ -1,7 +1,7 @@
 //! Requests: what was asked for, how far it is, and asking for a change by hand.
 
-mod ask;
-mod detail;
+pub mod ask;
+pub mod detail;
 
 use leptos::prelude::*;
 use model::page::Page;
@@ -18,8 +18,8 @@ use crate::logic::time::Clock;
 use crate::logic::words;
 use crate::pages::{Asked, page};
 
-pub use ask::{Ask, AskRequestPage, SubmitRequest, ask_sheet};
-pub use detail::{CancelRequest, RequestPage, request_sheet};
+pub use ask::{Ask, AskRequestPage, ask_sheet};
+pub use detail::{RequestPage, request_sheet};
 
 #[component]
 pub fn RequestsPage() -> impl IntoView {

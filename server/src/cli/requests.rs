@@ -172,7 +172,7 @@ async fn one(op: &OpContext, submit: Submit, output: &Output) -> Result<(), Comm
         simulate: submit.simulate,
     };
     let submission = engine::requests::submit(op, request(op, line).await?).await?;
-    output.value(&submission, |submission| told(submission))?;
+    output.value(&submission, told)?;
     Ok(())
 }
 

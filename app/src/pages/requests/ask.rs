@@ -188,9 +188,7 @@ pub fn AskRequestPage() -> impl IntoView {
         }
         if query.get("preview").is_some() && ask.typed.is_none() {
             ask.preview = Some(match ask.form.request() {
-                Ok(new) => engine::requests::submit(&op, NewRequest { simulate: true, ..new })
-                    .await
-                    .map(|submission| with_standing(submission)),
+                Ok(new) => engine::requests::submit(&op, NewRequest { simulate: true, ..new }).await.map(with_standing),
                 Err(error) => Err(error),
             });
         }
