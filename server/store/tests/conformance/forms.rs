@@ -1,6 +1,6 @@
 use model::form::*;
 use model::ids::*;
-use model::order::{Order, ProvisioningState, StateReason};
+use model::order::{Order, StateReason};
 use model::value::Value;
 use store::{FormChanges, FormReader, NewQuestion, Store};
 
@@ -156,8 +156,8 @@ pub(crate) async fn a_question_moves_and_a_default_is_an_answer(store: Store) {
 pub(crate) async fn what_waits_for_an_answer_is_never_sent(store: Store) {
     people(&store).await;
     let reason = Some(StateReason::AwaitingAnswer { answers: vec![asked("phone", FormOwner::Operators)] });
-    let waiting = Order { state: ProvisioningState::Pending, reason, ..order(1, 1) };
-    let orders = vec![waiting, Order { state: ProvisioningState::Pending, ..order(2, 2) }];
+    let waiting = Order { next_attempt_at: None, reason, ..order(1, 1) };
+    let orders = vec![waiting, Order { next_attempt_at: None, ..order(2, 2) }];
     insert_orders(&store, orders).await;
     assert_eq!(keep!(store, |tx| tx.release_orders(None, None, at(5)).await?), 1);
     let due = store.due_applications(at(6)).await.unwrap();
