@@ -62,11 +62,13 @@ create table notice_with_forms (
   sentence text not null,
   link text not null,
   run_id bigint,
+  to_kind text,
+  to_name text collate "C",
   constraint notice_kind_known check (kind in ('work_item', 'review', 'run_ended', 'application_trouble', 'form')),
   constraint notice_of_run foreign key (run_id) references run (id)
 );
-insert into notice_with_forms (at, kind, about, sentence, link, run_id)
-select at, kind, about, sentence, link, run_id
+insert into notice_with_forms (at, kind, about, sentence, link, run_id, to_kind, to_name)
+select at, kind, about, sentence, link, run_id, to_kind, to_name
 from notice
 order by sequence;
 drop table notice;
