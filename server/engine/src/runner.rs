@@ -63,7 +63,8 @@ async fn carry_out(engine: &Engine, mut run: Run) {
     if let Err(error) = engine.follow().await {
         return finish(&progress, RunState::Errored, Some(error.to_string())).await;
     }
-    let version = engine.world().configuration_version();
+    let _pinned = engine.world().pin();
+    let version = engine.world().deciding().version;
     progress.change_run(|stored| stored.configuration = version);
     if resumed {
         let (level, sentence) = why_it_goes_on(engine, &run).await;

@@ -139,7 +139,7 @@ pub(crate) async fn generate(
             kept.undoes
         )));
     }
-    let live = engine.world().live();
+    let live = engine.world().deciding();
     let mut planned = Vec::with_capacity(found.undo.plans.len());
     for plan in found.undo.plans.clone() {
         let partitions = partition::split(&plan, &live.catalogue);
@@ -236,7 +236,7 @@ impl Found {
         let desired: Vec<_> = engine.world().with_population(|population| {
             people.iter().filter_map(|id| population.engine.desired(*id, today)).collect()
         });
-        let live = engine.world().live();
+        let live = engine.world().deciding();
         let input = UndoInput {
             orders: &orders,
             later: &later,
@@ -258,7 +258,7 @@ impl Found {
     fn blast_radius(&self, engine: &Engine) -> model::blast_radius::BlastRadius {
         let population = engine.world().with_population(|population| population.engine.len()) as u64;
         let describe = |id: IdentityId| self.names.get(&id).cloned().unwrap_or_default();
-        blast_radius::measure(&self.undo.plans, population, &describe, &engine.world().live().catalogue)
+        blast_radius::measure(&self.undo.plans, population, &describe, &engine.world().deciding().catalogue)
     }
 
     fn applications(&self, engine: &Engine) -> Vec<(String, String)> {
@@ -267,7 +267,7 @@ impl Found {
     }
 
     fn account_types(&self, engine: &Engine) -> Vec<(String, String)> {
-        let live = engine.world().live();
+        let live = engine.world().deciding();
         self.places
             .iter()
             .map(|(_, account_type)| (account_type.clone(), live.catalogue.account_type_label(account_type).to_owned()))

@@ -2,6 +2,7 @@
 //! database stays the system of record; memory follows its change log, so that several processes agree.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use broker::catalogue::Catalogue;
@@ -19,7 +20,13 @@ use crate::error::OpenError;
 /// See the module's head.
 pub struct World {
     live: RwLock<Arc<Live>>,
+    /// What the population was computed with: the live one, or the one that a run began with.
+    deciding: RwLock<Arc<Live>>,
     population: Mutex<Population>,
+    /// A run is being carried out: what it decides by stays, whatever is applied meanwhile.
+    pinned: AtomicBool,
+    /// Version with which everybody was computed last.
+    computed: Mutex<Option<ConfigurationVersionId>>,
 }
 
 /// The live configuration and what follows from it.
@@ -44,7 +51,13 @@ impl World {
     pub(crate) async fn load(store: &Store) -> Result<Self, OpenError> {
         let live = Arc::new(read_live(store).await?);
         let population = read_population(store, &live.model).await?;
-        Ok(Self { live: RwLock::new(live), population: Mutex::new(population) })
+        Ok(Self {
+            live: RwLock::new(live.clone()),
+            deciding: RwLock::new(live),
+            population: Mutex::new(population),
+            pinned: AtomicBool::new(false),
+            computed: Mutex::new(None),
+        })
     }
 
     /// The live configuration.
@@ -66,6 +79,28 @@ impl World {
         self.live.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What is decided by, and what the population is computed with. While a run is carried out it is the configuration
+    /// that the run began with; what is applied meanwhile is live, and the next run's.
+    pub(crate) fn deciding(&self) -> Arc<Live> {
+        self.deciding.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps what is decided by, until the answer is dropped.
+    pub(crate) fn pin(&self) -> Pinned<'_> {
+        self.pinned.store(true, Ordering::Release);
+        Pinned(self)
+    }
+
+    /// Whether everybody was computed since the configuration is what it is, as far as this process knows.
+    pub(crate) fn is_computed(&self) -> bool {
+        *self.computed.lock().unwrap_or_else(PoisonError::into_inner) == self.deciding().version
+    }
+
+    /// Takes notice that everybody was.
+    pub(crate) fn note_computed(&self) {
+        *self.computed.lock().unwrap_or_else(PoisonError::into_inner) = self.deciding().version;
+    }
+
     /// Works on the population; quick, and never across a wait.
     pub(crate) fn with_population<T>(&self, work: impl FnOnce(&mut Population) -> T) -> T {
         work(&mut self.population.lock().unwrap_or_else(PoisonError::into_inner))
@@ -74,7 +109,7 @@ impl World {
     /// Follows the database: a configuration applied, and identities changed, since memory last looked. Answers whether
     /// the configuration changed, and the identities that did.
     pub(crate) async fn follow(&self, store: &Store) -> Result<Followed, OpenError> {
-        if self.follow_configuration(store).await? {
+        if self.follow_configuration(store).await? && !self.pinned.load(Ordering::Acquire) {
             return Ok(Followed { configuration: true, identities: Vec::new() });
         }
         let position = self.with_population(|population| population.position);
@@ -105,14 +140,39 @@ impl World {
 
     /// Follows the database as far as the configuration goes: one short question, so that every request can ask it.
     pub(crate) async fn follow_configuration(&self, store: &Store) -> Result<bool, OpenError> {
-        if store.current_configuration_version().await? == self.live().version {
-            return Ok(false);
+        let mut live = self.live();
+        let is_new = store.current_configuration_version().await? != live.version;
+        if is_new {
+            live = Arc::new(read_live(store).await?);
+            *self.live.write().unwrap_or_else(PoisonError::into_inner) = live.clone();
         }
-        let live = Arc::new(read_live(store).await?);
+        if self.pinned.load(Ordering::Acquire) || self.deciding().version == live.version {
+            return Ok(is_new);
+        }
         let population = read_population(store, &live.model).await?;
-        *self.live.write().unwrap_or_else(PoisonError::into_inner) = live;
-        *self.population.lock().unwrap_or_else(PoisonError::into_inner) = population;
+        // One after the other under one lock: nobody sees people who were computed with another model.
+        let mut current = self.population.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.pinned.load(Ordering::Acquire) {
+            *current = population;
+            *self.deciding.write().unwrap_or_else(PoisonError::into_inner) = live;
+        }
         Ok(true)
+    }
+}
+
+/// See [`World::pin`].
+pub(crate) struct Pinned<'a>(&'a World);
+
+impl Drop for Pinned<'_> {
+    fn drop(&mut self) {
+        self.0.pinned.store(false, Ordering::Release);
+    }
+}
+
+impl Live {
+    /// What administrators decided.
+    pub(crate) fn configuration(&self) -> Arc<Configuration> {
+        self.configuration.clone()
     }
 }
 

@@ -233,7 +233,8 @@ pub struct Job {
 impl Job {
     /// Names of the jobs that come with Quartermaster.
     pub fn built_in_names() -> impl Iterator<Item = &'static str> {
-        std::iter::once(COMPLETE).chain(TaskKind::COMPLETE.into_iter().map(TaskKind::name))
+        let steps = TaskKind::COMPLETE.into_iter().map(TaskKind::name);
+        std::iter::once(COMPLETE).chain(steps).chain(std::iter::once(DAY_CHANGE))
     }
 
     /// Every job there is: the complete one, those of the configuration, and each step alone. A schedule without a time
@@ -252,6 +253,9 @@ impl Job {
             if let Some(definition) = definitions.get(&job.name) {
                 job.define(definition, time_zone);
             }
+            if let Some(schedule) = job.schedule.as_mut().filter(|schedule| schedule.time_zone.is_empty()) {
+                time_zone.clone_into(&mut schedule.time_zone);
+            }
         }
         jobs
     }
@@ -264,18 +268,28 @@ impl Job {
                 "Reads, decides, provisions and confirms: all steps in order.",
                 TaskKind::COMPLETE.map(JobTask::usual).to_vec(),
             ),
+            DAY_CHANGE => (
+                "What begins or ends today",
+                "Follows a new day: whose access begins or ends, and nobody else's.",
+                [TaskKind::ComputeRoleModel, TaskKind::GenerateOrders, TaskKind::Fulfil, TaskKind::SynchronizeBack]
+                    .map(JobTask::usual)
+                    .to_vec(),
+            ),
             step => {
                 let kind = TaskKind::from_name(step)?;
                 (kind.label(), kind.description(), vec![JobTask::usual(kind)])
             }
         };
+        let follows_the_day = name == DAY_CHANGE;
+        // At midnight, where the organisation is.
+        let midnight = || Schedule { cron: "0 0 * * *".to_owned(), time_zone: String::new(), catch_up: true };
         Some(Self {
             name: name.to_owned(),
             label: label.to_owned(),
             description: description.to_owned(),
             tasks,
-            incremental: false,
-            schedule: None,
+            incremental: follows_the_day,
+            schedule: follows_the_day.then(midnight),
             enabled: true,
             start_denied: false,
         })
@@ -307,19 +321,23 @@ impl Job {
         if let Some(description) = &definition.description {
             self.description.clone_from(description);
         }
-        self.incremental = definition.incremental;
+        self.incremental |= definition.incremental;
         self.enabled = definition.enabled;
         self.start_denied = definition.start_denied;
-        self.schedule = definition.schedule.clone().map(|cron| Schedule {
-            cron,
-            time_zone: definition.time_zone.clone().unwrap_or_else(|| time_zone.to_owned()),
-            catch_up: definition.catch_up,
-        });
+        if let Some(cron) = definition.schedule.clone() {
+            self.schedule = Some(Schedule {
+                cron,
+                time_zone: definition.time_zone.clone().unwrap_or_else(|| time_zone.to_owned()),
+                catch_up: definition.catch_up,
+            });
+        }
     }
 }
 
 /// Name of the job that does everything.
 pub const COMPLETE: &str = "complete";
+/// The job that follows a new day. It has a schedule of its own.
+pub const DAY_CHANGE: &str = "day-change";
 
 /// What runs that take back another are listed under. It is no job that can be started: what it does is in the run.
 pub const UNDO: &str = "undo";

@@ -22,7 +22,7 @@ use crate::Engine;
 use crate::progress::Progress;
 
 pub(super) async fn carry_out(scope: &TaskScope, context: &mut Context, progress: &Progress) -> TaskEnd {
-    let configuration = context.engine.world().configuration();
+    let configuration = context.engine.world().deciding().configuration();
     if configuration.sources.is_empty() && configuration.applications.is_empty() {
         return TaskEnd::Errored(
             "There is nothing to collect: the configuration has no source and no application. Apply one with `quartermaster config apply DIRECTORY`."

@@ -39,7 +39,9 @@ async fn compute(context: &mut Context, progress: &Progress) -> Result<TaskEnd, 
         Err(error) => return Ok(TaskEnd::errored("The configuration could not be read", &error)),
     };
     let concerned: Vec<IdentityId> = context.requests.iter().map(|request| request.identity).collect();
-    let some: Option<Vec<IdentityId>> = (context.mode.incremental && !followed.configuration)
+    // A configuration that was applied since concerns everybody, however small the run.
+    let is_known = context.engine.world().is_computed();
+    let some: Option<Vec<IdentityId>> = (context.mode.incremental && !followed.configuration && is_known)
         .then(|| context.changed.iter().copied().chain(followed.identities).collect());
     let computed = context.engine.world().with_population(|population| match &some {
         _ if context.is_of_requests => population.engine.compute_only(&concerned, today),
@@ -66,6 +68,9 @@ async fn compute(context: &mut Context, progress: &Progress) -> Result<TaskEnd, 
             }
         });
         progress.advance(batch.len() as u64, 0).await;
+    }
+    if some.is_none() && !context.is_of_requests {
+        context.engine.world().note_computed();
     }
     context.changed.extend(computed.changed);
     // Who asked is planned for, also where the role model's answer is the same.

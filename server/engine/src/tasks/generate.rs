@@ -99,7 +99,7 @@ async fn generate(
     let facts = Facts::read(context, all_values, today).await?;
     let ids: Vec<IdentityId> = facts.ids();
     progress.expect(ids.len() as u64, "identities");
-    let live = context.engine.world().live();
+    let live = context.engine.world().deciding();
     let mut values = ReservedValues::new(&facts.reserved);
     let mut planned = Vec::new();
     let mut already = AlreadySo::new(context).await?;
@@ -219,7 +219,7 @@ pub(crate) async fn plan_of_one(engine: &Engine, mut access: DesiredAccess, day:
     let facts = Facts::read(&mut context, true, day).await?;
     let mut values = ReservedValues::new(&facts.reserved);
     let mut questions = Questions::read(&context, &[access.identity]).await?;
-    let catalogue = &engine.world().live().catalogue;
+    let catalogue = &engine.world().deciding().catalogue;
     Ok(facts.compile(&context, &mut access, &mut questions, catalogue, &mut values).0)
 }
 
@@ -309,7 +309,7 @@ impl Facts {
         }
         let mut reserved = Vec::new();
         if all_values {
-            for application in context.engine.world().configuration().applications.keys() {
+            for application in context.engine.world().deciding().configuration().applications.keys() {
                 reserved.extend(store.reserved_values(application).await?);
             }
         }

@@ -23,7 +23,7 @@ pub(super) fn of_the_run(context: &Context, progress: &Progress) -> Option<Rings
     }
     // Where one application is fulfilled apart from others, no moment says how a ring went in all of them.
     let in_part = run.tasks.iter().any(|run| run.task.kind == TaskKind::Fulfil && !run.task.scope.is_all());
-    context.engine.world().configuration().rings(&run.job).filter(|_| !in_part).cloned()
+    context.engine.world().deciding().configuration().rings(&run.job).filter(|_| !in_part).cloned()
 }
 
 /// The ring of each order, and the beginning of the run's rings; none where all go at once. Orders that go later say so.
@@ -106,7 +106,7 @@ async fn step(rings: &RunRings, context: &mut Context, progress: &Progress) -> R
         return Ok(Advance::Ended(end));
     }
     let tallies = of_ring(store.ring_tallies(run).await?, ring);
-    let live = context.engine.world().live();
+    let live = context.engine.world().deciding();
     let health = rings::health(&tallies, &|application| live.catalogue.can_be_read_back(application));
     let name = if run == context.run { format!("Ring {ring}") } else { format!("Ring {ring} of run {run}") };
     match rings::judge(&health, &rings.limits) {
@@ -166,7 +166,7 @@ fn of_ring(tallies: Vec<RingTally>, ring: u32) -> Vec<RingTally> {
 /// Reads back the applications in which something of the ring was done and is not confirmed yet. Answers how the run
 /// ends, where it does.
 async fn read_back(tallies: &[RingTally], context: &mut Context, progress: &Progress) -> Option<TaskEnd> {
-    let live = context.engine.world().live();
+    let live = context.engine.world().deciding();
     let is_unconfirmed = |tally: &&RingTally| {
         tally.state == ProvisioningState::Executed
             && tally.mechanism != Mechanism::Manual

@@ -29,7 +29,7 @@ use super::{Context, Reading, TaskEnd, accounts_origin, applications, counted, e
 use crate::progress::Progress;
 
 pub(super) async fn carry_out(scope: &TaskScope, context: &mut Context, progress: &Progress) -> TaskEnd {
-    let configuration = context.engine.world().configuration();
+    let configuration = context.engine.world().deciding().configuration();
     let mut taken_over = 0;
     for (name, source) in configuration.sources.iter().filter(|(name, _)| scope.has_source(name)) {
         let (reading, feed) = match staged_feed(context, name).await {
@@ -60,7 +60,7 @@ pub(super) async fn carry_out_back(scope: &TaskScope, context: &mut Context, pro
         return TaskEnd::Completed(Some("A dry run sends nothing, so there is nothing to confirm.".into()));
     }
     crate::sweeps::poll_executors(&context.engine, crate::sweeps::Ask::Now).await;
-    let configuration = context.engine.world().configuration();
+    let configuration = context.engine.world().deciding().configuration();
     let names = applications(&configuration, scope);
     let done = if context.mode.incremental {
         read_back_executed(context, progress, &names).await

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use engine::accounts;
 use engine::orders::Deed;
-use engine::{approvals, identities, orders, work_items};
+use engine::scheduler::Scheduler;
+use engine::{approvals, configurations, identities, orders, work_items};
 use model::access::Grantable;
 use model::account::AccountStatus;
 use model::correlation::Decision;
@@ -409,6 +410,41 @@ async fn scenario_08_a_feed_that_loses_two_fifths_of_its_rows_changes_nothing_un
     world.stop().await;
 }
 
+/// Somebody begins tomorrow. At midnight where the organisation is the access is ordered, and not a minute before.
+#[tokio::test]
+async fn scenario_09_a_first_day_begins_at_midnight_where_the_organisation_is() {
+    for (zone, midnight) in [
+        ("UTC", "2026-03-03T00:00:00Z"),
+        ("Pacific/Auckland", "2026-03-02T11:00:00Z"),
+        ("America/New_York", "2026-03-03T05:00:00Z"),
+    ] {
+        let mut people = people();
+        people[3].first_day = "2026-03-03".into();
+        let mut world = World::new(&people).await;
+        let file = world.configuration().join("all.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replace("time_zone = \"UTC\"", &format!("time_zone = \"{zone}\""))).unwrap();
+        configurations::apply(&world.op(), &world.configuration()).await.unwrap();
+        let mut scheduler = Scheduler::default();
+        scheduler.fire_due(&world.engine).await.unwrap();
+        settle(&mut world).await;
+        assert_eq!(world.badges.accounts.len(), 3, "{zone}");
+
+        let midnight: jiff::Timestamp = midnight.parse().unwrap();
+        let until = Duration::try_from(midnight.duration_since(world.clock.now())).unwrap();
+        world.clock.step(until - Duration::from_secs(60));
+        assert_eq!(scheduler.fire_due(&world.engine).await.unwrap(), [], "{zone}");
+        world.clock.step(Duration::from_secs(61));
+        let started = scheduler.fire_due(&world.engine).await.unwrap();
+        let [run] = started.as_slice() else { panic!("{zone}: {started:?}") };
+        let run = world.ended(*run).await;
+        assert_eq!((run.job.as_str(), run.state), ("day-change", RunState::Completed), "{run:#?}");
+        world.badges.work();
+        assert_eq!(world.badges.accounts.len(), 4, "{zone}");
+        world.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn scenario_11_work_that_was_not_done_is_found_and_asked_for_again() {
     let mut finance = many();
@@ -486,6 +522,29 @@ account_types = ["locker"]
     run(&world, "synchronize-back").await;
     assert!(lockers(orders_of(&world, "badges").await).all(|order| order.state == ProvisioningState::Verified));
     assert_eq!(world.badges.accounts.keys().filter(|key| key.starts_with("locker")).count(), 4);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn scenario_17_a_run_keeps_the_configuration_that_it_began_with() {
+    let there = Directory::start(&["staff"]);
+    let world = world(&directory(there.port)).await;
+    there.state().latency = Duration::from_millis(150);
+    let op = world.op();
+    let id = engine::jobs::start(&op, "complete".into(), RunMode::default()).await.unwrap();
+    // While it reads the directory, somebody grants one thing more.
+    while engine::jobs::run(&op, id).await.unwrap().run.started_at.is_none() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let file = world.configuration().join("later.toml");
+    std::fs::write(file, format!("{SHARED}[rules.late]\nwhen = \"true\"\nroles = [\"alpha\"]\n")).unwrap();
+    configurations::apply(&op, &world.configuration()).await.unwrap();
+    let first = world.ended(id).await;
+    let is_shared = |order: &Order| order.items.iter().any(|item| item.name == "SHARED");
+    assert!(!orders_of(&world, "badges").await.iter().any(is_shared), "{first:#?}");
+    let second = world.run("complete", RunMode::default()).await;
+    assert!(first.configuration.is_some() && first.configuration < second.configuration);
+    assert_eq!(orders_of(&world, "badges").await.iter().filter(|order| is_shared(order)).count(), 4);
     world.stop().await;
 }
 

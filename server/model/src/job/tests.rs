@@ -55,7 +55,10 @@ fn jobs_of_the_configuration_stand_between_the_complete_one_and_the_steps() {
     let jobs = Job::all(&definitions, "Europe/Berlin");
     let names: Vec<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
     assert_eq!(names[..3], ["complete", "all-again", "two"]);
-    assert_eq!(names[3..], TaskKind::COMPLETE.map(TaskKind::name));
+    assert_eq!(names[3..9], TaskKind::COMPLETE.map(TaskKind::name));
+    assert_eq!(names[9..], [DAY_CHANGE]);
+    let midnight = jobs[9].schedule.as_ref().unwrap();
+    assert_eq!((midnight.cron.as_str(), midnight.time_zone.as_str()), ("0 0 * * *", "Europe/Berlin"));
     let schedule = jobs[0].schedule.as_ref().unwrap();
     assert_eq!((schedule.time_zone.as_str(), schedule.catch_up), ("Europe/Berlin", true));
     assert_eq!(jobs[0].tasks, Job::built_in("complete").unwrap().tasks, "its tasks are its own");

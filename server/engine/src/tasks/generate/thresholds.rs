@@ -25,7 +25,7 @@ pub(super) async fn ordered(
     stored: &BTreeMap<String, u64>,
     links: &BTreeMap<String, u64>,
 ) -> Result<Ordered, StoreError> {
-    let configuration = context.engine.world().configuration();
+    let configuration = context.engine.world().deciding().configuration();
     let plans = planned.iter().map(|planned| planned.checked.plan());
     let is_privileged = |name: &str| configuration.entitlements.get(name).is_some_and(|known| known.privileged);
     let mut now = threshold::planned(plans, is_privileged);
@@ -53,7 +53,7 @@ pub(super) async fn guard(
     planned: &[Planned],
     names: &HashMap<IdentityId, String>,
 ) -> Result<Way, StoreError> {
-    let (trips, second_person) = ordered.check(&context.engine.world().configuration());
+    let (trips, second_person) = ordered.check(&context.engine.world().deciding().configuration());
     let subject = subject(scope);
     let digest = || broker::approval::of_plans(planned.iter().map(|planned| planned.checked.plan()));
     let lines = || preview(planned, names);

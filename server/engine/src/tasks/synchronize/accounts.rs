@@ -64,7 +64,7 @@ async fn take_over_application(
 ) -> Result<(), TaskEnd> {
     let failed = |error: StoreError| TaskEnd::errored(&format!("`{name}` could not be taken over"), &error);
     let engine = context.engine.clone();
-    let configuration = engine.world().configuration();
+    let configuration = engine.world().deciding().configuration();
     progress.expect(collected.accounts.len() as u64, "rows");
     let changes = loop {
         let changes = account_changes(context, progress, name, &collected).await?;
@@ -150,7 +150,7 @@ async fn account_changes(
 ) -> Result<AccountChanges, TaskEnd> {
     let failed = |error: StoreError| TaskEnd::errored(&format!("`{name}` could not be taken over"), &error);
     let engine = context.engine.clone();
-    let configuration = engine.world().configuration();
+    let configuration = engine.world().deciding().configuration();
     let Collected { reading, accounts: observed, asked, .. } = collected;
     let stored: Vec<Account> = if context.mode.dry_run {
         let accounts = context.dry_accounts().await.map_err(failed)?;
@@ -307,7 +307,7 @@ async fn verify(
         return Ok(());
     }
     orders.extend(engine.store().orders_in_state(application, ProvisioningState::Transmitted, u32::MAX).await?);
-    let live = engine.world().live();
+    let live = engine.world().deciding();
     let find = |order: &Order| match &order.key {
         Some(key) => observed.get(key),
         // A creation that a person reported, in an application that chooses keys itself.

@@ -44,7 +44,7 @@ pub(super) async fn place(
     if new.is_empty() && on_record.is_empty() {
         return Ok(placed);
     }
-    let model = context.engine.world().live().model.clone();
+    let model = context.engine.world().deciding().model.clone();
     let mut indexes = Indexes::default();
     let (mut unclassified, mut proposed) = (0, 0);
     let known = on_record.iter().map(|account| account.id).collect::<std::collections::HashSet<_>>();
@@ -146,7 +146,7 @@ impl Indexes {
 }
 
 async fn index(context: &mut Context, account_type: &str) -> Result<CorrelationIndex, StoreError> {
-    let configuration = context.engine.world().configuration();
+    let configuration = context.engine.world().deciding().configuration();
     let Some(kind) = configuration.account_types.get(account_type) else { return Ok(CorrelationIndex::default()) };
     if kind.correlation.is_empty() {
         return Ok(CorrelationIndex::default());
