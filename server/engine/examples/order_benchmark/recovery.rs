@@ -38,7 +38,7 @@ async fn one(name: &str, folder: &Path, database: &str, orders: usize) {
     for _ in 0..KILLS {
         // In the middle of its work.
         wait_for(&mut lines, "sending");
-        std::thread::sleep(Duration::from_millis(700));
+        tokio::time::sleep(Duration::from_millis(700)).await;
         let (mut child, _) = lines;
         child.kill().unwrap();
         child.wait().unwrap();
