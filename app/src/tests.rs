@@ -63,7 +63,8 @@ fn every_page_has_one_heading_a_main_part_and_labels() {
         for (rest, before) in wrapped {
             let tag = rest.split('>').next().unwrap();
             let in_label = before.rfind("<label").is_some_and(|at| !before[at..].contains("</label>"));
-            let is_named = tag.contains("aria-label=") || tag.contains("type=\"hidden\"") || in_label;
+            let has_label = values(tag, "id").iter().any(|id| html.contains(&format!("<label for=\"{id}\"")));
+            let is_named = tag.contains("aria-label=") || tag.contains("type=\"hidden\"") || in_label || has_label;
             assert!(is_named, "{name}: an input without a name: {tag}");
         }
         let mut ids = values(&html, "id");

@@ -528,7 +528,7 @@ account_types = ["locker"]
 #[tokio::test]
 async fn scenario_17_a_run_keeps_the_configuration_that_it_began_with() {
     let there = Directory::start(&["staff"]);
-    let world = world(&directory(there.port)).await;
+    let mut world = world(&directory(there.port)).await;
     there.state().latency = Duration::from_millis(150);
     let op = world.op();
     let id = engine::jobs::start(&op, "complete".into(), RunMode::default()).await.unwrap();
@@ -544,6 +544,7 @@ async fn scenario_17_a_run_keeps_the_configuration_that_it_began_with() {
     assert!(!orders_of(&world, "badges").await.iter().any(is_shared), "{first:#?}");
     let second = world.run("complete", RunMode::default()).await;
     assert!(first.configuration.is_some() && first.configuration < second.configuration);
+    settle(&mut world).await;
     assert_eq!(orders_of(&world, "badges").await.iter().filter(|order| is_shared(order)).count(), 4);
     world.stop().await;
 }
