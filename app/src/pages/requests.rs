@@ -66,9 +66,13 @@ pub fn requests_sheet(
         .then(|| view! { <a class="button primary" href="/requests/new">{icon("plus")}"Change access by hand"</a> });
     let body = view! {
         <header class="page-head">
-            <h1>"Requests"</h1>
-            <p class="muted">"What was asked for beside the rules: by people, reviews and other systems."</p>
-            <div class="actions">{ask}</div>
+            <div class="with-actions">
+                <div>
+                    <h1>"Requests"</h1>
+                    <p class="muted">"What was asked for beside the rules: by people, reviews and other systems."</p>
+                </div>
+                {ask}
+            </div>
         </header>
         {states(filter, counts)}
         {search(filter)}
@@ -123,7 +127,7 @@ fn table(rows: &[RequestRow], clock: &Clock) -> impl IntoView + use<> {
         view! {
             <tr data-row="">
                 <td data-label="Request" class="name"><a data-open="" href=format!("/requests/{}", row.id)>{items.join("; ")}</a></td>
-                <td data-label="Person"><a href=format!("/identities/{}", row.identity)>{row.identity_name.clone()}</a></td>
+                <td data-label="Person" class="whitespace-nowrap"><a href=format!("/identities/{}", row.identity)>{row.identity_name.clone()}</a></td>
                 <td data-label="Set off by">{row.trigger.label()}<span class="subtle">" · "{row.requester.clone()}</span></td>
                 <td data-label="Why" class="wide wrap">{row.justification.clone()}</td>
                 <td data-label="State">{state(row.state, row.message.as_deref())}{first_day(row)}</td>

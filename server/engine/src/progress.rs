@@ -2,12 +2,14 @@
 //! are real units of work done; writing them down is held back to a few times a second.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use model::ids::RunId;
 use model::job::{LogLevel, Run, RunLogLine, RunState, TaskRun, step_label};
 use model::view::{AuditLine, LogLineView, RunUpdate};
+use store::{RUN_LOST, StoreError};
 
 use crate::Engine;
 
@@ -22,6 +24,8 @@ pub struct Progress {
     /// Position in `run.tasks` of the task this tells of.
     task: Option<usize>,
     state: Arc<Mutex<State>>,
+    /// Another node has the run by now: see [`store::RUN_LOST`].
+    lost: Arc<AtomicBool>,
     /// Held while something is written: of tasks side by side, neither overwrites the other's newer news with older.
     writing: Arc<tokio::sync::Mutex<()>>,
 }
@@ -40,7 +44,14 @@ impl Progress {
     pub(crate) fn new(engine: Engine, run: Run, next_line: i64) -> Self {
         let id = run.id;
         let state = State { unwritten: BTreeSet::new(), lines: Vec::new(), next_line, written_at: None, run };
-        Self { engine, run: id, task: None, state: Arc::new(Mutex::new(state)), writing: Arc::default() }
+        Self {
+            engine,
+            run: id,
+            task: None,
+            state: Arc::new(Mutex::new(state)),
+            lost: Arc::default(),
+            writing: Arc::default(),
+        }
     }
 
     /// The same, to tell of the task at that position.
@@ -135,7 +146,7 @@ impl Progress {
 
     /// Whether a person asked to stop, or the process is asked to.
     pub(crate) async fn stop_asked(&self) -> Stop {
-        if self.engine.stopping().is_cancelled() {
+        if self.engine.stopping().is_cancelled() || self.lost.load(Ordering::Relaxed) {
             return Stop::Process;
         }
         match self.engine.store().run(self.run).await {
@@ -190,6 +201,7 @@ impl Progress {
         let notice = if with_run { crate::mails::notices::run_ended(&self.engine, &run, now) } else { None };
         let work = self.engine.store().write(move |tx| {
             Box::pin(async move {
+                tx.hold_run(stored.id, &node).await?;
                 if with_run {
                     tx.update_run(&stored).await?;
                 }
@@ -202,10 +214,16 @@ impl Progress {
                 if let Some(audit) = &audit {
                     tx.append_audit(audit).await?;
                 }
-                Ok::<_, store::StoreError>(())
+                Ok::<_, StoreError>(())
             })
         });
-        if let Err(error) = work.await {
+        let written = work.await;
+        if is_lost(&written) {
+            tracing::warn!(run.id = %self.run, "Another node has taken the run over; this one writes nothing more for it");
+            self.lost.store(true, Ordering::Relaxed);
+            return;
+        }
+        if let Err(error) = written {
             // Progress is for people; the work itself goes on, and its own writes tell whether the store is gone.
             tracing::warn!(error = &error as &dyn std::error::Error, run.id = %self.run, "Progress of a run is not written");
             self.state().unwritten.extend(unwritten);
@@ -232,6 +250,10 @@ impl Progress {
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_lost(written: &Result<(), StoreError>) -> bool {
+    matches!(written, Err(StoreError::Conflict { constraint }) if constraint == RUN_LOST)
 }
 
 /// Whether to go on.

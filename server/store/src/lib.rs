@@ -60,7 +60,7 @@ pub use migrations::MigrationReport;
 pub use open::{Dialect, Store};
 pub use orders::{Claim, OrdersUnderWay, PlanRecord, RecordedTransition};
 pub use requests::RequestProgress;
-pub use runs::{Cancelled, JobScheduleRecord};
+pub use runs::{Cancelled, JobScheduleRecord, RUN_LOST};
 pub use sessions::SessionRecord;
 pub use signals::{Signal, Signals};
 pub use transaction::Tx;

@@ -96,6 +96,22 @@ const RENEW: &str = "
       and lease_node = $2
       and state = 'running'";
 
+macro_rules! held_run {
+    () => {
+        "select id
+    from run
+    where id = $1
+      and lease_node = $2
+      and state = 'running'"
+    };
+}
+
+const HELD_SQLITE: &str = held_run!();
+const HELD_POSTGRES: &str = concat!(held_run!(), " for share");
+
+/// What a node breaks that writes for a run which another node has taken over.
+pub const RUN_LOST: &str = "run_lost";
+
 const APPEND_LOG: &str = "
     with input as materialized (select value from json_each($2))
     insert into run_log (run_id, sequence, at, level, task, message)
@@ -392,6 +408,19 @@ impl Tx {
     /// False where the run is another node's, or over.
     pub async fn renew_run_lease(&mut self, run: RunId, node: &str, until: Timestamp) -> Result<bool> {
         Ok(self.execute(RENEW, arguments![run.0, node, until]).await? > 0)
+    }
+
+    /// Makes sure that the node still has the run, and keeps it so until the transaction ends: whoever was away for longer
+    /// than its lease writes nothing for it any more.
+    ///
+    /// # Errors
+    /// `Conflict` with [`RUN_LOST`] where another node has it by now, or nobody.
+    pub async fn hold_run(&mut self, run: RunId, node: &str) -> Result<()> {
+        let sql = if self.connection.is_postgres() { HELD_POSTGRES } else { HELD_SQLITE };
+        match self.row(sql, arguments![run.0, node]).await? {
+            Some(_) => Ok(()),
+            None => Err(StoreError::Conflict { constraint: RUN_LOST.to_owned() }),
+        }
     }
 
     /// State, message, configuration, approval, start and end. Not the tasks, nor whether to cancel.

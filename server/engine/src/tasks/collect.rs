@@ -205,12 +205,13 @@ async fn stage<T: Serialize>(
 ) -> Result<(), StoreError> {
     let mut staged = vec![(String::new(), json(reading))];
     staged.extend(rows.map(|(key, row)| (key, json(&row))));
-    let (run, origin) = (context.run, origin.to_owned());
+    let (run, node, origin) = (context.run, context.engine.node().to_owned(), origin.to_owned());
     context
         .engine
         .store()
         .write(move |tx| {
             Box::pin(async move {
+                tx.hold_run(run, &node).await?;
                 tx.clear_stage(run, Some(&origin)).await?;
                 tx.stage(run, &origin, &staged).await
             })

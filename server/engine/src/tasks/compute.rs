@@ -177,11 +177,13 @@ async fn write(context: &Context, change: Change, desired: &[(DesiredAccess, i64
     let close: Vec<AssignmentId> = change.close.iter().map(|record| record.id).collect();
     let digests: Vec<(IdentityId, i64)> = desired.iter().map(|(access, digest)| (access.identity, *digest)).collect();
     let events = events(context, &change, at);
+    let node = context.engine.node().to_owned();
     context
         .engine
         .store()
         .write(move |tx| {
             Box::pin(async move {
+                tx.hold_run(run, &node).await?;
                 tx.close_assignments(&close, Some(run), at).await?;
                 tx.open_assignments(&open, Some(run)).await?;
                 tx.set_role_model_digests(&digests).await?;

@@ -44,8 +44,13 @@ async fn fulfil(scope: &TaskScope, context: &mut Context, progress: &Progress) -
     let only = (!scope.is_all()).then(|| applications.clone());
     // What other runs made and did not send is not for a run of requests to send.
     let own = context.is_of_requests.then_some(context.run);
-    let release =
-        engine.store().write(move |tx| Box::pin(async move { tx.release_orders(own, only.as_deref(), now).await }));
+    let (run, node) = (context.run, engine.node().to_owned());
+    let release = engine.store().write(move |tx| {
+        Box::pin(async move {
+            tx.hold_run(run, &node).await?;
+            tx.release_orders(own, only.as_deref(), now).await
+        })
+    });
     let released = release.await?;
     let due = engine.store().due_applications(now).await?;
     let due: u64 = due.iter().filter(|(name, _)| scope.has_application(name)).map(|(_, count)| count).sum();

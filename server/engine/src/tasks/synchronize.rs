@@ -145,8 +145,10 @@ async fn take_over_source(
     let (run, at, origin, source) = (context.run, context.engine.now(), source_origin(name), name.to_owned());
     let counts = numbers(&changes.counts);
     let staged = !context.mode.incremental;
+    let node = context.engine.node().to_owned();
     let work = context.engine.store().write(move |tx| {
         Box::pin(async move {
+            tx.hold_run(run, &node).await?;
             guard::redeem(tx, approval, at).await?;
             tx.insert_identities(&inserted, Some(run), at).await?;
             tx.update_identities(&updated, Some(run), at).await?;

@@ -9,6 +9,7 @@ use model::ids::{RunId, UserId};
 use model::job::{LogLevel, Run, RunMode, RunState};
 use model::order::ProvisioningState;
 use model::view::{LogFilter, OrderFilter, RunFilter};
+use testkit::directory::Directory;
 use testkit::world::{Person, World, person};
 
 fn people() -> Vec<Person> {
@@ -316,5 +317,45 @@ async fn a_run_waits_for_the_one_under_way_and_can_be_cancelled_meanwhile() {
     assert_eq!(world.ended(third).await.state, RunState::Completed);
     let ended: Vec<_> = jobs::runs(&op, RunFilter { limit: 10, ..RunFilter::default() }).await.unwrap();
     assert_eq!(ended.iter().map(|row| row.run.id).collect::<Vec<_>>(), [third, second, first]);
+    world.stop().await;
+}
+
+/// A node that was away for longer than its lease finds that another one has its run: it writes nothing more for it, and
+/// whoever has it does it from where it was.
+#[tokio::test]
+async fn a_node_that_lost_its_run_writes_nothing_more_for_it() {
+    let there = Directory::start(&[]);
+    let more = format!(
+        r#"
+[applications.directory]
+display_name = "Directory"
+[applications.directory.connection]
+kind = "scim"
+url = "http://127.0.0.1:{}/v2"
+"#,
+        there.port
+    );
+    let world = World::with_more(&people(), &more, |_| {}).await;
+    there.state().latency = Duration::from_millis(300);
+    let id = jobs::start(&world.op(), "complete".into(), RunMode::default()).await.unwrap();
+    while jobs::run(&world.op(), id).await.unwrap().run.tasks.iter().all(|task| task.started_at.is_none()) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // While it reads the directory, its lease passes, and another node takes the run.
+    world.clock.step(Duration::from_secs(31));
+    let (now, until) = (world.clock.now(), world.clock.now() + Duration::from_secs(30));
+    let taken = world.engine.store().write(move |tx| Box::pin(async move { tx.claim_run("other", now, until).await }));
+    assert_eq!(taken.await.unwrap().unwrap().id, id);
+    there.state().latency = Duration::ZERO;
+    // That one is gone as well, and the run is taken up where it was.
+    world.clock.step(Duration::from_secs(31));
+    let run = world.ended(id).await;
+    assert_eq!(run.state, RunState::Completed, "{run:#?}");
+    let filter = LogFilter { level: LogLevel::Warning, task: None, after: 0, limit: 100 };
+    let lines = jobs::log(&world.op(), id, filter).await.unwrap();
+    let resumed = lines.iter().filter(|line| line.message.contains("going on where it was")).count();
+    assert_eq!(resumed, 1, "{lines:#?}");
+    let counts = engine::orders::counts(&world.op(), OrderFilter::default()).await.unwrap();
+    assert_eq!(counts.by_state.iter().map(|(_, count)| count).sum::<u64>(), 6);
     world.stop().await;
 }

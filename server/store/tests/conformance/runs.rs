@@ -168,6 +168,9 @@ pub(crate) async fn a_run_is_claimed_and_taken_over(store: Store) {
     let taken = keep!(store, |tx| tx.claim_run("two", at(50), at(80)).await?).unwrap();
     assert_eq!(taken.started_at, Some(at(10)), "it goes on, it does not start again");
     assert!(!keep!(store, |tx| tx.renew_run_lease(RunId(1), "one", at(90)).await?));
+    keep!(store, |tx| tx.hold_run(RunId(1), "two").await?);
+    let lost = refused!(store, |tx| tx.hold_run(RunId(1), "one").await?);
+    assert!(matches!(lost, StoreError::Conflict { constraint } if constraint == store::RUN_LOST));
     assert_eq!(keep!(store, |tx| tx.cancel_run(RunId(1), "", at(55)).await?), Cancelled::Asked);
     let over =
         Run { finished_at: Some(at(60)), message: Some("Stopped.".into()), approved_by: Some("anna".into()), ..taken };

@@ -147,6 +147,7 @@ pub(crate) async fn write(
         .store()
         .write(move |tx| {
             Box::pin(async move {
+                tx.hold_run(run, &node).await?;
                 guard::redeem(tx, approval, now).await?;
                 let free = tx.reserve_values(&taken).await?;
                 if free.contains(&false) {

@@ -89,8 +89,10 @@ async fn take_over_application(
         let (inserted, updated) = (changes.inserted.clone(), changes.updated.clone());
         let proposals = changes.proposals.clone();
         let (approval, now) = (changes.approval, engine.now());
+        let (run, node) = (context.run, engine.node().to_owned());
         let work = engine.store().write(move |tx| {
             Box::pin(async move {
+                tx.hold_run(run, &node).await?;
                 redeem(tx, approval, now).await?;
                 if !partial {
                     tx.replace_entitlement_catalogue(&application, &entitlements, at).await?;
@@ -117,9 +119,10 @@ async fn take_over_application(
         collected.accounts.into_iter().map(|account| (account.key.clone(), account)).collect();
     verify(context, progress, name, &collected.reading, &by_key).await.map_err(failed)?;
     // Last of all: taking the same over once more does no harm, and not to verify it would.
-    let (run, application) = (context.run, name.to_owned());
+    let (run, node, application) = (context.run, engine.node().to_owned(), name.to_owned());
     let work = engine.store().write(move |tx| {
         Box::pin(async move {
+            tx.hold_run(run, &node).await?;
             tx.clear_stage(run, Some(&entitlements_origin(&application))).await?;
             tx.clear_stage(run, Some(&accounts_origin(&application))).await
         })
