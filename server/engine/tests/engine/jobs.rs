@@ -359,3 +359,54 @@ url = "http://127.0.0.1:{}/v2"
     assert_eq!(counts.by_state.iter().map(|(_, count)| count).sum::<u64>(), 6);
     world.stop().await;
 }
+
+/// Who waits for a run does not wait for all orders of another one: the rest of those is sent by the sweep.
+#[tokio::test]
+async fn fulfil_leaves_the_rest_to_the_sweep_when_another_run_waits() {
+    let there = Directory::start(&[]);
+    let more = format!(
+        r#"
+[applications.directory]
+display_name = "Directory"
+[applications.directory.connection]
+kind = "scim"
+url = "http://127.0.0.1:{}/v2"
+[account_types.user]
+display_name = "User"
+application = "directory"
+key = "userName"
+attributes = {{ userName = {{ expression = "identity.key", required = true }} }}
+[rules.user]
+when = "true"
+account_types = ["user"]
+"#,
+        there.port
+    );
+    let people: Vec<Person> =
+        (1..=40).map(|number| person(number, "Given", &format!("Name{number}"), "Sales")).collect();
+    let world = World::with_more(&people, &more, |tuning| {
+        (tuning.claim_batch, tuning.hand_over_after) = (4, Duration::ZERO);
+    })
+    .await;
+    for job in ["collect", "synchronize", "compute-role-model", "generate-orders"] {
+        world.run(job, RunMode::default()).await;
+    }
+    there.state().latency = Duration::from_millis(40);
+    let sending = jobs::start(&world.op(), "fulfil".into(), RunMode::default()).await.unwrap();
+    let waiting = jobs::start(&world.op(), "collect".into(), RunMode::default()).await.unwrap();
+    let run = world.ended(sending).await;
+    assert_eq!(run.state, RunState::Completed, "{run:#?}");
+    let said = run.tasks[0].message.clone().unwrap_or_default();
+    assert!(said.starts_with("Another run waits. What is left, ") && said.ends_with("goes on by itself."), "{said}");
+    assert_eq!(world.ended(waiting).await.state, RunState::Completed);
+    let is_there = || there.people().len() == 40;
+    for _ in 0..1_000 {
+        if is_there() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(is_there(), "{} of 40", there.people().len());
+    assert!(there.state().creations.values().all(|count| *count == 1));
+    world.stop().await;
+}
