@@ -53,6 +53,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() {
+    // Two libraries that choose for themselves make rustls panic.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let named = arguments.first().map(String::as_str);
     let orders = arguments.get(1).map(|text| text.parse::<usize>().expect("a number of orders"));

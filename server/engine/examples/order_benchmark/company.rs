@@ -24,6 +24,7 @@ pub fn account_type(name: &str, url: &str) -> String {
         r#"
 [applications.{name}]
 display_name = "Application {name}"
+demo = true
 [applications.{name}.connection]
 kind = "scim"
 url = "{url}"

@@ -92,7 +92,7 @@ fn bare_quick(orders: usize) -> impl Fn() -> futures::future::BoxFuture<'static,
     move || {
         Box::pin(async move {
             let directory = Directory::start(&[]);
-            post_all(format!("{}/v2", directory.url()), None, orders).await
+            post_all(directory.url(), None, orders).await
         })
     }
 }
@@ -171,7 +171,7 @@ fn ours_quick(orders: usize) -> impl Fn() -> futures::future::BoxFuture<'static,
     move || {
         Box::pin(async move {
             let directory = Directory::start(&[]);
-            fulfil(orders, &application("quick", &format!("{}/v2", directory.url()))).await
+            fulfil(orders, &application("quick", &directory.url())).await
         })
     }
 }
@@ -203,6 +203,7 @@ pub fn directory(port: u16) -> String {
         r#"
 [applications.directory]
 display_name = "Directory"
+demo = true
 [applications.directory.connection]
 kind = "ldap"
 url = "ldap://127.0.0.1:{port}"

@@ -19,7 +19,7 @@ use crate::postgres;
 use crate::target::Target;
 
 const LIMIT: f64 = 45.0;
-const KILLS: usize = 5;
+const KILLS: usize = 3;
 pub const CHILD: &str = "recovery-child";
 
 pub async fn measure(orders: usize) {
@@ -35,10 +35,10 @@ pub async fn measure(orders: usize) {
 async fn one(name: &str, folder: &Path, database: &str, orders: usize) {
     let mut firsts = Vec::new();
     let mut lines = start(folder, database, orders);
+    wait_for(&mut lines, "sending");
     for _ in 0..KILLS {
         // In the middle of its work.
-        wait_for(&mut lines, "sending");
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
         let (mut child, _) = lines;
         child.kill().unwrap();
         child.wait().unwrap();
