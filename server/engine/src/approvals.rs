@@ -3,7 +3,7 @@
 use broker::approval;
 use model::block::{BlockState, RunBlock};
 use model::error::ApiError;
-use model::ids::{RunId, UserId};
+use model::ids::{RequestId, RunId, UserId};
 use model::job::RunState;
 use model::page::Page;
 use model::view::{AuditLine, PreviewFilter, PreviewGroup, PreviewLine, RunUpdate};
@@ -11,6 +11,9 @@ use store::StoreError;
 
 use crate::context::OpContext;
 use crate::error::internal;
+
+/// How often it is looked again whether somebody else was quicker.
+const TRIES: u32 = 5;
 
 /// Longest reason that is kept.
 const LONGEST_REASON: usize = 1_000;
@@ -57,6 +60,8 @@ pub async fn approve(op: &OpContext, id: RunId, digest: Option<String>, reason: 
     let audit =
         audit(op, id, format!("approved plan {short} ({} changes) beyond its threshold: {reason}", block.changes));
     let (by, now) = (op.user.login.clone(), op.now);
+    let requests = op.engine.store().requests_of_run(id).await.map_err(internal)?;
+    let requests: Vec<RequestId> = requests.iter().map(|request| request.id).collect();
     let work = op.engine.store().write(move |tx| {
         Box::pin(async move {
             let taken = tx.decide_run_block(block.id, &block.digest, BlockState::Approved, &by, &reason, now).await?
@@ -64,6 +69,7 @@ pub async fn approve(op: &OpContext, id: RunId, digest: Option<String>, reason: 
             if !taken {
                 return Err(Decided::Meanwhile);
             }
+            crate::requests::follow::approved(tx, &requests).await?;
             tx.append_audit(&audit).await?;
             Ok(())
         })
@@ -80,23 +86,43 @@ pub async fn reject(op: &OpContext, id: RunId, digest: Option<String>, reason: S
     let block = waiting(op, id, digest).await?;
     let audit = audit(op, id, format!("rejected what its threshold stopped: {reason}"));
     let ended = crate::jobs::ended(op.now, id, RunState::Cancelled, "a person rejected what its threshold stopped");
-    let (by, now, told) = (op.user.login.clone(), op.now, reason.clone());
-    let work = op.engine.store().write(move |tx| {
-        Box::pin(async move {
-            let message = format!("Rejected by {by}: {reason}");
-            let taken = tx.decide_run_block(block.id, &block.digest, BlockState::Rejected, &by, &reason, now).await?
-                && tx.reject_run(id, &message).await?;
-            if !taken {
-                return Err(Decided::Meanwhile);
+    let mut is_taken = false;
+    for _ in 0..TRIES {
+        let called_off = crate::requests::rejected(&op.engine, id, &op.user.login, &reason, op.now).await;
+        let called_off = called_off.map_err(internal)?;
+        let (by, now, reason, block) = (op.user.login.clone(), op.now, reason.clone(), block.clone());
+        let (audit, ended) = (audit.clone(), ended.clone());
+        let work = op.engine.store().write(move |tx| {
+            Box::pin(async move {
+                let message = format!("Rejected by {by}: {reason}");
+                let taken =
+                    tx.decide_run_block(block.id, &block.digest, BlockState::Rejected, &by, &reason, now).await?
+                        && tx.reject_run(id, &message).await?;
+                if !taken {
+                    return Err(Decided::Meanwhile);
+                }
+                for request in &called_off {
+                    // One of which something was sent by another run goes on.
+                    crate::requests::call_off(tx, request).await?;
+                }
+                tx.append_audit(&audit).await?;
+                tx.append_audit(&ended).await?;
+                Ok(())
+            })
+        });
+        match work.await {
+            // What a request had given was changed in between: looked at anew.
+            Err(Decided::Store(StoreError::Contended)) => {}
+            outcome => {
+                finished(op, id, outcome).await?;
+                is_taken = true;
+                break;
             }
-            tx.append_audit(&audit).await?;
-            tx.append_audit(&ended).await?;
-            Ok(())
-        })
-    });
-    finished(op, id, work.await).await?;
-    let by = &op.user.login;
-    crate::requests::run_rejected(&op.engine, id, by, &told).await.map_err(internal)?;
+        }
+    }
+    if !is_taken {
+        return Err(no_longer(id));
+    }
     if let Ok(row) = crate::jobs::run(op, id).await {
         // Nobody listening is no failure.
         let _ = op.engine.updates().send(RunUpdate { run: row.run, lines: Vec::new() });

@@ -39,7 +39,8 @@ pub(crate) struct Delivered {
 /// Called twice for one application at a time, one batch is claimed or recorded while the other is sent: the application
 /// is told one batch after the other.
 pub(crate) async fn deliver(engine: &Engine, application: &str, limit: u32) -> Result<Delivered, StoreError> {
-    let limit = engine.paces().batch(application, limit);
+    // What is handed to a system that answers later is out of our hands at once: nobody waits behind it.
+    let limit = if answers_at_once(engine, application) { engine.paces().batch(application, limit) } else { limit };
     match circuits::gate(engine, application).await? {
         Gate::Go => deliver_batch(engine, claim(engine, application, limit), None).await,
         Gate::Probe if circuits::begin_probe(engine, application, false).await? => probe(engine, application).await,
@@ -261,6 +262,13 @@ async fn carry_out(
     crate::record::record(engine, steps, now).await?;
     circuits::note(engine, application, &calls).await?;
     Ok(Delivered { sent: sent + handed_over, failed, dead, paused: None })
+}
+
+/// Whether the application itself does what it is told, and says so.
+pub(crate) fn answers_at_once(engine: &Engine, application: &str) -> bool {
+    let configuration = engine.world().configuration();
+    let known = configuration.applications.get(application);
+    known.is_some_and(|application| application.connection.mechanism() == Mechanism::Direct)
 }
 
 /// Whether a person decided that people carry this order out, although the application is reached otherwise.

@@ -12,8 +12,8 @@ use model::form::{
     Typed,
 };
 use model::identity::{Identity, LifecycleState};
-use model::ids::{AnswerId, FormId, IdentityId, QuestionId, RunId};
-use model::job::{ANSWERS, JobTask, Run, RunMode, RunState, TaskKind};
+use model::ids::{AnswerId, FormId, IdentityId, QuestionId};
+use model::job::{ANSWERS, TaskKind};
 use model::page::Page;
 use model::user::User;
 use model::value::Value;
@@ -247,7 +247,7 @@ async fn with_due_defaults(engine: &Engine) -> Result<Vec<IdentityId>, StoreErro
 }
 
 /// Queues what follows from answers, where a run that was under way when they were given has not looked at them, and from
-/// defaults whose time has come. Where the last such run failed a person has to look first.
+/// defaults whose time has come.
 pub(crate) async fn queue_due(engine: &Engine, with_defaults: bool) -> Result<(), StoreError> {
     let mut waits = !engine.store().identities_with_new_answers().await?.is_empty();
     if !waits && with_defaults {
@@ -256,26 +256,13 @@ pub(crate) async fn queue_due(engine: &Engine, with_defaults: bool) -> Result<()
     if !waits {
         return Ok(());
     }
-    let newest = engine.store().newest_runs_of_jobs().await?;
-    let last = newest.iter().find(|row| row.run.job == ANSWERS).map(|row| row.run.state);
-    let may = last.is_none_or(|state| matches!(state, RunState::Completed | RunState::Warning));
-    if may { queue(engine, None).await } else { Ok(()) }
+    if crate::jobs::may_queue_own(engine, ANSWERS, false).await? { queue(engine, None).await } else { Ok(()) }
 }
 
 /// Queues a run for those whose answers are new; one that waits already takes them along.
 async fn queue(engine: &Engine, op: Option<&OpContext>) -> Result<(), StoreError> {
-    let tasks = [TaskKind::GenerateOrders, TaskKind::Fulfil, TaskKind::SynchronizeBack].map(JobTask::usual);
-    let mode = RunMode { incremental: true, dry_run: false };
-    let id = RunId(engine.store().reserve_ids(1).await?.start);
-    let by = op.map(|op| op.user.id).filter(|id| id.0 != 0);
-    let run = Run { started_by: by, ..crate::jobs::queued(id, ANSWERS, &tasks, mode, engine.now()) };
-    match engine.store().write(move |tx| Box::pin(async move { tx.queue_run(&run).await })).await {
-        Ok(()) => {}
-        Err(StoreError::Conflict { constraint }) if constraint == "run_one_of_job" => return Ok(()),
-        Err(error) => return Err(error),
-    }
-    engine.wake().notify_one();
-    Ok(())
+    let tasks = [TaskKind::GenerateOrders, TaskKind::Fulfil, TaskKind::SynchronizeBack];
+    crate::jobs::queue_own(engine, ANSWERS, &tasks, op.map(|op| op.user.id)).await
 }
 
 const OVER: &str = "question_over";

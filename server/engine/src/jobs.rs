@@ -2,11 +2,11 @@
 
 mod compare;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use model::configuration::Configuration;
 use model::error::{ApiError, ErrorCode};
 use model::ids::{RunId, UserId};
-use model::job::{ANSWERS, Job, JobTask, REQUEST, Run, RunLogLine, RunMode, RunState, TaskRun, UNDO};
+use model::job::{ANSWERS, Job, JobTask, REQUEST, Run, RunLogLine, RunMode, RunState, TaskKind, TaskRun, UNDO};
 use model::undo::RunUndo;
 use model::view::{AuditLine, JobRow, LogCounts, LogFilter, RunFilter, RunRow, RunUpdate};
 use store::{Cancelled, StoreError};
@@ -93,6 +93,42 @@ fn may_start(op: &OpContext, job: &Job) -> Result<(), ApiError> {
 
 fn is_operator(op: &OpContext) -> bool {
     op.user.id == UserId(0)
+}
+
+/// After a run about few people has failed, the next one waits so long.
+const AFTER_FAILURE: SignedDuration = SignedDuration::from_mins(1);
+
+/// Queues a run about those whom something new is known of, who asked for it where it was a user; nothing to do where one
+/// waits or is under way already.
+pub(crate) async fn queue_own(
+    engine: &Engine,
+    job: &str,
+    tasks: &[TaskKind],
+    by: Option<UserId>,
+) -> Result<(), StoreError> {
+    let tasks: Vec<JobTask> = tasks.iter().copied().map(JobTask::usual).collect();
+    let mode = RunMode { incremental: true, dry_run: false };
+    let id = RunId(engine.store().reserve_ids(1).await?.start);
+    let run = Run { started_by: by.filter(|by| *by != UserId(0)), ..queued(id, job, &tasks, mode, engine.now()) };
+    match engine.store().write(move |tx| Box::pin(async move { tx.queue_run(&run).await })).await {
+        Err(StoreError::Conflict { constraint }) if constraint == "run_one_of_job" => return Ok(()),
+        queued => queued?,
+    }
+    engine.wake().notify_one();
+    Ok(())
+}
+
+/// Whether the sweep may queue another such run: none is open, and none has just failed. Beside one that a threshold has
+/// stopped, another makes sense only where it would not do the same once more.
+pub(crate) async fn may_queue_own(engine: &Engine, job: &str, beside_blocked: bool) -> Result<bool, StoreError> {
+    let filter = RunFilter { job: Some(job.to_owned()), before: None, limit: 1 };
+    let last = engine.store().runs(&filter).await?.pop();
+    Ok(last.is_none_or(|row| {
+        let recently = row.run.finished_at.is_some_and(|at| engine.now().duration_since(at) < AFTER_FAILURE);
+        let has_failed = matches!(row.run.state, RunState::Errored | RunState::Cancelled);
+        let is_blocked = row.run.state == RunState::Blocked;
+        row.run.state.is_final() && !(has_failed && recently) && (beside_blocked || !is_blocked)
+    }))
 }
 
 /// Queues a run. It begins at once where nothing else runs, and otherwise when what was asked for before has ended.

@@ -48,7 +48,8 @@ pub(crate) async fn record(engine: &Engine, steps: Vec<Step>, at: Timestamp) -> 
     }
     loop {
         let writes = prepare(engine, &steps, at).await?;
-        let recorded = engine.store().write(move |tx| Box::pin(async move { commit(tx, &writes, at).await })).await;
+        let when = When { at, today: engine.day(at) };
+        let recorded = engine.store().write(move |tx| Box::pin(async move { commit(tx, writes, when).await })).await;
         // A reading of the application has just put the new account on record; the next look finds it there.
         if !recorded.as_ref().is_err_and(is_known_meanwhile) {
             return recorded;
@@ -72,8 +73,9 @@ async fn prepare(engine: &Engine, steps: &[Step], at: Timestamp) -> Result<Vec<W
             Write::new(step, id, &known, &live.catalogue, engine, at)
         })
         .collect();
-    for write in &writes {
-        metrics::counter!("orders_total", "application" => write.application.clone(), "state" => write.transition.to.slug())
+    for (write, step) in writes.iter().zip(steps) {
+        let application = step.order.application.clone();
+        metrics::counter!("orders_total", "application" => application, "state" => write.transition.to.slug())
             .increment(1);
     }
     Ok(writes)
@@ -124,40 +126,45 @@ impl Known {
     }
 }
 
-async fn commit(tx: &mut Tx, writes: &[Write], at: Timestamp) -> Result<Vec<bool>, StoreError> {
-    commit_some(tx, &writes.iter().collect::<Vec<_>>(), at).await
+/// The moment at which steps are written, and the day that it is where the organisation is.
+#[derive(Clone, Copy)]
+struct When {
+    at: Timestamp,
+    today: Date,
 }
 
-async fn commit_some(tx: &mut Tx, writes: &[&Write], at: Timestamp) -> Result<Vec<bool>, StoreError> {
-    let transitions: Vec<RecordedTransition> = writes.iter().map(|write| write.transition.clone()).collect();
+async fn commit(tx: &mut Tx, writes: Vec<Write>, when: When) -> Result<Vec<bool>, StoreError> {
+    let When { at, today } = when;
+    let (transitions, mut effects): (Vec<RecordedTransition>, Vec<Effects>) =
+        writes.into_iter().map(|write| (write.transition, write.effects)).unzip();
     // Accounts come first, because an order refers to the one it created.
     let acceptable = tx.accepts_transitions(&transitions).await?;
-    let inserted: Vec<Account> = writes
-        .iter()
-        .zip(&acceptable)
-        .filter(|(_, taken)| **taken)
-        .filter_map(|(write, _)| write.inserted.clone())
-        .collect();
+    let acceptable = effects.iter_mut().zip(&acceptable).filter(|(_, taken)| **taken);
+    let inserted: Vec<Account> = acceptable.filter_map(|(effects, _)| effects.inserted.take()).collect();
     tx.insert_accounts(&inserted, at).await?;
     let taken = tx.record_transitions(&transitions).await?;
-    let done: Vec<&Write> = writes.iter().zip(&taken).filter(|(_, taken)| **taken).map(|(write, _)| *write).collect();
-    let updated: Vec<Account> = done.iter().filter_map(|write| write.updated.clone()).collect();
-    tx.update_accounts(&updated, at).await?;
-    let states: Vec<AssignmentStateChange> = done.iter().flat_map(|write| write.states.clone()).collect();
-    tx.set_assignment_states(&states).await?;
-    let events: Vec<NewIdentityEvent> = done.iter().map(|write| write.event.clone()).collect();
-    tx.append_identity_events(&events).await?;
-    let items: Vec<WorkItem> = done.iter().filter_map(|write| write.work_item.clone()).collect();
-    tx.open_work_items(&items).await?;
-    let opened: Vec<_> = done.iter().filter_map(|write| write.opened.clone()).collect();
-    tx.append_work_item_events(&opened).await?;
-    let notices: Vec<Notice> = done.iter().flat_map(|write| write.notices.clone()).collect();
-    tx.insert_notices(&notices).await?;
-    if let Some(write) = done.first() {
-        let orders: Vec<OrderId> = done.iter().map(|write| write.transition.order).collect();
-        let moment = Moment { today: write.today, now: at, actor: &write.transition.actor };
-        follow::orders(tx, &orders, moment).await?;
+    let done = transitions.iter().zip(&taken).filter(|(_, taken)| **taken).map(|(transition, _)| transition);
+    let orders: Vec<OrderId> = done.clone().map(|transition| transition.order).collect();
+    let Some(actor) = done.map(|transition| transition.actor.as_str()).next() else { return Ok(taken) };
+    let mut all = Effects::default();
+    let (mut updated, mut items, mut opened) = (Vec::new(), Vec::new(), Vec::new());
+    for (effects, _) in effects.into_iter().zip(&taken).filter(|(_, taken)| **taken) {
+        updated.extend(effects.updated);
+        all.states.extend(effects.states);
+        all.events.extend(effects.events);
+        all.notices.extend(effects.notices);
+        if let Some((item, event)) = effects.work_item.map(|opened| *opened) {
+            opened.push((item.id, event));
+            items.push(item);
+        }
     }
+    tx.update_accounts(&updated, at).await?;
+    tx.set_assignment_states(&all.states).await?;
+    tx.append_identity_events(&all.events).await?;
+    tx.open_work_items(&items).await?;
+    tx.append_work_item_events(&opened).await?;
+    tx.insert_notices(&all.notices).await?;
+    follow::orders(tx, &orders, Moment { today, now: at, actor }).await?;
     Ok(taken)
 }
 
@@ -203,9 +210,10 @@ pub(crate) async fn record_decisions(
             }
         }
         let decided = decisions.clone();
+        let when = When { at, today: engine.day(at) };
         let recorded = engine
             .store()
-            .write(move |tx| Box::pin(async move { commit_decisions(tx, &decided, &writes, at).await }))
+            .write(move |tx| Box::pin(async move { commit_decisions(tx, &decided, writes, when).await }))
             .await;
         if !recorded.as_ref().is_err_and(is_known_meanwhile) {
             return recorded;
@@ -216,18 +224,16 @@ pub(crate) async fn record_decisions(
 async fn commit_decisions(
     tx: &mut Tx,
     decisions: &[Decision],
-    writes: &[Write],
-    at: Timestamp,
+    writes: Vec<Write>,
+    when: When,
 ) -> Result<Vec<bool>, StoreError> {
     let ids: Vec<OrderId> = decisions.iter().map(|decision| decision.step.order.id).collect();
     let now: HashMap<OrderId, Order> =
         tx.orders_to_change(&ids).await?.into_iter().map(|order| (order.id, order)).collect();
     let is_as_seen = |decision: &Decision| now.get(&decision.step.order.id) == Some(&decision.step.order);
     let unchanged: Vec<bool> = decisions.iter().map(is_as_seen).collect();
-    let kept = |index: usize| unchanged.get(index).copied().unwrap_or_default();
-    let to_write: Vec<&Write> =
-        writes.iter().enumerate().filter(|(index, _)| kept(*index)).map(|(_, write)| write).collect();
-    let mut written = commit_some(tx, &to_write, at).await?.into_iter();
+    let to_write = writes.into_iter().zip(&unchanged).filter(|(_, unchanged)| **unchanged).map(|(write, _)| write);
+    let mut written = commit(tx, to_write.collect(), when).await?.into_iter();
     let taken: Vec<bool> = unchanged.iter().map(|unchanged| *unchanged && written.next().unwrap_or_default()).collect();
     for (decision, _) in decisions.iter().zip(&taken).filter(|(_, taken)| **taken) {
         let Decision { step, extra, audit } = decision;
@@ -299,8 +305,9 @@ pub(crate) async fn record_work(engine: &Engine, change: WorkChange, at: Timesta
         let steps: Vec<Step> = change.step.iter().map(|(step, _)| step.clone()).collect();
         let writes = prepare(engine, &steps, at).await?;
         let change = change.clone();
+        let when = When { at, today: engine.day(at) };
         let work =
-            engine.store().write(move |tx| Box::pin(async move { commit_work(tx, &change, &writes, at).await })).await;
+            engine.store().write(move |tx| Box::pin(async move { commit_work(tx, &change, writes, when).await })).await;
         match work {
             Ok(()) => return Ok(true),
             Err(Work::Stale) => return Ok(false),
@@ -310,7 +317,7 @@ pub(crate) async fn record_work(engine: &Engine, change: WorkChange, at: Timesta
     }
 }
 
-async fn commit_work(tx: &mut Tx, change: &WorkChange, writes: &[Write], at: Timestamp) -> Result<(), Work> {
+async fn commit_work(tx: &mut Tx, change: &WorkChange, writes: Vec<Write>, when: When) -> Result<(), Work> {
     let SeenWork { order, items } = &change.seen;
     let fence = items.first().map_or(order.fence, |item| item.fence);
     let (order_now, items_now) = tx.work_items_to_change(order.id, fence).await?;
@@ -333,7 +340,7 @@ async fn commit_work(tx: &mut Tx, change: &WorkChange, writes: &[Write], at: Tim
         tx.append_audit(line).await?;
     }
     if let Some((step, extra)) = &change.step {
-        if commit(tx, writes, at).await? != [true] {
+        if commit(tx, writes, when).await? != [true] {
             return Err(Work::Stale);
         }
         commit_extra(tx, step.order.id, extra).await?;
@@ -354,18 +361,21 @@ impl From<StoreError> for Work {
 }
 
 struct Write {
-    application: String,
     transition: RecordedTransition,
+    effects: Effects,
+}
+
+/// What is written beside a step of an order, where it is taken.
+#[derive(Default)]
+struct Effects {
     inserted: Option<Account>,
     updated: Option<Account>,
     states: Vec<AssignmentStateChange>,
-    event: NewIdentityEvent,
-    work_item: Option<WorkItem>,
-    /// That it was opened, and for whom.
-    opened: Option<(WorkItemId, WorkItemEvent)>,
+    events: Vec<NewIdentityEvent>,
+    /// Opened, with what its history says of that.
+    work_item: Option<Box<(WorkItem, WorkItemEvent)>>,
     /// Tell of the work item.
     notices: Vec<Notice>,
-    today: Date,
 }
 
 impl Write {
@@ -407,10 +417,9 @@ impl Write {
             run: order.run,
         };
         let notices = work_item.iter().flat_map(|item| crate::mails::notices::work_item(engine, order, item)).collect();
-        let opened = work_item.as_ref().map(|item| crate::work_items::opened::event(engine, item));
+        let with_event = |item: &WorkItem| Box::new((item.clone(), crate::work_items::opened::event(engine, item)));
         let closes_attempt = order.state == ProvisioningState::Transmitted;
         Self {
-            application: order.application.clone(),
             transition: RecordedTransition {
                 order: order.id,
                 fence: closes_attempt.then_some(order.fence),
@@ -428,14 +437,14 @@ impl Write {
                 message: settled.message.clone(),
                 at,
             },
-            inserted,
-            updated,
-            states,
-            event,
-            work_item: work_item.clone(),
-            opened,
-            notices,
-            today: engine.day(at),
+            effects: Effects {
+                inserted,
+                updated,
+                states,
+                events: vec![event],
+                work_item: work_item.as_ref().map(with_event),
+                notices,
+            },
         }
     }
 }

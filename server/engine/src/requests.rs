@@ -10,25 +10,28 @@ pub(crate) mod follow;
 mod preview;
 mod write;
 
-use jiff::SignedDuration;
+use jiff::Timestamp;
 use model::access::Grantable;
 use model::error::{ApiError, ErrorCode};
 use model::identity::Identity;
 use model::ids::{IdentityId, OrderId, RequestId, RunId, UserId};
-use model::job::{JobTask, REQUEST, RunMode, RunState, TaskKind};
+use model::job::{REQUEST, TaskKind};
 use model::page::Page;
 use model::request::{
     DirectGrant, NewRequest, Request, RequestDetail, RequestFilter, RequestLink, RequestPreview, RequestRow,
     RequestState, Standing, Submission,
 };
 use model::trigger::Trigger;
-use model::view::{AuditLine, RunFilter};
+use model::view::AuditLine;
 use policy::naming::{self, Named};
 use store::{RequestProgress, StoreError};
 
 use crate::Engine;
 use crate::context::OpContext;
 use crate::error::internal;
+
+use self::write::CallOff;
+pub(crate) use self::write::call_off;
 
 /// Asking for something by hand, and calling off what was not sent.
 pub const SUBMIT: &str = "/Requests/Submit";
@@ -122,8 +125,7 @@ pub async fn cancel(op: &OpContext, id: RequestId, reason: String) -> Result<(),
     let request = found.ok_or_else(|| ApiError::not_found(format!("request {id}")))?;
     let message = format!("Cancelled by {}: {reason}", op.user.display_name);
     let audit = audit(op, id, format!("cancelled: {reason}"));
-    let called_off = write::call_off(&op.engine, &request, message, &op.user.login, Some(audit), op.now).await;
-    if !called_off.map_err(internal)? {
+    if !called_off(op, &request, &message, &audit).await.map_err(internal)? {
         return Err(ApiError::conflict(format!(
             "Request {id} cannot be cancelled any more: something was sent because of it, or it is over. Ask for the \
              opposite instead."
@@ -135,13 +137,42 @@ pub async fn cancel(op: &OpContext, id: RequestId, reason: String) -> Result<(),
     Ok(())
 }
 
-/// What a run of requests was to plan is not wanted: a person rejected it.
-pub(crate) async fn run_rejected(engine: &Engine, run: RunId, by: &str, reason: &str) -> Result<(), StoreError> {
+/// False where it is too late.
+async fn called_off(op: &OpContext, request: &Request, message: &str, audit: &AuditLine) -> Result<bool, StoreError> {
+    for _ in 0..TRIES {
+        let off = CallOff::prepare(&op.engine, request, message.to_owned(), &op.user.login, op.now).await?;
+        let audit = audit.clone();
+        let work = op.engine.store().write(move |tx| {
+            Box::pin(async move {
+                let taken = write::call_off(tx, &off).await?;
+                if taken {
+                    tx.append_audit(&audit).await?;
+                }
+                Ok(taken)
+            })
+        });
+        match work.await {
+            Err(StoreError::Contended) => {}
+            done => return done,
+        }
+    }
+    Err(StoreError::Contended)
+}
+
+/// What is to be called off with a run of requests that a person rejects.
+pub(crate) async fn rejected(
+    engine: &Engine,
+    run: RunId,
+    by: &str,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Vec<CallOff>, StoreError> {
+    let mut all = Vec::new();
     for request in engine.store().requests_of_run(run).await? {
         let message = format!("A threshold stopped it, and {by} rejected it: {reason}");
-        write::call_off(engine, &request, message, by, None, engine.now()).await?;
+        all.push(CallOff::prepare(engine, &request, message, by, now).await?);
     }
-    Ok(())
+    Ok(all)
 }
 
 /// A piece of the list.
@@ -228,24 +259,11 @@ pub async fn of_order(op: &OpContext, order: OrderId) -> Result<Vec<RequestLink>
 
 // ------------------------------------------------------------------------------------------------------ runs
 
-/// After a run of requests has failed, the next one waits so long.
-const AFTER_FAILURE: SignedDuration = SignedDuration::from_mins(1);
-
 /// Queues a run that plans for whatever was asked for; nothing to do where one waits or is under way, which the sweep
 /// looks after.
 async fn start_run(engine: &Engine, by: Option<UserId>) -> Result<(), StoreError> {
-    let store = engine.store();
     let tasks = [TaskKind::ComputeRoleModel, TaskKind::GenerateOrders, TaskKind::Fulfil, TaskKind::SynchronizeBack];
-    let mode = RunMode { incremental: true, dry_run: false };
-    let id = RunId(store.reserve_ids(1).await?.start);
-    let mut run = crate::jobs::queued(id, REQUEST, &tasks.map(JobTask::usual), mode, engine.now());
-    run.started_by = by.filter(|by| *by != UserId(0));
-    match store.write(move |tx| Box::pin(async move { tx.queue_run(&run).await })).await {
-        Err(StoreError::Conflict { constraint }) if constraint == "run_one_of_job" => return Ok(()),
-        queued => queued?,
-    }
-    engine.wake().notify_one();
-    Ok(())
+    crate::jobs::queue_own(engine, REQUEST, &tasks, by).await
 }
 
 /// What a run of requests is to plan for: all that was asked for and not planned yet, and what the run was at when its
@@ -262,8 +280,11 @@ pub(crate) async fn take_up(engine: &Engine, run: RunId) -> Result<Vec<Request>,
         .write(move |tx| {
             Box::pin(async move {
                 let now = tx.requests_to_change(&ids).await?;
-                let rows =
-                    now.iter().map(|found| RequestProgress { run: Some(run), ..RequestProgress::of(&found.request) });
+                let rows = now.iter().map(|found| RequestProgress {
+                    run: Some(run),
+                    to_plan: true,
+                    ..RequestProgress::of(&found.request)
+                });
                 tx.update_requests(&rows.collect::<Vec<_>>()).await
             })
         })
@@ -279,15 +300,10 @@ pub(crate) async fn sweep(engine: &Engine) -> Result<(), StoreError> {
     if !come.is_empty() || !over.is_empty() {
         write::day_came(engine, come, over).await?;
     }
-    if store.requests_to_plan().await?.is_empty() {
-        return Ok(());
+    if !store.requests_to_plan().await?.is_empty() && crate::jobs::may_queue_own(engine, REQUEST, true).await? {
+        start_run(engine, None).await?;
     }
-    let last = store.runs(&RunFilter { job: Some(REQUEST.to_owned()), before: None, limit: 1 }).await?.pop();
-    let waits = last.is_some_and(|row| {
-        let recently = row.run.finished_at.is_some_and(|at| engine.now().duration_since(at) < AFTER_FAILURE);
-        !row.run.state.is_final() || (matches!(row.run.state, RunState::Errored | RunState::Cancelled) && recently)
-    });
-    if waits { Ok(()) } else { start_run(engine, None).await }
+    Ok(())
 }
 
 fn audit(op: &OpContext, id: RequestId, detail: String) -> AuditLine {

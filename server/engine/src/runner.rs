@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use model::job::{LogLevel, REQUEST, Run, RunMode, RunState, TaskKind, TaskRun};
+use model::job::{LogLevel, Run, RunMode, RunState, TaskKind, TaskRun};
 use store::StoreError;
 
 use crate::Engine;
 use crate::progress::{Progress, Stop};
-use crate::tasks::{self, TaskEnd};
+use crate::tasks::{self, About, TaskEnd};
 
 /// Runs until the engine stops.
 pub(crate) async fn run(engine: Engine) {
@@ -76,11 +76,10 @@ async fn carry_out(engine: &Engine, mut run: Run) {
     // What such a run has read and found to have changed it keeps in memory, which is gone: it begins again, and an
     // incremental one looks at everybody, because what it has taken over by now no longer differs.
     let from_the_start = resumed && (run.mode.incremental || run.mode.dry_run);
-    // A run of requests knows from the database whom it concerns.
-    let is_of_requests = run.job == REQUEST;
-    let mode = RunMode { incremental: run.mode.incremental && (!resumed || is_of_requests), ..run.mode };
+    let about = About::of(&run.job);
+    let mode = RunMode { incremental: run.mode.incremental && (!resumed || about != About::Everybody), ..run.mode };
     let mut context = tasks::Context::new(engine.clone(), run.id, mode);
-    context.is_of_requests = is_of_requests;
+    context.about = about;
     let is_over = |run: &TaskRun| {
         matches!(run.state, RunState::Completed | RunState::Warning | RunState::Errored) && !from_the_start
     };

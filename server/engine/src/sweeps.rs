@@ -69,9 +69,16 @@ async fn sweep(engine: &Engine) -> Result<(), StoreError> {
 /// Delivers to one application until nothing more is due, beside everything else: one that takes its time keeps nobody
 /// waiting.
 async fn deliver_all(engine: &Engine, application: &str) {
-    let (first, second) = tokio::join!(deliver_until_dry(engine, application), deliver_until_dry(engine, application));
+    let delivered = match dispatch::answers_at_once(engine, application) {
+        true => {
+            let (one, other) =
+                tokio::join!(deliver_until_dry(engine, application), deliver_until_dry(engine, application));
+            one.and(other)
+        }
+        false => deliver_until_dry(engine, application).await,
+    };
     engine.delivering().remove(application);
-    if let Err(error) = first.and(second) {
+    if let Err(error) = delivered {
         tracing::error!(error = &error as &dyn std::error::Error, application, "Orders could not be delivered");
     }
 }
@@ -176,8 +183,7 @@ enum Asking {
 /// Takes the answers of one executor, asking `by_order` where it does not tell of all by itself. Nothing where it owes none.
 async fn poll_one(engine: &Engine, application: &str, by_order: bool) -> Result<Option<Asking>, String> {
     let store = engine.store();
-    let under_way = store.orders_under_way(application).await.map_err(|error| error.to_string())?;
-    if under_way.transmitted + under_way.timed_out == 0 {
+    if !store.owes_answers(application).await.map_err(|error| error.to_string())? {
         return Ok(None);
     }
     let handed = match by_order {

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use model::configuration::Configuration;
 use model::ids::{IdentityId, RunId};
-use model::job::{JobTask, RunMode, TaskKind, TaskScope};
+use model::job::{ANSWERS, JobTask, REQUEST, RunMode, TaskKind, TaskScope};
 use model::request::Request;
 use model::value::Value;
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,27 @@ impl TaskEnd {
     }
 }
 
+/// Whom a run is about. One that is not about everybody knows from the database whom it concerns, and sends and reads back
+/// only what it has ordered itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum About {
+    Everybody,
+    /// Those for whom something was asked ([`REQUEST`]).
+    Requests,
+    /// Those about whom a question was answered ([`ANSWERS`]).
+    Answers,
+}
+
+impl About {
+    pub(crate) fn of(job: &str) -> Self {
+        match job {
+            REQUEST => Self::Requests,
+            ANSWERS => Self::Answers,
+            _ => Self::Everybody,
+        }
+    }
+}
+
 /// What the tasks of one run share.
 pub(crate) struct Context {
     pub(crate) engine: Engine,
@@ -58,9 +79,9 @@ pub(crate) struct Context {
     pub(crate) again: bool,
     /// Whom an incremental run concerns.
     pub(crate) changed: BTreeSet<IdentityId>,
-    /// What a run of requests plans for; it looks at nobody else.
+    pub(crate) about: About,
+    /// What a run about requests plans for.
     pub(crate) requests: Vec<Request>,
-    pub(crate) is_of_requests: bool,
     /// Copies in memory, where the run is dry.
     pub(crate) scenario: Scenario,
 }
@@ -73,8 +94,8 @@ impl Context {
             mode,
             again: false,
             changed: BTreeSet::new(),
+            about: About::Everybody,
             requests: Vec::new(),
-            is_of_requests: false,
             scenario: Scenario::default(),
         }
     }
@@ -92,9 +113,9 @@ impl Context {
 }
 
 impl Context {
-    /// A run of requests sends and reads back only where it has ordered something.
+    /// A run about few people sends and reads back only where it has ordered something.
     async fn own_scope(&self, kind: TaskKind) -> Result<Option<TaskScope>, StoreError> {
-        if !self.is_of_requests || !matches!(kind, TaskKind::Fulfil | TaskKind::SynchronizeBack) {
+        if self.about == About::Everybody || !matches!(kind, TaskKind::Fulfil | TaskKind::SynchronizeBack) {
             return Ok(None);
         }
         let orders = self.engine.store().orders_of_run(self.run).await?;

@@ -20,16 +20,30 @@ const END_QUESTIONS: &str = "
     where question.id = cast(input.value ->> 'id' as bigint)
       and question.closed_at is null";
 
-/// A form that is open already takes the question.
+/// Who closes a form looks at all its questions: nobody adds one meanwhile.
+const LOCK_FORMS: &str = "
+    select id
+    from form
+    where id in (
+        select q.form_id
+        from question q
+        where q.id in (select cast(value ->> 'id' as bigint) from json_each($1))
+      )
+    order by id
+    for update";
+
+/// A form that is open already takes the question, and stays open until it is written.
 const OPEN_FORMS: &str = "
-    with input as materialized (select key, value from json_each($1))
+    with input as materialized (select value from json_each($1))
     insert into form (id, identity_id, owner_kind, owner, opened_at)
     select
-      cast(value ->> 'form' as bigint), cast(value ->> 'identity' as bigint), value ->> 'owner_kind', value ->> 'owner', $2
+      min(cast(value ->> 'form' as bigint)), cast(value ->> 'identity' as bigint), value ->> 'owner_kind', value ->> 'owner',
+      $2
     from input
     where true
-    order by key
-    on conflict (identity_id, owner_kind, owner) where closed_at is null do nothing";
+    group by 2, 3, 4
+    order by 1
+    on conflict (identity_id, owner_kind, owner) where closed_at is null do update set opened_at = form.opened_at";
 
 const ASK: &str = "
     with input as materialized (select value from json_each($1))
@@ -54,10 +68,16 @@ const MOVE_PLACES: &str = "
 
 const CLOSE_FORMS: &str = "
     update form
-    set closed_at = $1
+    set closed_at = $2
     where closed_at is null
+      and id in (
+        select ended.form_id
+        from question ended
+        where ended.id in (select cast(value ->> 'id' as bigint) from json_each($1))
+      )
       and not exists (select 1 from question q where q.form_id = form.id and q.closed_at is null)";
 
+/// A default ($3) takes the place of what was planned with, and not of what somebody has just answered.
 const END_ANSWERS: &str = "
     with input as materialized (select value from json_each($1))
     update answer
@@ -65,7 +85,8 @@ const END_ANSWERS: &str = "
     from input
     where answer.until is null
       and answer.identity_id = cast(input.value ->> 'identity' as bigint)
-      and answer.key = input.value ->> 'key'";
+      and answer.key = input.value ->> 'key'
+      and (answer.planned or not $3)";
 
 const END_ANSWER: &str = "
     update answer
@@ -79,7 +100,15 @@ const INSERT_ANSWERS: &str = "
     select
       cast(value ->> 'id' as bigint), cast(value ->> 'identity' as bigint), value ->> 'key', value -> 'value',
       value ->> 'by', cast(value ->> 'at' as bigint), $2
-    from input";
+    from input
+    where not $2
+      or not exists (
+        select 1
+        from answer standing
+        where standing.identity_id = cast(input.value ->> 'identity' as bigint)
+          and standing.key = input.value ->> 'key'
+          and standing.until is null
+      )";
 
 const PLANNED: &str = "
     update answer
@@ -109,8 +138,6 @@ const IN_FORCE: &str = concat!(
       and ($1 is null or identity_id in (select cast(value as bigint) from json_each($1)))
     order by id"
 );
-
-const ANSWER: &str = concat!("select ", answer_columns!(), " from answer where id = $1 and until is null");
 
 macro_rules! question_columns {
     () => {
@@ -278,8 +305,9 @@ impl Tx {
     pub async fn change_forms(&mut self, changes: &FormChanges, at: Timestamp) -> Result<()> {
         let ended: Vec<_> =
             changes.ended.iter().map(|(id, outcome)| EndInput { id: id.0, outcome: outcome.name() }).collect();
-        if !ended.is_empty() {
-            self.execute(END_QUESTIONS, arguments![payload(&ended)?, at]).await?;
+        let ended = payload(&ended)?;
+        if !changes.ended.is_empty() {
+            self.end_questions(&ended, at).await?;
         }
         self.insert_answers(&changes.answers, true, at).await?;
         if !changes.asked.is_empty() {
@@ -292,7 +320,7 @@ impl Tx {
             self.execute(MOVE_PLACES, arguments![payload(&places)?]).await?;
         }
         if !changes.ended.is_empty() {
-            self.execute(CLOSE_FORMS, arguments![at]).await?;
+            self.execute(CLOSE_FORMS, arguments![ended, at]).await?;
         }
         if !changes.planned.is_empty() {
             let planned = numbers(changes.planned.iter().map(|id| id.0));
@@ -305,13 +333,14 @@ impl Tx {
     pub async fn answer_questions(&mut self, answers: &[(QuestionId, Answer)], at: Timestamp) -> Result<bool> {
         let ended: Vec<_> =
             answers.iter().map(|(id, _)| EndInput { id: id.0, outcome: QuestionOutcome::Answered.name() }).collect();
-        let closed = self.execute(END_QUESTIONS, arguments![payload(&ended)?, at]).await?;
+        let ended = payload(&ended)?;
+        let closed = self.end_questions(&ended, at).await?;
         if closed != answers.len() as u64 {
             return Ok(false);
         }
         let answers: Vec<Answer> = answers.iter().map(|(_, answer)| answer.clone()).collect();
         self.insert_answers(&answers, false, at).await?;
-        self.execute(CLOSE_FORMS, arguments![at]).await?;
+        self.execute(CLOSE_FORMS, arguments![ended, at]).await?;
         Ok(true)
     }
 
@@ -322,6 +351,14 @@ impl Tx {
         }
         self.insert_answers(std::slice::from_ref(answer), false, at).await?;
         Ok(true)
+    }
+
+    /// How many were open until now.
+    async fn end_questions(&mut self, ended: &str, at: Timestamp) -> Result<u64> {
+        if self.connection.is_postgres() {
+            self.rows(LOCK_FORMS, arguments![ended]).await?;
+        }
+        self.execute(END_QUESTIONS, arguments![ended, at]).await
     }
 
     async fn insert_answers(&mut self, answers: &[Answer], planned: bool, at: Timestamp) -> Result<()> {
@@ -340,7 +377,7 @@ impl Tx {
             })
             .collect();
         let rows = payload(&rows)?;
-        self.execute(END_ANSWERS, arguments![rows.as_str(), at]).await?;
+        self.execute(END_ANSWERS, arguments![rows.as_str(), at, planned]).await?;
         self.execute(INSERT_ANSWERS, arguments![rows, planned]).await?;
         Ok(())
     }
@@ -351,11 +388,6 @@ impl Store {
     pub async fn answers(&self, identities: Option<&[IdentityId]>) -> Result<Vec<Answer>> {
         let identities = identities.map(|ids| numbers(ids.iter().map(|id| id.0)));
         self.reader().await?.read(IN_FORCE, arguments![identities], |row| answer(&row)).await
-    }
-
-    /// None where it does not stand any more.
-    pub async fn answer(&self, id: AnswerId) -> Result<Option<Answer>> {
-        self.reader().await?.row(ANSWER, arguments![id.0]).await?.map(|row| answer(&row)).transpose()
     }
 
     /// Whose answers are in no plan yet.

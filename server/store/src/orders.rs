@@ -48,8 +48,6 @@ pub struct OrdersUnderWay {
     pub transmitted: u64,
     /// Of these, carried out or read back at this moment.
     pub claimed: u64,
-    /// In state 3 because no answer came in time: a late one still counts.
-    pub timed_out: u64,
 }
 
 /// Who takes which orders, and for how long.

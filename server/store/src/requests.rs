@@ -80,6 +80,14 @@ const INSERT_EVENTS: &str = "
     from input
     order by key";
 
+/// Orders first and requests after, as everywhere: whoever moves one of them meanwhile is waited for, and seen.
+const LOCK_ORDERS: &str = "
+    select id
+    from provisioning_order
+    where id in (select cast(value as bigint) from json_each($1))
+    order by id
+    for update";
+
 const LINK: &str = "
     with input as materialized (select value from json_each($1))
     insert into request_order (request_id, order_id)
@@ -358,6 +366,10 @@ impl Tx {
     pub async fn link_request_orders(&mut self, rows: &[RequestOrder]) -> Result<()> {
         let inputs: Vec<_> =
             rows.iter().map(|(request, order)| LinkInput { request: request.0, order: order.0 }).collect();
+        if self.connection.is_postgres() && !rows.is_empty() {
+            let orders = numbers(rows.iter().map(|(_, order)| order.0));
+            self.rows(LOCK_ORDERS, arguments![orders]).await?;
+        }
         self.bulk(LINK, &inputs).await
     }
 
@@ -393,6 +405,9 @@ impl Tx {
     /// The same for those that these orders carry out.
     pub async fn requests_of_orders(&mut self, orders: &[OrderId]) -> Result<Vec<RequestWithOrders>> {
         let rows = self.rows(OF_ORDERS, arguments![numbers(orders.iter().map(|id| id.0))]).await?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
         let ids = rows.iter().map(|row| row.integer("request_id").map(RequestId)).collect::<Result<Vec<_>>>()?;
         self.requests_to_change(&ids).await
     }
@@ -579,6 +594,9 @@ async fn with_orders(connection: &mut Connection, rows: Vec<Row>) -> Result<Vec<
 
 /// With their items.
 async fn whole(connection: &mut Connection, rows: Vec<Row>) -> Result<Vec<Request>> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
     let ids = rows.iter().map(|row| row.integer("id")).collect::<Result<Vec<_>>>()?;
     let mut items: HashMap<i64, Vec<RequestItem>> = HashMap::new();
     for row in connection.rows(ITEMS, arguments![numbers(ids)]).await? {

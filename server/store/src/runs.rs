@@ -1,6 +1,9 @@
-//! Runs of jobs with their tasks and log, the queue they wait in, the staging area, and what a dry run would do.
+//! Runs of jobs with their tasks, and the queue they wait in.
 
+mod log;
+mod preview;
 mod schedules;
+mod staging;
 
 pub use schedules::JobScheduleRecord;
 
@@ -8,15 +11,13 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use model::ids::{ConfigurationVersionId, RunId, UserId};
-use model::job::{JobTask, LogLevel, Run, RunLogLine, RunMode, RunState, TaskKind, TaskRun, TaskScope};
+use model::job::{JobTask, Run, RunMode, RunState, TaskKind, TaskRun, TaskScope};
 use model::order::ProvisioningState;
-use model::page::Page;
 use model::plan::Operation;
-use model::view::{LogCounts, LogFilter, PreviewFilter, PreviewGroup, PreviewLine, RunFilter, RunOrders, RunRow};
+use model::view::{RunFilter, RunOrders, RunRow};
 use serde::{Deserialize, Serialize};
 
-use crate::connection::{CHUNK, Connection, Row, arguments, numbers, payload};
-use crate::paging::{count_limit, page, rows_to_read};
+use crate::connection::{Connection, Row, arguments, numbers, payload};
 use crate::{Result, Store, StoreError, Tx};
 
 const INSERT: &str = "
@@ -63,9 +64,9 @@ const PUT_TASKS: &str = "
         started_at = excluded.started_at,
         finished_at = excluded.finished_at";
 
-/// The running one where its node has not renewed its lease; where none is running, a run
-/// of requests, which is short and for which people wait, and then the one that waits longest. On
-/// PostgreSQL a node that comes second waits for the row and then finds the lease renewed.
+/// The running one where its node has not renewed its lease; where none is running, a run of requests or of answers, which
+/// is short and for which people wait, and then the one that waits longest. On PostgreSQL a node that comes second waits for
+/// the row and then finds the lease renewed.
 const CLAIM: &str = "
     update run
     set state = 'running',
@@ -83,7 +84,7 @@ const CLAIM: &str = "
               and not exists (select 1 from run other where other.active = 1 and other.state = 'running')
             )
           )
-        order by case when waiting.job = 'request' then 0 else 1 end, waiting.id
+        order by case when waiting.job in ('request', 'answers') then 0 else 1 end, waiting.id
         limit 1
       )
       and (state = 'queued' or (state = 'running' and (lease_until is null or lease_until <= $2)))
@@ -106,19 +107,13 @@ macro_rules! held_run {
     };
 }
 
+/// PostgreSQL lets others write meanwhile: the shared lock makes whoever takes the run over wait until this has committed.
+/// SQLite has one writer.
 const HELD_SQLITE: &str = held_run!();
 const HELD_POSTGRES: &str = concat!(held_run!(), " for share");
 
 /// What a node breaks that writes for a run which another node has taken over.
 pub const RUN_LOST: &str = "run_lost";
-
-const APPEND_LOG: &str = "
-    with input as materialized (select value from json_each($2))
-    insert into run_log (run_id, sequence, at, level, task, message)
-    select
-      $1, cast(value ->> 'sequence' as bigint), cast(value ->> 'at' as bigint), value ->> 'level', value ->> 'task',
-      value ->> 'message'
-    from input";
 
 const REQUEUE: &str = "
     update run
@@ -138,14 +133,6 @@ const REQUEUE_TASKS: &str = "
     where run_id = $1
       and state = 'blocked'";
 
-const LOG_END: &str = "select coalesce(max(sequence), 0) from run_log where run_id = $1";
-
-/// By way of the runs, of which there are few: staged rows are found by run and origin.
-const STAGED_RUN: &str = "
-    select max(r.id) as id
-    from run r
-    where exists (select 1 from staged_row s where s.run_id = r.id and s.origin = $1)";
-
 /// What only waits has nothing under way that would have to end first.
 const CANCEL_QUEUED: &str = "
     update run
@@ -164,31 +151,6 @@ const REQUEST_CANCEL: &str = "
       and active = 1";
 
 const WAITING_SINCE: &str = "select min(queued_at) as at from run where active = 1 and state = 'queued'";
-
-const STAGE: &str = "
-    with input as materialized (select value from json_each($3))
-    insert into staged_row (run_id, origin, key, body)
-    select $1, $2, value ->> 'key', value ->> 'body'
-    from input
-    where true
-    on conflict (run_id, origin, key) do update
-    set body = excluded.body";
-
-const CLEAR_STAGE: &str = "
-    delete from staged_row
-    where run_id <= $1
-      and ($2 is null or origin = $2)";
-
-const DELETE_PREVIEW: &str = "
-    delete from preview_line
-    where run_id = $1";
-
-const INSERT_PREVIEW: &str = "
-    with input as materialized (select key, value from json_each($3))
-    insert into preview_line (run_id, sequence, identity_id, account_type, operation, body)
-    select
-      $1, $2 + key, cast(value ->> 'identity' as bigint), value ->> 'account_type', value ->> 'operation', value
-    from input";
 
 macro_rules! run_columns {
     () => {
@@ -258,64 +220,6 @@ const TASKS: &str = "
     where run_id in (select cast(value as bigint) from json_each($1))
     order by run_id, sequence";
 
-const LOG: &str = "
-    select sequence, at, level, task, message
-    from run_log
-    where run_id = $1
-      and sequence > $2
-      and ($4 is null or task = $4)
-      and (level = 'error' or (level = 'warning' and $5 <= 1) or $5 = 0)
-    order by sequence
-    limit $3";
-
-const COUNT_LOG: &str = "
-    select level, count(*) as lines
-    from run_log
-    where run_id = $1
-      and ($2 is null or task = $2)
-    group by level";
-
-const STAGED: &str = "
-    select key, body
-    from staged_row
-    where run_id = $1
-      and origin = $2
-    order by key";
-
-const PREVIEW: &str = "
-    select sequence, cast(body as text) as body
-    from preview_line
-    where run_id = $1
-      and sequence > $2
-      and ($4 is null or account_type = $4)
-      and ($5 is null or operation = $5)
-    order by sequence
-    limit $3";
-
-const COUNT_PREVIEW: &str = "
-    select count(*)
-    from (
-      select 1
-      from preview_line
-      where run_id = $1
-        and ($3 is null or account_type = $3)
-        and ($4 is null or operation = $4)
-      limit $2
-    ) as found";
-
-const GROUP_PREVIEW: &str = "
-    select account_type, operation, count(*) as lines
-    from preview_line
-    where run_id = $1
-    group by account_type, operation
-    order by account_type, operation";
-
-const WHOLE_PREVIEW: &str = "
-    select cast(body as text) as body
-    from preview_line
-    where run_id = $1
-    order by sequence";
-
 #[derive(Serialize)]
 struct TaskInput<'a> {
     sequence: u32,
@@ -349,21 +253,6 @@ struct Settings {
     after: Option<BTreeSet<String>>,
     scope: TaskScope,
     continue_on_error: bool,
-}
-
-#[derive(Serialize)]
-struct LogInput<'a> {
-    sequence: i64,
-    at: i64,
-    level: &'static str,
-    task: Option<&'a str>,
-    message: &'a str,
-}
-
-#[derive(Serialize)]
-struct StagedInput<'a> {
-    key: &'a str,
-    body: &'a str,
 }
 
 impl Tx {
@@ -445,24 +334,6 @@ impl Tx {
         self.put_tasks(run, std::slice::from_ref(task)).await
     }
 
-    /// The caller gives the sequence, rising within the run.
-    pub async fn append_run_log(&mut self, run: RunId, rows: &[RunLogLine]) -> Result<()> {
-        for chunk in rows.chunks(CHUNK) {
-            let inputs: Vec<_> = chunk
-                .iter()
-                .map(|line| LogInput {
-                    sequence: line.sequence,
-                    at: line.at.as_microsecond(),
-                    level: line.level.name(),
-                    task: line.task.as_deref(),
-                    message: &line.message,
-                })
-                .collect();
-            self.execute(APPEND_LOG, arguments![run.0, payload(&inputs)?]).await?;
-        }
-        if rows.is_empty() { Ok(()) } else { self.signal_run(run).await }
-    }
-
     /// Lets a run go on that stopped for a decision. Who lets it go beyond a threshold is kept; where nothing of the kind
     /// was decided, there is nobody. False where it is not stopped so.
     ///
@@ -498,32 +369,6 @@ impl Tx {
         row.map(|row| Ok(RunId(row.integer("id")?))).transpose()
     }
 
-    /// Rows read from one origin, by key; what was staged under the same key before is replaced.
-    pub async fn stage(&mut self, run: RunId, origin: &str, rows: &[(String, String)]) -> Result<()> {
-        for chunk in rows.chunks(CHUNK) {
-            let inputs: Vec<_> = chunk.iter().map(|(key, body)| StagedInput { key, body }).collect();
-            self.execute(STAGE, arguments![run.0, origin, payload(&inputs)?]).await?;
-        }
-        Ok(())
-    }
-
-    /// Of one origin, or of all: what this run read, and what earlier ones left, which is older than what is known now.
-    pub async fn clear_stage(&mut self, run: RunId, origin: Option<&str>) -> Result<()> {
-        self.execute(CLEAR_STAGE, arguments![run.0, origin]).await?;
-        Ok(())
-    }
-
-    /// Replaces the run's preview.
-    pub async fn put_preview(&mut self, run: RunId, rows: &[PreviewLine]) -> Result<()> {
-        self.execute(DELETE_PREVIEW, arguments![run.0]).await?;
-        let mut first: i64 = 1;
-        for chunk in rows.chunks(CHUNK) {
-            self.execute(INSERT_PREVIEW, arguments![run.0, first, payload(chunk)?]).await?;
-            first += i64::try_from(chunk.len()).unwrap_or(i64::MAX);
-        }
-        Ok(())
-    }
-
     async fn put_tasks(&mut self, run: RunId, tasks: &[TaskRun]) -> Result<()> {
         let inputs: Vec<_> = tasks.iter().map(task_input).collect();
         self.execute(PUT_TASKS, arguments![run.0, payload(&inputs)?]).await?;
@@ -546,17 +391,6 @@ impl Store {
         Ok(run_rows(&mut self.snapshot().await?, RunChoice::One(id)).await?.pop())
     }
 
-    /// Sequence of the last line of the run's log; 0 while it has none.
-    pub async fn run_log_end(&self, id: RunId) -> Result<i64> {
-        self.reader().await?.number(LOG_END, arguments![id.0]).await
-    }
-
-    /// The newest run that has rows of the origin in the staging area.
-    pub async fn staged_run(&self, origin: &str) -> Result<Option<RunId>> {
-        let row = self.reader().await?.row(STAGED_RUN, arguments![origin]).await?;
-        Ok(row.map(|row| row.optional_integer("id")).transpose()?.flatten().map(RunId))
-    }
-
     /// Newest first.
     pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>> {
         run_rows(&mut self.snapshot().await?, RunChoice::Newest(filter)).await
@@ -577,31 +411,6 @@ impl Store {
         run_rows(&mut self.snapshot().await?, RunChoice::RerunsOf(id)).await
     }
 
-    /// Oldest first.
-    pub async fn run_log(&self, id: RunId, filter: &LogFilter) -> Result<Vec<RunLogLine>> {
-        let least: i64 = match filter.level {
-            LogLevel::Information => 0,
-            LogLevel::Warning => 1,
-            LogLevel::Error => 2,
-        };
-        let arguments = arguments![id.0, filter.after, filter.limit, filter.task.as_deref(), least];
-        self.reader().await?.read(LOG, arguments, |row| log_line(&row)).await
-    }
-
-    /// Of one step, or of the whole run.
-    pub async fn run_log_counts(&self, id: RunId, task: Option<&str>) -> Result<LogCounts> {
-        let read = |row: Row| Ok((row.named("level", LogLevel::from_name)?, row.count("lines")?));
-        let mut counts = LogCounts::default();
-        for (level, lines) in self.reader().await?.read(COUNT_LOG, arguments![id.0, task], read).await? {
-            match level {
-                LogLevel::Information => counts.information = lines,
-                LogLevel::Warning => counts.warning = lines,
-                LogLevel::Error => counts.error = lines,
-            }
-        }
-        Ok(counts)
-    }
-
     /// Orders that a run made.
     pub async fn run_orders(&self, id: RunId) -> Result<Vec<RunOrders>> {
         let read = |row: Row| {
@@ -613,42 +422,6 @@ impl Store {
             })
         };
         self.reader().await?.read(RUN_ORDERS, arguments![id.0], read).await
-    }
-
-    /// By key.
-    pub async fn staged(&self, run: RunId, origin: &str) -> Result<Vec<(String, String)>> {
-        let read = |row: Row| Ok((row.text("key")?, row.text("body")?));
-        self.reader().await?.read(STAGED, arguments![run.0, origin], read).await
-    }
-
-    /// Lines after that number, from 0. The page's `next` is the number to go on with.
-    pub async fn preview(&self, run: RunId, filter: &PreviewFilter) -> Result<Page<PreviewLine>> {
-        let (account_type, operation) = (filter.account_type.as_deref(), filter.operation.as_deref());
-        let limit = Some(filter.limit);
-        let mut connection = self.snapshot().await?;
-        let total = connection.number(COUNT_PREVIEW, arguments![run.0, count_limit(), account_type, operation]).await?;
-        let read = |row: Row| Ok((row.integer("sequence")?, row.json("body")?));
-        let wanted = arguments![run.0, filter.after, rows_to_read(limit), account_type, operation];
-        let rows = connection.read(PREVIEW, wanted, read).await?;
-        let found = page(rows, limit, total, |(sequence, _)| sequence.to_string());
-        Ok(Page { rows: found.rows.into_iter().map(|(_, line)| line).collect(), next: found.next, total: found.total })
-    }
-
-    /// How many lines there are of each account type and operation.
-    pub async fn preview_groups(&self, run: RunId) -> Result<Vec<PreviewGroup>> {
-        let read = |row: Row| {
-            Ok(PreviewGroup {
-                account_type: row.text("account_type")?,
-                operation: row.text("operation")?,
-                lines: row.count("lines")?,
-            })
-        };
-        self.reader().await?.read(GROUP_PREVIEW, arguments![run.0], read).await
-    }
-
-    /// Every line, in order.
-    pub async fn whole_preview(&self, run: RunId) -> Result<Vec<PreviewLine>> {
-        self.reader().await?.read(WHOLE_PREVIEW, arguments![run.0], |row| row.json("body")).await
     }
 }
 
@@ -767,14 +540,4 @@ fn task(row: &Row) -> Result<(RunId, TaskRun)> {
         finished_at: row.optional_time("finished_at")?,
     };
     Ok((RunId(row.integer("run_id")?), task))
-}
-
-fn log_line(row: &Row) -> Result<RunLogLine> {
-    Ok(RunLogLine {
-        sequence: row.integer("sequence")?,
-        at: row.time("at")?,
-        level: row.named("level", LogLevel::from_name)?,
-        task: row.optional_text("task")?,
-        message: row.text("message")?,
-    })
 }

@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::connection::{arguments, numbers};
 use crate::{Result, Tx};
 
+use read::work_items_of_attempt;
 pub(crate) use read::{work_item_page, work_items_of_order};
 
 const INSERT: &str = "
@@ -126,9 +127,7 @@ impl Tx {
     /// The order and all its work items of that attempt, as they are and stay until the transaction ends.
     pub async fn work_items_to_change(&mut self, order: OrderId, fence: i64) -> Result<(Option<Order>, Vec<WorkItem>)> {
         let orders = self.orders_to_change(&[order]).await?;
-        let mut items = work_items_of_order(&mut self.connection, order).await?;
-        items.retain(|item| item.fence == fence);
-        items.sort_by_key(|item| item.id);
+        let items = work_items_of_attempt(&mut self.connection, order, fence).await?;
         Ok((orders.into_iter().next(), items))
     }
 

@@ -69,6 +69,15 @@ pub(crate) async fn stopped(
     tx.append_request_events(&events).await
 }
 
+/// Somebody approved what a threshold stopped: until it is planned it is to be planned, whatever becomes of the run.
+pub(crate) async fn approved(tx: &mut Tx, requests: &[RequestId]) -> Result<(), StoreError> {
+    let found = tx.requests_to_change(requests).await?;
+    let waits = found.iter().filter(|found| found.request.planned_at.is_none() && found.request.state.is_open());
+    let rows: Vec<_> =
+        waits.map(|found| RequestProgress { to_plan: true, ..RequestProgress::of(&found.request) }).collect();
+    tx.update_requests(&rows).await
+}
+
 /// Writes down where these are by now, and tells where that is somewhere else than before.
 async fn note(tx: &mut Tx, found: Vec<RequestWithOrders>, moment: Moment<'_>) -> Result<(), StoreError> {
     let (mut rows, mut events) = (Vec::new(), Vec::new());

@@ -6,8 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use model::ids::{IdentityId, RequestId};
 use model::request::{Change, DirectGrant, NewRequest, Request, RequestItem, RequestState, RequestWithOrders};
-use model::view::AuditLine;
-use store::{NewIdentityEvent, RequestProgress, StoreError};
+use store::{NewIdentityEvent, RequestProgress, StoreError, Tx};
 
 use crate::Engine;
 use crate::context::OpContext;
@@ -131,51 +130,73 @@ pub(super) async fn attach(op: &OpContext, new: &NewRequest, id: RequestId, dige
     work.await
 }
 
-/// Ends a request of which nothing was sent, with all that it gave and took away. False where it is too late.
-pub(super) async fn call_off(
-    engine: &Engine,
-    request: &Request,
+/// What calling a request off undoes, as it stands: written with [`call_off`].
+#[derive(Clone)]
+pub(crate) struct CallOff {
+    request: RequestId,
+    identity: IdentityId,
+    /// What it gave, and what holds in the place of what it took.
+    ended: Vec<i64>,
+    /// What it took away.
+    again: Vec<DirectGrant>,
     message: String,
-    by: &str,
-    audit: Option<AuditLine>,
+    by: String,
     now: Timestamp,
-) -> Result<bool, StoreError> {
-    let store = engine.store();
-    let (id, identity, today) = (request.id, request.identity, engine.today());
-    let given: Vec<i64> = store.direct_grants_of(id).await?.iter().map(|grant| grant.id).collect();
-    let (taken, in_place) = store.direct_grants_taken_by(id).await?;
-    let mut ids = store.reserve_ids(taken.len()).await?;
-    let again: Vec<DirectGrant> =
-        taken.into_iter().map(|grant| DirectGrant { id: ids.next().unwrap_or_default(), ..grant }).collect();
-    let ended: Vec<i64> = given.into_iter().chain(in_place.iter().map(|grant| grant.id)).collect();
-    let by = by.to_owned();
-    let work = store.write(move |tx| {
-        Box::pin(async move {
-            let found = tx.requests_to_change(&[id]).await?;
-            let can = |found: &&RequestWithOrders| broker::request::can_be_cancelled(&found.request, &found.orders);
-            let Some(RequestWithOrders { request, .. }) = found.first().filter(can) else {
-                return Ok::<_, StoreError>(false);
-            };
-            tx.close_direct_grants(&ended, None, now).await?;
-            tx.open_direct_grants(&again, None, now).await?;
-            tx.note_changed_identities(&[identity], now).await?;
-            tx.update_requests(&[RequestProgress {
-                state: RequestState::Cancelled,
-                message: Some(message.clone()),
-                to_plan: true,
-                ended_at: Some(now),
-                ..RequestProgress::of(request)
-            }])
-            .await?;
-            let moment = Moment { today, now, actor: &by };
-            tx.append_request_events(&[event(id, RequestState::Cancelled, message, moment)]).await?;
-            if let Some(audit) = &audit {
-                tx.append_audit(audit).await?;
-            }
-            Ok(true)
+    today: Date,
+}
+
+impl CallOff {
+    pub(super) async fn prepare(
+        engine: &Engine,
+        request: &Request,
+        message: String,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let store = engine.store();
+        let given = store.direct_grants_of(request.id).await?;
+        let (taken, in_place) = store.direct_grants_taken_by(request.id).await?;
+        let mut ids = store.reserve_ids(taken.len()).await?;
+        let renewed = |grant: DirectGrant| DirectGrant { id: ids.next().unwrap_or_default(), ..grant };
+        Ok(Self {
+            request: request.id,
+            identity: request.identity,
+            ended: given.iter().chain(&in_place).map(|grant| grant.id).collect(),
+            again: taken.into_iter().map(renewed).collect(),
+            message,
+            by: by.to_owned(),
+            now,
+            today: engine.today(),
         })
-    });
-    work.await
+    }
+}
+
+/// Ends a request of which nothing was sent, with all that it gave and took away. False where it is too late.
+///
+/// # Errors
+/// `Contended` where what it gave or took has changed since: it is to be prepared anew.
+pub(crate) async fn call_off(tx: &mut Tx, off: &CallOff) -> Result<bool, StoreError> {
+    let found = tx.requests_to_change(&[off.request]).await?;
+    let can = |found: &&RequestWithOrders| broker::request::can_be_cancelled(&found.request, &found.orders);
+    let Some(RequestWithOrders { request, .. }) = found.first().filter(can) else {
+        return Ok(false);
+    };
+    if tx.close_direct_grants(&off.ended, None, off.now).await? != off.ended.len() as u64 {
+        return Err(StoreError::Contended);
+    }
+    tx.open_direct_grants(&off.again, None, off.now).await?;
+    tx.note_changed_identities(&[off.identity], off.now).await?;
+    tx.update_requests(&[RequestProgress {
+        state: RequestState::Cancelled,
+        message: Some(off.message.clone()),
+        to_plan: true,
+        ended_at: Some(off.now),
+        ..RequestProgress::of(request)
+    }])
+    .await?;
+    let moment = Moment { today: off.today, now: off.now, actor: &off.by };
+    tx.append_request_events(&[event(off.request, RequestState::Cancelled, off.message.clone(), moment)]).await?;
+    Ok(true)
 }
 
 /// First days have come, and last days are over.

@@ -12,7 +12,7 @@ use model::job::LogLevel;
 use model::view::PreviewLine;
 use store::{AssignmentRecord, NewIdentityEvent, StoreError};
 
-use super::{Context, TaskEnd, counted};
+use super::{About, Context, TaskEnd, counted};
 use crate::progress::Progress;
 
 /// Identities whose assignments are written in one transaction.
@@ -30,7 +30,7 @@ async fn compute(context: &mut Context, progress: &Progress) -> Result<TaskEnd, 
     if context.mode.dry_run {
         return compute_dry(context, progress, today).await;
     }
-    if context.is_of_requests {
+    if context.about == About::Requests {
         // Before memory follows: whatever is among these is in memory then.
         context.requests = crate::requests::take_up(&context.engine, context.run).await?;
     }
@@ -44,7 +44,7 @@ async fn compute(context: &mut Context, progress: &Progress) -> Result<TaskEnd, 
     let some: Option<Vec<IdentityId>> = (context.mode.incremental && !followed.configuration && is_known)
         .then(|| context.changed.iter().copied().chain(followed.identities).collect());
     let computed = context.engine.world().with_population(|population| match &some {
-        _ if context.is_of_requests => population.engine.compute_only(&concerned, today),
+        _ if context.about == About::Requests => population.engine.compute_only(&concerned, today),
         Some(ids) => population.engine.compute_some(ids, today),
         None => population.engine.compute(today),
     });
@@ -69,7 +69,7 @@ async fn compute(context: &mut Context, progress: &Progress) -> Result<TaskEnd, 
         });
         progress.advance(batch.len() as u64, 0).await;
     }
-    if some.is_none() && !context.is_of_requests {
+    if some.is_none() && context.about != About::Requests {
         context.engine.world().note_computed();
     }
     context.changed.extend(computed.changed);

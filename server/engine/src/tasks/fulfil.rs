@@ -11,7 +11,7 @@ use model::view::OrderFilter;
 use store::StoreError;
 
 use super::rings::{self, Advance};
-use super::{Context, TaskEnd, applications, counted};
+use super::{About, Context, TaskEnd, applications, counted};
 use crate::dispatch;
 use crate::progress::{Progress, Stop};
 use crate::sweeps::Ask;
@@ -42,8 +42,8 @@ async fn fulfil(scope: &TaskScope, context: &mut Context, progress: &Progress) -
     let now = engine.now();
     let applications = applications(&engine.world().configuration(), scope);
     let only = (!scope.is_all()).then(|| applications.clone());
-    // What other runs made and did not send is not for a run of requests to send.
-    let own = context.is_of_requests.then_some(context.run);
+    // What other runs made and did not send is not for a run about few people to send.
+    let own = (context.about != About::Everybody).then_some(context.run);
     let (run, node) = (context.run, engine.node().to_owned());
     let release = engine.store().write(move |tx| {
         Box::pin(async move {
@@ -111,11 +111,12 @@ async fn deliver_all<'a>(
     let mut sent = 0;
     loop {
         let round = Round::default();
-        // Two for each: one claims and records while the other's batch is sent.
+        // Two for each that answers at once: one claims and records while the other's batch is sent.
+        let lanes = |name: &&&'a String| if dispatch::answers_at_once(&context.engine, name) { 2 } else { 1 };
         let deliveries = names
             .iter()
             .filter(|name| !silent.contains(*name))
-            .flat_map(|name| [name, name])
+            .flat_map(|name| std::iter::repeat_n(name, lanes(&name)))
             .map(|name| round.deliver(context, progress, name));
         let mut dead = Vec::new();
         let mut hands_over = false;
@@ -245,8 +246,8 @@ async fn await_news(
             return Ok(News::Answered);
         }
         let waited = began.elapsed();
-        // Others wait for the next run of requests.
-        let is_worth_it = !context.is_of_requests
+        // Others wait for the next such run.
+        let is_worth_it = context.about == About::Everybody
             && ((now.answered_soon > 0 && waited < engine.tuning().answer_wait)
                 || (now.claimed > 0 && waited < engine.tuning().lease));
         if !is_worth_it {

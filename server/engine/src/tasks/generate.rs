@@ -37,7 +37,7 @@ pub(crate) use self::thresholds::guard_undo;
 use self::thresholds::{guard, hourly, ordered};
 pub(crate) use self::write::{Extras, write};
 use super::guard::{APPROVAL_VOID, Way};
-use super::{Context, TaskEnd, counted};
+use super::{About, Context, TaskEnd, counted};
 use crate::Engine;
 use crate::progress::Progress;
 use crate::requests::follow::Moment;
@@ -93,7 +93,7 @@ async fn generate(
     all_values: bool,
 ) -> Result<TaskEnd, StoreError> {
     let today = context.engine.today();
-    if context.mode.incremental {
+    if context.mode.incremental && context.about != About::Requests {
         context.changed.extend(crate::forms::to_plan(&context.engine).await?);
     }
     let facts = Facts::read(context, all_values, today).await?;

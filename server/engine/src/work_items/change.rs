@@ -28,12 +28,7 @@ pub(super) struct Seen {
 impl Seen {
     pub(super) async fn read(op: &OpContext, id: WorkItemId) -> Result<Self, ApiError> {
         let missing = || ApiError::not_found(format!("work item {id}"));
-        let store = op.engine.store();
-        let item = store.work_item(id).await.map_err(internal)?.ok_or_else(missing)?;
-        let order = store.order(item.order).await.map_err(internal)?.ok_or_else(missing)?;
-        let mut items = store.work_items_of_order(item.order).await.map_err(internal)?;
-        items.retain(|other| other.fence == item.fence);
-        items.sort_by_key(|item| item.id);
+        let (order, items) = op.engine.store().work_of_attempt(id).await.map_err(internal)?.ok_or_else(missing)?;
         let item = items.iter().find(|other| other.id == id).cloned().ok_or_else(missing)?;
         Ok(Self { item, work: SeenWork { order, items } })
     }

@@ -26,11 +26,7 @@ pub async fn look(engine: &Engine, now: Timestamp) -> Result<u64, StoreError> {
     let staff = Staff::read(engine).await?;
     let mut told = 0;
     for id in due {
-        let Some(item) = engine.store().work_item(id).await? else { continue };
-        let Some(order) = engine.store().order(item.order).await? else { continue };
-        let mut items = engine.store().work_items_of_order(item.order).await?;
-        items.retain(|other| other.fence == item.fence);
-        items.sort_by_key(|item| item.id);
+        let Some((order, items)) = engine.store().work_of_attempt(id).await? else { continue };
         let seen = SeenWork { order, items };
         let Some(item) = seen.items.iter().find(|other| other.id == id).cloned() else { continue };
         if item.next_action_at.is_none_or(|at| at > now) {

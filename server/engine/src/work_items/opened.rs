@@ -31,7 +31,7 @@ pub(crate) fn work_item(engine: &Engine, staff: &Staff, order: &Order, id: WorkI
 }
 
 /// That it was opened, and for whom.
-pub(crate) fn event(engine: &Engine, item: &WorkItem) -> (WorkItemId, WorkItemEvent) {
+pub(crate) fn event(engine: &Engine, item: &WorkItem) -> WorkItemEvent {
     let configuration = engine.world().configuration();
     let whom = match &item.fulfiller {
         Fulfiller::User(login) => format!("For {login}"),
@@ -39,13 +39,7 @@ pub(crate) fn event(engine: &Engine, item: &WorkItem) -> (WorkItemId, WorkItemEv
         Fulfiller::Everybody => "For everybody who may do it".to_owned(),
     };
     let message = format!("{whom}: {}.", why(item.chosen));
-    let event = WorkItemEvent {
-        at: item.created_at,
-        actor: engine.node().to_owned(),
-        kind: WorkItemEventKind::Opened,
-        message,
-    };
-    (item.id, event)
+    WorkItemEvent { at: item.created_at, actor: engine.node().to_owned(), kind: WorkItemEventKind::Opened, message }
 }
 
 /// Why it is theirs.

@@ -101,12 +101,19 @@ const UNDER_WAY: &str = "
       count(case when state = 2 then 1 end) as transmitted,
       count(case
         when state = 2 and next_attempt_at is null and coalesce(reason ->> 'reason', 'in_doubt') = 'in_doubt' then 1
-      end) as claimed,
-      count(case when state = 3 then 1 end) as timed_out
+      end) as claimed
+    from provisioning_order
+    where application = $1
+      and state = 2";
+
+/// A late answer still counts where none came in time.
+const OWES_ANSWERS: &str = "
+    select 1 as one
     from provisioning_order
     where application = $1
       and state in (2, 3)
-      and (state = 2 or reason ->> 'reason' = 'timeout')";
+      and (state = 2 or reason ->> 'reason' = 'timeout')
+    limit 1";
 
 macro_rules! items {
     ($why:literal) => {
@@ -333,11 +340,12 @@ impl Store {
     pub async fn orders_under_way(&self, application: &str) -> Result<OrdersUnderWay> {
         let row = self.reader().await?.row(UNDER_WAY, arguments![application]).await?;
         let Some(row) = row else { return Ok(OrdersUnderWay::default()) };
-        Ok(OrdersUnderWay {
-            transmitted: row.count("transmitted")?,
-            claimed: row.count("claimed")?,
-            timed_out: row.count("timed_out")?,
-        })
+        Ok(OrdersUnderWay { transmitted: row.count("transmitted")?, claimed: row.count("claimed")? })
+    }
+
+    /// Whether an answer to any order of the application would still count.
+    pub async fn owes_answers(&self, application: &str) -> Result<bool> {
+        Ok(self.reader().await?.row(OWES_ANSWERS, arguments![application]).await?.is_some())
     }
 
     /// What this executor was handed, and what is no longer wanted since, by id.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use model::ids::{IdentityId, OrderId, OrderItemId, UserId, WorkItemId};
+use model::order::Order;
 use model::page::Page;
 use model::plan::Operation;
 use model::view::{WorkItemCounts, WorkItemFilter, WorkItemRow, WorkItemViewer};
@@ -13,6 +14,7 @@ use model::work_item::{
 use serde::Serialize;
 
 use crate::connection::{Connection, Row, arguments, numbers, payload};
+use crate::orders::{Why, orders_by_id};
 use crate::paging::{count_limit, cursor, page, read_time_cursor, rows_to_read};
 use crate::words::patterns;
 use crate::{Result, Store, StoreError};
@@ -189,6 +191,16 @@ impl Store {
         Ok(with_lines(&mut connection, vec![work_item(&row)?]).await?.pop())
     }
 
+    /// The order of a work item and the work items of the same attempt, by id, at one moment.
+    pub async fn work_of_attempt(&self, id: WorkItemId) -> Result<Option<(Order, Vec<WorkItem>)>> {
+        let mut connection = self.snapshot().await?;
+        let Some(row) = connection.row(BY_ID, arguments![id.0]).await? else { return Ok(None) };
+        let item = work_item(&row)?;
+        let orders = orders_by_id(&mut connection, &[item.order], Why::Told).await?;
+        let items = work_items_of_attempt(&mut connection, item.order, item.fence).await?;
+        Ok(orders.into_iter().next().map(|order| (order, items)))
+    }
+
     /// Newest first, of all attempts.
     pub async fn work_items_of_order(&self, order: OrderId) -> Result<Vec<WorkItem>> {
         work_items_of_order(&mut self.snapshot().await?, order).await
@@ -258,6 +270,18 @@ pub(crate) async fn work_item_page(
         false => row.created_at.as_microsecond(),
     };
     Ok(page(rows, filter.limit, total, |row| cursor(row.id.0, key(row))))
+}
+
+/// By id.
+pub(crate) async fn work_items_of_attempt(
+    connection: &mut Connection,
+    order: OrderId,
+    fence: i64,
+) -> Result<Vec<WorkItem>> {
+    let mut items = work_items_of_order(connection, order).await?;
+    items.retain(|item| item.fence == fence);
+    items.sort_by_key(|item| item.id);
+    Ok(items)
 }
 
 pub(crate) async fn work_items_of_order(connection: &mut Connection, order: OrderId) -> Result<Vec<WorkItem>> {

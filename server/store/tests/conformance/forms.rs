@@ -123,8 +123,8 @@ pub(crate) async fn an_answer_counts_once_and_stands_until_it_is_changed(store: 
     assert!(keep!(store, |tx| tx.change_answer(AnswerId(11), &changed, at(80)).await?));
     let late = answer(21, 1, "phone", "+34");
     assert!(!keep!(store, |tx| tx.change_answer(AnswerId(11), &late, at(81)).await?));
-    assert_eq!(store.answer(AnswerId(11)).await.unwrap(), None);
-    assert_eq!(store.answer(AnswerId(20)).await.unwrap(), Some(answer(20, 1, "phone", "+33")));
+    let standing = store.answers(Some(&[IdentityId(1)])).await.unwrap();
+    assert!(standing.contains(&answer(20, 1, "phone", "+33")) && standing.iter().all(|found| found.id != AnswerId(11)));
     let planned = FormChanges { planned: vec![AnswerId(11), AnswerId(14)], ..FormChanges::default() };
     keep!(store, |tx| tx.change_forms(&planned, at(82)).await?);
     assert_eq!(store.identities_with_new_answers().await.unwrap(), [IdentityId(1)]);
@@ -151,6 +151,30 @@ pub(crate) async fn a_question_moves_and_a_default_is_an_answer(store: Store) {
     assert_eq!(open[0].asked.owner, login("bert"));
     assert_eq!(store.answers(Some(&[IdentityId(1)])).await.unwrap(), [default]);
     assert!(store.identities_with_new_answers().await.unwrap().is_empty());
+}
+
+/// The deadline passes while somebody answers: what a person said stands, whichever of the two is written first.
+pub(crate) async fn a_default_gives_way_to_an_answer_nobody_has_planned_with(store: Store) {
+    people(&store).await;
+    ask(&store, vec![question(1, 1, "limit", login("anna"))]).await;
+    let said = [(QuestionId(1), answer(20, 1, "limit", "250"))];
+    assert!(keep!(store, |tx| tx.answer_questions(&said, at(60)).await?));
+    let late = |id| FormChanges {
+        ended: vec![(QuestionId(1), QuestionOutcome::Default)],
+        answers: vec![Answer { by: None, ..answer(id, 1, "limit", "100") }],
+        ..FormChanges::default()
+    };
+    let beside = late(31);
+    keep!(store, |tx| tx.change_forms(&beside, at(70)).await?);
+    assert_eq!(store.answers(None).await.unwrap(), [answer(20, 1, "limit", "250")]);
+    assert_eq!(store.identities_with_new_answers().await.unwrap(), [IdentityId(1)]);
+
+    // Once a plan has been made with it, a later default takes its place.
+    let planned = FormChanges { planned: vec![AnswerId(20)], ..FormChanges::default() };
+    keep!(store, |tx| tx.change_forms(&planned, at(80)).await?);
+    let afterwards = late(32);
+    keep!(store, |tx| tx.change_forms(&afterwards, at(90)).await?);
+    assert_eq!(store.answers(None).await.unwrap(), late(32).answers);
 }
 
 pub(crate) async fn what_waits_for_an_answer_is_never_sent(store: Store) {

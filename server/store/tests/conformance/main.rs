@@ -195,6 +195,7 @@ stories! {
         questions_of_one_owner_stand_on_one_form,
         an_answer_counts_once_and_stands_until_it_is_changed,
         a_question_moves_and_a_default_is_an_answer,
+        a_default_gives_way_to_an_answer_nobody_has_planned_with,
         what_waits_for_an_answer_is_never_sent,
     ],
     declined: [

@@ -118,20 +118,22 @@ impl Questions {
         let identity = plan.identity;
         let answers = self.answers.get(&identity).map_or(&[][..], Vec::as_slice);
         let taken = self.defaults.get(&identity).map_or(&[][..], Vec::as_slice);
-        for request in &mut plan.requests {
-            for item in request.items.iter_mut().filter(|item| item.kind == ItemKind::Attribute && !item.secret) {
-                let Some(facts) = catalogue.attribute(&request.account_type, &item.name) else { continue };
-                let answer = answers.iter().find(|answer| answer.key == facts.question);
-                if let Some(answer) = answer.filter(|answer| item.value.as_ref() == Some(&answer.value)) {
-                    let by = answer.by.as_deref().map_or("Nobody answered in time: the default".to_owned(), |by| {
-                        format!("Answered by {by} on {}", answer.at.strftime("%F"))
-                    });
-                    item.explanation = format!("{by}. {}", item.explanation);
-                } else if taken
-                    .iter()
-                    .any(|taken| Some(&taken.value) == item.value.as_ref() && taken.key == facts.question)
-                {
-                    item.explanation = format!("Nobody answered in time: the default. {}", item.explanation);
+        if !(answers.is_empty() && taken.is_empty()) {
+            for request in &mut plan.requests {
+                for item in request.items.iter_mut().filter(|item| item.kind == ItemKind::Attribute && !item.secret) {
+                    let Some(facts) = catalogue.attribute(&request.account_type, &item.name) else { continue };
+                    let answer = answers.iter().find(|answer| answer.key == facts.question);
+                    if let Some(answer) = answer.filter(|answer| item.value.as_ref() == Some(&answer.value)) {
+                        let by = answer.by.as_deref().map_or("Nobody answered in time: the default".to_owned(), |by| {
+                            format!("Answered by {by} on {}", answer.at.strftime("%F"))
+                        });
+                        item.explanation = format!("{by}. {}", item.explanation);
+                    } else if taken
+                        .iter()
+                        .any(|taken| Some(&taken.value) == item.value.as_ref() && taken.key == facts.question)
+                    {
+                        item.explanation = format!("Nobody answered in time: the default. {}", item.explanation);
+                    }
                 }
             }
         }
