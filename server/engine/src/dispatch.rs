@@ -94,12 +94,11 @@ async fn deliver_by_hand(engine: &Engine, application: &str, limit: u32) -> Resu
 
 /// `works`: whether the connection has just been found to work, where it was tested.
 async fn deliver_batch(engine: &Engine, claim: Claim, works: Option<bool>) -> Result<Delivered, StoreError> {
-    let application = claim.application.clone();
-    let orders = engine.store().write(move |tx| Box::pin(async move { tx.claim_orders(&claim).await })).await?;
+    let orders = engine.store().claim_orders(&claim).await?;
     if orders.is_empty() {
         return Ok(Delivered::default());
     }
-    carry_out(engine, &application, orders, works).await
+    carry_out(engine, &claim.application, orders, works).await
 }
 
 /// Takes up orders that a process which died had claimed, and finds out what became of them.
@@ -112,8 +111,7 @@ pub(crate) async fn recover(engine: &Engine, application: &str) -> Result<u64, S
             return Ok(recovered);
         }
         let claim = claim(engine, application, engine.tuning().claim_batch);
-        let orders =
-            engine.store().write(move |tx| Box::pin(async move { tx.reclaim_lost_orders(&claim).await })).await?;
+        let orders = engine.store().reclaim_lost_orders(&claim).await?;
         if orders.is_empty() {
             return Ok(recovered);
         }

@@ -19,7 +19,9 @@ const LEAST: f64 = 0.85;
 
 pub async fn measure(orders: usize) {
     compare("a quick HTTP server", orders, LEAST, bare_quick(orders), ours_quick(orders)).await;
-    compare("slapd", orders, LEAST, bare_slapd(orders), ours_slapd(orders)).await;
+    compare("slapd", orders, LEAST, bare_slapd(orders, true), ours_slapd(orders, true)).await;
+    // It does nothing but burn processor time then, which it shares with who tells it.
+    compare("slapd without syncing", orders, LEAST, bare_slapd(orders, false), ours_slapd(orders, false)).await;
     // It takes some milliseconds for each, so a tenth is enough.
     compare("scim2-server", orders / 10, LEAST, bare_scim2(orders / 10), ours_scim2(orders / 10)).await;
 }
@@ -106,10 +108,14 @@ fn bare_scim2(orders: usize) -> impl Fn() -> futures::future::BoxFuture<'static,
     }
 }
 
-fn bare_slapd(orders: usize) -> impl Fn() -> futures::future::BoxFuture<'static, Duration> {
+fn server(durable: bool) -> slapd::Slapd {
+    if durable { slapd::start_durable_slapd(&[]) } else { slapd::start_slapd(&[], false) }
+}
+
+fn bare_slapd(orders: usize, durable: bool) -> impl Fn() -> futures::future::BoxFuture<'static, Duration> {
     move || {
         Box::pin(async move {
-            let slapd = slapd::start_slapd(&[], false);
+            let slapd = server(durable);
             let port = slapd.server.port;
             add_people(port, orders).await
         })
@@ -187,10 +193,10 @@ fn ours_scim2(orders: usize) -> impl Fn() -> futures::future::BoxFuture<'static,
     }
 }
 
-fn ours_slapd(orders: usize) -> impl Fn() -> futures::future::BoxFuture<'static, Duration> {
+fn ours_slapd(orders: usize, durable: bool) -> impl Fn() -> futures::future::BoxFuture<'static, Duration> {
     move || {
         Box::pin(async move {
-            let slapd = slapd::start_slapd(&[], false);
+            let slapd = server(durable);
             fulfil(orders, &directory(slapd.server.port)).await
         })
     }

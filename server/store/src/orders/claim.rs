@@ -10,9 +10,8 @@ use model::order::{Order, ProvisioningState, StateReason};
 use serde::Serialize;
 
 use super::Claim;
-use super::read::{Why, orders_by_id};
 use crate::connection::{Argument, Row, arguments, numbers, payload};
-use crate::{Result, Tx};
+use crate::{Result, Store, Tx};
 
 /// Two claims of one application at once could each take another order of the same account: they take turns.
 const LOCK_CLAIMS: &str = "select pg_advisory_xact_lock(hashtextextended($1, 7233203))";
@@ -25,7 +24,7 @@ const LOCK_CLAIMS: &str = "select pg_advisory_xact_lock(hashtextextended($1, 723
 macro_rules! due_orders {
     ($order:literal, $lock:literal) => {
         concat!(
-            "select o.id, o.account_id, o.identity_id, o.account_type
+            "select o.id, o.account_id, o.identity_id, o.account_type, o.mechanism, o.attempts, cast(o.reason as text) as reason
     from provisioning_order o
     where o.state = 1
       and o.application = $1
@@ -79,7 +78,7 @@ const PROBE_POSTGRES: &str = due_orders!("o.attempts, o.lane, o.turn_at, o.id", 
 /// $1 application, $2 now, $3 run, $4 how many.
 macro_rules! lost_orders {
     () => {
-        "select o.id, o.account_id, o.identity_id, o.account_type
+        "select o.id, o.account_id, o.identity_id, o.account_type, o.mechanism, o.attempts, cast(o.reason as text) as reason
     from provisioning_order o
     where o.state = 2
       and o.application = $1
@@ -168,16 +167,58 @@ struct EventInput {
     message: String,
 }
 
-impl Tx {
+impl Store {
     /// What goes beyond a threshold is claimed only on the strength of an approval that was given and used for it.
     ///
-    /// Due orders in state 1 that were released, with their ring where they have one, and are not held, whose predecessors are done (4, 8) or called off (6) and whose account
-    /// has no other order in flight, by lane, then by turn ([`Order::turn_at`]), then id; of several of one account the first. They are in state 2
-    /// afterwards, with a new fence, attempt and lease. An order without `next_attempt_at` is not released yet.
+    /// Due orders in state 1 that were released, with their ring where they have one, and are not held, whose predecessors
+    /// are done (4, 8) or called off (6) and whose account has no other order in flight, by lane, then by turn
+    /// ([`Order::turn_at`]), then id; of several of one account the first. They are in state 2 afterwards, with a new
+    /// fence, attempt and lease. An order without `next_attempt_at` is not released yet.
     ///
     /// The orders come as they are now, but for `reason`, which is still the one from before: it tells whether an earlier
-    /// attempt may have arrived. Explanations and reasons are left out, as in [`crate::Store::orders_in_brief`].
-    pub async fn claim_orders(&mut self, claim: &Claim) -> Result<Vec<Order>> {
+    /// attempt may have arrived. Explanations and reasons are left out, as in [`Store::orders_in_brief`].
+    pub async fn claim_orders(&self, claim: &Claim) -> Result<Vec<Order>> {
+        let claim = claim.clone();
+        let taken = self.write(move |tx| Box::pin(async move { tx.take_due(&claim).await })).await?;
+        let mut orders = self.taken(&taken).await?;
+        for (order, taken) in orders.iter_mut().zip(taken) {
+            order.reason = taken.reason;
+        }
+        Ok(orders)
+    }
+
+    /// Orders that a node which is gone took and never answered, their lease having passed, and those whose answer left
+    /// doubt and whose time to be read back has come. They get a new fence, attempt and lease and the reason in doubt:
+    /// read back before anything is sent again.
+    pub async fn reclaim_lost_orders(&self, claim: &Claim) -> Result<Vec<Order>> {
+        let claim = claim.clone();
+        let taken = self.write(move |tx| Box::pin(async move { tx.take_lost(&claim).await })).await?;
+        self.taken(&taken).await
+    }
+
+    /// Read once they are taken: whoever else writes does not wait for it. In the order given.
+    async fn taken(&self, taken: &[Taken]) -> Result<Vec<Order>> {
+        if taken.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<OrderId> = taken.iter().map(|taken| taken.id).collect();
+        let mut orders = self.orders_in_brief(&ids).await?;
+        let positions: HashMap<OrderId, usize> = ids.into_iter().zip(0..).collect();
+        orders.sort_by_key(|order| positions.get(&order.id).copied());
+        Ok(orders)
+    }
+}
+
+/// An order that was taken, as it was before.
+struct Taken {
+    id: OrderId,
+    mechanism: Mechanism,
+    attempts: u32,
+    reason: Option<StateReason>,
+}
+
+impl Tx {
+    async fn take_due(&mut self, claim: &Claim) -> Result<Vec<Taken>> {
         let sql = match (self.connection.is_postgres(), claim.probe) {
             (true, false) => DUE_POSTGRES,
             (true, true) => PROBE_POSTGRES,
@@ -188,48 +229,38 @@ impl Tx {
         let run = claim.run.map(|run| run.0);
         let arguments = arguments![claim.application.as_str(), claim.now, run, claim.limit, mechanism];
         let taken = self.candidates(claim, sql, arguments).await?;
-        if taken.is_empty() {
-            return Ok(Vec::new());
+        if !taken.is_empty() {
+            self.take(claim, &taken).await?;
+            let events = taken.iter().map(|taken| EventInput {
+                id: taken.id.0,
+                reason: None,
+                message: format!("{}, attempt {}.", sending(taken.mechanism), taken.attempts + 1),
+            });
+            self.append_claim_events(claim, events.collect(), ProvisioningState::Pending).await?;
         }
-        let orders = self.take(claim, &taken).await?;
-        let events = orders.iter().map(|order| EventInput {
-            id: order.id.0,
-            reason: None,
-            message: format!("{}, attempt {}.", sending(order.mechanism), order.attempts),
-        });
-        self.append_claim_events(claim, events.collect(), ProvisioningState::Pending).await?;
-        Ok(orders)
+        Ok(taken)
     }
 
-    /// Orders that a node which is gone took and never answered, their lease having passed, and those whose answer left
-    /// doubt and whose time to be read back has come. They get a new fence, attempt and lease and the reason in doubt:
-    /// read back before anything is sent again.
-    pub async fn reclaim_lost_orders(&mut self, claim: &Claim) -> Result<Vec<Order>> {
+    async fn take_lost(&mut self, claim: &Claim) -> Result<Vec<Taken>> {
         let sql = if self.connection.is_postgres() { LOST_POSTGRES } else { LOST_SQLITE };
         let run = claim.run.map(|run| run.0);
         let arguments = arguments![claim.application.as_str(), claim.now, run, claim.limit];
         let taken = self.candidates(claim, sql, arguments).await?;
-        if taken.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut orders = self.take(claim, &taken).await?;
-        for order in &mut orders {
-            order.reason = Some(StateReason::InDoubt);
-        }
-        let events: Vec<_> = orders
-            .iter()
-            .map(|order| EventInput {
-                id: order.id.0,
-                reason: order.reason.clone(),
+        if !taken.is_empty() {
+            self.take(claim, &taken).await?;
+            let events = taken.iter().map(|taken| EventInput {
+                id: taken.id.0,
+                reason: Some(StateReason::InDoubt),
                 message: format!(
                     "The attempt before was broken off; what the application holds is read back first, attempt {}.",
-                    order.attempts
+                    taken.attempts + 1
                 ),
-            })
-            .collect();
-        self.execute(DOUBT, arguments![payload(&events)?]).await?;
-        self.append_claim_events(claim, events, ProvisioningState::Transmitted).await?;
-        Ok(orders)
+            });
+            let events: Vec<_> = events.collect();
+            self.execute(DOUBT, arguments![payload(&events)?]).await?;
+            self.append_claim_events(claim, events, ProvisioningState::Transmitted).await?;
+        }
+        Ok(taken)
     }
 
     /// Gives orders in state 1 that were never due to the dispatcher: they are due from now on. Of all applications, or of
@@ -262,48 +293,32 @@ impl Tx {
         claim: &Claim,
         sql: &'static str,
         arguments: [Argument; N],
-    ) -> Result<Vec<OrderId>> {
+    ) -> Result<Vec<Taken>> {
         if self.connection.is_postgres() {
             self.execute(LOCK_CLAIMS, arguments![claim.application.as_str()]).await?;
         }
         let rows = self.rows(sql, arguments).await?;
         let mut accounts = HashSet::new();
-        let mut taken = Vec::with_capacity(rows.len());
+        let mut found = Vec::with_capacity(rows.len());
         for row in rows {
             if accounts.insert(slot(&row)?) {
-                taken.push(OrderId(row.integer("id")?));
+                found.push(Taken {
+                    id: OrderId(row.integer("id")?),
+                    mechanism: row.named("mechanism", Mechanism::from_name)?,
+                    attempts: row.small_count("attempts")?,
+                    reason: row.optional_json("reason")?,
+                });
             }
         }
-        Ok(taken)
+        Ok(found)
     }
 
-    async fn take(&mut self, claim: &Claim, taken: &[OrderId]) -> Result<Vec<Order>> {
-        let ids = numbers(taken.iter().map(|id| id.0));
+    async fn take(&mut self, claim: &Claim, taken: &[Taken]) -> Result<()> {
+        let ids = numbers(taken.iter().map(|taken| taken.id.0));
         let node = claim.node.as_str();
-        let mut orders = self.orders(taken).await?;
         self.execute(TAKE, arguments![ids.as_str(), node, claim.lease_until, claim.now]).await?;
         self.execute(INSERT_ATTEMPTS, arguments![ids, node, claim.now]).await?;
-        // What the statement has just written, without reading it all again.
-        for order in &mut orders {
-            let along = order.state;
-            for item in order.items.iter_mut().filter(|item| item.state == along && item.message.is_none()) {
-                item.state = ProvisioningState::Transmitted;
-            }
-            order.state = ProvisioningState::Transmitted;
-            order.fence += 1;
-            order.attempts += 1;
-            order.next_attempt_at = None;
-            order.transmitted_at = Some(claim.now);
-        }
-        Ok(orders)
-    }
-
-    /// In brief, in the order of the ids given.
-    async fn orders(&mut self, ids: &[OrderId]) -> Result<Vec<Order>> {
-        let mut orders = orders_by_id(&mut self.connection, ids, Why::LeftOut).await?;
-        let positions: HashMap<OrderId, usize> = ids.iter().copied().zip(0..).collect();
-        orders.sort_by_key(|order| positions.get(&order.id).copied());
-        Ok(orders)
+        Ok(())
     }
 
     async fn append_claim_events(

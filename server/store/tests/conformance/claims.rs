@@ -22,7 +22,7 @@ pub(crate) async fn due_orders_are_claimed_by_lane(store: Store) {
         Order { state: ProvisioningState::AwaitingApproval, ..order(34, 5) },
     ];
     insert_orders(&store, rows.clone()).await;
-    let claimed = keep!(store, |tx| tx.claim_orders(&claim("node", 100, 2)).await?);
+    let claimed = store.claim_orders(&claim("node", 100, 2)).await.unwrap();
     assert_eq!(ids(&claimed), [31, 30]);
     let mut expected = Order {
         state: ProvisioningState::Transmitted,
@@ -37,8 +37,8 @@ pub(crate) async fn due_orders_are_claimed_by_lane(store: Store) {
     }
     assert_eq!(claimed[1], in_brief(&expected), "the reason from before is told");
     assert_eq!(store.order(OrderId(30)).await.unwrap(), Some(Order { reason: None, ..expected }));
-    assert_eq!(ids(&keep!(store, |tx| tx.claim_orders(&claim("node", 100, 10)).await?)), [32]);
-    assert!(keep!(store, |tx| tx.claim_orders(&claim("node", 100, 10)).await?).is_empty());
+    assert_eq!(ids(&store.claim_orders(&claim("node", 100, 10)).await.unwrap()), [32]);
+    assert!(store.claim_orders(&claim("node", 100, 10)).await.unwrap().is_empty());
 }
 
 /// As whatever moves orders on reads them: without saying why.
@@ -75,12 +75,12 @@ pub(crate) async fn orders_wait_for_time_predecessors_and_runs(store: Store) {
         .await?;
     });
     let of_run = Claim { run: Some(RunId(7)), ..claim("node", 100, 10) };
-    assert_eq!(ids(&keep!(store, |tx| tx.claim_orders(&of_run).await?)), [34]);
-    assert_eq!(ids(&keep!(store, |tx| tx.claim_orders(&claim("node", 100, 10)).await?)), [30, 35]);
-    assert_eq!(ids(&keep!(store, |tx| tx.claim_orders(&claim("node", 200, 10)).await?)), [33]);
+    assert_eq!(ids(&store.claim_orders(&of_run).await.unwrap()), [34]);
+    assert_eq!(ids(&store.claim_orders(&claim("node", 100, 10)).await.unwrap()), [30, 35]);
+    assert_eq!(ids(&store.claim_orders(&claim("node", 200, 10)).await.unwrap()), [33]);
     let done = crate::transitions::done(30, 1, 201);
     assert_eq!(keep!(store, |tx| tx.record_transitions(&[done]).await?), [true]);
-    assert_eq!(ids(&keep!(store, |tx| tx.claim_orders(&claim("node", 202, 10)).await?)), [32]);
+    assert_eq!(ids(&store.claim_orders(&claim("node", 202, 10)).await.unwrap()), [32]);
 }
 
 pub(crate) async fn one_order_in_flight_per_account(store: Store) {
@@ -101,12 +101,12 @@ pub(crate) async fn one_order_in_flight_per_account(store: Store) {
         ])
         .await?;
     });
-    let first = keep!(store, |tx| tx.claim_orders(&claim("node", 100, 10)).await?);
+    let first = store.claim_orders(&claim("node", 100, 10)).await.unwrap();
     assert_eq!(ids(&first), [30, 32, 33]);
-    assert!(keep!(store, |tx| tx.claim_orders(&claim("node", 100, 10)).await?).is_empty());
+    assert!(store.claim_orders(&claim("node", 100, 10)).await.unwrap().is_empty());
     let done: Vec<_> = [30, 33].into_iter().map(|id| crate::transitions::done(id, 1, 101)).collect();
     keep!(store, |tx| tx.record_transitions(&done).await?);
-    assert_eq!(ids(&keep!(store, |tx| tx.claim_orders(&claim("node", 102, 10)).await?)), [31, 34]);
+    assert_eq!(ids(&store.claim_orders(&claim("node", 102, 10)).await.unwrap()), [31, 34]);
     // The rule holds even for a writer that does not ask.
     let in_flight = move |id, account: Option<i64>| Order {
         state: ProvisioningState::Transmitted,
@@ -135,7 +135,7 @@ pub(crate) async fn two_claimers_never_get_the_same_order(store: Store) {
                 let mut mine = Vec::new();
                 loop {
                     let claim = claim(&format!("node {node}"), 5_000 + round, 5);
-                    let claimed = keep!(store, |tx| tx.claim_orders(&claim).await?);
+                    let claimed = store.claim_orders(&claim).await.unwrap();
                     if claimed.is_empty() {
                         break mine;
                     }
@@ -162,13 +162,13 @@ pub(crate) async fn a_lost_order_is_reclaimed_with_doubt(store: Store) {
     people(&store).await;
     let elsewhere = Order { application: "payroll".into(), ..order(31, 2) };
     insert_orders(&store, vec![order(30, 1), elsewhere]).await;
-    keep!(store, |tx| tx.claim_orders(&claim("gone", 100, 10)).await?);
-    assert!(keep!(store, |tx| tx.reclaim_lost_orders(&claim("node", 129, 10)).await?).is_empty());
-    let lost = keep!(store, |tx| tx.reclaim_lost_orders(&claim("node", 130, 10)).await?);
+    store.claim_orders(&claim("gone", 100, 10)).await.unwrap();
+    assert!(store.reclaim_lost_orders(&claim("node", 129, 10)).await.unwrap().is_empty());
+    let lost = store.reclaim_lost_orders(&claim("node", 130, 10)).await.unwrap();
     assert_eq!(ids(&lost), [30]);
     assert_eq!((lost[0].fence, lost[0].attempts, lost[0].reason.clone()), (2, 2, Some(StateReason::InDoubt)));
     assert_eq!(store.orders_in_brief(&[OrderId(30)]).await.unwrap(), lost);
-    assert!(keep!(store, |tx| tx.reclaim_lost_orders(&claim("node", 130, 10)).await?).is_empty());
+    assert!(store.reclaim_lost_orders(&claim("node", 130, 10)).await.unwrap().is_empty());
     let detail = store.order_detail(OrderId(30)).await.unwrap().unwrap();
     let attempts: Vec<_> = detail
         .attempts
@@ -185,13 +185,13 @@ pub(crate) async fn a_lost_order_is_reclaimed_with_doubt(store: Store) {
 pub(crate) async fn leases_are_renewed_per_node(store: Store) {
     people(&store).await;
     insert_orders(&store, vec![order(30, 1), order(31, 2)]).await;
-    keep!(store, |tx| tx.claim_orders(&claim("one", 100, 1)).await?);
-    keep!(store, |tx| tx.claim_orders(&claim("two", 100, 1)).await?);
+    store.claim_orders(&claim("one", 100, 1)).await.unwrap();
+    store.claim_orders(&claim("two", 100, 1)).await.unwrap();
     keep!(store, |tx| tx.renew_leases("one", at(300)).await?);
     // A lease is never made shorter.
     keep!(store, |tx| tx.renew_leases("one", at(200)).await?);
-    assert_eq!(ids(&keep!(store, |tx| tx.reclaim_lost_orders(&claim("three", 299, 10)).await?)), [31]);
-    assert_eq!(ids(&keep!(store, |tx| tx.reclaim_lost_orders(&claim("three", 300, 10)).await?)), [30]);
+    assert_eq!(ids(&store.reclaim_lost_orders(&claim("three", 299, 10)).await.unwrap()), [31]);
+    assert_eq!(ids(&store.reclaim_lost_orders(&claim("three", 300, 10)).await.unwrap()), [30]);
 }
 
 pub(crate) async fn orders_wait_until_they_are_released(store: Store) {
@@ -206,21 +206,21 @@ pub(crate) async fn orders_wait_until_they_are_released(store: Store) {
         tx.insert_orders(&[held(30, 1, Some(7)), held(31, 2, None), order(32, 3)]).await?;
     });
     assert_eq!(store.due_applications(at(100)).await.unwrap(), [("directory".to_owned(), 1)]);
-    assert_eq!(ids(&keep!(store, |tx| tx.claim_orders(&claim("node", 100, 10)).await?)), [32]);
+    assert_eq!(ids(&store.claim_orders(&claim("node", 100, 10)).await.unwrap()), [32]);
     assert_eq!(keep!(store, |tx| tx.release_orders(Some(RunId(7)), None, at(101)).await?), 1);
-    assert!(keep!(store, |tx| tx.claim_orders(&claim("node", 100, 10)).await?).is_empty());
-    assert_eq!(ids(&keep!(store, |tx| tx.claim_orders(&claim("node", 101, 10)).await?)), [30]);
+    assert!(store.claim_orders(&claim("node", 100, 10)).await.unwrap().is_empty());
+    assert_eq!(ids(&store.claim_orders(&claim("node", 101, 10)).await.unwrap()), [30]);
     let named = |name: &str| vec![name.to_owned(), "nothing".to_owned()];
     assert_eq!(keep!(store, |tx| tx.release_orders(None, Some(&named("payroll")), at(102)).await?), 0);
     assert_eq!(keep!(store, |tx| tx.release_orders(None, Some(&[]), at(102)).await?), 0);
     assert_eq!(keep!(store, |tx| tx.release_orders(None, Some(&named("directory")), at(102)).await?), 1);
-    assert_eq!(ids(&keep!(store, |tx| tx.claim_orders(&claim("node", 102, 10)).await?)), [31]);
+    assert_eq!(ids(&store.claim_orders(&claim("node", 102, 10)).await.unwrap()), [31]);
 }
 
 pub(crate) async fn an_order_in_doubt_is_reclaimed_when_due(store: Store) {
     people(&store).await;
     insert_orders(&store, vec![order(30, 1)]).await;
-    keep!(store, |tx| tx.claim_orders(&claim("node", 100, 1)).await?);
+    store.claim_orders(&claim("node", 100, 1)).await.unwrap();
     let doubt = RecordedTransition {
         to: ProvisioningState::Transmitted,
         reason: Some(StateReason::InDoubt),
@@ -229,19 +229,19 @@ pub(crate) async fn an_order_in_doubt_is_reclaimed_when_due(store: Store) {
         ..crate::transitions::done(30, 1, 105)
     };
     assert_eq!(keep!(store, |tx| tx.record_transitions(&[doubt]).await?), [true]);
-    assert!(keep!(store, |tx| tx.reclaim_lost_orders(&claim("node", 159, 10)).await?).is_empty());
-    assert_eq!(ids(&keep!(store, |tx| tx.reclaim_lost_orders(&claim("node", 160, 10)).await?)), [30]);
+    assert!(store.reclaim_lost_orders(&claim("node", 159, 10)).await.unwrap().is_empty());
+    assert_eq!(ids(&store.reclaim_lost_orders(&claim("node", 160, 10)).await.unwrap()), [30]);
 }
 
 pub(crate) async fn leases_are_void_after_a_start(store: Store) {
     people(&store).await;
     insert_orders(&store, vec![order(30, 1)]).await;
+    store.claim_orders(&claim("gone", 100, 1)).await.unwrap();
     keep!(store, |tx| {
-        tx.claim_orders(&claim("gone", 100, 1)).await?;
         tx.queue_run(&run(7, RunState::Queued)).await?;
         tx.claim_run("gone", at(100), at(130)).await?;
     });
     assert_eq!(keep!(store, |tx| tx.void_leases().await?), 2);
-    assert_eq!(ids(&keep!(store, |tx| tx.reclaim_lost_orders(&claim("node", 101, 10)).await?)), [30]);
+    assert_eq!(ids(&store.reclaim_lost_orders(&claim("node", 101, 10)).await.unwrap()), [30]);
     assert!(keep!(store, |tx| tx.claim_run("node", at(101), at(131)).await?).is_some());
 }

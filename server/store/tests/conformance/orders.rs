@@ -151,7 +151,7 @@ pub(crate) async fn an_order_with_its_way(store: Store) {
     assert_eq!(store.order_detail(OrderId(30)).await.unwrap(), None);
     people(&store).await;
     insert_orders(&store, vec![order(30, 1), order(31, 2)]).await;
-    keep!(store, |tx| tx.claim_orders(&claim("node", 100, 1)).await?);
+    store.claim_orders(&claim("node", 100, 1)).await.unwrap();
     let detail = store.order_detail(OrderId(30)).await.unwrap().unwrap();
     assert_eq!(detail.identity_name, "Person 1");
     assert_eq!(detail.application_name, "directory");
@@ -183,6 +183,6 @@ pub(crate) async fn ten_thousand_orders(store: Store) {
     let page = store.order_page(&OrderFilter::default()).await.unwrap();
     assert_eq!((page.rows.len(), page.total), (50, 10_000));
     // Of a chain only its head can go.
-    let claimed = keep!(store, |tx| tx.claim_orders(&claim("node", 2_000_000, 5_000)).await?);
+    let claimed = store.claim_orders(&claim("node", 2_000_000, 5_000)).await.unwrap();
     assert_eq!(claimed.len(), 1);
 }

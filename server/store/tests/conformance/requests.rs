@@ -222,7 +222,7 @@ pub(crate) async fn an_order_is_overtaken_for_so_long_and_no_longer(store: Store
         ],
     )
     .await;
-    let claimed = keep!(store, |tx| tx.claim_orders(&claim("node", 100_000, 10)).await?);
+    let claimed = store.claim_orders(&claim("node", 100_000, 10)).await.unwrap();
     assert_eq!(claimed.iter().map(|order| order.id.0).collect::<Vec<_>>(), [36, 31, 30, 33, 32, 34]);
     assert_eq!(store.order(OrderId(31)).await.unwrap().unwrap().priority, 30);
     let planned = store.last_planned(&[IdentityId(1), IdentityId(2)]).await.unwrap();

@@ -42,14 +42,14 @@ pub(crate) async fn a_ring_goes_after_the_other(store: Store) {
     // The fourth has no ring, as somebody who leaves has none: it waits for nothing.
     assert_eq!(keep!(store, |tx| tx.release_orders(None, None, at(2)).await?), 2);
     assert_eq!(store.due_applications(at(2)).await.unwrap(), [("directory".to_owned(), 2)]);
-    assert_eq!(ids(&keep!(store, |tx| tx.claim_orders(&claim("node", 100, 10)).await?)), [31, 34]);
+    assert_eq!(ids(&store.claim_orders(&claim("node", 100, 10)).await.unwrap()), [31, 34]);
 
     // One ring at a time, for whoever saw where they are.
     assert!(!keep!(store, |tx| tx.release_ring(RunId(7), 2, None, at(3)).await?));
     assert!(keep!(store, |tx| tx.release_ring(RunId(7), 1, None, at(3)).await?));
     assert!(!keep!(store, |tx| tx.release_ring(RunId(7), 1, None, at(3)).await?));
     assert_eq!(keep!(store, |tx| tx.release_orders(Some(RunId(7)), None, at(4)).await?), 1);
-    assert_eq!(ids(&keep!(store, |tx| tx.claim_orders(&claim("node", 100, 10)).await?)), [32]);
+    assert_eq!(ids(&store.claim_orders(&claim("node", 100, 10)).await.unwrap()), [32]);
 
     // Halted, the rest waits for a person, and no run looks at it by itself.
     assert_eq!(store.open_rings().await.unwrap(), [RunRings { released: 2, ..begun.clone() }]);
@@ -65,7 +65,7 @@ pub(crate) async fn a_ring_goes_after_the_other(store: Store) {
     assert_eq!(store.rings_of(RunId(7)).await.unwrap(), Some(done));
     assert!(!keep!(store, |tx| tx.release_ring(RunId(7), 3, None, at(8)).await?), "there is no fourth");
     keep!(store, |tx| tx.release_orders(None, None, at(9)).await?);
-    assert_eq!(ids(&keep!(store, |tx| tx.claim_orders(&claim("node", 100, 10)).await?)), [33]);
+    assert_eq!(ids(&store.claim_orders(&claim("node", 100, 10)).await.unwrap()), [33]);
 
     let tally = |ring| RingTally {
         ring,
@@ -86,7 +86,7 @@ pub(crate) async fn a_due_order_still_waits_for_its_ring(store: Store) {
     insert_orders(&store, vec![Order { next_attempt_at: Some(at(0)), ..of_run(7, 1) }]).await;
     keep!(store, |tx| tx.start_rings(&rings(7, 2), &[(OrderId(31), 2)], at(1)).await?);
     assert_eq!(store.due_applications(at(50)).await.unwrap(), []);
-    assert_eq!(ids(&keep!(store, |tx| tx.claim_orders(&claim("node", 100, 10)).await?)), Vec::<i64>::new());
+    assert_eq!(ids(&store.claim_orders(&claim("node", 100, 10)).await.unwrap()), Vec::<i64>::new());
     let error = refused!(store, |tx| tx.start_rings(&rings(7, 2), &[], at(1)).await?);
     assert_conflict(&error, "run_ring_key");
 }
@@ -135,9 +135,7 @@ pub(crate) async fn no_schedule_takes_a_later_ring(store: Store) {
                 _ => {
                     let one = Claim { run: Some(RunId(run_id)), ..claim("one", 100, 2) };
                     let other = Claim { run: Some(RunId(run_id)), ..claim("other", 100, 2) };
-                    let take =
-                        |claim: Claim| store.write(move |tx| Box::pin(async move { tx.claim_orders(&claim).await }));
-                    let (one, other) = tokio::join!(take(one), take(other));
+                    let (one, other) = tokio::join!(store.claim_orders(&one), store.claim_orders(&other));
                     taken.extend(ids(&one.unwrap()).into_iter().chain(ids(&other.unwrap())));
                 }
             }
@@ -149,7 +147,7 @@ pub(crate) async fn no_schedule_takes_a_later_ring(store: Store) {
         }
         keep!(store, |tx| tx.release_orders(Some(RunId(run_id)), None, at(10)).await?);
         let all = Claim { run: Some(RunId(run_id)), ..claim("one", 100, 100) };
-        taken.extend(ids(&keep!(store, |tx| tx.claim_orders(&all).await?)));
+        taken.extend(ids(&store.claim_orders(&all).await.unwrap()));
         assert!(taken.contains(&(first + most)), "schedule {schedule}: who leaves waits");
         // What the others hold is let go, so that the next schedule finds nothing in flight.
         let steps: Vec<_> = taken.iter().map(|id| crate::transitions::done(*id, 1, 201)).collect();

@@ -28,7 +28,7 @@ pub(crate) fn done(order: i64, fence: i64, seconds: i64) -> RecordedTransition {
 pub(crate) async fn one_claimed(store: &Store) {
     people(store).await;
     insert_orders(store, vec![order(30, 1)]).await;
-    keep!(store, |tx| tx.claim_orders(&claim("node", 100, 1)).await?);
+    store.claim_orders(&claim("node", 100, 1)).await.unwrap();
 }
 
 pub(crate) async fn a_result_is_recorded_with_everything(store: Store) {
@@ -174,14 +174,14 @@ pub(crate) async fn handing_over_ends_the_lease(store: Store) {
     assert_eq!(keep!(store, |tx| tx.record_transitions(&[handed]).await?), [true]);
     let order = store.order(OrderId(30)).await.unwrap().unwrap();
     assert_eq!((order.state, order.transmitted_at), (ProvisioningState::Transmitted, Some(at(100))));
-    assert!(keep!(store, |tx| tx.reclaim_lost_orders(&claim("node", 9_999, 10)).await?).is_empty());
+    assert!(store.reclaim_lost_orders(&claim("node", 9_999, 10)).await.unwrap().is_empty());
     // The answer of the other side still holds.
     assert_eq!(keep!(store, |tx| tx.record_transitions(&[done(30, 1, 500)]).await?), [true]);
 }
 
 pub(crate) async fn an_answer_without_fence_closes_the_newest_attempt(store: Store) {
     one_claimed(&store).await;
-    keep!(store, |tx| tx.reclaim_lost_orders(&claim("node", 200, 1)).await?);
+    store.reclaim_lost_orders(&claim("node", 200, 1)).await.unwrap();
     let step = RecordedTransition { fence: None, answer: Some(Answer::ReadBack { present: true }), ..done(30, 1, 205) };
     assert_eq!(keep!(store, |tx| tx.record_transitions(&[step]).await?), [true]);
     let attempts = store.order_detail(OrderId(30)).await.unwrap().unwrap().attempts;

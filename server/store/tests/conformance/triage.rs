@@ -126,15 +126,15 @@ pub(crate) async fn held_orders_are_not_claimed(store: Store) {
     people(&store).await;
     insert_orders(&store, vec![in_trouble(30, 1, Pending, hold(), "f1"), order(31, 2)]).await;
     assert_eq!(store.due_applications(at(100)).await.unwrap(), [("directory".to_owned(), 1)]);
-    let claimed = keep!(store, |tx| tx.claim_orders(&claim("node", 100, 10)).await?);
+    let claimed = store.claim_orders(&claim("node", 100, 10)).await.unwrap();
     assert_eq!(claimed.iter().map(|order| order.id.0).collect::<Vec<_>>(), [31]);
     keep!(store, |tx| tx.release_orders(None, None, at(100)).await?);
-    assert!(keep!(store, |tx| tx.claim_orders(&claim("node", 100, 10)).await?).is_empty());
+    assert!(store.claim_orders(&claim("node", 100, 10)).await.unwrap().is_empty());
     keep!(store, |tx| {
         let resumed = RecordedTransition { next_attempt_at: Some(at(100)), ..step(30, Pending, Pending, 100) };
         tx.record_transitions(&[resumed]).await?;
     });
-    assert_eq!(keep!(store, |tx| tx.claim_orders(&claim("node", 100, 10)).await?).len(), 1);
+    assert_eq!(store.claim_orders(&claim("node", 100, 10)).await.unwrap().len(), 1);
 }
 
 pub(crate) async fn paused_orders_wait_and_go_on(store: Store) {
@@ -215,12 +215,12 @@ pub(crate) async fn a_try_takes_what_was_tried_least(store: Store) {
     )
     .await;
     let by_hand = store::Claim { mechanism: Some(Mechanism::Manual), ..claim("node", 100, 10) };
-    let taken = keep!(store, |tx| tx.claim_orders(&by_hand).await?);
+    let taken = store.claim_orders(&by_hand).await.unwrap();
     assert_eq!(taken.iter().map(|order| order.id.0).collect::<Vec<_>>(), [32]);
     let one = store::Claim { probe: true, ..claim("node", 100, 1) };
-    let taken = keep!(store, |tx| tx.claim_orders(&one).await?);
+    let taken = store.claim_orders(&one).await.unwrap();
     assert_eq!(taken.iter().map(|order| order.id.0).collect::<Vec<_>>(), [31]);
-    let taken = keep!(store, |tx| tx.claim_orders(&claim("node", 100, 10)).await?);
+    let taken = store.claim_orders(&claim("node", 100, 10)).await.unwrap();
     assert_eq!(taken.iter().map(|order| order.id.0).collect::<Vec<_>>(), [30]);
 }
 
@@ -246,7 +246,7 @@ pub(crate) async fn a_repeated_trouble_keeps_its_beginning(store: Store) {
     let order = store.order(OrderId(30)).await.unwrap().unwrap();
     assert_eq!((order.fingerprint.as_deref(), order.repeats), (Some("f1"), 1));
     // While it is tried nothing is wrong, and what was is remembered.
-    let claimed = keep!(store, |tx| tx.claim_orders(&claim("node", 200, 1)).await?);
+    let claimed = store.claim_orders(&claim("node", 200, 1)).await.unwrap();
     assert_eq!((claimed[0].fingerprint.as_deref(), claimed[0].repeats), (Some("f1"), 1));
     assert_eq!(store.order_groups().await.unwrap(), []);
     let sent = ProvisioningState::Transmitted;
