@@ -18,7 +18,7 @@ const FORGET_TYPES: &str = "
     where account_id in (select cast(value as bigint) from json_each($1))";
 
 const PROPOSE_OWNERS: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into owner_proposal (account_id, identity_id, confidence, matches, proposed_at)
     select
       cast(value ->> 'account' as bigint), cast(value ->> 'identity' as bigint),
@@ -26,7 +26,7 @@ const PROPOSE_OWNERS: &str = "
     from input";
 
 const PROPOSE_TYPES: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into type_proposal (account_id, account_type, confidence, condition, proposed_at)
     select
       cast(value ->> 'account' as bigint), value ->> 'account_type', cast(value ->> 'confidence' as bigint),

@@ -27,7 +27,7 @@ pub struct Reservation {
 }
 
 const INSERT: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into account (
       id, application, account_type, key, owner_id, status, provenance, attributes, entitlements, entitlement_count,
       words, observed_at, created_at, changed_at
@@ -40,7 +40,7 @@ const INSERT: &str = "
     from input";
 
 const UPDATE: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     update account
     set application = input.value ->> 'application',
         account_type = input.value ->> 'account_type',
@@ -67,7 +67,7 @@ const HELD: &str = "
 const FORGET: &str = "
     with input as materialized (
       select cast(value ->> 'account' as bigint) as account_id, value ->> 'entitlement' as entitlement
-      from json_each($1)
+      from jsonb_each($1)
     )
     delete from account_entitlement
     where until is null
@@ -77,7 +77,7 @@ const FORGET: &str = "
 const END: &str = "
     with input as materialized (
       select cast(value ->> 'account' as bigint) as account_id, value ->> 'entitlement' as entitlement
-      from json_each($1)
+      from jsonb_each($1)
     )
     update account_entitlement
     set until = $2
@@ -88,7 +88,7 @@ const END: &str = "
 
 /// A clock that went back may meet an interval that began at this instant: it goes on.
 const BEGIN: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into account_entitlement (account_id, entitlement, since)
     select cast(value ->> 'account' as bigint), value ->> 'entitlement', $2
     from input
@@ -107,17 +107,17 @@ const FORGET_CATALOGUE: &str = "
     where application = $1
       and until is null
       and since >= $3
-      and key in (select value ->> 'key' from json_each($2))";
+      and key in (select value ->> 'key' from jsonb_each($2))";
 
 const END_CATALOGUE: &str = "
     update entitlement_catalogue
     set until = $3
     where application = $1
       and until is null
-      and key in (select value ->> 'key' from json_each($2))";
+      and key in (select value ->> 'key' from jsonb_each($2))";
 
 const BEGIN_CATALOGUE: &str = "
-    with input as materialized (select value from json_each($2))
+    with input as materialized (select value from jsonb_each($2))
     insert into entitlement_catalogue (application, key, display_name, since)
     select $1, value ->> 'key', value ->> 'display_name', $3
     from input
@@ -128,7 +128,7 @@ const BEGIN_CATALOGUE: &str = "
 
 /// The first that asks for a value gets it, within one call as well.
 const RESERVE: &str = "
-    with input as materialized (select key, value from json_each($1))
+    with input as materialized (select key, value from jsonb_each($1))
     insert into reservation (application, attribute, folded, value, identity_id)
     select
       value ->> 'application', value ->> 'attribute', value ->> 'folded', value ->> 'value',
@@ -139,7 +139,7 @@ const RESERVE: &str = "
     on conflict (application, attribute, folded) do nothing";
 
 const RESERVED_FOR: &str = "
-    with input as materialized (select key, value from json_each($1))
+    with input as materialized (select key, value from jsonb_each($1))
     select input.key as position, cast(input.value ->> 'identity' as bigint) = r.identity_id as is_ours
     from input
     join reservation r

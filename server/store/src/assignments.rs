@@ -42,7 +42,7 @@ pub struct AssignmentStateChange {
 }
 
 const INSERT: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into assignment (
       id, identity_id, kind, name, workflow_state, starts, ends, reasons, since, until, opened_by_run,
       state, state_reason, order_id
@@ -64,7 +64,7 @@ const CLOSE: &str = "
 const SET_DIGESTS: &str = "
     with input as materialized (
       select cast(value ->> 'identity' as bigint) as identity_id, cast(value ->> 'digest' as bigint) as digest
-      from json_each($1)
+      from jsonb_each($1)
     )
     update identity
     set role_model_digest = input.digest
@@ -76,7 +76,7 @@ const SET_STATES: &str = "
       select
         cast(value ->> 'identity' as bigint) as identity_id, value ->> 'kind' as kind, value ->> 'name' as name,
         cast(value ->> 'state' as bigint) as state, value -> 'reason' as reason, cast(value ->> 'order' as bigint) as order_id
-      from json_each($1)
+      from jsonb_each($1)
     )
     update assignment
     set state = input.state,

@@ -18,7 +18,7 @@ const REPLACE: &str = "
       and state in ('waiting', 'approved')";
 
 const INSERT: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into run_block (
       id, run_id, subject, digest, trips, changes, second_person, blocked_at, state, decided_by, decided_at, reason
     )
@@ -69,7 +69,7 @@ const OF_RUN: &str = "
     order by id desc";
 
 const INSERT_USE: &str = "
-    with input as materialized (select value from json_each($2))
+    with input as materialized (select value from jsonb_each($2))
     insert into threshold_use (run_id, account_type, what, counted, at)
     select $1, value ->> 'account_type', value ->> 'what', cast(value ->> 'counted' as bigint), $3
     from input

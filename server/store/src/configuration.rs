@@ -19,7 +19,7 @@ const CURRENT_OBJECTS: &str = "
     where to_version is null";
 
 const CLOSE_OBJECTS: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     update configuration_object
     set to_version = cast(input.value ->> 'version' as bigint)
     from input
@@ -28,7 +28,7 @@ const CLOSE_OBJECTS: &str = "
       and configuration_object.to_version is null";
 
 const INSERT_OBJECTS: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into configuration_object (kind, name, from_version, body)
     select value ->> 'kind', value ->> 'name', cast(value ->> 'version' as bigint), value -> 'body'
     from input";

@@ -14,7 +14,7 @@ use crate::paging::{count_limit, page, rows_to_read};
 use crate::{Result, Store, Tx};
 
 const INSERT: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into declined_change (
       id, identity_id, account_type, account_id, kind, name, account_operation, operation, value, order_id, declined_by,
       declined_at, comment, reopened_by, reopened_at

@@ -12,7 +12,7 @@ use crate::paging::{count_limit, cursor, page, read_time_cursor, rows_to_read};
 use crate::{Result, Store, Tx};
 
 const END_QUESTIONS: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     update question
     set closed_at = $2,
         outcome = input.value ->> 'outcome'
@@ -27,14 +27,14 @@ const LOCK_FORMS: &str = "
     where id in (
         select q.form_id
         from question q
-        where q.id in (select cast(value ->> 'id' as bigint) from json_each($1))
+        where q.id in (select cast(value ->> 'id' as bigint) from jsonb_each($1))
       )
     order by id
     for update";
 
 /// A form that is open already takes the question, and stays open until it is written.
 const OPEN_FORMS: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into form (id, identity_id, owner_kind, owner, opened_at)
     select
       min(cast(value ->> 'form' as bigint)), cast(value ->> 'identity' as bigint), value ->> 'owner_kind', value ->> 'owner',
@@ -46,7 +46,7 @@ const OPEN_FORMS: &str = "
     on conflict (identity_id, owner_kind, owner) where closed_at is null do update set opened_at = form.opened_at";
 
 const ASK: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into question (id, form_id, identity_id, key, label, places, choices, asked_at)
     select
       cast(value ->> 'id' as bigint), f.id, f.identity_id, value ->> 'key', value ->> 'label', value -> 'places',
@@ -60,7 +60,7 @@ const ASK: &str = "
       and f.closed_at is null";
 
 const MOVE_PLACES: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     update question
     set places = input.value -> 'places'
     from input
@@ -73,13 +73,13 @@ const CLOSE_FORMS: &str = "
       and id in (
         select ended.form_id
         from question ended
-        where ended.id in (select cast(value ->> 'id' as bigint) from json_each($1))
+        where ended.id in (select cast(value ->> 'id' as bigint) from jsonb_each($1))
       )
       and not exists (select 1 from question q where q.form_id = form.id and q.closed_at is null)";
 
 /// A default ($3) takes the place of what was planned with, and not of what somebody has just answered.
 const END_ANSWERS: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     update answer
     set until = $2
     from input
@@ -95,7 +95,7 @@ const END_ANSWER: &str = "
       and until is null";
 
 const INSERT_ANSWERS: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into answer (id, identity_id, key, value, given_by, since, planned)
     select
       cast(value ->> 'id' as bigint), cast(value ->> 'identity' as bigint), value ->> 'key', value -> 'value',
@@ -183,7 +183,7 @@ macro_rules! concerns {
         "(
           $1 = 'all'
           or ($1 = 'me' and f.owner_kind = 'login' and lower(f.owner) = $2)
-          or ($1 = 'team' and f.owner_kind = 'profile' and f.owner in (select value ->> 'name' from json_each($3)))
+          or ($1 = 'team' and f.owner_kind = 'profile' and f.owner in (select value ->> 'name' from jsonb_each($3)))
           or ($1 = 'team' and f.owner_kind = 'operators' and $4)
         )"
     };

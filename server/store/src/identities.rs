@@ -28,7 +28,7 @@ pub struct NewIdentityEvent {
 }
 
 const INSERT_IDENTITIES: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into identity (
       id, source, key, display_name, attributes, contexts, manager_key, present,
       sort_name, words, department, context_count
@@ -40,7 +40,7 @@ const INSERT_IDENTITIES: &str = "
     from input";
 
 const UPDATE_IDENTITIES: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     update identity
     set source = input.value ->> 'source',
         key = input.value ->> 'key',
@@ -61,7 +61,7 @@ const DELETE_CONTEXTS: &str = "
     where identity_id in (select cast(value as bigint) from json_each($1))";
 
 const INSERT_CONTEXTS: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into identity_context (identity_id, sequence, starts, ends, department)
     select
       cast(value ->> 'identity' as bigint), cast(value ->> 'sequence' as bigint),
@@ -77,7 +77,7 @@ const CLOSE_HISTORY: &str = "
 
 /// Two changes at the same instant are one.
 const INSERT_HISTORY: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into identity_history (identity_id, since, run_id, body)
     select cast(value ->> 'id' as bigint), $2, $3, value -> 'body'
     from input
@@ -96,7 +96,7 @@ const APPEND_CHANGE_LOG: &str = "
     order by key";
 
 const INSERT_EVENTS: &str = "
-    with input as materialized (select key, value from json_each($1))
+    with input as materialized (select key, value from jsonb_each($1))
     insert into identity_event (identity_id, at, message, order_id, run_id)
     select
       cast(value ->> 'identity' as bigint), cast(value ->> 'at' as bigint), value ->> 'message',

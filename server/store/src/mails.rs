@@ -43,7 +43,7 @@ pub struct SentMail {
 }
 
 const INSERT_NOTICES: &str = "
-    with input as materialized (select key, value from json_each($1))
+    with input as materialized (select key, value from jsonb_each($1))
     insert into notice (at, kind, about, sentence, link, run_id, to_kind, to_name)
     select
       cast(value ->> 'at' as bigint), value ->> 'kind', value ->> 'about', value ->> 'sentence', value ->> 'link',
@@ -63,7 +63,7 @@ const NOTICES: &str = "
     limit $1";
 
 const INSERT_MAILS: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into mail (id, user_id, address, subject, body, html, state, attempts, next_attempt_at, created_at)
     select
       cast(value ->> 'id' as bigint), cast(value ->> 'user' as bigint), value ->> 'address', value ->> 'subject',
@@ -120,7 +120,7 @@ const RETRY: &str = "
         address = coalesce(
           (
             select a.value ->> 'address'
-            from json_each($3) a
+            from jsonb_each($3) a
             where cast(a.value ->> 'user' as bigint) = mail.user_id
           ),
           address

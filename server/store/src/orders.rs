@@ -96,7 +96,7 @@ pub struct RecordedTransition {
 }
 
 const INSERT_PLANS: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into plan (id, run_id, identity_id, body, created_at)
     select
       cast(value ->> 'id' as bigint), cast(value ->> 'run' as bigint), cast(value ->> 'identity' as bigint),
@@ -104,7 +104,7 @@ const INSERT_PLANS: &str = "
     from input";
 
 const INSERT_PARTITIONS: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into plan_partition (id, plan_id, sequence, body)
     select
       cast(value ->> 'id' as bigint), cast(value ->> 'plan' as bigint), cast(value ->> 'sequence' as bigint),
@@ -113,7 +113,7 @@ const INSERT_PARTITIONS: &str = "
 
 /// `initiator` is of the time when there were fewer triggers: SQLite cannot change the check of a column, nor take it away.
 const INSERT_ORDERS: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into provisioning_order (
       id, plan_id, partition_id, run_id, identity_id, initiator, application, account_type, account_id, key,
       operation, mechanism, lane, set_off_by, priority, turn_at, state, reason, explanation, reasons, summary, fence,
@@ -138,7 +138,7 @@ const INSERT_ORDERS: &str = "
     from input";
 
 const INSERT_ITEMS: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into order_item (
       id, order_id, kind, name, operation, value, current, entitlement, state, explanation, reasons, secret, message
     )
@@ -150,7 +150,7 @@ const INSERT_ITEMS: &str = "
     from input";
 
 const INSERT_DEPENDENCIES: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into order_dependency (order_id, after_id)
     select cast(value ->> 'order' as bigint), cast(value ->> 'after' as bigint)
     from input
@@ -159,7 +159,7 @@ const INSERT_DEPENDENCIES: &str = "
 
 /// An order's timeline begins where it came from: state 0.
 const INSERT_FIRST_EVENTS: &str = "
-    with input as materialized (select key, value from json_each($1))
+    with input as materialized (select key, value from jsonb_each($1))
     insert into order_event (order_id, at, from_state, to_state, reason, actor, message)
     select
       cast(value ->> 'id' as bigint), cast(value ->> 'created_at' as bigint), 0, cast(value ->> 'state' as bigint),

@@ -62,7 +62,7 @@ const INSERT: &str = "
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
 
 const INSERT_ITEMS: &str = "
-    with input as materialized (select value from json_each($2))
+    with input as materialized (select value from jsonb_each($2))
     insert into request_item (request_id, sequence, change, kind, name)
     select $1, cast(value ->> 'sequence' as bigint), value ->> 'change', value ->> 'kind', value ->> 'name'
     from input";
@@ -72,7 +72,7 @@ const INSERT_KEY: &str = "
     values ($1, $2, $3, $4, $5, $6)";
 
 const INSERT_EVENTS: &str = "
-    with input as materialized (select key, value from json_each($1))
+    with input as materialized (select key, value from jsonb_each($1))
     insert into request_event (request_id, at, state, actor, message)
     select
       cast(value ->> 'request' as bigint), cast(value ->> 'at' as bigint), value ->> 'state', value ->> 'actor',
@@ -89,7 +89,7 @@ const LOCK_ORDERS: &str = "
     for update";
 
 const LINK: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into request_order (request_id, order_id)
     select cast(value ->> 'request' as bigint), cast(value ->> 'order' as bigint)
     from input
@@ -98,7 +98,7 @@ const LINK: &str = "
 
 /// What is over may be asked for again.
 const UPDATE: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     update request
     set state = input.value ->> 'state',
         message = input.value ->> 'message',

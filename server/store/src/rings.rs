@@ -19,7 +19,7 @@ const INSERT: &str = "
 const PUT_ORDERS: &str = "
     with input as materialized (
       select cast(value ->> 'order' as bigint) as order_id, cast(value ->> 'ring' as bigint) as ring
-      from json_each($1)
+      from jsonb_each($1)
     )
     update provisioning_order
     set ring = input.ring

@@ -41,7 +41,7 @@ const UPDATE: &str = "
     where id = $1";
 
 const PUT_TASKS: &str = "
-    with input as materialized (select value from json_each($2))
+    with input as materialized (select value from jsonb_each($2))
     insert into task_run (
       run_id, sequence, kind, name, level, settings, state, message, done, total, unit, failed, counts, started_at,
       finished_at

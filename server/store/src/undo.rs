@@ -16,7 +16,7 @@ use crate::{Result, Store, Tx};
 const INSERT: &str = "
     insert into run_undo (run_id, undoes_run_id, selection, reason, actor, digest, at)
     select $1, $2, value -> 'selection', $4, $5, $6, $7
-    from json_each($3)";
+    from jsonb_each($3)";
 
 macro_rules! columns {
     () => {
@@ -29,7 +29,7 @@ const OF: &str = concat!(columns!(), " where run_id = $1");
 const BY: &str = concat!(columns!(), " where undoes_run_id = $1 order by run_id");
 
 const INSERT_UNDONE: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into undone_change (
       id, run_id, identity_id, account_type, kind, name, operation, value, actor, reason, since
     )

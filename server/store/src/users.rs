@@ -9,7 +9,7 @@ use crate::connection::{Row, arguments, payload};
 use crate::{Result, Store, StoreError, Tx};
 
 const INSERT: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into console_user (
       id, login, folded_login, display_name, identity_id, profiles, disabled, password_hash, created_at
     )
@@ -19,7 +19,7 @@ const INSERT: &str = "
     from input";
 
 const UPDATE: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     update console_user
     set login = input.value ->> 'login',
         folded_login = input.value ->> 'folded_login',

@@ -19,7 +19,7 @@ use read::work_items_of_attempt;
 pub(crate) use read::{work_item_page, work_items_of_order};
 
 const INSERT: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into work_item (
       id, order_id, fence, part, application, state, fulfiller_kind, fulfiller, chosen, claimed_by, created_at, due_at,
       paused_at, next_action_at, reminders, escalations, closed_at, closed_by, note, reference
@@ -36,7 +36,7 @@ const INSERT: &str = "
 
 /// What belongs to an item from its beginning stays.
 const UPDATE: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     update work_item
     set state = input.value ->> 'state',
         fulfiller_kind = input.value ->> 'fulfiller_kind',
@@ -60,14 +60,14 @@ const DELETE_LINES: &str = "
     where work_item_id in (select cast(value as bigint) from json_each($1))";
 
 const INSERT_LINES: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into work_item_line (work_item_id, order_item_id, outcome, told)
     select
       cast(value ->> 'work_item' as bigint), cast(value ->> 'item' as bigint), value ->> 'outcome', value ->> 'told'
     from input";
 
 const INSERT_EVENTS: &str = "
-    with input as materialized (select key, value from json_each($1))
+    with input as materialized (select key, value from jsonb_each($1))
     insert into work_item_event (work_item_id, at, actor, kind, message)
     select
       cast(value ->> 'work_item' as bigint), cast(value ->> 'at' as bigint), value ->> 'actor', value ->> 'kind',

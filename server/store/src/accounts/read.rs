@@ -45,7 +45,7 @@ const BY_KEYS: &str = concat!(
     account_columns!(),
     " from account
     where application = $1
-      and key in (select value ->> 'key' from json_each($2))
+      and key in (select value ->> 'key' from jsonb_each($2))
     order by id"
 );
 

@@ -107,7 +107,7 @@ const TAKE: &str = "
     where id in (select cast(value as bigint) from json_each($1))";
 
 const DOUBT: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     update provisioning_order
     set reason = input.value -> 'reason'
     from input
@@ -120,7 +120,7 @@ const INSERT_ATTEMPTS: &str = "
     where id in (select cast(value as bigint) from json_each($1))";
 
 const INSERT_EVENTS: &str = "
-    with input as materialized (select key, value from json_each($1))
+    with input as materialized (select key, value from jsonb_each($1))
     insert into order_event (order_id, at, from_state, to_state, reason, actor, message)
     select cast(value ->> 'id' as bigint), $2, $3, 2, value -> 'reason', $4, value ->> 'message'
     from input
@@ -141,7 +141,7 @@ const RELEASE: &str = "
       and next_attempt_at is null
       and not awaits_answer
       and ($2 is null or run_id = $2)
-      and ($3 is null or application in (select value ->> 'name' from json_each($3)))
+      and ($3 is null or application in (select value ->> 'name' from jsonb_each($3)))
       and (ring is null or ring <= (select r.released from run_ring r where r.run_id = provisioning_order.run_id))";
 
 const VOID: &str = "

@@ -27,7 +27,7 @@ const END_EARLIER: &str = "
       select
         cast(value ->> 'identity' as bigint) as identity, value ->> 'account_type' as kind,
         value ->> 'attribute' as name, cast(value ->> 'at' as bigint) as moment
-      from json_each($1)
+      from jsonb_each($1)
     )
     update value_edit
     set ended_at = input.moment
@@ -38,7 +38,7 @@ const END_EARLIER: &str = "
       and value_edit.attribute = input.name";
 
 const INSERT: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into value_edit (
       id, order_id, identity_id, account_type, attribute, computed, before, edited, actor, why, at
     )
@@ -59,7 +59,7 @@ const SET_VALUES: &str = "
       select
         cast(value ->> 'item' as bigint) as item, value -> 'new_value' as new_value,
         value ->> 'new_explanation' as new_explanation
-      from json_each($2)
+      from jsonb_each($2)
     )
     update order_item
     set value = input.new_value,

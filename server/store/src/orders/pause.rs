@@ -29,7 +29,7 @@ macro_rules! to_pause {
 }
 
 const TELL_PAUSE: &str = concat!(
-    "with input as materialized (select value from json_each($2))
+    "with input as materialized (select value from jsonb_each($2))
     insert into order_event (order_id, at, from_state, to_state, reason, actor, message)
     select
       provisioning_order.id, cast(input.value ->> 'at' as bigint), 1, 1, input.value -> 'reason', 'Quartermaster',
@@ -43,7 +43,7 @@ const TELL_PAUSE: &str = concat!(
 );
 
 const PAUSE: &str = concat!(
-    "with input as materialized (select value from json_each($2))
+    "with input as materialized (select value from jsonb_each($2))
     update provisioning_order
     set reason = input.value -> 'reason',
         trouble = $3,

@@ -33,7 +33,7 @@ const UPDATE_ORDERS: &str = "
         value ->> 'key' as native_key, cast(value ->> 'keeps_lease' as boolean) as keeps_lease,
         cast(value ->> 'at' as bigint) as at, value ->> 'trouble' as new_trouble,
         value ->> 'fingerprint' as new_fingerprint, cast(value ->> 'repeats' as bigint) as new_repeats
-      from json_each($1)
+      from jsonb_each($1)
     )
     update provisioning_order
     set state = input.to_state,
@@ -63,7 +63,7 @@ const UPDATE_ITEMS: &str = "
       select
         cast(value ->> 'order' as bigint) as order_id, cast(value ->> 'item' as bigint) as item_id,
         cast(value ->> 'state' as bigint) as state, value ->> 'message' as message
-      from json_each($1)
+      from jsonb_each($1)
     )
     update order_item
     set state = input.state,
@@ -94,7 +94,7 @@ const CLOSE_ATTEMPTS: &str = "
       select
         cast(value ->> 'order' as bigint) as order_id, cast(value ->> 'fence' as bigint) as fence,
         value -> 'answer' as answer, cast(value ->> 'at' as bigint) as at
-      from json_each($1)
+      from jsonb_each($1)
     )
     update order_attempt
     set finished_at = input.at,
@@ -107,7 +107,7 @@ const CLOSE_ATTEMPTS: &str = "
       )";
 
 const INSERT_EVENTS: &str = "
-    with input as materialized (select key, value from json_each($1))
+    with input as materialized (select key, value from jsonb_each($1))
     insert into order_event (order_id, at, from_state, to_state, reason, actor, message)
     select
       cast(value ->> 'order' as bigint), cast(value ->> 'at' as bigint), cast(value ->> 'from' as bigint),

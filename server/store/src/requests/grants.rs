@@ -13,7 +13,7 @@ use crate::connection::{Row, arguments, numbers};
 use crate::{Result, Store, Tx};
 
 const OPEN: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into direct_grant (id, identity_id, request_id, kind, name, starts, ends, since, ended_by)
     select
       cast(value ->> 'id' as bigint), cast(value ->> 'identity' as bigint), cast(value ->> 'request' as bigint),

@@ -9,7 +9,7 @@ use crate::connection::{CHUNK, Row, arguments, payload};
 use crate::{Result, Store, Tx};
 
 const APPEND_LOG: &str = "
-    with input as materialized (select value from json_each($2))
+    with input as materialized (select value from jsonb_each($2))
     insert into run_log (run_id, sequence, at, level, task, message)
     select
       $1, cast(value ->> 'sequence' as bigint), cast(value ->> 'at' as bigint), value ->> 'level', value ->> 'task',

@@ -35,7 +35,7 @@ const ADVANCE: &str = "
 
 const FORGET: &str = "
     delete from job_schedule
-    where job not in (select value ->> 'job' from json_each($1))";
+    where job not in (select value ->> 'job' from jsonb_each($1))";
 
 #[derive(Serialize)]
 struct JobInput<'a> {

@@ -13,7 +13,7 @@ const STAGED_RUN: &str = "
     where exists (select 1 from staged_row s where s.run_id = r.id and s.origin = $1)";
 
 const STAGE: &str = "
-    with input as materialized (select value from json_each($3))
+    with input as materialized (select value from jsonb_each($3))
     insert into staged_row (run_id, origin, key, body)
     select $1, $2, value ->> 'key', value ->> 'body'
     from input

@@ -72,7 +72,7 @@ macro_rules! work_item_filter {
       and ($6 is null or w.state = $6)
       and case $7
         when 'mine' then w.claimed_by = $8 or (w.claimed_by is null and w.fulfiller_kind = 'user' and lower(w.fulfiller) = $9)
-        when 'team' then w.fulfiller_kind = 'profile' and w.fulfiller in (select value ->> 'name' from json_each($10))
+        when 'team' then w.fulfiller_kind = 'profile' and w.fulfiller in (select value ->> 'name' from jsonb_each($10))
         else true
       end
       and ($11 is null or (w.state = 'open' and w.due_at < coalesce(w.paused_at, $11)))"
@@ -143,7 +143,7 @@ const COUNTS: &str = "
         else 0
       end), 0) as mine,
       coalesce(sum(case
-        when w.fulfiller_kind = 'profile' and w.fulfiller in (select value ->> 'name' from json_each($3)) then 1
+        when w.fulfiller_kind = 'profile' and w.fulfiller in (select value ->> 'name' from jsonb_each($3)) then 1
         else 0
       end), 0) as team,
       coalesce(sum(case when w.due_at < coalesce(w.paused_at, $4) then 1 else 0 end), 0) as overdue,
