@@ -61,7 +61,7 @@ fn questions(
     });
     view! {
         <section class="panel" aria-label="Questions">
-            <form method="post" action="/api/pages/forms/answer" class="questions">
+            <form method="post" action="/api/pages/forms/answer" class="answer-form">
                 <input type="hidden" name="id" value=form.to_string() />
                 {fields.collect_view()}
                 <div class="actions"><button class="button primary">{icon("check")}"Send the answers"</button></div>
