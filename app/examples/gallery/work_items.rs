@@ -19,7 +19,7 @@ use model::work_item::{
     WorkItemState,
 };
 
-use super::work::order;
+use super::orders::order;
 use super::{NAMES, before, now};
 
 pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet)> {

@@ -15,6 +15,17 @@ use model::value::Value;
 
 use super::now;
 
+pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet)> {
+    vec![
+        ("forms", list(false, rights, clock)),
+        ("forms-none", list(true, rights, clock)),
+        ("form", open(clock)),
+        ("form-refused", refused(clock)),
+        ("form-misfits", misfits(clock)),
+        ("form-answered", answered(clock)),
+    ]
+}
+
 fn days(number: i64) -> SignedDuration {
     SignedDuration::from_hours(24 * number)
 }
