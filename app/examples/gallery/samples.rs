@@ -1,12 +1,12 @@
 //! Made-up data for every page: an organisation in the middle of a working day.
 
 mod applications;
-mod forms;
+pub(crate) mod forms;
 pub(crate) mod jobs;
 mod mails;
 mod orders;
 mod people;
-mod requests;
+pub(crate) mod requests;
 mod reviews;
 mod undo;
 mod work_items;
