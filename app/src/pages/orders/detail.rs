@@ -47,15 +47,12 @@ pub fn order_sheet(detail: &OrderDetail, rights: &Rights, clock: &Clock) -> Shee
 fn holding(order: &Order, clock: &Clock) -> impl IntoView + use<> {
     order.reason.as_ref().map(|reason| {
         let (what, remedy) = words::state_reason(reason);
-        let class = match order.state {
-            ProvisioningState::Errored | ProvisioningState::Error => "banner danger",
-            _ => "banner",
-        };
+        let (tone, shape, _) = chip::held_look(order.state, Some(reason));
         let next = order
             .next_attempt_at
             .filter(|_| order.state.is_open())
             .map(|at| view! { <p>"Next attempt "{ago(clock, at)}"."</p> });
-        view! { <div class=class>{icon("octagon")}<div><p>{what}</p>{remedy.map(|remedy| view! { <p>{remedy}</p> })}{next}</div></div> }
+        view! { <div class=tone.banner()>{icon(shape)}<div><p>{what}</p>{remedy.map(|remedy| view! { <p>{remedy}</p> })}{next}</div></div> }
     })
 }
 
