@@ -268,6 +268,50 @@ fn exit_codes_say_what_kind_of_trouble_it_is() {
     }
 }
 
+/// One thing to be given, beside [`DESK`].
+const READER: &str = r#"
+[entitlements.reader]
+display_name = "Reads"
+account_type = "desk"
+key = "READ"
+"#;
+
+#[test]
+fn many_requests_are_answered_line_by_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let configuration = directory.path().join("configuration");
+    std::fs::create_dir(&configuration).unwrap();
+    std::fs::write(configuration.join("all.toml"), [DESK, READER].concat()).unwrap();
+    std::fs::write(configuration.join("people.csv"), "number,department\n7,Sales\n").unwrap();
+    let run = |arguments: &[&str], input: &str| quartermaster(directory.path(), arguments, input);
+    expect_success(&run(&["config", "apply", configuration.to_str().unwrap()], ""));
+    for step in ["collect", "synchronize", "compute-role-model"] {
+        expect_success(&run(&["jobs", "run", step, "--wait"], ""));
+    }
+    let good = r#"{"identity": "7", "give": ["reader"], "justification": "asked for", "simulate": true}"#;
+    let nobody = good.replace("\"7\"", "\"nobody\"");
+    let nobody = nobody.as_str();
+    for (lines, code, says) in [
+        (vec![good, good], 0, ""),
+        (vec![good, nobody], 6, "There is no identity with the key or number `nobody`"),
+        (vec![nobody, "{}"], 4, "This is no request: missing field `identity`"),
+    ] {
+        let output = run(&["requests", "submit", "--file", "-"], &lines.join("\n"));
+        let text = String::from_utf8_lossy(&[output.stdout.clone(), output.stderr.clone()].concat()).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{lines:?}: {text}");
+        assert!(text.contains(says), "{lines:?}: {text}");
+    }
+    for arguments in
+        [["requests", "submit", "--file", "/no/such/file"].as_slice(), &["work-items", "import", "/no/such/file"]]
+    {
+        let output = run(arguments, "");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("Name another file."), "{output:?}");
+    }
+    let output = run(&["requests", "submit", "nobody", "--give", "reader", "--justification", "asked for"], "");
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
+}
+
 /// A name that two things share, beside [`DESK`].
 const SHARED_NAMES: &str = r#"
 [entitlements.reader]
