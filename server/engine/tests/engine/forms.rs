@@ -8,9 +8,8 @@ use model::form::{FormFilter, FormOwner, FormRow, FormScope, QuestionOutcome, Ty
 use model::ids::FormId;
 use model::job::{ANSWERS, RunMode, RunState};
 use model::order::{Order, ProvisioningState, StateReason};
-use model::user::PermissionPath;
 use model::value::Value;
-use model::view::{OrderFilter, RunFilter};
+use model::view::RunFilter;
 use testkit::world::{World, person};
 
 /// A phone that two applications need, a colour that only the pool knows, and a number with a default.

@@ -6,7 +6,7 @@ use engine::orders::Deed;
 use model::ids::OrderId;
 use model::job::{LogLevel, Run, RunMode};
 use model::order::{Answer, ErrorClass, Order, ProvisioningState, StateReason};
-use model::view::{LogFilter, OrderDetail, OrderFilter};
+use model::view::{LogFilter, OrderDetail};
 use testkit::world::{Person, World, person};
 
 use crate::fault_proxy::{Fault, FaultProxy};

@@ -29,10 +29,6 @@ async fn world(port: u16, people: &[Person], more: &str) -> World {
     World::with_more(people, &more, |tuning| tuning.call_timeout = Duration::from_millis(500)).await
 }
 
-fn of_directory() -> OrderFilter {
-    OrderFilter { application: Some("directory".into()), ..OrderFilter::default() }
-}
-
 async fn order(world: &World, id: OrderId) -> Order {
     orders::detail(&world.op(), id).await.unwrap().order
 }
