@@ -121,9 +121,9 @@ pub fn id<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, ApiError> {
     text.parse().map_err(|_| ApiError::not_found(format!("{what} `{}`", text.chars().take(40).collect::<String>())))
 }
 
-/// Sets the status of the answer that says the same as the code.
-pub fn set_status(response: &Option<ResponseOptions>, code: ErrorCode) {
-    let status = match code {
+/// The HTTP status that says the same.
+pub fn status(code: ErrorCode) -> StatusCode {
+    match code {
         ErrorCode::Unauthenticated => StatusCode::UNAUTHORIZED,
         ErrorCode::Forbidden => StatusCode::FORBIDDEN,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
@@ -131,9 +131,13 @@ pub fn set_status(response: &Option<ResponseOptions>, code: ErrorCode) {
         ErrorCode::Conflict => StatusCode::CONFLICT,
         ErrorCode::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-    };
+    }
+}
+
+/// Sets the status of the answer that says the same as the code.
+pub fn set_status(response: &Option<ResponseOptions>, code: ErrorCode) {
     if let Some(response) = response {
-        response.set_status(status);
+        response.set_status(status(code));
     }
 }
 

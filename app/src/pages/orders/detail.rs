@@ -330,13 +330,9 @@ fn facts(detail: &OrderDetail, clock: &Clock) -> impl IntoView + use<> {
 }
 
 fn happened(events: &[OrderEvent], clock: &Clock) -> impl IntoView + use<> {
-    let entries = events.iter().map(|event| Entry {
-        when: ago(clock, event.at).into_any(),
-        sign: chip::provisioning(event.to, event.reason.as_ref()).into_any(),
-        what: event.message.clone().into_any(),
-        more: Some(
-            view! { <span class="subtle">{event.actor.clone()}" · "{clock.time_of_day(event.at)}</span> }.into_any(),
-        ),
+    let entries = events.iter().map(|event| {
+        let sign = chip::provisioning(event.to, event.reason.as_ref()).into_any();
+        Entry::of(clock, event.at, sign, &event.message, &event.actor)
     });
     view! {
         <section aria-labelledby="timeline-heading">

@@ -7,7 +7,7 @@ use model::request::{Request, RequestDetail, RequestEvent};
 
 use crate::components::chip;
 use crate::components::icon::icon;
-use crate::components::list::{Empty, ago, ago_or_dash, empty};
+use crate::components::list::{Empty, ago_or_dash, empty};
 use crate::components::timeline::{Entry, timeline};
 use crate::frame::{Section, Sheet};
 use crate::logic::flash::Flash;
@@ -160,13 +160,9 @@ fn facts(detail: &RequestDetail) -> impl IntoView + use<> {
 }
 
 fn happened(events: &[RequestEvent], clock: &Clock) -> impl IntoView + use<> {
-    let entries = events.iter().map(|event| Entry {
-        when: ago(clock, event.at).into_any(),
-        sign: chip::request(event.state, None).into_any(),
-        what: event.message.clone().into_any(),
-        more: Some(
-            view! { <span class="subtle">{event.actor.clone()}" · "{clock.time_of_day(event.at)}</span> }.into_any(),
-        ),
+    let entries = events.iter().map(|event| {
+        let sign = chip::request(event.state, None).into_any();
+        Entry::of(clock, event.at, sign, &event.message, &event.actor)
     });
     view! {
         <section aria-labelledby="timeline-heading">
