@@ -7,7 +7,7 @@ use model::identity::LifecycleState;
 use model::job::RunState;
 use model::order::{ProvisioningState, StateReason, Trouble};
 use model::request::RequestState;
-use model::work_item::WorkItemState;
+use model::work_item::{WorkItemEventKind, WorkItemState};
 
 use super::icon::icon;
 use super::list::ago_or_dash;
@@ -164,12 +164,34 @@ pub fn work_item(state: WorkItemState) -> impl IntoView {
     chip(tone, shape, words::work_item_state(state), String::new())
 }
 
+/// The sign of what happened to a work item.
+pub fn work_item_event_sign(kind: WorkItemEventKind) -> &'static str {
+    match kind {
+        WorkItemEventKind::Opened => "plus",
+        WorkItemEventKind::Claimed => "hand",
+        WorkItemEventKind::Released => "back",
+        WorkItemEventKind::Reassigned | WorkItemEventKind::Split => "right",
+        WorkItemEventKind::Asked | WorkItemEventKind::Answered => "pencil",
+        WorkItemEventKind::Reported => "half",
+        WorkItemEventKind::Reminded => "clock",
+        WorkItemEventKind::Escalated => "octagon",
+        WorkItemEventKind::Closed => "check",
+    }
+}
+
 /// The column *due* of a work item: what is left of its time while it is open, and when it was due afterwards.
 pub fn due(clock: &Clock, state: WorkItemState, due_at: Option<Timestamp>, paused_at: Option<Timestamp>) -> AnyView {
     match deadline(clock, state, due_at, paused_at) {
         Some(left) => left.into_any(),
         None => ago_or_dash(clock, due_at),
     }
+}
+
+/// By how much something is over its time.
+pub fn overdue(clock: &Clock, due: Timestamp) -> impl IntoView + use<> {
+    let seconds = clock.now.as_second() - due.as_second();
+    let word = format!("Overdue by {}", time::duration(seconds.unsigned_abs()));
+    chip(Tone::Danger, "octagon", word, format!("Due {}", clock.absolute(due)))
 }
 
 /// How much time is left of a work item, or by how much it is over. Nothing where it has no time, or is closed.

@@ -9,7 +9,7 @@ use model::form::{FormCounts, FormFilter, FormRow, FormScope, Typed};
 use model::ids::{AnswerId, FormId, QuestionId};
 use model::page::Page;
 
-use crate::components::icon::icon;
+use crate::components::chip;
 use crate::components::list::{Choice, Empty, ago, ago_or_dash, empty, filter_chips, pagination, tabs};
 use crate::frame::{Rights, Section, Sheet};
 use crate::logic::flash::Flash;
@@ -152,7 +152,7 @@ fn scopes(filter: &FormFilter, counts: FormCounts, rights: &Rights) -> impl Into
         let address = forms_address(&FormFilter { scope, ..filter.clone() }).to_string();
         (label.to_owned(), address, Some(counts.of(scope)), filter.scope == scope)
     };
-    let labels = [(FormScope::Me, "To me"), (FormScope::Team, "To my team"), (FormScope::All, "To everybody")];
+    let labels = [(FormScope::Me, "Mine"), (FormScope::Team, "My team’s"), (FormScope::All, "Everybody’s")];
     let seen = labels.into_iter().filter(|(scope, _)| *scope != FormScope::All || rights.may(engine::forms::VIEW));
     tabs("Whose forms", seen.map(choice).collect())
 }
@@ -188,9 +188,7 @@ fn due(row: &FormRow, now: Timestamp) -> Due {
 fn table(rows: &[FormRow], clock: &Clock) -> impl IntoView + use<> {
     let lines = rows.iter().map(|row| {
         let due = match due(row, clock.now) {
-            Due::LateSince(at) => {
-                view! { <span class="chip danger">{icon("octagon")}"Late since "{ago(clock, at)}</span> }.into_any()
-            }
+            Due::LateSince(at) => chip::overdue(clock, at).into_any(),
             Due::At(at) => ago(clock, at).into_any(),
             Due::Never => ago_or_dash(clock, None),
         };
@@ -201,13 +199,13 @@ fn table(rows: &[FormRow], clock: &Clock) -> impl IntoView + use<> {
                 <td data-label="Asked" class="wide">{row.labels.join(", ")}</td>
                 <td data-label="To">{row.owner_name.clone()}</td>
                 <td data-label="Since" class="when">{ago(clock, row.opened_at)}</td>
-                <td data-label="Wanted by" class="when">{due}</td>
+                <td data-label="Due" class="when">{due}</td>
             </tr>
         }
     });
     view! {
         <table class="ledger">
-            <thead><tr><th scope="col">"Form"</th><th scope="col">"About"</th><th scope="col">"Asked"</th><th scope="col">"To"</th><th scope="col">"Since"</th><th scope="col">"Wanted by"</th></tr></thead>
+            <thead><tr><th scope="col">"Form"</th><th scope="col">"About"</th><th scope="col">"Asked"</th><th scope="col">"To"</th><th scope="col">"Since"</th><th scope="col">"Due"</th></tr></thead>
             <tbody>{lines.collect_view()}</tbody>
         </table>
     }

@@ -113,7 +113,7 @@ fn search(filter: &RequestFilter) -> impl IntoView + use<> {
     view! {
         <form class="filters" action="/requests" role="search" aria-label="Filter requests">
             <input type="search" name="text" value=filter.text.clone() placeholder="Name or key of a person" aria-label="Name or key of a person" />
-            <select name="trigger" aria-label="Trigger"><option value="">"Every trigger"</option>{triggers.collect_view()}</select>
+            <select name="trigger" aria-label="Set off by"><option value="">"Set off by anything"</option>{triggers.collect_view()}</select>
             {filter.state.map(|state| view! { <input type="hidden" name="state" value=state.name() /> })}
             {filter.identity.map(|id| view! { <input type="hidden" name="identity" value=id.to_string() /> })}
             <button class="button">"Filter"</button>
