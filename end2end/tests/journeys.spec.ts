@@ -73,7 +73,7 @@ test('work done by hand is confirmed, and verified by the next job', async ({ pa
 test('what nobody knew is asked, answered, and goes out with the answer', async ({ page }) => {
   await page.goto('/forms');
   await expect(page.locator('main')).toContainText('Nothing for you to answer');
-  await page.getByRole('link', { name: /^All/ }).click();
+  await page.getByRole('link', { name: 'Everybody’s' }).click();
   const row = page.locator('tr[data-row]').first();
   const person = (await row.locator('.name').textContent())!.trim();
   await row.locator('a').first().click();
