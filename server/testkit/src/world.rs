@@ -95,6 +95,11 @@ pub fn person(number: u32, given_name: &str, family_name: &str, department: &str
     }
 }
 
+/// So many in Sales, with names to tell them apart.
+pub fn crowd(count: u32) -> Vec<Person> {
+    (1..=count).map(|number| person(number, &format!("Given{number}"), &format!("Name{number}"), "Sales")).collect()
+}
+
 /// See the module's head.
 pub struct World {
     pub engine: Engine,

@@ -11,7 +11,7 @@ use model::order::ProvisioningState;
 use model::view::{LogFilter, OrderFilter, RunFilter};
 use testkit::configuration::{USER, directory};
 use testkit::directory::Directory;
-use testkit::world::{Person, World, person};
+use testkit::world::{Person, World, crowd, person};
 
 fn people() -> Vec<Person> {
     vec![
@@ -356,8 +356,7 @@ async fn a_node_that_lost_its_run_writes_nothing_more_for_it() {
 async fn fulfil_leaves_the_rest_to_the_sweep_when_another_run_waits() {
     let there = Directory::start(&["staff"]);
     let more = [&directory(there.port, ""), USER].concat();
-    let people: Vec<Person> =
-        (1..=40).map(|number| person(number, "Given", &format!("Name{number}"), "Sales")).collect();
+    let people = crowd(40);
     let world = World::with_more(&people, &more, |tuning| {
         (tuning.claim_batch, tuning.hand_over_after) = (4, Duration::ZERO);
     })

@@ -19,7 +19,7 @@ use model::view::{AccountFilter, OrderFilter, WorkItemFilter};
 use model::work_item::WorkItemState;
 use testkit::configuration;
 use testkit::directory::{Directory, Refusal};
-use testkit::world::{Person, World, all, person};
+use testkit::world::{Person, World, all, crowd, person};
 
 use crate::fault_proxy::{Fault, FaultProxy};
 use crate::slapd;
@@ -35,7 +35,7 @@ fn people() -> Vec<Person> {
 
 /// So many that one of them leaving is within every threshold.
 fn many() -> Vec<Person> {
-    (1..=30).map(|number| person(number, &format!("Given{number}"), &format!("Name{number}"), "Sales")).collect()
+    crowd(30)
 }
 
 /// A SCIM directory at this port, in which everybody has a user.
@@ -538,8 +538,7 @@ async fn scenario_21_an_account_that_is_gone_keeps_no_other_from_going() {
 #[tokio::test]
 async fn scenario_22_a_thousand_members_are_few_changes_of_their_group() {
     let there = Directory::start(&["staff"]);
-    let people: Vec<Person> =
-        (1..=1_001).map(|number| person(number, &format!("Given{number}"), "Name", "Sales")).collect();
+    let people = crowd(1_001);
     let world = World::with_more(&people, &directory(there.port), |_| {}).await;
     run(&world, "complete").await;
     assert_eq!(there.people().iter().filter(|(_, groups)| groups.contains("staff")).count(), 1_001);

@@ -17,11 +17,7 @@ use model::view::{OrderFilter, OrderSelection, PauseCause, RunFilter, Triage, Wo
 use model::work_item::WorkItemState;
 use testkit::configuration::{USER, directory};
 use testkit::directory::{Directory, Refusal};
-use testkit::world::{Person, World, all, person};
-
-fn people(count: u32) -> Vec<Person> {
-    (1..=count).map(|number| person(number, &format!("Given{number}"), &format!("Name{number}"), "Sales")).collect()
-}
+use testkit::world::{Person, World, all, crowd};
 
 /// Everybody is to have a user in a directory at this port; `more` goes into the directory's own part.
 async fn world(port: u16, people: &[Person], more: &str) -> World {
@@ -47,7 +43,7 @@ async fn until(world: &World, what: &str, is_so: impl Fn(&[Order]) -> bool) -> V
 
 /// A world in which the directory refuses all, or those with this in what they send.
 async fn refusing(directory: &Directory, count: u32, with: &str, status: u16, detail: &str) -> World {
-    let world = world(directory.port, &people(count), "").await;
+    let world = world(directory.port, &crowd(count), "").await;
     world.plan().await;
     directory.state().refusal = Some(Refusal { with: with.into(), status, detail: detail.into() });
     world.run("fulfil", RunMode::default()).await;
@@ -64,7 +60,7 @@ fn refused<T: std::fmt::Debug>(what: &str, outcome: Result<T, model::error::ApiE
 #[tokio::test]
 async fn a_dead_target_from_the_first_red_sign_to_all_confirmed() {
     let mut directory = Directory::start_down(&["staff"]);
-    let world = world(directory.port, &people(6), "").await;
+    let world = world(directory.port, &crowd(6), "").await;
     let op = world.op();
     world.run("complete", RunMode::default()).await;
 
@@ -129,7 +125,7 @@ async fn a_dead_target_from_the_first_red_sign_to_all_confirmed() {
 #[tokio::test]
 async fn a_person_may_send_although_the_application_is_held_back() {
     let mut directory = Directory::start_down(&["staff"]);
-    let world = world(directory.port, &people(6), "").await;
+    let world = world(directory.port, &crowd(6), "").await;
     refused(
         "nothing to release",
         applications::release(&world.op(), "directory".into()).await,
@@ -275,7 +271,7 @@ async fn an_edited_value_is_sent_and_neither_undone_nor_repeated() {
         assert_eq!(names(), ["Given1 Name1", "Second Person"]);
     }
     // The source is corrected: the rules count again.
-    let mut feed = people(2);
+    let mut feed = crowd(2);
     feed[1].given_name = "Seconda".into();
     world.feed(&feed);
     world.run("complete", RunMode::default()).await;
@@ -361,7 +357,7 @@ async fn what_is_marked_done_is_confirmed_or_found_otherwise() {
 
 /// Somebody else's hand: another organisation's Quartermaster makes everybody's user.
 async fn world_with_the_same(directory: &Directory) -> World {
-    let world = world(directory.port, &people(2), "").await;
+    let world = world(directory.port, &crowd(2), "").await;
     world.run("complete", RunMode::default()).await;
     world
 }
@@ -377,7 +373,7 @@ async fn many_are_acted_on_as_they_were_seen_and_by_one_of_two() {
     assert_eq!(orders::selected(&world.op(), &seen).await.unwrap().orders, 6);
     // Somebody joins and fails in the same way; one of those that were seen is cancelled.
     world.clock.step(Duration::from_secs(60));
-    world.feed(&people(7));
+    world.feed(&crowd(7));
     world.run("complete", RunMode::default()).await;
     assert_eq!(triage(&world).await.groups[0].orders, 7);
     let first = world.orders_of("directory").await[0].id;
@@ -459,7 +455,7 @@ days = ["monday"]
 from = "07:00"
 until = "10:30"
 "#;
-    let world = world(directory.port, &people(3), window).await;
+    let world = world(directory.port, &crowd(3), window).await;
     world.run("complete", RunMode::default()).await;
     let seen = triage(&world).await;
     let until_then = "2026-03-02T10:30:00Z".parse().unwrap();
@@ -487,7 +483,7 @@ retry_on = ["/try again [a-z]+/"]
         [(503, "no licence left", 1), (400, "please try again later", 2), (503, "busy", 2)]
     {
         let directory = Directory::start(&["staff"]);
-        let world = world(directory.port, &people(2), more).await;
+        let world = world(directory.port, &crowd(2), more).await;
         directory.state().refusal = Some(Refusal { with: "Given2".into(), status, detail: detail.into() });
         world.run("complete", RunMode::default()).await;
         let orders =
@@ -522,7 +518,7 @@ async fn what_a_target_answers_is_cut_and_cleaned() {
 async fn jobs_and_people_see_the_same_state_after_a_restart() {
     // The circuit is in the database, not in the process: another one finds it open.
     let directory = Directory::start_down(&["staff"]);
-    let world = world(directory.port, &people(6), "").await;
+    let world = world(directory.port, &crowd(6), "").await;
     world.run("complete", RunMode::default()).await;
     let first = world.engine.store().circuit("directory").await.unwrap();
     assert_eq!(first.circuit.failures, 6);
