@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use model::user::{Duty, PermissionPath};
 
+use crate::components::chip::Tone;
 use crate::components::form;
 use crate::components::icon::{icon, mark, sprite};
 use crate::islands::Keys;
@@ -189,13 +190,18 @@ pub fn bare(sheet: Sheet) -> AnyView {
     .into_any()
 }
 
+/// Class and sign of what says how something ended.
+pub fn banner(kind: FlashKind) -> (&'static str, &'static str) {
+    match kind {
+        FlashKind::Done => (Tone::Ok.banner(), "check"),
+        FlashKind::Partly => (Tone::Warn.banner(), "half"),
+        FlashKind::Failed => (Tone::Danger.banner(), "octagon"),
+    }
+}
+
 /// What came of the last form.
 pub fn flash(flash: &Flash) -> impl IntoView + use<> {
-    let (class, shape) = match flash.kind {
-        FlashKind::Done => ("banner ok", "check"),
-        FlashKind::Partly => ("banner warn", "octagon"),
-        FlashKind::Failed => ("banner danger", "octagon"),
-    };
+    let (class, shape) = banner(flash.kind);
     let lines = flash.lines.iter().map(|line| view! { <li>{line.clone()}</li> }).collect_view();
     view! {
         <div class=class role="status">

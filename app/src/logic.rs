@@ -3,9 +3,12 @@
 
 pub mod address;
 pub mod flash;
+pub mod form;
 pub mod markdown;
 pub mod progress;
 pub mod query;
+pub mod report;
+pub mod request;
 pub mod review;
 pub mod time;
 pub mod words;

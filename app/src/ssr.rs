@@ -77,24 +77,14 @@ pub fn clock(op: &OpContext) -> Clock {
 pub fn take_flash() -> Option<Flash> {
     let parts = use_context::<Parts>()?;
     let value = cookie(&parts, flash::COOKIE)?;
-    if let Some(response) = use_context::<ResponseOptions>() {
-        let gone = format!("{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0", flash::COOKIE);
-        if let Ok(gone) = HeaderValue::from_str(&gone) {
-            response.append_header(SET_COOKIE, gone);
-        }
-    }
+    set_cookie(&format!("{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0", flash::COOKIE));
     Flash::decode(&value)
 }
 
 /// Ends a form: leaves a message and goes to `target`, a path of ours. Errors become messages, never part of an address.
 pub fn finish(outcome: Result<Flash, ApiError>, target: &str) -> Result<(), ServerFnError> {
     let flash = outcome.unwrap_or_else(|error| Flash::failed(error.message));
-    if let Some(response) = use_context::<ResponseOptions>() {
-        let cookie = format!("{}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age=60", flash::COOKIE, flash.encode());
-        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-            response.append_header(SET_COOKIE, cookie);
-        }
-    }
+    set_cookie(&flash.cookie());
     leptos_axum::redirect(safe_return(target));
     Ok(())
 }
@@ -107,22 +97,14 @@ pub fn keep_typed(id: &str, typed: &[Typed]) {
     if value.len() > TYPED_LIMIT || id.parse::<FormId>().is_err() {
         return;
     }
-    if let Some(response) = use_context::<ResponseOptions>()
-        && let Ok(cookie) =
-            HeaderValue::from_str(&format!("typed={value}; Path=/forms/{id}; HttpOnly; SameSite=Lax; Max-Age=60"))
-    {
-        response.append_header(SET_COOKIE, cookie);
-    }
+    set_cookie(&format!("typed={value}; Path=/forms/{id}; HttpOnly; SameSite=Lax; Max-Age=60"));
 }
 
 /// What was typed before; the answer removes it from the browser.
 pub fn take_typed(id: &str) -> Vec<Typed> {
     let Some(value) = use_context::<Parts>().and_then(|parts| cookie(&parts, "typed")) else { return Vec::new() };
-    if id.parse::<FormId>().is_ok()
-        && let Some(response) = use_context::<ResponseOptions>()
-        && let Ok(gone) = HeaderValue::from_str(&format!("typed=; Path=/forms/{id}; HttpOnly; SameSite=Lax; Max-Age=0"))
-    {
-        response.append_header(SET_COOKIE, gone);
+    if id.parse::<FormId>().is_ok() {
+        set_cookie(&format!("typed=; Path=/forms/{id}; HttpOnly; SameSite=Lax; Max-Age=0"));
     }
     let line = |line: &str| {
         let (question, text) = line.split_once('=')?;
@@ -139,9 +121,9 @@ pub fn id<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, ApiError> {
     text.parse().map_err(|_| ApiError::not_found(format!("{what} `{}`", text.chars().take(40).collect::<String>())))
 }
 
-/// Sets the status of the answer that says the same as the code.
-pub fn set_status(response: &Option<ResponseOptions>, code: ErrorCode) {
-    let status = match code {
+/// The HTTP status that says the same.
+pub fn status(code: ErrorCode) -> StatusCode {
+    match code {
         ErrorCode::Unauthenticated => StatusCode::UNAUTHORIZED,
         ErrorCode::Forbidden => StatusCode::FORBIDDEN,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
@@ -149,9 +131,21 @@ pub fn set_status(response: &Option<ResponseOptions>, code: ErrorCode) {
         ErrorCode::Conflict => StatusCode::CONFLICT,
         ErrorCode::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-    };
+    }
+}
+
+/// Sets the status of the answer that says the same as the code.
+pub fn set_status(response: &Option<ResponseOptions>, code: ErrorCode) {
     if let Some(response) = response {
-        response.set_status(status);
+        response.set_status(status(code));
+    }
+}
+
+fn set_cookie(cookie: &str) {
+    if let Some(response) = use_context::<ResponseOptions>()
+        && let Ok(cookie) = HeaderValue::from_str(cookie)
+    {
+        response.append_header(SET_COOKIE, cookie);
     }
 }
 

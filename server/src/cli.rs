@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod configuration;
 pub mod doctor;
 pub mod identities;
+pub mod input;
 pub mod jobs;
 pub mod mails;
 pub mod orders;
@@ -34,7 +35,7 @@ use output::{Format, Output};
     version,
     about,
     after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 `config plan` found \
-    changes, 4 refused or blocked, 5 not found, 6 run ended with warnings. See docs/COMMAND_LINE.md."
+    changes, 4 refused or blocked, 5 not found, 6 done in part. See docs/COMMAND_LINE.md."
 )]
 pub struct Arguments {
     #[command(flatten)]
@@ -141,7 +142,19 @@ pub enum Exit {
     Changes = 3,
     Refused = 4,
     NotFound = 5,
-    Warning = 6,
+    /// Some of what was asked for is done, and some is not.
+    Partly = 6,
+}
+
+impl Exit {
+    /// Of so many things that each answered for itself.
+    fn of(done: u64, refused: u64) -> Self {
+        match (done, refused) {
+            (_, 0) => Self::Done,
+            (0, _) => Self::Refused,
+            _ => Self::Partly,
+        }
+    }
 }
 
 impl From<Exit> for std::process::ExitCode {
@@ -252,4 +265,18 @@ async fn find_identity(op: &OpContext, text: &str) -> Result<model::ids::Identit
         return Ok(identity.id);
     }
     text.parse().map_err(|_| ApiError::not_found(format!("identity with the key or number `{text}`")).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Exit;
+
+    #[test]
+    fn what_is_done_in_part_is_neither_done_nor_refused() {
+        for (done, refused, expected) in
+            [(3, 0, Exit::Done), (0, 0, Exit::Done), (0, 3, Exit::Refused), (2, 1, Exit::Partly)]
+        {
+            assert_eq!(Exit::of(done, refused), expected, "{done} {refused}");
+        }
+    }
 }

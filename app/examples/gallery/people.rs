@@ -1,18 +1,97 @@
 //! People of the gallery, and what they hold.
 
+use app::frame::{Rights, Sheet};
+use app::logic::time::Clock;
+use app::pages::identities;
 use std::collections::BTreeMap;
 
-use model::access::{Explanation, Fact, Grantable, NearMiss, Reason, WorkflowState};
+use model::access::{Explanation, Fact, Grantable, NearMiss, Reason, Why, WorkflowState};
 use model::account::{Account, AccountStatus, Provenance};
 use model::identity::{Context, Identity, LifecycleState, Period};
 use model::ids::{AccountId, AssignmentId, IdentityId, OrderId, RunId};
 use model::order::{ErrorClass, ProvisioningState as State, StateReason};
 use model::page::Page;
 use model::value::{Attributes, Value};
-use model::view::{IdentityDetail, IdentityEvent, IdentityRow, PermissionRow};
+use model::view::{IdentityDetail, IdentityEvent, IdentityFilter, IdentityRow, PermissionRow};
 
-use super::work::order_rows;
-use super::{DEPARTMENTS, NAMES, TITLES, before};
+use super::orders::order_rows;
+use super::{DEPARTMENTS, NAMES, TITLES, before, things};
+
+pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet)> {
+    let asking = |name: &str, answer| identities::Asking {
+        kind: None,
+        name: name.into(),
+        answer,
+        known: things(&["vpn", "crm-reader"]).into_iter().map(|thing| (thing, "In words".into())).collect(),
+    };
+    vec![
+        (
+            "identities",
+            identities::identities_sheet(&IdentityFilter::default(), &DEPARTMENTS.map(str::to_owned), identity_rows()),
+        ),
+        (
+            "identity",
+            identities::identity_sheet(
+                &identity_detail(),
+                identities::Tab::Permissions,
+                &asking("", None),
+                rights,
+                clock,
+            ),
+        ),
+        (
+            "identity-why",
+            identities::identity_sheet(
+                &identity_detail(),
+                identities::Tab::Permissions,
+                &asking("vpn", Some(Ok(Why::Explained(why_not())))),
+                rights,
+                clock,
+            ),
+        ),
+        (
+            "identity-which",
+            identities::identity_sheet(
+                &identity_detail(),
+                identities::Tab::Permissions,
+                &asking(
+                    "vpn",
+                    Some(Ok(Why::Several(vec![Grantable::Role("vpn".into()), Grantable::Entitlement("vpn".into())]))),
+                ),
+                rights,
+                clock,
+            ),
+        ),
+        (
+            "identity-unknown",
+            identities::identity_sheet(
+                &identity_detail(),
+                identities::Tab::Permissions,
+                &asking("crm-raeder", Some(Ok(Why::Unknown(things(&["crm-reader", "crm-writer"]))))),
+                rights,
+                clock,
+            ),
+        ),
+        (
+            "identity-accounts",
+            identities::identity_sheet(&identity_detail(), identities::Tab::Accounts, &asking("", None), rights, clock),
+        ),
+        (
+            "identity-timeline",
+            identities::identity_sheet(&identity_detail(), identities::Tab::Timeline, &asking("", None), rights, clock),
+        ),
+        (
+            "identity-attributes",
+            identities::identity_sheet(
+                &identity_detail(),
+                identities::Tab::Attributes,
+                &asking("", None),
+                rights,
+                clock,
+            ),
+        ),
+    ]
+}
 
 pub(crate) fn identity_rows() -> Page<IdentityRow> {
     let rows = (0..48).map(|n: usize| IdentityRow {
@@ -117,7 +196,7 @@ pub(crate) fn identity_detail() -> IdentityDetail {
     let failed =
         StateReason::Failed { class: ErrorClass::Conflict, message: "Somebody else has the badge number 4411.".into() };
     IdentityDetail {
-        questions: super::forms_sample::of_identity(),
+        questions: super::forms::of_identity(),
         identity: identity(),
         lifecycle: LifecycleState::Active,
         manager: Some((IdentityId(107), "Hiro Tanaka".into())),

@@ -1,21 +1,52 @@
 //! Requests, and one that is being put together.
 
+use app::frame::{Rights, Sheet};
 use app::logic::query::Query;
-use app::pages::requests::Ask;
+use app::logic::time::Clock;
+use app::pages::requests::{self as pages, Ask};
 use model::access::{GrantOrigin, Grantable};
+use model::error::ApiError;
 use model::identity::Period;
 use model::ids::{IdentityId, RequestId, RunId};
 use model::page::Page;
 use model::request::{
-    Change, DirectGrant, Request, RequestDetail, RequestEvent, RequestItem, RequestLink, RequestPreview, RequestRow,
-    RequestSource, RequestState,
+    Change, DirectGrant, Request, RequestDetail, RequestEvent, RequestFilter, RequestItem, RequestLink, RequestPreview,
+    RequestRow, RequestSource, RequestState,
 };
 use model::trigger::Trigger;
 use model::view::PreviewLine;
 
+use super::orders::order_rows;
 use super::people::identity_detail;
-use super::work::order_rows;
 use super::{NAMES, before};
+
+pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet)> {
+    vec![
+        ("requests", pages::requests_sheet(&RequestFilter::default(), rows(), &counts(), None, rights, clock)),
+        (
+            "requests-none",
+            pages::requests_sheet(
+                &RequestFilter::default(),
+                Page { rows: vec![], next: None, total: 0 },
+                &[],
+                None,
+                rights,
+                clock,
+            ),
+        ),
+        ("request", pages::request_sheet(&detail(RequestState::PartlyCompleted), clock)),
+        ("request-waiting", pages::request_sheet(&detail(RequestState::Waiting), clock)),
+        ("request-new", pages::ask_sheet(&ask(None), rights)),
+        ("request-preview", pages::ask_sheet(&ask(Some(Ok(preview()))), rights)),
+        (
+            "request-mistake",
+            pages::ask_sheet(
+                &ask(Some(Err(ApiError::invalid("until", "The last day, 2026-01-01, is over. Choose a later one.")))),
+                rights,
+            ),
+        ),
+    ]
+}
 
 fn item(change: Change) -> RequestItem {
     RequestItem { change, grantable: Grantable::Entitlement("payroll-approver".into()) }
@@ -102,7 +133,7 @@ pub(crate) fn detail(state: RequestState) -> RequestDetail {
 }
 
 /// With nobody, with somebody, with a mistake, and with its preview.
-pub(crate) fn ask(preview: Option<Result<RequestPreview, model::error::ApiError>>) -> Ask {
+pub(crate) fn ask(preview: Option<Result<RequestPreview, ApiError>>) -> Ask {
     let query = "identity=100&item=give:entitlement:payroll-approver&justification=Covers+for+Ann&until=2026-12-31";
     let grant = DirectGrant {
         id: 1,

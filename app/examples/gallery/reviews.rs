@@ -1,16 +1,29 @@
 //! What waits for a reviewer.
 
+use app::frame::{Rights, Sheet};
+use app::logic::time::Clock;
+use app::pages::review;
 use model::ids::{DeclinedChangeId, IdentityId, OrderId, OrderItemId};
 use model::order::{ErrorClass, Order, ProvisioningState as State, StateReason};
 use model::page::Page;
 use model::plan::{ItemKind, ItemOperation, Operation};
 use model::review::{
-    DeclinedChange, DeclinedRow, Forecast, OrderVerdicts, ReviewGroup, ReviewKind, ReviewOrder, ReviewPage, Verdict,
+    DeclinedChange, DeclinedRow, Forecast, OrderVerdicts, ReviewFilter, ReviewGroup, ReviewKind, ReviewOrder,
+    ReviewPage, Verdict,
 };
 use model::value::Value;
 
-use super::work::order;
+use super::orders::order;
 use super::{NAMES, before};
+
+pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet)> {
+    vec![
+        ("review", review::review_sheet(&ReviewFilter::default(), &part(), rights, clock)),
+        ("review-done", review::review_sheet(&ReviewFilter::default(), &nothing(), rights, clock)),
+        ("review-confirm", review::confirm_sheet(&verdicts(), &prepared())),
+        ("review-declined", review::declined_sheet(declined(), false, true, clock)),
+    ]
+}
 
 fn waiting(n: usize, kind: ReviewKind) -> ReviewOrder {
     let mut base: Order = order(State::AwaitingApproval, None);

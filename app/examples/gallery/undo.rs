@@ -11,7 +11,7 @@ use model::rings::{RingHealth, RingView, RingsView, RunRings};
 use model::undo::{RunUndo, UndoConflict, UndoFate, UndoLine, UndoObstacle, UndoPreview, UndoRow, UndoSelection};
 use model::value::Value;
 
-use super::work::run;
+use super::jobs::run;
 use super::{DEPARTMENTS, NAMES, before};
 
 pub(crate) fn about() -> About {

@@ -19,7 +19,7 @@ use model::work_item::{
     WorkItemState,
 };
 
-use super::work::order;
+use super::orders::order;
 use super::{NAMES, before, now};
 
 pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet)> {
@@ -37,7 +37,6 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
     };
     let stranger = Rights::of(&PermissionPath::parse("/Home").into_iter().collect::<Vec<_>>());
     let bulk = |open: &OpenLines, upload: Option<WorkItemUpload>| {
-        let upload = upload.map(work_items::Uploaded);
         work_items::bulk_sheet(&BulkFilter::default(), open, upload.as_ref(), &applications, &types, clock)
     };
     vec![

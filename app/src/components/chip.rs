@@ -6,9 +6,11 @@ use model::account::AccountStatus;
 use model::identity::LifecycleState;
 use model::job::RunState;
 use model::order::{ProvisioningState, StateReason, Trouble};
-use model::work_item::WorkItemState;
+use model::request::RequestState;
+use model::work_item::{WorkItemEventKind, WorkItemState};
 
 use super::icon::icon;
+use super::list::ago_or_dash;
 use crate::logic::time::{self, Clock};
 use crate::logic::words;
 
@@ -34,6 +36,16 @@ impl Tone {
             Self::Idle => "chip idle",
         }
     }
+
+    /// Class of a banner that says more about what is in this state.
+    pub fn banner(self) -> &'static str {
+        match self {
+            Self::Ok => "banner ok",
+            Self::Warn => "banner warn",
+            Self::Danger => "banner danger",
+            Self::Info | Self::Manual | Self::Idle => "banner",
+        }
+    }
 }
 
 /// Colour, shape and word; the title says more to who asks.
@@ -57,10 +69,10 @@ pub fn look(state: ProvisioningState) -> (Tone, &'static str) {
     }
 }
 
-/// A provisioning state in a person's words; number and name on demand.
-pub fn provisioning(state: ProvisioningState, reason: Option<&StateReason>) -> impl IntoView + use<> {
+/// Colour, shape and words of a provisioning state with what holds it there.
+pub fn held_look(state: ProvisioningState, reason: Option<&StateReason>) -> (Tone, &'static str, &'static str) {
     let (tone, shape) = look(state);
-    let (tone, shape, word) = match reason {
+    match reason {
         Some(StateReason::WorkItem) if state.is_open() => (Tone::Manual, "wrench", "Waiting for a person"),
         Some(StateReason::Unclear { .. }) if state.is_open() => (Tone::Warn, "octagon", "Sent, look at it there"),
         Some(StateReason::RetryWait { .. }) if state.is_open() => (Tone::Warn, "clock", "Failed, tried again"),
@@ -73,7 +85,12 @@ pub fn provisioning(state: ProvisioningState, reason: Option<&StateReason>) -> i
             (Tone::Idle, "clock", "Waits for another order")
         }
         _ => (tone, shape, state.label()),
-    };
+    }
+}
+
+/// A provisioning state in a person's words; number and name on demand.
+pub fn provisioning(state: ProvisioningState, reason: Option<&StateReason>) -> impl IntoView + use<> {
+    let (tone, shape, word) = held_look(state, reason);
     let detail = reason.map(|reason| format!(". {}", words::state_reason(reason).0)).unwrap_or_default();
     chip(tone, shape, word, format!("State {} {}{detail}", state.number(), state.name()))
 }
@@ -92,8 +109,9 @@ pub fn trouble(trouble: Trouble) -> impl IntoView {
     chip(tone, shape, words::trouble(trouble), String::new())
 }
 
-pub fn run(state: RunState) -> impl IntoView {
-    let (tone, shape) = match state {
+/// Colour and shape of a run's state, and of a step's.
+pub fn run_look(state: RunState) -> (Tone, &'static str) {
+    match state {
         RunState::Queued => (Tone::Idle, "clock"),
         RunState::Running => (Tone::Info, "play"),
         RunState::Completed => (Tone::Ok, "check"),
@@ -101,19 +119,79 @@ pub fn run(state: RunState) -> impl IntoView {
         RunState::Blocked => (Tone::Warn, "hand"),
         RunState::Errored => (Tone::Danger, "octagon"),
         RunState::Cancelled => (Tone::Idle, "ban"),
-    };
+    }
+}
+
+pub fn run(state: RunState) -> impl IntoView {
+    let (tone, shape) = run_look(state);
     chip(tone, shape, words::run_state(state), String::new())
 }
 
-pub fn work_item(state: WorkItemState) -> impl IntoView {
-    let (tone, shape) = match state {
+/// Colour and shape of a request's state.
+pub fn request_look(state: RequestState) -> (Tone, &'static str) {
+    match state {
+        RequestState::Submitted => (Tone::Idle, "circle"),
+        RequestState::Waiting => (Tone::Idle, "clock"),
+        RequestState::Approval => (Tone::Warn, "hand"),
+        RequestState::Provisioning => (Tone::Info, "plane"),
+        RequestState::Verifying => (Tone::Info, "check"),
+        RequestState::Completed => (Tone::Ok, "double-check"),
+        RequestState::PartlyCompleted => (Tone::Warn, "half"),
+        RequestState::Failed => (Tone::Danger, "octagon"),
+        RequestState::Cancelled => (Tone::Idle, "ban"),
+    }
+}
+
+/// The state of a request; why on demand.
+pub fn request(state: RequestState, why: Option<&str>) -> impl IntoView + use<> {
+    let (tone, shape) = request_look(state);
+    chip(tone, shape, state.label(), why.unwrap_or_default().to_owned())
+}
+
+/// Colour and shape of a work item's state.
+pub fn work_item_look(state: WorkItemState) -> (Tone, &'static str) {
+    match state {
         WorkItemState::Open => (Tone::Manual, "wrench"),
         WorkItemState::Done => (Tone::Ok, "check"),
         WorkItemState::PartlyDone => (Tone::Warn, "half"),
         WorkItemState::CannotDo => (Tone::Danger, "octagon"),
         WorkItemState::Withdrawn => (Tone::Idle, "dash"),
-    };
+    }
+}
+
+pub fn work_item(state: WorkItemState) -> impl IntoView {
+    let (tone, shape) = work_item_look(state);
     chip(tone, shape, words::work_item_state(state), String::new())
+}
+
+/// The sign of what happened to a work item.
+pub fn work_item_event_sign(kind: WorkItemEventKind) -> &'static str {
+    match kind {
+        WorkItemEventKind::Opened => "plus",
+        WorkItemEventKind::Claimed => "hand",
+        WorkItemEventKind::Released => "back",
+        WorkItemEventKind::Reassigned | WorkItemEventKind::Split => "right",
+        WorkItemEventKind::Asked | WorkItemEventKind::Answered => "pencil",
+        WorkItemEventKind::Reported => "half",
+        WorkItemEventKind::Reminded => "clock",
+        WorkItemEventKind::Escalated => "octagon",
+        WorkItemEventKind::Closed => "check",
+    }
+}
+
+/// The column *due* of a work item: what is left of its time while it is open, and when it was due afterwards.
+pub fn due(clock: &Clock, state: WorkItemState, due_at: Option<Timestamp>, paused_at: Option<Timestamp>) -> AnyView {
+    match deadline(clock, state, due_at, paused_at) {
+        Some(left) => left.into_any(),
+        None => ago_or_dash(clock, due_at),
+    }
+}
+
+/// By how much something is over its time.
+pub fn overdue(clock: &Clock, due: Timestamp) -> impl IntoView + use<> {
+    let seconds = clock.now.as_second() - due.as_second();
+    let word = format!("Overdue by {}", time::duration(seconds.unsigned_abs()));
+    chip(Tone::Danger, "octagon", word, format!("Due {}", clock.absolute(due)))
 }
 
 /// How much time is left of a work item, or by how much it is over. Nothing where it has no time, or is closed.
@@ -136,12 +214,17 @@ pub fn deadline(
     Some(chip(tone, shape, word, format!("Due {}", clock.absolute(due))))
 }
 
-pub fn lifecycle(state: LifecycleState) -> impl IntoView {
-    let (tone, shape) = match state {
+/// Colour and shape of a lifecycle state.
+pub fn lifecycle_look(state: LifecycleState) -> (Tone, &'static str) {
+    match state {
         LifecycleState::Joiner => (Tone::Info, "clock"),
         LifecycleState::Active => (Tone::Ok, "check"),
         LifecycleState::Leaver => (Tone::Idle, "dash"),
-    };
+    }
+}
+
+pub fn lifecycle(state: LifecycleState) -> impl IntoView {
+    let (tone, shape) = lifecycle_look(state);
     chip(tone, shape, words::lifecycle(state), String::new())
 }
 

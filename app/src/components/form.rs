@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::icon::icon;
+use crate::logic::form::Input;
 
 /// A form of one button.
 pub fn action(
@@ -38,4 +39,43 @@ pub fn refused(what: &'static str, permission: &'static str) -> impl IntoView + 
 /// A choice in a select.
 pub fn option(value: String, label: String, chosen: bool) -> impl IntoView {
     view! { <option value=value selected=chosen>{label}</option> }
+}
+
+/// What is around the field of a value.
+#[derive(Clone, Debug, Default)]
+pub struct ValueField {
+    pub name: &'static str,
+    /// For its label; where there is none, `label` names it.
+    pub id: Option<String>,
+    pub label: Option<String>,
+    /// Ids of what describes it.
+    pub described_by: Option<String>,
+    pub is_invalid: bool,
+    pub is_required: bool,
+}
+
+/// A value as its kind is typed or chosen, with what stands in it now.
+pub fn value(input: Input, now: String, field: ValueField) -> AnyView {
+    let ValueField { name, id, label, described_by, is_invalid, is_required } = field;
+    let invalid = is_invalid.then_some("true");
+    let (kind, mode, longest) = match input {
+        Input::Choice(choices) => {
+            let options = choices.into_iter().map(|(value, word)| {
+                let chosen = value == now;
+                option(value, word, chosen)
+            });
+            return view! {
+                <select id=id name=name required=is_required aria-label=label aria-describedby=described_by aria-invalid=invalid>
+                    <option value="">"Choose"</option>
+                    {options.collect_view()}
+                </select>
+            }
+            .into_any();
+        }
+        Input::Date => ("date", None, None),
+        Input::Number => ("text", Some("numeric"), None),
+        Input::Text(longest) => ("text", None, longest.map(|longest| longest.to_string())),
+    };
+    view! { <input id=id type=kind inputmode=mode name=name value=now maxlength=longest required=is_required autocomplete="off" aria-label=label aria-describedby=described_by aria-invalid=invalid /> }
+    .into_any()
 }

@@ -16,18 +16,14 @@ pub fn summary(run: &Run, now: Timestamp) -> impl IntoView + use<> {
     let asked =
         (run.cancel_requested && !run.state.is_final()).then_some("Asked to stop; it ends after what is under way.");
     let approved = run.approved_by.clone().map(|login| format!("Goes beyond a threshold on the word of {login}."));
-    let tone = match run.state {
-        RunState::Errored => "banner danger",
-        RunState::Blocked | RunState::Warning => "banner warn",
-        _ => "banner",
-    };
+    let banner = chip::run_look(run.state).0.banner();
     view! {
         <div class="run-summary">
             {chip::run(run.state)}
             <span class="muted">{words::run_mode(run.mode)}</span>
             {took.map(|took| view! { <span class="muted figure">{took}</span> })}
         </div>
-        {run.message.clone().map(|message| view! { <p class=tone role="status">{message}</p> })}
+        {run.message.clone().map(|message| view! { <p class=banner role="status">{message}</p> })}
         {asked.map(|asked| view! { <p class="banner">{asked}</p> })}
         {approved.map(|approved| view! { <p class="hint">{approved}</p> })}
     }
@@ -64,7 +60,7 @@ fn step(task: &TaskRun, is_over: bool, now: Timestamp) -> impl IntoView + use<> 
     view! {
         <li class=state_class(task.state) id=format!("step-{}", task.sequence)>
             <div class="step-head">
-                <span class="step-sign">{icon(sign(task.state))}</span>
+                <span class="step-sign">{icon(chip::run_look(task.state).1)}</span>
                 <strong>{task.task.label().to_owned()}</strong>
                 <span class="sr">{words::step_state(task.state, is_over)}</span>
                 {words::step_about(&task.task).map(|about| view! { <span class="muted">{about}</span> })}
@@ -78,18 +74,6 @@ fn step(task: &TaskRun, is_over: bool, now: Timestamp) -> impl IntoView + use<> 
             {counts}
             {task.message.clone().map(|message| view! { <p class="step-message">{message}</p> })}
         </li>
-    }
-}
-
-fn sign(state: RunState) -> &'static str {
-    match state {
-        RunState::Queued => "circle",
-        RunState::Running => "play",
-        RunState::Completed => "check",
-        RunState::Warning => "half",
-        RunState::Errored => "octagon",
-        RunState::Blocked => "hand",
-        RunState::Cancelled => "ban",
     }
 }
 
@@ -110,7 +94,7 @@ pub fn state_class(state: RunState) -> &'static str {
 pub fn cell(task: &TaskRun, is_over: bool) -> impl IntoView + use<> {
     let state = words::step_state(task.state, is_over);
     let title = format!("{}: {state}, {} {}", task.task.label(), words::number(task.done), task.unit);
-    view! { <span class=state_class(task.state) title=title>{icon(sign(task.state))}<span class="sr">{task.task.label().to_owned()}" "{state}</span></span> }
+    view! { <span class=state_class(task.state) title=title>{icon(chip::run_look(task.state).1)}<span class="sr">{task.task.label().to_owned()}" "{state}</span></span> }
 }
 
 /// A step in the grid of runs: colour, shape and word, and how long it took to who points at it. A screen reader is told
@@ -128,7 +112,7 @@ pub fn grid_cell(run: &Run, task: &TaskRun, now: Timestamp) -> impl IntoView + u
     let title = sentence.clone();
     view! {
         <a class=class href=address title=title>
-            {icon(sign(task.state))}
+            {icon(chip::run_look(task.state).1)}
             <span class="grid-word" aria-hidden="true">{short}</span>
             <span class="grid-took" aria-hidden="true">{took.unwrap_or_else(|| short.to_owned())}</span>
             <span class="sr">{sentence}</span>

@@ -1,6 +1,10 @@
 //! What happened, in order.
 
+use jiff::Timestamp;
 use leptos::prelude::*;
+
+use super::list::ago;
+use crate::logic::time::Clock;
 
 /// An entry: when, what, and more.
 pub struct Entry {
@@ -9,6 +13,19 @@ pub struct Entry {
     pub sign: AnyView,
     pub what: AnyView,
     pub more: Option<AnyView>,
+}
+
+impl Entry {
+    /// Something that somebody did, with the time of day.
+    pub fn of(clock: &Clock, at: Timestamp, sign: AnyView, message: &str, actor: &str) -> Self {
+        let more = view! { <span class="subtle">{actor.to_owned()}" · "{clock.time_of_day(at)}</span> };
+        Self {
+            when: ago(clock, at).into_any(),
+            sign,
+            what: view! { <span class="wrap">{message.to_owned()}</span> }.into_any(),
+            more: Some(more.into_any()),
+        }
+    }
 }
 
 /// Entries as an ordered list.

@@ -1,7 +1,12 @@
 //! A message that the next page shows once. It travels in a cookie that the server sets and clears, so nobody can put
 //! words into a page by sending a link.
 
+use std::fmt::Display;
+
+use model::error::ApiError;
+
 use super::address::{decode, encode};
+use super::words;
 
 /// Name of the cookie.
 pub const COOKIE: &str = "flash";
@@ -26,6 +31,17 @@ pub enum FlashKind {
     Failed,
 }
 
+impl FlashKind {
+    /// Of so many that were done and refused. That nothing was done is no success.
+    pub fn of(done: usize, refused: usize) -> Self {
+        match (done, refused) {
+            (0, _) => Self::Failed,
+            (_, 0) => Self::Done,
+            _ => Self::Partly,
+        }
+    }
+}
+
 impl Flash {
     pub fn done(title: impl Into<String>) -> Self {
         Self { kind: FlashKind::Done, title: title.into(), lines: Vec::new() }
@@ -35,13 +51,33 @@ impl Flash {
         Self { kind: FlashKind::Failed, title: title.into(), lines: Vec::new() }
     }
 
+    /// What came of several things that each answered for itself. `done` finishes "3 orders …"; each refusal is named.
+    pub fn of_each<Id: Display, T>(
+        outcomes: &[(Id, Result<T, ApiError>)],
+        (one, many): (&str, &str),
+        done: &str,
+    ) -> Self {
+        let refused = |(id, outcome): &(Id, Result<T, ApiError>)| {
+            outcome.as_ref().err().map(|error| words::sentence_case(&format!("{one} {id}: {}", error.message)))
+        };
+        let lines: Vec<String> = outcomes.iter().filter_map(refused).collect();
+        let count = outcomes.len() - lines.len();
+        let kind = FlashKind::of(count, lines.len());
+        let title = match kind {
+            FlashKind::Failed => format!("Nothing was {done}."),
+            FlashKind::Done => format!("{} {done}.", words::plural(count as u64, one, many)),
+            FlashKind::Partly => format!("{count} of {} {many} {done}; {} refused.", outcomes.len(), lines.len()),
+        };
+        Self { kind, title, lines }
+    }
+
     pub fn with_lines(mut self, lines: Vec<String>) -> Self {
         self.lines = lines;
         self
     }
 
     /// The cookie's value. Lines that do not fit are left out, and the last one says how many.
-    pub fn encode(&self) -> String {
+    fn encode(&self) -> String {
         let code = match self.kind {
             FlashKind::Done => 'd',
             FlashKind::Partly => 'p',
@@ -58,6 +94,11 @@ impl Flash {
             value.push_str(&line);
         }
         value
+    }
+
+    /// What is sent to the browser, for the next page alone.
+    pub fn cookie(&self) -> String {
+        format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age=60", self.encode())
     }
 
     /// None for a value that [`Flash::encode`] would not have made.
@@ -77,6 +118,8 @@ impl Flash {
 
 #[cfg(test)]
 mod tests {
+    use model::error::ApiError;
+
     use super::{Flash, FlashKind, SIZE_LIMIT};
 
     #[test]
@@ -85,6 +128,32 @@ mod tests {
         let value = flash.encode();
         assert!(value.bytes().all(|byte| byte.is_ascii_graphic() && !b";,\"\\".contains(&byte)), "{value}");
         assert_eq!(Flash::decode(&value), Some(flash));
+    }
+
+    #[test]
+    fn what_failed_in_part_is_told_from_what_failed() {
+        for (done, refused, expected) in
+            [(3, 0, FlashKind::Done), (2, 1, FlashKind::Partly), (0, 3, FlashKind::Failed), (0, 0, FlashKind::Failed)]
+        {
+            assert_eq!(FlashKind::of(done, refused), expected, "{done} {refused}");
+        }
+    }
+
+    #[test]
+    fn each_refusal_is_named() {
+        let refused = || Err(ApiError::conflict("Somebody else has decided."));
+        let of = |outcomes: &[(u32, Result<(), ApiError>)]| Flash::of_each(outcomes, ("order", "orders"), "decided");
+        let flash = of(&[(1, Ok(())), (2, refused())]);
+        assert_eq!((flash.kind, flash.title.as_str()), (FlashKind::Partly, "1 of 2 orders decided; 1 refused."));
+        assert_eq!(flash.lines, ["Order 2: Somebody else has decided."]);
+        for (outcomes, kind, title) in [
+            (vec![(2, refused())], FlashKind::Failed, "Nothing was decided."),
+            (vec![], FlashKind::Failed, "Nothing was decided."),
+            (vec![(1, Ok(()))], FlashKind::Done, "1 order decided."),
+        ] {
+            let flash = of(&outcomes);
+            assert_eq!((flash.kind, flash.title.as_str()), (kind, title));
+        }
     }
 
     #[test]

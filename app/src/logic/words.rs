@@ -10,7 +10,7 @@ use model::plan::{FilterReason, ItemKind, ItemOperation, Operation};
 use model::review::ReviewKind;
 use model::trigger::Trigger;
 use model::view::RunRow;
-use model::work_item::{Chosen, WorkItemEventKind, WorkItemState};
+use model::work_item::{Chosen, WorkItemState};
 
 /// Shown in place of a secret.
 pub const MASK: &str = "••••••••";
@@ -127,21 +127,6 @@ pub fn chosen(chosen: Chosen) -> &'static str {
         Chosen::Reassigned => "somebody gave it to them",
         Chosen::Split => "somebody gave them a part",
         Chosen::Escalated => "it was not done in time",
-    }
-}
-
-/// The sign of what happened to a work item.
-pub fn work_item_event(kind: WorkItemEventKind) -> &'static str {
-    match kind {
-        WorkItemEventKind::Opened => "plus",
-        WorkItemEventKind::Claimed => "hand",
-        WorkItemEventKind::Released => "back",
-        WorkItemEventKind::Reassigned | WorkItemEventKind::Split => "right",
-        WorkItemEventKind::Asked | WorkItemEventKind::Answered => "pencil",
-        WorkItemEventKind::Reported => "half",
-        WorkItemEventKind::Reminded => "clock",
-        WorkItemEventKind::Escalated => "octagon",
-        WorkItemEventKind::Closed => "check",
     }
 }
 

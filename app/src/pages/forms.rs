@@ -2,16 +2,18 @@
 
 mod detail;
 
+use jiff::Timestamp;
 use leptos::prelude::*;
 use model::error::ApiError;
 use model::form::{FormCounts, FormFilter, FormRow, FormScope, Typed};
 use model::ids::{AnswerId, FormId, QuestionId};
 use model::page::Page;
 
-use crate::components::icon::icon;
-use crate::components::list::{Choice, Empty, ago, ago_or_dash, empty, filter_chips, pagination};
+use crate::components::chip;
+use crate::components::list::{Choice, Empty, ago, ago_or_dash, empty, filter_chips, pagination, tabs};
 use crate::frame::{Rights, Section, Sheet};
 use crate::logic::flash::Flash;
+use crate::logic::form::{self, Nothing};
 use crate::logic::query::{self, forms_address};
 use crate::logic::time::Clock;
 use crate::logic::words;
@@ -114,65 +116,81 @@ pub fn forms_sheet(
     clock: &Clock,
 ) -> Sheet {
     let shown = page.rows.len();
-    let rows = match (shown, filter.closed, filter.scope) {
-        (0, true, _) => {
-            empty("Nothing yet", Empty::NeverUsed { text: "Forms that were answered are kept here.", action: None })
-        }
-        (0, false, FormScope::Me) => empty(
-            "Nothing for you to answer",
-            Empty::AllDone { text: "When an account needs something that only you know, it is asked here." },
-        ),
-        (0, false, _) => empty(
-            "All answered",
-            Empty::AllDone { text: "No account waits for an answer. New questions appear when a job runs." },
-        ),
-        _ => table(&page.rows, clock).into_any(),
-    };
+    let rows = if shown > 0 { table(&page.rows, clock).into_any() } else { none(form::nothing(filter)) };
     let body = view! {
         <header class="page-head">
             <h1>"Forms"</h1>
             <p class="muted">"What an account needs and no source knows: a person is asked, once, and the account waits."</p>
         </header>
         {scopes(filter, counts, rights)}
+        {states(filter)}
         {rows}
         {(shown > 0).then(|| pagination(forms_address(filter), shown, page.total, filter.after.is_none(), page.next, ("form", "forms")))}
     };
     Sheet { section: Section::Forms, title: "Forms".to_owned(), body: body.into_any() }
 }
 
-fn scopes(filter: &FormFilter, counts: FormCounts, rights: &Rights) -> impl IntoView + use<> {
-    let choice = |label: &str, scope: FormScope, closed: bool, shape| Choice {
-        label: label.to_owned(),
-        count: (!closed).then(|| counts.of(scope)),
-        address: forms_address(&FormFilter { scope, closed, ..FormFilter::default() }).to_string(),
-        chosen: filter.scope == scope && filter.closed == closed,
-        shape,
-    };
-    let mut choices = vec![
-        choice("To me", FormScope::Me, false, Some("user")),
-        choice("To my team", FormScope::Team, false, Some("identities")),
-    ];
-    if rights.may(engine::forms::VIEW) {
-        choices.push(choice("All", FormScope::All, false, None));
+fn none(nothing: Nothing) -> AnyView {
+    match nothing {
+        Nothing::NoneAnswered => {
+            empty("Nothing yet", Empty::NeverUsed { text: "Forms that were answered are kept here.", action: None })
+        }
+        Nothing::NoneForMe => empty(
+            "Nothing for you to answer",
+            Empty::AllDone { text: "When an account needs something that only you know, it is asked here." },
+        ),
+        Nothing::NoneOpen => empty(
+            "All answered",
+            Empty::AllDone { text: "No account waits for an answer. New questions appear when a job runs." },
+        ),
     }
-    let over = FormFilter { closed: !filter.closed, after: None, ..filter.clone() };
-    choices.push(Choice {
-        label: "Answered".to_owned(),
+}
+
+/// Whose: as tabs, with how many wait.
+fn scopes(filter: &FormFilter, counts: FormCounts, rights: &Rights) -> impl IntoView + use<> {
+    let choice = |(scope, label): (FormScope, &str)| {
+        let address = forms_address(&FormFilter { scope, ..filter.clone() }).to_string();
+        (label.to_owned(), address, Some(counts.of(scope)), filter.scope == scope)
+    };
+    let labels = [(FormScope::Me, "Mine"), (FormScope::Team, "My team’s"), (FormScope::All, "Everybody’s")];
+    let seen = labels.into_iter().filter(|(scope, _)| *scope != FormScope::All || rights.may(engine::forms::VIEW));
+    tabs("Whose forms", seen.map(choice).collect())
+}
+
+fn states(filter: &FormFilter) -> impl IntoView + use<> {
+    let choice = |closed: bool, label: &str, shape| Choice {
+        label: label.to_owned(),
         count: None,
-        address: if filter.closed { forms_address(&over) } else { forms_address(&FormFilter { closed: true, ..over }) }
-            .to_string(),
-        chosen: filter.closed,
-        shape: Some("check"),
-    });
-    filter_chips("Whose", choices)
+        address: forms_address(&FormFilter { closed, ..filter.clone() }).to_string(),
+        chosen: filter.closed == closed,
+        shape: Some(shape),
+    };
+    filter_chips("State", vec![choice(false, "Open", "pencil"), choice(true, "Answered", "check")])
+}
+
+/// When an answer is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    Never,
+    At(Timestamp),
+    LateSince(Timestamp),
+}
+
+/// A form that is over is late no more.
+fn due(row: &FormRow, now: Timestamp) -> Due {
+    match row.due_at {
+        None => Due::Never,
+        Some(at) if row.closed_at.is_none() && engine::forms::is_late(row.due_at, now) => Due::LateSince(at),
+        Some(at) => Due::At(at),
+    }
 }
 
 fn table(rows: &[FormRow], clock: &Clock) -> impl IntoView + use<> {
     let lines = rows.iter().map(|row| {
-        let late = engine::forms::is_late(row.due_at, clock.now);
-        let due = match row.due_at {
-            Some(at) if late => view! { <span class="chip warn">{icon("clock")}"late since "{ago(clock, at)}</span> }.into_any(),
-            at => ago_or_dash(clock, at),
+        let due = match due(row, clock.now) {
+            Due::LateSince(at) => chip::overdue(clock, at).into_any(),
+            Due::At(at) => ago(clock, at).into_any(),
+            Due::Never => ago_or_dash(clock, None),
         };
         view! {
             <tr data-row="">
@@ -181,13 +199,13 @@ fn table(rows: &[FormRow], clock: &Clock) -> impl IntoView + use<> {
                 <td data-label="Asked" class="wide">{row.labels.join(", ")}</td>
                 <td data-label="To">{row.owner_name.clone()}</td>
                 <td data-label="Since" class="when">{ago(clock, row.opened_at)}</td>
-                <td data-label="Wanted by" class="when">{due}</td>
+                <td data-label="Due" class="when">{due}</td>
             </tr>
         }
     });
     view! {
         <table class="ledger">
-            <thead><tr><th scope="col">"Form"</th><th scope="col">"About"</th><th scope="col">"Asked"</th><th scope="col">"To"</th><th scope="col">"Since"</th><th scope="col">"Wanted by"</th></tr></thead>
+            <thead><tr><th scope="col">"Form"</th><th scope="col">"About"</th><th scope="col">"Asked"</th><th scope="col">"To"</th><th scope="col">"Since"</th><th scope="col">"Due"</th></tr></thead>
             <tbody>{lines.collect_view()}</tbody>
         </table>
     }
@@ -196,6 +214,7 @@ fn table(rows: &[FormRow], clock: &Clock) -> impl IntoView + use<> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::SignedDuration;
 
     #[test]
     fn fields_and_texts_go_together() {
@@ -216,5 +235,20 @@ mod tests {
         assert!(
             said(Answered::Misfits(vec![(QuestionId(1), "is empty".into())])).title.contains("1 answer does not fit")
         );
+    }
+
+    #[test]
+    fn only_what_is_still_asked_is_late() {
+        let now: Timestamp = "2026-03-02T08:00:00Z".parse().unwrap();
+        let (before, after) = (now - SignedDuration::from_hours(1), now + SignedDuration::from_hours(1));
+        for (due_at, closed_at, expected) in [
+            (None, None, Due::Never),
+            (Some(after), None, Due::At(after)),
+            (Some(before), None, Due::LateSince(before)),
+            (Some(before), Some(before), Due::At(before)),
+        ] {
+            let row = FormRow { due_at, closed_at, ..crate::samples::forms::detail().row };
+            assert_eq!(due(&row, now), expected);
+        }
     }
 }

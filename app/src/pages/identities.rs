@@ -89,20 +89,20 @@ pub fn identities_sheet(filter: &IdentityFilter, departments: &[String], page: P
 
 fn lifecycles(filter: &IdentityFilter) -> impl IntoView + use<> {
     let address = |lifecycle| identities_address(&IdentityFilter { lifecycle, ..filter.clone() }).to_string();
-    let choice = |label: &str, lifecycle: Option<LifecycleState>, shape| Choice {
-        label: label.to_owned(),
+    let choice = |lifecycle: Option<LifecycleState>| Choice {
+        label: lifecycle.map_or("Everybody", words::lifecycle).to_owned(),
         count: None,
         address: address(lifecycle),
         chosen: filter.lifecycle == lifecycle,
-        shape,
+        shape: lifecycle.map(|state| chip::lifecycle_look(state).1),
     };
     filter_chips(
         "Lifecycle",
         vec![
-            choice("Everybody", None, None),
-            choice(words::lifecycle(LifecycleState::Active), Some(LifecycleState::Active), Some("check")),
-            choice(words::lifecycle(LifecycleState::Joiner), Some(LifecycleState::Joiner), Some("clock")),
-            choice(words::lifecycle(LifecycleState::Leaver), Some(LifecycleState::Leaver), Some("dash")),
+            choice(None),
+            choice(Some(LifecycleState::Active)),
+            choice(Some(LifecycleState::Joiner)),
+            choice(Some(LifecycleState::Leaver)),
         ],
     )
 }

@@ -104,7 +104,12 @@ pub fn JobsPage() -> impl IntoView {
         let before = query.get("before").and_then(|before| before.parse().ok());
         let filter = RunFilter { job: query.get("job"), before, limit: RUNS_SHOWN };
         let runs = engine::jobs::runs(&op, filter.clone()).await?;
-        Ok(jobs_sheet(&jobs, &active, &History { filter, runs }, &visitor.rights, &visitor.clock))
+        let mut others = Vec::new();
+        for job in history::NO_JOBS {
+            let newest = RunFilter { job: Some(job.to_owned()), before: None, limit: 1 };
+            others.extend(engine::jobs::runs(&op, newest).await?);
+        }
+        Ok(jobs_sheet(&jobs, &active, &History { filter, runs, others }, &visitor.rights, &visitor.clock))
     })
 }
 

@@ -1,21 +1,21 @@
-//! Requests: what was asked for, how far it is, and asking for a change by hand.
+//! Requests: the list of what was asked for.
 
 pub mod ask;
 pub mod detail;
 
 use leptos::prelude::*;
 use model::page::Page;
-use model::request::{Change, RequestFilter, RequestItem, RequestRow, RequestState};
+use model::request::{RequestFilter, RequestRow, RequestState};
 use model::trigger::Trigger;
 
-use crate::components::chip::{Tone, chip};
+use crate::components::chip;
 use crate::components::form::option;
 use crate::components::icon::icon;
 use crate::components::list::{Choice, Empty, active_filters, ago, empty, filter_chips, pagination};
 use crate::frame::{Rights, Section, Sheet};
 use crate::logic::query::{self, requests_address};
+use crate::logic::request;
 use crate::logic::time::Clock;
-use crate::logic::words;
 use crate::pages::{Asked, page};
 
 pub use ask::{Ask, AskRequestPage, ask_sheet};
@@ -100,7 +100,7 @@ fn states(filter: &RequestFilter, counts: &[(RequestState, u64)]) -> impl IntoVi
         count: Some(counts.iter().find(|(other, _)| *other == state).map_or(0, |(_, count)| *count)),
         address: address(Some(state)),
         chosen: filter.state == Some(state),
-        shape: Some(look(state).1),
+        shape: Some(chip::request_look(state).1),
     });
     filter_chips("State", std::iter::once(all).chain(choices).collect())
 }
@@ -113,7 +113,7 @@ fn search(filter: &RequestFilter) -> impl IntoView + use<> {
     view! {
         <form class="filters" action="/requests" role="search" aria-label="Filter requests">
             <input type="search" name="text" value=filter.text.clone() placeholder="Name or key of a person" aria-label="Name or key of a person" />
-            <select name="trigger" aria-label="Trigger"><option value="">"Every trigger"</option>{triggers.collect_view()}</select>
+            <select name="trigger" aria-label="Set off by"><option value="">"Set off by anything"</option>{triggers.collect_view()}</select>
             {filter.state.map(|state| view! { <input type="hidden" name="state" value=state.name() /> })}
             {filter.identity.map(|id| view! { <input type="hidden" name="identity" value=id.to_string() /> })}
             <button class="button">"Filter"</button>
@@ -123,14 +123,14 @@ fn search(filter: &RequestFilter) -> impl IntoView + use<> {
 
 fn table(rows: &[RequestRow], clock: &Clock) -> impl IntoView + use<> {
     let rows = rows.iter().map(|row| {
-        let items: Vec<String> = row.items.iter().map(|(item, label)| asked(item, label)).collect();
+        let items: Vec<String> = row.items.iter().map(|(item, label)| request::asked(item, label)).collect();
         view! {
             <tr data-row="">
                 <td data-label="Request" class="name"><a data-open="" href=format!("/requests/{}", row.id)>{items.join("; ")}</a></td>
-                <td data-label="Person" class="whitespace-nowrap"><a href=format!("/identities/{}", row.identity)>{row.identity_name.clone()}</a></td>
+                <td data-label="Person" class="nowrap"><a href=format!("/identities/{}", row.identity)>{row.identity_name.clone()}</a></td>
                 <td data-label="Set off by">{row.trigger.label()}<span class="subtle">" · "{row.requester.clone()}</span></td>
                 <td data-label="Why" class="wide wrap">{row.justification.clone()}</td>
-                <td data-label="State">{state(row.state, row.message.as_deref())}{first_day(row)}</td>
+                <td data-label="State">{chip::request(row.state, row.message.as_deref())}{first_day(row)}</td>
                 <td data-label="Asked" class="when">{ago(clock, row.submitted_at)}</td>
             </tr>
         }
@@ -147,67 +147,4 @@ fn first_day(row: &RequestRow) -> impl IntoView + use<> {
     row.not_before
         .filter(|_| row.state == RequestState::Waiting)
         .map(|day| view! { <span class="subtle">{format!(" from {day}")}</span> })
-}
-
-/// "Give Sales staff".
-pub(super) fn asked(item: &RequestItem, label: &str) -> String {
-    match item.change {
-        Change::Give => format!("Give {label}"),
-        Change::Take => format!("Take away {label}"),
-    }
-}
-
-/// The state as colour, shape and word; why on demand.
-pub(super) fn state(state: RequestState, why: Option<&str>) -> impl IntoView + use<> {
-    let (tone, shape) = look(state);
-    chip(tone, shape, state.label(), why.unwrap_or_default().to_owned())
-}
-
-fn look(state: RequestState) -> (Tone, &'static str) {
-    match state {
-        RequestState::Submitted => (Tone::Idle, "circle"),
-        RequestState::Waiting => (Tone::Idle, "clock"),
-        RequestState::Approval => (Tone::Warn, "hand"),
-        RequestState::Provisioning => (Tone::Info, "plane"),
-        RequestState::Verifying => (Tone::Info, "check"),
-        RequestState::Completed => (Tone::Ok, "double-check"),
-        RequestState::PartlyCompleted => (Tone::Warn, "half"),
-        RequestState::Failed => (Tone::Danger, "octagon"),
-        RequestState::Cancelled => (Tone::Idle, "dash"),
-    }
-}
-
-/// Kind and name in one word of a form: `entitlement:vault`.
-pub(super) fn written(item: &RequestItem) -> String {
-    format!("{}:{}:{}", item.change.name(), item.grantable.kind(), item.grantable.name())
-}
-
-/// The reverse of [`written`].
-pub(super) fn read(text: &str) -> Option<RequestItem> {
-    let (change, rest) = text.split_once(':')?;
-    let (kind, name) = rest.split_once(':')?;
-    Some(RequestItem {
-        change: Change::from_name(change)?,
-        grantable: model::access::Grantable::from_parts(kind, name)?,
-    })
-}
-
-/// "Sales staff (role)".
-pub(super) fn named(grantable: &model::access::Grantable, label: &str) -> String {
-    format!("{label} ({})", words::kind(grantable))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{read, written};
-
-    #[test]
-    fn what_is_asked_for_survives_a_form() {
-        for text in ["give:role:sales", "take:entitlement:a:b", "give:access_profile:x"] {
-            assert_eq!(read(text).as_ref().map(written).as_deref(), Some(text));
-        }
-        for text in ["", "give", "give:role", "give:thing:x", "keep:role:x"] {
-            assert_eq!(read(text), None, "{text}");
-        }
-    }
 }

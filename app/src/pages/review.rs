@@ -13,7 +13,7 @@ use crate::components::icon::icon;
 use crate::components::list::{Choice, Empty, active_filters, ago, empty, filter_chips, pagination};
 use crate::components::{chip, form};
 use crate::frame::{Rights, Section, Sheet};
-use crate::logic::flash::{Flash, FlashKind};
+use crate::logic::flash::Flash;
 use crate::logic::time::Clock;
 use crate::logic::{address, review, words};
 use crate::pages::{Asked, page};
@@ -32,7 +32,7 @@ pub async fn decide_review(
         let verdicts = review::read_lines(&verdicts).ok_or_else(|| {
             ApiError::invalid("verdicts", "The form is not complete. Go back to the review and decide again.")
         })?;
-        Ok(outcomes_flash(&engine::reviews::decide(&op, verdicts, comment).await?, ("decided", "Nothing was decided")))
+        Ok(Flash::of_each(&engine::reviews::decide(&op, verdicts, comment).await?, ("order", "orders"), "decided"))
     }
     .await;
     ssr::finish(outcome, "/review")
@@ -52,7 +52,7 @@ pub async fn unblock_orders(
             "yes" => engine::reviews::failed(&op, &cause, &account_type).await?,
             _ => ids.iter().map(|id| ssr::id(id, "order")).collect::<Result<Vec<OrderId>, _>>()?,
         };
-        Ok(outcomes_flash(&engine::reviews::unblock(&op, ids).await?, ("sent again", "Nothing was sent again")))
+        Ok(Flash::of_each(&engine::reviews::unblock(&op, ids).await?, ("order", "orders"), "sent again"))
     }
     .await;
     ssr::finish(outcome, "/review")
@@ -334,36 +334,5 @@ pub(crate) fn shape(kind: ReviewKind) -> &'static str {
         ReviewKind::Association => "user",
         ReviewKind::Update => "pencil",
         ReviewKind::Deletion => "trash",
-    }
-}
-
-/// What came of each order. `done` finishes "3 orders …".
-fn outcomes_flash(outcomes: &[(OrderId, Result<String, ApiError>)], (done, nothing): (&str, &str)) -> Flash {
-    let refused: Vec<String> = outcomes
-        .iter()
-        .filter_map(|(id, outcome)| outcome.as_ref().err().map(|error| format!("Order {id}: {}", error.message)))
-        .collect();
-    let succeeded = outcomes.len() - refused.len();
-    let (kind, title) = match (succeeded, refused.len()) {
-        (0, _) => (FlashKind::Failed, format!("{nothing}.")),
-        (some, 0) => (FlashKind::Done, format!("{} {done}.", words::plural(some as u64, "order", "orders"))),
-        (some, failed) => (FlashKind::Partly, format!("{some} of {} orders {done}; {failed} refused.", outcomes.len())),
-    };
-    Flash { kind, title, lines: refused }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_refusal_is_named() {
-        let refused = Err(ApiError::conflict("Somebody else has decided."));
-        let outcomes = vec![(OrderId(1), Ok("Approved.".to_owned())), (OrderId(2), refused)];
-        let flash = outcomes_flash(&outcomes, ("decided", "Nothing was decided"));
-        assert_eq!((flash.kind, flash.title.as_str()), (FlashKind::Partly, "1 of 2 orders decided; 1 refused."));
-        assert_eq!(flash.lines, ["Order 2: Somebody else has decided."]);
-        let none = outcomes_flash(&outcomes[1..], ("decided", "Nothing was decided"));
-        assert_eq!((none.kind, none.title.as_str()), (FlashKind::Failed, "Nothing was decided."));
     }
 }

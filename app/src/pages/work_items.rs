@@ -8,12 +8,11 @@ pub mod questions;
 pub mod report;
 
 use leptos::prelude::*;
-use model::error::ApiError;
 use model::ids::WorkItemId;
 use model::page::Page;
 use model::user::Duty;
 use model::view::{WorkItemCounts, WorkItemFilter, WorkItemRow, WorkItemScope};
-use model::work_item::WorkItemState;
+use model::work_item::{LineOutcome, WorkItemState};
 
 use crate::components::chip;
 use crate::components::form::option;
@@ -21,14 +20,14 @@ use crate::components::icon::icon;
 use crate::components::list::{Choice, Empty, ago_or_dash, empty, filter_chips, pagination, tabs};
 use crate::frame::{Rights, Section, Sheet};
 use crate::islands::Selection;
-use crate::logic::flash::{Flash, FlashKind};
+use crate::logic::flash::Flash;
 use crate::logic::query::{self, work_items_address};
 use crate::logic::time::Clock;
 use crate::logic::words;
 use crate::pages::{Asked, page, parameter};
 use crate::ssr;
 
-pub use bulk::{BulkPage, Uploaded, bulk_sheet};
+pub use bulk::{BulkPage, bulk_sheet};
 pub use detail::work_item_sheet;
 pub use questions::{QuestionsPage, questions_sheet};
 
@@ -56,12 +55,14 @@ pub async fn close_work_items(
     let op = ssr::op().await?;
     let closed = async {
         let ids = ids.iter().map(|id| ssr::id(id, "work item")).collect::<Result<Vec<WorkItemId>, _>>()?;
-        let (is_done, note) = checked(&ids, &outcome, note)?;
-        let outcomes = match is_done {
-            true => engine::work_items::confirm(&op, ids, note).await?,
-            false => engine::work_items::report_error(&op, ids, note).await?,
+        let outcome = crate::logic::report::outcome(&outcome, None, &note)?;
+        let (outcomes, done) = match outcome {
+            LineOutcome::Done { .. } => (engine::work_items::confirm(&op, ids, note).await?, "confirmed"),
+            LineOutcome::CannotDo { why } => {
+                (engine::work_items::report_error(&op, ids, why).await?, "reported as not possible")
+            }
         };
-        Ok(closed_flash(&outcomes, is_done))
+        Ok(Flash::of_each(&outcomes, ("work item", "work items"), done))
     }
     .await;
     ssr::finish(closed, "/work-items")
@@ -92,40 +93,6 @@ pub fn WorkItemPage() -> impl IntoView {
         let detail = engine::work_items::detail(&op, id).await?;
         Ok(work_item_sheet(&detail, &visitor.rights, &visitor.clock, op.user.id))
     })
-}
-
-/// Whether it is done, and the note, once the form makes sense.
-fn checked(ids: &[WorkItemId], outcome: &str, note: String) -> Result<(bool, String), ApiError> {
-    if ids.is_empty() {
-        return Err(ApiError::invalid("ids", "No work item is ticked. Tick at least one, then confirm or report."));
-    }
-    match outcome {
-        "done" => Ok((true, note)),
-        "cannot_do" if note.trim().is_empty() => {
-            Err(ApiError::invalid("note", "Write why it cannot be done: whoever mends it has nothing else to go by."))
-        }
-        "cannot_do" => Ok((false, note)),
-        _ => Err(ApiError::invalid("outcome", "Choose whether the work is done or cannot be done.")),
-    }
-}
-
-fn closed_flash(outcomes: &[engine::work_items::ItemOutcome], is_done: bool) -> Flash {
-    let refused: Vec<String> = outcomes
-        .iter()
-        .filter_map(|(id, outcome)| outcome.as_ref().err().map(|error| format!("Work item {id}: {}", error.message)))
-        .collect();
-    let closed = outcomes.len() - refused.len();
-    let verb = if is_done { "confirmed" } else { "reported as not possible" };
-    let title = match (closed, refused.len()) {
-        (closed, 0) => format!("{} {verb}.", words::plural(closed as u64, "work item", "work items")),
-        (closed, failed) => format!("{closed} of {} work items {verb}; {failed} refused.", outcomes.len()),
-    };
-    let kind = match (closed, refused.len()) {
-        (_, 0) => FlashKind::Done,
-        (0, _) => FlashKind::Failed,
-        _ => FlashKind::Partly,
-    };
-    Flash { kind, title, lines: refused }
 }
 
 pub fn work_items_sheet(
@@ -194,32 +161,25 @@ fn scopes(filter: &WorkItemFilter, counts: WorkItemCounts) -> impl IntoView + us
 }
 
 fn states(filter: &WorkItemFilter, counts: WorkItemCounts) -> impl IntoView + use<> {
-    let choice = |label: &str, state: Option<WorkItemState>, shape| Choice {
-        label: label.to_owned(),
+    let choice = |state: Option<WorkItemState>| Choice {
+        label: state.map_or("All", words::work_item_state).to_owned(),
         count: None,
         address: work_items_address(&WorkItemFilter { state, overdue: false, ..filter.clone() }).to_string(),
         chosen: filter.state == state && !filter.overdue,
-        shape,
+        shape: state.map(|state| chip::work_item_look(state).1),
     };
     let overdue = WorkItemFilter { state: Some(WorkItemState::Open), overdue: true, ..filter.clone() };
-    filter_chips(
-        "State",
-        vec![
-            choice("Open", Some(WorkItemState::Open), Some("wrench")),
-            Choice {
-                label: "Overdue".to_owned(),
-                count: Some(counts.overdue),
-                address: work_items_address(&overdue).to_string(),
-                chosen: filter.overdue,
-                shape: Some("octagon"),
-            },
-            choice("Done", Some(WorkItemState::Done), Some("check")),
-            choice("Partly done", Some(WorkItemState::PartlyDone), Some("half")),
-            choice("Cannot be done", Some(WorkItemState::CannotDo), Some("octagon")),
-            choice("No longer needed", Some(WorkItemState::Withdrawn), Some("dash")),
-            choice("All", None, None),
-        ],
-    )
+    let overdue = Choice {
+        label: "Overdue".to_owned(),
+        count: Some(counts.overdue),
+        address: work_items_address(&overdue).to_string(),
+        chosen: filter.overdue,
+        shape: Some("octagon"),
+    };
+    let closed = WorkItemState::ALL.into_iter().filter(|state| *state != WorkItemState::Open);
+    let closed = closed.map(|state| choice(Some(state)));
+    let open = [choice(Some(WorkItemState::Open)), overdue];
+    filter_chips("State", open.into_iter().chain(closed).chain([choice(None)]).collect())
 }
 
 fn search(filter: &WorkItemFilter, applications: &[(String, String)]) -> impl IntoView + use<> {
@@ -299,7 +259,7 @@ fn group(
                 <td data-label="For" class="nowrap">{row.fulfiller_name.clone()}</td>
                 <td data-label="By">{state}</td>
                 <td data-label="Opened" class="when">{ago_or_dash(clock, Some(row.created_at))}</td>
-                <td data-label="Due" class="when">{due(row, clock)}</td>
+                <td data-label="Due" class="when">{chip::due(clock, row.state, row.due_at, row.paused_at)}</td>
             </tr>
         }
     });
@@ -313,45 +273,5 @@ fn group(
                 <tbody>{lines.collect_view()}</tbody>
             </table>
         </section>
-    }
-}
-
-/// What is left of its time while it is open, and when it was due afterwards.
-pub(super) fn due(row: &WorkItemRow, clock: &Clock) -> AnyView {
-    match chip::deadline(clock, row.state, row.due_at, row.paused_at) {
-        Some(left) => left.into_any(),
-        None => ago_or_dash(clock, row.due_at),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_report_needs_a_reason_and_something_ticked() {
-        let some = [WorkItemId(1)];
-        for (ids, outcome, note, expected) in [
-            (&some[..], "done", "", Ok(true)),
-            (&some[..], "cannot_do", "locked", Ok(false)),
-            (&some[..], "cannot_do", "  ", Err("note")),
-            (&[][..], "done", "", Err("ids")),
-            (&some[..], "", "", Err("outcome")),
-        ] {
-            let result = checked(ids, outcome, note.to_owned());
-            match expected {
-                Ok(is_done) => assert_eq!(result.unwrap().0, is_done),
-                Err(field) => assert_eq!(result.unwrap_err().field.as_deref(), Some(field)),
-            }
-        }
-    }
-
-    #[test]
-    fn each_refusal_is_named() {
-        let refused = Err(ApiError::conflict("Somebody has closed it."));
-        let flash = closed_flash(&[(WorkItemId(1), Ok(())), (WorkItemId(2), refused)], true);
-        assert_eq!(flash.kind, FlashKind::Partly);
-        assert_eq!(flash.title, "1 of 2 work items confirmed; 1 refused.");
-        assert_eq!(flash.lines, ["Work item 2: Somebody has closed it."]);
     }
 }

@@ -278,7 +278,7 @@ async fn follow(
     let run = show(op, id, output).await?;
     Ok(match run.state {
         RunState::Completed => Exit::Done,
-        RunState::Warning => Exit::Warning,
+        RunState::Warning => Exit::Partly,
         RunState::Blocked | RunState::Cancelled => Exit::Refused,
         RunState::Errored | RunState::Queued | RunState::Running => Exit::Failed,
     })

@@ -162,7 +162,7 @@ async fn act(op: &OpContext, asked: Act, output: &Output) -> Result<Exit, Comman
     for (why, count) in &outcome.refused {
         output.say(&format!("{count} orders: {why}"))?;
     }
-    Ok(if outcome.refused.is_empty() { Exit::Done } else { Exit::Refused })
+    Ok(Exit::of(outcome.done, outcome.refusals()))
 }
 
 fn group(group: &OrderGroup) -> Vec<String> {

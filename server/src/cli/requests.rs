@@ -1,12 +1,11 @@
 //! `requests submit`, `list`, `show`, `cancel`: one request out of options, or many out of a file, each answered for itself.
 
-use std::io::Read;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use engine::context::OpContext;
 use jiff::civil::Date;
-use model::error::ApiError;
+use model::error::{ApiError, ErrorCode};
 use model::ids::RequestId;
 use model::request::{
     Change, NewRequest, RequestDetail, RequestFilter, RequestItem, RequestRow, RequestSource, RequestState, Standing,
@@ -16,7 +15,7 @@ use model::trigger::{Priority, Trigger};
 use serde::{Deserialize, Serialize};
 
 use super::output::{Output, fields, table};
-use super::{CommandError, Exit, find_identity};
+use super::{CommandError, Exit, find_identity, input};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -124,7 +123,7 @@ enum Outcome {
 pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Exit, CommandError> {
     match command {
         Command::Submit(submit) => match &submit.file {
-            Some(file) => return batch(op, &read(file)?, submit.simulate, output).await,
+            Some(file) => return batch(op, &input::read(file)?, submit.simulate, output).await,
             None => one(op, *submit, output).await?,
         },
         Command::List { state, trigger, text, limit } => {
@@ -176,19 +175,24 @@ async fn one(op: &OpContext, submit: Submit, output: &Output) -> Result<(), Comm
     Ok(())
 }
 
-/// Each line for itself: one that is refused does not keep the others from being taken.
+/// Each line for itself: one that is refused does not keep the others from being taken. What is wrong here, and not with a
+/// line, ends it; what was taken until then is told all the same.
 async fn batch(op: &OpContext, text: &str, simulate: bool, output: &Output) -> Result<Exit, CommandError> {
     let mut answers = Vec::new();
+    let mut trouble = None;
     for (number, text) in (1..).zip(text.lines()).filter(|(_, text)| !text.trim().is_empty()) {
         let outcome = match take(op, text, simulate).await {
             Ok(submission) => Outcome::Taken(submission),
-            Err(CommandError::Api(error)) => Outcome::Refused { error: error.message, field: error.field },
-            Err(error) => Outcome::Refused { error: error.to_string(), field: None },
+            Err(CommandError::Api(error)) if error.code != ErrorCode::Internal => {
+                Outcome::Refused { error: error.message, field: error.field }
+            }
+            Err(error) => {
+                trouble = Some(error);
+                break;
+            }
         };
         answers.push(Answer { line: number, outcome });
     }
-    let is_refused = |answer: &Answer| matches!(answer.outcome, Outcome::Refused { .. });
-    let refused = answers.iter().filter(|answer| is_refused(answer)).count();
     output.rows(&answers, &["line", "request", "answer"], |answer| {
         let (request, said) = match &answer.outcome {
             Outcome::Taken(submission) => {
@@ -202,22 +206,26 @@ async fn batch(op: &OpContext, text: &str, simulate: bool, output: &Output) -> R
         };
         vec![answer.line.to_string(), request, said]
     })?;
-    Ok(if refused == 0 { Exit::Done } else { Exit::Refused })
+    if let Some(error) = trouble {
+        return Err(error);
+    }
+    let refused = answers.iter().filter(|answer| matches!(answer.outcome, Outcome::Refused { .. })).count();
+    Ok(Exit::of((answers.len() - refused) as u64, refused as u64))
 }
 
 async fn take(op: &OpContext, text: &str, simulate: bool) -> Result<Submission, CommandError> {
     let line: Line = serde_json::from_str(text).map_err(|error| {
-        CommandError::Usage(format!("is no request: {error}. docs/FORMATS.md says what one looks like"))
+        ApiError::new(
+            ErrorCode::Invalid,
+            format!("This is no request: {error}. docs/FORMATS.md says what one looks like."),
+        )
     })?;
     let line = Line { simulate: line.simulate || simulate, ..line };
     Ok(engine::requests::submit(op, request(op, line).await?).await?)
 }
 
 async fn request(op: &OpContext, line: Line) -> Result<NewRequest, CommandError> {
-    let find = find_identity(op, &line.identity).await;
-    let identity = find.map_err(|_| {
-        ApiError::invalid("identity", format!("There is nobody with the key or number `{}`.", line.identity))
-    })?;
+    let identity = find_identity(op, &line.identity).await?;
     let mut items = Vec::new();
     for (change, names) in [(Change::Give, &line.give), (Change::Take, &line.take)] {
         for name in names {
@@ -238,18 +246,6 @@ async fn request(op: &OpContext, line: Line) -> Result<NewRequest, CommandError>
         priority: line.priority,
         simulate: line.simulate,
     })
-}
-
-fn read(file: &PathBuf) -> Result<String, CommandError> {
-    let wrong = |error: std::io::Error| {
-        CommandError::Failed(format!("`{}` cannot be read: {error}. Name another file", file.display()))
-    };
-    if file.as_os_str() != "-" {
-        return std::fs::read_to_string(file).map_err(wrong);
-    }
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).map_err(wrong)?;
-    Ok(text)
 }
 
 fn standing(submission: &Submission) -> &'static str {

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use engine::context::OpContext;
 use engine::work_items::{Told, bulk};
-use model::error::ApiError;
 use model::ids::WorkItemId;
 use model::view::{BulkFilter, WorkItemDetail, WorkItemFilter, WorkItemRow, WorkItemUpload};
 use model::work_item::{LineOutcome, WorkItemState};
 
 use super::output::{Output, fields};
-use super::{CommandError, Exit};
+use super::{CommandError, Exit, input};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -57,7 +56,7 @@ pub enum Command {
         #[arg(long)]
         account_type: Option<String>,
     },
-    /// Take a filled CSV file
+    /// Take a filled CSV file; `-` reads standard input
     Import { file: PathBuf },
 }
 
@@ -106,14 +105,9 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
             output.value(&bulk::file(op, &filter).await?, |text| text.trim_end().to_owned())?;
         }
         Command::Import { file } => {
-            let text = std::fs::read_to_string(&file).map_err(|error| {
-                ApiError::invalid("file", format!("The file {} cannot be read: {error}.", file.display()))
-            })?;
-            let upload = bulk::upload(op, &text).await?;
+            let upload = bulk::upload(op, &input::read(&file)?).await?;
             output.value(&upload, imported)?;
-            if !upload.refused.is_empty() {
-                return Ok(Exit::Warning);
-            }
+            return Ok(Exit::of(upload.taken, upload.refused.len() as u64));
         }
     }
     Ok(Exit::Done)

@@ -1,11 +1,11 @@
 //! Bulk provision by file: the open lines as CSV, and the filled file, or pasted rows, back. What became of it is shown by
 //! the page that it leads to.
 
-use app::logic::flash::{self, Flash};
+use app::logic::flash::Flash;
 use app::logic::query::{self, Query};
-use axum::extract::{Multipart, State};
+use axum::extract::Multipart;
 use axum::http::{HeaderMap, Method, Uri, header};
-use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use engine::work_items::bulk;
@@ -36,7 +36,6 @@ async fn download(caller: Option<Extension<Caller>>, method: Method, uri: Uri, h
 }
 
 async fn upload(
-    State(site): State<Site>,
     caller: Option<Extension<Caller>>,
     method: Method,
     uri: Uri,
@@ -50,12 +49,7 @@ async fn upload(
     };
     match taken.await {
         Ok(upload) => Redirect::to(&format!("/work-items/bulk?upload={}", upload.id)).into_response(),
-        Err(error) => {
-            let secure = if site.https { "; Secure" } else { "" };
-            let flash = Flash::failed(error.message).encode();
-            let cookie = format!("{}={flash}; Path=/; HttpOnly; SameSite=Lax; Max-Age=60{secure}", flash::COOKIE);
-            (AppendHeaders([(header::SET_COOKIE, cookie)]), Redirect::to("/work-items/bulk")).into_response()
-        }
+        Err(error) => sign_in::with_flash(&Flash::failed(error.message), "/work-items/bulk"),
     }
 }
 

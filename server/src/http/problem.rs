@@ -4,7 +4,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use model::error::{ApiError, ErrorCode};
+use model::error::ApiError;
 
 use super::observe::RequestId;
 
@@ -30,20 +30,7 @@ pub fn internal(request: &RequestId) -> Response {
 
 /// An error as its status and JSON, for scripts and programs.
 pub fn json(error: &ApiError) -> Response {
-    (status(error.code), Json(error)).into_response()
-}
-
-/// The HTTP status that says the same.
-pub fn status(code: ErrorCode) -> StatusCode {
-    match code {
-        ErrorCode::Unauthenticated => StatusCode::UNAUTHORIZED,
-        ErrorCode::Forbidden => StatusCode::FORBIDDEN,
-        ErrorCode::NotFound => StatusCode::NOT_FOUND,
-        ErrorCode::Invalid => StatusCode::BAD_REQUEST,
-        ErrorCode::Conflict => StatusCode::CONFLICT,
-        ErrorCode::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
-        ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-    }
+    (app::ssr::status(error.code), Json(error)).into_response()
 }
 
 fn escape(text: &str) -> String {

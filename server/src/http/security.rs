@@ -54,8 +54,20 @@ pub async fn headers(State(site): State<Site>, request: Request, next: Next) -> 
     }
     if site.https {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(STRICT_TRANSPORT));
+        secure_cookies(headers);
     }
     response
+}
+
+/// Whoever sets a cookie need not know whether the site is reached by HTTPS.
+fn secure_cookies(headers: &mut HeaderMap) {
+    let is_secure = |cookie: &HeaderValue| cookie.to_str().is_ok_and(|cookie| cookie.contains("; Secure"));
+    let cookies: Vec<HeaderValue> = headers.get_all(header::SET_COOKIE).iter().cloned().collect();
+    headers.remove(header::SET_COOKIE);
+    for cookie in cookies {
+        let secure = HeaderValue::from_bytes(&[cookie.as_bytes(), b"; Secure"].concat());
+        headers.append(header::SET_COOKIE, if is_secure(&cookie) { cookie } else { secure.unwrap_or(cookie) });
+    }
 }
 
 /// Refuses changing requests that carry a cookie and say nothing about where they come from: a browser always says
@@ -114,6 +126,18 @@ mod tests {
             }
             assert_eq!(is_silent_with_cookie(&method, &headers), refused, "{method} {pairs:?}");
         }
+    }
+
+    #[test]
+    fn every_cookie_is_secure_once() {
+        let mut headers = HeaderMap::new();
+        for cookie in ["flash=d; Path=/", "__Host-sid=1; Path=/; Secure; HttpOnly"] {
+            headers.append(header::SET_COOKIE, HeaderValue::from_static(cookie));
+        }
+        secure_cookies(&mut headers);
+        let cookies: Vec<&str> =
+            headers.get_all(header::SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap()).collect();
+        assert_eq!(cookies, ["flash=d; Path=/; Secure", "__Host-sid=1; Path=/; Secure; HttpOnly"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use app::logic::address::safe_return;
+use app::logic::flash::Flash;
 use axum::Extension;
 use axum::extract::{Form, State};
 use axum::http::header::{self, HeaderMap, HeaderValue};
@@ -67,8 +68,7 @@ async fn sign_in(
             } else {
                 format!("?return_to={}", app::logic::address::encode(&target))
             };
-            let mut response =
-                with_flash(&site, &error.message, Redirect::to(&format!("/login{query}"))).into_response();
+            let mut response = with_flash(&Flash::failed(error.message), &format!("/login{query}"));
             if error.code == ErrorCode::TooManyRequests {
                 // Scripts and monitors read the header; people read the page that follows.
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
@@ -98,8 +98,7 @@ async fn sign_out(State(site): State<Site>, session: Session, caller: Option<Ext
         tracing::info!(user = op.user.login, "signed out");
     }
     // A `__Host-` cookie is only removed by one with the same attributes.
-    let secure = if site.https { "; Secure" } else { "" };
-    let gone = format!("{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0{secure}", session::cookie_name(site.https));
+    let gone = format!("{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0", session::cookie_name(site.https));
     (AppendHeaders([(header::SET_COOKIE, gone)]), Redirect::to("/login")).into_response()
 }
 
@@ -109,15 +108,14 @@ struct Theme {
     return_to: Option<String>,
 }
 
-async fn theme(State(site): State<Site>, Form(form): Form<Theme>) -> Response {
-    let secure = if site.https { "; Secure" } else { "" };
+async fn theme(Form(form): Form<Theme>) -> Response {
     let age = match form.theme.as_str() {
         "light" | "dark" => 31_536_000,
         // The system's choice is the absence of one.
         _ => 0,
     };
     let theme = if age == 0 { "" } else { form.theme.as_str() };
-    let cookie = format!("theme={theme}; Path=/; SameSite=Lax; Max-Age={age}{secure}");
+    let cookie = format!("theme={theme}; Path=/; SameSite=Lax; Max-Age={age}");
     (
         AppendHeaders([(header::SET_COOKIE, cookie)]),
         Redirect::to(safe_return(form.return_to.as_deref().unwrap_or_default())),
@@ -154,9 +152,7 @@ fn to_sign_in(path: &str) -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, format!("/login{query}"))]).into_response()
 }
 
-fn with_flash(site: &Site, message: &str, response: impl IntoResponse) -> impl IntoResponse {
-    let secure = if site.https { "; Secure" } else { "" };
-    let flash = app::logic::flash::Flash::failed(message).encode();
-    let cookie = format!("{}={flash}; Path=/; HttpOnly; SameSite=Lax; Max-Age=60{secure}", app::logic::flash::COOKIE);
-    (AppendHeaders([(header::SET_COOKIE, cookie)]), response)
+/// To a page that shows this message once.
+pub fn with_flash(flash: &Flash, target: &str) -> Response {
+    (AppendHeaders([(header::SET_COOKIE, flash.cookie())]), Redirect::to(target)).into_response()
 }

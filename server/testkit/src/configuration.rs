@@ -97,3 +97,39 @@ correlation = [{ identity = "identity.key", account = "employee", confidence = 1
 userid = { unique = 'identity.family_name.ascii().upper().left(6) + (attempt == 0 ? "" : string(attempt + 1))', required = true, create_only = true }
 employee = { expression = "identity.key", required = true }
 "#;
+
+/// A SCIM directory at this port; `more` goes into the application's own part.
+pub fn directory(port: u16, more: &str) -> String {
+    DIRECTORY.replace("{port}", &port.to_string()).replace("{more}", more)
+}
+
+const DIRECTORY: &str = r#"
+[applications.directory]
+display_name = "Directory"
+{more}
+[applications.directory.connection]
+kind = "scim"
+url = "http://127.0.0.1:{port}/v2"
+"#;
+
+/// Users of the directory, which everybody at work has, with one group for all of them.
+pub const USER: &str = r#"
+[account_types.user]
+display_name = "User"
+application = "directory"
+key = "userName"
+correlation = [
+    { identity = "identity.key", account = "userName", confidence = 100 },
+    { identity = "identity.display_name", account = "displayName", confidence = 60 },
+]
+[account_types.user.attributes]
+userName = { expression = "identity.key", required = true, create_only = true }
+displayName = { expression = "identity.display_name", required = true }
+[entitlements.staff]
+display_name = "Staff"
+account_type = "user"
+key = "staff"
+[rules.staff]
+when = 'identity.lifecycle == "active"'
+entitlements = ["staff"]
+"#;

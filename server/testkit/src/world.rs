@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use engine::clock::Clock;
 use engine::context::OpContext;
-use engine::{Engine, Options, Tuning, configurations, jobs, orders, work_items};
+use engine::{Engine, Options, Tuning, configurations, jobs, orders, users, work_items};
 use jiff::Timestamp;
 use model::ids::{RunId, WorkItemId};
-use model::job::{Run, RunMode};
-use model::order::ProvisioningState;
+use model::job::{Run, RunMode, RunState};
+use model::order::{Order, ProvisioningState};
 use model::view::{OrderFilter, OrderRow, WorkItemFilter};
 use model::work_item::WorkItemState;
 
@@ -95,6 +95,11 @@ pub fn person(number: u32, given_name: &str, family_name: &str, department: &str
     }
 }
 
+/// So many in Sales, with names to tell them apart.
+pub fn crowd(count: u32) -> Vec<Person> {
+    (1..=count).map(|number| person(number, &format!("Given{number}"), &format!("Name{number}"), "Sales")).collect()
+}
+
 /// See the module's head.
 pub struct World {
     pub engine: Engine,
@@ -155,6 +160,13 @@ impl World {
         self.engine.operating_context("test")
     }
 
+    /// Whoever signs in with this login, with what their profiles allow, at the time it is.
+    pub async fn op_of(&self, login: &str) -> OpContext {
+        let (user, _) = self.engine.store().user_by_login(login).await.unwrap().expect("the login is known");
+        let permissions = users::permissions(&self.engine, &user).await.unwrap();
+        OpContext { user, permissions, ..self.op() }
+    }
+
     /// Where the configuration and the feed lie.
     pub fn configuration(&self) -> PathBuf {
         self.folder.path().join("configuration")
@@ -184,6 +196,14 @@ impl World {
         }
     }
 
+    /// Everything up to the orders, without sending any.
+    pub async fn plan(&self) {
+        for job in ["collect", "synchronize", "compute-role-model", "generate-orders"] {
+            let run = self.run(job, RunMode::default()).await;
+            assert!(matches!(run.state, RunState::Completed | RunState::Warning), "{run:#?}");
+        }
+    }
+
     async fn find(&self, id: RunId) -> Run {
         jobs::run(&self.op(), id).await.unwrap().run
     }
@@ -198,9 +218,7 @@ impl World {
     /// Does all open work items as a person would: at the terminal first, then on the page.
     pub async fn do_work_items(&mut self) -> usize {
         let op = self.op();
-        let filter = WorkItemFilter { state: Some(WorkItemState::Open), limit: Some(500), ..WorkItemFilter::default() };
-        let rows = work_items::page(&op, filter).await.unwrap().rows;
-        let open: Vec<WorkItemId> = rows.iter().map(|row| row.id).collect();
+        let open = self.open_work_items().await;
         for id in &open {
             let detail = work_items::detail(&op, *id).await.unwrap();
             if detail.order.application == "mainframe" {
@@ -220,6 +238,36 @@ impl World {
     pub async fn orders(&self, state: ProvisioningState) -> Vec<OrderRow> {
         let filter = OrderFilter { state: Some(state), limit: Some(500), ..OrderFilter::default() };
         orders::page(&self.op(), filter).await.unwrap().rows
+    }
+
+    /// All orders of an application, in the order in which they were made.
+    pub async fn orders_of(&self, application: &str) -> Vec<Order> {
+        let filter = OrderFilter { application: Some(application.into()), limit: Some(500), ..OrderFilter::default() };
+        let mut found = Vec::new();
+        for row in orders::page(&self.op(), filter).await.unwrap().rows {
+            found.push(orders::detail(&self.op(), row.id).await.unwrap().order);
+        }
+        found.sort_by_key(|order| order.id);
+        found
+    }
+
+    /// Lets time pass until the orders of an application are as wanted.
+    pub async fn until(&self, application: &str, what: &str, is_so: impl Fn(&[Order]) -> bool) -> Vec<Order> {
+        for _ in 0..3_000 {
+            let orders = self.orders_of(application).await;
+            if is_so(&orders) {
+                return orders;
+            }
+            self.clock.step(Duration::from_secs(5));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{what}: {:#?}", self.orders_of(application).await);
+    }
+
+    /// Work items that are open.
+    pub async fn open_work_items(&self) -> Vec<WorkItemId> {
+        let filter = WorkItemFilter { state: Some(WorkItemState::Open), limit: Some(500), ..WorkItemFilter::default() };
+        work_items::page(&self.op(), filter).await.unwrap().rows.into_iter().map(|row| row.id).collect()
     }
 
     /// Ends the engine and starts another one over the same database.
@@ -249,4 +297,9 @@ pub fn write_feed(folder: &Path, people: &[Person]) {
         text.push_str(&format!("{number},{given_name},{family_name},{department},{first_day},{last_day},\n"));
     }
     std::fs::write(folder.join("people.csv"), text).unwrap();
+}
+
+/// Whether there are some, and all are in this state.
+pub fn all(state: ProvisioningState) -> impl Fn(&[Order]) -> bool {
+    move |orders| !orders.is_empty() && orders.iter().all(|order| order.state == state)
 }

@@ -268,6 +268,57 @@ fn exit_codes_say_what_kind_of_trouble_it_is() {
     }
 }
 
+/// A data directory in which [`DESK`] and more is in force, and the role model of these people computed.
+fn computed(more: &str, people: &str) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let configuration = directory.path().join("configuration");
+    std::fs::create_dir(&configuration).unwrap();
+    std::fs::write(configuration.join("all.toml"), [DESK, more].concat()).unwrap();
+    std::fs::write(configuration.join("people.csv"), people).unwrap();
+    let run = |arguments: &[&str]| expect_success(&quartermaster(directory.path(), arguments, ""));
+    run(&["config", "apply", configuration.to_str().unwrap()]);
+    for step in ["collect", "synchronize", "compute-role-model"] {
+        run(&["jobs", "run", step, "--wait"]);
+    }
+    directory
+}
+
+/// One thing to be given, beside [`DESK`].
+const READER: &str = r#"
+[entitlements.reader]
+display_name = "Reads"
+account_type = "desk"
+key = "READ"
+"#;
+
+#[test]
+fn many_requests_are_answered_line_by_line() {
+    let directory = computed(READER, "number,department\n7,Sales\n");
+    let run = |arguments: &[&str], input: &str| quartermaster(directory.path(), arguments, input);
+    let good = r#"{"identity": "7", "give": ["reader"], "justification": "asked for", "simulate": true}"#;
+    let nobody = good.replace("\"7\"", "\"nobody\"");
+    let nobody = nobody.as_str();
+    for (lines, code, says) in [
+        (vec![good, good], 0, ""),
+        (vec![good, nobody], 6, "There is no identity with the key or number `nobody`"),
+        (vec![nobody, "{}"], 4, "This is no request: missing field `identity`"),
+    ] {
+        let output = run(&["requests", "submit", "--file", "-"], &lines.join("\n"));
+        let text = String::from_utf8_lossy(&[output.stdout.clone(), output.stderr.clone()].concat()).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{lines:?}: {text}");
+        assert!(text.contains(says), "{lines:?}: {text}");
+    }
+    for arguments in
+        [["requests", "submit", "--file", "/no/such/file"].as_slice(), &["work-items", "import", "/no/such/file"]]
+    {
+        let output = run(arguments, "");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("Name another file."), "{output:?}");
+    }
+    let output = run(&["requests", "submit", "nobody", "--give", "reader", "--justification", "asked for"], "");
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
+}
+
 /// A name that two things share, beside [`DESK`].
 const SHARED_NAMES: &str = r#"
 [entitlements.reader]
@@ -285,16 +336,8 @@ access_profiles = ["reader"]
 
 #[test]
 fn why_asks_back_about_names_that_are_shared_or_unknown() {
-    let directory = tempfile::tempdir().unwrap();
-    let configuration = directory.path().join("configuration");
-    std::fs::create_dir(&configuration).unwrap();
-    std::fs::write(configuration.join("all.toml"), [DESK, SHARED_NAMES].concat()).unwrap();
-    std::fs::write(configuration.join("people.csv"), "number,department\n7,Sales\n8,Legal\n").unwrap();
+    let directory = computed(SHARED_NAMES, "number,department\n7,Sales\n8,Legal\n");
     let run = |arguments: &[&str]| quartermaster(directory.path(), arguments, "");
-    expect_success(&run(&["config", "apply", configuration.to_str().unwrap()]));
-    for step in ["collect", "synchronize", "compute-role-model"] {
-        expect_success(&run(&["jobs", "run", step, "--wait"]));
-    }
     let cases: [(&str, &str, i32, &str); 7] = [
         ("7", "entitlement:reader", 0, "Held: entitlement `reader`"),
         ("8", "entitlement:reader", 5, "rule sales would grant it"),

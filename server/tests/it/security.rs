@@ -210,6 +210,12 @@ async fn cookies_have_their_flags() {
     let cookie = session_cookie(answer.headers()).unwrap();
     let out = secure.post("/logout", &[("cookie", &cookie)], &[]).await;
     // A browser takes `__Host-` cookies, removals included, only with all of these.
+    let refused = secure.post("/login", &[], &[("login", ADMINISTRATOR), ("password", "wrong")]).await;
+    for (answer, name) in
+        [(&refused, "flash="), (&secure.post("/preferences/theme", &[], &[("theme", "dark")]).await, "theme=")]
+    {
+        assert!(flags(answer.headers(), name).contains("Secure"), "{name} {:?}", answer.headers());
+    }
     let mut cookies = out.headers().get_all(header::SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap());
     assert!(cookies.any(|cookie| cookie.starts_with("__Host-sid=; Path=/;") && cookie.contains("Max-Age=0; Secure")));
 }

@@ -15,7 +15,7 @@ use crate::components::icon::icon;
 use crate::components::list::{Choice, Empty, ago, ago_or_dash, empty, filter_chips, pagination};
 use crate::frame::Rights;
 use crate::islands::Selection;
-use crate::logic::flash::{Flash, FlashKind};
+use crate::logic::flash::Flash;
 use crate::logic::query::accounts_address;
 use crate::logic::time::Clock;
 use crate::logic::{address, words};
@@ -81,7 +81,7 @@ async fn carry_out(op: &engine::context::OpContext, form: Form) -> Result<Flash,
             (engine::accounts::decide(op, accounts, decision).await?, "given their type")
         }
     };
-    Ok(flash(&outcomes, done))
+    Ok(Flash::of_each(&outcomes, ("account", "accounts"), done))
 }
 
 fn done(decision: &Decision) -> &'static str {
@@ -141,20 +141,6 @@ fn ticked(ids: &[String]) -> Result<Vec<AccountId>, ApiError> {
         return Err(ApiError::invalid("ids", "No account is ticked. Tick at least one, then choose what to do."));
     }
     ids.iter().map(|id| ssr::id(id, "account")).collect()
-}
-
-fn flash(outcomes: &[engine::accounts::AccountOutcome], done: &str) -> Flash {
-    let refused: Vec<String> = outcomes
-        .iter()
-        .filter_map(|(id, outcome)| outcome.as_ref().err().map(|error| format!("Account {id}: {}", error.message)))
-        .collect();
-    let count = outcomes.len() - refused.len();
-    let (kind, title) = match (count, refused.len()) {
-        (_, 0) => (FlashKind::Done, format!("{} {done}.", words::plural(count as u64, "account", "accounts"))),
-        (0, _) => (FlashKind::Failed, "Nothing was decided.".to_owned()),
-        (_, failed) => (FlashKind::Partly, format!("{count} of {} accounts {done}; {failed} refused.", outcomes.len())),
-    };
-    Flash { kind, title, lines: refused }
 }
 
 /// How many wait for a person, for the overview.
@@ -430,13 +416,5 @@ mod tests {
         assert_eq!(ticked(&[]).unwrap_err().field.as_deref(), Some("ids"));
         assert_eq!(ticked(&["7".into()]).unwrap(), [AccountId(7)]);
         assert!(ticked(&["x".into()]).is_err());
-    }
-
-    #[test]
-    fn each_refusal_is_named() {
-        let refused = Err(ApiError::conflict("It has an owner already."));
-        let flash = flash(&[(AccountId(1), Ok(())), (AccountId(2), refused)], "linked");
-        assert_eq!((flash.kind, flash.title.as_str()), (FlashKind::Partly, "1 of 2 accounts linked; 1 refused."));
-        assert_eq!(flash.lines, ["Account 2: It has an owner already."]);
     }
 }

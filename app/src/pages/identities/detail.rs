@@ -16,7 +16,7 @@ use crate::components::timeline::{Entry, timeline};
 use crate::components::{chip, explain};
 use crate::frame::{Rights, Section, Sheet};
 use crate::logic::time::Clock;
-use crate::logic::{address, words};
+use crate::logic::{address, form, words};
 use crate::pages::orders;
 
 /// What the page shows below the header.
@@ -116,8 +116,8 @@ fn questions(questions: &[IdentityQuestion], clock: &Clock) -> impl IntoView + u
         <div class="banner warn">{icon("hand")}<div><p>"Accounts wait for an answer:"</p><ul>{waits.collect_view()}</ul></div></div>
     });
     let answers = given.iter().filter_map(|question| question.answer.as_ref().map(|answer| {
-        let by = if question.owner_name.is_empty() { "the default, nobody answered".to_owned() } else { format!("by {}", question.owner_name) };
-        view! { <li>{question.label.clone()}": "<strong>{answer.value.to_string()}</strong><span class="subtle">{format!(" {by}, ")}{ago(clock, answer.at)}</span></li> }
+        let by = form::by(Some(question.owner_name.as_str()).filter(|name| !name.is_empty()));
+        view! { <li>{question.label.clone()}": "<strong>{form::value(&answer.value)}</strong><span class="subtle">{format!(" {by}, ")}{ago(clock, answer.at)}</span></li> }
     }));
     let answers = (!given.is_empty()).then(|| view! {
         <details class="panel tight"><summary>{words::plural(given.len() as u64, "answer", "answers")}" by people"</summary><ul class="plain">{answers.collect_view()}</ul></details>

@@ -1,7 +1,7 @@
 //! What ran: a grid of runs and steps where there is room, and the list of the runs.
 
 use leptos::prelude::*;
-use model::job::{REQUEST, Run, UNDO, step_label};
+use model::job::{ANSWERS, REQUEST, Run, UNDO, step_label};
 use model::view::{JobRow, RunFilter, RunRow};
 
 use crate::components::chip;
@@ -12,14 +12,19 @@ use crate::logic::address::Address;
 use crate::logic::time::{self, Clock};
 use crate::logic::words;
 
+/// What people's wishes and words start, under no job that can be started.
+pub(super) const NO_JOBS: [&str; 3] = [UNDO, ANSWERS, REQUEST];
+
 /// Runs, newest first, and which were asked for.
 pub struct History {
     pub filter: RunFilter,
     pub runs: Vec<RunRow>,
+    /// The newest run of each thing that is no job to be started.
+    pub others: Vec<RunRow>,
 }
 
 pub(super) fn history(history: &History, jobs: &[JobRow], clock: &Clock) -> impl IntoView + use<> {
-    let History { filter, runs } = history;
+    let History { filter, runs, .. } = history;
     let address = |job: Option<&str>| Address::new("/jobs").with("job", job);
     let oldest = runs.last().filter(|_| u32::try_from(runs.len()).is_ok_and(|shown| shown >= filter.limit));
     let older =
@@ -55,29 +60,26 @@ pub(super) fn history(history: &History, jobs: &[JobRow], clock: &Clock) -> impl
     }
 }
 
-/// All jobs, and each that ever ran; undos too, though no job of theirs can be started.
+/// All jobs that ever ran, and what is no job that can be started.
 fn choices(history: &History, jobs: &[JobRow], address: &impl Fn(Option<&str>) -> Address) -> Vec<Choice> {
-    let filter = &history.filter;
+    let asked = history.filter.job.as_deref();
     let choice = |label: &str, job: Option<&str>| Choice {
         label: label.to_owned(),
         count: None,
         address: address(job).to_string(),
-        chosen: filter.job.as_deref() == job,
+        chosen: asked == job,
         shape: None,
     };
-    let is_asked = |row: &&JobRow| filter.job.as_deref() == Some(row.job.name.as_str());
+    let is_asked = |row: &&JobRow| asked == Some(row.job.name.as_str());
     let ran = jobs.iter().filter(|row| row.last.is_some() || is_asked(row));
+    let others = history.others.iter();
     // A job that the configuration has no more still has its runs.
-    // What is started by people's wishes, and stands under no job that can be started.
-    let others = [UNDO, REQUEST].map(|job| history.runs.iter().find(|row| row.run.job == job));
-    let gone = filter
-        .job
-        .as_deref()
-        .filter(|name| !others.iter().flatten().any(|row| row.run.job == *name))
-        .filter(|_| !jobs.iter().any(|row| is_asked(&row)));
+    let gone = asked
+        .filter(|name| jobs.iter().all(|row| row.job.name != *name))
+        .filter(|name| history.others.iter().all(|row| row.run.job != *name));
     std::iter::once(choice("Every job", None))
         .chain(ran.map(|row| choice(&row.job.label, Some(&row.job.name))))
-        .chain(others.iter().flatten().map(|row| choice(&row.job_label, Some(&row.run.job))))
+        .chain(others.map(|row| choice(&row.job_label, Some(&row.run.job))))
         .chain(gone.map(|name| choice(name, Some(name))))
         .collect()
 }
@@ -156,5 +158,29 @@ fn run_line(row: &RunRow, clock: &Clock) -> impl IntoView + use<> {
             <td data-label="By">{words::started_by(row)}</td>
             <td data-label="When" class="when">{ago(clock, run.queued_at)}</td>
         </tr>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::jobs as samples;
+
+    #[test]
+    fn every_kind_of_run_has_a_choice_in_words() {
+        let of = |asked: &str| {
+            let history = samples::history(Some(asked), samples::run_rows(2));
+            let choices = choices(&history, &samples::job_rows(), &|job| Address::new("/jobs").with("job", job));
+            choices.into_iter().filter(|choice| choice.chosen).map(|choice| choice.label).collect::<Vec<_>>()
+        };
+        for (asked, expected) in [
+            (UNDO, "Undo of a run"),
+            (ANSWERS, "What follows from answers"),
+            (REQUEST, "Requests"),
+            ("complete", "Complete job"),
+            ("taken-out", "taken-out"),
+        ] {
+            assert_eq!(of(asked), [expected]);
+        }
     }
 }

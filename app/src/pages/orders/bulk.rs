@@ -82,11 +82,8 @@ pub(super) fn outcome_flash(action: Action, outcome: &BulkOutcome) -> Flash {
             words::total(refused)
         ),
     };
-    let kind = match (outcome.done, refused) {
-        (0, _) => FlashKind::Failed,
-        (_, 0) => FlashKind::Done,
-        _ => FlashKind::Partly,
-    };
+    let counted = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+    let kind = FlashKind::of(counted(outcome.done), counted(refused));
     let lines =
         outcome.refused.iter().map(|(why, count)| format!("{}: {why}", words::plural(*count, "order", "orders")));
     Flash { kind, title, lines: lines.collect() }

@@ -47,15 +47,12 @@ pub fn order_sheet(detail: &OrderDetail, rights: &Rights, clock: &Clock) -> Shee
 fn holding(order: &Order, clock: &Clock) -> impl IntoView + use<> {
     order.reason.as_ref().map(|reason| {
         let (what, remedy) = words::state_reason(reason);
-        let class = match order.state {
-            ProvisioningState::Errored | ProvisioningState::Error => "banner danger",
-            _ => "banner",
-        };
+        let (tone, shape, _) = chip::held_look(order.state, Some(reason));
         let next = order
             .next_attempt_at
             .filter(|_| order.state.is_open())
             .map(|at| view! { <p>"Next attempt "{ago(clock, at)}"."</p> });
-        view! { <div class=class>{icon("octagon")}<div><p>{what}</p>{remedy.map(|remedy| view! { <p>{remedy}</p> })}{next}</div></div> }
+        view! { <div class=tone.banner()>{icon(shape)}<div><p>{what}</p>{remedy.map(|remedy| view! { <p>{remedy}</p> })}{next}</div></div> }
     })
 }
 
@@ -333,13 +330,9 @@ fn facts(detail: &OrderDetail, clock: &Clock) -> impl IntoView + use<> {
 }
 
 fn happened(events: &[OrderEvent], clock: &Clock) -> impl IntoView + use<> {
-    let entries = events.iter().map(|event| Entry {
-        when: ago(clock, event.at).into_any(),
-        sign: chip::provisioning(event.to, event.reason.as_ref()).into_any(),
-        what: event.message.clone().into_any(),
-        more: Some(
-            view! { <span class="subtle">{event.actor.clone()}" · "{clock.time_of_day(event.at)}</span> }.into_any(),
-        ),
+    let entries = events.iter().map(|event| {
+        let sign = chip::provisioning(event.to, event.reason.as_ref()).into_any();
+        Entry::of(clock, event.at, sign, &event.message, &event.actor)
     });
     view! {
         <section aria-labelledby="timeline-heading">

@@ -20,7 +20,7 @@ use crate::frame::{Rights, Section, Sheet};
 use crate::logic::address::Address;
 use crate::logic::flash::Flash;
 use crate::logic::query::Query;
-use crate::logic::words;
+use crate::logic::{request, words};
 use crate::pages::{Asked, page};
 use crate::ssr;
 
@@ -64,7 +64,7 @@ impl Form {
             .all("item")
             .iter()
             .filter(|text| !without.contains(text))
-            .filter_map(|text| super::read(text))
+            .filter_map(|text| request::read(text))
             .collect();
         let mut seen = Vec::new();
         items.retain(|item| {
@@ -86,7 +86,7 @@ impl Form {
         let mut address =
             Address::new("/requests/new").with("identity", self.identity.map(|id| id.to_string()).as_deref());
         for item in &self.items {
-            address = address.with("item", Some(&super::written(item)));
+            address = address.with("item", Some(&request::written(item)));
         }
         address
             .with("justification", Some(&self.justification))
@@ -286,11 +286,11 @@ fn fields(ask: &Ask, person: &Identity) -> impl IntoView + use<> {
     let chosen = form.items.iter().map(|item| {
         let without =
             Form { items: form.items.iter().filter(|other| *other != item).cloned().collect(), ..form.clone() };
-        let what = super::asked(item, &super::named(&item.grantable, &label_of(&item.grantable)));
+        let what = request::asked(item, &request::named(&item.grantable, &label_of(&item.grantable)));
         let remove = format!("Remove: {what}");
         view! {
             <li>
-                <input type="hidden" name="item" value=super::written(item) />
+                <input type="hidden" name="item" value=request::written(item) />
                 {icon(if item.change == Change::Give { "plus" } else { "dash" })}
                 <span>{what}</span>
                 <a class="button quiet" href=without.address(false).to_string() aria-label=remove>"Remove"</a>
@@ -303,7 +303,7 @@ fn fields(ask: &Ask, person: &Identity) -> impl IntoView + use<> {
     };
     let known = ask.known.iter().map(|(grantable, label)| {
         let value = format!("{}:{}", grantable.kind(), grantable.name());
-        view! { <option value=value label=super::named(grantable, label)></option> }
+        view! { <option value=value label=request::named(grantable, label)></option> }
     });
     let typed = ask.typed.as_ref().map(|(_, message)| message.clone()).or_else(|| ask.error_of("items"));
     let text = ask.typed.as_ref().map(|(text, _)| text.clone());
@@ -351,7 +351,7 @@ fn preview(ask: &Ask) -> Option<AnyView> {
         (!things.is_empty()).then(|| {
             let things = things
                 .iter()
-                .map(|(grantable, label)| view! { <li>{icon(shape)}{super::named(grantable, label)}</li> });
+                .map(|(grantable, label)| view! { <li>{icon(shape)}{request::named(grantable, label)}</li> });
             view! { <h3>{heading}</h3><ul class="plain chosen">{things.collect_view()}</ul> }
         })
     };
@@ -419,7 +419,7 @@ fn held(ask: &Ask) -> impl IntoView + use<> {
         });
         view! {
             <li>
-                <strong>{super::named(&grant.grantable, label)}</strong>
+                <strong>{request::named(&grant.grantable, label)}</strong>
                 <p class="muted">{words::period(&grant.period)}" · "<a href=format!("/requests/{}", grant.origin.request)>{format!("request {}", grant.origin.request)}</a>": "{grant.origin.why.clone()}</p>
                 {take}
             </li>

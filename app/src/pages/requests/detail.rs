@@ -3,13 +3,15 @@
 use jiff::Timestamp;
 use leptos::prelude::*;
 use model::ids::RequestId;
-use model::request::{Request, RequestDetail, RequestEvent, RequestState};
+use model::request::{Request, RequestDetail, RequestEvent};
 
+use crate::components::chip;
 use crate::components::icon::icon;
-use crate::components::list::{Empty, ago, ago_or_dash, empty};
+use crate::components::list::{Empty, ago_or_dash, empty};
 use crate::components::timeline::{Entry, timeline};
 use crate::frame::{Section, Sheet};
 use crate::logic::flash::Flash;
+use crate::logic::request::{self, Next};
 use crate::logic::time::Clock;
 use crate::pages::{Asked, orders, page, parameter};
 use crate::ssr;
@@ -38,12 +40,12 @@ pub fn RequestPage() -> impl IntoView {
 pub fn request_sheet(detail: &RequestDetail, clock: &Clock) -> Sheet {
     let request = &detail.request;
     let asked: Vec<String> =
-        request.items.iter().zip(&detail.labels).map(|(item, label)| super::asked(item, label)).collect();
+        request.items.iter().zip(&detail.labels).map(|(item, label)| request::asked(item, label)).collect();
     let body = view! {
         <header class="page-head">
             <h1>{asked.join("; ")}</h1>
             <p>"for "<a href=format!("/identities/{}", request.identity)>{detail.identity_name.clone()}</a></p>
-            <div class="head-state">{super::state(request.state, None)}<span class="subtle">{format!("Request {}", request.id)}</span></div>
+            <div class="head-state">{chip::request(request.state, None)}<span class="subtle">{format!("Request {}", request.id)}</span></div>
         </header>
         {standing(request)}
         {cancel(detail)}
@@ -67,26 +69,16 @@ pub fn request_sheet(detail: &RequestDetail, clock: &Clock) -> Sheet {
 
 /// Why it is where it is, and what to do about that.
 fn standing(request: &Request) -> impl IntoView + use<> {
-    let run = request.run.map(|run| format!("/jobs/runs/{run}"));
-    let (class, next) = match request.state {
-        RequestState::Approval if request.planned_at.is_none() => (
-            "banner warn",
-            run.map(|run| view! { <p><a href=run>"Look at the run that was stopped"</a>", and approve or reject it there."</p> }.into_any()),
-        ),
-        RequestState::Approval => ("banner warn", Some(view! { <p><a href="/review">"Open the review"</a>"."</p> }.into_any())),
-        RequestState::Failed | RequestState::PartlyCompleted => (
-            "banner danger",
-            Some(view! { <p>"Each order says what failed. Mend it and try the order again: the request goes on by itself."</p> }.into_any()),
-        ),
-        RequestState::Waiting => (
-            "banner",
-            request.not_before.map(|day| view! { <p>{format!("It begins on {day}, by itself.")}</p> }.into_any()),
-        ),
-        _ => ("banner", None),
-    };
+    let next = request::next(request).map(|next| match next {
+        Next::DecideAboutRun(run) => view! { <p><a href=format!("/jobs/runs/{run}")>"Look at the run that was stopped"</a>", and approve or reject it there."</p> }.into_any(),
+        Next::Review => view! { <p><a href="/review">"Open the review"</a>"."</p> }.into_any(),
+        Next::MendOrders => view! { <p>"Each order says what failed. Mend it and try the order again: the request goes on by itself."</p> }.into_any(),
+        Next::Begins(day) => view! { <p>{format!("It begins on {day}, by itself.")}</p> }.into_any(),
+    });
     let message = request.message.clone().map(|message| view! { <p>{message}</p> });
+    let (tone, shape) = chip::request_look(request.state);
     (message.is_some() || next.is_some())
-        .then(|| view! { <div class=class>{icon("octagon")}<div>{message}{next}</div></div> })
+        .then(|| view! { <div class=tone.banner()>{icon(shape)}<div>{message}{next}</div></div> })
 }
 
 fn cancel(detail: &RequestDetail) -> impl IntoView + use<> {
@@ -110,13 +102,7 @@ fn cancel(detail: &RequestDetail) -> impl IntoView + use<> {
 
 fn orders_of(detail: &RequestDetail, clock: &Clock) -> impl IntoView + use<> {
     let list = if detail.orders.is_empty() {
-        let text = match detail.request.state {
-            RequestState::Submitted => "They are being made; reload the page in a moment.",
-            RequestState::Waiting => "They are made on its first day.",
-            RequestState::Approval => "None is made before somebody approves what a threshold stopped.",
-            RequestState::Cancelled => "None was made before it was cancelled.",
-            _ => "Everything was so already; no application had to be changed.",
-        };
+        let text = request::without_orders(detail.request.state);
         empty("No orders", Empty::NeverUsed { text, action: None })
     } else {
         orders::table(&detail.orders, false, clock).into_any()
@@ -174,13 +160,9 @@ fn facts(detail: &RequestDetail) -> impl IntoView + use<> {
 }
 
 fn happened(events: &[RequestEvent], clock: &Clock) -> impl IntoView + use<> {
-    let entries = events.iter().map(|event| Entry {
-        when: ago(clock, event.at).into_any(),
-        sign: super::state(event.state, None).into_any(),
-        what: event.message.clone().into_any(),
-        more: Some(
-            view! { <span class="subtle">{event.actor.clone()}" · "{clock.time_of_day(event.at)}</span> }.into_any(),
-        ),
+    let entries = events.iter().map(|event| {
+        let sign = chip::request(event.state, None).into_any();
+        Entry::of(clock, event.at, sign, &event.message, &event.actor)
     });
     view! {
         <section aria-labelledby="timeline-heading">

@@ -7,16 +7,17 @@ use model::error::ApiError;
 use model::ids::{OrderItemId, WorkItemId, WorkItemUploadId};
 use model::plan::{ItemKind, Operation};
 use model::view::{BulkFilter, BulkLine, WorkItemUpload};
-use model::work_item::{LineOutcome, WorkItemState};
+use model::work_item::WorkItemState;
 
 use crate::components::chip;
 use crate::components::form::option;
 use crate::components::icon::icon;
-use crate::components::list::{Empty, ago_or_dash, empty};
-use crate::frame::{Section, Sheet};
+use crate::components::list::{Empty, empty};
+use crate::frame::{Section, Sheet, banner};
 use crate::islands::Selection;
 use crate::logic::flash::{Flash, FlashKind};
 use crate::logic::query::{self, bulk_address};
+use crate::logic::report;
 use crate::logic::time::Clock;
 use crate::logic::words;
 use crate::pages::{Asked, page};
@@ -34,7 +35,7 @@ pub async fn report_lines_of_work_items(
     let op = ssr::op().await?;
     let reported = async {
         let lines = ids.iter().map(|id| ticked(id)).collect::<Result<Vec<_>, ApiError>>()?;
-        let outcome = said(&outcome, &note)?;
+        let outcome = report::outcome(&outcome, None, &note)?;
         let upload = bulk::report_lines(&op, &lines, outcome, &note, &reference).await?;
         Ok(flash(&upload, "Line"))
     };
@@ -54,17 +55,6 @@ fn ticked(text: &str) -> Result<(WorkItemId, OrderItemId), ApiError> {
     Ok((ssr::id(item, "work item")?, ssr::id(line, "line")?))
 }
 
-fn said(outcome: &str, note: &str) -> Result<LineOutcome, ApiError> {
-    match outcome {
-        "done" => Ok(LineOutcome::Done { actual: None }),
-        "cannot_do" if note.trim().is_empty() => {
-            Err(ApiError::invalid("note", "Write why it cannot be done: whoever mends it has nothing else to go by."))
-        }
-        "cannot_do" => Ok(LineOutcome::CannotDo { why: note.to_owned() }),
-        _ => Err(ApiError::invalid("outcome", "Choose whether the lines are done or cannot be done.")),
-    }
-}
-
 /// What became of many lines, in a sentence and a line for each that was refused.
 fn flash(upload: &WorkItemUpload, noun: &str) -> Flash {
     const SHOWN: usize = 8;
@@ -74,12 +64,11 @@ fn flash(upload: &WorkItemUpload, noun: &str) -> Flash {
     if refused > SHOWN {
         lines.push(format!("and {} more", refused - SHOWN));
     }
-    let kind = match (upload.taken, refused) {
-        (_, 0) => FlashKind::Done,
-        (0, _) => FlashKind::Failed,
-        _ => FlashKind::Partly,
-    };
-    Flash { kind, title: summary(upload), lines }
+    Flash { kind: kind(upload), title: summary(upload), lines }
+}
+
+fn kind(upload: &WorkItemUpload) -> FlashKind {
+    FlashKind::of(usize::try_from(upload.taken).unwrap_or(usize::MAX), upload.refused.len())
 }
 
 fn summary(upload: &WorkItemUpload) -> String {
@@ -118,17 +107,14 @@ pub fn BulkPage() -> impl IntoView {
             list.sort();
             list.dedup();
         }
-        Ok(bulk_sheet(&filter, &open, upload.map(Uploaded).as_ref(), &applications, &account_types, &visitor.clock))
+        Ok(bulk_sheet(&filter, &open, upload.as_ref(), &applications, &account_types, &visitor.clock))
     })
 }
-
-/// A file that was sent, as far as it is shown.
-pub struct Uploaded(pub WorkItemUpload);
 
 pub fn bulk_sheet(
     filter: &BulkFilter,
     open: &OpenLines,
-    upload: Option<&Uploaded>,
+    upload: Option<&WorkItemUpload>,
     applications: &[(String, String)],
     account_types: &[(String, String)],
     clock: &Clock,
@@ -151,7 +137,7 @@ pub fn bulk_sheet(
             <h1>{title}</h1>
             <p class="muted">"Do many at once: choose what, do it in the application, then report the lines together, or fill in the file and send it back."</p>
         </header>
-        {upload.map(|upload| uploaded(&upload.0))}
+        {upload.map(uploaded)}
         {search(filter, open, applications, account_types)}
         {rows}
         <div class="columns even">
@@ -167,7 +153,7 @@ pub fn bulk_sheet(
             <section class="panel" aria-labelledby="paste-heading">
                 <h2 id="paste-heading">"Or paste its rows"</h2>
                 <form method="post" action="/work-items/bulk/upload" enctype="multipart/form-data">
-                    <label class="field">"Rows, with the header"<textarea name="text" rows="6" class="mono" spellcheck="false">{upload.map(|upload| upload.0.rest.clone())}</textarea></label>
+                    <label class="field">"Rows, with the header"<textarea name="text" rows="6" class="mono" spellcheck="false">{upload.map(|upload| upload.rest.clone())}</textarea></label>
                     <div class="actions"><button class="button">"Send the rows"</button></div>
                 </form>
             </section>
@@ -178,11 +164,7 @@ pub fn bulk_sheet(
 
 /// What became of the file, with the rows that were not taken.
 fn uploaded(upload: &WorkItemUpload) -> impl IntoView + use<> {
-    let class = match (upload.taken, upload.refused.len()) {
-        (_, 0) => "banner ok",
-        (0, _) => "banner danger",
-        _ => "banner warn",
-    };
+    let (class, shape) = banner(kind(upload));
     let blank = (upload.blank > 0)
         .then(|| view! { <p>{format!("{} nothing yet and stay open.", words::plural(upload.blank, "line says", "lines say"))}</p> });
     let refused = upload.refused.iter().map(|(line, why)| {
@@ -191,7 +173,7 @@ fn uploaded(upload: &WorkItemUpload) -> impl IntoView + use<> {
     let rest = (!upload.rest.is_empty()).then(|| view! { <p>"They are below, to be corrected and sent again."</p> });
     view! {
         <div class=class role="status">
-            {icon(if upload.refused.is_empty() { "check" } else { "octagon" })}
+            {icon(shape)}
             <div>
                 <p>{summary(upload)}</p>
                 {blank}
@@ -278,10 +260,6 @@ fn row(line: &BulkLine, begins: bool, clock: &Clock) -> impl IntoView + use<> {
     };
     let value = (!value.is_empty()).then(|| view! { <code>{value}</code> });
     let label = format!("{verb} {what} for {}", line.identity_name);
-    let deadline = match chip::deadline(clock, WorkItemState::Open, line.due_at, line.paused_at) {
-        Some(left) => left.into_any(),
-        None => ago_or_dash(clock, line.due_at),
-    };
     view! {
         <tr data-row="" class=if begins { "begins" } else { "" }>
             <td class="tick"><input type="checkbox" name="ids[]" value=format!("{}.{}", line.work_item, line.line) aria-label=label /></td>
@@ -292,7 +270,7 @@ fn row(line: &BulkLine, begins: bool, clock: &Clock) -> impl IntoView + use<> {
             <td data-label="What">{what}</td>
             <td data-label="Value" class="wrap">{value}</td>
             <td data-label="By">{line.claimed_by.clone().map(|name| view! { <span class="by">{icon("hand")}{name}</span> })}</td>
-            <td data-label="Due" class="when">{deadline}</td>
+            <td data-label="Due" class="when">{chip::due(clock, WorkItemState::Open, line.due_at, line.paused_at)}</td>
         </tr>
     }
 }
@@ -307,8 +285,6 @@ mod tests {
         for text in ["7", "7.", ".42", "a.b", ""] {
             assert!(ticked(text).is_err(), "{text}");
         }
-        assert_eq!(said("cannot_do", " ").unwrap_err().field.as_deref(), Some("note"));
-        assert_eq!(said("", "").unwrap_err().field.as_deref(), Some("outcome"));
     }
 
     #[test]

@@ -119,7 +119,7 @@ fn others(items: &[WorkItem]) -> impl IntoView + use<> {
 fn history(events: &[WorkItemEvent], clock: &Clock) -> Option<impl IntoView + use<>> {
     let entries = events.iter().map(|event| Entry {
         when: ago(clock, event.at).into_any(),
-        sign: icon(words::work_item_event(event.kind)).into_any(),
+        sign: icon(chip::work_item_event_sign(event.kind)).into_any(),
         what: view! { <span class="wrap">{event.message.clone()}</span> }.into_any(),
         more: Some(view! { <span class="subtle">{event.actor.clone()}" · "{clock.minute(event.at)}</span> }.into_any()),
     });

@@ -32,7 +32,7 @@ pub fn questions_sheet(rows: &[WorkItemQuestionRow], clock: &Clock) -> Sheet {
     let content = match rows.is_empty() {
         true => empty("No questions", Empty::AllDone { text: "Nobody waits for an answer of yours." }),
         false => view! {
-            <table class="ledger questions">
+            <table class="ledger">
                 <thead><tr><th scope="col">"Question"</th><th scope="col">"From"</th><th scope="col">"Person"</th><th scope="col">"Application"</th><th scope="col">"Asked"</th></tr></thead>
                 <tbody>{lines.collect_view()}</tbody>
             </table>

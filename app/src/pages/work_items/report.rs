@@ -14,7 +14,7 @@ use model::work_item::{LineOutcome, WorkItem, WorkItemLine, WorkItemState};
 use crate::components::icon::icon;
 use crate::islands::Copy;
 use crate::logic::flash::Flash;
-use crate::logic::words;
+use crate::logic::{report, words};
 use crate::ssr;
 
 /// `outcome` and `told` by line; `whole` is the button that was pressed.
@@ -54,11 +54,7 @@ fn given(
     let mut lines = Vec::new();
     for (line, outcome) in outcome.iter().filter(|(_, outcome)| !outcome.is_empty()) {
         let text = told.get(line).map(|text| text.trim().to_owned()).unwrap_or_default();
-        let outcome = match outcome.as_str() {
-            "done" => LineOutcome::Done { actual: Some(text).filter(|text| !text.is_empty()) },
-            "cannot_do" => LineOutcome::CannotDo { why: text },
-            _ => return Err(ApiError::invalid("outcome", "Choose whether the line is done or cannot be done.")),
-        };
+        let outcome = report::outcome(outcome, Some(text.clone()).filter(|text| !text.is_empty()), &text)?;
         lines.push(LineReport { line: ssr::id::<OrderItemId>(line, "line")?, outcome });
     }
     let is_marked = |line: &String| outcome.get(line).is_some_and(|outcome| !outcome.is_empty());
@@ -70,15 +66,7 @@ fn given(
     }
     let rest = match whole {
         "lines" => None,
-        "done" => Some(LineOutcome::Done { actual: None }),
-        "cannot_do" if note.trim().is_empty() => {
-            return Err(ApiError::invalid(
-                "note",
-                "Write why it cannot be done: whoever mends it has nothing else to go by.",
-            ));
-        }
-        "cannot_do" => Some(LineOutcome::CannotDo { why: note.clone() }),
-        _ => return Err(ApiError::invalid("whole", "Choose whether the work is done or cannot be done.")),
+        button => Some(report::outcome(button, None, &note)?),
     };
     Ok(Told { lines, rest, note, reference })
 }
@@ -241,8 +229,7 @@ mod tests {
         for (outcome, told, note, whole, expected) in [
             (&none, &none, "", "done", Ok(Some(LineOutcome::Done { actual: None }))),
             (&none, &none, "locked", "cannot_do", Ok(Some(LineOutcome::CannotDo { why: "locked".into() }))),
-            (&none, &none, "  ", "cannot_do", Err("note")),
-            (&none, &none, "", "", Err("whole")),
+            (&none, &none, "", "", Err("outcome")),
             (&map(&[("1", "perhaps")]), &none, "", "lines", Err("outcome")),
             (&none, &map(&[("1", "B2")]), "", "done", Err("outcome")),
         ] {

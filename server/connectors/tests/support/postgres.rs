@@ -24,6 +24,12 @@ impl Postgres {
         Self::with("fsync=on")
     }
 
+    /// The address of its database.
+    #[allow(dead_code, reason = "some tests name it in their own way")]
+    pub fn url(&self) -> String {
+        format!("postgres://postgres:an%20unusual%3A%20p%40ss%2Fword@127.0.0.1:{}/postgres", self.port)
+    }
+
     fn with(setting: &str) -> Self {
         let programs = programs();
         let folder = tempfile::tempdir().unwrap();

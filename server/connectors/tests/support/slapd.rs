@@ -100,3 +100,12 @@ fn entries(groups: &[&str]) -> String {
     }
     ldif
 }
+
+/// A connection to the server at this port, as its administrator.
+#[allow(dead_code, reason = "some tests only let connectors speak with it")]
+pub(crate) async fn signed_in(port: u16) -> ldap3::Ldap {
+    let (connection, mut ldap) = ldap3::LdapConnAsync::new(&format!("ldap://127.0.0.1:{port}")).await.unwrap();
+    tokio::spawn(connection.drive());
+    ldap.simple_bind(ADMIN, PASSWORD).await.unwrap().success().unwrap();
+    ldap
+}

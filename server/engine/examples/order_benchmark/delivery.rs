@@ -126,7 +126,7 @@ fn bare_slapd(orders: usize, durable: bool) -> impl Fn() -> futures::future::Box
 pub async fn add_people(port: u16, people: usize) -> Duration {
     let next = AtomicUsize::new(0);
     loops(|| async {
-        let mut ldap = signed_in(port).await;
+        let mut ldap = slapd::signed_in(port).await;
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= people {
@@ -147,13 +147,6 @@ pub async fn add_people(port: u16, people: usize) -> Duration {
         }
     })
     .await
-}
-
-pub async fn signed_in(port: u16) -> ldap3::Ldap {
-    let (connection, mut ldap) = ldap3::LdapConnAsync::new(&format!("ldap://127.0.0.1:{port}")).await.unwrap();
-    tokio::spawn(connection.drive());
-    ldap.simple_bind(slapd::ADMIN, slapd::PASSWORD).await.unwrap().success().unwrap();
-    ldap
 }
 
 // ------------------------------------------------------------------------------------------------------------ our side

@@ -12,7 +12,7 @@ use model::configuration::{Connection, LdapConnection};
 use model::ids::OrderId;
 use model::plan::{ItemKind, ItemOperation, Operation};
 
-use crate::delivery::{add_people, compare, loops, signed_in};
+use crate::delivery::{add_people, compare, loops};
 use crate::slapd;
 
 const GROUP: &str = "readers";
@@ -39,7 +39,7 @@ async fn bare(members: usize) -> Duration {
     let port = slapd.server.port;
     let next = AtomicUsize::new(0);
     loops(|| async {
-        let mut ldap = signed_in(port).await;
+        let mut ldap = slapd::signed_in(port).await;
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= members {

@@ -27,7 +27,7 @@ pub async fn measure(orders: usize) {
     let database = format!("sqlite:{}", folder.path().join("quartermaster.db").display());
     one("SQLite", folder.path(), &database, orders).await;
     let server = postgres::Postgres::durable();
-    let database = format!("postgres://postgres:an%20unusual%3A%20p%40ss%2Fword@127.0.0.1:{}/postgres", server.port);
+    let database = server.url();
     let folder = tempfile::tempdir().unwrap();
     one("PostgreSQL", folder.path(), &database, orders).await;
 }

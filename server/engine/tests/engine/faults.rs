@@ -10,14 +10,15 @@ use engine::context::OpContext;
 use engine::orders::Deed;
 use engine::{applications, approvals, jobs, orders, reviews, users, work_items};
 use model::error::{ApiError, ErrorCode};
-use model::ids::{RunId, WorkItemId};
+use model::ids::RunId;
 use model::job::{RunMode, RunState};
 use model::order::{ErrorClass, Order, ProvisioningState, StateReason};
 use model::review::Verdict;
-use model::view::{OrderFilter, WorkItemFilter};
+use model::view::OrderFilter;
 use model::work_item::WorkItemState;
+use testkit::configuration::{USER, directory};
 use testkit::directory::{Directory, Refusal};
-use testkit::world::{Person, World, person};
+use testkit::world::{Person, World, all, person};
 
 /// Longer than any answer takes that comes at all, and short enough to wait for one that does not.
 const CALL_TIMEOUT: Duration = Duration::from_millis(500);
@@ -33,30 +34,7 @@ fn people() -> Vec<Person> {
 
 /// Everybody is also to have a user in a directory at this port.
 async fn world(port: u16) -> World {
-    let more = format!(
-        r#"
-[applications.directory]
-display_name = "Directory"
-[applications.directory.connection]
-kind = "scim"
-url = "http://127.0.0.1:{port}/v2"
-[account_types.user]
-display_name = "User"
-application = "directory"
-key = "userName"
-correlation = [{{ identity = "identity.key", account = "userName", confidence = 100 }}]
-[account_types.user.attributes]
-userName = {{ expression = "identity.key", required = true, create_only = true }}
-displayName = {{ expression = "identity.display_name", required = true }}
-[entitlements.staff]
-display_name = "Staff"
-account_type = "user"
-key = "staff"
-[rules.staff]
-when = "true"
-entitlements = ["staff"]
-"#
-    );
+    let more = [&directory(port, ""), USER].concat();
     World::with_more(&people(), &more, |tuning| tuning.call_timeout = CALL_TIMEOUT).await
 }
 
@@ -73,17 +51,6 @@ fn retried(class: ErrorClass) -> Expected {
     Expected { state: ProvisioningState::Pending, class: Some(class) }
 }
 
-async fn orders_of(world: &World, application: &str) -> Vec<Order> {
-    let filter = OrderFilter { application: Some(application.into()), limit: Some(500), ..OrderFilter::default() };
-    let rows = orders::page(&world.op(), filter).await.unwrap().rows;
-    let mut found = Vec::new();
-    for row in rows {
-        found.push(orders::detail(&world.op(), row.id).await.unwrap().order);
-    }
-    found.sort_by_key(|order| order.id);
-    found
-}
-
 async fn states(world: &World, application: &str) -> BTreeMap<ProvisioningState, u64> {
     let filter = OrderFilter { application: Some(application.into()), ..OrderFilter::default() };
     orders::counts(&world.op(), filter).await.unwrap().by_state.into_iter().collect()
@@ -94,18 +61,10 @@ async fn trouble(world: &World, application: &str) -> Option<String> {
     rows.into_iter().find(|row| row.name == application).unwrap().trouble
 }
 
-/// Everything up to the orders, without sending any.
-async fn plan(world: &World) {
-    for job in ["collect", "synchronize", "compute-role-model", "generate-orders"] {
-        let run = world.run(job, RunMode::default()).await;
-        assert!(matches!(run.state, RunState::Completed | RunState::Warning), "{run:#?}");
-    }
-}
-
 /// The fault is in force and the orders were sent: looks at what has become of them, and that all else goes on.
 async fn check_while_it_lasts(world: &mut World, what: &str, expected: &Expected) {
     let now = world.clock.now();
-    let waiting = orders_of(world, "directory").await;
+    let waiting = world.orders_of("directory").await;
     assert_eq!(waiting.len(), people().len(), "{what}");
     for order in &waiting {
         assert_eq!(order.state, expected.state, "{what}: {order:#?}");
@@ -133,28 +92,14 @@ async fn check_while_it_lasts(world: &mut World, what: &str, expected: &Expected
 
 /// Lets time pass until sweeps have brought all orders of the directory to this state.
 async fn comes_to(world: &World, what: &str, state: ProvisioningState) {
-    for _ in 0..2_000 {
-        if states(world, "directory").await.keys().eq([&state]) {
-            return;
-        }
-        world.clock.step(Duration::from_secs(5));
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{what}: {:#?}", orders_of(world, "directory").await);
+    world.until("directory", what, all(state)).await;
 }
 
 /// Lets time pass until a sweep has tried once more.
 async fn is_tried_again(world: &World, what: &str) {
-    let attempts = async || orders_of(world, "directory").await.iter().map(|order| order.attempts).sum::<u32>();
-    let before = attempts().await;
-    for _ in 0..2_000 {
-        if attempts().await > before {
-            return;
-        }
-        world.clock.step(Duration::from_secs(5));
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{what}: nothing is tried again");
+    let attempts = |orders: &[Order]| orders.iter().map(|order| order.attempts).sum::<u32>();
+    let before = attempts(&world.orders_of("directory").await);
+    world.until("directory", what, |orders| attempts(orders) > before).await;
 }
 
 /// The fault is over: all comes to its end by itself, everybody is there once, and a further run has nothing to do.
@@ -202,7 +147,7 @@ async fn targets_that_fall_silent_break_off_or_answer_rubbish() {
         let directory = Directory::start(&["staff"]);
         let proxy = FaultProxy::start(directory.port).await;
         let mut world = world(proxy.port).await;
-        plan(&world).await;
+        world.plan().await;
         proxy.set(fault);
         let run = world.run("fulfil", RunMode::default()).await;
         assert_eq!(run.state, RunState::Warning, "{what}: {run:#?}");
@@ -225,7 +170,7 @@ async fn a_target_that_says_not_now() {
         let what = format!("answering {status}");
         let directory = Directory::start(&["staff"]);
         let mut world = world(directory.port).await;
-        plan(&world).await;
+        world.plan().await;
         directory.state().refusal = Some(Refusal { with: String::new(), status, detail: "not now".into() });
         let run = world.run("fulfil", RunMode::default()).await;
         assert_eq!(run.state, RunState::Warning, "{what}: {run:#?}");
@@ -239,7 +184,7 @@ async fn a_target_that_says_not_now() {
 async fn what_is_refused_for_good_waits_for_a_person() {
     let directory = Directory::start(&["staff"]);
     let world = world(directory.port).await;
-    plan(&world).await;
+    world.plan().await;
     let refusal = Refusal { with: "Bo Ek".into(), status: 400, detail: "displayName is too short".into() };
     directory.state().refusal = Some(refusal);
     let run = world.run("fulfil", RunMode::default()).await;
@@ -250,7 +195,7 @@ async fn what_is_refused_for_good_waits_for_a_person() {
         [(ProvisioningState::Errored, 1), (ProvisioningState::Verified, 3)].into()
     );
     assert_eq!(trouble(&world, "directory").await, None, "the application itself is well");
-    let refused = orders_of(&world, "directory").await.into_iter().find(|order| {
+    let refused = world.orders_of("directory").await.into_iter().find(|order| {
         matches!(&order.reason, Some(StateReason::Failed { class: ErrorClass::Invalid, message })
             if message.contains("displayName is too short"))
     });
@@ -260,7 +205,7 @@ async fn what_is_refused_for_good_waits_for_a_person() {
     // Nobody tries again by itself, whatever time passes.
     world.clock.step(Duration::from_secs(48 * 3600));
     world.run("fulfil", RunMode::default()).await;
-    assert_eq!(orders_of(&world, "directory").await.iter().find(|order| order.id == refused.id), Some(&refused));
+    assert_eq!(world.orders_of("directory").await.iter().find(|order| order.id == refused.id), Some(&refused));
 
     directory.state().refusal = None;
     orders::act(&world.op(), refused.id, Deed::Retry).await.unwrap();
@@ -293,24 +238,24 @@ async fn actions_in_the_wrong_state_are_refused_and_change_nothing() {
     let run: RunId = world.run("complete", RunMode::default()).await.id;
     let op = world.op();
     // The badges are in flight: the exchange has not answered yet.
-    let in_flight = orders_of(&world, "badges").await;
+    let in_flight = world.orders_of("badges").await;
     let id = in_flight[0].id;
     assert_eq!(in_flight[0].state, ProvisioningState::Transmitted);
     refused("cancel in flight", orders::act(&op, id, Deed::Cancel { why: "a test".into() }).await);
     refused("retry in flight", orders::act(&op, id, Deed::Retry).await);
     refused("approve in flight", reviews::decide_whole(&op, id, Verdict::Approve, String::new()).await);
-    assert_eq!(orders_of(&world, "badges").await, in_flight);
+    assert_eq!(world.orders_of("badges").await, in_flight);
 
     refused("stop a run that is over", jobs::cancel(&op, run).await);
     refused("resume a run that is over", approvals::approve(&op, run, None, "a test".into()).await);
 
     world.badges.work();
     world.run("fulfil", RunMode::default()).await;
-    let open = open_items(&world).await;
+    let open = world.open_work_items().await;
     work_items::release(&op, open[0]).await.unwrap_err();
     assert_eq!(world.do_work_items().await, 2);
     world.run("synchronize-back", RunMode::default()).await;
-    let (badges, mainframe) = (orders_of(&world, "badges").await, orders_of(&world, "mainframe").await);
+    let (badges, mainframe) = (world.orders_of("badges").await, world.orders_of("mainframe").await);
     for order in badges.iter().chain(&mainframe) {
         assert_eq!(order.state, ProvisioningState::Verified);
         refused("cancel what is confirmed", orders::act(&op, order.id, Deed::Cancel { why: "a test".into() }).await);
@@ -333,13 +278,8 @@ async fn actions_in_the_wrong_state_are_refused_and_change_nothing() {
             }
         }
     }
-    assert_eq!((orders_of(&world, "badges").await, orders_of(&world, "mainframe").await), (badges, mainframe));
+    assert_eq!((world.orders_of("badges").await, world.orders_of("mainframe").await), (badges, mainframe));
     world.stop().await;
-}
-
-async fn open_items(world: &World) -> Vec<WorkItemId> {
-    let filter = WorkItemFilter { state: Some(WorkItemState::Open), ..WorkItemFilter::default() };
-    work_items::page(&world.op(), filter).await.unwrap().rows.into_iter().map(|row| row.id).collect()
 }
 
 async fn operator(world: &World, login: &str) -> OpContext {
@@ -357,7 +297,7 @@ async fn of_two_people_who_report_one_work_item_at_once_exactly_one_wins() {
     world.badges.work();
     world.run("fulfil", RunMode::default()).await;
     let (ann, bo) = (operator(&world, "ann").await, operator(&world, "bo").await);
-    let open = open_items(&world).await;
+    let open = world.open_work_items().await;
     assert_eq!(open.len(), crowd.len());
     for id in open {
         let both = [(ann.clone(), "ann"), (bo.clone(), "bo")].map(|(op, who)| {

@@ -8,9 +8,8 @@ use model::form::{FormFilter, FormOwner, FormRow, FormScope, QuestionOutcome, Ty
 use model::ids::FormId;
 use model::job::{ANSWERS, RunMode, RunState};
 use model::order::{Order, ProvisioningState, StateReason};
-use model::user::PermissionPath;
 use model::value::Value;
-use model::view::{OrderFilter, RunFilter};
+use model::view::RunFilter;
 use testkit::world::{World, person};
 
 /// A phone that two applications need, a colour that only the pool knows, and a number with a default.
@@ -65,14 +64,6 @@ async fn world() -> World {
     world
 }
 
-async fn op(world: &World, login: &str) -> OpContext {
-    let (user, _) = world.engine.store().user_by_login(login).await.unwrap().unwrap();
-    let configuration = world.engine.world().configuration();
-    let paths = user.profiles.iter().flat_map(|profile| &configuration.permission_profiles[profile].permissions);
-    let permissions = paths.filter_map(|entry| PermissionPath::parse(entry.path())).collect();
-    OpContext { user, permissions, ..world.op() }
-}
-
 async fn rows(op: &OpContext, scope: FormScope) -> Vec<FormRow> {
     forms::page(op, FormFilter { scope, ..FormFilter::default() }).await.unwrap().rows
 }
@@ -87,12 +78,7 @@ async fn say(op: &OpContext, form: FormId, said: &[(&str, &str)]) -> Result<Answ
 }
 
 async fn orders_in(world: &World, application: &str) -> Vec<Order> {
-    let filter = OrderFilter { application: Some(application.into()), limit: Some(100), ..OrderFilter::default() };
-    let rows = engine::orders::page(&world.op(), filter).await.unwrap().rows;
-    let mut orders = Vec::new();
-    for row in rows {
-        orders.push(engine::orders::detail(&world.op(), row.id).await.unwrap().order);
-    }
+    let mut orders = world.orders_of(application).await;
     orders.retain(|order| order.state != ProvisioningState::Inactive);
     orders
 }
@@ -115,7 +101,7 @@ async fn planned(world: &World) {
 #[tokio::test]
 async fn a_question_is_asked_once_of_its_owner_and_its_orders_wait() {
     let world = world().await;
-    let (poole, dora, mallory) = (op(&world, "poole").await, op(&world, "dora").await, op(&world, "mallory").await);
+    let (poole, dora, mallory) = (world.op_of("poole").await, world.op_of("dora").await, world.op_of("mallory").await);
     let own = rows(&poole, FormScope::Me).await;
     assert_eq!(own.len(), 1);
     assert_eq!(own[0].labels, ["colour", "number"]);
@@ -154,7 +140,7 @@ async fn a_question_is_asked_once_of_its_owner_and_its_orders_wait() {
 #[tokio::test]
 async fn an_answer_goes_out_at_once_and_serves_every_application() {
     let world = world().await;
-    let dora = op(&world, "dora").await;
+    let dora = world.op_of("dora").await;
     let form = rows(&dora, FormScope::Team).await[0].id;
     assert_eq!(
         say(&dora, form, &[("Phone number", " +31 10 1 ")]).await.unwrap(),
@@ -168,7 +154,7 @@ async fn an_answer_goes_out_at_once_and_serves_every_application() {
     assert!(item.explanation.starts_with("Answered by dora on "), "{}", item.explanation);
     // The car waits on for its owner.
     assert!(matches!(orders_in(&world, "pool").await[0].reason, Some(StateReason::AwaitingAnswer { .. })));
-    let poole = op(&world, "poole").await;
+    let poole = world.op_of("poole").await;
     let form = rows(&poole, FormScope::Me).await[0].id;
     // One of two: the other stays open, and is asked no second time.
     assert_eq!(
@@ -195,7 +181,7 @@ async fn an_answer_goes_out_at_once_and_serves_every_application() {
 #[tokio::test]
 async fn what_is_wrong_is_told_and_changes_nothing() {
     let world = world().await;
-    let (dora, dan, mallory) = (op(&world, "dora").await, op(&world, "dan").await, op(&world, "mallory").await);
+    let (dora, dan, mallory) = (world.op_of("dora").await, world.op_of("dan").await, world.op_of("mallory").await);
     let form = rows(&dora, FormScope::Team).await[0].id;
     let Answered::Misfits(misfits) = say(&dora, form, &[("Phone number", "call me")]).await.unwrap() else {
         panic!("taken");
@@ -232,7 +218,7 @@ async fn what_is_wrong_is_told_and_changes_nothing() {
 #[tokio::test]
 async fn a_default_is_taken_in_time_and_questions_of_leavers_go() {
     let world = world().await;
-    let poole = op(&world, "poole").await;
+    let poole = world.op_of("poole").await;
     let form = rows(&poole, FormScope::Me).await[0].id;
     world.clock.step(std::time::Duration::from_hours(24 * 15));
     world.run("complete", RunMode::default()).await;
@@ -318,7 +304,7 @@ async fn which_account_is_meant_is_selected_by_rule() {
 async fn which_account_is_meant_is_asked_and_remembered() {
     let world = with_two_cars("several = \"ask\"").await;
     assert!(orders_in(&world, "pool").await.is_empty());
-    let poole = op(&world, "poole").await;
+    let poole = world.op_of("poole").await;
     let form = rows(&poole, FormScope::Me).await.remove(0);
     assert_eq!(form.labels, ["Which account: Car"]);
     let Answered::Misfits(misfits) = say(&poole, form.id, &[("Which account: Car", "CC3")]).await.unwrap() else {

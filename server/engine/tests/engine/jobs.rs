@@ -9,8 +9,9 @@ use model::ids::{RunId, UserId};
 use model::job::{LogLevel, Run, RunMode, RunState};
 use model::order::ProvisioningState;
 use model::view::{LogFilter, OrderFilter, RunFilter};
+use testkit::configuration::{USER, directory};
 use testkit::directory::Directory;
-use testkit::world::{Person, World, person};
+use testkit::world::{Person, World, crowd, person};
 
 fn people() -> Vec<Person> {
     vec![
@@ -325,17 +326,7 @@ async fn a_run_waits_for_the_one_under_way_and_can_be_cancelled_meanwhile() {
 #[tokio::test]
 async fn a_node_that_lost_its_run_writes_nothing_more_for_it() {
     let there = Directory::start(&[]);
-    let more = format!(
-        r#"
-[applications.directory]
-display_name = "Directory"
-[applications.directory.connection]
-kind = "scim"
-url = "http://127.0.0.1:{}/v2"
-"#,
-        there.port
-    );
-    let world = World::with_more(&people(), &more, |_| {}).await;
+    let world = World::with_more(&people(), &directory(there.port, ""), |_| {}).await;
     there.state().latency = Duration::from_millis(300);
     let id = jobs::start(&world.op(), "complete".into(), RunMode::default()).await.unwrap();
     while jobs::run(&world.op(), id).await.unwrap().run.tasks.iter().all(|task| task.started_at.is_none()) {
@@ -363,34 +354,14 @@ url = "http://127.0.0.1:{}/v2"
 /// Who waits for a run does not wait for all orders of another one: the rest of those is sent by the sweep.
 #[tokio::test]
 async fn fulfil_leaves_the_rest_to_the_sweep_when_another_run_waits() {
-    let there = Directory::start(&[]);
-    let more = format!(
-        r#"
-[applications.directory]
-display_name = "Directory"
-[applications.directory.connection]
-kind = "scim"
-url = "http://127.0.0.1:{}/v2"
-[account_types.user]
-display_name = "User"
-application = "directory"
-key = "userName"
-attributes = {{ userName = {{ expression = "identity.key", required = true }} }}
-[rules.user]
-when = "true"
-account_types = ["user"]
-"#,
-        there.port
-    );
-    let people: Vec<Person> =
-        (1..=40).map(|number| person(number, "Given", &format!("Name{number}"), "Sales")).collect();
+    let there = Directory::start(&["staff"]);
+    let more = [&directory(there.port, ""), USER].concat();
+    let people = crowd(40);
     let world = World::with_more(&people, &more, |tuning| {
         (tuning.claim_batch, tuning.hand_over_after) = (4, Duration::ZERO);
     })
     .await;
-    for job in ["collect", "synchronize", "compute-role-model", "generate-orders"] {
-        world.run(job, RunMode::default()).await;
-    }
+    world.plan().await;
     there.state().latency = Duration::from_millis(40);
     let sending = jobs::start(&world.op(), "fulfil".into(), RunMode::default()).await.unwrap();
     let waiting = jobs::start(&world.op(), "collect".into(), RunMode::default()).await.unwrap();

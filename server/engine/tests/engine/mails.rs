@@ -67,13 +67,6 @@ async fn user(world: &World, login: &str, profile: &str, address: &str) {
     engine::mails::set_address(&world.op(), login, Some(address.into())).await.unwrap();
 }
 
-/// The user at work, with what the user's profiles allow.
-async fn op(world: &World, login: &str) -> OpContext {
-    let (user, _) = world.engine.store().user_by_login(login).await.unwrap().unwrap();
-    let permissions = engine::users::permissions(&world.engine, &user).await.unwrap();
-    OpContext { user, permissions, ..world.op() }
-}
-
 async fn mails(world: &World, filter: MailFilter) -> Vec<MailRow> {
     engine::mails::page(&world.op(), filter).await.unwrap().rows
 }
@@ -111,7 +104,7 @@ async fn exactly_those_with_the_whole_path_are_told_once_for_each_run() {
     ] {
         user(&world, login, profile, &format!("{login}@example.org")).await;
     }
-    let op = op(&world, "unwilling").await;
+    let op = world.op_of("unwilling").await;
     let preferences = engine::mails::my_preferences(&op).await.unwrap();
     let preferences = MailPreferences { silenced: vec![NoticeKind::WorkItem], ..preferences };
     engine::mails::set_my_preferences(&op, preferences).await.unwrap();
@@ -209,7 +202,7 @@ async fn without_a_server_nothing_is_written_and_the_page_says_so() {
     engine::mails::round(&world.engine).await.unwrap();
     assert_eq!(engine::mails::overview(&world.op()).await.unwrap(), MailOverview::default());
     assert!(world.engine.store().waiting_notices(10).await.unwrap().is_empty());
-    let refused = engine::mails::send_test(&op(&world, "exact").await).await.unwrap_err();
+    let refused = engine::mails::send_test(&world.op_of("exact").await).await.unwrap_err();
     assert!(refused.message.contains("/Mails/Test"), "{refused:?}");
     let refused = engine::mails::send_test(&world.op()).await.unwrap_err();
     assert!(refused.message.contains("[organisation.mail]"), "{refused:?}");
@@ -221,7 +214,7 @@ async fn a_test_goes_to_whoever_asks_for_it() {
     let server = start_mail_server();
     let world = world(server.server.port).await;
     engine::users::add(&world.engine, "boss", "Boss", PASSWORD, vec!["administrator".into()]).await.unwrap();
-    let boss = op(&world, "boss").await;
+    let boss = world.op_of("boss").await;
     let refused = engine::mails::send_test(&boss).await.unwrap_err();
     assert!(refused.message.contains("My mail"), "{refused:?}");
     engine::mails::set_address(&world.op(), "boss", Some("boss@example.org".into())).await.unwrap();
@@ -250,18 +243,18 @@ async fn the_whole_path_tells_and_lets_act_and_a_parent_only_lets_act() {
     assert!(!open.is_empty() && open.iter().all(|row| row.account_type == "terminal"), "{open:#?}");
     let id = open[0].id;
     for login in ["exact", "parent", "silent"] {
-        let op = op(&world, login).await;
+        let op = world.op_of(login).await;
         engine::work_items::claim(&op, id).await.unwrap();
         engine::work_items::release(&op, id).await.unwrap();
     }
-    let stranger = op(&world, "stranger").await;
+    let stranger = world.op_of("stranger").await;
     assert!(engine::work_items::claim(&stranger, id).await.unwrap_err().message.contains("/WorkItems/Fulfil"));
     let badges =
         OpContext { permissions: PermissionPath::parse("/WorkItems/Fulfil/badge").into_iter().collect(), ..stranger };
     let refused = engine::work_items::confirm(&badges, vec![id], String::new()).await.unwrap();
     let refused = refused[0].1.as_ref().unwrap_err();
     assert!(refused.message.contains("`/WorkItems/Fulfil/terminal`"), "{refused:?}");
-    let exact = op(&world, "exact").await;
+    let exact = world.op_of("exact").await;
     let done = engine::work_items::confirm(&exact, vec![id], "done".into()).await.unwrap();
     assert!(done[0].1.is_ok(), "{done:?}");
     world.stop().await;

@@ -29,7 +29,7 @@ async fn everybody_gets_what_the_rules_say_and_every_order_is_verified() {
 #[tokio::test]
 async fn the_same_on_postgresql() {
     let server = postgres::Postgres::start();
-    let url = format!("postgres://postgres:an%20unusual%3A%20p%40ss%2Fword@127.0.0.1:{}/postgres", server.port);
+    let url = server.url();
     walk(World::with_database(&people(), &url, tempfile::tempdir().unwrap()).await).await;
 }
 
@@ -37,7 +37,7 @@ async fn the_same_on_postgresql() {
 #[tokio::test]
 async fn nodes_on_postgresql_hear_of_one_another() {
     let server = postgres::Postgres::start();
-    let url = format!("postgres://postgres:an%20unusual%3A%20p%40ss%2Fword@127.0.0.1:{}/postgres", server.port);
+    let url = server.url();
     let world = World::with_database(&people(), &url, tempfile::tempdir().unwrap()).await;
     let folder = tempfile::tempdir().unwrap();
     let mut options = Options::new(url, folder.path().join("data"));

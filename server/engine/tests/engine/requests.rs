@@ -116,7 +116,7 @@ async fn what_is_given_by_hand_is_followed_until_it_is_verified() {
 #[tokio::test]
 async fn the_same_on_postgresql() {
     let server = postgres::Postgres::start();
-    let url = format!("postgres://postgres:an%20unusual%3A%20p%40ss%2Fword@127.0.0.1:{}/postgres", server.port);
+    let url = server.url();
     let mut world = World::with_database(&people(), &url, tempfile::tempdir().unwrap()).await;
     settle(&mut world).await;
     walk(world).await;
@@ -262,7 +262,7 @@ async fn the_same_is_never_asked_for_twice() {
 #[tokio::test]
 async fn nor_on_postgresql() {
     let server = postgres::Postgres::start();
-    let url = format!("postgres://postgres:an%20unusual%3A%20p%40ss%2Fword@127.0.0.1:{}/postgres", server.port);
+    let url = server.url();
     let mut world = World::with_database(&people(), &url, tempfile::tempdir().unwrap()).await;
     settle(&mut world).await;
     twice(world).await;

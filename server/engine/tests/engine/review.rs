@@ -80,15 +80,12 @@ async fn fulfil_safe(world: &World) {
 /// Approves what the newest runs stopped at their thresholds: in a small organisation one person is a lot.
 async fn let_through(world: &World) {
     let op = world.op();
-    let mut updates = world.engine.updates().subscribe();
     for row in engine::jobs::runs(&op, RunFilter { limit: 5, ..RunFilter::default() }).await.unwrap() {
         if row.run.state != RunState::Blocked {
             continue;
         }
         engine::approvals::approve(&op, row.run.id, None, "It is right.".into()).await.unwrap();
-        while !engine::jobs::run(&op, row.run.id).await.unwrap().run.state.is_final() {
-            let _ = updates.recv().await;
-        }
+        world.ended(row.run.id).await;
     }
 }
 

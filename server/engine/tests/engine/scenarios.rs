@@ -17,8 +17,9 @@ use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::ItemOperation;
 use model::view::{AccountFilter, OrderFilter, WorkItemFilter};
 use model::work_item::WorkItemState;
+use testkit::configuration;
 use testkit::directory::{Directory, Refusal};
-use testkit::world::{Person, World, person};
+use testkit::world::{Person, World, all, crowd, person};
 
 use crate::fault_proxy::{Fault, FaultProxy};
 use crate::slapd;
@@ -34,38 +35,12 @@ fn people() -> Vec<Person> {
 
 /// So many that one of them leaving is within every threshold.
 fn many() -> Vec<Person> {
-    (1..=30).map(|number| person(number, &format!("Given{number}"), &format!("Name{number}"), "Sales")).collect()
+    crowd(30)
 }
 
 /// A SCIM directory at this port, in which everybody has a user.
 fn directory(port: u16) -> String {
-    format!(
-        r#"
-[applications.directory]
-display_name = "Directory"
-[applications.directory.connection]
-kind = "scim"
-url = "http://127.0.0.1:{port}/v2"
-[account_types.user]
-display_name = "User"
-application = "directory"
-key = "userName"
-correlation = [
-    {{ identity = "identity.key", account = "userName", confidence = 100 }},
-    {{ identity = "identity.display_name", account = "displayName", confidence = 60 }},
-]
-[account_types.user.attributes]
-userName = {{ expression = "identity.key", required = true, create_only = true }}
-displayName = {{ expression = "identity.display_name", required = true }}
-[entitlements.staff]
-display_name = "Staff"
-account_type = "user"
-key = "staff"
-[rules.staff]
-when = 'identity.lifecycle == "active"'
-entitlements = ["staff"]
-"#
-    )
+    [&configuration::directory(port, ""), configuration::USER].concat()
 }
 
 /// A real directory over LDAP at this port, whose entries are named after people.
@@ -116,13 +91,6 @@ async fn run(world: &World, job: &str) {
     assert!(matches!(run.state, RunState::Completed | RunState::Warning), "{run:#?}");
 }
 
-/// Everything up to the orders, without sending any.
-async fn plan(world: &World) {
-    for job in ["collect", "synchronize", "compute-role-model", "generate-orders"] {
-        run(world, job).await;
-    }
-}
-
 /// Until nothing is left to do: by batch, by hand, and read again.
 async fn settle(world: &mut World) {
     for _ in 0..3 {
@@ -130,16 +98,6 @@ async fn settle(world: &mut World) {
         world.do_work_items().await;
     }
     run(world, "synchronize-back").await;
-}
-
-async fn orders_of(world: &World, application: &str) -> Vec<Order> {
-    let filter = OrderFilter { application: Some(application.into()), limit: Some(500), ..OrderFilter::default() };
-    let mut found = Vec::new();
-    for row in orders::page(&world.op(), filter).await.unwrap().rows {
-        found.push(orders::detail(&world.op(), row.id).await.unwrap().order);
-    }
-    found.sort_by_key(|order| order.id);
-    found
 }
 
 async fn identity(world: &World, key: &str) -> IdentityId {
@@ -156,22 +114,14 @@ async fn rules_behind(world: &World, key: &str, entitlement: &str) -> Option<BTr
 
 /// How often an order took this entitlement away.
 async fn removals(world: &World, application: &str, key: &str) -> usize {
-    let orders = orders_of(world, application).await;
+    let orders = world.orders_of(application).await;
     let items = orders.iter().flat_map(|order| &order.items);
     items.filter(|item| item.name == key && item.operation == ItemOperation::Remove).count()
 }
 
 /// Lets time pass until all orders of an application are in this state.
 async fn comes_to(world: &World, application: &str, state: ProvisioningState) {
-    for _ in 0..2_000 {
-        let orders = orders_of(world, application).await;
-        if !orders.is_empty() && orders.iter().all(|order| order.state == state) {
-            return;
-        }
-        world.clock.step(Duration::from_secs(5));
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{:#?}", orders_of(world, application).await);
+    world.until(application, "all alike", all(state)).await;
 }
 
 async fn move_to(world: &mut World, number: &str, department: &str) {
@@ -294,21 +244,10 @@ async fn scenario_04_of_what_changed_while_a_target_was_down_the_last_is_written
 
 /// Lets time pass until nothing of an application is open any more but what waits to be confirmed.
 async fn comes_to_rest(world: &World, application: &str) {
-    for _ in 0..2_000 {
-        let orders = orders_of(world, application).await;
-        let rests = |order: &Order| {
-            matches!(
-                order.state,
-                ProvisioningState::Executed | ProvisioningState::Verified | ProvisioningState::Inactive
-            )
-        };
-        if !orders.is_empty() && orders.iter().all(rests) {
-            return;
-        }
-        world.clock.step(Duration::from_secs(5));
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{:#?}", orders_of(world, application).await);
+    let rests = |order: &Order| {
+        matches!(order.state, ProvisioningState::Executed | ProvisioningState::Verified | ProvisioningState::Inactive)
+    };
+    world.until(application, "at rest", |orders| !orders.is_empty() && orders.iter().all(rests)).await;
 }
 
 #[tokio::test]
@@ -316,7 +255,7 @@ async fn scenario_05_a_process_that_ends_before_it_knows_the_answer_makes_nobody
     let there = Directory::start(&["staff"]);
     let proxy = FaultProxy::start(there.port).await;
     let mut world = world(&directory(proxy.port)).await;
-    plan(&world).await;
+    world.plan().await;
     // The creation arrives, and its answer does not.
     proxy.set(Fault::CloseAfterRequest { with: "POST" });
     run(&world, "fulfil").await;
@@ -328,13 +267,6 @@ async fn scenario_05_a_process_that_ends_before_it_knows_the_answer_makes_nobody
     assert!(there.state().creations.values().all(|count| *count == 1), "{:?}", there.state().creations);
     comes_to(&world, "directory", ProvisioningState::Verified).await;
     world.stop().await;
-}
-
-async fn signed_in(port: u16) -> ldap3::Ldap {
-    let (connection, mut ldap) = ldap3::LdapConnAsync::new(&format!("ldap://127.0.0.1:{port}")).await.unwrap();
-    tokio::spawn(connection.drive());
-    ldap.simple_bind(slapd::ADMIN, slapd::PASSWORD).await.unwrap().success().unwrap();
-    ldap
 }
 
 /// The server's own id of the entry with an employee number, and its name.
@@ -351,8 +283,8 @@ async fn entry(ldap: &mut ldap3::Ldap, number: &str) -> (String, String) {
 async fn scenario_06_an_account_that_is_there_already_is_taken_over() {
     let server = slapd::start_slapd(&["readers"], false);
     let world = world(&ldap(server.server.port)).await;
-    plan(&world).await;
-    let mut ldap = signed_in(server.server.port).await;
+    world.plan().await;
+    let mut ldap = slapd::signed_in(server.server.port).await;
     let value = |text: &str| std::collections::HashSet::from([text.to_owned()]);
     let attributes = [("objectClass", "inetOrgPerson"), ("cn", "Ann Lee"), ("sn", "Lee"), ("employeeNumber", "1")];
     let attributes = attributes.map(|(name, text)| (name.to_owned(), value(text))).to_vec();
@@ -375,7 +307,7 @@ async fn scenario_07_who_is_renamed_while_the_target_is_down_stays_the_same_obje
     let proxy = FaultProxy::start(server.server.port).await;
     let mut world = world(&ldap(proxy.port)).await;
     settle(&mut world).await;
-    let mut ldap = signed_in(server.server.port).await;
+    let mut ldap = slapd::signed_in(server.server.port).await;
     let (before, name) = entry(&mut ldap, "1").await;
     assert_eq!(name, format!("cn=Ann Lee,ou=people,{}", slapd::SUFFIX));
     proxy.set(Fault::Refuse);
@@ -478,7 +410,7 @@ async fn scenario_11_work_that_was_not_done_is_found_and_asked_for_again() {
     assert!(events.iter().any(|event| event.message == told), "{events:#?}");
     world.do_work_items().await;
     run(&world, "synchronize-back").await;
-    let orders = orders_of(&world, "mainframe").await;
+    let orders = world.orders_of("mainframe").await;
     assert!(orders.iter().all(|order| order.state == ProvisioningState::Verified), "{orders:#?}");
     assert_eq!(orders.len(), 30);
     world.stop().await;
@@ -508,19 +440,18 @@ account_types = ["locker"]
     run(&world, "synchronize-back").await;
     let lockers = |orders: Vec<Order>| orders.into_iter().filter(|order| order.account_type == "locker");
     let held: Vec<Order> =
-        lockers(orders_of(&world, "badges").await).filter(|order| order.state != ProvisioningState::Verified).collect();
+        lockers(world.orders_of("badges").await).filter(|order| order.state != ProvisioningState::Verified).collect();
     let [held] = held.as_slice() else { panic!("the others go on: {held:#?}") };
     assert_eq!((held.state, held.attempts), (ProvisioningState::Pending, 0), "held, not failed");
     there.state().refusal = None;
-    let failed =
-        orders_of(&world, "directory").await.into_iter().find(|order| order.state == ProvisioningState::Errored);
+    let failed = world.orders_of("directory").await.into_iter().find(|order| order.state == ProvisioningState::Errored);
     orders::act(&world.op(), failed.unwrap().id, Deed::Retry).await.unwrap();
     comes_to_rest(&world, "directory").await;
     run(&world, "synchronize-back").await;
     run(&world, "fulfil").await;
     world.badges.work();
     run(&world, "synchronize-back").await;
-    assert!(lockers(orders_of(&world, "badges").await).all(|order| order.state == ProvisioningState::Verified));
+    assert!(lockers(world.orders_of("badges").await).all(|order| order.state == ProvisioningState::Verified));
     assert_eq!(world.badges.accounts.keys().filter(|key| key.starts_with("locker")).count(), 4);
     world.stop().await;
 }
@@ -541,11 +472,11 @@ async fn scenario_17_a_run_keeps_the_configuration_that_it_began_with() {
     configurations::apply(&op, &world.configuration()).await.unwrap();
     let first = world.ended(id).await;
     let is_shared = |order: &Order| order.items.iter().any(|item| item.name == "SHARED");
-    assert!(!orders_of(&world, "badges").await.iter().any(is_shared), "{first:#?}");
+    assert!(!world.orders_of("badges").await.iter().any(is_shared), "{first:#?}");
     let second = world.run("complete", RunMode::default()).await;
     assert!(first.configuration.is_some() && first.configuration < second.configuration);
     settle(&mut world).await;
-    assert_eq!(orders_of(&world, "badges").await.iter().filter(|order| is_shared(order)).count(), 4);
+    assert_eq!(world.orders_of("badges").await.iter().filter(|order| is_shared(order)).count(), 4);
     world.stop().await;
 }
 
@@ -576,7 +507,7 @@ async fn scenario_18_an_account_that_may_be_of_two_people_is_left_alone_until_a_
 async fn scenario_20_what_cannot_be_read_back_says_so() {
     let mut world = world(TWO_DESKS).await;
     move_to(&mut world, "1", "Audit").await;
-    let archive = orders_of(&world, "archive").await;
+    let archive = world.orders_of("archive").await;
     let [order] = archive.as_slice() else { panic!("{archive:#?}") };
     assert_eq!((order.state, &order.reason), (ProvisioningState::Executed, &Some(StateReason::CannotBeReadBack)));
     world.stop().await;
@@ -597,7 +528,7 @@ async fn scenario_21_an_account_that_is_gone_keeps_no_other_from_going() {
     assert!(!world.badges.accounts["7"].enabled, "the badge is off all the same");
     assert_eq!(there.people().len(), 29);
     for application in ["directory", "badges"] {
-        let open = orders_of(&world, application).await.into_iter().filter(|order| order.state.is_open()).count();
+        let open = world.orders_of(application).await.into_iter().filter(|order| order.state.is_open()).count();
         assert_eq!(open, 0, "{application}");
     }
     world.stop().await;
@@ -607,8 +538,7 @@ async fn scenario_21_an_account_that_is_gone_keeps_no_other_from_going() {
 #[tokio::test]
 async fn scenario_22_a_thousand_members_are_few_changes_of_their_group() {
     let there = Directory::start(&["staff"]);
-    let people: Vec<Person> =
-        (1..=1_001).map(|number| person(number, &format!("Given{number}"), "Name", "Sales")).collect();
+    let people = crowd(1_001);
     let world = World::with_more(&people, &directory(there.port), |_| {}).await;
     run(&world, "complete").await;
     assert_eq!(there.people().iter().filter(|(_, groups)| groups.contains("staff")).count(), 1_001);

@@ -6,7 +6,7 @@ use engine::orders::Deed;
 use model::ids::OrderId;
 use model::job::{LogLevel, Run, RunMode};
 use model::order::{Answer, ErrorClass, Order, ProvisioningState, StateReason};
-use model::view::{LogFilter, OrderDetail, OrderFilter};
+use model::view::{LogFilter, OrderDetail};
 use testkit::world::{Person, World, person};
 
 use crate::fault_proxy::{Fault, FaultProxy};
@@ -53,12 +53,7 @@ async fn world(tracker: &RequestTracker, port: u16) -> World {
 
 /// The orders of the ward, in the order of their accounts.
 async fn orders(world: &World) -> Vec<Order> {
-    let filter = OrderFilter { application: Some("ward".into()), limit: Some(100), ..OrderFilter::default() };
-    let rows = engine::orders::page(&world.op(), filter).await.unwrap().rows;
-    let mut orders = Vec::new();
-    for row in rows {
-        orders.push(detail(world, row.id).await.order);
-    }
+    let mut orders = world.orders_of("ward").await;
     let login = |order: &Order| order.items.iter().find(|item| item.name == "login").map(|item| item.value.clone());
     orders.sort_by_key(|order| (login(order), order.id));
     orders

@@ -15,55 +15,14 @@ use model::review::ReviewFilter;
 use model::user::PermissionPath;
 use model::view::{OrderFilter, OrderSelection, PauseCause, RunFilter, Triage, WorkItemFilter};
 use model::work_item::WorkItemState;
+use testkit::configuration::{USER, directory};
 use testkit::directory::{Directory, Refusal};
-use testkit::world::{Person, World, person};
-
-fn people(count: u32) -> Vec<Person> {
-    (1..=count).map(|number| person(number, &format!("Given{number}"), &format!("Name{number}"), "Sales")).collect()
-}
+use testkit::world::{Person, World, all, crowd};
 
 /// Everybody is to have a user in a directory at this port; `more` goes into the directory's own part.
 async fn world(port: u16, people: &[Person], more: &str) -> World {
-    let more = format!(
-        r#"
-[applications.directory]
-display_name = "Directory"
-{more}
-[applications.directory.connection]
-kind = "scim"
-url = "http://127.0.0.1:{port}/v2"
-[account_types.user]
-display_name = "User"
-application = "directory"
-key = "userName"
-correlation = [{{ identity = "identity.key", account = "userName", confidence = 100 }}]
-[account_types.user.attributes]
-userName = {{ expression = "identity.key", required = true, create_only = true }}
-displayName = {{ expression = "identity.display_name", required = true }}
-[entitlements.staff]
-display_name = "Staff"
-account_type = "user"
-key = "staff"
-[rules.staff]
-when = "true"
-entitlements = ["staff"]
-"#
-    );
+    let more = [&directory(port, more), USER].concat();
     World::with_more(people, &more, |tuning| tuning.call_timeout = Duration::from_millis(500)).await
-}
-
-fn of_directory() -> OrderFilter {
-    OrderFilter { application: Some("directory".into()), ..OrderFilter::default() }
-}
-
-async fn orders_of(world: &World) -> Vec<Order> {
-    let filter = OrderFilter { limit: Some(500), ..of_directory() };
-    let mut found = Vec::new();
-    for row in orders::page(&world.op(), filter).await.unwrap().rows {
-        found.push(orders::detail(&world.op(), row.id).await.unwrap().order);
-    }
-    found.sort_by_key(|order| order.id);
-    found
 }
 
 async fn order(world: &World, id: OrderId) -> Order {
@@ -79,27 +38,13 @@ async fn triage(world: &World) -> Triage {
 
 /// Lets time pass until the directory's orders are as wanted.
 async fn until(world: &World, what: &str, is_so: impl Fn(&[Order]) -> bool) -> Vec<Order> {
-    for _ in 0..3_000 {
-        let orders = orders_of(world).await;
-        if is_so(&orders) {
-            return orders;
-        }
-        world.clock.step(Duration::from_secs(5));
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{what}: {:#?}", orders_of(world).await);
-}
-
-fn all(state: ProvisioningState) -> impl Fn(&[Order]) -> bool {
-    move |orders| !orders.is_empty() && orders.iter().all(|order| order.state == state)
+    world.until("directory", what, is_so).await
 }
 
 /// A world in which the directory refuses all, or those with this in what they send.
 async fn refusing(directory: &Directory, count: u32, with: &str, status: u16, detail: &str) -> World {
-    let world = world(directory.port, &people(count), "").await;
-    for job in ["collect", "synchronize", "compute-role-model", "generate-orders"] {
-        world.run(job, RunMode::default()).await;
-    }
+    let world = world(directory.port, &crowd(count), "").await;
+    world.plan().await;
     directory.state().refusal = Some(Refusal { with: with.into(), status, detail: detail.into() });
     world.run("fulfil", RunMode::default()).await;
     world
@@ -115,7 +60,7 @@ fn refused<T: std::fmt::Debug>(what: &str, outcome: Result<T, model::error::ApiE
 #[tokio::test]
 async fn a_dead_target_from_the_first_red_sign_to_all_confirmed() {
     let mut directory = Directory::start_down(&["staff"]);
-    let world = world(directory.port, &people(6), "").await;
+    let world = world(directory.port, &crowd(6), "").await;
     let op = world.op();
     world.run("complete", RunMode::default()).await;
 
@@ -138,12 +83,12 @@ async fn a_dead_target_from_the_first_red_sign_to_all_confirmed() {
     assert!(matches!(&still.paused[0].cause, PauseCause::Quarantine { probes: 1, .. }), "{still:#?}");
     assert_eq!(still.groups[0].orders, 6);
     // Somebody looks after an hour: it lasts, is told, and is not switched off.
-    let attempts: u32 = orders_of(&world).await.iter().map(|order| order.attempts).sum();
+    let attempts: u32 = world.orders_of("directory").await.iter().map(|order| order.attempts).sum();
     for _ in 0..80 {
         world.clock.step(Duration::from_secs(60));
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
-    let later: u32 = orders_of(&world).await.iter().map(|order| order.attempts).sum();
+    let later: u32 = world.orders_of("directory").await.iter().map(|order| order.attempts).sum();
     assert!(later > attempts && later - attempts <= 15, "tried now and then: {attempts} → {later}");
     let audit = world.engine.store().audit_page(None, 200).await.unwrap().rows;
     assert!(audit.iter().any(|line| line.detail.starts_with("Nothing is sent until it answers again")));
@@ -171,7 +116,7 @@ async fn a_dead_target_from_the_first_red_sign_to_all_confirmed() {
     assert_eq!((done.paused.len(), done.groups.len()), (0, 0), "{done:#?}");
     assert_eq!(done.unconfirmed, [("directory".to_owned(), "Directory".to_owned(), 6)]);
     world.run("synchronize-back", RunMode::default()).await;
-    assert!(all(ProvisioningState::Verified)(&orders_of(&world).await));
+    assert!(all(ProvisioningState::Verified)(&world.orders_of("directory").await));
     assert_eq!(triage(&world).await, Triage::default());
     assert!(directory.state().creations.values().all(|count| *count == 1));
     world.stop().await;
@@ -180,7 +125,7 @@ async fn a_dead_target_from_the_first_red_sign_to_all_confirmed() {
 #[tokio::test]
 async fn a_person_may_send_although_the_application_is_held_back() {
     let mut directory = Directory::start_down(&["staff"]);
-    let world = world(directory.port, &people(6), "").await;
+    let world = world(directory.port, &crowd(6), "").await;
     refused(
         "nothing to release",
         applications::release(&world.op(), "directory".into()).await,
@@ -322,11 +267,11 @@ async fn an_edited_value_is_sent_and_neither_undone_nor_repeated() {
     // Neither undone nor repeated.
     for _ in 0..2 {
         world.run("complete", RunMode::default()).await;
-        assert_eq!(orders_of(&world).await.len(), 2);
+        assert_eq!(world.orders_of("directory").await.len(), 2);
         assert_eq!(names(), ["Given1 Name1", "Second Person"]);
     }
     // The source is corrected: the rules count again.
-    let mut feed = people(2);
+    let mut feed = crowd(2);
     feed[1].given_name = "Seconda".into();
     world.feed(&feed);
     world.run("complete", RunMode::default()).await;
@@ -412,7 +357,7 @@ async fn what_is_marked_done_is_confirmed_or_found_otherwise() {
 
 /// Somebody else's hand: another organisation's Quartermaster makes everybody's user.
 async fn world_with_the_same(directory: &Directory) -> World {
-    let world = world(directory.port, &people(2), "").await;
+    let world = world(directory.port, &crowd(2), "").await;
     world.run("complete", RunMode::default()).await;
     world
 }
@@ -428,10 +373,10 @@ async fn many_are_acted_on_as_they_were_seen_and_by_one_of_two() {
     assert_eq!(orders::selected(&world.op(), &seen).await.unwrap().orders, 6);
     // Somebody joins and fails in the same way; one of those that were seen is cancelled.
     world.clock.step(Duration::from_secs(60));
-    world.feed(&people(7));
+    world.feed(&crowd(7));
     world.run("complete", RunMode::default()).await;
     assert_eq!(triage(&world).await.groups[0].orders, 7);
-    let first = orders_of(&world).await[0].id;
+    let first = world.orders_of("directory").await[0].id;
     orders::act(&world.op(), first, Deed::Cancel { why: "gone".into() }).await.unwrap();
 
     let hold = || Deed::Hold { why: "until Monday".into() };
@@ -446,7 +391,12 @@ async fn many_are_acted_on_as_they_were_seen_and_by_one_of_two() {
     let edit = Deed::Edit { values: vec![], why: "x".into() };
     refused("edit", orders::act_on_many(&world.op(), &seen, 6, edit).await, ErrorCode::Invalid, "one order at a time");
     assert_eq!(
-        orders_of(&world).await.iter().filter(|order| order.reason.as_ref().is_some_and(StateReason::is_hold)).count(),
+        world
+            .orders_of("directory")
+            .await
+            .iter()
+            .filter(|order| order.reason.as_ref().is_some_and(StateReason::is_hold))
+            .count(),
         0
     );
 
@@ -463,7 +413,8 @@ async fn many_are_acted_on_as_they_were_seen_and_by_one_of_two() {
     for outcome in &outcomes {
         assert_eq!(outcome.done + outcome.refusals(), 6, "everything is accounted for: {outcomes:#?}");
     }
-    let held: Vec<OrderId> = orders_of(&world)
+    let held: Vec<OrderId> = world
+        .orders_of("directory")
         .await
         .into_iter()
         .filter(|order| order.reason.as_ref().is_some_and(StateReason::is_hold))
@@ -504,7 +455,7 @@ days = ["monday"]
 from = "07:00"
 until = "10:30"
 "#;
-    let world = world(directory.port, &people(3), window).await;
+    let world = world(directory.port, &crowd(3), window).await;
     world.run("complete", RunMode::default()).await;
     let seen = triage(&world).await;
     let until_then = "2026-03-02T10:30:00Z".parse().unwrap();
@@ -512,7 +463,7 @@ until = "10:30"
     assert_eq!((seen.groups[0].trouble, seen.groups[0].orders), (Trouble::Maintenance, 3));
     assert_eq!(seen.groups[0].reason, Some(StateReason::Maintenance { until: until_then }));
     assert_eq!(directory.people().len(), 0);
-    assert!(orders_of(&world).await.iter().all(|order| order.attempts == 0));
+    assert!(world.orders_of("directory").await.iter().all(|order| order.attempts == 0));
     until(&world, "after the window", all(ProvisioningState::Executed)).await;
     assert!(world.clock.now() >= until_then);
     assert_eq!(triage(&world).await.paused, []);
@@ -532,7 +483,7 @@ retry_on = ["/try again [a-z]+/"]
         [(503, "no licence left", 1), (400, "please try again later", 2), (503, "busy", 2)]
     {
         let directory = Directory::start(&["staff"]);
-        let world = world(directory.port, &people(2), more).await;
+        let world = world(directory.port, &crowd(2), more).await;
         directory.state().refusal = Some(Refusal { with: "Given2".into(), status, detail: detail.into() });
         world.run("complete", RunMode::default()).await;
         let orders =
@@ -548,7 +499,8 @@ async fn what_a_target_answers_is_cut_and_cleaned() {
     let directory = Directory::start(&["staff"]);
     let detail = format!("denied \u{202e}elif\u{7} {}", "x".repeat(200_000));
     let world = refusing(&directory, 2, "Given2", 400, &detail).await;
-    let failed = orders_of(&world).await.into_iter().find(|order| order.state == ProvisioningState::Errored).unwrap();
+    let failed =
+        world.orders_of("directory").await.into_iter().find(|order| order.state == ProvisioningState::Errored).unwrap();
     let detail = orders::detail(&world.op(), failed.id).await.unwrap();
     let texts = detail.timeline.iter().map(|event| event.message.clone());
     let answers = detail.attempts.iter().map(|attempt| format!("{:?}", attempt.answer));
@@ -566,15 +518,15 @@ async fn what_a_target_answers_is_cut_and_cleaned() {
 async fn jobs_and_people_see_the_same_state_after_a_restart() {
     // The circuit is in the database, not in the process: another one finds it open.
     let directory = Directory::start_down(&["staff"]);
-    let world = world(directory.port, &people(6), "").await;
+    let world = world(directory.port, &crowd(6), "").await;
     world.run("complete", RunMode::default()).await;
     let first = world.engine.store().circuit("directory").await.unwrap();
     assert_eq!(first.circuit.failures, 6);
     assert!(jobs::runs(&world.op(), RunFilter { job: None, before: None, limit: 5 }).await.unwrap().len() == 1);
     // A further run sends nothing to it.
-    let before: u32 = orders_of(&world).await.iter().map(|order| order.attempts).sum();
+    let before: u32 = world.orders_of("directory").await.iter().map(|order| order.attempts).sum();
     world.run("fulfil", RunMode::default()).await;
-    let after: u32 = orders_of(&world).await.iter().map(|order| order.attempts).sum();
+    let after: u32 = world.orders_of("directory").await.iter().map(|order| order.attempts).sum();
     assert_eq!(before, after);
     world.stop().await;
 }

@@ -88,7 +88,7 @@ async fn a_run_is_undone_and_not_done_again_without_a_person() {
 #[tokio::test]
 async fn the_same_on_postgresql() {
     let server = postgres::Postgres::start();
-    let url = format!("postgres://postgres:an%20unusual%3A%20p%40ss%2Fword@127.0.0.1:{}/postgres", server.port);
+    let url = server.url();
     let mut world = World::with_database(&sales(), &url, tempfile::tempdir().unwrap()).await;
     world.settle().await;
     walk(world).await;

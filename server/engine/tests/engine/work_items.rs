@@ -6,8 +6,8 @@ use engine::context::OpContext;
 use engine::orders::Deed;
 use engine::work_items::{self, Told, bulk};
 use model::error::{ApiError, ErrorCode};
-use model::ids::{IdentityId, OrderItemId, RunId, WorkItemId};
-use model::job::{Run, RunMode, RunState};
+use model::ids::{IdentityId, OrderItemId, WorkItemId};
+use model::job::{RunMode, RunState};
 use model::mail::Notice;
 use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::ItemKind;
@@ -78,19 +78,6 @@ async fn work(world: &mut World) {
     world.run("fulfil", RunMode::default()).await;
 }
 
-/// The user at work, with what the user's profiles allow, at the time it is.
-async fn op(world: &World, login: &str) -> OpContext {
-    let (user, _) = world.engine.store().user_by_login(login).await.unwrap().unwrap();
-    let permissions = engine::users::permissions(&world.engine, &user).await.unwrap();
-    OpContext { user, permissions, ..world.op() }
-}
-
-async fn open(world: &World) -> Vec<WorkItemId> {
-    let filter = WorkItemFilter { state: Some(WorkItemState::Open), ..WorkItemFilter::default() };
-    let rows = work_items::page(&world.op(), filter).await.unwrap().rows;
-    rows.into_iter().map(|row| row.id).collect()
-}
-
 async fn detail(world: &World, id: WorkItemId) -> WorkItemDetail {
     work_items::detail(&world.op(), id).await.unwrap()
 }
@@ -122,10 +109,10 @@ async fn kinds(world: &World, id: WorkItemId) -> Vec<WorkItemEventKind> {
 #[tokio::test]
 async fn work_is_taken_asked_about_and_done_in_part() {
     let mut world = world(AGREED).await;
-    let items = open(&world).await;
+    let items = world.open_work_items().await;
     assert_eq!(items.len(), 2);
     let id = items[0];
-    let (dee, dan, emil) = (op(&world, "dee").await, op(&world, "dan").await, op(&world, "emil").await);
+    let (dee, dan, emil) = (world.op_of("dee").await, world.op_of("dan").await, world.op_of("emil").await);
 
     // Whose it is.
     let first = detail(&world, id).await;
@@ -134,7 +121,7 @@ async fn work_is_taken_asked_about_and_done_in_part() {
     assert_eq!(first.item.lines.len(), first.order.items.len());
     let counts = work_items::counts(&dee).await.unwrap();
     assert_eq!((counts.mine, counts.team, counts.everybody), (0, 2, 2));
-    assert_eq!(work_items::counts(&op(&world, "cyd").await).await.unwrap().team, 0);
+    assert_eq!(work_items::counts(&world.op_of("cyd").await).await.unwrap().team, 0);
     work_items::claim(&dee, id).await.unwrap();
     assert_eq!(work_items::counts(&dee).await.unwrap().mine, 1);
     let mine = WorkItemFilter { scope: WorkItemScope::Mine, ..WorkItemFilter::default() };
@@ -154,14 +141,14 @@ async fn work_is_taken_asked_about_and_done_in_part() {
     assert_eq!(work_items::questions_to_me(&emil).await.unwrap().len(), 1);
     assert_eq!(code(work_items::detail(&emil, items[1]).await), ErrorCode::Forbidden);
     assert_eq!(code(work_items::answer(&dan, id, "The big one.").await), ErrorCode::Forbidden);
-    assert_eq!(code(work_items::answer(&op(&world, "bea").await, id, "x").await), ErrorCode::Forbidden);
+    assert_eq!(code(work_items::answer(&world.op_of("bea").await, id, "x").await), ErrorCode::Forbidden);
 
     // The clock stands, and nobody is reminded meanwhile.
     let due = first.item.due_at.unwrap();
     world.clock.step(Duration::from_hours(100));
     assert_eq!(work_items::look_at_clocks(&world.engine, world.engine.now()).await.unwrap(), 1, "the other one");
     assert!(!detail(&world, id).await.item.is_overdue(world.engine.now()));
-    let emil = op(&world, "emil").await;
+    let emil = world.op_of("emil").await;
     assert_eq!(code(work_items::answer(&emil, id, "").await), ErrorCode::Invalid);
     work_items::answer(&emil, id, "The general one.").await.unwrap();
     assert_eq!(code(work_items::answer(&emil, id, "Once more.").await), ErrorCode::Conflict);
@@ -170,7 +157,7 @@ async fn work_is_taken_asked_about_and_done_in_part() {
     assert_eq!((answered.item.paused_at, work_items::questions_to_me(&emil).await.unwrap().len()), (None, 0));
 
     // Partly done: what is done is executed, what is not is the order's error.
-    let dee = op(&world, "dee").await;
+    let dee = world.op_of("dee").await;
     let ledger = line(&first.order, "LEDGER");
     assert_eq!(code(work_items::report(&dee, id, &Told::default()).await), ErrorCode::Invalid);
     let item =
@@ -199,7 +186,7 @@ async fn work_is_taken_asked_about_and_done_in_part() {
     // Tried again, only what is left comes up, with what failed before.
     engine::orders::act(&world.op(), closed.order.id, Deed::Retry).await.unwrap();
     world.run("fulfil", RunMode::default()).await;
-    let again = *open(&world).await.iter().find(|open| **open != items[1]).unwrap();
+    let again = *world.open_work_items().await.iter().find(|open| **open != items[1]).unwrap();
     let detail_again = detail(&world, again).await;
     assert_eq!(detail_again.item.lines.iter().map(|line| line.item).collect::<Vec<_>>(), [ledger]);
     assert!(detail_again.failure.is_some_and(|why| why.contains("cannot be done: LEDGER")));
@@ -213,9 +200,9 @@ async fn work_is_taken_asked_about_and_done_in_part() {
 #[tokio::test]
 async fn another_login_than_asked_for_is_the_account_from_then_on() {
     let mut world = world(AGREED).await;
-    let id = open(&world).await[0];
+    let id = world.open_work_items().await[0];
     let before = detail(&world, id).await;
-    let dee = op(&world, "dee").await;
+    let dee = world.op_of("dee").await;
     let userid = line(&before.order, "userid");
     assert_eq!(
         code(work_items::report(&dee, id, &rest_done(vec![done(line(&before.order, "LEDGER"), Some("x"))])).await),
@@ -238,9 +225,9 @@ async fn another_login_than_asked_for_is_the_account_from_then_on() {
 #[tokio::test]
 async fn lines_given_to_somebody_else_hold_the_order_until_both_are_done() {
     let world = world(AGREED).await;
-    let id = open(&world).await[0];
+    let id = world.open_work_items().await[0];
     let before = detail(&world, id).await;
-    let (dee, cyd) = (op(&world, "dee").await, op(&world, "cyd").await);
+    let (dee, cyd) = (world.op_of("dee").await, world.op_of("cyd").await);
     let ledger = line(&before.order, "LEDGER");
     let split =
         async |op: &OpContext, lines: &[OrderItemId], to: &str| work_items::split(op, id, lines, to, "Yours.").await;
@@ -276,16 +263,16 @@ async fn lines_given_to_somebody_else_hold_the_order_until_both_are_done() {
 #[tokio::test]
 async fn work_is_given_to_others_who_can_do_it_and_to_nobody_else() {
     let world = world(AGREED).await;
-    let id = open(&world).await[0];
-    let (dee, dan, cyd) = (op(&world, "dee").await, op(&world, "dan").await, op(&world, "cyd").await);
+    let id = world.open_work_items().await[0];
+    let (dee, dan, cyd) = (world.op_of("dee").await, world.op_of("dan").await, world.op_of("cyd").await);
     let give = async |op: &OpContext, to: &str, why: &str| work_items::reassign(op, id, to, why).await;
     for (to, why) in
         [("user:bea", "x"), ("user:nobody", "x"), ("badges", "x"), ("", "x"), ("user:", "x"), ("chiefs", " ")]
     {
         assert_eq!(code(give(&dee, to, why).await), ErrorCode::Invalid, "{to}");
     }
-    assert_eq!(code(give(&op(&world, "bea").await, "chiefs", "x").await), ErrorCode::Forbidden);
-    assert_eq!(code(give(&op(&world, "emil").await, "chiefs", "x").await), ErrorCode::Forbidden);
+    assert_eq!(code(give(&world.op_of("bea").await, "chiefs", "x").await), ErrorCode::Forbidden);
+    assert_eq!(code(give(&world.op_of("emil").await, "chiefs", "x").await), ErrorCode::Forbidden);
     work_items::claim(&dee, id).await.unwrap();
     assert_eq!(code(give(&dan, "chiefs", "She is ill.").await), ErrorCode::Conflict);
     give(&cyd, "user:dan", "She is ill.").await.unwrap();
@@ -319,23 +306,11 @@ async fn what_takes_access_away_is_the_revokers() {
     let mut run = world.run("complete", RunMode::default()).await;
     while run.state == RunState::Blocked {
         engine::approvals::approve(&world.op(), run.id, None, "She has moved.".into()).await.unwrap();
-        run = approved(&world, run.id).await;
+        run = world.ended(run.id).await;
     }
-    let item = detail(&world, open(&world).await[0]).await.item;
+    let item = detail(&world, world.open_work_items().await[0]).await.item;
     assert_eq!((item.fulfiller, item.chosen), (Fulfiller::User("rex".into()), Chosen::Revoker));
     world.stop().await;
-}
-
-/// The run once it has gone on and ended, or stopped again.
-async fn approved(world: &World, id: RunId) -> Run {
-    let mut updates = world.engine.updates().subscribe();
-    loop {
-        let run = engine::jobs::run(&world.op(), id).await.unwrap().run;
-        if run.state.is_final() {
-            return run;
-        }
-        let _ = updates.recv().await;
-    }
 }
 
 async fn notices(world: &World) -> Vec<Notice> {
@@ -355,8 +330,8 @@ async fn reminders_and_escalation_happen_once_however_many_nodes_look() {
     assert_ne!(mailed, text);
     std::fs::write(&file, mailed).unwrap();
     engine::configurations::apply(&world.op(), &world.configuration()).await.unwrap();
-    let ids = open(&world).await;
-    let dee = op(&world, "dee").await;
+    let ids = world.open_work_items().await;
+    let dee = world.op_of("dee").await;
     work_items::claim(&dee, ids[0]).await.unwrap();
 
     let look = async || {
@@ -420,8 +395,8 @@ async fn reminders_and_escalation_happen_once_however_many_nodes_look() {
 #[tokio::test]
 async fn evidence_is_given_where_the_application_asks_for_it() {
     let world = world("fulfiller = \"desk\"\nevidence = true\n").await;
-    let ids = open(&world).await;
-    let dee = op(&world, "dee").await;
+    let ids = world.open_work_items().await;
+    let dee = world.op_of("dee").await;
     assert_eq!(code(work_items::report(&dee, ids[0], &rest_done(vec![])).await), ErrorCode::Invalid);
     let with = |reference: &str| Told { reference: reference.into(), ..rest_done(vec![]) };
     assert_eq!(code(work_items::report(&dee, ids[0], &with("javascript:alert(1)")).await), ErrorCode::Invalid);
@@ -439,15 +414,15 @@ async fn evidence_is_given_where_the_application_asks_for_it() {
 #[tokio::test]
 async fn a_filled_file_is_taken_line_by_line_and_nothing_of_it_is_lost() {
     let world = world(AGREED).await;
-    let ids = open(&world).await;
-    let (dee, dan) = (op(&world, "dee").await, op(&world, "dan").await);
+    let ids = world.open_work_items().await;
+    let (dee, dan) = (world.op_of("dee").await, world.op_of("dan").await);
     work_items::claim(&dan, ids[1]).await.unwrap();
     let filter = BulkFilter { application: Some("mainframe".into()), ..BulkFilter::default() };
     let open_lines = bulk::open_lines(&dee, &filter).await.unwrap();
     assert_eq!(open_lines.kinds.len(), 1);
-    assert_eq!(bulk::open_lines(&op(&world, "bea").await, &filter).await.unwrap().lines, []);
-    assert_eq!(code(bulk::open_lines(&op(&world, "emil").await, &filter).await), ErrorCode::Forbidden);
-    assert_eq!(code(bulk::upload(&op(&world, "emil").await, "x").await), ErrorCode::Forbidden);
+    assert_eq!(bulk::open_lines(&world.op_of("bea").await, &filter).await.unwrap().lines, []);
+    assert_eq!(code(bulk::open_lines(&world.op_of("emil").await, &filter).await), ErrorCode::Forbidden);
+    assert_eq!(code(bulk::upload(&world.op_of("emil").await, "x").await), ErrorCode::Forbidden);
     let file = bulk::file(&dee, &filter).await.unwrap();
     let rows: Vec<&str> = file.lines().collect();
     assert_eq!(rows.len(), 1 + open_lines.lines.len());

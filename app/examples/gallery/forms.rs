@@ -15,6 +15,17 @@ use model::value::Value;
 
 use super::now;
 
+pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet)> {
+    vec![
+        ("forms", list(false, rights, clock)),
+        ("forms-none", list(true, rights, clock)),
+        ("form", open(clock)),
+        ("form-refused", refused(clock)),
+        ("form-misfits", misfits(clock)),
+        ("form-answered", answered(clock)),
+    ]
+}
+
 fn days(number: i64) -> SignedDuration {
     SignedDuration::from_hours(24 * number)
 }
@@ -33,7 +44,7 @@ fn row(id: i64, name: &str, owner: &str, labels: &[&str], due_in: i64) -> FormRo
     }
 }
 
-fn field(id: i64, label: &str) -> FormField {
+pub(crate) fn field(id: i64, label: &str) -> FormField {
     FormField {
         question: QuestionId(id),
         key: label.to_lowercase(),
@@ -51,7 +62,7 @@ fn field(id: i64, label: &str) -> FormField {
     }
 }
 
-fn detail() -> FormDetail {
+pub(crate) fn detail() -> FormDetail {
     FormDetail {
         row: row(4, "Elif Yıldız", "Olga Petrova", &["Phone number", "Badge colour", "Payment limit"], 2),
         about: [("department", "Finance"), ("site", "Rotterdam"), ("title", "Controller")]
@@ -105,15 +116,18 @@ pub(crate) fn misfits(clock: &Clock) -> Sheet {
     form_sheet(&detail(), &typed, &[(QuestionId(1), "does not match `\\+?[0-9 ]+`".into())], clock)
 }
 
-pub(crate) fn answered(clock: &Clock) -> Sheet {
-    let answer = |id, value: &str, by: Option<&str>| Answer {
+pub(crate) fn answer(id: i64, value: &str, by: Option<&str>) -> Answer {
+    Answer {
         id: AnswerId(id),
         identity: IdentityId(104),
         key: "phone".into(),
         value: Value::from(value),
         by: by.map(str::to_owned),
         at: now() - days(1),
-    };
+    }
+}
+
+pub(crate) fn answered(clock: &Clock) -> Sheet {
     let mut detail = detail();
     detail.row.closed_at = Some(now() - days(1));
     detail.over = Some("All questions of this form are answered or not needed any more.".into());

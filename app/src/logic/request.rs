@@ -1,0 +1,116 @@
+//! What is asked for, as sentences, as forms and addresses carry it, and what there is to say about how far it is.
+
+use jiff::civil::Date;
+use model::access::Grantable;
+use model::ids::RunId;
+use model::request::{Change, Request, RequestItem, RequestState};
+
+use super::words;
+
+/// "Give Sales staff".
+pub fn asked(item: &RequestItem, label: &str) -> String {
+    match item.change {
+        Change::Give => format!("Give {label}"),
+        Change::Take => format!("Take away {label}"),
+    }
+}
+
+/// "Sales staff (role)".
+pub fn named(grantable: &Grantable, label: &str) -> String {
+    format!("{label} ({})", words::kind(grantable))
+}
+
+/// Change, kind and name in one word of a form: `give:entitlement:vault`.
+pub fn written(item: &RequestItem) -> String {
+    format!("{}:{}:{}", item.change.name(), item.grantable.kind(), item.grantable.name())
+}
+
+/// The reverse of [`written`].
+pub fn read(text: &str) -> Option<RequestItem> {
+    let (change, rest) = text.split_once(':')?;
+    let (kind, name) = rest.split_once(':')?;
+    Some(RequestItem { change: Change::from_name(change)?, grantable: Grantable::from_parts(kind, name)? })
+}
+
+/// What somebody can do about a request that does not go on by itself, or when it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// A threshold stopped the run that plans it.
+    DecideAboutRun(RunId),
+    /// Its orders wait for a reviewer.
+    Review,
+    /// Some of its orders failed.
+    MendOrders,
+    /// It begins by itself.
+    Begins(Date),
+}
+
+/// What comes next; none where it goes on by itself, or is over.
+pub fn next(request: &Request) -> Option<Next> {
+    match request.state {
+        RequestState::Approval if request.planned_at.is_none() => request.run.map(Next::DecideAboutRun),
+        RequestState::Approval => Some(Next::Review),
+        RequestState::Failed | RequestState::PartlyCompleted => Some(Next::MendOrders),
+        RequestState::Waiting => request.not_before.map(Next::Begins),
+        RequestState::Submitted
+        | RequestState::Provisioning
+        | RequestState::Verifying
+        | RequestState::Completed
+        | RequestState::Cancelled => None,
+    }
+}
+
+/// Why a request has no orders.
+pub fn without_orders(state: RequestState) -> &'static str {
+    match state {
+        RequestState::Submitted => "They are being made; reload the page in a moment.",
+        RequestState::Waiting => "They are made on its first day.",
+        RequestState::Approval => "None is made before somebody approves what a threshold stopped.",
+        RequestState::Failed => "None could be made; what went wrong is said above.",
+        RequestState::Cancelled => "None was made before it was cancelled.",
+        RequestState::Provisioning
+        | RequestState::Verifying
+        | RequestState::Completed
+        | RequestState::PartlyCompleted => "Everything was so already; no application had to be changed.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::requests as samples;
+
+    #[test]
+    fn what_is_asked_for_survives_a_form() {
+        for text in ["give:role:sales", "take:entitlement:a:b", "give:access_profile:x"] {
+            assert_eq!(read(text).as_ref().map(written).as_deref(), Some(text));
+        }
+        for text in ["", "give", "give:role", "give:thing:x", "keep:role:x"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn who_can_do_something_about_it_is_told_what() {
+        let day: Date = "2026-12-01".parse().unwrap();
+        let of = |state, is_planned: bool| {
+            let mut request = samples::detail(state).request;
+            request.run = Some(RunId(7));
+            request.not_before = Some(day);
+            if !is_planned {
+                request.planned_at = None;
+            }
+            next(&request)
+        };
+        for state in RequestState::ALL {
+            let expected = match state {
+                RequestState::Approval => Some(Next::Review),
+                RequestState::Failed | RequestState::PartlyCompleted => Some(Next::MendOrders),
+                RequestState::Waiting => Some(Next::Begins(day)),
+                _ => None,
+            };
+            assert_eq!(of(state, true), expected, "{state:?}");
+        }
+        assert_eq!(of(RequestState::Approval, false), Some(Next::DecideAboutRun(RunId(7))));
+    }
+}
