@@ -27,14 +27,26 @@ pub struct AccountChoice {
     pub why: String,
 }
 
+impl AccountChoice {
+    /// Whether one of them is meant; otherwise nothing is granted to any.
+    pub fn is_settled(&self) -> bool {
+        matches!(self.chosen, Chosen::Account(_))
+    }
+}
+
+/// What was decided for the account type; none where there is at most one account of it.
+pub fn of<'a>(choices: &'a [AccountChoice], account_type: &str) -> Option<&'a AccountChoice> {
+    choices.iter().find(|choice| choice.account_type == account_type)
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Chosen {
     Account(AccountId),
-    /// A person is asked; nothing happens meanwhile.
+    /// A person is asked; nothing is granted meanwhile.
     Ask(Asked),
-    /// Nothing happens.
+    /// Nothing is granted.
     Skip,
-    /// Nothing happens, and the order says so in state 7.
+    /// Nothing is granted, and an order says so in state 7.
     Fail,
 }
 
