@@ -9,7 +9,7 @@ use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::{AccountRequest, AttributeRequest, FilterReason, ItemKind, ItemOperation, Operation};
 use model::value::Value;
 
-use super::slot::Slot;
+use super::slot::{Slot, is_to_be_done};
 use super::view::View;
 use super::{Compiler, Progress, rules};
 use crate::compare::{present, same, says};
@@ -88,6 +88,7 @@ impl<'a> Compiler<'a, '_> {
             && !slot.is_stuck
             && !self.waits_in_vain(slot)
             && (operation == Some(Operation::Update) || slot.awaited() == asks)
+            && !changes_what_stays(slot, &lines)
             && self.is_satisfied(desired, &lines, &sent.clone().with(&slot.unsent));
         let old_failure = |message: &str| slot.failed.iter().find(|order| has_failed_like(order, message)).copied();
         let kept_failure = error.as_deref().or(apart.as_deref()).and_then(old_failure);
@@ -248,7 +249,7 @@ impl<'a> Compiler<'a, '_> {
             Operation::Enable => format!("The account is needed again{}.", granted_by(account_reasons)),
             _ => format!("The account is brought in step with what account type \u{201c}{label}\u{201d} asks for."),
         };
-        let explanation = match self.input.choices.iter().find(|choice| choice.account_type == slot.account_type) {
+        let explanation = match self.input.choice(slot.account_type) {
             Some(choice) => format!("{explanation} Of several accounts this one is used: {}.", choice.why),
             None => explanation,
         };
@@ -596,6 +597,15 @@ fn operation(view: &View<'_>, lines: &[Line<'_>]) -> Option<Operation> {
         Some(AccountStatus::Disabled) => Some(Operation::Enable),
         Some(AccountStatus::Enabled) => lines.iter().any(|line| line.needs.is_change()).then_some(Operation::Update),
     }
+}
+
+/// Whether an order that was not sent changes something that is to stay as it is by now.
+fn changes_what_stays(slot: &Slot<'_>, lines: &[Line<'_>]) -> bool {
+    let stays = |kind, name: &str| {
+        let is_it = |line: &&Line<'_>| line.kind == kind && line.name == name;
+        lines.iter().find(is_it).is_some_and(|line| matches!(line.needs, Needs::Keep(_)))
+    };
+    slot.unsent.iter().flat_map(|order| &order.items).any(|item| is_to_be_done(item) && stays(item.kind, &item.name))
 }
 
 /// All that cannot be decided, in one message.

@@ -6,12 +6,12 @@ use model::access::DesiredAccount;
 use model::account::{Account, Provenance};
 use model::form::Asked;
 use model::ids::OrderId;
-use model::order::{Order, ProvisioningState, StateReason};
+use model::order::{Order, OrderItem, ProvisioningState, StateReason};
 use model::trigger::Trigger;
 
 use super::{PlanInput, is_there};
 use crate::catalogue::{AccountTypeFacts, Catalogue};
-use crate::choice::{AccountChoice, Chosen};
+use crate::choice::{self, AccountChoice, Chosen};
 use crate::retry::leaves_doubt;
 
 /// An account that should be or is, and what is under way for it.
@@ -42,7 +42,7 @@ impl Slot<'_> {
     /// Whether what was not sent can stay as it is: one order, or a part that was approved and a part that waits on.
     pub(super) fn can_be_kept(&self) -> bool {
         let items = || self.unsent.iter().flat_map(|order| order.items.iter().map(move |item| (order.id, item)));
-        let goes_out = |item: &model::order::OrderItem| item.state != ProvisioningState::Inactive;
+        let goes_out = |item: &OrderItem| item.state != ProvisioningState::Inactive;
         !self.unsent.is_empty()
             && items().filter(|(_, item)| goes_out(item)).all(|(order, item)| {
                 items()
@@ -71,6 +71,11 @@ impl Slot<'_> {
     }
 }
 
+/// Whether an item of an order that was not sent will go out with it: neither done, nor declined.
+pub(super) fn is_to_be_done(item: &OrderItem) -> bool {
+    !matches!(item.state, ProvisioningState::Executed | ProvisioningState::Verified | ProvisioningState::Inactive)
+}
+
 /// What an order waits for people to answer, also while a person keeps it back.
 fn answers(reason: &StateReason) -> Option<&[Asked]> {
     match reason {
@@ -88,7 +93,7 @@ pub(crate) fn chosen<'a>(
     choices: &[AccountChoice],
 ) -> Option<&'a Account> {
     let mut there = accounts.iter().filter(|account| account.account_type == account_type && is_there(account));
-    match choices.iter().find(|choice| choice.account_type == account_type).map(|choice| &choice.chosen) {
+    match choice::of(choices, account_type).map(|choice| &choice.chosen) {
         Some(Chosen::Account(id)) => there.find(|account| account.id == *id),
         Some(Chosen::Ask(_) | Chosen::Skip | Chosen::Fail) => None,
         None => there.min_by_key(|account| (account.provenance == Provenance::Found, account.id)),
