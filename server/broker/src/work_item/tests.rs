@@ -113,6 +113,21 @@ fn a_report_closes_with_its_last_line() {
 }
 
 #[test]
+fn what_is_said_of_the_rest_says_nothing_where_every_line_is_named() {
+    let order = creation();
+    let item = work(&order);
+    let all = || item.lines.iter().map(|line| done(line.item, None)).collect::<Vec<_>>();
+    let locked = || Some(LineOutcome::CannotDo { why: "locked".into() });
+    let closed = told(&item, &order, all(), locked()).unwrap();
+    assert_eq!((closed.state, closed.note), (WorkItemState::Done, None), "all of it is done");
+    // Nor does it ask for evidence of what is not done.
+    let none = item.lines.iter().map(|line| cannot(line.item, "locked")).collect();
+    let report_none = Report { lines: none, rest: all_done(), ..Report::default() };
+    let closed = report(&item, &[], &order, &report_none, true, &catalogue(), Some(ANN), at(9)).unwrap();
+    assert_eq!(closed.state, WorkItemState::CannotDo);
+}
+
+#[test]
 fn what_was_set_instead_is_told() {
     let order = creation();
     let (login, room) = (named(&order, "login"), named(&order, "room"));
