@@ -573,7 +573,7 @@ fn nothing_is_granted_while_it_is_not_settled_which_account_is_meant() {
     let skipped = with_choice(wanted(), &accounts, &[], Chosen::Skip);
     assert_eq!(told(&skipped), format!("0 create mailbox\n{kept}"));
     let asked = Asked {
-        key: "account.person".into(),
+        key: crate::choice::question_key("person"),
         label: "Which".into(),
         owner: model::form::FormOwner::Operators,
         choices: vec!["person-1".into(), "person-2".into()],
