@@ -54,7 +54,7 @@ impl Slot<'_> {
     /// What the orders not sent wait for people to answer, sorted.
     pub(super) fn awaited(&self) -> Vec<Asked> {
         let mut awaited: Vec<Asked> =
-            self.unsent.iter().filter_map(|order| answers(order.reason.as_ref()?)).flatten().cloned().collect();
+            self.unsent.iter().filter_map(|order| order.reason.as_ref()?.awaited()).flatten().cloned().collect();
         awaited.sort();
         awaited.dedup();
         awaited
@@ -74,15 +74,6 @@ impl Slot<'_> {
 /// Whether an item of an order that was not sent will go out with it: neither done, nor declined.
 pub(super) fn is_to_be_done(item: &OrderItem) -> bool {
     !matches!(item.state, ProvisioningState::Executed | ProvisioningState::Verified | ProvisioningState::Inactive)
-}
-
-/// What an order waits for people to answer, also while a person keeps it back.
-fn answers(reason: &StateReason) -> Option<&[Asked]> {
-    match reason {
-        StateReason::AwaitingAnswer { answers } => Some(answers),
-        StateReason::Held { before, .. } => answers(before.as_ref()?),
-        _ => None,
-    }
 }
 
 /// The account that is used where an identity has several of one type: the one that was chosen; where nothing was decided,
