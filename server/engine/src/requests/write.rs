@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use model::ids::{IdentityId, RequestId};
+use model::ids::{DirectGrantId, IdentityId, RequestId};
 use model::request::{Change, DirectGrant, NewRequest, Request, RequestItem, RequestState, RequestWithOrders};
 use model::view::AuditLine;
 use store::{NewIdentityEvent, RequestProgress, StoreError};
@@ -57,21 +57,21 @@ pub(super) async fn write(
         .iter()
         .filter(|item| item.change == Change::Give)
         .map(|item| DirectGrant {
-            id: next(),
+            id: DirectGrantId(next()),
             identity: new.identity,
             grantable: item.grantable.clone(),
             period: request.period(),
             origin: request.origin(),
         })
         .collect();
-    let taken: Vec<i64> = ready.taken.iter().map(|grant| grant.id).collect();
+    let taken: Vec<DirectGrantId> = ready.taken.iter().map(|grant| grant.id).collect();
     let in_place: Vec<DirectGrant> = new
         .not_before
         .filter(|first| *first > today)
         .map(|first| ready.taken.iter().filter_map(|grant| shortened(grant, first)).collect::<Vec<_>>())
         .unwrap_or_default()
         .into_iter()
-        .map(|grant| DirectGrant { id: next(), ..grant })
+        .map(|grant| DirectGrant { id: DirectGrantId(next()), ..grant })
         .collect();
     let sentence = format!("{} asks: {}.", request.requester, asked(engine, &new.items));
     let told = NewIdentityEvent {
@@ -142,12 +142,14 @@ pub(super) async fn call_off(
 ) -> Result<bool, StoreError> {
     let store = engine.store();
     let (id, identity, today) = (request.id, request.identity, engine.today());
-    let given: Vec<i64> = store.direct_grants_of(id).await?.iter().map(|grant| grant.id).collect();
+    let given: Vec<DirectGrantId> = store.direct_grants_of(id).await?.iter().map(|grant| grant.id).collect();
     let (taken, in_place) = store.direct_grants_taken_by(id).await?;
     let mut ids = store.reserve_ids(taken.len()).await?;
-    let again: Vec<DirectGrant> =
-        taken.into_iter().map(|grant| DirectGrant { id: ids.next().unwrap_or_default(), ..grant }).collect();
-    let ended: Vec<i64> = given.into_iter().chain(in_place.iter().map(|grant| grant.id)).collect();
+    let again: Vec<DirectGrant> = taken
+        .into_iter()
+        .map(|grant| DirectGrant { id: DirectGrantId(ids.next().unwrap_or_default()), ..grant })
+        .collect();
+    let ended: Vec<DirectGrantId> = given.into_iter().chain(in_place.iter().map(|grant| grant.id)).collect();
     let by = by.to_owned();
     let work = store.write(move |tx| {
         Box::pin(async move {
@@ -181,7 +183,7 @@ pub(super) async fn call_off(
 /// First days have come, and last days are over.
 pub(super) async fn day_came(engine: &Engine, come: Vec<RequestId>, over: Vec<DirectGrant>) -> Result<(), StoreError> {
     let (now, today, node) = (engine.now(), engine.today(), engine.node().to_owned());
-    let ended: Vec<i64> = over.iter().map(|grant| grant.id).collect();
+    let ended: Vec<DirectGrantId> = over.iter().map(|grant| grant.id).collect();
     let mut concerned: BTreeSet<RequestId> = over.iter().map(|grant| grant.origin.request).collect();
     concerned.extend(come);
     let concerned: Vec<RequestId> = concerned.into_iter().collect();
