@@ -22,6 +22,7 @@
 mod cases;
 mod declined;
 mod grant;
+mod line;
 #[cfg(test)]
 mod properties;
 mod removal;

@@ -17,8 +17,7 @@ use model::command::{Applied, CommandError, Outcome};
 use model::ids::{OrderItemId, UserId, WorkItemId};
 use model::order::{ErrorClass, Order, OrderItem};
 use model::plan::{ItemKind, Operation};
-use model::view::LineReport;
-use model::work_item::{Chosen, Fulfiller, LineOutcome, WorkItem, WorkItemLine, WorkItemState};
+use model::work_item::{Chosen, Fulfiller, LineOutcome, LineReport, WorkItem, WorkItemLine, WorkItemState};
 
 use crate::catalogue::Catalogue;
 use crate::edit::{self, EditError};

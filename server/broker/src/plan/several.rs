@@ -8,7 +8,8 @@ use model::order::Order;
 use model::plan::{FilterReason, ItemKind, ItemOperation, Operation};
 
 use super::Compiler;
-use super::grant::{Line, Needs, empty_request, has_failed_like};
+use super::grant::{empty_request, has_failed_like};
+use super::line::{Line, Needs};
 use super::slot::{Slot, is_to_be_done};
 use super::view::View;
 use crate::choice::{AccountChoice, Chosen};

@@ -5,7 +5,7 @@ use model::account::{AccountStatus, Provenance};
 use model::ids::OrderId;
 use model::order::ProvisioningState;
 use model::value::Value;
-use model::work_item::WorkItemLine;
+use model::work_item::{LineReport, WorkItemLine};
 
 use super::*;
 use crate::settle;

@@ -8,8 +8,8 @@ use model::error::{ApiError, ErrorCode};
 use model::ids::{OrderItemId, WorkItemId, WorkItemUploadId};
 use model::plan::{ItemKind, ItemOperation, Operation};
 use model::user::Duty;
-use model::view::{BulkFilter, BulkLine, LineReport, WorkItemUpload};
-use model::work_item::{LineOutcome, WorkItemState};
+use model::view::{BulkFilter, BulkLine, WorkItemUpload};
+use model::work_item::{LineOutcome, LineReport, WorkItemState};
 use store::StoreError;
 
 use super::change::actor;

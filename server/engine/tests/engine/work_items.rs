@@ -11,8 +11,8 @@ use model::job::{Run, RunMode, RunState};
 use model::mail::Notice;
 use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::ItemKind;
-use model::view::{BulkFilter, LineReport, WorkItemDetail, WorkItemFilter, WorkItemScope};
-use model::work_item::{Chosen, Fulfiller, LineOutcome, WorkItemEventKind, WorkItemState};
+use model::view::{BulkFilter, WorkItemDetail, WorkItemFilter, WorkItemScope};
+use model::work_item::{Chosen, Fulfiller, LineOutcome, LineReport, WorkItemEventKind, WorkItemState};
 use testkit::world::{Person, World, person};
 
 const PASSWORD: &str = "a long enough password";
