@@ -166,8 +166,18 @@ impl Checker<'_> {
             }
         }
         for (position, request) in self.plan.requests.iter().enumerate() {
-            let keeps = matches!(request.operation, Operation::Update | Operation::Enable);
-            if keeps && let Some(other) = created.get(request.account_type.as_str()) {
+            // What nothing grants is taken from whichever account holds it.
+            let only_takes = !request.items.is_empty()
+                && request
+                    .items
+                    .iter()
+                    .all(|item| item.kind == ItemKind::Entitlement && item.operation == ItemOperation::Remove);
+            let uses = match request.operation {
+                Operation::Update => !only_takes,
+                Operation::Enable => true,
+                Operation::Create | Operation::Disable | Operation::Delete => false,
+            };
+            if uses && let Some(other) = created.get(request.account_type.as_str()) {
                 self.say(Some(position), format!("uses an account, and request {other} creates one of the same type"));
             }
         }

@@ -38,6 +38,7 @@ pub mod settle;
 
 pub mod approval;
 pub mod edit;
+pub mod escalation;
 pub mod fingerprint;
 pub mod operator;
 pub mod untrusted;

@@ -6,6 +6,7 @@ use model::command::{Command, CommandItem};
 use model::ids::{OrderId, OrderItemId, PartitionId, PlanId, RunId};
 use model::order::{Lane, Order, OrderItem, ProvisioningState, StateReason};
 use model::plan::{AccountRequest, AttributeRequest, ItemKind, Operation, Plan};
+use model::trigger::{Priority, Trigger};
 use model::value::Value;
 
 use crate::catalogue::Catalogue;
@@ -24,6 +25,8 @@ pub fn ids_needed(plan: &Plan) -> usize {
 /// An order starts as Pending; as Awaiting Approval where the account type asks for a review; as Error where its rule
 /// failed. It waits for the orders of the requests its own request waits for, and for open orders of earlier plans.
 ///
+/// `set_off` says what set each of them off, and how urgent that makes it.
+///
 /// All or nothing: with fewer ids than [`ids_needed`], or fewer partition ids than partitions, the answer is empty.
 #[expect(clippy::too_many_arguments, reason = "everything an order carries that a plan does not know")]
 pub fn orders(
@@ -34,6 +37,7 @@ pub fn orders(
     run: Option<RunId>,
     partition_ids: &[PartitionId],
     leaver: bool,
+    set_off: &dyn Fn(&AccountRequest) -> (Trigger, Priority),
     now: Timestamp,
 ) -> Vec<Order> {
     let source = checked.plan();
@@ -60,6 +64,7 @@ pub fn orders(
         after.extend(request.after.iter().filter_map(|&earlier| order_ids.get(earlier)).map(|id| OrderId(*id)));
         after.sort_unstable();
         after.dedup();
+        let (trigger, priority) = set_off(request);
         let held = || (!after.is_empty()).then(|| StateReason::HeldBy { orders: after.clone() });
         let mut made = Order {
             id: OrderId(*id),
@@ -67,7 +72,7 @@ pub fn orders(
             partition,
             run,
             identity: source.identity,
-            trigger: source.trigger,
+            trigger,
             application: request.application.clone(),
             account_type: request.account_type.clone(),
             account: request.account,
@@ -75,7 +80,7 @@ pub fn orders(
             operation: request.operation,
             mechanism,
             lane: if leaver { Lane::Leaver } else { Lane::Normal },
-            priority: source.trigger.usual_priority(),
+            priority,
             state,
             reason: failure.or_else(held),
             explanation: request.explanation.clone(),
@@ -227,7 +232,11 @@ mod tests {
     fn made(checked: &CheckedPlan, ids: std::ops::Range<i64>, partitions: usize, leaver: bool) -> Vec<Order> {
         let partitions: Vec<PartitionId> = (90..).map(PartitionId).take(partitions).collect();
         let now = Timestamp::UNIX_EPOCH;
-        orders(checked, &catalogue(), &mut { ids }, PlanId(1), Some(RunId(2)), &partitions, leaver, now)
+        let set_off = |request: &AccountRequest| match request.operation {
+            Operation::Create => (Trigger::LifecycleEvent, 7),
+            _ => (Trigger::Drift, 8),
+        };
+        orders(checked, &catalogue(), &mut { ids }, PlanId(1), Some(RunId(2)), &partitions, leaver, &set_off, now)
     }
 
     #[test]
@@ -245,6 +254,7 @@ mod tests {
         assert_eq!(orders[2].reason, Some(StateReason::HeldBy { orders: vec![OrderId(101)] }));
         assert!(orders.iter().all(|order| order.items.iter().all(|item| item.state == order.state)));
         assert!(orders.iter().all(|order| order.lane == Lane::Normal));
+        assert!(orders.iter().all(|order| (order.trigger, order.priority) == (Trigger::LifecycleEvent, 7)));
         let mut ids: Vec<i64> = orders.iter().map(|order| order.id.0).collect();
         ids.extend(orders.iter().flat_map(|order| &order.items).map(|item| item.id.0));
         let count = ids.len();

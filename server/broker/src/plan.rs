@@ -22,6 +22,7 @@
 mod cases;
 mod declined;
 mod grant;
+mod line;
 #[cfg(test)]
 mod properties;
 mod removal;
@@ -39,7 +40,7 @@ use model::review::DeclinedChange;
 use model::trigger::Trigger;
 
 use crate::catalogue::Catalogue;
-use crate::choice::{AccountChoice, Chosen};
+use crate::choice::{self, AccountChoice};
 
 pub use scope::restrict;
 pub(crate) use slot::chosen;
@@ -59,6 +60,13 @@ pub struct PlanInput<'a> {
     pub choices: &'a [AccountChoice],
     /// Whether the identity has left: said in explanations.
     pub leaver: bool,
+}
+
+impl<'a> PlanInput<'a> {
+    /// What was decided about several accounts of this type.
+    pub(crate) fn choice(&self, account_type: &str) -> Option<&'a AccountChoice> {
+        choice::of(self.choices, account_type)
+    }
 }
 
 /// Values that have to be unique in an application.
@@ -86,8 +94,7 @@ pub fn compile(input: &PlanInput<'_>, catalogue: &Catalogue, values: &mut dyn Va
     };
     let slots = slot::slots(input, catalogue);
     for slot in slots.iter().filter(|slot| slot.desired.is_some() && !slot.is_further) {
-        let choice = input.choices.iter().find(|choice| choice.account_type == slot.account_type);
-        match choice.filter(|choice| !matches!(choice.chosen, Chosen::Account(_))) {
+        match input.choice(slot.account_type).filter(|choice| !choice.is_settled()) {
             Some(choice) => compiler.unsettled(slot, choice),
             None => compiler.grant(slot),
         }

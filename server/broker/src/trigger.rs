@@ -13,6 +13,22 @@ use model::identity::{Identity, LifecycleState};
 use model::plan::{AccountRequest, ItemKind, Operation};
 use model::trigger::Trigger;
 
+/// A person's life as it stands on a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Life {
+    pub lifecycle: LifecycleState,
+    /// The last day until then on which a position of theirs began or ended.
+    pub turn: Option<Date>,
+}
+
+impl Life {
+    pub fn of(identity: &Identity, today: Date) -> Self {
+        let turns = identity.contexts.iter().flat_map(|context| [context.period.starts, context.period.ends]);
+        let turn = turns.flatten().filter(|day| *day <= today).max();
+        Self { lifecycle: identity.lifecycle(today), turn }
+    }
+}
+
 /// Where a person stands when orders are made for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Situation {
@@ -22,11 +38,12 @@ pub struct Situation {
 }
 
 impl Situation {
+    /// Where nothing about the person's life decides: a person orders it.
+    pub const NO_MATTER: Self = Self { lifecycle: LifecycleState::Active, turned: false };
+
     /// `since` is the day on which something was last planned for them.
-    pub fn of(identity: &Identity, since: Date, today: Date) -> Self {
-        let turns = identity.contexts.iter().flat_map(|context| [context.period.starts, context.period.ends]);
-        let turned = turns.flatten().any(|day| since < day && day <= today);
-        Self { lifecycle: identity.lifecycle(today), turned }
+    pub fn of(life: Life, since: Date) -> Self {
+        Self { lifecycle: life.lifecycle, turned: life.turn.is_some_and(|turn| since < turn) }
     }
 }
 
@@ -87,10 +104,11 @@ mod tests {
             (vec![(Some(date(2026, 3, 2)), None)], LifecycleState::Active, true),
             (vec![(Some(today), None)], LifecycleState::Active, true),
             (vec![(long_ago, Some(today)), (Some(today), None)], LifecycleState::Active, true),
+            (vec![(Some(today), None), (Some(date(2026, 3, 11)), None)], LifecycleState::Active, true),
             (vec![(Some(date(2026, 3, 11)), None)], LifecycleState::Joiner, false),
             (vec![(long_ago, Some(date(2026, 2, 1)))], LifecycleState::Leaver, false),
         ] {
-            let found = Situation::of(&person(&periods), since, today);
+            let found = Situation::of(Life::of(&person(&periods), today), since);
             assert_eq!(found, Situation { lifecycle, turned }, "{periods:?}");
         }
     }

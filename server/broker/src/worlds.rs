@@ -169,7 +169,18 @@ pub(crate) fn orders(plan: &Plan, first: i64) -> Vec<Order> {
     let partition_ids: Vec<PartitionId> = (500..).map(PartitionId).take(partitions.len()).collect();
     let checked = check::check(plan.clone(), partitions).unwrap_or_else(|findings| panic!("{findings:?}\n{plan:#?}"));
     let mut ids = first..;
-    order::orders(&checked, &catalogue, &mut ids, PlanId(first), None, &partition_ids, false, Timestamp::UNIX_EPOCH)
+    let trigger = plan.trigger;
+    order::orders(
+        &checked,
+        &catalogue,
+        &mut ids,
+        PlanId(first),
+        None,
+        &partition_ids,
+        false,
+        &|_| (trigger, trigger.usual_priority()),
+        Timestamp::UNIX_EPOCH,
+    )
 }
 
 /// A creation that waits to be sent.

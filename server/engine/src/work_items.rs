@@ -12,7 +12,7 @@ mod questions;
 mod report;
 pub(crate) mod staff;
 
-use broker::fulfiller;
+use broker::fulfiller::{self, Work};
 use model::configuration::Connection;
 use model::error::ApiError;
 use model::ids::WorkItemId;
@@ -114,7 +114,7 @@ fn candidates(op: &OpContext, order: &Order, users: &Staff) -> Vec<(String, Stri
     let configuration = op.engine.world().configuration();
     let no_own_work = staff::named(&configuration, order).no_own_work;
     let workers = users.workers(&order.account_type);
-    let work = staff::work(order);
+    let work = Work::of(order);
     let profiles = configuration.permission_profiles.keys().filter(|profile| {
         fulfiller::check(&Fulfiller::Profile((*profile).clone()), work, no_own_work, &workers).is_ok()
     });

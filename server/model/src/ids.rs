@@ -59,6 +59,8 @@ ids! {
     RunBlockId,
     /// Something that was asked for.
     RequestId,
+    /// What a request gives somebody.
+    DirectGrantId,
     /// A change that a reviewer declined.
     DeclinedChangeId,
     /// Somebody who signs in.

@@ -12,14 +12,14 @@ pub struct Postgres {
 pub const PASSWORD: &str = "an unusual: p@ss/word";
 
 impl Postgres {
-    #[allow(dead_code, reason = "benchmarks want a durable one")]
     /// Starts the server with the superuser `postgres`. What it holds need not outlive a power failure.
+    #[allow(dead_code, reason = "benchmarks start a durable one only")]
     pub fn start() -> Self {
         Self::with("fsync=off")
     }
 
     /// The same, with commits that are on the disk when they are answered.
-    #[allow(dead_code, reason = "only benchmarks measure it")]
+    #[allow(dead_code, reason = "only benchmarks measure how long commits take")]
     pub fn durable() -> Self {
         Self::with("fsync=on")
     }
@@ -38,7 +38,10 @@ impl Postgres {
         std::fs::write(&secret, PASSWORD).unwrap();
         if is_root() {
             let chown = Command::new("chown").arg("-R").arg("postgres").arg(folder.path()).status().unwrap();
-            assert!(chown.success(), "the folder cannot be given to the user postgres");
+            assert!(
+                chown.success(),
+                "the folder cannot be given to the user postgres, who comes with PostgreSQL; install it: apt-get install postgresql"
+            );
         }
         let made = unprivileged(&programs.join("initdb"))
             .args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"])
@@ -47,9 +50,9 @@ impl Postgres {
             .arg("--pgdata")
             .arg(&data)
             .stdout(Stdio::null())
-            .status()
+            .output()
             .unwrap();
-        assert!(made.success(), "initdb failed");
+        assert!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
         let (process, port) = super::ready::start("database system is ready to accept connections", |port| {
             let mut command = unprivileged(&programs.join("postgres"));
             command.arg("-D").arg(&data).arg("-k").arg(folder.path());

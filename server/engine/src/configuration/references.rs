@@ -87,6 +87,10 @@ fn work(configuration: &Configuration, index: &Index, findings: &mut Vec<Configu
             ("remind_overdue_hours", manual.remind_overdue_hours.is_some()),
             ("escalate_hours", manual.escalate_hours.is_some()),
         ];
+        if manual.escalate_taken && manual.escalate_hours.is_none() {
+            let why = "It is about work that is not done in time. Say after how many hours it goes on, with `escalate_hours`.";
+            tell("escalate_taken", why.to_owned());
+        }
         let Some(hours) = hours else {
             for (field, _) in waits.iter().filter(|(_, is_given)| *is_given) {
                 let why = "It is never due, so nothing is overdue. Say when it is, with `due_days` or `due_hours`.";
@@ -147,6 +151,9 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
         one(&["account_types", name, "application"], "applications", &account_type.application);
     }
     for (name, account_type) in &configuration.account_types {
+        if let Some(Ask::Profile(profile)) = &account_type.ask {
+            one(&["account_types", name, "ask"], "permission_profiles", profile);
+        }
         for (attribute, specification) in &account_type.attributes {
             if let Some(Ask::Profile(profile)) = &specification.ask {
                 one(&["account_types", name, "attributes", attribute, "ask"], "permission_profiles", profile);

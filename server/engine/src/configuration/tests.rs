@@ -125,7 +125,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "kind = \"manual\"",
             "kind = \"manual\", instruction = \"Do it\"",
             &[
-                "all.toml:14:33: `instruction` is not a key that is known here. Did you mean `instructions`? Known here: instructions, fulfiller, revoker, escalate_to, extract, due_days, due_hours, remind_hours, remind_overdue_hours, escalate_hours, evidence, no_own_work.",
+                "all.toml:14:33: `instruction` is not a key that is known here. Did you mean `instructions`? Known here: instructions, fulfiller, revoker, escalate_to, extract, due_days, due_hours, remind_hours, remind_overdue_hours, escalate_hours, escalate_taken, evidence, no_own_work.",
             ],
         ),
         (
@@ -179,6 +179,37 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "kind = \"manual\", escalate_hours = 8",
             &[
                 "all.toml:14:50: It is never due, so nothing is overdue. Say when it is, with `due_days` or `due_hours`.",
+            ],
+        ),
+        (
+            "kind = \"manual\"",
+            "kind = \"manual\", due_hours = 8, escalate_taken = true",
+            &[
+                "all.toml:14:65: It is about work that is not done in time. Say after how many hours it goes on, with `escalate_hours`.",
+            ],
+        ),
+        (
+            "key = \"name\"\n",
+            "key = \"name\"\nask = \"manager\"\n",
+            &[
+                "all.toml:20:7: Nobody is asked which account is meant, so `ask` says nothing. Say `several = \"ask\"` as well, or remove it.",
+            ],
+        ),
+        (
+            "key = \"name\"\n",
+            "key = \"name\"\nseveral = \"ask\"\nask = { login = \" \" }\n",
+            &["all.toml:21:7: The login is empty. Name who signs in, or ask the manager, the owner or the person."],
+        ),
+        (
+            "key = \"name\"\n",
+            "key = \"name\"\nseveral = \"ask\"\nask = { profile = \"administrators\" }\n",
+            &["all.toml:21:7: There is no permission profile `administrators`. Did you mean `administrator`?"],
+        ),
+        (
+            "key = \"name\"\n",
+            "key = \"name\"\nattributes.name.required = true\nattributes.name.question = \"account.host-user\"\n",
+            &[
+                "all.toml:21:28: The question `account.host-user` asks which account of type `host-user` is meant. Give the attribute another `question`.",
             ],
         ),
         (

@@ -14,7 +14,7 @@ use broker::catalogue::Catalogue;
 use broker::check::CheckedPlan;
 use broker::choice::AccountChoice;
 use broker::plan::{PlanInput, Values};
-use broker::trigger::Situation;
+use broker::trigger::{Life, Situation};
 use broker::{blast_radius, check, edit, partition, plan, undo};
 use jiff::civil::Date;
 use model::access::{DesiredAccess, Grantable};
@@ -128,8 +128,8 @@ async fn generate(
             let partitions = partition::split(&plan, &live.catalogue);
             match check::check(plan, partitions) {
                 Ok(checked) => {
-                    let situation = facts.situation(access.identity);
-                    planned.push(Planned { checked, leaver: input.leaver, situation });
+                    // Since when its life is looked at is read for all of them at once.
+                    planned.push(Planned { checked, leaver: input.leaver, situation: Situation::NO_MATTER });
                 }
                 Err(findings) => {
                     rejected += 1;
@@ -175,7 +175,7 @@ async fn generate(
     taken.retain(|reservation| scope.has_application(&reservation.application));
     // What a person approved uses up nothing of the hour: they have looked at it.
     let used = if approval.is_none() { hourly(&ordered.used()) } else { ThresholdUse::default() };
-    situate(context, &mut planned, &facts, today).await?;
+    situate(context, &mut planned, &facts).await?;
     let asked = Asked::read(context, facts.only.is_some().then_some(&ids[..])).await?;
     let extras = Extras {
         linked: asked.links(facts.orders.values().flatten()),
@@ -226,17 +226,18 @@ pub(crate) async fn plan_of_one(engine: &Engine, mut access: DesiredAccess, day:
 /// How far back a turn of somebody's life counts for whom nothing was ever planned.
 const LOOK_BACK: jiff::SignedDuration = jiff::SignedDuration::from_hours(31 * 24);
 
-/// Whether somebody's life has turned since something was last planned for them.
-async fn situate(context: &Context, planned: &mut [Planned], facts: &Facts, today: Date) -> Result<(), StoreError> {
-    let has_turned = |planned: &&Planned| facts.turns.contains_key(&planned.checked.plan().identity);
+/// How everybody's life stands, and whether it has turned since something was last planned for them.
+async fn situate(context: &Context, planned: &mut [Planned], facts: &Facts) -> Result<(), StoreError> {
+    let life = |planned: &Planned| facts.lives.get(&planned.checked.plan().identity).copied();
+    let has_turned = |planned: &&Planned| life(planned).is_some_and(|life| life.turn.is_some());
     let ids: Vec<IdentityId> =
-        planned.iter().filter(|planned| has_turned(planned)).map(|planned| planned.checked.plan().identity).collect();
+        planned.iter().filter(has_turned).map(|planned| planned.checked.plan().identity).collect();
     let last = context.engine.store().last_planned(&ids).await?;
     let never = context.engine.now().checked_sub(LOOK_BACK).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     for planned in planned {
         let identity = planned.checked.plan().identity;
         let since = context.engine.day(last.get(&identity).copied().unwrap_or(never));
-        planned.situation.turned = facts.turns.get(&identity).is_some_and(|turn| since < *turn && *turn <= today);
+        planned.situation = life(planned).map_or(Situation::NO_MATTER, |life| Situation::of(life, since));
     }
     Ok(())
 }
@@ -267,10 +268,7 @@ struct Facts {
     departments: HashMap<IdentityId, String>,
     /// How many people there are.
     population: u64,
-    leavers: HashSet<IdentityId>,
-    joiners: HashSet<IdentityId>,
-    /// The last day on which a position of theirs began or ended.
-    turns: HashMap<IdentityId, Date>,
+    lives: HashMap<IdentityId, Life>,
     accounts: HashMap<IdentityId, Vec<Account>>,
     orders: HashMap<IdentityId, Vec<Order>>,
     declined: HashMap<IdentityId, Vec<DeclinedChange>>,
@@ -330,17 +328,7 @@ impl Facts {
             None => context.dry_identities().await?,
         };
         Ok(Self {
-            leavers: names
-                .iter()
-                .filter(|identity| identity.lifecycle(today) == LifecycleState::Leaver)
-                .map(|identity| identity.id)
-                .collect(),
-            joiners: names
-                .iter()
-                .filter(|identity| identity.lifecycle(today) == LifecycleState::Joiner)
-                .map(|identity| identity.id)
-                .collect(),
-            turns: names.iter().filter_map(|identity| Some((identity.id, last_turn(identity, today)?))).collect(),
+            lives: names.iter().map(|identity| (identity.id, Life::of(identity, today))).collect(),
             departments: names.iter().map(|identity| (identity.id, name_and_department(identity, today).1)).collect(),
             population: match &only {
                 Some(_) => context.engine.world().with_population(|population| population.engine.len()) as u64,
@@ -400,7 +388,7 @@ impl Facts {
             open_orders: self.orders_of(access.identity),
             declined: self.declined_of(access.identity),
             choices,
-            leaver: self.leavers.contains(&access.identity),
+            leaver: self.lives.get(&access.identity).is_some_and(|life| life.lifecycle == LifecycleState::Leaver),
             desired: access,
         }
     }
@@ -423,18 +411,6 @@ impl Facts {
         edit::explain(&mut plan, &edits);
         questions.note(&mut plan, catalogue);
         (plan, over, choices)
-    }
-
-    /// Whether anything of it turned since the last plan is looked at later, for those who have one.
-    fn situation(&self, identity: IdentityId) -> Situation {
-        let lifecycle = if self.leavers.contains(&identity) {
-            LifecycleState::Leaver
-        } else if self.joiners.contains(&identity) {
-            LifecycleState::Joiner
-        } else {
-            LifecycleState::Active
-        };
-        Situation { lifecycle, turned: false }
     }
 
     /// Why open orders are where they are.
@@ -473,11 +449,6 @@ impl Facts {
     fn orders_of(&self, identity: IdentityId) -> &[Order] {
         self.orders.get(&identity).map_or(&[], Vec::as_slice)
     }
-}
-
-fn last_turn(identity: &Identity, today: Date) -> Option<Date> {
-    let days = identity.contexts.iter().flat_map(|context| [context.period.starts, context.period.ends]);
-    days.flatten().filter(|day| *day <= today).max()
 }
 
 fn by_owner(accounts: Vec<Account>) -> HashMap<IdentityId, Vec<Account>> {

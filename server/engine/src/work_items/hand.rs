@@ -1,6 +1,6 @@
 //! Giving work to somebody else: all of it, or some of its lines.
 
-use broker::fulfiller;
+use broker::fulfiller::{self, Work};
 use broker::work_item::{self, Refusal};
 use model::error::ApiError;
 use model::ids::{OrderItemId, WorkItemId};
@@ -116,7 +116,7 @@ async fn fit(op: &OpContext, seen: &Seen, staff: &Staff, to: &Fulfiller) -> Resu
     let order = &seen.work.order;
     let no_own_work = staff::named(&configuration, order).no_own_work;
     let workers = staff.workers(&order.account_type);
-    fulfiller::check(to, staff::work(order), no_own_work, &workers)
+    fulfiller::check(to, Work::of(order), no_own_work, &workers)
         .map_err(|unfit| ApiError::invalid("to", unfit.to_string()))?;
     if *to == seen.item.fulfiller && seen.item.claimed_by.is_none() {
         return Err(ApiError::invalid("to", "It is theirs already. Choose somebody else."));

@@ -7,8 +7,7 @@ use model::error::ApiError;
 use model::ids::WorkItemId;
 use model::order::Order;
 use model::user::Duty;
-use model::view::LineReport;
-use model::work_item::{LineOutcome, WorkItem, WorkItemEventKind, WorkItemState};
+use model::work_item::{LineOutcome, LineReport, WorkItem, WorkItemEventKind, WorkItemState};
 
 use super::change::{Seen, actor, audit, change, event, told};
 use super::staff;

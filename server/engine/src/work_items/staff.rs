@@ -1,7 +1,8 @@
 //! Who could do the work, and what was agreed about it: users and configuration, in the words in which `broker` decides.
 
 use broker::deadline::Terms;
-use broker::fulfiller::{self, Named, Work, Worker};
+use broker::escalation;
+use broker::fulfiller::{Named, Worker};
 use model::configuration::{Configuration, Connection, ManualConnection};
 use model::order::Order;
 use model::user::{Duty, PermissionPath, User};
@@ -77,16 +78,11 @@ pub(crate) fn named<'a>(configuration: &'a Configuration, order: &Order) -> Name
     }
 }
 
-/// What an order is about.
-pub(crate) fn work(order: &Order) -> Work {
-    Work { subject: order.identity, removes: order.operation.removes() }
-}
-
 /// Who it goes to when it is not done in time.
 pub(crate) fn ladder(configuration: &Configuration, application: &str) -> Vec<Fulfiller> {
     let manual = manual(configuration, application);
     let escalate_to = manual.and_then(|manual| manual.escalate_to.as_deref());
-    fulfiller::escalation(escalate_to, owner(configuration, application))
+    escalation::ladder(escalate_to, owner(configuration, application))
 }
 
 /// When it is due, and what happens before and after.

@@ -98,7 +98,6 @@ pub(crate) fn grantables(configuration: &Configuration) -> Vec<Grantable> {
     all
 }
 
-/// One of so many identities, with up to three contexts around the first day.
 /// Something that a random configuration may know, or not.
 pub(crate) fn grantable() -> impl Strategy<Value = Grantable> {
     prop_oneof![
@@ -109,6 +108,7 @@ pub(crate) fn grantable() -> impl Strategy<Value = Grantable> {
     ]
 }
 
+/// One of so many identities, with up to three contexts around the first day.
 pub(crate) fn identity(count: i64) -> impl Strategy<Value = Identity> {
     let contexts = prop::collection::vec((-1_i32..2, period(), attributes()), 0..4);
     (0..count, attributes(), contexts, any::<u8>()).prop_map(|(id, attributes, contexts, chance)| Identity {

@@ -10,6 +10,7 @@ use model::account::Account;
 use model::configuration::Rings;
 use model::ids::{OrderId, PartitionId, PlanId, RequestId, RunBlockId};
 use model::order::{Order, ProvisioningState, StateReason};
+use model::plan::AccountRequest;
 use model::request::RequestOrder;
 use model::trigger::Trigger;
 use model::undo::Undone;
@@ -69,6 +70,11 @@ pub(crate) async fn write(
     for Planned { checked, leaver, situation } in planned {
         let plan_id = PlanId(next());
         let partition_ids: Vec<PartitionId> = checked.partitions().iter().map(|_| PartitionId(next())).collect();
+        let identity = checked.plan().identity;
+        let set_off = |request: &AccountRequest| match checked.plan().trigger {
+            Trigger::Undo => (Trigger::Undo, extras.asked.priority(Trigger::Undo)),
+            _ => extras.asked.set_off(identity, request, situation, &extras.open),
+        };
         let mut made = order::orders(
             &checked,
             catalogue,
@@ -77,13 +83,10 @@ pub(crate) async fn write(
             Some(run),
             &partition_ids,
             leaver,
+            &set_off,
             now,
         );
         for (request, order) in checked.plan().requests.iter().zip(&mut made) {
-            (order.trigger, order.priority) = match checked.plan().trigger {
-                Trigger::Undo => (Trigger::Undo, extras.asked.priority(Trigger::Undo)),
-                _ => extras.asked.set_off(order.identity, request, situation, &extras.open),
-            };
             if !order.reason.as_ref().is_some_and(StateReason::awaits_answer) {
                 undo::hold(order, &extras.held_undone);
             }
