@@ -394,6 +394,8 @@ pub struct Order {
     pub key: Option<String>,
     pub operation: Operation,
     pub mechanism: Mechanism,
+    /// Application or integration that it is sent to: most are sent to their own application.
+    pub carrier: String,
     pub lane: Lane,
     /// Smaller goes first within the lane; see [`Order::turn_at`].
     pub priority: Priority,

@@ -105,6 +105,8 @@ pub struct OrderRow {
     pub application: String,
     pub operation: Operation,
     pub mechanism: Mechanism,
+    /// What it is sent to.
+    pub carrier: String,
     /// "department, 2 entitlements added".
     pub summary: String,
     pub state: ProvisioningState,
@@ -124,6 +126,8 @@ pub struct OrderFilter {
     pub application: Option<String>,
     pub state: Option<ProvisioningState>,
     pub mechanism: Option<Mechanism>,
+    /// Application or integration that they are sent to.
+    pub carrier: Option<String>,
     pub identity: Option<IdentityId>,
     pub run: Option<RunId>,
     pub trouble: Option<Trouble>,
