@@ -1,4 +1,5 @@
-//! Whether orders go out to an application now: its maintenance windows and its circuit breaker. What is decided about
+//! Whether orders go out to an application or integration now: its maintenance windows and its circuit breaker, of whom
+//! is called, whatever application an order is for. What is decided about
 //! them is `broker`'s; here it is kept for all processes, told to the orders that wait, and written to the audit trail,
 //! so that nothing stops, or begins again, unseen.
 
@@ -87,7 +88,7 @@ pub(crate) async fn pauses(engine: &Engine) -> Result<Vec<(String, Pause)>, Stor
         (record.circuit.state != CircuitState::Closed)
             .then(|| (name.clone(), quarantine(&record.circuit, engine.now())))
     };
-    Ok(configuration.applications.keys().filter(|name| can_be_paused(engine, name)).filter_map(pause).collect())
+    Ok(configuration.carriers().map(|(name, _)| name).filter(|name| can_be_paused(engine, name)).filter_map(pause).collect())
 }
 
 /// Applications whose time to be tried has come.
@@ -303,14 +304,14 @@ fn quarantine(circuit: &Circuit, now: Timestamp) -> Pause {
 /// Work for people is never held up.
 fn can_be_paused(engine: &Engine, application: &str) -> bool {
     let configuration = engine.world().configuration();
-    let known = configuration.applications.get(application);
-    known.is_some_and(|application| application.connection.mechanism() != Mechanism::Manual)
+    let known = configuration.carrier(application);
+    known.is_some_and(|known| known.connection.mechanism() != Mechanism::Manual)
 }
 
 /// When the application's maintenance window ends, while one lasts.
 fn window(engine: &Engine, application: &str) -> Option<Timestamp> {
     let configuration = engine.world().configuration();
-    let windows = &configuration.applications.get(application)?.maintenance;
+    let windows = configuration.carrier(application)?.maintenance;
     if windows.is_empty() {
         return None;
     }

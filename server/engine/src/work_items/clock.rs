@@ -41,7 +41,7 @@ pub async fn look(engine: &Engine, now: Timestamp) -> Result<u64, StoreError> {
 
 fn ring(engine: &Engine, staff: &Staff, seen: SeenWork, item: WorkItem, now: Timestamp) -> WorkChange {
     let configuration = engine.world().configuration();
-    let terms = staff::terms(&configuration, &item.application);
+    let terms = staff::terms(&configuration, &seen.order);
     let (mut after, alarms) = deadline::ring(&item, &terms, now);
     let order = seen.order.clone();
     let mut change = WorkChange::new(seen);
@@ -64,7 +64,7 @@ fn ring(engine: &Engine, staff: &Staff, seen: SeenWork, item: WorkItem, now: Tim
     for alarm in alarms {
         match alarm {
             Alarm::Escalate => {
-                let ladder = staff::ladder(&configuration, &item.application);
+                let ladder = staff::ladder(&configuration, &order);
                 let step = usize::try_from(item.escalations).unwrap_or_default();
                 let Some(to) = ladder.get(step) else { continue };
                 let label = staff::label(&configuration, staff, to);
