@@ -1,6 +1,7 @@
 //! Made-up data for every page: an organisation in the middle of a working day.
 
 mod forms_sample;
+mod integrations_sample;
 mod people;
 mod requests;
 mod reviews;
@@ -11,7 +12,7 @@ mod work_items;
 use app::frame::{Rights, Sheet, Visitor};
 use app::logic::flash::{Flash, FlashKind};
 use app::logic::time::Clock;
-use app::pages::{applications, home, identities, jobs, login, mails, orders, problem, requests as pages, review};
+use app::pages::{applications, home, identities, integrations, jobs, login, mails, orders, problem, requests as pages, review};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use model::access::{Grantable, Why};
@@ -371,7 +372,10 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         ("review-done", review::review_sheet(&ReviewFilter::default(), &reviews::nothing(), rights, clock)),
         ("review-confirm", review::confirm_sheet(&reviews::verdicts(), &reviews::prepared())),
         ("review-declined", review::declined_sheet(reviews::declined(), false, true, clock)),
-        ("applications", applications::applications_sheet(&application_rows(), clock)),
+        ("applications", applications::applications_sheet(&application_rows(), &integrations_sample::rows(), clock)),
+        ("integration", integrations::integration_sheet(&integrations_sample::detail(0), rights, clock)),
+        ("integration-silent", integrations::integration_sheet(&integrations_sample::detail(1), rights, clock)),
+        ("integration-idle", integrations::integration_sheet(&integrations_sample::detail(2), rights, clock)),
         (
             "application",
             applications::application_sheet(&application_detail(), applications::TabContent::Overview, rights, clock),
@@ -512,6 +516,7 @@ fn board(filter: OrderFilter) -> orders::Board {
         triage: Triage::default(),
         confirming: None,
         applications: names(),
+        integrations: vec![("service-desk".into(), "Service desk".into())],
     }
 }
 
@@ -596,6 +601,8 @@ fn application_detail() -> ApplicationDetail {
             limits: limits(),
         }],
         limits: vec![],
+        routes: integrations_sample::routes(),
+        carries: vec![],
         entitlements: (0..9)
             .map(|n| EntitlementRow {
                 key: format!("cn=group-{n},ou=groups,dc=example,dc=org"),

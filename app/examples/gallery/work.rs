@@ -13,7 +13,7 @@ use model::order::{
 };
 use model::page::Page;
 use model::plan::{
-    AccountRequest, FilterReason, Filtered, ItemKind, ItemOperation, Operation, Partition, Plan, Retained,
+    AccountRequest, FilterReason, Filtered, ItemKind, ItemOperation, Operation, Partition, Plan, RequestPart, Retained,
 };
 use model::trigger::Trigger;
 use model::view::{
@@ -63,6 +63,7 @@ pub(crate) fn order_rows(count: usize) -> Vec<OrderRow> {
                 application: application.into(),
                 operation: [Operation::Create, Operation::Update, Operation::Update, Operation::Disable][n % 4],
                 mechanism,
+                carrier: application.to_lowercase().replace(' ', "-"),
                 summary: [
                     "6 attributes, 2 entitlements added",
                     "department",
@@ -142,6 +143,7 @@ pub(crate) fn triage() -> Triage {
             ApplicationPause {
                 application: "payroll".into(),
                 application_name: "Payroll".into(),
+                is_integration: false,
                 cause: PauseCause::Quarantine {
                     since: before(95),
                     probe_at: now() + SignedDuration::from_mins(4),
@@ -152,6 +154,7 @@ pub(crate) fn triage() -> Triage {
             ApplicationPause {
                 application: "badges".into(),
                 application_name: "Badge System".into(),
+                is_integration: false,
                 cause: PauseCause::Maintenance { until: now() + SignedDuration::from_mins(50) },
             },
         ],
@@ -227,6 +230,7 @@ pub(crate) fn order(state: State, reason: Option<StateReason>) -> Order {
         key: Some("ALINDQV".into()),
         operation: Operation::Update,
         mechanism: Mechanism::Direct,
+        carrier: "directory".into(),
         lane: Lane::Normal,
         priority: Trigger::LifecycleEvent.usual_priority(),
         state,
@@ -267,6 +271,7 @@ pub(crate) fn request(application: &str, operation: Operation, after: Vec<usize>
         account: None,
         key: None,
         operation,
+        part: RequestPart::Whole,
         items: vec![],
         reasons: vec![],
         explanation: String::new(),
@@ -300,6 +305,7 @@ pub(crate) fn order_detail() -> OrderDetail {
         ),
         identity_name: "Ann Lindqvist".into(),
         application_name: "Cloud Directory".into(),
+        carrier_name: None,
         plan_id: PlanId(900),
         plan: Plan {
             identity: IdentityId(100),
@@ -330,6 +336,8 @@ pub(crate) fn order_detail() -> OrderDetail {
             Partition {
                 sequence: 1,
                 mechanism: Mechanism::Direct,
+                carrier: "payroll".into(),
+                why: "The connection of “Payroll” writes accounts and their attributes itself.".into(),
                 application: "payroll".into(),
                 requests: vec![0],
                 after: vec![],
@@ -337,6 +345,8 @@ pub(crate) fn order_detail() -> OrderDetail {
             Partition {
                 sequence: 2,
                 mechanism: Mechanism::Direct,
+                carrier: "directory".into(),
+                why: "The connection of “Cloud Directory” writes accounts and their attributes itself.".into(),
                 application: "directory".into(),
                 requests: vec![1],
                 after: vec![1],
@@ -344,6 +354,8 @@ pub(crate) fn order_detail() -> OrderDetail {
             Partition {
                 sequence: 3,
                 mechanism: Mechanism::Manual,
+                carrier: "mainframe".into(),
+                why: "“Mainframe” is worked by hand.".into(),
                 application: "mainframe".into(),
                 requests: vec![2],
                 after: vec![],

@@ -447,6 +447,7 @@ impl Store {
         Ok(Some(OrderDetail {
             identity_name: plan.text("display_name")?,
             application_name: order.application.clone(),
+            carrier_name: None,
             plan_id: order.plan,
             plan: plan.json("body")?,
             partition: own.map_or(0, |(_, partition)| partition.sequence),
