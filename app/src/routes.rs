@@ -6,10 +6,10 @@ use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
 use crate::pages::applications::{ApplicationPage, ApplicationsPage};
-use crate::pages::integrations::IntegrationPage;
 use crate::pages::forms::{FormPage, FormsPage};
 use crate::pages::home::HomePage;
 use crate::pages::identities::{IdentitiesPage, IdentityPage};
+use crate::pages::integrations::IntegrationPage;
 use crate::pages::jobs::{ComparisonPage, JobsPage, RunPage, UndoPage};
 use crate::pages::login::LoginPage;
 use crate::pages::mails::{MailsPage, MyMailPage};

@@ -57,7 +57,10 @@ pub(crate) fn rows() -> Vec<IntegrationRow> {
     };
     let silent = "The connection was refused.";
     vec![
-        IntegrationRow { failed_orders: 2, ..row("Service desk", "request_tracker", Mechanism::Executor, &["Payroll"]) },
+        IntegrationRow {
+            failed_orders: 2,
+            ..row("Service desk", "request_tracker", Mechanism::Executor, &["Payroll"])
+        },
         IntegrationRow {
             universal: true,
             trouble: Some(silent.into()),
@@ -84,7 +87,10 @@ pub(crate) fn detail(position: usize) -> IntegrationDetail {
         settings: vec![("Address".into(), "https://tickets.example.org".into()), ("Queue".into(), "Access".into())],
         carries: match position {
             0 => routes().split_off(1),
-            1 => ["Mainframe", "Library", "Canteen"].iter().flat_map(|name| Part::ALL.map(|part| universal(name, part))).collect(),
+            1 => ["Mainframe", "Library", "Canteen"]
+                .iter()
+                .flat_map(|name| Part::ALL.map(|part| universal(name, part)))
+                .collect(),
             _ => Vec::new(),
         },
         orders: if position == 2 { OrderCounts::default() } else { counts() },

@@ -12,7 +12,9 @@ mod work_items;
 use app::frame::{Rights, Sheet, Visitor};
 use app::logic::flash::{Flash, FlashKind};
 use app::logic::time::Clock;
-use app::pages::{applications, home, identities, integrations, jobs, login, mails, orders, problem, requests as pages, review};
+use app::pages::{
+    applications, home, identities, integrations, jobs, login, mails, orders, problem, requests as pages, review,
+};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use model::access::{Grantable, Why};

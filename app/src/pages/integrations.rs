@@ -80,12 +80,11 @@ fn health(row: &IntegrationRow) -> AnyView {
         (Some(PauseCause::Maintenance { .. }), _, _) => {
             chip::chip(chip::Tone::Idle, "clock", "In maintenance", String::new()).into_any()
         }
-        (None, Some(trouble), _) => {
-            chip::chip(chip::Tone::Danger, "octagon", "Trouble", trouble.clone()).into_any()
-        }
+        (None, Some(trouble), _) => chip::chip(chip::Tone::Danger, "octagon", "Trouble", trouble.clone()).into_any(),
         (None, None, 0) => chip::chip(chip::Tone::Ok, "check", "Well", String::new()).into_any(),
         (None, None, failed) => {
-            chip::chip(chip::Tone::Warn, "octagon", format!("{} failed", words::total(failed)), String::new()).into_any()
+            chip::chip(chip::Tone::Warn, "octagon", format!("{} failed", words::total(failed)), String::new())
+                .into_any()
         }
     }
 }
@@ -133,7 +132,10 @@ pub(crate) fn routes(rows: &[RouteView]) -> impl IntoView + use<> {
     let rows = rows.iter().map(|row| {
         let whom = match row.carrier == row.application {
             true => view! { <span class="subtle">"itself"</span> }.into_any(),
-            false => view! { <a href=address::carrier(&row.carrier, row.is_integration)>{row.carrier_name.clone()}</a> }.into_any(),
+            false => {
+                view! { <a href=address::carrier(&row.carrier, row.is_integration)>{row.carrier_name.clone()}</a> }
+                    .into_any()
+            }
         };
         view! {
             <tr>
@@ -155,7 +157,8 @@ pub(crate) fn routes(rows: &[RouteView]) -> impl IntoView + use<> {
 /// What is sent here of other applications' orders.
 pub(crate) fn carries(rows: &[RouteView]) -> AnyView {
     if rows.is_empty() {
-        return view! { <p class="muted">"Nothing at present: other ways come before it for every application."</p> }.into_any();
+        return view! { <p class="muted">"Nothing at present: other ways come before it for every application."</p> }
+            .into_any();
     }
     let rows = rows.iter().map(|row| {
         view! {

@@ -125,7 +125,10 @@ impl Checker<'_> {
                 beside.part == other && beside.account_type == request.account_type && beside.account == request.account
             };
             if self.plan.requests.iter().filter(is_beside).count() != 1 {
-                findings.push((position, "is a part of what happens to its account, and has no other beside it".to_owned()));
+                findings.push((
+                    position,
+                    "is a part of what happens to its account, and has no other beside it".to_owned(),
+                ));
             }
         }
         for (position, message) in findings {
@@ -195,7 +198,8 @@ impl Checker<'_> {
         for (position, request) in self.plan.requests.iter().enumerate() {
             let is_failure = request.error.is_some();
             if let Some(account) = request.account
-                && let Some(other) = accounts.insert((account, is_failure, request.part == RequestPart::Entitlements), position)
+                && let Some(other) =
+                    accounts.insert((account, is_failure, request.part == RequestPart::Entitlements), position)
             {
                 self.say(Some(position), format!("changes account {account}, as request {other} does"));
             }

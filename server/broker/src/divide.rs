@@ -230,10 +230,10 @@ mod tests {
         let whole = compile_in(&catalogue(), &desired, &[], &[], &mut Taken::default());
         let mut open = orders_in(&catalogue(), &whole, 100);
         let again = compile_in(&divided(), &desired, &[], &open, &mut Taken::default());
-        assert_eq!(again.requests.iter().map(|request| request.part).collect::<Vec<_>>(), [
-            RequestPart::Account,
-            RequestPart::Entitlements
-        ]);
+        assert_eq!(
+            again.requests.iter().map(|request| request.part).collect::<Vec<_>>(),
+            [RequestPart::Account, RequestPart::Entitlements]
+        );
         assert_eq!(again.requests[0].supersedes, [open[0].id]);
         // What a person gave to people stays with them.
         open[0].mechanism = Mechanism::Manual;

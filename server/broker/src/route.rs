@@ -71,7 +71,8 @@ pub fn route(configuration: &Configuration, application: &str, part: Part) -> Ro
     let (label, what) = (&known.display_name, part.label());
     let to = |way, mechanism, carrier: &str, why| Route { mechanism, carrier: carrier.to_owned(), way, why };
     if let Some((name, integration)) = named(configuration, application, part) {
-        let why = format!("\u{201c}{}\u{201d} carries out {what} of \u{201c}{label}\u{201d}.", integration.display_name);
+        let why =
+            format!("\u{201c}{}\u{201d} carries out {what} of \u{201c}{label}\u{201d}.", integration.display_name);
         return to(Way::Integration, integration.connection.mechanism(), name, why);
     }
     if writes(known, part) {
@@ -184,7 +185,11 @@ mod tests {
         let rows: &[(Row<'_>, Expected<'_>, Expected<'_>)] = &[
             // Nothing but a connection.
             (("scim everything", None, "scim everything", &[]), own, own),
-            (("csv everything", None, "scim everything", &[]), (Way::Own, Executor, "clinic"), (Way::Own, Executor, "clinic")),
+            (
+                ("csv everything", None, "scim everything", &[]),
+                (Way::Own, Executor, "clinic"),
+                (Way::Own, Executor, "clinic"),
+            ),
             (("manual everything", None, "scim everything", &[]), people, people),
             // What it does not write is for people.
             (("scim accounts", None, "scim everything", &[]), own, people),
@@ -205,7 +210,11 @@ mod tests {
             (("scim nothing", None, "scim everything", &[("all", "csv accounts universal")]), all, people),
             (("scim everything", None, "scim everything", &[everybody]), own, own),
             // An integration that names the application goes before all of these, for the parts that it takes.
-            (("scim everything", Some("hub"), "scim everything", &[everybody, ("desk", "csv everything clinic")]), desk, desk),
+            (
+                ("scim everything", Some("hub"), "scim everything", &[everybody, ("desk", "csv everything clinic")]),
+                desk,
+                desk,
+            ),
             (("scim everything", None, "scim everything", &[("desk", "csv entitlements clinic")]), own, desk),
             (("scim nothing", Some("hub"), "scim everything", &[("desk", "csv accounts clinic")]), desk, hub),
             (("scim everything", None, "scim everything", &[("desk", "csv everything hub")]), own, own),

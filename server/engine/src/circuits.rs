@@ -88,7 +88,12 @@ pub(crate) async fn pauses(engine: &Engine) -> Result<Vec<(String, Pause)>, Stor
         (record.circuit.state != CircuitState::Closed)
             .then(|| (name.clone(), quarantine(&record.circuit, engine.now())))
     };
-    Ok(configuration.carriers().map(|(name, _)| name).filter(|name| can_be_paused(engine, name)).filter_map(pause).collect())
+    Ok(configuration
+        .carriers()
+        .map(|(name, _)| name)
+        .filter(|name| can_be_paused(engine, name))
+        .filter_map(pause)
+        .collect())
 }
 
 /// Applications whose time to be tried has come.

@@ -45,10 +45,7 @@ impl Engine {
         }
         let configuration = self.world().configuration();
         let Some(described) = configuration.carrier(name) else {
-            return Err(CommandError::new(
-                ErrorClass::Invalid,
-                format!("`{name}` is no longer in the configuration"),
-            ));
+            return Err(CommandError::new(ErrorClass::Invalid, format!("`{name}` is no longer in the configuration")));
         };
         let secrets = Revealed::load(self, &secret_names(described.connection)).await;
         let made = connectors::connect(

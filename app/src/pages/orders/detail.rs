@@ -271,11 +271,7 @@ fn only_entitlements(order: &Order) -> bool {
     order.items.iter().all(|item| item.kind == ItemKind::Entitlement)
 }
 
-fn request_line(
-    request: &AccountRequest,
-    partition: Option<(u32, Mechanism)>,
-    is_own: bool,
-) -> impl IntoView + use<> {
+fn request_line(request: &AccountRequest, partition: Option<(u32, Mechanism)>, is_own: bool) -> impl IntoView + use<> {
     let after = (!request.after.is_empty()).then(|| {
         let positions: Vec<String> = request.after.iter().map(|position| (position + 1).to_string()).collect();
         view! { <span class="subtle">{format!("after {}", positions.join(", "))}</span> }

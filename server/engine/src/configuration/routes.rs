@@ -29,7 +29,9 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
             match universal {
                 Some(first) => tell(
                     &["universal"],
-                    format!("`{first}` is universal as well, and there can be one: what nobody else carries out goes to it. Keep one."),
+                    format!(
+                        "`{first}` is universal as well, and there can be one: what nobody else carries out goes to it. Keep one."
+                    ),
                 ),
                 None => universal = Some(name),
             }
@@ -80,7 +82,9 @@ fn of_application(configuration: &Configuration, name: &str, application: &Appli
         .iter()
         .any(|part| other.writes.include(*part) && (is_manual || !application.writes.include(*part)))
     {
-        format!("The connection of `{proxy}` does not write what that of `{name}` leaves out. Name another, or leave `proxy` out.")
+        format!(
+            "The connection of `{proxy}` does not write what that of `{name}` leaves out. Name another, or leave `proxy` out."
+        )
     } else {
         return found;
     };

@@ -98,7 +98,8 @@ async fn fulfil(scope: &TaskScope, context: &mut Context, progress: &Progress) -
 /// What the orders of these applications are sent to.
 async fn carriers(engine: &crate::Engine, applications: &[String]) -> Result<Vec<String>, StoreError> {
     let live = engine.world().live();
-    let routes = applications.iter().flat_map(|name| Part::ALL.map(|part| live.catalogue.route(name, part).carrier.clone()));
+    let routes =
+        applications.iter().flat_map(|name| Part::ALL.map(|part| live.catalogue.route(name, part).carrier.clone()));
     let mut carriers: BTreeSet<String> = routes.chain(applications.iter().cloned()).collect();
     // What was ordered while the configuration said otherwise.
     let due = engine.store().due_carriers(engine.now(), Some(applications)).await?;

@@ -171,7 +171,8 @@ macro_rules! due {
 }
 
 const DUE_APPLICATIONS: &str = due!("application", "");
-const DUE_CARRIERS: &str = due!("carrier", " and ($2 is null or application in (select value ->> 'name' from json_each($2)))");
+const DUE_CARRIERS: &str =
+    due!("carrier", " and ($2 is null or application in (select value ->> 'name' from json_each($2)))");
 
 macro_rules! row_columns {
     () => {

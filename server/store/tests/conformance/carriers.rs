@@ -38,7 +38,10 @@ pub(crate) async fn orders_wait_in_the_queue_of_whom_they_go_to(store: Store) {
     assert_eq!(store.due_carriers(at(100), None).await.unwrap(), due);
     let payroll = Some(&["payroll".to_owned()][..]);
     assert_eq!(store.due_carriers(at(100), payroll).await.unwrap(), [("desk".to_owned(), 2)]);
-    assert_eq!(store.due_applications(at(100)).await.unwrap(), [("directory".to_owned(), 2), ("payroll".to_owned(), 2)]);
+    assert_eq!(
+        store.due_applications(at(100)).await.unwrap(),
+        [("directory".to_owned(), 2), ("payroll".to_owned(), 2)]
+    );
     let filter = OrderFilter { carrier: Some("desk".into()), ..OrderFilter::default() };
     let page = store.order_page(&filter).await.unwrap();
     assert_eq!((page.rows.len(), page.total), (3, 3));

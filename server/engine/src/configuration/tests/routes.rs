@@ -25,13 +25,11 @@ fn every_way_that_leads_nowhere_is_told() {
         (
             "writes = \"half\"",
             "",
-            &["more.toml:5:10: `half` is not known here. Expected one of: everything, accounts, entitlements, nothing."],
+            &[
+                "more.toml:5:10: `half` is not accepted here. Expected one of: everything, accounts, entitlements, nothing.",
+            ],
         ),
-        (
-            "proxy = \"clowd\"",
-            "",
-            &["more.toml:5:9: There is no application `clowd`. Did you mean `cloud`?"],
-        ),
+        ("proxy = \"clowd\"", "", &["more.toml:5:9: There is no application `clowd`. Did you mean `cloud`?"]),
         (
             "writes = \"nothing\"\nproxy = \"cloud\"",
             "",
@@ -73,11 +71,7 @@ fn every_way_that_leads_nowhere_is_told() {
             "takes = \"nothing\"",
             &["more.toml:10:9: It would be sent nothing. Expected everything, accounts or entitlements."],
         ),
-        (
-            "",
-            "applications = [\"cloud\"]",
-            &["more.toml:10:1: `applications` is here twice. Keep one of the two."],
-        ),
+        ("", "applications = [\"cloud\"]", &["more.toml:10:1: `applications` is here twice. Keep one of the two."]),
         (
             "",
             "[integrations.idle]\ndisplay_name = \"Idle\"\nconnection = { kind = \"manual\" }",
