@@ -276,15 +276,15 @@ pub fn state_reason(reason: &StateReason) -> (String, Option<&'static str>) {
         StateReason::RetryWait { class, message } => (message.clone(), Some(class.remedy())),
         StateReason::Quarantined { message, .. } => (
             match message.as_str() {
-                "" => "The application does not answer; nothing is sent until it does.".into(),
-                message => format!("The application does not answer; nothing is sent until it does. Last: {message}"),
+                "" => "What it is sent to does not answer; nothing is sent until it does.".into(),
+                message => format!("What it is sent to does not answer; nothing is sent until it does. Last: {message}"),
             },
             Some(
-                "It is tried again by itself. Test the application's connection; mend its address, credentials or network.",
+                "It is tried again by itself. Test its connection; mend its address, credentials or network.",
             ),
         ),
         StateReason::Maintenance { until } => (
-            format!("The application is in a maintenance window until {until}."),
+            format!("What it is sent to is in a maintenance window until {until}."),
             Some("It goes out by itself afterwards."),
         ),
         StateReason::Held { by, why, .. } => {

@@ -115,11 +115,11 @@ async fn pause_orders(tx: &mut store::Tx, application: &str, pause: &Pause, at: 
     let (reason, message) = match pause {
         Pause::Quarantine { since, message, .. } => (
             StateReason::Quarantined { since: *since, message: message.clone() },
-            "The application does not answer; it waits until it does.".to_owned(),
+            "What it is sent to does not answer; it waits until it does.".to_owned(),
         ),
         Pause::Maintenance { until } => (
             StateReason::Maintenance { until: *until },
-            format!("The application is in a maintenance window; it waits until {until}."),
+            format!("What it is sent to is in a maintenance window; it waits until {until}."),
         ),
     };
     let trouble = pause.trouble();
@@ -207,7 +207,7 @@ async fn set(engine: &Engine, record: CircuitRecord, change: Option<(&Circuit, &
                     tx.append_audit(&audit(&by, why)).await?;
                 }
                 Some((false, by)) => {
-                    let message = "The application is tried again; what waited for it goes out.";
+                    let message = "What it is sent to is tried again; what waited for it goes out.";
                     let resumed = tx.resume_orders(application, Trouble::Quarantined, &by, message, at).await?;
                     tx.set_trouble(application, None, at).await?;
                     let detail = format!("Orders go out again; {resumed} waited.");
@@ -240,7 +240,7 @@ pub(crate) async fn mend(engine: &Engine) -> Result<(), StoreError> {
             let node = engine.node().to_owned();
             let message = match trouble {
                 Trouble::Maintenance => "The maintenance window is over.",
-                _ => "The application answers again.",
+                _ => "What it is sent to answers again.",
             };
             let work = store.write(move |tx| {
                 Box::pin(async move { tx.resume_orders(&application, trouble, &node, message, now).await })

@@ -125,7 +125,8 @@ async fn newest(world: &World, number: &str, entitlements: bool) -> Order {
 async fn comes_to(world: &World, number: &str, entitlements: bool, state: ProvisioningState) -> Order {
     for _ in 0..1_000 {
         let order = newest(world, number, entitlements).await;
-        if order.state == state {
+        let is_under_way = state == ProvisioningState::Transmitted && order.reason.is_none();
+        if order.state == state && !is_under_way {
             return order;
         }
         world.clock.step(Duration::from_secs(5));
