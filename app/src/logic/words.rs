@@ -277,11 +277,11 @@ pub fn state_reason(reason: &StateReason) -> (String, Option<&'static str>) {
         StateReason::Quarantined { message, .. } => (
             match message.as_str() {
                 "" => "What it is sent to does not answer; nothing is sent until it does.".into(),
-                message => format!("What it is sent to does not answer; nothing is sent until it does. Last: {message}"),
+                message => {
+                    format!("What it is sent to does not answer; nothing is sent until it does. Last: {message}")
+                }
             },
-            Some(
-                "It is tried again by itself. Test its connection; mend its address, credentials or network.",
-            ),
+            Some("It is tried again by itself. Test its connection; mend its address, credentials or network."),
         ),
         StateReason::Maintenance { until } => (
             format!("What it is sent to is in a maintenance window until {until}."),

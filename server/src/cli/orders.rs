@@ -93,7 +93,8 @@ pub struct Act {
 pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Exit, CommandError> {
     match command {
         Command::List { state, application, carrier, text, run, limit } => {
-            let filter = OrderFilter { state, application, carrier, text, run, limit: Some(limit), ..OrderFilter::default() };
+            let filter =
+                OrderFilter { state, application, carrier, text, run, limit: Some(limit), ..OrderFilter::default() };
             let page = engine::orders::page(op, filter).await?;
             output.rows(
                 &page.rows,
