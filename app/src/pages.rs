@@ -5,6 +5,7 @@ pub mod applications;
 pub mod forms;
 pub mod home;
 pub mod identities;
+pub mod integrations;
 pub mod jobs;
 pub mod login;
 pub mod mails;

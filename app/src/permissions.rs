@@ -28,6 +28,7 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/jobs/runs/{id}/undo", "/Jobs/View"),
     ("/applications", "/Applications/View"),
     ("/applications/{name}", "/Applications/View"),
+    ("/integrations/{name}", "/Applications/View"),
     ("/mails", "/Mails/View"),
     ("/my-mail", "signed in"),
     ("/api/pages/orders/retry", "/Orders/Retry"),

@@ -9,6 +9,7 @@ use crate::pages::applications::{ApplicationPage, ApplicationsPage};
 use crate::pages::forms::{FormPage, FormsPage};
 use crate::pages::home::HomePage;
 use crate::pages::identities::{IdentitiesPage, IdentityPage};
+use crate::pages::integrations::IntegrationPage;
 use crate::pages::jobs::{ComparisonPage, JobsPage, RunPage, UndoPage};
 use crate::pages::login::LoginPage;
 use crate::pages::mails::{MailsPage, MyMailPage};
@@ -53,6 +54,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/my-mail") view=MyMailPage ssr=SsrMode::Async />
                 <Route path=path!("/applications") view=ApplicationsPage ssr=SsrMode::Async />
                 <Route path=path!("/applications/:name") view=ApplicationPage ssr=SsrMode::Async />
+                <Route path=path!("/integrations/:name") view=IntegrationPage ssr=SsrMode::Async />
             </Routes>
         </Router>
     }

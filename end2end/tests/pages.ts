@@ -87,6 +87,7 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['application-proposed', '/applications/directory?tab=accounts&show=proposed'],
     ['application-unclassified', '/applications/directory?tab=accounts&show=unclassified'],
     ['application-schema', '/applications/directory?tab=schema'],
+    ['integration', '/integrations/treasury-desk'],
     ['mails', '/mails'],
     ['my-mail', '/my-mail'],
     ['missing', '/no-such-page'],

@@ -2,6 +2,7 @@
 
 mod applications;
 pub(crate) mod forms;
+mod integrations;
 pub(crate) mod jobs;
 mod mails;
 mod orders;
@@ -123,6 +124,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
     for of_pages in [
         applications::sheets,
         forms::sheets,
+        integrations::sheets,
         jobs::sheets,
         mails::sheets,
         orders::sheets,

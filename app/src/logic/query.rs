@@ -70,13 +70,14 @@ pub fn identities(query: &Query) -> IdentityFilter {
     }
 }
 
-/// Orders. The text may hold `state:`, `application:`, `mechanism:`, `trouble:` and `fingerprint:` terms, as an expert types them.
+/// Orders. The text may hold `state:`, `application:`, `carrier:`, `mechanism:`, `trouble:` and `fingerprint:` terms, as an expert types them.
 pub fn orders(query: &Query) -> OrderFilter {
     let mut filter = OrderFilter {
         text: None,
         application: query.get("application"),
         state: query.parsed("state", ProvisioningState::from_slug),
         mechanism: query.parsed("mechanism", Mechanism::from_name),
+        carrier: query.get("carrier"),
         identity: query.parsed("identity", |value| value.parse().ok()),
         run: query.parsed("run", |value| value.parse().ok()),
         trouble: query.parsed("trouble", Trouble::from_name),
@@ -98,6 +99,7 @@ pub fn orders(query: &Query) -> OrderFilter {
             }
             Some(("fingerprint", value)) if !value.is_empty() => filter.fingerprint = Some(value.to_owned()),
             Some(("application", value)) if !value.is_empty() => filter.application = Some(value.to_owned()),
+            Some(("carrier", value)) if !value.is_empty() => filter.carrier = Some(value.to_owned()),
             _ => words.push(word.to_owned()),
         }
     }
@@ -202,6 +204,7 @@ pub fn orders_address(filter: &OrderFilter) -> Address {
         .with("text", filter.text.as_deref())
         .with("application", filter.application.as_deref())
         .with("mechanism", filter.mechanism.map(Mechanism::name))
+        .with("carrier", filter.carrier.as_deref())
         .with("identity", filter.identity.map(|id| id.to_string()).as_deref())
         .with("run", filter.run.map(|id| id.to_string()).as_deref())
         .with("trouble", filter.trouble.map(Trouble::name))
@@ -257,6 +260,7 @@ mod tests {
             application: Some("badge & co".into()),
             state: Some(ProvisioningState::AwaitingApproval),
             mechanism: Some(Mechanism::Manual),
+            carrier: Some("desk".into()),
             identity: Some(IdentityId(7)),
             run: Some(RunId(9)),
             trouble: Some(Trouble::SetAside),

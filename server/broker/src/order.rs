@@ -49,7 +49,7 @@ pub fn orders(
     for (partition, id) in checked.partitions().iter().zip(partition_ids) {
         for &request in &partition.requests {
             if let Some(slot) = partitions.get_mut(request) {
-                *slot = Some((*id, partition.mechanism));
+                *slot = Some((*id, partition.mechanism, &partition.carrier));
             }
         }
     }
@@ -58,7 +58,7 @@ pub fn orders(
     let mut orders: Vec<Order> = Vec::with_capacity(source.requests.len());
     for ((request, id), place) in source.requests.iter().zip(order_ids).zip(partitions) {
         // A checked plan has a partition for each request, and the ids were counted.
-        let Some((partition, mechanism)) = place else { return Vec::new() };
+        let Some((partition, mechanism, carrier)) = place else { return Vec::new() };
         let (state, failure) = first_state(request, catalogue);
         let mut after: Vec<OrderId> = request.waits_for.clone();
         after.extend(request.after.iter().filter_map(|&earlier| order_ids.get(earlier)).map(|id| OrderId(*id)));
@@ -79,6 +79,7 @@ pub fn orders(
             key: request.key.clone(),
             operation: request.operation,
             mechanism,
+            carrier: carrier.clone(),
             lane: if leaver { Lane::Leaver } else { Lane::Normal },
             priority,
             state,

@@ -41,6 +41,7 @@ use model::trigger::Trigger;
 
 use crate::catalogue::Catalogue;
 use crate::choice::{self, AccountChoice};
+use crate::divide;
 
 pub use scope::restrict;
 pub(crate) use slot::chosen;
@@ -109,7 +110,7 @@ pub fn compile(input: &PlanInput<'_>, catalogue: &Catalogue, values: &mut dyn Va
     for slot in slots.iter().rev().filter(|slot| slot.desired.is_none()) {
         compiler.remove(slot);
     }
-    finish(compiler.plan)
+    finish(divide::divide(compiler.plan, input.open_orders, catalogue))
 }
 
 /// The open orders that this plan makes Inactive, sorted: those it replaces and those it withdraws. A replaced one

@@ -33,6 +33,7 @@ pub mod approvals;
 pub mod forms;
 pub mod home;
 pub mod identities;
+pub mod integrations;
 pub mod jobs;
 pub mod mails;
 pub mod orders;

@@ -5,6 +5,7 @@
 
 mod account_types;
 mod connections;
+mod integrations;
 mod thresholds;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ pub use connections::{
     Connection, CsvConnection, CsvExtract, DisabledMark, LdapConnection, ManualConnection, RequestTrackerConnection,
     ScimConnection, SqlAccounts, SqlCatalogue, SqlConnection, SqlFlag, SqlGrants, TicketMeaning,
 };
+pub use integrations::{Carrier, Integration, Part, Parts};
 pub use thresholds::{Limit, Thresholds};
 
 /// One state of the whole configuration.
@@ -29,6 +31,9 @@ pub struct Configuration {
     pub organisation: Organisation,
     pub sources: BTreeMap<String, IdentitySource>,
     pub applications: BTreeMap<String, Application>,
+    /// Systems that carry out orders for applications other than themselves.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub integrations: BTreeMap<String, Integration>,
     pub account_types: BTreeMap<String, AccountType>,
     pub entitlements: BTreeMap<String, Entitlement>,
     pub access_profiles: BTreeMap<String, AccessProfile>,
@@ -213,6 +218,12 @@ pub struct Application {
     /// Login of the person who answers for it.
     pub owner: Option<String>,
     pub connection: Connection,
+    /// What the connection writes; the rest is written by others, or by people. It reads everything in any case.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub writes: Parts,
+    /// Application through whose connection is written what the own one does not write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
     /// How many commands may be under way at once.
     pub concurrency: Option<u16>,
     #[serde(default)]

@@ -110,7 +110,7 @@ pub enum StateReason {
     HeldBy { orders: Vec<OrderId> },
     /// The last attempt failed in a way that passes.
     RetryWait { class: ErrorClass, message: String },
-    /// The application does not answer; nothing is sent until it does.
+    /// What it is sent to, an application or an integration, does not answer; nothing is sent until it does.
     Quarantined {
         since: Timestamp,
         /// What it said last, or why there was no answer.
@@ -399,6 +399,8 @@ pub struct Order {
     pub key: Option<String>,
     pub operation: Operation,
     pub mechanism: Mechanism,
+    /// Application or integration that it is sent to: most are sent to their own application.
+    pub carrier: String,
     pub lane: Lane,
     /// Smaller goes first within the lane; see [`Order::turn_at`].
     pub priority: Priority,

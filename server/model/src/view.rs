@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::{Grantable, Reason, WorkflowState};
 use crate::account::{Account, AccountStatus, Mechanism};
+use crate::configuration::Part;
 use crate::correlation::{Decision, OwnerCandidate, TypeCandidate};
 use crate::form::{FormCounts, IdentityQuestion};
 use crate::identity::{Identity, LifecycleState, Period};
@@ -109,6 +110,8 @@ pub struct OrderRow {
     pub application: String,
     pub operation: Operation,
     pub mechanism: Mechanism,
+    /// What it is sent to.
+    pub carrier: String,
     /// "department, 2 entitlements added".
     pub summary: String,
     pub state: ProvisioningState,
@@ -128,6 +131,8 @@ pub struct OrderFilter {
     pub application: Option<String>,
     pub state: Option<ProvisioningState>,
     pub mechanism: Option<Mechanism>,
+    /// Application or integration that they are sent to.
+    pub carrier: Option<String>,
     pub identity: Option<IdentityId>,
     pub run: Option<RunId>,
     pub trouble: Option<Trouble>,
@@ -172,6 +177,9 @@ pub struct Triage {
 pub struct ApplicationPause {
     pub application: String,
     pub application_name: String,
+    /// Whether it is an integration.
+    #[serde(default)]
+    pub is_integration: bool,
     pub cause: PauseCause,
 }
 
@@ -215,6 +223,9 @@ pub struct OrderDetail {
     pub order: Order,
     pub identity_name: String,
     pub application_name: String,
+    /// Display name of what it is sent to, where that is not its application.
+    #[serde(default)]
+    pub carrier_name: Option<String>,
     pub plan_id: PlanId,
     /// Its requests come without items: their orders hold those.
     pub plan: Plan,
@@ -418,11 +429,64 @@ pub struct ApplicationDetail {
     pub settings: Vec<(String, String)>,
     pub account_types: Vec<AccountTypeView>,
     pub entitlements: Vec<EntitlementRow>,
+    /// Who carries out its orders, part by part.
+    #[serde(default)]
+    pub routes: Vec<RouteView>,
+    /// What its own connection carries out of other applications' orders.
+    #[serde(default)]
+    pub carries: Vec<RouteView>,
     pub orders: OrderCounts,
     /// Thresholds of the application itself, over all its account types.
     pub limits: Vec<LimitView>,
     /// What the last synchronization counted: name and number.
     pub last_synchronization: Vec<(String, i64)>,
+}
+
+/// Which way a part of an application's orders goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteView {
+    pub application: String,
+    /// Display name.
+    pub application_name: String,
+    pub part: Part,
+    pub mechanism: Mechanism,
+    /// Application or integration that it is sent to, and its display name.
+    pub carrier: String,
+    pub carrier_name: String,
+    /// Whether that is an integration.
+    pub is_integration: bool,
+    /// A sentence.
+    pub why: String,
+}
+
+/// A line of the list of integrations: systems that carry out orders for applications.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntegrationRow {
+    pub name: String,
+    pub display_name: String,
+    pub connection: String,
+    pub mechanism: Mechanism,
+    pub universal: bool,
+    /// Display names of the applications of which it carries out something.
+    pub applications: Vec<String>,
+    /// Sent to it, in states 1, 2 and 5.
+    pub open_orders: u64,
+    /// Sent to it, in states 3 and 7.
+    pub failed_orders: u64,
+    pub trouble: Option<String>,
+    /// Why nothing is sent to it now.
+    pub pause: Option<PauseCause>,
+}
+
+/// An integration with its health and all that it carries out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntegrationDetail {
+    pub row: IntegrationRow,
+    pub description: Option<String>,
+    /// Address and other settings, secrets left out: name and value.
+    pub settings: Vec<(String, String)>,
+    pub carries: Vec<RouteView>,
+    pub orders: OrderCounts,
 }
 
 /// An account type's create-account specification, for reading.

@@ -262,6 +262,8 @@ fn application() -> Application {
         demo: false,
         owner: None,
         connection: Connection::Manual(connection),
+        writes: Default::default(),
+        proxy: None,
         concurrency: None,
         thresholds: Thresholds::default(),
         retry: Default::default(),

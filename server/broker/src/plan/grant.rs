@@ -6,7 +6,7 @@ use model::access::{DesiredAccount, Grantable};
 use model::account::AccountStatus;
 use model::form::{Asked, Place, Question};
 use model::order::{Order, ProvisioningState, StateReason};
-use model::plan::{AccountRequest, AttributeRequest, FilterReason, ItemKind, ItemOperation, Operation};
+use model::plan::{AccountRequest, AttributeRequest, FilterReason, ItemKind, ItemOperation, Operation, RequestPart};
 use model::value::Value;
 
 use super::line::{Line, Needs, asks, failures};
@@ -55,6 +55,7 @@ impl<'a> Compiler<'a, '_> {
             && (operation == Some(Operation::Update) || after.is_empty())
             && slot.can_be_kept()
             && !slot.is_stuck
+            && !slot.is_misrouted
             && !self.waits_in_vain(slot)
             && (operation == Some(Operation::Update) || slot.awaited() == asks)
             && !changes_what_stays(slot, &lines)
@@ -127,11 +128,20 @@ impl<'a> Compiler<'a, '_> {
         });
     }
 
-    /// A creation is in flight: what differs from it is ordered once it is answered.
+    /// A creation is in flight: what differs from it is ordered once it is answered. What was ordered with it, and waits
+    /// for it, stays while it is still what is wanted.
     fn under_way(&mut self, slot: &Slot<'a>, desired: &'a DesiredAccount, sent: &View<'a>) {
         self.filter(slot, ItemKind::Lifecycle, slot.name(), FilterReason::OnItsWay);
         let order = slot.sent.iter().rev().find(|order| order.operation == Operation::Create).map(|order| order.id);
-        for line in self.lines(desired, sent) {
+        let with_unsent = sent.clone().with(&slot.unsent);
+        let is_kept = slot.can_be_kept()
+            && !slot.is_misrouted
+            && slot.unsent.iter().all(|unsent| {
+                unsent.operation == Operation::Update && order.is_some_and(|order| unsent.after.contains(&order))
+            })
+            && self.lines(desired, &with_unsent).iter().all(|line| !line.is_entitlement_change());
+        let view = if is_kept { &with_unsent } else { sent };
+        for line in self.lines(desired, view) {
             match line.needs {
                 Needs::Nothing => self.filter(slot, line.kind, line.name, FilterReason::OnItsWay),
                 Needs::Keep(_) if line.secret => self.filter(slot, line.kind, line.name, FilterReason::OnItsWay),
@@ -143,7 +153,8 @@ impl<'a> Compiler<'a, '_> {
                 }
             }
         }
-        self.plan.withdrawn.extend(slot.replaceable());
+        let kept = slot.unsent.iter().filter(|_| is_kept).map(|order| order.id).collect::<Vec<_>>();
+        self.plan.withdrawn.extend(slot.replaceable().filter(|order| !kept.contains(order)));
         self.note(slot, desired, &View::new(slot.account), None, &[]);
     }
 
@@ -390,6 +401,7 @@ pub(super) fn empty_request(
         account: account.map(|account| account.id),
         key: account.map(|account| account.key.clone()),
         operation,
+        part: RequestPart::Whole,
         items: Vec::new(),
         reasons: Vec::new(),
         explanation,

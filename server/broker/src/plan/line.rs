@@ -38,6 +38,12 @@ pub(super) enum Needs<'a> {
     Ask(&'a Asked),
 }
 
+impl Line<'_> {
+    pub(super) fn is_entitlement_change(&self) -> bool {
+        self.kind == ItemKind::Entitlement && self.needs.is_change()
+    }
+}
+
 impl Needs<'_> {
     pub(super) fn is_change(&self) -> bool {
         matches!(self, Self::Set(_) | Self::Choose(_) | Self::Clear | Self::Add | Self::Remove)

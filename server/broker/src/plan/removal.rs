@@ -46,8 +46,9 @@ impl<'a> Compiler<'a, '_> {
         let awaits = slot.facts.map_or(&[][..], |facts| &facts.needed_by);
         let (after, awaited) = self.waits_for(awaits);
         let is_kept = needed.is_some()
-            && slot.unsent.len() == 1
+            && slot.can_be_kept()
             && !slot.is_stuck
+            && !slot.is_misrouted
             && !self.waits_in_vain(slot)
             && after.is_empty()
             && self.needed(slot, &sent.clone().with(&slot.unsent), end).is_none();

@@ -13,6 +13,7 @@ use super::{PlanInput, is_there};
 use crate::catalogue::{AccountTypeFacts, Catalogue};
 use crate::choice::{self, AccountChoice, Chosen};
 use crate::retry::leaves_doubt;
+use crate::route;
 
 /// An account that should be or is, and what is under way for it.
 pub(super) struct Slot<'a> {
@@ -29,6 +30,8 @@ pub(super) struct Slot<'a> {
     pub(super) failed: Vec<&'a Order>,
     /// An order waits for another that is no longer open, and may never be done.
     pub(super) is_stuck: bool,
+    /// One that was not sent would go another way than the configuration says by now.
+    pub(super) is_misrouted: bool,
     /// Another account of the same, desired type is the one that is used.
     pub(super) is_further: bool,
 }
@@ -143,6 +146,7 @@ pub(super) fn slots<'a>(input: &PlanInput<'a>, catalogue: &'a Catalogue) -> Vec<
             unsent: Vec::new(),
             failed: Vec::new(),
             is_stuck: false,
+            is_misrouted: false,
             is_further: false,
         };
         let mut own: Vec<Slot<'a>> = if accounts.is_empty() {
@@ -188,6 +192,7 @@ fn place<'a>(slot: &mut Slot<'a>, order: &'a Order, open: &[Order], catalogue: &
         ProvisioningState::Errored | ProvisioningState::AwaitingApproval if order.trigger == Trigger::Undo => {}
         ProvisioningState::Pending | ProvisioningState::Errored | ProvisioningState::AwaitingApproval => {
             slot.is_stuck |= is_stuck(order, open);
+            slot.is_misrouted |= !route::fits(order, catalogue);
             slot.unsent.push(order);
         }
         ProvisioningState::Error => slot.failed.push(order),

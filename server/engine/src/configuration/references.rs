@@ -3,7 +3,7 @@
 use broker::maintenance;
 use broker::retry::Patterns;
 use jiff::tz::TimeZone;
-use model::configuration::{Ask, Configuration, Connection, ManualConnection};
+use model::configuration::{Ask, Carrier, Configuration, Connection, ManualConnection};
 use model::user::PermissionPath;
 use model::work_item::Fulfiller;
 
@@ -42,14 +42,14 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
         }
     }
     questions::check(configuration, index, findings);
-    for (name, application) in &configuration.applications {
-        if let Err(message) = Patterns::compile(&application.retry) {
-            findings.push(index.finding(&["applications", name, "retry"], message));
+    for (kind, name, carrier) in carriers(configuration) {
+        if let Err(message) = Patterns::compile(carrier.retry) {
+            findings.push(index.finding(&[kind, name, "retry"], message));
         }
         let zones = |zone: Option<&str>| zone.map_or(Some(TimeZone::UTC), |zone| TimeZone::get(zone).ok());
-        for (position, window) in application.maintenance.iter().enumerate() {
+        for (position, window) in carrier.maintenance.iter().enumerate() {
             if let Err(message) = maintenance::check(window, &zones) {
-                findings.push(index.finding(&["applications", name, "maintenance", &position.to_string()], message));
+                findings.push(index.finding(&[kind, name, "maintenance", &position.to_string()], message));
             }
         }
     }
@@ -70,10 +70,10 @@ fn work(configuration: &Configuration, index: &Index, findings: &mut Vec<Configu
             findings.push(index.finding(&["account_types", name, "fulfiller"], NOBODY.to_owned()));
         }
     }
-    for (name, application) in &configuration.applications {
-        let Connection::Manual(manual) = &application.connection else { continue };
+    for (kind, name, carrier) in carriers(configuration) {
+        let Connection::Manual(manual) = carrier.connection else { continue };
         let mut tell = |field: &str, message: String| {
-            findings.push(index.finding(&["applications", name, "connection", field], message));
+            findings.push(index.finding(&[kind, name, "connection", field], message));
         };
         for (field, _) in fulfillers(manual).filter(|(_, fulfiller)| names_nobody(fulfiller)) {
             tell(field, NOBODY.to_owned());
@@ -110,6 +110,14 @@ fn work(configuration: &Configuration, index: &Index, findings: &mut Vec<Configu
     }
 }
 
+/// Applications and integrations, each with the table that it stands in.
+pub(super) fn carriers(configuration: &Configuration) -> impl Iterator<Item = (&'static str, &str, Carrier<'_>)> {
+    configuration.carriers().map(|(name, carrier)| {
+        let kind = if configuration.applications.contains_key(name) { "applications" } else { "integrations" };
+        (kind, name.as_str(), carrier)
+    })
+}
+
 /// Whom a connection names, by key.
 fn fulfillers(manual: &ManualConnection) -> impl Iterator<Item = (&'static str, &str)> {
     let named = [
@@ -136,12 +144,17 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
     let mut one = |path: &[&str], target, name| {
         found.push(Reference { path: path.iter().map(|&segment| segment.to_owned()).collect(), target, name });
     };
-    for (name, application) in &configuration.applications {
-        let Connection::Manual(manual) = &application.connection else { continue };
+    for (kind, name, carrier) in carriers(configuration) {
+        let Connection::Manual(manual) = carrier.connection else { continue };
         for (field, fulfiller) in fulfillers(manual) {
             if is_profile(fulfiller) {
-                one(&["applications", name, "connection", field], "permission_profiles", fulfiller);
+                one(&[kind, name, "connection", field], "permission_profiles", fulfiller);
             }
+        }
+    }
+    for (name, application) in &configuration.applications {
+        if let Some(proxy) = &application.proxy {
+            one(&["applications", name, "proxy"], "applications", proxy);
         }
     }
     for (name, account_type) in &configuration.account_types {
@@ -173,6 +186,9 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
             name: member,
         }));
     };
+    for (name, integration) in &configuration.integrations {
+        many("integrations", name, "applications", "applications", &integration.applications);
+    }
     for (name, account_type) in &configuration.account_types {
         many("account_types", name, "depends_on", "account_types", &account_type.depends_on);
     }

@@ -13,6 +13,7 @@ use super::{difference, digest, effect, export, read};
 
 mod jobs;
 mod round_trip;
+mod routes;
 
 /// A small configuration that is good.
 const GOOD: &str = r#"
@@ -97,7 +98,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "[rules.everybody]",
             "[rule.everybody]",
             &[
-                "all.toml:36:2: `rule` is not a key that is known here. Did you mean `rules`? Known here: organisation, sources, applications, account_types, entitlements, access_profiles, roles, rules, jobs, permission_profiles.",
+                "all.toml:36:2: `rule` is not a key that is known here. Did you mean `rules`? Known here: organisation, sources, applications, integrations, account_types, entitlements, access_profiles, roles, rules, jobs, permission_profiles.",
             ],
         ),
         (
@@ -352,7 +353,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "organisation = \"x\"\n[organisatio]\n",
             &[
                 "all.toml:2:16: Expected a table, found the text \"x\".",
-                "all.toml:3:2: `organisatio` is not a key that is known here. Did you mean `organisation`? Known here: organisation, sources, applications, account_types, entitlements, access_profiles, roles, rules, jobs, permission_profiles.",
+                "all.toml:3:2: `organisatio` is not a key that is known here. Did you mean `organisation`? Known here: organisation, sources, applications, integrations, account_types, entitlements, access_profiles, roles, rules, jobs, permission_profiles.",
             ],
         ),
     ];

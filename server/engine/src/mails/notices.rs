@@ -142,7 +142,10 @@ pub(crate) fn trouble(engine: &Engine, application: &str, problem: &str, at: Tim
         kind: NoticeKind::ApplicationTrouble,
         about: application.to_owned(),
         sentence: format!("{}: {problem}", engine.application_label(application)),
-        link: format!("/applications/{application}"),
+        link: match engine.world().configuration().integrations.contains_key(application) {
+            true => format!("/integrations/{application}"),
+            false => format!("/applications/{application}"),
+        },
         run: None::<RunId>,
         to: None,
     })

@@ -43,7 +43,7 @@ pub async fn look(engine: &Engine, now: Timestamp) -> Result<u64, StoreError> {
 
 fn ring(engine: &Engine, staff: &Staff, seen: SeenWork, item: WorkItem, now: Timestamp) -> WorkChange {
     let configuration = engine.world().configuration();
-    let terms = staff::terms(&configuration, &item.application);
+    let terms = staff::terms(&configuration, &seen.order);
     let (mut after, alarms) = deadline::ring(&item, &terms, now);
     let order = seen.order.clone();
     let mut change = WorkChange::new(seen);
@@ -66,12 +66,11 @@ fn ring(engine: &Engine, staff: &Staff, seen: SeenWork, item: WorkItem, now: Tim
     for alarm in alarms {
         match alarm {
             Alarm::Escalate => {
-                let ladder = staff::ladder(&configuration, &item.application);
+                let ladder = staff::ladder(&configuration, &order);
                 let no_own_work = staff::named(&configuration, &order).no_own_work;
                 let workers = staff.workers(&order.account_type);
                 let fits = |to: &Fulfiller| fulfiller::check(to, Work::of(&order), no_own_work, &workers);
-                let takes_away =
-                    staff::manual(&configuration, &item.application).is_some_and(|manual| manual.escalate_taken);
+                let takes_away = staff::manual(&configuration, &order).is_some_and(|manual| manual.escalate_taken);
                 let decided = escalation::escalate(&item, &ladder, after.escalations, takes_away, &fits);
                 let Some(Escalation { to, stays }) = decided else { continue };
                 let label = staff::label(&configuration, staff, &to);

@@ -62,7 +62,7 @@ pub async fn split(
         // A question about the whole is none about the part.
         if seen.item.paused_at.is_some() {
             given.paused_at = seen.item.paused_at;
-            let terms = staff::terms(&op.engine.world().configuration(), &given.application);
+            let terms = staff::terms(&op.engine.world().configuration(), &seen.work.order);
             broker::deadline::resume(&mut given, &terms, op.now);
         }
         let by = &op.user.display_name;

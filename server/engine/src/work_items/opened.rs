@@ -27,7 +27,7 @@ pub(crate) fn work_item(engine: &Engine, staff: &Staff, order: &Order, id: WorkI
         lines: lines.map(|item| WorkItemLine { item: item.id, outcome: None }).collect(),
         ..WorkItem::open(id, order.id, &order.application, now)
     };
-    deadline::start(&mut item, &staff::terms(&configuration, &order.application), now);
+    deadline::start(&mut item, &staff::terms(&configuration, order), now);
     item
 }
 

@@ -50,7 +50,7 @@ async fn decide(op: &OpContext, seen: Seen, report: &Report) -> Result<WorkChang
     let id = seen.item.id;
     let engine = &op.engine;
     let configuration = engine.world().configuration();
-    let needs_evidence = staff::manual(&configuration, &order.application).is_some_and(|manual| manual.evidence);
+    let needs_evidence = staff::manual(&configuration, order).is_some_and(|manual| manual.evidence);
     let live = engine.world().live();
     let others = seen.others();
     let reported =

@@ -40,6 +40,7 @@ mod real_input;
 mod requests;
 mod review;
 mod rings;
+mod routes;
 mod scenarios;
 mod tickets;
 mod triage;

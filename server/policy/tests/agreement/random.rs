@@ -263,6 +263,8 @@ fn application() -> Application {
         demo: false,
         owner: None,
         connection: Connection::Manual(ManualConnection::default()),
+        writes: Default::default(),
+        proxy: None,
         concurrency: None,
         thresholds: Thresholds::default(),
         retry: Default::default(),

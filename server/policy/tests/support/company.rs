@@ -126,6 +126,8 @@ pub(crate) fn application() -> Application {
         demo: false,
         owner: None,
         connection: Connection::Manual(manual()),
+        writes: Default::default(),
+        proxy: None,
         concurrency: None,
         thresholds: Thresholds::default(),
         retry: Default::default(),

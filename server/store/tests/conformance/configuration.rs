@@ -14,6 +14,8 @@ pub(crate) fn sample() -> Configuration {
         demo: true,
         owner: None,
         connection: Connection::Manual(manual),
+        writes: Default::default(),
+        proxy: None,
         concurrency: None,
         thresholds: Thresholds { deleted: Some(Limit { count: 50, percent: 5 }), ..Thresholds::default() },
         retry: Default::default(),

@@ -8,6 +8,7 @@ mod world;
 mod accounts;
 mod assignments;
 mod blocks;
+mod carriers;
 mod claims;
 mod configuration;
 mod declined;
@@ -114,6 +115,11 @@ stories! {
         a_request_goes_on_and_is_found_by_what_it_waits_for,
         direct_grants_are_closed_and_not_forgotten,
         an_order_is_overtaken_for_so_long_and_no_longer,
+    ],
+    carriers: [
+        orders_wait_in_the_queue_of_whom_they_go_to,
+        what_was_ordered_with_a_creation_gets_its_account,
+        what_is_answered_at_once_goes_first,
     ],
     claims: [
         due_orders_are_claimed_by_lane,

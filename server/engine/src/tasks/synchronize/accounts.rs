@@ -10,6 +10,7 @@ use model::feed::ChangeCounts;
 use model::ids::{AccountId, IdentityId, RunBlockId};
 use model::job::LogLevel;
 use model::order::{Order, ProvisioningState};
+use model::value::Value;
 use model::view::PreviewLine;
 use store::{Reservation, StoreError};
 
@@ -363,11 +364,16 @@ pub(super) async fn read_back_executed(
             .orders_in_state(name, ProvisioningState::Executed, u32::MAX)
             .await
             .map_err(failed)?;
-        let keys: BTreeSet<String> = executed.into_iter().filter_map(|order| order.key).collect();
-        if keys.is_empty() {
+        // A creation that another system carried out is found by what names it: nobody has told its key.
+        let live = context.engine.world().deciding();
+        let named = executed.iter().filter(|order| order.key.is_none());
+        let named = named.filter_map(|order| broker::order::natural_key(order, &live.catalogue)).collect();
+        let keys: BTreeSet<String> = executed.iter().filter_map(|order| order.key.clone()).collect();
+        let wanted = Wanted { keys, named };
+        if wanted.keys.is_empty() && wanted.named.is_empty() {
             continue;
         }
-        match read_accounts(context, name, keys).await {
+        match read_accounts(context, name, wanted).await {
             Ok(Some(collected)) => take_over_application(context, progress, name, collected).await?,
             Ok(None) => {}
             Err(problem) => {
@@ -379,15 +385,30 @@ pub(super) async fn read_back_executed(
     Ok(unread)
 }
 
-async fn read_accounts(context: &Context, name: &str, keys: BTreeSet<String>) -> Result<Option<Collected>, String> {
+/// Accounts that are looked at, by key, and by an attribute with its value where that is not known.
+struct Wanted {
+    keys: BTreeSet<String>,
+    named: Vec<(String, Value)>,
+}
+
+async fn read_accounts(context: &Context, name: &str, wanted: Wanted) -> Result<Option<Collected>, String> {
     let connector = context.engine.connector(name).await.map_err(|error| error.message)?;
     if !connector.capabilities().reads_one {
         return Ok(None);
     }
     let reading = Reading { at: context.engine.now(), digest: String::new(), partial: true };
+    let Wanted { mut keys, named } = wanted;
     let mut accounts = Vec::new();
     for key in &keys {
         accounts.extend(connector.account(key).await.map_err(|error| error.message)?);
+    }
+    for (attribute, value) in &named {
+        let mut found = connector.find(attribute, value).await.map_err(|error| error.message)?;
+        if let (Some(account), None) = (found.pop(), found.pop())
+            && keys.insert(account.key.clone())
+        {
+            accounts.push(account);
+        }
     }
     Ok(Some(Collected { reading, accounts, entitlements: Vec::new(), asked: Some(keys) }))
 }
