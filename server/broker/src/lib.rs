@@ -2,7 +2,8 @@
 //! synchronous, without clock, randomness or IO. `policy` says what should be; the caller says what is and what is
 //! under way; this crate says what follows, and why. `connectors` do it, `store` records it, `engine` walks between.
 //!
-//! In reading order: what is read comes in ([`synchronize`], [`correlate`]), what should be held is compared with what
+//! In reading order: what is read comes in ([`synchronize`], [`correlate`]), what of it nobody ordered is told apart
+//! ([`native_change`]), what should be held is compared with what
 //! is ([`assignments`]), a difference becomes a plan ([`plan`]), its parts ([`partition`]), a checked plan ([`check`])
 //! and orders ([`order`]); an order moves through its states ([`lifecycle`]) as answers come back ([`untrusted`],
 //! [`settle`], [`retry`], [`poison`]); [`breaker`] and [`maintenance`] say when nothing is sent; what failed is grouped
@@ -17,6 +18,7 @@ pub mod compare;
 pub mod constraint;
 
 pub mod correlate;
+pub mod native_change;
 pub mod synchronize;
 
 pub mod assignments;

@@ -156,6 +156,7 @@ pub(crate) fn compile(
         accounts,
         open_orders,
         declined: &[],
+        native: &[],
         choices: &[],
         leaver: false,
     };

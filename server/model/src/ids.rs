@@ -61,6 +61,8 @@ ids! {
     RequestId,
     /// A change that a reviewer declined.
     DeclinedChangeId,
+    /// A change that an application has and nobody ordered.
+    NativeChangeId,
     /// Somebody who signs in.
     UserId,
     /// One mail to one person.

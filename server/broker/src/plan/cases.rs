@@ -412,6 +412,7 @@ fn what_was_found_and_is_desired_becomes_ours() {
         accounts: &accounts,
         open_orders: &[],
         declined: &[],
+        native: &[],
         choices: &[],
         leaver: false,
     };
@@ -471,6 +472,7 @@ fn what_a_reviewer_declined_is_not_ordered_again_until_something_else_is_wanted(
             accounts,
             open_orders: &[],
             declined,
+            native: &[],
             choices: &[],
             leaver: false,
         };
@@ -514,6 +516,7 @@ fn with_choice(desired: Vec<DesiredAccount>, accounts: &[Account], open: &[Order
         accounts,
         open_orders: open,
         declined: &[],
+        native: &[],
         choices: &choices,
         leaver: false,
     };
