@@ -7,9 +7,9 @@
 //! | seen | the settings notify | noted |
 //! | seen | the settings ask for a review, or cannot set it back, or have done so too often | open |
 //! | seen | the settings revert | reverting |
-//! | open, noted, reverting | a person accepts | accepted |
+//! | open, noted | a person accepts | accepted |
 //! | open, noted, accepted | a person reverts | reverting |
-//! | reverting | no order can do it | open |
+//! | reverting | no order can do it, or the order was called off | open |
 //! | open, reverting | a reading finds something else, which is an order's doing or what was there before | reverted |
 //! | open, reverting, accepted | the same was changed again natively | overtaken |
 //!
@@ -45,7 +45,6 @@ use crate::compare::{present, same, says};
 const DECISIONS: &[(NativeChangeState, NativeDecision, NativeChangeState)] = &[
     (NativeChangeState::Open, NativeDecision::Accept, NativeChangeState::Accepted),
     (NativeChangeState::Noted, NativeDecision::Accept, NativeChangeState::Accepted),
-    (NativeChangeState::Reverting, NativeDecision::Accept, NativeChangeState::Accepted),
     (NativeChangeState::Open, NativeDecision::Revert, NativeChangeState::Reverting),
     (NativeChangeState::Noted, NativeDecision::Revert, NativeChangeState::Reverting),
     (NativeChangeState::Accepted, NativeDecision::Revert, NativeChangeState::Reverting),

@@ -35,6 +35,7 @@ pub mod home;
 pub mod identities;
 pub mod jobs;
 pub mod mails;
+pub mod native_changes;
 pub mod orders;
 pub mod requests;
 pub mod reviews;

@@ -158,6 +158,13 @@ pub const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
     ("threshold_use.run_id, threshold_use.account_type, threshold_use.what", "threshold_use_key"),
     ("run_block.id", "run_block_pkey"),
     ("declined_change.id", "declined_change_pkey"),
+    ("native_baseline.application, native_baseline.account_type", "native_baseline_key"),
+    ("native_change.id", "native_change_pkey"),
+    (
+        "native_change.account_id, native_change.kind, native_change.name, native_change.seen_at",
+        "native_change_once",
+    ),
+    ("native_change.account_id, native_change.kind, native_change.name", "native_change_one_undecided"),
     ("form.identity_id, form.owner_kind, form.owner", "form_one_open"),
     ("form.id", "form_pkey"),
     ("question.identity_id, question.key", "question_one_open"),

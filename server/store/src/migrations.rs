@@ -45,6 +45,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0021_extend_work_items"),
     migration!("0022_create_forms"),
     migration!("0023_create_requests"),
+    migration!("0025_create_native_changes"),
 ];
 
 const CREATE_TABLE: &str = r#"

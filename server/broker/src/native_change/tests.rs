@@ -290,7 +290,7 @@ fn people_decide_what_can_be_decided() {
     for (state, accept, revert) in [
         (Open, Some(Accepted), Some(Reverting)),
         (Noted, Some(Accepted), Some(Reverting)),
-        (Reverting, Some(Accepted), None),
+        (Reverting, None, None),
         (Accepted, None, Some(Reverting)),
         (Reverted, None, None),
         (Overtaken, None, None),
