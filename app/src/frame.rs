@@ -22,12 +22,13 @@ pub enum Section {
     Requests,
     Jobs,
     Applications,
+    NativeChanges,
     /// A page that belongs to none.
     Elsewhere,
 }
 
 impl Section {
-    const RAIL: [Self; 9] = [
+    const RAIL: [Self; 10] = [
         Self::Home,
         Self::WorkItems,
         Self::Forms,
@@ -37,6 +38,7 @@ impl Section {
         Self::Identities,
         Self::Jobs,
         Self::Applications,
+        Self::NativeChanges,
     ];
 
     fn label(self) -> &'static str {
@@ -50,6 +52,7 @@ impl Section {
             Self::Requests => "Requests",
             Self::Jobs => "Job execution",
             Self::Applications => "Applications",
+            Self::NativeChanges => "Native changes",
             Self::Elsewhere => "",
         }
     }
@@ -65,6 +68,7 @@ impl Section {
             Self::Requests => "/requests",
             Self::Jobs => "/jobs",
             Self::Applications => "/applications",
+            Self::NativeChanges => "/native-changes",
         }
     }
 
@@ -79,6 +83,7 @@ impl Section {
             Self::Requests => "plane",
             Self::Jobs => "jobs",
             Self::Applications => "applications",
+            Self::NativeChanges => "wrench",
         }
     }
 
@@ -93,6 +98,7 @@ impl Section {
             Self::Requests => "/Requests/View",
             Self::Jobs => "/Jobs/View",
             Self::Applications => "/Applications/View",
+            Self::NativeChanges => "/NativeChanges/View",
         }
     }
 }
@@ -141,6 +147,8 @@ pub struct Visitor {
     pub is_demo: bool,
     /// Orders that wait for this person's review.
     pub reviews: u64,
+    /// Native changes that wait for a decision this person may take.
+    pub native_changes: u64,
     /// Questions that wait for this person's answer.
     pub questions: u64,
     /// Forms that wait for this person's answers.
@@ -223,6 +231,7 @@ fn rail(visitor: &Visitor, section: Section) -> impl IntoView + use<> {
         let waiting = match place {
             Section::Review => visitor.reviews,
             Section::Forms => visitor.forms,
+            Section::NativeChanges => visitor.native_changes,
             _ => 0,
         };
         let count = (waiting > 0)

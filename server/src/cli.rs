@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod identities;
 pub mod jobs;
 pub mod mails;
+pub mod native_changes;
 pub mod orders;
 pub mod output;
 pub mod requests;
@@ -107,6 +108,9 @@ pub enum Command {
     /// Accounts that applications hold, and whose they are
     #[command(subcommand)]
     Accounts(accounts::Command),
+    /// What was changed in applications themselves, without an order
+    #[command(subcommand)]
+    NativeChanges(native_changes::Command),
     /// Provisioning orders
     #[command(subcommand)]
     Orders(orders::Command),
@@ -218,6 +222,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
         Command::Jobs(command) => jobs::run(&op, command, output).await,
         Command::Identities(command) => identities::run(&op, command, output).await,
         Command::Accounts(command) => accounts::run(&op, command, output).await,
+        Command::NativeChanges(command) => native_changes::run(&op, command, output).await,
         Command::Orders(command) => orders::run(&op, command, output).await,
         Command::Requests(command) => requests::run(&op, command, output).await,
         Command::WorkItems(command) => work_items::run(&op, command, output).await,

@@ -1,6 +1,7 @@
 //! Made-up data for every page: an organisation in the middle of a working day.
 
 mod forms_sample;
+mod native_sample;
 mod people;
 mod requests;
 mod reviews;
@@ -100,6 +101,7 @@ pub(crate) fn visitor() -> Visitor {
         request_id: "19a-7f".into(),
         is_demo: true,
         reviews: 3,
+        native_changes: 2,
         questions: 1,
         forms: 2,
     }
@@ -193,6 +195,10 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         ("my-mail-no-server", mails::my_mail_sheet(&MailPreferences::default(), &mail_subjects(), None, false)),
         ("login", login::login_sheet(Some(Flash::failed("Login or password is wrong.")), "/orders")),
         ("home", home::home_sheet(&home_of_today(), clock)),
+        ("native-changes", native_sample::list(rights, clock)),
+        ("native-changes-read-only", native_sample::read_only(clock)),
+        ("native-changes-none-open", native_sample::none_open(rights, clock)),
+        ("native-changes-none", native_sample::none(rights, clock)),
         ("forms", forms_sample::list(false, rights, clock)),
         ("forms-none", forms_sample::list(true, rights, clock)),
         ("form", forms_sample::open(clock)),
@@ -495,6 +501,7 @@ fn home_of_today() -> Home {
         orders: counts(),
         open_work_items: 14,
         awaiting_review: 3,
+        native_changes: 2,
         forms: model::form::FormCounts { me: 2, team: 1, all: 5 },
         work_items: work_items::rows(8),
         failed: failed.collect(),

@@ -28,6 +28,8 @@ const DECIDED_AT_ONCE: u32 = 1_000;
 /// Longest comment that is kept.
 const LONGEST_COMMENT: usize = 1_000;
 
+pub use native_change::decisions;
+
 /// What became of each.
 pub type NativeOutcomes = Vec<(NativeChangeId, Result<NativeChangeState, ApiError>)>;
 

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use model::ids::*;
+use model::job::RunState;
 use model::native_change::{
     NativeChange, NativeChangeFilter, NativeChangeKind, NativeChangeState, NativeReaction,
 };
@@ -19,7 +20,7 @@ async fn world(store: &Store) {
         tx.insert_accounts(&[account(13, "payroll", "x", None, &[])], at(0)).await?;
     });
     insert_orders(store, vec![order(1, 1)]).await;
-    keep!(store, |tx| tx.insert_run(&run(5)).await?);
+    keep!(store, |tx| tx.queue_run(&run(5, RunState::Queued)).await?);
 }
 
 fn change(id: i64, account: i64, name: &str, state: NativeChangeState) -> NativeChange {
