@@ -11,7 +11,7 @@ use model::native_change::{
     NativeChange, NativeChangeFilter, NativeChangeKind, NativeChangeRow, NativeChangeState, NativeDecision,
 };
 use model::page::Page;
-use model::view::AuditLine;
+use model::view::{AuditLine, RunFilter};
 use store::{NativeVerdict, NewIdentityEvent, StoreError};
 
 use crate::Engine;
@@ -29,6 +29,9 @@ const DECIDED_AT_ONCE: u32 = 1_000;
 const LONGEST_COMMENT: usize = 1_000;
 
 pub use native_change::decisions;
+
+/// Runs looked at for one that is under way.
+const NEWEST: u32 = 20;
 
 /// What became of each.
 pub type NativeOutcomes = Vec<(NativeChangeId, Result<NativeChangeState, ApiError>)>;
@@ -214,7 +217,10 @@ pub(crate) async fn queue_due(engine: &Engine) -> Result<(), StoreError> {
     if engine.store().identities_with_native_changes_to_revert().await?.is_empty() {
         return Ok(());
     }
-    if crate::jobs::may_queue_own(engine, REVERTS, false).await? { queue(engine, None).await } else { Ok(()) }
+    // The run that found them orders what sets them back itself, where orders are a step of it.
+    let newest = engine.store().runs(&RunFilter { job: None, before: None, limit: NEWEST }).await?;
+    let is_busy = newest.iter().any(|row| !row.run.state.is_final());
+    if !is_busy && crate::jobs::may_queue_own(engine, REVERTS, false).await? { queue(engine, None).await } else { Ok(()) }
 }
 
 async fn queue(engine: &Engine, op: Option<&OpContext>) -> Result<(), StoreError> {

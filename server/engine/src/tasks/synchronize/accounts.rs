@@ -206,8 +206,10 @@ async fn account_changes(
         .collect();
     let new_ids: HashSet<AccountId> = new.iter().map(|account| account.id).collect();
     let read_first: HashSet<AccountId> = changes.unchanged.into_iter().collect();
+    // Copied only where somebody looks at it.
+    let is_watched = !context.mode.dry_run && native::is_looked_for(&configuration, name);
     let before: HashMap<AccountId, Account> =
-        compared.iter().map(|account| (account.id, account.clone())).collect();
+        compared.iter().filter(|_| is_watched).map(|account| (account.id, account.clone())).collect();
     // As they are after this reading.
     let mut updated: BTreeMap<AccountId, Account> =
         changes.updated.into_iter().chain(changes.gone).map(|account| (account.id, account)).collect();

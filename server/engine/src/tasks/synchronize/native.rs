@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use broker::native_change::{self, Baseline, Compared, Difference, Moved, Reacted, Watch};
 use jiff::{SignedDuration, Timestamp};
 use model::account::Account;
+use model::configuration::Configuration;
 use model::ids::{AccountId, NativeChangeId, RunId};
 use model::job::LogLevel;
 use model::mail::Notice;
@@ -58,6 +59,13 @@ impl Native {
         };
         progress.say(level, format!("`{application}`: {found} that nobody had ordered{waits}."));
     }
+}
+
+/// Whether native changes of the application, or of one of its account types, are looked for.
+pub(super) fn is_looked_for(configuration: &Configuration, application: &str) -> bool {
+    let mut types = configuration.account_types.iter().filter(|(_, kind)| kind.application == application);
+    types.any(|(name, _)| configuration.native_changes(application, name).is_some())
+        || configuration.native_changes(application, "").is_some()
 }
 
 /// Compares the application's accounts as they were known (`before`) with how they are after the reading.
