@@ -132,7 +132,10 @@ export async function nativelyChanged(page: Page): Promise<string> {
     });
     expect(changed.ok()).toBe(true);
     await startJob(page);
-    await expect(page.locator('.run-summary')).toContainText('ompleted', { timeout: 50_000 });
+    await expect(async () => {
+      await page.reload();
+      await expect(page.locator('.run-summary')).toContainText('Completed', { timeout: 500 });
+    }).toPass({ timeout: 50_000 });
   }
   return '/native-changes';
 }

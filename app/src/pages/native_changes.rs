@@ -89,13 +89,12 @@ fn flash(decision: NativeDecision, outcomes: &engine::native_changes::NativeOutc
         NativeDecision::Revert => ("to be set back", " Orders are being made for that."),
     };
     let (kind, title) = match (done, lines.len()) {
-        (_, 0) => {
-            (FlashKind::Done, format!("{} {verb}.{then}", words::plural(done as u64, "native change", "native changes")))
-        }
+        (_, 0) => (
+            FlashKind::Done,
+            format!("{} {verb}.{then}", words::plural(done as u64, "native change", "native changes")),
+        ),
         (0, _) => (FlashKind::Failed, "Nothing was decided.".to_owned()),
-        (_, refused) => {
-            (FlashKind::Partly, format!("{done} of {} {verb}; {refused} refused.{then}", outcomes.len()))
-        }
+        (_, refused) => (FlashKind::Partly, format!("{done} of {} {verb}; {refused} refused.{then}", outcomes.len())),
     };
     Flash { kind, title, lines }
 }
@@ -126,12 +125,14 @@ pub fn native_changes_sheet(
     clock: &Clock,
 ) -> Sheet {
     let shown = page.rows.len();
-    let is_filtered = NativeChangeFilter { before: None, state: None, ..filter.clone() } != NativeChangeFilter::default();
+    let is_filtered =
+        NativeChangeFilter { before: None, state: None, ..filter.clone() } != NativeChangeFilter::default();
     let content = match (shown, filter.state, is_filtered) {
         (0, _, true) => empty("No native changes", Empty::Filtered { clear: "/native-changes".to_owned() }),
-        (0, Some(NativeChangeState::Open), false) => {
-            empty("Nothing to decide", Empty::AllDone { text: "No change made in an application waits for a decision." })
-        }
+        (0, Some(NativeChangeState::Open), false) => empty(
+            "Nothing to decide",
+            Empty::AllDone { text: "No change made in an application waits for a decision." },
+        ),
         (0, Some(_), false) => empty("No native changes", Empty::Filtered { clear: "/native-changes".to_owned() }),
         (0, None, false) => empty(
             "No native changes yet",
@@ -183,9 +184,8 @@ fn states(filter: &NativeChangeFilter, counts: &BTreeMap<NativeChangeState, u64>
         chosen: filter.state.is_none(),
         shape: None,
     };
-    let is_wanted = |state: &NativeChangeState| {
-        filter.state == Some(*state) || counts.get(state).is_some_and(|count| *count > 0)
-    };
+    let is_wanted =
+        |state: &NativeChangeState| filter.state == Some(*state) || counts.get(state).is_some_and(|count| *count > 0);
     let choices = NativeChangeState::ALL.into_iter().filter(is_wanted).map(|state| Choice {
         label: state.label().to_owned(),
         count: Some(counts.get(&state).copied().unwrap_or(0)),
@@ -308,7 +308,10 @@ fn line(row: &NativeChangeRow, may_decide: bool, rights: &Rights, clock: &Clock)
                     NativeDecision::Accept => ("Accept", "Accept"),
                     NativeDecision::Revert => ("Set back", "Set back"),
                 };
-                let (value, about) = (format!("{}:{}", decision.name(), change.id), format!("{verb} native change {} of {account}", change.id));
+                let (value, about) = (
+                    format!("{}:{}", decision.name(), change.id),
+                    format!("{verb} native change {} of {account}", change.id),
+                );
                 view! { <button class="button small" name="act" value=value aria-label=about>{label}</button> }
             })
             .collect_view();
@@ -362,7 +365,10 @@ fn remark(change: &NativeChange, clock: &Clock) -> impl IntoView + use<> {
     let by = match (&change.decided_by, change.decided_at) {
         (Some(by), Some(at)) => {
             let comment = change.comment.clone().map(|comment| format!(": {comment}")).unwrap_or_default();
-            Some(view! { <span class="subtle wrap block">"by "{by.clone()}" "{ago(clock, at)}{comment}</span> }.into_any())
+            Some(
+                view! { <span class="subtle wrap block">"by "{by.clone()}" "{ago(clock, at)}{comment}</span> }
+                    .into_any(),
+            )
         }
         _ => by_itself(change).map(|text| view! { <span class="subtle block">{text}</span> }.into_any()),
     };

@@ -95,9 +95,11 @@ fn can_be_set_back(
             .to_owned());
     }
     if owner.is_none() {
-        return Err("nobody owns the account, and every order is somebody's. Link it to its owner on the application's \
+        return Err(
+            "nobody owns the account, and every order is somebody's. Link it to its owner on the application's \
                     page first, or change it back in the application."
-            .to_owned());
+                .to_owned(),
+        );
     }
     let is_entitlement = matches!(kind, NativeChangeKind::EntitlementAdded | NativeChangeKind::EntitlementRemoved);
     if is_entitlement && catalogue.entitlement_of(account_type, name).is_none() {

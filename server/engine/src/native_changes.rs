@@ -45,10 +45,7 @@ pub async fn page(op: &OpContext, filter: &NativeChangeFilter) -> Result<Page<Na
 }
 
 /// How many there are in each state, of those that match otherwise.
-pub async fn counts(
-    op: &OpContext,
-    filter: &NativeChangeFilter,
-) -> Result<BTreeMap<NativeChangeState, u64>, ApiError> {
+pub async fn counts(op: &OpContext, filter: &NativeChangeFilter) -> Result<BTreeMap<NativeChangeState, u64>, ApiError> {
     op.require(VIEW)?;
     op.engine.store().native_change_counts(filter).await.map_err(internal)
 }
@@ -80,10 +77,7 @@ pub async fn decide(
         return Err(ApiError::invalid("comment", format!("A comment has at most {LONGEST_COMMENT} characters.")));
     }
     if ids.is_empty() {
-        return Err(ApiError::invalid(
-            "ids",
-            "No native change is chosen. Tick at least one, then choose what to do.",
-        ));
+        return Err(ApiError::invalid("ids", "No native change is chosen. Tick at least one, then choose what to do."));
     }
     let mut known: HashMap<NativeChangeId, NativeChange> = op
         .engine
@@ -137,8 +131,8 @@ async fn decide_one(
 ) -> Result<NativeChangeState, ApiError> {
     // Who owns the account by now counts: it may have been linked since.
     let account = op.engine.store().accounts_by_id(&[change.account]).await.map_err(internal)?.pop();
-    let (owner, account_type) = account
-        .map_or((change.identity, change.account_type.clone()), |account| (account.owner, account.account_type));
+    let (owner, account_type) =
+        account.map_or((change.identity, change.account_type.clone()), |account| (account.owner, account.account_type));
     let change = NativeChange { identity: owner, account_type, ..change };
     let to = native_change::decide(&change, decision, &op.engine.world().live().catalogue).map_err(refused)?;
     let verdict = NativeVerdict {
@@ -220,7 +214,11 @@ pub(crate) async fn queue_due(engine: &Engine) -> Result<(), StoreError> {
     // The run that found them orders what sets them back itself, where orders are a step of it.
     let newest = engine.store().runs(&RunFilter { job: None, before: None, limit: NEWEST }).await?;
     let is_busy = newest.iter().any(|row| !row.run.state.is_final());
-    if !is_busy && crate::jobs::may_queue_own(engine, REVERTS, false).await? { queue(engine, None).await } else { Ok(()) }
+    if !is_busy && crate::jobs::may_queue_own(engine, REVERTS, false).await? {
+        queue(engine, None).await
+    } else {
+        Ok(())
+    }
 }
 
 async fn queue(engine: &Engine, op: Option<&OpContext>) -> Result<(), StoreError> {
@@ -240,7 +238,8 @@ async fn name(op: &OpContext, rows: &mut [NativeChangeRow]) -> Result<(), ApiErr
         row.called = called.get(&row.change.account).cloned();
         let is_entitlement =
             matches!(row.change.kind, NativeChangeKind::EntitlementAdded | NativeChangeKind::EntitlementRemoved);
-        if is_entitlement && let Some(name) = live.catalogue.entitlement_of(&row.change.account_type, &row.change.name) {
+        if is_entitlement && let Some(name) = live.catalogue.entitlement_of(&row.change.account_type, &row.change.name)
+        {
             row.entitlement_label = configuration.entitlements.get(name).map(|known| known.display_name.clone());
         }
     }

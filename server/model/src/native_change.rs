@@ -219,7 +219,8 @@ pub struct NativeChange {
 impl NativeChange {
     /// Whether both are about the same thing of the same account.
     pub fn is_about(&self, account: AccountId, kind: NativeChangeKind, name: &str) -> bool {
-        let entitlement = |kind| matches!(kind, NativeChangeKind::EntitlementAdded | NativeChangeKind::EntitlementRemoved);
+        let entitlement =
+            |kind| matches!(kind, NativeChangeKind::EntitlementAdded | NativeChangeKind::EntitlementRemoved);
         self.account == account
             && self.name == name
             && (self.kind == kind
@@ -229,7 +230,9 @@ impl NativeChange {
 
     /// "title: “Nurse” → “Matron”", for a sentence.
     pub fn sentence(&self) -> String {
-        let shown = |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), |value| format!("\u{201c}{value}\u{201d}"));
+        let shown = |value: &Option<Value>| {
+            value.as_ref().map_or_else(|| "nothing".to_owned(), |value| format!("\u{201c}{value}\u{201d}"))
+        };
         match self.kind {
             NativeChangeKind::Created => "the account was created".to_owned(),
             NativeChangeKind::Deleted => "the account was deleted".to_owned(),

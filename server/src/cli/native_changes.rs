@@ -4,9 +4,7 @@ use clap::{Args, Subcommand};
 use engine::context::OpContext;
 use engine::native_changes::NativeOutcomes;
 use model::ids::NativeChangeId;
-use model::native_change::{
-    NativeChangeFilter, NativeChangeKind, NativeChangeRow, NativeChangeState, NativeDecision,
-};
+use model::native_change::{NativeChangeFilter, NativeChangeKind, NativeChangeRow, NativeChangeState, NativeDecision};
 
 use super::output::Output;
 use super::{CommandError, Exit, find_identity};
@@ -100,12 +98,7 @@ async fn list(op: &OpContext, which: Which, limit: u32, output: &Output) -> Resu
     Ok(Exit::Done)
 }
 
-async fn decide(
-    op: &OpContext,
-    decision: NativeDecision,
-    said: Decide,
-    output: &Output,
-) -> Result<Exit, CommandError> {
+async fn decide(op: &OpContext, decision: NativeDecision, said: Decide, output: &Output) -> Result<Exit, CommandError> {
     let outcomes = if said.all {
         let filter = filter(op, said.which).await?;
         engine::native_changes::decide_all(op, &filter, decision, &said.comment).await?

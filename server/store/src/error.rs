@@ -160,10 +160,7 @@ pub const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
     ("declined_change.id", "declined_change_pkey"),
     ("native_baseline.application, native_baseline.account_type", "native_baseline_key"),
     ("native_change.id", "native_change_pkey"),
-    (
-        "native_change.account_id, native_change.kind, native_change.name, native_change.seen_at",
-        "native_change_once",
-    ),
+    ("native_change.account_id, native_change.kind, native_change.name, native_change.seen_at", "native_change_once"),
     ("native_change.account_id, native_change.kind, native_change.name", "native_change_one_undecided"),
     ("form.identity_id, form.owner_kind, form.owner", "form_one_open"),
     ("form.id", "form_pkey"),

@@ -10,7 +10,7 @@ use model::plan::Operation;
 use super::*;
 use crate::plan::PlanInput;
 use crate::worlds::{
-    PERSON, Taken, access, account, attribute, compile, configuration, desired_account, orders, catalogue,
+    PERSON, Taken, access, account, attribute, catalogue, compile, configuration, desired_account, orders,
 };
 
 fn at(second: i64) -> Timestamp {
@@ -97,8 +97,14 @@ fn what_is_not_as_it_was_known_is_told() {
     assert_eq!(seen(Some(&before), &after, ignored, Some(&known())), "A was removed");
 
     after.status = AccountStatus::Disabled;
-    assert_eq!(seen(Some(&before), &after, r#"{ "attributes": [], "entitlements": [] }"#, Some(&known())), "the account was disabled");
-    assert_eq!(seen(Some(&after), &Account { status: AccountStatus::Enabled, ..after.clone() }, "{}", Some(&known())), "the account was enabled");
+    assert_eq!(
+        seen(Some(&before), &after, r#"{ "attributes": [], "entitlements": [] }"#, Some(&known())),
+        "the account was disabled"
+    );
+    assert_eq!(
+        seen(Some(&after), &Account { status: AccountStatus::Enabled, ..after.clone() }, "{}", Some(&known())),
+        "the account was enabled"
+    );
     after.status = AccountStatus::Gone;
     assert_eq!(seen(Some(&before), &after, "{}", Some(&known())), "the account was deleted");
     assert_eq!(seen(Some(&after), &before, "{}", Some(&known())), "the account was created");
@@ -165,7 +171,13 @@ fn what_an_order_of_ours_does_is_no_native_change() {
     for (name, order, difference, since, is_ours) in [
         ("in flight, its value", with(Transmitted), title("Matron"), after, true),
         ("in flight, another value", with(Transmitted), title("Queen"), after, false),
-        ("in flight, another attribute", with(Transmitted), difference(Attribute, "city", None, Some("Bern")), after, false),
+        (
+            "in flight, another attribute",
+            with(Transmitted),
+            difference(Attribute, "city", None, Some("Bern")),
+            after,
+            false,
+        ),
         ("in flight, what it adds", with(Transmitted), held(EntitlementAdded, "A"), after, true),
         ("in flight, what it takes", with(Transmitted), held(EntitlementRemoved, "B"), after, true),
         ("in flight, the other way round", with(Transmitted), held(EntitlementRemoved, "A"), after, false),
@@ -173,21 +185,51 @@ fn what_an_order_of_ours_does_is_no_native_change() {
         ("in doubt", doubtful, title("Matron"), after, true),
         ("never sent", unsent, title("Matron"), before, false),
         ("done and not compared yet, whatever is there", with(Executed), title("Queen"), after, true),
-        ("done and not compared yet, what it does not touch", with(Executed), held(EntitlementAdded, "C"), after, false),
+        (
+            "done and not compared yet, what it does not touch",
+            with(Executed),
+            held(EntitlementAdded, "C"),
+            after,
+            false,
+        ),
         ("failed since the last reading", with(ProvisioningState::Errored), title("Matron"), before, true),
         ("failed since, another value", with(ProvisioningState::Errored), title("Queen"), before, false),
         ("failed before the last reading", with(ProvisioningState::Errored), title("Matron"), after, false),
         ("given up since the last reading", with(Inactive), title("Matron"), before, true),
         ("confirmed, then changed", with(Verified), title("Queen"), before, false),
-        ("of another account", Order { account: Some(AccountId(2)), key: Some("x".into()), ..with(Transmitted) }, title("Matron"), after, false),
+        (
+            "of another account",
+            Order { account: Some(AccountId(2)), key: Some("x".into()), ..with(Transmitted) },
+            title("Matron"),
+            after,
+            false,
+        ),
         ("of the same key", Order { account: None, ..with(Transmitted) }, title("Matron"), after, true),
-        ("of another application", Order { application: "mail".into(), ..with(Transmitted) }, title("Matron"), after, false),
+        (
+            "of another application",
+            Order { application: "mail".into(), ..with(Transmitted) },
+            title("Matron"),
+            after,
+            false,
+        ),
         ("an update deletes nothing", with(Transmitted), whole(Deleted), after, false),
         ("a deletion in flight", of_account(Operation::Delete, Transmitted), whole(Deleted), after, true),
-        ("a deletion takes everything along", of_account(Operation::Delete, Transmitted), held(EntitlementRemoved, "B"), after, true),
+        (
+            "a deletion takes everything along",
+            of_account(Operation::Delete, Transmitted),
+            held(EntitlementRemoved, "B"),
+            after,
+            true,
+        ),
         ("disabling in flight", of_account(Operation::Disable, Transmitted), whole(Disabled), after, true),
         ("disabling in flight, and enabled", of_account(Operation::Disable, Transmitted), whole(Enabled), after, false),
-        ("disabled by us, not compared yet, and enabled", of_account(Operation::Disable, Executed), whole(Enabled), after, true),
+        (
+            "disabled by us, not compared yet, and enabled",
+            of_account(Operation::Disable, Executed),
+            whole(Enabled),
+            after,
+            true,
+        ),
         ("enabling in flight", of_account(Operation::Enable, Transmitted), whole(Enabled), after, true),
         ("creating in flight", of_account(Operation::Create, Transmitted), whole(Created), after, true),
         ("creating in flight, and gone", of_account(Operation::Create, Transmitted), whole(Deleted), after, false),
@@ -211,7 +253,13 @@ fn a_creation_is_known_by_the_value_that_names_the_account() {
 }
 
 /// What follows, as "reaction state why" of what is new and "state" of what was there.
-fn followed(standing: &[NativeChange], seen: Vec<Difference>, account: &Account, settings: &str, times: u32) -> (Vec<Reacted>, Vec<Moved>) {
+fn followed(
+    standing: &[NativeChange],
+    seen: Vec<Difference>,
+    account: &Account,
+    settings: &str,
+    times: u32,
+) -> (Vec<Reacted>, Vec<Moved>) {
     let settings: NativeChanges = serde_json::from_str(settings).unwrap();
     let settings: &'static NativeChanges = Box::leak(Box::new(settings));
     let reverted = [(AccountId(1), times)].into();
@@ -260,10 +308,31 @@ fn what_happens_again_overtakes_and_what_goes_back_is_set_back() {
     let again = |after| vec![difference(NativeChangeKind::Attribute, "title", Some("Matron"), Some(after))];
     for (name, standing, seen, title, state, new) in [
         ("changed again", with(Open, true), again("Queen"), "Queen", Some(Overtaken), Some("Nurse")),
-        ("changed again while it is set back", with(Reverting, false), again("Queen"), "Queen", Some(Overtaken), Some("Nurse")),
-        ("changed again after it was accepted", with(Accepted, true), again("Queen"), "Queen", Some(Overtaken), Some("Nurse")),
+        (
+            "changed again while it is set back",
+            with(Reverting, false),
+            again("Queen"),
+            "Queen",
+            Some(Overtaken),
+            Some("Nurse"),
+        ),
+        (
+            "changed again after it was accepted",
+            with(Accepted, true),
+            again("Queen"),
+            "Queen",
+            Some(Overtaken),
+            Some("Nurse"),
+        ),
         ("changed back there", with(Open, true), again("Nurse"), "Nurse", Some(Reverted), None),
-        ("an accepted one changed back there", with(Accepted, true), again("Nurse"), "Nurse", Some(Overtaken), Some("Nurse")),
+        (
+            "an accepted one changed back there",
+            with(Accepted, true),
+            again("Nurse"),
+            "Nurse",
+            Some(Overtaken),
+            Some("Nurse"),
+        ),
         ("an order has set it back", with(Reverting, false), vec![], "Nurse", Some(Reverted), None),
         ("an order has set something else", with(Open, true), vec![], "Queen", Some(Reverted), None),
         ("an order has replaced what was accepted", with(Accepted, true), vec![], "Queen", Some(Accepted), None),
@@ -303,7 +372,10 @@ fn people_decide_what_can_be_decided() {
         assert_eq!(offered.contains(&NativeDecision::Revert), revert.is_some());
     }
     let refused = decide(&NativeChange { state: Reverted, ..title.clone() }, NativeDecision::Accept, &catalogue());
-    assert_eq!(refused.unwrap_err().to_string(), "Native change 5 is “Set back” by now, so that there is nothing to accept.");
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "Native change 5 is “Set back” by now, so that there is nothing to accept."
+    );
     let unowned = NativeChange { identity: None, ..title };
     assert!(matches!(decide(&unowned, NativeDecision::Revert, &catalogue()), Err(Refused::Impossible { .. })));
     assert_eq!(decide(&unowned, NativeDecision::Accept, &catalogue()), Ok(Accepted));
@@ -311,16 +383,29 @@ fn people_decide_what_can_be_decided() {
 
 // ------------------------------------------------------------------------------------------------------ planning
 
-fn planned(titles: Option<&str>, entitlements: &[&str], account: Account, native: &[NativeChange], leaver: bool) -> String {
+fn planned(
+    titles: Option<&str>,
+    entitlements: &[&str],
+    account: Account,
+    native: &[NativeChange],
+    leaver: bool,
+) -> String {
     let desired = titles.map(|title| {
-        let mut own = desired_account("person", vec![attribute("title", DesiredValue::Value(Value::from(title)))], entitlements);
-        own.attributes.push(model::access::DesiredAttribute { create_only: true, ..attribute("city", DesiredValue::Value("Bern".into())) });
+        let mut own =
+            desired_account("person", vec![attribute("title", DesiredValue::Value(Value::from(title)))], entitlements);
+        own.attributes.push(model::access::DesiredAttribute {
+            create_only: true,
+            ..attribute("city", DesiredValue::Value("Bern".into()))
+        });
         own
     });
     let desired = access(desired.into_iter().collect());
     let accounts = [account];
-    let native: Vec<NativeChange> =
-        native.iter().filter(|change| change.state == NativeChangeState::Reverting || !is_over(change, &desired, &catalogue())).cloned().collect();
+    let native: Vec<NativeChange> = native
+        .iter()
+        .filter(|change| change.state == NativeChangeState::Reverting || !is_over(change, &desired, &catalogue()))
+        .cloned()
+        .collect();
     let input = PlanInput {
         trigger: model::trigger::Trigger::IdentityRefresh,
         desired: &desired,
@@ -337,7 +422,13 @@ fn planned(titles: Option<&str>, entitlements: &[&str], account: Account, native
             .items
             .iter()
             .filter(|item| item.kind != ItemKind::Lifecycle)
-            .map(|item| format!("{} {}", item.name, item.value.as_ref().map_or_else(|| item.operation.name().to_owned(), ToString::to_string)))
+            .map(|item| {
+                format!(
+                    "{} {}",
+                    item.name,
+                    item.value.as_ref().map_or_else(|| item.operation.name().to_owned(), ToString::to_string)
+                )
+            })
             .collect();
         let back = if request.sets_back.is_empty() { "" } else { " back" };
         assert_eq!(request.explanation.contains("native change 5"), !request.sets_back.is_empty());
@@ -371,9 +462,25 @@ fn what_stands_is_not_ordered_until_something_else_is_wanted() {
         ("nobody decided about it", &title, Noted, matron.clone(), nurse, false, "update title Nurse"),
         ("waits for a decision", &title, Open, matron.clone(), nurse, false, ""),
         ("accepted", &title, Accepted, matron.clone(), nurse, false, ""),
-        ("accepted, and something else is wanted", &title, Accepted, matron.clone(), Some("Chief"), false, "update title Chief"),
+        (
+            "accepted, and something else is wanted",
+            &title,
+            Accepted,
+            matron.clone(),
+            Some("Chief"),
+            false,
+            "update title Chief",
+        ),
         ("set back", &title, Reverting, matron.clone(), nurse, false, "update title Nurse back"),
-        ("set back, what was written at creation", &city, Reverting, rome.clone(), nurse, false, "update city Bern back"),
+        (
+            "set back, what was written at creation",
+            &city,
+            Reverting,
+            rome.clone(),
+            nurse,
+            false,
+            "update city Bern back",
+        ),
         ("accepted, what was written at creation", &city, Accepted, rome, nurse, false, ""),
         ("added and accepted", &added, Accepted, with_b.clone(), nurse, false, ""),
         ("added and set back", &added, Reverting, with_b.clone(), nurse, false, "update B remove back"),
@@ -381,14 +488,54 @@ fn what_stands_is_not_ordered_until_something_else_is_wanted() {
         ("removed and accepted", &removed, Accepted, without_a.clone(), nurse, false, ""),
         ("removed and set back", &removed, Reverting, without_a, nurse, false, "update A add back"),
         ("disabled and open", &whole(Disabled), Open, status(AccountStatus::Disabled), nurse, false, ""),
-        ("disabled and set back", &whole(Disabled), Reverting, status(AccountStatus::Disabled), nurse, false, "enable  back"),
+        (
+            "disabled and set back",
+            &whole(Disabled),
+            Reverting,
+            status(AccountStatus::Disabled),
+            nurse,
+            false,
+            "enable  back",
+        ),
         ("deleted and accepted", &whole(Deleted), Accepted, status(AccountStatus::Gone), nurse, false, ""),
-        ("deleted and set back", &whole(Deleted), Reverting, status(AccountStatus::Gone), nurse, false, "create city Bern, title Nurse, A add back"),
+        (
+            "deleted and set back",
+            &whole(Deleted),
+            Reverting,
+            status(AccountStatus::Gone),
+            nurse,
+            false,
+            "create city Bern, title Nurse, A add back",
+        ),
         ("enabled, and nobody wants it", &whole(Enabled), Open, status(AccountStatus::Enabled), None, false, ""),
-        ("enabled, and they have left", &whole(Enabled), Open, status(AccountStatus::Enabled), None, true, "disable A remove"),
-        ("a found one was enabled", &whole(Enabled), Reverting, found(AccountStatus::Enabled), None, false, "disable A remove back"),
+        (
+            "enabled, and they have left",
+            &whole(Enabled),
+            Open,
+            status(AccountStatus::Enabled),
+            None,
+            true,
+            "disable A remove",
+        ),
+        (
+            "a found one was enabled",
+            &whole(Enabled),
+            Reverting,
+            found(AccountStatus::Enabled),
+            None,
+            false,
+            "disable A remove back",
+        ),
         ("created, and stays", &whole(Created), Accepted, found(AccountStatus::Enabled), None, false, ""),
-        ("created, and set back", &whole(Created), Reverting, found(AccountStatus::Enabled), None, false, "disable A remove back"),
+        (
+            "created, and set back",
+            &whole(Created),
+            Reverting,
+            found(AccountStatus::Enabled),
+            None,
+            false,
+            "disable A remove back",
+        ),
         ("created, and wanted", &whole(Created), Reverting, matron, Some("Matron"), false, ""),
     ] {
         let native = NativeChange { state, holds: matches!(state, Open | Accepted), ..change(5, change_of) };

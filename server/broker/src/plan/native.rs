@@ -85,16 +85,16 @@ impl<'a> Compiler<'a, '_> {
     /// Whether the account itself was made, or enabled, in the application, and is to be taken back.
     pub(super) fn is_taken_back(&self, slot: &Slot<'_>) -> bool {
         let on_removal = slot.facts.map(|facts| facts.on_removal);
-        on_removal
-            .zip(slot.account)
-            .is_some_and(|(on_removal, account)| self.taken_back(account, on_removal).is_some())
+        on_removal.zip(slot.account).is_some_and(|(on_removal, account)| self.taken_back(account, on_removal).is_some())
     }
 
     /// What becomes of an account that was made, or enabled, in the application and is to be taken back.
     pub(super) fn taken_back(&self, account: &Account, on_removal: OnRemoval) -> Option<End> {
-        let reverting = self.input.native.iter().filter(|change| {
-            change.state == NativeChangeState::Reverting && change.account == account.id
-        });
+        let reverting = self
+            .input
+            .native
+            .iter()
+            .filter(|change| change.state == NativeChangeState::Reverting && change.account == account.id);
         reverting
             .filter_map(|change| match (change.kind, on_removal) {
                 (NativeChangeKind::Created, OnRemoval::Delete) => Some(End::Deleted),

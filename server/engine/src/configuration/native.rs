@@ -52,7 +52,8 @@ fn one(
             ),
         );
     }
-    let specified = || kinds.iter().filter_map(|kind| configuration.account_types.get(*kind)).flat_map(|kind| &kind.attributes);
+    let specified =
+        || kinds.iter().filter_map(|kind| configuration.account_types.get(*kind)).flat_map(|kind| &kind.attributes);
     for (position, name) in settings.attributes.iter().flatten().enumerate() {
         let place = position.to_string();
         match specified().find(|(known, _)| *known == name) {
@@ -72,9 +73,7 @@ fn one(
             }
         }
     }
-    let says = |wanted| {
-        settings.reaction == wanted || settings.reactions.values().any(|reaction| *reaction == wanted)
-    };
+    let says = |wanted| settings.reaction == wanted || settings.reactions.values().any(|reaction| *reaction == wanted);
     match settings.reverts_per_day {
         Some(0) => tell(
             &["reverts_per_day"],
@@ -86,13 +85,17 @@ fn one(
         ),
         Some(_) if !says(NativeReaction::Revert) => tell(
             &["reverts_per_day"],
-            "Nothing is reverted here, so that there is nothing to limit. Remove it, or react with \"revert\".".to_owned(),
+            "Nothing is reverted here, so that there is nothing to limit. Remove it, or react with \"revert\"."
+                .to_owned(),
         ),
         _ => {}
     }
     let is_silent = |kind: NativeChangeKind| settings.reaction_to(kind) == NativeReaction::Ignore;
     if settings.attributes.is_some() && is_silent(NativeChangeKind::Attribute) {
-        tell(&["attributes"], "Changes of attributes are ignored here, whichever are named. Remove one of both.".to_owned());
+        tell(
+            &["attributes"],
+            "Changes of attributes are ignored here, whichever are named. Remove one of both.".to_owned(),
+        );
     }
     let entitlements = [NativeChangeKind::EntitlementAdded, NativeChangeKind::EntitlementRemoved];
     if settings.entitlements.is_some() && entitlements.into_iter().all(is_silent) {

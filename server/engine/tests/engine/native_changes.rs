@@ -7,9 +7,7 @@ use engine::{home, identities, native_changes, orders};
 use ldap3::Mod;
 use model::ids::NativeChangeId;
 use model::job::{RunMode, RunState};
-use model::native_change::{
-    NativeChange, NativeChangeFilter, NativeChangeState, NativeDecision,
-};
+use model::native_change::{NativeChange, NativeChangeFilter, NativeChangeState, NativeDecision};
 use model::order::ProvisioningState;
 use model::trigger::Trigger;
 use model::view::OrderFilter;
@@ -129,7 +127,8 @@ impl House {
     }
 
     async fn get(&mut self, number: u32, attribute: &str) -> Option<String> {
-        let found = self.ldap.search(&dn(number), ldap3::Scope::Base, "(objectClass=*)", vec![attribute]).await.unwrap();
+        let found =
+            self.ldap.search(&dn(number), ldap3::Scope::Base, "(objectClass=*)", vec![attribute]).await.unwrap();
         let entry = found.success().ok()?.0.into_iter().next().map(ldap3::SearchEntry::construct)?;
         entry.attrs.get(attribute).and_then(|values| values.first().cloned())
     }
@@ -188,7 +187,10 @@ async fn a_change_of_ours_is_none_and_one_made_on_the_server_beside_it_is_told()
     assert_eq!(house.told().await, ["1 sn: “Name1” → “Lewis”: open"]);
     assert_eq!(home::home(&house.world.op()).await.unwrap().native_changes, 1);
     let timeline = house.timeline(1).await;
-    assert!(timeline.contains("Changed in Company directory itself") && timeline.contains("sn: “Name1” → “Lewis”"), "{timeline}");
+    assert!(
+        timeline.contains("Changed in Company directory itself") && timeline.contains("sn: “Name1” → “Lewis”"),
+        "{timeline}"
+    );
     // It waits: neither another reading nor the role model takes it on.
     house.run("complete").await;
     house.read().await;
@@ -278,7 +280,11 @@ async fn the_settings_set_back_by_orders_that_say_so_and_not_for_ever() {
         house.set(2, "description", &format!("Changed {times}")).await;
         house.run("complete").await;
         assert_eq!(house.get(1, "sn").await.as_deref(), Some("Name1"));
-        assert_eq!(house.get(2, "description").await.as_deref(), Some("As made"), "also what the role model leaves alone");
+        assert_eq!(
+            house.get(2, "description").await.as_deref(),
+            Some("As made"),
+            "also what the role model leaves alone"
+        );
         house.read().await;
         let all = house.all().await;
         assert_eq!(all.len(), 2 * times);
@@ -316,10 +322,16 @@ async fn what_nothing_can_set_back_says_why_and_waits() {
     assert!(change.why.as_deref().is_some_and(|why| why.contains("does not manage “wheel”")), "{change:?}");
     let all = NativeChangeFilter::default();
     let refused = native_changes::decide_all(&house.world.op(), &all, NativeDecision::Revert, "").await.unwrap();
-    assert!(refused[0].1.as_ref().is_err_and(|error| error.message.contains("Add it to the configuration")), "{refused:?}");
+    assert!(
+        refused[0].1.as_ref().is_err_and(|error| error.message.contains("Add it to the configuration")),
+        "{refused:?}"
+    );
     let accepted = native_changes::decide_all(&house.world.op(), &all, NativeDecision::Accept, "").await.unwrap();
     assert_eq!(accepted.len(), 1);
-    assert!(native_changes::decide_all(&house.world.op(), &all, NativeDecision::Accept, "").await.is_err(), "none is left");
+    assert!(
+        native_changes::decide_all(&house.world.op(), &all, NativeDecision::Accept, "").await.is_err(),
+        "none is left"
+    );
     house.run("complete").await;
     assert!(house.holds("wheel", 2).await);
     house.member("wheel", Mod::Delete, 2).await;

@@ -2,9 +2,7 @@ use std::collections::BTreeMap;
 
 use model::ids::*;
 use model::job::RunState;
-use model::native_change::{
-    NativeChange, NativeChangeFilter, NativeChangeKind, NativeChangeState, NativeReaction,
-};
+use model::native_change::{NativeChange, NativeChangeFilter, NativeChangeKind, NativeChangeState, NativeReaction};
 use model::order::{Order, ProvisioningState};
 use model::value::Value;
 use store::{NativePlanned, NativeStep, NativeVerdict, Store};
@@ -86,7 +84,10 @@ pub(crate) async fn native_changes_are_kept_listed_and_decided(store: Store) {
     let counts = store.native_change_counts(&NativeChangeFilter { state: Some(Open), ..all.clone() }).await.unwrap();
     assert_eq!(counts, BTreeMap::from([(Open, 3), (Noted, 1)]));
     let page = store.native_change_page(&all).await.unwrap();
-    assert_eq!((page.rows[0].identity_name.as_deref(), page.rows[3].identity_name.as_deref()), (None, Some("Person 1")));
+    assert_eq!(
+        (page.rows[0].identity_name.as_deref(), page.rows[3].identity_name.as_deref()),
+        (None, Some("Person 1"))
+    );
 
     let verdict = |id: i64, from, to| NativeVerdict {
         id: NativeChangeId(id),
@@ -104,7 +105,10 @@ pub(crate) async fn native_changes_are_kept_listed_and_decided(store: Store) {
     assert!(!keep!(store, |tx| tx.decide_native_change(&again).await?), "somebody was quicker");
     let read = store.native_changes_by_id(&[NativeChangeId(21)]).await.unwrap().remove(0);
     assert_eq!((read.state, read.holds, read.why), (Accepted, true, None));
-    assert_eq!((read.decided_by.as_deref(), read.decided_at, read.comment.as_deref()), (Some("ann"), Some(at(200)), Some("fine")));
+    assert_eq!(
+        (read.decided_by.as_deref(), read.decided_at, read.comment.as_deref()),
+        (Some("ann"), Some(at(200)), Some("fine"))
+    );
     let revert = verdict(22, Open, Reverting);
     assert!(keep!(store, |tx| tx.decide_native_change(&revert).await?));
     let read = store.native_changes_by_id(&[NativeChangeId(22)]).await.unwrap().remove(0);

@@ -13,7 +13,9 @@ use model::order::{Order, ProvisioningState, StateReason};
 use model::request::RequestOrder;
 use model::trigger::Trigger;
 use model::undo::Undone;
-use store::{AssignmentStateChange, NativePlanned, PlanRecord, RecordedTransition, Reservation, StoreError, ThresholdUse};
+use store::{
+    AssignmentStateChange, NativePlanned, PlanRecord, RecordedTransition, Reservation, StoreError, ThresholdUse,
+};
 
 use super::asked::Asked;
 use super::questions::Questions;

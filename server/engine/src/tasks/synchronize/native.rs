@@ -93,9 +93,7 @@ pub(super) async fn look(
     let compared = updated.values().map(|after| Compared { before: before.get(&after.id), after });
     for compared in compared.chain(inserted.iter().map(|after| Compared { before: None, after })) {
         let account_type = compared.after.account_type.as_str();
-        let watch = watches
-            .entry(account_type)
-            .or_insert_with(|| Watch::of(&configuration, application, account_type));
+        let watch = watches.entry(account_type).or_insert_with(|| Watch::of(&configuration, application, account_type));
         if let Some(watch) = watch {
             seen.extend(native_change::differences(compared, watch, known.get(account_type)));
         }
@@ -114,14 +112,10 @@ pub(super) async fn look(
     let mut accounts: Vec<AccountId> = seen.iter().map(|difference| difference.account).collect();
     accounts.dedup();
     let yesterday = reading.at.checked_sub(DAY).unwrap_or(Timestamp::UNIX_EPOCH);
-    let reverted = if accounts.is_empty() {
-        BTreeMap::new()
-    } else {
-        store.native_reverts_since(&accounts, yesterday).await?
-    };
+    let reverted =
+        if accounts.is_empty() { BTreeMap::new() } else { store.native_reverts_since(&accounts, yesterday).await? };
     let settings = |account: &Account| configuration.native_changes(application, &account.account_type);
-    let (reacted, moved) =
-        native_change::follow(&standing, seen, now, settings, &reverted, &live.catalogue);
+    let (reacted, moved) = native_change::follow(&standing, seen, now, settings, &reverted, &live.catalogue);
     let mut ids = store.reserve_ids(reacted.len()).await?;
     native.changes = reacted
         .into_iter()
@@ -195,9 +189,8 @@ fn event(context: &Context, change: &NativeChange) -> Option<NewIdentityEvent> {
 /// Whom the settings want told, and what waits for a person: one line for each account type.
 fn told(context: &Context, application: &str, changes: &[NativeChange]) -> Vec<Notice> {
     let mut counts: BTreeMap<(&str, NativeChangeState), u64> = BTreeMap::new();
-    let is_news = |change: &&NativeChange| {
-        change.state == NativeChangeState::Open || change.reaction == NativeReaction::Notify
-    };
+    let is_news =
+        |change: &&NativeChange| change.state == NativeChangeState::Open || change.reaction == NativeReaction::Notify;
     for change in changes.iter().filter(is_news) {
         *counts.entry((change.account_type.as_str(), change.state)).or_default() += 1;
     }
