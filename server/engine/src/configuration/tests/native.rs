@@ -65,7 +65,7 @@ fn an_account_type_speaks_for_itself() {
                   [account_types.host-user.native_changes]\nreaction = \"revert\"\nattributes = [\"title\"]\n";
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &[("all.toml", directory(native).as_bytes())]);
-    let configuration = read(folder.path()).unwrap();
+    let configuration = read(folder.path()).unwrap().configuration;
     let own = configuration.native_changes("host", "host-user").unwrap();
     assert_eq!(own.reaction_to(NativeChangeKind::Created), NativeReaction::Revert);
     let other = configuration.native_changes("host", "").unwrap();
