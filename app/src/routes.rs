@@ -13,6 +13,7 @@ use crate::pages::integrations::IntegrationPage;
 use crate::pages::jobs::{ComparisonPage, JobsPage, RunPage, UndoPage};
 use crate::pages::login::LoginPage;
 use crate::pages::mails::{MailsPage, MyMailPage};
+use crate::pages::native_changes::NativeChangesPage;
 use crate::pages::orders::{OrderPage, OrdersPage};
 use crate::pages::problem::MissingPage;
 use crate::pages::requests::{AskRequestPage, RequestPage, RequestsPage};
@@ -43,6 +44,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/review") view=ReviewPage ssr=SsrMode::Async />
                 <Route path=path!("/review/confirm") view=ConfirmReviewPage ssr=SsrMode::Async />
                 <Route path=path!("/review/declined") view=DeclinedPage ssr=SsrMode::Async />
+                <Route path=path!("/native-changes") view=NativeChangesPage ssr=SsrMode::Async />
                 <Route path=path!("/requests") view=RequestsPage ssr=SsrMode::Async />
                 <Route path=path!("/requests/new") view=AskRequestPage ssr=SsrMode::Async />
                 <Route path=path!("/requests/:id") view=RequestPage ssr=SsrMode::Async />

@@ -6,6 +6,7 @@ use model::form::{FormFilter, FormScope};
 use model::identity::LifecycleState;
 use model::job::LogLevel;
 use model::mail::{MailFilter, MailState};
+use model::native_change::{NativeChangeFilter, NativeChangeKind, NativeChangeState};
 use model::order::{ProvisioningState, Trouble};
 use model::plan::Operation;
 use model::request::{RequestFilter, RequestState};
@@ -124,6 +125,26 @@ pub fn requests_address(filter: &RequestFilter) -> Address {
         .with("state", filter.state.map(RequestState::name))
         .with("text", filter.text.as_deref())
         .with("trigger", filter.trigger.map(Trigger::name))
+        .with("identity", filter.identity.map(|id| id.to_string()).as_deref())
+}
+
+pub fn native_changes(query: &Query) -> NativeChangeFilter {
+    NativeChangeFilter {
+        application: query.get("application"),
+        kind: query.parsed("kind", NativeChangeKind::from_name),
+        state: query.parsed("state", NativeChangeState::from_name),
+        identity: query.parsed("identity", |text| text.parse().ok()),
+        before: query.parsed("after", |text| text.parse().ok()),
+        limit: None,
+    }
+}
+
+/// The address of the list with this filter, from its first row.
+pub fn native_changes_address(filter: &NativeChangeFilter) -> Address {
+    Address::new("/native-changes")
+        .with("application", filter.application.as_deref())
+        .with("kind", filter.kind.map(NativeChangeKind::name))
+        .with("state", filter.state.map(NativeChangeState::name))
         .with("identity", filter.identity.map(|id| id.to_string()).as_deref())
 }
 

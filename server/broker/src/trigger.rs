@@ -2,7 +2,8 @@
 //! person's life and the account's differ from what was.
 //!
 //! - Whatever happens to somebody who has left is a *lifecycle event*.
-//! - What is ordered again because an application did not hold what it had confirmed is *drift*.
+//! - What is ordered again because an application did not hold what it had confirmed, or sets back what was changed in the
+//!   application itself, is *drift*.
 //! - An update of attributes only, of an account that is there, is *attribute synchronization*.
 //! - What is ordered before somebody's first day, or after a position of theirs began or ended and nothing was planned for
 //!   them since, is a *lifecycle event*: they joined or moved.
@@ -47,7 +48,7 @@ impl Situation {
     }
 }
 
-/// `drifted` tells that the request replaces an order which the application had not kept to.
+/// `drifted` tells that the request replaces an order which the application had not kept to, or sets back a native change.
 pub fn of(request: &AccountRequest, situation: Situation, drifted: bool) -> Trigger {
     let attributes_only = request.operation == Operation::Update
         && request.items.iter().all(|item| item.kind == ItemKind::Attribute)

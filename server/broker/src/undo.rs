@@ -454,6 +454,7 @@ impl<'a> Undoing<'a> {
             waits_for: Vec::new(),
             supersedes: Vec::new(),
             awaits: Vec::new(),
+            sets_back: Vec::new(),
         })
     }
 

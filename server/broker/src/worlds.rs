@@ -189,6 +189,7 @@ pub(crate) fn compile_in(
         accounts,
         open_orders,
         declined: &[],
+        native: &[],
         choices: &[],
         leaver: false,
     };

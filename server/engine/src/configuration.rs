@@ -8,6 +8,7 @@ mod export;
 mod jobs;
 mod literal;
 mod meaning;
+mod native;
 mod parse;
 mod paths;
 mod places;

@@ -36,6 +36,7 @@ pub mod identities;
 pub mod integrations;
 pub mod jobs;
 pub mod mails;
+pub mod native_changes;
 pub mod orders;
 pub mod requests;
 pub mod reviews;

@@ -30,6 +30,9 @@ pub(crate) async fn run(engine: Engine) {
         if let Err(error) = crate::forms::queue_due(&engine, rounds.is_multiple_of(60)).await {
             tracing::error!(error = &error as &dyn std::error::Error, "What follows from answers cannot be queued");
         }
+        if let Err(error) = crate::native_changes::queue_due(&engine).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "What sets back native changes cannot be queued");
+        }
         if rounds.is_multiple_of(600) {
             forget_what_is_over(&engine).await;
         }

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::job::{JobTask, TaskKind, TaskScope};
+use crate::native_change::NativeChanges;
 
 pub use account_types::{
     AccountType, Ask, AttributeSpecification, ClassificationRule, CorrelationRule, OnRemoval, Several,
@@ -234,6 +235,9 @@ pub struct Application {
     /// Times in which nothing is sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub maintenance: Vec<MaintenanceWindow>,
+    /// What happens about changes made in the application itself; they are not looked for unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub native_changes: Option<NativeChanges>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -410,6 +414,12 @@ pub struct JobDefinition {
 }
 
 impl Configuration {
+    /// What happens about native changes of accounts of this type; nothing where they are not looked for.
+    pub fn native_changes(&self, application: &str, account_type: &str) -> Option<&NativeChanges> {
+        let own = self.account_types.get(account_type).and_then(|kind| kind.native_changes.as_ref());
+        own.or_else(|| self.applications.get(application)?.native_changes.as_ref())
+    }
+
     /// How the orders of this job's runs go: in rings, or all at once.
     pub fn rings(&self, job: &str) -> Option<&Rings> {
         let own = self.jobs.get(job).and_then(|job| job.rings.as_ref());

@@ -63,6 +63,8 @@ ids! {
     DirectGrantId,
     /// A change that a reviewer declined.
     DeclinedChangeId,
+    /// A change that an application has and nobody ordered.
+    NativeChangeId,
     /// Somebody who signs in.
     UserId,
     /// One mail to one person.

@@ -6,7 +6,7 @@ use crate::access::Reason;
 use crate::account::Mechanism;
 use crate::configuration::Part;
 use crate::form::{Asked, Question};
-use crate::ids::{AccountId, IdentityId, OrderId};
+use crate::ids::{AccountId, IdentityId, NativeChangeId, OrderId};
 use crate::trigger::Trigger;
 use crate::value::Value;
 
@@ -99,6 +99,9 @@ pub struct AccountRequest {
     /// What people have to answer before it can be sent; the next plan replaces it then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub awaits: Vec<Asked>,
+    /// Native changes that it sets back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sets_back: Vec<NativeChangeId>,
 }
 
 /// Whether a request is all that happens to its account, or one of two parts that go different ways.

@@ -648,6 +648,9 @@ pub struct Home {
     /// Waiting for a provisioning review.
     #[serde(default)]
     pub awaiting_review: u64,
+    /// Native changes that wait for a person's decision.
+    #[serde(default)]
+    pub native_changes: u64,
     /// Forms that wait for answers.
     #[serde(default)]
     pub forms: FormCounts,

@@ -251,6 +251,7 @@ fn account_type(number: usize) -> AccountType {
         several: Default::default(),
         ask: None,
         thresholds: Thresholds::default(),
+        native_changes: None,
     }
 }
 
@@ -268,6 +269,7 @@ fn application() -> Application {
         thresholds: Thresholds::default(),
         retry: Default::default(),
         maintenance: Vec::new(),
+        native_changes: None,
     }
 }
 

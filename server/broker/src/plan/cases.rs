@@ -433,6 +433,7 @@ fn what_was_found_and_is_desired_becomes_ours() {
         accounts: &accounts,
         open_orders: &[],
         declined: &[],
+        native: &[],
         choices: &[],
         leaver: false,
     };
@@ -492,6 +493,7 @@ fn what_a_reviewer_declined_is_not_ordered_again_until_something_else_is_wanted(
             accounts,
             open_orders: &[],
             declined,
+            native: &[],
             choices: &[],
             leaver: false,
         };
@@ -535,6 +537,7 @@ fn with_choice(desired: Vec<DesiredAccount>, accounts: &[Account], open: &[Order
         accounts,
         open_orders: open,
         declined: &[],
+        native: &[],
         choices: &choices,
         leaver: false,
     };

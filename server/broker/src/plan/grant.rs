@@ -410,6 +410,7 @@ pub(super) fn empty_request(
         waits_for: Vec::new(),
         supersedes: Vec::new(),
         awaits: Vec::new(),
+        sets_back: Vec::new(),
     }
 }
 

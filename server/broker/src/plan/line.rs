@@ -85,6 +85,9 @@ impl<'a> Compiler<'a, '_> {
         lines.sort_by(|left, right| (left.kind, left.name).cmp(&(right.kind, right.name)));
         lines.dedup_by(|left, right| (left.kind, left.name) == (right.kind, right.name));
         for line in &mut lines {
+            if let Some(needs) = self.set_back(line, view) {
+                line.needs = needs;
+            }
             if let Some(why) = self.declined_line(desired, line, view) {
                 line.needs = Needs::Keep(why);
             }

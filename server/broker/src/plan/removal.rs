@@ -14,7 +14,7 @@ use super::{Compiler, Progress, rules};
 
 /// What becomes of the account.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     Disabled,
     Deleted,
 }
@@ -95,6 +95,9 @@ impl<'a> Compiler<'a, '_> {
         let Some(facts) = slot.facts else {
             return Err("The configuration does not know the account type any more.".to_owned());
         };
+        if let Some(end) = self.taken_back(account, facts.on_removal) {
+            return Ok(end);
+        }
         if account.provenance == Provenance::Found {
             return Err("Quartermaster did not create it.".to_owned());
         }

@@ -10,7 +10,7 @@ use model::work_item::Fulfiller;
 use super::ConfigurationFinding;
 use super::parse::noun;
 use super::places::Index;
-use super::{questions, wording};
+use super::{native, questions, wording};
 
 /// Tells of every reference to nothing, with the nearest name there is, and of other single values that cannot be meant.
 pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut Vec<ConfigurationFinding>) {
@@ -42,6 +42,7 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
         }
     }
     questions::check(configuration, index, findings);
+    native::check(configuration, index, findings);
     for (kind, name, carrier) in carriers(configuration) {
         if let Err(message) = Patterns::compile(carrier.retry) {
             findings.push(index.finding(&[kind, name, "retry"], message));

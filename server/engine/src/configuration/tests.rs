@@ -12,6 +12,7 @@ use model::value::Value;
 use super::{difference, digest, effect, export, read};
 
 mod jobs;
+mod native;
 mod round_trip;
 mod routes;
 

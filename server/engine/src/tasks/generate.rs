@@ -3,6 +3,7 @@
 //! is written in one transaction, or nothing.
 
 mod asked;
+mod native;
 mod preview;
 mod questions;
 mod thresholds;
@@ -15,7 +16,7 @@ use broker::check::CheckedPlan;
 use broker::choice::AccountChoice;
 use broker::plan::{PlanInput, Values};
 use broker::trigger::{Life, Situation};
-use broker::{blast_radius, check, edit, partition, plan, undo};
+use broker::{blast_radius, check, edit, native_change, partition, plan, undo};
 use jiff::civil::Date;
 use model::access::{DesiredAccess, Grantable};
 use model::account::{Account, Provenance};
@@ -23,6 +24,7 @@ use model::blast_radius::BlastRadius;
 use model::identity::{Identity, LifecycleState};
 use model::ids::{AccountId, IdentityId, OrderId, RunId};
 use model::job::{LogLevel, RunMode, TaskScope};
+use model::native_change::NativeChange;
 use model::order::{Order, ProvisioningState, StateReason, ValueEdit};
 use model::plan::{AccountRequest, FilterReason, ItemKind, Plan};
 use model::review::DeclinedChange;
@@ -30,6 +32,7 @@ use model::trigger::Trigger;
 use store::{AssignmentStateChange, Reservation, StoreError, ThresholdUse};
 
 use self::asked::Asked;
+use self::native::Natives;
 pub(crate) use self::preview::lines;
 use self::preview::preview;
 use self::questions::Questions;
@@ -95,6 +98,7 @@ async fn generate(
     let today = context.engine.today();
     if context.mode.incremental && context.about != About::Requests {
         context.changed.extend(crate::forms::to_plan(&context.engine).await?);
+        context.changed.extend(context.engine.store().identities_with_native_changes_to_revert().await?);
     }
     let facts = Facts::read(context, all_values, today).await?;
     let ids: Vec<IdentityId> = facts.ids();
@@ -107,6 +111,7 @@ async fn generate(
     let undone = context.engine.store().undone().await?;
     let mut ended_undone = Vec::new();
     let mut ended = Vec::new();
+    let mut natives = Natives::default();
     let mut rejected = 0;
     let mut questions = Questions::read(context, &ids).await?;
     for batch in ids.chunks(BATCH) {
@@ -115,7 +120,9 @@ async fn generate(
             let (plan, over, choices) =
                 facts.compile(context, &mut access, &mut questions, &live.catalogue, &mut values);
             ended.extend(over);
-            let input = facts.input(&access, &choices);
+            let native = facts.native_of(&access, &live.catalogue);
+            let input = facts.input(&access, &choices, &native);
+            natives.note(facts.all_native_of(access.identity), &native, &plan, input.open_orders, scope);
             already.note(&access, &plan, &live.catalogue);
             let own = undone.iter().filter(|row| row.identity == access.identity);
             ended_undone.extend(own.filter(|row| !undo::is_wanted(row, &access, &live.catalogue)).map(|row| row.id));
@@ -193,6 +200,7 @@ async fn generate(
         approval,
         used,
         forms: questions.planned(scope),
+        natives: natives.planned,
     };
     let asked = extras.forms.asked();
     if asked > 0 {
@@ -272,6 +280,8 @@ struct Facts {
     accounts: HashMap<IdentityId, Vec<Account>>,
     orders: HashMap<IdentityId, Vec<Order>>,
     declined: HashMap<IdentityId, Vec<DeclinedChange>>,
+    /// Native changes that stand, or are to be set back.
+    native: HashMap<IdentityId, Vec<NativeChange>>,
     reserved: Vec<Reservation>,
     /// Values that people put in the place of computed ones, each with its id.
     edits: HashMap<IdentityId, Vec<(i64, ValueEdit)>>,
@@ -320,6 +330,12 @@ impl Facts {
         for change in store.declined_changes(of.as_deref()).await? {
             declined.entry(change.identity).or_default().push(change);
         }
+        let mut native: HashMap<IdentityId, Vec<NativeChange>> = HashMap::new();
+        for change in store.native_changes_to_plan_with(of.as_deref()).await? {
+            if let Some(identity) = change.identity {
+                native.entry(identity).or_default().push(change);
+            }
+        }
         let names = match &only {
             Some(only) => {
                 let ids: Vec<IdentityId> = only.iter().copied().collect();
@@ -338,6 +354,7 @@ impl Facts {
             accounts: by_owner(accounts),
             orders: by_identity(orders),
             declined,
+            native,
             reserved,
             edits,
             stored,
@@ -380,13 +397,19 @@ impl Facts {
         (of(&self.names), of(&self.departments))
     }
 
-    fn input<'a>(&'a self, access: &'a DesiredAccess, choices: &'a [AccountChoice]) -> PlanInput<'a> {
+    fn input<'a>(
+        &'a self,
+        access: &'a DesiredAccess,
+        choices: &'a [AccountChoice],
+        native: &'a [NativeChange],
+    ) -> PlanInput<'a> {
         PlanInput {
             // What each order was set off by is decided when it is made.
             trigger: Trigger::IdentityRefresh,
             accounts: self.accounts_of(access.identity),
             open_orders: self.orders_of(access.identity),
             declined: self.declined_of(access.identity),
+            native,
             choices,
             leaver: self.lives.get(&access.identity).is_some_and(|life| life.lifecycle == LifecycleState::Leaver),
             desired: access,
@@ -407,7 +430,8 @@ impl Facts {
         questions.stand_in(access, accounts, &choices, catalogue);
         let edits = self.edits_of(access.identity);
         let over = edit::stand_in(access, &edits).into_iter().filter_map(|edit| self.edit_id(edit)).collect();
-        let mut plan = plan::compile(&self.input(access, &choices), catalogue, values);
+        let native = self.native_of(access, catalogue);
+        let mut plan = plan::compile(&self.input(access, &choices, &native), catalogue, values);
         edit::explain(&mut plan, &edits);
         questions.note(&mut plan, catalogue);
         (plan, over, choices)
@@ -436,6 +460,16 @@ impl Facts {
             .chain(input.declined.iter().filter_map(|declined| declined.account))
             .collect();
         plan::adoptions(input).into_iter().filter(|id| !held.contains(id)).collect()
+    }
+
+    fn all_native_of(&self, identity: IdentityId) -> &[NativeChange] {
+        self.native.get(&identity).map_or(&[], Vec::as_slice)
+    }
+
+    /// Native changes that count in the identity's plan: without those in whose place something else is wanted by now.
+    fn native_of(&self, access: &DesiredAccess, catalogue: &Catalogue) -> Vec<NativeChange> {
+        let all = self.all_native_of(access.identity).iter();
+        all.filter(|change| !change.holds || !native_change::is_over(change, access, catalogue)).cloned().collect()
     }
 
     fn declined_of(&self, identity: IdentityId) -> &[DeclinedChange] {

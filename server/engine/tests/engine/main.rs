@@ -35,6 +35,7 @@ mod forms;
 mod jobs;
 mod mail_server;
 mod mails;
+mod native_changes;
 mod pipeline;
 mod real_input;
 mod requests;

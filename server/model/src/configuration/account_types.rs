@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{ColumnType, Thresholds, is_default};
+use crate::native_change::NativeChanges;
 use crate::value::Value;
 
 /// A kind of account in an application.
@@ -47,6 +48,9 @@ pub struct AccountType {
     pub ask: Option<Ask>,
     #[serde(default)]
     pub thresholds: Thresholds,
+    /// What happens about changes of such accounts made in the application itself, in place of what it says for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub native_changes: Option<NativeChanges>,
 }
 
 /// What happens where somebody has several accounts of a type and it is not settled which is meant.

@@ -269,6 +269,7 @@ fn application() -> Application {
         thresholds: Thresholds::default(),
         retry: Default::default(),
         maintenance: Vec::new(),
+        native_changes: None,
     }
 }
 
@@ -293,5 +294,6 @@ fn account_type(index: usize, attributes: Vec<AttributeSpecification>) -> Accoun
         several: Default::default(),
         ask: None,
         thresholds: Thresholds::default(),
+        native_changes: None,
     }
 }

@@ -116,6 +116,7 @@ pub(crate) fn account_type(application: &str) -> AccountType {
         several: Default::default(),
         ask: None,
         thresholds: Thresholds::default(),
+        native_changes: None,
     }
 }
 
@@ -132,6 +133,7 @@ pub(crate) fn application() -> Application {
         thresholds: Thresholds::default(),
         retry: Default::default(),
         maintenance: Vec::new(),
+        native_changes: None,
     }
 }
 

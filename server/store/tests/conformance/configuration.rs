@@ -20,6 +20,7 @@ pub(crate) fn sample() -> Configuration {
         thresholds: Thresholds { deleted: Some(Limit { count: 50, percent: 5 }), ..Thresholds::default() },
         retry: Default::default(),
         maintenance: Vec::new(),
+        native_changes: None,
     };
     let account_type = AccountType {
         display_name: "Directory user".into(),
@@ -47,6 +48,7 @@ pub(crate) fn sample() -> Configuration {
         several: Default::default(),
         ask: None,
         thresholds: Thresholds::default(),
+        native_changes: None,
     };
     let role =
         Role { display_name: "Seller".into(), description: None, access_profiles: Vec::new(), roles: Vec::new() };

@@ -16,6 +16,7 @@ mod durability;
 mod forms;
 mod identities;
 mod mails;
+mod native_changes;
 mod orders;
 mod people;
 mod requests;
@@ -207,6 +208,13 @@ stories! {
     declined: [
         what_was_declined_stands_until_it_is_reopened,
         orders_under_review_are_told,
+    ],
+    native_changes: [
+        native_changes_are_kept_listed_and_decided,
+        a_reading_moves_earlier_changes_and_brings_nothing_twice,
+        what_was_planned_of_native_changes_is_kept,
+        orders_that_may_have_touched_an_account_are_found,
+        the_baseline_is_replaced_whole,
     ],
     people: [
         users_are_found_without_regard_to_case,

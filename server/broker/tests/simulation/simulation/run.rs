@@ -302,6 +302,7 @@ impl Node {
                 accounts: &own_accounts,
                 open_orders: &own_orders,
                 declined: &[],
+                native: &[],
                 choices: &[],
                 leaver: !identity.present,
             };

@@ -14,6 +14,7 @@ use model::value::Value;
 use model::view::PreviewLine;
 use store::{Reservation, StoreError};
 
+use super::native::{self, Native};
 use super::placing::place;
 use super::{Context, Reading, TaskEnd, accounts_origin, counted, entitlements_origin};
 use super::{NOTHING_CHANGED, guard, numbers, report_counts, sentence, staged};
@@ -88,7 +89,7 @@ async fn take_over_application(
         let (at, application, partial) = (collected.reading.at, name.to_owned(), collected.reading.partial);
         let (counts, entitlements) = (numbers(&changes.counts), collected.entitlements.clone());
         let (inserted, updated) = (changes.inserted.clone(), changes.updated.clone());
-        let proposals = changes.proposals.clone();
+        let (proposals, native) = (changes.proposals.clone(), changes.native.clone());
         let (approval, now) = (changes.approval, engine.now());
         let (run, node) = (context.run, engine.node().to_owned());
         let work = engine.store().write(move |tx| {
@@ -103,6 +104,7 @@ async fn take_over_application(
                 tx.update_accounts(&updated, at).await?;
                 tx.replace_proposals(&proposals, at).await?;
                 tx.keep_account_decisions(&application).await?;
+                native.write(tx, &application, at).await?;
                 tx.reserve_values(&reservations).await?;
                 Ok::<_, StoreError>(())
             })
@@ -115,6 +117,7 @@ async fn take_over_application(
         }
     };
     report_taken_over(progress, name, &changes.counts, changes.linked);
+    changes.native.report(progress, name);
     progress.advance(collected.accounts.len() as u64, 0).await;
     let by_key: HashMap<String, ObservedAccount> =
         collected.accounts.into_iter().map(|account| (account.key.clone(), account)).collect();
@@ -143,6 +146,8 @@ struct AccountChanges {
     linked: usize,
     /// On the strength of which they go beyond a threshold.
     approval: Option<RunBlockId>,
+    /// What of it nobody had ordered.
+    native: Native,
 }
 
 /// Compares what was read with what is on record by now.
@@ -201,6 +206,11 @@ async fn account_changes(
         .map(|(account, id)| found(account, AccountId(id), name, reading.at))
         .collect();
     let new_ids: HashSet<AccountId> = new.iter().map(|account| account.id).collect();
+    let read_first: HashSet<AccountId> = changes.unchanged.into_iter().collect();
+    // Copied only where somebody looks at it.
+    let is_watched = !context.mode.dry_run && native::is_looked_for(&configuration, name);
+    let before: HashMap<AccountId, Account> =
+        compared.iter().filter(|_| is_watched).map(|account| (account.id, account.clone())).collect();
     // As they are after this reading.
     let mut updated: BTreeMap<AccountId, Account> =
         changes.updated.into_iter().chain(changes.gone).map(|account| (account.id, account)).collect();
@@ -209,8 +219,22 @@ async fn account_changes(
     let (inserted, replaced): (Vec<Account>, Vec<Account>) =
         placed.accounts.into_iter().partition(|account| new_ids.contains(&account.id));
     updated.extend(replaced.into_iter().map(|account| (account.id, account)));
+    context.changed.extend(inserted.iter().chain(updated.values()).filter_map(|account| account.owner));
+    let mut native = Native::default();
+    if !context.mode.dry_run {
+        native = native::look(context, name, &collected.reading, &before, &inserted, &updated).await.map_err(failed)?;
+        // What was never read, and is as we made it, is known from now on.
+        let is_first = |account: &&Account| {
+            account.observed_at.is_none()
+                && read_first.contains(&account.id)
+                && configuration.native_changes(name, &account.account_type).is_some()
+        };
+        for account in before.values().filter(is_first) {
+            let known = updated.entry(account.id).or_insert_with(|| account.clone());
+            known.observed_at = Some(collected.reading.at);
+        }
+    }
     let updated: Vec<Account> = updated.into_values().collect();
-    context.changed.extend(inserted.iter().chain(&updated).filter_map(|account| account.owner));
     Ok(AccountChanges {
         inserted,
         updated,
@@ -218,6 +242,7 @@ async fn account_changes(
         counts: changes.counts,
         linked: placed.linked,
         approval,
+        native,
     })
 }
 
