@@ -315,16 +315,16 @@ fn line(row: &NativeChangeRow, may_decide: bool, rights: &Rights, clock: &Clock)
                 view! { <button class="button small" name="act" value=value aria-label=about>{label}</button> }
             })
             .collect_view();
-        view! { <td data-label="Decide" class="nowrap">{buttons}</td> }
+        view! { <td data-label="Decide"><span class="candidate-acts">{buttons}</span></td> }
     });
     view! {
         <tr data-row="">
             {tick}
             <td data-label="Account" class="mono name">{account.clone()}</td>
-            <td data-label="Person">{person}</td>
-            <td data-label="Application"><a href=address::application(&change.application)>{row.application_name.clone()}</a><span class="subtle">{kind_of_account(row)}</span></td>
+            <td data-label="Person" class="nowrap">{person}</td>
+            <td data-label="Application" class="nowrap"><a href=address::application(&change.application)>{row.application_name.clone()}</a><div class="subtle">{kind_of_account(row)}</div></td>
             <td data-label="Change" class="wide wrap">{what(row)}</td>
-            <td data-label="State" class="wide">{chip::chip(tone, shape, change.state.label(), String::new())}{order}{remark(change, clock)}</td>
+            <td data-label="State" class="wide wrap">{chip::chip(tone, shape, change.state.label(), String::new())}{order}{remark(change, clock)}</td>
             <td data-label="Seen" class="when"><a href=format!("/jobs/runs/{}", change.run)>{ago(clock, change.seen_at)}</a></td>
             {act}
         </tr>
@@ -332,11 +332,7 @@ fn line(row: &NativeChangeRow, may_decide: bool, rights: &Rights, clock: &Clock)
 }
 
 fn kind_of_account(row: &NativeChangeRow) -> String {
-    if row.change.account_type.is_empty() {
-        " · type not known".to_owned()
-    } else {
-        format!(" · {}", row.account_type_label)
-    }
+    if row.change.account_type.is_empty() { "type not known".to_owned() } else { row.account_type_label.clone() }
 }
 
 /// The kind, and for an attribute what was there and what is.
@@ -361,19 +357,16 @@ fn what(row: &NativeChangeRow) -> impl IntoView + use<> {
 
 /// Why it is where it is, and who decided.
 fn remark(change: &NativeChange, clock: &Clock) -> impl IntoView + use<> {
-    let why = change.why.clone().map(|why| view! { <span class="muted wrap block">{why}</span> });
+    let why = change.why.clone().map(|why| view! { <div class="muted wrap">{why}</div> });
     let by = match (&change.decided_by, change.decided_at) {
         (Some(by), Some(at)) => {
             let comment = change.comment.clone().map(|comment| format!(": {comment}")).unwrap_or_default();
-            Some(
-                view! { <span class="subtle wrap block">"by "{by.clone()}" "{ago(clock, at)}{comment}</span> }
-                    .into_any(),
-            )
+            Some(view! { <div class="subtle wrap">"by "{by.clone()}" "{ago(clock, at)}{comment}</div> }.into_any())
         }
-        _ => by_itself(change).map(|text| view! { <span class="subtle block">{text}</span> }.into_any()),
+        _ => by_itself(change).map(|text| view! { <div class="subtle">{text}</div> }.into_any()),
     };
     let over = (change.state == NativeChangeState::Accepted && !change.holds)
-        .then(|| view! { <span class="subtle block">"The role model asks for something else by now."</span> });
+        .then(|| view! { <div class="subtle">"The role model asks for something else by now."</div> });
     view! { {why}{by}{over} }
 }
 
