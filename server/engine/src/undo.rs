@@ -181,8 +181,6 @@ pub(crate) async fn generate(
     Ok(TaskEnd::Completed(None))
 }
 
-/// What set an undo off is always the undo.
-
 async fn undoable(op: &OpContext, id: RunId) -> Result<RunRow, ApiError> {
     let row = crate::jobs::run(op, id).await?;
     let run = &row.run;
