@@ -24,7 +24,7 @@ use testkit::world::{Person, write_feed};
 use tokio::runtime::Runtime;
 
 use super::Counts;
-use super::program::{HITS, Program, WANTED, options};
+use super::program::{DATABASE, HITS, Program, WANTED, options};
 
 /// A network's distance: long enough that a kill falls between what was sent and what was answered.
 const LATENCY: Duration = Duration::from_millis(3);
@@ -49,11 +49,15 @@ pub(super) struct Snapshot {
 }
 
 impl House {
-    pub(super) fn build() -> Self {
+    /// Its database is a file of its own, or on this server.
+    pub(super) fn build(server: Option<&str>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let configuration = folder.path().join("configuration");
         std::fs::create_dir_all(&configuration).unwrap();
+        if let Some(server) = server {
+            std::fs::write(folder.path().join(DATABASE), server).unwrap();
+        }
         let directory = Directory::start(&["staff", "finance"]);
         directory.state().latency = LATENCY;
         let payroll = runtime.block_on(Payroll::create(&configuration));

@@ -16,6 +16,8 @@ pub(super) const FOLDER: &str = "QUARTERMASTER_CRASH_FOLDER";
 pub(super) const BETWEEN: &str = "between";
 /// A job that is asked for: the file holds its mode.
 pub(super) const WANTED: &str = "wanted";
+/// Names the house's database, where it is none of its own in a file.
+pub(super) const DATABASE: &str = "database";
 /// The task in which each run was broken off, a line each.
 pub(super) const HITS: &str = "hits";
 
@@ -26,8 +28,14 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the engine of a house is opened with.
 pub(super) fn options(folder: &Path) -> Options {
-    let database = format!("sqlite:{}", folder.join("quartermaster.db").display());
-    let mut options = Options::new(database, folder.join("data"));
+    let file = || format!("sqlite:{}", folder.join("quartermaster.db").display());
+    let server = std::fs::read_to_string(folder.join(DATABASE)).ok();
+    let is_shared = server.is_some();
+    let mut options = Options::new(server.unwrap_or_else(file), folder.join("data"));
+    if is_shared {
+        // Another node could be at work: what one that is gone held is taken up when its lease has passed, and no sooner.
+        options.tuning.lease = Duration::from_millis(1_500);
+    }
     options.tuning.answer_wait = Duration::from_secs(30);
     options.tuning.sweep_every = Duration::from_millis(20);
     options
