@@ -25,8 +25,6 @@ use program::{End, FOLDER, Program};
 
 /// Feeds at the least: joiners, movers, leavers and returners between them.
 const FEEDS: usize = 4;
-/// Kills of one run at the most; after that it may come to its end.
-const KILLS_A_RUN: usize = 25;
 
 /// The program that is killed. In an ordinary test run it has nothing to do: without the variable that names its
 /// house it returns at once.
@@ -69,7 +67,7 @@ fn ends_as_if_undisturbed(enough: usize, server: Option<&str>) {
         calm.ask_for(mode);
         let undisturbed = run(&calm);
         shaken.ask_for(mode);
-        let most = KILLS_A_RUN.min(enough / 2);
+        let most = enough / FEEDS;
         kills += run_killed(&shaken, &undisturbed, most, &mut dice);
         for house in [&calm, &shaken] {
             house.work_by_hand();
