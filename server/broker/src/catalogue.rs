@@ -215,6 +215,11 @@ impl Catalogue {
         }
     }
 
+    /// Whether any part of the application's orders goes to this application or integration.
+    pub fn goes_to(&self, application: &str, carrier: &str) -> bool {
+        Part::ALL.iter().any(|part| self.route(application, *part).carrier == carrier)
+    }
+
     /// Whether accounts and entitlements of the application go different ways.
     pub fn is_divided(&self, application: &str) -> bool {
         let facts = self.applications.get(application);

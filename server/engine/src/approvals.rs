@@ -12,9 +12,6 @@ use store::StoreError;
 use crate::context::OpContext;
 use crate::error::internal;
 
-/// How often it is looked again whether somebody else was quicker.
-const TRIES: u32 = 5;
-
 /// Longest reason that is kept.
 const LONGEST_REASON: usize = 1_000;
 
@@ -87,7 +84,7 @@ pub async fn reject(op: &OpContext, id: RunId, digest: Option<String>, reason: S
     let audit = audit(op, id, format!("rejected what its threshold stopped: {reason}"));
     let ended = crate::jobs::ended(op.now, id, RunState::Cancelled, "a person rejected what its threshold stopped");
     let mut is_taken = false;
-    for _ in 0..TRIES {
+    for _ in 0..crate::requests::TRIES {
         let called_off = crate::requests::rejected(&op.engine, id, &op.user.login, &reason, op.now).await;
         let called_off = called_off.map_err(internal)?;
         let (by, now, reason, block) = (op.user.login.clone(), op.now, reason.clone(), block.clone());

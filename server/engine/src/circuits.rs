@@ -1,7 +1,6 @@
-//! Whether orders go out to an application or integration now: its maintenance windows and its circuit breaker, of whom
-//! is called, whatever application an order is for. What is decided about
-//! them is `broker`'s; here it is kept for all processes, told to the orders that wait, and written to the audit trail,
-//! so that nothing stops, or begins again, unseen.
+//! Whether orders go out to an application or integration now: the maintenance windows and the circuit breaker of whom is
+//! called, whatever application an order is for. What is decided about them is `broker`'s; here it is kept for all processes,
+//! told to the orders that wait, and written to the audit trail, so that nothing stops, or begins again, unseen.
 
 use broker::breaker::{self, Calls};
 use broker::{fingerprint, maintenance, untrusted};

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use broker::catalogue::Catalogue;
 use connectors::{AccountTypeKey, Connector, Settings};
 use model::command::CommandError;
-use model::configuration::{Carrier, Configuration, Connection, Part};
+use model::configuration::{Carrier, Configuration, Connection};
 use model::order::ErrorClass;
 
 use crate::Engine;
@@ -82,9 +82,7 @@ impl Engine {
 
 /// Those whose orders it may be told: of the application itself, and of others that it carries out orders for.
 fn account_types(configuration: &Configuration, catalogue: &Catalogue, name: &str) -> Vec<AccountTypeKey> {
-    let carries_out = |application: &str| {
-        application == name || Part::ALL.iter().any(|part| catalogue.route(application, *part).carrier == name)
-    };
+    let carries_out = |application: &str| application == name || catalogue.goes_to(application, name);
     configuration
         .account_types
         .iter()

@@ -1,5 +1,5 @@
-//! Delivers orders to one application or integration: claim, do, record. What may have been sent is written down, by the claim,
-//! before the first byte leaves; no transaction is open while the application is called.
+//! Delivers orders to one application or integration: claim, do, record. What may have been sent is written down, by the
+//! claim, before the first byte leaves; no transaction is open while the application is called.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
@@ -12,7 +12,6 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use model::account::{Account, Mechanism};
 use model::command::{CommandError, Outcome};
-use model::configuration::Part;
 use model::ids::{AccountId, OrderId, WorkItemId};
 use model::order::{ErrorClass, Order};
 use store::{Claim, StoreError};
@@ -217,9 +216,7 @@ async fn read_one(engine: &Engine, connector: &dyn Connector, order: &Order) -> 
 fn claim(engine: &Engine, carrier: &str, limit: u32) -> Claim {
     let live = engine.world().live();
     let configuration = engine.world().configuration();
-    let goes_there = |name: &&String| {
-        *name == carrier || Part::ALL.iter().any(|part| live.catalogue.route(name, *part).carrier == carrier)
-    };
+    let goes_there = |name: &&String| *name == carrier || live.catalogue.goes_to(name, carrier);
     Claim {
         carrier: carrier.to_owned(),
         applications: configuration.applications.keys().filter(goes_there).cloned().collect(),

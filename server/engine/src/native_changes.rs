@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use broker::native_change::{self, Refused};
+use model::account::Account;
 use model::error::ApiError;
 use model::ids::{AccountId, NativeChangeId};
 use model::job::{REVERTS, TaskKind};
@@ -11,8 +12,10 @@ use model::native_change::{
     NativeChange, NativeChangeFilter, NativeChangeKind, NativeChangeRow, NativeChangeState, NativeDecision,
 };
 use model::page::Page;
-use model::view::{AuditLine, RunFilter};
+use model::view::AuditLine;
 use store::{NativeVerdict, NewIdentityEvent, StoreError};
+
+pub use native_change::decisions;
 
 use crate::Engine;
 use crate::context::OpContext;
@@ -27,11 +30,6 @@ pub const DECIDE: &str = "/NativeChanges/Decide";
 const DECIDED_AT_ONCE: u32 = 1_000;
 /// Longest comment that is kept.
 const LONGEST_COMMENT: usize = 1_000;
-
-pub use native_change::decisions;
-
-/// Runs looked at for one that is under way.
-const NEWEST: u32 = 20;
 
 /// What became of each.
 pub type NativeOutcomes = Vec<(NativeChangeId, Result<NativeChangeState, ApiError>)>;
@@ -88,10 +86,22 @@ pub async fn decide(
         .into_iter()
         .map(|change| (change.id, change))
         .collect();
+    // Who owns the accounts by now counts: they may have been linked since.
+    let accounts: Vec<AccountId> = known.values().map(|change| change.account).collect();
+    let accounts = op.engine.store().accounts_by_id(&accounts).await.map_err(internal)?;
+    let accounts: HashMap<AccountId, Account> = accounts.into_iter().map(|account| (account.id, account)).collect();
     let mut outcomes = NativeOutcomes::with_capacity(ids.len());
     for id in ids {
         let outcome = match known.remove(id) {
-            Some(change) => decide_one(op, change, decision, comment).await,
+            Some(change) => {
+                let change = match accounts.get(&change.account) {
+                    Some(Account { owner, account_type, .. }) => {
+                        NativeChange { identity: *owner, account_type: account_type.clone(), ..change }
+                    }
+                    None => change,
+                };
+                decide_one(op, change, decision, comment).await
+            }
             None => Err(ApiError::not_found(format!("native change {id}"))),
         };
         outcomes.push((*id, outcome));
@@ -129,11 +139,6 @@ async fn decide_one(
     decision: NativeDecision,
     comment: &str,
 ) -> Result<NativeChangeState, ApiError> {
-    // Who owns the account by now counts: it may have been linked since.
-    let account = op.engine.store().accounts_by_id(&[change.account]).await.map_err(internal)?.pop();
-    let (owner, account_type) =
-        account.map_or((change.identity, change.account_type.clone()), |account| (account.owner, account.account_type));
-    let change = NativeChange { identity: owner, account_type, ..change };
     let to = native_change::decide(&change, decision, &op.engine.world().live().catalogue).map_err(refused)?;
     let verdict = NativeVerdict {
         id: change.id,
@@ -212,13 +217,10 @@ pub(crate) async fn queue_due(engine: &Engine) -> Result<(), StoreError> {
         return Ok(());
     }
     // The run that found them orders what sets them back itself, where orders are a step of it.
-    let newest = engine.store().runs(&RunFilter { job: None, before: None, limit: NEWEST }).await?;
-    let is_busy = newest.iter().any(|row| !row.run.state.is_final());
-    if !is_busy && crate::jobs::may_queue_own(engine, REVERTS, false).await? {
-        queue(engine, None).await
-    } else {
-        Ok(())
+    if engine.store().active_runs().await?.is_empty() && crate::jobs::may_queue_own(engine, REVERTS, false).await? {
+        queue(engine, None).await?;
     }
+    Ok(())
 }
 
 async fn queue(engine: &Engine, op: Option<&OpContext>) -> Result<(), StoreError> {

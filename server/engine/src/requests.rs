@@ -42,7 +42,7 @@ pub const EXPEDITE: &str = "/Requests/Expedite";
 pub const VIEW: &str = "/Requests/View";
 
 /// How often it is looked again whether somebody else was quicker.
-const TRIES: u32 = 5;
+pub(crate) const TRIES: u32 = 5;
 
 /// Takes a request, or says what it would do where it is only simulated.
 pub async fn submit(op: &OpContext, new: NewRequest) -> Result<Submission, ApiError> {

@@ -69,8 +69,8 @@ async fn sweep(engine: &Engine) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Delivers to one application or integration until nothing more is due, beside everything else: one that takes its time keeps nobody
-/// waiting.
+/// Delivers to one application or integration until nothing more is due, beside everything else: one that takes its time
+/// keeps nobody waiting.
 async fn deliver_all(engine: &Engine, application: &str) {
     let delivered = match dispatch::answers_at_once(engine, application) {
         true => {

@@ -28,7 +28,7 @@ macro_rules! columns {
 }
 
 const INSERT: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     insert into native_change (
       id, application, account_type, account_id, account_key, identity_id, kind, name, value_before, value_after,
       instead_of, seen_at, run_id, reaction, state, why, holds, decided_by, decided_at, comment, order_id
@@ -43,7 +43,7 @@ const INSERT: &str = "
 
 /// Only what is still in the state that the reading took it to be in.
 const MOVE: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     update native_change
     set state = input.value ->> 'to',
         why = input.value ->> 'why',
@@ -67,7 +67,7 @@ const DECIDE: &str = "
       and state = $2";
 
 const ORDERED: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     update native_change
     set order_id = cast(input.value ->> 'order' as bigint)
     from input
@@ -76,7 +76,7 @@ const ORDERED: &str = "
 
 /// It waits for a person again.
 const HAND_BACK: &str = "
-    with input as materialized (select value from json_each($1))
+    with input as materialized (select value from jsonb_each($1))
     update native_change
     set state = 'open',
         why = input.value ->> 'why',
@@ -96,7 +96,7 @@ const FORGET_BASELINE: &str = "
     where application = $1";
 
 const SET_BASELINE: &str = "
-    with input as materialized (select value from json_each($2))
+    with input as materialized (select value from jsonb_each($2))
     insert into native_baseline (application, account_type, attributes, read_at)
     select $1, value ->> 'account_type', value -> 'attributes', $3
     from input";

@@ -1,6 +1,7 @@
 //! What the configuration says of native changes: what could never be seen, and reactions that contradict each other.
 
-use model::configuration::{Application, Configuration, Connection};
+use model::account::Mechanism;
+use model::configuration::{Application, Configuration};
 use model::native_change::{NativeChangeKind, NativeChanges, NativeReaction};
 
 use super::ConfigurationFinding;
@@ -42,7 +43,8 @@ fn one(
         let path: Vec<&str> = place.into_iter().chain(["native_changes"]).chain(field.iter().copied()).collect();
         findings.push(index.finding(&path, message));
     };
-    if !is_read(&application.connection) {
+    let connection = &application.connection;
+    if connection.mechanism() != Mechanism::Direct && connection.extract().is_none() {
         tell(
             &[],
             format!(
@@ -103,15 +105,5 @@ fn one(
             &["entitlements"],
             "Changes of entitlements are ignored here, whichever are named. Remove one of both.".to_owned(),
         );
-    }
-}
-
-/// Whether the application says what it holds.
-fn is_read(connection: &Connection) -> bool {
-    match connection {
-        Connection::Scim(_) | Connection::Ldap(_) | Connection::Sql(_) => true,
-        Connection::Csv(csv) => csv.extract.is_some(),
-        Connection::RequestTracker(tickets) => tickets.extract.is_some(),
-        Connection::Manual(manual) => manual.extract.is_some(),
     }
 }

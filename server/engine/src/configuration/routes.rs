@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::account::Mechanism;
-use model::configuration::{Application, Configuration, Connection, CsvExtract, Integration, Part, Parts};
+use model::configuration::{Application, Configuration, Connection, Integration, Part, Parts};
 
 use super::ConfigurationFinding;
 use super::places::Index;
@@ -116,7 +116,7 @@ fn of_integration<'a>(
             found.push((vec!["connection", "kind"], message));
         }
     }
-    if extract(&integration.connection).is_some() {
+    if integration.connection.extract().is_some() {
         let message = "What an application holds is read through its own connection. Give that the extract, and leave it out here.";
         found.push((vec!["connection", "extract"], message.to_owned()));
     }
@@ -129,13 +129,4 @@ fn of_integration<'a>(
         found.push((vec![], message.to_owned()));
     }
     found
-}
-
-fn extract(connection: &Connection) -> Option<&CsvExtract> {
-    match connection {
-        Connection::Csv(csv) => csv.extract.as_ref(),
-        Connection::RequestTracker(tickets) => tickets.extract.as_ref(),
-        Connection::Manual(manual) => manual.extract.as_ref(),
-        Connection::Scim(_) | Connection::Ldap(_) | Connection::Sql(_) => None,
-    }
 }

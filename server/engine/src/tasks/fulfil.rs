@@ -1,5 +1,5 @@
-//! Fulfil: releases the orders and delivers them, all applications and integrations side by side. It ends when nothing more can be sent
-//! now: what waits for a retry, a person or another system goes on by itself, and the run says how much that is.
+//! Fulfil: releases the orders and delivers them, all applications and integrations side by side. It ends when nothing more
+//! can be sent now: what waits for a retry, a person or another system goes on by itself, and the run says how much that is.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -63,8 +63,10 @@ pub(crate) fn manual<'a>(configuration: &'a Configuration, order: &Order) -> Opt
     agreed(&order.carrier).or_else(|| agreed(&order.application))
 }
 
+/// Who answers for what an order is sent to; else for its own application.
 fn owner<'a>(configuration: &'a Configuration, order: &Order) -> Option<&'a str> {
-    configuration.applications.get(&order.application)?.owner.as_deref()
+    let owner = |name: &str| configuration.carrier(name)?.owner;
+    owner(&order.carrier).or_else(|| owner(&order.application))
 }
 
 /// Whom the configuration names for an order.

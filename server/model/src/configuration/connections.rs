@@ -49,6 +49,16 @@ impl Connection {
         }
     }
 
+    /// The extract that tells what the application holds, of those connections that have one.
+    pub fn extract(&self) -> Option<&CsvExtract> {
+        match self {
+            Self::Csv(csv) => csv.extract.as_ref(),
+            Self::RequestTracker(tickets) => tickets.extract.as_ref(),
+            Self::Manual(manual) => manual.extract.as_ref(),
+            Self::Scim(_) | Self::Ldap(_) | Self::Sql(_) => None,
+        }
+    }
+
     /// Hours after which an executor that has not answered is not waited for any longer.
     pub fn expires_hours(&self) -> Option<i64> {
         match self {

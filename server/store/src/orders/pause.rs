@@ -102,7 +102,8 @@ struct PauseInput<'a> {
 }
 
 impl Tx {
-    /// Lets the orders that go to an application or integration wait, each with the reason and a line in its timeline; how many did not yet.
+    /// Lets the orders that go to an application or integration wait, each with the reason and a line in its timeline; how
+    /// many did not yet.
     pub async fn pause_orders(
         &mut self,
         carrier: &str,
