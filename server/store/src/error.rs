@@ -31,6 +31,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether it is about the database's state now and not about what was asked: the same may succeed a moment later.
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Contended)
+    }
+
     /// The named constraint that refused the change.
     pub fn constraint(&self) -> Option<&str> {
         match self {
@@ -73,13 +78,28 @@ impl From<sqlx::Error> for StoreError {
                 if code.parse::<i32>().is_ok_and(|code| [5, 6, 8, 10, 13, 14].contains(&(code & 0xff)))
                     && code.len() < 5 =>
             {
-                Self::Unavailable { reason: message.to_owned() }
+                Self::Unavailable { reason: of_sqlite(code, message) }
             }
             _ if message.contains("malformed JSON") => Self::Invalid { what: sentence(message) },
             _ => Self::Database(error),
         }
     }
 }
+
+/// SQLite says "disk I/O error" where it can read and not write, which is nearly always a lack of room.
+fn of_sqlite(code: &str, message: &str) -> String {
+    // Full; and of the errors of input and output those to write, to make durable, to cut, and to grow shared memory.
+    match code {
+        "13" | "778" | "1034" | "1546" | "4874" => {
+            format!("{NO_ROOM} ({message})")
+        }
+        _ => message.to_owned(),
+    }
+}
+
+/// How the reason begins where nothing can be written for lack of room.
+pub(crate) const NO_ROOM: &str =
+    "nothing can be written to the disk of the database, because it is full or a limit on the size of files is reached";
 
 fn sentence(message: &str) -> String {
     format!("the database cannot store a value ({message})")

@@ -141,6 +141,11 @@ impl Store {
         Self { inner: Arc::new(Inner { backend, numbers: Numbers::default(), temporary }) }
     }
 
+    /// Whether the last commit failed, where this store would know.
+    pub(crate) fn is_failing_to_commit(&self) -> bool {
+        matches!(&self.inner.backend, Backend::Sqlite { writer, .. } if writer.is_failing())
+    }
+
     pub fn dialect(&self) -> Dialect {
         match &self.inner.backend {
             Backend::Sqlite { .. } => Dialect::Sqlite,
