@@ -11,7 +11,11 @@ use model::job::{Run, RunMode, RunState};
 use model::view::RunFilter;
 
 /// Names the child's house.
-pub(super) const FOLDER: &str = "QUARTERMASTER_CRASH_FOLDER";
+pub(crate) const FOLDER: &str = "QUARTERMASTER_CRASH_FOLDER";
+/// The database's address, where it is not a file of the house.
+pub(super) const DATABASE: &str = "database";
+/// How long a claim holds, in milliseconds, where it is not the usual time.
+pub(super) const LEASE: &str = "lease";
 /// A run that was under way without a task under way.
 pub(super) const BETWEEN: &str = "between";
 /// A job that is asked for: the file holds its mode.
@@ -25,9 +29,14 @@ const ENDED: &str = "the run ended: ";
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the engine of a house is opened with.
-pub(super) fn options(folder: &Path) -> Options {
-    let database = format!("sqlite:{}", folder.join("quartermaster.db").display());
+pub(crate) fn options(folder: &Path) -> Options {
+    let file = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+    let database =
+        file(DATABASE).unwrap_or_else(|| format!("sqlite:{}", folder.join("quartermaster.db").display()));
     let mut options = Options::new(database, folder.join("data"));
+    if let Some(lease) = file(LEASE) {
+        options.tuning.lease = Duration::from_millis(lease.parse().expect("milliseconds"));
+    }
     options.tuning.answer_wait = Duration::from_secs(30);
     options.tuning.sweep_every = Duration::from_millis(20);
     options
@@ -108,7 +117,7 @@ fn say(line: &str) {
 
 /// How the program ended by itself.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// With the state of its run.
     Through(String),
     /// With all it said.
@@ -116,14 +125,14 @@ pub(super) enum End {
 }
 
 /// A running program.
-pub(super) struct Program {
+pub(crate) struct Program {
     child: Child,
     lines: Receiver<String>,
     said: Vec<String>,
 }
 
 impl Program {
-    pub(super) fn start(folder: PathBuf) -> Self {
+    pub(crate) fn start(folder: PathBuf) -> Self {
         let mut child = Command::new(std::env::current_exe().expect("this binary"))
             .args(["--exact", "crash::child", "--nocapture"])
             .env(FOLDER, folder)
@@ -149,12 +158,12 @@ impl Program {
     }
 
     /// None: it works, or, where a time is given, that time is over.
-    pub(super) fn works_within(&mut self, time: Option<Duration>) -> Option<End> {
+    pub(crate) fn works_within(&mut self, time: Option<Duration>) -> Option<End> {
         self.listen(time, |line| line == WORKING)
     }
 
     /// None: the time is over.
-    pub(super) fn ends_within(&mut self, time: Option<Duration>) -> Option<End> {
+    pub(crate) fn ends_within(&mut self, time: Option<Duration>) -> Option<End> {
         self.listen(time, |_| false)
     }
 
@@ -185,6 +194,12 @@ impl Program {
             Some(state) => End::Through(state.to_owned()),
             None => End::Broken(format!("{status}\n{}", self.said.join("\n"))),
         }
+    }
+
+    /// Sends it a signal, by name.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
+        assert!(sent.expect("`kill` is there").success());
     }
 
     /// SIGKILL: nothing of it gets another turn.
