@@ -23,12 +23,13 @@ pub enum Section {
     Requests,
     Jobs,
     Applications,
+    NativeChanges,
     /// A page that belongs to none.
     Elsewhere,
 }
 
 impl Section {
-    const RAIL: [Self; 9] = [
+    const RAIL: [Self; 10] = [
         Self::Home,
         Self::WorkItems,
         Self::Forms,
@@ -38,6 +39,7 @@ impl Section {
         Self::Identities,
         Self::Jobs,
         Self::Applications,
+        Self::NativeChanges,
     ];
 
     fn label(self) -> &'static str {
@@ -51,6 +53,7 @@ impl Section {
             Self::Requests => "Requests",
             Self::Jobs => "Job execution",
             Self::Applications => "Applications",
+            Self::NativeChanges => "Native changes",
             Self::Elsewhere => "",
         }
     }
@@ -66,6 +69,7 @@ impl Section {
             Self::Requests => "/requests",
             Self::Jobs => "/jobs",
             Self::Applications => "/applications",
+            Self::NativeChanges => "/native-changes",
         }
     }
 
@@ -80,6 +84,7 @@ impl Section {
             Self::Requests => "plane",
             Self::Jobs => "jobs",
             Self::Applications => "applications",
+            Self::NativeChanges => "wrench",
         }
     }
 
@@ -94,6 +99,7 @@ impl Section {
             Self::Requests => "/Requests/View",
             Self::Jobs => "/Jobs/View",
             Self::Applications => "/Applications/View",
+            Self::NativeChanges => "/NativeChanges/View",
         }
     }
 }
@@ -142,6 +148,8 @@ pub struct Visitor {
     pub is_demo: bool,
     /// Orders that wait for this person's review.
     pub reviews: u64,
+    /// Native changes that wait for a decision this person may take.
+    pub native_changes: u64,
     /// Questions that wait for this person's answer.
     pub questions: u64,
     /// Forms that wait for this person's answers.
@@ -229,6 +237,7 @@ fn rail(visitor: &Visitor, section: Section) -> impl IntoView + use<> {
         let waiting = match place {
             Section::Review => visitor.reviews,
             Section::Forms => visitor.forms,
+            Section::NativeChanges => visitor.native_changes,
             _ => 0,
         };
         let count = (waiting > 0)

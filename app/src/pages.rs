@@ -5,9 +5,11 @@ pub mod applications;
 pub mod forms;
 pub mod home;
 pub mod identities;
+pub mod integrations;
 pub mod jobs;
 pub mod login;
 pub mod mails;
+pub mod native_changes;
 pub mod orders;
 pub mod problem;
 pub mod requests;
@@ -54,6 +56,11 @@ where
         // Afterwards, so that what the page itself has just decided is counted.
         visitor.reviews =
             if op.may(engine::reviews::REVIEW) { engine::reviews::waiting(&op).await.unwrap_or(0) } else { 0 };
+        visitor.native_changes = if op.may(engine::native_changes::DECIDE) {
+            engine::native_changes::open(&op).await.unwrap_or(0)
+        } else {
+            0
+        };
         visitor.questions = engine::work_items::open_questions(&op).await.unwrap_or(0);
         let forms = engine::forms::counts(&op).await.unwrap_or_default();
         visitor.forms = forms.me + forms.team;

@@ -9,9 +9,11 @@ use crate::pages::applications::{ApplicationPage, ApplicationsPage};
 use crate::pages::forms::{FormPage, FormsPage};
 use crate::pages::home::HomePage;
 use crate::pages::identities::{IdentitiesPage, IdentityPage};
+use crate::pages::integrations::IntegrationPage;
 use crate::pages::jobs::{ComparisonPage, JobsPage, RunPage, UndoPage};
 use crate::pages::login::LoginPage;
 use crate::pages::mails::{MailsPage, MyMailPage};
+use crate::pages::native_changes::NativeChangesPage;
 use crate::pages::orders::{OrderPage, OrdersPage};
 use crate::pages::problem::MissingPage;
 use crate::pages::requests::{AskRequestPage, RequestPage, RequestsPage};
@@ -42,6 +44,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/review") view=ReviewPage ssr=SsrMode::Async />
                 <Route path=path!("/review/confirm") view=ConfirmReviewPage ssr=SsrMode::Async />
                 <Route path=path!("/review/declined") view=DeclinedPage ssr=SsrMode::Async />
+                <Route path=path!("/native-changes") view=NativeChangesPage ssr=SsrMode::Async />
                 <Route path=path!("/requests") view=RequestsPage ssr=SsrMode::Async />
                 <Route path=path!("/requests/new") view=AskRequestPage ssr=SsrMode::Async />
                 <Route path=path!("/requests/:id") view=RequestPage ssr=SsrMode::Async />
@@ -53,6 +56,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/my-mail") view=MyMailPage ssr=SsrMode::Async />
                 <Route path=path!("/applications") view=ApplicationsPage ssr=SsrMode::Async />
                 <Route path=path!("/applications/:name") view=ApplicationPage ssr=SsrMode::Async />
+                <Route path=path!("/integrations/:name") view=IntegrationPage ssr=SsrMode::Async />
             </Routes>
         </Router>
     }

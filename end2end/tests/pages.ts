@@ -1,5 +1,6 @@
 // Every page there is, with something on it: name and address.
 import type { Page } from '@playwright/test';
+import { nativelyChanged } from './steps';
 
 // The step before a decision, with one order approved.
 async function chosen(page: Page): Promise<string> {
@@ -68,6 +69,8 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['review', '/review'],
     ['review-confirm', await chosen(page)],
     ['review-declined', '/review/declined'],
+    ['native-changes', await nativelyChanged(page)],
+    ['native-changes-none', '/native-changes?kind=deleted'],
     ['requests', '/requests'],
     ['requests-none', '/requests?text=nobody-of-this-name'],
     ['request', await asked(page, identity)],
@@ -87,6 +90,7 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['application-proposed', '/applications/directory?tab=accounts&show=proposed'],
     ['application-unclassified', '/applications/directory?tab=accounts&show=unclassified'],
     ['application-schema', '/applications/directory?tab=schema'],
+    ['integration', '/integrations/treasury-desk'],
     ['mails', '/mails'],
     ['my-mail', '/my-mail'],
     ['missing', '/no-such-page'],

@@ -112,3 +112,30 @@ export async function downloadLines(page: Page) {
   const fill = (row: string, outcome: string, note: string) => row.replace(/,,,,,$/, `,${outcome},,,${note},`);
   return { rows, fill };
 }
+
+// Changes somebody's title in the directory itself, behind the product's back, and has the directory read; unless there is
+// such a change already.
+export async function nativelyChanged(page: Page): Promise<string> {
+  await page.goto('/native-changes');
+  if ((await page.locator('main tr[data-row]').count()) === 0) {
+    const file = join(process.env.QUARTERMASTER_E2E_DATA!, 'configuration/applications/directory.toml');
+    const url = /^url = "(.*)"/m.exec(readFileSync(file, 'utf8'))![1];
+    const headers = { authorization: 'Bearer demo-directory', 'content-type': 'application/scim+json' };
+    const found = await page.request.get(`${url}/Users?filter=${encodeURIComponent('externalId eq "E10002"')}`, { headers });
+    const user = (await found.json()).Resources[0];
+    const changed = await page.request.patch(`${url}/Users/${user.id}`, {
+      headers,
+      data: {
+        schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'],
+        Operations: [{ op: 'replace', path: 'title', value: 'Harbour master' }],
+      },
+    });
+    expect(changed.ok()).toBe(true);
+    await startJob(page);
+    await expect(async () => {
+      await page.reload();
+      await expect(page.locator('.run-summary')).toContainText('Completed', { timeout: 500 });
+    }).toPass({ timeout: 50_000 });
+  }
+  return '/native-changes';
+}

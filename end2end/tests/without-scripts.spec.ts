@@ -1,5 +1,5 @@
 // The same as plain links and forms.
-import { downloadLines, expect, loseInFeed, message, moveInFeed, startJob, test } from './steps';
+import { downloadLines, expect, loseInFeed, message, moveInFeed, nativelyChanged, startJob, test } from './steps';
 
 test.describe.configure({ mode: 'serial' });
 
@@ -11,7 +11,7 @@ async function reloadUntilCompleted(page: import('@playwright/test').Page) {
 }
 
 test('every page is there', async ({ page }) => {
-  for (const path of ['/', '/identities', '/orders', '/review', '/work-items', '/forms', '/jobs', '/applications']) {
+  for (const path of ['/', '/identities', '/orders', '/review', '/work-items', '/forms', '/jobs', '/applications', '/native-changes']) {
     await page.goto(path);
     await expect(page.locator('main h1')).toBeVisible();
     await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();
@@ -75,6 +75,25 @@ test('an order is reviewed property by property, and what was declined is kept',
   await expect(page.locator('tr[data-row]', { hasText: person })).toContainText('The bank needs no telephone');
   await page.getByRole('button', { name: 'Reopen' }).first().click();
   await expect(message(page)).toContainText('Reopened');
+});
+
+test('what was changed in an application itself is accepted, and then set back', async ({ page }) => {
+  test.setTimeout(120_000);
+  await page.goto(await nativelyChanged(page));
+  const line = page.locator('tr[data-row]', { hasText: 'Harbour master' });
+  await expect(line).toContainText('Waits for a decision');
+  await page.getByLabel('Comment').fill('She is, since May');
+  await line.getByRole('button', { name: /^Accept/ }).click();
+  await expect(message(page)).toContainText('1 native change accepted');
+  await expect(line).toContainText('She is, since May');
+  await line.getByRole('checkbox').check();
+  await page.getByRole('button', { name: 'Set back ticked' }).click();
+  await expect(message(page)).toContainText('1 native change to be set back');
+  await expect(async () => {
+    await page.reload();
+    await expect(line).toContainText('Set back', { timeout: 500 });
+    await expect(line.getByRole('link', { name: /^order/ })).toBeVisible({ timeout: 500 });
+  }).toPass({ timeout: 50_000 });
 });
 
 test('people are found, and a permission explains itself', async ({ page }) => {

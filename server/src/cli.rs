@@ -8,6 +8,7 @@ pub mod identities;
 pub mod input;
 pub mod jobs;
 pub mod mails;
+pub mod native_changes;
 pub mod orders;
 pub mod output;
 pub mod requests;
@@ -108,6 +109,9 @@ pub enum Command {
     /// Accounts that applications hold, and whose they are
     #[command(subcommand)]
     Accounts(accounts::Command),
+    /// What was changed in applications themselves, without an order
+    #[command(subcommand)]
+    NativeChanges(native_changes::Command),
     /// Provisioning orders
     #[command(subcommand)]
     Orders(orders::Command),
@@ -231,6 +235,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
         Command::Jobs(command) => jobs::run(&op, command, output).await,
         Command::Identities(command) => identities::run(&op, command, output).await,
         Command::Accounts(command) => accounts::run(&op, command, output).await,
+        Command::NativeChanges(command) => native_changes::run(&op, command, output).await,
         Command::Orders(command) => orders::run(&op, command, output).await,
         Command::Requests(command) => requests::run(&op, command, output).await,
         Command::WorkItems(command) => work_items::run(&op, command, output).await,

@@ -13,11 +13,11 @@ use model::view::{
     ApplicationSchema, EntitlementRow, LimitView, OwnerProposal, PauseCause, SchemaAttribute,
 };
 
-use super::{APPLICATIONS, NAMES, before, now, orders};
+use super::{APPLICATIONS, NAMES, before, integrations, now, orders};
 
 pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet)> {
     vec![
-        ("applications", applications::applications_sheet(&application_rows(), clock)),
+        ("applications", applications::applications_sheet(&application_rows(), &integrations::rows(), clock)),
         (
             "application",
             applications::application_sheet(&application_detail(), applications::TabContent::Overview, rights, clock),
@@ -159,6 +159,8 @@ fn application_detail() -> ApplicationDetail {
             limits: limits(),
         }],
         limits: vec![],
+        routes: integrations::routes(),
+        carries: vec![],
         entitlements: (0..9)
             .map(|n| EntitlementRow {
                 key: format!("cn=group-{n},ou=groups,dc=example,dc=org"),

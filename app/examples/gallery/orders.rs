@@ -12,7 +12,7 @@ use model::order::{
 };
 use model::page::Page;
 use model::plan::{
-    AccountRequest, FilterReason, Filtered, ItemKind, ItemOperation, Operation, Partition, Plan, Retained,
+    AccountRequest, FilterReason, Filtered, ItemKind, ItemOperation, Operation, Partition, Plan, RequestPart, Retained,
 };
 use model::trigger::Trigger;
 use model::view::{
@@ -73,6 +73,7 @@ fn board(filter: OrderFilter) -> orders::Board {
         triage: Triage::default(),
         confirming: None,
         applications: names(),
+        integrations: vec![("service-desk".into(), "Service desk".into())],
     }
 }
 
@@ -118,6 +119,7 @@ pub(crate) fn order_rows(count: usize) -> Vec<OrderRow> {
                 application: application.into(),
                 operation: [Operation::Create, Operation::Update, Operation::Update, Operation::Disable][n % 4],
                 mechanism,
+                carrier: application.to_lowercase().replace(' ', "-"),
                 summary: [
                     "6 attributes, 2 entitlements added",
                     "department",
@@ -197,6 +199,7 @@ pub(crate) fn triage() -> Triage {
             ApplicationPause {
                 application: "payroll".into(),
                 application_name: "Payroll".into(),
+                is_integration: false,
                 cause: PauseCause::Quarantine {
                     since: before(95),
                     probe_at: now() + SignedDuration::from_mins(4),
@@ -207,6 +210,7 @@ pub(crate) fn triage() -> Triage {
             ApplicationPause {
                 application: "badges".into(),
                 application_name: "Badge System".into(),
+                is_integration: false,
                 cause: PauseCause::Maintenance { until: now() + SignedDuration::from_mins(50) },
             },
         ],
@@ -282,6 +286,7 @@ pub(crate) fn order(state: State, reason: Option<StateReason>) -> Order {
         key: Some("ALINDQV".into()),
         operation: Operation::Update,
         mechanism: Mechanism::Direct,
+        carrier: "directory".into(),
         lane: Lane::Normal,
         priority: Trigger::LifecycleEvent.usual_priority(),
         state,
@@ -322,6 +327,7 @@ pub(crate) fn request(application: &str, operation: Operation, after: Vec<usize>
         account: None,
         key: None,
         operation,
+        part: RequestPart::Whole,
         items: vec![],
         reasons: vec![],
         explanation: String::new(),
@@ -330,6 +336,7 @@ pub(crate) fn request(application: &str, operation: Operation, after: Vec<usize>
         waits_for: vec![],
         supersedes: vec![],
         awaits: vec![],
+        sets_back: vec![],
     }
 }
 
@@ -355,6 +362,7 @@ pub(crate) fn order_detail() -> OrderDetail {
         ),
         identity_name: "Ann Lindqvist".into(),
         application_name: "Cloud Directory".into(),
+        carrier_name: None,
         plan_id: PlanId(900),
         plan: Plan {
             identity: IdentityId(100),
@@ -385,6 +393,8 @@ pub(crate) fn order_detail() -> OrderDetail {
             Partition {
                 sequence: 1,
                 mechanism: Mechanism::Direct,
+                carrier: "payroll".into(),
+                why: "The connection of “Payroll” writes accounts and their attributes itself.".into(),
                 application: "payroll".into(),
                 requests: vec![0],
                 after: vec![],
@@ -392,6 +402,8 @@ pub(crate) fn order_detail() -> OrderDetail {
             Partition {
                 sequence: 2,
                 mechanism: Mechanism::Direct,
+                carrier: "directory".into(),
+                why: "The connection of “Cloud Directory” writes accounts and their attributes itself.".into(),
                 application: "directory".into(),
                 requests: vec![1],
                 after: vec![1],
@@ -399,6 +411,8 @@ pub(crate) fn order_detail() -> OrderDetail {
             Partition {
                 sequence: 3,
                 mechanism: Mechanism::Manual,
+                carrier: "mainframe".into(),
+                why: "“Mainframe” is worked by hand.".into(),
                 application: "mainframe".into(),
                 requests: vec![2],
                 after: vec![],

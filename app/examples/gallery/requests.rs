@@ -7,7 +7,7 @@ use app::pages::requests::{self as pages, Ask};
 use model::access::{GrantOrigin, Grantable};
 use model::error::ApiError;
 use model::identity::Period;
-use model::ids::{IdentityId, RequestId, RunId};
+use model::ids::{DirectGrantId, IdentityId, RequestId, RunId};
 use model::page::Page;
 use model::request::{
     Change, DirectGrant, Request, RequestDetail, RequestEvent, RequestFilter, RequestItem, RequestLink, RequestPreview,
@@ -136,7 +136,7 @@ pub(crate) fn detail(state: RequestState) -> RequestDetail {
 pub(crate) fn ask(preview: Option<Result<RequestPreview, ApiError>>) -> Ask {
     let query = "identity=100&item=give:entitlement:payroll-approver&justification=Covers+for+Ann&until=2026-12-31";
     let grant = DirectGrant {
-        id: 1,
+        id: DirectGrantId(1),
         identity: IdentityId(100),
         grantable: Grantable::Role("bookkeeper".into()),
         period: Period { starts: None, ends: Some(jiff::civil::date(2027, 1, 1)) },

@@ -2,8 +2,10 @@
 
 mod applications;
 pub(crate) mod forms;
+mod integrations;
 pub(crate) mod jobs;
 mod mails;
+mod native_changes;
 mod orders;
 mod people;
 pub(crate) mod requests;
@@ -87,6 +89,7 @@ pub(crate) fn visitor() -> Visitor {
         request_id: "19a-7f".into(),
         is_demo: true,
         reviews: 3,
+        native_changes: 2,
         questions: 1,
         forms: 2,
     }
@@ -123,8 +126,10 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
     for of_pages in [
         applications::sheets,
         forms::sheets,
+        integrations::sheets,
         jobs::sheets,
         mails::sheets,
+        native_changes::sheets,
         orders::sheets,
         people::sheets,
         requests::sheets,
@@ -144,6 +149,7 @@ fn home_of_today() -> Home {
         orders: orders::counts(),
         open_work_items: 14,
         awaiting_review: 3,
+        native_changes: 2,
         forms: model::form::FormCounts { me: 2, team: 1, all: 5 },
         work_items: work_items::rows(8),
         failed: failed.collect(),

@@ -43,6 +43,15 @@ pub fn application(name: &str) -> String {
     format!("/applications/{}", encode(name))
 }
 
+pub fn integration(name: &str) -> String {
+    format!("/integrations/{}", encode(name))
+}
+
+/// The page of what an order is sent to.
+pub fn carrier(name: &str, is_integration: bool) -> String {
+    if is_integration { integration(name) } else { application(name) }
+}
+
 /// Percent-encodes everything but letters, digits and `-._~`.
 pub fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());

@@ -6,6 +6,7 @@ use model::form::{FormFilter, FormScope};
 use model::identity::LifecycleState;
 use model::job::LogLevel;
 use model::mail::{MailFilter, MailState};
+use model::native_change::{NativeChangeFilter, NativeChangeKind, NativeChangeState};
 use model::order::{ProvisioningState, Trouble};
 use model::plan::Operation;
 use model::request::{RequestFilter, RequestState};
@@ -70,13 +71,14 @@ pub fn identities(query: &Query) -> IdentityFilter {
     }
 }
 
-/// Orders. The text may hold `state:`, `application:`, `mechanism:`, `trouble:` and `fingerprint:` terms, as an expert types them.
+/// Orders. The text may hold `state:`, `application:`, `carrier:`, `mechanism:`, `trouble:` and `fingerprint:` terms, as an expert types them.
 pub fn orders(query: &Query) -> OrderFilter {
     let mut filter = OrderFilter {
         text: None,
         application: query.get("application"),
         state: query.parsed("state", ProvisioningState::from_slug),
         mechanism: query.parsed("mechanism", Mechanism::from_name),
+        carrier: query.get("carrier"),
         identity: query.parsed("identity", |value| value.parse().ok()),
         run: query.parsed("run", |value| value.parse().ok()),
         trouble: query.parsed("trouble", Trouble::from_name),
@@ -98,6 +100,7 @@ pub fn orders(query: &Query) -> OrderFilter {
             }
             Some(("fingerprint", value)) if !value.is_empty() => filter.fingerprint = Some(value.to_owned()),
             Some(("application", value)) if !value.is_empty() => filter.application = Some(value.to_owned()),
+            Some(("carrier", value)) if !value.is_empty() => filter.carrier = Some(value.to_owned()),
             _ => words.push(word.to_owned()),
         }
     }
@@ -122,6 +125,26 @@ pub fn requests_address(filter: &RequestFilter) -> Address {
         .with("state", filter.state.map(RequestState::name))
         .with("text", filter.text.as_deref())
         .with("trigger", filter.trigger.map(Trigger::name))
+        .with("identity", filter.identity.map(|id| id.to_string()).as_deref())
+}
+
+pub fn native_changes(query: &Query) -> NativeChangeFilter {
+    NativeChangeFilter {
+        application: query.get("application"),
+        kind: query.parsed("kind", NativeChangeKind::from_name),
+        state: query.parsed("state", NativeChangeState::from_name),
+        identity: query.parsed("identity", |text| text.parse().ok()),
+        before: query.parsed("after", |text| text.parse().ok()),
+        limit: None,
+    }
+}
+
+/// The address of the list with this filter, from its first row.
+pub fn native_changes_address(filter: &NativeChangeFilter) -> Address {
+    Address::new("/native-changes")
+        .with("application", filter.application.as_deref())
+        .with("kind", filter.kind.map(NativeChangeKind::name))
+        .with("state", filter.state.map(NativeChangeState::name))
         .with("identity", filter.identity.map(|id| id.to_string()).as_deref())
 }
 
@@ -202,6 +225,7 @@ pub fn orders_address(filter: &OrderFilter) -> Address {
         .with("text", filter.text.as_deref())
         .with("application", filter.application.as_deref())
         .with("mechanism", filter.mechanism.map(Mechanism::name))
+        .with("carrier", filter.carrier.as_deref())
         .with("identity", filter.identity.map(|id| id.to_string()).as_deref())
         .with("run", filter.run.map(|id| id.to_string()).as_deref())
         .with("trouble", filter.trouble.map(Trouble::name))
@@ -257,6 +281,7 @@ mod tests {
             application: Some("badge & co".into()),
             state: Some(ProvisioningState::AwaitingApproval),
             mechanism: Some(Mechanism::Manual),
+            carrier: Some("desk".into()),
             identity: Some(IdentityId(7)),
             run: Some(RunId(9)),
             trouble: Some(Trouble::SetAside),

@@ -2,11 +2,12 @@
 
 use model::access::{Explanation, Fact, Grantable, Reason};
 use model::account::{AccountStatus, Mechanism, Provenance};
+use model::configuration::Part;
 use model::identity::{LifecycleState, Period};
 use model::job::{JobTask, RunMode, RunState};
 use model::order::{Action, Answer, OrderItem, StateReason, Trouble};
 use model::page::COUNT_LIMIT;
-use model::plan::{FilterReason, ItemKind, ItemOperation, Operation};
+use model::plan::{FilterReason, ItemKind, ItemOperation, Operation, RequestPart};
 use model::review::ReviewKind;
 use model::trigger::Trigger;
 use model::view::RunRow;
@@ -47,6 +48,23 @@ pub fn operation(operation: Operation) -> &'static str {
         Operation::Enable => "Enable account",
         Operation::Disable => "Disable account",
         Operation::Delete => "Delete account",
+    }
+}
+
+/// After what a request is about: which part of it.
+pub fn request_part(part: RequestPart) -> &'static str {
+    match part {
+        RequestPart::Whole => "",
+        RequestPart::Account => ", but for its entitlements",
+        RequestPart::Entitlements => ", its entitlements",
+    }
+}
+
+/// A part of an application's orders.
+pub fn part(part: Part) -> &'static str {
+    match part {
+        Part::Accounts => "Accounts and attributes",
+        Part::Entitlements => "Entitlements",
     }
 }
 
@@ -243,15 +261,15 @@ pub fn state_reason(reason: &StateReason) -> (String, Option<&'static str>) {
         StateReason::RetryWait { class, message } => (message.clone(), Some(class.remedy())),
         StateReason::Quarantined { message, .. } => (
             match message.as_str() {
-                "" => "The application does not answer; nothing is sent until it does.".into(),
-                message => format!("The application does not answer; nothing is sent until it does. Last: {message}"),
+                "" => "What it is sent to does not answer; nothing is sent until it does.".into(),
+                message => {
+                    format!("What it is sent to does not answer; nothing is sent until it does. Last: {message}")
+                }
             },
-            Some(
-                "It is tried again by itself. Test the application's connection; mend its address, credentials or network.",
-            ),
+            Some("It is tried again by itself. Test its connection; mend its address, credentials or network."),
         ),
         StateReason::Maintenance { until } => (
-            format!("The application is in a maintenance window until {until}."),
+            format!("What it is sent to is in a maintenance window until {until}."),
             Some("It goes out by itself afterwards."),
         ),
         StateReason::Held { by, why, .. } => {

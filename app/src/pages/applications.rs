@@ -5,7 +5,7 @@ mod detail;
 
 use engine::context::OpContext;
 use leptos::prelude::*;
-use model::view::{AccountFilter, AccountShow, ApplicationRow, ConnectionTest, PauseCause};
+use model::view::{AccountFilter, AccountShow, ApplicationRow, ConnectionTest, IntegrationRow, PauseCause};
 
 use crate::components::chip;
 use crate::components::list::{Empty, ago_or_dash, empty};
@@ -16,6 +16,7 @@ use crate::logic::{address, query, words};
 use crate::pages::{Asked, page, parameter};
 use crate::ssr;
 
+pub(crate) use detail::paused;
 pub use detail::{Tab, TabContent, application_sheet};
 
 #[server(prefix = "/api/pages", endpoint = "applications/test")]
@@ -25,7 +26,7 @@ pub async fn test_connection(
 ) -> Result<(), ServerFnError> {
     let op = ssr::op().await?;
     let outcome = engine::applications::test(&op, name.clone()).await;
-    ssr::finish(outcome.map(|test| test_flash(&op, &name, &test)), &back(&name, &return_to))
+    ssr::finish(outcome.map(|test| test_flash(&op, &name, &test)), &back(&op, &name, &return_to))
 }
 
 #[server(prefix = "/api/pages", endpoint = "applications/probe")]
@@ -35,7 +36,7 @@ pub async fn probe_application(
 ) -> Result<(), ServerFnError> {
     let op = ssr::op().await?;
     let outcome = engine::applications::probe(&op, name.clone()).await;
-    ssr::finish(outcome.map(|test| test_flash(&op, &name, &test)), &back(&name, &return_to))
+    ssr::finish(outcome.map(|test| test_flash(&op, &name, &test)), &back(&op, &name, &return_to))
 }
 
 #[server(prefix = "/api/pages", endpoint = "applications/release")]
@@ -45,19 +46,21 @@ pub async fn release_application(
 ) -> Result<(), ServerFnError> {
     let op = ssr::op().await?;
     let outcome = engine::applications::release(&op, name.clone()).await;
-    ssr::finish(outcome.map(|()| Flash::done("What waited for the application goes out.")), &back(&name, &return_to))
+    ssr::finish(outcome.map(|()| Flash::done("What waited for it goes out.")), &back(&op, &name, &return_to))
 }
 
-/// The page that asked, or the application's own.
-fn back(name: &str, return_to: &str) -> String {
-    if return_to.is_empty() { address::application(name) } else { return_to.to_owned() }
+/// The page that asked, or that of the application or integration itself.
+fn back(op: &OpContext, name: &str, return_to: &str) -> String {
+    let is_integration = op.engine.world().configuration().integrations.contains_key(name);
+    if return_to.is_empty() { address::carrier(name, is_integration) } else { return_to.to_owned() }
 }
 
 #[component]
 pub fn ApplicationsPage() -> impl IntoView {
     page(|Asked { op, visitor, .. }| async move {
         let rows = engine::applications::rows(&op).await?;
-        Ok(applications_sheet(&rows, &visitor.clock))
+        let integrations = engine::integrations::rows(&op).await?;
+        Ok(applications_sheet(&rows, &integrations, &visitor.clock))
     })
 }
 
@@ -92,7 +95,7 @@ fn test_flash(op: &OpContext, name: &str, test: &ConnectionTest) -> Flash {
     Flash { kind, title, lines: lines.collect() }
 }
 
-pub fn applications_sheet(rows: &[ApplicationRow], clock: &Clock) -> Sheet {
+pub fn applications_sheet(rows: &[ApplicationRow], integrations: &[IntegrationRow], clock: &Clock) -> Sheet {
     let content = if rows.is_empty() {
         empty(
             "No applications yet",
@@ -110,6 +113,7 @@ pub fn applications_sheet(rows: &[ApplicationRow], clock: &Clock) -> Sheet {
             <p class="muted">"What Quartermaster provisions, how it gets there, and how each of them is."</p>
         </header>
         {content}
+        {super::integrations::list(integrations)}
     };
     Sheet { section: Section::Applications, title: "Applications".to_owned(), body: body.into_any() }
 }

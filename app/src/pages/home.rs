@@ -33,6 +33,7 @@ pub fn home_sheet(home: &Home, clock: &Clock) -> Sheet {
         </header>
         {health(&home.applications, clock)}
         {review(home.awaiting_review)}
+        {native(home.native_changes)}
         {forms(home.forms)}
         {orders(&home.orders)}
         <div class="columns">
@@ -107,6 +108,13 @@ fn undecided(applications: &[ApplicationRow]) -> impl IntoView + use<> {
 fn review(waiting: u64) -> impl IntoView + use<> {
     (waiting > 0).then(|| view! {
         <p class="banner">{icon("hand")}<span><a href="/review">{words::plural(waiting, "order waits", "orders wait")}</a>" for a provisioning review: say yes or no, property by property."</span></p>
+    })
+}
+
+/// Where something was changed that nobody had ordered.
+fn native(waiting: u64) -> impl IntoView + use<> {
+    (waiting > 0).then(|| view! {
+        <p class="banner">{icon("wrench")}<span><a href="/native-changes?state=open">{words::plural(waiting, "native change waits", "native changes wait")}</a>" for a decision: something was changed in an application itself."</span></p>
     })
 }
 

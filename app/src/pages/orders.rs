@@ -121,12 +121,16 @@ pub fn OrdersPage() -> impl IntoView {
             }
             None => None,
         };
-        let applications = if visitor.rights.may("/Applications/View") {
-            engine::applications::rows(&op).await?.into_iter().map(|row| (row.name, row.display_name)).collect()
+        let (applications, integrations) = if visitor.rights.may("/Applications/View") {
+            let integrations = engine::integrations::rows(&op).await?;
+            (
+                engine::applications::rows(&op).await?.into_iter().map(|row| (row.name, row.display_name)).collect(),
+                integrations.into_iter().map(|row| (row.name, row.display_name)).collect(),
+            )
         } else {
-            Vec::new()
+            (Vec::new(), Vec::new())
         };
-        let board = Board { filter, counts, rows, triage, confirming, applications };
+        let board = Board { filter, counts, rows, triage, confirming, applications, integrations };
         Ok(orders_sheet(board, &visitor.rights, &visitor.clock))
     })
 }
@@ -151,10 +155,12 @@ pub struct Board {
     pub confirming: Option<Confirming>,
     /// Keys and display names.
     pub applications: Vec<(String, String)>,
+    /// The same of integrations.
+    pub integrations: Vec<(String, String)>,
 }
 
 pub fn orders_sheet(board: Board, rights: &Rights, clock: &Clock) -> Sheet {
-    let Board { filter, counts, rows: page, triage, confirming, applications } = board;
+    let Board { filter, counts, rows: page, triage, confirming, applications, integrations } = board;
     let list = orders_address(&filter);
     let is_filtered = list != orders_address(&OrderFilter::default());
     let shown = page.rows.len();
@@ -170,8 +176,8 @@ pub fn orders_sheet(board: Board, rights: &Rights, clock: &Clock) -> Sheet {
             <div class="section-head"><h2 id="list-heading">"All orders"</h2></div>
             <div class="stack">
                 {state_choices(&filter, &counts, true)}
-                {search(&filter, &applications)}
-                {active_filters(hidden_filters(&filter))}
+                {search(&filter, &applications, &integrations)}
+                {active_filters(hidden_filters(&filter, &integrations))}
                 {rows}
                 {(shown > 0).then(|| pagination(list, shown, page.total, filter.after.is_none(), page.next, ("order", "orders")))}
             </div>
@@ -203,10 +209,30 @@ pub fn state_choices(filter: &OrderFilter, counts: &OrderCounts, with_all: bool)
     filter_chips("State", choices.collect())
 }
 
-fn search(filter: &OrderFilter, applications: &[(String, String)]) -> impl IntoView + use<> {
+fn search(
+    filter: &OrderFilter,
+    applications: &[(String, String)],
+    integrations: &[(String, String)],
+) -> impl IntoView + use<> {
     let applications = applications
         .iter()
         .map(|(name, label)| option(name.clone(), label.clone(), filter.application.as_deref() == Some(name)));
+    let carriers = integrations
+        .iter()
+        .map(|(name, label)| option(name.clone(), label.clone(), filter.carrier.as_deref() == Some(name)))
+        .collect_view();
+    let is_integration = |name: &String| integrations.iter().any(|(known, _)| known == name);
+    let carrier = match (integrations.is_empty(), filter.carrier.clone()) {
+        // What the list does not offer stays in force, and is told beside the other filters.
+        (_, Some(name)) if !is_integration(&name) => {
+            Some(view! { <input type="hidden" name="carrier" value=name /> }.into_any())
+        }
+        (true, _) => None,
+        (false, _) => Some(
+            view! { <select name="carrier" aria-label="Sent to"><option value="">"Sent to anybody"</option>{carriers}</select> }
+                .into_any(),
+        ),
+    };
     let mechanisms = [Mechanism::Direct, Mechanism::Executor, Mechanism::Manual].map(|mechanism| {
         option(mechanism.name().to_owned(), words::mechanism(mechanism).to_owned(), filter.mechanism == Some(mechanism))
     });
@@ -215,6 +241,7 @@ fn search(filter: &OrderFilter, applications: &[(String, String)]) -> impl IntoV
             <input type="search" name="text" value=filter.text.clone() placeholder="Person or key, or state:errored" aria-label="Person or key" />
             <select name="application" aria-label="Application"><option value="">"Every application"</option>{applications.collect_view()}</select>
             <select name="mechanism" aria-label="Mechanism"><option value="">"Every mechanism"</option>{mechanisms}</select>
+            {carrier}
             {filter.state.map(|state| view! { <input type="hidden" name="state" value=state.slug() /> })}
             {filter.run.map(|run| view! { <input type="hidden" name="run" value=run.to_string() /> })}
             {filter.identity.map(|identity| view! { <input type="hidden" name="identity" value=identity.to_string() /> })}
@@ -226,7 +253,7 @@ fn search(filter: &OrderFilter, applications: &[(String, String)]) -> impl IntoV
 }
 
 /// Filters that no field on the page shows, so that none is in force unseen.
-fn hidden_filters(filter: &OrderFilter) -> Vec<(String, String)> {
+fn hidden_filters(filter: &OrderFilter, integrations: &[(String, String)]) -> Vec<(String, String)> {
     let without = |change: fn(&mut OrderFilter)| {
         let mut filter = filter.clone();
         change(&mut filter);
@@ -240,7 +267,12 @@ fn hidden_filters(filter: &OrderFilter) -> Vec<(String, String)> {
         .fingerprint
         .as_ref()
         .map(|_| ("Only this group".to_owned(), without(|filter| filter.fingerprint = None)));
-    run.into_iter().chain(identity).chain(trouble).chain(fingerprint).collect()
+    let carrier = filter
+        .carrier
+        .as_ref()
+        .filter(|name| !integrations.iter().any(|(known, _)| known == *name))
+        .map(|name| (format!("Sent to {name}"), without(|filter| filter.carrier = None)));
+    run.into_iter().chain(identity).chain(trouble).chain(fingerprint).chain(carrier).collect()
 }
 
 fn nothing(is_filtered: bool) -> AnyView {

@@ -49,6 +49,7 @@ fn main() {
                     accounts,
                     open_orders: &[],
                     declined: &[],
+                    native: &[],
                     choices: &[],
                     leaver: false,
                 };

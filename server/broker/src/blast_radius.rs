@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use model::blast_radius::{ApplicationBlast, BlastLabel, BlastRadius, DepartmentBlast, PersonBlast};
 use model::ids::IdentityId;
-use model::plan::{AccountRequest, ItemKind, ItemOperation, Operation, Plan};
+use model::plan::{AccountRequest, ItemKind, ItemOperation, Operation, Plan, RequestPart};
 
 use crate::catalogue::Catalogue;
 
@@ -70,7 +70,10 @@ pub fn measure<'a>(
                 application: request.application.clone(),
                 ..ApplicationBlast::default()
             });
-            count_account(application, request.operation);
+            // The account is counted once, with its other part.
+            if request.part != RequestPart::Entitlements {
+                count_account(application, request.operation);
+            }
             *people.entry(plan.identity).or_insert(0) += weight(request, catalogue, &mut radius);
         }
     }

@@ -1,15 +1,17 @@
 //! What decisions need of the configuration, looked up quickly. Built once for a configuration version and shared by
 //! all decisions made under it; nothing here decides anything.
 
-use hashbrown::HashMap;
-use model::account::Mechanism;
+use std::borrow::Cow;
+
+use hashbrown::{HashMap, HashSet};
 use model::configuration::{
     ANSWER_WITHIN_DAYS, Application, Ask, AttributeSpecification, ColumnType, Configuration, Connection, OnRemoval,
-    Several, Thresholds,
+    Part, Several, Thresholds,
 };
 use model::value::Value;
 
 use crate::constraint::Constraint;
+use crate::route::{self, Route};
 
 /// The configuration, indexed by what decisions ask of it.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +23,8 @@ pub struct Catalogue {
     /// Application → entitlement key → entitlement name; the first name where several account types share a key.
     held_by_application: HashMap<String, HashMap<String, String>>,
     applications: HashMap<String, ApplicationFacts>,
+    /// Integrations and applications whose orders can be called off where they were handed over.
+    calls_off: HashSet<String>,
     /// Account type → attribute.
     attributes: HashMap<String, HashMap<String, AttributeFacts>>,
     /// Question → account type and attribute that ask it.
@@ -79,10 +83,10 @@ pub struct EntitlementFacts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApplicationFacts {
     pub display_name: String,
-    pub mechanism: Mechanism,
+    /// Which way accounts and entitlements go, in the order of [`Part::ALL`].
+    pub routes: [Route; 2],
     /// Whether the application can be asked what it holds; without it an order ends as Executed.
     pub can_be_read_back: bool,
-    can_be_called_off: bool,
     /// `scim`, `ldap`, `sql`, `csv` or `manual`.
     pub connection_kind: &'static str,
     pub thresholds: Thresholds,
@@ -96,7 +100,12 @@ impl Catalogue {
             applications: configuration
                 .applications
                 .iter()
-                .map(|(name, application)| (name.clone(), application_facts(application)))
+                .map(|(name, application)| (name.clone(), application_facts(configuration, name, application)))
+                .collect(),
+            calls_off: configuration
+                .carriers()
+                .filter(|(_, carrier)| carrier.connection.calls_off())
+                .map(|(name, _)| name.clone())
                 .collect(),
             ..Self::default()
         };
@@ -195,9 +204,23 @@ impl Catalogue {
         self.held_by_application.get(application)?.get(key).map(String::as_str)
     }
 
-    /// How changes reach the application. One that the configuration no longer knows is worked by hand.
-    pub fn mechanism(&self, application: &str) -> Mechanism {
-        self.applications.get(application).map_or(Mechanism::Manual, |application| application.mechanism)
+    /// Which way this part of the application's orders goes. What the configuration no longer knows is worked by hand.
+    pub fn route(&self, application: &str, part: Part) -> Cow<'_, Route> {
+        match self.applications.get(application) {
+            Some(facts) => {
+                let [accounts, entitlements] = &facts.routes;
+                Cow::Borrowed(if part == Part::Accounts { accounts } else { entitlements })
+            }
+            None => Cow::Owned(Route::unknown(application)),
+        }
+    }
+
+    /// Whether accounts and entitlements of the application go different ways.
+    pub fn is_divided(&self, application: &str) -> bool {
+        let facts = self.applications.get(application);
+        facts.is_some_and(|ApplicationFacts { routes: [accounts, entitlements], .. }| {
+            (accounts.mechanism, &accounts.carrier) != (entitlements.mechanism, &entitlements.carrier)
+        })
     }
 
     pub fn can_be_read_back(&self, application: &str) -> bool {
@@ -209,9 +232,9 @@ impl Catalogue {
         self.account_types.get(name).map_or(name, |account_type| &account_type.display_name)
     }
 
-    /// Whether what the application was handed can be called off there.
-    pub fn can_be_called_off(&self, name: &str) -> bool {
-        self.applications.get(name).is_some_and(|application| application.can_be_called_off)
+    /// Whether what this application or integration was handed can be called off there.
+    pub fn can_be_called_off(&self, carrier: &str) -> bool {
+        self.calls_off.contains(carrier)
     }
 
     /// What a person calls the application.
@@ -241,17 +264,16 @@ fn attribute_facts(
     }
 }
 
-fn application_facts(application: &Application) -> ApplicationFacts {
+fn application_facts(configuration: &Configuration, name: &str, application: &Application) -> ApplicationFacts {
     ApplicationFacts {
         display_name: application.display_name.clone(),
-        mechanism: application.connection.mechanism(),
+        routes: Part::ALL.map(|part| route::route(configuration, name, part)),
         can_be_read_back: match &application.connection {
             Connection::Scim(_) | Connection::Ldap(_) | Connection::Sql(_) => true,
             Connection::Csv(csv) => csv.extract.is_some(),
             Connection::RequestTracker(tickets) => tickets.extract.is_some(),
             Connection::Manual(manual) => manual.extract.is_some(),
         },
-        can_be_called_off: application.connection.calls_off(),
         connection_kind: application.connection.kind(),
         thresholds: application.thresholds.clone(),
     }

@@ -3,7 +3,7 @@
 
 use hashbrown::{HashMap, HashSet};
 use model::plan::{
-    AccountRequest, AttributeRequest, FilterReason, ItemKind, ItemOperation, Operation, Partition, Plan,
+    AccountRequest, AttributeRequest, FilterReason, ItemKind, ItemOperation, Operation, Partition, Plan, RequestPart,
 };
 
 /// A plan and its partitions that hold up. Only such a plan becomes orders.
@@ -45,6 +45,7 @@ pub fn check(plan: Plan, partitions: Vec<Partition>) -> Result<CheckedPlan, Vec<
         checker.request(position, request);
         checker.items(position, request);
     }
+    checker.parts();
     checker.accounts();
     checker.orders();
     checker.left_out();
@@ -74,9 +75,10 @@ impl Checker<'_> {
                 self.say(Some(position), format!("creates account {account}, which exists"))
             }
             (Operation::Create, None) | (_, Some(_)) => {}
+            (_, None) if self.comes_with_its_account(request) => {}
             (operation, None) => self.say(Some(position), format!("would {} no account", operation.name())),
         }
-        if request.operation != Operation::Create && request.key.is_none() {
+        if request.operation != Operation::Create && request.key.is_none() && !self.comes_with_its_account(request) {
             self.say(Some(position), "does not say the account's key");
         }
         if request.explanation.is_empty() && request.reasons.is_empty() {
@@ -90,6 +92,47 @@ impl Checker<'_> {
         }
         if request.error.is_none() && request.items.is_empty() {
             self.say(Some(position), "changes nothing");
+        }
+    }
+
+    /// Whether the request is the entitlements of an account that another one creates before it.
+    fn comes_with_its_account(&self, request: &AccountRequest) -> bool {
+        let creates = |earlier: &AccountRequest| {
+            earlier.operation == Operation::Create && earlier.account_type == request.account_type
+        };
+        request.operation == Operation::Update
+            && request.part == RequestPart::Entitlements
+            && request.after.iter().filter_map(|&earlier| self.plan.requests.get(earlier)).any(creates)
+    }
+
+    /// Of an account whose change is divided there are two requests, and each holds its own.
+    fn parts(&mut self) {
+        let mut findings = Vec::new();
+        for (position, request) in self.plan.requests.iter().enumerate() {
+            let is_entitlement = |item: &AttributeRequest| item.kind == ItemKind::Entitlement;
+            let (fits, other) = match request.part {
+                RequestPart::Whole => continue,
+                RequestPart::Account => (!request.items.iter().any(is_entitlement), RequestPart::Entitlements),
+                RequestPart::Entitlements => (
+                    request.items.iter().all(is_entitlement) && request.operation == Operation::Update,
+                    RequestPart::Account,
+                ),
+            };
+            if !fits {
+                findings.push((position, "holds what belongs to the other part of its account".to_owned()));
+            }
+            let is_beside = |beside: &&AccountRequest| {
+                beside.part == other && beside.account_type == request.account_type && beside.account == request.account
+            };
+            if self.plan.requests.iter().filter(is_beside).count() != 1 {
+                findings.push((
+                    position,
+                    "is a part of what happens to its account, and has no other beside it".to_owned(),
+                ));
+            }
+        }
+        for (position, message) in findings {
+            self.say(Some(position), message);
         }
     }
 
@@ -155,7 +198,8 @@ impl Checker<'_> {
         for (position, request) in self.plan.requests.iter().enumerate() {
             let is_failure = request.error.is_some();
             if let Some(account) = request.account
-                && let Some(other) = accounts.insert((account, is_failure), position)
+                && let Some(other) =
+                    accounts.insert((account, is_failure, request.part == RequestPart::Entitlements), position)
             {
                 self.say(Some(position), format!("changes account {account}, as request {other} does"));
             }
@@ -166,8 +210,21 @@ impl Checker<'_> {
             }
         }
         for (position, request) in self.plan.requests.iter().enumerate() {
-            let keeps = matches!(request.operation, Operation::Update | Operation::Enable);
-            if keeps && let Some(other) = created.get(request.account_type.as_str()) {
+            // What nothing grants is taken from whichever account holds it.
+            let only_takes = !request.items.is_empty()
+                && request
+                    .items
+                    .iter()
+                    .all(|item| item.kind == ItemKind::Entitlement && item.operation == ItemOperation::Remove);
+            let uses = match request.operation {
+                Operation::Update => !only_takes,
+                Operation::Enable => true,
+                Operation::Create | Operation::Disable | Operation::Delete => false,
+            };
+            if uses
+                && !self.comes_with_its_account(request)
+                && let Some(other) = created.get(request.account_type.as_str())
+            {
                 self.say(Some(position), format!("uses an account, and request {other} creates one of the same type"));
             }
         }
@@ -243,10 +300,10 @@ impl Checker<'_> {
         }
     }
 
-    /// Partitions cover the plan exactly once, belong to one application, and run after what they wait for.
+    /// Partitions cover the plan exactly once, belong to one application, go one way, and run after what they wait for.
     fn partitions(&mut self, partitions: &[Partition]) {
         let mut place: Vec<Option<(u32, usize)>> = vec![None; self.plan.requests.len()];
-        let mut mechanisms = HashMap::new();
+        let mut ways = HashMap::new();
         for (expected, partition) in (1..).zip(partitions) {
             let sequence = partition.sequence;
             if sequence != expected {
@@ -258,8 +315,8 @@ impl Checker<'_> {
             if partition.after.iter().any(|&earlier| earlier >= sequence || earlier == 0) {
                 self.say(None, format!("partition {sequence} waits for one that does not come before it"));
             }
-            if *mechanisms.entry(partition.application.as_str()).or_insert(partition.mechanism) != partition.mechanism {
-                self.say(None, format!("application `{}` is reached in two ways", partition.application));
+            if partition.carrier.is_empty() {
+                self.say(None, format!("partition {sequence} does not say what it is sent to"));
             }
             for (index, &position) in partition.requests.iter().enumerate() {
                 let Some(request) = self.plan.requests.get(position) else {
@@ -268,6 +325,11 @@ impl Checker<'_> {
                 };
                 if request.application != partition.application {
                     self.say(Some(position), format!("is in partition {sequence} of another application"));
+                }
+                let way = (partition.mechanism, partition.carrier.as_str());
+                if *ways.entry((request.application.as_str(), request.goes_as())).or_insert(way) != way {
+                    let message = format!("{} of `{}` go two ways", request.goes_as().label(), request.application);
+                    self.say(Some(position), message);
                 }
                 if let Some(Some((other, _))) = place.get(position) {
                     self.say(Some(position), format!("is in partitions {other} and {sequence}"));
@@ -397,6 +459,13 @@ mod tests {
             }),
             ("stands at place 1", |_, partitions| partitions[0].sequence = 7),
             ("is empty", |_, partitions| partitions[0].requests.clear()),
+            ("does not say what it is sent to", |_, partitions| partitions[0].carrier.clear()),
+            ("holds what belongs to the other part", |plan, _| plan.requests[0].part = RequestPart::Account),
+            ("has no other beside it", |plan, _| plan.requests[2].part = RequestPart::Entitlements),
+            ("would update no account", |plan, _| {
+                plan.requests[1].operation = Operation::Update;
+                plan.requests[1].part = RequestPart::Entitlements;
+            }),
             ("is in no partition", |_, partitions| {
                 partitions.pop();
             }),
@@ -408,7 +477,7 @@ mod tests {
             ("of another application", |_, partitions| partitions[0].application = "door".to_owned()),
             ("waits for one that does not come before it", |_, partitions| partitions[0].after = vec![2]),
             ("but its partition does not wait for partition 1", |_, partitions| partitions[1].after.clear()),
-            ("is reached in two ways", |_, partitions| {
+            ("go two ways", |_, partitions| {
                 let request = partitions[0].requests.pop().unwrap();
                 let mut other = partitions[0].clone();
                 other.sequence = 3;

@@ -27,19 +27,31 @@ pub struct AccountChoice {
     pub why: String,
 }
 
+impl AccountChoice {
+    /// Whether one of them is meant; otherwise nothing is granted to any.
+    pub fn is_settled(&self) -> bool {
+        matches!(self.chosen, Chosen::Account(_))
+    }
+}
+
+/// What was decided for the account type; none where there is at most one account of it.
+pub fn of<'a>(choices: &'a [AccountChoice], account_type: &str) -> Option<&'a AccountChoice> {
+    choices.iter().find(|choice| choice.account_type == account_type)
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Chosen {
     Account(AccountId),
-    /// A person is asked; nothing happens meanwhile.
+    /// A person is asked; nothing is granted meanwhile.
     Ask(Asked),
-    /// Nothing happens.
+    /// Nothing is granted.
     Skip,
-    /// Nothing happens, and the order says so in state 7.
+    /// Nothing is granted, and an order says so in state 7.
     Fail,
 }
 
-/// Key of the question which account of this type is meant.
-pub fn question(account_type: &str) -> String {
+/// Key of the question which account of this type is meant. Nothing else writes it.
+pub fn question_key(account_type: &str) -> String {
     format!("account.{account_type}")
 }
 
@@ -80,7 +92,7 @@ fn one(
     if let [only] = candidates.as_slice() {
         return (Chosen::Account(only.id), "the account type's rule `select` holds for it alone".to_owned());
     }
-    let answer = answers.iter().find(|answer| answer.key == question(account_type));
+    let answer = answers.iter().find(|answer| answer.key == question_key(account_type));
     let answered = answer.and_then(|answer| {
         let account = candidates.iter().find(|account| answer.value.as_text() == Some(&account.key))?;
         Some((account.id, answer))
@@ -105,7 +117,7 @@ fn one(
         Several::Ask => {
             let application = facts.map_or("", |facts| &facts.application);
             let asked = Asked {
-                key: question(account_type),
+                key: question_key(account_type),
                 label: format!("Which account: {}", catalogue.account_type_label(account_type)),
                 owner: owner_of(facts.and_then(|facts| facts.ask.as_ref()), application),
                 choices: candidates.iter().map(|account| account.key.clone()).collect(),
@@ -141,7 +153,7 @@ mod tests {
         let answer = |key: &str| Answer {
             id: model::ids::AnswerId(1),
             identity: PERSON,
-            key: "account.person".into(),
+            key: question_key("person"),
             value: Value::from(key),
             by: Some("ann".into()),
             at: jiff::Timestamp::UNIX_EPOCH,

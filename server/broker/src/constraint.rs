@@ -135,8 +135,9 @@ impl Constraint {
             return Some(format!("is longer than {most} characters"));
         }
         let pattern = self.pattern.as_ref().filter(|pattern| !pattern.is_match(text))?;
-        let written = pattern.as_str().trim_start_matches("^(?:");
-        Some(format!("does not match `{}`", written.strip_suffix(")$").unwrap_or(written)))
+        // Without what [`Self::of`] put around it, which the pattern itself may begin with as well.
+        let written = pattern.as_str().strip_prefix("^(?:").and_then(|rest| rest.strip_suffix(")$"));
+        Some(format!("does not match `{}`", written.unwrap_or(pattern.as_str())))
     }
 }
 
@@ -165,6 +166,7 @@ mod tests {
             (r#"{"type":"date"}"#, Value::from("2026-02-30"), Some("is no day such as 2026-03-31")),
             (r#"{"type":"date"}"#, Value::from("20260228"), Some("is no day such as 2026-03-31")),
             (r#"{"pattern":"[A-Z]{2}|x"}"#, Value::from("AB"), None),
+            (r#"{"pattern":"^(?:AB|C)$"}"#, Value::from("D"), Some("does not match `^(?:AB|C)$`")),
             (r#"{"pattern":"[A-Z]{2}|x"}"#, Value::from("ABx"), Some("does not match `[A-Z]{2}|x`")),
             (r#"{"minimum_length":2,"maximum_length":3}"#, Value::from("Ł"), Some("is shorter than 2 characters")),
             (r#"{"minimum_length":2,"maximum_length":3}"#, Value::from("Łódź"), Some("is longer than 3 characters")),

@@ -1,7 +1,8 @@
 //! The clock of a work item: when it is due, when its fulfiller is reminded, and when it goes to somebody else. While a
 //! question is open the clock stands, and what it would have done moves on by as long as it stood.
 //!
-//! What became due while nobody looked is told once, not as often as it would have been.
+//! What became due while nobody looked is told once, not as often as it would have been: one reminder for all that were
+//! missed, and of several steps of escalation the last. Who it then goes to is [`crate::escalation`]'s.
 
 use jiff::{SignedDuration, Timestamp};
 use model::configuration::ManualConnection;
@@ -21,7 +22,7 @@ pub struct Terms {
     pub remind: Vec<u32>,
     /// Hours between reminders when it is overdue.
     pub remind_overdue: Option<u32>,
-    /// Hours overdue after which it goes to the next, and again so many later.
+    /// Hours overdue after which it is escalated, and again so many later.
     pub escalate: Option<u32>,
     /// How many there are whom it can go to.
     pub ladder: u32,
@@ -79,8 +80,9 @@ pub fn ring(item: &WorkItem, terms: &Terms, now: Timestamp) -> (WorkItem, Vec<Al
     if item.paused_at.is_some() {
         return (after, alarms);
     }
-    if escalation_at(item, terms).is_some_and(|at| at <= now) {
-        after.escalations += 1;
+    let escalations = escalations_by(item, terms, now);
+    if escalations > item.escalations {
+        after.escalations = escalations;
         alarms.push(Alarm::Escalate);
     }
     let reminders = reminders_by(item, terms, now);
@@ -94,7 +96,7 @@ pub fn ring(item: &WorkItem, terms: &Terms, now: Timestamp) -> (WorkItem, Vec<Al
 
 /// When the clock asks for something next.
 fn next(item: &WorkItem, terms: &Terms) -> Option<Timestamp> {
-    [reminder_at(item, terms, item.reminders), escalation_at(item, terms)].into_iter().flatten().min()
+    [reminder_at(item, terms, item.reminders), escalation_at(item, terms, item.escalations)].into_iter().flatten().min()
 }
 
 /// Reminders whose time has come, at most [`MOST_REMINDERS`].
@@ -120,9 +122,17 @@ fn reminder_at(item: &WorkItem, terms: &Terms, index: u32) -> Option<Timestamp> 
     }
 }
 
-fn escalation_at(item: &WorkItem, terms: &Terms) -> Option<Timestamp> {
-    let hours = terms.escalate.filter(|_| item.escalations < terms.ladder)?;
-    later(item.due_at?, hours.max(1).checked_mul(item.escalations + 1)?)
+/// Steps of the ladder whose time has come.
+fn escalations_by(item: &WorkItem, terms: &Terms, now: Timestamp) -> u32 {
+    let is_over = |step: &u32| escalation_at(item, terms, *step).is_some_and(|at| at <= now);
+    let over = (0..terms.ladder).take_while(is_over).count();
+    u32::try_from(over).unwrap_or(terms.ladder)
+}
+
+/// When it goes to the step of that number of the ladder, from 0.
+fn escalation_at(item: &WorkItem, terms: &Terms, step: u32) -> Option<Timestamp> {
+    let hours = terms.escalate.filter(|_| step < terms.ladder)?;
+    later(item.due_at?, hours.max(1).checked_mul(step + 1)?)
 }
 
 fn later(from: Timestamp, hours: u32) -> Option<Timestamp> {
@@ -173,9 +183,7 @@ mod tests {
     fn who_comes_late_tells_once() {
         let (after, alarms) = ring(&begun(&terms()), &terms(), at(100));
         assert_eq!(alarms, [Alarm::Escalate, Alarm::Remind]);
-        assert_eq!((after.reminders, after.escalations), (8, 1));
-        let (after, alarms) = ring(&after, &terms(), at(100));
-        assert_eq!((alarms, after.escalations), (vec![Alarm::Escalate], 2));
+        assert_eq!((after.reminders, after.escalations), (8, 2), "the last of two steps");
         assert_eq!(ring(&after, &terms(), at(100)).1, []);
         assert_eq!(after.next_action_at, Some(at(108)));
     }

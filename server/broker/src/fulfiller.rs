@@ -10,6 +10,8 @@
 //! the duty.
 
 use model::ids::IdentityId;
+use model::order::{Order, ProvisioningState};
+use model::plan::{ItemKind, ItemOperation, Operation};
 use model::work_item::{Chosen, Fulfiller};
 
 /// Somebody who might do it.
@@ -43,6 +45,28 @@ pub struct Work {
     pub subject: IdentityId,
     /// Something is taken away.
     pub removes: bool,
+}
+
+impl Work {
+    /// Of an order, as far as it is still to be done. It takes something away where the account goes, and where
+    /// entitlements of it go and none comes: an order that gives as well is nobody's who only takes away.
+    pub fn of(order: &Order) -> Self {
+        let is_over = |state| {
+            matches!(state, ProvisioningState::Executed | ProvisioningState::Verified | ProvisioningState::Inactive)
+        };
+        let changes = |operation: ItemOperation| {
+            order
+                .items
+                .iter()
+                .any(|item| item.kind == ItemKind::Entitlement && item.operation == operation && !is_over(item.state))
+        };
+        let removes = match order.operation {
+            Operation::Disable | Operation::Delete => true,
+            Operation::Update => changes(ItemOperation::Remove) && !changes(ItemOperation::Add),
+            Operation::Create | Operation::Enable => false,
+        };
+        Self { subject: order.identity, removes }
+    }
 }
 
 /// Why somebody cannot be given the work.
@@ -105,18 +129,6 @@ pub fn fits(worker: &Worker, work: Work, no_own_work: bool) -> Result<(), Unfit>
         return Err(Unfit::Own(name()));
     }
     Ok(())
-}
-
-/// Who it goes to when it is not done in time, one after the other: whom the configuration names, then the
-/// application's owner. Whoever has it already is passed over.
-pub fn escalation<'a>(escalate_to: Option<&'a str>, owner: Option<&'a str>) -> Vec<Fulfiller> {
-    let mut ladder: Vec<Fulfiller> = escalate_to.map(Fulfiller::parse).into_iter().collect();
-    if let Some(owner) = owner.map(|login| Fulfiller::User(login.to_owned()))
-        && !ladder.contains(&owner)
-    {
-        ladder.push(owner);
-    }
-    ladder
 }
 
 #[cfg(test)]
@@ -211,10 +223,34 @@ mod tests {
     }
 
     #[test]
-    fn escalation_climbs_and_names_nobody_twice() {
-        let ladder = escalation(Some("chiefs"), Some("owen"));
-        assert_eq!(ladder, [Fulfiller::Profile("chiefs".into()), user("owen")]);
-        assert_eq!(escalation(Some("user:owen"), Some("owen")), [user("owen")]);
-        assert_eq!(escalation(None, None), []);
+    fn what_takes_entitlements_away_is_a_removal_as_well() {
+        use model::access::DesiredValue;
+        use model::account::{AccountStatus, Provenance};
+
+        use crate::worlds::{Taken, access, account, attribute, compile, desired_account, orders};
+
+        let mut held = account(1, "person", AccountStatus::Enabled, Provenance::Created);
+        held.entitlements.insert("A".into());
+        let made =
+            |desired, known: &[_]| orders(&compile(&access(desired), known, &[], &mut Taken::default()), 100).remove(0);
+        let title = || vec![attribute("title", DesiredValue::Value("Dr".into()))];
+        let known = std::slice::from_ref(&held);
+        for (desired, known, removes) in [
+            (vec![], known, true),
+            (vec![desired_account("person", vec![], &[])], known, true),
+            (vec![desired_account("person", title(), &[])], known, true),
+            (vec![desired_account("person", title(), &["person-a"])], known, false),
+            (vec![desired_account("person", vec![], &["person-b"])], known, false),
+            (vec![desired_account("person", vec![], &["person-b"])], &[], false),
+        ] {
+            let order = made(desired, known);
+            assert_eq!(Work::of(&order), Work { subject: order.identity, removes }, "{order:#?}");
+        }
+        // What was given already is no matter any more.
+        let mut order = made(vec![desired_account("person", vec![], &["person-b"])], known);
+        for item in order.items.iter_mut().filter(|item| item.operation == ItemOperation::Add) {
+            item.state = ProvisioningState::Executed;
+        }
+        assert!(Work::of(&order).removes);
     }
 }

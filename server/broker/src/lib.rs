@@ -2,9 +2,10 @@
 //! synchronous, without clock, randomness or IO. `policy` says what should be; the caller says what is and what is
 //! under way; this crate says what follows, and why. `connectors` do it, `store` records it, `engine` walks between.
 //!
-//! In reading order: what is read comes in ([`synchronize`], [`correlate`]), what should be held is compared with what
-//! is ([`assignments`]), a difference becomes a plan ([`plan`]), its parts ([`partition`]), a checked plan ([`check`])
-//! and orders ([`order`]); an order moves through its states ([`lifecycle`]) as answers come back ([`untrusted`],
+//! In reading order: what is read comes in ([`synchronize`], [`correlate`]), what of it nobody ordered is told apart
+//! ([`native_change`]), what should be held is compared with what is ([`assignments`]), a difference becomes a plan
+//! ([`plan`]), of which each part goes its way ([`route`], [`divide`], [`partition`]), a checked plan ([`check`]) and
+//! orders ([`order`]); an order moves through its states ([`lifecycle`]) as answers come back ([`untrusted`],
 //! [`settle`], [`retry`], [`poison`]); [`breaker`] and [`maintenance`] say when nothing is sent; what failed is grouped
 //! ([`fingerprint`]) and mended by people ([`operator`], [`edit`]); [`threshold`] stops what would change too much,
 //! [`approval`] says what a person lets through, and [`review`] what follows from a reviewer's word;
@@ -17,16 +18,19 @@ pub mod compare;
 pub mod constraint;
 
 pub mod correlate;
+pub mod native_change;
 pub mod synchronize;
 
 pub mod assignments;
 
 pub mod check;
 pub mod choice;
+pub mod divide;
 pub mod order;
 pub mod partition;
 pub mod plan;
 pub mod questions;
+pub mod route;
 
 pub mod breaker;
 pub mod lifecycle;
@@ -38,6 +42,7 @@ pub mod settle;
 
 pub mod approval;
 pub mod edit;
+pub mod escalation;
 pub mod fingerprint;
 pub mod operator;
 pub mod untrusted;

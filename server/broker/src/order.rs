@@ -6,6 +6,7 @@ use model::command::{Command, CommandItem};
 use model::ids::{OrderId, OrderItemId, PartitionId, PlanId, RunId};
 use model::order::{Lane, Order, OrderItem, ProvisioningState, StateReason};
 use model::plan::{AccountRequest, AttributeRequest, ItemKind, Operation, Plan};
+use model::trigger::{Priority, Trigger};
 use model::value::Value;
 
 use crate::catalogue::Catalogue;
@@ -24,6 +25,8 @@ pub fn ids_needed(plan: &Plan) -> usize {
 /// An order starts as Pending; as Awaiting Approval where the account type asks for a review; as Error where its rule
 /// failed. It waits for the orders of the requests its own request waits for, and for open orders of earlier plans.
 ///
+/// `set_off` says what set each of them off, and how urgent that makes it.
+///
 /// All or nothing: with fewer ids than [`ids_needed`], or fewer partition ids than partitions, the answer is empty.
 #[expect(clippy::too_many_arguments, reason = "everything an order carries that a plan does not know")]
 pub fn orders(
@@ -34,6 +37,7 @@ pub fn orders(
     run: Option<RunId>,
     partition_ids: &[PartitionId],
     leaver: bool,
+    set_off: &dyn Fn(&AccountRequest) -> (Trigger, Priority),
     now: Timestamp,
 ) -> Vec<Order> {
     let source = checked.plan();
@@ -45,7 +49,7 @@ pub fn orders(
     for (partition, id) in checked.partitions().iter().zip(partition_ids) {
         for &request in &partition.requests {
             if let Some(slot) = partitions.get_mut(request) {
-                *slot = Some((*id, partition.mechanism));
+                *slot = Some((*id, partition.mechanism, &partition.carrier));
             }
         }
     }
@@ -54,12 +58,13 @@ pub fn orders(
     let mut orders: Vec<Order> = Vec::with_capacity(source.requests.len());
     for ((request, id), place) in source.requests.iter().zip(order_ids).zip(partitions) {
         // A checked plan has a partition for each request, and the ids were counted.
-        let Some((partition, mechanism)) = place else { return Vec::new() };
+        let Some((partition, mechanism, carrier)) = place else { return Vec::new() };
         let (state, failure) = first_state(request, catalogue);
         let mut after: Vec<OrderId> = request.waits_for.clone();
         after.extend(request.after.iter().filter_map(|&earlier| order_ids.get(earlier)).map(|id| OrderId(*id)));
         after.sort_unstable();
         after.dedup();
+        let (trigger, priority) = set_off(request);
         let held = || (!after.is_empty()).then(|| StateReason::HeldBy { orders: after.clone() });
         let mut made = Order {
             id: OrderId(*id),
@@ -67,15 +72,16 @@ pub fn orders(
             partition,
             run,
             identity: source.identity,
-            trigger: source.trigger,
+            trigger,
             application: request.application.clone(),
             account_type: request.account_type.clone(),
             account: request.account,
             key: request.key.clone(),
             operation: request.operation,
             mechanism,
+            carrier: carrier.clone(),
             lane: if leaver { Lane::Leaver } else { Lane::Normal },
-            priority: source.trigger.usual_priority(),
+            priority,
             state,
             reason: failure.or_else(held),
             explanation: request.explanation.clone(),
@@ -227,7 +233,11 @@ mod tests {
     fn made(checked: &CheckedPlan, ids: std::ops::Range<i64>, partitions: usize, leaver: bool) -> Vec<Order> {
         let partitions: Vec<PartitionId> = (90..).map(PartitionId).take(partitions).collect();
         let now = Timestamp::UNIX_EPOCH;
-        orders(checked, &catalogue(), &mut { ids }, PlanId(1), Some(RunId(2)), &partitions, leaver, now)
+        let set_off = |request: &AccountRequest| match request.operation {
+            Operation::Create => (Trigger::LifecycleEvent, 7),
+            _ => (Trigger::Drift, 8),
+        };
+        orders(checked, &catalogue(), &mut { ids }, PlanId(1), Some(RunId(2)), &partitions, leaver, &set_off, now)
     }
 
     #[test]
@@ -245,6 +255,7 @@ mod tests {
         assert_eq!(orders[2].reason, Some(StateReason::HeldBy { orders: vec![OrderId(101)] }));
         assert!(orders.iter().all(|order| order.items.iter().all(|item| item.state == order.state)));
         assert!(orders.iter().all(|order| order.lane == Lane::Normal));
+        assert!(orders.iter().all(|order| (order.trigger, order.priority) == (Trigger::LifecycleEvent, 7)));
         let mut ids: Vec<i64> = orders.iter().map(|order| order.id.0).collect();
         ids.extend(orders.iter().flat_map(|order| &order.items).map(|item| item.id.0));
         let count = ids.len();

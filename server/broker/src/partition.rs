@@ -1,29 +1,37 @@
-//! Cuts a plan into the parts that one mechanism carries out on one application, in an order that respects what has to
+//! Cuts a plan into the parts that are carried out on one application in one way, in an order that respects what has to
 //! be done before what.
+
+use std::borrow::Cow;
 
 use hashbrown::HashMap;
 use model::account::Mechanism;
 use model::plan::{Partition, Plan};
 
 use crate::catalogue::Catalogue;
+use crate::route::Route;
 
-/// The partitions of a plan, each request in exactly one. An application has more than one only where another
-/// application's part has to be done in between.
+/// The partitions of a plan, each request in exactly one. An application has more than one where its parts go different
+/// ways, or where another application's part has to be done in between.
 pub fn split(plan: &Plan, catalogue: &Catalogue) -> Vec<Partition> {
+    let routes: Vec<Cow<'_, Route>> =
+        plan.requests.iter().map(|request| catalogue.route(&request.application, request.goes_as())).collect();
     // A request is one level above those it waits for in other partitions, so that partitions never wait in a circle.
     let mut levels: Vec<usize> = Vec::with_capacity(plan.requests.len());
     let mut parts: Vec<(Key<'_>, Vec<usize>)> = Vec::new();
     let mut positions: HashMap<Key<'_>, usize> = HashMap::new();
     for (position, request) in plan.requests.iter().enumerate() {
         let application = request.application.as_str();
-        let mechanism = catalogue.mechanism(application);
+        let route = routes.get(position).map(|route| &**route);
+        let Some(route) = route else { continue };
         let level = request.after.iter().filter_map(|&earlier| {
             let level = *levels.get(earlier)?;
-            Some(if plan.requests.get(earlier)?.application == application { level } else { level + 1 })
+            let is_beside = plan.requests.get(earlier)?.application == application
+                && routes.get(earlier).is_some_and(|other| other.carrier == route.carrier);
+            Some(if is_beside { level } else { level + 1 })
         });
         let level = level.max().unwrap_or(0);
         levels.push(level);
-        let key = Key { level, mechanism, application };
+        let key = Key { level, mechanism: route.mechanism, application, carrier: &route.carrier };
         let part = *positions.entry(key).or_insert_with(|| {
             parts.push((key, Vec::new()));
             parts.len() - 1
@@ -42,8 +50,16 @@ pub fn split(plan: &Plan, catalogue: &Catalogue) -> Vec<Partition> {
                 *slot = sequence;
             }
         }
-        let (mechanism, application) = (key.mechanism, key.application.to_owned());
-        partitions.push(Partition { sequence, mechanism, application, requests, after: Vec::new() });
+        let why = requests.first().and_then(|first| routes.get(*first)).map_or("", |route| &route.why).to_owned();
+        partitions.push(Partition {
+            sequence,
+            mechanism: key.mechanism,
+            carrier: key.carrier.to_owned(),
+            why,
+            application: key.application.to_owned(),
+            requests,
+            after: Vec::new(),
+        });
     }
     for partition in &mut partitions {
         let awaited = partition.requests.iter().filter_map(|&request| plan.requests.get(request));
@@ -60,6 +76,7 @@ struct Key<'a> {
     level: usize,
     mechanism: Mechanism,
     application: &'a str,
+    carrier: &'a str,
 }
 
 #[cfg(test)]
@@ -71,7 +88,7 @@ mod tests {
 
     fn told(partitions: &[Partition]) -> Vec<String> {
         let tell = |partition: &Partition| {
-            let Partition { sequence, mechanism, application, requests, after } = partition;
+            let Partition { sequence, mechanism, application, requests, after, .. } = partition;
             format!("{sequence} {} {application} {requests:?} after {after:?}", mechanism.name())
         };
         partitions.iter().map(tell).collect()

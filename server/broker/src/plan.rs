@@ -10,7 +10,8 @@
 //! - While a creation is under way nothing else is ordered for the account: it has no key yet. The next computation
 //!   after its answer sees the account and orders what differs.
 //! - Nothing is taken away that Quartermaster does not manage, and no account that it did not create or take over.
-//! - What a reviewer declined is not ordered again, until it is reopened or something else is wanted.
+//! - What a reviewer declined is not ordered again, until it is reopened or something else is wanted; what was changed in
+//!   the application itself stays while a person decides on it, and where it was accepted, until something else is wanted.
 //! - An account that needs a value which a person has to give is ordered, and waits for the answer
 //!   ([`model::plan::AccountRequest::awaits`]); what there is already goes on meanwhile, without that value.
 //! - What is left out is said, with why: `filtered` and `retained`.
@@ -22,6 +23,8 @@
 mod cases;
 mod declined;
 mod grant;
+mod line;
+mod native;
 #[cfg(test)]
 mod properties;
 mod removal;
@@ -33,13 +36,16 @@ mod view;
 use model::access::{DesiredAccess, Grantable, Reason};
 use model::account::{Account, AccountStatus, Provenance};
 use model::ids::{AccountId, IdentityId, OrderId};
+use model::native_change::NativeChange;
 use model::order::Order;
 use model::plan::{AccountRequest, FilterReason, Filtered, ItemKind, Operation, Plan, Retained};
 use model::review::DeclinedChange;
 use model::trigger::Trigger;
 
 use crate::catalogue::Catalogue;
-use crate::choice::{AccountChoice, Chosen};
+use crate::choice::{self, AccountChoice};
+use crate::divide;
+use crate::native_change;
 
 pub use scope::restrict;
 pub(crate) use slot::chosen;
@@ -55,10 +61,19 @@ pub struct PlanInput<'a> {
     pub open_orders: &'a [Order],
     /// What reviewers declined for this identity and nobody has reopened: it is not ordered again.
     pub declined: &'a [DeclinedChange],
+    /// Native changes of this identity's accounts that are to stand, for now or as decided, or to be set back.
+    pub native: &'a [NativeChange],
     /// Which account is meant of those types of which there are several.
     pub choices: &'a [AccountChoice],
     /// Whether the identity has left: said in explanations.
     pub leaver: bool,
+}
+
+impl<'a> PlanInput<'a> {
+    /// What was decided about several accounts of this type.
+    pub(crate) fn choice(&self, account_type: &str) -> Option<&'a AccountChoice> {
+        choice::of(self.choices, account_type)
+    }
 }
 
 /// Values that have to be unique in an application.
@@ -86,23 +101,28 @@ pub fn compile(input: &PlanInput<'_>, catalogue: &Catalogue, values: &mut dyn Va
     };
     let slots = slot::slots(input, catalogue);
     for slot in slots.iter().filter(|slot| slot.desired.is_some() && !slot.is_further) {
-        let choice = input.choices.iter().find(|choice| choice.account_type == slot.account_type);
-        match choice.filter(|choice| !matches!(choice.chosen, Chosen::Account(_))) {
+        match input.choice(slot.account_type).filter(|choice| !choice.is_settled()) {
             Some(choice) => compiler.unsettled(slot, choice),
             None => compiler.grant(slot),
         }
     }
     for slot in slots.iter().filter(|slot| slot.is_further) {
-        if let Some(desired) = slot.desired {
+        if let Some(desired) = slot.desired
+            && !compiler.is_taken_back(slot)
+        {
             compiler.further(slot, desired);
         }
     }
     // From here on, what matters is what goes.
     compiler.progress.clear();
-    for slot in slots.iter().rev().filter(|slot| slot.desired.is_none()) {
-        compiler.remove(slot);
+    for slot in slots.iter().rev() {
+        if slot.desired.is_none() || (slot.is_further && compiler.is_taken_back(slot)) {
+            compiler.remove(slot);
+        }
     }
-    finish(compiler.plan)
+    let mut plan = divide::divide(compiler.plan, input.open_orders, catalogue);
+    native_change::explain(&mut plan, input.native);
+    finish(plan)
 }
 
 /// The open orders that this plan makes Inactive, sorted: those it replaces and those it withdraws. A replaced one
@@ -275,6 +295,7 @@ fn tidy(request: &mut AccountRequest) {
     request.supersedes.dedup();
     request.awaits.sort();
     request.awaits.dedup();
+    request.sets_back.sort_unstable();
 }
 
 pub(crate) fn is_there(account: &Account) -> bool {

@@ -7,6 +7,7 @@
 //! - A computed value that does not fit the attribute's rules fails its account (state 7): the source is to be
 //!   corrected, not talked over. An answer that does not fit any more, because the rules changed, is asked again.
 //! - Secrets are never asked for: they would be read by whoever looks at a form.
+//! - Of an account of which it is not settled which of several it is ([`crate::choice`]) nothing is asked and nothing stands in.
 //!
 //! What this leaves out: what waits meanwhile ([`crate::plan`]), and who may answer (`engine::forms`).
 
@@ -21,7 +22,7 @@ use model::ids::QuestionId;
 use model::value::Value;
 
 use crate::catalogue::{AttributeFacts, Catalogue};
-use crate::choice::AccountChoice;
+use crate::choice::{self, AccountChoice};
 use crate::compare::present;
 
 /// What is known of an identity's questions.
@@ -80,6 +81,11 @@ pub fn stand_in(
     // The first account that asks decides whom: one question has one owner.
     let mut asked: BTreeMap<&str, Asked> = BTreeMap::new();
     for account in &mut desired.accounts {
+        // While it is not settled which account is meant, nothing is granted to any: nobody is asked for it, and no default
+        // is taken for an account that may turn out to hold a value.
+        if choice::of(choices, &account.account_type).is_some_and(|choice| !choice.is_settled()) {
+            continue;
+        }
         let application = account.application.as_str();
         let existing = crate::plan::chosen(accounts, &account.account_type, choices);
         for attribute in &mut account.attributes {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | not made yet | submitted; waiting, where its first day has not come; approval, where a threshold stopped them |
 //! | one waits for a reviewer | approval |
-//! | one is on its way, or waits to be tried again by itself | provisioning |
+//! | one is on its way, or waits: for a person who carries it out, answers or keeps it back, which is said with the state, or to be tried again by itself | provisioning |
 //! | one is done and not read back | verifying |
 //! | all done, or there are none | completed |
 //! | some done, others failed, declined or cancelled | partly completed |
@@ -64,13 +64,37 @@ fn state(request: &Request, orders: &[OrderStanding], today: Date) -> (RequestSt
     let lost = counted.failed + counted.called_off;
     match counted {
         _ if counted.reviewed > 0 => (RequestState::Approval, of(counted.reviewed, "waiting for a reviewer")),
-        _ if counted.moving > 0 => (RequestState::Provisioning, (lost > 0).then(|| told(&counted))),
+        _ if counted.moving > 0 => (RequestState::Provisioning, moves(&counted, orders)),
         _ if counted.unconfirmed > 0 => (RequestState::Verifying, (lost > 0).then(|| told(&counted))),
         _ if orders.is_empty() => (RequestState::Completed, Some("Nothing had to be changed.".to_owned())),
         _ if lost == 0 => (RequestState::Completed, None),
         _ if counted.done > 0 => (RequestState::PartlyCompleted, Some(told(&counted))),
         _ => (RequestState::Failed, Some(told(&counted))),
     }
+}
+
+/// What orders on their way wait for that only people bring about, and what was lost beside them.
+fn moves(counted: &Counted, orders: &[OrderStanding]) -> Option<String> {
+    let all = plural(counted.all());
+    let waits = |what: &str, is_so: &dyn Fn(&OrderStanding) -> bool| {
+        let count = orders.iter().filter(|order| is_so(order)).count();
+        (count > 0).then(|| format!("{count} of {all} {what}."))
+    };
+    let is_pending = |order: &OrderStanding| order.state == ProvisioningState::Pending;
+    let said = [
+        waits("waiting for a person to carry it out", &|order| {
+            order.state == ProvisioningState::Transmitted && order.reason == Some(StateReason::WorkItem)
+        }),
+        waits("kept back by a person", &|order| {
+            is_pending(order) && order.reason.as_ref().is_some_and(StateReason::is_hold)
+        }),
+        waits("waiting for a person\u{2019}s answer", &|order| {
+            is_pending(order) && matches!(order.reason, Some(StateReason::AwaitingAnswer { .. }))
+        }),
+        (counted.failed + counted.called_off > 0).then(|| told(counted)),
+    ];
+    let said: Vec<String> = said.into_iter().flatten().collect();
+    (!said.is_empty()).then(|| said.join(" "))
 }
 
 fn plural(count: usize) -> String {
@@ -309,6 +333,32 @@ mod tests {
         let found = progress(&request(), &[replaced.clone(), done], date(2026, 3, 1), at(9));
         assert_eq!((found.state, found.ended_at), (RequestState::Completed, Some(at(9))));
         assert_eq!(progress(&request(), &[replaced], date(2026, 3, 1), at(9)).state, RequestState::Failed);
+    }
+
+    #[test]
+    fn what_waits_for_a_person_says_so() {
+        use ProvisioningState::{Errored, Pending, Transmitted};
+        let answers = || StateReason::AwaitingAnswer { answers: Vec::new() };
+        let held = |before| StateReason::Held { by: "ann".into(), why: "later".into(), since: at(0), before };
+        let said = |orders: &[(ProvisioningState, Option<StateReason>)]| {
+            let orders: Vec<_> =
+                (1..).zip(orders).map(|(id, (state, reason))| order(id, *state, reason.clone())).collect();
+            let found = progress(&request(), &orders, date(2026, 3, 1), at(9));
+            assert_eq!(found.state, RequestState::Provisioning);
+            found.message
+        };
+        assert_eq!(said(&[(Pending, None), (Transmitted, None)]), None);
+        assert_eq!(
+            said(&[(Transmitted, Some(StateReason::WorkItem)), (Pending, None)]).as_deref(),
+            Some("1 of 2 orders waiting for a person to carry it out.")
+        );
+        assert_eq!(
+            said(&[(Pending, Some(answers())), (Pending, Some(held(Some(Box::new(answers()))))), (Errored, None)])
+                .as_deref(),
+            Some(
+                "1 of 3 orders kept back by a person. 1 of 3 orders waiting for a person\u{2019}s answer. 1 of 3 orders failed."
+            )
+        );
     }
 
     #[test]

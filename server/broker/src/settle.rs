@@ -100,7 +100,7 @@ pub fn answer(
     jitter: f64,
 ) -> Settled {
     match result {
-        Ok(Outcome::Handed { reference }) => handed(order, reference, catalogue.can_be_called_off(&order.application)),
+        Ok(Outcome::Handed { reference }) => handed(order, reference, catalogue.can_be_called_off(&order.carrier)),
         Ok(Outcome::Applied(applied)) => done(order, account, applied, false, catalogue, now),
         Ok(Outcome::AlreadySo(applied)) => done(order, account, applied, true, catalogue, now),
         Err(error) if error.class == ErrorClass::NotFound && order.operation.removes() => {
@@ -218,7 +218,9 @@ fn done(
     let detail = applied.detail.clone();
     let answer = if already { Answer::AlreadySo { detail } } else { Answer::Applied { detail } };
     let key = account::key(order, applied, catalogue);
-    if order.operation == Operation::Create && key.is_none() {
+    // Another system cannot know under which key; what it did is found when the application is read.
+    let is_found_later = order.mechanism == Mechanism::Executor && catalogue.can_be_read_back(&order.application);
+    if order.operation == Operation::Create && key.is_none() && !is_found_later {
         let message = "The application said that the account was created, but not under which key. It is read back.";
         return in_doubt(order, now, answer, message.to_owned());
     }

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use model::block::TripView;
 use model::configuration::{Configuration, Limit, Thresholds};
 use model::feed::ChangeCounts;
-use model::plan::{ItemKind, ItemOperation, Operation, Plan};
+use model::plan::{ItemKind, ItemOperation, Operation, Plan, RequestPart};
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -371,6 +371,8 @@ pub fn planned<'a>(
         }
         let Some(counts) = counts.get_mut(&request.account_type) else { continue };
         match request.operation {
+            // The account is counted once, with its other part.
+            _ if request.part == RequestPart::Entitlements => {}
             Operation::Create => counts.inserted += 1,
             Operation::Update | Operation::Enable => counts.updated += 1,
             Operation::Disable | Operation::Delete => counts.deleted += 1,

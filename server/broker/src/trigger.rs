@@ -2,7 +2,8 @@
 //! person's life and the account's differ from what was.
 //!
 //! - Whatever happens to somebody who has left is a *lifecycle event*.
-//! - What is ordered again because an application did not hold what it had confirmed is *drift*.
+//! - What is ordered again because an application did not hold what it had confirmed, or sets back what was changed in the
+//!   application itself, is *drift*.
 //! - An update of attributes only, of an account that is there, is *attribute synchronization*.
 //! - What is ordered before somebody's first day, or after a position of theirs began or ended and nothing was planned for
 //!   them since, is a *lifecycle event*: they joined or moved.
@@ -13,6 +14,22 @@ use model::identity::{Identity, LifecycleState};
 use model::plan::{AccountRequest, ItemKind, Operation};
 use model::trigger::Trigger;
 
+/// A person's life as it stands on a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Life {
+    pub lifecycle: LifecycleState,
+    /// The last day until then on which a position of theirs began or ended.
+    pub turn: Option<Date>,
+}
+
+impl Life {
+    pub fn of(identity: &Identity, today: Date) -> Self {
+        let turns = identity.contexts.iter().flat_map(|context| [context.period.starts, context.period.ends]);
+        let turn = turns.flatten().filter(|day| *day <= today).max();
+        Self { lifecycle: identity.lifecycle(today), turn }
+    }
+}
+
 /// Where a person stands when orders are made for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Situation {
@@ -22,15 +39,16 @@ pub struct Situation {
 }
 
 impl Situation {
+    /// Where nothing about the person's life decides: a person orders it.
+    pub const NO_MATTER: Self = Self { lifecycle: LifecycleState::Active, turned: false };
+
     /// `since` is the day on which something was last planned for them.
-    pub fn of(identity: &Identity, since: Date, today: Date) -> Self {
-        let turns = identity.contexts.iter().flat_map(|context| [context.period.starts, context.period.ends]);
-        let turned = turns.flatten().any(|day| since < day && day <= today);
-        Self { lifecycle: identity.lifecycle(today), turned }
+    pub fn of(life: Life, since: Date) -> Self {
+        Self { lifecycle: life.lifecycle, turned: life.turn.is_some_and(|turn| since < turn) }
     }
 }
 
-/// `drifted` tells that the request replaces an order which the application had not kept to.
+/// `drifted` tells that the request replaces an order which the application had not kept to, or sets back a native change.
 pub fn of(request: &AccountRequest, situation: Situation, drifted: bool) -> Trigger {
     let attributes_only = request.operation == Operation::Update
         && request.items.iter().all(|item| item.kind == ItemKind::Attribute)
@@ -87,10 +105,11 @@ mod tests {
             (vec![(Some(date(2026, 3, 2)), None)], LifecycleState::Active, true),
             (vec![(Some(today), None)], LifecycleState::Active, true),
             (vec![(long_ago, Some(today)), (Some(today), None)], LifecycleState::Active, true),
+            (vec![(Some(today), None), (Some(date(2026, 3, 11)), None)], LifecycleState::Active, true),
             (vec![(Some(date(2026, 3, 11)), None)], LifecycleState::Joiner, false),
             (vec![(long_ago, Some(date(2026, 2, 1)))], LifecycleState::Leaver, false),
         ] {
-            let found = Situation::of(&person(&periods), since, today);
+            let found = Situation::of(Life::of(&person(&periods), today), since);
             assert_eq!(found, Situation { lifecycle, turned }, "{periods:?}");
         }
     }

@@ -29,7 +29,7 @@ use model::account::{Account, AccountStatus, Provenance};
 use model::configuration::OnRemoval;
 use model::ids::{AccountId, IdentityId, RunId};
 use model::order::{Order, OrderItem, ProvisioningState, StateReason};
-use model::plan::{AccountRequest, AttributeRequest, ItemKind, ItemOperation, Operation, Plan};
+use model::plan::{AccountRequest, AttributeRequest, ItemKind, ItemOperation, Operation, Plan, RequestPart};
 use model::trigger::Trigger;
 use model::undo::{UndoConflict, UndoFate, UndoLine, UndoObstacle, UndoSelection, Undone};
 use model::value::Value;
@@ -37,6 +37,7 @@ use sha2::{Digest, Sha256};
 
 use crate::catalogue::Catalogue;
 use crate::compare::{present, same};
+use crate::divide;
 
 /// All that an undo looks at.
 #[derive(Clone, Copy, Debug)]
@@ -444,6 +445,7 @@ impl<'a> Undoing<'a> {
             account: Some(account.id),
             key: Some(account.key.clone()),
             operation,
+            part: RequestPart::Whole,
             items,
             reasons: Vec::new(),
             explanation: self.explanation.to_owned(),
@@ -452,6 +454,7 @@ impl<'a> Undoing<'a> {
             waits_for: Vec::new(),
             supersedes: Vec::new(),
             awaits: Vec::new(),
+            sets_back: Vec::new(),
         })
     }
 
@@ -579,7 +582,7 @@ fn plan(identity: IdentityId, mut requests: Vec<(usize, AccountRequest)>, catalo
             ordered.iter().enumerate().filter(|(_, earlier)| is_awaited(earlier)).map(|(place, _)| place).collect();
         ordered.push(request);
     }
-    Plan {
+    let plan = Plan {
         identity,
         trigger: Trigger::Undo,
         requests: ordered,
@@ -587,5 +590,6 @@ fn plan(identity: IdentityId, mut requests: Vec<(usize, AccountRequest)>, catalo
         retained: Vec::new(),
         withdrawn: Vec::new(),
         questions: Vec::new(),
-    }
+    };
+    divide::divide(plan, &[], catalogue)
 }

@@ -17,8 +17,7 @@ use model::command::{Applied, CommandError, Outcome};
 use model::ids::{OrderItemId, UserId, WorkItemId};
 use model::order::{ErrorClass, Order, OrderItem};
 use model::plan::{ItemKind, Operation};
-use model::view::LineReport;
-use model::work_item::{Chosen, Fulfiller, LineOutcome, WorkItem, WorkItemState};
+use model::work_item::{Chosen, Fulfiller, LineOutcome, LineReport, WorkItem, WorkItemLine, WorkItemState};
 
 use crate::catalogue::Catalogue;
 use crate::edit::{self, EditError};
@@ -200,15 +199,16 @@ pub fn report(
     now: Timestamp,
 ) -> Result<WorkItem, Refusal> {
     can_change(item, by, false)?;
-    if report.lines.is_empty() && report.rest.is_none() {
+    let mut after = item.clone();
+    let is_named = |line: &&WorkItemLine| report.lines.iter().any(|named| named.line == line.item);
+    let unnamed: Vec<&WorkItemLine> =
+        item.lines.iter().filter(|line| line.outcome.is_none() && !is_named(line)).collect();
+    // Where every line is named, what is said of the rest is said of nothing. Work without lines is a rest as a whole.
+    let of_rest = report.rest.as_ref().filter(|_| !unnamed.is_empty() || item.lines.is_empty());
+    if report.lines.is_empty() && of_rest.is_none() {
         return Err(Refusal::NothingReported);
     }
-    let mut after = item.clone();
-    let rest = item.lines.iter().filter(|line| line.outcome.is_none()).filter_map(|line| {
-        let is_named = report.lines.iter().any(|named| named.line == line.item);
-        let outcome = report.rest.clone().filter(|_| !is_named)?;
-        Some(LineReport { line: line.item, outcome })
-    });
+    let rest = unnamed.iter().filter_map(|line| Some(LineReport { line: line.item, outcome: of_rest?.clone() }));
     for reported in report.lines.iter().cloned().chain(rest) {
         open_line(&after, reported.line)?;
         let outcome = checked(order, &reported, catalogue)?;
@@ -219,19 +219,19 @@ pub fn report(
     after.note = report.note.clone().or(after.note);
     after.reference = report.reference.clone().or(after.reference);
     let says_done = |outcome: &LineOutcome| matches!(outcome, LineOutcome::Done { .. });
-    let is_done = report.lines.iter().map(|line| &line.outcome).chain(&report.rest).any(says_done);
+    let is_done = report.lines.iter().map(|line| &line.outcome).chain(of_rest).any(says_done);
     if needs_evidence && is_done && after.note.is_none() && after.reference.is_none() {
         return Err(Refusal::EvidenceMissing);
     }
     account_is_possible(order, std::iter::once(&after).chain(others), catalogue)?;
     if after.lines.iter().all(|line| line.outcome.is_some()) {
-        after.state = outcome_of(&after, report.rest.as_ref());
+        after.state = outcome_of(&after, of_rest);
         after.closed_at = Some(now);
         after.closed_by = by;
         after.next_action_at = None;
         after.paused_at = None;
         if let (WorkItemState::CannotDo, None, Some(LineOutcome::CannotDo { why })) =
-            (after.state, &after.note, &report.rest)
+            (after.state, &after.note, of_rest)
         {
             after.note = Some(why.clone());
         }

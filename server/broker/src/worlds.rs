@@ -7,11 +7,11 @@ use model::access::{
     DesiredAccess, DesiredAccount, DesiredAssignment, DesiredAttribute, DesiredValue, Grantable, Reason, WorkflowState,
 };
 use model::account::{Account, AccountStatus, Provenance};
-use model::configuration::Configuration;
+use model::configuration::{Configuration, Parts};
 use model::identity::Period;
 use model::ids::{AccountId, IdentityId, PartitionId, PlanId};
 use model::order::Order;
-use model::plan::{AccountRequest, ItemKind, ItemOperation, Operation, Plan};
+use model::plan::{AccountRequest, ItemKind, ItemOperation, Operation, Plan, RequestPart};
 use model::trigger::Trigger;
 use model::value::Value;
 use proptest::prelude::*;
@@ -76,6 +76,29 @@ pub(crate) fn application_of(account_type: &str) -> &'static str {
 
 pub(crate) fn catalogue() -> Catalogue {
     Catalogue::new(&configuration())
+}
+
+/// The same company, but accounts and entitlements go different ways: those of the directory by hand, those of payroll in
+/// tickets, those of mail through the directory, accounts of the door in the universal batch exchange.
+pub(crate) fn divided() -> Catalogue {
+    let mut configuration = configuration();
+    let integration = |kind: &str, takes: &str, applications: &[&str], universal: bool| {
+        let connection = match kind {
+            "csv" => serde_json::json!({ "kind": "csv", "outbox": "o", "inbox": "i" }),
+            _ => serde_json::json!({ "kind": "request_tracker", "url": "https://rt.example", "queue": "q" }),
+        };
+        serde_json::from_value(serde_json::json!({
+            "display_name": kind, "connection": connection, "takes": takes, "applications": applications,
+            "universal": universal,
+        }))
+        .unwrap()
+    };
+    configuration.applications.get_mut("directory").unwrap().writes = Parts::Accounts;
+    let mail = configuration.applications.get_mut("mail").unwrap();
+    (mail.writes, mail.proxy) = (Parts::Entitlements, Some("directory".to_owned()));
+    configuration.integrations.insert("desk".to_owned(), integration("tickets", "entitlements", &["payroll"], false));
+    configuration.integrations.insert("exchange".to_owned(), integration("csv", "accounts", &[], true));
+    Catalogue::new(&configuration)
 }
 
 /// Values that some others hold already.
@@ -150,26 +173,51 @@ pub(crate) fn compile(
     open_orders: &[Order],
     values: &mut Taken,
 ) -> Plan {
+    compile_in(&catalogue(), desired, accounts, open_orders, values)
+}
+
+pub(crate) fn compile_in(
+    catalogue: &Catalogue,
+    desired: &DesiredAccess,
+    accounts: &[Account],
+    open_orders: &[Order],
+    values: &mut Taken,
+) -> Plan {
     let input = PlanInput {
         trigger: Trigger::IdentityRefresh,
         desired,
         accounts,
         open_orders,
         declined: &[],
+        native: &[],
         choices: &[],
         leaver: false,
     };
-    plan::compile(&input, &catalogue(), values)
+    plan::compile(&input, catalogue, values)
 }
 
 /// The orders of a plan, with ids from `first` on. The plan has to pass its check.
 pub(crate) fn orders(plan: &Plan, first: i64) -> Vec<Order> {
-    let catalogue = catalogue();
-    let partitions = partition::split(plan, &catalogue);
+    orders_in(&catalogue(), plan, first)
+}
+
+pub(crate) fn orders_in(catalogue: &Catalogue, plan: &Plan, first: i64) -> Vec<Order> {
+    let partitions = partition::split(plan, catalogue);
     let partition_ids: Vec<PartitionId> = (500..).map(PartitionId).take(partitions.len()).collect();
     let checked = check::check(plan.clone(), partitions).unwrap_or_else(|findings| panic!("{findings:?}\n{plan:#?}"));
     let mut ids = first..;
-    order::orders(&checked, &catalogue, &mut ids, PlanId(first), None, &partition_ids, false, Timestamp::UNIX_EPOCH)
+    let trigger = plan.trigger;
+    order::orders(
+        &checked,
+        catalogue,
+        &mut ids,
+        PlanId(first),
+        None,
+        &partition_ids,
+        false,
+        &|_| (trigger, trigger.usual_priority()),
+        Timestamp::UNIX_EPOCH,
+    )
 }
 
 /// A creation that waits to be sent.
@@ -186,6 +234,7 @@ pub(crate) fn apply(plan: &Plan, accounts: &mut Vec<Account>) {
     for request in plan.requests.iter().filter(|request| request.error.is_none()) {
         let position = match request.account {
             Some(id) => accounts.iter().position(|account| account.id == id).unwrap(),
+            None if request.part == RequestPart::Entitlements => accounts.len() - 1,
             None => {
                 accounts.push(account(next, &request.account_type, AccountStatus::Enabled, Provenance::Created));
                 next += 1;

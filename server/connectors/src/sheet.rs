@@ -22,32 +22,29 @@ pub struct Row {
     pub problem: Option<String>,
 }
 
-/// The table as CSV.
-pub fn write<Cells: IntoIterator<Item = String>>(headers: &[&str], rows: impl IntoIterator<Item = Cells>) -> String {
-    let mut text = String::new();
-    line(&mut text, headers.iter().map(|header| (*header).to_owned()));
-    for row in rows {
-        line(&mut text, row);
-    }
-    text
-}
+/// Why a table cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("the table cannot be written as CSV: {0}")]
+pub struct WriteError(String);
 
-fn line(text: &mut String, cells: impl IntoIterator<Item = String>) {
-    for (position, cell) in cells.into_iter().enumerate() {
-        if position > 0 {
-            text.push(',');
-        }
-        // No CSV file can hold a NUL character, and no spreadsheet reads one.
-        let cell = guard::close(&cell).replace('\0', "\u{fffd}");
-        if cell.contains(['"', ',', ';', '\t', '\r', '\n']) || cell.starts_with(' ') || cell.ends_with(' ') {
-            text.push('"');
-            text.push_str(&cell.replace('"', "\"\""));
-            text.push('"');
-        } else {
-            text.push_str(&cell);
-        }
+/// The table as CSV. Rows may have fewer or more cells than there are headers, as they had when they were read.
+///
+/// # Errors
+/// Never by what a cell holds.
+pub fn write<Cells: IntoIterator<Item = String>>(
+    headers: &[&str],
+    rows: impl IntoIterator<Item = Cells>,
+) -> Result<String, WriteError> {
+    let failed = |error: &dyn std::fmt::Display| WriteError(error.to_string());
+    let mut writer = csv::WriterBuilder::new().flexible(true).terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    // No CSV file can hold a NUL character, and no spreadsheet reads one.
+    let cell = |cell: &str| guard::close(cell).replace('\0', "\u{fffd}");
+    writer.write_record(headers.iter().map(|header| cell(header))).map_err(|error| failed(&error))?;
+    for row in rows {
+        writer.write_record(row.into_iter().map(|text| cell(&text))).map_err(|error| failed(&error))?;
     }
-    text.push_str("\r\n");
+    let bytes = writer.into_inner().map_err(|error| failed(&error))?;
+    String::from_utf8(bytes).map_err(|error| failed(&error))
 }
 
 /// Reads a filled table. `name` is what findings call it.
@@ -98,7 +95,7 @@ mod tests {
             texts(&["@SUM(A1)", "-12", "two\nlines"]),
             texts(&["\"quoted\"; yes", "'=1", "O'Brien"]),
         ];
-        let text = write(&["a", "b", "c"], rows.clone());
+        let text = write(&["a", "b", "c"], rows.clone()).unwrap();
         for cell in text.split(['\n', ',']) {
             let cell = cell.trim_start_matches('"');
             assert!(!cell.starts_with(['=', '+', '@', '-']), "{cell}");
@@ -107,6 +104,13 @@ mod tests {
         assert_eq!(sheet.headers, ["a", "b", "c"]);
         assert_eq!(sheet.rows.iter().map(|row| row.cells.clone()).collect::<Vec<_>>(), rows);
         assert_eq!(sheet.rows.iter().map(|row| row.line).collect::<Vec<_>>(), [2, 3, 5]);
+    }
+
+    #[test]
+    fn rows_are_written_as_they_were_read() {
+        let rows = [texts(&["1"]), texts(&["2", "", "x\0y", "more"]), texts(&["", ""])];
+        let text = write(&["a", "=b"], rows).unwrap();
+        assert_eq!(text, "a,'=b\r\n1\r\n2,,x\u{fffd}y,more\r\n,\r\n");
     }
 
     #[test]

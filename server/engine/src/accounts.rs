@@ -66,7 +66,7 @@ pub async fn page(op: &OpContext, filter: AccountFilter) -> Result<Page<AccountR
 
 /// What people know accounts by: the value of the attribute that is their type's key, or that of any type of the
 /// application while they have none. Nothing where it is the key already.
-async fn called(op: &OpContext, ids: &[AccountId]) -> Result<HashMap<AccountId, String>, ApiError> {
+pub(crate) async fn called(op: &OpContext, ids: &[AccountId]) -> Result<HashMap<AccountId, String>, ApiError> {
     let configuration = op.engine.world().configuration();
     let accounts = op.engine.store().accounts_by_id(ids).await.map_err(internal)?;
     let named = accounts.into_iter().filter_map(|account| {

@@ -17,6 +17,7 @@ use crate::circuits;
 use crate::context::OpContext;
 use crate::dispatch;
 use crate::error::internal;
+use crate::integrations;
 
 /// All applications.
 pub async fn rows(op: &OpContext) -> Result<Vec<ApplicationRow>, ApiError> {
@@ -75,16 +76,18 @@ pub async fn detail(op: &OpContext, name: String) -> Result<ApplicationDetail, A
             })
             .collect(),
         entitlements,
+        routes: integrations::routes_of(&op.engine, &name),
+        carries: integrations::carried(&op.engine, &name),
         orders,
         limits: limits(&names, &application.thresholds, &Defaults::NONE),
         last_synchronization: facts.get(&name).map(|facts| facts.counts.clone()).unwrap_or_default(),
     })
 }
 
-/// Tries the connection, step by step.
+/// Tries the connection of an application or integration, step by step.
 pub async fn test(op: &OpContext, name: String) -> Result<ConnectionTest, ApiError> {
     op.require("/Applications/Test")?;
-    known(&op.engine.world().configuration(), &name)?;
+    is_known(op, &name)?;
     Ok(tested(op, &name).await)
 }
 
@@ -103,13 +106,13 @@ async fn tested(op: &OpContext, name: &str) -> ConnectionTest {
     }
 }
 
-/// Tries now whether an application that is held back answers again; if it does, what waited for it goes out.
+/// Tries now whether an application or integration that is held back answers again; if it does, what waited for it goes out.
 pub async fn probe(op: &OpContext, name: String) -> Result<ConnectionTest, ApiError> {
     op.require("/Applications/Probe")?;
-    known(&op.engine.world().configuration(), &name)?;
+    is_known(op, &name)?;
     if !circuits::begin_probe(&op.engine, &name, true).await.map_err(internal)? {
         return Err(ApiError::conflict(
-            "The application is not held back, or is being tried at this moment. Look at it again in a little while.",
+            "It is not held back, or is being tried at this moment. Look at it again in a little while.",
         ));
     }
     let test = tested(op, &name).await;
@@ -119,12 +122,12 @@ pub async fn probe(op: &OpContext, name: String) -> Result<ConnectionTest, ApiEr
     Ok(test)
 }
 
-/// Sends again to an application that is held back, on a person's word.
+/// Sends again to an application or integration that is held back, on a person's word.
 pub async fn release(op: &OpContext, name: String) -> Result<(), ApiError> {
     op.require("/Applications/Release")?;
-    known(&op.engine.world().configuration(), &name)?;
+    is_known(op, &name)?;
     if !circuits::release(&op.engine, &name, &op.user.login).await.map_err(internal)? {
-        return Err(ApiError::conflict("The application is not held back; nothing was changed."));
+        return Err(ApiError::conflict("It is not held back; nothing was changed."));
     }
     op.engine.wake().notify_waiters();
     Ok(())
@@ -150,12 +153,18 @@ fn known<'a>(configuration: &'a model::configuration::Configuration, name: &str)
     configuration.applications.get(name).ok_or_else(|| ApiError::not_found(format!("application `{name}`")))
 }
 
+fn is_known(op: &OpContext, name: &str) -> Result<(), ApiError> {
+    let configuration = op.engine.world().configuration();
+    let missing = || ApiError::not_found(format!("application or integration `{name}`"));
+    configuration.carrier(name).map(drop).ok_or_else(missing)
+}
+
 async fn facts(op: &OpContext) -> Result<HashMap<String, ApplicationFacts>, ApiError> {
     let facts = op.engine.store().application_facts().await.map_err(internal)?;
     Ok(facts.into_iter().map(|facts| (facts.name.clone(), facts)).collect())
 }
 
-async fn pauses(op: &OpContext) -> Result<HashMap<String, PauseCause>, ApiError> {
+pub(crate) async fn pauses(op: &OpContext) -> Result<HashMap<String, PauseCause>, ApiError> {
     let pauses = circuits::pauses(&op.engine).await.map_err(internal)?;
     Ok(pauses.into_iter().map(|(name, pause)| (name, pause.cause())).collect())
 }
@@ -185,7 +194,7 @@ fn row(
 }
 
 /// What a person may see of a connection; secrets are left out, not masked.
-fn settings(connection: &Connection) -> Vec<(String, String)> {
+pub(crate) fn settings(connection: &Connection) -> Vec<(String, String)> {
     let shown: Vec<(&str, Option<String>)> = match connection {
         Connection::Scim(scim) => vec![
             ("Address", Some(scim.url.clone())),

@@ -1,4 +1,5 @@
-//! Whether orders go out to an application now: its maintenance windows and its circuit breaker. What is decided about
+//! Whether orders go out to an application or integration now: its maintenance windows and its circuit breaker, of whom
+//! is called, whatever application an order is for. What is decided about
 //! them is `broker`'s; here it is kept for all processes, told to the orders that wait, and written to the audit trail,
 //! so that nothing stops, or begins again, unseen.
 
@@ -87,7 +88,12 @@ pub(crate) async fn pauses(engine: &Engine) -> Result<Vec<(String, Pause)>, Stor
         (record.circuit.state != CircuitState::Closed)
             .then(|| (name.clone(), quarantine(&record.circuit, engine.now())))
     };
-    Ok(configuration.applications.keys().filter(|name| can_be_paused(engine, name)).filter_map(pause).collect())
+    Ok(configuration
+        .carriers()
+        .map(|(name, _)| name)
+        .filter(|name| can_be_paused(engine, name))
+        .filter_map(pause)
+        .collect())
 }
 
 /// Applications whose time to be tried has come.
@@ -109,11 +115,11 @@ async fn pause_orders(tx: &mut store::Tx, application: &str, pause: &Pause, at: 
     let (reason, message) = match pause {
         Pause::Quarantine { since, message, .. } => (
             StateReason::Quarantined { since: *since, message: message.clone() },
-            "The application does not answer; it waits until it does.".to_owned(),
+            "What it is sent to does not answer; it waits until it does.".to_owned(),
         ),
         Pause::Maintenance { until } => (
             StateReason::Maintenance { until: *until },
-            format!("The application is in a maintenance window; it waits until {until}."),
+            format!("What it is sent to is in a maintenance window; it waits until {until}."),
         ),
     };
     let trouble = pause.trouble();
@@ -201,7 +207,7 @@ async fn set(engine: &Engine, record: CircuitRecord, change: Option<(&Circuit, &
                     tx.append_audit(&audit(&by, why)).await?;
                 }
                 Some((false, by)) => {
-                    let message = "The application is tried again; what waited for it goes out.";
+                    let message = "What it is sent to is tried again; what waited for it goes out.";
                     let resumed = tx.resume_orders(application, Trouble::Quarantined, &by, message, at).await?;
                     tx.set_trouble(application, None, at).await?;
                     let detail = format!("Orders go out again; {resumed} waited.");
@@ -234,7 +240,7 @@ pub(crate) async fn mend(engine: &Engine) -> Result<(), StoreError> {
             let node = engine.node().to_owned();
             let message = match trouble {
                 Trouble::Maintenance => "The maintenance window is over.",
-                _ => "The application answers again.",
+                _ => "What it is sent to answers again.",
             };
             let work = store.write(move |tx| {
                 Box::pin(async move { tx.resume_orders(&application, trouble, &node, message, now).await })
@@ -303,14 +309,14 @@ fn quarantine(circuit: &Circuit, now: Timestamp) -> Pause {
 /// Work for people is never held up.
 fn can_be_paused(engine: &Engine, application: &str) -> bool {
     let configuration = engine.world().configuration();
-    let known = configuration.applications.get(application);
-    known.is_some_and(|application| application.connection.mechanism() != Mechanism::Manual)
+    let known = configuration.carrier(application);
+    known.is_some_and(|known| known.connection.mechanism() != Mechanism::Manual)
 }
 
 /// When the application's maintenance window ends, while one lasts.
 fn window(engine: &Engine, application: &str) -> Option<Timestamp> {
     let configuration = engine.world().configuration();
-    let windows = &configuration.applications.get(application)?.maintenance;
+    let windows = configuration.carrier(application)?.maintenance;
     if windows.is_empty() {
         return None;
     }

@@ -8,11 +8,13 @@ mod export;
 mod jobs;
 mod literal;
 mod meaning;
+mod native;
 mod parse;
 mod paths;
 mod places;
 mod questions;
 mod references;
+mod routes;
 mod secrets;
 mod servers;
 mod wording;
@@ -93,6 +95,7 @@ pub fn read(directory: &Path) -> Result<ConfigurationFiles, Vec<ConfigurationFin
     if is_whole {
         meaning::check(&configuration, &index, &mut findings);
     }
+    routes::check(&configuration, &index, &mut findings);
     secrets::check(&configuration, &index, &mut findings);
     jobs::check(&configuration, &index, &mut findings);
     servers::check(&configuration, &index, &mut findings);

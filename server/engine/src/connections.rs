@@ -1,12 +1,13 @@
-//! Connectors of the applications, made when first used and kept until the configuration or a secret changes.
+//! Connectors of applications and integrations, made when first used and kept until the configuration or a secret changes.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use broker::catalogue::Catalogue;
 use connectors::{AccountTypeKey, Connector, Settings};
 use model::command::CommandError;
-use model::configuration::{Application, Configuration, Connection};
+use model::configuration::{Carrier, Configuration, Connection, Part};
 use model::order::ErrorClass;
 
 use crate::Engine;
@@ -36,32 +37,29 @@ impl Connections {
 }
 
 impl Engine {
-    /// The connector of an application.
-    pub(crate) async fn connector(&self, application: &str) -> Result<Arc<dyn Connector>, CommandError> {
+    /// The connector of an application or integration.
+    pub(crate) async fn connector(&self, name: &str) -> Result<Arc<dyn Connector>, CommandError> {
         let connections = self.connections();
-        if let Some(known) = connections.known(application) {
+        if let Some(known) = connections.known(name) {
             return Ok(known);
         }
         let configuration = self.world().configuration();
-        let Some(described) = configuration.applications.get(application) else {
-            return Err(CommandError::new(
-                ErrorClass::Invalid,
-                format!("the application `{application}` is no longer in the configuration"),
-            ));
+        let Some(described) = configuration.carrier(name) else {
+            return Err(CommandError::new(ErrorClass::Invalid, format!("`{name}` is no longer in the configuration")));
         };
-        let secrets = Revealed::load(self, &secret_names(&described.connection)).await;
+        let secrets = Revealed::load(self, &secret_names(described.connection)).await;
         let made = connectors::connect(
-            application,
-            &described.connection,
-            &account_types(&configuration, application),
-            self.settings(&configuration, application, described),
+            name,
+            described.connection,
+            &account_types(&configuration, &self.world().live().catalogue, name),
+            self.settings(&configuration, name, &described),
             &secrets,
         )?;
         let mut connectors = connections.made.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(connectors.entry(application.to_owned()).or_insert(made).clone())
+        Ok(connectors.entry(name.to_owned()).or_insert(made).clone())
     }
 
-    fn settings(&self, configuration: &Configuration, name: &str, application: &Application) -> Settings {
+    fn settings(&self, configuration: &Configuration, name: &str, carrier: &Carrier<'_>) -> Settings {
         let attributes = configuration
             .account_types
             .values()
@@ -73,7 +71,7 @@ impl Engine {
             })
             .collect::<std::collections::BTreeSet<_>>();
         Settings {
-            concurrency: usize::from(application.concurrency.unwrap_or(8)),
+            concurrency: usize::from(carrier.concurrency.unwrap_or(8)),
             connect_timeout: self.tuning().connect_timeout,
             total_timeout: self.tuning().call_timeout,
             base: PathBuf::new(),
@@ -82,11 +80,15 @@ impl Engine {
     }
 }
 
-fn account_types(configuration: &Configuration, application: &str) -> Vec<AccountTypeKey> {
+/// Those whose orders it may be told: of the application itself, and of others that it carries out orders for.
+fn account_types(configuration: &Configuration, catalogue: &Catalogue, name: &str) -> Vec<AccountTypeKey> {
+    let carries_out = |application: &str| {
+        application == name || Part::ALL.iter().any(|part| catalogue.route(application, *part).carrier == name)
+    };
     configuration
         .account_types
         .iter()
-        .filter(|(_, kind)| kind.application == application)
+        .filter(|(_, kind)| carries_out(&kind.application))
         .map(|(name, kind)| AccountTypeKey { name: name.clone(), key: kind.key.clone() })
         .collect()
 }

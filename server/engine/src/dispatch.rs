@@ -1,7 +1,7 @@
-//! Delivers orders to one application: claim, do, record. What may have been sent is written down, by the claim,
+//! Delivers orders to one application or integration: claim, do, record. What may have been sent is written down, by the claim,
 //! before the first byte leaves; no transaction is open while the application is called.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
@@ -14,6 +14,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use model::account::{Account, Mechanism};
 use model::command::{CommandError, Outcome};
+use model::configuration::Part;
 use model::ids::{AccountId, OrderId, WorkItemId};
 use model::order::{ErrorClass, Order};
 use store::{Claim, StoreError};
@@ -103,16 +104,17 @@ async fn deliver_batch(engine: &Engine, claim: Claim, works: Option<bool>) -> Re
     held.end(carry_out(engine, &claim, orders, works).await)
 }
 
-/// Takes up orders that a process which died had claimed, and finds out what became of them.
+/// Takes up orders that a process which died had claimed, and finds out what became of them: from the application itself,
+/// whoever was to carry them out.
 ///
-/// While nothing is sent to the application nothing is asked of it either: it would be asked for each of them.
-pub(crate) async fn recover(engine: &Engine, application: &str) -> Result<u64, StoreError> {
+/// While nothing is sent to whom they went nothing is asked either: it would be asked for each of them.
+pub(crate) async fn recover(engine: &Engine, carrier: &str) -> Result<u64, StoreError> {
     let mut recovered = 0;
     loop {
-        if !matches!(circuits::gate(engine, application).await?, Gate::Go) {
+        if !matches!(circuits::gate(engine, carrier).await?, Gate::Go) {
             return Ok(recovered);
         }
-        let claim = claim(engine, application, engine.tuning().claim_batch);
+        let claim = claim(engine, carrier, engine.tuning().claim_batch);
         let (orders, held) = engine.in_hand().take(engine.store().reclaim_lost_orders(&claim)).await?;
         if orders.is_empty() {
             return Ok(recovered);
@@ -123,17 +125,36 @@ pub(crate) async fn recover(engine: &Engine, application: &str) -> Result<u64, S
 }
 
 async fn recover_batch(engine: &Engine, claim: &Claim, orders: Vec<Order>) -> Result<(), StoreError> {
-    let application = claim.application.as_str();
-    let connector = engine.connector(application).await;
-    let readable = connector.as_ref().is_ok_and(|connector| connector.capabilities().reads_one);
-    if !readable || is_found_by_its_mark(engine, application) {
-        // Who cannot be asked is told again: batch files, tickets and work items bear the order's number.
-        carry_out(engine, claim, orders, None).await?;
-        return Ok(());
+    let mut by_application: BTreeMap<String, Vec<Order>> = BTreeMap::new();
+    for order in orders {
+        by_application.entry(order.application.clone()).or_default().push(order);
     }
-    let Ok(connector) = connector else { return Ok(()) };
+    let mut told_again = Vec::new();
+    for (application, orders) in by_application {
+        let connector = engine.connector(&application).await;
+        match connector {
+            Ok(connector) if connector.capabilities().reads_one && !is_found_by_its_mark(engine, &claim.carrier) => {
+                read_back(engine, &application, connector.as_ref(), orders).await?;
+            }
+            // Who cannot be asked is told again: batch files, tickets and work items bear the order's number.
+            _ => told_again.extend(orders),
+        }
+    }
+    if !told_again.is_empty() {
+        carry_out(engine, claim, told_again, None).await?;
+    }
+    Ok(())
+}
+
+/// Looks in the application for what became of its orders.
+async fn read_back(
+    engine: &Engine,
+    application: &str,
+    connector: &dyn Connector,
+    orders: Vec<Order>,
+) -> Result<(), StoreError> {
     let accounts = accounts_of(engine, &orders).await?;
-    let read = read_all(engine, connector.as_ref(), orders).await;
+    let read = read_all(engine, connector, orders).await;
     let now = engine.now();
     let silence = read.iter().find_map(|(_, read)| read.as_ref().err().filter(|error| no_answer(error)));
     if let Some(error) = silence {
@@ -154,9 +175,9 @@ async fn recover_batch(engine: &Engine, claim: &Claim, orders: Vec<Order>) -> Re
 
 /// Whether what was handed over is found again where it is: telling it once more makes no second one, and whatever the
 /// application itself holds, the first one must not be left behind there.
-fn is_found_by_its_mark(engine: &Engine, application: &str) -> bool {
+fn is_found_by_its_mark(engine: &Engine, carrier: &str) -> bool {
     let configuration = engine.world().configuration();
-    configuration.applications.get(application).is_some_and(|application| application.connection.calls_off())
+    configuration.carrier(carrier).is_some_and(|carrier| carrier.connection.calls_off())
 }
 
 type Observed = Result<Option<model::account::ObservedAccount>, CommandError>;
@@ -200,9 +221,15 @@ async fn read_one(engine: &Engine, connector: &dyn Connector, order: &Order) -> 
     }
 }
 
-fn claim(engine: &Engine, application: &str, limit: u32) -> Claim {
+fn claim(engine: &Engine, carrier: &str, limit: u32) -> Claim {
+    let live = engine.world().live();
+    let configuration = engine.world().configuration();
+    let goes_there = |name: &&String| {
+        *name == carrier || Part::ALL.iter().any(|part| live.catalogue.route(name, *part).carrier == carrier)
+    };
     Claim {
-        application: application.to_owned(),
+        carrier: carrier.to_owned(),
+        applications: configuration.applications.keys().filter(goes_there).cloned().collect(),
         limit,
         node: engine.node().to_owned(),
         now: engine.now(),
@@ -219,7 +246,7 @@ async fn carry_out(
     orders: Vec<Order>,
     works: Option<bool>,
 ) -> Result<Delivered, StoreError> {
-    let application = claim.application.as_str();
+    let application = claim.carrier.as_str();
     let health = engine.store().circuit(application).await?.circuit;
     let (by_hand, to_send): (Vec<Order>, Vec<Order>) =
         orders.into_iter().partition(|order| is_given_to_people(engine, order));
@@ -285,19 +312,20 @@ async fn carry_out(
 /// What is kept while the database cannot be used.
 const ANSWERS: &str = "What an application answered";
 
-/// Whether the application itself does what it is told, and says so.
-pub(crate) fn answers_at_once(engine: &Engine, application: &str) -> bool {
+/// Whether who is told does it, and says so.
+pub(crate) fn answers_at_once(engine: &Engine, carrier: &str) -> bool {
     let configuration = engine.world().configuration();
-    let known = configuration.applications.get(application);
-    known.is_some_and(|application| application.connection.mechanism() == Mechanism::Direct)
+    configuration.carrier(carrier).is_some_and(|known| known.connection.mechanism() == Mechanism::Direct)
 }
 
-/// Whether a person decided that people carry this order out, although the application is reached otherwise.
+/// Whether people carry this order out, although a connection waits where it stands in line: because a person decided so,
+/// or because nothing writes what it is about.
 fn is_given_to_people(engine: &Engine, order: &Order) -> bool {
     let configuration = engine.world().configuration();
-    let application = configuration.applications.get(&order.application);
     order.mechanism == Mechanism::Manual
-        && application.is_some_and(|application| application.connection.mechanism() != Mechanism::Manual)
+        && configuration
+            .carrier(&order.carrier)
+            .is_some_and(|carrier| carrier.connection.mechanism() != Mechanism::Manual)
 }
 
 /// Calls the connector, and keeps the leases alive while it works. Nothing where this node was away for longer than its
@@ -312,7 +340,7 @@ async fn apply(
     let live = engine.world().live();
     let commands =
         orders.iter().map(|order| order::command(order, &live.catalogue, order::may_have_arrived(order))).collect();
-    let (application, count) = (&orders[0].application, orders.len());
+    let (application, count) = (&orders[0].carrier, orders.len());
     let turn = engine.paces().turn(application);
     let working = async {
         let _turn = turn.lock().await;
@@ -381,14 +409,14 @@ pub(crate) fn settle_answer(
     settle::answer(order, account, answer, &live.catalogue, &retry, engine.now(), rand::random())
 }
 
-/// How the order is tried again, by what its application's configuration says.
+/// How the order is tried again, by what the configuration says of whom it goes to.
 fn retry_policy(engine: &Engine, order: &Order, failure: Option<&CommandError>) -> RetryPolicy {
     let configuration = engine.world().configuration();
     let usual = engine.tuning().retry;
-    let Some(application) = configuration.applications.get(&order.application) else { return usual };
+    let Some(carrier) = configuration.carrier(&order.carrier) else { return usual };
     // Patterns that cannot be read were refused when the configuration was applied.
-    let passes = failure.and_then(|error| Patterns::compile(&application.retry).ok()?.passes(&error.message));
-    RetryPolicy { passes, ..usual.of(&application.retry, order.trigger) }
+    let passes = failure.and_then(|error| Patterns::compile(carrier.retry).ok()?.passes(&error.message));
+    RetryPolicy { passes, ..usual.of(carrier.retry, order.trigger) }
 }
 
 pub(crate) async fn accounts_of(engine: &Engine, orders: &[Order]) -> Result<HashMap<AccountId, Account>, StoreError> {

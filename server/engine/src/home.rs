@@ -24,6 +24,9 @@ pub async fn home(op: &OpContext) -> Result<Home, ApiError> {
     if !op.may(crate::reviews::REVIEW) {
         home.awaiting_review = 0;
     }
+    if !op.may(crate::native_changes::DECIDE) {
+        home.native_changes = 0;
+    }
     if !op.may("/Jobs/View") {
         home.runs.clear();
     }

@@ -107,12 +107,9 @@ impl Engine {
         }
     }
 
-    /// The name a person knows the application by.
+    /// The name a person knows the application, or the integration, by.
     pub fn application_label(&self, name: &str) -> String {
         let configuration = self.world().configuration();
-        configuration
-            .applications
-            .get(name)
-            .map_or_else(|| name.to_owned(), |application| application.display_name.clone())
+        configuration.carrier(name).map_or_else(|| name.to_owned(), |carrier| carrier.display_name.to_owned())
     }
 }

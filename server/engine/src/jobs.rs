@@ -6,7 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use model::configuration::Configuration;
 use model::error::{ApiError, ErrorCode};
 use model::ids::{RunId, UserId};
-use model::job::{ANSWERS, Job, JobTask, REQUEST, Run, RunLogLine, RunMode, RunState, TaskKind, TaskRun, UNDO};
+use model::job::{
+    ANSWERS, Job, JobTask, REQUEST, REVERTS, Run, RunLogLine, RunMode, RunState, TaskKind, TaskRun, UNDO,
+};
 use model::undo::RunUndo;
 use model::view::{AuditLine, JobRow, LogCounts, LogFilter, RunFilter, RunRow, RunUpdate};
 use store::{Cancelled, StoreError};
@@ -40,6 +42,8 @@ impl Engine {
                 row.job_label = "Undo of a run".to_owned();
             } else if row.run.job == ANSWERS {
                 row.job_label = "What follows from answers".to_owned();
+            } else if row.run.job == REVERTS {
+                row.job_label = "Native changes set back".to_owned();
             } else if row.run.job == REQUEST {
                 row.job_label = "Requests".to_owned();
             } else if let Some(job) = jobs.iter().find(|job| job.name == row.run.job) {

@@ -167,7 +167,10 @@ pub fn my_subjects(op: &OpContext) -> Vec<(NoticeKind, Vec<String>)> {
         match kind {
             NoticeKind::WorkItem | NoticeKind::Review => configuration.account_types.keys().cloned().collect(),
             NoticeKind::RunEnded => jobs.iter().map(|job| job.name.clone()).collect(),
-            NoticeKind::ApplicationTrouble => configuration.applications.keys().cloned().collect(),
+            NoticeKind::ApplicationTrouble => configuration.carriers().map(|(name, _)| name.clone()).collect(),
+            NoticeKind::NativeChange => {
+                configuration.account_types.keys().chain(configuration.applications.keys()).cloned().collect()
+            }
             NoticeKind::Form => Vec::new(),
         }
     };

@@ -42,6 +42,8 @@ pub async fn detail(op: &OpContext, id: OrderId) -> Result<OrderDetail, ApiError
     let found = op.engine.store().order_detail(id).await.map_err(internal)?;
     let mut detail = found.ok_or_else(|| ApiError::not_found(format!("order {id}")))?;
     detail.application_name = op.engine.application_label(&detail.order.application);
+    let carrier = &detail.order.carrier;
+    detail.carrier_name = (*carrier != detail.order.application).then(|| op.engine.application_label(carrier));
     detail.requests = crate::requests::of_order(op, id).await?;
     for row in &mut detail.siblings {
         row.application = op.engine.application_label(&row.application);
@@ -66,6 +68,7 @@ pub async fn triage(op: &OpContext) -> Result<Triage, ApiError> {
     let paused = circuits::pauses(&op.engine).await.map_err(internal)?;
     let paused = paused.into_iter().map(|(application, pause)| ApplicationPause {
         application_name: op.engine.application_label(&application),
+        is_integration: op.engine.world().configuration().integrations.contains_key(&application),
         application,
         cause: pause.cause(),
     });

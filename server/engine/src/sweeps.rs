@@ -30,6 +30,9 @@ pub(crate) async fn run(engine: Engine) {
         if let Err(error) = crate::forms::queue_due(&engine, rounds.is_multiple_of(60)).await {
             tracing::error!(error = &error as &dyn std::error::Error, "What follows from answers cannot be queued");
         }
+        if let Err(error) = crate::native_changes::queue_due(&engine).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "What sets back native changes cannot be queued");
+        }
         if rounds.is_multiple_of(600) {
             forget_what_is_over(&engine).await;
         }
@@ -42,7 +45,7 @@ pub(crate) async fn run(engine: Engine) {
 }
 
 async fn sweep(engine: &Engine) -> Result<(), StoreError> {
-    let names: Vec<String> = engine.world().configuration().applications.keys().cloned().collect();
+    let names: Vec<String> = engine.world().configuration().carriers().map(|(name, _)| name.clone()).collect();
     crate::in_hand::let_go(engine).await?;
     circuits::mend(engine).await?;
     crate::requests::sweep(engine).await?;
@@ -55,7 +58,7 @@ async fn sweep(engine: &Engine) -> Result<(), StoreError> {
     if engine.fulfilling().load(Ordering::Relaxed) {
         return Ok(());
     }
-    let due = engine.store().due_applications(engine.now()).await?.into_iter().map(|(name, _)| name);
+    let due = engine.store().due_carriers(engine.now(), None).await?.into_iter().map(|(name, _)| name);
     let mut due: BTreeSet<String> = due.collect();
     due.extend(circuits::to_probe(engine).await?);
     for application in due {
@@ -67,7 +70,7 @@ async fn sweep(engine: &Engine) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Delivers to one application until nothing more is due, beside everything else: one that takes its time keeps nobody
+/// Delivers to one application or integration until nothing more is due, beside everything else: one that takes its time keeps nobody
 /// waiting.
 async fn deliver_all(engine: &Engine, application: &str) {
     let delivered = match dispatch::answers_at_once(engine, application) {
@@ -122,8 +125,8 @@ const CALL_OFF_EVERY: Duration = Duration::from_secs(5);
 pub(crate) async fn poll_executors(engine: &Engine, ask: Ask) {
     let _asking = engine.asking().lock().await;
     let configuration = engine.world().configuration();
-    for (name, application) in &configuration.applications {
-        let connection = &application.connection;
+    for (name, carrier) in configuration.carriers() {
+        let connection = carrier.connection;
         if connection.mechanism() != Mechanism::Executor {
             continue;
         }
@@ -215,7 +218,7 @@ async fn poll_one(engine: &Engine, application: &str, by_order: bool) -> Result<
 async fn record_unclear(engine: &Engine, application: &str, unclear: &[(OrderId, String)]) -> Result<(), StoreError> {
     let now = engine.now();
     let problems: HashMap<OrderId, &String> = unclear.iter().map(|(order, problem)| (*order, problem)).collect();
-    let waiting = engine.store().orders_in_state(application, ProvisioningState::Transmitted, MANY).await?;
+    let waiting = engine.store().orders_sent_to(application, MANY).await?;
     let steps = waiting.into_iter().filter_map(|order| {
         let settled = match (problems.get(&order.id), &order.reason) {
             (Some(problem), Some(StateReason::Handed { .. })) => settle::unclear(&order, problem),
@@ -225,7 +228,7 @@ async fn record_unclear(engine: &Engine, application: &str, unclear: &[(OrderId,
             (None, Some(StateReason::Unclear { .. })) => settle::clear(&order),
             _ => return None,
         };
-        Some(Step { actor: Some(order.application.clone()), ..Step::new(order, settled) })
+        Some(Step { actor: Some(order.carrier.clone()), ..Step::new(order, settled) })
     });
     crate::record::record(engine, steps.collect(), now).await?;
     Ok(())
@@ -235,11 +238,11 @@ async fn record_unclear(engine: &Engine, application: &str, unclear: &[(OrderId,
 pub(crate) async fn unclear(engine: &Engine) -> Result<Vec<(String, String, usize)>, StoreError> {
     let configuration = engine.world().configuration();
     let mut found = Vec::new();
-    for (name, application) in &configuration.applications {
-        if application.connection.poll_minutes().is_none() {
+    for (name, carrier) in configuration.carriers() {
+        if carrier.connection.poll_minutes().is_none() {
             continue;
         }
-        let waiting = engine.store().orders_in_state(name, ProvisioningState::Transmitted, MANY).await?;
+        let waiting = engine.store().orders_sent_to(name, MANY).await?;
         let mut problems = waiting.into_iter().filter_map(|order| match order.reason {
             Some(StateReason::Unclear { message, .. }) => Some(message),
             _ => None,
@@ -333,7 +336,7 @@ async fn record_answers(engine: &Engine, answers: &[LateAnswer]) -> Result<(), S
             let account = order.account.and_then(|id| accounts.get(&id));
             let outcome = answer.result.clone().map(Outcome::Applied);
             let settled = dispatch::settle_answer(engine, &order, account, &outcome);
-            Some(Step { actor: Some(order.application.clone()), ..Step::new(order, settled) })
+            Some(Step { actor: Some(order.carrier.clone()), ..Step::new(order, settled) })
         })
         .collect();
     crate::record::record(engine, steps, now).await?;

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use model::configuration::Configuration;
 use model::ids::{IdentityId, RunId};
-use model::job::{ANSWERS, JobTask, REQUEST, RunMode, TaskKind, TaskScope};
+use model::job::{ANSWERS, JobTask, REQUEST, REVERTS, RunMode, TaskKind, TaskScope};
 use model::request::Request;
 use model::value::Value;
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,8 @@ pub(crate) enum About {
     Requests,
     /// Those about whom a question was answered ([`ANSWERS`]).
     Answers,
+    /// Those whose accounts are set back to what they were ([`REVERTS`]).
+    Reverts,
 }
 
 impl About {
@@ -73,6 +75,7 @@ impl About {
         match job {
             REQUEST => Self::Requests,
             ANSWERS => Self::Answers,
+            REVERTS => Self::Reverts,
             _ => Self::Everybody,
         }
     }

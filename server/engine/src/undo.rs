@@ -8,7 +8,6 @@ use broker::trigger::Situation;
 use broker::undo::UndoInput;
 use broker::{blast_radius, check, partition, undo};
 use model::error::ApiError;
-use model::identity::LifecycleState;
 use model::ids::{IdentityId, OrderId, RunId};
 use model::job::{JobTask, LogLevel, RunMode, TaskKind, UNDO};
 use model::order::{Order, ProvisioningState};
@@ -144,7 +143,7 @@ pub(crate) async fn generate(
     for plan in found.undo.plans.clone() {
         let partitions = partition::split(&plan, &live.catalogue);
         match check::check(plan, partitions) {
-            Ok(checked) => planned.push(Planned { checked, leaver: false, situation: NO_MATTER }),
+            Ok(checked) => planned.push(Planned { checked, leaver: false, situation: Situation::NO_MATTER }),
             Err(findings) => {
                 let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
                 return Ok(TaskEnd::Errored(format!("The undo is refused by its checker: {}", findings.join("; "))));
@@ -181,9 +180,6 @@ pub(crate) async fn generate(
     );
     Ok(TaskEnd::Completed(None))
 }
-
-/// What set an undo off is always the undo.
-const NO_MATTER: Situation = Situation { lifecycle: LifecycleState::Active, turned: false };
 
 async fn undoable(op: &OpContext, id: RunId) -> Result<RunRow, ApiError> {
     let row = crate::jobs::run(op, id).await?;

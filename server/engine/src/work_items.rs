@@ -12,8 +12,7 @@ mod questions;
 mod report;
 pub(crate) mod staff;
 
-use broker::fulfiller;
-use model::configuration::Connection;
+use broker::fulfiller::{self, Work};
 use model::error::ApiError;
 use model::ids::WorkItemId;
 use model::order::{Order, StateReason};
@@ -76,11 +75,10 @@ pub async fn detail(op: &OpContext, id: WorkItemId) -> Result<WorkItemDetail, Ap
     let store = op.engine.store();
     let identities = store.identities_by_id(&[order.identity]).await.map_err(internal)?;
     let configuration = op.engine.world().configuration();
-    let connection = configuration.applications.get(&item.application).map(|application| &application.connection);
-    let instructions = match connection {
-        Some(Connection::Manual(manual)) => manual.instructions.clone().unwrap_or_default(),
+    let instructions = match staff::manual(&configuration, &order) {
+        Some(manual) => manual.instructions.clone().unwrap_or_default(),
         // People do it although the application is reached otherwise: who decided so has said why.
-        _ => given_to_people(op, &order).await?,
+        None => given_to_people(op, &order).await?,
     };
     let users = Staff::read(&op.engine).await.map_err(internal)?;
     let name = |id| users.users().find(|user| Some(user.id) == id).map(|user| user.display_name.clone());
@@ -100,7 +98,7 @@ pub async fn detail(op: &OpContext, id: WorkItemId) -> Result<WorkItemDetail, Ap
         questions: store.questions_of_work_item(id).await.map_err(internal)?,
         history: store.work_item_events(id).await.map_err(internal)?,
         failure: earlier_failure(op, &order).await?,
-        needs_evidence: staff::manual(&configuration, &item.application).is_some_and(|manual| manual.evidence),
+        needs_evidence: staff::manual(&configuration, &order).is_some_and(|manual| manual.evidence),
         refused,
         candidates: if works { candidates(op, &order, &users) } else { Vec::new() },
         advisers,
@@ -114,7 +112,7 @@ fn candidates(op: &OpContext, order: &Order, users: &Staff) -> Vec<(String, Stri
     let configuration = op.engine.world().configuration();
     let no_own_work = staff::named(&configuration, order).no_own_work;
     let workers = users.workers(&order.account_type);
-    let work = staff::work(order);
+    let work = Work::of(order);
     let profiles = configuration.permission_profiles.keys().filter(|profile| {
         fulfiller::check(&Fulfiller::Profile((*profile).clone()), work, no_own_work, &workers).is_ok()
     });

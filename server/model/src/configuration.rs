@@ -3,7 +3,9 @@
 //! Reading the files, with file and line in every complaint, is `engine::configuration`; whether the expressions mean
 //! anything is `policy`.
 
+mod account_types;
 mod connections;
+mod integrations;
 mod thresholds;
 
 use std::collections::BTreeMap;
@@ -11,11 +13,16 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::job::{JobTask, TaskKind, TaskScope};
+use crate::native_change::NativeChanges;
 
+pub use account_types::{
+    AccountType, Ask, AttributeSpecification, ClassificationRule, CorrelationRule, OnRemoval, Several,
+};
 pub use connections::{
     Connection, CsvConnection, CsvExtract, DisabledMark, LdapConnection, ManualConnection, RequestTrackerConnection,
     ScimConnection, SqlAccounts, SqlCatalogue, SqlConnection, SqlFlag, SqlGrants, TicketMeaning,
 };
+pub use integrations::{Carrier, Integration, Part, Parts};
 pub use thresholds::{Limit, Thresholds};
 
 /// One state of the whole configuration.
@@ -25,6 +32,9 @@ pub struct Configuration {
     pub organisation: Organisation,
     pub sources: BTreeMap<String, IdentitySource>,
     pub applications: BTreeMap<String, Application>,
+    /// Systems that carry out orders for applications other than themselves.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub integrations: BTreeMap<String, Integration>,
     pub account_types: BTreeMap<String, AccountType>,
     pub entitlements: BTreeMap<String, Entitlement>,
     pub access_profiles: BTreeMap<String, AccessProfile>,
@@ -209,6 +219,12 @@ pub struct Application {
     /// Login of the person who answers for it.
     pub owner: Option<String>,
     pub connection: Connection,
+    /// What the connection writes; the rest is written by others, or by people. It reads everything in any case.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub writes: Parts,
+    /// Application through whose connection is written what the own one does not write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
     /// How many commands may be under way at once.
     pub concurrency: Option<u16>,
     #[serde(default)]
@@ -219,6 +235,9 @@ pub struct Application {
     /// Times in which nothing is sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub maintenance: Vec<MaintenanceWindow>,
+    /// What happens about changes made in the application itself; they are not looked for unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub native_changes: Option<NativeChanges>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -281,163 +300,6 @@ pub enum Weekday {
     Friday,
     Saturday,
     Sunday,
-}
-
-/// A kind of account in an application.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AccountType {
-    pub display_name: String,
-    pub application: String,
-    /// How the account is made up, attribute by attribute: the create-account specification.
-    pub attributes: BTreeMap<String, AttributeSpecification>,
-    /// Attribute whose value becomes the native key where the application does not choose one.
-    pub key: String,
-    /// Rules that tell an account found in the application to be of this type. Without any, it is where it is the
-    /// application's only type.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub classification: Vec<ClassificationRule>,
-    /// Rules that find the owner of an account read from the application, best first.
-    #[serde(default)]
-    pub correlation: Vec<CorrelationRule>,
-    /// What happens to the account when nothing grants it any more.
-    #[serde(default)]
-    pub on_removal: OnRemoval,
-    /// Account types that have to exist first, for the same identity.
-    #[serde(default)]
-    pub depends_on: Vec<String>,
-    /// Orders wait for a provisioning review.
-    #[serde(default)]
-    pub review: bool,
-    /// Whose the work is where people do it, in place of whom the application names.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fulfiller: Option<String>,
-    /// CEL over `account` and `identity`: which account is meant where somebody has several of this type.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub select: Option<String>,
-    /// What happens where that does not leave exactly one, and none was used before.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub several: Several,
-    /// Who is asked which account is meant; the application's owner unless told.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ask: Option<Ask>,
-    #[serde(default)]
-    pub thresholds: Thresholds,
-}
-
-/// What happens where somebody has several accounts of a type and it is not settled which is meant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Several {
-    /// The oldest is used.
-    #[default]
-    First,
-    /// Nothing, until a person has said which.
-    Ask,
-    /// Nothing; the plan says so.
-    Skip,
-    /// An order in state 7 that somebody has to look at.
-    Fail,
-}
-
-/// Where one attribute's value comes from, and what it has to be like. At most one of `value`, `expression` and `unique`
-/// is given; without any, `ask` says that a person has to give it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AttributeSpecification {
-    /// A constant.
-    pub value: Option<crate::value::Value>,
-    /// CEL over `identity`.
-    pub expression: Option<String>,
-    /// CEL over `identity` and `attempt` (0, 1, 2 …): tried until the value is free in the application. At most 50 attempts.
-    pub unique: Option<String>,
-    #[serde(default)]
-    pub required: bool,
-    /// Written at creation only; otherwise kept in step with the identity.
-    #[serde(default)]
-    pub create_only: bool,
-    /// Never shown, logged or read back.
-    #[serde(default)]
-    pub secret: bool,
-    /// Who is asked where the attribute is required and has no value: the application's owner unless told.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ask: Option<Ask>,
-    /// Attributes with the same key here are one question, asked once for each person.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub question: Option<String>,
-    /// What the question is called on a form; the attribute's name unless told.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
-    /// Said beneath the question.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub help: Option<String>,
-    /// What a value has to be like, whether it was computed or answered.
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    pub kind: Option<ColumnType>,
-    /// A regular expression that the whole value matches.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pattern: Option<String>,
-    /// In characters.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub minimum_length: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub maximum_length: Option<u32>,
-    /// The only values there are.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub choices: Vec<String>,
-    /// Taken where nobody has answered in time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub default: Option<crate::value::Value>,
-    /// How long an answer is waited for; the organisation's `answer_within_days` unless told. 0: the default is taken
-    /// at once, and nobody is asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub answer_within_days: Option<u16>,
-}
-
-/// Whom a question goes to. Who cannot sign in cannot be asked: then it is the application's owner, and where there is
-/// none, whoever may answer every form.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ask {
-    /// The person's manager.
-    Manager,
-    /// Whoever answers for the application.
-    Owner,
-    /// The person whose account it is.
-    Person,
-    Login(String),
-    /// The holders of a permission profile.
-    Profile(String),
-}
-
-/// Compares an identity's value with an account's. Confidence of 100 or more links by itself, below goes to review.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CorrelationRule {
-    /// CEL over `identity`.
-    pub identity: String,
-    /// Attribute of the account.
-    pub account: String,
-    pub confidence: u8,
-}
-
-/// Tells that an account is of a type. Confidence of 100 or more classifies by itself, below goes to review; among types
-/// the highest confidence counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ClassificationRule {
-    /// CEL over `account`: its attributes, and `key`, `enabled` and `entitlements`.
-    pub when: String,
-    pub confidence: u8,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnRemoval {
-    #[default]
-    Disable,
-    Delete,
-    Keep,
 }
 
 /// A value of an application that can be granted. The name in the configuration is unique over all applications.
@@ -552,6 +414,12 @@ pub struct JobDefinition {
 }
 
 impl Configuration {
+    /// What happens about native changes of accounts of this type; nothing where they are not looked for.
+    pub fn native_changes(&self, application: &str, account_type: &str) -> Option<&NativeChanges> {
+        let own = self.account_types.get(account_type).and_then(|kind| kind.native_changes.as_ref());
+        own.or_else(|| self.applications.get(application)?.native_changes.as_ref())
+    }
+
     /// How the orders of this job's runs go: in rings, or all at once.
     pub fn rings(&self, job: &str) -> Option<&Rings> {
         let own = self.jobs.get(job).and_then(|job| job.rings.as_ref());

@@ -59,8 +59,12 @@ ids! {
     RunBlockId,
     /// Something that was asked for.
     RequestId,
+    /// What a request gives somebody.
+    DirectGrantId,
     /// A change that a reviewer declined.
     DeclinedChangeId,
+    /// A change that an application has and nobody ordered.
+    NativeChangeId,
     /// Somebody who signs in.
     UserId,
     /// One mail to one person.

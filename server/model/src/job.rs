@@ -347,6 +347,9 @@ pub const ANSWERS: &str = "answers";
 /// What runs that plan for what was asked for are listed under. They are no job that can be started: requests start them.
 pub const REQUEST: &str = "request";
 
+/// What runs that set back native changes are listed under.
+pub const REVERTS: &str = "reverts";
+
 /// How a run is to be done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunMode {

@@ -27,6 +27,7 @@ pub mod block;
 pub mod feed;
 pub mod form;
 pub mod job;
+pub mod native_change;
 pub mod request;
 pub mod review;
 

@@ -26,10 +26,13 @@ pub enum NoticeKind {
     ApplicationTrouble,
     /// Questions to answer; about their owner, who alone is told.
     Form,
+    /// An application holds what nobody ordered; about an account type, or about the application where it has none.
+    NativeChange,
 }
 
 impl NoticeKind {
-    pub const ALL: [Self; 5] = [Self::WorkItem, Self::Review, Self::Form, Self::RunEnded, Self::ApplicationTrouble];
+    pub const ALL: [Self; 6] =
+        [Self::WorkItem, Self::Review, Self::Form, Self::NativeChange, Self::RunEnded, Self::ApplicationTrouble];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -38,6 +41,7 @@ impl NoticeKind {
             Self::RunEnded => "run_ended",
             Self::ApplicationTrouble => "application_trouble",
             Self::Form => "form",
+            Self::NativeChange => "native_change",
         }
     }
 
@@ -53,6 +57,7 @@ impl NoticeKind {
             Self::RunEnded => "Runs that ended",
             Self::ApplicationTrouble => "Applications in trouble",
             Self::Form => "Questions for you to answer",
+            Self::NativeChange => "Changes made in applications themselves",
         }
     }
 
@@ -64,6 +69,7 @@ impl NoticeKind {
             Self::Review => Duty::Review.paths(about),
             Self::RunEnded => only("/Jobs/View"),
             Self::ApplicationTrouble => only("/Applications/View"),
+            Self::NativeChange => only("/NativeChanges/View"),
             // Whoever owns it, see `engine::mails`.
             Self::Form => Vec::new(),
         }

@@ -110,7 +110,7 @@ pub enum StateReason {
     HeldBy { orders: Vec<OrderId> },
     /// The last attempt failed in a way that passes.
     RetryWait { class: ErrorClass, message: String },
-    /// The application does not answer; nothing is sent until it does.
+    /// What it is sent to, an application or an integration, does not answer; nothing is sent until it does.
     Quarantined {
         since: Timestamp,
         /// What it said last, or why there was no answer.
@@ -167,13 +167,18 @@ pub enum StateReason {
 }
 
 impl StateReason {
+    /// What people have to answer, also while a person keeps the order back; none where no value is missing.
+    pub fn awaited(&self) -> Option<&[Asked]> {
+        match self {
+            Self::AwaitingAnswer { answers } => Some(answers),
+            Self::Held { before, .. } => before.as_ref()?.awaited(),
+            _ => None,
+        }
+    }
+
     /// Whether a value is missing that a person has to give.
     pub fn awaits_answer(&self) -> bool {
-        match self {
-            Self::AwaitingAnswer { .. } => true,
-            Self::Held { before, .. } => before.as_ref().is_some_and(|before| before.awaits_answer()),
-            _ => false,
-        }
+        self.awaited().is_some()
     }
 
     /// Whether a person keeps the order back.
@@ -394,6 +399,8 @@ pub struct Order {
     pub key: Option<String>,
     pub operation: Operation,
     pub mechanism: Mechanism,
+    /// Application or integration that it is sent to: most are sent to their own application.
+    pub carrier: String,
     pub lane: Lane,
     /// Smaller goes first within the lane; see [`Order::turn_at`].
     pub priority: Priority,
@@ -517,4 +524,30 @@ pub enum Answer {
     ReadBack {
         present: bool,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::StateReason;
+    use crate::form::{Asked, FormOwner};
+
+    #[test]
+    fn what_is_awaited_is_awaited_also_while_a_person_keeps_it_back() {
+        let asked = Asked { key: "phone".into(), label: "Phone".into(), owner: FormOwner::Operators, choices: vec![] };
+        let waits = StateReason::AwaitingAnswer { answers: vec![asked.clone()] };
+        let held = |before: Option<StateReason>| StateReason::Held {
+            by: "ann".into(),
+            why: "later".into(),
+            since: Timestamp::UNIX_EPOCH,
+            before: before.map(Box::new),
+        };
+        for reason in [waits.clone(), held(Some(waits))] {
+            assert_eq!((reason.awaited(), reason.awaits_answer()), (Some(&[asked.clone()][..]), true));
+        }
+        for reason in [StateReason::WorkItem, held(None), held(Some(StateReason::InDoubt))] {
+            assert_eq!((reason.awaited(), reason.awaits_answer()), (None, false));
+        }
+    }
 }

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::Reason;
 use crate::account::Mechanism;
+use crate::configuration::Part;
 use crate::form::{Asked, Question};
-use crate::ids::{AccountId, IdentityId, OrderId};
+use crate::ids::{AccountId, IdentityId, NativeChangeId, OrderId};
 use crate::trigger::Trigger;
 use crate::value::Value;
 
@@ -77,6 +78,8 @@ pub struct AccountRequest {
     /// Native key; none where the application will choose it.
     pub key: Option<String>,
     pub operation: Operation,
+    #[serde(default, skip_serializing_if = "RequestPart::is_whole")]
+    pub part: RequestPart,
     /// Attributes and entitlements. Enable and disable may carry some as well.
     pub items: Vec<AttributeRequest>,
     /// Why the account itself is created, enabled, disabled or deleted; empty for an update.
@@ -96,6 +99,37 @@ pub struct AccountRequest {
     /// What people have to answer before it can be sent; the next plan replaces it then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub awaits: Vec<Asked>,
+    /// Native changes that it sets back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sets_back: Vec<NativeChangeId>,
+}
+
+/// Whether a request is all that happens to its account, or one of two parts that go different ways.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestPart {
+    #[default]
+    Whole,
+    /// The account itself and its attributes; its entitlements are in another request.
+    Account,
+    /// Entitlements alone; the rest is in another request. Of an account that is created, it has no account yet.
+    Entitlements,
+}
+
+impl RequestPart {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+    fn is_whole(&self) -> bool {
+        *self == Self::Whole
+    }
+}
+
+impl AccountRequest {
+    /// Which part of the configuration's it is: that whose way it goes.
+    pub fn goes_as(&self) -> Part {
+        let is_entitlement = |item: &AttributeRequest| item.kind == ItemKind::Entitlement;
+        let only_entitlements = !self.items.is_empty() && self.items.iter().all(is_entitlement);
+        if only_entitlements { Part::Entitlements } else { Part::Accounts }
+    }
 }
 
 /// One attribute or entitlement.
@@ -201,12 +235,18 @@ pub struct Retained {
     pub why: String,
 }
 
-/// The part of a plan that one mechanism carries out on one application.
+/// The part of a plan that is carried out on one application in one way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Partition {
     /// Position in the plan, from 1.
     pub sequence: u32,
     pub mechanism: Mechanism,
+    /// Application or integration that it is sent to; empty in plans of earlier times, which knew the application only.
+    #[serde(default)]
+    pub carrier: String,
+    /// Why it goes this way, a sentence.
+    #[serde(default)]
+    pub why: String,
     pub application: String,
     /// Positions in [`Plan::requests`]; over all partitions of a plan each occurs once.
     pub requests: Vec<usize>,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::{GrantOrigin, Grantable};
 use crate::identity::Period;
-use crate::ids::{IdentityId, OrderId, RequestId, RunId};
+use crate::ids::{DirectGrantId, IdentityId, OrderId, RequestId, RunId};
 use crate::order::{ProvisioningState, StateReason};
 use crate::trigger::{Priority, Trigger};
 use crate::view::{OrderRow, PreviewLine};
@@ -206,7 +206,7 @@ impl Request {
 /// What somebody was given by a request rather than by a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectGrant {
-    pub id: i64,
+    pub id: DirectGrantId,
     pub identity: IdentityId,
     pub grantable: Grantable,
     /// The days on which it holds, while the identity is active.

@@ -1,23 +1,28 @@
 //! What pages and the command line show: rows joined for reading. The store makes them, `engine` authorises them,
 //! `app` and the command line print them.
 
+mod work_item;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::access::{Grantable, Reason, WorkflowState};
 use crate::account::{Account, AccountStatus, Mechanism};
+use crate::configuration::Part;
 use crate::correlation::{Decision, OwnerCandidate, TypeCandidate};
 use crate::form::{FormCounts, IdentityQuestion};
 use crate::identity::{Identity, LifecycleState, Period};
-use crate::ids::{
-    AccountId, AssignmentId, IdentityId, OrderId, OrderItemId, PlanId, RunId, UserId, WorkItemId, WorkItemQuestionId,
-    WorkItemUploadId,
-};
+use crate::ids::{AccountId, AssignmentId, IdentityId, OrderId, PlanId, RunId};
 use crate::job::{Job, LogLevel, Run, TaskRun};
 use crate::order::{Attempt, Order, ProvisioningState, StateReason, Trouble, ValueEdit};
-use crate::plan::{ItemKind, ItemOperation, Operation, Partition, Plan};
+use crate::plan::{Operation, Partition, Plan};
 use crate::request::RequestLink;
-use crate::work_item::{Fulfiller, LineOutcome, WorkItem, WorkItemEvent, WorkItemQuestion, WorkItemState};
+use crate::work_item::WorkItem;
+
+pub use work_item::{
+    BulkFilter, BulkLine, WorkItemCounts, WorkItemDetail, WorkItemFilter, WorkItemQuestionRow, WorkItemQuestionView,
+    WorkItemRow, WorkItemScope, WorkItemUpload, WorkItemViewer,
+};
 
 /// A line of the list of identities.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +110,8 @@ pub struct OrderRow {
     pub application: String,
     pub operation: Operation,
     pub mechanism: Mechanism,
+    /// What it is sent to.
+    pub carrier: String,
     /// "department, 2 entitlements added".
     pub summary: String,
     pub state: ProvisioningState,
@@ -124,6 +131,8 @@ pub struct OrderFilter {
     pub application: Option<String>,
     pub state: Option<ProvisioningState>,
     pub mechanism: Option<Mechanism>,
+    /// Application or integration that they are sent to.
+    pub carrier: Option<String>,
     pub identity: Option<IdentityId>,
     pub run: Option<RunId>,
     pub trouble: Option<Trouble>,
@@ -168,6 +177,9 @@ pub struct Triage {
 pub struct ApplicationPause {
     pub application: String,
     pub application_name: String,
+    /// Whether it is an integration.
+    #[serde(default)]
+    pub is_integration: bool,
     pub cause: PauseCause,
 }
 
@@ -211,6 +223,9 @@ pub struct OrderDetail {
     pub order: Order,
     pub identity_name: String,
     pub application_name: String,
+    /// Display name of what it is sent to, where that is not its application.
+    #[serde(default)]
+    pub carrier_name: Option<String>,
     pub plan_id: PlanId,
     /// Its requests come without items: their orders hold those.
     pub plan: Plan,
@@ -249,202 +264,6 @@ pub struct OrderEvent {
 pub struct OrderCounts {
     /// In the order of the states' numbers; states without orders are left out.
     pub by_state: Vec<(ProvisioningState, u64)>,
-}
-
-/// A line of the list of work items.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorkItemRow {
-    pub id: WorkItemId,
-    pub order: OrderId,
-    pub identity: IdentityId,
-    pub identity_name: String,
-    pub application: String,
-    pub application_name: String,
-    pub account_type: String,
-    pub operation: Operation,
-    pub summary: String,
-    pub state: WorkItemState,
-    pub fulfiller: Fulfiller,
-    /// What people call whoever it is for.
-    pub fulfiller_name: String,
-    /// Display name.
-    pub claimed_by: Option<String>,
-    pub created_at: Timestamp,
-    pub due_at: Option<Timestamp>,
-    /// Since when the clock stands.
-    pub paused_at: Option<Timestamp>,
-}
-
-/// Whose work items to list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WorkItemScope {
-    /// Claimed by the viewer, or meant for the viewer alone.
-    Mine,
-    /// Meant for a team that the viewer is in.
-    Team,
-    #[default]
-    Everybody,
-}
-
-impl WorkItemScope {
-    pub const ALL: [Self; 3] = [Self::Mine, Self::Team, Self::Everybody];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Mine => "mine",
-            Self::Team => "team",
-            Self::Everybody => "everybody",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|scope| scope.name() == name)
-    }
-}
-
-/// Who looks at work items.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorkItemViewer {
-    pub user: Option<UserId>,
-    pub login: String,
-    /// Permission profiles.
-    pub profiles: Vec<String>,
-}
-
-/// Which work items to list.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct WorkItemFilter {
-    pub text: Option<String>,
-    pub application: Option<String>,
-    pub state: Option<WorkItemState>,
-    pub scope: WorkItemScope,
-    /// Only those that should be done by now.
-    pub overdue: bool,
-    pub after: Option<String>,
-    pub limit: Option<u32>,
-}
-
-/// Open work items, by whose they are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorkItemCounts {
-    pub mine: u64,
-    pub team: u64,
-    pub everybody: u64,
-    pub overdue: u64,
-    /// Questions that wait for the viewer's answer.
-    pub questions: u64,
-}
-
-/// A work item with all a person needs to do it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorkItemDetail {
-    pub item: WorkItem,
-    pub order: Order,
-    pub identity_name: String,
-    pub application_name: String,
-    /// What people call whoever it is for.
-    pub fulfiller_name: String,
-    pub instructions: String,
-    pub claimed_by: Option<String>,
-    pub closed_by: Option<String>,
-    /// Other work items of the same attempt.
-    pub others: Vec<WorkItem>,
-    /// Newest first.
-    pub questions: Vec<WorkItemQuestionView>,
-    /// Oldest first.
-    pub history: Vec<WorkItemEvent>,
-    /// What an earlier attempt failed with.
-    pub failure: Option<String>,
-    /// A report needs a note or a reference.
-    pub needs_evidence: bool,
-    /// Why the viewer may not work on it although their profile allows it.
-    pub refused: Option<String>,
-    /// Whom it can be given to: how a form spells it, and what people call it.
-    pub candidates: Vec<(String, String)>,
-    /// Who can be asked: login, and what people call them.
-    pub advisers: Vec<(String, String)>,
-}
-
-/// A question with the names of people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorkItemQuestionView {
-    pub question: WorkItemQuestion,
-    pub asked_by: String,
-    pub asked_of: String,
-}
-
-/// A line of the list of questions to the viewer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorkItemQuestionRow {
-    pub id: WorkItemQuestionId,
-    pub work_item: WorkItemId,
-    pub application_name: String,
-    pub identity_name: String,
-    pub asked_by: String,
-    pub question: String,
-    pub asked_at: Timestamp,
-}
-
-/// Which open lines of work items to provision together.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct BulkFilter {
-    pub application: Option<String>,
-    pub account_type: Option<String>,
-    pub operation: Option<Operation>,
-}
-
-/// An open line of a work item.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BulkLine {
-    pub work_item: WorkItemId,
-    pub line: OrderItemId,
-    pub order: OrderId,
-    pub identity: IdentityId,
-    pub identity_name: String,
-    /// Key in the identity source.
-    pub identity_key: String,
-    /// The account's native key, where it has one.
-    pub key: Option<String>,
-    pub application: String,
-    pub account_type: String,
-    pub operation: Operation,
-    pub kind: ItemKind,
-    pub name: String,
-    pub item_operation: ItemOperation,
-    pub value: Option<crate::value::Value>,
-    pub secret: bool,
-    pub due_at: Option<Timestamp>,
-    pub paused_at: Option<Timestamp>,
-    /// Display name.
-    pub claimed_by: Option<String>,
-}
-
-/// What one line of a filled file says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LineReport {
-    pub line: OrderItemId,
-    pub outcome: LineOutcome,
-}
-
-/// What became of a filled file, kept so that nothing of it is lost.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorkItemUpload {
-    pub id: WorkItemUploadId,
-    pub user: Option<UserId>,
-    pub at: Timestamp,
-    /// Lines that were taken.
-    pub taken: u64,
-    /// Lines that say nothing yet.
-    pub blank: u64,
-    /// Work items that they closed.
-    pub closed: u64,
-    /// Lines that were not taken: number in the file, and why.
-    pub refused: Vec<(u64, String)>,
-    /// The lines that were not taken, with the header: to be corrected and sent again.
-    pub rest: String,
 }
 
 /// A run, what its job is called, and who started it.
@@ -610,11 +429,64 @@ pub struct ApplicationDetail {
     pub settings: Vec<(String, String)>,
     pub account_types: Vec<AccountTypeView>,
     pub entitlements: Vec<EntitlementRow>,
+    /// Who carries out its orders, part by part.
+    #[serde(default)]
+    pub routes: Vec<RouteView>,
+    /// What its own connection carries out of other applications' orders.
+    #[serde(default)]
+    pub carries: Vec<RouteView>,
     pub orders: OrderCounts,
     /// Thresholds of the application itself, over all its account types.
     pub limits: Vec<LimitView>,
     /// What the last synchronization counted: name and number.
     pub last_synchronization: Vec<(String, i64)>,
+}
+
+/// Which way a part of an application's orders goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteView {
+    pub application: String,
+    /// Display name.
+    pub application_name: String,
+    pub part: Part,
+    pub mechanism: Mechanism,
+    /// Application or integration that it is sent to, and its display name.
+    pub carrier: String,
+    pub carrier_name: String,
+    /// Whether that is an integration.
+    pub is_integration: bool,
+    /// A sentence.
+    pub why: String,
+}
+
+/// A line of the list of integrations: systems that carry out orders for applications.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntegrationRow {
+    pub name: String,
+    pub display_name: String,
+    pub connection: String,
+    pub mechanism: Mechanism,
+    pub universal: bool,
+    /// Display names of the applications of which it carries out something.
+    pub applications: Vec<String>,
+    /// Sent to it, in states 1, 2 and 5.
+    pub open_orders: u64,
+    /// Sent to it, in states 3 and 7.
+    pub failed_orders: u64,
+    pub trouble: Option<String>,
+    /// Why nothing is sent to it now.
+    pub pause: Option<PauseCause>,
+}
+
+/// An integration with its health and all that it carries out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntegrationDetail {
+    pub row: IntegrationRow,
+    pub description: Option<String>,
+    /// Address and other settings, secrets left out: name and value.
+    pub settings: Vec<(String, String)>,
+    pub carries: Vec<RouteView>,
+    pub orders: OrderCounts,
 }
 
 /// An account type's create-account specification, for reading.
@@ -776,6 +648,9 @@ pub struct Home {
     /// Waiting for a provisioning review.
     #[serde(default)]
     pub awaiting_review: u64,
+    /// Native changes that wait for a person's decision.
+    #[serde(default)]
+    pub native_changes: u64,
     /// Forms that wait for answers.
     #[serde(default)]
     pub forms: FormCounts,

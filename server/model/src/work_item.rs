@@ -271,6 +271,13 @@ impl LineOutcome {
     }
 }
 
+/// What somebody says of one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineReport {
+    pub line: OrderItemId,
+    pub outcome: LineOutcome,
+}
+
 /// A question on a work item. While it is open the clock stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkItemQuestion {

@@ -251,6 +251,7 @@ fn account_type(number: usize) -> AccountType {
         several: Default::default(),
         ask: None,
         thresholds: Thresholds::default(),
+        native_changes: None,
     }
 }
 
@@ -262,10 +263,13 @@ fn application() -> Application {
         demo: false,
         owner: None,
         connection: Connection::Manual(connection),
+        writes: Default::default(),
+        proxy: None,
         concurrency: None,
         thresholds: Thresholds::default(),
         retry: Default::default(),
         maintenance: Vec::new(),
+        native_changes: None,
     }
 }
 

@@ -1,9 +1,7 @@
 //! Which types an account that was found in an application may be of: the rules that hold for it. Which of them it is
 //! then decides `broker::classify`.
 
-use jiff::civil::Date;
 use model::correlation::{CERTAIN, TypeCandidate};
-use model::identity::Identity;
 use model::value::{Attributes, Value};
 
 use crate::expression::Subject;
@@ -38,25 +36,6 @@ impl RoleModel {
     }
 }
 
-impl RoleModel {
-    /// Whether the account is one that its type's `select` means for this person; false where there is no such rule. A rule
-    /// that fails does not hold.
-    pub fn selects(&self, account_type: &str, identity: &Identity, day: Date, account: &Seen<'_>) -> bool {
-        let kind = self.account_types.iter().find(|kind| kind.name == account_type);
-        let Some(select) = kind.and_then(|kind| kind.select.as_ref()) else { return false };
-        let attributes = account.as_attributes();
-        let contexts = identity.contexts.iter().filter(|context| context.period.holds(day)).map(Some);
-        let mut contexts: Vec<_> = contexts.collect();
-        if contexts.is_empty() {
-            contexts.push(None);
-        }
-        contexts.into_iter().any(|context| {
-            let subject = Subject::new(identity, context, day).with_account(&attributes);
-            select.holds(&subject).unwrap_or(false)
-        })
-    }
-}
-
 /// An account as rules see it.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
@@ -68,7 +47,7 @@ pub struct Seen<'a> {
 
 impl Seen<'_> {
     /// What every account has wins over attributes of the same name.
-    fn as_attributes(&self) -> Attributes {
+    pub(crate) fn as_attributes(&self) -> Attributes {
         let mut attributes = self.attributes.clone();
         attributes.insert("key".to_owned(), Value::from(self.key));
         attributes.insert("enabled".to_owned(), Value::Boolean(self.enabled));

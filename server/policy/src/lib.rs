@@ -2,8 +2,8 @@
 //!
 //! [`expression`] reads CEL, [`model`](mod@model) compiles a configuration and finds what is wrong with it, [`engine`] answers desired
 //! access for one identity or a whole population, and [`reference`] answers the same slowly and obviously: it is the oracle
-//! that the engine is tested against. [`classification`] says which types an
-//! account may be of, [`naming`] what a typed name stands for.
+//! that the engine is tested against. [`classification`] says which types an account may be of, [`selection`] which of several
+//! accounts is meant, [`naming`] what a typed name stands for.
 
 pub mod classification;
 pub mod engine;
@@ -11,5 +11,6 @@ pub mod expression;
 pub mod model;
 pub mod naming;
 pub mod reference;
+pub mod selection;
 
 mod digest;

@@ -12,7 +12,7 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 use model::access::{DesiredAccess, GrantOrigin};
 use model::identity::{Identity, Period};
-use model::ids::{IdentityId, RequestId};
+use model::ids::{DirectGrantId, IdentityId, RequestId};
 use model::request::DirectGrant;
 use policy::engine::Engine;
 use policy::model::RoleModel;
@@ -49,7 +49,7 @@ fn grants() -> impl Strategy<Value = Vec<DirectGrant>> {
     let grant = (1_i64..4, random::grantable(), bound(), bound()).prop_map(|(request, grantable, starts, ends)| {
         let period = Period { starts: starts.map(day), ends: ends.map(day) };
         let origin = GrantOrigin { request: RequestId(request), by: "ann".into(), why: "because".into() };
-        DirectGrant { id: 0, identity: IdentityId(0), grantable, period, origin }
+        DirectGrant { id: DirectGrantId(0), identity: IdentityId(0), grantable, period, origin }
     });
     // A request gives a thing once.
     prop::collection::vec(grant, 0..4).prop_map(|mut grants: Vec<DirectGrant>| {

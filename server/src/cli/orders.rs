@@ -21,6 +21,9 @@ pub enum Command {
         state: Option<ProvisioningState>,
         #[arg(long)]
         application: Option<String>,
+        /// Only those sent to this application or integration
+        #[arg(long)]
+        carrier: Option<String>,
         /// Words of the identity's name
         #[arg(long)]
         text: Option<String>,
@@ -71,6 +74,9 @@ pub struct Act {
     state: Option<ProvisioningState>,
     #[arg(long)]
     application: Option<String>,
+    /// Sent to this application or integration
+    #[arg(long)]
+    carrier: Option<String>,
     /// failed, set_aside, timed_out, drifted, in_doubt, quarantined, retry_wait, held or maintenance
     #[arg(long, value_parser = trouble)]
     trouble: Option<Trouble>,
@@ -86,8 +92,9 @@ pub struct Act {
 
 pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Exit, CommandError> {
     match command {
-        Command::List { state, application, text, run, limit } => {
-            let filter = OrderFilter { state, application, text, run, limit: Some(limit), ..OrderFilter::default() };
+        Command::List { state, application, carrier, text, run, limit } => {
+            let filter =
+                OrderFilter { state, application, carrier, text, run, limit: Some(limit), ..OrderFilter::default() };
             let page = engine::orders::page(op, filter).await?;
             output.rows(
                 &page.rows,
@@ -134,7 +141,7 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
 }
 
 async fn act(op: &OpContext, asked: Act, output: &Output) -> Result<Exit, CommandError> {
-    let Act { action, orders, text, state, application, trouble, fingerprint, run, expect } = asked;
+    let Act { action, orders, text, state, application, carrier, trouble, fingerprint, run, expect } = asked;
     let deed = Deed::from_parts(action, text)
         .ok_or_else(|| ApiError::invalid("action", "Values are changed with `orders edit`, one order at a time."))?;
     if let ([order], None) = (orders.as_slice(), expect) {
@@ -142,7 +149,7 @@ async fn act(op: &OpContext, asked: Act, output: &Output) -> Result<Exit, Comman
         output.say(&format!("order {order}: {} done", action.name()))?;
         return Ok(Exit::Done);
     }
-    let filter = OrderFilter { state, application, trouble, fingerprint, run, ..OrderFilter::default() };
+    let filter = OrderFilter { state, application, carrier, trouble, fingerprint, run, ..OrderFilter::default() };
     let is_unlimited = orders.is_empty() && filter == OrderFilter::default();
     let selection = OrderSelection { filter, ids: orders, seen_at: op.now };
     let summary = engine::orders::selected(op, &selection).await?;
@@ -229,12 +236,22 @@ pub fn cells(row: &OrderRow) -> Vec<String> {
     ]
 }
 
+/// What it is sent to, and why.
+fn sent_to(detail: &OrderDetail) -> String {
+    let order = &detail.order;
+    let whom = detail.carrier_name.as_ref().unwrap_or(&detail.application_name);
+    let own = detail.partitions.iter().find(|partition| partition.sequence == detail.partition);
+    let why = own.filter(|own| own.mechanism == order.mechanism).map_or("A person decided so.", |own| &own.why);
+    format!("{whom}, {}: {why}", order.mechanism.name())
+}
+
 fn show(detail: &OrderDetail) -> String {
     let order = &detail.order;
     let head = fields(&[
         ("order", order.id.to_string()),
         ("identity", detail.identity_name.clone()),
         ("application", detail.application_name.clone()),
+        ("sent to", sent_to(detail)),
         ("operation", format!("{:?}", order.operation).to_lowercase()),
         ("state", format!("{} {}, {}", order.state.number(), order.state.name(), order.state.label())),
         ("plan", format!("{}, partition {} of {}", detail.plan_id, detail.partition, detail.partitions.len())),

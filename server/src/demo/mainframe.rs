@@ -103,6 +103,7 @@ mod tests {
             key: key.map(str::to_owned),
             operation,
             mechanism: model::account::Mechanism::Manual,
+            carrier: "mainframe".into(),
             lane: Lane::Normal,
             priority: Trigger::IdentityRefresh.usual_priority(),
             state: ProvisioningState::Transmitted,

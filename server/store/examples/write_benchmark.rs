@@ -61,7 +61,8 @@ async fn measure(address: &str, raw_address: &str) {
 
     let started = Instant::now();
     let claim = Claim {
-        application: "directory".into(),
+        carrier: "directory".into(),
+        applications: vec!["directory".into()],
         limit: 1_000,
         node: "benchmark".into(),
         now: at(1),
@@ -112,6 +113,8 @@ async fn prepared(address: &str) -> Store {
     let partition = Partition {
         sequence: 1,
         mechanism: Mechanism::Direct,
+        carrier: "directory".into(),
+        why: String::new(),
         application: "directory".into(),
         requests: vec![0],
         after: Vec::new(),
@@ -291,6 +294,7 @@ fn order(number: i64) -> Order {
         key: None,
         operation: Operation::Create,
         mechanism: Mechanism::Direct,
+        carrier: "directory".into(),
         lane: Lane::Normal,
         priority: Trigger::IdentityRefresh.usual_priority(),
         state: ProvisioningState::Pending,

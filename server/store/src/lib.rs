@@ -23,6 +23,7 @@ pub mod assignments;
 
 pub mod declined;
 pub mod forms;
+pub mod native_changes;
 pub mod orders;
 pub mod requests;
 pub mod work_items;
@@ -57,6 +58,7 @@ pub use futures::future::BoxFuture;
 pub use identities::NewIdentityEvent;
 pub use mails::{Recipient, SentMail, WaitingNotice};
 pub use migrations::MigrationReport;
+pub use native_changes::{NativePlanned, NativeStep, NativeVerdict};
 pub use open::{Dialect, Store};
 pub use orders::{Claim, OrdersUnderWay, PlanRecord, RecordedTransition};
 pub use requests::RequestProgress;

@@ -46,6 +46,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0022_create_forms"),
     migration!("0023_create_requests"),
     migration!("0024_create_jsonb_rows.postgres"),
+    migration!("0025_route_orders"),
+    migration!("0026_create_native_changes"),
 ];
 
 const CREATE_TABLE: &str = r#"

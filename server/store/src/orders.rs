@@ -42,7 +42,7 @@ pub struct PlanRecord {
     pub created_at: Timestamp,
 }
 
-/// Orders of one application that somebody else is to bring to their end: counts.
+/// Orders sent to one application or integration that somebody else is to bring to their end: counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OrdersUnderWay {
     /// All in state 2.
@@ -54,7 +54,10 @@ pub struct OrdersUnderWay {
 /// Who takes which orders, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    pub application: String,
+    /// Application or integration whose queue it is.
+    pub carrier: String,
+    /// Applications whose orders may be in its queue: of each one claim at a time.
+    pub applications: Vec<String>,
     pub limit: u32,
     /// Name of the node that takes them.
     pub node: String,
@@ -117,7 +120,7 @@ const INSERT_ORDERS: &str = "
     with input as materialized (select value from jsonb_each($1))
     insert into provisioning_order (
       id, plan_id, partition_id, run_id, identity_id, initiator, application, account_type, account_id, key,
-      operation, mechanism, lane, set_off_by, priority, turn_at, state, reason, explanation, reasons, summary, fence,
+      operation, mechanism, carrier, lane, set_off_by, priority, turn_at, state, reason, explanation, reasons, summary, fence,
       attempts, next_attempt_at, created_at, changed_at, transmitted_at, executed_at, verified_at, trouble, fingerprint,
       repeats, troubled_at, awaits_answer
     )
@@ -125,7 +128,7 @@ const INSERT_ORDERS: &str = "
       cast(value ->> 'id' as bigint), cast(value ->> 'plan' as bigint), cast(value ->> 'partition' as bigint),
       cast(value ->> 'run' as bigint), cast(value ->> 'identity' as bigint), 'administrator',
       value ->> 'application', value ->> 'account_type', cast(value ->> 'account' as bigint), value ->> 'key',
-      value ->> 'operation', value ->> 'mechanism', cast(value ->> 'lane' as bigint),
+      value ->> 'operation', value ->> 'mechanism', value ->> 'carrier', cast(value ->> 'lane' as bigint),
       value ->> 'set_off_by', cast(value ->> 'priority' as bigint), cast(value ->> 'turn_at' as bigint),
       cast(value ->> 'state' as bigint),
       value -> 'reason', value ->> 'explanation', value -> 'reasons', value ->> 'summary',
@@ -198,6 +201,7 @@ struct OrderInput<'a> {
     key: Option<&'a str>,
     operation: &'static str,
     mechanism: &'static str,
+    carrier: &'a str,
     lane: i64,
     set_off_by: &'static str,
     priority: u8,
@@ -238,6 +242,11 @@ struct ItemInput<'a> {
     reasons: &'a [Reason],
     secret: bool,
     message: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct NameInput<'a> {
+    name: &'a str,
 }
 
 #[derive(Serialize)]
@@ -291,6 +300,12 @@ impl Tx {
     }
 }
 
+/// Names as rows of a list.
+fn named(names: &[String]) -> Result<String> {
+    let names: Vec<_> = names.iter().map(|name| NameInput { name }).collect();
+    payload(&names)
+}
+
 fn order_input(order: &Order) -> OrderInput<'_> {
     OrderInput {
         id: order.id.0,
@@ -304,6 +319,7 @@ fn order_input(order: &Order) -> OrderInput<'_> {
         key: order.key.as_deref(),
         operation: order.operation.name(),
         mechanism: order.mechanism.name(),
+        carrier: &order.carrier,
         lane: order.lane as i64,
         set_off_by: order.trigger.name(),
         priority: order.priority,

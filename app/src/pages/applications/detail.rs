@@ -15,6 +15,7 @@ use crate::frame::{Rights, Section, Sheet, allowed};
 use crate::logic::address;
 use crate::logic::time::Clock;
 use crate::logic::words;
+use crate::pages::integrations;
 use crate::pages::orders::state_choices;
 
 use super::accounts;
@@ -126,7 +127,7 @@ pub fn application_sheet(detail: &ApplicationDetail, content: TabContent, rights
 }
 
 /// Why nothing is sent, since when, and the ways out.
-fn paused(name: &str, pause: &PauseCause, rights: &Rights, clock: &Clock) -> AnyView {
+pub(crate) fn paused(name: &str, pause: &PauseCause, rights: &Rights, clock: &Clock) -> AnyView {
     match pause {
         PauseCause::Maintenance { until } => view! {
             <div class="banner">{icon("clock")}<div><p>"It is in a maintenance window, which ends "{ago(clock, *until)}". Its orders wait and go out by themselves."</p></div></div>
@@ -162,7 +163,20 @@ fn overview(detail: &ApplicationDetail) -> impl IntoView + use<> {
     let counts = detail.last_synchronization.iter().map(|(name, count)| {
         view! { <div><dt>{words::attribute(name)}</dt><dd>{words::number(*count)}</dd></div> }
     });
+    let carries = (!detail.carries.is_empty()).then(|| {
+        view! {
+            <section class="panel" aria-labelledby="carries-heading">
+                <h2 id="carries-heading">"Carries out for others"</h2>
+                {integrations::carries(&detail.carries)}
+            </section>
+        }
+    });
     view! {
+        <section class="panel" aria-labelledby="routes-heading">
+            <h2 id="routes-heading">"Who carries out what"</h2>
+            {integrations::routes(&detail.routes)}
+        </section>
+        {carries}
         <div class="columns even">
             <section class="panel">
                 <h2>"Connection"</h2>

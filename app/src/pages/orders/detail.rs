@@ -1,8 +1,9 @@
 //! One order: what is changed, why, and what happened on the way.
 
 use leptos::prelude::*;
+use model::account::Mechanism;
 use model::order::{Action, Attempt, Lane, Order, ProvisioningState, ValueEdit};
-use model::plan::{AccountRequest, ItemKind, ItemOperation, Plan};
+use model::plan::{AccountRequest, ItemKind, ItemOperation, Plan, RequestPart};
 use model::user::Duty;
 use model::view::{OrderDetail, OrderEvent};
 
@@ -21,7 +22,7 @@ pub fn order_sheet(detail: &OrderDetail, rights: &Rights, clock: &Clock) -> Shee
         <header class="page-head">
             <h1>{words::operation(order.operation)}<span class="muted">" in "</span><a href=address::application(&order.application)>{detail.application_name.clone()}</a></h1>
             <p>"for "<a href=format!("/identities/{}", order.identity)>{detail.identity_name.clone()}</a></p>
-            <div class="head-state">{chip::provisioning(order.state, order.reason.as_ref())}{super::by(order.mechanism)}<span class="subtle">"State "{order.state.number()}" "{order.state.name()}</span></div>
+            <div class="head-state">{chip::provisioning(order.state, order.reason.as_ref())}{super::by(order.mechanism)}{detail.carrier_name.clone().map(|name| view! { <span class="muted">"through "{name}</span> })}<span class="subtle">"State "{order.state.number()}" "{order.state.name()}</span></div>
         </header>
         {holding(order, clock)}
         {actions(order, rights)}
@@ -242,7 +243,8 @@ fn plan(plan: &Plan, detail: &OrderDetail) -> impl IntoView + use<> {
         let partition = detail.partitions.iter().find(|partition| partition.requests.contains(&position));
         let is_own = partition.is_some_and(|partition| partition.sequence == detail.partition)
             && request.account_type == detail.order.account_type
-            && request.operation == detail.order.operation;
+            && request.operation == detail.order.operation
+            && (request.part == RequestPart::Entitlements) == only_entitlements(&detail.order);
         request_line(request, partition.map(|partition| (partition.sequence, partition.mechanism)), is_own)
     });
     let left_out = plan.filtered.iter().map(|filtered| {
@@ -261,11 +263,12 @@ fn plan(plan: &Plan, detail: &OrderDetail) -> impl IntoView + use<> {
     }
 }
 
-fn request_line(
-    request: &AccountRequest,
-    partition: Option<(u32, model::account::Mechanism)>,
-    is_own: bool,
-) -> impl IntoView + use<> {
+/// Whether the order is the part of its account's change that is about entitlements alone.
+fn only_entitlements(order: &Order) -> bool {
+    order.items.iter().all(|item| item.kind == ItemKind::Entitlement)
+}
+
+fn request_line(request: &AccountRequest, partition: Option<(u32, Mechanism)>, is_own: bool) -> impl IntoView + use<> {
     let after = (!request.after.is_empty()).then(|| {
         let positions: Vec<String> = request.after.iter().map(|position| (position + 1).to_string()).collect();
         view! { <span class="subtle">{format!("after {}", positions.join(", "))}</span> }
@@ -273,7 +276,7 @@ fn request_line(
     let partition = partition.map(|(sequence, mechanism)| view! { <span class="muted">{format!("partition {sequence}")}" "{super::by(mechanism)}</span> });
     view! {
         <li class=if is_own { "own" } else { "" }>
-            <span>{words::operation(request.operation)}" in "{request.application.clone()}</span>
+            <span>{words::operation(request.operation)}" in "{request.application.clone()}{words::request_part(request.part)}</span>
             {partition}{after}
             {is_own.then(|| view! { <span class="you-are-here">"this order"</span> })}
         </li>
@@ -317,6 +320,7 @@ fn facts(detail: &OrderDetail, clock: &Clock) -> impl IntoView + use<> {
                 <div><dt>"Key"</dt><dd class="mono">{order.key.clone().unwrap_or_else(|| "chosen by the application".to_owned())}</dd></div>
                 <div><dt>"Plan"</dt><dd>{detail.plan_id.to_string()}</dd></div>
                 <div><dt>"Partition"</dt><dd>{format!("{} of {}", detail.partition, detail.partitions.len())}</dd></div>
+                <div><dt>"Carried out by"</dt><dd>{carried_out_by(detail)}</dd></div>
                 <div><dt>"Set off because"</dt><dd>{words::trigger(order.trigger)}</dd></div>
                 <div><dt>"Priority"</dt><dd>{priority}</dd></div>
                 {asked}{run}{after}{items}
@@ -327,6 +331,23 @@ fn facts(detail: &OrderDetail, clock: &Clock) -> impl IntoView + use<> {
             </dl>
         </section>
     }
+}
+
+/// Who carries it out, and why it goes this way.
+fn carried_out_by(detail: &OrderDetail) -> impl IntoView + use<> {
+    let order = &detail.order;
+    let own = detail.partitions.iter().find(|partition| partition.sequence == detail.partition);
+    let is_as_planned = own.is_some_and(|own| own.mechanism == order.mechanism);
+    let whom = match (&detail.carrier_name, order.mechanism) {
+        (Some(name), _) => name.clone(),
+        (None, Mechanism::Manual) => "people".to_owned(),
+        (None, _) => detail.application_name.clone(),
+    };
+    let why = match (is_as_planned, own) {
+        (true, Some(own)) => own.why.clone(),
+        _ => "A person decided so.".to_owned(),
+    };
+    view! { {whom}{(!why.is_empty()).then(|| view! { <p class="hint">{why}</p> })} }
 }
 
 fn happened(events: &[OrderEvent], clock: &Clock) -> impl IntoView + use<> {

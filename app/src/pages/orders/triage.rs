@@ -40,7 +40,8 @@ pub(super) fn section(triage: &Triage, filter: &OrderFilter, rights: &Rights, cl
 
 /// An application to which nothing is sent, and the two ways out.
 fn paused(pause: &ApplicationPause, back: &str, rights: &Rights, clock: &Clock) -> AnyView {
-    let link = view! { <a href=address::application(&pause.application)>{pause.application_name.clone()}</a> };
+    let page = address::carrier(&pause.application, pause.is_integration);
+    let link = view! { <a href=page>{pause.application_name.clone()}</a> };
     match &pause.cause {
         PauseCause::Maintenance { until } => view! {
             <div class="banner">{icon("clock")}<div><p>{link}" is in a maintenance window, which ends "{ago(clock, *until)}". Its orders wait and go out by themselves."</p></div></div>

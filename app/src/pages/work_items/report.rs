@@ -8,8 +8,8 @@ use model::error::ApiError;
 use model::ids::{OrderItemId, WorkItemId};
 use model::order::OrderItem;
 use model::plan::{ItemKind, ItemOperation};
-use model::view::{LineReport, WorkItemDetail};
-use model::work_item::{LineOutcome, WorkItem, WorkItemLine, WorkItemState};
+use model::view::WorkItemDetail;
+use model::work_item::{LineOutcome, LineReport, WorkItem, WorkItemLine, WorkItemState};
 
 use crate::components::icon::icon;
 use crate::islands::Copy;

@@ -8,7 +8,7 @@ use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::Plan;
 use model::value::Value;
 
-use super::{PlanInput, adoptions};
+use super::{PlanInput, adoptions, superseded};
 use crate::choice::{AccountChoice, Chosen};
 use crate::worlds::{PERSON, Taken, access, account, attribute, compile, desired_account, orders, reason};
 
@@ -402,6 +402,27 @@ fn what_is_only_offered_stays_until_a_person_decides() {
 }
 
 #[test]
+fn an_order_that_takes_away_what_is_to_stay_by_now_does_not_go_out() {
+    let wanted = || vec![desired_account("person", vec![], &["person-b"])];
+    let accounts = [enabled(1, "person", &[], &["A"])];
+    let waiting = open(wanted(), &accounts, ProvisioningState::Pending, 100);
+    let mut desired = access(wanted());
+    let mut offered = desired.assignments[0].clone();
+    offered.grantable = Grantable::Entitlement("person-a".to_owned());
+    offered.workflow_state = WorkflowState::Suggested;
+    offered.reasons = vec![reason("managers")];
+    desired.assignments.push(offered);
+    check_access(
+        &desired,
+        &accounts,
+        &waiting,
+        "0 update person 1 add:B replaces[100]
+         AlreadySo person person-1
+         keep person A: Offered by rule \u{201c}managers\u{201d} (Suggested); it stays until a person decides.",
+    );
+}
+
+#[test]
 fn what_was_found_and_is_desired_becomes_ours() {
     let desired = access(vec![desired_account("person", vec![], &[]), desired_account("badge", vec![], &[])]);
     let found = |id, account_type| Account { provenance: Provenance::Found, ..enabled(id, account_type, &[], &[]) };
@@ -412,6 +433,7 @@ fn what_was_found_and_is_desired_becomes_ours() {
         accounts: &accounts,
         open_orders: &[],
         declined: &[],
+        native: &[],
         choices: &[],
         leaver: false,
     };
@@ -471,6 +493,7 @@ fn what_a_reviewer_declined_is_not_ordered_again_until_something_else_is_wanted(
             accounts,
             open_orders: &[],
             declined,
+            native: &[],
             choices: &[],
             leaver: false,
         };
@@ -514,6 +537,7 @@ fn with_choice(desired: Vec<DesiredAccount>, accounts: &[Account], open: &[Order
         accounts,
         open_orders: open,
         declined: &[],
+        native: &[],
         choices: &choices,
         leaver: false,
     };
@@ -552,7 +576,7 @@ fn nothing_is_granted_while_it_is_not_settled_which_account_is_meant() {
     let skipped = with_choice(wanted(), &accounts, &[], Chosen::Skip);
     assert_eq!(told(&skipped), format!("0 create mailbox\n{kept}"));
     let asked = Asked {
-        key: "account.person".into(),
+        key: crate::choice::question_key("person"),
         label: "Which".into(),
         owner: model::form::FormOwner::Operators,
         choices: vec!["person-1".into(), "person-2".into()],
@@ -563,4 +587,68 @@ fn nothing_is_granted_while_it_is_not_settled_which_account_is_meant() {
     assert!(told(&failed).contains("update person 1 ERROR The identity has several accounts"), "{}", told(&failed));
     let open = orders(&failed, 100);
     assert!(super::is_empty(&with_choice(wanted(), &accounts, &open, Chosen::Fail)), "recorded once");
+}
+
+#[test]
+fn what_was_ordered_for_the_account_that_was_meant_before_is_not_granted_to_it_any_more() {
+    let accounts = [enabled(1, "person", &[("title", "old")], &["A"]), enabled(2, "person", &[], &[])];
+    let wanted = || vec![desired_account("person", vec![text("title", "new")], &["person-b"])];
+    // Takes A away, and gives B and a title as well.
+    let before = orders(&with_choice(wanted(), &accounts, &[], Chosen::Account(AccountId(1))), 100);
+    assert_eq!(before.iter().map(|order| order.items.len()).collect::<Vec<_>>(), [3]);
+    for (chosen, meant) in [
+        (
+            Chosen::Account(AccountId(2)),
+            "0 update person 2 set:title=new add:B\n1 update person 1 remove:A replaces[100]\n",
+        ),
+        (Chosen::Skip, "0 update person 1 remove:A replaces[100]\n"),
+        (Chosen::Fail, "0 update person 1 remove:A replaces[100]\n1 update person 1 ERROR"),
+    ] {
+        let plan = with_choice(wanted(), &accounts, &before, chosen.clone());
+        assert!(told(&plan).starts_with(meant), "{chosen:?}: {}", told(&plan));
+        let again = with_choice(wanted(), &accounts, &orders(&plan, 200), chosen);
+        assert!(super::is_empty(&again), "{}", told(&again));
+    }
+    // Nothing has to go: the order goes.
+    let bare = [enabled(1, "person", &[], &[]), enabled(2, "person", &[], &[])];
+    let before = orders(&with_choice(wanted(), &bare, &[], Chosen::Account(AccountId(1))), 100);
+    assert_eq!(with_choice(wanted(), &bare, &before, Chosen::Skip).withdrawn, [OrderId(100)]);
+}
+
+#[test]
+fn a_failure_to_choose_holds_up_no_revocation() {
+    let wanted = || vec![desired_account("person", vec![], &["person-b"])];
+    let accounts = [enabled(1, "person", &[], &["A", "B"]), enabled(2, "person", &[], &["C"])];
+    let plan = with_choice(wanted(), &accounts, &[], Chosen::Fail);
+    let told = told(&plan);
+    assert!(told.starts_with("0 update person 1 remove:A\n1 update person 1 ERROR The identity has several"), "{told}");
+    assert!(told.contains("\n2 update person 2 remove:C\n"), "{told}");
+    // The failure stands while the removals are on their way, and after they are done.
+    let open = orders(&plan, 100);
+    let failure: Vec<Order> = open.iter().filter(|order| order.state == ProvisioningState::Error).cloned().collect();
+    assert_eq!(failure.len(), 1);
+    assert!(super::is_empty(&with_choice(wanted(), &accounts, &open, Chosen::Fail)));
+    let done = [enabled(1, "person", &[], &["B"]), enabled(2, "person", &[], &[])];
+    assert!(super::is_empty(&with_choice(wanted(), &done, &failure, Chosen::Fail)));
+    let later = with_choice(wanted(), &accounts, &failure, Chosen::Fail);
+    assert_eq!((later.requests.len(), later.withdrawn.is_empty(), superseded(&later)), (2, true, vec![]));
+    // Settled: it goes.
+    let settled = with_choice(wanted(), &done, &failure, Chosen::Account(AccountId(1)));
+    assert_eq!(settled.withdrawn, [failure[0].id]);
+}
+
+#[test]
+fn what_another_account_holds_goes_while_the_one_that_is_used_is_made_anew() {
+    let accounts = [enabled(1, "payroll", &[], &[]), enabled(2, "payroll", &[], &["A"])];
+    let mut sent = orders(&compile(&access(vec![]), &accounts[..1], &[], &mut Taken::default()), 100);
+    sent[0].state = ProvisioningState::Transmitted;
+    let plan = check(
+        vec![desired_account("payroll", vec![], &[])],
+        &accounts,
+        &sent,
+        "0 create payroll waits[100]
+         1 update payroll 2 remove:A
+         keep payroll payroll-2: The identity has several accounts of this type; \u{201c}payroll-1\u{201d} is used in place of this one.",
+    );
+    assert!(plan.withdrawn.is_empty());
 }

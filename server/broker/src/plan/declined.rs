@@ -1,4 +1,5 @@
-//! What reviewers declined: a plan leaves it out and says so, as long as the same is wanted.
+//! What reviewers declined, and native changes that stand for now or for good: a plan leaves it out and says so, as long as
+//! the same is wanted.
 
 use model::ids::AccountId;
 use model::plan::{ItemKind, ItemOperation, Operation};
@@ -15,6 +16,7 @@ impl Compiler<'_, '_> {
         self.declined(slot.account_type, slot.account.map(|account| account.id), |declined| {
             declined.kind == ItemKind::Lifecycle && declined.account_operation == operation
         })
+        .or_else(|| self.native_account(slot, operation))
     }
 
     /// Why a property is not changed so. Several values: any of them would be taken.
@@ -33,6 +35,7 @@ impl Compiler<'_, '_> {
                 // What is secret was not kept; who declined it declined whatever it is.
                 && (declined.value.is_none() || values.iter().any(|value| same(declined.value.as_ref(), *value)))
         })
+        .or_else(|| self.native_item(account, (kind, name), operation, values))
     }
 
     fn declined(

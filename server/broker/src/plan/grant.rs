@@ -2,49 +2,18 @@
 
 use std::borrow::Cow;
 
-use model::access::{DesiredAccount, DesiredAttribute, DesiredValue, Grantable, WorkflowState};
+use model::access::{DesiredAccount, Grantable};
 use model::account::AccountStatus;
 use model::form::{Asked, Place, Question};
 use model::order::{Order, ProvisioningState, StateReason};
-use model::plan::{AccountRequest, AttributeRequest, FilterReason, ItemKind, ItemOperation, Operation};
+use model::plan::{AccountRequest, AttributeRequest, FilterReason, ItemKind, ItemOperation, Operation, RequestPart};
 use model::value::Value;
 
-use super::slot::Slot;
+use super::line::{Line, Needs, asks, failures};
+use super::slot::{Slot, is_to_be_done};
 use super::view::View;
 use super::{Compiler, Progress, rules};
-use crate::compare::{present, same, says};
-
-/// What one attribute or entitlement of a desired account needs.
-pub(super) struct Line<'a> {
-    pub(super) kind: ItemKind,
-    /// Attribute name, or entitlement key.
-    pub(super) name: &'a str,
-    pub(super) entitlement: Option<&'a str>,
-    pub(super) secret: bool,
-    pub(super) needs: Needs<'a>,
-}
-
-pub(super) enum Needs<'a> {
-    Nothing,
-    Set(Cow<'a, Value>),
-    /// The first of these that is free.
-    Choose(&'a [String]),
-    Clear,
-    Add,
-    Remove,
-    /// Stays as it is, because of this.
-    Keep(String),
-    /// Cannot be decided, because of this.
-    Fail(String),
-    /// A person has to say.
-    Ask(&'a Asked),
-}
-
-impl Needs<'_> {
-    fn is_change(&self) -> bool {
-        matches!(self, Self::Set(_) | Self::Choose(_) | Self::Clear | Self::Add | Self::Remove)
-    }
-}
+use crate::compare::says;
 
 impl<'a> Compiler<'a, '_> {
     /// Plans for a desired account.
@@ -86,8 +55,10 @@ impl<'a> Compiler<'a, '_> {
             && (operation == Some(Operation::Update) || after.is_empty())
             && slot.can_be_kept()
             && !slot.is_stuck
+            && !slot.is_misrouted
             && !self.waits_in_vain(slot)
             && (operation == Some(Operation::Update) || slot.awaited() == asks)
+            && !changes_what_stays(slot, &lines)
             && self.is_satisfied(desired, &lines, &sent.clone().with(&slot.unsent));
         let old_failure = |message: &str| slot.failed.iter().find(|order| has_failed_like(order, message)).copied();
         let kept_failure = error.as_deref().or(apart.as_deref()).and_then(old_failure);
@@ -157,11 +128,20 @@ impl<'a> Compiler<'a, '_> {
         });
     }
 
-    /// A creation is in flight: what differs from it is ordered once it is answered.
+    /// A creation is in flight: what differs from it is ordered once it is answered. What was ordered with it, and waits
+    /// for it, stays while it is still what is wanted.
     fn under_way(&mut self, slot: &Slot<'a>, desired: &'a DesiredAccount, sent: &View<'a>) {
         self.filter(slot, ItemKind::Lifecycle, slot.name(), FilterReason::OnItsWay);
         let order = slot.sent.iter().rev().find(|order| order.operation == Operation::Create).map(|order| order.id);
-        for line in self.lines(desired, sent) {
+        let with_unsent = sent.clone().with(&slot.unsent);
+        let is_kept = slot.can_be_kept()
+            && !slot.is_misrouted
+            && slot.unsent.iter().all(|unsent| {
+                unsent.operation == Operation::Update && order.is_some_and(|order| unsent.after.contains(&order))
+            })
+            && self.lines(desired, &with_unsent).iter().all(|line| !line.is_entitlement_change());
+        let view = if is_kept { &with_unsent } else { sent };
+        for line in self.lines(desired, view) {
             match line.needs {
                 Needs::Nothing => self.filter(slot, line.kind, line.name, FilterReason::OnItsWay),
                 Needs::Keep(_) if line.secret => self.filter(slot, line.kind, line.name, FilterReason::OnItsWay),
@@ -173,7 +153,8 @@ impl<'a> Compiler<'a, '_> {
                 }
             }
         }
-        self.plan.withdrawn.extend(slot.replaceable());
+        let kept = slot.unsent.iter().filter(|_| is_kept).map(|order| order.id).collect::<Vec<_>>();
+        self.plan.withdrawn.extend(slot.replaceable().filter(|order| !kept.contains(order)));
         self.note(slot, desired, &View::new(slot.account), None, &[]);
     }
 
@@ -248,7 +229,7 @@ impl<'a> Compiler<'a, '_> {
             Operation::Enable => format!("The account is needed again{}.", granted_by(account_reasons)),
             _ => format!("The account is brought in step with what account type \u{201c}{label}\u{201d} asks for."),
         };
-        let explanation = match self.input.choices.iter().find(|choice| choice.account_type == slot.account_type) {
+        let explanation = match self.input.choice(slot.account_type) {
             Some(choice) => format!("{explanation} Of several accounts this one is used: {}.", choice.why),
             None => explanation,
         };
@@ -343,127 +324,6 @@ impl<'a> Compiler<'a, '_> {
         first.into_iter().find(|value| self.values.take(slot.application, attribute, value, identity))
     }
 
-    /// What each attribute and entitlement needs, sorted by kind and name.
-    fn lines(&self, desired: &'a DesiredAccount, view: &View<'a>) -> Vec<Line<'a>> {
-        let mut lines: Vec<Line<'a>> = Vec::with_capacity(desired.attributes.len() + desired.entitlements.len());
-        for attribute in &desired.attributes {
-            if let Some(needs) = self.attribute_needs(desired, attribute, view) {
-                let (name, secret) = (attribute.name.as_str(), attribute.secret);
-                lines.push(Line { kind: ItemKind::Attribute, name, entitlement: None, secret, needs });
-            }
-        }
-        let line =
-            |name, entitlement, needs| Line { kind: ItemKind::Entitlement, name, entitlement, secret: false, needs };
-        for name in &desired.entitlements {
-            let known = self.catalogue.entitlement(name).filter(|known| known.account_type == desired.account_type);
-            lines.push(match known {
-                None => line(name, None, Needs::Keep("The configuration does not know this entitlement.".to_owned())),
-                Some(known) if view.holds(&known.key) => line(&known.key, Some(name), Needs::Nothing),
-                Some(known) => line(&known.key, Some(name), Needs::Add),
-            });
-        }
-        if view.status.is_some() {
-            for key in view.held() {
-                match self.catalogue.entitlement_of(&desired.account_type, key) {
-                    None => lines.push(line(key, None, Needs::Keep(UNMANAGED.to_owned()))),
-                    Some(name) if desired.entitlements.iter().any(|wanted| wanted == name) => {}
-                    Some(name) => match self.offered(name) {
-                        Some(why) => lines.push(line(key, Some(name), Needs::Keep(why))),
-                        None => lines.push(line(key, Some(name), Needs::Remove)),
-                    },
-                }
-            }
-        }
-        lines.sort_by(|left, right| (left.kind, left.name).cmp(&(right.kind, right.name)));
-        lines.dedup_by(|left, right| (left.kind, left.name) == (right.kind, right.name));
-        for line in &mut lines {
-            if let Some(why) = self.declined_line(desired, line, view) {
-                line.needs = Needs::Keep(why);
-            }
-        }
-        lines
-    }
-
-    /// Why a line is left out, where a reviewer declined it.
-    fn declined_line(&self, desired: &DesiredAccount, line: &Line<'_>, view: &View<'_>) -> Option<String> {
-        let chosen: Vec<Value>;
-        let (operation, values) = match &line.needs {
-            Needs::Set(value) => (ItemOperation::Set, vec![Some(value.as_ref())]),
-            Needs::Choose(candidates) => {
-                chosen = candidates.iter().map(|candidate| Value::Text(candidate.clone())).collect();
-                (ItemOperation::Set, chosen.iter().map(Some).collect())
-            }
-            Needs::Clear | Needs::Remove => (ItemOperation::Remove, vec![None]),
-            Needs::Add => (ItemOperation::Add, vec![None]),
-            Needs::Nothing | Needs::Keep(_) | Needs::Fail(_) | Needs::Ask(_) => return None,
-        };
-        self.declined_item(&desired.account_type, view.account(), (line.kind, line.name), operation, &values)
-    }
-
-    fn attribute_needs(
-        &self,
-        desired: &DesiredAccount,
-        attribute: &'a DesiredAttribute,
-        view: &View<'a>,
-    ) -> Option<Needs<'a>> {
-        let is_creation = view.status.is_none();
-        let current = view.attribute(&attribute.name);
-        if !is_creation && attribute.secret {
-            return Some(Needs::Keep("A secret is written at creation only, and never read back.".to_owned()));
-        }
-        let needs = match &attribute.value {
-            DesiredValue::Value(value) if present(Some(value)).is_none() => self.absent(desired, attribute, current),
-            DesiredValue::Value(value) if !is_creation && same(Some(value), current) => Needs::Nothing,
-            DesiredValue::Value(value) => Needs::Set(Cow::Borrowed(value)),
-            DesiredValue::Unique(candidates) => {
-                let is_one = |current: &Value| candidates.iter().any(|candidate| says(current, candidate));
-                if !is_creation && current.is_some_and(is_one) { Needs::Nothing } else { Needs::Choose(candidates) }
-            }
-            DesiredValue::Absent => self.absent(desired, attribute, current),
-            DesiredValue::Asked(asked) => Needs::Ask(asked),
-            DesiredValue::Failed(message) => Needs::Fail(format!(
-                "The value of attribute \u{201c}{}\u{201d} could not be computed for identity {}: {message}",
-                attribute.name, self.input.desired.identity
-            )),
-        };
-        match needs {
-            Needs::Nothing if is_creation => None,
-            Needs::Nothing => Some(Needs::Nothing),
-            _ if !is_creation && attribute.create_only => {
-                Some(Needs::Keep("Written at creation only; what is there now stays.".to_owned()))
-            }
-            needs => Some(needs),
-        }
-    }
-
-    fn absent(&self, desired: &DesiredAccount, attribute: &DesiredAttribute, current: Option<&Value>) -> Needs<'a> {
-        if attribute.required {
-            return Needs::Fail(format!(
-                "Identity {} has no value for \u{201c}{}\u{201d}, which account type \u{201c}{}\u{201d} requires. \
-                 Complete the identity in its source, or correct the specification, then run the job again.",
-                self.input.desired.identity,
-                attribute.name,
-                self.catalogue.account_type_label(&desired.account_type),
-            ));
-        }
-        if present(current).is_some() { Needs::Clear } else { Needs::Nothing }
-    }
-
-    /// Why an entitlement that is held and not desired now stays: a rule offers it, and a person has to decide.
-    pub(super) fn offered(&self, entitlement: &str) -> Option<String> {
-        let is_it = |grantable: &Grantable| matches!(grantable, Grantable::Entitlement(name) if name == entitlement);
-        let assignment = self.input.desired.assignments.iter().find(|assignment| is_it(&assignment.grantable))?;
-        let offered =
-            matches!(assignment.workflow_state, WorkflowState::Suggested | WorkflowState::AutomaticWithValidation);
-        offered.then(|| {
-            format!(
-                "Offered by {} ({}); it stays until a person decides.",
-                rules(&assignment.reasons),
-                assignment.workflow_state.label()
-            )
-        })
-    }
-
     /// Which account has to exist first and is not coming.
     fn missing(&self, slot: &Slot<'_>, dependencies: &[String]) -> Option<String> {
         let comes = |needed: &str| {
@@ -528,8 +388,6 @@ impl<'a> Compiler<'a, '_> {
     }
 }
 
-const UNMANAGED: &str = "Quartermaster does not manage it.";
-
 pub(super) fn empty_request(
     slot: &Slot<'_>,
     operation: Operation,
@@ -543,6 +401,7 @@ pub(super) fn empty_request(
         account: account.map(|account| account.id),
         key: account.map(|account| account.key.clone()),
         operation,
+        part: RequestPart::Whole,
         items: Vec::new(),
         reasons: Vec::new(),
         explanation,
@@ -551,6 +410,7 @@ pub(super) fn empty_request(
         waits_for: Vec::new(),
         supersedes: Vec::new(),
         awaits: Vec::new(),
+        sets_back: Vec::new(),
     }
 }
 
@@ -598,28 +458,13 @@ fn operation(view: &View<'_>, lines: &[Line<'_>]) -> Option<Operation> {
     }
 }
 
-/// All that cannot be decided, in one message.
-fn failures(lines: &[Line<'_>]) -> Option<String> {
-    let messages: Vec<&str> = lines
-        .iter()
-        .filter_map(|line| match &line.needs {
-            Needs::Fail(message) => Some(message.as_str()),
-            _ => None,
-        })
-        .collect();
-    (!messages.is_empty()).then(|| messages.join(" "))
-}
-
-/// What people have to answer, sorted.
-fn asks(lines: &[Line<'_>]) -> Vec<Asked> {
-    let asked = lines.iter().filter_map(|line| match line.needs {
-        Needs::Ask(asked) => Some(asked.clone()),
-        _ => None,
-    });
-    let mut asked: Vec<Asked> = asked.collect();
-    asked.sort();
-    asked.dedup();
-    asked
+/// Whether an order that was not sent changes something that is to stay as it is by now.
+fn changes_what_stays(slot: &Slot<'_>, lines: &[Line<'_>]) -> bool {
+    let stays = |kind, name: &str| {
+        let is_it = |line: &&Line<'_>| line.kind == kind && line.name == name;
+        lines.iter().find(is_it).is_some_and(|line| matches!(line.needs, Needs::Keep(_)))
+    };
+    slot.unsent.iter().flat_map(|order| &order.items).any(|item| is_to_be_done(item) && stays(item.kind, &item.name))
 }
 
 fn question(slot: &Slot<'_>, line: &Line<'_>) -> Option<Question> {

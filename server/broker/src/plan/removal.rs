@@ -14,7 +14,7 @@ use super::{Compiler, Progress, rules};
 
 /// What becomes of the account.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     Disabled,
     Deleted,
 }
@@ -46,8 +46,9 @@ impl<'a> Compiler<'a, '_> {
         let awaits = slot.facts.map_or(&[][..], |facts| &facts.needed_by);
         let (after, awaited) = self.waits_for(awaits);
         let is_kept = needed.is_some()
-            && slot.unsent.len() == 1
+            && slot.can_be_kept()
             && !slot.is_stuck
+            && !slot.is_misrouted
             && !self.waits_in_vain(slot)
             && after.is_empty()
             && self.needed(slot, &sent.clone().with(&slot.unsent), end).is_none();
@@ -94,6 +95,9 @@ impl<'a> Compiler<'a, '_> {
         let Some(facts) = slot.facts else {
             return Err("The configuration does not know the account type any more.".to_owned());
         };
+        if let Some(end) = self.taken_back(account, facts.on_removal) {
+            return Ok(end);
+        }
         if account.provenance == Provenance::Found {
             return Err("Quartermaster did not create it.".to_owned());
         }

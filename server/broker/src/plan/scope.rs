@@ -2,7 +2,7 @@
 //! as the whole would be; what depends on something left out is left out with it, and ordered with it another time.
 
 use model::order::Order;
-use model::plan::Plan;
+use model::plan::{AccountRequest, Plan, RequestPart};
 
 /// The part of the plan in those applications. `open_orders` are those that the plan was made with.
 pub fn restrict(mut plan: Plan, open_orders: &[Order], is_meant: &dyn Fn(&str) -> bool) -> Plan {
@@ -27,6 +27,21 @@ pub fn restrict(mut plan: Plan, open_orders: &[Order], is_meant: &dyn Fn(&str) -
         }
         is_kept
     });
+    for position in 0..plan.requests.len() {
+        if let Some(request) = plan.requests.get(position).filter(|request| request.part != RequestPart::Whole) {
+            let is_other = |other: &AccountRequest| {
+                other.part != RequestPart::Whole
+                    && other.part != request.part
+                    && (&other.account_type, other.account) == (&request.account_type, request.account)
+            };
+            // Its other part was left out: it is all that happens to its account now.
+            if !plan.requests.iter().any(is_other)
+                && let Some(request) = plan.requests.get_mut(position)
+            {
+                request.part = RequestPart::Whole;
+            }
+        }
+    }
     plan.withdrawn
         .retain(|withdrawn| open_orders.iter().any(|order| order.id == *withdrawn && is_meant(&order.application)));
     plan
@@ -35,7 +50,7 @@ pub fn restrict(mut plan: Plan, open_orders: &[Order], is_meant: &dyn Fn(&str) -
 #[cfg(test)]
 mod tests {
     use model::ids::IdentityId;
-    use model::plan::{AccountRequest, Operation, Plan};
+    use model::plan::{AccountRequest, Operation, Plan, RequestPart};
     use model::trigger::Trigger;
     use proptest::prelude::*;
 
@@ -50,6 +65,7 @@ mod tests {
             account: None,
             key: None,
             operation: Operation::Create,
+            part: RequestPart::Whole,
             items: vec![],
             reasons: vec![],
             explanation: String::new(),
@@ -58,6 +74,7 @@ mod tests {
             waits_for: vec![],
             supersedes: vec![],
             awaits: vec![],
+            sets_back: vec![],
         }
     }
 

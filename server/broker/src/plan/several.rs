@@ -3,16 +3,20 @@
 
 use model::access::DesiredAccount;
 use model::form::{Place, Question};
-use model::plan::{FilterReason, ItemKind, Operation};
+use model::ids::OrderId;
+use model::order::Order;
+use model::plan::{FilterReason, ItemKind, ItemOperation, Operation};
 
 use super::Compiler;
-use super::grant::{Line, Needs, empty_request};
-use super::slot::Slot;
+use super::grant::{empty_request, has_failed_like};
+use super::line::{Line, Needs};
+use super::slot::{Slot, is_to_be_done};
 use super::view::View;
 use crate::choice::{AccountChoice, Chosen};
 
 impl<'a> Compiler<'a, '_> {
-    /// Nothing is done while it is not settled which account is meant; a failure is recorded.
+    /// Nothing is granted while it is not settled which account is meant, and a failure is recorded. What has to go goes
+    /// all the same: it is known which account holds it.
     pub(super) fn unsettled(&mut self, slot: &Slot<'a>, choice: &AccountChoice) {
         let label = self.catalogue.account_type_label(slot.account_type);
         let keys: Vec<String> = self
@@ -28,20 +32,6 @@ impl<'a> Compiler<'a, '_> {
             choice.why
         );
         self.retain(slot, ItemKind::Lifecycle, slot.name(), why.as_str());
-        let failed = slot.failed.iter().find(|order| super::grant::has_failed_like(order, &why));
-        let kept = failed.filter(|_| choice.chosen == Chosen::Fail).map(|order| order.id);
-        if choice.chosen == Chosen::Fail {
-            let replaced = slot.replaceable().filter(|order| Some(*order) != kept);
-            if kept.is_some() {
-                self.plan.withdrawn.extend(replaced);
-                return;
-            }
-            let explanation = "It is not settled which account is meant.".to_owned();
-            let mut request = empty_request(slot, Operation::Update, explanation, Some(why));
-            request.supersedes.extend(replaced);
-            self.plan.requests.push(request);
-            return;
-        }
         if let Chosen::Ask(asked) = &choice.chosen {
             let place = Place {
                 application: slot.application.to_owned(),
@@ -50,8 +40,15 @@ impl<'a> Compiler<'a, '_> {
             };
             self.plan.questions.push(Question { asked: asked.clone(), place });
         }
+        let failure = (choice.chosen == Chosen::Fail).then_some(why);
+        let has_failed_so = |message: &str| slot.failed.iter().find(|order| has_failed_like(order, message));
+        let recorded = failure.as_deref().and_then(has_failed_so).map(|order| order.id);
         if let Some(desired) = slot.desired {
-            self.take_away(slot, desired);
+            self.take_away(slot, desired, recorded);
+        }
+        if let Some(why) = failure.filter(|_| recorded.is_none()) {
+            let explanation = "It is not settled which account is meant.".to_owned();
+            self.plan.requests.push(empty_request(slot, Operation::Update, explanation, Some(why)));
         }
     }
 
@@ -62,32 +59,36 @@ impl<'a> Compiler<'a, '_> {
             let why = format!("The identity has several accounts of this type; {used} is used in place of this one.");
             self.retain(slot, ItemKind::Lifecycle, slot.name(), why);
         }
-        self.take_away(slot, desired);
+        self.take_away(slot, desired, None);
     }
 
-    fn take_away(&mut self, slot: &Slot<'a>, desired: &'a DesiredAccount) {
+    /// `recorded` is a failure that stands: it is neither replaced nor withdrawn.
+    fn take_away(&mut self, slot: &Slot<'a>, desired: &'a DesiredAccount, recorded: Option<OrderId>) {
         let sent = View::new(slot.account).with(&slot.sent);
         let lines = self.superfluous(slot, desired, &sent);
+        let replaced = slot.replaceable().filter(|order| Some(*order) != recorded);
         if lines.is_empty() {
-            self.plan.withdrawn.extend(slot.replaceable());
+            self.plan.withdrawn.extend(replaced);
             return;
         }
         let is_kept = slot.can_be_kept()
             && !slot.is_stuck
             && !self.waits_in_vain(slot)
+            && slot.unsent.iter().all(|order| only_takes_away(order, slot, &lines))
             && self.superfluous(slot, desired, &sent.clone().with(&slot.unsent)).is_empty();
         if is_kept {
             for line in &lines {
                 self.filter(slot, line.kind, line.name, FilterReason::OnItsWay);
             }
-            self.plan.withdrawn.extend(slot.failed.iter().map(|order| order.id));
+            let failed = slot.failed.iter().map(|order| order.id);
+            self.plan.withdrawn.extend(failed.filter(|order| Some(*order) != recorded));
             return;
         }
         let explanation = "One of several accounts of this type: it holds what nothing grants any more.".to_owned();
         let mut request = empty_request(slot, Operation::Update, explanation, None);
         request.items.extend(lines.iter().map(|line| self.entitlement_item(line)));
         request.waits_for.extend(slot.in_flight());
-        request.supersedes.extend(slot.replaceable());
+        request.supersedes.extend(replaced);
         self.plan.requests.push(request);
     }
 
@@ -126,7 +127,19 @@ impl<'a> Compiler<'a, '_> {
     fn used(&self, slot: &Slot<'_>) -> Option<String> {
         let chosen = super::slot::chosen(self.input.accounts, slot.account_type, self.input.choices)?;
         let key = format!("\u{201c}{}\u{201d}", chosen.key);
-        let choice = self.input.choices.iter().find(|choice| choice.account_type == slot.account_type);
+        let choice = self.input.choice(slot.account_type);
         Some(choice.map_or_else(|| key.clone(), |choice| format!("{key} ({})", choice.why)))
     }
+}
+
+/// Whether all that is left of the order is to take these from this account. One that was made while the account was the
+/// one meant may grant or set something as well: it must not go out any more.
+fn only_takes_away(order: &Order, slot: &Slot<'_>, lines: &[Line<'_>]) -> bool {
+    order.operation == Operation::Update
+        && order.account == slot.account.map(|account| account.id)
+        && order.items.iter().filter(|item| is_to_be_done(item)).all(|item| {
+            item.kind == ItemKind::Entitlement
+                && item.operation == ItemOperation::Remove
+                && lines.iter().any(|line| line.name == item.name)
+        })
 }

@@ -6,13 +6,14 @@ use model::access::DesiredAccount;
 use model::account::{Account, Provenance};
 use model::form::Asked;
 use model::ids::OrderId;
-use model::order::{Order, ProvisioningState, StateReason};
+use model::order::{Order, OrderItem, ProvisioningState, StateReason};
 use model::trigger::Trigger;
 
 use super::{PlanInput, is_there};
 use crate::catalogue::{AccountTypeFacts, Catalogue};
-use crate::choice::{AccountChoice, Chosen};
+use crate::choice::{self, AccountChoice, Chosen};
 use crate::retry::leaves_doubt;
+use crate::route;
 
 /// An account that should be or is, and what is under way for it.
 pub(super) struct Slot<'a> {
@@ -29,6 +30,8 @@ pub(super) struct Slot<'a> {
     pub(super) failed: Vec<&'a Order>,
     /// An order waits for another that is no longer open, and may never be done.
     pub(super) is_stuck: bool,
+    /// One that was not sent would go another way than the configuration says by now.
+    pub(super) is_misrouted: bool,
     /// Another account of the same, desired type is the one that is used.
     pub(super) is_further: bool,
 }
@@ -42,7 +45,7 @@ impl Slot<'_> {
     /// Whether what was not sent can stay as it is: one order, or a part that was approved and a part that waits on.
     pub(super) fn can_be_kept(&self) -> bool {
         let items = || self.unsent.iter().flat_map(|order| order.items.iter().map(move |item| (order.id, item)));
-        let goes_out = |item: &model::order::OrderItem| item.state != ProvisioningState::Inactive;
+        let goes_out = |item: &OrderItem| item.state != ProvisioningState::Inactive;
         !self.unsent.is_empty()
             && items().filter(|(_, item)| goes_out(item)).all(|(order, item)| {
                 items()
@@ -54,7 +57,7 @@ impl Slot<'_> {
     /// What the orders not sent wait for people to answer, sorted.
     pub(super) fn awaited(&self) -> Vec<Asked> {
         let mut awaited: Vec<Asked> =
-            self.unsent.iter().filter_map(|order| answers(order.reason.as_ref()?)).flatten().cloned().collect();
+            self.unsent.iter().filter_map(|order| order.reason.as_ref()?.awaited()).flatten().cloned().collect();
         awaited.sort();
         awaited.dedup();
         awaited
@@ -71,13 +74,9 @@ impl Slot<'_> {
     }
 }
 
-/// What an order waits for people to answer, also while a person keeps it back.
-fn answers(reason: &StateReason) -> Option<&[Asked]> {
-    match reason {
-        StateReason::AwaitingAnswer { answers } => Some(answers),
-        StateReason::Held { before, .. } => answers(before.as_ref()?),
-        _ => None,
-    }
+/// Whether an item of an order that was not sent will go out with it: neither done, nor declined.
+pub(super) fn is_to_be_done(item: &OrderItem) -> bool {
+    !matches!(item.state, ProvisioningState::Executed | ProvisioningState::Verified | ProvisioningState::Inactive)
 }
 
 /// The account that is used where an identity has several of one type: the one that was chosen; where nothing was decided,
@@ -88,7 +87,7 @@ pub(crate) fn chosen<'a>(
     choices: &[AccountChoice],
 ) -> Option<&'a Account> {
     let mut there = accounts.iter().filter(|account| account.account_type == account_type && is_there(account));
-    match choices.iter().find(|choice| choice.account_type == account_type).map(|choice| &choice.chosen) {
+    match choice::of(choices, account_type).map(|choice| &choice.chosen) {
         Some(Chosen::Account(id)) => there.find(|account| account.id == *id),
         Some(Chosen::Ask(_) | Chosen::Skip | Chosen::Fail) => None,
         None => there.min_by_key(|account| (account.provenance == Provenance::Found, account.id)),
@@ -147,6 +146,7 @@ pub(super) fn slots<'a>(input: &PlanInput<'a>, catalogue: &'a Catalogue) -> Vec<
             unsent: Vec::new(),
             failed: Vec::new(),
             is_stuck: false,
+            is_misrouted: false,
             is_further: false,
         };
         let mut own: Vec<Slot<'a>> = if accounts.is_empty() {
@@ -192,6 +192,7 @@ fn place<'a>(slot: &mut Slot<'a>, order: &'a Order, open: &[Order], catalogue: &
         ProvisioningState::Errored | ProvisioningState::AwaitingApproval if order.trigger == Trigger::Undo => {}
         ProvisioningState::Pending | ProvisioningState::Errored | ProvisioningState::AwaitingApproval => {
             slot.is_stuck |= is_stuck(order, open);
+            slot.is_misrouted |= !route::fits(order, catalogue);
             slot.unsent.push(order);
         }
         ProvisioningState::Error => slot.failed.push(order),

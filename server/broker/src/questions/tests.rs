@@ -99,7 +99,8 @@ fn put_in(
 
 fn planned(desired: &DesiredAccess, accounts: &[Account], open_orders: &[Order]) -> Plan {
     let trigger = Trigger::IdentityRefresh;
-    let input = PlanInput { trigger, desired, accounts, open_orders, declined: &[], choices: &[], leaver: false };
+    let input =
+        PlanInput { trigger, desired, accounts, open_orders, declined: &[], native: &[], choices: &[], leaver: false };
     compile(&input, &catalogue(), &mut Taken::default())
 }
 
@@ -149,6 +150,42 @@ fn what_is_missing_is_asked_once_and_its_order_waits() {
     assert_eq!(asked, [("badge.colour", 1), ("mailbox.limit", 1), ("phone", 2)]);
     // The next plan with nothing answered is as the last one.
     assert!(is_empty(&planned(&desired, &[], &made)));
+}
+
+#[test]
+fn nothing_stands_in_while_it_is_not_settled_which_account_is_meant() {
+    use crate::choice::Chosen;
+    let login = || Asked { key: "which".into(), label: "Which".into(), owner: Operators, choices: Vec::new() };
+    let accounts = [1, 2].map(|id| account(id, "badge", AccountStatus::Enabled, Provenance::Created));
+    // The default is due, and the phone was answered.
+    let (answers, open) = ([answer("phone", "+31")], [open(1, "badge.colour", Operators, 4)]);
+    let known = Known { answers: &answers, open: &open, now: NOW };
+    let access = || access(vec![wanted("badge", vec![missing("colour")]), wanted("payroll", vec![missing("phone")])]);
+    for (chosen, is_settled) in [
+        (Chosen::Ask(login()), false),
+        (Chosen::Skip, false),
+        (Chosen::Fail, false),
+        (Chosen::Account(accounts[1].id), true),
+    ] {
+        let choices = [AccountChoice { account_type: "badge".into(), chosen, why: "it is so".into() }];
+        let mut desired = access();
+        let taken = stand_in(&mut desired, &accounts, &catalogue(), &choices, &known, &owner_of);
+        assert_eq!(taken.len(), usize::from(is_settled), "{choices:?}");
+        assert_eq!(desired.accounts[0] == access().accounts[0], !is_settled, "{choices:?}");
+        assert_ne!(desired.accounts[1], access().accounts[1], "other account types are as ever");
+    }
+    // Nor does it decide whom a question goes to that another account asks as well.
+    let people = [1, 2].map(|id| account(id, "payroll", AccountStatus::Enabled, Provenance::Created));
+    let unsettled = [AccountChoice { account_type: "payroll".into(), chosen: Chosen::Skip, why: "it is so".into() }];
+    let mut desired = crate::worlds::access(vec![
+        wanted("payroll", vec![missing("phone")]),
+        wanted("person", vec![missing("phone")]),
+    ]);
+    let application_of = |_: Option<&Ask>, application: &str| Login(application.to_owned());
+    let nothing = Known { answers: &[], open: &[], now: NOW };
+    stand_in(&mut desired, &people, &catalogue(), &unsettled, &nothing, &application_of);
+    let DesiredValue::Asked(asked) = &desired.accounts[1].attributes[1].value else { panic!("{desired:#?}") };
+    assert_eq!(asked.owner, Login("directory".into()));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::account::{Account, AccountStatus, Provenance};
+use model::account::{Account, AccountStatus, Mechanism, Provenance};
 use model::command::Applied;
 use model::order::{Order, OrderItem, ProvisioningState};
 use model::plan::{ItemKind, ItemOperation, Operation};
@@ -19,7 +19,13 @@ pub(super) fn key(order: &Order, applied: &Applied, catalogue: &Catalogue) -> Op
         let is_key = |item: &&OrderItem| item.kind == ItemKind::Attribute && item.name == facts.key_attribute;
         order.items.iter().find(is_key)?.value.as_ref().map(Value::to_string)
     };
-    applied.key.clone().or_else(|| order.key.clone()).or_else(named).filter(|key| !key.is_empty())
+    // Another system calls the account as it likes, and where the application chooses the key it is read there.
+    let facts = || catalogue.account_type(&order.account_type);
+    let is_told = order.mechanism == Mechanism::Direct
+        || order.carrier == order.application
+        || facts().is_some_and(|facts| facts.key_is_native);
+    let told = applied.key.clone().filter(|_| is_told);
+    told.or_else(|| order.key.clone()).or_else(named).filter(|key| !key.is_empty())
 }
 
 /// The account with all that was not refused. Nothing where the account on record is not known.

@@ -70,7 +70,7 @@ pub fn verify(order: &Order, observed: Option<&ObservedAccount>, readable: bool,
 }
 
 /// [`verify`] for all orders of an application that are Executed, with those that are Transmitted beside them. While a
-/// later order of the same account is in flight an order stays as it is. What a later order has changed again is not
+/// later order that may change the same is in flight an order stays as it is. What a later order has changed again is not
 /// compared: that order answers for it. Answers with the position of each order that changes.
 pub fn verify_all<'a>(
     orders: &[Order],
@@ -85,7 +85,7 @@ pub fn verify_all<'a>(
     let settled = |(position, order): (usize, &Order)| {
         let beside = by_account.get(&(order.identity, order.account_type.as_str())).map_or(&[][..], Vec::as_slice);
         let later: Vec<&Order> = beside.iter().copied().filter(|other| is_later(order, other)).collect();
-        if later.iter().any(|later| later.state == ProvisioningState::Transmitted) {
+        if later.iter().any(|later| later.state == ProvisioningState::Transmitted && may_change(order, later)) {
             return None;
         }
         verify_beside(order, &later, observed(order), readable, now).map(|settled| (position, settled))
@@ -97,6 +97,11 @@ pub fn verify_all<'a>(
 fn is_later(order: &Order, other: &Order) -> bool {
     let is_same_account = order.account.is_none() || other.account.is_none() || order.account == other.account;
     other.id > order.id && is_same_account
+}
+
+/// Whether a later order may change what this one did: the account itself, or something that both name.
+fn may_change(order: &Order, later: &Order) -> bool {
+    later.operation != Operation::Update || order.items.iter().any(|item| is_overwritten(item, &[later]))
 }
 
 /// Whether one of the later orders has changed the same again.

@@ -5,7 +5,7 @@ use model::account::{AccountStatus, Provenance};
 use model::ids::OrderId;
 use model::order::ProvisioningState;
 use model::value::Value;
-use model::work_item::WorkItemLine;
+use model::work_item::{LineReport, WorkItemLine};
 
 use super::*;
 use crate::settle;
@@ -110,6 +110,21 @@ fn a_report_closes_with_its_last_line() {
     assert_eq!(settled.message, format!("Done but for 1 of {}, which cannot be done: B.", order.items.len()));
     let Some(settle::AccountChange::Created(created)) = settled.account else { panic!("the account is there") };
     assert_eq!(created.entitlements, ["A".to_owned()].into());
+}
+
+#[test]
+fn what_is_said_of_the_rest_says_nothing_where_every_line_is_named() {
+    let order = creation();
+    let item = work(&order);
+    let all = || item.lines.iter().map(|line| done(line.item, None)).collect::<Vec<_>>();
+    let locked = || Some(LineOutcome::CannotDo { why: "locked".into() });
+    let closed = told(&item, &order, all(), locked()).unwrap();
+    assert_eq!((closed.state, closed.note), (WorkItemState::Done, None), "all of it is done");
+    // Nor does it ask for evidence of what is not done.
+    let none = item.lines.iter().map(|line| cannot(line.item, "locked")).collect();
+    let report_none = Report { lines: none, rest: all_done(), ..Report::default() };
+    let closed = report(&item, &[], &order, &report_none, true, &catalogue(), Some(ANN), at(9)).unwrap();
+    assert_eq!(closed.state, WorkItemState::CannotDo);
 }
 
 #[test]

@@ -13,14 +13,14 @@ pub struct Postgres {
 pub const PASSWORD: &str = "an unusual: p@ss/word";
 
 impl Postgres {
-    #[allow(dead_code, reason = "benchmarks want a durable one")]
     /// Starts the server with the superuser `postgres`. What it holds need not outlive a power failure.
+    #[allow(dead_code, reason = "benchmarks start a durable one only")]
     pub fn start() -> Self {
         Self::with("fsync=off")
     }
 
     /// The same, with commits that are on the disk when they are answered.
-    #[allow(dead_code, reason = "only benchmarks measure it")]
+    #[allow(dead_code, reason = "only benchmarks measure how long commits take")]
     pub fn durable() -> Self {
         Self::with("fsync=on")
     }
@@ -35,7 +35,8 @@ impl Postgres {
     #[allow(dead_code, reason = "most tests need one")]
     pub fn create_database(&self, name: &str) -> String {
         self.query("postgres", &format!("create database {name}"));
-        self.url().replace("/postgres", &format!("/{name}"))
+        let url = self.url();
+        format!("{}/{name}", url.strip_suffix("/postgres").unwrap())
     }
 
     /// What the statement answers, as text.
@@ -74,7 +75,10 @@ impl Postgres {
         std::fs::write(&secret, PASSWORD).unwrap();
         if is_root() {
             let chown = Command::new("chown").arg("-R").arg("postgres").arg(folder.path()).status().unwrap();
-            assert!(chown.success(), "the folder cannot be given to the user postgres");
+            assert!(
+                chown.success(),
+                "the folder cannot be given to the user postgres, who comes with PostgreSQL; install it: apt-get install postgresql"
+            );
         }
         let made = unprivileged(&programs.join("initdb"))
             .args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"])
@@ -83,9 +87,9 @@ impl Postgres {
             .arg("--pgdata")
             .arg(&data)
             .stdout(Stdio::null())
-            .status()
+            .output()
             .unwrap();
-        assert!(made.success(), "initdb failed");
+        assert!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
         let (process, port) = super::ready::start(READY, |port| server(folder.path(), setting, port));
         Self { process, port, setting, folder }
     }

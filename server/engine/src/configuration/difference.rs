@@ -139,7 +139,7 @@ fn flatten(value: &Value, path: &mut String, found: &mut Fields) {
 /// Credentials are compared, but their values are replaced by a text that differs where they do.
 fn hide(configuration: &Configuration, kind: &str, name: &str, fields: &mut Fields) {
     let mut secret = Vec::new();
-    if kind == "applications" {
+    if matches!(kind, "applications" | "integrations") {
         secret.extend(["connection.token".to_owned(), "connection.password".to_owned()]);
         let sql = configuration.applications.get(name).map(|application| &application.connection);
         if matches!(sql, Some(Connection::Sql(sql)) if super::secrets::has_password(&sql.url)) {

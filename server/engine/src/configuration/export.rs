@@ -32,6 +32,11 @@ pub fn export(configuration: &Configuration) -> Vec<(PathBuf, String)> {
     for (name, application) in &configuration.applications {
         put(application_file(name), "applications", name, table(&without_secrets(name, application)));
     }
+    for (name, integration) in &configuration.integrations {
+        let mut integration = integration.clone();
+        hide_secrets(name, &mut integration.connection);
+        put(format!("integrations/{}.toml", file_name(name)), "integrations", name, table(&integration));
+    }
     for (name, account_type) in &configuration.account_types {
         put(application_file(&account_type.application), "account_types", name, table(account_type));
     }
@@ -112,15 +117,19 @@ fn remove(table: &mut Table, path: &[String]) {
 
 fn without_secrets(name: &str, application: &Application) -> Application {
     let mut application = application.clone();
-    if application.demo {
-        return application;
+    if !application.demo {
+        hide_secrets(name, &mut application.connection);
     }
+    application
+}
+
+fn hide_secrets(name: &str, connection: &mut Connection) {
     let hide = |field: &str, value: &mut String| {
         if !value.starts_with(REFERENCE) {
             *value = format!("{REFERENCE}{name}-{field}");
         }
     };
-    match &mut application.connection {
+    match connection {
         Connection::Scim(scim) => scim.token.iter_mut().for_each(|token| hide("token", token)),
         Connection::Ldap(ldap) => hide("password", &mut ldap.password),
         Connection::Sql(sql) => {
@@ -136,7 +145,6 @@ fn without_secrets(name: &str, application: &Application) -> Application {
         }
         Connection::Csv(_) | Connection::Manual(_) => {}
     }
-    application
 }
 
 /// A file name for an object's name; objects whose names fold to the same share the file.

@@ -16,10 +16,11 @@ use super::places::Index;
 use super::wording;
 
 /// Tables of a configuration file, and what one object in them is called.
-pub(super) const KINDS: [(&str, &str); 10] = [
+pub(super) const KINDS: [(&str, &str); 11] = [
     ("organisation", "organisation"),
     ("sources", "identity source"),
     ("applications", "application"),
+    ("integrations", "integration"),
     ("account_types", "account type"),
     ("entitlements", "entitlement"),
     ("access_profiles", "access profile"),
@@ -147,6 +148,10 @@ fn read_object(
             connection(value, &what)?;
             insert(&mut configuration.applications, name, value, &what)
         }
+        "integrations" => {
+            connection(value, &what)?;
+            insert(&mut configuration.integrations, name, value, &what)
+        }
         "account_types" => insert(&mut configuration.account_types, name, value, &what),
         "entitlements" => insert(&mut configuration.entitlements, name, value, &what),
         "access_profiles" => insert(&mut configuration.access_profiles, name, value, &what),
@@ -178,8 +183,8 @@ fn object<T: DeserializeOwned>(value: &Spanned<DeValue<'_>>, what: &str) -> Resu
 }
 
 /// A connection is chosen by its `kind`, which costs the parser the places within; so it is tried as that kind first.
-fn connection(application: &Spanned<DeValue<'_>>, what: &str) -> Result<(), Problem> {
-    let Some(connection) = application.get_ref().as_table().and_then(|table| table.get("connection")) else {
+fn connection(carrier: &Spanned<DeValue<'_>>, what: &str) -> Result<(), Problem> {
+    let Some(connection) = carrier.get_ref().as_table().and_then(|table| table.get("connection")) else {
         return Ok(());
     };
     let Some(table) = connection.get_ref().as_table() else { return Ok(()) };

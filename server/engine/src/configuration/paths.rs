@@ -13,8 +13,10 @@ pub(super) fn resolve(configuration: &mut Configuration, directory: &Path) {
             absolute(&mut positions.file, directory);
         }
     }
-    for application in configuration.applications.values_mut() {
-        match &mut application.connection {
+    let own = configuration.applications.values_mut().map(|application| &mut application.connection);
+    let others = configuration.integrations.values_mut().map(|integration| &mut integration.connection);
+    for connection in own.chain(others) {
+        match connection {
             Connection::Csv(csv) => {
                 absolute(&mut csv.outbox, directory);
                 absolute(&mut csv.inbox, directory);

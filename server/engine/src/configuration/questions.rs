@@ -2,15 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use broker::choice;
 use broker::constraint::Constraint;
-use model::configuration::{Ask, AttributeSpecification, Configuration};
+use model::configuration::{AccountType, Ask, AttributeSpecification, Configuration, Several};
 
 use super::ConfigurationFinding;
 use super::places::Index;
 
 pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut Vec<ConfigurationFinding>) {
     let mut asked: BTreeMap<&str, (String, &AttributeSpecification)> = BTreeMap::new();
+    let choices: BTreeMap<String, &String> =
+        configuration.account_types.keys().map(|name| (choice::question_key(name), name)).collect();
     for (account_type, kind) in &configuration.account_types {
+        if let Some(message) = which_account(kind) {
+            findings.push(index.finding(&["account_types", account_type, "ask"], message));
+        }
         for (attribute, specification) in &kind.attributes {
             let mut tell = |field: Option<&str>, message: String| {
                 let path = ["account_types", account_type, "attributes", attribute].into_iter().chain(field);
@@ -20,8 +26,15 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
                 tell(Some(field), message);
             }
             alone(specification, &mut tell);
-            let Some(key) = &specification.question else { continue };
             let place = format!("{account_type}.{attribute}");
+            if let Some(meant) = choices.get(specification.question.as_ref().unwrap_or(&place)) {
+                let key = choice::question_key(meant);
+                let message = format!(
+                    "The question `{key}` asks which account of type `{meant}` is meant. Give the attribute another `question`."
+                );
+                tell(specification.question.as_ref().map(|_| "question"), message);
+            }
+            let Some(key) = &specification.question else { continue };
             match asked.get(key.as_str()) {
                 None => {
                     asked.insert(key, (place, specification));
@@ -38,6 +51,20 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
         }
     }
 }
+
+/// Why nobody could be asked which of several accounts is meant as the account type says.
+fn which_account(kind: &AccountType) -> Option<String> {
+    match &kind.ask {
+        Some(_) if kind.several != Several::Ask => Some(
+            "Nobody is asked which account is meant, so `ask` says nothing. Say `several = \"ask\"` as well, or remove it."
+                .to_owned(),
+        ),
+        Some(Ask::Login(login)) if login.trim().is_empty() => Some(EMPTY_LOGIN.to_owned()),
+        _ => None,
+    }
+}
+
+const EMPTY_LOGIN: &str = "The login is empty. Name who signs in, or ask the manager, the owner or the person.";
 
 /// What one attribute says by itself.
 fn alone(specification: &AttributeSpecification, tell: &mut dyn FnMut(Option<&str>, String)) {
@@ -69,7 +96,7 @@ fn alone(specification: &AttributeSpecification, tell: &mut dyn FnMut(Option<&st
     if let Some(Ask::Login(login)) = &specification.ask
         && login.trim().is_empty()
     {
-        tell(Some("ask"), "The login is empty. Name who signs in, or ask the manager, the owner or the person.".into());
+        tell(Some("ask"), EMPTY_LOGIN.to_owned());
     }
 }
 

@@ -3,14 +3,14 @@
 use broker::maintenance;
 use broker::retry::Patterns;
 use jiff::tz::TimeZone;
-use model::configuration::{Ask, Configuration, Connection, ManualConnection};
+use model::configuration::{Ask, Carrier, Configuration, Connection, ManualConnection};
 use model::user::PermissionPath;
 use model::work_item::Fulfiller;
 
 use super::ConfigurationFinding;
 use super::parse::noun;
 use super::places::Index;
-use super::{questions, wording};
+use super::{native, questions, wording};
 
 /// Tells of every reference to nothing, with the nearest name there is, and of other single values that cannot be meant.
 pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut Vec<ConfigurationFinding>) {
@@ -42,14 +42,15 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
         }
     }
     questions::check(configuration, index, findings);
-    for (name, application) in &configuration.applications {
-        if let Err(message) = Patterns::compile(&application.retry) {
-            findings.push(index.finding(&["applications", name, "retry"], message));
+    native::check(configuration, index, findings);
+    for (kind, name, carrier) in carriers(configuration) {
+        if let Err(message) = Patterns::compile(carrier.retry) {
+            findings.push(index.finding(&[kind, name, "retry"], message));
         }
         let zones = |zone: Option<&str>| zone.map_or(Some(TimeZone::UTC), |zone| TimeZone::get(zone).ok());
-        for (position, window) in application.maintenance.iter().enumerate() {
+        for (position, window) in carrier.maintenance.iter().enumerate() {
             if let Err(message) = maintenance::check(window, &zones) {
-                findings.push(index.finding(&["applications", name, "maintenance", &position.to_string()], message));
+                findings.push(index.finding(&[kind, name, "maintenance", &position.to_string()], message));
             }
         }
     }
@@ -70,10 +71,10 @@ fn work(configuration: &Configuration, index: &Index, findings: &mut Vec<Configu
             findings.push(index.finding(&["account_types", name, "fulfiller"], NOBODY.to_owned()));
         }
     }
-    for (name, application) in &configuration.applications {
-        let Connection::Manual(manual) = &application.connection else { continue };
+    for (kind, name, carrier) in carriers(configuration) {
+        let Connection::Manual(manual) = carrier.connection else { continue };
         let mut tell = |field: &str, message: String| {
-            findings.push(index.finding(&["applications", name, "connection", field], message));
+            findings.push(index.finding(&[kind, name, "connection", field], message));
         };
         for (field, _) in fulfillers(manual).filter(|(_, fulfiller)| names_nobody(fulfiller)) {
             tell(field, NOBODY.to_owned());
@@ -87,6 +88,10 @@ fn work(configuration: &Configuration, index: &Index, findings: &mut Vec<Configu
             ("remind_overdue_hours", manual.remind_overdue_hours.is_some()),
             ("escalate_hours", manual.escalate_hours.is_some()),
         ];
+        if manual.escalate_taken && manual.escalate_hours.is_none() {
+            let why = "It is about work that is not done in time. Say after how many hours it goes on, with `escalate_hours`.";
+            tell("escalate_taken", why.to_owned());
+        }
         let Some(hours) = hours else {
             for (field, _) in waits.iter().filter(|(_, is_given)| *is_given) {
                 let why = "It is never due, so nothing is overdue. Say when it is, with `due_days` or `due_hours`.";
@@ -104,6 +109,14 @@ fn work(configuration: &Configuration, index: &Index, findings: &mut Vec<Configu
             );
         }
     }
+}
+
+/// Applications and integrations, each with the table that it stands in.
+pub(super) fn carriers(configuration: &Configuration) -> impl Iterator<Item = (&'static str, &str, Carrier<'_>)> {
+    configuration.carriers().map(|(name, carrier)| {
+        let kind = if configuration.applications.contains_key(name) { "applications" } else { "integrations" };
+        (kind, name.as_str(), carrier)
+    })
 }
 
 /// Whom a connection names, by key.
@@ -132,12 +145,17 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
     let mut one = |path: &[&str], target, name| {
         found.push(Reference { path: path.iter().map(|&segment| segment.to_owned()).collect(), target, name });
     };
-    for (name, application) in &configuration.applications {
-        let Connection::Manual(manual) = &application.connection else { continue };
+    for (kind, name, carrier) in carriers(configuration) {
+        let Connection::Manual(manual) = carrier.connection else { continue };
         for (field, fulfiller) in fulfillers(manual) {
             if is_profile(fulfiller) {
-                one(&["applications", name, "connection", field], "permission_profiles", fulfiller);
+                one(&[kind, name, "connection", field], "permission_profiles", fulfiller);
             }
+        }
+    }
+    for (name, application) in &configuration.applications {
+        if let Some(proxy) = &application.proxy {
+            one(&["applications", name, "proxy"], "applications", proxy);
         }
     }
     for (name, account_type) in &configuration.account_types {
@@ -147,6 +165,9 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
         one(&["account_types", name, "application"], "applications", &account_type.application);
     }
     for (name, account_type) in &configuration.account_types {
+        if let Some(Ask::Profile(profile)) = &account_type.ask {
+            one(&["account_types", name, "ask"], "permission_profiles", profile);
+        }
         for (attribute, specification) in &account_type.attributes {
             if let Some(Ask::Profile(profile)) = &specification.ask {
                 one(&["account_types", name, "attributes", attribute, "ask"], "permission_profiles", profile);
@@ -166,6 +187,9 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
             name: member,
         }));
     };
+    for (name, integration) in &configuration.integrations {
+        many("integrations", name, "applications", "applications", &integration.applications);
+    }
     for (name, account_type) in &configuration.account_types {
         many("account_types", name, "depends_on", "account_types", &account_type.depends_on);
     }

@@ -1,10 +1,11 @@
 //! Credentials do not belong into files: a connection names a secret, the store keeps it encrypted. Applications of the
 //! demo may hold clear text, because everybody can read the demo anyway.
 
-use model::configuration::{Application, Configuration, Connection};
+use model::configuration::{Configuration, Connection};
 
 use super::ConfigurationFinding;
 use super::places::Index;
+use super::references;
 
 /// How a reference to a kept secret begins.
 pub(super) const REFERENCE: &str = "secret:";
@@ -12,8 +13,9 @@ pub(super) const REFERENCE: &str = "secret:";
 /// Tells of every credential in clear text.
 pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut Vec<ConfigurationFinding>) {
     check_mail(configuration, index, findings);
-    for (name, application) in configuration.applications.iter().filter(|(_, application)| !application.demo) {
-        for (field, value) in credentials(application) {
+    let is_demo = |name: &str| configuration.applications.get(name).is_some_and(|application| application.demo);
+    for (kind, name, carrier) in references::carriers(configuration).filter(|(_, name, _)| !is_demo(name)) {
+        for (field, value) in credentials(carrier.connection) {
             if value.starts_with(REFERENCE) {
                 continue;
             }
@@ -21,16 +23,16 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
                 "A {field} in clear text does not belong into a file. Keep it with `quartermaster config secret {name}-{field}` \
                  and write {field} = \"secret:{name}-{field}\"."
             );
-            findings.push(index.finding(&["applications", name, "connection", field], message));
+            findings.push(index.finding(&[kind, name, "connection", field], message));
         }
-        if let Connection::Sql(sql) = &application.connection
+        if let Connection::Sql(sql) = carrier.connection
             && has_password(&sql.url)
         {
             let message = format!(
                 "This address contains a password. Take it out, keep it with `quartermaster config secret {name}-password` \
                  and write password = \"secret:{name}-password\"."
             );
-            findings.push(index.finding(&["applications", name, "connection", "url"], message));
+            findings.push(index.finding(&[kind, name, "connection", "url"], message));
         }
     }
 }
@@ -48,9 +50,9 @@ fn check_mail(configuration: &Configuration, index: &Index, findings: &mut Vec<C
 }
 
 /// Fields of a connection that hold credentials, with their values.
-fn credentials(application: &Application) -> Vec<(&'static str, &str)> {
+fn credentials(connection: &Connection) -> Vec<(&'static str, &str)> {
     let mut found = Vec::new();
-    match &application.connection {
+    match connection {
         Connection::Scim(scim) => found.extend(scim.token.as_deref().map(|token| ("token", token))),
         Connection::Ldap(ldap) => found.push(("password", ldap.password.as_str())),
         Connection::Sql(sql) => found.extend(sql.password.as_deref().map(|password| ("password", password))),

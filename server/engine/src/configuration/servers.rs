@@ -5,12 +5,13 @@ use model::configuration::{Configuration, Connection};
 
 use super::ConfigurationFinding;
 use super::places::Index;
+use super::references;
 
 pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut Vec<ConfigurationFinding>) {
-    for (name, application) in &configuration.applications {
-        let Connection::RequestTracker(connection) = &application.connection else { continue };
+    for (kind, name, carrier) in references::carriers(configuration) {
+        let Connection::RequestTracker(connection) = carrier.connection else { continue };
         for (field, message) in connectors::complaints_of_request_tracker(connection) {
-            let mut path = vec!["applications", name.as_str(), "connection"];
+            let mut path = vec![kind, name, "connection"];
             // A custom field's name may have dots in it.
             path.extend(field.splitn(2, '.'));
             findings.push(index.finding(&path, message));

@@ -12,7 +12,9 @@ use model::value::Value;
 use super::{difference, digest, effect, export, read};
 
 mod jobs;
+mod native;
 mod round_trip;
+mod routes;
 
 /// A small configuration that is good.
 const GOOD: &str = r#"
@@ -97,7 +99,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "[rules.everybody]",
             "[rule.everybody]",
             &[
-                "all.toml:36:2: `rule` is not a key that is known here. Did you mean `rules`? Known here: organisation, sources, applications, account_types, entitlements, access_profiles, roles, rules, jobs, permission_profiles.",
+                "all.toml:36:2: `rule` is not a key that is known here. Did you mean `rules`? Known here: organisation, sources, applications, integrations, account_types, entitlements, access_profiles, roles, rules, jobs, permission_profiles.",
             ],
         ),
         (
@@ -125,7 +127,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "kind = \"manual\"",
             "kind = \"manual\", instruction = \"Do it\"",
             &[
-                "all.toml:14:33: `instruction` is not a key that is known here. Did you mean `instructions`? Known here: instructions, fulfiller, revoker, escalate_to, extract, due_days, due_hours, remind_hours, remind_overdue_hours, escalate_hours, evidence, no_own_work.",
+                "all.toml:14:33: `instruction` is not a key that is known here. Did you mean `instructions`? Known here: instructions, fulfiller, revoker, escalate_to, extract, due_days, due_hours, remind_hours, remind_overdue_hours, escalate_hours, escalate_taken, evidence, no_own_work.",
             ],
         ),
         (
@@ -179,6 +181,37 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "kind = \"manual\", escalate_hours = 8",
             &[
                 "all.toml:14:50: It is never due, so nothing is overdue. Say when it is, with `due_days` or `due_hours`.",
+            ],
+        ),
+        (
+            "kind = \"manual\"",
+            "kind = \"manual\", due_hours = 8, escalate_taken = true",
+            &[
+                "all.toml:14:65: It is about work that is not done in time. Say after how many hours it goes on, with `escalate_hours`.",
+            ],
+        ),
+        (
+            "key = \"name\"\n",
+            "key = \"name\"\nask = \"manager\"\n",
+            &[
+                "all.toml:20:7: Nobody is asked which account is meant, so `ask` says nothing. Say `several = \"ask\"` as well, or remove it.",
+            ],
+        ),
+        (
+            "key = \"name\"\n",
+            "key = \"name\"\nseveral = \"ask\"\nask = { login = \" \" }\n",
+            &["all.toml:21:7: The login is empty. Name who signs in, or ask the manager, the owner or the person."],
+        ),
+        (
+            "key = \"name\"\n",
+            "key = \"name\"\nseveral = \"ask\"\nask = { profile = \"administrators\" }\n",
+            &["all.toml:21:7: There is no permission profile `administrators`. Did you mean `administrator`?"],
+        ),
+        (
+            "key = \"name\"\n",
+            "key = \"name\"\nattributes.name.required = true\nattributes.name.question = \"account.host-user\"\n",
+            &[
+                "all.toml:21:28: The question `account.host-user` asks which account of type `host-user` is meant. Give the attribute another `question`.",
             ],
         ),
         (
@@ -321,7 +354,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "organisation = \"x\"\n[organisatio]\n",
             &[
                 "all.toml:2:16: Expected a table, found the text \"x\".",
-                "all.toml:3:2: `organisatio` is not a key that is known here. Did you mean `organisation`? Known here: organisation, sources, applications, account_types, entitlements, access_profiles, roles, rules, jobs, permission_profiles.",
+                "all.toml:3:2: `organisatio` is not a key that is known here. Did you mean `organisation`? Known here: organisation, sources, applications, integrations, account_types, entitlements, access_profiles, roles, rules, jobs, permission_profiles.",
             ],
         ),
     ];

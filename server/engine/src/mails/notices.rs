@@ -7,6 +7,7 @@ use model::form::FormOwner;
 use model::ids::{RunId, WorkItemId};
 use model::job::{Run, RunState};
 use model::mail::{Notice, NoticeKind};
+use model::native_change::NativeChangeState;
 use model::order::{Order, ProvisioningState};
 use model::plan::Operation;
 use model::work_item::{Fulfiller, WorkItem};
@@ -142,8 +143,46 @@ pub(crate) fn trouble(engine: &Engine, application: &str, problem: &str, at: Tim
         kind: NoticeKind::ApplicationTrouble,
         about: application.to_owned(),
         sentence: format!("{}: {problem}", engine.application_label(application)),
-        link: format!("/applications/{application}"),
+        link: match engine.world().configuration().integrations.contains_key(application) {
+            true => format!("/integrations/{application}"),
+            false => format!("/applications/{application}"),
+        },
         run: None::<RunId>,
+        to: None,
+    })
+}
+
+/// An application holds what nobody had ordered, on accounts of one type.
+pub(crate) fn native_changes(
+    engine: &Engine,
+    application: &str,
+    account_type: &str,
+    state: NativeChangeState,
+    count: u64,
+    run: RunId,
+    at: Timestamp,
+) -> Option<Notice> {
+    if !are_wanted(engine) {
+        return None;
+    }
+    let label = engine.application_label(application);
+    let kind = match account_type {
+        "" => "of no known type".to_owned(),
+        name => format!("of the type {}", engine.world().live().catalogue.account_type_label(name)),
+    };
+    let changes = if count == 1 { "1 change".to_owned() } else { format!("{count} changes") };
+    let waits = match (state, count) {
+        (NativeChangeState::Open, 1) => ", and it waits for a decision",
+        (NativeChangeState::Open, _) => ", and they wait for a decision",
+        _ => "",
+    };
+    Some(Notice {
+        at,
+        kind: NoticeKind::NativeChange,
+        about: if account_type.is_empty() { application.to_owned() } else { account_type.to_owned() },
+        sentence: format!("{label}: {changes} that nobody had ordered, on accounts {kind}{waits}"),
+        link: format!("/native-changes?application={application}&state={}", state.name()),
+        run: Some(run),
         to: None,
     })
 }

@@ -5,7 +5,7 @@ use model::access::{Explanation, Grantable, Reason};
 use model::configuration::Configuration;
 use model::error::{ApiError, ErrorCode};
 use model::identity::{Identity, LifecycleState, Period};
-use model::ids::RequestId;
+use model::ids::{DirectGrantId, RequestId};
 use model::request::{Change, DirectGrant, NewRequest, RequestItem};
 use model::trigger::{LAST, Trigger};
 use policy::naming::{self, Named};
@@ -244,7 +244,9 @@ fn give(new: &NewRequest, grantable: &Grantable, ready: &mut Ready, today: Date)
         by: new.requester.clone().unwrap_or_default(),
         why: new.justification.clone(),
     };
-    ready.after.push(DirectGrant { id: 0, identity: new.identity, grantable: grantable.clone(), period, origin });
+    // It has no number while it is only thought of.
+    let id = DirectGrantId(0);
+    ready.after.push(DirectGrant { id, identity: new.identity, grantable: grantable.clone(), period, origin });
     Ok(())
 }
 
@@ -354,7 +356,7 @@ mod tests {
     #[test]
     fn a_grant_is_shortened_and_never_prolonged() {
         let grant = |starts, ends| DirectGrant {
-            id: 1,
+            id: DirectGrantId(1),
             identity: IdentityId(1),
             grantable: Grantable::Role("clerk".into()),
             period: Period { starts, ends },

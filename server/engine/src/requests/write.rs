@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use model::ids::{IdentityId, RequestId};
+use model::ids::{DirectGrantId, IdentityId, RequestId};
 use model::request::{Change, DirectGrant, NewRequest, Request, RequestItem, RequestState, RequestWithOrders};
 use store::{NewIdentityEvent, RequestProgress, StoreError, Tx};
 
@@ -56,21 +56,21 @@ pub(super) async fn write(
         .iter()
         .filter(|item| item.change == Change::Give)
         .map(|item| DirectGrant {
-            id: next(),
+            id: DirectGrantId(next()),
             identity: new.identity,
             grantable: item.grantable.clone(),
             period: request.period(),
             origin: request.origin(),
         })
         .collect();
-    let taken: Vec<i64> = ready.taken.iter().map(|grant| grant.id).collect();
+    let taken: Vec<DirectGrantId> = ready.taken.iter().map(|grant| grant.id).collect();
     let in_place: Vec<DirectGrant> = new
         .not_before
         .filter(|first| *first > today)
         .map(|first| ready.taken.iter().filter_map(|grant| shortened(grant, first)).collect::<Vec<_>>())
         .unwrap_or_default()
         .into_iter()
-        .map(|grant| DirectGrant { id: next(), ..grant })
+        .map(|grant| DirectGrant { id: DirectGrantId(next()), ..grant })
         .collect();
     let sentence = format!("{} asks: {}.", request.requester, asked(engine, &new.items));
     let told = NewIdentityEvent {
@@ -136,7 +136,7 @@ pub(crate) struct CallOff {
     request: RequestId,
     identity: IdentityId,
     /// What it gave, and what holds in the place of what it took.
-    ended: Vec<i64>,
+    ended: Vec<DirectGrantId>,
     /// What it took away.
     again: Vec<DirectGrant>,
     message: String,
@@ -157,7 +157,7 @@ impl CallOff {
         let given = store.direct_grants_of(request.id).await?;
         let (taken, in_place) = store.direct_grants_taken_by(request.id).await?;
         let mut ids = store.reserve_ids(taken.len()).await?;
-        let renewed = |grant: DirectGrant| DirectGrant { id: ids.next().unwrap_or_default(), ..grant };
+        let renewed = |grant: DirectGrant| DirectGrant { id: DirectGrantId(ids.next().unwrap_or_default()), ..grant };
         Ok(Self {
             request: request.id,
             identity: request.identity,
@@ -202,7 +202,7 @@ pub(crate) async fn call_off(tx: &mut Tx, off: &CallOff) -> Result<bool, StoreEr
 /// First days have come, and last days are over.
 pub(super) async fn day_came(engine: &Engine, come: Vec<RequestId>, over: Vec<DirectGrant>) -> Result<(), StoreError> {
     let (now, today, node) = (engine.now(), engine.today(), engine.node().to_owned());
-    let ended: Vec<i64> = over.iter().map(|grant| grant.id).collect();
+    let ended: Vec<DirectGrantId> = over.iter().map(|grant| grant.id).collect();
     let mut concerned: BTreeSet<RequestId> = over.iter().map(|grant| grant.origin.request).collect();
     concerned.extend(come);
     let concerned: Vec<RequestId> = concerned.into_iter().collect();

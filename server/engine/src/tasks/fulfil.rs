@@ -1,10 +1,12 @@
-//! Fulfil: releases the orders and delivers them, all applications side by side. It ends when nothing more can be sent
+//! Fulfil: releases the orders and delivers them, all applications and integrations side by side. It ends when nothing more can be sent
 //! now: what waits for a retry, a person or another system goes on by itself, and the run says how much that is.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use model::account::Mechanism;
+use model::configuration::Part;
 use model::job::{LogLevel, TaskScope};
 use model::order::ProvisioningState;
 use model::view::OrderFilter;
@@ -55,7 +57,8 @@ async fn fulfil(scope: &TaskScope, context: &mut Context, progress: &Progress) -
     let due = engine.store().due_applications(now).await?;
     let due: u64 = due.iter().filter(|(name, _)| scope.has_application(name)).map(|(_, count)| count).sum();
     progress.expect(due.max(released), "orders");
-    let names: Vec<&String> = applications.iter().collect();
+    let carriers = carriers(engine, &applications).await?;
+    let names: Vec<&String> = carriers.iter().collect();
     for recovered in futures::future::join_all(names.iter().map(|name| dispatch::recover(engine, name))).await {
         recovered?;
     }
@@ -63,14 +66,14 @@ async fn fulfil(scope: &TaskScope, context: &mut Context, progress: &Progress) -
     let mut waits = None;
     loop {
         // Looked at before, so that an answer that comes while orders are sent counts as news.
-        let before = UnderWay::read(engine, scope).await?;
+        let before = UnderWay::read(engine, &carriers).await?;
         match deliver_all(context, progress, &names, &mut silent).await? {
             Sent::Some(0) => {}
             Sent::Some(_) => continue,
             Sent::Stopped => return Ok(TaskEnd::Interrupted),
             Sent::HandedOver => return handed_over(scope, context, progress).await,
         }
-        match await_news(scope, context, progress, before).await? {
+        match await_news(&carriers, context, progress, before).await? {
             // What was waited for may let others go.
             News::Answered => {}
             // All is known that can be known by now: time to look whether a next ring may go.
@@ -90,6 +93,18 @@ async fn fulfil(scope: &TaskScope, context: &mut Context, progress: &Progress) -
         (TaskEnd::Completed(_), Some(why)) => Ok(TaskEnd::Warning(why)),
         (end, _) => Ok(end),
     }
+}
+
+/// What the orders of these applications are sent to.
+async fn carriers(engine: &crate::Engine, applications: &[String]) -> Result<Vec<String>, StoreError> {
+    let live = engine.world().live();
+    let routes =
+        applications.iter().flat_map(|name| Part::ALL.map(|part| live.catalogue.route(name, part).carrier.clone()));
+    let mut carriers: BTreeSet<String> = routes.chain(applications.iter().cloned()).collect();
+    // What was ordered while the configuration said otherwise.
+    let due = engine.store().due_carriers(engine.now(), Some(applications)).await?;
+    carriers.extend(due.into_iter().map(|(name, _)| name));
+    Ok(carriers.into_iter().collect())
 }
 
 /// What came of sending.
@@ -229,7 +244,7 @@ enum News {
 /// Gives what is under way some time to come to its end, so that a quick answer is verified in the same run: executors,
 /// and orders that a sweep or another process has taken up, such as those it reads back after a crash.
 async fn await_news(
-    scope: &TaskScope,
+    carriers: &[String],
     context: &Context,
     progress: &Progress,
     before: UnderWay,
@@ -241,7 +256,7 @@ async fn await_news(
     loop {
         crate::sweeps::poll_executors(engine, ask).await;
         ask = Ask::WhenDue;
-        let now = UnderWay::read(engine, scope).await?;
+        let now = UnderWay::read(engine, carriers).await?;
         if now != before {
             return Ok(News::Answered);
         }
@@ -272,15 +287,16 @@ struct UnderWay {
 }
 
 impl UnderWay {
-    async fn read(engine: &crate::Engine, scope: &TaskScope) -> Result<Self, StoreError> {
+    async fn read(engine: &crate::Engine, carriers: &[String]) -> Result<Self, StoreError> {
         let configuration = engine.world().configuration();
         let mut under_way = Self::default();
-        for (name, application) in configuration.applications.iter().filter(|(name, _)| scope.has_application(name)) {
+        for name in carriers {
+            let Some(carrier) = configuration.carrier(name) else { continue };
             let orders = engine.store().orders_under_way(name).await?;
             under_way.claimed += orders.claimed;
-            if application.connection.mechanism() == Mechanism::Executor {
+            if carrier.connection.mechanism() == Mechanism::Executor {
                 under_way.handed += orders.transmitted;
-                if application.connection.poll_minutes().is_none() {
+                if carrier.connection.poll_minutes().is_none() {
                     under_way.answered_soon += orders.transmitted;
                 }
             }

@@ -3,6 +3,7 @@
 //! is written in one transaction, or nothing.
 
 mod asked;
+mod native;
 mod preview;
 mod questions;
 mod thresholds;
@@ -14,8 +15,8 @@ use broker::catalogue::Catalogue;
 use broker::check::CheckedPlan;
 use broker::choice::AccountChoice;
 use broker::plan::{PlanInput, Values};
-use broker::trigger::Situation;
-use broker::{blast_radius, check, edit, partition, plan, undo};
+use broker::trigger::{Life, Situation};
+use broker::{blast_radius, check, edit, native_change, partition, plan, undo};
 use jiff::civil::Date;
 use model::access::{DesiredAccess, Grantable};
 use model::account::{Account, Provenance};
@@ -23,6 +24,7 @@ use model::blast_radius::BlastRadius;
 use model::identity::{Identity, LifecycleState};
 use model::ids::{AccountId, IdentityId, OrderId, RunId};
 use model::job::{LogLevel, RunMode, TaskScope};
+use model::native_change::NativeChange;
 use model::order::{Order, ProvisioningState, StateReason, ValueEdit};
 use model::plan::{AccountRequest, FilterReason, ItemKind, Plan};
 use model::review::DeclinedChange;
@@ -30,6 +32,7 @@ use model::trigger::Trigger;
 use store::{AssignmentStateChange, Reservation, StoreError, ThresholdUse};
 
 use self::asked::Asked;
+use self::native::Natives;
 pub(crate) use self::preview::lines;
 use self::preview::preview;
 use self::questions::Questions;
@@ -95,6 +98,7 @@ async fn generate(
     let today = context.engine.today();
     if context.mode.incremental && context.about != About::Requests {
         context.changed.extend(crate::forms::to_plan(&context.engine).await?);
+        context.changed.extend(context.engine.store().identities_with_native_changes_to_revert().await?);
     }
     let facts = Facts::read(context, all_values, today).await?;
     let ids: Vec<IdentityId> = facts.ids();
@@ -107,6 +111,7 @@ async fn generate(
     let undone = context.engine.store().undone().await?;
     let mut ended_undone = Vec::new();
     let mut ended = Vec::new();
+    let mut natives = Natives::default();
     let mut rejected = 0;
     let mut questions = Questions::read(context, &ids).await?;
     for batch in ids.chunks(BATCH) {
@@ -115,7 +120,9 @@ async fn generate(
             let (plan, over, choices) =
                 facts.compile(context, &mut access, &mut questions, &live.catalogue, &mut values);
             ended.extend(over);
-            let input = facts.input(&access, &choices);
+            let native = facts.native_of(&access, &live.catalogue);
+            let input = facts.input(&access, &choices, &native);
+            natives.note(facts.all_native_of(access.identity), &native, &plan, input.open_orders, scope);
             already.note(&access, &plan, &live.catalogue);
             let own = undone.iter().filter(|row| row.identity == access.identity);
             ended_undone.extend(own.filter(|row| !undo::is_wanted(row, &access, &live.catalogue)).map(|row| row.id));
@@ -128,8 +135,8 @@ async fn generate(
             let partitions = partition::split(&plan, &live.catalogue);
             match check::check(plan, partitions) {
                 Ok(checked) => {
-                    let situation = facts.situation(access.identity);
-                    planned.push(Planned { checked, leaver: input.leaver, situation });
+                    // Since when its life is looked at is read for all of them at once.
+                    planned.push(Planned { checked, leaver: input.leaver, situation: Situation::NO_MATTER });
                 }
                 Err(findings) => {
                     rejected += 1;
@@ -175,7 +182,7 @@ async fn generate(
     taken.retain(|reservation| scope.has_application(&reservation.application));
     // What a person approved uses up nothing of the hour: they have looked at it.
     let used = if approval.is_none() { hourly(&ordered.used()) } else { ThresholdUse::default() };
-    situate(context, &mut planned, &facts, today).await?;
+    situate(context, &mut planned, &facts).await?;
     let asked = Asked::read(context, facts.only.is_some().then_some(&ids[..])).await?;
     let extras = Extras {
         linked: asked.links(facts.orders.values().flatten()),
@@ -193,6 +200,7 @@ async fn generate(
         approval,
         used,
         forms: questions.planned(scope),
+        natives: natives.planned,
     };
     let asked = extras.forms.asked();
     if asked > 0 {
@@ -226,17 +234,18 @@ pub(crate) async fn plan_of_one(engine: &Engine, mut access: DesiredAccess, day:
 /// How far back a turn of somebody's life counts for whom nothing was ever planned.
 const LOOK_BACK: jiff::SignedDuration = jiff::SignedDuration::from_hours(31 * 24);
 
-/// Whether somebody's life has turned since something was last planned for them.
-async fn situate(context: &Context, planned: &mut [Planned], facts: &Facts, today: Date) -> Result<(), StoreError> {
-    let has_turned = |planned: &&Planned| facts.turns.contains_key(&planned.checked.plan().identity);
+/// How everybody's life stands, and whether it has turned since something was last planned for them.
+async fn situate(context: &Context, planned: &mut [Planned], facts: &Facts) -> Result<(), StoreError> {
+    let life = |planned: &Planned| facts.lives.get(&planned.checked.plan().identity).copied();
+    let has_turned = |planned: &&Planned| life(planned).is_some_and(|life| life.turn.is_some());
     let ids: Vec<IdentityId> =
-        planned.iter().filter(|planned| has_turned(planned)).map(|planned| planned.checked.plan().identity).collect();
+        planned.iter().filter(has_turned).map(|planned| planned.checked.plan().identity).collect();
     let last = context.engine.store().last_planned(&ids).await?;
     let never = context.engine.now().checked_sub(LOOK_BACK).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     for planned in planned {
         let identity = planned.checked.plan().identity;
         let since = context.engine.day(last.get(&identity).copied().unwrap_or(never));
-        planned.situation.turned = facts.turns.get(&identity).is_some_and(|turn| since < *turn && *turn <= today);
+        planned.situation = life(planned).map_or(Situation::NO_MATTER, |life| Situation::of(life, since));
     }
     Ok(())
 }
@@ -267,13 +276,12 @@ struct Facts {
     departments: HashMap<IdentityId, String>,
     /// How many people there are.
     population: u64,
-    leavers: HashSet<IdentityId>,
-    joiners: HashSet<IdentityId>,
-    /// The last day on which a position of theirs began or ended.
-    turns: HashMap<IdentityId, Date>,
+    lives: HashMap<IdentityId, Life>,
     accounts: HashMap<IdentityId, Vec<Account>>,
     orders: HashMap<IdentityId, Vec<Order>>,
     declined: HashMap<IdentityId, Vec<DeclinedChange>>,
+    /// Native changes that stand, or are to be set back.
+    native: HashMap<IdentityId, Vec<NativeChange>>,
     reserved: Vec<Reservation>,
     /// Values that people put in the place of computed ones, each with its id.
     edits: HashMap<IdentityId, Vec<(i64, ValueEdit)>>,
@@ -322,6 +330,12 @@ impl Facts {
         for change in store.declined_changes(of.as_deref()).await? {
             declined.entry(change.identity).or_default().push(change);
         }
+        let mut native: HashMap<IdentityId, Vec<NativeChange>> = HashMap::new();
+        for change in store.native_changes_to_plan_with(of.as_deref()).await? {
+            if let Some(identity) = change.identity {
+                native.entry(identity).or_default().push(change);
+            }
+        }
         let names = match &only {
             Some(only) => {
                 let ids: Vec<IdentityId> = only.iter().copied().collect();
@@ -330,17 +344,7 @@ impl Facts {
             None => context.dry_identities().await?,
         };
         Ok(Self {
-            leavers: names
-                .iter()
-                .filter(|identity| identity.lifecycle(today) == LifecycleState::Leaver)
-                .map(|identity| identity.id)
-                .collect(),
-            joiners: names
-                .iter()
-                .filter(|identity| identity.lifecycle(today) == LifecycleState::Joiner)
-                .map(|identity| identity.id)
-                .collect(),
-            turns: names.iter().filter_map(|identity| Some((identity.id, last_turn(identity, today)?))).collect(),
+            lives: names.iter().map(|identity| (identity.id, Life::of(identity, today))).collect(),
             departments: names.iter().map(|identity| (identity.id, name_and_department(identity, today).1)).collect(),
             population: match &only {
                 Some(_) => context.engine.world().with_population(|population| population.engine.len()) as u64,
@@ -350,6 +354,7 @@ impl Facts {
             accounts: by_owner(accounts),
             orders: by_identity(orders),
             declined,
+            native,
             reserved,
             edits,
             stored,
@@ -392,15 +397,21 @@ impl Facts {
         (of(&self.names), of(&self.departments))
     }
 
-    fn input<'a>(&'a self, access: &'a DesiredAccess, choices: &'a [AccountChoice]) -> PlanInput<'a> {
+    fn input<'a>(
+        &'a self,
+        access: &'a DesiredAccess,
+        choices: &'a [AccountChoice],
+        native: &'a [NativeChange],
+    ) -> PlanInput<'a> {
         PlanInput {
             // What each order was set off by is decided when it is made.
             trigger: Trigger::IdentityRefresh,
             accounts: self.accounts_of(access.identity),
             open_orders: self.orders_of(access.identity),
             declined: self.declined_of(access.identity),
+            native,
             choices,
-            leaver: self.leavers.contains(&access.identity),
+            leaver: self.lives.get(&access.identity).is_some_and(|life| life.lifecycle == LifecycleState::Leaver),
             desired: access,
         }
     }
@@ -419,22 +430,11 @@ impl Facts {
         questions.stand_in(access, accounts, &choices, catalogue);
         let edits = self.edits_of(access.identity);
         let over = edit::stand_in(access, &edits).into_iter().filter_map(|edit| self.edit_id(edit)).collect();
-        let mut plan = plan::compile(&self.input(access, &choices), catalogue, values);
+        let native = self.native_of(access, catalogue);
+        let mut plan = plan::compile(&self.input(access, &choices, &native), catalogue, values);
         edit::explain(&mut plan, &edits);
         questions.note(&mut plan, catalogue);
         (plan, over, choices)
-    }
-
-    /// Whether anything of it turned since the last plan is looked at later, for those who have one.
-    fn situation(&self, identity: IdentityId) -> Situation {
-        let lifecycle = if self.leavers.contains(&identity) {
-            LifecycleState::Leaver
-        } else if self.joiners.contains(&identity) {
-            LifecycleState::Joiner
-        } else {
-            LifecycleState::Active
-        };
-        Situation { lifecycle, turned: false }
     }
 
     /// Why open orders are where they are.
@@ -462,6 +462,16 @@ impl Facts {
         plan::adoptions(input).into_iter().filter(|id| !held.contains(id)).collect()
     }
 
+    fn all_native_of(&self, identity: IdentityId) -> &[NativeChange] {
+        self.native.get(&identity).map_or(&[], Vec::as_slice)
+    }
+
+    /// Native changes that count in the identity's plan: without those in whose place something else is wanted by now.
+    fn native_of(&self, access: &DesiredAccess, catalogue: &Catalogue) -> Vec<NativeChange> {
+        let all = self.all_native_of(access.identity).iter();
+        all.filter(|change| !change.holds || !native_change::is_over(change, access, catalogue)).cloned().collect()
+    }
+
     fn declined_of(&self, identity: IdentityId) -> &[DeclinedChange] {
         self.declined.get(&identity).map_or(&[], Vec::as_slice)
     }
@@ -473,11 +483,6 @@ impl Facts {
     fn orders_of(&self, identity: IdentityId) -> &[Order] {
         self.orders.get(&identity).map_or(&[], Vec::as_slice)
     }
-}
-
-fn last_turn(identity: &Identity, today: Date) -> Option<Date> {
-    let days = identity.contexts.iter().flat_map(|context| [context.period.starts, context.period.ends]);
-    days.flatten().filter(|day| *day <= today).max()
 }
 
 fn by_owner(accounts: Vec<Account>) -> HashMap<IdentityId, Vec<Account>> {

@@ -3,6 +3,7 @@
 //! its orders: they are compared with what the application now says it holds.
 
 mod accounts;
+mod native;
 mod placing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use connectors::sheet::{self, Row, Sheet};
+use connectors::sheet::{self, Row, Sheet, WriteError};
 use model::error::{ApiError, ErrorCode};
 use model::ids::{OrderItemId, WorkItemId, WorkItemUploadId};
 use model::plan::{ItemKind, ItemOperation, Operation};
 use model::user::Duty;
-use model::view::{BulkFilter, BulkLine, LineReport, WorkItemUpload};
-use model::work_item::{LineOutcome, WorkItemState};
+use model::view::{BulkFilter, BulkLine, WorkItemUpload};
+use model::work_item::{LineOutcome, LineReport, WorkItemState};
 use store::StoreError;
 
 use super::change::actor;
@@ -66,7 +66,12 @@ pub async fn open_lines(op: &OpContext, filter: &BulkFilter) -> Result<OpenLines
 
 /// Open lines as a file to fill in.
 pub async fn file(op: &OpContext, filter: &BulkFilter) -> Result<String, ApiError> {
-    Ok(sheet::write(&HEADERS, lines(op, filter).await?.iter().map(row)))
+    sheet::write(&HEADERS, lines(op, filter).await?.iter().map(row)).map_err(unwritable)
+}
+
+fn unwritable(error: WriteError) -> ApiError {
+    tracing::error!(error = &error as &dyn std::error::Error, "Lines of work items could not be written");
+    ApiError::internal()
 }
 
 async fn lines(op: &OpContext, filter: &BulkFilter) -> Result<Vec<BulkLine>, ApiError> {
@@ -148,7 +153,7 @@ pub async fn upload(op: &OpContext, text: &str) -> Result<WorkItemUpload, ApiErr
         Ok((read, columns)) => {
             let (said, mut refused) = columns.read(&read, &mut upload.blank);
             refused.extend(take(op, said, &mut upload).await?);
-            upload.rest = rest(&read, &refused);
+            upload.rest = rest(&read, &refused).map_err(unwritable)?;
             if let Some((line, why, _)) = &read.broken {
                 refused.insert(*line, format!("From here on it cannot be read: {}", sentence(why)));
             }
@@ -346,17 +351,17 @@ impl Columns {
 }
 
 /// The rows that were not taken, with their header.
-fn rest(sheet: &Sheet, refused: &BTreeMap<u64, String>) -> String {
+fn rest(sheet: &Sheet, refused: &BTreeMap<u64, String>) -> Result<String, WriteError> {
     let rows: Vec<&Row> = sheet.rows.iter().filter(|row| refused.contains_key(&row.line)).collect();
     if rows.is_empty() && sheet.broken.is_none() {
-        return String::new();
+        return Ok(String::new());
     }
     let headers: Vec<&str> = sheet.headers.iter().map(String::as_str).collect();
-    let mut text = sheet::write(&headers, rows.into_iter().map(|row| row.cells.clone()));
+    let mut text = sheet::write(&headers, rows.into_iter().map(|row| row.cells.clone()))?;
     if let Some((_, _, broken)) = &sheet.broken {
         text.push_str(broken);
     }
-    text
+    Ok(text)
 }
 
 fn sentence(text: &str) -> String {

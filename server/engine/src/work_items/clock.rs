@@ -2,7 +2,9 @@
 //! work item asks for, and writes it together with who is told: of several nodes that look at once one does it.
 
 use broker::deadline::{self, Alarm};
-use broker::{fulfiller, work_item};
+use broker::escalation::{self, Escalation, Stays};
+use broker::fulfiller::{self, Work};
+use broker::work_item;
 use jiff::Timestamp;
 use model::order::ProvisioningState;
 use model::view::AuditLine;
@@ -41,7 +43,7 @@ pub async fn look(engine: &Engine, now: Timestamp) -> Result<u64, StoreError> {
 
 fn ring(engine: &Engine, staff: &Staff, seen: SeenWork, item: WorkItem, now: Timestamp) -> WorkChange {
     let configuration = engine.world().configuration();
-    let terms = staff::terms(&configuration, &item.application);
+    let terms = staff::terms(&configuration, &seen.order);
     let (mut after, alarms) = deadline::ring(&item, &terms, now);
     let order = seen.order.clone();
     let mut change = WorkChange::new(seen);
@@ -64,33 +66,41 @@ fn ring(engine: &Engine, staff: &Staff, seen: SeenWork, item: WorkItem, now: Tim
     for alarm in alarms {
         match alarm {
             Alarm::Escalate => {
-                let ladder = staff::ladder(&configuration, &item.application);
-                let step = usize::try_from(item.escalations).unwrap_or_default();
-                let Some(to) = ladder.get(step) else { continue };
-                let label = staff::label(&configuration, staff, to);
+                let ladder = staff::ladder(&configuration, &order);
                 let no_own_work = staff::named(&configuration, &order).no_own_work;
                 let workers = staff.workers(&order.account_type);
-                let fit = fulfiller::check(to, staff::work(&order), no_own_work, &workers);
-                let message = match &fit {
-                    Ok(()) => format!("Not done in time: it goes to {label}."),
-                    Err(unfit) => format!("Not done in time: {label} is told. It does not go to them: {unfit}"),
+                let fits = |to: &Fulfiller| fulfiller::check(to, Work::of(&order), no_own_work, &workers);
+                let takes_away = staff::manual(&configuration, &order).is_some_and(|manual| manual.escalate_taken);
+                let decided = escalation::escalate(&item, &ladder, after.escalations, takes_away, &fits);
+                let Some(Escalation { to, stays }) = decided else { continue };
+                let label = staff::label(&configuration, staff, &to);
+                let holder = staff::label(&configuration, staff, &holder(staff, &item));
+                let message = match &stays {
+                    None => format!("Not done in time: it goes to {label}."),
+                    Some(Stays::Taken) => {
+                        format!("Not done in time: {label} is told. It stays with {holder}, who has taken it.")
+                    }
+                    Some(Stays::Given) => {
+                        format!("Not done in time: {label} is told. It stays with {holder}, who was given it.")
+                    }
+                    Some(Stays::Theirs) => format!("Not done in time: {label} is told. It is theirs already."),
+                    Some(Stays::Unfit(unfit)) => {
+                        format!("Not done in time: {label} is told. It does not go to them: {unfit}")
+                    }
                 };
                 note(&mut change, WorkItemEventKind::Escalated, message);
-                change.notices.extend(notices::about_work(
-                    engine,
-                    &order,
-                    id,
-                    to,
-                    "it is not done in time, and comes to you",
-                    now,
-                ));
-                if fit.is_ok() {
-                    after = work_item::assign(&after, to.clone(), Chosen::Escalated);
+                let sentence = match &stays {
+                    None => "it is not done in time, and comes to you".to_owned(),
+                    Some(Stays::Taken | Stays::Given) => format!("it is not done in time; {holder} has it"),
+                    Some(Stays::Theirs | Stays::Unfit(_)) => "it is not done in time".to_owned(),
+                };
+                change.notices.extend(notices::about_work(engine, &order, id, &to, &sentence, now));
+                if stays.is_none() {
+                    after = work_item::assign(&after, to, Chosen::Escalated);
                 }
             }
             Alarm::Remind => {
-                let claimed = after.claimed_by.and_then(|by| staff.users().find(|user| user.id == by));
-                let to = claimed.map_or_else(|| after.fulfiller.clone(), |user| Fulfiller::User(user.login.clone()));
+                let to = holder(staff, &after);
                 let when = when(&item, now);
                 let label = staff::label(&configuration, staff, &to);
                 note(&mut change, WorkItemEventKind::Reminded, format!("Reminded {label}: it {when}."));
@@ -101,6 +111,12 @@ fn ring(engine: &Engine, staff: &Staff, seen: SeenWork, item: WorkItem, now: Tim
     }
     change.changed.push(after);
     change
+}
+
+/// Whoever has taken it, else whoever it is for.
+fn holder(staff: &Staff, item: &WorkItem) -> Fulfiller {
+    let claimed = item.claimed_by.and_then(|by| staff.users().find(|user| user.id == by));
+    claimed.map_or_else(|| item.fulfiller.clone(), |user| Fulfiller::User(user.login.clone()))
 }
 
 /// "is due in 4 hours", "is overdue by 2 days".

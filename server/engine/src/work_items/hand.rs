@@ -1,6 +1,6 @@
 //! Giving work to somebody else: all of it, or some of its lines.
 
-use broker::fulfiller;
+use broker::fulfiller::{self, Work};
 use broker::work_item::{self, Refusal};
 use model::error::ApiError;
 use model::ids::{OrderItemId, WorkItemId};
@@ -62,7 +62,7 @@ pub async fn split(
         // A question about the whole is none about the part.
         if seen.item.paused_at.is_some() {
             given.paused_at = seen.item.paused_at;
-            let terms = staff::terms(&op.engine.world().configuration(), &given.application);
+            let terms = staff::terms(&op.engine.world().configuration(), &seen.work.order);
             broker::deadline::resume(&mut given, &terms, op.now);
         }
         let by = &op.user.display_name;
@@ -116,7 +116,7 @@ async fn fit(op: &OpContext, seen: &Seen, staff: &Staff, to: &Fulfiller) -> Resu
     let order = &seen.work.order;
     let no_own_work = staff::named(&configuration, order).no_own_work;
     let workers = staff.workers(&order.account_type);
-    fulfiller::check(to, staff::work(order), no_own_work, &workers)
+    fulfiller::check(to, Work::of(order), no_own_work, &workers)
         .map_err(|unfit| ApiError::invalid("to", unfit.to_string()))?;
     if *to == seen.item.fulfiller && seen.item.claimed_by.is_none() {
         return Err(ApiError::invalid("to", "It is theirs already. Choose somebody else."));

@@ -1,6 +1,7 @@
 //! The work item of an order that is handed to people.
 
-use broker::{deadline, fulfiller};
+use broker::deadline;
+use broker::fulfiller::{self, Work};
 use jiff::Timestamp;
 use model::ids::WorkItemId;
 use model::order::{Order, ProvisioningState};
@@ -14,7 +15,7 @@ pub(crate) fn work_item(engine: &Engine, staff: &Staff, order: &Order, id: WorkI
     let configuration = engine.world().configuration();
     let named = staff::named(&configuration, order);
     let workers = staff.workers(&order.account_type);
-    let (fulfiller, chosen) = fulfiller::choose(&named, staff::work(order), &workers);
+    let (fulfiller, chosen) = fulfiller::choose(&named, Work::of(order), &workers);
     let is_over = |state| {
         matches!(state, ProvisioningState::Executed | ProvisioningState::Verified | ProvisioningState::Inactive)
     };
@@ -26,7 +27,7 @@ pub(crate) fn work_item(engine: &Engine, staff: &Staff, order: &Order, id: WorkI
         lines: lines.map(|item| WorkItemLine { item: item.id, outcome: None }).collect(),
         ..WorkItem::open(id, order.id, &order.application, now)
     };
-    deadline::start(&mut item, &staff::terms(&configuration, &order.application), now);
+    deadline::start(&mut item, &staff::terms(&configuration, order), now);
     item
 }
 

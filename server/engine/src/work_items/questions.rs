@@ -131,7 +131,7 @@ async fn close(op: &OpContext, id: WorkItemId, answer: Option<String>) -> Result
             None => seen.require(op)?,
         }
         let mut after = seen.item.clone();
-        let terms = staff::terms(&op.engine.world().configuration(), &after.application);
+        let terms = staff::terms(&op.engine.world().configuration(), &seen.work.order);
         deadline::resume(&mut after, &terms, op.now);
         let mut change = seen.change();
         let by = &op.user.display_name;

@@ -7,8 +7,7 @@ use model::error::ApiError;
 use model::ids::WorkItemId;
 use model::order::Order;
 use model::user::Duty;
-use model::view::LineReport;
-use model::work_item::{LineOutcome, WorkItem, WorkItemEventKind, WorkItemState};
+use model::work_item::{LineOutcome, LineReport, WorkItem, WorkItemEventKind, WorkItemState};
 
 use super::change::{Seen, actor, audit, change, event, told};
 use super::staff;
@@ -51,7 +50,7 @@ async fn decide(op: &OpContext, seen: Seen, report: &Report) -> Result<WorkChang
     let id = seen.item.id;
     let engine = &op.engine;
     let configuration = engine.world().configuration();
-    let needs_evidence = staff::manual(&configuration, &order.application).is_some_and(|manual| manual.evidence);
+    let needs_evidence = staff::manual(&configuration, order).is_some_and(|manual| manual.evidence);
     let live = engine.world().live();
     let others = seen.others();
     let reported =

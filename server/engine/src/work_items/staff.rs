@@ -1,7 +1,8 @@
 //! Who could do the work, and what was agreed about it: users and configuration, in the words in which `broker` decides.
 
 use broker::deadline::Terms;
-use broker::fulfiller::{self, Named, Work, Worker};
+use broker::escalation;
+use broker::fulfiller::{Named, Worker};
 use model::configuration::{Configuration, Connection, ManualConnection};
 use model::order::Order;
 use model::user::{Duty, PermissionPath, User};
@@ -52,47 +53,44 @@ impl Staff {
     }
 }
 
-/// The connection of an application that people work by hand.
-pub(crate) fn manual<'a>(configuration: &'a Configuration, application: &str) -> Option<&'a ManualConnection> {
-    match configuration.applications.get(application).map(|application| &application.connection) {
-        Some(Connection::Manual(manual)) => Some(manual),
+/// What is agreed with the people who carry out an order: by whom it is sent to, where that is people; else by its own
+/// application.
+pub(crate) fn manual<'a>(configuration: &'a Configuration, order: &Order) -> Option<&'a ManualConnection> {
+    let agreed = |name: &str| match configuration.carrier(name)?.connection {
+        Connection::Manual(manual) => Some(manual),
         _ => None,
-    }
+    };
+    agreed(&order.carrier).or_else(|| agreed(&order.application))
 }
 
-fn owner<'a>(configuration: &'a Configuration, application: &str) -> Option<&'a str> {
-    configuration.applications.get(application)?.owner.as_deref()
+fn owner<'a>(configuration: &'a Configuration, order: &Order) -> Option<&'a str> {
+    configuration.applications.get(&order.application)?.owner.as_deref()
 }
 
 /// Whom the configuration names for an order.
 pub(crate) fn named<'a>(configuration: &'a Configuration, order: &Order) -> Named<'a> {
-    let manual = manual(configuration, &order.application);
+    let manual = manual(configuration, order);
     let account_type = configuration.account_types.get(&order.account_type);
     Named {
         account_type: account_type.and_then(|account_type| account_type.fulfiller.as_deref()),
         revoker: manual.and_then(|manual| manual.revoker.as_deref()),
         connection: manual.and_then(|manual| manual.fulfiller.as_deref()),
-        owner: owner(configuration, &order.application),
+        owner: owner(configuration, order),
         no_own_work: manual.is_some_and(|manual| manual.no_own_work),
     }
 }
 
-/// What an order is about.
-pub(crate) fn work(order: &Order) -> Work {
-    Work { subject: order.identity, removes: order.operation.removes() }
-}
-
 /// Who it goes to when it is not done in time.
-pub(crate) fn ladder(configuration: &Configuration, application: &str) -> Vec<Fulfiller> {
-    let manual = manual(configuration, application);
+pub(crate) fn ladder(configuration: &Configuration, order: &Order) -> Vec<Fulfiller> {
+    let manual = manual(configuration, order);
     let escalate_to = manual.and_then(|manual| manual.escalate_to.as_deref());
-    fulfiller::escalation(escalate_to, owner(configuration, application))
+    escalation::ladder(escalate_to, owner(configuration, order))
 }
 
 /// When it is due, and what happens before and after.
-pub(crate) fn terms(configuration: &Configuration, application: &str) -> Terms {
-    let steps = u32::try_from(ladder(configuration, application).len()).unwrap_or_default();
-    Terms::of(manual(configuration, application), steps)
+pub(crate) fn terms(configuration: &Configuration, order: &Order) -> Terms {
+    let steps = u32::try_from(ladder(configuration, order).len()).unwrap_or_default();
+    Terms::of(manual(configuration, order), steps)
 }
 
 /// What people call whoever it is for.

@@ -186,11 +186,11 @@ impl Writer {
         let kept = self.thread.join().expect("the writer ends by itself");
         assert!(!kept.is_empty());
         let there: BTreeSet<String> = house.with_engine(async |engine| {
-            let (mut there, mut after) = (BTreeSet::new(), None);
+            let (mut there, mut after) = (BTreeSet::new(), None::<i64>);
             loop {
                 let page = engine.store().audit_page(after, 500).await.unwrap();
                 there.extend(page.rows.into_iter().filter(|line| line.action == "wrote").map(|line| line.subject));
-                after = page.next;
+                after = page.next.map(|next| next.parse().unwrap());
                 if after.is_none() {
                     return there;
                 }

@@ -11,8 +11,8 @@ use model::job::{RunMode, RunState};
 use model::mail::Notice;
 use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::ItemKind;
-use model::view::{BulkFilter, LineReport, WorkItemDetail, WorkItemFilter, WorkItemScope};
-use model::work_item::{Chosen, Fulfiller, LineOutcome, WorkItemEventKind, WorkItemState};
+use model::view::{BulkFilter, WorkItemDetail, WorkItemFilter, WorkItemScope};
+use model::work_item::{Chosen, Fulfiller, LineOutcome, LineReport, WorkItemEventKind, WorkItemState};
 use testkit::world::{Person, World, person};
 
 const PASSWORD: &str = "a long enough password";
@@ -319,6 +319,29 @@ async fn notices(world: &World) -> Vec<Notice> {
     to_somebody.collect()
 }
 
+fn escalated(detail: &WorkItemDetail) -> Vec<&str> {
+    let escalated = detail.history.iter().filter(|event| event.kind == WorkItemEventKind::Escalated);
+    escalated.map(|event| event.message.as_str()).collect()
+}
+
+#[tokio::test]
+async fn work_goes_on_from_who_has_it_where_that_is_wanted_and_once_after_an_outage() {
+    let world = world(&format!("{AGREED}escalate_taken = true\n")).await;
+    let ids = world.open_work_items().await;
+    work_items::claim(&world.op_of("dee").await, ids[0]).await.unwrap();
+    work_items::reassign(&world.op_of("dan").await, ids[1], "user:dan", "I know her.").await.unwrap();
+    // Both steps of the ladder are over when somebody looks: it goes to the last of them, and nobody else is told.
+    world.clock.step(Duration::from_hours(48 + 24));
+    assert_eq!(work_items::look_at_clocks(&world.engine, world.engine.now()).await.unwrap(), 2);
+    assert_eq!(work_items::look_at_clocks(&world.engine, world.engine.now()).await.unwrap(), 0);
+    for id in ids {
+        let detail = detail(&world, id).await;
+        assert_eq!((detail.item.fulfiller.clone(), detail.item.claimed_by), (Fulfiller::User("olga".into()), None));
+        assert_eq!(escalated(&detail), ["Not done in time: it goes to olga."]);
+    }
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn reminders_and_escalation_happen_once_however_many_nodes_look() {
     let world = world(AGREED).await;
@@ -358,28 +381,35 @@ async fn reminders_and_escalation_happen_once_however_many_nodes_look() {
     assert_eq!(told.len(), 2);
     assert!(told[0].sentence.ends_with("a reminder, it is due in 24 hours"), "{}", told[0].sentence);
 
-    // Overdue: reminded again, and then it is the chiefs', whoever has it.
+    // Overdue: reminded again. Then it is the chiefs'; what somebody has taken stays theirs, and the chiefs are told.
     world.clock.step(Duration::from_hours(24));
     assert_eq!(look().await, 2);
     world.clock.step(Duration::from_hours(12));
     assert_eq!(look().await, 2);
-    for id in &ids {
-        let detail = detail(&world, *id).await;
-        assert_eq!(
-            (detail.item.fulfiller.clone(), detail.item.chosen),
-            (Fulfiller::Profile("chiefs".into()), Chosen::Escalated)
-        );
-        assert_eq!((detail.item.claimed_by, detail.item.is_overdue(world.engine.now())), (None, true));
-        let escalated = detail.history.iter().filter(|event| event.kind == WorkItemEventKind::Escalated);
-        assert_eq!(
-            escalated.map(|event| event.message.as_str()).collect::<Vec<_>>(),
-            ["Not done in time: it goes to Chiefs."]
-        );
+    let taken = detail(&world, ids[0]).await;
+    assert_eq!(
+        (taken.item.fulfiller.clone(), taken.item.claimed_by),
+        (Fulfiller::Profile("desk".into()), Some(dee.user.id))
+    );
+    assert_eq!(escalated(&taken), ["Not done in time: Chiefs is told. It stays with dee, who has taken it."]);
+    let free = detail(&world, ids[1]).await;
+    assert_eq!(
+        (free.item.fulfiller.clone(), free.item.chosen),
+        (Fulfiller::Profile("chiefs".into()), Chosen::Escalated)
+    );
+    assert!(free.item.is_overdue(world.engine.now()));
+    assert_eq!(escalated(&free), ["Not done in time: it goes to Chiefs."]);
+    let told = notices(&world).await;
+    let to_chiefs = told.iter().filter(|notice| notice.to == Some(Fulfiller::Profile("chiefs".into())));
+    let endings = ["it is not done in time; dee has it", "it is not done in time, and comes to you"];
+    for (notice, ending) in to_chiefs.zip(endings) {
+        assert!(notice.sentence.ends_with(ending), "{}", notice.sentence);
     }
     // Then it is the owner's, and there is an end to reminders.
     world.clock.step(Duration::from_hours(12));
     assert_eq!(look().await, 2);
-    assert_eq!(detail(&world, ids[0]).await.item.fulfiller, Fulfiller::User("olga".into()));
+    assert_eq!(detail(&world, ids[0]).await.item.claimed_by, Some(dee.user.id));
+    assert_eq!(detail(&world, ids[1]).await.item.fulfiller, Fulfiller::User("olga".into()));
     for _ in 0..40 {
         world.clock.step(Duration::from_hours(24));
         look().await;

@@ -287,6 +287,9 @@ pub struct ManualConnection {
     pub remind_overdue_hours: Option<u32>,
     /// Hours after which work that is overdue goes to somebody else.
     pub escalate_hours: Option<u32>,
+    /// Whether it does so also where somebody has taken it, or was given it by hand; otherwise the next is only told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub escalate_taken: bool,
     /// Whether a report needs a note or a reference.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub evidence: bool,

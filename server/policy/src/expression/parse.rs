@@ -305,9 +305,9 @@ impl Compiler<'_> {
     }
 
     fn attribute(&self, tree: &IdedExpr, name: &str) -> Parsed<usize> {
-        let is_bound = |bound: &String| bound == self.subject || (bound == "account" && has_both(self.variables));
-        if !self.variables.contains(&self.subject) || self.bound.iter().any(is_bound) {
-            return self.error(tree, format!("`{}` means something else here", self.subject), None);
+        // No comprehension binds a name that means something already, so the subject is what it seems.
+        if !self.variables.contains(&self.subject) {
+            return self.error(tree, format!("`{}` is not known here", self.subject), None);
         }
         match self.attributes.iter().position(|known| known == name) {
             Some(index) => Ok(index),

@@ -98,7 +98,6 @@ pub(crate) fn grantables(configuration: &Configuration) -> Vec<Grantable> {
     all
 }
 
-/// One of so many identities, with up to three contexts around the first day.
 /// Something that a random configuration may know, or not.
 pub(crate) fn grantable() -> impl Strategy<Value = Grantable> {
     prop_oneof![
@@ -109,6 +108,7 @@ pub(crate) fn grantable() -> impl Strategy<Value = Grantable> {
     ]
 }
 
+/// One of so many identities, with up to three contexts around the first day.
 pub(crate) fn identity(count: i64) -> impl Strategy<Value = Identity> {
     let contexts = prop::collection::vec((-1_i32..2, period(), attributes()), 0..4);
     (0..count, attributes(), contexts, any::<u8>()).prop_map(|(id, attributes, contexts, chance)| Identity {
@@ -263,10 +263,13 @@ fn application() -> Application {
         demo: false,
         owner: None,
         connection: Connection::Manual(ManualConnection::default()),
+        writes: Default::default(),
+        proxy: None,
         concurrency: None,
         thresholds: Thresholds::default(),
         retry: Default::default(),
         maintenance: Vec::new(),
+        native_changes: None,
     }
 }
 
@@ -291,5 +294,6 @@ fn account_type(index: usize, attributes: Vec<AttributeSpecification>) -> Accoun
         several: Default::default(),
         ask: None,
         thresholds: Thresholds::default(),
+        native_changes: None,
     }
 }

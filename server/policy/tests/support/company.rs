@@ -116,6 +116,7 @@ pub(crate) fn account_type(application: &str) -> AccountType {
         several: Default::default(),
         ask: None,
         thresholds: Thresholds::default(),
+        native_changes: None,
     }
 }
 
@@ -126,10 +127,13 @@ pub(crate) fn application() -> Application {
         demo: false,
         owner: None,
         connection: Connection::Manual(manual()),
+        writes: Default::default(),
+        proxy: None,
         concurrency: None,
         thresholds: Thresholds::default(),
         retry: Default::default(),
         maintenance: Vec::new(),
+        native_changes: None,
     }
 }
 

@@ -10,14 +10,23 @@ use model::order::{Order, ProvisioningState, StateReason};
 use serde::Serialize;
 
 use super::Claim;
+use super::named;
 use crate::connection::{Argument, Row, arguments, numbers, payload};
 use crate::{Result, Store, Tx};
 
-/// Two claims of one application at once could each take another order of the same account: they take turns.
-const LOCK_CLAIMS: &str = "select pg_advisory_xact_lock(hashtextextended($1, 7233203))";
+/// Two claims of one application's orders at once could each take another order of the same account: they take turns, by
+/// name, so that nobody waits in a circle.
+const LOCK_CLAIMS: &str = "
+    select pg_advisory_xact_lock(hashtextextended(name, 7233203))
+    from (
+      select distinct value ->> 'name' as name
+      from json_each($1)
+      order by name
+    ) as applications";
 
-/// $1 application, $2 now, $3 run, $4 how many, $5 mechanism. The order is that of the queue's index (`order_queue`), but
-/// for a try.
+/// $1 carrier, $2 now, $3 run, $4 how many, $5 mechanism. The order is that of the queue's index (`order_queue`), but
+/// for a try. An account that is still to come is not worked on, but to bring it; and what is answered later, by another
+/// system or a person, lets go first what is answered at once.
 ///
 /// Counting, rather than `not exists`, keeps PostgreSQL from joining: after a bulk load it believes that nothing is in
 /// flight and would go through all that is for every order.
@@ -27,10 +36,11 @@ macro_rules! due_orders {
             "select o.id, o.account_id, o.identity_id, o.account_type, o.mechanism, o.attempts, cast(o.reason as text) as reason
     from provisioning_order o
     where o.state = 1
-      and o.application = $1
+      and o.carrier = $1
       and o.next_attempt_at <= $2
       and ($3 is null or o.run_id = $3)
       and ($5 is null or o.mechanism = $5)
+      and (o.account_id is not null or o.operation = 'create')
       and coalesce(o.trouble, '') <> 'held'
       and not o.awaits_answer
       and (o.ring is null or o.ring <= (select r.released from run_ring r where r.run_id = o.run_id))
@@ -55,6 +65,25 @@ macro_rules! due_orders {
           and other.state = 2
           and other.account_id is null
       )
+      and (o.mechanism = 'direct' or 0 = (
+        select count(*)
+        from provisioning_order quick
+        where quick.account_id = o.account_id
+          and quick.state = 1
+          and quick.mechanism = 'direct'
+          and quick.next_attempt_at <= $2
+          and quick.trouble is null
+          and not quick.awaits_answer
+          and (quick.ring is null or quick.ring <= (select r.released from run_ring r where r.run_id = quick.run_id))
+          and (quick.approval_id is null or quick.approval_id = o.approval_id)
+          and 0 = (
+            select count(*)
+            from order_dependency d
+            join provisioning_order earlier on earlier.id = d.after_id
+            where d.order_id = quick.id
+              and earlier.state not in (4, 6, 8)
+          )
+      ))
       and 0 = (
         select count(*)
         from run_block approval
@@ -75,13 +104,13 @@ const DUE_POSTGRES: &str = due_orders!("o.lane, o.turn_at, o.id", " for update o
 const PROBE_SQLITE: &str = due_orders!("o.attempts, o.lane, o.turn_at, o.id", "");
 const PROBE_POSTGRES: &str = due_orders!("o.attempts, o.lane, o.turn_at, o.id", " for update of o skip locked");
 
-/// $1 application, $2 now, $3 run, $4 how many.
+/// $1 carrier, $2 now, $3 run, $4 how many.
 macro_rules! lost_orders {
     () => {
         "select o.id, o.account_id, o.identity_id, o.account_type, o.mechanism, o.attempts, cast(o.reason as text) as reason
     from provisioning_order o
     where o.state = 2
-      and o.application = $1
+      and o.carrier = $1
       and (o.lease_until <= $2 or (o.lease_until is null and o.next_attempt_at <= $2))
       and ($3 is null or o.run_id = $3)
     order by o.lane, o.turn_at, o.id
@@ -145,11 +174,6 @@ const VOID_RUNS: &str = "
     update run
     set lease_until = null
     where lease_until is not null";
-
-#[derive(Serialize)]
-struct NameInput<'a> {
-    name: &'a str,
-}
 
 #[derive(Serialize)]
 struct EventInput {
@@ -219,7 +243,7 @@ impl Tx {
         };
         let mechanism = claim.mechanism.map(Mechanism::name);
         let run = claim.run.map(|run| run.0);
-        let arguments = arguments![claim.application.as_str(), claim.now, run, claim.limit, mechanism];
+        let arguments = arguments![claim.carrier.as_str(), claim.now, run, claim.limit, mechanism];
         let taken = self.candidates(claim, sql, arguments).await?;
         if !taken.is_empty() {
             self.take(claim, &taken).await?;
@@ -236,7 +260,7 @@ impl Tx {
     async fn take_lost(&mut self, claim: &Claim) -> Result<Vec<Taken>> {
         let sql = if self.connection.is_postgres() { LOST_POSTGRES } else { LOST_SQLITE };
         let run = claim.run.map(|run| run.0);
-        let arguments = arguments![claim.application.as_str(), claim.now, run, claim.limit];
+        let arguments = arguments![claim.carrier.as_str(), claim.now, run, claim.limit];
         let taken = self.candidates(claim, sql, arguments).await?;
         if !taken.is_empty() {
             self.take(claim, &taken).await?;
@@ -263,8 +287,7 @@ impl Tx {
         applications: Option<&[String]>,
         now: Timestamp,
     ) -> Result<u64> {
-        let names = applications.map(|names| names.iter().map(|name| NameInput { name }).collect::<Vec<_>>());
-        let names = names.map(|names| payload(&names)).transpose()?;
+        let names = applications.map(named).transpose()?;
         self.execute(RELEASE, arguments![now, run.map(|run| run.0), names]).await
     }
 
@@ -281,7 +304,7 @@ impl Tx {
         arguments: [Argument; N],
     ) -> Result<Vec<Taken>> {
         if self.connection.is_postgres() {
-            self.execute(LOCK_CLAIMS, arguments![claim.application.as_str()]).await?;
+            self.rows(LOCK_CLAIMS, arguments![named(&claim.applications)?]).await?;
         }
         let rows = self.rows(sql, arguments).await?;
         let mut accounts = HashSet::new();

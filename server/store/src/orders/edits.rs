@@ -70,7 +70,8 @@ const SET_VALUES: &str = "
 
 const SET_MECHANISM: &str = "
     update provisioning_order
-    set mechanism = $2
+    set mechanism = $2,
+        carrier = application
     where id in (select cast(value as bigint) from json_each($1))";
 
 #[derive(Serialize)]
@@ -140,7 +141,7 @@ impl Tx {
         Ok(())
     }
 
-    /// From now on these orders are carried out so.
+    /// From now on these orders are carried out so, and go to nobody else than their own application's people or server.
     pub async fn set_order_mechanism(&mut self, orders: &[OrderId], mechanism: Mechanism) -> Result<()> {
         let orders = numbers(orders.iter().map(|id| id.0));
         self.execute(SET_MECHANISM, arguments![orders, mechanism.name()]).await?;

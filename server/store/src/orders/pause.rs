@@ -1,4 +1,4 @@
-//! Orders that wait because nothing is sent to their application: while it does not answer, and in maintenance windows.
+//! Orders that wait because nothing is sent to whom they go to: while it does not answer, and in maintenance windows.
 //! Who waits is told as each order's reason and in its timeline; who carries orders out asks the circuit itself.
 
 use jiff::Timestamp;
@@ -8,12 +8,12 @@ use serde::Serialize;
 use crate::connection::{Row, arguments, payload};
 use crate::{Result, Store, Tx};
 
-/// $1 application, $3 trouble: released orders that could be sent but for the pause, and do not say so yet. Work for
+/// $1 carrier, $3 trouble: released orders that could be sent but for the pause, and do not say so yet. Work for
 /// people goes on, and what a person holds stays held.
 macro_rules! to_pause {
     () => {
         "state = 1
-      and application = $1
+      and carrier = $1
       and mechanism <> 'manual'
       and next_attempt_at is not null
       and coalesce(trouble, 'retry_wait') in ('retry_wait', 'quarantined', 'maintenance')
@@ -61,7 +61,7 @@ const TELL_RESUME: &str = "
     select id, $3, 1, 1, $4, $5
     from provisioning_order
     where state = 1
-      and application = $1
+      and carrier = $1
       and trouble = $2
     order by id";
 
@@ -74,7 +74,7 @@ const RESUME: &str = "
         next_attempt_at = $3,
         changed_at = $3
     where state = 1
-      and application = $1
+      and carrier = $1
       and trouble = $2";
 
 /// Those that are to be read back do not wait for their time either.
@@ -82,16 +82,16 @@ const READ_BACK_NOW: &str = "
     update provisioning_order
     set next_attempt_at = $2
     where state = 2
-      and application = $1
+      and carrier = $1
       and trouble = 'in_doubt'
       and next_attempt_at > $2";
 
 const PAUSED: &str = "
-    select application, trouble, count(*) as orders
+    select carrier, trouble, count(*) as orders
     from provisioning_order
     where trouble in ('quarantined', 'maintenance')
-    group by application, trouble
-    order by application, trouble";
+    group by carrier, trouble
+    order by carrier, trouble";
 
 #[derive(Serialize)]
 struct PauseInput<'a> {
@@ -102,10 +102,10 @@ struct PauseInput<'a> {
 }
 
 impl Tx {
-    /// Lets the application's orders wait, each with the reason and a line in its timeline; how many did not yet.
+    /// Lets the orders that go to an application or integration wait, each with the reason and a line in its timeline; how many did not yet.
     pub async fn pause_orders(
         &mut self,
-        application: &str,
+        carrier: &str,
         reason: &StateReason,
         trouble: Trouble,
         fingerprint: &str,
@@ -113,31 +113,31 @@ impl Tx {
         at: Timestamp,
     ) -> Result<u64> {
         let input = payload(&[PauseInput { reason, fingerprint, message, at: at.as_microsecond() }])?;
-        self.execute(TELL_PAUSE, arguments![application, input.as_str(), trouble.name()]).await?;
-        self.execute(PAUSE, arguments![application, input, trouble.name()]).await
+        self.execute(TELL_PAUSE, arguments![carrier, input.as_str(), trouble.name()]).await?;
+        self.execute(PAUSE, arguments![carrier, input, trouble.name()]).await
     }
 
     /// Lets go what waits for this: it is due from now on, and goes in the order in which it always goes.
     pub async fn resume_orders(
         &mut self,
-        application: &str,
+        carrier: &str,
         trouble: Trouble,
         actor: &str,
         message: &str,
         at: Timestamp,
     ) -> Result<u64> {
-        self.execute(TELL_RESUME, arguments![application, trouble.name(), at, actor, message]).await?;
-        let resumed = self.execute(RESUME, arguments![application, trouble.name(), at]).await?;
-        self.execute(READ_BACK_NOW, arguments![application, at]).await?;
+        self.execute(TELL_RESUME, arguments![carrier, trouble.name(), at, actor, message]).await?;
+        let resumed = self.execute(RESUME, arguments![carrier, trouble.name(), at]).await?;
+        self.execute(READ_BACK_NOW, arguments![carrier, at]).await?;
         Ok(resumed)
     }
 }
 
 impl Store {
-    /// Applications with orders that wait for a pause to end: which kind, and how many.
+    /// Applications and integrations with orders that wait for a pause to end: which kind, and how many.
     pub async fn paused_orders(&self) -> Result<Vec<(String, Trouble, u64)>> {
         let read =
-            |row: Row| Ok((row.text("application")?, row.named("trouble", Trouble::from_name)?, row.count("orders")?));
+            |row: Row| Ok((row.text("carrier")?, row.named("trouble", Trouble::from_name)?, row.count("orders")?));
         self.reader().await?.read(PAUSED, arguments![], read).await
     }
 }

@@ -12,7 +12,7 @@ use model::plan::{ItemKind, ItemOperation, Operation, Partition};
 use model::trigger::Trigger;
 use model::view::{OrderCounts, OrderDetail, OrderEvent, OrderFilter, OrderRow};
 
-use super::{AS_THE_ORDER, OrdersUnderWay, edits};
+use super::{AS_THE_ORDER, OrdersUnderWay, edits, named};
 use crate::connection::{Connection, Row, arguments, numbers};
 use crate::paging::{count_limit, cursor, page, read_time_cursor, rows_to_read};
 use crate::words::patterns;
@@ -25,7 +25,7 @@ macro_rules! by_id {
         concat!(
             "select
       o.id, o.plan_id, o.partition_id, o.run_id, o.identity_id, o.set_off_by, o.priority, o.application, o.account_type, o.account_id,
-      o.key, o.operation, o.mechanism, o.lane, o.state, cast(o.reason as text) as reason, ",
+      o.key, o.operation, o.mechanism, o.carrier, o.lane, o.state, cast(o.reason as text) as reason, ",
             $why,
             ", o.fence, o.attempts, o.fingerprint, o.repeats, o.next_attempt_at, o.created_at, o.transmitted_at,
       o.executed_at, o.verified_at
@@ -69,12 +69,20 @@ const IDS_IN_STATE: &str = "
     order by id
     limit $3";
 
+const IDS_SENT_TO: &str = "
+    select id
+    from provisioning_order
+    where carrier = $1
+      and state = 2
+    order by id
+    limit $2";
+
 macro_rules! handed {
     () => {
         "select o.id, o.fence, o.key, a.answer ->> 'reference' as reference
     from provisioning_order o
     join order_attempt a on a.order_id = o.id and a.fence = o.fence
-    where o.application = $1
+    where o.carrier = $1
       and a.answer ->> 'answer' = 'handed'
       and "
     };
@@ -89,7 +97,7 @@ const GIVEN_UP: &str = concat!(handed!(), "o.state = 6 order by o.id");
 const OVERDUE_IDS: &str = "
     select id
     from provisioning_order
-    where application = $1
+    where carrier = $1
       and state = 2
       and transmitted_at < $2
     order by id";
@@ -103,14 +111,14 @@ const UNDER_WAY: &str = "
         when state = 2 and next_attempt_at is null and coalesce(reason ->> 'reason', 'in_doubt') = 'in_doubt' then 1
       end) as claimed
     from provisioning_order
-    where application = $1
+    where carrier = $1
       and state = 2";
 
 /// A late answer still counts where none came in time.
 const OWES_ANSWERS: &str = "
     select 1 as one
     from provisioning_order
-    where application = $1
+    where carrier = $1
       and state in (2, 3)
       and (state = 2 or reason ->> 'reason' = 'timeout')
     limit 1";
@@ -139,24 +147,41 @@ const DEPENDENCIES: &str = "
     where order_id in (select cast(value as bigint) from json_each($1))
     order by order_id, after_id";
 
-const DUE_APPLICATIONS: &str = "
-    select application, count(*) as due
+/// By application, or by what they are sent to.
+macro_rules! due {
+    ($by:literal, $of:literal) => {
+        concat!(
+            "select ",
+            $by,
+            " as name, count(*) as due
     from provisioning_order
     where state = 1
       and next_attempt_at <= $1
       and coalesce(trouble, '') not in ('held', 'quarantined', 'maintenance')
-      and (ring is null or ring <= (select r.released from run_ring r where r.run_id = provisioning_order.run_id))
-    group by application
-    order by application";
+      and (ring is null or ring <= (select r.released from run_ring r where r.run_id = provisioning_order.run_id))",
+            $of,
+            "
+    group by ",
+            $by,
+            "
+    order by ",
+            $by
+        )
+    };
+}
+
+const DUE_APPLICATIONS: &str = due!("application", "");
+const DUE_CARRIERS: &str =
+    due!("carrier", " and ($2 is null or application in (select value ->> 'name' from json_each($2)))");
 
 macro_rules! row_columns {
     () => {
-        "o.id, o.identity_id, i.display_name as identity_name, o.application, o.operation, o.mechanism, o.summary, o.state,
+        "o.id, o.identity_id, i.display_name as identity_name, o.application, o.operation, o.mechanism, o.carrier, o.summary, o.state,
          cast(o.reason as text) as reason, o.fingerprint, o.attempts, o.next_attempt_at, o.created_at, o.changed_at"
     };
 }
 
-/// $1–$4 words, $5 application, $6 mechanism, $7 identity, $8 run, $9 state, $10 trouble, $11 fingerprint.
+/// $1–$4 words, $5 application, $6 mechanism, $7 identity, $8 run, $9 state, $10 trouble, $11 fingerprint, $12 carrier.
 macro_rules! order_filter {
     () => {
         "from provisioning_order o
@@ -168,7 +193,8 @@ macro_rules! order_filter {
       and ($8 is null or o.run_id = $8)
       and ($9 is null or o.state = $9)
       and ($10 is null or o.trouble = $10)
-      and ($11 is null or (o.fingerprint = $11 and o.trouble is not null))"
+      and ($11 is null or (o.fingerprint = $11 and o.trouble is not null))
+      and ($12 is null or o.carrier = $12)"
     };
 }
 pub(super) use order_filter;
@@ -189,7 +215,8 @@ macro_rules! filter_arguments {
             filter.run.map(|id| id.0),
             $state,
             filter.trouble.map(Trouble::name),
-            filter.fingerprint.as_deref()
+            filter.fingerprint.as_deref(),
+            filter.carrier.as_deref().filter(|carrier| !carrier.is_empty())
             $(, $more)*
         ]
     }};
@@ -202,12 +229,12 @@ const PAGE: &str = concat!(
     " ",
     order_filter!(),
     "
-      and ($12 is null or (o.created_at, o.id) < ($13, $12))
+      and ($13 is null or (o.created_at, o.id) < ($14, $13))
     order by o.created_at desc, o.id desc
-    limit $14"
+    limit $15"
 );
 
-const COUNT: &str = concat!("select count(*) from (select 1 ", order_filter!(), " limit $12) as found");
+const COUNT: &str = concat!("select count(*) from (select 1 ", order_filter!(), " limit $13) as found");
 
 const COUNTS: &str =
     concat!("select o.state, count(*) as orders ", order_filter!(), " group by o.state order by o.state");
@@ -324,33 +351,40 @@ impl Store {
         orders_by_id(&mut connection, &ids, Why::LeftOut).await
     }
 
-    /// What this executor was handed and has not answered, by id.
-    pub async fn handed_orders(&self, application: &str) -> Result<Vec<Handed>> {
-        self.reader().await?.read(HANDED, arguments![application], handed).await
-    }
-
-    /// Orders in state 2 that were sent before that moment, by id, in brief as [`Store::orders_in_brief`].
-    pub async fn overdue_orders(&self, application: &str, sent_before: Timestamp) -> Result<Vec<Order>> {
+    /// Orders in state 2 that were sent to this application or integration, by id, in brief as [`Store::orders_in_brief`].
+    pub async fn orders_sent_to(&self, carrier: &str, limit: u32) -> Result<Vec<Order>> {
         let mut connection = self.snapshot().await?;
-        let ids = connection.read(OVERDUE_IDS, arguments![application, sent_before], order_id).await?;
+        let ids = connection.read(IDS_SENT_TO, arguments![carrier, limit], order_id).await?;
         orders_by_id(&mut connection, &ids, Why::LeftOut).await
     }
 
-    /// How many orders of the application somebody else is to bring to their end.
-    pub async fn orders_under_way(&self, application: &str) -> Result<OrdersUnderWay> {
-        let row = self.reader().await?.row(UNDER_WAY, arguments![application]).await?;
+    /// What this executor was handed and has not answered, by id.
+    pub async fn handed_orders(&self, carrier: &str) -> Result<Vec<Handed>> {
+        self.reader().await?.read(HANDED, arguments![carrier], handed).await
+    }
+
+    /// Orders in state 2 that were sent before that moment, by id, in brief as [`Store::orders_in_brief`].
+    pub async fn overdue_orders(&self, carrier: &str, sent_before: Timestamp) -> Result<Vec<Order>> {
+        let mut connection = self.snapshot().await?;
+        let ids = connection.read(OVERDUE_IDS, arguments![carrier, sent_before], order_id).await?;
+        orders_by_id(&mut connection, &ids, Why::LeftOut).await
+    }
+
+    /// How many orders that were sent to it somebody else is to bring to their end.
+    pub async fn orders_under_way(&self, carrier: &str) -> Result<OrdersUnderWay> {
+        let row = self.reader().await?.row(UNDER_WAY, arguments![carrier]).await?;
         let Some(row) = row else { return Ok(OrdersUnderWay::default()) };
         Ok(OrdersUnderWay { transmitted: row.count("transmitted")?, claimed: row.count("claimed")? })
     }
 
-    /// Whether an answer to any order of the application would still count.
-    pub async fn owes_answers(&self, application: &str) -> Result<bool> {
-        Ok(self.reader().await?.row(OWES_ANSWERS, arguments![application]).await?.is_some())
+    /// Whether an answer to any order that was sent to it would still count.
+    pub async fn owes_answers(&self, carrier: &str) -> Result<bool> {
+        Ok(self.reader().await?.row(OWES_ANSWERS, arguments![carrier]).await?.is_some())
     }
 
     /// What this executor was handed, and what is no longer wanted since, by id.
-    pub async fn given_up_orders(&self, application: &str) -> Result<Vec<Handed>> {
-        self.reader().await?.read(GIVEN_UP, arguments![application], handed).await
+    pub async fn given_up_orders(&self, carrier: &str) -> Result<Vec<Handed>> {
+        self.reader().await?.read(GIVEN_UP, arguments![carrier], handed).await
     }
 
     /// Accounts of the application that an order has changed since that moment, or may be changing now.
@@ -362,8 +396,15 @@ impl Store {
     /// Applications with due orders in state 1 that nothing keeps back, and how many. Some of these may still wait for
     /// other orders.
     pub async fn due_applications(&self, now: Timestamp) -> Result<Vec<(String, u64)>> {
-        let read = |row: Row| Ok((row.text("application")?, row.count("due")?));
+        let read = |row: Row| Ok((row.text("name")?, row.count("due")?));
         self.reader().await?.read(DUE_APPLICATIONS, arguments![now], read).await
+    }
+
+    /// The same, by the application or integration that they are sent to: of all applications, or of those named.
+    pub async fn due_carriers(&self, now: Timestamp, applications: Option<&[String]>) -> Result<Vec<(String, u64)>> {
+        let names = applications.map(named).transpose()?;
+        let read = |row: Row| Ok((row.text("name")?, row.count("due")?));
+        self.reader().await?.read(DUE_CARRIERS, arguments![now, names], read).await
     }
 
     /// When something was last planned for these; those for whom nothing ever was are left out.
@@ -407,6 +448,7 @@ impl Store {
         Ok(Some(OrderDetail {
             identity_name: plan.text("display_name")?,
             application_name: order.application.clone(),
+            carrier_name: None,
             plan_id: order.plan,
             plan: plan.json("body")?,
             partition: own.map_or(0, |(_, partition)| partition.sequence),
@@ -530,6 +572,7 @@ fn order(row: &Row, after: Vec<OrderId>, mut items: Vec<OrderItem>) -> Result<Or
         key: row.optional_text("key")?,
         operation: row.named("operation", Operation::from_name)?,
         mechanism: row.named("mechanism", Mechanism::from_name)?,
+        carrier: row.text("carrier")?,
         lane: row
             .numbered("lane", |number| [Lane::Leaver, Lane::Normal].into_iter().find(|lane| *lane as i64 == number))?,
         priority: row.numbered("priority", |number| number.try_into().ok())?,
@@ -576,6 +619,7 @@ fn order_row(row: &Row) -> Result<OrderRow> {
         application: row.text("application")?,
         operation: row.named("operation", Operation::from_name)?,
         mechanism: row.named("mechanism", Mechanism::from_name)?,
+        carrier: row.text("carrier")?,
         summary: row.text("summary")?,
         state: state(row, "state")?,
         reason: row.optional_json("reason")?,

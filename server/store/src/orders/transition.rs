@@ -58,6 +58,22 @@ const UPDATE_ORDERS: &str = "
     from input
     where provisioning_order.id = input.order_id";
 
+/// The account that came to be, for what was ordered with its creation and waits for it.
+const FOLLOW_ACCOUNTS: &str = "
+    with input as materialized (select cast(value as bigint) as order_id from json_each($1))
+    update provisioning_order
+    set account_id = made.account_id,
+        key = made.key
+    from input
+    join order_dependency d on d.after_id = input.order_id
+    join provisioning_order made on made.id = input.order_id
+    where provisioning_order.id = d.order_id
+      and provisioning_order.account_id is null
+      and provisioning_order.operation <> 'create'
+      and made.operation = 'create'
+      and provisioning_order.identity_id = made.identity_id
+      and provisioning_order.account_type = made.account_type";
+
 const UPDATE_ITEMS: &str = "
     with input as materialized (
       select
@@ -215,6 +231,11 @@ impl Tx {
         let input = payload(&accepted.iter().map(transition_input).collect::<Vec<_>>())?;
         self.execute(UPDATE_ORDERS, arguments![input.as_str()]).await?;
         self.execute(INSERT_EVENTS, arguments![input]).await?;
+        let created: Vec<i64> =
+            accepted.iter().filter(|(_, row)| row.account.is_some()).map(|(_, row)| row.order.0).collect();
+        if !created.is_empty() {
+            self.execute(FOLLOW_ACCOUNTS, arguments![numbers(created)]).await?;
+        }
         // What was done stays done, also where the order goes on to be something else.
         let mut kept: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
         for (from, row) in accepted.iter().filter(|(from, row)| is_done(*from) && !is_done(row.to)) {

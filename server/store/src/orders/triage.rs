@@ -35,19 +35,19 @@ const UNCONFIRMED: &str = "
     group by application
     order by application";
 
-/// $12 when it was seen, $13 ids.
+/// $13 when it was seen, $14 ids.
 macro_rules! selected {
     () => {
         concat!(
             order_filter!(),
             "
-      and o.changed_at <= $12
-      and ($13 is null or o.id in (select cast(value as bigint) from json_each($13)))"
+      and o.changed_at <= $13
+      and ($14 is null or o.id in (select cast(value as bigint) from json_each($14)))"
         )
     };
 }
 
-const SELECTED: &str = concat!("select o.id ", selected!(), " order by o.lane, o.id limit $14");
+const SELECTED: &str = concat!("select o.id ", selected!(), " order by o.lane, o.id limit $15");
 
 const SELECTED_BY_APPLICATION: &str =
     concat!("select o.application, count(*) as orders ", selected!(), " group by o.application order by o.application");

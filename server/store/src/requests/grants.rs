@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use model::access::{GrantOrigin, Grantable};
 use model::identity::Period;
-use model::ids::{IdentityId, RequestId};
+use model::ids::{DirectGrantId, IdentityId, RequestId};
 use model::request::DirectGrant;
 use serde::Serialize;
 
@@ -76,7 +76,7 @@ impl Tx {
         let inputs: Vec<_> = rows
             .iter()
             .map(|row| GrantInput {
-                id: row.id,
+                id: row.id.0,
                 identity: row.identity.0,
                 request: row.origin.request.0,
                 kind: row.grantable.kind(),
@@ -95,11 +95,11 @@ impl Tx {
     /// `ended_by` is the request that takes them away; none where their last day is over. Answers how many were open.
     pub async fn close_direct_grants(
         &mut self,
-        ids: &[i64],
+        ids: &[DirectGrantId],
         ended_by: Option<RequestId>,
         at: Timestamp,
     ) -> Result<u64> {
-        self.execute(CLOSE, arguments![numbers(ids.iter().copied()), at, ended_by.map(|id| id.0)]).await
+        self.execute(CLOSE, arguments![numbers(ids.iter().map(|id| id.0)), at, ended_by.map(|id| id.0)]).await
     }
 
     /// Lets whatever follows the change log look at these identities again.
@@ -138,7 +138,7 @@ impl Store {
 fn grant(row: Row) -> Result<DirectGrant> {
     let name = row.text("name")?;
     Ok(DirectGrant {
-        id: row.integer("id")?,
+        id: DirectGrantId(row.integer("id")?),
         identity: IdentityId(row.integer("identity_id")?),
         grantable: row.named("kind", |kind| Grantable::from_parts(kind, &name))?,
         period: Period { starts: row.optional_date("starts")?, ends: row.optional_date("ends")? },

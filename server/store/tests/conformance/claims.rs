@@ -18,7 +18,7 @@ pub(crate) async fn due_orders_are_claimed_by_lane(store: Store) {
         Order { reason: Some(waiting.clone()), fence: 3, attempts: 3, next_attempt_at: Some(at(90)), ..order(30, 1) },
         Order { lane: Lane::Leaver, ..order(31, 2) },
         order(32, 3),
-        Order { application: "payroll".into(), ..order(33, 4) },
+        Order { application: "payroll".into(), carrier: "payroll".into(), ..order(33, 4) },
         Order { state: ProvisioningState::AwaitingApproval, ..order(34, 5) },
     ];
     insert_orders(&store, rows.clone()).await;
@@ -160,7 +160,7 @@ pub(crate) async fn two_claimers_never_get_the_same_order(store: Store) {
 
 pub(crate) async fn a_lost_order_is_reclaimed_with_doubt(store: Store) {
     people(&store).await;
-    let elsewhere = Order { application: "payroll".into(), ..order(31, 2) };
+    let elsewhere = Order { application: "payroll".into(), carrier: "payroll".into(), ..order(31, 2) };
     insert_orders(&store, vec![order(30, 1), elsewhere]).await;
     store.claim_orders(&claim("gone", 100, 10)).await.unwrap();
     assert!(store.reclaim_lost_orders(&claim("node", 129, 10)).await.unwrap().is_empty());

@@ -14,10 +14,13 @@ pub(crate) fn sample() -> Configuration {
         demo: true,
         owner: None,
         connection: Connection::Manual(manual),
+        writes: Default::default(),
+        proxy: None,
         concurrency: None,
         thresholds: Thresholds { deleted: Some(Limit { count: 50, percent: 5 }), ..Thresholds::default() },
         retry: Default::default(),
         maintenance: Vec::new(),
+        native_changes: None,
     };
     let account_type = AccountType {
         display_name: "Directory user".into(),
@@ -45,6 +48,7 @@ pub(crate) fn sample() -> Configuration {
         several: Default::default(),
         ask: None,
         thresholds: Thresholds::default(),
+        native_changes: None,
     };
     let role =
         Role { display_name: "Seller".into(), description: None, access_profiles: Vec::new(), roles: Vec::new() };

@@ -8,6 +8,7 @@ mod world;
 mod accounts;
 mod assignments;
 mod blocks;
+mod carriers;
 mod claims;
 mod configuration;
 mod declined;
@@ -15,6 +16,7 @@ mod durability;
 mod forms;
 mod identities;
 mod mails;
+mod native_changes;
 mod orders;
 mod people;
 mod requests;
@@ -115,6 +117,11 @@ stories! {
         direct_grants_are_closed_and_not_forgotten,
         an_order_is_overtaken_for_so_long_and_no_longer,
     ],
+    carriers: [
+        orders_wait_in_the_queue_of_whom_they_go_to,
+        what_was_ordered_with_a_creation_gets_its_account,
+        what_is_answered_at_once_goes_first,
+    ],
     claims: [
         due_orders_are_claimed_by_lane,
         orders_wait_for_time_predecessors_and_runs,
@@ -202,6 +209,13 @@ stories! {
     declined: [
         what_was_declined_stands_until_it_is_reopened,
         orders_under_review_are_told,
+    ],
+    native_changes: [
+        native_changes_are_kept_listed_and_decided,
+        a_reading_moves_earlier_changes_and_brings_nothing_twice,
+        what_was_planned_of_native_changes_is_kept,
+        orders_that_may_have_touched_an_account_are_found,
+        the_baseline_is_replaced_whole,
     ],
     people: [
         users_are_found_without_regard_to_case,

@@ -70,8 +70,16 @@ fn one_in_each_state() -> Vec<Order> {
 pub(crate) async fn open_orders_are_those_planning_has_to_know(store: Store) {
     people(&store).await;
     insert_orders(&store, one_in_each_state()).await;
-    insert_orders(&store, vec![Order { application: "payroll".into(), next_attempt_at: Some(at(50)), ..order(60, 2) }])
-        .await;
+    insert_orders(
+        &store,
+        vec![Order {
+            application: "payroll".into(),
+            carrier: "payroll".into(),
+            next_attempt_at: Some(at(50)),
+            ..order(60, 2)
+        }],
+    )
+    .await;
     let ids = |orders: Vec<Order>| orders.iter().map(|order| order.id.0).collect::<Vec<_>>();
     assert_eq!(ids(store.open_orders().await.unwrap()), [31, 32, 33, 35, 37, 38, 60]);
     assert_eq!(ids(store.open_orders_of(&[IdentityId(2), IdentityId(3)]).await.unwrap()), [60]);
@@ -87,6 +95,7 @@ pub(crate) async fn orders_are_listed_and_counted(store: Store) {
     insert_orders(&store, one_in_each_state()).await;
     let more = (100..160).map(|id| Order {
         application: "payroll".into(),
+        carrier: "payroll".into(),
         mechanism: Mechanism::Executor,
         created_at: at(500),
         ..order(id, 2 + id % 3)

@@ -37,7 +37,7 @@ fn request(id: i64, identity: i64) -> Request {
 
 fn grant(id: i64, request: i64, name: &str, ends: &str) -> DirectGrant {
     DirectGrant {
-        id,
+        id: DirectGrantId(id),
         identity: IdentityId(1),
         grantable: Grantable::Role(name.into()),
         period: period("2026-03-04", ends),
@@ -189,8 +189,8 @@ pub(crate) async fn direct_grants_are_closed_and_not_forgotten(store: Store) {
     assert_eq!(store.direct_grants_over(day("2026-03-09")).await.unwrap().len(), 1);
     // Another request gives it a last day; called off, what was is known.
     keep!(store, |tx| {
-        assert_eq!(tx.close_direct_grants(&[60], Some(RequestId(51)), at(3)).await?, 1);
-        assert_eq!(tx.close_direct_grants(&[60], None, at(4)).await?, 0);
+        assert_eq!(tx.close_direct_grants(&[DirectGrantId(60)], Some(RequestId(51)), at(3)).await?, 1);
+        assert_eq!(tx.close_direct_grants(&[DirectGrantId(60)], None, at(4)).await?, 0);
         tx.open_direct_grants(&[grant(63, 50, "clerk", "2026-03-20")], Some(RequestId(51)), at(3)).await?;
     });
     let (taken, in_place) = store.direct_grants_taken_by(RequestId(51)).await.unwrap();

@@ -52,7 +52,11 @@ pub(crate) async fn orders_in_trouble_are_grouped(store: Store) {
         in_trouble(30, 1, Errored, failed("taken"), "f1"),
         in_trouble(31, 1, Errored, failed("taken too"), "f1"),
         in_trouble(32, 2, Errored, failed("taken"), "f1"),
-        Order { application: "payroll".into(), ..in_trouble(33, 3, Errored, failed("taken"), "f2") },
+        Order {
+            application: "payroll".into(),
+            carrier: "payroll".into(),
+            ..in_trouble(33, 3, Errored, failed("taken"), "f2")
+        },
         Order { next_attempt_at: Some(at(90)), ..in_trouble(34, 4, Pending, wait, "f3") },
         order(35, 5),
         Order { executed_at: Some(at(1)), state: Executed, ..order(36, 6) },
@@ -153,7 +157,7 @@ pub(crate) async fn paused_orders_wait_and_go_on(store: Store) {
             Order { next_attempt_at: Some(at(500)), ..in_trouble(31, 2, Pending, wait, "f1") },
             in_trouble(32, 3, Pending, hold(), "f2"),
             Order { mechanism: Mechanism::Manual, ..order(33, 4) },
-            Order { application: "payroll".into(), ..order(34, 5) },
+            Order { application: "payroll".into(), carrier: "payroll".into(), ..order(34, 5) },
             Order { after: vec![OrderId(30)], ..order(35, 6) },
             Order { next_attempt_at: None, ..order(36, 7) },
             doubt,

@@ -147,6 +147,7 @@ pub(crate) fn order(id: i64, identity: i64) -> Order {
         key: None,
         operation: Operation::Create,
         mechanism: Mechanism::Direct,
+        carrier: "directory".into(),
         lane: Lane::Normal,
         priority: Trigger::IdentityRefresh.usual_priority(),
         state: ProvisioningState::Pending,
@@ -184,6 +185,8 @@ pub(crate) fn plan(run: Option<RunId>) -> PlanRecord {
     let partition = Partition {
         sequence: 1,
         mechanism: Mechanism::Direct,
+        carrier: "directory".into(),
+        why: "It writes itself.".into(),
         application: "directory".into(),
         requests: vec![0],
         after: Vec::new(),
@@ -206,7 +209,8 @@ pub(crate) async fn insert_orders(store: &Store, orders: Vec<Order>) {
 
 pub(crate) fn claim(node: &str, now: i64, limit: u32) -> Claim {
     Claim {
-        application: "directory".into(),
+        carrier: "directory".into(),
+        applications: vec!["directory".into()],
         limit,
         node: node.into(),
         now: at(now),

@@ -623,6 +623,7 @@ pub(crate) fn unsettled(world: &World) -> Option<(&'static str, String)> {
             accounts: &accounts,
             open_orders: &open,
             declined: &[],
+            native: &[],
             choices: &[],
             leaver: !identity.present,
         };

@@ -302,6 +302,7 @@ impl Node {
                 accounts: &own_accounts,
                 open_orders: &own_orders,
                 declined: &[],
+                native: &[],
                 choices: &[],
                 leaver: !identity.present,
             };
@@ -360,8 +361,18 @@ impl Node {
             let plan_id = PlanId(next());
             let partitions: Vec<PartitionId> = checked.partitions().iter().map(|_| PartitionId(next())).collect();
             let mut numbers = std::iter::from_fn(|| Some(next()));
-            let mut made =
-                order::orders(checked, &self.catalogue, &mut numbers, plan_id, Some(run), &partitions, *leaver, now);
+            let trigger = checked.plan().trigger;
+            let mut made = order::orders(
+                checked,
+                &self.catalogue,
+                &mut numbers,
+                plan_id,
+                Some(run),
+                &partitions,
+                *leaver,
+                &|_| (trigger, trigger.usual_priority()),
+                now,
+            );
             bugs::mutate_orders(&self.sim, &mut made);
             replaced.extend(replacements(checked.plan(), &made, &self.name(), now));
             orders.extend(made);

@@ -72,6 +72,7 @@ prop_compose! {
             remind_hours: if flags[2] { vec![4, 1] } else { Vec::new() },
             remind_overdue_hours: flags[3].then_some(24),
             escalate_hours: flags[0].then_some(48),
+            escalate_taken: flags[0],
             evidence: flags[1],
             no_own_work: flags[3],
         });

@@ -47,7 +47,8 @@ impl Asked {
             return (asked.trigger, asked.priority);
         }
         let has_drifted = |order: &OrderId| matches!(open.get(order), Some(StateReason::Drifted { .. }));
-        let trigger = trigger::of(request, situation, request.supersedes.iter().any(has_drifted));
+        let drifted = !request.sets_back.is_empty() || request.supersedes.iter().any(has_drifted);
+        let trigger = trigger::of(request, situation, drifted);
         (trigger, trigger.priority(&self.priorities))
     }
 

@@ -10,10 +10,13 @@ use model::account::Account;
 use model::configuration::Rings;
 use model::ids::{OrderId, PartitionId, PlanId, RequestId, RunBlockId};
 use model::order::{Order, ProvisioningState, StateReason};
+use model::plan::AccountRequest;
 use model::request::RequestOrder;
 use model::trigger::Trigger;
 use model::undo::Undone;
-use store::{AssignmentStateChange, PlanRecord, RecordedTransition, Reservation, StoreError, ThresholdUse};
+use store::{
+    AssignmentStateChange, NativePlanned, PlanRecord, RecordedTransition, Reservation, StoreError, ThresholdUse,
+};
 
 use super::asked::Asked;
 use super::questions::Questions;
@@ -51,6 +54,8 @@ pub(crate) struct Extras {
     pub(crate) linked: Vec<RequestOrder>,
     /// Why open orders are where they are.
     pub(crate) open: HashMap<OrderId, StateReason>,
+    /// What becomes of native changes, beside those that the orders set back.
+    pub(crate) natives: NativePlanned,
 }
 
 pub(crate) async fn write(
@@ -65,10 +70,16 @@ pub(crate) async fn write(
     let mut records = Vec::with_capacity(planned.len());
     let mut orders: Vec<Order> = Vec::new();
     let mut replaced: Vec<RecordedTransition> = Vec::new();
+    let mut natives = extras.natives.clone();
     let mut next = || ids.next().unwrap_or_default();
     for Planned { checked, leaver, situation } in planned {
         let plan_id = PlanId(next());
         let partition_ids: Vec<PartitionId> = checked.partitions().iter().map(|_| PartitionId(next())).collect();
+        let identity = checked.plan().identity;
+        let set_off = |request: &AccountRequest| match checked.plan().trigger {
+            Trigger::Undo => (Trigger::Undo, extras.asked.priority(Trigger::Undo)),
+            _ => extras.asked.set_off(identity, request, situation, &extras.open),
+        };
         let mut made = order::orders(
             &checked,
             catalogue,
@@ -77,13 +88,11 @@ pub(crate) async fn write(
             Some(run),
             &partition_ids,
             leaver,
+            &set_off,
             now,
         );
         for (request, order) in checked.plan().requests.iter().zip(&mut made) {
-            (order.trigger, order.priority) = match checked.plan().trigger {
-                Trigger::Undo => (Trigger::Undo, extras.asked.priority(Trigger::Undo)),
-                _ => extras.asked.set_off(order.identity, request, situation, &extras.open),
-            };
+            natives.ordered.extend(request.sets_back.iter().map(|change| (*change, order.id)));
             if !order.reason.as_ref().is_some_and(StateReason::awaits_answer) {
                 undo::hold(order, &extras.held_undone);
             }
@@ -169,6 +178,7 @@ pub(crate) async fn write(
                 tx.change_forms(&forms, now).await?;
                 tx.insert_notices(&notices).await?;
                 tx.end_value_edits(&ended, now).await?;
+                tx.plan_native_changes(&natives).await?;
                 tx.insert_undone(&undone).await?;
                 tx.end_undone(&ended_undone, now).await?;
                 tx.set_assignment_states(&states).await?;

@@ -10,9 +10,11 @@ use model::feed::ChangeCounts;
 use model::ids::{AccountId, IdentityId, RunBlockId};
 use model::job::LogLevel;
 use model::order::{Order, ProvisioningState};
+use model::value::Value;
 use model::view::PreviewLine;
 use store::{Reservation, StoreError};
 
+use super::native::{self, Native};
 use super::placing::place;
 use super::{Context, Reading, TaskEnd, accounts_origin, counted, entitlements_origin};
 use super::{NOTHING_CHANGED, guard, numbers, report_counts, sentence, staged};
@@ -87,7 +89,7 @@ async fn take_over_application(
         let (at, application, partial) = (collected.reading.at, name.to_owned(), collected.reading.partial);
         let (counts, entitlements) = (numbers(&changes.counts), collected.entitlements.clone());
         let (inserted, updated) = (changes.inserted.clone(), changes.updated.clone());
-        let proposals = changes.proposals.clone();
+        let (proposals, native) = (changes.proposals.clone(), changes.native.clone());
         let (approval, now) = (changes.approval, engine.now());
         let (run, node) = (context.run, engine.node().to_owned());
         let work = engine.store().write(move |tx| {
@@ -102,6 +104,7 @@ async fn take_over_application(
                 tx.update_accounts(&updated, at).await?;
                 tx.replace_proposals(&proposals, at).await?;
                 tx.keep_account_decisions(&application).await?;
+                native.write(tx, &application, at).await?;
                 tx.reserve_values(&reservations).await?;
                 Ok::<_, StoreError>(())
             })
@@ -114,6 +117,7 @@ async fn take_over_application(
         }
     };
     report_taken_over(progress, name, &changes.counts, changes.linked);
+    changes.native.report(progress, name);
     progress.advance(collected.accounts.len() as u64, 0).await;
     let by_key: HashMap<String, ObservedAccount> =
         collected.accounts.into_iter().map(|account| (account.key.clone(), account)).collect();
@@ -142,6 +146,8 @@ struct AccountChanges {
     linked: usize,
     /// On the strength of which they go beyond a threshold.
     approval: Option<RunBlockId>,
+    /// What of it nobody had ordered.
+    native: Native,
 }
 
 /// Compares what was read with what is on record by now.
@@ -200,6 +206,11 @@ async fn account_changes(
         .map(|(account, id)| found(account, AccountId(id), name, reading.at))
         .collect();
     let new_ids: HashSet<AccountId> = new.iter().map(|account| account.id).collect();
+    let read_first: HashSet<AccountId> = changes.unchanged.into_iter().collect();
+    // Copied only where somebody looks at it.
+    let is_watched = !context.mode.dry_run && native::is_looked_for(&configuration, name);
+    let before: HashMap<AccountId, Account> =
+        compared.iter().filter(|_| is_watched).map(|account| (account.id, account.clone())).collect();
     // As they are after this reading.
     let mut updated: BTreeMap<AccountId, Account> =
         changes.updated.into_iter().chain(changes.gone).map(|account| (account.id, account)).collect();
@@ -208,8 +219,22 @@ async fn account_changes(
     let (inserted, replaced): (Vec<Account>, Vec<Account>) =
         placed.accounts.into_iter().partition(|account| new_ids.contains(&account.id));
     updated.extend(replaced.into_iter().map(|account| (account.id, account)));
+    context.changed.extend(inserted.iter().chain(updated.values()).filter_map(|account| account.owner));
+    let mut native = Native::default();
+    if !context.mode.dry_run {
+        native = native::look(context, name, &collected.reading, &before, &inserted, &updated).await.map_err(failed)?;
+        // What was never read, and is as we made it, is known from now on.
+        let is_first = |account: &&Account| {
+            account.observed_at.is_none()
+                && read_first.contains(&account.id)
+                && configuration.native_changes(name, &account.account_type).is_some()
+        };
+        for account in before.values().filter(is_first) {
+            let known = updated.entry(account.id).or_insert_with(|| account.clone());
+            known.observed_at = Some(collected.reading.at);
+        }
+    }
     let updated: Vec<Account> = updated.into_values().collect();
-    context.changed.extend(inserted.iter().chain(&updated).filter_map(|account| account.owner));
     Ok(AccountChanges {
         inserted,
         updated,
@@ -217,6 +242,7 @@ async fn account_changes(
         counts: changes.counts,
         linked: placed.linked,
         approval,
+        native,
     })
 }
 
@@ -363,11 +389,16 @@ pub(super) async fn read_back_executed(
             .orders_in_state(name, ProvisioningState::Executed, u32::MAX)
             .await
             .map_err(failed)?;
-        let keys: BTreeSet<String> = executed.into_iter().filter_map(|order| order.key).collect();
-        if keys.is_empty() {
+        // A creation that another system carried out is found by what names it: nobody has told its key.
+        let live = context.engine.world().deciding();
+        let named = executed.iter().filter(|order| order.key.is_none());
+        let named = named.filter_map(|order| broker::order::natural_key(order, &live.catalogue)).collect();
+        let keys: BTreeSet<String> = executed.iter().filter_map(|order| order.key.clone()).collect();
+        let wanted = Wanted { keys, named };
+        if wanted.keys.is_empty() && wanted.named.is_empty() {
             continue;
         }
-        match read_accounts(context, name, keys).await {
+        match read_accounts(context, name, wanted).await {
             Ok(Some(collected)) => take_over_application(context, progress, name, collected).await?,
             Ok(None) => {}
             Err(problem) => {
@@ -379,15 +410,30 @@ pub(super) async fn read_back_executed(
     Ok(unread)
 }
 
-async fn read_accounts(context: &Context, name: &str, keys: BTreeSet<String>) -> Result<Option<Collected>, String> {
+/// Accounts that are looked at, by key, and by an attribute with its value where that is not known.
+struct Wanted {
+    keys: BTreeSet<String>,
+    named: Vec<(String, Value)>,
+}
+
+async fn read_accounts(context: &Context, name: &str, wanted: Wanted) -> Result<Option<Collected>, String> {
     let connector = context.engine.connector(name).await.map_err(|error| error.message)?;
     if !connector.capabilities().reads_one {
         return Ok(None);
     }
     let reading = Reading { at: context.engine.now(), digest: String::new(), partial: true };
+    let Wanted { mut keys, named } = wanted;
     let mut accounts = Vec::new();
     for key in &keys {
         accounts.extend(connector.account(key).await.map_err(|error| error.message)?);
+    }
+    for (attribute, value) in &named {
+        let mut found = connector.find(attribute, value).await.map_err(|error| error.message)?;
+        if let (Some(account), None) = (found.pop(), found.pop())
+            && keys.insert(account.key.clone())
+        {
+            accounts.push(account);
+        }
     }
     Ok(Some(Collected { reading, accounts, entitlements: Vec::new(), asked: Some(keys) }))
 }

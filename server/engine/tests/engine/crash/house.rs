@@ -49,23 +49,24 @@ pub(crate) struct Snapshot {
 }
 
 impl House {
-    pub(crate) fn build() -> Self {
-        Self::build_with(None, None)
+    /// Its database is a file of its own, or on this server.
+    pub(super) fn build(server: Option<&str>) -> Self {
+        // Another node could be at work: what one that is gone held is taken up when its lease has passed, and no sooner.
+        Self::build_with(server, server.map(|_| Duration::from_millis(1_500)))
     }
 
-    /// With its database at that address, and claims that hold so long.
-    pub(crate) fn build_with(database: Option<&str>, lease: Option<Duration>) -> Self {
+    /// The same, with claims that hold so long; as long as they usually do unless told.
+    pub(crate) fn build_with(server: Option<&str>, lease: Option<Duration>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let note = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-        if let Some(database) = database {
-            note(DATABASE, database);
-        }
-        if let Some(lease) = lease {
-            note(LEASE, &lease.as_millis().to_string());
-        }
         let configuration = folder.path().join("configuration");
         std::fs::create_dir_all(&configuration).unwrap();
+        if let Some(server) = server {
+            std::fs::write(folder.path().join(DATABASE), server).unwrap();
+        }
+        if let Some(lease) = lease {
+            std::fs::write(folder.path().join(LEASE), lease.as_millis().to_string()).unwrap();
+        }
         let directory = Directory::start(&["staff", "finance"]);
         directory.state().latency = LATENCY;
         let payroll = runtime.block_on(Payroll::create(&configuration));

@@ -11,15 +11,15 @@ use model::job::{Run, RunMode, RunState};
 use model::view::RunFilter;
 
 /// Names the child's house.
-pub(crate) const FOLDER: &str = "QUARTERMASTER_CRASH_FOLDER";
-/// The database's address, where it is not a file of the house.
-pub(super) const DATABASE: &str = "database";
-/// How long a claim holds, in milliseconds, where it is not the usual time.
-pub(super) const LEASE: &str = "lease";
+pub(super) const FOLDER: &str = "QUARTERMASTER_CRASH_FOLDER";
 /// A run that was under way without a task under way.
 pub(super) const BETWEEN: &str = "between";
 /// A job that is asked for: the file holds its mode.
 pub(super) const WANTED: &str = "wanted";
+/// Names the house's database, where it is none of its own in a file.
+pub(super) const DATABASE: &str = "database";
+/// How long a claim holds, in milliseconds, where it is not the usual time.
+pub(super) const LEASE: &str = "lease";
 /// The task in which each run was broken off, a line each.
 pub(super) const HITS: &str = "hits";
 
@@ -29,12 +29,11 @@ const ENDED: &str = "the run ended: ";
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the engine of a house is opened with.
-pub(crate) fn options(folder: &Path) -> Options {
-    let file = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
-    let database =
-        file(DATABASE).unwrap_or_else(|| format!("sqlite:{}", folder.join("quartermaster.db").display()));
-    let mut options = Options::new(database, folder.join("data"));
-    if let Some(lease) = file(LEASE) {
+pub(super) fn options(folder: &Path) -> Options {
+    let file = || format!("sqlite:{}", folder.join("quartermaster.db").display());
+    let note = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+    let mut options = Options::new(note(DATABASE).unwrap_or_else(file), folder.join("data"));
+    if let Some(lease) = note(LEASE) {
         options.tuning.lease = Duration::from_millis(lease.parse().expect("milliseconds"));
     }
     options.tuning.answer_wait = Duration::from_secs(30);
@@ -194,12 +193,6 @@ impl Program {
             Some(state) => End::Through(state.to_owned()),
             None => End::Broken(format!("{status}\n{}", self.said.join("\n"))),
         }
-    }
-
-    /// Sends it a signal, by name.
-    pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
-        assert!(sent.expect("`kill` is there").success());
     }
 
     /// SIGKILL: nothing of it gets another turn.

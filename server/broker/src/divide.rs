@@ -1,0 +1,303 @@
+//! Divides what happens to an account where its parts go different ways: a request that changes the account or its
+//! attributes and its entitlements as well becomes two, if not the same carries out both.
+//!
+//! - Of an account that is created or enabled, the entitlements come after it.
+//! - Of an account that is disabled, the entitlements go before it. Where they go a slower way than the account, the
+//!   account goes first: nobody keeps their access until somebody has closed a ticket.
+//! - Of an account that stays as it is, neither waits for the other; one order of an account is in flight at a time, and
+//!   what is answered at once goes first (`Tx::claim_orders`).
+
+use model::account::Mechanism;
+use model::configuration::Part;
+use model::ids::OrderId;
+use model::order::Order;
+use model::plan::{AccountRequest, ItemKind, Operation, Plan, RequestPart};
+
+use crate::catalogue::Catalogue;
+
+/// The plan with every request divided whose parts go different ways. `open_orders` are those that the plan was made with.
+pub fn divide(plan: Plan, open_orders: &[Order], catalogue: &Catalogue) -> Plan {
+    if plan.requests.iter().all(|request| !is_divided(request, catalogue)) {
+        return plan;
+    }
+    let mut requests: Vec<AccountRequest> = Vec::with_capacity(plan.requests.len() + 1);
+    // Who waits for a request waits for the account: where each request's account is now.
+    let mut places: Vec<usize> = Vec::with_capacity(plan.requests.len());
+    for mut request in plan.requests {
+        request.after = request.after.iter().filter_map(|after| places.get(*after).copied()).collect();
+        if !is_divided(&request, catalogue) {
+            places.push(requests.len());
+            requests.push(request);
+            continue;
+        }
+        let entitlements_first = request.operation.removes() && !is_slower(&request, catalogue);
+        let (mut account, mut entitlements) = parts(request, open_orders);
+        let next = requests.len();
+        if entitlements_first {
+            places.push(next + 1);
+            account.after.push(next);
+            requests.extend([entitlements, account]);
+        } else {
+            places.push(next);
+            if account.operation != Operation::Update {
+                entitlements.after = vec![next];
+            }
+            requests.extend([account, entitlements]);
+        }
+    }
+    Plan { requests, ..plan }
+}
+
+/// Whether the request has two parts that go different ways. What only records a failure is never sent.
+fn is_divided(request: &AccountRequest, catalogue: &Catalogue) -> bool {
+    let is_entitlement = |kind| kind == ItemKind::Entitlement;
+    request.part == RequestPart::Whole
+        && request.error.is_none()
+        && request.items.iter().any(|item| is_entitlement(item.kind))
+        && request.items.iter().any(|item| !is_entitlement(item.kind))
+        && catalogue.is_divided(&request.application)
+}
+
+/// Whether the entitlements take longer than the account.
+fn is_slower(request: &AccountRequest, catalogue: &Catalogue) -> bool {
+    let mechanism = |part| catalogue.route(&request.application, part).mechanism;
+    mechanism(Part::Accounts) == Mechanism::Direct && mechanism(Part::Entitlements) != Mechanism::Direct
+}
+
+fn parts(mut request: AccountRequest, open_orders: &[Order]) -> (AccountRequest, AccountRequest) {
+    let (held, own) =
+        std::mem::take(&mut request.items).into_iter().partition(|item| item.kind == ItemKind::Entitlement);
+    // What is replaced is replaced by what is about the same, so that a person's hold stays where it was.
+    let (replaced_entitlements, replaced) =
+        std::mem::take(&mut request.supersedes).into_iter().partition(|order| only_entitlements(*order, open_orders));
+    let entitlements = AccountRequest {
+        operation: Operation::Update,
+        part: RequestPart::Entitlements,
+        items: held,
+        reasons: Vec::new(),
+        supersedes: replaced_entitlements,
+        awaits: Vec::new(),
+        key: request.account.and(request.key.clone()),
+        ..request.clone()
+    };
+    let account = AccountRequest { part: RequestPart::Account, items: own, supersedes: replaced, ..request };
+    (account, entitlements)
+}
+
+fn only_entitlements(order: OrderId, open_orders: &[Order]) -> bool {
+    open_orders
+        .iter()
+        .find(|open| open.id == order)
+        .is_some_and(|open| open.items.iter().all(|item| item.kind == ItemKind::Entitlement))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use model::access::DesiredValue;
+    use model::account::{AccountStatus, Provenance};
+    use model::order::ProvisioningState;
+    use model::plan::{ItemOperation, Partition};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::worlds::{
+        TYPES, Taken, World, access, account, apply, attribute, cases, catalogue, compile_in, desired_account, divided,
+        orders_in, world,
+    };
+    use crate::{check, partition, plan};
+
+    fn login() -> Vec<model::access::DesiredAttribute> {
+        vec![attribute("login", DesiredValue::Value("ada".into()))]
+    }
+
+    /// What happens where, in the order of the requests: "create person directory; desk after 0".
+    fn told(plan: &Plan) -> Vec<String> {
+        let partitions = partition::split(plan, &divided());
+        let way = |position: usize| partitions.iter().find(|partition| partition.requests.contains(&position)).unwrap();
+        let tell = |(position, request): (usize, &AccountRequest)| {
+            let Partition { mechanism, carrier, .. } = way(position);
+            let (what, after) = (&request.account_type, &request.after);
+            let part = match request.part {
+                RequestPart::Whole => "whole",
+                RequestPart::Account => "account",
+                RequestPart::Entitlements => "entitlements",
+            };
+            format!("{} {what} {part}: {} {carrier} after {after:?}", request.operation.name(), mechanism.name())
+        };
+        plan.requests.iter().enumerate().map(tell).collect()
+    }
+
+    fn compiled(desired: &model::access::DesiredAccess, accounts: &[model::account::Account]) -> Plan {
+        compile_in(&divided(), desired, accounts, &[], &mut Taken::default())
+    }
+
+    #[test]
+    fn entitlements_follow_the_account_that_is_created() {
+        let all = TYPES.iter().map(|kind| desired_account(kind, login(), &[&format!("{kind}-a")]));
+        let plan = compiled(&access(all.collect()), &[]);
+        assert_eq!(
+            told(&plan),
+            [
+                "create badge account: executor exchange after []",
+                "update badge entitlements: manual door after [0]",
+                "create payroll account: direct payroll after []",
+                "update payroll entitlements: executor desk after [2]",
+                "create person account: direct directory after []",
+                "update person entitlements: manual directory after [4]",
+                "create mailbox account: direct directory after [4]",
+                "update mailbox entitlements: executor mail after [6]",
+                "create admin account: direct directory after [6]",
+                "update admin entitlements: manual directory after [8]",
+            ]
+        );
+    }
+
+    #[test]
+    fn entitlements_go_before_the_account_unless_that_would_keep_it_open() {
+        let accounts: Vec<_> = (1..)
+            .zip(TYPES)
+            .map(|(id, kind)| {
+                let mut account = account(id, kind, AccountStatus::Enabled, Provenance::Created);
+                account.entitlements.insert("A".to_owned());
+                account
+            })
+            .collect();
+        let plan = compiled(&access(vec![]), &accounts);
+        assert_eq!(
+            told(&plan),
+            [
+                "disable admin account: direct directory after []",
+                "update admin entitlements: manual directory after [0]",
+                "disable mailbox account: direct directory after [0]",
+                "update mailbox entitlements: executor mail after [2]",
+                "disable person account: direct directory after [2]",
+                "update person entitlements: manual directory after [4]",
+                "delete payroll whole: direct payroll after []",
+            ]
+        );
+        let mut configuration = crate::worlds::configuration();
+        configuration.applications.get_mut("mail").unwrap().writes = model::configuration::Parts::Accounts;
+        configuration.applications.get_mut("mail").unwrap().proxy = Some("directory".to_owned());
+        let catalogue = Catalogue::new(&configuration);
+        let plan = compile_in(&catalogue, &access(vec![]), &accounts[1..2], &[], &mut Taken::default());
+        let parts: Vec<_> = plan.requests.iter().map(|request| (request.part, request.after.as_slice())).collect();
+        assert_eq!(parts, [(RequestPart::Entitlements, &[][..]), (RequestPart::Account, &[0][..])]);
+    }
+
+    #[test]
+    fn what_goes_one_way_stays_whole() {
+        let mut person = account(1, "person", AccountStatus::Enabled, Provenance::Created);
+        let held = |kinds: &[&str]| access(vec![desired_account("person", login(), kinds)]);
+        let only_attributes = compiled(&held(&[]), std::slice::from_ref(&person));
+        assert_eq!(told(&only_attributes), ["update person whole: direct directory after []"]);
+        person.attributes.insert("login".to_owned(), "ada".into());
+        let only_entitlements = compiled(&held(&["person-a"]), std::slice::from_ref(&person));
+        assert_eq!(told(&only_entitlements), ["update person whole: manual directory after []"]);
+        person.attributes.clear();
+        let both = compiled(&held(&["person-a"]), &[person]);
+        assert_eq!(
+            told(&both),
+            [
+                "update person account: direct directory after []",
+                "update person entitlements: manual directory after []",
+            ]
+        );
+    }
+
+    /// Every part of a creation is found again by the next computation, while its account is under way as well.
+    #[test]
+    fn what_waits_for_a_creation_is_kept() {
+        let desired = access(vec![desired_account("person", login(), &["person-a"])]);
+        let plan = compiled(&desired, &[]);
+        let mut open = orders_in(&divided(), &plan, 100);
+        for state in [ProvisioningState::Pending, ProvisioningState::Transmitted, ProvisioningState::Errored] {
+            open[0].state = state;
+            open[0].items.iter_mut().for_each(|item| item.state = state);
+            let again = compile_in(&divided(), &desired, &[], &open, &mut Taken::default());
+            assert!(plan::is_empty(&again), "{state:?} {again:#?}");
+        }
+        open[0].state = ProvisioningState::Transmitted;
+        let less = access(vec![desired_account("person", login(), &[])]);
+        let again = compile_in(&divided(), &less, &[], &open, &mut Taken::default());
+        assert_eq!((again.requests.len(), again.withdrawn.as_slice()), (0, &[open[1].id][..]));
+    }
+
+    #[test]
+    fn what_was_not_sent_goes_the_new_way() {
+        let desired = access(vec![desired_account("person", login(), &["person-a"])]);
+        let whole = compile_in(&catalogue(), &desired, &[], &[], &mut Taken::default());
+        let mut open = orders_in(&catalogue(), &whole, 100);
+        let again = compile_in(&divided(), &desired, &[], &open, &mut Taken::default());
+        assert_eq!(
+            again.requests.iter().map(|request| request.part).collect::<Vec<_>>(),
+            [RequestPart::Account, RequestPart::Entitlements]
+        );
+        assert_eq!(again.requests[0].supersedes, [open[0].id]);
+        // What a person gave to people stays with them.
+        open[0].mechanism = Mechanism::Manual;
+        let again = compile_in(&divided(), &desired, &[], &open, &mut Taken::default());
+        assert!(plan::is_empty(&again), "{again:#?}");
+    }
+
+    type Contents = BTreeMap<(String, Option<i64>), Vec<(ItemKind, String, ItemOperation)>>;
+
+    fn contents(plan: &Plan) -> Contents {
+        let mut found = Contents::new();
+        for request in plan.requests.iter().filter(|request| request.error.is_none()) {
+            let place = (request.account_type.clone(), request.account.map(|account| account.0));
+            let items = request.items.iter().map(|item| (item.kind, item.name.clone(), item.operation));
+            found.entry(place).or_default().extend(items);
+        }
+        found.values_mut().for_each(|items| items.sort());
+        found
+    }
+
+    proptest! {
+        #![proptest_config(cases())]
+
+        #[test]
+        fn nothing_is_lost_and_all_holds_up(world in world()) {
+            let World { desired, accounts, taken } = world;
+            let whole = compile_in(&catalogue(), &desired, &accounts, &[], &mut taken.clone());
+            let plan = compile_in(&divided(), &desired, &accounts, &[], &mut taken.clone());
+            prop_assert_eq!(contents(&plan), contents(&whole));
+            prop_assert_eq!(&divide(plan.clone(), &[], &divided()), &plan, "once is enough");
+            let partitions = partition::split(&plan, &divided());
+            for partition in &partitions {
+                for &position in &partition.requests {
+                    let request = &plan.requests[position];
+                    let route = divided().route(&request.application, request.goes_as()).into_owned();
+                    let way = (partition.mechanism, &partition.carrier, &partition.why);
+                    prop_assert_eq!(way, (route.mechanism, &route.carrier, &route.why));
+                }
+            }
+            if let Err(findings) = check::check(plan.clone(), partitions) {
+                prop_assert!(false, "{findings:#?}\n{plan:#?}");
+            }
+            let mut after = accounts.clone();
+            apply(&plan, &mut after);
+            let again = compile_in(&divided(), &desired, &after, &[], &mut taken.clone());
+            prop_assert!(again.requests.iter().all(|request| request.error.is_some()), "{again:#?}");
+        }
+
+        #[test]
+        fn what_is_open_is_not_ordered_again(world in world(), meant in 0_u8..16) {
+            let World { desired, accounts, taken } = world;
+            let plan = compile_in(&divided(), &desired, &accounts, &[], &mut taken.clone());
+            let open = orders_in(&divided(), &plan, 1_000);
+            let again = compile_in(&divided(), &desired, &accounts, &open, &mut taken.clone());
+            prop_assert!(plan::is_empty(&again), "{again:#?}\n{open:#?}");
+            let is_meant = |application: &str| {
+                let place = ["directory", "mail", "payroll", "door"].iter().position(|known| *known == application);
+                place.is_some_and(|place| meant & (1 << place) != 0)
+            };
+            let part = plan::restrict(plan, &[], &is_meant);
+            let partitions = partition::split(&part, &divided());
+            if let Err(findings) = check::check(part.clone(), partitions) {
+                prop_assert!(false, "{findings:#?}\n{part:#?}");
+            }
+        }
+    }
+}

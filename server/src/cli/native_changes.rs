@@ -1,0 +1,139 @@
+//! `native-changes list`, `native-changes accept`, `native-changes revert`.
+
+use clap::{Args, Subcommand};
+use engine::context::OpContext;
+use engine::native_changes::NativeOutcomes;
+use model::ids::NativeChangeId;
+use model::native_change::{NativeChangeFilter, NativeChangeKind, NativeChangeRow, NativeChangeState, NativeDecision};
+
+use super::output::Output;
+use super::{CommandError, Exit, find_identity};
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// What was changed in applications themselves, newest first
+    List {
+        #[command(flatten)]
+        which: Which,
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Let changes stand, in the place of what the role model wants, until it wants something else
+    Accept(Decide),
+    /// Set changes back, by orders
+    Revert(Decide),
+}
+
+/// Which ones.
+#[derive(Debug, Args)]
+pub struct Which {
+    /// Only of this application
+    #[arg(long)]
+    application: Option<String>,
+    /// created, deleted, enabled, disabled, attribute, entitlement_added or entitlement_removed
+    #[arg(long, value_parser = kind)]
+    kind: Option<NativeChangeKind>,
+    /// open, reverting, noted, accepted, reverted or overtaken
+    #[arg(long, value_parser = state)]
+    state: Option<NativeChangeState>,
+    /// Only on accounts of this identity: its key in the identity source, or its number
+    #[arg(long)]
+    identity: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Decide {
+    /// Numbers of the changes
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    changes: Vec<NativeChangeId>,
+    /// All that match; those that wait for a decision, unless --state says otherwise
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    which: Which,
+    /// Why, for whoever looks later
+    #[arg(long, default_value = "")]
+    comment: String,
+}
+
+pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Exit, CommandError> {
+    match command {
+        Command::List { which, limit } => list(op, which, limit, output).await,
+        Command::Accept(said) => decide(op, NativeDecision::Accept, said, output).await,
+        Command::Revert(said) => decide(op, NativeDecision::Revert, said, output).await,
+    }
+}
+
+async fn filter(op: &OpContext, which: Which) -> Result<NativeChangeFilter, CommandError> {
+    let identity = match which.identity {
+        Some(key) => Some(find_identity(op, &key).await?),
+        None => None,
+    };
+    let Which { application, kind, state, .. } = which;
+    Ok(NativeChangeFilter { application, kind, state, identity, before: None, limit: None })
+}
+
+async fn list(op: &OpContext, which: Which, limit: u32, output: &Output) -> Result<Exit, CommandError> {
+    let filter = NativeChangeFilter { limit: Some(limit), ..filter(op, which).await? };
+    let page = engine::native_changes::page(op, &filter).await?;
+    let heading = ["id", "application", "account", "owner", "change", "state", "seen", "why"];
+    output.rows(&page.rows, &heading, |row: &NativeChangeRow| {
+        let change = &row.change;
+        let by = change.decided_by.as_ref().map(|by| format!("{} by {by}", change.state.name()));
+        let comment = change.comment.as_ref().map(|comment| format!("{}: {comment}", change.state.name()));
+        vec![
+            change.id.to_string(),
+            change.application.clone(),
+            row.called.as_ref().map_or_else(|| change.key.clone(), |called| format!("{called} ({})", change.key)),
+            row.identity_name.clone().unwrap_or_default(),
+            change.sentence(),
+            by.unwrap_or_else(|| change.state.name().to_owned()),
+            change.seen_at.strftime("%F %T").to_string(),
+            change.why.clone().or(comment).unwrap_or_default(),
+        ]
+    })?;
+    if page.total > page.rows.len() as u64 {
+        output.say(&format!("{} of {}; --limit shows more", page.rows.len(), page.total))?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn decide(op: &OpContext, decision: NativeDecision, said: Decide, output: &Output) -> Result<Exit, CommandError> {
+    let outcomes = if said.all {
+        let filter = filter(op, said.which).await?;
+        engine::native_changes::decide_all(op, &filter, decision, &said.comment).await?
+    } else {
+        engine::native_changes::decide(op, &said.changes, decision, &said.comment).await?
+    };
+    finish(decision, outcomes, output)
+}
+
+fn finish(decision: NativeDecision, outcomes: NativeOutcomes, output: &Output) -> Result<Exit, CommandError> {
+    let all = outcomes.len() as u64;
+    let mut done = 0;
+    for (_, outcome) in outcomes {
+        match outcome {
+            Ok(_) => done += 1,
+            Err(error) => output.say(&error.message)?,
+        }
+    }
+    output.say(&match decision {
+        NativeDecision::Accept => format!("{done} of {all} accepted."),
+        NativeDecision::Revert => {
+            format!("{done} of {all} to be set back; the process that serves makes the orders.")
+        }
+    })?;
+    Ok(Exit::of(done, all - done))
+}
+
+fn kind(text: &str) -> Result<NativeChangeKind, String> {
+    NativeChangeKind::from_name(text).ok_or_else(|| names(NativeChangeKind::ALL.map(NativeChangeKind::name)))
+}
+
+fn state(text: &str) -> Result<NativeChangeState, String> {
+    NativeChangeState::from_name(text).ok_or_else(|| names(NativeChangeState::ALL.map(NativeChangeState::name)))
+}
+
+fn names<const N: usize>(names: [&str; N]) -> String {
+    format!("expected one of: {}", names.join(", "))
+}
