@@ -94,6 +94,11 @@ impl House {
         self.folder.path().join("configuration")
     }
 
+    /// How many people the payroll holds.
+    pub(crate) fn paid(&self) -> usize {
+        self.runtime.block_on(self.payroll.people()).len()
+    }
+
     pub(crate) fn feed(&self, people: &[Person]) {
         write_feed(&self.configuration(), people);
     }
@@ -103,6 +108,11 @@ impl House {
         let temporary = self.folder.path().join("asked");
         std::fs::write(&temporary, mode).unwrap();
         std::fs::rename(temporary, self.folder.path().join(WANTED)).unwrap();
+    }
+
+    /// Whether a run is asked for that the program has not begun.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.folder.path().join(WANTED).exists()
     }
 
     /// In which tasks runs were broken off.

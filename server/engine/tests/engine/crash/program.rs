@@ -74,7 +74,12 @@ pub(super) fn main(folder: &Path) {
         // From here on the database knows the run.
         let _ = std::fs::remove_file(&wanted);
         loop {
-            let run = jobs::run(&op, id).await.expect("the run").run;
+            let Ok(row) = jobs::run(&op, id).await else {
+                // The database cannot be used at the moment; whoever looks at a page looks again.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            let run = row.run;
             if run.state.is_final() {
                 engine.stop().await;
                 return say(&format!("{ENDED}{}{}", run.state.name(), explained(&run)));
