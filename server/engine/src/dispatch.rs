@@ -384,8 +384,7 @@ impl Lease {
         }
         let (node, until) = (engine.node().to_owned(), engine.after(engine.tuning().lease));
         let ids = orders.to_vec();
-        let work =
-            engine.store().write(move |tx| Box::pin(async move { tx.renew_leases(&node, &ids, until).await }));
+        let work = engine.store().write(move |tx| Box::pin(async move { tx.renew_leases(&node, &ids, until).await }));
         match work.await {
             Ok(held) if held < orders.len() as u64 => return None,
             Ok(_) => self.until = until,

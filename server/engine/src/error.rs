@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use model::error::{ApiError, ErrorCode};
-use store::StoreError;
+pub use store::StoreError;
 
 /// Why the engine cannot be opened.
 #[derive(Debug, thiserror::Error)]

@@ -165,6 +165,8 @@ struct Inner {
     connections: Connections,
     paces: Paces,
     in_hand: InHand,
+    /// Why the run under way does not go on.
+    held_up: Mutex<Option<String>>,
     /// Applications to which the sweep delivers now.
     delivering: Mutex<BTreeSet<String>>,
     updates: broadcast::Sender<RunUpdate>,
@@ -207,6 +209,7 @@ impl Engine {
             connections: Connections::new(options.connectors),
             paces: Paces::default(),
             in_hand: InHand::default(),
+            held_up: Mutex::default(),
             delivering: Mutex::default(),
             updates: broadcast::channel(1024).0,
             wake: Notify::new(),
@@ -277,6 +280,18 @@ impl Engine {
         &self.0.store
     }
 
+    /// Whether the database can be used, by this process and for what it has to do: reading, small changes and large ones.
+    ///
+    /// # Errors
+    /// Says why not. What is under way goes on by itself once it can.
+    pub async fn is_ready(&self) -> Result<(), StoreError> {
+        self.store().is_ready().await?;
+        match self.held_up().clone() {
+            Some(reason) => Err(StoreError::Unavailable { reason }),
+            None => Ok(()),
+        }
+    }
+
     /// The time now.
     pub fn now(&self) -> Timestamp {
         self.0.clock.now()
@@ -343,6 +358,10 @@ impl Engine {
 
     pub(crate) fn in_hand(&self) -> &InHand {
         &self.0.in_hand
+    }
+
+    pub(crate) fn held_up(&self) -> MutexGuard<'_, Option<String>> {
+        self.0.held_up.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn delivering(&self) -> MutexGuard<'_, BTreeSet<String>> {

@@ -28,9 +28,13 @@ pub(crate) async fn run(engine: Engine) {
                 let left = carry_out(&engine, run, broken.as_ref()).await;
                 engine.carrying_out().store(0, Ordering::Relaxed);
                 broken = match left {
-                    Left::Ended => None,
+                    Left::Ended => {
+                        *engine.held_up() = None;
+                        None
+                    }
                     Left::Broken(why) => {
                         let times = broken.map_or(1, |broken| broken.times + 1);
+                        *engine.held_up() = Some(why.clone());
                         tokio::select! {
                             () = tokio::time::sleep(Duration::from_secs(times.min(LONGEST_PAUSE))) => {}
                             () = engine.stopping().cancelled() => {}
@@ -41,6 +45,7 @@ pub(crate) async fn run(engine: Engine) {
             }
             Ok(None) => {
                 broken = None;
+                *engine.held_up() = None;
                 wait(&engine).await;
             }
             Err(error) => {
@@ -167,6 +172,7 @@ async fn carry_out(engine: &Engine, mut run: Run, broken: Option<&Broken>) -> Le
             if let Some(why) = outcomes.broken {
                 return Left::Broken(why);
             }
+            *engine.held_up() = None;
             if let Some(message) = outcomes.blocked {
                 return finish(&progress, RunState::Blocked, Some(message)).await;
             }

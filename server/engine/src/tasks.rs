@@ -48,7 +48,11 @@ impl TaskEnd {
         let passes = error.downcast_ref::<StoreError>().map(StoreError::passes);
         if passes.or_else(|| error.downcast_ref::<OpenError>().map(OpenError::passes)).unwrap_or_default() {
             tracing::warn!(error, "A task is broken off, and taken up again: {what}");
-            return Self::Broken(format!("{what}: {error}"));
+            let why = match error.downcast_ref::<StoreError>() {
+                Some(StoreError::Unavailable { reason }) => reason.clone(),
+                _ => error.to_string(),
+            };
+            return Self::Broken(format!("{what}: {why}"));
         }
         tracing::error!(error, "A task failed: {what}");
         Self::Errored(format!(

@@ -36,6 +36,11 @@ impl StoreError {
         matches!(self, Self::Unavailable { .. } | Self::Contended)
     }
 
+    /// Whether the disk of the database takes nothing more.
+    pub fn lacks_room(&self) -> bool {
+        matches!(self, Self::Unavailable { reason } if reason.contains(NO_ROOM))
+    }
+
     /// The named constraint that refused the change.
     pub fn constraint(&self) -> Option<&str> {
         match self {
@@ -69,6 +74,7 @@ impl From<sqlx::Error> for StoreError {
             Some("40001" | "40P01") => Self::Contended,
             // Text that cannot be stored, a number out of range, JSON that is none.
             Some("22P02" | "22P05" | "22021" | "22003" | "22032") => Self::Invalid { what: sentence(message) },
+            Some("53100") => Self::Unavailable { reason: format!("{NO_ROOM} ({message})") },
             // Connection failures, out of resources, shutdown, read-only.
             Some(code) if ["08", "53", "57"].contains(&code.get(..2).unwrap_or_default()) || code == "25006" => {
                 Self::Unavailable { reason: message.to_owned() }
@@ -98,7 +104,7 @@ fn of_sqlite(code: &str, message: &str) -> String {
 }
 
 /// How the reason begins where nothing can be written for lack of room.
-pub(crate) const NO_ROOM: &str =
+const NO_ROOM: &str =
     "nothing can be written to the disk of the database, because it is full or a limit on the size of files is reached";
 
 fn sentence(message: &str) -> String {

@@ -86,7 +86,11 @@ impl Store {
 
     async fn open_sqlite(path: &Path, synchronous: SqliteSynchronous, temporary: Option<PathBuf>) -> Result<Self> {
         let opening = |error: sqlx::Error| StoreError::Unavailable {
-            reason: format!("`{}` cannot be opened ({error})", path.display()),
+            reason: format!(
+                "`{}` cannot be opened ({error}). The file and its folder have to be there, and writable for the user who \
+                 runs the program",
+                path.display()
+            ),
         };
         let options = SqliteConnectOptions::new()
             .filename(path)

@@ -1,6 +1,8 @@
 //! PostgreSQL goes away in the middle of everything, or cuts connections and transactions off: what was acknowledged is
 //! there afterwards, the run goes on within seconds, not when a lease has passed, and nobody's account is made twice.
 //!
+//! And of two nodes on one database the one that was away for too long does no harm.
+//!
 //! The program is a process of its own ([`crate::crash`]); PostgreSQL is a real one, ended as by `pg_ctl stop -m immediate`.
 
 use std::collections::BTreeSet;
@@ -73,7 +75,8 @@ fn cut_connections_and_transactions_that_get_in_each_others_way_lose_nothing() {
     let mut cut = 0;
     while ended.is_none() && cut < 8 {
         ended = program.ends_within(Some(Duration::from_millis(250)));
-        let sql = "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = 'quartermaster'";
+        let sql =
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = 'quartermaster'";
         cut += usize::from(server.query("house", sql) != "0");
     }
     assert!(cut >= 5, "the run was over after {cut} cuts: {ended:?}");
@@ -88,9 +91,43 @@ fn cut_connections_and_transactions_that_get_in_each_others_way_lose_nothing() {
     settle(&house);
 }
 
+/// A node is stopped in the middle of a batch for longer than its leases hold. Another takes over what it had in hand; then
+/// the first one wakes up, with most of the batch still to be sent, as it believes.
+#[test]
+fn a_node_that_wakes_up_after_its_lease_sends_nothing_more() {
+    let server = Postgres::durable();
+    let house = House::build_with(Some(&server.create_database("house")), Some(Duration::from_secs(2)));
+    house.directory.state().latency = Duration::from_millis(300);
+    house.feed(&people());
+    house.ask_for("complete");
+    let mut first = Program::start(house.folder());
+    assert_eq!(first.works_within(None), None, "the program came to work");
+    // All its connections wait for their answers: it is not stopped between looking at its lease and calling.
+    let mut waiting = steady(|| house.directory.state().under_way, Duration::from_millis(60));
+    until("accounts are being made", || waiting() && house.directory.state().under_way >= 4);
+    first.signal("STOP");
+    until("what it sent is done", || house.directory.state().under_way == 0);
+    let made = created(&house);
+    assert!((made as usize) < people().len(), "all was sent before it was stopped");
+    let mut second = Program::start(house.folder());
+    assert_eq!(second.works_within(None), None, "the other program came to work");
+    until("the other has taken over", || created(&house) > made);
+    first.signal("CONT");
+    for program in [&mut second, &mut first] {
+        assert_eq!(program.ends_within(None), Some(End::Through("completed".into())));
+    }
+    let both = "select count(distinct one.order_id) from order_attempt one
+        join order_attempt other on other.order_id = one.order_id and other.node <> one.node";
+    let taken_over: u64 = server.query("house", both).parse().expect("a number");
+    assert!(taken_over >= 4, "{taken_over} orders were taken over");
+    settle(&house);
+}
+
 fn people() -> Vec<Person> {
     const DEPARTMENTS: [&str; 3] = ["Finance", "Sales", "Stores"];
-    let family = |number: u32| format!("Alder{}{}", char::from(b'a' + (number / 8) as u8), char::from(b'a' + (number % 8) as u8));
+    let family = |number: u32| {
+        format!("Alder{}{}", char::from(b'a' + (number / 8) as u8), char::from(b'a' + (number % 8) as u8))
+    };
     (1..=48).map(|number| person(number, "Ada", &family(number), DEPARTMENTS[number as usize % 3])).collect()
 }
 
@@ -105,13 +142,18 @@ fn created(house: &House) -> u32 {
 
 /// Whether no account was made for several times as long as making one takes.
 fn quiet(house: &House) -> impl FnMut() -> bool {
-    let mut last = (created(house), Instant::now());
+    steady(|| created(house), Duration::from_millis(400))
+}
+
+/// Whether a number has stayed the same for so long.
+fn steady(number: impl Fn() -> u32, long: Duration) -> impl FnMut() -> bool {
+    let mut last = (number(), Instant::now());
     move || {
-        let now = created(house);
+        let now = number();
         if now != last.0 {
             last = (now, Instant::now());
         }
-        last.1.elapsed() > Duration::from_millis(400)
+        last.1.elapsed() > long
     }
 }
 
@@ -130,8 +172,14 @@ fn settle(house: &House) {
     house.live_until_settled();
     assert_eq!(house.snapshot().not_verified, Vec::<String>::new());
     house.check_timelines();
-    let twice: Vec<_> =
-        house.directory.state().creations.iter().filter(|(_, times)| **times > 1).map(|(name, _)| name.clone()).collect();
+    let twice: Vec<_> = house
+        .directory
+        .state()
+        .creations
+        .iter()
+        .filter(|(_, times)| **times > 1)
+        .map(|(name, _)| name.clone())
+        .collect();
     assert_eq!(twice, Vec::<String>::new(), "accounts were made twice");
 }
 

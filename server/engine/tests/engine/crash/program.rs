@@ -200,6 +200,12 @@ impl Program {
         }
     }
 
+    /// Sends it a signal, by name.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
+        assert!(sent.expect("`kill` is there").success());
+    }
+
     /// SIGKILL: nothing of it gets another turn.
     pub(super) fn kill(mut self) {
         self.child.kill().expect("it is killed");
