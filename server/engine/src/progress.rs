@@ -144,6 +144,11 @@ impl Progress {
         state.lines.push(RunLogLine { sequence, at, level, task, message: message.into() });
     }
 
+    /// Whether another node has the run by now.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
     /// Whether a person asked to stop, or the process is asked to.
     pub(crate) async fn stop_asked(&self) -> Stop {
         if self.engine.stopping().is_cancelled() || self.lost.load(Ordering::Relaxed) {

@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use model::ids::RunId;
 use model::job::{LogLevel, Run, RunMode, RunState, TaskKind, TaskRun};
+use model::view::RunUpdate;
 use store::StoreError;
 
 use crate::Engine;
@@ -25,10 +27,16 @@ pub(crate) async fn run(engine: Engine) {
         match claim(&engine, broken.is_some()).await {
             Ok(Some(run)) => {
                 engine.carrying_out().store(run.id.0, Ordering::Relaxed);
+                let id = run.id;
+                let heartbeat = tokio::spawn(keep(engine.clone(), id));
                 let left = carry_out(&engine, run, broken.as_ref()).await;
+                heartbeat.abort();
                 engine.carrying_out().store(0, Ordering::Relaxed);
+                if matches!(left, Left::Lost) {
+                    tell(&engine, id).await;
+                }
                 broken = match left {
-                    Left::Ended => {
+                    Left::Ended | Left::Lost => {
                         *engine.held_up() = None;
                         None
                     }
@@ -67,10 +75,36 @@ struct Broken {
     times: u64,
 }
 
+/// Keeps a run that is being carried out this node's, also while a step has no progress to write down.
+async fn keep(engine: Engine, run: RunId) {
+    let mut beat = tokio::time::interval(engine.tuning().lease / 3);
+    beat.tick().await;
+    loop {
+        beat.tick().await;
+        let (node, until) = (engine.node().to_owned(), engine.after(engine.tuning().lease));
+        let renewed =
+            engine.store().write(move |tx| Box::pin(async move { tx.renew_run_lease(run, &node, until).await }));
+        if let Err(error) = renewed.await {
+            tracing::warn!(error = &error as &dyn std::error::Error, run.id = %run, "A run's lease cannot be renewed");
+        }
+    }
+}
+
+/// Tells open pages how a run is that another node has taken over: what that one did with it while this node believed to
+/// have it, nobody has told them.
+async fn tell(engine: &Engine, run: RunId) {
+    if let Ok(Some(run)) = engine.store().run(run).await {
+        // Nobody listening is no failure.
+        let _ = engine.updates().send(RunUpdate { run, lines: Vec::new() });
+    }
+}
+
 /// How a run was left.
 enum Left {
-    /// It came to its end, or is another's now.
+    /// It came to its end, or goes on when the program starts again.
     Ended,
+    /// It is another node's now.
+    Lost,
     /// The database could not be used: nobody carries the run out, and it is to be taken up again.
     Broken(String),
 }
@@ -154,7 +188,7 @@ async fn carry_out(engine: &Engine, mut run: Run, broken: Option<&Broken>) -> Le
             match progress.stop_asked().await {
                 Stop::GoOn => {}
                 Stop::Cancelled => return finish(&progress, RunState::Cancelled, Some(CANCELLED.into())).await,
-                Stop::Process => return Left::Ended,
+                Stop::Process => return left_off(&progress),
             }
             for (position, end) in carry_out_together(&run.tasks, &together, &mut context, &progress).await {
                 outcomes.end(&progress.of(position), &run.tasks[position], position, end);
@@ -167,7 +201,7 @@ async fn carry_out(engine: &Engine, mut run: Run, broken: Option<&Broken>) -> Le
                     }
                     return finish(&progress, RunState::Cancelled, Some(CANCELLED.into())).await;
                 }
-                return Left::Ended;
+                return left_off(&progress);
             }
             if let Some(why) = outcomes.broken {
                 return Left::Broken(why);
@@ -180,6 +214,10 @@ async fn carry_out(engine: &Engine, mut run: Run, broken: Option<&Broken>) -> Le
     }
     let (state, message) = outcomes.of_the_run();
     finish(&progress, state, message).await
+}
+
+fn left_off(progress: &Progress) -> Left {
+    if progress.is_lost() { Left::Lost } else { Left::Ended }
 }
 
 /// Of a run that was begun before: the database could not be used for a while, a person let it go on, or the process that
@@ -334,5 +372,5 @@ async fn finish(progress: &Progress, state: RunState, message: Option<String>) -
     let run = progress.run();
     progress.finish(state, message).await;
     tracing::info!(run.id = %run.id, run.job = run.job, run.state = state.name(), "Finished run {}", run.id);
-    Left::Ended
+    left_off(progress)
 }

@@ -75,8 +75,11 @@ impl From<sqlx::Error> for StoreError {
             // Text that cannot be stored, a number out of range, JSON that is none.
             Some("22P02" | "22P05" | "22021" | "22003" | "22032") => Self::Invalid { what: sentence(message) },
             Some("53100") => Self::Unavailable { reason: format!("{NO_ROOM} ({message})") },
-            // Connection failures, out of resources, shutdown, read-only.
-            Some(code) if ["08", "53", "57"].contains(&code.get(..2).unwrap_or_default()) || code == "25006" => {
+            // Connection failures, out of resources, shutdown, read-only, away for too long in the middle of a transaction.
+            Some(code)
+                if ["08", "53", "57"].contains(&code.get(..2).unwrap_or_default())
+                    || ["25006", "25P03"].contains(&code) =>
+            {
                 Self::Unavailable { reason: message.to_owned() }
             }
             // SQLite: busy, locked, read-only, I/O error, full, cannot open. The low byte is the primary code.
