@@ -93,11 +93,12 @@ pub async fn run(engine: Engine, options: ServeOptions, ready: impl FnOnce(&str)
         tracing::warn!("another process runs the jobs of this database; this one only serves pages");
     }
 
+    let asked = asked_to_stop();
     let housekeeping = tokio::spawn(keep_house(engine.clone(), metrics));
     let mut drained = stopping.clone();
     let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(async move {
-            asked_to_stop().await;
+            asked.await;
             tracing::info!("stopping: requests and orders under way come to their end");
             // Nobody listens any more only when serving has ended already.
             let _ = stop.send(true);
@@ -161,26 +162,32 @@ pub fn survive_limits_of_files() {
 #[cfg(not(unix))]
 pub fn survive_limits_of_files() {}
 
-async fn asked_to_stop() {
-    let interrupt = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+/// Listens for a wish to stop from now on, and not from when the answer is first awaited: who starts the program may ask at
+/// once after it has said that it is ready.
+#[cfg(unix)]
+fn asked_to_stop() -> impl Future<Output = ()> + Send {
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+    async fn heard(signal: std::io::Result<Signal>) {
+        match signal {
             Ok(mut signal) => {
                 signal.recv().await;
             }
             Err(_) => std::future::pending().await,
         }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
+    }
+    let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async {
+        tokio::select! {
+            () = heard(interrupt) => {}
+            () = heard(terminate) => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn asked_to_stop() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
