@@ -209,6 +209,7 @@ impl CommandError {
 
 /// Carries out a command.
 pub async fn run(arguments: Arguments) -> Exit {
+    serve::survive_limits_of_files();
     let output = Output::new(arguments.global.output);
     match dispatch(arguments, &output).await {
         Ok(exit) => exit,

@@ -148,6 +148,20 @@ async fn keep_house(engine: Engine, metrics: metrics_exporter_prometheus::Promet
     }
 }
 
+/// A file that would grow beyond its limit (`ulimit -f`) is an error of the write, like a full disk, and not the end of
+/// the program. Holds from the first call on; needs the runtime.
+#[cfg(unix)]
+pub fn survive_limits_of_files() {
+    use tokio::signal::unix::{SignalKind, signal};
+    // Listened to and never looked at, it only interrupts the write. An error means that the system knows no such signal.
+    if let Err(error) = signal(SignalKind::from_raw(libc::SIGXFSZ)) {
+        tracing::warn!(%error, "a limit on the size of files will end the program where it is reached");
+    }
+}
+
+#[cfg(not(unix))]
+pub fn survive_limits_of_files() {}
+
 /// Listens for a wish to stop from now on, and not from when the answer is first awaited: who starts the program may ask at
 /// once after it has said that it is ready.
 #[cfg(unix)]

@@ -33,7 +33,9 @@ pub const UPKEEP: Duration = Duration::from_secs(5);
 pub fn start_log(format: LogFormat) {
     let filter = EnvFilter::try_from_env("QUARTERMASTER_LOG").unwrap_or_else(|_| EnvFilter::new(FILTER));
     let registry = tracing_subscriber::registry().with(filter);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // A line that cannot be written, because a disk is full, is lost: complaining about it in the same place would end the
+    // program.
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
     match format {
         LogFormat::Human => {
             registry.with(lines.with_target(false).with_ansi(std::io::stderr().is_terminal()).compact()).init();

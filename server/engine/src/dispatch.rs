@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 
 use broker::breaker::Calls;
 use broker::retry::{Patterns, RetryPolicy};
@@ -10,6 +11,7 @@ use broker::{order, poison, settle, untrusted};
 use connectors::Connector;
 use futures::StreamExt;
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use model::account::{Account, Mechanism};
 use model::command::{CommandError, Outcome};
 use model::ids::{AccountId, OrderId, WorkItemId};
@@ -94,11 +96,11 @@ async fn deliver_by_hand(engine: &Engine, application: &str, limit: u32) -> Resu
 
 /// `works`: whether the connection has just been found to work, where it was tested.
 async fn deliver_batch(engine: &Engine, claim: Claim, works: Option<bool>) -> Result<Delivered, StoreError> {
-    let orders = engine.store().claim_orders(&claim).await?;
+    let (orders, held) = engine.in_hand().take(engine.store().claim_orders(&claim)).await?;
     if orders.is_empty() {
         return Ok(Delivered::default());
     }
-    carry_out(engine, &claim.carrier, orders, works).await
+    held.end(carry_out(engine, &claim, orders, works).await)
 }
 
 /// Takes up orders that a process which died had claimed, and finds out what became of them: from the application itself,
@@ -112,30 +114,35 @@ pub(crate) async fn recover(engine: &Engine, carrier: &str) -> Result<u64, Store
             return Ok(recovered);
         }
         let claim = claim(engine, carrier, engine.tuning().claim_batch);
-        let orders = engine.store().reclaim_lost_orders(&claim).await?;
+        let (orders, held) = engine.in_hand().take(engine.store().reclaim_lost_orders(&claim)).await?;
         if orders.is_empty() {
             return Ok(recovered);
         }
         recovered += orders.len() as u64;
-        let mut by_application: BTreeMap<String, Vec<Order>> = BTreeMap::new();
-        for order in orders {
-            by_application.entry(order.application.clone()).or_default().push(order);
-        }
-        let mut told_again = Vec::new();
-        for (application, orders) in by_application {
-            let connector = engine.connector(&application).await;
-            match connector {
-                Ok(connector) if connector.capabilities().reads_one && !is_found_by_its_mark(engine, carrier) => {
-                    read_back(engine, &application, connector.as_ref(), orders).await?;
-                }
-                // Who cannot be asked is told again: batch files, tickets and work items bear the order's number.
-                _ => told_again.extend(orders),
+        held.end(recover_batch(engine, &claim, orders).await)?;
+    }
+}
+
+async fn recover_batch(engine: &Engine, claim: &Claim, orders: Vec<Order>) -> Result<(), StoreError> {
+    let mut by_application: BTreeMap<String, Vec<Order>> = BTreeMap::new();
+    for order in orders {
+        by_application.entry(order.application.clone()).or_default().push(order);
+    }
+    let mut told_again = Vec::new();
+    for (application, orders) in by_application {
+        let connector = engine.connector(&application).await;
+        match connector {
+            Ok(connector) if connector.capabilities().reads_one && !is_found_by_its_mark(engine, &claim.carrier) => {
+                read_back(engine, &application, connector.as_ref(), orders).await?;
             }
-        }
-        if !told_again.is_empty() {
-            carry_out(engine, carrier, told_again, None).await?;
+            // Who cannot be asked is told again: batch files, tickets and work items bear the order's number.
+            _ => told_again.extend(orders),
         }
     }
+    if !told_again.is_empty() {
+        carry_out(engine, claim, told_again, None).await?;
+    }
+    Ok(())
 }
 
 /// Looks in the application for what became of its orders.
@@ -232,16 +239,28 @@ fn claim(engine: &Engine, carrier: &str, limit: u32) -> Claim {
 
 async fn carry_out(
     engine: &Engine,
-    application: &str,
+    claim: &Claim,
     orders: Vec<Order>,
     works: Option<bool>,
 ) -> Result<Delivered, StoreError> {
+    let application = claim.carrier.as_str();
     let health = engine.store().circuit(application).await?.circuit;
     let (by_hand, to_send): (Vec<Order>, Vec<Order>) =
         orders.into_iter().partition(|order| is_given_to_people(engine, order));
     let answers: HashMap<OrderId, Result<Outcome, CommandError>> = match engine.connector(application).await {
         _ if to_send.is_empty() => HashMap::new(),
-        Ok(connector) => apply(engine, connector, &to_send).await,
+        Ok(connector) => match apply(engine, connector, &to_send, claim.lease_until).await {
+            Some(answers) => answers,
+            None => {
+                tracing::warn!(
+                    application,
+                    orders = to_send.len(),
+                    "This node was away for longer than its lease: what it had in hand is read back by whoever is first"
+                );
+                // What people carry out was not given to them either, and is found again in the same way.
+                return Ok(Delivered::default());
+            }
+        },
         Err(error) => to_send.iter().map(|order| (order.id, Err(error.clone()))).collect(),
     };
     let answers: HashMap<_, _> =
@@ -253,14 +272,15 @@ async fn carry_out(
     let failed = answers.values().filter(|answer| answer.is_err()).count() as u64;
     let dead = sent > 0 && answers.values().all(|answer| answer.as_ref().is_err_and(no_answer));
     if sent > 0 {
-        note_trouble(engine, application, dead.then(|| first_error(&answers)).flatten()).await?;
+        let trouble = dead.then(|| first_error(&answers)).flatten();
+        engine.insist(ANSWERS, || note_trouble(engine, application, trouble.clone())).await?;
     }
     let handed_over = by_hand.len() as u64;
     let orders: Vec<Order> = to_send.into_iter().chain(by_hand).collect();
-    let accounts = accounts_of(engine, &orders).await?;
-    let ids = engine.store().reserve_ids(orders.len()).await?;
+    let accounts = engine.insist(ANSWERS, || accounts_of(engine, &orders)).await?;
+    let ids = engine.insist(ANSWERS, || engine.store().reserve_ids(orders.len())).await?;
     let staff = match orders.iter().any(|order| order.mechanism == Mechanism::Manual) {
-        true => Staff::read(engine).await?,
+        true => engine.insist(ANSWERS, || Staff::read(engine)).await?,
         false => Staff::default(),
     };
     let now = engine.now();
@@ -282,9 +302,12 @@ async fn carry_out(
         })
         .collect();
     crate::record::record(engine, steps, now).await?;
-    circuits::note(engine, application, &calls).await?;
+    engine.insist(ANSWERS, || circuits::note(engine, application, &calls)).await?;
     Ok(Delivered { sent: sent + handed_over, failed, dead, paused: None })
 }
+
+/// What is kept while the database cannot be used.
+const ANSWERS: &str = "What an application answered";
 
 /// Whether who is told does it, and says so.
 pub(crate) fn answers_at_once(engine: &Engine, carrier: &str) -> bool {
@@ -302,12 +325,15 @@ fn is_given_to_people(engine: &Engine, order: &Order) -> bool {
             .is_some_and(|carrier| carrier.connection.mechanism() != Mechanism::Manual)
 }
 
-/// Calls the connector, and keeps the leases alive while it works.
+/// Calls the connector, and keeps the leases alive while it works. Nothing where this node was away for longer than its
+/// lease, or could not put its end off in time: another may work on the same orders by now, so not one call more is made,
+/// and what was answered is found by reading back.
 async fn apply(
     engine: &Engine,
     connector: Arc<dyn Connector>,
     orders: &[Order],
-) -> HashMap<OrderId, Result<Outcome, CommandError>> {
+    lease_until: Timestamp,
+) -> Option<HashMap<OrderId, Result<Outcome, CommandError>>> {
     let live = engine.world().live();
     let commands =
         orders.iter().map(|order| order::command(order, &live.catalogue, order::may_have_arrived(order))).collect();
@@ -320,20 +346,51 @@ async fn apply(
         engine.paces().note(application, count, begun.elapsed());
         answers
     };
-    tokio::pin!(working);
+    let mut working = std::pin::pin!(working);
+    let ids: Vec<OrderId> = orders.iter().map(|order| order.id).collect();
+    let mut lease = Lease { until: lease_until };
     let mut heartbeat = tokio::time::interval(engine.tuning().lease / 3);
     heartbeat.tick().await;
     loop {
+        // Looked at before every step of the work, for a process that is stopped wakes up in the middle of it.
+        let held = std::future::poll_fn(|task| match lease.holds(engine.now()) {
+            true => working.as_mut().poll(task).map(Some),
+            false => Poll::Ready(None),
+        });
         tokio::select! {
-            answers = &mut working => return answers.into_iter().collect(),
-            _ = heartbeat.tick() => {
-                let (node, until) = (engine.node().to_owned(), engine.after(engine.tuning().lease));
-                let renewed = engine.store().write(move |tx| Box::pin(async move { tx.renew_leases(&node, until).await }));
-                if let Err(error) = renewed.await {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "Leases cannot be renewed");
-                }
+            answers = held => return answers.map(|answers| answers.into_iter().collect()),
+            _ = heartbeat.tick() => lease.renew(engine, &ids).await?,
+        }
+    }
+}
+
+/// How long the orders of a batch are this node's alone.
+struct Lease {
+    until: Timestamp,
+}
+
+impl Lease {
+    fn holds(&self, now: Timestamp) -> bool {
+        now < self.until
+    }
+
+    /// None where they are not all this node's any more.
+    async fn renew(&mut self, engine: &Engine, orders: &[OrderId]) -> Option<()> {
+        if !self.holds(engine.now()) {
+            return None;
+        }
+        let (node, until) = (engine.node().to_owned(), engine.after(engine.tuning().lease));
+        let ids = orders.to_vec();
+        let work = engine.store().write(move |tx| Box::pin(async move { tx.renew_leases(&node, &ids, until).await }));
+        match work.await {
+            Ok(held) if held < orders.len() as u64 => return None,
+            Ok(_) => self.until = until,
+            // The lease lasts as long as it was to last.
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "Leases cannot be renewed");
             }
         }
+        Some(())
     }
 }
 

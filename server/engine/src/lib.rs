@@ -17,6 +17,7 @@ pub mod world;
 
 pub(crate) mod circuits;
 pub mod dispatch;
+pub(crate) mod in_hand;
 pub mod news;
 pub(crate) mod pace;
 pub mod progress;
@@ -58,7 +59,7 @@ use model::ids::UserId;
 use model::order::Order;
 use model::user::{PermissionPath, User};
 use model::view::RunUpdate;
-use store::Store;
+use store::{Store, StoreError};
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -67,6 +68,7 @@ use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::context::OpContext;
 use crate::error::OpenError;
+use crate::in_hand::InHand;
 use crate::lock::RunnerLock;
 use crate::pace::Paces;
 use crate::secrets::Keys;
@@ -79,7 +81,8 @@ pub struct Options {
     /// Where the key file and the lock are kept; created when absent.
     pub data_directory: PathBuf,
     pub clock: Clock,
-    /// Name of this process among those that share a database; appears in timelines.
+    /// Name of this process among those that share a database, which no other may have: leases are held under it. Appears
+    /// in timelines.
     pub node: String,
     pub tuning: Tuning,
     /// Called after a person confirmed a manual order. Only the demo uses it: its systems stand for people's.
@@ -98,7 +101,8 @@ impl Options {
             database,
             data_directory,
             clock: Clock::System,
-            node: format!("node-{}", std::process::id()),
+            // In containers all processes have the same number.
+            node: format!("node-{}-{:08x}", std::process::id(), rand::random::<u32>()),
             tuning: Tuning::default(),
             on_confirmed: None,
             connectors: HashMap::new(),
@@ -144,6 +148,9 @@ impl Default for Tuning {
     }
 }
 
+/// How long what has to be on record waits before it is handed in again.
+const INSIST_EVERY: std::time::Duration = std::time::Duration::from_millis(200);
+
 /// The running product, cheap to clone.
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
@@ -157,6 +164,9 @@ struct Inner {
     world: World,
     connections: Connections,
     paces: Paces,
+    in_hand: InHand,
+    /// Why the run under way does not go on.
+    held_up: Mutex<Option<String>>,
     /// Applications to which the sweep delivers now.
     delivering: Mutex<BTreeSet<String>>,
     updates: broadcast::Sender<RunUpdate>,
@@ -198,6 +208,8 @@ impl Engine {
             world,
             connections: Connections::new(options.connectors),
             paces: Paces::default(),
+            in_hand: InHand::default(),
+            held_up: Mutex::default(),
             delivering: Mutex::default(),
             updates: broadcast::channel(1024).0,
             wake: Notify::new(),
@@ -268,6 +280,18 @@ impl Engine {
         &self.0.store
     }
 
+    /// Whether the database can be used, by this process and for what it has to do: reading, small changes and large ones.
+    ///
+    /// # Errors
+    /// Says why not. What is under way goes on by itself once it can.
+    pub async fn is_ready(&self) -> Result<(), StoreError> {
+        self.store().is_ready().await?;
+        match self.held_up().clone() {
+            Some(reason) => Err(StoreError::Unavailable { reason }),
+            None => Ok(()),
+        }
+    }
+
     /// The time now.
     pub fn now(&self) -> Timestamp {
         self.0.clock.now()
@@ -332,8 +356,40 @@ impl Engine {
         &self.0.paces
     }
 
+    pub(crate) fn in_hand(&self) -> &InHand {
+        &self.0.in_hand
+    }
+
+    pub(crate) fn held_up(&self) -> MutexGuard<'_, Option<String>> {
+        self.0.held_up.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn delivering(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.0.delivering.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does what has to be on record in the end, again and again until the database takes it or the engine stops: it has
+    /// happened outside, and nobody would tell it a second time. What is tried must be harmless when it is done twice,
+    /// because a commit whose answer was lost is not known to have happened.
+    pub(crate) async fn insist<T, F>(&self, what: &str, work: impl Fn() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut told = false;
+        loop {
+            match work().await {
+                Err(error) if error.passes() && !self.stopping().is_cancelled() => {
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!(%error, "{what} is kept until the database takes it");
+                    }
+                }
+                outcome => return outcome,
+            }
+            tokio::select! {
+                () = tokio::time::sleep(INSIST_EVERY) => {}
+                () = self.stopping().cancelled() => {}
+            }
+        }
     }
 
     /// Goes on beside whatever calls it, until it ends by itself; a stop of the engine waits for it.

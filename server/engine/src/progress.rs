@@ -144,6 +144,11 @@ impl Progress {
         state.lines.push(RunLogLine { sequence, at, level, task, message: message.into() });
     }
 
+    /// Whether another node has the run by now.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
     /// Whether a person asked to stop, or the process is asked to.
     pub(crate) async fn stop_asked(&self) -> Stop {
         if self.engine.stopping().is_cancelled() || self.lost.load(Ordering::Relaxed) {
@@ -199,25 +204,31 @@ impl Progress {
         let node = self.engine.node().to_owned();
         let (stored, stored_lines) = (run.clone(), lines.clone());
         let notice = if with_run { crate::mails::notices::run_ended(&self.engine, &run, now) } else { None };
-        let work = self.engine.store().write(move |tx| {
-            Box::pin(async move {
-                tx.hold_run(stored.id, &node).await?;
-                if with_run {
-                    tx.update_run(&stored).await?;
-                }
-                for task in &tasks {
-                    tx.update_task(stored.id, task).await?;
-                }
-                tx.insert_notices(notice.as_slice()).await?;
-                tx.append_run_log(stored.id, &stored_lines).await?;
-                tx.renew_run_lease(stored.id, &node, lease_until).await?;
-                if let Some(audit) = &audit {
-                    tx.append_audit(audit).await?;
-                }
-                Ok::<_, StoreError>(())
+        let news = Arc::new((stored, tasks, notice, stored_lines, node, audit));
+        let work = || {
+            let news = Arc::clone(&news);
+            self.engine.store().write(move |tx| {
+                Box::pin(async move {
+                    let (run, tasks, notice, lines, node, audit) = &*news;
+                    tx.hold_run(run.id, node).await?;
+                    if with_run {
+                        tx.update_run(run).await?;
+                    }
+                    for task in tasks {
+                        tx.update_task(run.id, task).await?;
+                    }
+                    tx.insert_notices(notice.as_slice()).await?;
+                    tx.append_run_log(run.id, lines).await?;
+                    tx.renew_run_lease(run.id, node, lease_until).await?;
+                    if let Some(audit) = audit {
+                        tx.append_audit(audit).await?;
+                    }
+                    Ok::<_, StoreError>(())
+                })
             })
-        });
-        let written = work.await;
+        };
+        // Where a task begins or the run ends there is nothing to go on with until that is on record.
+        let written = if with_run { self.engine.insist("How far a run is", work).await } else { work().await };
         if is_lost(&written) {
             tracing::warn!(run.id = %self.run, "Another node has taken the run over; this one writes nothing more for it");
             self.lost.store(true, Ordering::Relaxed);
@@ -226,7 +237,10 @@ impl Progress {
         if let Err(error) = written {
             // Progress is for people; the work itself goes on, and its own writes tell whether the store is gone.
             tracing::warn!(error = &error as &dyn std::error::Error, run.id = %self.run, "Progress of a run is not written");
-            self.state().unwritten.extend(unwritten);
+            let mut state = self.state();
+            state.unwritten.extend(unwritten);
+            let newer = std::mem::replace(&mut state.lines, lines.clone());
+            state.lines.extend(newer);
         }
         self.publish(run, lines);
     }

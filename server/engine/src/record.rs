@@ -46,10 +46,14 @@ pub(crate) async fn record(engine: &Engine, steps: Vec<Step>, at: Timestamp) -> 
     if steps.is_empty() {
         return Ok(Vec::new());
     }
-    loop {
+    let when = When { at, today: engine.day(at) };
+    let write = || async {
         let writes = prepare(engine, &steps, at).await?;
-        let when = When { at, today: engine.day(at) };
-        let recorded = engine.store().write(move |tx| Box::pin(async move { commit(tx, writes, when).await })).await;
+        engine.store().write(move |tx| Box::pin(async move { commit(tx, writes, when).await })).await
+    };
+    loop {
+        // Nobody would tell it a second time. Done twice, the second is refused by its fence.
+        let recorded = engine.insist("What became of orders", write).await;
         // A reading of the application has just put the new account on record; the next look finds it there.
         if !recorded.as_ref().is_err_and(is_known_meanwhile) {
             return recorded;

@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use model::ids::RunId;
 use model::job::{LogLevel, Run, RunMode, RunState, TaskKind, TaskRun};
+use model::view::RunUpdate;
 use store::StoreError;
 
 use crate::Engine;
@@ -19,20 +21,92 @@ use crate::tasks::{self, About, TaskEnd};
 
 /// Runs until the engine stops.
 pub(crate) async fn run(engine: Engine) {
+    // What broke off the run before, and how often in a row.
+    let mut broken: Option<Broken> = None;
     while !engine.stopping().is_cancelled() {
-        match claim(&engine).await {
+        match claim(&engine, broken.is_some()).await {
             Ok(Some(run)) => {
                 engine.carrying_out().store(run.id.0, Ordering::Relaxed);
-                carry_out(&engine, run).await;
+                let id = run.id;
+                let heartbeat = tokio::spawn(keep(engine.clone(), id));
+                let left = carry_out(&engine, run, broken.as_ref()).await;
+                heartbeat.abort();
                 engine.carrying_out().store(0, Ordering::Relaxed);
+                if matches!(left, Left::Lost) {
+                    tell(&engine, id).await;
+                }
+                broken = match left {
+                    Left::Ended | Left::Lost => {
+                        *engine.held_up() = None;
+                        None
+                    }
+                    Left::Broken(why) => {
+                        let times = broken.map_or(1, |broken| broken.times + 1);
+                        *engine.held_up() = Some(why.clone());
+                        tokio::select! {
+                            () = tokio::time::sleep(Duration::from_secs(times.min(LONGEST_PAUSE))) => {}
+                            () = engine.stopping().cancelled() => {}
+                        }
+                        Some(Broken { why, times })
+                    }
+                };
             }
-            Ok(None) => wait(&engine).await,
+            Ok(None) => {
+                broken = None;
+                *engine.held_up() = None;
+                wait(&engine).await;
+            }
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "Runs cannot be claimed");
+                // What was claimed may be ours, although nobody could tell us.
+                broken.get_or_insert(Broken { why: error.to_string(), times: 0 });
                 wait(&engine).await;
             }
         }
     }
+}
+
+/// Seconds before a run that the database broke off again and again is taken up once more, at the most.
+const LONGEST_PAUSE: u64 = 5;
+
+/// The database could not be used, and this node has let a run go for it.
+struct Broken {
+    why: String,
+    times: u64,
+}
+
+/// Keeps a run that is being carried out this node's, also while a step has no progress to write down.
+async fn keep(engine: Engine, run: RunId) {
+    let mut beat = tokio::time::interval(engine.tuning().lease / 3);
+    beat.tick().await;
+    loop {
+        beat.tick().await;
+        let (node, until) = (engine.node().to_owned(), engine.after(engine.tuning().lease));
+        let renewed =
+            engine.store().write(move |tx| Box::pin(async move { tx.renew_run_lease(run, &node, until).await }));
+        if let Err(error) = renewed.await {
+            tracing::warn!(error = &error as &dyn std::error::Error, run.id = %run, "A run's lease cannot be renewed");
+        }
+    }
+}
+
+/// Tells open pages how a run is that another node has taken over: what that one did with it while this node believed to
+/// have it, nobody has told them.
+async fn tell(engine: &Engine, run: RunId) {
+    if let Ok(Some(run)) = engine.store().run(run).await {
+        // Nobody listening is no failure.
+        let _ = engine.updates().send(RunUpdate { run, lines: Vec::new() });
+    }
+}
+
+/// How a run was left.
+enum Left {
+    /// It came to its end, or goes on when the program starts again.
+    Ended,
+    /// It is another node's now.
+    Lost,
+    /// The database could not be used: nobody carries the run out, and it is to be taken up again.
+    Broken(String),
 }
 
 /// Until somebody queues a run here or is heard to have queued one elsewhere, or it is time to look.
@@ -44,30 +118,43 @@ async fn wait(engine: &Engine) {
     }
 }
 
-async fn claim(engine: &Engine) -> Result<Option<Run>, StoreError> {
+/// The next run; where this node may hold one that it does not carry out, that one is let go before.
+async fn claim(engine: &Engine, give_up: bool) -> Result<Option<Run>, StoreError> {
     let (node, now, until) = (engine.node().to_owned(), engine.now(), engine.after(engine.tuning().lease));
-    let claimed = engine.store().write(move |tx| Box::pin(async move { tx.claim_run(&node, now, until).await })).await;
-    match claimed {
+    let work = engine.store().write(move |tx| {
+        Box::pin(async move {
+            if give_up {
+                tx.give_up_runs(&node).await?;
+            }
+            tx.claim_run(&node, now, until).await
+        })
+    });
+    match work.await {
         // Another node was quicker, with another run.
         Err(StoreError::Conflict { constraint }) if constraint == "run_one_running" => Ok(None),
         claimed => claimed,
     }
 }
 
-async fn carry_out(engine: &Engine, mut run: Run) {
+async fn carry_out(engine: &Engine, mut run: Run, broken: Option<&Broken>) -> Left {
     let resumed = run.tasks.iter().any(|task| task.state != RunState::Queued);
-    let next_line = engine.store().run_log_end(run.id).await.unwrap_or(0) + 1;
+    let next_line = match engine.store().run_log_end(run.id).await {
+        Ok(end) => end + 1,
+        Err(error) => return Left::Broken(error.to_string()),
+    };
     run.started_at.get_or_insert(engine.now());
     run.state = RunState::Running;
     let progress = Progress::new(engine.clone(), run.clone(), next_line);
-    if let Err(error) = engine.follow().await {
-        return finish(&progress, RunState::Errored, Some(error.to_string())).await;
+    match engine.follow().await {
+        Ok(_) => {}
+        Err(error) if error.passes() => return Left::Broken(error.to_string()),
+        Err(error) => return finish(&progress, RunState::Errored, Some(error.to_string())).await,
     }
     let _pinned = engine.world().pin();
     let version = engine.world().deciding().version;
     progress.change_run(|stored| stored.configuration = version);
     if resumed {
-        let (level, sentence) = why_it_goes_on(engine, &run).await;
+        let (level, sentence) = why_it_goes_on(engine, &run, broken).await;
         progress.say(level, sentence);
     }
     if let Some(earlier) = run.rerun_of {
@@ -101,7 +188,7 @@ async fn carry_out(engine: &Engine, mut run: Run) {
             match progress.stop_asked().await {
                 Stop::GoOn => {}
                 Stop::Cancelled => return finish(&progress, RunState::Cancelled, Some(CANCELLED.into())).await,
-                Stop::Process => return,
+                Stop::Process => return left_off(&progress),
             }
             for (position, end) in carry_out_together(&run.tasks, &together, &mut context, &progress).await {
                 outcomes.end(&progress.of(position), &run.tasks[position], position, end);
@@ -112,21 +199,33 @@ async fn carry_out(engine: &Engine, mut run: Run) {
                     for position in together.into_iter().filter(|position| !outcomes.states.contains_key(position)) {
                         progress.of(position).end(RunState::Cancelled, None);
                     }
-                    finish(&progress, RunState::Cancelled, Some(CANCELLED.into())).await;
+                    return finish(&progress, RunState::Cancelled, Some(CANCELLED.into())).await;
                 }
-                return;
+                return left_off(&progress);
             }
+            if let Some(why) = outcomes.broken {
+                return Left::Broken(why);
+            }
+            *engine.held_up() = None;
             if let Some(message) = outcomes.blocked {
                 return finish(&progress, RunState::Blocked, Some(message)).await;
             }
         }
     }
     let (state, message) = outcomes.of_the_run();
-    finish(&progress, state, message).await;
+    finish(&progress, state, message).await
 }
 
-/// Of a run that was begun before: a person let it go on, or the process that carried it out died.
-async fn why_it_goes_on(engine: &Engine, run: &Run) -> (LogLevel, String) {
+fn left_off(progress: &Progress) -> Left {
+    if progress.is_lost() { Left::Lost } else { Left::Ended }
+}
+
+/// Of a run that was begun before: the database could not be used for a while, a person let it go on, or the process that
+/// carried it out died.
+async fn why_it_goes_on(engine: &Engine, run: &Run, broken: Option<&Broken>) -> (LogLevel, String) {
+    if let Some(broken) = broken {
+        return (LogLevel::Warning, format!("Going on where the run was, after the database failed. {}", broken.why));
+    }
     let rings = engine.store().rings_of(run.id).await.ok().flatten();
     if let Some((by, ring)) = rings.and_then(|rings| Some((rings.released_by?, rings.released))) {
         return (LogLevel::Information, format!("Goes on with ring {ring}, on the word of {by}."));
@@ -206,6 +305,8 @@ struct Outcomes {
     failed: Option<String>,
     blocked: Option<String>,
     interrupted: bool,
+    /// Why the database could not be used.
+    broken: Option<String>,
 }
 
 impl Outcomes {
@@ -230,6 +331,10 @@ impl Outcomes {
             }
             TaskEnd::Interrupted => {
                 self.interrupted = true;
+                return;
+            }
+            TaskEnd::Broken(why) => {
+                self.broken.get_or_insert(why);
                 return;
             }
         };
@@ -263,8 +368,9 @@ impl Outcomes {
     }
 }
 
-async fn finish(progress: &Progress, state: RunState, message: Option<String>) {
+async fn finish(progress: &Progress, state: RunState, message: Option<String>) -> Left {
     let run = progress.run();
     progress.finish(state, message).await;
     tracing::info!(run.id = %run.id, run.job = run.job, run.state = state.name(), "Finished run {}", run.id);
+    left_off(progress)
 }

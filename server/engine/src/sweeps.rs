@@ -46,6 +46,7 @@ pub(crate) async fn run(engine: Engine) {
 
 async fn sweep(engine: &Engine) -> Result<(), StoreError> {
     let names: Vec<String> = engine.world().configuration().carriers().map(|(name, _)| name.clone()).collect();
+    crate::in_hand::let_go(engine).await?;
     circuits::mend(engine).await?;
     crate::requests::sweep(engine).await?;
     // Side by side: one that takes its time does not keep the others waiting.

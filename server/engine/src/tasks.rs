@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use store::StoreError;
 
 use crate::Engine;
+use crate::error::OpenError;
 use crate::progress::Progress;
 use scenario::Scenario;
 
@@ -36,12 +37,23 @@ pub(crate) enum TaskEnd {
     /// A threshold stopped it before the first effect.
     Blocked(String),
     Errored(String),
+    /// The database could not be used. The run is taken up again at this step once it can be.
+    Broken(String),
     /// Somebody asked to stop.
     Interrupted,
 }
 
 impl TaskEnd {
     pub(crate) fn errored(what: &str, error: &(dyn std::error::Error + 'static)) -> Self {
+        let passes = error.downcast_ref::<StoreError>().map(StoreError::passes);
+        if passes.or_else(|| error.downcast_ref::<OpenError>().map(OpenError::passes)).unwrap_or_default() {
+            tracing::warn!(error, "A task is broken off, and taken up again: {what}");
+            let why = match error.downcast_ref::<StoreError>() {
+                Some(StoreError::Unavailable { reason }) => reason.clone(),
+                _ => error.to_string(),
+            };
+            return Self::Broken(format!("{what}: {why}"));
+        }
         tracing::error!(error, "A task failed: {what}");
         Self::Errored(format!(
             "{what}: {error}. Nothing of this step was taken over; start it again when the cause is mended."

@@ -98,7 +98,7 @@ async fn database(global: &Global) -> Vec<Finding> {
         Ok(engine) => engine,
         Err(error) => return vec![Finding::bad(WHAT, error.to_string())],
     };
-    let mut findings = vec![match engine.store().is_ready().await {
+    let mut findings = vec![match engine.is_ready().await {
         Ok(()) => {
             Finding::good(WHAT, format!("{:?}, can be read and written, schema up to date", engine.store().dialect()))
         }

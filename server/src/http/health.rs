@@ -9,6 +9,8 @@ use axum::http::header::{self, HeaderMap};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use engine::error::StoreError;
+
 use super::Site;
 use super::address::is_local;
 
@@ -26,18 +28,38 @@ async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// The database can be read and written, and every migration is applied.
+/// The database can be read and written, and every migration is applied. Where not, the reason stands there, without names
+/// and addresses: whoever watches has not signed in.
 async fn ready(State(site): State<Site>) -> Response {
-    match site.engine.store().is_ready().await {
+    match site.engine.is_ready().await {
         Ok(()) => "ready\n".into_response(),
         Err(error) => {
             tracing::warn!(%error, "not ready");
-            (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "not ready: the database cannot be used; `quartermaster doctor` says more\n",
-            )
-                .into_response()
+            (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", reason(&error))).into_response()
         }
+    }
+}
+
+fn reason(error: &StoreError) -> String {
+    let advice = "`quartermaster doctor` and the log say more";
+    if error.lacks_room() {
+        return format!(
+            "nothing can be written to the disk of the database. Make room there, or raise the limit on the size of files; \
+             what is under way goes on by itself then. {advice}"
+        );
+    }
+    match error {
+        StoreError::Unavailable { .. } | StoreError::Contended => {
+            format!(
+                "the database does not answer or takes nothing. What is under way goes on by itself once it does. {advice}"
+            )
+        }
+        StoreError::Migration { .. } => {
+            format!(
+                "the database is not of this version. Run `quartermaster migrate`, or the version that fits it. {advice}"
+            )
+        }
+        _ => format!("the database cannot be used; {advice}"),
     }
 }
 

@@ -31,6 +31,16 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether it is about the database's state now and not about what was asked: the same may succeed a moment later.
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Contended)
+    }
+
+    /// Whether the disk of the database takes nothing more.
+    pub fn lacks_room(&self) -> bool {
+        matches!(self, Self::Unavailable { reason } if reason.contains(NO_ROOM))
+    }
+
     /// The named constraint that refused the change.
     pub fn constraint(&self) -> Option<&str> {
         match self {
@@ -64,8 +74,12 @@ impl From<sqlx::Error> for StoreError {
             Some("40001" | "40P01") => Self::Contended,
             // Text that cannot be stored, a number out of range, JSON that is none.
             Some("22P02" | "22P05" | "22021" | "22003" | "22032") => Self::Invalid { what: sentence(message) },
-            // Connection failures, out of resources, shutdown, read-only.
-            Some(code) if ["08", "53", "57"].contains(&code.get(..2).unwrap_or_default()) || code == "25006" => {
+            Some("53100") => Self::Unavailable { reason: format!("{NO_ROOM} ({message})") },
+            // Connection failures, out of resources, shutdown, read-only, away for too long in the middle of a transaction.
+            Some(code)
+                if ["08", "53", "57"].contains(&code.get(..2).unwrap_or_default())
+                    || ["25006", "25P03"].contains(&code) =>
+            {
                 Self::Unavailable { reason: message.to_owned() }
             }
             // SQLite: busy, locked, read-only, I/O error, full, cannot open. The low byte is the primary code.
@@ -73,13 +87,28 @@ impl From<sqlx::Error> for StoreError {
                 if code.parse::<i32>().is_ok_and(|code| [5, 6, 8, 10, 13, 14].contains(&(code & 0xff)))
                     && code.len() < 5 =>
             {
-                Self::Unavailable { reason: message.to_owned() }
+                Self::Unavailable { reason: of_sqlite(code, message) }
             }
             _ if message.contains("malformed JSON") => Self::Invalid { what: sentence(message) },
             _ => Self::Database(error),
         }
     }
 }
+
+/// SQLite says "disk I/O error" where it can read and not write, which is nearly always a lack of room.
+fn of_sqlite(code: &str, message: &str) -> String {
+    // Full; and of the errors of input and output those to write, to make durable, to cut, and to grow shared memory.
+    match code {
+        "13" | "778" | "1034" | "1546" | "4874" => {
+            format!("{NO_ROOM} ({message})")
+        }
+        _ => message.to_owned(),
+    }
+}
+
+/// How the reason begins where nothing can be written for lack of room.
+const NO_ROOM: &str =
+    "nothing can be written to the disk of the database, because it is full or a limit on the size of files is reached";
 
 fn sentence(message: &str) -> String {
     format!("the database cannot store a value ({message})")

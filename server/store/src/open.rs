@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Executor};
 
 use crate::connection::{Connection, arguments};
 use crate::ids::Numbers;
@@ -54,6 +54,10 @@ const CHECKPOINT_PAGES: &str = "8192";
 /// Rows that SQLite's thread may be ahead of who reads them: each time one waits for the other costs more than a row does.
 const ROWS_AHEAD: usize = 2_048;
 
+/// A node that is stopped, or cut off from the network, in the middle of a transaction would keep what it has locked from all
+/// others for as long as it is away. No transaction of ours idles: none is open while an application is called.
+const END_OF_IDLE_TRANSACTIONS: &str = "set idle_in_transaction_session_timeout = '10s'";
+
 impl Store {
     /// Opens `sqlite:PATH`, created where it is missing, `sqlite::memory:` or `postgres://…`. Does not migrate.
     ///
@@ -86,7 +90,11 @@ impl Store {
 
     async fn open_sqlite(path: &Path, synchronous: SqliteSynchronous, temporary: Option<PathBuf>) -> Result<Self> {
         let opening = |error: sqlx::Error| StoreError::Unavailable {
-            reason: format!("`{}` cannot be opened ({error})", path.display()),
+            reason: format!(
+                "`{}` cannot be opened ({error}). The file and its folder have to be there, and writable for the user who \
+                 runs the program",
+                path.display()
+            ),
         };
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -129,6 +137,9 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS)
             .acquire_timeout(WAIT * 2)
+            .after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(END_OF_IDLE_TRANSACTIONS).await.map(drop) })
+            })
             .connect_with(options)
             .await
             .map_err(|error| StoreError::Unavailable {
@@ -139,6 +150,11 @@ impl Store {
 
     fn new(backend: Backend, temporary: Option<PathBuf>) -> Self {
         Self { inner: Arc::new(Inner { backend, numbers: Numbers::default(), temporary }) }
+    }
+
+    /// Whether the last commit failed, where this store would know.
+    pub(crate) fn is_failing_to_commit(&self) -> bool {
+        matches!(&self.inner.backend, Backend::Sqlite { writer, .. } if writer.is_failing())
     }
 
     pub fn dialect(&self) -> Dialect {

@@ -6,6 +6,7 @@
 
 mod claim;
 mod edits;
+mod lease;
 mod pause;
 mod read;
 mod transition;

@@ -97,6 +97,12 @@ const RENEW: &str = "
       and lease_node = $2
       and state = 'running'";
 
+const GIVE_UP: &str = "
+    update run
+    set lease_until = null
+    where lease_node = $1
+      and state = 'running'";
+
 macro_rules! held_run {
     () => {
         "select id
@@ -297,6 +303,11 @@ impl Tx {
     /// False where the run is another node's, or over.
     pub async fn renew_run_lease(&mut self, run: RunId, node: &str, until: Timestamp) -> Result<bool> {
         Ok(self.execute(RENEW, arguments![run.0, node, until]).await? > 0)
+    }
+
+    /// Lets go of whatever run the node holds, so that it can be taken up at once: by a node that carries none out.
+    pub async fn give_up_runs(&mut self, node: &str) -> Result<u64> {
+        self.execute(GIVE_UP, arguments![node]).await
     }
 
     /// Makes sure that the node still has the run, and keeps it so until the transaction ends: whoever was away for longer

@@ -1,6 +1,9 @@
 //! SQLite's one writer: a task that owns the only writing connection. What waits in its channel is committed together,
 //! because a durable commit costs as much for one change as for five hundred.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use futures::future::BoxFuture;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
@@ -16,6 +19,8 @@ const GROUP: usize = 512;
 
 pub(crate) struct Writer {
     sender: mpsc::Sender<Message>,
+    /// The last commit failed.
+    failing: Arc<AtomicBool>,
 }
 
 enum Message {
@@ -26,8 +31,15 @@ enum Message {
 impl Writer {
     pub(crate) fn start(connection: SqliteConnection) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        tokio::spawn(serve(Tx::new(Connection::SqliteWriter(Box::new(connection))), receiver));
-        Self { sender }
+        let failing = Arc::new(AtomicBool::new(false));
+        let tx = Tx::new(Connection::SqliteWriter(Box::new(connection)));
+        tokio::spawn(serve(tx, receiver, Arc::clone(&failing)));
+        Self { sender, failing }
+    }
+
+    /// Whether the last commit failed: only another one tells whether it is still so.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
     }
 
     pub(crate) async fn send(&self, work: Box<dyn Work>) -> Result<()> {
@@ -48,7 +60,7 @@ fn closed() -> StoreError {
     StoreError::Unavailable { reason: "the store is closed".into() }
 }
 
-async fn serve(mut tx: Tx, mut receiver: mpsc::Receiver<Message>) {
+async fn serve(mut tx: Tx, mut receiver: mpsc::Receiver<Message>, failing: Arc<AtomicBool>) {
     let mut closing = None;
     while closing.is_none() {
         let Some(first) = receiver.recv().await else { break };
@@ -63,7 +75,9 @@ async fn serve(mut tx: Tx, mut receiver: mpsc::Receiver<Message>) {
                 next = receiver.try_recv().ok();
             }
         }
-        commit_together(&mut tx, group).await;
+        if let Some(committed) = commit_together(&mut tx, group).await {
+            failing.store(!committed, Ordering::Relaxed);
+        }
     }
     receiver.close();
     while let Ok(message) = receiver.try_recv() {
@@ -82,15 +96,16 @@ async fn serve(mut tx: Tx, mut receiver: mpsc::Receiver<Message>) {
     }
 }
 
-async fn commit_together(tx: &mut Tx, group: Vec<Box<dyn Work>>) {
+/// Whether the commit succeeded; nothing where there was nothing to commit.
+async fn commit_together(tx: &mut Tx, group: Vec<Box<dyn Work>>) -> Option<bool> {
     if group.is_empty() {
-        return;
+        return None;
     }
     if let Err(error) = tx.execute("begin immediate", []).await {
         for work in group {
-            work.refuse(unavailable(&error));
+            work.refuse(again(&error));
         }
-        return;
+        return Some(false);
     }
     let mut settled: Vec<Box<dyn Settle>> = Vec::with_capacity(group.len());
     let mut intact = Ok(());
@@ -101,7 +116,7 @@ async fn commit_together(tx: &mut Tx, group: Vec<Box<dyn Work>>) {
                 settled.push(answer);
                 intact = still;
             }
-            Err(error) => settled.push(work.fail(unavailable(error))),
+            Err(error) => settled.push(work.fail(again(error))),
         }
     }
     let committed = match intact {
@@ -114,12 +129,17 @@ async fn commit_together(tx: &mut Tx, group: Vec<Box<dyn Work>>) {
         let _ = tx.execute("rollback", []).await;
     }
     for answer in settled {
-        answer.settle(committed.as_ref().copied().map_err(unavailable));
+        answer.settle(committed.as_ref().copied().map_err(again));
     }
+    Some(committed.is_ok())
 }
 
-fn unavailable(error: &StoreError) -> StoreError {
-    StoreError::Unavailable { reason: error.to_string() }
+/// The same failure, for another caller.
+fn again(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable { reason } => StoreError::Unavailable { reason: reason.clone() },
+        error => StoreError::Unavailable { reason: error.to_string() },
+    }
 }
 
 /// Runs one closure under its savepoint. An error beside the answer says that the savepoint could not be ended: then
@@ -127,7 +147,7 @@ fn unavailable(error: &StoreError) -> StoreError {
 /// transaction of its own. Nothing more may run.
 async fn one_of_group(tx: &mut Tx, work: Box<dyn Work>) -> (Box<dyn Settle>, Result<()>) {
     if let Err(error) = tx.execute("savepoint work", []).await {
-        return (work.fail(unavailable(&error)), Err(error));
+        return (work.fail(again(&error)), Err(error));
     }
     let (keep, answer) = work.run(tx).await;
     let mut ended = Ok(0);

@@ -34,6 +34,8 @@ pub struct State {
     pub latency: Duration,
     /// The next answers to requests that write, in place of carrying them out: status and detail. Kept until cleared.
     pub refusal: Option<Refusal>,
+    /// Requests to make a user that are being carried out.
+    pub under_way: u32,
     next_id: u64,
 }
 
@@ -135,9 +137,12 @@ async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) {
     while let Some((method, target, body)) = request(&mut stream).await {
         let locked = || state.lock().unwrap_or_else(PoisonError::into_inner);
         let latency = locked().latency;
+        let makes = u32::from(method == "POST");
+        locked().under_way += makes;
         tokio::time::sleep(latency).await;
         let (status, answer) = locked().answer(&method, &target, &body);
         tokio::time::sleep(latency).await;
+        locked().under_way -= makes;
         let text = answer.map(|answer| answer.to_string()).unwrap_or_default();
         let head = format!(
             "HTTP/1.1 {status} Answer\r\nContent-Type: application/scim+json\r\nContent-Length: {}\r\n\r\n",

@@ -31,6 +31,11 @@ impl Server {
 
     /// Starts with additional arguments of `serve`.
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        Self::start_limited(&[], arguments)
+    }
+
+    /// Starts with limits, as `prlimit` is told them.
+    pub(crate) fn start_limited(limits: &[&str], arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let configuration = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/small");
         expect_success(&quartermaster(directory.path(), &["config", "apply", configuration.to_str().unwrap()], ""));
@@ -38,7 +43,7 @@ impl Server {
             expect_success(&quartermaster(directory.path(), &["user", "add", login, "--profile", profile], PASSWORD));
         }
         let log = std::fs::File::create(directory.path().join("log")).unwrap();
-        let mut child = command(directory.path())
+        let mut child = command(limits, directory.path())
             .args(["serve", "--address", "127.0.0.1:0"])
             .args(arguments)
             .env("QUARTERMASTER_LOG", "debug")
@@ -61,6 +66,15 @@ impl Server {
         );
         let base = port();
         Self { child, base, directory }
+    }
+
+    pub(crate) fn process(&self) -> String {
+        self.child.id().to_string()
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        read(&self.directory.path().join("log"))
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -111,7 +125,7 @@ impl Drop for Server {
 
 /// Runs a command of the program to its end.
 pub(crate) fn quartermaster(data: &Path, arguments: &[&str], input: &str) -> Output {
-    let mut child = command(data)
+    let mut child = command(&[], data)
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -122,8 +136,13 @@ pub(crate) fn quartermaster(data: &Path, arguments: &[&str], input: &str) -> Out
     child.wait_with_output().unwrap()
 }
 
-fn command(data: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_quartermaster"));
+fn command(limits: &[&str], data: &Path) -> Command {
+    const PROGRAM: &str = env!("CARGO_BIN_EXE_quartermaster");
+    let mut command = Command::new(if limits.is_empty() { PROGRAM } else { "prlimit" });
+    if !limits.is_empty() {
+        // It becomes the program, and keeps its number.
+        command.args(limits).arg(PROGRAM);
+    }
     // Nothing of whoever runs the tests.
     for name in ["QUARTERMASTER_DATABASE", "QUARTERMASTER_DATA", "QUARTERMASTER_ADDRESS", "QUARTERMASTER_PUBLIC_URL"] {
         command.env_remove(name);

@@ -6,7 +6,8 @@ use std::process::{Child, Command, Stdio};
 pub struct Postgres {
     process: Child,
     pub port: u16,
-    _folder: tempfile::TempDir,
+    setting: &'static str,
+    folder: tempfile::TempDir,
 }
 
 pub const PASSWORD: &str = "an unusual: p@ss/word";
@@ -30,7 +31,43 @@ impl Postgres {
         format!("postgres://postgres:an%20unusual%3A%20p%40ss%2Fword@127.0.0.1:{}/postgres", self.port)
     }
 
-    fn with(setting: &str) -> Self {
+    /// Makes another database on it, and answers its address.
+    #[allow(dead_code, reason = "most tests need one")]
+    pub fn create_database(&self, name: &str) -> String {
+        self.query("postgres", &format!("create database {name}"));
+        let url = self.url();
+        format!("{}/{name}", url.strip_suffix("/postgres").unwrap())
+    }
+
+    /// What the statement answers, as text.
+    #[allow(dead_code, reason = "only some tests look into it")]
+    pub fn query(&self, database: &str, sql: &str) -> String {
+        let output = Command::new(programs().join("psql"))
+            .args(["--host=127.0.0.1", "--username=postgres", "--no-psqlrc", "--tuples-only", "--no-align", "--quiet"])
+            .args(["--port", &self.port.to_string(), "--dbname", database, "--command", sql])
+            .env("PGPASSWORD", PASSWORD)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{sql}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Ends it as `pg_ctl stop -m immediate` does: at once, in the middle of whatever it does.
+    #[allow(dead_code, reason = "only some tests end it early")]
+    pub fn end(&mut self) {
+        let asked = Command::new("kill").args(["-QUIT", &self.process.id().to_string()]).status().unwrap();
+        assert!(asked.success());
+        self.process.wait().unwrap();
+    }
+
+    /// Starts it again, at the same port.
+    #[allow(dead_code, reason = "only some tests end it early")]
+    pub fn come_back(&mut self) {
+        let (folder, setting, port) = (self.folder.path(), self.setting, self.port);
+        (self.process, _) = super::ready::start(READY, |_| server(folder, setting, port));
+    }
+
+    fn with(setting: &'static str) -> Self {
         let programs = programs();
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
@@ -53,14 +90,18 @@ impl Postgres {
             .output()
             .unwrap();
         assert!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
-        let (process, port) = super::ready::start("database system is ready to accept connections", |port| {
-            let mut command = unprivileged(&programs.join("postgres"));
-            command.arg("-D").arg(&data).arg("-k").arg(folder.path());
-            command.args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", setting]);
-            command
-        });
-        Self { process, port, _folder: folder }
+        let (process, port) = super::ready::start(READY, |port| server(folder.path(), setting, port));
+        Self { process, port, setting, folder }
     }
+}
+
+const READY: &str = "database system is ready to accept connections";
+
+fn server(folder: &Path, setting: &str, port: u16) -> Command {
+    let mut command = unprivileged(&programs().join("postgres"));
+    command.arg("-D").arg(folder.join("data")).arg("-k").arg(folder);
+    command.args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", setting]);
+    command
 }
 
 impl Drop for Postgres {

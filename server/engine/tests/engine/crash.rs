@@ -11,8 +11,8 @@
 //!
 //! The moments are pseudo-random; the seed is printed, and `QUARTERMASTER_SEED` repeats it.
 
-mod house;
-mod program;
+pub(crate) mod house;
+pub(crate) mod program;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

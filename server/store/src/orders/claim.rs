@@ -155,14 +155,6 @@ const INSERT_EVENTS: &str = "
     from input
     order by key";
 
-const RENEW: &str = "
-    update provisioning_order
-    set lease_until = $2
-    where lease_node = $1
-      and state = 2
-      and lease_until is not null
-      and lease_until < $2";
-
 const RELEASE: &str = "
     update provisioning_order
     set next_attempt_at = $1
@@ -303,12 +295,6 @@ impl Tx {
     pub async fn void_leases(&mut self) -> Result<u64> {
         let runs = self.execute(VOID_RUNS, arguments![]).await?;
         Ok(runs + self.execute(VOID, arguments![]).await?)
-    }
-
-    /// Puts off the end of all leases that the node holds.
-    pub async fn renew_leases(&mut self, node: &str, until: Timestamp) -> Result<()> {
-        self.execute(RENEW, arguments![node, until]).await?;
-        Ok(())
     }
 
     async fn candidates<const N: usize>(

@@ -182,16 +182,28 @@ pub(crate) async fn a_lost_order_is_reclaimed_with_doubt(store: Store) {
     assert_eq!(keep!(store, |tx| tx.record_transitions(&[late]).await?), [false]);
 }
 
-pub(crate) async fn leases_are_renewed_per_node(store: Store) {
+pub(crate) async fn leases_are_renewed_by_who_holds_them(store: Store) {
     people(&store).await;
     insert_orders(&store, vec![order(30, 1), order(31, 2)]).await;
     store.claim_orders(&claim("one", 100, 1)).await.unwrap();
     store.claim_orders(&claim("two", 100, 1)).await.unwrap();
-    keep!(store, |tx| tx.renew_leases("one", at(300)).await?);
+    let both = [OrderId(30), OrderId(31)];
+    assert_eq!(keep!(store, |tx| tx.renew_leases("one", &both, at(300)).await?), 1, "the other is another node's");
     // A lease is never made shorter.
-    keep!(store, |tx| tx.renew_leases("one", at(200)).await?);
+    assert_eq!(keep!(store, |tx| tx.renew_leases("one", &both, at(200)).await?), 1);
+    assert_eq!(keep!(store, |tx| tx.renew_leases("two", &both[..1], at(300)).await?), 0);
     assert_eq!(ids(&store.reclaim_lost_orders(&claim("three", 299, 10)).await.unwrap()), [31]);
     assert_eq!(ids(&store.reclaim_lost_orders(&claim("three", 300, 10)).await.unwrap()), [30]);
+}
+
+pub(crate) async fn orders_that_nobody_works_on_are_let_go(store: Store) {
+    people(&store).await;
+    insert_orders(&store, vec![order(30, 1), order(31, 2), order(32, 3)]).await;
+    store.claim_orders(&claim("one", 100, 2)).await.unwrap();
+    store.claim_orders(&claim("two", 100, 1)).await.unwrap();
+    assert_eq!(keep!(store, |tx| tx.let_orders_go("one", &[OrderId(31)]).await?), 1);
+    assert_eq!(ids(&store.reclaim_lost_orders(&claim("one", 101, 10)).await.unwrap()), [30]);
+    assert_eq!(keep!(store, |tx| tx.let_orders_go("none", &[]).await?), 0);
 }
 
 pub(crate) async fn orders_wait_until_they_are_released(store: Store) {

@@ -163,11 +163,14 @@ pub(crate) async fn a_run_is_claimed_and_taken_over(store: Store) {
     let claimed = keep!(store, |tx| tx.claim_run("one", at(10), at(40)).await?).unwrap();
     assert_eq!((claimed.state, claimed.started_at, claimed.tasks.len()), (RunState::Running, Some(at(10)), 2));
     assert_eq!(keep!(store, |tx| tx.claim_run("two", at(39), at(69)).await?), None);
+    assert_eq!(keep!(store, |tx| tx.give_up_runs("two").await?), 0, "it has none");
     assert!(keep!(store, |tx| tx.renew_run_lease(RunId(1), "one", at(50)).await?));
     assert!(!keep!(store, |tx| tx.renew_run_lease(RunId(1), "two", at(50)).await?));
     let taken = keep!(store, |tx| tx.claim_run("two", at(50), at(80)).await?).unwrap();
     assert_eq!(taken.started_at, Some(at(10)), "it goes on, it does not start again");
     assert!(!keep!(store, |tx| tx.renew_run_lease(RunId(1), "one", at(90)).await?));
+    assert_eq!(keep!(store, |tx| tx.give_up_runs("two").await?), 1);
+    assert!(keep!(store, |tx| tx.claim_run("two", at(51), at(81)).await?).is_some(), "at once, not after its lease");
     keep!(store, |tx| tx.hold_run(RunId(1), "two").await?);
     let lost = refused!(store, |tx| tx.hold_run(RunId(1), "one").await?);
     assert!(matches!(lost, StoreError::Conflict { constraint } if constraint == store::RUN_LOST));

@@ -24,39 +24,48 @@ use testkit::world::{Person, write_feed};
 use tokio::runtime::Runtime;
 
 use super::Counts;
-use super::program::{DATABASE, HITS, Program, WANTED, options};
+use super::program::{DATABASE, HITS, LEASE, Program, WANTED, options};
 
 /// A network's distance: long enough that a kill falls between what was sent and what was answered.
 const LATENCY: Duration = Duration::from_millis(3);
 
 /// See the module's head.
-pub(super) struct House {
+pub(crate) struct House {
     _badge_system: BadgeSystem,
     runtime: Runtime,
     folder: tempfile::TempDir,
-    directory: Directory,
+    pub(crate) directory: Directory,
     payroll: Payroll,
     badges: Arc<Mutex<Exchange>>,
     mainframe: RefCell<Exchange>,
 }
 
 /// What is known and what is there, without ids, dates and keys that applications choose.
-pub(super) struct Snapshot {
-    pub(super) lines: BTreeSet<String>,
-    pub(super) counts: Counts,
+pub(crate) struct Snapshot {
+    pub(crate) lines: BTreeSet<String>,
+    pub(crate) counts: Counts,
     /// Orders that are neither confirmed nor called off.
-    pub(super) not_verified: Vec<String>,
+    pub(crate) not_verified: Vec<String>,
 }
 
 impl House {
     /// Its database is a file of its own, or on this server.
     pub(super) fn build(server: Option<&str>) -> Self {
+        // Another node could be at work: what one that is gone held is taken up when its lease has passed, and no sooner.
+        Self::build_with(server, server.map(|_| Duration::from_millis(1_500)))
+    }
+
+    /// The same, with claims that hold so long; as long as they usually do unless told.
+    pub(crate) fn build_with(server: Option<&str>, lease: Option<Duration>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let configuration = folder.path().join("configuration");
         std::fs::create_dir_all(&configuration).unwrap();
         if let Some(server) = server {
             std::fs::write(folder.path().join(DATABASE), server).unwrap();
+        }
+        if let Some(lease) = lease {
+            std::fs::write(folder.path().join(LEASE), lease.as_millis().to_string()).unwrap();
         }
         let directory = Directory::start(&["staff", "finance"]);
         directory.state().latency = LATENCY;
@@ -77,7 +86,7 @@ impl House {
         house
     }
 
-    pub(super) fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.folder.path().to_owned()
     }
 
@@ -85,15 +94,25 @@ impl House {
         self.folder.path().join("configuration")
     }
 
-    pub(super) fn feed(&self, people: &[Person]) {
+    /// How many people the payroll holds.
+    pub(crate) fn paid(&self) -> usize {
+        self.runtime.block_on(self.payroll.people()).len()
+    }
+
+    pub(crate) fn feed(&self, people: &[Person]) {
         write_feed(&self.configuration(), people);
     }
 
     /// The program will start the complete job in this mode.
-    pub(super) fn ask_for(&self, mode: &str) {
+    pub(crate) fn ask_for(&self, mode: &str) {
         let temporary = self.folder.path().join("asked");
         std::fs::write(&temporary, mode).unwrap();
         std::fs::rename(temporary, self.folder.path().join(WANTED)).unwrap();
+    }
+
+    /// Whether a run is asked for that the program has not begun.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.folder.path().join(WANTED).exists()
     }
 
     /// In which tasks runs were broken off.
@@ -106,7 +125,7 @@ impl House {
     }
 
     /// Looks into the database while the program does not run.
-    fn with_engine<T>(&self, work: impl AsyncFnOnce(&Engine) -> T) -> T {
+    pub(crate) fn with_engine<T>(&self, work: impl AsyncFnOnce(&Engine) -> T) -> T {
         self.runtime.block_on(async {
             let engine = Engine::open(options(self.folder.path())).await.expect("the engine opens");
             let answer = work(&engine).await;
@@ -116,7 +135,7 @@ impl House {
     }
 
     /// Does what waits for a person; answers how much.
-    pub(super) fn work_by_hand(&self) -> usize {
+    pub(crate) fn work_by_hand(&self) -> usize {
         let mut mainframe = self.mainframe.borrow_mut();
         self.with_engine(async |engine| {
             let op = engine.operating_context("parent");
@@ -138,7 +157,7 @@ impl House {
     }
 
     /// Complete runs and work by hand, until there is nothing left to do.
-    pub(super) fn live_until_settled(&self) {
+    pub(crate) fn live_until_settled(&self) {
         for _ in 0..6 {
             self.ask_for("complete");
             let ended = Program::start(self.folder()).ends_within(None);
@@ -149,7 +168,7 @@ impl House {
         }
     }
 
-    pub(super) fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         let mut snapshot = self.with_engine(async |engine| known(engine).await);
         let mut there = |what: &str, held: String| snapshot.lines.insert(format!("{what} holds {held}"));
         let people = self.directory.people();
@@ -181,7 +200,7 @@ impl House {
     }
 
     /// Every step of every order is one of the table of states, follows from the one before, and has its attempt.
-    pub(super) fn check_timelines(&self) {
+    pub(crate) fn check_timelines(&self) {
         self.with_engine(async |engine| {
             for id in all_orders(engine).await {
                 let op = engine.operating_context("parent");

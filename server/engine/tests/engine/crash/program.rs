@@ -18,6 +18,8 @@ pub(super) const BETWEEN: &str = "between";
 pub(super) const WANTED: &str = "wanted";
 /// Names the house's database, where it is none of its own in a file.
 pub(super) const DATABASE: &str = "database";
+/// How long a claim holds, in milliseconds, where it is not the usual time.
+pub(super) const LEASE: &str = "lease";
 /// The task in which each run was broken off, a line each.
 pub(super) const HITS: &str = "hits";
 
@@ -29,12 +31,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// What the engine of a house is opened with.
 pub(super) fn options(folder: &Path) -> Options {
     let file = || format!("sqlite:{}", folder.join("quartermaster.db").display());
-    let server = std::fs::read_to_string(folder.join(DATABASE)).ok();
-    let is_shared = server.is_some();
-    let mut options = Options::new(server.unwrap_or_else(file), folder.join("data"));
-    if is_shared {
-        // Another node could be at work: what one that is gone held is taken up when its lease has passed, and no sooner.
-        options.tuning.lease = Duration::from_millis(1_500);
+    let note = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+    let mut options = Options::new(note(DATABASE).unwrap_or_else(file), folder.join("data"));
+    if let Some(lease) = note(LEASE) {
+        options.tuning.lease = Duration::from_millis(lease.parse().expect("milliseconds"));
     }
     options.tuning.answer_wait = Duration::from_secs(30);
     options.tuning.sweep_every = Duration::from_millis(20);
@@ -74,7 +74,12 @@ pub(super) fn main(folder: &Path) {
         // From here on the database knows the run.
         let _ = std::fs::remove_file(&wanted);
         loop {
-            let run = jobs::run(&op, id).await.expect("the run").run;
+            let Ok(row) = jobs::run(&op, id).await else {
+                // The database cannot be used at the moment; whoever looks at a page looks again.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            let run = row.run;
             if run.state.is_final() {
                 engine.stop().await;
                 return say(&format!("{ENDED}{}{}", run.state.name(), explained(&run)));
@@ -116,7 +121,7 @@ fn say(line: &str) {
 
 /// How the program ended by itself.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// With the state of its run.
     Through(String),
     /// With all it said.
@@ -124,14 +129,14 @@ pub(super) enum End {
 }
 
 /// A running program.
-pub(super) struct Program {
+pub(crate) struct Program {
     child: Child,
     lines: Receiver<String>,
     said: Vec<String>,
 }
 
 impl Program {
-    pub(super) fn start(folder: PathBuf) -> Self {
+    pub(crate) fn start(folder: PathBuf) -> Self {
         let mut child = Command::new(std::env::current_exe().expect("this binary"))
             .args(["--exact", "crash::child", "--nocapture"])
             .env(FOLDER, folder)
@@ -157,12 +162,12 @@ impl Program {
     }
 
     /// None: it works, or, where a time is given, that time is over.
-    pub(super) fn works_within(&mut self, time: Option<Duration>) -> Option<End> {
+    pub(crate) fn works_within(&mut self, time: Option<Duration>) -> Option<End> {
         self.listen(time, |line| line == WORKING)
     }
 
     /// None: the time is over.
-    pub(super) fn ends_within(&mut self, time: Option<Duration>) -> Option<End> {
+    pub(crate) fn ends_within(&mut self, time: Option<Duration>) -> Option<End> {
         self.listen(time, |_| false)
     }
 
@@ -193,6 +198,12 @@ impl Program {
             Some(state) => End::Through(state.to_owned()),
             None => End::Broken(format!("{status}\n{}", self.said.join("\n"))),
         }
+    }
+
+    /// Sends it a signal, by name.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
+        assert!(sent.expect("`kill` is there").success());
     }
 
     /// SIGKILL: nothing of it gets another turn.
