@@ -6,11 +6,13 @@ use std::collections::HashMap;
 use broker::catalogue::Catalogue;
 use broker::settle::{AccountChange, Settled};
 use broker::{fingerprint, lifecycle};
+use futures::StreamExt;
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use model::access::Grantable;
 use model::account::{Account, Mechanism};
-use model::ids::{AccountId, OrderId, OrderItemId, WorkItemId};
+use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, WorkItemId};
 use model::mail::Notice;
 use model::order::{Order, OrderItem, ProvisioningState, StateReason, ValueEdit};
 use model::plan::{ItemKind, ItemOperation};
@@ -59,6 +61,38 @@ pub(crate) async fn record(engine: &Engine, steps: Vec<Step>, at: Timestamp) -> 
             return recorded;
         }
     }
+}
+
+/// Steps that [`record_many`] writes in one transaction.
+const BATCH: usize = 2_000;
+
+/// As [`record`], some at a time: while these are written, what the next ones write is made ready. Those of one person go
+/// together, for what follows from one may be read by the next.
+pub(crate) async fn record_many(engine: &Engine, steps: Vec<Step>, at: Timestamp) -> Result<(), StoreError> {
+    let recorded: Vec<BoxFuture<'_, Result<Vec<bool>, StoreError>>> =
+        batches(steps).into_iter().map(|batch| -> BoxFuture<'_, _> { Box::pin(record(engine, batch, at)) }).collect();
+    let mut recorded = futures::stream::iter(recorded).buffered(2);
+    while let Some(batch) = recorded.next().await {
+        batch?;
+    }
+    Ok(())
+}
+
+/// In the order of the first step of each person.
+fn batches(steps: Vec<Step>) -> Vec<Vec<Step>> {
+    let mut place: HashMap<IdentityId, usize> = HashMap::new();
+    let mut batches: Vec<Vec<Step>> = Vec::new();
+    for step in steps {
+        let last = match batches.last() {
+            Some(batch) if batch.len() < BATCH => batches.len() - 1,
+            _ => {
+                batches.push(Vec::with_capacity(BATCH));
+                batches.len() - 1
+            }
+        };
+        batches[*place.entry(step.order.identity).or_insert(last)].push(step);
+    }
+    batches
 }
 
 /// Whether an account that was about to be put on record has been, between looking and writing.

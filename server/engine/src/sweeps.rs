@@ -339,8 +339,7 @@ async fn record_answers(engine: &Engine, answers: &[LateAnswer]) -> Result<(), S
             Some(Step { actor: Some(order.carrier.clone()), ..Step::new(order, settled) })
         })
         .collect();
-    crate::record::record(engine, steps, now).await?;
-    Ok(())
+    crate::record::record_many(engine, steps, now).await
 }
 
 async fn expire(engine: &Engine, application: &str, hours: i64) -> Result<(), StoreError> {
@@ -354,8 +353,7 @@ async fn expire(engine: &Engine, application: &str, hours: i64) -> Result<(), St
             Step::new(order, settled)
         })
         .collect();
-    crate::record::record(engine, steps, now).await?;
-    Ok(())
+    crate::record::record_many(engine, steps, now).await
 }
 
 /// Days for which filled files of reports are kept.

@@ -23,9 +23,6 @@ use crate::record::{self, Step};
 use crate::tasks::collect::Collected;
 use crate::tasks::guard::{Intent, redeem};
 
-/// Orders verified in one transaction.
-const VERIFY_BATCH: usize = 2_000;
-
 pub(super) async fn take_over_applications(
     context: &mut Context,
     progress: &Progress,
@@ -355,14 +352,7 @@ async fn verify(
         .collect();
     let reached = |state: ProvisioningState| steps.iter().filter(|step| step.settled.to == state).count();
     let (verified, drifted) = (reached(ProvisioningState::Verified), reached(ProvisioningState::Errored));
-    let mut steps = steps.into_iter();
-    loop {
-        let batch: Vec<Step> = steps.by_ref().take(VERIFY_BATCH).collect();
-        if batch.is_empty() {
-            break;
-        }
-        record::record(engine, batch, engine.now()).await?;
-    }
+    record::record_many(engine, steps, engine.now()).await?;
     if verified + drifted > 0 {
         progress.count("verified", i64::try_from(verified).unwrap_or(i64::MAX));
         progress.count("drifted", i64::try_from(drifted).unwrap_or(i64::MAX));
