@@ -18,6 +18,7 @@ pub mod work_items;
 
 use std::path::PathBuf;
 
+use app::logic::flash::FlashKind;
 use clap::{Args, Parser, Subcommand};
 use engine::configurations::ConfigurationError;
 use engine::context::OpContext;
@@ -151,12 +152,12 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// Of so many things that each answered for itself.
+    /// Of so many things that each answered for itself, as pages say it.
     fn of(done: u64, refused: u64) -> Self {
-        match (done, refused) {
-            (_, 0) => Self::Done,
-            (0, _) => Self::Refused,
-            _ => Self::Partly,
+        match FlashKind::of(done, refused) {
+            FlashKind::Done => Self::Done,
+            FlashKind::Failed => Self::Refused,
+            FlashKind::Partly => Self::Partly,
         }
     }
 }

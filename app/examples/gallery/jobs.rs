@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use model::block::{BlockState, RunBlock, TripView};
 use model::configuration::{JobDefinition, TaskDefinition};
 use model::ids::{IdentityId, RunBlockId, RunId, UserId};
-use model::job::{ANSWERS, Job, JobTask, LogLevel, REQUEST, Run, RunMode, RunState, TaskKind, TaskRun, UNDO};
+use model::job::{Job, JobTask, LogLevel, OWN_RUNS, Run, RunMode, RunState, TaskKind, TaskRun};
 use model::order::ProvisioningState as State;
 use model::page::Page;
 use model::plan::Operation;
@@ -57,8 +57,7 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
 
 /// What ran of everything, or of one job.
 pub(crate) fn history(job: Option<&str>, runs: Vec<RunRow>) -> jobs::History {
-    let labels = [(UNDO, "Undo of a run"), (ANSWERS, "What follows from answers"), (REQUEST, "Requests")];
-    let others = labels.map(|(job, label)| {
+    let others = OWN_RUNS.map(|(job, label)| {
         let row = run_rows(1).remove(0);
         RunRow { run: Run { job: job.into(), ..row.run }, job_label: label.into(), ..row }
     });

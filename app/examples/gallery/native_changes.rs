@@ -95,6 +95,7 @@ fn around() -> Around {
     Around {
         counts: counts.into(),
         applications: applications.map(|(name, label)| (name.to_owned(), label.to_owned())).into(),
+        newest: Some(NativeChangeId(9_000)),
     }
 }
 

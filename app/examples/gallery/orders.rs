@@ -287,6 +287,7 @@ pub(crate) fn order(state: State, reason: Option<StateReason>) -> Order {
         operation: Operation::Update,
         mechanism: Mechanism::Direct,
         carrier: "directory".into(),
+        given_to_people: false,
         lane: Lane::Normal,
         priority: Trigger::LifecycleEvent.usual_priority(),
         state,

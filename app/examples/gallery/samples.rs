@@ -155,5 +155,6 @@ fn home_of_today() -> Home {
         failed: failed.collect(),
         runs: jobs::run_rows(5),
         applications: applications::application_rows(),
+        integrations: integrations::rows().split_off(1).into_iter().take(1).collect(),
     }
 }

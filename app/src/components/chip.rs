@@ -5,8 +5,10 @@ use leptos::prelude::*;
 use model::account::AccountStatus;
 use model::identity::LifecycleState;
 use model::job::RunState;
+use model::native_change::NativeChangeState;
 use model::order::{ProvisioningState, StateReason, Trouble};
 use model::request::RequestState;
+use model::view::PauseCause;
 use model::work_item::{WorkItemEventKind, WorkItemState};
 
 use super::icon::icon;
@@ -156,6 +158,38 @@ pub fn work_item_look(state: WorkItemState) -> (Tone, &'static str) {
         WorkItemState::PartlyDone => (Tone::Warn, "half"),
         WorkItemState::CannotDo => (Tone::Danger, "octagon"),
         WorkItemState::Withdrawn => (Tone::Idle, "dash"),
+    }
+}
+
+/// Colour and shape of a native change's state.
+pub fn native_change_look(state: NativeChangeState) -> (Tone, &'static str) {
+    match state {
+        NativeChangeState::Open => (Tone::Warn, "hand"),
+        NativeChangeState::Reverting => (Tone::Info, "plane"),
+        NativeChangeState::Noted => (Tone::Idle, "circle"),
+        NativeChangeState::Accepted => (Tone::Ok, "check"),
+        NativeChangeState::Reverted => (Tone::Ok, "back"),
+        NativeChangeState::Overtaken => (Tone::Idle, "dash"),
+    }
+}
+
+pub fn native_change(state: NativeChangeState) -> impl IntoView {
+    let (tone, shape) = native_change_look(state);
+    chip(tone, shape, state.label(), String::new())
+}
+
+/// How an application or integration is: whether anything is sent to it, and what became of what was.
+pub fn health(pause: Option<&PauseCause>, trouble: Option<&str>, failed_orders: u64) -> impl IntoView + use<> {
+    match (pause, trouble, failed_orders) {
+        (Some(PauseCause::Quarantine { message, .. }), _, _) => {
+            chip(Tone::Danger, "plug", "Does not answer".to_owned(), message.clone())
+        }
+        (Some(PauseCause::Maintenance { .. }), _, _) => {
+            chip(Tone::Idle, "clock", "In maintenance".to_owned(), String::new())
+        }
+        (None, Some(trouble), _) => chip(Tone::Danger, "octagon", "Trouble".to_owned(), trouble.to_owned()),
+        (None, None, 0) => chip(Tone::Ok, "check", "Well".to_owned(), String::new()),
+        (None, None, failed) => chip(Tone::Warn, "octagon", format!("{} failed", words::total(failed)), String::new()),
     }
 }
 

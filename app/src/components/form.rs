@@ -31,6 +31,12 @@ pub fn named_action(path: &'static str, name: &str, label: &'static str, shape: 
     }
 }
 
+/// Stands first in a form whose lines have buttons of their own, so that Enter in one of its fields presses none of them:
+/// a browser takes the first button for that, and does nothing where it is disabled.
+pub fn no_default() -> impl IntoView {
+    view! { <button type="submit" disabled hidden></button> }
+}
+
 /// Why there is no button.
 pub fn refused(what: &'static str, permission: &'static str) -> impl IntoView + use<> {
     view! { <p class="hint">{what}" takes the permission "<code>{permission}</code>", which your profile does not include."</p> }

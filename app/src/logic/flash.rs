@@ -32,11 +32,12 @@ pub enum FlashKind {
 }
 
 impl FlashKind {
-    /// Of so many that were done and refused. That nothing was done is no success.
-    pub fn of(done: usize, refused: usize) -> Self {
+    /// Of so many that were done and refused. Where nothing was refused, nothing went wrong, also where there was nothing
+    /// to do.
+    pub fn of(done: u64, refused: u64) -> Self {
         match (done, refused) {
-            (0, _) => Self::Failed,
             (_, 0) => Self::Done,
+            (0, _) => Self::Failed,
             _ => Self::Partly,
         }
     }
@@ -62,10 +63,10 @@ impl Flash {
         };
         let lines: Vec<String> = outcomes.iter().filter_map(refused).collect();
         let count = outcomes.len() - lines.len();
-        let kind = FlashKind::of(count, lines.len());
+        let kind = FlashKind::of(count as u64, lines.len() as u64);
         let title = match kind {
-            FlashKind::Failed => format!("Nothing was {done}."),
-            FlashKind::Done => format!("{} {done}.", words::plural(count as u64, one, many)),
+            _ if count == 0 => format!("No {many} {done}."),
+            FlashKind::Done | FlashKind::Failed => format!("{} {done}.", words::plural(count as u64, one, many)),
             FlashKind::Partly => format!("{count} of {} {many} {done}; {} refused.", outcomes.len(), lines.len()),
         };
         Self { kind, title, lines }
@@ -133,7 +134,7 @@ mod tests {
     #[test]
     fn what_failed_in_part_is_told_from_what_failed() {
         for (done, refused, expected) in
-            [(3, 0, FlashKind::Done), (2, 1, FlashKind::Partly), (0, 3, FlashKind::Failed), (0, 0, FlashKind::Failed)]
+            [(3, 0, FlashKind::Done), (2, 1, FlashKind::Partly), (0, 3, FlashKind::Failed), (0, 0, FlashKind::Done)]
         {
             assert_eq!(FlashKind::of(done, refused), expected, "{done} {refused}");
         }
@@ -147,8 +148,8 @@ mod tests {
         assert_eq!((flash.kind, flash.title.as_str()), (FlashKind::Partly, "1 of 2 orders decided; 1 refused."));
         assert_eq!(flash.lines, ["Order 2: Somebody else has decided."]);
         for (outcomes, kind, title) in [
-            (vec![(2, refused())], FlashKind::Failed, "Nothing was decided."),
-            (vec![], FlashKind::Failed, "Nothing was decided."),
+            (vec![(2, refused())], FlashKind::Failed, "No orders decided."),
+            (vec![], FlashKind::Done, "No orders decided."),
             (vec![(1, Ok(()))], FlashKind::Done, "1 order decided."),
         ] {
             let flash = of(&outcomes);

@@ -279,6 +279,9 @@ pub fn state_reason(reason: &StateReason) -> (String, Option<&'static str>) {
             format!("It failed in the same way {times} times and is set aside, so that the others go on: {message}"),
             Some(class.remedy()),
         ),
+        StateReason::GivenToPeople { by, why } => {
+            (format!("Given to people by {by}: {why}"), Some("It becomes a work item by itself."))
+        }
         StateReason::MarkedDone { by, evidence } => {
             (format!("Marked as done by {by}: {evidence}"), Some("The next reading of the application confirms it."))
         }

@@ -5,7 +5,7 @@ mod detail;
 
 use engine::context::OpContext;
 use leptos::prelude::*;
-use model::view::{AccountFilter, AccountShow, ApplicationRow, ConnectionTest, IntegrationRow, PauseCause};
+use model::view::{AccountFilter, AccountShow, ApplicationRow, ConnectionTest, IntegrationRow};
 
 use crate::components::chip;
 use crate::components::list::{Empty, ago_or_dash, empty};
@@ -16,8 +16,8 @@ use crate::logic::{address, query, words};
 use crate::pages::{Asked, page, parameter};
 use crate::ssr;
 
-pub(crate) use detail::paused;
 pub use detail::{Tab, TabContent, application_sheet};
+pub(crate) use detail::{connection, orders, paused};
 
 #[server(prefix = "/api/pages", endpoint = "applications/test")]
 pub async fn test_connection(
@@ -119,35 +119,24 @@ pub fn applications_sheet(rows: &[ApplicationRow], integrations: &[IntegrationRo
 }
 
 /// How an application is, as a chip.
-pub(crate) fn health(row: &ApplicationRow) -> AnyView {
-    match &row.pause {
-        Some(PauseCause::Quarantine { message, .. }) => {
-            return chip::chip(chip::Tone::Danger, "plug", "Does not answer", message.clone()).into_any();
-        }
-        Some(PauseCause::Maintenance { .. }) => {
-            return chip::chip(chip::Tone::Idle, "clock", "In maintenance", String::new()).into_any();
-        }
-        None => {}
-    }
-    match (&row.trouble, row.failed_orders) {
-        (Some(trouble), _) => chip::chip(chip::Tone::Danger, "octagon", "Trouble", trouble.clone()).into_any(),
-        (None, 0) => chip::chip(chip::Tone::Ok, "check", "Well", String::new()).into_any(),
-        (None, failed) => {
-            chip::chip(chip::Tone::Warn, "octagon", format!("{} failed", words::total(failed)), String::new())
-                .into_any()
+pub(crate) fn health(row: &ApplicationRow) -> impl IntoView + use<> {
+    chip::health(row.pause.as_ref(), row.trouble.as_deref(), row.failed_orders)
+}
+
+/// How many orders there are, as a link to them: those of an `application`, or sent to a `carrier`.
+pub(crate) fn order_count(count: u64, (of, name): (&str, &str), state: Option<&str>) -> AnyView {
+    match count {
+        0 => view! { <span class="subtle">"—"</span> }.into_any(),
+        count => {
+            let address = address::Address::new("/orders").with(of, Some(name)).with("state", state);
+            view! { <a href=address.to_string()>{words::total(count)}</a> }.into_any()
         }
     }
 }
 
 fn table(rows: &[ApplicationRow], clock: &Clock) -> impl IntoView + use<> {
     let rows = rows.iter().map(|row| {
-        let orders = |count: u64, state: &str| match count {
-            0 => view! { <span class="subtle">"—"</span> }.into_any(),
-            count => {
-                let address = address::Address::new("/orders").with("application", Some(&row.name)).with("state", Some(state).filter(|state| !state.is_empty()));
-                view! { <a href=address.to_string()>{words::total(count)}</a> }.into_any()
-            }
-        };
+        let orders = |count: u64, state: Option<&str>| order_count(count, ("application", &row.name), state);
         view! {
             <tr data-row="">
                 <td data-label="Application" class="name"><a data-open="" href=address::application(&row.name)>{row.display_name.clone()}</a>{row.demo.then(|| view! { " "<span class="tag">"demo"</span> })}</td>
@@ -156,8 +145,8 @@ fn table(rows: &[ApplicationRow], clock: &Clock) -> impl IntoView + use<> {
                 <td data-label="Connection" class="wide muted">{row.connection.clone()}</td>
                 <td data-label="Accounts" class="number">{words::total(row.accounts)}</td>
                 <td data-label="To decide" class="number">{to_decide(row)}</td>
-                <td data-label="Open orders" class="number">{orders(row.open_orders, "")}</td>
-                <td data-label="Failed" class="number">{orders(row.failed_orders, "errored")}</td>
+                <td data-label="Open orders" class="number">{orders(row.open_orders, None)}</td>
+                <td data-label="Failed" class="number">{orders(row.failed_orders, Some("errored"))}</td>
                 <td data-label="Read" class="when">{ago_or_dash(clock, row.last_synchronized_at)}</td>
             </tr>
         }

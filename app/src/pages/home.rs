@@ -3,7 +3,9 @@
 use leptos::prelude::*;
 use model::form::FormCounts;
 use model::order::ProvisioningState;
-use model::view::{AccountFilter, AccountShow, ApplicationRow, Home, OrderCounts, OrderRow, RunRow, WorkItemRow};
+use model::view::{
+    AccountFilter, AccountShow, ApplicationRow, Home, IntegrationRow, OrderCounts, OrderRow, RunRow, WorkItemRow,
+};
 
 use crate::components::chip;
 use crate::components::icon::icon;
@@ -31,7 +33,7 @@ pub fn home_sheet(home: &Home, clock: &Clock) -> Sheet {
             <h1>"My work"</h1>
             <p class="muted">{summary(home)}</p>
         </header>
-        {health(&home.applications, clock)}
+        {health(&home.applications, &home.integrations, clock)}
         {review(home.awaiting_review)}
         {native(home.native_changes)}
         {forms(home.forms)}
@@ -57,7 +59,20 @@ fn summary(home: &Home) -> String {
     )
 }
 
-fn health(applications: &[ApplicationRow], clock: &Clock) -> impl IntoView + use<> {
+fn health(applications: &[ApplicationRow], integrations: &[IntegrationRow], clock: &Clock) -> impl IntoView + use<> {
+    let unwell = integrations.iter().map(|integration| {
+        view! {
+            <li>
+                <a class="tile" href=address::integration(&integration.name)>
+                    <span class="tile-name">{integration.display_name.clone()}</span>
+                    {crate::pages::integrations::health(integration)}
+                    <span class="muted">{words::mechanism(integration.mechanism)}" · integration"</span>
+                    <span class="subtle">{words::plural(integration.open_orders, "open order", "open orders")}</span>
+                </a>
+            </li>
+        }
+    });
+    let unwell = unwell.collect_view();
     let tiles = applications.iter().map(|application| {
         let state = crate::pages::applications::health(application);
         view! {
@@ -71,8 +86,9 @@ fn health(applications: &[ApplicationRow], clock: &Clock) -> impl IntoView + use
             </li>
         }
     });
-    (!applications.is_empty())
-        .then(|| view! { <section aria-label="Applications"><ul class="tiles">{tiles.collect_view()}</ul></section> })
+    (!applications.is_empty()).then(
+        || view! { <section aria-label="Applications"><ul class="tiles">{unwell}{tiles.collect_view()}</ul></section> },
+    )
 }
 
 /// Accounts whose owner or type waits for a person's word, and those that nobody owns.

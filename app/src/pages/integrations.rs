@@ -1,15 +1,14 @@
 //! Integrations: systems that carry out orders for applications. How they are, and what is sent to them.
 
 use leptos::prelude::*;
-use model::view::{IntegrationDetail, IntegrationRow, OrderFilter, PauseCause, RouteView};
+use model::view::{IntegrationDetail, IntegrationRow, OrderFilter, RouteView};
 
 use crate::components::icon::icon;
 use crate::components::{chip, form};
 use crate::frame::{Rights, Section, Sheet};
 use crate::logic::time::Clock;
 use crate::logic::{address, words};
-use crate::pages::applications::paused;
-use crate::pages::orders::state_choices;
+use crate::pages::applications::{connection, order_count, orders, paused};
 use crate::pages::{Asked, page, parameter};
 
 #[component]
@@ -24,13 +23,12 @@ pub fn IntegrationPage() -> impl IntoView {
 pub fn integration_sheet(detail: &IntegrationDetail, rights: &Rights, clock: &Clock) -> Sheet {
     let row = &detail.row;
     let filter = OrderFilter { carrier: Some(row.name.clone()), ..OrderFilter::default() };
+    let hint =
+        "Secrets are kept encrypted and never shown. What applications hold is read from each of them, not from here.";
     let test = match rights.may("/Applications/Test") {
         true => form::named_action("/api/pages/applications/test", &row.name, "Test the connection", "plug").into_any(),
         false => form::refused("Testing the connection", "/Applications/Test").into_any(),
     };
-    let settings = detail.settings.iter().map(
-        |(name, value)| view! { <div><dt>{words::attribute(name)}</dt><dd class="mono">{value.clone()}</dd></div> },
-    );
     let whole = row.universal.then(|| {
         view! { <p class="muted">"It carries out whatever no application\u{2019}s own connection, and no other one, does."</p> }
     });
@@ -53,52 +51,22 @@ pub fn integration_sheet(detail: &IntegrationDetail, rights: &Rights, clock: &Cl
             {carries(&detail.carries)}
         </section>
         <div class="columns even">
-            <section class="panel">
-                <h2>"Connection"</h2>
-                <dl class="pairs">{settings.collect_view()}</dl>
-                <p class="hint">"Secrets are kept encrypted and never shown. What applications hold is read from each of them, not from here."</p>
-            </section>
-            <section class="panel">
-                <h2>"Orders"</h2>
-                {if detail.orders.by_state.is_empty() {
-                    view! { <p class="muted">"No orders so far."</p> }.into_any()
-                } else {
-                    state_choices(&filter, &detail.orders, true).into_any()
-                }}
-            </section>
+            {connection(&detail.settings, hint)}
+            <section class="panel">{orders(&filter, &detail.orders)}</section>
         </div>
     };
     Sheet { section: Section::Applications, title: row.display_name.clone(), body: body.into_any() }
 }
 
 /// How an integration is, as a chip.
-fn health(row: &IntegrationRow) -> AnyView {
-    match (&row.pause, &row.trouble, row.failed_orders) {
-        (Some(PauseCause::Quarantine { message, .. }), _, _) => {
-            chip::chip(chip::Tone::Danger, "plug", "Does not answer", message.clone()).into_any()
-        }
-        (Some(PauseCause::Maintenance { .. }), _, _) => {
-            chip::chip(chip::Tone::Idle, "clock", "In maintenance", String::new()).into_any()
-        }
-        (None, Some(trouble), _) => chip::chip(chip::Tone::Danger, "octagon", "Trouble", trouble.clone()).into_any(),
-        (None, None, 0) => chip::chip(chip::Tone::Ok, "check", "Well", String::new()).into_any(),
-        (None, None, failed) => {
-            chip::chip(chip::Tone::Warn, "octagon", format!("{} failed", words::total(failed)), String::new())
-                .into_any()
-        }
-    }
+pub(crate) fn health(row: &IntegrationRow) -> impl IntoView + use<> {
+    chip::health(row.pause.as_ref(), row.trouble.as_deref(), row.failed_orders)
 }
 
 /// The integrations, for the page of applications; nothing where there are none.
 pub(crate) fn list(rows: &[IntegrationRow]) -> impl IntoView + use<> {
     let lines = rows.iter().map(|row| {
-        let orders = |count: u64, state: Option<&str>| match count {
-            0 => view! { <span class="subtle">"—"</span> }.into_any(),
-            count => {
-                let address = address::Address::new("/orders").with("carrier", Some(&row.name)).with("state", state);
-                view! { <a href=address.to_string()>{words::total(count)}</a> }.into_any()
-            }
-        };
+        let orders = |count: u64, state: Option<&str>| order_count(count, ("carrier", &row.name), state);
         let of = match row.applications.is_empty() {
             true => view! { <span class="subtle">"nothing at present"</span> }.into_any(),
             false => row.applications.join(", ").into_any(),

@@ -10,7 +10,7 @@ pub mod undo;
 use leptos::prelude::*;
 use model::error::ApiError;
 use model::ids::RunId;
-use model::job::{Job, JobTask, LogLevel, RunMode, TaskKind};
+use model::job::{Job, JobTask, LogLevel, OWN_RUNS, RunMode, TaskKind};
 use model::view::{JobRow, LogFilter, PreviewFilter, RunFilter, RunRow};
 
 use crate::components::chip;
@@ -105,7 +105,7 @@ pub fn JobsPage() -> impl IntoView {
         let filter = RunFilter { job: query.get("job"), before, limit: RUNS_SHOWN };
         let runs = engine::jobs::runs(&op, filter.clone()).await?;
         let mut others = Vec::new();
-        for job in history::NO_JOBS {
+        for (job, _) in OWN_RUNS {
             let newest = RunFilter { job: Some(job.to_owned()), before: None, limit: 1 };
             others.extend(engine::jobs::runs(&op, newest).await?);
         }

@@ -12,8 +12,8 @@ use model::native_change::{
 use model::page::Page;
 use model::value::Value;
 
-use crate::components::chip::{self, Tone};
-use crate::components::form::{option, refused};
+use crate::components::chip;
+use crate::components::form::{no_default, option, refused};
 use crate::components::icon::icon;
 use crate::components::list::{Choice, Empty, active_filters, ago, empty, filter_chips, pagination};
 use crate::frame::{Rights, Section, Sheet};
@@ -26,23 +26,24 @@ use crate::pages::{Asked, page};
 use crate::ssr;
 
 /// Decides about one change, named in the button, about those that are ticked, or about all that match the list's
-/// address (`list`). `act` is the button that was pressed.
+/// address (`list`) and were there when it was shown (`seen`, the newest). `act` is the button that was pressed.
 #[server(prefix = "/api/pages", endpoint = "native-changes/decide")]
 pub async fn decide_native_changes(
     #[server(default)] list: String,
+    #[server(default)] seen: String,
     #[server(default)] ids: Vec<String>,
     #[server(default)] act: String,
     #[server(default)] comment: String,
 ) -> Result<(), ServerFnError> {
     let op = ssr::op().await?;
     let filter = native_changes(&Query::parse(&list));
-    let outcome = async { carry_out(&op, &filter, &ids, &act, &comment).await }.await;
+    let outcome = async { carry_out(&op, (&filter, &seen), &ids, &act, &comment).await }.await;
     ssr::finish(outcome, &native_changes_address(&filter).to_string())
 }
 
 async fn carry_out(
     op: &engine::context::OpContext,
-    filter: &NativeChangeFilter,
+    (filter, seen): (&NativeChangeFilter, &str),
     ids: &[String],
     act: &str,
     comment: &str,
@@ -54,7 +55,10 @@ async fn carry_out(
             let ids = ids.iter().map(|id| ssr::id(id, "native change")).collect::<Result<Vec<_>, _>>()?;
             engine::native_changes::decide(op, &ids, decision, comment).await?
         }
-        Which::All => engine::native_changes::decide_all(op, filter, decision, comment).await?,
+        Which::All => {
+            let seen = ssr::id(seen, "native change")?;
+            engine::native_changes::decide_all(op, filter, seen, decision, comment).await?
+        }
     };
     Ok(flash(decision, &outcomes))
 }
@@ -81,22 +85,15 @@ fn read(act: &str) -> Result<(NativeDecision, Which), ApiError> {
 }
 
 fn flash(decision: NativeDecision, outcomes: &engine::native_changes::NativeOutcomes) -> Flash {
-    let lines: Vec<String> =
-        outcomes.iter().filter_map(|(_, outcome)| outcome.as_ref().err().map(|error| error.message.clone())).collect();
-    let done = outcomes.len() - lines.len();
-    let (verb, then) = match decision {
+    let (done, then) = match decision {
         NativeDecision::Accept => ("accepted", ""),
         NativeDecision::Revert => ("to be set back", " Orders are being made for that."),
     };
-    let (kind, title) = match (done, lines.len()) {
-        (_, 0) => (
-            FlashKind::Done,
-            format!("{} {verb}.{then}", words::plural(done as u64, "native change", "native changes")),
-        ),
-        (0, _) => (FlashKind::Failed, "Nothing was decided.".to_owned()),
-        (_, refused) => (FlashKind::Partly, format!("{done} of {} {verb}; {refused} refused.{then}", outcomes.len())),
-    };
-    Flash { kind, title, lines }
+    let flash = Flash::of_each(outcomes, ("native change", "native changes"), done);
+    match flash.kind {
+        FlashKind::Failed => flash,
+        FlashKind::Done | FlashKind::Partly => Flash { title: flash.title + then, ..flash },
+    }
 }
 
 /// What the list shows beside its rows.
@@ -104,6 +101,8 @@ pub struct Around {
     pub counts: BTreeMap<NativeChangeState, u64>,
     /// Names of applications, with what people call them.
     pub applications: Vec<(String, String)>,
+    /// The newest that matches, on whichever page it is: what comes later was not seen.
+    pub newest: Option<NativeChangeId>,
 }
 
 #[component]
@@ -112,7 +111,12 @@ pub fn NativeChangesPage() -> impl IntoView {
         let filter = native_changes(&query);
         let rows = engine::native_changes::page(&op, &filter).await?;
         let counts = engine::native_changes::counts(&op, &filter).await?;
-        let around = Around { counts, applications: engine::native_changes::applications(&op)? };
+        let applications = engine::native_changes::applications(&op)?;
+        let newest = match filter.before {
+            None => rows.rows.first().map(|row| row.change.id),
+            Some(_) => engine::native_changes::newest(&op, &filter).await?,
+        };
+        let around = Around { counts, applications, newest };
         Ok(native_changes_sheet(&filter, rows, &around, &visitor.rights, &visitor.clock))
     })
 }
@@ -164,17 +168,6 @@ pub fn native_changes_sheet(
     Sheet { section: Section::NativeChanges, title: "Native changes".to_owned(), body: body.into_any() }
 }
 
-fn look(state: NativeChangeState) -> (Tone, &'static str) {
-    match state {
-        NativeChangeState::Open => (Tone::Warn, "hand"),
-        NativeChangeState::Reverting => (Tone::Info, "plane"),
-        NativeChangeState::Noted => (Tone::Idle, "circle"),
-        NativeChangeState::Accepted => (Tone::Ok, "check"),
-        NativeChangeState::Reverted => (Tone::Ok, "back"),
-        NativeChangeState::Overtaken => (Tone::Idle, "dash"),
-    }
-}
-
 fn states(filter: &NativeChangeFilter, counts: &BTreeMap<NativeChangeState, u64>) -> impl IntoView + use<> {
     let at = |state| native_changes_address(&NativeChangeFilter { state, before: None, ..filter.clone() }).to_string();
     let all = Choice {
@@ -191,7 +184,7 @@ fn states(filter: &NativeChangeFilter, counts: &BTreeMap<NativeChangeState, u64>
         count: Some(counts.get(&state).copied().unwrap_or(0)),
         address: at(Some(state)),
         chosen: filter.state == Some(state),
-        shape: Some(look(state).1),
+        shape: Some(chip::native_change_look(state).1),
     });
     filter_chips("State", std::iter::once(all).chain(choices).collect())
 }
@@ -260,7 +253,9 @@ fn board(
     });
     view! {
         <form method="post" action="/api/pages/native-changes/decide" class="bulk">
+            {no_default()}
             <input type="hidden" name="list" value=list />
+            <input type="hidden" name="seen" value=around.newest.map(|id| id.to_string()) />
             {table}
             <div class="bulk-bar">
                 <Selection />
@@ -297,7 +292,6 @@ fn line(row: &NativeChangeRow, may_decide: bool, rights: &Rights, clock: &Clock)
         (Some(_), Some(name)) => view! { {name} }.into_any(),
         _ => view! { <span class="muted">"nobody"</span> }.into_any(),
     };
-    let (tone, shape) = look(change.state);
     let order = change.order.filter(|_| rights.may("/Orders/View")).map(|order| {
         view! { " "<a href=format!("/orders/{order}")>"order "{order.to_string()}</a> }
     });
@@ -324,7 +318,7 @@ fn line(row: &NativeChangeRow, may_decide: bool, rights: &Rights, clock: &Clock)
             <td data-label="Person" class="nowrap">{person}</td>
             <td data-label="Application" class="nowrap"><a href=address::application(&change.application)>{row.application_name.clone()}</a><div class="subtle">{kind_of_account(row)}</div></td>
             <td data-label="Change" class="wide wrap">{what(row)}</td>
-            <td data-label="State" class="wide wrap">{chip::chip(tone, shape, change.state.label(), String::new())}{order}{remark(change, clock)}</td>
+            <td data-label="State" class="wide wrap">{chip::native_change(change.state)}{order}{remark(change, clock)}</td>
             <td data-label="Seen" class="when"><a href=format!("/jobs/runs/{}", change.run)>{ago(clock, change.seen_at)}</a></td>
             {act}
         </tr>
@@ -402,11 +396,14 @@ mod tests {
 
     #[test]
     fn each_refusal_is_named() {
-        let refused = Err(ApiError::conflict("Native change 2 is gone."));
-        let outcomes = vec![(NativeChangeId(1), Ok(NativeChangeState::Reverting)), (NativeChangeId(2), refused)];
+        let refused = || Err(ApiError::conflict("Somebody has decided on it meanwhile."));
+        let outcomes = vec![(NativeChangeId(1), Ok(NativeChangeState::Reverting)), (NativeChangeId(2), refused())];
         let said = flash(NativeDecision::Revert, &outcomes);
-        assert_eq!(said.title, "1 of 2 to be set back; 1 refused. Orders are being made for that.");
-        assert_eq!((said.kind, said.lines), (FlashKind::Partly, vec!["Native change 2 is gone.".to_owned()]));
+        assert_eq!(said.title, "1 of 2 native changes to be set back; 1 refused. Orders are being made for that.");
+        let lines = vec!["Native change 2: Somebody has decided on it meanwhile.".to_owned()];
+        assert_eq!((said.kind, said.lines), (FlashKind::Partly, lines));
+        let said = flash(NativeDecision::Revert, &vec![(NativeChangeId(2), refused())]);
+        assert_eq!((said.kind, said.title.as_str()), (FlashKind::Failed, "No native changes to be set back."));
         let said = flash(NativeDecision::Accept, &vec![(NativeChangeId(1), Ok(NativeChangeState::Accepted))]);
         assert_eq!((said.kind, said.title.as_str()), (FlashKind::Done, "1 native change accepted."));
     }

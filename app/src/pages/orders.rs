@@ -122,11 +122,7 @@ pub fn OrdersPage() -> impl IntoView {
             None => None,
         };
         let (applications, integrations) = if visitor.rights.may("/Applications/View") {
-            let integrations = engine::integrations::rows(&op).await?;
-            (
-                engine::applications::rows(&op).await?.into_iter().map(|row| (row.name, row.display_name)).collect(),
-                integrations.into_iter().map(|row| (row.name, row.display_name)).collect(),
-            )
+            (engine::applications::names(&op)?, engine::integrations::names(&op)?)
         } else {
             (Vec::new(), Vec::new())
         };

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use hashbrown::{HashMap, HashSet};
+use model::account::Mechanism;
 use model::configuration::{
     ANSWER_WITHIN_DAYS, Application, Ask, AttributeSpecification, ColumnType, Configuration, Connection, OnRemoval,
     Part, Several, Thresholds,
@@ -273,12 +274,8 @@ fn application_facts(configuration: &Configuration, name: &str, application: &Ap
     ApplicationFacts {
         display_name: application.display_name.clone(),
         routes: Part::ALL.map(|part| route::route(configuration, name, part)),
-        can_be_read_back: match &application.connection {
-            Connection::Scim(_) | Connection::Ldap(_) | Connection::Sql(_) => true,
-            Connection::Csv(csv) => csv.extract.is_some(),
-            Connection::RequestTracker(tickets) => tickets.extract.is_some(),
-            Connection::Manual(manual) => manual.extract.is_some(),
-        },
+        can_be_read_back: application.connection.mechanism() == Mechanism::Direct
+            || application.connection.extract().is_some(),
         connection_kind: application.connection.kind(),
         thresholds: application.thresholds.clone(),
     }

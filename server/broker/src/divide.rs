@@ -2,12 +2,12 @@
 //! attributes and its entitlements as well becomes two, if not the same carries out both.
 //!
 //! - Of an account that is created or enabled, the entitlements come after it.
-//! - Of an account that is disabled, the entitlements go before it. Where they go a slower way than the account, the
-//!   account goes first: nobody keeps their access until somebody has closed a ticket.
+//! - Of an account that is disabled, the entitlements go before it. Where they go a slower way than the account (a
+//!   connection is the quickest, people are the slowest), the account goes first: nobody keeps their access until
+//!   somebody has closed a ticket.
 //! - Of an account that stays as it is, neither waits for the other; one order of an account is in flight at a time, and
 //!   what is answered at once goes first (`Tx::claim_orders`).
 
-use model::account::Mechanism;
 use model::configuration::Part;
 use model::ids::OrderId;
 use model::order::Order;
@@ -61,7 +61,7 @@ fn is_divided(request: &AccountRequest, catalogue: &Catalogue) -> bool {
 /// Whether the entitlements take longer than the account.
 fn is_slower(request: &AccountRequest, catalogue: &Catalogue) -> bool {
     let mechanism = |part| catalogue.route(&request.application, part).mechanism;
-    mechanism(Part::Accounts) == Mechanism::Direct && mechanism(Part::Entitlements) != Mechanism::Direct
+    mechanism(Part::Entitlements) > mechanism(Part::Accounts)
 }
 
 fn parts(mut request: AccountRequest, open_orders: &[Order]) -> (AccountRequest, AccountRequest) {
@@ -96,7 +96,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use model::access::DesiredValue;
-    use model::account::{AccountStatus, Provenance};
+    use model::account::{AccountStatus, Mechanism, Provenance};
+    use model::configuration::Parts;
     use model::order::ProvisioningState;
     use model::plan::{ItemOperation, Partition};
     use proptest::prelude::*;
@@ -104,7 +105,7 @@ mod tests {
     use super::*;
     use crate::worlds::{
         TYPES, Taken, World, access, account, apply, attribute, cases, catalogue, compile_in, desired_account, divided,
-        orders_in, world,
+        half_by_hand, orders_in, world,
     };
     use crate::{check, partition, plan};
 
@@ -114,7 +115,11 @@ mod tests {
 
     /// What happens where, in the order of the requests: "create person directory; desk after 0".
     fn told(plan: &Plan) -> Vec<String> {
-        let partitions = partition::split(plan, &divided());
+        told_in(&divided(), plan)
+    }
+
+    fn told_in(catalogue: &Catalogue, plan: &Plan) -> Vec<String> {
+        let partitions = partition::split(plan, catalogue);
         let way = |position: usize| partitions.iter().find(|partition| partition.requests.contains(&position)).unwrap();
         let tell = |(position, request): (usize, &AccountRequest)| {
             let Partition { mechanism, carrier, .. } = way(position);
@@ -186,6 +191,47 @@ mod tests {
         assert_eq!(parts, [(RequestPart::Entitlements, &[][..]), (RequestPart::Account, &[0][..])]);
     }
 
+    /// Of one application, what is not written by its connection is worked by hand.
+    #[test]
+    fn one_part_by_hand_holds_up_nobody_else() {
+        let all = TYPES.iter().map(|kind| desired_account(kind, login(), &[&format!("{kind}-a")]));
+        let plan = compile_in(&half_by_hand(), &access(all.collect()), &[], &[], &mut Taken::default());
+        assert_eq!(
+            told_in(&half_by_hand(), &plan),
+            [
+                "create badge whole: manual door after []",
+                "create payroll account: direct payroll after []",
+                "update payroll entitlements: manual payroll after [1]",
+                "create person account: manual directory after []",
+                "update person entitlements: direct directory after [3]",
+                "create mailbox account: executor mail after [3]",
+                "update mailbox entitlements: manual mail after [5]",
+                "create admin account: manual directory after [5]",
+                "update admin entitlements: direct directory after [7]",
+            ]
+        );
+        orders_in(&half_by_hand(), &plan, 100);
+        let accounts: Vec<_> = (1..)
+            .zip(&TYPES[..2])
+            .map(|(id, kind)| {
+                let mut account = account(id, kind, AccountStatus::Enabled, Provenance::Created);
+                account.entitlements.insert("A".to_owned());
+                account
+            })
+            .collect();
+        let plan = compile_in(&half_by_hand(), &access(vec![]), &accounts, &[], &mut Taken::default());
+        assert_eq!(
+            told_in(&half_by_hand(), &plan),
+            [
+                "disable mailbox account: executor mail after []",
+                "update mailbox entitlements: manual mail after [0]",
+                "update person entitlements: direct directory after [0]",
+                "disable person account: manual directory after [0, 2]",
+            ]
+        );
+        orders_in(&half_by_hand(), &plan, 100);
+    }
+
     #[test]
     fn what_goes_one_way_stays_whole() {
         let mut person = account(1, "person", AccountStatus::Enabled, Provenance::Created);
@@ -236,9 +282,55 @@ mod tests {
         );
         assert_eq!(again.requests[0].supersedes, [open[0].id]);
         // What a person gave to people stays with them.
-        open[0].mechanism = Mechanism::Manual;
+        (open[0].mechanism, open[0].given_to_people) = (Mechanism::Manual, true);
         let again = compile_in(&divided(), &desired, &[], &open, &mut Taken::default());
         assert!(plan::is_empty(&again), "{again:#?}");
+    }
+
+    /// The way is the carrier and its mechanism: what people had because nothing wrote it is theirs no longer once
+    /// something does, and what a connection no longer writes does not go through it.
+    #[test]
+    fn a_way_that_is_no_longer_the_one_is_left() {
+        let desired = access(vec![desired_account("person", login(), &["person-a"])]);
+        let mut there = account(1, "person", AccountStatus::Enabled, Provenance::Created);
+        there.attributes.insert("login".to_owned(), "ada".into());
+        let with = |change: &dyn Fn(&mut model::configuration::Configuration)| {
+            let mut configuration = crate::worlds::configuration();
+            change(&mut configuration);
+            Catalogue::new(&configuration)
+        };
+        let people = with(&|known| known.applications.get_mut("directory").unwrap().writes = Parts::Accounts);
+        let desk = |takes| {
+            with(&move |known| {
+                known.applications.get_mut("directory").unwrap().writes = Parts::Accounts;
+                let desk = serde_json::json!({
+                    "display_name": "Desk", "connection": { "kind": "manual" }, "takes": takes,
+                    "applications": ["directory"],
+                });
+                known.integrations.insert("desk".to_owned(), serde_json::from_value(desk).unwrap());
+            })
+        };
+        for (name, before, after, way) in [
+            ("written no longer", catalogue(), people.clone(), (Mechanism::Manual, "directory")),
+            ("written from now on", people.clone(), catalogue(), (Mechanism::Direct, "directory")),
+            ("other people", people.clone(), desk("entitlements"), (Mechanism::Manual, "desk")),
+            ("the desk is closed", desk("entitlements"), people, (Mechanism::Manual, "directory")),
+        ] {
+            let there = std::slice::from_ref(&there);
+            let plan = compile_in(&before, &desired, there, &[], &mut Taken::default());
+            let mut open = orders_in(&before, &plan, 100);
+            let same = compile_in(&before, &desired, there, &open, &mut Taken::default());
+            assert!(plan::is_empty(&same), "{name}: {same:#?}");
+            let again = compile_in(&after, &desired, there, &open, &mut Taken::default());
+            assert_eq!(plan::superseded(&again), [open[0].id], "{name}");
+            let [only] = orders_in(&after, &again, 200).try_into().unwrap();
+            assert_eq!((only.mechanism, only.carrier.as_str()), way, "{name}");
+            if open[0].mechanism != Mechanism::Manual {
+                (open[0].mechanism, open[0].given_to_people) = (Mechanism::Manual, true);
+                let kept = compile_in(&after, &desired, there, &open, &mut Taken::default());
+                assert!(plan::is_empty(&kept), "{name}: {kept:#?}");
+            }
+        }
     }
 
     type Contents = BTreeMap<(String, Option<i64>), Vec<(ItemKind, String, ItemOperation)>>;
@@ -254,21 +346,26 @@ mod tests {
         found
     }
 
+    fn some_way(by_hand: bool) -> Catalogue {
+        if by_hand { half_by_hand() } else { divided() }
+    }
+
     proptest! {
         #![proptest_config(cases())]
 
         #[test]
-        fn nothing_is_lost_and_all_holds_up(world in world()) {
+        fn nothing_is_lost_and_all_holds_up(world in world(), by_hand in any::<bool>()) {
             let World { desired, accounts, taken } = world;
+            let divided = some_way(by_hand);
             let whole = compile_in(&catalogue(), &desired, &accounts, &[], &mut taken.clone());
-            let plan = compile_in(&divided(), &desired, &accounts, &[], &mut taken.clone());
+            let plan = compile_in(&divided, &desired, &accounts, &[], &mut taken.clone());
             prop_assert_eq!(contents(&plan), contents(&whole));
-            prop_assert_eq!(&divide(plan.clone(), &[], &divided()), &plan, "once is enough");
-            let partitions = partition::split(&plan, &divided());
+            prop_assert_eq!(&divide(plan.clone(), &[], &divided), &plan, "once is enough");
+            let partitions = partition::split(&plan, &divided);
             for partition in &partitions {
                 for &position in &partition.requests {
                     let request = &plan.requests[position];
-                    let route = divided().route(&request.application, request.goes_as()).into_owned();
+                    let route = divided.route(&request.application, request.goes_as()).into_owned();
                     let way = (partition.mechanism, &partition.carrier, &partition.why);
                     prop_assert_eq!(way, (route.mechanism, &route.carrier, &route.why));
                 }
@@ -278,23 +375,24 @@ mod tests {
             }
             let mut after = accounts.clone();
             apply(&plan, &mut after);
-            let again = compile_in(&divided(), &desired, &after, &[], &mut taken.clone());
+            let again = compile_in(&divided, &desired, &after, &[], &mut taken.clone());
             prop_assert!(again.requests.iter().all(|request| request.error.is_some()), "{again:#?}");
         }
 
         #[test]
-        fn what_is_open_is_not_ordered_again(world in world(), meant in 0_u8..16) {
+        fn what_is_open_is_not_ordered_again(world in world(), by_hand in any::<bool>(), meant in 0_u8..16) {
             let World { desired, accounts, taken } = world;
-            let plan = compile_in(&divided(), &desired, &accounts, &[], &mut taken.clone());
-            let open = orders_in(&divided(), &plan, 1_000);
-            let again = compile_in(&divided(), &desired, &accounts, &open, &mut taken.clone());
+            let divided = some_way(by_hand);
+            let plan = compile_in(&divided, &desired, &accounts, &[], &mut taken.clone());
+            let open = orders_in(&divided, &plan, 1_000);
+            let again = compile_in(&divided, &desired, &accounts, &open, &mut taken.clone());
             prop_assert!(plan::is_empty(&again), "{again:#?}\n{open:#?}");
             let is_meant = |application: &str| {
                 let place = ["directory", "mail", "payroll", "door"].iter().position(|known| *known == application);
                 place.is_some_and(|place| meant & (1 << place) != 0)
             };
             let part = plan::restrict(plan, &[], &is_meant);
-            let partitions = partition::split(&part, &divided());
+            let partitions = partition::split(&part, &divided);
             if let Err(findings) = check::check(part.clone(), partitions) {
                 prop_assert!(false, "{findings:#?}\n{part:#?}");
             }

@@ -9,8 +9,9 @@
 //! [`settle`], [`retry`], [`poison`]); [`breaker`] and [`maintenance`] say when nothing is sent; what failed is grouped
 //! ([`fingerprint`]) and mended by people ([`operator`], [`edit`]); [`threshold`] stops what would change too much,
 //! [`approval`] says what a person lets through, and [`review`] what follows from a reviewer's word;
-//! whose work it is where people carry it out ([`fulfiller`]), what they report ([`work_item`]), and when they are
-//! reminded ([`deadline`]); [`blast_radius`] says how much it is, [`rings`] lets it go to a few people first, and [`undo`] takes back what was done.
+//! whose work it is where people carry it out ([`fulfiller`]), what they report ([`work_item`]), when they are reminded
+//! ([`deadline`]), and what becomes of it when it is not done in time ([`escalation`]); [`blast_radius`] says how much it
+//! is, [`rings`] lets it go to a few people first, and [`undo`] takes back what was done.
 //! [`request`] follows what was asked for through the orders that carry it out; [`trigger`] says what set the others off.
 
 pub mod catalogue;
@@ -42,12 +43,12 @@ pub mod settle;
 
 pub mod approval;
 pub mod edit;
-pub mod escalation;
 pub mod fingerprint;
 pub mod operator;
 pub mod untrusted;
 
 pub mod deadline;
+pub mod escalation;
 pub mod fulfiller;
 pub mod work_item;
 

@@ -28,6 +28,7 @@ use std::collections::BTreeMap;
 
 use model::access::{DesiredAccess, DesiredValue};
 use model::account::{Account, AccountStatus};
+use model::configuration::OnRemoval;
 use model::ids::{AccountId, IdentityId, NativeChangeId, OrderId};
 use model::native_change::{
     NativeChange, NativeChangeKind, NativeChangeState, NativeChanges, NativeDecision, NativeReaction,
@@ -108,6 +109,13 @@ fn can_be_set_back(
              or change it back in the application."
         ));
     }
+    if kind == NativeChangeKind::Attribute && catalogue.attribute(account_type, name).is_none() {
+        return Err(format!(
+            "the configuration says nothing of \u{201c}{name}\u{201d} on accounts of the type \u{201c}{}\u{201d}. Add it to \
+             the account type first, or change it back in the application.",
+            catalogue.account_type_label(account_type)
+        ));
+    }
     Ok(())
 }
 
@@ -132,12 +140,14 @@ pub struct Moved {
 }
 
 /// What follows from a reading. `standing` are earlier changes that are open, being set back, or accepted and in force;
-/// `now` tells an account as this reading has it, where it was read; `reverted` how often the settings have set back
+/// `now` tells an account as this reading has it, where it was read, and `others` are all of them where an account is
+/// missed; `reverted` how often the settings have set back
 /// something on an account within the last 24 hours.
 pub fn follow<'a>(
     standing: &[NativeChange],
     seen: Vec<Difference>,
     now: impl Fn(AccountId) -> Option<&'a Account>,
+    others: &[&Account],
     settings: impl Fn(&Account) -> Option<&'a NativeChanges>,
     reverted: &BTreeMap<AccountId, u32>,
     catalogue: &Catalogue,
@@ -159,7 +169,10 @@ pub fn follow<'a>(
             }
             continue;
         }
-        let Some(account) = now(change.account).filter(|account| !is_still(change, account)) else { continue };
+        let Some(account) = now(change.account) else { continue };
+        if is_still(change, account, catalogue) && !others.iter().any(|other| takes_place_of(other, change)) {
+            continue;
+        }
         let is_gone = account.status == AccountStatus::Gone && !change.kind.is_lifecycle();
         let (to, why) = match is_undecided {
             true if is_gone => (NativeChangeState::Overtaken, Some("The account is gone.".to_owned())),
@@ -225,13 +238,31 @@ fn restores(old: &NativeChange, new: &Difference) -> bool {
     }
 }
 
+/// Whether the account is there in the place of one that was deleted: an application that chooses keys gives another one,
+/// and it is another account on record. Ids are given one after the other.
+fn takes_place_of(account: &Account, change: &NativeChange) -> bool {
+    change.kind == NativeChangeKind::Deleted
+        && account.id.0 > change.id.0
+        && account.status != AccountStatus::Gone
+        && account.application == change.application
+        && account.account_type == change.account_type
+        && change.identity.is_some()
+        && account.owner == change.identity
+}
+
 /// Whether the account is still as it was changed.
-fn is_still(change: &NativeChange, account: &Account) -> bool {
+fn is_still(change: &NativeChange, account: &Account, catalogue: &Catalogue) -> bool {
     let is_gone = account.status == AccountStatus::Gone;
     match change.kind {
         NativeChangeKind::Deleted => is_gone,
         _ if is_gone => false,
-        NativeChangeKind::Created => true,
+        NativeChangeKind::Created => {
+            // Where accounts are disabled rather than deleted, that is what setting it back brings about.
+            let facts = catalogue.account_type(&change.account_type);
+            let is_disabled = facts.is_some_and(|facts| facts.on_removal == OnRemoval::Disable)
+                && account.status == AccountStatus::Disabled;
+            !(is_disabled && change.state == NativeChangeState::Reverting)
+        }
         NativeChangeKind::Enabled => account.status == AccountStatus::Enabled,
         NativeChangeKind::Disabled => account.status == AccountStatus::Disabled,
         NativeChangeKind::Attribute => same(change.after.as_ref(), account.attributes.get(&change.name)),

@@ -80,6 +80,7 @@ pub fn orders(
             operation: request.operation,
             mechanism,
             carrier: carrier.clone(),
+            given_to_people: false,
             lane: if leaver { Lane::Leaver } else { Lane::Normal },
             priority,
             state,

@@ -26,7 +26,7 @@ pub fn split(plan: &Plan, catalogue: &Catalogue) -> Vec<Partition> {
         let level = request.after.iter().filter_map(|&earlier| {
             let level = *levels.get(earlier)?;
             let is_beside = plan.requests.get(earlier)?.application == application
-                && routes.get(earlier).is_some_and(|other| other.carrier == route.carrier);
+                && routes.get(earlier).is_some_and(|other| goes_with(other, route));
             Some(if is_beside { level } else { level + 1 })
         });
         let level = level.max().unwrap_or(0);
@@ -69,6 +69,11 @@ pub fn split(plan: &Plan, catalogue: &Catalogue) -> Vec<Partition> {
         partition.after.dedup();
     }
     partitions
+}
+
+/// Whether both go out together. One carrier may have two ways: its connection, and the people who work it by hand.
+fn goes_with(one: &Route, other: &Route) -> bool {
+    (one.mechanism, &one.carrier) == (other.mechanism, &other.carrier)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

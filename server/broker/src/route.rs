@@ -54,14 +54,15 @@ impl Route {
 
 /// Whether an order that was not sent goes the way that the configuration says. What a person gave to people stays there.
 pub fn fits(order: &Order, catalogue: &Catalogue) -> bool {
-    if order.mechanism == Mechanism::Manual || order.state == ProvisioningState::Error {
+    if order.given_to_people || order.state == ProvisioningState::Error {
         return true;
     }
     let is_entitlement = |item: &&OrderItem| item.kind == ItemKind::Entitlement;
     let entitlements = order.items.iter().filter(is_entitlement).count();
     let is_mixed = entitlements > 0 && entitlements < order.items.len();
     let part = if entitlements > 0 && !is_mixed { Part::Entitlements } else { Part::Accounts };
-    order.carrier == catalogue.route(&order.application, part).carrier
+    let route = catalogue.route(&order.application, part);
+    (order.mechanism, &order.carrier) == (route.mechanism, &route.carrier)
         && !(is_mixed && catalogue.is_divided(&order.application))
 }
 

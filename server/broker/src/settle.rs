@@ -120,6 +120,21 @@ pub fn timed_out(order: &Order, now: Timestamp) -> Settled {
     let since = order.transmitted_at.unwrap_or(order.created_at);
     let message =
         format!("No answer since {since}, given up at {now}. Find out what became of it, then retry or cancel.");
+    unanswered(order, message)
+}
+
+/// The configuration does not know any more whom it was handed to: nobody asks there for an answer. Should it come back, a
+/// late answer still counts.
+pub fn left_behind(order: &Order) -> Settled {
+    let message = format!(
+        "Nobody answers for it: \u{201c}{}\u{201d} is not in the configuration any more. The next run that generates orders \
+         sends what is still needed the way that the configuration says now.",
+        order.carrier
+    );
+    unanswered(order, message)
+}
+
+fn unanswered(order: &Order, message: String) -> Settled {
     Settled {
         to: advance(order.state, Event::TimeOut).unwrap_or(order.state),
         reason: Some(StateReason::Timeout),

@@ -101,6 +101,17 @@ pub(crate) fn divided() -> Catalogue {
     Catalogue::new(&configuration)
 }
 
+/// The same company, where one part of each application is worked by hand: accounts of the directory, entitlements of mail
+/// and payroll, and everything of the door. Each carrier has two ways, its connection and its people.
+pub(crate) fn half_by_hand() -> Catalogue {
+    let mut configuration = configuration();
+    for (name, writes) in [("directory", Parts::Entitlements), ("mail", Parts::Accounts), ("payroll", Parts::Accounts)]
+    {
+        configuration.applications.get_mut(name).unwrap().writes = writes;
+    }
+    Catalogue::new(&configuration)
+}
+
 /// Values that some others hold already.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Taken(pub(crate) BTreeMap<(String, String), IdentityId>);

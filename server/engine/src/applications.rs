@@ -29,6 +29,14 @@ pub async fn rows(op: &OpContext) -> Result<Vec<ApplicationRow>, ApiError> {
     Ok(configuration.applications.iter().map(row).collect())
 }
 
+/// Names, and what people call them.
+pub fn names(op: &OpContext) -> Result<Vec<(String, String)>, ApiError> {
+    op.require("/Applications/View")?;
+    let configuration = op.engine.world().configuration();
+    let named = configuration.applications.iter();
+    Ok(named.map(|(name, application)| (name.clone(), application.display_name.clone())).collect())
+}
+
 /// One application.
 pub async fn detail(op: &OpContext, name: String) -> Result<ApplicationDetail, ApiError> {
     op.require("/Applications/View")?;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use model::configuration::Configuration;
 use model::error::{ApiError, ErrorCode};
 use model::ids::ConfigurationVersionId;
 use model::view::AuditLine;
@@ -31,7 +32,7 @@ pub async fn plan(op: &OpContext, directory: &Path) -> Result<ConfigurationPlan,
     let files = configuration::read(directory).map_err(ConfigurationError::Findings)?;
     op.engine.follow().await.map_err(|_| ApiError::internal())?;
     let current = op.engine.world().configuration();
-    let mut plan = configuration::difference(&current, &files.configuration);
+    let mut plan = difference(op, &current, &files.configuration).await?;
     if !plan.is_empty() {
         let population = op.engine.store().load_identities().await.map_err(internal)?;
         let grants = op.engine.store().direct_grants(None).await.map_err(internal)?;
@@ -48,7 +49,7 @@ pub async fn apply(op: &OpContext, directory: &Path) -> Result<ConfigurationPlan
     let files = configuration::read(directory).map_err(ConfigurationError::Findings)?;
     op.engine.follow().await.map_err(|_| ApiError::internal())?;
     let current = op.engine.world().configuration();
-    let plan = configuration::difference(&current, &files.configuration);
+    let plan = difference(op, &current, &files.configuration).await?;
     if plan.is_empty() && op.engine.world().configuration_version().is_some() {
         return Ok(plan);
     }
@@ -72,6 +73,22 @@ pub async fn apply(op: &OpContext, directory: &Path) -> Result<ConfigurationPlan
     });
     work.await.map_err(internal)?;
     op.engine.follow().await.map_err(|error| ApiError::new(ErrorCode::Internal, error.to_string()))?;
+    Ok(plan)
+}
+
+/// The difference, with the orders that whoever is removed still has.
+async fn difference(
+    op: &OpContext,
+    current: &Configuration,
+    wanted: &Configuration,
+) -> Result<ConfigurationPlan, ApiError> {
+    let mut plan = configuration::difference(current, wanted);
+    for (name, _) in current.carriers().filter(|(name, _)| wanted.carrier(name).is_none()) {
+        let orders = op.engine.store().orders_under_way(name).await.map_err(internal)?.transmitted;
+        if orders > 0 {
+            plan.left_behind.push((name.clone(), orders));
+        }
+    }
     Ok(plan)
 }
 

@@ -12,6 +12,8 @@ pub async fn home(op: &OpContext) -> Result<Home, ApiError> {
     let mut home = op.engine.store().home(op.engine.today(), op.now).await.map_err(internal)?;
     if op.may("/Applications/View") {
         home.applications = crate::applications::rows(op).await?;
+        home.integrations = crate::integrations::rows(op).await?;
+        home.integrations.retain(|row| row.pause.is_some() || row.trouble.is_some());
     }
     if !op.may("/WorkItems/View") {
         home.work_items.clear();

@@ -24,6 +24,14 @@ pub async fn rows(op: &OpContext) -> Result<Vec<IntegrationRow>, ApiError> {
     Ok(rows)
 }
 
+/// Names, and what people call them.
+pub fn names(op: &OpContext) -> Result<Vec<(String, String)>, ApiError> {
+    op.require("/Applications/View")?;
+    let configuration = op.engine.world().configuration();
+    let named = configuration.integrations.iter();
+    Ok(named.map(|(name, integration)| (name.clone(), integration.display_name.clone())).collect())
+}
+
 /// One integration.
 pub async fn detail(op: &OpContext, name: String) -> Result<IntegrationDetail, ApiError> {
     op.require("/Applications/View")?;

@@ -6,9 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use model::configuration::Configuration;
 use model::error::{ApiError, ErrorCode};
 use model::ids::{RunId, UserId};
-use model::job::{
-    ANSWERS, Job, JobTask, REQUEST, REVERTS, Run, RunLogLine, RunMode, RunState, TaskKind, TaskRun, UNDO,
-};
+use model::job::{Job, JobTask, OWN_RUNS, REQUEST, Run, RunLogLine, RunMode, RunState, TaskKind, TaskRun, UNDO};
 use model::undo::RunUndo;
 use model::view::{AuditLine, JobRow, LogCounts, LogFilter, RunFilter, RunRow, RunUpdate};
 use store::{Cancelled, StoreError};
@@ -38,14 +36,8 @@ impl Engine {
         let configuration = self.world().configuration();
         let jobs = Job::all(&configuration.jobs, &configuration.organisation.time_zone);
         for row in rows {
-            if row.run.job == UNDO {
-                row.job_label = "Undo of a run".to_owned();
-            } else if row.run.job == ANSWERS {
-                row.job_label = "What follows from answers".to_owned();
-            } else if row.run.job == REVERTS {
-                row.job_label = "Native changes set back".to_owned();
-            } else if row.run.job == REQUEST {
-                row.job_label = "Requests".to_owned();
+            if let Some((_, label)) = OWN_RUNS.iter().find(|(name, _)| *name == row.run.job) {
+                row.job_label = (*label).to_owned();
             } else if let Some(job) = jobs.iter().find(|job| job.name == row.run.job) {
                 row.job_label.clone_from(&job.label);
             }

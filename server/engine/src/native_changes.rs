@@ -26,8 +26,8 @@ pub const VIEW: &str = "/NativeChanges/View";
 /// Accepts and reverts.
 pub const DECIDE: &str = "/NativeChanges/Decide";
 
-/// Decided at once.
-const DECIDED_AT_ONCE: u32 = 1_000;
+/// Read at once, of all that are decided about.
+const READ_AT_ONCE: u32 = 1_000;
 /// Longest comment that is kept.
 const LONGEST_COMMENT: usize = 1_000;
 
@@ -40,6 +40,14 @@ pub async fn page(op: &OpContext, filter: &NativeChangeFilter) -> Result<Page<Na
     let mut page = op.engine.store().native_change_page(filter).await.map_err(internal)?;
     name(op, &mut page.rows).await?;
     Ok(page)
+}
+
+/// The newest that matches.
+pub async fn newest(op: &OpContext, filter: &NativeChangeFilter) -> Result<Option<NativeChangeId>, ApiError> {
+    op.require(VIEW)?;
+    let newest = NativeChangeFilter { before: None, limit: Some(1), ..filter.clone() };
+    let page = op.engine.store().native_change_page(&newest).await.map_err(internal)?;
+    Ok(page.rows.first().map(|row| row.change.id))
 }
 
 /// How many there are in each state, of those that match otherwise.
@@ -112,10 +120,12 @@ pub async fn decide(
     Ok(outcomes)
 }
 
-/// Decides the same about all that match and wait for a decision, where the filter names no other state.
+/// Decides the same about all that match and wait for a decision, where the filter names no other state. `seen` is the
+/// newest that the person knew of: what came later is left.
 pub async fn decide_all(
     op: &OpContext,
     filter: &NativeChangeFilter,
+    seen: NativeChangeId,
     decision: NativeDecision,
     comment: &str,
 ) -> Result<NativeOutcomes, ApiError> {
@@ -126,11 +136,19 @@ pub async fn decide_all(
         limit: None,
         ..filter.clone()
     };
-    let ids = op.engine.store().native_change_ids(&filter, DECIDED_AT_ONCE).await.map_err(internal)?;
-    if ids.is_empty() {
+    let mut outcomes = NativeOutcomes::new();
+    loop {
+        let from = outcomes.last().map(|(id, _)| *id);
+        let ids = op.engine.store().native_change_ids(&filter, (from, seen), READ_AT_ONCE).await.map_err(internal)?;
+        if ids.is_empty() {
+            break;
+        }
+        outcomes.extend(decide(op, &ids, decision, comment).await?);
+    }
+    if outcomes.is_empty() {
         return Err(ApiError::conflict("Nothing of this kind is left to decide. Look at the list again."));
     }
-    decide(op, &ids, decision, comment).await
+    Ok(outcomes)
 }
 
 async fn decide_one(

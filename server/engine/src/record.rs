@@ -225,6 +225,8 @@ pub(crate) struct Extra {
     pub(crate) edits: Vec<(i64, ValueEdit)>,
     /// Values that only one account may have.
     pub(crate) reserved: Vec<Reservation>,
+    /// It is given up: why native changes that it was to set back wait for a person again.
+    pub(crate) called_off: Option<String>,
     /// Only the order's timeline tells of it; the attempt under way stays as it is.
     pub(crate) keeps_attempt: bool,
 }
@@ -284,6 +286,9 @@ async fn commit_decisions(
 async fn commit_extra(tx: &mut Tx, order: OrderId, extra: &Extra) -> Result<(), StoreError> {
     if let Some(mechanism) = extra.mechanism {
         tx.set_order_mechanism(&[order], mechanism).await?;
+    }
+    if let Some(why) = &extra.called_off {
+        tx.call_off_reverts(order, why).await?;
     }
     if !extra.values.is_empty() {
         if tx.reserve_values(&extra.reserved).await?.contains(&false) {

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use model::account::Mechanism;
 use model::command::{CalledOff, LateAnswer, Outcome};
 use model::ids::OrderId;
-use model::order::{Answer, ErrorClass, ProvisioningState, StateReason};
+use model::order::{Answer, ErrorClass, Order, ProvisioningState, StateReason};
 use store::{RecordedTransition, StoreError};
 
 use crate::Engine;
@@ -32,6 +32,11 @@ pub(crate) async fn run(engine: Engine) {
         }
         if let Err(error) = crate::native_changes::queue_due(&engine).await {
             tracing::error!(error = &error as &dyn std::error::Error, "What sets back native changes cannot be queued");
+        }
+        if rounds.is_multiple_of(60)
+            && let Err(error) = let_go_of_the_unknown(&engine).await
+        {
+            tracing::error!(error = &error as &dyn std::error::Error, "Orders of a carrier that is gone stay there");
         }
         if rounds.is_multiple_of(600) {
             forget_what_is_over(&engine).await;
@@ -97,6 +102,25 @@ async fn deliver_until_dry(engine: &Engine, application: &str) -> Result<(), Sto
             return Ok(());
         }
     }
+}
+
+/// Orders at a carrier that the configuration does not know any more: what a process that died had in hand is looked for,
+/// and what was handed over is given up. What people have, they can still report.
+async fn let_go_of_the_unknown(engine: &Engine) -> Result<(), StoreError> {
+    let configuration = engine.world().configuration();
+    let awaited = engine.store().awaited_carriers().await?;
+    for carrier in awaited.into_iter().filter(|name| configuration.carrier(name).is_none()) {
+        dispatch::recover(engine, &carrier).await?;
+        let is_handed =
+            |order: &Order| matches!(order.reason, Some(StateReason::Handed { .. } | StateReason::Unclear { .. }));
+        let handed = engine.store().orders_sent_to(&carrier, MANY).await?.into_iter().filter(is_handed);
+        let steps = handed.map(|order| {
+            let settled = settle::left_behind(&order);
+            Step::new(order, settled)
+        });
+        crate::record::record(engine, steps.collect(), engine.now()).await?;
+    }
+    Ok(())
 }
 
 /// When an executor is asked.

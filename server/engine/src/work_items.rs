@@ -77,8 +77,8 @@ pub async fn detail(op: &OpContext, id: WorkItemId) -> Result<WorkItemDetail, Ap
     let configuration = op.engine.world().configuration();
     let instructions = match staff::manual(&configuration, &order) {
         Some(manual) => manual.instructions.clone().unwrap_or_default(),
-        // People do it although the application is reached otherwise: who decided so has said why.
-        None => given_to_people(op, &order).await?,
+        // People do it although what it is sent to is reached otherwise.
+        None => why_people(op, &order).await?,
     };
     let users = Staff::read(&op.engine).await.map_err(internal)?;
     let name = |id| users.users().find(|user| Some(user.id) == id).map(|user| user.display_name.clone());
@@ -181,10 +181,13 @@ fn distinct(mut ids: Vec<WorkItemId>) -> Result<Vec<WorkItemId>, ApiError> {
     Ok(ids)
 }
 
-/// What the person wrote who gave the order to people.
-async fn given_to_people(op: &OpContext, order: &Order) -> Result<String, ApiError> {
-    let detail = op.engine.store().order_detail(order.id).await.map_err(internal)?;
-    let timeline = detail.map(|detail| detail.timeline).unwrap_or_default();
-    let given = timeline.into_iter().rev().find(|event| event.message.starts_with("Given to people"));
-    Ok(given.map(|event| event.message).unwrap_or_default())
+/// What the person wrote who gave the order to people; where nobody did, why its way leads to them.
+async fn why_people(op: &OpContext, order: &Order) -> Result<String, ApiError> {
+    let Some(detail) = op.engine.store().order_detail(order.id).await.map_err(internal)? else {
+        return Ok(String::new());
+    };
+    let is_given = |reason: &StateReason| matches!(reason, StateReason::GivenToPeople { .. });
+    let mut timeline = detail.timeline.iter().rev();
+    let given = timeline.find(|event| event.reason.as_ref().is_some_and(is_given));
+    Ok(given.map_or_else(|| detail.why_this_way().to_owned(), |event| event.message.clone()))
 }

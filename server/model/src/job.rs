@@ -350,6 +350,14 @@ pub const REQUEST: &str = "request";
 /// What runs that set back native changes are listed under.
 pub const REVERTS: &str = "reverts";
 
+/// What runs are listed under that no job starts, but what people say and what follows from it; and what people call it.
+pub const OWN_RUNS: [(&str, &str); 4] = [
+    (UNDO, "Undo of a run"),
+    (ANSWERS, "What follows from answers"),
+    (REVERTS, "Native changes set back"),
+    (REQUEST, "Requests"),
+];
+
 /// How a run is to be done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunMode {

@@ -206,7 +206,7 @@ pub struct NativeChange {
     pub state: NativeChangeState,
     /// Why it is where it is, where that does not go without saying.
     pub why: Option<String>,
-    /// Accepted, and still in the place of what the role model wants.
+    /// Accepted or open, and still in the place of what the role model wants.
     pub holds: bool,
     /// Login; none where the application's settings decided.
     pub decided_by: Option<String>,

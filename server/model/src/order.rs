@@ -129,6 +129,8 @@ pub enum StateReason {
     },
     /// It failed again and again in the same way while the application did others: set aside, so that they go on.
     SetAside { class: ErrorClass, message: String, times: u32 },
+    /// A person decided that people carry it out, whatever its plan says.
+    GivenToPeople { by: String, why: String },
     /// A person says that it is done, and gives evidence; a reading confirms it or not.
     MarkedDone { by: String, evidence: String },
     /// Sent, and whether it arrived is not known: read back first.
@@ -401,6 +403,8 @@ pub struct Order {
     pub mechanism: Mechanism,
     /// Application or integration that it is sent to: most are sent to their own application.
     pub carrier: String,
+    /// Whether a person gave it to people, where its plan sent it another way.
+    pub given_to_people: bool,
     pub lane: Lane,
     /// Smaller goes first within the lane; see [`Order::turn_at`].
     pub priority: Priority,

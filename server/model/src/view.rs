@@ -246,6 +246,16 @@ pub struct OrderDetail {
     pub requests: Vec<RequestLink>,
 }
 
+impl OrderDetail {
+    /// Why it goes the way that it goes, a sentence; empty in plans of earlier times, which did not say.
+    pub fn why_this_way(&self) -> &str {
+        if self.order.given_to_people {
+            return "A person decided so.";
+        }
+        self.partitions.iter().find(|partition| partition.sequence == self.partition).map_or("", |own| &own.why)
+    }
+}
+
 /// A step an order took.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderEvent {
@@ -661,6 +671,9 @@ pub struct Home {
     /// At most 5, newest first.
     pub runs: Vec<RunRow>,
     pub applications: Vec<ApplicationRow>,
+    /// Those to which nothing is sent at present, or that are in trouble.
+    #[serde(default)]
+    pub integrations: Vec<IntegrationRow>,
 }
 
 /// A line of the audit trail.

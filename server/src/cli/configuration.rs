@@ -118,6 +118,13 @@ fn show(plan: &ConfigurationPlan) -> String {
         plan.changed.len(),
         plan.removed.len()
     ));
+    for (name, orders) in &plan.left_behind {
+        lines.push(format!(
+            "{name} still has {orders} orders. Without it nobody answers for them: what was handed over is given up, and the \
+             next run that generates orders sends what is still needed another way. To wait for the answers, keep {name} \
+             until they are there."
+        ));
+    }
     if let Some(effect) = &plan.effect {
         lines.push(format!("For {} of {} people something changes.", effect.identities, effect.population));
         let count = |sign: char, (thing, people): &(String, u64)| format!("  {sign} {thing}: {people}");

@@ -41,6 +41,12 @@ pub struct Which {
     identity: Option<String>,
 }
 
+impl Which {
+    fn is_said(&self) -> bool {
+        self.application.is_some() || self.kind.is_some() || self.state.is_some() || self.identity.is_some()
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct Decide {
     /// Numbers of the changes
@@ -49,6 +55,9 @@ pub struct Decide {
     /// All that match; those that wait for a decision, unless --state says otherwise
     #[arg(long)]
     all: bool,
+    /// With --all, so many changes are meant: does nothing and says how many there are unless the number is right
+    #[arg(long, requires = "all")]
+    expect: Option<u64>,
     #[command(flatten)]
     which: Which,
     /// Why, for whoever looks later
@@ -99,13 +108,35 @@ async fn list(op: &OpContext, which: Which, limit: u32, output: &Output) -> Resu
 }
 
 async fn decide(op: &OpContext, decision: NativeDecision, said: Decide, output: &Output) -> Result<Exit, CommandError> {
-    let outcomes = if said.all {
-        let filter = filter(op, said.which).await?;
-        engine::native_changes::decide_all(op, &filter, decision, &said.comment).await?
-    } else {
-        engine::native_changes::decide(op, &said.changes, decision, &said.comment).await?
-    };
-    finish(decision, outcomes, output)
+    if !said.all {
+        if said.which.is_said() {
+            return Err(CommandError::Usage(
+                "--application, --kind, --state and --identity say which of all are meant: add --all, or name only numbers"
+                    .to_owned(),
+            ));
+        }
+        let outcomes = engine::native_changes::decide(op, &said.changes, decision, &said.comment).await?;
+        return finish(decision, outcomes, output);
+    }
+    let filter = filter(op, said.which).await?;
+    let filter = NativeChangeFilter { state: Some(filter.state.unwrap_or(NativeChangeState::Open)), ..filter };
+    // The newest first: of what comes while it is counted, nothing is meant.
+    let newest = engine::native_changes::newest(op, &filter).await?;
+    let counts = engine::native_changes::counts(op, &filter).await?;
+    let there = filter.state.and_then(|state| counts.get(&state).copied()).unwrap_or_default();
+    match newest {
+        Some(seen) if said.expect == Some(there) => {
+            let outcomes = engine::native_changes::decide_all(op, &filter, seen, decision, &said.comment).await?;
+            finish(decision, outcomes, output)
+        }
+        _ => {
+            output.say(&format!(
+                "nothing was done. {} would be for {there} native changes; to go on, add --expect {there}",
+                decision.name()
+            ))?;
+            Ok(Exit::Refused)
+        }
+    }
 }
 
 fn finish(decision: NativeDecision, outcomes: NativeOutcomes, output: &Output) -> Result<Exit, CommandError> {

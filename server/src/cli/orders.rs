@@ -240,9 +240,7 @@ pub fn cells(row: &OrderRow) -> Vec<String> {
 fn sent_to(detail: &OrderDetail) -> String {
     let order = &detail.order;
     let whom = detail.carrier_name.as_ref().unwrap_or(&detail.application_name);
-    let own = detail.partitions.iter().find(|partition| partition.sequence == detail.partition);
-    let why = own.filter(|own| own.mechanism == order.mechanism).map_or("A person decided so.", |own| &own.why);
-    format!("{whom}, {}: {why}", order.mechanism.name())
+    format!("{whom}, {}: {}", order.mechanism.name(), detail.why_this_way())
 }
 
 fn show(detail: &OrderDetail) -> String {

@@ -104,6 +104,7 @@ mod tests {
             operation,
             mechanism: model::account::Mechanism::Manual,
             carrier: "mainframe".into(),
+            given_to_people: false,
             lane: Lane::Normal,
             priority: Trigger::IdentityRefresh.usual_priority(),
             state: ProvisioningState::Transmitted,

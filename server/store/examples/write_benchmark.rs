@@ -295,6 +295,7 @@ fn order(number: i64) -> Order {
         operation: Operation::Create,
         mechanism: Mechanism::Direct,
         carrier: "directory".into(),
+        given_to_people: false,
         lane: Lane::Normal,
         priority: Trigger::IdentityRefresh.usual_priority(),
         state: ProvisioningState::Pending,

@@ -53,6 +53,7 @@ impl Store {
             work_items: work_item_page(&mut connection, &open, &WorkItemViewer::default(), now).await?.rows,
             failed: order_rows_in_states(&mut connection, &failed, 8).await?,
             runs: run_rows(&mut connection, RunChoice::Newest(&RunFilter { limit: 5, ..RunFilter::default() })).await?,
+            integrations: Vec::new(),
             applications: Vec::new(),
         })
     }

@@ -85,6 +85,15 @@ const HAND_BACK: &str = "
     where native_change.id = cast(input.value ->> 'id' as bigint)
       and native_change.state = 'reverting'";
 
+/// No order does it any more, because a person called that off.
+const CALL_OFF: &str = "
+    update native_change
+    set state = 'open',
+        why = $2,
+        holds = true
+    where order_id = $1
+      and state = 'reverting'";
+
 const RELEASE: &str = "
     update native_change
     set holds = false
@@ -185,7 +194,13 @@ const PAGE: &str = concat!(
 
 const COUNT: &str = concat!("select count(*) from (select 1 ", filter!(), " limit $5) as found");
 
-const IDS: &str = concat!("select n.id ", filter!(), " order by n.id limit $5");
+const IDS: &str = concat!(
+    "select n.id ",
+    filter!(),
+    " and ($5 is null or n.id > $5) and n.id <= $6
+    order by n.id
+    limit $7"
+);
 
 const COUNT_BY_STATE: &str = concat!("select n.state, count(*) as changes ", filter!(), " group by n.state");
 
@@ -195,13 +210,13 @@ pub(crate) const OPEN: &str = "
     where state = 'open'";
 
 /// Orders that may have changed one of these accounts, or made one that is not known yet, and that nobody has confirmed;
-/// and those sent since then, whatever became of them.
+/// and those that came to their end since then, whatever it was: until then they may have had their effect.
 const ORDERS_TOUCHING: &str = "
     select id
     from provisioning_order
     where application = $1
       and transmitted_at is not null
-      and (state in (1, 2, 8) or $3 is null or transmitted_at >= $3)
+      and (state in (1, 2, 8) or $3 is null or changed_at >= $3)
       and (
         account_id is null
         or account_id in (select cast(value as bigint) from json_each($2))
@@ -359,6 +374,12 @@ impl Tx {
         Ok(self.execute(DECIDE, values).await? > 0)
     }
 
+    /// Hands back to people what this order was to set back, with why: it was called off.
+    pub async fn call_off_reverts(&mut self, order: OrderId, why: &str) -> Result<()> {
+        self.execute(CALL_OFF, arguments![order.0, why]).await?;
+        Ok(())
+    }
+
     /// Keeps what was planned about native changes.
     pub async fn plan_native_changes(&mut self, planned: &NativePlanned) -> Result<()> {
         let ordered: Vec<_> =
@@ -437,7 +458,7 @@ impl Store {
     }
 
     /// Orders that may have changed one of these accounts, or made one that is not known yet: those that nobody has
-    /// confirmed, and those sent since then.
+    /// confirmed, and those that came to their end since then.
     pub async fn orders_touching(
         &self,
         application: &str,
@@ -475,12 +496,17 @@ impl Store {
         Ok(page(rows, filter.limit, total, |row| row.change.id.to_string()))
     }
 
-    /// Ids of all that match, oldest first, as many as `limit` at most.
-    pub async fn native_change_ids(&self, filter: &NativeChangeFilter, limit: u32) -> Result<Vec<NativeChangeId>> {
+    /// Ids of all that match, after one and up to another, oldest first, as many as `limit` at most.
+    pub async fn native_change_ids(
+        &self,
+        filter: &NativeChangeFilter,
+        (after, last): (Option<NativeChangeId>, NativeChangeId),
+        limit: u32,
+    ) -> Result<Vec<NativeChangeId>> {
         let (application, kind) = (filter.application.as_deref(), filter.kind.map(NativeChangeKind::name));
         let (state, identity) = (filter.state.map(NativeChangeState::name), filter.identity.map(|id| id.0));
         let read = |row: Row| Ok(NativeChangeId(row.integer("id")?));
-        let wanted = arguments![application, kind, state, identity, limit];
+        let wanted = arguments![application, kind, state, identity, after.map(|id| id.0), last.0, limit];
         self.reader().await?.read(IDS, wanted, read).await
     }
 

@@ -6,4 +6,5 @@ pub mod configuration;
 pub mod directory;
 pub mod exchange;
 pub mod payroll;
+pub mod wait;
 pub mod world;

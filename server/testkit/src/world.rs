@@ -16,6 +16,7 @@ use model::work_item::WorkItemState;
 
 use crate::configuration::{BADGE, BADGES, DEPARTMENT, MAINFRAME, SOURCE, terminal};
 use crate::exchange::Exchange;
+use crate::wait;
 
 /// The day on which every world begins.
 pub const BEGINNING: &str = "2026-03-02T08:00:00Z";
@@ -253,15 +254,17 @@ impl World {
 
     /// Lets time pass until the orders of an application are as wanted.
     pub async fn until(&self, application: &str, what: &str, is_so: impl Fn(&[Order]) -> bool) -> Vec<Order> {
-        for _ in 0..3_000 {
-            let orders = self.orders_of(application).await;
-            if is_so(&orders) {
-                return orders;
+        let mut orders = Vec::new();
+        wait::until(what, async || {
+            orders = self.orders_of(application).await;
+            let is_so = is_so(&orders);
+            if !is_so {
+                self.clock.step(Duration::from_secs(5));
             }
-            self.clock.step(Duration::from_secs(5));
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("{what}: {:#?}", self.orders_of(application).await);
+            is_so
+        })
+        .await;
+        orders
     }
 
     /// Work items that are open.

@@ -8,13 +8,12 @@ use std::time::{Duration, Instant};
 
 use sqlx::ConnectOptions;
 use testkit::configuration::DESK;
+use testkit::wait::until;
 
 use super::http::{ADMINISTRATOR, Server, client, expect_success, quartermaster};
 
 /// How soon the program is itself again once it has what it needs.
 const SOON: Duration = Duration::from_secs(10);
-/// Longer than anything takes that does not hang.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// People whose first load writes several times what the limit lets through.
 const PEOPLE: usize = 3_000;
@@ -154,12 +153,4 @@ async fn ready(server: &Server) -> (u16, String) {
 
 async fn number(database: &mut sqlx::SqliteConnection, sql: &'static str) -> i64 {
     sqlx::query_scalar::<_, i64>(sql).fetch_one(database).await.unwrap()
-}
-
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let since = Instant::now();
-    while !is_so().await {
-        assert!(since.elapsed() < PATIENCE, "waited in vain until {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }

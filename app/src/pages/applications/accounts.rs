@@ -10,7 +10,7 @@ use model::view::{
 };
 
 use crate::components::chip;
-use crate::components::form::{option, refused};
+use crate::components::form::{no_default, option, refused};
 use crate::components::icon::icon;
 use crate::components::list::{Choice, Empty, ago, ago_or_dash, empty, filter_chips, pagination};
 use crate::frame::Rights;
@@ -256,6 +256,7 @@ fn board(
     });
     view! {
         <form method="post" action="/api/pages/accounts/decide" class="bulk">
+            {no_default()}
             <input type="hidden" name="application" value=filter.application.clone() />
             <input type="hidden" name="show" value=filter.show.name() />
             {table}

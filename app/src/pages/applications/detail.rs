@@ -5,7 +5,7 @@ use model::error::ApiError;
 use model::page::Page;
 use model::view::{
     AccountFilter, AccountRow, AccountTypeView, ApplicationDetail, ApplicationSchema, EntitlementRow, LimitView,
-    OrderFilter, PauseCause,
+    OrderCounts, OrderFilter, PauseCause,
 };
 
 use crate::components::form;
@@ -157,9 +157,6 @@ pub(crate) fn paused(name: &str, pause: &PauseCause, rights: &Rights, clock: &Cl
 
 fn overview(detail: &ApplicationDetail) -> impl IntoView + use<> {
     let filter = OrderFilter { application: Some(detail.row.name.clone()), ..OrderFilter::default() };
-    let settings = detail.settings.iter().map(
-        |(name, value)| view! { <div><dt>{words::attribute(name)}</dt><dd class="mono">{value.clone()}</dd></div> },
-    );
     let counts = detail.last_synchronization.iter().map(|(name, count)| {
         view! { <div><dt>{words::attribute(name)}</dt><dd>{words::number(*count)}</dd></div> }
     });
@@ -178,11 +175,7 @@ fn overview(detail: &ApplicationDetail) -> impl IntoView + use<> {
         </section>
         {carries}
         <div class="columns even">
-            <section class="panel">
-                <h2>"Connection"</h2>
-                <dl class="pairs">{settings.collect_view()}</dl>
-                <p class="hint">"Secrets are kept encrypted and never shown."</p>
-            </section>
+            {connection(&detail.settings, "Secrets are kept encrypted and never shown.")}
             <section class="panel">
                 <h2>"Last synchronization"</h2>
                 {if detail.last_synchronization.is_empty() {
@@ -193,15 +186,33 @@ fn overview(detail: &ApplicationDetail) -> impl IntoView + use<> {
                 <h2>"Accounts"</h2>
                 {accounts::counts(&detail.row)}
                 {limits(&detail.limits, "Thresholds over all account types")}
-                <h2>"Orders"</h2>
-                {if detail.orders.by_state.is_empty() {
-                    view! { <p class="muted">"No orders so far."</p> }.into_any()
-                } else {
-                    state_choices(&filter, &detail.orders, true).into_any()
-                }}
+                {orders(&filter, &detail.orders)}
             </section>
         </div>
     }
+}
+
+/// How it is reached, of an application or integration.
+pub(crate) fn connection(settings: &[(String, String)], hint: &'static str) -> impl IntoView + use<> {
+    let settings = settings.iter().map(
+        |(name, value)| view! { <div><dt>{words::attribute(name)}</dt><dd class="mono">{value.clone()}</dd></div> },
+    );
+    view! {
+        <section class="panel">
+            <h2>"Connection"</h2>
+            <dl class="pairs">{settings.collect_view()}</dl>
+            <p class="hint">{hint}</p>
+        </section>
+    }
+}
+
+/// Its orders by state.
+pub(crate) fn orders(filter: &OrderFilter, counts: &OrderCounts) -> impl IntoView + use<> {
+    let by_state = match counts.by_state.is_empty() {
+        true => view! { <p class="muted">"No orders so far."</p> }.into_any(),
+        false => state_choices(filter, counts, true).into_any(),
+    };
+    view! { <h2>"Orders"</h2>{by_state} }
 }
 
 /// Thresholds in force, with what of them is used up within the hour.

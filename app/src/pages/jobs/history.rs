@@ -1,7 +1,7 @@
 //! What ran: a grid of runs and steps where there is room, and the list of the runs.
 
 use leptos::prelude::*;
-use model::job::{ANSWERS, REQUEST, Run, UNDO, step_label};
+use model::job::{Run, step_label};
 use model::view::{JobRow, RunFilter, RunRow};
 
 use crate::components::chip;
@@ -11,9 +11,6 @@ use crate::components::run::{cell, grid_cell};
 use crate::logic::address::Address;
 use crate::logic::time::{self, Clock};
 use crate::logic::words;
-
-/// What people's wishes and words start, under no job that can be started.
-pub(super) const NO_JOBS: [&str; 3] = [UNDO, ANSWERS, REQUEST];
 
 /// Runs, newest first, and which were asked for.
 pub struct History {
@@ -163,6 +160,8 @@ fn run_line(row: &RunRow, clock: &Clock) -> impl IntoView + use<> {
 
 #[cfg(test)]
 mod tests {
+    use model::job::{ANSWERS, REQUEST, REVERTS, UNDO};
+
     use super::*;
     use crate::samples::jobs as samples;
 
@@ -173,13 +172,13 @@ mod tests {
             let choices = choices(&history, &samples::job_rows(), &|job| Address::new("/jobs").with("job", job));
             choices.into_iter().filter(|choice| choice.chosen).map(|choice| choice.label).collect::<Vec<_>>()
         };
-        for (asked, expected) in [
+        let own = [
             (UNDO, "Undo of a run"),
             (ANSWERS, "What follows from answers"),
             (REQUEST, "Requests"),
-            ("complete", "Complete job"),
-            ("taken-out", "taken-out"),
-        ] {
+            (REVERTS, "Native changes set back"),
+        ];
+        for (asked, expected) in own.into_iter().chain([("complete", "Complete job"), ("taken-out", "taken-out")]) {
             assert_eq!(of(asked), [expected]);
         }
     }

@@ -82,8 +82,7 @@ pub(super) fn outcome_flash(action: Action, outcome: &BulkOutcome) -> Flash {
             words::total(refused)
         ),
     };
-    let counted = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
-    let kind = FlashKind::of(counted(outcome.done), counted(refused));
+    let kind = FlashKind::of(outcome.done, refused);
     let lines =
         outcome.refused.iter().map(|(why, count)| format!("{}: {why}", words::plural(*count, "order", "orders")));
     Flash { kind, title, lines: lines.collect() }

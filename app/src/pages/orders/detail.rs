@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use model::account::Mechanism;
 use model::order::{Action, Attempt, Lane, Order, ProvisioningState, ValueEdit};
-use model::plan::{AccountRequest, ItemKind, ItemOperation, Plan, RequestPart};
+use model::plan::{AccountRequest, ItemKind, ItemOperation, Plan};
 use model::user::Duty;
 use model::view::{OrderDetail, OrderEvent};
 
@@ -244,7 +244,7 @@ fn plan(plan: &Plan, detail: &OrderDetail) -> impl IntoView + use<> {
         let is_own = partition.is_some_and(|partition| partition.sequence == detail.partition)
             && request.account_type == detail.order.account_type
             && request.operation == detail.order.operation
-            && (request.part == RequestPart::Entitlements) == only_entitlements(&detail.order);
+            && (request.account.is_none() || request.account == detail.order.account);
         request_line(request, partition.map(|partition| (partition.sequence, partition.mechanism)), is_own)
     });
     let left_out = plan.filtered.iter().map(|filtered| {
@@ -261,11 +261,6 @@ fn plan(plan: &Plan, detail: &OrderDetail) -> impl IntoView + use<> {
             {(!plan.retained.is_empty()).then(|| view! { <details class="why-item"><summary>{format!("Kept: {}", plan.retained.len())}</summary><ul class="plain">{kept.collect_view()}</ul></details> })}
         </section>
     }
-}
-
-/// Whether the order is the part of its account's change that is about entitlements alone.
-fn only_entitlements(order: &Order) -> bool {
-    order.items.iter().all(|item| item.kind == ItemKind::Entitlement)
 }
 
 fn request_line(request: &AccountRequest, partition: Option<(u32, Mechanism)>, is_own: bool) -> impl IntoView + use<> {
@@ -335,18 +330,12 @@ fn facts(detail: &OrderDetail, clock: &Clock) -> impl IntoView + use<> {
 
 /// Who carries it out, and why it goes this way.
 fn carried_out_by(detail: &OrderDetail) -> impl IntoView + use<> {
-    let order = &detail.order;
-    let own = detail.partitions.iter().find(|partition| partition.sequence == detail.partition);
-    let is_as_planned = own.is_some_and(|own| own.mechanism == order.mechanism);
-    let whom = match (&detail.carrier_name, order.mechanism) {
+    let whom = match (&detail.carrier_name, detail.order.mechanism) {
         (Some(name), _) => name.clone(),
         (None, Mechanism::Manual) => "people".to_owned(),
         (None, _) => detail.application_name.clone(),
     };
-    let why = match (is_as_planned, own) {
-        (true, Some(own)) => own.why.clone(),
-        _ => "A person decided so.".to_owned(),
-    };
+    let why = detail.why_this_way().to_owned();
     view! { {whom}{(!why.is_empty()).then(|| view! { <p class="hint">{why}</p> })} }
 }
 

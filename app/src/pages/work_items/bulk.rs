@@ -68,10 +68,13 @@ fn flash(upload: &WorkItemUpload, noun: &str) -> Flash {
 }
 
 fn kind(upload: &WorkItemUpload) -> FlashKind {
-    FlashKind::of(usize::try_from(upload.taken).unwrap_or(usize::MAX), upload.refused.len())
+    FlashKind::of(upload.taken, upload.refused.len() as u64)
 }
 
 fn summary(upload: &WorkItemUpload) -> String {
+    if upload.taken == 0 && upload.refused.is_empty() {
+        return "No line was filled in, so that nothing is reported.".to_owned();
+    }
     let mut title = format!("{} reported", words::plural(upload.taken, "line", "lines"));
     if upload.closed > 0 {
         title.push_str(&format!(", {} closed", words::plural(upload.closed, "work item", "work items")));

@@ -11,7 +11,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use model::account::{Account, AccountStatus};
 use model::configuration::Configuration;
 use model::ids::AccountId;
@@ -61,12 +60,11 @@ impl<'a> Watch<'a> {
         }
         let specified = kinds.iter().flat_map(|kind| &kind.attributes);
         let (secret, open): (Vec<_>, Vec<_>) = specified.partition(|(_, made)| made.secret);
-        let attributes = match &settings.attributes {
-            Some(named) => named.iter().map(String::as_str).collect::<BTreeSet<_>>(),
-            None => open.into_iter().map(|(name, _)| name.as_str()).collect(),
-        };
-        let is_secret = |name: &&str| secret.iter().any(|(secret, _)| secret.as_str() == *name);
-        Some(Self { settings, attributes: attributes.into_iter().filter(|name| !is_secret(name)).collect() })
+        // An application's settings name attributes of all its account types: each has its own.
+        let is_named = |name: &String| settings.attributes.as_ref().is_none_or(|named| named.contains(name));
+        let is_secret = |name: &String| secret.iter().any(|(secret, _)| *secret == name);
+        let attributes = open.into_iter().map(|(name, _)| name).filter(|name| is_named(name) && !is_secret(name));
+        Some(Self { settings, attributes: attributes.map(String::as_str).collect() })
     }
 
     fn has_entitlement(&self, key: &str) -> bool {
@@ -135,25 +133,15 @@ pub fn differences(compared: Compared<'_>, watch: &Watch<'_>, known: Option<&BTr
     found
 }
 
-/// Whether an order of ours answers for it. `account` is as it was read, `since` when the application was read before.
-pub fn is_ours(
-    difference: &Difference,
-    account: &Account,
-    orders: &[Order],
-    catalogue: &Catalogue,
-    since: Option<Timestamp>,
-) -> bool {
-    let relevant = orders.iter().filter(|order| may_have_had_effect(order, since));
+/// Whether an order of ours answers for it. `account` is as it was read; `orders` are those that nobody has confirmed, and
+/// those that came to their end since the application was read before.
+pub fn is_ours(difference: &Difference, account: &Account, orders: &[Order], catalogue: &Catalogue) -> bool {
+    let relevant = orders.iter().filter(|order| may_have_had_effect(order));
     relevant.filter(|order| concerns(order, account, catalogue)).any(|order| answers_for(order, difference))
 }
 
-fn may_have_had_effect(order: &Order, since: Option<Timestamp>) -> bool {
-    let Some(sent) = order.transmitted_at else { return false };
-    match order.state {
-        ProvisioningState::Transmitted | ProvisioningState::Executed => true,
-        ProvisioningState::Pending => order.attempts > 0,
-        _ => since.is_none_or(|since| sent >= since),
-    }
+fn may_have_had_effect(order: &Order) -> bool {
+    order.transmitted_at.is_some() && (order.state != ProvisioningState::Pending || order.attempts > 0)
 }
 
 /// Whether the order is about this account: by its number, by its key, or by the value that names it until it has one.

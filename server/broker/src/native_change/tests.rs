@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use model::account::{AccountStatus, Provenance};
-use model::configuration::Configuration;
+use model::configuration::{Configuration, OnRemoval};
 use model::ids::RunId;
 use model::order::StateReason;
 use model::plan::Operation;
@@ -93,6 +93,9 @@ fn what_is_not_as_it_was_known_is_told() {
     assert_eq!(seen(Some(&before), &after, "{}", Some(&known())), all);
     let only = r#"{ "attributes": ["title", "password"], "entitlements": ["A"] }"#;
     assert_eq!(seen(Some(&before), &after, only, Some(&known())), "title: “Nurse” → “Matron”; A was removed");
+    let another = watched(r#"{ "attributes": ["title", "city"] }"#);
+    assert!(Watch::of(&another, "directory", "admin").unwrap().attributes.is_empty(), "what it does not specify");
+    assert_eq!(Watch::of(&another, "directory", "").unwrap().attributes, ["city", "title"].into(), "of any type");
     let ignored = r#"{ "reactions": { "attribute": "ignore", "entitlement_added": "ignore" } }"#;
     assert_eq!(seen(Some(&before), &after, ignored, Some(&known())), "A was removed");
 
@@ -167,75 +170,52 @@ fn what_an_order_of_ours_does_is_no_native_change() {
     let whole = |kind| difference(kind, "", None, None);
     let unsent = Order { transmitted_at: None, attempts: 0, ..with(Pending) };
     let doubtful = Order { reason: Some(StateReason::InDoubt), ..with(Pending) };
-    let (before, after) = (Some(at(140)), Some(at(160)));
-    for (name, order, difference, since, is_ours) in [
-        ("in flight, its value", with(Transmitted), title("Matron"), after, true),
-        ("in flight, another value", with(Transmitted), title("Queen"), after, false),
-        (
-            "in flight, another attribute",
-            with(Transmitted),
-            difference(Attribute, "city", None, Some("Bern")),
-            after,
-            false,
-        ),
-        ("in flight, what it adds", with(Transmitted), held(EntitlementAdded, "A"), after, true),
-        ("in flight, what it takes", with(Transmitted), held(EntitlementRemoved, "B"), after, true),
-        ("in flight, the other way round", with(Transmitted), held(EntitlementRemoved, "A"), after, false),
-        ("in flight, another one", with(Transmitted), held(EntitlementAdded, "C"), after, false),
-        ("in doubt", doubtful, title("Matron"), after, true),
-        ("never sent", unsent, title("Matron"), before, false),
-        ("done and not compared yet, whatever is there", with(Executed), title("Queen"), after, true),
-        (
-            "done and not compared yet, what it does not touch",
-            with(Executed),
-            held(EntitlementAdded, "C"),
-            after,
-            false,
-        ),
-        ("failed since the last reading", with(ProvisioningState::Errored), title("Matron"), before, true),
-        ("failed since, another value", with(ProvisioningState::Errored), title("Queen"), before, false),
-        ("failed before the last reading", with(ProvisioningState::Errored), title("Matron"), after, false),
-        ("given up since the last reading", with(Inactive), title("Matron"), before, true),
-        ("confirmed, then changed", with(Verified), title("Queen"), before, false),
+    for (name, order, difference, is_ours) in [
+        ("in flight, its value", with(Transmitted), title("Matron"), true),
+        ("in flight, another value", with(Transmitted), title("Queen"), false),
+        ("in flight, another attribute", with(Transmitted), difference(Attribute, "city", None, Some("Bern")), false),
+        ("in flight, what it adds", with(Transmitted), held(EntitlementAdded, "A"), true),
+        ("in flight, what it takes", with(Transmitted), held(EntitlementRemoved, "B"), true),
+        ("in flight, the other way round", with(Transmitted), held(EntitlementRemoved, "A"), false),
+        ("in flight, another one", with(Transmitted), held(EntitlementAdded, "C"), false),
+        ("in doubt", doubtful, title("Matron"), true),
+        ("never sent", unsent, title("Matron"), false),
+        ("done and not compared yet, whatever is there", with(Executed), title("Queen"), true),
+        ("done and not compared yet, what it does not touch", with(Executed), held(EntitlementAdded, "C"), false),
+        ("failed since the last reading", with(ProvisioningState::Errored), title("Matron"), true),
+        ("failed since, another value", with(ProvisioningState::Errored), title("Queen"), false),
+        ("given up since the last reading", with(Inactive), title("Matron"), true),
+        ("confirmed, then changed", with(Verified), title("Queen"), false),
         (
             "of another account",
             Order { account: Some(AccountId(2)), key: Some("x".into()), ..with(Transmitted) },
             title("Matron"),
-            after,
             false,
         ),
-        ("of the same key", Order { account: None, ..with(Transmitted) }, title("Matron"), after, true),
-        (
-            "of another application",
-            Order { application: "mail".into(), ..with(Transmitted) },
-            title("Matron"),
-            after,
-            false,
-        ),
-        ("an update deletes nothing", with(Transmitted), whole(Deleted), after, false),
-        ("a deletion in flight", of_account(Operation::Delete, Transmitted), whole(Deleted), after, true),
+        ("of the same key", Order { account: None, ..with(Transmitted) }, title("Matron"), true),
+        ("of another application", Order { application: "mail".into(), ..with(Transmitted) }, title("Matron"), false),
+        ("an update deletes nothing", with(Transmitted), whole(Deleted), false),
+        ("a deletion in flight", of_account(Operation::Delete, Transmitted), whole(Deleted), true),
         (
             "a deletion takes everything along",
             of_account(Operation::Delete, Transmitted),
             held(EntitlementRemoved, "B"),
-            after,
             true,
         ),
-        ("disabling in flight", of_account(Operation::Disable, Transmitted), whole(Disabled), after, true),
-        ("disabling in flight, and enabled", of_account(Operation::Disable, Transmitted), whole(Enabled), after, false),
+        ("disabling in flight", of_account(Operation::Disable, Transmitted), whole(Disabled), true),
+        ("disabling in flight, and enabled", of_account(Operation::Disable, Transmitted), whole(Enabled), false),
         (
             "disabled by us, not compared yet, and enabled",
             of_account(Operation::Disable, Executed),
             whole(Enabled),
-            after,
             true,
         ),
-        ("enabling in flight", of_account(Operation::Enable, Transmitted), whole(Enabled), after, true),
-        ("creating in flight", of_account(Operation::Create, Transmitted), whole(Created), after, true),
-        ("creating in flight, and gone", of_account(Operation::Create, Transmitted), whole(Deleted), after, false),
+        ("enabling in flight", of_account(Operation::Enable, Transmitted), whole(Enabled), true),
+        ("creating in flight", of_account(Operation::Create, Transmitted), whole(Created), true),
+        ("creating in flight, and gone", of_account(Operation::Create, Transmitted), whole(Deleted), false),
     ] {
         let account = person(1, &[], &[]);
-        assert_eq!(super::is_ours(&difference, &account, &[order], &catalogue(), since), is_ours, "{name}");
+        assert_eq!(super::is_ours(&difference, &account, &[order], &catalogue()), is_ours, "{name}");
     }
 }
 
@@ -248,8 +228,15 @@ fn a_creation_is_known_by_the_value_that_names_the_account() {
     let created = difference(NativeChangeKind::Created, "", None, None);
     for (login, expect) in [("ada", true), ("bob", false)] {
         let account = person(7, &[("login", login)], &[]);
-        assert_eq!(super::is_ours(&created, &account, &[order.clone()], &catalogue(), None), expect, "{login}");
+        assert_eq!(super::is_ours(&created, &account, &[order.clone()], &catalogue()), expect, "{login}");
     }
+}
+
+/// Where accounts are disabled, or deleted, when nothing wants them, and titles are specified.
+fn removing(on_removal: OnRemoval) -> Catalogue {
+    let mut configuration = watched("{}");
+    configuration.account_types.get_mut("person").unwrap().on_removal = on_removal;
+    Catalogue::new(&configuration)
 }
 
 /// What follows, as "reaction state why" of what is new and "state" of what was there.
@@ -263,7 +250,8 @@ fn followed(
     let settings: NativeChanges = serde_json::from_str(settings).unwrap();
     let settings: &'static NativeChanges = Box::leak(Box::new(settings));
     let reverted = [(AccountId(1), times)].into();
-    follow(standing, seen, |id| (id == account.id).then_some(account), |_| Some(settings), &reverted, &catalogue())
+    let now = |id| (id == account.id).then_some(account);
+    follow(standing, seen, now, &[account], |_| Some(settings), &reverted, &removing(OnRemoval::Disable))
 }
 
 #[test]
@@ -273,6 +261,7 @@ fn what_follows_is_what_the_settings_say_as_far_as_it_can_be_done() {
     let unowned = Account { owner: None, ..owned.clone() };
     let untyped = Account { account_type: String::new(), ..owned.clone() };
     let title = difference(NativeChangeKind::Attribute, "title", Some("Nurse"), Some("Matron"));
+    let shoe = difference(NativeChangeKind::Attribute, "shoe", Some("38"), Some("39"));
     let managed = difference(NativeChangeKind::EntitlementAdded, "A", None, None);
     let foreign = difference(NativeChangeKind::EntitlementAdded, "Wheel", None, None);
     for (reaction, account, difference, times, state, why) in [
@@ -286,6 +275,7 @@ fn what_follows_is_what_the_settings_say_as_far_as_it_can_be_done() {
         ("revert", &owned, &foreign, 0, Open, "does not manage"),
         ("revert", &unowned, &title, 0, Open, "nobody owns"),
         ("revert", &untyped, &title, 0, Open, "of which type"),
+        ("revert", &owned, &shoe, 0, Open, "says nothing of “shoe” on accounts of the type “Person”"),
     ] {
         let settings = format!(r#"{{ "reaction": "{reaction}" }}"#);
         let (new, moved) = followed(&[], vec![difference.clone()], account, &settings, times);
@@ -353,6 +343,52 @@ fn what_happens_again_overtakes_and_what_goes_back_is_set_back() {
 }
 
 #[test]
+fn an_account_made_there_is_set_back_by_what_setting_it_back_does() {
+    use NativeChangeState::{Accepted, Open, Reverted, Reverting};
+    let created = difference(NativeChangeKind::Created, "", None, None);
+    for (on_removal, state, status, expect) in [
+        (OnRemoval::Disable, Reverting, AccountStatus::Enabled, None),
+        (OnRemoval::Disable, Reverting, AccountStatus::Disabled, Some(Reverted)),
+        (OnRemoval::Disable, Open, AccountStatus::Disabled, None),
+        (OnRemoval::Disable, Accepted, AccountStatus::Disabled, None),
+        // Made as a disabled one, and about to be deleted.
+        (OnRemoval::Delete, Reverting, AccountStatus::Disabled, None),
+        (OnRemoval::Delete, Reverting, AccountStatus::Gone, Some(Reverted)),
+    ] {
+        let standing = [NativeChange { state, ..change(5, &created) }];
+        let account = Account { status, ..person(1, &[], &[]) };
+        let settings = NativeChanges::default();
+        let now = |id| (id == account.id).then_some(&account);
+        let catalogue = removing(on_removal);
+        let (_, moved) = follow(&standing, vec![], now, &[], |_| Some(&settings), &BTreeMap::new(), &catalogue);
+        assert_eq!(moved.first().map(|moved| moved.to), expect, "{on_removal:?} {state:?} {status:?}");
+    }
+}
+
+#[test]
+fn an_account_that_was_deleted_is_back_also_under_another_key() {
+    use NativeChangeState::{Open, Reverted, Reverting};
+    let deleted = difference(NativeChangeKind::Deleted, "", None, None);
+    let gone = Account { status: AccountStatus::Gone, ..person(1, &[], &[]) };
+    let new = person(7, &[], &[]);
+    let settings = NativeChanges::default();
+    for (name, state, other, expect) in [
+        ("made anew by an order", Reverting, new.clone(), Some(Reverted)),
+        ("made anew there", Open, new.clone(), Some(Reverted)),
+        ("was there before", Reverting, Account { id: AccountId(3), ..new.clone() }, None),
+        ("is gone as well", Reverting, Account { status: AccountStatus::Gone, ..new.clone() }, None),
+        ("is somebody else's", Reverting, Account { owner: Some(IdentityId(7)), ..new.clone() }, None),
+        ("is of another type", Reverting, Account { account_type: "admin".into(), ..new }, None),
+    ] {
+        let standing = [NativeChange { state, ..change(5, &deleted) }];
+        let now = |id| (id == gone.id).then_some(&gone);
+        let others = [&gone, &other];
+        let (_, moved) = follow(&standing, vec![], now, &others, |_| Some(&settings), &BTreeMap::new(), &catalogue());
+        assert_eq!(moved.first().map(|moved| moved.to), expect, "{name}");
+    }
+}
+
+#[test]
 fn people_decide_what_can_be_decided() {
     use NativeChangeState::{Accepted, Noted, Open, Overtaken, Reverted, Reverting};
     let title = change(5, &difference(NativeChangeKind::Attribute, "title", Some("a"), Some("b")));
@@ -366,7 +402,10 @@ fn people_decide_what_can_be_decided() {
     ] {
         let change = NativeChange { state, ..title.clone() };
         assert_eq!(decide(&change, NativeDecision::Accept, &catalogue()).ok(), accept, "{state:?}");
-        assert_eq!(decide(&change, NativeDecision::Revert, &catalogue()).ok(), revert, "{state:?}");
+        let titles = removing(OnRemoval::Disable);
+        assert_eq!(decide(&change, NativeDecision::Revert, &titles).ok(), revert, "{state:?}");
+        let refused = decide(&change, NativeDecision::Revert, &catalogue());
+        assert!(refused.is_err(), "no title is specified there");
         let offered: Vec<_> = decisions(state).collect();
         assert_eq!(offered.contains(&NativeDecision::Accept), accept.is_some());
         assert_eq!(offered.contains(&NativeDecision::Revert), revert.is_some());

@@ -219,6 +219,9 @@ fn a_late_answer_counts_and_a_late_failure_changes_little() {
     let mut order = update();
     let settled = timed_out(&order, at(500));
     assert_eq!((settled.to, settled.reason), (ProvisioningState::Errored, Some(StateReason::Timeout)));
+    let settled = left_behind(&order);
+    assert_eq!((settled.to, settled.reason), (ProvisioningState::Errored, Some(StateReason::Timeout)));
+    assert!(settled.message.contains("is not in the configuration any more"), "{}", settled.message);
     order.state = ProvisioningState::Errored;
     let done = answered(&order, None, Ok(Outcome::Applied(applied(None, &[]))));
     assert_eq!(done.to, ProvisioningState::Executed);

@@ -101,6 +101,30 @@ fn entries(groups: &[&str]) -> String {
     ldif
 }
 
+/// The application in a configuration whose accounts are the people of the directory at this port, named by `rdn`. `more`
+/// goes into its own part, and settings of its connection may follow.
+#[allow(dead_code, reason = "some tests only let connectors speak with it")]
+pub(crate) fn application((name, label): (&str, &str), port: u16, rdn: &str, more: &str) -> String {
+    format!(
+        r#"
+[applications.{name}]
+display_name = "{label}"
+demo = true
+{more}
+[applications.{name}.connection]
+kind = "ldap"
+url = "ldap://127.0.0.1:{port}"
+bind_dn = "{ADMIN}"
+password = "{PASSWORD}"
+account_base = "ou=people,{SUFFIX}"
+account_classes = ["inetOrgPerson"]
+account_rdn = "{rdn}"
+group_base = "ou=groups,{SUFFIX}"
+group_class = "groupOfNames"
+"#
+    )
+}
+
 /// A connection to the server at this port, as its administrator.
 #[allow(dead_code, reason = "some tests only let connectors speak with it")]
 pub(crate) async fn signed_in(port: u16) -> ldap3::Ldap {

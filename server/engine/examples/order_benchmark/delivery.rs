@@ -197,36 +197,21 @@ fn ours_slapd(orders: usize, durable: bool) -> impl Fn() -> futures::future::Box
 
 /// A directory over LDAP, in which everybody has an account.
 pub fn directory(port: u16) -> String {
-    let (admin, password, suffix) = (slapd::ADMIN, slapd::PASSWORD, slapd::SUFFIX);
-    format!(
-        r#"
-[applications.directory]
-display_name = "Directory"
-demo = true
-[applications.directory.connection]
-kind = "ldap"
-url = "ldap://127.0.0.1:{port}"
-bind_dn = "{admin}"
-password = "{password}"
-account_base = "ou=people,{suffix}"
-account_classes = ["inetOrgPerson"]
-account_rdn = "uid"
-group_base = "ou=groups,{suffix}"
-group_class = "groupOfNames"
+    slapd::application(("directory", "Directory"), port, "uid", "")
+        + r#"
 [account_types.person]
 display_name = "Directory account"
 application = "directory"
 key = "uid"
-correlation = [{{ identity = "identity.key", account = "employeeNumber", confidence = 100 }}]
+correlation = [{ identity = "identity.key", account = "employeeNumber", confidence = 100 }]
 [account_types.person.attributes]
-uid = {{ expression = '"u" + identity.key', required = true, create_only = true }}
-employeeNumber = {{ expression = "identity.key", required = true }}
-cn = {{ expression = "identity.display_name", required = true }}
-sn = {{ expression = "identity.family_name", required = true }}
-title = {{ expression = "identity.department" }}
+uid = { expression = '"u" + identity.key', required = true, create_only = true }
+employeeNumber = { expression = "identity.key", required = true }
+cn = { expression = "identity.display_name", required = true }
+sn = { expression = "identity.family_name", required = true }
+title = { expression = "identity.department" }
 [rules.person]
 when = 'identity.lifecycle == "active"'
 account_types = ["person"]
 "#
-    )
 }

@@ -20,6 +20,9 @@ pub struct ConfigurationPlan {
     pub removed: Vec<ObjectChange>,
     /// What it means for people, where that was computed.
     pub effect: Option<Effect>,
+    /// Applications and integrations that are removed while they have orders, and how many.
+    #[serde(default)]
+    pub left_behind: Vec<(String, u64)>,
 }
 
 /// One object's change.

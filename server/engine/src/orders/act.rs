@@ -230,15 +230,19 @@ async fn decide(
             let by = &op.user.display_name;
             (settle::marked_done(order, account, by, evidence, &live.catalogue), Extra::default())
         }
-        other => (moved(op, order, to, other), extra(order, other)),
+        other => (moved(op, order, to, other), extra(op, order, other)),
     };
     let audit = audit(op, order.id, &settled.message);
     let step = Step { actor: Some(op.user.login.clone()), ..Step::new(order.clone(), settled) };
     Ok(Ok(Decision { step, extra, audit }))
 }
 
-fn extra(order: &Order, deed: &Deed) -> Extra {
+fn extra(op: &OpContext, order: &Order, deed: &Deed) -> Extra {
+    let called_off = |why: &String| {
+        format!("Order {}, which was to set it back, was given up by {}: {why}", order.id, op.user.display_name)
+    };
     Extra {
+        called_off: if let Deed::Cancel { why } = deed { Some(called_off(why)) } else { None },
         mechanism: matches!(deed, Deed::SendToManual { .. }).then_some(Mechanism::Manual),
         keeps_attempt: order.state == ProvisioningState::Transmitted,
         ..Extra::default()
@@ -253,7 +257,10 @@ fn moved(op: &OpContext, order: &Order, to: ProvisioningState, deed: &Deed) -> S
             (Some(StateReason::InDoubt), "To be read back now, asked for by a person.".to_owned())
         }
         Deed::Retry => (None, "Sent again by a person.".to_owned()),
-        Deed::SendToManual { why } => (None, format!("Given to people by {by}: {why}")),
+        Deed::SendToManual { why } => (
+            Some(StateReason::GivenToPeople { by: by.clone(), why: why.clone() }),
+            format!("Given to people by {by}: {why}"),
+        ),
         Deed::Cancel { why } => (None, format!("Given up by {by}: {why}")),
         Deed::Hold { why } => {
             let before = order.reason.clone().map(Box::new);

@@ -133,6 +133,7 @@ async fn generate(
                 continue;
             }
             let partitions = partition::split(&plan, &live.catalogue);
+            let sets_back: Vec<_> = plan.requests.iter().flat_map(|request| &request.sets_back).copied().collect();
             match check::check(plan, partitions) {
                 Ok(checked) => {
                     // Since when its life is looked at is read for all of them at once.
@@ -140,6 +141,7 @@ async fn generate(
                 }
                 Err(findings) => {
                     rejected += 1;
+                    natives.refused(&native, &sets_back, &findings);
                     for finding in findings {
                         progress.say(
                             LogLevel::Error,

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use model::view::AuditLine;
 use store::{Store, StoreError};
+use testkit::wait::until_here as until;
 use testkit::world::{Person, person};
 
 use crate::crash::house::House;
@@ -20,8 +21,6 @@ use crate::postgres::Postgres;
 
 /// How soon the work goes on once the database is there again.
 const SOON: Duration = Duration::from_secs(5);
-/// Longer than anything takes that does not hang.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_run_goes_on_when_its_database_comes_back() {
@@ -158,14 +157,6 @@ fn steady(number: impl Fn() -> u32, long: Duration) -> impl FnMut() -> bool {
     }
 }
 
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
-        std::thread::park_timeout(Duration::from_millis(2));
-    }
-}
-
 /// Everything is done and confirmed, and nothing was done twice.
 fn settle(house: &House) {
     house.directory.state().latency = Duration::ZERO;
@@ -208,7 +199,9 @@ impl Writer {
             runtime.block_on(async {
                 let store = Store::open(&database).await.expect("the store opens");
                 let mut kept = BTreeSet::new();
+                let mut pace = tokio::time::interval(Duration::from_millis(5));
                 for number in 0.. {
+                    pace.tick().await;
                     if told.stop.load(Ordering::Relaxed) {
                         break;
                     }
@@ -223,7 +216,6 @@ impl Writer {
                         }
                         Err(error) => assert!(error.passes(), "{error:?}"),
                     }
-                    tokio::time::sleep(Duration::from_millis(5)).await;
                 }
                 store.close().await;
                 kept

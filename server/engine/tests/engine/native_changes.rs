@@ -11,45 +11,33 @@ use model::native_change::{NativeChange, NativeChangeFilter, NativeChangeState, 
 use model::order::ProvisioningState;
 use model::trigger::Trigger;
 use model::view::OrderFilter;
-use testkit::world::{Person, World, person};
+use testkit::world::{Person, World, crowd};
 
 use crate::slapd;
 
 fn people() -> Vec<Person> {
-    (1..=8).map(|number| person(number, &format!("Given{number}"), &format!("Name{number}"), "Sales")).collect()
+    crowd(8)
 }
 
 /// A directory whose entries are named after numbers, with settings for native changes.
 fn configuration(port: u16, native: &str) -> String {
-    let (admin, password, suffix) = (slapd::ADMIN, slapd::PASSWORD, slapd::SUFFIX);
-    format!(
-        r#"
-[applications.company]
-display_name = "Company directory"
-demo = true
-[applications.company.connection]
-kind = "ldap"
-url = "ldap://127.0.0.1:{port}"
-bind_dn = "{admin}"
-password = "{password}"
-account_base = "ou=people,{suffix}"
-account_classes = ["inetOrgPerson"]
-account_rdn = "uid"
-group_base = "ou=groups,{suffix}"
-group_class = "groupOfNames"
-[applications.company.thresholds]
-deleted = "off"
+    let directory =
+        slapd::application(("company", "Company directory"), port, "uid", "thresholds = { deleted = \"off\" }");
+    directory + ENTRIES + native
+}
+
+const ENTRIES: &str = r#"
 [account_types.entry]
 display_name = "Entry"
 application = "company"
 key = "uid"
-correlation = [{{ identity = "identity.key", account = "uid", confidence = 100 }}]
+correlation = [{ identity = "identity.key", account = "uid", confidence = 100 }]
 [account_types.entry.attributes]
-uid = {{ expression = "identity.key", required = true }}
-cn = {{ expression = "identity.display_name", required = true }}
-sn = {{ expression = "identity.family_name", required = true }}
-title = {{ expression = "identity.department" }}
-description = {{ value = "As made", create_only = true }}
+uid = { expression = "identity.key", required = true }
+cn = { expression = "identity.display_name", required = true }
+sn = { expression = "identity.family_name", required = true }
+title = { expression = "identity.department" }
+description = { value = "As made", create_only = true }
 [entitlements.readers]
 display_name = "Readers"
 account_type = "entry"
@@ -57,10 +45,7 @@ key = "readers"
 [rules.readers]
 when = 'identity.lifecycle == "active"'
 entitlements = ["readers"]
-{native}
-"#
-    )
-}
+"#;
 
 struct House {
     world: World,
@@ -74,9 +59,7 @@ impl House {
         let server = slapd::start_slapd(&["readers", "wheel"], false);
         let port = server.server.port;
         let world = World::with_more(&people(), &configuration(port, native), |_| {}).await;
-        let (connection, mut ldap) = ldap3::LdapConnAsync::new(&format!("ldap://127.0.0.1:{port}")).await.unwrap();
-        tokio::spawn(connection.drive());
-        ldap.simple_bind(slapd::ADMIN, slapd::PASSWORD).await.unwrap().success().unwrap();
+        let ldap = slapd::signed_in(port).await;
         let house = Self { world, ldap, _server: server };
         house.run("complete").await;
         house.run("synchronize-back").await;
@@ -321,15 +304,20 @@ async fn what_nothing_can_set_back_says_why_and_waits() {
     assert_eq!(change.state, NativeChangeState::Open);
     assert!(change.why.as_deref().is_some_and(|why| why.contains("does not manage “wheel”")), "{change:?}");
     let all = NativeChangeFilter::default();
-    let refused = native_changes::decide_all(&house.world.op(), &all, NativeDecision::Revert, "").await.unwrap();
+    // What came after the list was seen is not meant.
+    let seen = NativeChangeId(change.id.0 - 1);
+    assert!(native_changes::decide_all(&house.world.op(), &all, seen, NativeDecision::Accept, "").await.is_err());
+    let refused =
+        native_changes::decide_all(&house.world.op(), &all, change.id, NativeDecision::Revert, "").await.unwrap();
     assert!(
         refused[0].1.as_ref().is_err_and(|error| error.message.contains("Add it to the configuration")),
         "{refused:?}"
     );
-    let accepted = native_changes::decide_all(&house.world.op(), &all, NativeDecision::Accept, "").await.unwrap();
+    let accepted =
+        native_changes::decide_all(&house.world.op(), &all, change.id, NativeDecision::Accept, "").await.unwrap();
     assert_eq!(accepted.len(), 1);
     assert!(
-        native_changes::decide_all(&house.world.op(), &all, NativeDecision::Accept, "").await.is_err(),
+        native_changes::decide_all(&house.world.op(), &all, change.id, NativeDecision::Accept, "").await.is_err(),
         "none is left"
     );
     house.run("complete").await;

@@ -441,7 +441,8 @@ fn http(port: u16, method: &str, path: &str, body: &str) -> String {
 // ------------------------------------------------------------------------------------------------ its configuration
 
 fn configuration_text(ldap: u16, scim: u16) -> String {
-    let (suffix, admin, password, token) = (slapd::SUFFIX, slapd::ADMIN, slapd::PASSWORD, scim2_server::TOKEN);
+    let token = scim2_server::TOKEN;
+    let directory = slapd::application(("directory", "Directory"), ldap, "uid", "");
     let (badges, badge, mainframe, terminal) = (BADGES, BADGE, MAINFRAME, terminal(&[]));
     format!(
         r#"
@@ -463,20 +464,7 @@ family_name = {{ column = "family_name", required = true }}
 department = {{ column = "department", required = true }}
 title = {{ column = "title", required = true }}
 
-[applications.directory]
-display_name = "Directory"
-demo = true
-[applications.directory.connection]
-kind = "ldap"
-url = "ldap://127.0.0.1:{ldap}"
-bind_dn = "{admin}"
-password = "{password}"
-account_base = "ou=people,{suffix}"
-account_classes = ["inetOrgPerson"]
-account_rdn = "uid"
-group_base = "ou=groups,{suffix}"
-group_class = "groupOfNames"
-disabled = {{ attribute = "employeeType", value = "disabled", enabled = "active" }}
+{directory}disabled = {{ attribute = "employeeType", value = "disabled", enabled = "active" }}
 
 [account_types.person]
 display_name = "Directory account"

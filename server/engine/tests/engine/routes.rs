@@ -1,20 +1,18 @@
 //! Who carries out what: parts of one application that go different ways, a proxy, and an integration behind everything
 //! that nobody else writes. The directories, the ticket system and the exchange are real.
 
-use std::time::Duration;
-
 use engine::orders::{self, Deed};
 use engine::{applications, configurations, identities, integrations, work_items};
 use model::account::Mechanism;
+use model::ids::IdentityId;
 use model::job::{RunMode, RunState};
 use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::{ItemKind, Operation};
-use model::view::{OrderFilter, PauseCause, WorkItemFilter};
-use model::work_item::WorkItemState;
+use model::view::{OrderFilter, PauseCause};
 use serde_json::json;
 use testkit::directory::Directory;
 use testkit::exchange::Exchange;
-use testkit::world::{Person, World, person};
+use testkit::world::{Person, World, crowd, person};
 
 use crate::fault_proxy::{Fault, FaultProxy};
 use crate::free_port::free_port;
@@ -25,30 +23,10 @@ fn people() -> Vec<Person> {
     vec![person(1, "Ann", "Lee", "Sales"), person(2, "Bo", "Ek", "Sales"), person(3, "Cy", "Leeward", "Sales")]
 }
 
-/// So many that one of them leaving is within every threshold.
-fn many() -> Vec<Person> {
-    (1..=30).map(|number| person(number, &format!("Given{number}"), &format!("Name{number}"), "Sales")).collect()
-}
-
 /// A directory whose entries Quartermaster writes, and whose groups it does not.
 fn company(port: u16, more: &str) -> String {
-    let (admin, password, suffix) = (slapd::ADMIN, slapd::PASSWORD, slapd::SUFFIX);
-    format!(
-        r#"
-[applications.company]
-display_name = "Company directory"
-demo = true
-{more}
-[applications.company.connection]
-kind = "ldap"
-url = "ldap://127.0.0.1:{port}"
-bind_dn = "{admin}"
-password = "{password}"
-account_base = "ou=people,{suffix}"
-account_classes = ["inetOrgPerson"]
-account_rdn = "uid"
-group_base = "ou=groups,{suffix}"
-group_class = "groupOfNames"
+    slapd::application(("company", "Company directory"), port, "uid", more)
+        + r#"
 [applications.company.connection.disabled]
 attribute = "employeeType"
 value = "disabled"
@@ -57,10 +35,10 @@ display_name = "Entry"
 application = "company"
 key = "uid"
 [account_types.entry.attributes]
-uid = {{ expression = "identity.key", required = true, create_only = true }}
-cn = {{ expression = "identity.display_name", required = true }}
-sn = {{ expression = "identity.family_name", required = true }}
-departmentNumber = {{ expression = "identity.department" }}
+uid = { expression = "identity.key", required = true, create_only = true }
+cn = { expression = "identity.display_name", required = true }
+sn = { expression = "identity.family_name", required = true }
+departmentNumber = { expression = "identity.department" }
 [entitlements.readers]
 display_name = "Readers"
 account_type = "entry"
@@ -76,7 +54,6 @@ entitlements = ["readers"]
 when = 'identity.department == "Desk"'
 entitlements = ["writers"]
 "#
-    )
 }
 
 /// Tickets for the directory's groups.
@@ -101,45 +78,31 @@ async fn run(world: &World, job: &str) {
     assert!(matches!(run.state, RunState::Completed | RunState::Warning), "{run:#?}");
 }
 
-async fn orders_of(world: &World, application: &str) -> Vec<Order> {
-    let filter = OrderFilter { application: Some(application.into()), limit: Some(500), ..OrderFilter::default() };
-    let mut found = Vec::new();
-    for row in orders::page(&world.op(), filter).await.unwrap().rows {
-        found.push(orders::detail(&world.op(), row.id).await.unwrap().order);
-    }
-    found.sort_by_key(|order| order.id);
-    found
-}
-
 /// The newest order for somebody, of this part.
 async fn newest(world: &World, number: &str, entitlements: bool) -> Order {
     let identity = identities::find(&world.op(), number).await.unwrap();
-    let is_it = |order: &Order| {
+    of(&world.orders_of("company").await, identity, entitlements).unwrap().clone()
+}
+
+fn of(orders: &[Order], identity: IdentityId, entitlements: bool) -> Option<&Order> {
+    orders.iter().rfind(|order| {
         order.identity == identity
             && order.items.iter().all(|item| (item.kind == ItemKind::Entitlement) == entitlements)
-    };
-    orders_of(world, "company").await.into_iter().rfind(is_it).unwrap()
+    })
 }
 
-/// Lets time pass until the newest order for somebody is in this state.
-async fn comes_to(world: &World, number: &str, entitlements: bool, state: ProvisioningState) -> Order {
-    for _ in 0..1_000 {
-        let order = newest(world, number, entitlements).await;
-        let is_under_way = state == ProvisioningState::Transmitted && order.reason.is_none();
-        if order.state == state && !is_under_way {
-            return order;
-        }
-        world.clock.step(Duration::from_secs(5));
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{:#?}", newest(world, number, entitlements).await);
+/// Lets time pass until the newest order for somebody is as wanted.
+async fn comes_to(world: &World, number: &str, entitlements: bool, is_so: impl Fn(&Order) -> bool) -> Order {
+    let identity = identities::find(&world.op(), number).await.unwrap();
+    let what = format!("the order for {number} is as wanted");
+    let wanted = |orders: &[Order]| of(orders, identity, entitlements).is_some_and(&is_so);
+    let orders = world.until("company", &what, wanted).await;
+    of(&orders, identity, entitlements).unwrap().clone()
 }
 
-async fn signed_in(port: u16) -> ldap3::Ldap {
-    let (connection, mut ldap) = ldap3::LdapConnAsync::new(&format!("ldap://127.0.0.1:{port}")).await.unwrap();
-    ldap3::drive!(connection);
-    ldap.simple_bind(slapd::ADMIN, slapd::PASSWORD).await.unwrap().success().unwrap();
-    ldap
+/// It is with somebody, and not just being sent.
+fn is_handed(order: &Order) -> bool {
+    order.state == ProvisioningState::Transmitted && order.reason.is_some()
 }
 
 fn entry(number: &str) -> String {
@@ -189,11 +152,12 @@ async fn apply(world: &World, more: &str) {
 #[tokio::test]
 async fn attributes_go_directly_while_permissions_go_by_hand() {
     let server = slapd::start_slapd(&["readers", "writers"], false);
-    let mut ldap = signed_in(server.server.port).await;
-    let mut people = many();
+    let mut ldap = slapd::signed_in(server.server.port).await;
+    // So many that one of them leaving is within every threshold.
+    let mut people = crowd(30);
     let world = World::with_more(&people, &company(server.server.port, "writes = \"accounts\""), |_| {}).await;
     run(&world, "complete").await;
-    let orders = orders_of(&world, "company").await;
+    let orders = world.orders_of("company").await;
     assert_eq!(orders.len(), 2 * people.len());
     for pair in orders.chunks(2) {
         let [account, groups] = pair else { panic!("{pair:#?}") };
@@ -212,18 +176,16 @@ async fn attributes_go_directly_while_permissions_go_by_hand() {
 
     // Another run orders nothing twice.
     run(&world, "complete").await;
-    assert_eq!(orders_of(&world, "company").await.len(), 2 * people.len());
+    assert_eq!(world.orders_of("company").await.len(), 2 * people.len());
     for person in &people {
         join(&mut ldap, &person.number, "readers").await;
     }
-    let filter = WorkItemFilter { state: Some(WorkItemState::Open), limit: Some(500), ..WorkItemFilter::default() };
-    let open = work_items::page(&world.op(), filter).await.unwrap().rows;
-    let ids: Vec<_> = open.iter().filter(|row| row.application == "company").map(|row| row.id).collect();
-    for (_, outcome) in work_items::confirm(&world.op(), ids, "done".into()).await.unwrap() {
+    let open = world.open_work_items().await;
+    for (_, outcome) in work_items::confirm(&world.op(), open, "done".into()).await.unwrap() {
         outcome.unwrap();
     }
     run(&world, "synchronize-back").await;
-    for order in orders_of(&world, "company").await {
+    for order in world.orders_of("company").await {
         assert_eq!(order.state, ProvisioningState::Verified, "{order:#?}");
     }
 
@@ -241,7 +203,7 @@ async fn attributes_go_directly_while_permissions_go_by_hand() {
 #[tokio::test]
 async fn permissions_go_in_tickets_and_wait_for_the_desk_alone() {
     let server = slapd::start_slapd(&["readers", "writers"], false);
-    let mut ldap = signed_in(server.server.port).await;
+    let mut ldap = slapd::signed_in(server.server.port).await;
     let tracker: RequestTracker = start_request_tracker();
     let proxy = FaultProxy::start(tracker.server.port).await;
     let configuration = company(server.server.port, "") + &desk(proxy.port);
@@ -275,13 +237,7 @@ async fn permissions_go_in_tickets_and_wait_for_the_desk_alone() {
     assert_eq!(department(&mut ldap, "1").await, "Desk");
     let waiting = newest(&world, "1", true).await;
     assert_eq!((waiting.state, waiting.carrier.as_str()), (ProvisioningState::Pending, "desk"), "{waiting:#?}");
-    for _ in 0..200 {
-        world.clock.step(Duration::from_secs(60));
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        if matches!(newest(&world, "1", true).await.reason, Some(StateReason::Quarantined { .. })) {
-            break;
-        }
-    }
+    comes_to(&world, "1", true, |order| matches!(order.reason, Some(StateReason::Quarantined { .. }))).await;
     let integrations = integrations::rows(&world.op()).await.unwrap();
     let desk = integrations.iter().find(|row| row.name == "desk").unwrap();
     assert!(matches!(desk.pause, Some(PauseCause::Quarantine { .. })), "{integrations:#?}");
@@ -292,12 +248,12 @@ async fn permissions_go_in_tickets_and_wait_for_the_desk_alone() {
     let given = newest(&world, "2", true).await;
     let deed = Deed::SendToManual { why: "The desk is closed.".into() };
     orders::act(&world.op(), given.id, deed).await.unwrap();
-    let by_hand = comes_to(&world, "2", true, ProvisioningState::Transmitted).await;
+    let by_hand = comes_to(&world, "2", true, is_handed).await;
     assert_eq!((by_hand.mechanism, by_hand.carrier.as_str()), (Mechanism::Manual, "company"));
     assert_eq!(by_hand.reason, Some(StateReason::WorkItem));
 
     proxy.set(Fault::None);
-    let sent = comes_to(&world, "1", true, ProvisioningState::Transmitted).await;
+    let sent = comes_to(&world, "1", true, is_handed).await;
     assert!(tracker.texts(ticket(&sent)).await[0].contains("writers"));
     world.stop().await;
 }
@@ -320,7 +276,7 @@ async fn what_was_not_sent_goes_the_way_of_the_new_configuration() {
     assert_eq!(replaced.reason, Some(StateReason::Superseded { order: after.id }));
     assert_eq!((after.mechanism, after.carrier.as_str()), (Mechanism::Direct, "company"));
     assert_eq!(after.state, ProvisioningState::Verified, "{after:#?}");
-    assert_eq!(members(&mut signed_in(server.server.port).await, "readers").await, 1);
+    assert_eq!(members(&mut slapd::signed_in(server.server.port).await, "readers").await, 1);
     world.stop().await;
 }
 
@@ -329,35 +285,18 @@ async fn another_application_writes_in_its_place() {
     let server = slapd::start_slapd(&["readers", "writers"], false);
     let port = server.server.port;
     // The same directory twice: one connection may only read, the other writes.
-    let (admin, password, suffix) = (slapd::ADMIN, slapd::PASSWORD, slapd::SUFFIX);
-    let writer = format!(
-        r#"
-[applications.writer]
-display_name = "Directory, to write"
-demo = true
-[applications.writer.connection]
-kind = "ldap"
-url = "ldap://127.0.0.1:{port}"
-bind_dn = "{admin}"
-password = "{password}"
-account_base = "ou=people,{suffix}"
-account_classes = ["inetOrgPerson"]
-account_rdn = "uid"
-group_base = "ou=groups,{suffix}"
-group_class = "groupOfNames"
-"#
-    );
+    let writer = slapd::application(("writer", "Directory, to write"), port, "uid", "");
     let configuration = company(port, "writes = \"nothing\"\nproxy = \"writer\"") + &writer;
     let world = World::with_more(&people(), &configuration, |_| {}).await;
     run(&world, "complete").await;
-    let orders = orders_of(&world, "company").await;
+    let orders = world.orders_of("company").await;
     assert_eq!(orders.len(), 3, "both parts go one way: {orders:#?}");
     for order in &orders {
         assert_eq!((order.carrier.as_str(), order.mechanism), ("writer", Mechanism::Direct));
         assert_eq!(order.state, ProvisioningState::Verified, "{order:#?}");
     }
     assert!(why(&world, &orders[0]).await.contains("that of \u{201c}Directory, to write\u{201d} does it in its place"));
-    assert_eq!(members(&mut signed_in(port).await, "readers").await, 3);
+    assert_eq!(members(&mut slapd::signed_in(port).await, "readers").await, 3);
     world.stop().await;
 }
 
@@ -409,14 +348,14 @@ async fn what_nobody_writes_goes_to_the_universal_integration() {
     let mut hub = Exchange::new(&world.configuration().join("hub"), "userName", &[]);
     run(&world, "complete").await;
     for (application, readable) in [("directory", true), ("archive", false)] {
-        let orders = orders_of(&world, application).await;
+        let orders = world.orders_of(application).await;
         assert_eq!(orders.len(), 3, "{orders:#?}");
         for order in orders {
             assert_eq!((order.carrier.as_str(), order.mechanism), ("exchange", Mechanism::Executor));
             assert_eq!(order.state, ProvisioningState::Transmitted, "{application} {readable}");
         }
     }
-    for order in orders_of(&world, "badges").await {
+    for order in world.orders_of("badges").await {
         assert_eq!(order.carrier, "badges", "what is written by its own connection stays there");
     }
     assert!(hub.work() > 0);
@@ -428,20 +367,20 @@ async fn what_nobody_writes_goes_to_the_universal_integration() {
         state.groups.get_mut("staff").unwrap().insert(format!("id-{number}"));
     }
     run(&world, "fulfil").await;
-    for order in orders_of(&world, "archive").await {
+    for order in world.orders_of("archive").await {
         assert_eq!((order.state, order.reason), (ProvisioningState::Executed, Some(StateReason::CannotBeReadBack)));
         assert!(order.key.unwrap().starts_with("archive-"));
     }
-    for order in orders_of(&world, "directory").await {
+    for order in world.orders_of("directory").await {
         assert_eq!((order.state, order.account), (ProvisioningState::Executed, None), "nobody has told its key");
     }
     run(&world, "synchronize-back").await;
-    for order in orders_of(&world, "directory").await {
+    for order in world.orders_of("directory").await {
         assert_eq!(order.state, ProvisioningState::Verified, "{order:#?}");
         assert!(order.account.is_some() && order.key.unwrap().starts_with("id-"));
     }
     run(&world, "complete").await;
-    assert_eq!(orders_of(&world, "directory").await.len(), 3, "nothing is ordered again");
+    assert_eq!(world.orders_of("directory").await.len(), 3, "nothing is ordered again");
     assert!(there.state().creations.is_empty(), "Quartermaster itself has written nothing");
     world.stop().await;
 }

@@ -45,31 +45,17 @@ fn directory(port: u16) -> String {
 
 /// A real directory over LDAP at this port, whose entries are named after people.
 fn ldap(port: u16) -> String {
-    let (admin, password, suffix) = (slapd::ADMIN, slapd::PASSWORD, slapd::SUFFIX);
-    format!(
-        r#"
-[applications.company]
-display_name = "Company directory"
-demo = true
-[applications.company.connection]
-kind = "ldap"
-url = "ldap://127.0.0.1:{port}"
-bind_dn = "{admin}"
-password = "{password}"
-account_base = "ou=people,{suffix}"
-account_classes = ["inetOrgPerson"]
-account_rdn = "cn"
-group_base = "ou=groups,{suffix}"
-group_class = "groupOfNames"
+    slapd::application(("company", "Company directory"), port, "cn", "")
+        + r#"
 [account_types.entry]
 display_name = "Entry"
 application = "company"
 key = "cn"
-correlation = [{{ identity = "identity.key", account = "employeeNumber", confidence = 100 }}]
+correlation = [{ identity = "identity.key", account = "employeeNumber", confidence = 100 }]
 [account_types.entry.attributes]
-cn = {{ expression = "identity.display_name", required = true }}
-sn = {{ expression = "identity.family_name", required = true }}
-employeeNumber = {{ expression = "identity.key", required = true }}
+cn = { expression = "identity.display_name", required = true }
+sn = { expression = "identity.family_name", required = true }
+employeeNumber = { expression = "identity.key", required = true }
 [entitlements.readers]
 display_name = "Readers"
 account_type = "entry"
@@ -78,7 +64,6 @@ key = "readers"
 when = 'identity.lifecycle == "active"'
 entitlements = ["readers"]
 "#
-    )
 }
 
 async fn world(more: &str) -> World {

@@ -26,7 +26,12 @@ macro_rules! by_id {
         concat!(
             "select
       o.id, o.plan_id, o.partition_id, o.run_id, o.identity_id, o.set_off_by, o.priority, o.application, o.account_type, o.account_id,
-      o.key, o.operation, o.mechanism, o.carrier, o.lane, o.state, cast(o.reason as text) as reason,",
+      o.key, o.operation, o.mechanism, o.carrier, o.lane, o.state, cast(o.reason as text) as reason,
+      coalesce(
+        o.mechanism = 'manual'
+          and (select p.body ->> 'mechanism' from plan_partition p where p.id = o.partition_id) <> 'manual',
+        false
+      ) as given_to_people,",
             $why,
             " o.fence, o.attempts, o.fingerprint, o.repeats, o.next_attempt_at, o.created_at, o.transmitted_at,
       o.executed_at, o.verified_at
@@ -114,6 +119,12 @@ const UNDER_WAY: &str = "
     from provisioning_order
     where carrier = $1
       and state = 2";
+
+const AWAITED_CARRIERS: &str = "
+    select distinct carrier
+    from provisioning_order
+    where state = 2
+    order by carrier";
 
 /// A late answer still counts where none came in time.
 const OWES_ANSWERS: &str = "
@@ -378,6 +389,11 @@ impl Store {
         Ok(OrdersUnderWay { transmitted: row.count("transmitted")?, claimed: row.count("claimed")? })
     }
 
+    /// Applications and integrations with orders that somebody else is to bring to their end, known or not, by name.
+    pub async fn awaited_carriers(&self) -> Result<Vec<String>> {
+        self.reader().await?.read(AWAITED_CARRIERS, arguments![], |row| row.text("carrier")).await
+    }
+
     /// Whether an answer to any order that was sent to it would still count.
     pub async fn owes_answers(&self, carrier: &str) -> Result<bool> {
         Ok(self.reader().await?.row(OWES_ANSWERS, arguments![carrier]).await?.is_some())
@@ -575,6 +591,7 @@ fn order(row: &Row, why: Why, after: Vec<OrderId>, mut items: Vec<OrderItem>) ->
         operation: row.named("operation", Operation::from_name)?,
         mechanism: row.named("mechanism", Mechanism::from_name)?,
         carrier: row.text("carrier")?,
+        given_to_people: row.boolean("given_to_people")?,
         lane: row
             .numbered("lane", |number| [Lane::Leaver, Lane::Normal].into_iter().find(|lane| *lane as i64 == number))?,
         priority: row.numbered("priority", |number| number.try_into().ok())?,

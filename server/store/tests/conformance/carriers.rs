@@ -60,6 +60,7 @@ pub(crate) async fn orders_wait_in_the_queue_of_whom_they_go_to(store: Store) {
     keep!(store, |tx| tx.set_order_mechanism(&[OrderId(33)], Mechanism::Manual).await?);
     let given = store.order(OrderId(33)).await.unwrap().unwrap();
     assert_eq!((given.mechanism, given.carrier.as_str()), (Mechanism::Manual, "payroll"));
+    assert!(given.given_to_people, "its plan had sent it to the desk");
     keep!(store, |tx| tx.resume_orders("desk", Trouble::Quarantined, "node", "It goes on.", at(101)).await?);
 
     assert_eq!(ids(&store.claim_orders(&claim("node", 102, 10)).await.unwrap()), [30]);
@@ -67,6 +68,7 @@ pub(crate) async fn orders_wait_in_the_queue_of_whom_they_go_to(store: Store) {
     assert_eq!(ids(&store.orders_sent_to("desk", 10).await.unwrap()), [31, 32]);
     assert_eq!(ids(&store.orders_sent_to("desk", 1).await.unwrap()), [31]);
     assert_eq!(store.orders_under_way("desk").await.unwrap().transmitted, 2);
+    assert_eq!(store.awaited_carriers().await.unwrap(), ["desk", "directory"]);
     assert!(store.owes_answers("desk").await.unwrap());
     assert_eq!(ids(&store.overdue_orders("desk", at(200)).await.unwrap()), [31, 32]);
     assert_eq!(ids(&store.reclaim_lost_orders(&desk(500)).await.unwrap()), [31, 32]);

@@ -80,7 +80,11 @@ pub(crate) async fn native_changes_are_kept_listed_and_decided(store: Store) {
     assert_eq!(of(NativeChangeFilter { identity: Some(IdentityId(2)), ..all.clone() }).await.0, [23]);
     let attributes = NativeChangeFilter { kind: Some(NativeChangeKind::Attribute), ..all.clone() };
     assert_eq!(of(attributes.clone()).await.0, [22, 21]);
-    assert_eq!(store.native_change_ids(&attributes, 1).await.unwrap(), [NativeChangeId(21)]);
+    let last = NativeChangeId(24);
+    assert_eq!(store.native_change_ids(&attributes, (None, last), 1).await.unwrap(), [NativeChangeId(21)]);
+    let rest = store.native_change_ids(&attributes, (Some(NativeChangeId(21)), last), 9).await;
+    assert_eq!(rest.unwrap(), [NativeChangeId(22)]);
+    assert!(store.native_change_ids(&attributes, (None, NativeChangeId(20)), 9).await.unwrap().is_empty(), "later");
     let counts = store.native_change_counts(&NativeChangeFilter { state: Some(Open), ..all.clone() }).await.unwrap();
     assert_eq!(counts, BTreeMap::from([(Open, 3), (Noted, 1)]));
     let page = store.native_change_page(&all).await.unwrap();
@@ -193,6 +197,14 @@ pub(crate) async fn what_was_planned_of_native_changes_is_kept(store: Store) {
     assert_eq!((read[2].state, read[2].holds), (Accepted, false));
     assert!(store.identities_with_native_changes_to_revert().await.unwrap().is_empty());
 
+    // Who calls the order off has decided: it waits for a person, and no run orders it anew.
+    keep!(store, |tx| tx.call_off_reverts(OrderId(2), "another order").await?);
+    assert_eq!(store.native_changes_by_id(&[NativeChangeId(21)]).await.unwrap()[0].state, Reverting);
+    keep!(store, |tx| tx.call_off_reverts(OrderId(1), "given up").await?);
+    let read = store.native_changes_by_id(&[NativeChangeId(21)]).await.unwrap().remove(0);
+    assert_eq!((read.state, read.holds, read.why.as_deref()), (Open, true, Some("given up")));
+    assert_eq!(read.order, Some(OrderId(1)), "which one it was is still told");
+
     // What the settings reverted counts, by reading; what went back to a person does not.
     let second = NativeChange { seen_at: at(300), ..by_itself(25, 11, "city") };
     keep!(store, |tx| tx.insert_native_changes(&[second]).await?);
@@ -203,7 +215,9 @@ pub(crate) async fn what_was_planned_of_native_changes_is_kept(store: Store) {
 
 pub(crate) async fn orders_that_may_have_touched_an_account_are_found(store: Store) {
     world(&store).await;
-    let of = |id: i64, account: Option<i64>, state, sent: Option<i64>| Order {
+    // An order that is inserted has changed when it was made.
+    let of = |id: i64, account: Option<i64>, state, sent: Option<i64>, changed: i64| Order {
+        created_at: at(changed),
         account: account.map(AccountId),
         state,
         transmitted_at: sent.map(at),
@@ -211,17 +225,19 @@ pub(crate) async fn orders_that_may_have_touched_an_account_are_found(store: Sto
         ..order(id, 1)
     };
     let orders = vec![
-        of(31, Some(11), ProvisioningState::Executed, Some(50)),
-        of(32, Some(11), ProvisioningState::Errored, Some(50)),
-        of(33, Some(12), ProvisioningState::Executed, Some(50)),
-        of(34, None, ProvisioningState::Inactive, Some(150)),
-        of(35, Some(11), ProvisioningState::Pending, None),
+        of(31, Some(11), ProvisioningState::Executed, Some(50), 60),
+        of(32, Some(11), ProvisioningState::Errored, Some(50), 60),
+        of(33, Some(12), ProvisioningState::Executed, Some(50), 60),
+        of(34, None, ProvisioningState::Inactive, Some(150), 160),
+        of(35, Some(11), ProvisioningState::Pending, None, 160),
+        // Sent long before, and given up only after the last reading: it may have been done in between.
+        of(36, Some(11), ProvisioningState::Errored, Some(50), 150),
     ];
     insert_orders(&store, orders).await;
     let ids = |orders: Vec<Order>| orders.iter().map(|order| order.id.0).collect::<Vec<_>>();
     let accounts = [AccountId(11)];
-    assert_eq!(ids(store.orders_touching("directory", &accounts, Some(at(100))).await.unwrap()), [31, 34]);
-    assert_eq!(ids(store.orders_touching("directory", &accounts, None).await.unwrap()), [31, 32, 34]);
+    assert_eq!(ids(store.orders_touching("directory", &accounts, Some(at(100))).await.unwrap()), [31, 34, 36]);
+    assert_eq!(ids(store.orders_touching("directory", &accounts, None).await.unwrap()), [31, 32, 34, 36]);
     assert!(store.orders_touching("payroll", &accounts, None).await.unwrap().is_empty());
 }
 

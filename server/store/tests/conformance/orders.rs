@@ -21,6 +21,8 @@ pub(crate) async fn an_order_comes_back_whole(store: Store) {
         key: Some("anna".into()),
         operation: Operation::Disable,
         mechanism: Mechanism::Manual,
+        // Its partition goes another way.
+        given_to_people: true,
         lane: Lane::Leaver,
         state: ProvisioningState::AwaitingApproval,
         reason: Some(StateReason::HeldBy { orders: vec![OrderId(30)] }),

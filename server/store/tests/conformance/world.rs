@@ -148,6 +148,7 @@ pub(crate) fn order(id: i64, identity: i64) -> Order {
         operation: Operation::Create,
         mechanism: Mechanism::Direct,
         carrier: "directory".into(),
+        given_to_people: false,
         lane: Lane::Normal,
         priority: Trigger::IdentityRefresh.usual_priority(),
         state: ProvisioningState::Pending,

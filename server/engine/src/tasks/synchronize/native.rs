@@ -10,7 +10,7 @@ use model::configuration::Configuration;
 use model::ids::{AccountId, NativeChangeId, RunId};
 use model::job::LogLevel;
 use model::mail::Notice;
-use model::native_change::{NativeChange, NativeChangeState, NativeReaction};
+use model::native_change::{NativeChange, NativeChangeKind, NativeChangeState, NativeReaction};
 use store::{NativeStep, NewIdentityEvent, StoreError, Tx};
 
 use super::{Context, Reading, counted};
@@ -106,7 +106,7 @@ pub(super) async fn look(
         let orders = store.orders_touching(application, &touched, since).await?;
         seen.retain(|difference| {
             now(difference.account)
-                .is_none_or(|account| !native_change::is_ours(difference, account, &orders, &live.catalogue, since))
+                .is_none_or(|account| !native_change::is_ours(difference, account, &orders, &live.catalogue))
         });
     }
     let mut accounts: Vec<AccountId> = seen.iter().map(|difference| difference.account).collect();
@@ -115,7 +115,13 @@ pub(super) async fn look(
     let reverted =
         if accounts.is_empty() { BTreeMap::new() } else { store.native_reverts_since(&accounts, yesterday).await? };
     let settings = |account: &Account| configuration.native_changes(application, &account.account_type);
-    let (reacted, moved) = native_change::follow(&standing, seen, now, settings, &reverted, &live.catalogue);
+    // All of them only where one is missed: another may have taken its place.
+    let is_missed = standing.iter().any(|change| change.kind == NativeChangeKind::Deleted);
+    let others: Vec<&Account> = match is_missed {
+        true => inserted.iter().chain(before.keys().filter_map(|id| now(*id))).collect(),
+        false => Vec::new(),
+    };
+    let (reacted, moved) = native_change::follow(&standing, seen, now, &others, settings, &reverted, &live.catalogue);
     let mut ids = store.reserve_ids(reacted.len()).await?;
     native.changes = reacted
         .into_iter()
