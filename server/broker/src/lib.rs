@@ -40,6 +40,7 @@ pub mod retry;
 pub mod review;
 pub mod settle;
 
+pub mod agent;
 pub mod approval;
 pub mod edit;
 pub mod escalation;
