@@ -12,6 +12,7 @@
 //! ```
 
 pub mod address;
+pub mod agents;
 pub mod assets;
 pub mod bulk;
 pub mod events;
@@ -66,6 +67,7 @@ pub struct Site {
     pub stopping: watch::Receiver<bool>,
     request_ids: Arc<RequestIds>,
     throttle: Arc<Throttle>,
+    agents_throttle: Arc<Throttle>,
     examined: Arc<Semaphore>,
 }
 
@@ -101,6 +103,7 @@ impl Site {
             metrics_token: options.metrics_token.map(Into::into),
             stopping: options.stopping,
             throttle: Arc::new(Throttle::default()),
+            agents_throttle: Arc::new(Throttle::default()),
             examined: Arc::new(Semaphore::new(sign_in::EXAMINED)),
         }
     }
@@ -130,6 +133,7 @@ pub fn router(site: Site) -> Result<Router, Unguarded> {
     Ok(Router::new()
         .merge(with_session)
         .merge(health::router())
+        .merge(agents::router())
         .merge(assets::router(&root))
         .layer(CompressionLayer::new())
         .layer(from_fn(security::refuse_silent_cookies))
