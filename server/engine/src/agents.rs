@@ -65,6 +65,7 @@ impl SignedAgent {
         tokio::pin!(leave);
         loop {
             let asked = engine.exports().notified();
+            tokens::is_in_force(engine, self.token).await?;
             if engine.store().is_export_due(&self.name, engine.now()).await.map_err(internal)?
                 && let Some(assignment) = self.claim(&untrusted::key(&ask.instance)).await?
             {

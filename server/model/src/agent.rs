@@ -30,6 +30,8 @@ pub struct NextExport {
     pub version: String,
     /// Tells apart programs with the same token; another one after each start.
     pub instance: String,
+    /// How long the answer may wait for something to read; the server may wait less.
+    pub wait_seconds: u32,
 }
 
 /// What an agent is to read.

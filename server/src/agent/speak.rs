@@ -1,6 +1,7 @@
 //! What an agent says to its server. Whatever fails on the way is said again until it is answered: a page that arrives
 //! twice counts once.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use model::agent::{Assignment, ExportOutcome, ExportPage, NextExport, PROTOCOL};
@@ -14,6 +15,8 @@ use super::{AgentError, AgentOptions};
 const CONNECT: Duration = Duration::from_secs(10);
 /// For one answer; a question for something to read waits on purpose.
 const ANSWER: Duration = Duration::from_secs(60);
+/// How long a question for something to read may wait.
+const WAIT: u32 = 50;
 /// Pauses before something is said again: the first, and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
@@ -33,6 +36,8 @@ pub(super) struct Server {
     base: Url,
     token: String,
     instance: String,
+    /// It has answered once.
+    is_known: AtomicBool,
 }
 
 /// What an answer is worth.
@@ -74,7 +79,7 @@ impl Server {
         }
         let client = client.build().map_err(|error| AgentError::Client(error.to_string()))?;
         let instance = format!("{}-{:08x}", std::process::id(), rand::random::<u32>());
-        Ok(Self { client, base, token, instance })
+        Ok(Self { client, base, token, instance, is_known: AtomicBool::new(false) })
     }
 
     /// Waits until there is something to read; nothing where there was nothing for a while. `answered` is told of the
@@ -84,9 +89,12 @@ impl Server {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             instance: self.instance.clone(),
+            // The first is answered at once: it tells whether the server can be reached and knows the token.
+            wait_seconds: if self.is_known.load(Ordering::Relaxed) { WAIT } else { 0 },
         };
-        // Signing in is known to work before the first question waits.
-        match self.say(Method::POST, "next", Some(&ask), "what to read").await {
+        let answer = self.say(Method::POST, "next", Some(&ask), "what to read").await;
+        self.is_known.store(true, Ordering::Relaxed);
+        match answer {
             Answer::Good(body) => {
                 answered();
                 match serde_json::from_slice(&body) {

@@ -72,9 +72,10 @@ async fn next(Agent { agent, site }: Agent, ask: Result<Json<NextExport>, JsonRe
         Err(refused) => return refused,
     };
     let mut stopping = site.stopping.clone();
+    let wait = WAIT.min(Duration::from_secs(u64::from(ask.wait_seconds)));
     let leave = async {
         tokio::select! {
-            () = tokio::time::sleep(WAIT) => {}
+            () = tokio::time::sleep(wait) => {}
             // Whoever would have turned it true is gone: then too nobody waits.
             _ = stopping.wait_for(|stopping| *stopping) => {}
         }

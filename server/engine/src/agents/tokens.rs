@@ -79,13 +79,7 @@ pub(super) async fn find(engine: &Engine, token: &str) -> Result<AgentToken, Api
                 .to_owned(),
         ));
     };
-    if let (Some(by), Some(at)) = (&found.revoked_by, found.revoked_at) {
-        return Err(refused(format!(
-            "This token of the agent `{}` was revoked by {by} on {}. Make another, and give it to the agent.",
-            found.agent,
-            at.strftime("%F %T UTC")
-        )));
-    }
+    check(&found)?;
     engine.follow_configuration().await.map_err(|_| ApiError::internal())?;
     if !engine.world().configuration().agents.contains_key(&found.agent) {
         return Err(refused(format!(
@@ -94,6 +88,25 @@ pub(super) async fn find(engine: &Engine, token: &str) -> Result<AgentToken, Api
         )));
     }
     Ok(found)
+}
+
+/// Whether a token that somebody has shown still counts, while they wait.
+///
+/// # Errors
+/// `Unauthenticated`, with who has revoked it.
+pub(super) async fn is_in_force(engine: &Engine, id: AgentTokenId) -> Result<(), ApiError> {
+    let found = engine.store().agent_token(id).await.map_err(internal)?;
+    found.map_or(Ok(()), |token| check(&token))
+}
+
+fn check(token: &AgentToken) -> Result<(), ApiError> {
+    let (Some(by), Some(at)) = (&token.revoked_by, token.revoked_at) else { return Ok(()) };
+    let message = format!(
+        "This token of the agent `{}` was revoked by {by} on {}. Make another, and give it to the agent.",
+        token.agent,
+        at.strftime("%F %T UTC")
+    );
+    Err(ApiError::new(ErrorCode::Unauthenticated, message))
 }
 
 fn audit(op: &OpContext, agent: &str, detail: String) -> AuditLine {
