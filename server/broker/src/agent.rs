@@ -96,7 +96,8 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Patience = Patience { silence: SignedDuration::from_mins(10), whole: SignedDuration::from_mins(60) };
+    const PATIENCE: Patience =
+        Patience { silence: SignedDuration::from_mins(10), whole: SignedDuration::from_mins(60) };
 
     fn at(minutes: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + 60 * minutes).unwrap()

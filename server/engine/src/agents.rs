@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use broker::untrusted;
 use model::agent::{
-    AgentExport, AgentFacts, AgentReads, AgentView, Assignment, ExportOutcome, ExportPage, ExportState, ExportSubject,
-    MOST_PAGES, NextExport, PAGE_ROWS, PROTOCOL,
+    AgentExport, AgentFacts, AgentLink, AgentReads, AgentView, Assignment, ExportOutcome, ExportPage, ExportState,
+    ExportSubject, MOST_PAGES, NextExport, PAGE_ROWS, PROTOCOL,
 };
 use model::command::CommandError;
 use model::error::ApiError;
@@ -108,13 +108,7 @@ impl SignedAgent {
     }
 
     /// Takes a page of rows; the same once more changes nothing.
-    pub async fn page(
-        &self,
-        id: AgentExportId,
-        attempt: u32,
-        number: u32,
-        page: ExportPage,
-    ) -> Result<(), ApiError> {
+    pub async fn page(&self, id: AgentExportId, attempt: u32, number: u32, page: ExportPage) -> Result<(), ApiError> {
         let export = self.export(id).await?;
         check(&export.subject, number, &page).map_err(|message| ApiError::invalid("rows", message))?;
         let rows = page.rows();
@@ -137,9 +131,10 @@ impl SignedAgent {
     pub async fn goes_on(&self, id: AgentExportId, attempt: u32) -> Result<(), ApiError> {
         let (now, until) = self.moment();
         let agent = self.name.clone();
-        let work = self.engine.store().write(move |tx| {
-            Box::pin(async move { tx.export_goes_on(id, &agent, attempt, now, until).await })
-        });
+        let work = self
+            .engine
+            .store()
+            .write(move |tx| Box::pin(async move { tx.export_goes_on(id, &agent, attempt, now, until).await }));
         if work.await.map_err(internal)? { Ok(()) } else { Err(self.refusal(id, attempt).await) }
     }
 
@@ -147,9 +142,10 @@ impl SignedAgent {
     pub async fn finish(&self, id: AgentExportId, attempt: u32, outcome: ExportOutcome) -> Result<(), ApiError> {
         let outcome = cleaned(outcome);
         let (now, agent, told) = (self.engine.now(), self.name.clone(), outcome.clone());
-        let work = self.engine.store().write(move |tx| {
-            Box::pin(async move { tx.finish_export(id, &agent, attempt, &told, now).await })
-        });
+        let work = self
+            .engine
+            .store()
+            .write(move |tx| Box::pin(async move { tx.finish_export(id, &agent, attempt, &told, now).await }));
         match work.await.map_err(internal)? {
             ExportEnd::Kept => {
                 tracing::info!(agent = self.name, export.id = %id, ?outcome, "An agent is through with an export");
@@ -160,7 +156,9 @@ impl SignedAgent {
             ExportEnd::Refused => Err(self.refusal(id, attempt).await),
             ExportEnd::Incomplete { pages } => Err(ApiError::invalid(
                 "pages",
-                format!("Of export {id} there are {pages} pages here, numbered otherwise than was said. Send what is missing."),
+                format!(
+                    "Of export {id} there are {pages} pages here, numbered otherwise than was said. Send what is missing."
+                ),
             )),
         }
     }
@@ -248,9 +246,8 @@ pub async fn rows(op: &OpContext) -> Result<Vec<AgentView>, ApiError> {
     let view = |name: String| {
         let described = configuration.agents.get(&name);
         let applications = configuration.applications.iter().filter(|(_, one)| one.read_by.as_ref() == Some(&name));
-        let applications = applications.map(|(application, one)| {
-            (ExportSubject::Application(application.clone()), one.display_name.clone())
-        });
+        let applications = applications
+            .map(|(application, one)| (ExportSubject::Application(application.clone()), one.display_name.clone()));
         let sources = configuration.sources.iter().filter(|(_, one)| one.read_by.as_ref() == Some(&name));
         let sources = sources.map(|(source, _)| (ExportSubject::Source(source.clone()), source.clone()));
         AgentView {
@@ -279,9 +276,19 @@ fn reads(agent: &str, subject: ExportSubject, label: String, exports: &[AgentExp
     }
 }
 
+/// An agent as the page of what it reads names it.
+pub(crate) async fn link(engine: &Engine, agent: Option<&str>) -> Result<Option<AgentLink>, StoreError> {
+    let Some(name) = agent else { return Ok(None) };
+    let configuration = engine.world().configuration();
+    let display_name = configuration.agents.get(name).map_or(name, |agent| &agent.display_name).to_owned();
+    let heard_at = engine.store().agent_heard_at(name).await?;
+    Ok(Some(AgentLink { name: name.to_owned(), display_name, heard_at }))
+}
+
 /// Whether an application's agent is there, in place of a test of the connection, which only the agent can reach.
 pub(crate) async fn tested(engine: &Engine, application: &str, agent: &str) -> Result<Vec<(bool, String)>, StoreError> {
-    let label = engine.world().configuration().agents.get(agent).map_or(agent.to_owned(), |one| one.display_name.clone());
+    let label =
+        engine.world().configuration().agents.get(agent).map_or(agent.to_owned(), |one| one.display_name.clone());
     let heard = engine.store().agent_heard_at(agent).await?;
     let is_there = heard.is_some_and(|at| engine.now().duration_since(at) < jiff::SignedDuration::from_mins(2));
     let said = match heard {

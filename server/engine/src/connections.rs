@@ -107,11 +107,7 @@ pub(crate) fn attributes(configuration: &Configuration, name: &str) -> Vec<Strin
 }
 
 /// Those whose orders it may be told: of the application itself, and of others that it carries out orders for.
-pub(crate) fn account_types(
-    configuration: &Configuration,
-    catalogue: &Catalogue,
-    name: &str,
-) -> Vec<AccountTypeKey> {
+pub(crate) fn account_types(configuration: &Configuration, catalogue: &Catalogue, name: &str) -> Vec<AccountTypeKey> {
     let carries_out = |application: &str| application == name || catalogue.goes_to(application, name);
     configuration
         .account_types

@@ -45,7 +45,14 @@ impl Progress {
     /// Goes on with a run whose log ends before `next_line`.
     pub(crate) fn new(engine: Engine, run: Run, next_line: i64) -> Self {
         let id = run.id;
-        let state = State { unwritten: BTreeSet::new(), waits: BTreeMap::new(), lines: Vec::new(), next_line, written_at: None, run };
+        let state = State {
+            unwritten: BTreeSet::new(),
+            waits: BTreeMap::new(),
+            lines: Vec::new(),
+            next_line,
+            written_at: None,
+            run,
+        };
         Self {
             engine,
             run: id,

@@ -252,6 +252,14 @@ pub struct AgentReads {
     pub last: Option<AgentExport>,
 }
 
+/// An agent, where something that it reads is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentLink {
+    pub name: String,
+    pub display_name: String,
+    pub heard_at: Option<Timestamp>,
+}
+
 /// A token, shown this once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewAgentToken {

@@ -2,9 +2,7 @@
 //! have handed over so far. Which state follows which is `broker::agent`'s; here each step asks for the one before.
 
 use jiff::Timestamp;
-use model::agent::{
-    AgentExport, AgentFacts, AgentToken, ExportOutcome, ExportState, ExportSubject, ExportTask,
-};
+use model::agent::{AgentExport, AgentFacts, AgentToken, ExportOutcome, ExportState, ExportSubject, ExportTask};
 use model::ids::{AgentExportId, AgentTokenId, RunId};
 
 use crate::connection::{Row, arguments};
@@ -236,7 +234,9 @@ pub enum ExportEnd {
     Before,
     Refused,
     /// So many pages are there, and not those that were said to be.
-    Incomplete { pages: u64 },
+    Incomplete {
+        pages: u64,
+    },
 }
 
 /// A reading to ask for.
@@ -273,8 +273,7 @@ impl Tx {
     /// Notes that an agent asked.
     pub async fn agent_heard(&mut self, token: AgentTokenId, facts: &AgentFacts) -> Result<()> {
         self.execute(USE_TOKEN, arguments![token.0, facts.heard_at]).await?;
-        let arguments =
-            arguments![facts.name.as_str(), facts.heard_at, facts.version.as_str(), facts.address.as_str()];
+        let arguments = arguments![facts.name.as_str(), facts.heard_at, facts.version.as_str(), facts.address.as_str()];
         self.execute(HEARD, arguments).await?;
         Ok(())
     }
@@ -291,8 +290,7 @@ impl Tx {
         self.execute(CLEAR_PAGES, arguments![agent, kind, name.as_str()]).await?;
         self.execute(FORGET_EXPORTS, arguments![agent, kind, name.as_str()]).await?;
         let task = crate::connection::payload(&[export.task])?;
-        let arguments =
-            arguments![export.id.0, agent, export.run.0, export.step, kind, name.as_str(), task, at];
+        let arguments = arguments![export.id.0, agent, export.run.0, export.step, kind, name.as_str(), task, at];
         self.execute(INSERT_EXPORT, arguments).await?;
         Ok(())
     }

@@ -173,9 +173,9 @@ async fn ask(
     let id = AgentExportId(engine.store().reserve_ids(1).await?.start);
     let (agent, step, task, at) = (agent.to_owned(), step.to_owned(), task.clone(), engine.now());
     let work = engine.store().write(move |tx| {
-        Box::pin(async move {
-            tx.request_export(&NewExport { id, agent: &agent, run, step: &step, task: &task }, at).await
-        })
+        Box::pin(
+            async move { tx.request_export(&NewExport { id, agent: &agent, run, step: &step, task: &task }, at).await },
+        )
     });
     work.await?;
     engine.exports().notify_waiters();

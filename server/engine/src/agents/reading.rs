@@ -120,7 +120,10 @@ impl Pager {
             None => Ok(self.number),
             Some(key) => Err(CommandError::new(
                 ErrorClass::Invalid,
-                format!("What is read of `{key}` is larger than {} kB, and too large to be handed over", PAGE_BYTES / 1024),
+                format!(
+                    "What is read of `{key}` is larger than {} kB, and too large to be handed over",
+                    PAGE_BYTES / 1024
+                ),
             )),
         }
     }

@@ -66,11 +66,7 @@ impl Site {
     ///
     /// # Errors
     /// A sentence for the server and whoever reads its pages: it names fields, and no values.
-    pub fn place(
-        &self,
-        task: ExportTask,
-        environment: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<ExportTask, String> {
+    pub fn place(&self, task: ExportTask, environment: &dyn Fn(&str) -> Option<String>) -> Result<ExportTask, String> {
         match task {
             ExportTask::Application { name, connection, account_types, attributes, concurrency } => {
                 let own = self.own(&self.tables.applications, "applications", &name, environment)?;
@@ -80,8 +76,7 @@ impl Site {
             }
             ExportTask::Source { name, source } => {
                 let own = self.own(&self.tables.sources, "sources", &name, environment)?;
-                let places: &[&str] =
-                    if source.positions.is_some() { &["file", "positions.file"] } else { &["file"] };
+                let places: &[&str] = if source.positions.is_some() { &["file", "positions.file"] } else { &["file"] };
                 let mut source: IdentitySource = self.merged(&source, own, places, &name)?;
                 paths::resolve_source(&mut source, &self.folder);
                 Ok(ExportTask::Source { name, source })

@@ -25,7 +25,8 @@ pub async fn create(op: &OpContext, agent: String, label: String) -> Result<NewA
     }
     let label = label.trim().to_owned();
     if label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control) {
-        let message = format!("The note is longer than {LONGEST_LABEL} characters, or has control characters. Shorten it.");
+        let message =
+            format!("The note is longer than {LONGEST_LABEL} characters, or has control characters. Shorten it.");
         return Err(ApiError::invalid("label", message));
     }
     let token = format!("{PREFIX}{}", hexadecimal(&rand::random::<[u8; 32]>()));

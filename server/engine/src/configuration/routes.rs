@@ -79,7 +79,9 @@ fn of_application(configuration: &Configuration, name: &str, application: &Appli
     } else if other.connection.mechanism() == Mechanism::Manual {
         format!("`{proxy}` is worked by hand, and has no connection that writes. Name an application that has one.")
     } else if other.read_by.is_some() {
-        format!("`{proxy}` is read by an agent, and nothing is written through its connection from here. Name another, or leave `proxy` out.")
+        format!(
+            "`{proxy}` is read by an agent, and nothing is written through its connection from here. Name another, or leave `proxy` out."
+        )
     } else if !Part::ALL
         .iter()
         .any(|part| other.writes.include(*part) && (is_manual || !application.written().include(*part)))

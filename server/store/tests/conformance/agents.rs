@@ -32,19 +32,14 @@ async fn begin(store: &Store, id: i64) {
 async fn ask(store: &Store, id: i64, run: i64, step: &str, name: &str) {
     let (step, task) = (step.to_owned(), task(name));
     keep!(store, |tx| {
-        let export =
-            NewExport { id: AgentExportId(id), agent: "clinic", run: RunId(run), step: &step, task: &task };
+        let export = NewExport { id: AgentExportId(id), agent: "clinic", run: RunId(run), step: &step, task: &task };
         tx.request_export(&export, at(id)).await?
     });
 }
 
 fn page(key: &str) -> String {
-    let account = ObservedAccount {
-        key: key.into(),
-        enabled: true,
-        attributes: BTreeMap::new(),
-        entitlements: [].into(),
-    };
+    let account =
+        ObservedAccount { key: key.into(), enabled: true, attributes: BTreeMap::new(), entitlements: [].into() };
     serde_json::to_string(&ExportPage { accounts: vec![account], ..ExportPage::default() }).unwrap()
 }
 
@@ -65,8 +60,7 @@ pub(crate) async fn tokens_are_found_by_hash_until_they_are_revoked(store: Store
     let found = store.agent_token_by_hash("aa").await.unwrap().unwrap();
     assert_eq!((found.id, found.agent.as_str(), found.last_used_at), (AgentTokenId(1), "clinic", None));
     assert_eq!(store.agent_token_by_hash("cc").await.unwrap(), None);
-    let facts =
-        AgentFacts { name: "clinic".into(), heard_at: at(5), version: "1".into(), address: "10.0.0.1".into() };
+    let facts = AgentFacts { name: "clinic".into(), heard_at: at(5), version: "1".into(), address: "10.0.0.1".into() };
     let later = AgentFacts { heard_at: at(6), version: "2".into(), ..facts.clone() };
     let (first, second) = (facts, later.clone());
     keep!(store, |tx| tx.agent_heard(AgentTokenId(1), &first).await?);
@@ -90,18 +84,21 @@ pub(crate) async fn an_export_is_read_once_page_by_page(store: Store) {
     ask(&store, 10, 1, "collect", "directory").await;
     let again = task("directory");
     let error = refused!(store, |tx| {
-        let export =
-            NewExport { id: AgentExportId(11), agent: "clinic", run: RunId(1), step: "collect", task: &again };
+        let export = NewExport { id: AgentExportId(11), agent: "clinic", run: RunId(1), step: "collect", task: &again };
         tx.request_export(&export, at(11)).await?
     });
     assert_conflict(&error, "agent_export_one_open");
     assert_eq!(keep!(store, |tx| tx.claim_export("bank", "x", at(20), at(50)).await?), None);
-    assert!(store.is_export_due("clinic", at(20)).await.unwrap() && !store.is_export_due("bank", at(20)).await.unwrap());
+    assert!(
+        store.is_export_due("clinic", at(20)).await.unwrap() && !store.is_export_due("bank", at(20)).await.unwrap()
+    );
     let (export, told) = keep!(store, |tx| tx.claim_export("clinic", "x", at(20), at(50)).await?).unwrap();
     assert_eq!((export.id, export.attempt, export.state), (AgentExportId(10), 1, ExportState::Reading));
     assert_eq!((told, export.taken_at, export.lease_until), (task("directory"), Some(at(20)), Some(at(50))));
     assert_eq!(keep!(store, |tx| tx.claim_export("clinic", "y", at(21), at(51)).await?), None, "somebody reads it");
-    assert!(!store.is_export_due("clinic", at(50)).await.unwrap() && store.is_export_due("clinic", at(51)).await.unwrap());
+    assert!(
+        !store.is_export_due("clinic", at(50)).await.unwrap() && store.is_export_due("clinic", at(51)).await.unwrap()
+    );
     let id = AgentExportId(10);
     let (first, second) = (page("ann"), page("bo"));
     let (one, two) = (first.clone(), second.clone());

@@ -404,7 +404,9 @@ pub(super) async fn read_back_executed(
         if exports::of_application(&context.engine, name).is_some() {
             progress.say(
                 LogLevel::Information,
-                format!("`{name}` is read by an agent: the next run that reads all of it confirms what was ordered there."),
+                format!(
+                    "`{name}` is read by an agent: the next run that reads all of it confirms what was ordered there."
+                ),
             );
             continue;
         }
