@@ -11,12 +11,14 @@
 //! [`approval`] says what a person lets through, and [`review`] what follows from a reviewer's word;
 //! whose work it is where people carry it out ([`fulfiller`]), what they report ([`work_item`]), and when they are
 //! reminded ([`deadline`]); [`blast_radius`] says how much it is, [`rings`] lets it go to a few people first, and [`undo`] takes back what was done.
+//! [`agent`] says how long a run waits for what is read elsewhere.
 //! [`request`] follows what was asked for through the orders that carry it out; [`trigger`] says what set the others off.
 
 pub mod catalogue;
 pub mod compare;
 pub mod constraint;
 
+pub mod agent;
 pub mod correlate;
 pub mod native_change;
 pub mod synchronize;
@@ -40,7 +42,6 @@ pub mod retry;
 pub mod review;
 pub mod settle;
 
-pub mod agent;
 pub mod approval;
 pub mod edit;
 pub mod escalation;

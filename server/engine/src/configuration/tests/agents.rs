@@ -64,7 +64,7 @@ fn what_an_agent_cannot_read_is_told() {
             "[applications.other]\ndisplay_name = \"Other\"\nread_by = \"north\"\n\
              connection = { kind = \"scim\", url = \"https://x.example\", token = \"clear\" }",
             &[
-                "more.toml:12:69: A token does not belong into a file here. The agent that reads `other` has it in its own file; write token = \"secret:other-token\", which is kept nowhere.",
+                "more.toml:12:66: A token does not belong into a file here. The agent that reads `other` has it in its own file; write token = \"secret:other-token\", which is kept nowhere.",
             ],
         ),
         (
