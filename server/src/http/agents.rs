@@ -3,8 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -14,6 +13,7 @@ use engine::agents::{self, SignedAgent};
 use model::agent::{ExportOutcome, ExportPage, NextExport};
 use model::error::{ApiError, ErrorCode};
 use model::ids::AgentExportId;
+use serde::de::DeserializeOwned;
 
 use super::address::ClientAddress;
 use super::{Site, problem};
@@ -66,11 +66,30 @@ impl FromRequestParts<Site> for Agent {
     }
 }
 
-async fn next(Agent { agent, site }: Agent, ask: Result<Json<NextExport>, JsonRejection>) -> Response {
-    let ask = match read(ask) {
-        Ok(ask) => ask,
-        Err(refused) => return refused,
-    };
+/// What was sent; where it is no message of this protocol, or too large, a refusal that quotes nothing of it.
+struct Message<T>(T);
+
+impl<T: DeserializeOwned> FromRequest<Site> for Message<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, site: &Site) -> Result<Self, Response> {
+        match Json::from_request(request, site).await {
+            Ok(Json(message)) => Ok(Self(message)),
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                let message = "This is larger than the 1 MB that one page of an export may have. Send smaller pages.";
+                let mut response = problem::json(&ApiError::invalid("body", message));
+                *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+                Err(response)
+            }
+            Err(_) => Err(problem::json(&ApiError::invalid(
+                "body",
+                "What was sent is no message that the server understands. Install the same release at both ends.",
+            ))),
+        }
+    }
+}
+
+async fn next(Agent { agent, site }: Agent, Message(ask): Message<NextExport>) -> Response {
     let mut stopping = site.stopping.clone();
     let wait = WAIT.min(Duration::from_secs(u64::from(ask.wait_seconds)));
     let leave = async {
@@ -90,12 +109,9 @@ async fn next(Agent { agent, site }: Agent, ask: Result<Json<NextExport>, JsonRe
 async fn page(
     Agent { agent, .. }: Agent,
     Path((id, attempt, number)): Path<(i64, u32, u32)>,
-    page: Result<Json<ExportPage>, JsonRejection>,
+    Message(page): Message<ExportPage>,
 ) -> Response {
-    match read(page) {
-        Ok(page) => answer(agent.page(AgentExportId(id), attempt, number, page).await),
-        Err(refused) => refused,
-    }
+    answer(agent.page(AgentExportId(id), attempt, number, page).await)
 }
 
 async fn lease(Agent { agent, .. }: Agent, Path((id, attempt)): Path<(i64, u32)>) -> Response {
@@ -105,12 +121,9 @@ async fn lease(Agent { agent, .. }: Agent, Path((id, attempt)): Path<(i64, u32)>
 async fn outcome(
     Agent { agent, .. }: Agent,
     Path((id, attempt)): Path<(i64, u32)>,
-    outcome: Result<Json<ExportOutcome>, JsonRejection>,
+    Message(outcome): Message<ExportOutcome>,
 ) -> Response {
-    match read(outcome) {
-        Ok(outcome) => answer(agent.finish(AgentExportId(id), attempt, outcome).await),
-        Err(refused) => refused,
-    }
+    answer(agent.finish(AgentExportId(id), attempt, outcome).await)
 }
 
 fn answer(outcome: Result<(), ApiError>) -> Response {
@@ -118,21 +131,4 @@ fn answer(outcome: Result<(), ApiError>) -> Response {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => problem::json(&error),
     }
-}
-
-/// What was sent; where it is no message of this protocol, or too large, a refusal that quotes nothing of it.
-fn read<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Response> {
-    let Json(body) = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            let message = "This is larger than the 1 MB that one page of an export may have. Send smaller pages.";
-            let mut response = problem::json(&ApiError::invalid("body", message));
-            *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-            response
-        }
-        _ => problem::json(&ApiError::invalid(
-            "body",
-            "What was sent is no message that the server understands. Install the same release at both ends.",
-        )),
-    })?;
-    Ok(body)
 }

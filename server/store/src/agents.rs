@@ -323,7 +323,6 @@ impl Tx {
     }
 
     /// Keeps a page of rows, once.
-    #[expect(clippy::too_many_arguments, reason = "each of them is one fact of the page")]
     pub async fn keep_page(
         &mut self,
         id: AgentExportId,
