@@ -203,6 +203,9 @@ async fn an_agent_reads_what_the_server_cannot_reach() {
     let accounts = rows(&server, &["accounts", "list", "--application", "directory"]);
     assert_eq!(accounts.len(), 2, "{accounts:?}");
 
+    // What is ordered there is for people: nothing is written through what an agent reads.
+    let orders = rows(&server, &["orders", "list"]);
+    assert!(!orders.is_empty() && orders.iter().all(|order| order["mechanism"] == "manual"), "{orders:?}");
     // An incremental run has the feed read again.
     staff("1,Ann,Ward\n2,Bo,Ward\n3,Cy,Kitchen\n4,Di,Kitchen\n").unwrap();
     expect_success(&server.command(&["jobs", "run", "complete", "--incremental", "--wait"], ""));
