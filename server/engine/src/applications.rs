@@ -13,6 +13,7 @@ use model::view::{
 };
 use store::ApplicationFacts;
 
+use crate::agents;
 use crate::circuits;
 use crate::context::OpContext;
 use crate::dispatch;
@@ -76,6 +77,7 @@ pub async fn detail(op: &OpContext, name: String) -> Result<ApplicationDetail, A
     Ok(ApplicationDetail {
         row: row(&name, application, facts.get(&name), &pauses(op).await?),
         description: application.description.clone(),
+        read_by: agents::link(&op.engine, application.read_by.as_deref()).await.map_err(internal)?,
         settings: settings(&application.connection),
         account_types: own
             .iter()
@@ -101,9 +103,16 @@ pub async fn test(op: &OpContext, name: String) -> Result<ConnectionTest, ApiErr
 
 async fn tested(op: &OpContext, name: &str) -> ConnectionTest {
     let began = op.engine.now();
-    let steps = match op.engine.connector(name).await {
-        Ok(connector) => connector.test().await,
-        Err(error) => vec![(false, error.message)],
+    let configuration = op.engine.world().configuration();
+    let read_by = configuration.applications.get(name).and_then(|application| application.read_by.as_deref());
+    let steps = match read_by {
+        Some(agent) => {
+            agents::tested(&op.engine, name, agent).await.unwrap_or_else(|error| vec![(false, error.to_string())])
+        }
+        None => match op.engine.connector(name).await {
+            Ok(connector) => connector.test().await,
+            Err(error) => vec![(false, error.message)],
+        },
     };
     let steps = untrusted::lines(steps);
     let took = op.engine.now().duration_since(began).as_millis();

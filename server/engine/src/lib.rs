@@ -29,6 +29,7 @@ pub mod sweeps;
 pub mod tasks;
 
 pub mod accounts;
+pub mod agents;
 pub mod applications;
 pub mod approvals;
 pub mod forms;
@@ -125,6 +126,8 @@ pub struct Tuning {
     pub hand_over_after: std::time::Duration,
     /// When an application that does not answer is left alone, and when it is tried again.
     pub breaker: broker::breaker::Limits,
+    /// How long an agent that reads may be silent before another one may begin anew.
+    pub agent_lease: std::time::Duration,
     /// For the connection to an application alone, and for one call.
     pub connect_timeout: std::time::Duration,
     pub call_timeout: std::time::Duration,
@@ -141,6 +144,7 @@ impl Default for Tuning {
             claim_batch: 1_000,
             hand_over_after: Duration::from_secs(10),
             breaker: broker::breaker::Limits::default(),
+            agent_lease: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(5),
             call_timeout: Duration::from_secs(30),
             retry: broker::retry::RetryPolicy::default(),
@@ -171,6 +175,8 @@ struct Inner {
     delivering: Mutex<BTreeSet<String>>,
     updates: broadcast::Sender<RunUpdate>,
     wake: Notify,
+    /// Told when an export goes on in this process: was asked for, taken, filled or ended.
+    exports: Notify,
     stop: CancellationToken,
     tasks: TaskTracker,
     lock: RunnerLock,
@@ -213,6 +219,7 @@ impl Engine {
             delivering: Mutex::default(),
             updates: broadcast::channel(1024).0,
             wake: Notify::new(),
+            exports: Notify::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             lock,
@@ -399,6 +406,10 @@ impl Engine {
 
     pub(crate) fn wake(&self) -> &Notify {
         &self.0.wake
+    }
+
+    pub(crate) fn exports(&self) -> &Notify {
+        &self.0.exports
     }
 
     pub(crate) fn stopping(&self) -> &CancellationToken {

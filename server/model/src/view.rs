@@ -435,6 +435,9 @@ pub struct ApplicationRow {
 pub struct ApplicationDetail {
     pub row: ApplicationRow,
     pub description: Option<String>,
+    /// The agent that reads it, where one does.
+    #[serde(default)]
+    pub read_by: Option<crate::agent::AgentLink>,
     /// Address and other settings, secrets left out: name and value.
     pub settings: Vec<(String, String)>,
     pub account_types: Vec<AccountTypeView>,

@@ -251,6 +251,7 @@ fn all_mistakes_are_told_at_once() {
 fn source(display_name: &str) -> IdentitySource {
     let column = |name: &str| (name.to_owned(), model::configuration::Column::Header(name.to_owned()));
     IdentitySource {
+        read_by: None,
         description: None,
         file: "hr.csv".into(),
         delimiter: None,

@@ -34,6 +34,7 @@ pub mod runs;
 pub mod signals;
 pub mod undo;
 
+pub mod agents;
 pub mod applications;
 pub mod circuits;
 
@@ -47,6 +48,7 @@ mod open;
 mod words;
 
 pub use accounts::Reservation;
+pub use agents::{ExportEnd, NewExport, PageKept};
 pub use applications::ApplicationFacts;
 pub use assignments::{AssignmentRecord, AssignmentStateChange};
 pub use blocks::ThresholdUse;

@@ -153,7 +153,15 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
             }
         }
     }
+    for (name, source) in &configuration.sources {
+        if let Some(agent) = &source.read_by {
+            one(&["sources", name, "read_by"], "agents", agent);
+        }
+    }
     for (name, application) in &configuration.applications {
+        if let Some(agent) = &application.read_by {
+            one(&["applications", name, "read_by"], "agents", agent);
+        }
         if let Some(proxy) = &application.proxy {
             one(&["applications", name, "proxy"], "applications", proxy);
         }

@@ -6,6 +6,7 @@ mod harness;
 mod world;
 
 mod accounts;
+mod agents;
 mod assignments;
 mod blocks;
 mod carriers;
@@ -198,6 +199,13 @@ stories! {
         an_approval_is_bound_to_its_plan_and_used_once,
         what_was_not_approved_is_not_claimed,
         what_was_ordered_counts_for_an_hour,
+    ],
+    agents: [
+        tokens_are_found_by_hash_until_they_are_revoked,
+        an_export_is_read_once_page_by_page,
+        an_export_whose_agent_is_gone_begins_anew,
+        old_exports_are_forgotten_but_the_newest_that_is_over,
+        many_agents_never_get_the_same_export,
     ],
     forms: [
         questions_of_one_owner_stand_on_one_form,

@@ -18,6 +18,7 @@ use super::native::{self, Native};
 use super::placing::place;
 use super::{Context, Reading, TaskEnd, accounts_origin, counted, entitlements_origin};
 use super::{NOTHING_CHANGED, guard, numbers, report_counts, sentence, staged};
+use crate::agents::exports;
 use crate::progress::Progress;
 use crate::record::{self, Step};
 use crate::tasks::collect::Collected;
@@ -52,6 +53,7 @@ async fn staged_application(context: &mut Context, name: &str) -> Result<Option<
         accounts,
         entitlements: entitlements.map(|(_, rows)| rows).unwrap_or_default(),
         asked: None,
+        export: None,
     }))
 }
 
@@ -388,6 +390,16 @@ pub(super) async fn read_back_executed(
         if wanted.keys.is_empty() && wanted.named.is_empty() {
             continue;
         }
+        // An agent is not asked for single accounts.
+        if exports::of_application(&context.engine, name).is_some() {
+            progress.say(
+                LogLevel::Information,
+                format!(
+                    "`{name}` is read by an agent: the next run that reads all of it confirms what was ordered there."
+                ),
+            );
+            continue;
+        }
         match read_accounts(context, name, wanted).await {
             Ok(Some(collected)) => take_over_application(context, progress, name, collected).await?,
             Ok(None) => {}
@@ -425,5 +437,5 @@ async fn read_accounts(context: &Context, name: &str, wanted: Wanted) -> Result<
             accounts.push(account);
         }
     }
-    Ok(Some(Collected { reading, accounts, entitlements: Vec::new(), asked: Some(keys) }))
+    Ok(Some(Collected { reading, accounts, entitlements: Vec::new(), asked: Some(keys), export: None }))
 }
