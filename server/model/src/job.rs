@@ -347,6 +347,9 @@ pub const ANSWERS: &str = "answers";
 /// What runs that plan for what was asked for are listed under. They are no job that can be started: requests start them.
 pub const REQUEST: &str = "request";
 
+/// What runs that plan anew for whom an account has changed that values of their others come from are listed under.
+pub const REFERENCES: &str = "references";
+
 /// What runs that set back native changes are listed under.
 pub const REVERTS: &str = "reverts";
 
