@@ -184,6 +184,16 @@ impl Catalogue {
         self.account_types.get(name)
     }
 
+    /// Whether values of other accounts come from accounts of this type.
+    pub fn is_referred_to(&self, account_type: &str) -> bool {
+        self.account_types.get(account_type).is_some_and(|facts| !facts.referred_by.is_empty())
+    }
+
+    /// Whether any account's values come from another.
+    pub fn has_references(&self) -> bool {
+        self.account_types.values().any(|facts| !facts.referred_by.is_empty())
+    }
+
     pub fn entitlement(&self, name: &str) -> Option<&EntitlementFacts> {
         self.entitlements.get(name)
     }

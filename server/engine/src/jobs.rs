@@ -7,7 +7,7 @@ use model::configuration::Configuration;
 use model::error::{ApiError, ErrorCode};
 use model::ids::{RunId, UserId};
 use model::job::{
-    ANSWERS, Job, JobTask, REQUEST, REVERTS, Run, RunLogLine, RunMode, RunState, TaskKind, TaskRun, UNDO,
+    ANSWERS, Job, JobTask, REFERENCES, REQUEST, REVERTS, Run, RunLogLine, RunMode, RunState, TaskKind, TaskRun, UNDO,
 };
 use model::undo::RunUndo;
 use model::view::{AuditLine, JobRow, LogCounts, LogFilter, RunFilter, RunRow, RunUpdate};
@@ -42,6 +42,8 @@ impl Engine {
                 row.job_label = "Undo of a run".to_owned();
             } else if row.run.job == ANSWERS {
                 row.job_label = "What follows from answers".to_owned();
+            } else if row.run.job == REFERENCES {
+                row.job_label = "What follows from changed accounts".to_owned();
             } else if row.run.job == REVERTS {
                 row.job_label = "Native changes set back".to_owned();
             } else if row.run.job == REQUEST {

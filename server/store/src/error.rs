@@ -188,6 +188,7 @@ pub const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
     ("run_block.id", "run_block_pkey"),
     ("declined_change.id", "declined_change_pkey"),
     ("native_baseline.application, native_baseline.account_type", "native_baseline_key"),
+    ("reference_change.identity_id", "reference_change_key"),
     ("native_change.id", "native_change_pkey"),
     ("native_change.account_id, native_change.kind, native_change.name, native_change.seen_at", "native_change_once"),
     ("native_change.account_id, native_change.kind, native_change.name", "native_change_one_undecided"),
