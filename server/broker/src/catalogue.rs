@@ -130,7 +130,11 @@ impl Catalogue {
                 key_attribute: account_type.key.clone(),
                 key_is_native: connection.is_some_and(|connection| key_is_native(connection, &account_type.key)),
                 depends_on: account_type.depends_on.clone(),
-                comes_after: comes_after(account_type).map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect(),
+                comes_after: comes_after(account_type)
+                    .map(str::to_owned)
+                    .collect::<BTreeSet<_>>()
+                    .into_iter()
+                    .collect(),
                 needed_by: others(&|other| comes_after(other).any(|needed| needed == name)),
                 referred_by: others(&|other| refers_to(other).any(|needed| needed == name)),
                 on_removal: account_type.on_removal,

@@ -211,10 +211,7 @@ fn is_missing(attribute: &DesiredAttribute) -> bool {
     match &attribute.value {
         DesiredValue::Absent => true,
         DesiredValue::Value(value) => present(Some(value)).is_none(),
-        DesiredValue::Unique(_)
-        | DesiredValue::Failed(_)
-        | DesiredValue::Asked(_)
-        | DesiredValue::Referred(_) => false,
+        DesiredValue::Unique(_) | DesiredValue::Failed(_) | DesiredValue::Asked(_) | DesiredValue::Referred(_) => false,
     }
 }
 

@@ -17,9 +17,7 @@ use model::plan::{ItemKind, ItemOperation};
 use model::value::Value;
 use model::view::AuditLine;
 use model::work_item::{WorkItem, WorkItemEvent, WorkItemQuestion};
-use store::{
-    AssignmentStateChange, FilledOrder, NewIdentityEvent, RecordedTransition, Reservation, StoreError, Tx,
-};
+use store::{AssignmentStateChange, FilledOrder, NewIdentityEvent, RecordedTransition, Reservation, StoreError, Tx};
 
 use crate::Engine;
 use crate::requests::follow::{self, Moment};

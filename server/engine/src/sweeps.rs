@@ -31,7 +31,10 @@ pub(crate) async fn run(engine: Engine) {
             tracing::error!(error = &error as &dyn std::error::Error, "What follows from answers cannot be queued");
         }
         if let Err(error) = crate::references::queue_due(&engine).await {
-            tracing::error!(error = &error as &dyn std::error::Error, "What follows from changed accounts cannot be queued");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "What follows from changed accounts cannot be queued"
+            );
         }
         if let Err(error) = crate::native_changes::queue_due(&engine).await {
             tracing::error!(error = &error as &dyn std::error::Error, "What sets back native changes cannot be queued");

@@ -153,7 +153,8 @@ fn every_mistake_is_found() {
         ),
         (
             |c| {
-                c.account_types.get_mut("mail").expect("mail").attributes.get_mut("login").expect("login").secret = true;
+                c.account_types.get_mut("mail").expect("mail").attributes.get_mut("login").expect("login").secret =
+                    true;
                 refer(c, "mail", Some("login"), None);
             },
             "account type `door`",

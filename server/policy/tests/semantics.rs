@@ -9,7 +9,9 @@ use std::sync::Arc;
 use company::{company, context, march, owned, person, role, roles, rule, with};
 use jiff::civil::Date;
 use model::access::{DesiredAccess, DesiredValue, Grantable, WorkflowState};
-use model::configuration::{AssignmentRule, AttributeSpecification, Configuration, CorrelationRule, Reference, Role, RuleType};
+use model::configuration::{
+    AssignmentRule, AttributeSpecification, Configuration, CorrelationRule, Reference, Role, RuleType,
+};
 use model::identity::{Identity, Period};
 use model::ids::IdentityId;
 use model::value::Value;

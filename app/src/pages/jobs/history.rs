@@ -1,7 +1,7 @@
 //! What ran: a grid of runs and steps where there is room, and the list of the runs.
 
 use leptos::prelude::*;
-use model::job::{ANSWERS, REQUEST, Run, UNDO, step_label};
+use model::job::{ANSWERS, REFERENCES, REQUEST, REVERTS, Run, UNDO, step_label};
 use model::view::{JobRow, RunFilter, RunRow};
 
 use crate::components::chip;
@@ -12,8 +12,8 @@ use crate::logic::address::Address;
 use crate::logic::time::{self, Clock};
 use crate::logic::words;
 
-/// What people's wishes and words start, under no job that can be started.
-pub(super) const NO_JOBS: [&str; 3] = [UNDO, ANSWERS, REQUEST];
+/// What people's wishes and words start, and what follows by itself, under no job that can be started.
+pub(super) const NO_JOBS: [&str; 5] = [UNDO, ANSWERS, REQUEST, REFERENCES, REVERTS];
 
 /// Runs, newest first, and which were asked for.
 pub struct History {
@@ -177,6 +177,7 @@ mod tests {
             (UNDO, "Undo of a run"),
             (ANSWERS, "What follows from answers"),
             (REQUEST, "Requests"),
+            (REFERENCES, "What follows from changed accounts"),
             ("complete", "Complete job"),
             ("taken-out", "taken-out"),
         ] {

@@ -50,7 +50,11 @@ fn read(catalogue: &Catalogue) -> impl Fn(&str, &str, &Account) -> Result<Option
     |account_type: &str, attribute: &str, source: &Account| {
         let reference = catalogue.attribute(account_type, attribute).and_then(|facts| facts.reference.clone()).unwrap();
         let taken = reference.attribute.unwrap();
-        Ok(if taken == Reference::KEY { Some(Value::from(source.key.as_str())) } else { source.attributes.get(&taken).cloned() })
+        Ok(if taken == Reference::KEY {
+            Some(Value::from(source.key.as_str()))
+        } else {
+            source.attributes.get(&taken).cloned()
+        })
     }
 }
 
@@ -69,7 +73,12 @@ fn referring(from: &str, taken: &str) -> DesiredValue {
 }
 
 /// What is desired after looking values up, and the plan for it.
-fn planned(catalogue: &Catalogue, desired: &DesiredAccess, accounts: &[Account], open: &[Order]) -> (DesiredAccess, Plan) {
+fn planned(
+    catalogue: &Catalogue,
+    desired: &DesiredAccess,
+    accounts: &[Account],
+    open: &[Order],
+) -> (DesiredAccess, Plan) {
     let mut desired = desired.clone();
     let read = read(catalogue);
     let known = known(catalogue, accounts, open, &[], &read);
@@ -81,7 +90,8 @@ fn planned(catalogue: &Catalogue, desired: &DesiredAccess, accounts: &[Account],
 
 fn mailbox(also: &[&str]) -> DesiredAccess {
     let login = || attribute("login", DesiredValue::Value("ada".into()));
-    let mut accounts = vec![desired_account("mailbox", vec![login(), attribute("owner", referring("person", "key"))], &[])];
+    let mut accounts =
+        vec![desired_account("mailbox", vec![login(), attribute("owner", referring("person", "key"))], &[])];
     accounts.extend(also.iter().map(|kind| desired_account(kind, vec![login()], &[])));
     access(accounts)
 }
@@ -305,7 +315,8 @@ fn what_nobody_knows_is_left_out_or_asked_for() {
 #[test]
 fn several_accounts_are_no_source_until_it_is_settled_which_is_meant() {
     let catalogue = with(OWNER, &|_| {});
-    let two = [person(AccountStatus::Enabled), Account { id: model::ids::AccountId(2), ..person(AccountStatus::Enabled) }];
+    let two =
+        [person(AccountStatus::Enabled), Account { id: model::ids::AccountId(2), ..person(AccountStatus::Enabled) }];
     let read = read(&catalogue);
     let asked = model::form::Asked {
         key: "account.person".into(),

@@ -53,12 +53,8 @@ impl Expressions {
 
     /// The attributes that rules, account attributes and correlation read, sorted.
     pub(super) fn attributes(&self) -> Vec<String> {
-        let elsewhere =
-            |field: &Field| {
-            matches!(
-                field,
-                Field::DisplayName(_) | Field::Classification(..) | Field::Select(_) | Field::Reference(..)
-            )
+        let elsewhere = |field: &Field| {
+            matches!(field, Field::DisplayName(_) | Field::Classification(..) | Field::Select(_) | Field::Reference(..))
         };
         let about_identities = self.parsed.iter().filter(|(field, _)| !elsewhere(field));
         let names: BTreeSet<&String> = about_identities.flat_map(|(_, expression)| expression.attributes()).collect();
@@ -247,7 +243,9 @@ impl<'c> Check<'c> {
             let by_reference = by_reference.and_then(|kind| {
                 let leads_on = |reference: &Reference| reference.account_type == step;
                 let mut attributes = kind.attributes.iter();
-                attributes.find(|(_, made)| made.reference.as_ref().is_some_and(leads_on)).map(|(attribute, _)| attribute)
+                attributes
+                    .find(|(_, made)| made.reference.as_ref().is_some_and(leads_on))
+                    .map(|(attribute, _)| attribute)
             });
             let field = by_reference
                 .map_or_else(|| "depends_on".to_owned(), |attribute| format!("attributes.{attribute}.reference"));
@@ -294,7 +292,9 @@ impl<'c> Check<'c> {
         let from = &reference.account_type;
         self.reference(object, &format!("{path}.account_type"), "account type", from, known);
         if from == name {
-            let message = format!("takes its value from the account type itself; use `expression`, or name another than `{from}`");
+            let message = format!(
+                "takes its value from the account type itself; use `expression`, or name another than `{from}`"
+            );
             self.error(object, &format!("{path}.account_type"), message);
             return;
         }
@@ -305,16 +305,23 @@ impl<'c> Check<'c> {
                 let field = Field::Reference(name.to_owned(), attribute.to_owned());
                 self.expression(object, &path, field.clone(), text, &["identity", "account"]);
                 let Some(parsed) = self.expressions.parsed.get(&field) else { return };
-                let read: Vec<String> =
-                    parsed.attributes().iter().filter_map(|name| name.strip_prefix(OF_ACCOUNT)).map(str::to_owned).collect();
+                let read: Vec<String> = parsed
+                    .attributes()
+                    .iter()
+                    .filter_map(|name| name.strip_prefix(OF_ACCOUNT))
+                    .map(str::to_owned)
+                    .collect();
                 if read.is_empty() {
-                    let message = format!("reads nothing of `account`, the one of type `{from}`; use the attribute's `expression` where none is needed");
+                    let message = format!(
+                        "reads nothing of `account`, the one of type `{from}`; use the attribute's `expression` where none is needed"
+                    );
                     self.error(object, &path, message);
                 }
                 self.taken(object, &path, from, &read.iter().map(String::as_str).collect::<Vec<_>>());
             }
             _ => {
-                let message = "says nothing, or two things, of what is taken; give it one of `attribute` and `expression`";
+                let message =
+                    "says nothing, or two things, of what is taken; give it one of `attribute` and `expression`";
                 self.error(object, &path, message.to_owned());
             }
         }
@@ -327,14 +334,20 @@ impl<'c> Check<'c> {
         for name in names.iter().filter(|name| !OF_EVERY_ACCOUNT.contains(name)) {
             match kind.attributes.get(*name) {
                 Some(made) if made.secret => {
-                    let message = format!("takes `{name}` of account type `{from}`, which is secret and never read back; take another attribute");
+                    let message = format!(
+                        "takes `{name}` of account type `{from}`, which is secret and never read back; take another attribute"
+                    );
                     self.error(object, path, message);
                 }
                 Some(_) => {}
                 None => {
                     let known = kind.attributes.keys().map(String::as_str).chain(OF_EVERY_ACCOUNT);
                     let hint = suggestion(name, known);
-                    self.error(object, path, format!("takes `{name}`, which account type `{from}` does not specify{hint}"));
+                    self.error(
+                        object,
+                        path,
+                        format!("takes `{name}`, which account type `{from}` does not specify{hint}"),
+                    );
                 }
             }
         }

@@ -140,10 +140,8 @@ impl Tx {
                 new_explanation: explanation,
             })
             .collect();
-        let orders: Vec<_> = filled
-            .iter()
-            .map(|filled| OrderInput { order: filled.order.0, new_key: filled.key.as_deref() })
-            .collect();
+        let orders: Vec<_> =
+            filled.iter().map(|filled| OrderInput { order: filled.order.0, new_key: filled.key.as_deref() }).collect();
         self.bulk(FILL_ITEMS, &items).await?;
         self.bulk(FILL_ORDERS, &orders).await
     }
@@ -168,10 +166,7 @@ impl Tx {
     pub async fn end_reference_changes(&mut self, planned: &[ReferenceChange]) -> Result<()> {
         let inputs: Vec<_> = planned
             .iter()
-            .map(|planned| PlannedInput {
-                identity: planned.identity.0,
-                noted_at: planned.noted_at.as_microsecond(),
-            })
+            .map(|planned| PlannedInput { identity: planned.identity.0, noted_at: planned.noted_at.as_microsecond() })
             .collect();
         if !inputs.is_empty() {
             self.execute(PLANNED, arguments![payload(&inputs)?]).await?;

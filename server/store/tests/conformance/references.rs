@@ -32,7 +32,11 @@ pub(crate) async fn what_waits_for_another_account_is_sent_once_it_is_filled_in(
     people(&store).await;
     let first = Order { next_attempt_at: None, ..order(1, 1) };
     insert_orders(&store, vec![first, waiting(2, 2, &[1]), waiting(3, 3, &[])]).await;
-    assert_eq!(keep!(store, |tx| tx.release_orders(None, None, at(5)).await?), 3, "a run gives them all to the dispatcher");
+    assert_eq!(
+        keep!(store, |tx| tx.release_orders(None, None, at(5)).await?),
+        3,
+        "a run gives them all to the dispatcher"
+    );
     let fillable = |above: i64| {
         let store = store.clone();
         async move {
@@ -73,7 +77,10 @@ pub(crate) async fn what_waits_for_another_account_is_sent_once_it_is_filled_in(
     assert_eq!(claimed.iter().map(|order| (order.id.0, order.key.as_deref())).collect::<Vec<_>>(), [(2, Some("ann"))]);
     let whole = store.orders_by_id(&[OrderId(2)]).await.unwrap().remove(0);
     let filled = whole.items.iter().find(|filled| filled.id == item).unwrap();
-    assert_eq!((filled.value.as_ref(), filled.explanation.as_str()), (Some(&Value::from("uid=ann")), "Taken from the directory."));
+    assert_eq!(
+        (filled.value.as_ref(), filled.explanation.as_str()),
+        (Some(&Value::from("uid=ann")), "Taken from the directory.")
+    );
 }
 
 pub(crate) async fn who_is_to_be_planned_for_anew_is_noted_and_forgotten(store: Store) {
