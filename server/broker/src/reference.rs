@@ -25,7 +25,7 @@ use model::value::Value;
 use crate::catalogue::Catalogue;
 use crate::choice::{self, AccountChoice, Chosen};
 use crate::compare::{present, same, says};
-use crate::plan::chosen;
+use crate::plan::{chosen, is_there};
 
 /// Reads the value that this attribute of an account type takes from an account, as the configuration says: account type,
 /// attribute, account.
@@ -111,6 +111,11 @@ pub fn fill(order: &Order, known: &Known<'_>) -> Filling {
         let (Some(item), true) = (item, referred(&awaited.attribute, reference, known.catalogue) == *awaited) else {
             return Filling::Overtaken;
         };
+        // Which of several is meant is not for an order to find out.
+        let is_meant = |account: &&Account| account.account_type == reference.account_type && is_there(account);
+        if known.accounts.iter().filter(is_meant).nth(1).is_some() {
+            return Filling::Overtaken;
+        }
         match known.look_up(&order.account_type, &awaited.attribute, reference, Wanted::Yes(None)) {
             Found::Coming => waits = true,
             Found::Value(value) if facts.constraint.misfit(&value).is_none() => {

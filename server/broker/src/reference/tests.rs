@@ -246,6 +246,12 @@ fn what_no_longer_fits_is_planned_anew() {
     assert_eq!(fill(&elsewhere, &there), Filling::Overtaken, "the configuration says otherwise by now");
     let constant = other(&|made| (made.reference, made.value) = (None, Some("x".into())));
     assert_eq!(fill(&constant, &there), Filling::Overtaken);
+    let second = Account { id: model::ids::AccountId(2), key: "person-2".into(), ..there[0].clone() };
+    assert_eq!(
+        fill(&catalogue, &[there[0].clone(), second]),
+        Filling::Overtaken,
+        "which of two is meant is not settled"
+    );
     let failing = |_: &str, _: &str, _: &Account| Err("no".to_owned());
     assert_eq!(super::fill(&waiting, &known(&catalogue, &there, &[], &[], &failing)), Filling::Overtaken);
 }
