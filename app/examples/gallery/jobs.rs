@@ -7,7 +7,9 @@ use jiff::SignedDuration;
 use model::block::{BlockState, RunBlock, TripView};
 use model::configuration::{JobDefinition, TaskDefinition};
 use model::ids::{IdentityId, RunBlockId, RunId, UserId};
-use model::job::{ANSWERS, Job, JobTask, LogLevel, REQUEST, Run, RunMode, RunState, TaskKind, TaskRun, UNDO};
+use model::job::{
+    ANSWERS, Job, JobTask, LogLevel, REFERENCES, REQUEST, REVERTS, Run, RunMode, RunState, TaskKind, TaskRun, UNDO,
+};
 use model::order::ProvisioningState as State;
 use model::page::Page;
 use model::plan::Operation;
@@ -57,7 +59,13 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
 
 /// What ran of everything, or of one job.
 pub(crate) fn history(job: Option<&str>, runs: Vec<RunRow>) -> jobs::History {
-    let labels = [(UNDO, "Undo of a run"), (ANSWERS, "What follows from answers"), (REQUEST, "Requests")];
+    let labels = [
+        (UNDO, "Undo of a run"),
+        (ANSWERS, "What follows from answers"),
+        (REQUEST, "Requests"),
+        (REFERENCES, "What follows from changed accounts"),
+        (REVERTS, "Native changes set back"),
+    ];
     let others = labels.map(|(job, label)| {
         let row = run_rows(1).remove(0);
         RunRow { run: Run { job: job.into(), ..row.run }, job_label: label.into(), ..row }
