@@ -162,8 +162,10 @@ fn application_detail() -> ApplicationDetail {
             display_name: "Payroll account".into(),
             on_removal: "disable after 30 days".into(),
             review: true,
-            depends_on: vec!["directory-person".into()],
+            depends_on: vec!["Directory account".into()],
+            takes_from: vec!["Directory account".into()],
             attributes: vec![
+                ("directory_name".into(), "key of the person's Directory account".into(), "required".into()),
                 (
                     "login".into(),
                     "unique: identity.given_name + \".\" + identity.family_name".into(),

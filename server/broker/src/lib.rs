@@ -33,6 +33,7 @@ pub mod order;
 pub mod partition;
 pub mod plan;
 pub mod questions;
+pub mod reference;
 pub mod route;
 
 pub mod breaker;

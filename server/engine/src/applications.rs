@@ -1,6 +1,6 @@
 //! Applications: what they hold, and how they are.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use broker::threshold::{self, Change, Defaults};
 use broker::untrusted;
@@ -70,6 +70,8 @@ pub async fn detail(op: &OpContext, name: String) -> Result<ApplicationDetail, A
     let own: Vec<(&String, &AccountType)> =
         configuration.account_types.iter().filter(|(_, kind)| kind.application == name).collect();
     let names: Vec<&String> = own.iter().map(|(name, _)| *name).collect();
+    let live = op.engine.world().live();
+    let label = |account_type: &str| live.catalogue.account_type_label(account_type).to_owned();
     let orders = store
         .order_counts(&OrderFilter { application: Some(name.clone()), ..OrderFilter::default() })
         .await
@@ -82,7 +84,7 @@ pub async fn detail(op: &OpContext, name: String) -> Result<ApplicationDetail, A
         account_types: own
             .iter()
             .map(|(kind, described)| {
-                account_type(kind, described, limits(&[*kind], &described.thresholds, &Defaults::STANDARD))
+                account_type(kind, described, limits(&[*kind], &described.thresholds, &Defaults::STANDARD), &label)
             })
             .collect(),
         entitlements,
@@ -284,13 +286,22 @@ fn limits_in_force(
     Change::ALL.into_iter().filter_map(view).collect()
 }
 
-fn account_type(name: &str, kind: &AccountType, limits: Vec<LimitView>) -> AccountTypeView {
+/// `label` tells what a person calls another account type.
+fn account_type(
+    name: &str,
+    kind: &AccountType,
+    limits: Vec<LimitView>,
+    label: &dyn Fn(&str) -> String,
+) -> AccountTypeView {
     let attributes = kind.attributes.iter().map(|(attribute, made)| {
-        let source = match (&made.value, &made.expression, &made.unique) {
-            (Some(_), _, _) if made.secret => "constant, not shown".to_owned(),
-            (Some(value), _, _) => format!("always {value}"),
-            (_, Some(expression), _) => expression.clone(),
-            (_, _, Some(unique)) => format!("first that is free of {unique}"),
+        let source = match (&made.value, &made.expression, &made.unique, &made.reference) {
+            (Some(_), ..) if made.secret => "constant, not shown".to_owned(),
+            (Some(value), ..) => format!("always {value}"),
+            (_, Some(expression), ..) => expression.clone(),
+            (_, _, Some(unique), _) => format!("first that is free of {unique}"),
+            (.., Some(reference)) => {
+                format!("{} of the person's {}", reference.taken(), label(&reference.account_type))
+            }
             _ => String::new(),
         };
         let remarks = [(made.required, "required"), (made.create_only, "at creation only"), (made.secret, "secret")];
@@ -306,7 +317,12 @@ fn account_type(name: &str, kind: &AccountType, limits: Vec<LimitView>) -> Accou
             OnRemoval::Keep => "kept".into(),
         },
         review: kind.review,
-        depends_on: kind.depends_on.clone(),
+        depends_on: kind.depends_on.iter().map(|needed| label(needed)).collect(),
+        takes_from: {
+            let references = kind.attributes.values().filter_map(|made| made.reference.as_ref());
+            let types: BTreeSet<&str> = references.map(|reference| reference.account_type.as_str()).collect();
+            types.into_iter().map(label).collect()
+        },
         attributes: attributes.collect(),
         classification: kind
             .classification

@@ -40,6 +40,7 @@ pub mod jobs;
 pub mod mails;
 pub mod native_changes;
 pub mod orders;
+pub(crate) mod references;
 pub mod requests;
 pub mod reviews;
 pub mod rings;
@@ -169,6 +170,7 @@ struct Inner {
     connections: Connections,
     paces: Paces,
     in_hand: InHand,
+    overtaken: references::Overtaken,
     /// Why the run under way does not go on.
     held_up: Mutex<Option<String>>,
     /// Applications to which the sweep delivers now.
@@ -215,6 +217,7 @@ impl Engine {
             connections: Connections::new(options.connectors),
             paces: Paces::default(),
             in_hand: InHand::default(),
+            overtaken: references::Overtaken::default(),
             held_up: Mutex::default(),
             delivering: Mutex::default(),
             updates: broadcast::channel(1024).0,
@@ -361,6 +364,10 @@ impl Engine {
 
     pub(crate) fn paces(&self) -> &Paces {
         &self.0.paces
+    }
+
+    pub(crate) fn overtaken(&self) -> &references::Overtaken {
+        &self.0.overtaken
     }
 
     pub(crate) fn in_hand(&self) -> &InHand {

@@ -19,7 +19,7 @@ use model::plan::{ItemKind, ItemOperation};
 use model::value::Value;
 use model::view::AuditLine;
 use model::work_item::{WorkItem, WorkItemEvent, WorkItemQuestion};
-use store::{AssignmentStateChange, NewIdentityEvent, RecordedTransition, Reservation, StoreError, Tx};
+use store::{AssignmentStateChange, FilledOrder, NewIdentityEvent, RecordedTransition, Reservation, StoreError, Tx};
 
 use crate::Engine;
 use crate::requests::follow::{self, Moment};
@@ -191,6 +191,7 @@ async fn commit(tx: &mut Tx, writes: Vec<Write>, when: When) -> Result<Vec<bool>
         all.states.extend(effects.states);
         all.events.extend(effects.events);
         all.notices.extend(effects.notices);
+        all.references.extend(effects.references);
         if let Some((item, event)) = effects.work_item.map(|opened| *opened) {
             opened.push((item.id, event));
             items.push(item);
@@ -202,8 +203,57 @@ async fn commit(tx: &mut Tx, writes: Vec<Write>, when: When) -> Result<Vec<bool>
     tx.open_work_items(&items).await?;
     tx.append_work_item_events(&opened).await?;
     tx.insert_notices(&all.notices).await?;
+    tx.note_reference_changes(&all.references, at).await?;
     follow::orders(tx, &orders, Moment { today, now: at, actor }).await?;
     Ok(taken)
+}
+
+/// An order whose values have come to be known, as it was when that was found out.
+#[derive(Clone)]
+pub(crate) struct Fill {
+    pub(crate) step: Step,
+    pub(crate) filled: FilledOrder,
+    /// Tell whoever reviews it.
+    pub(crate) notices: Vec<Notice>,
+}
+
+/// Fills orders in, in one transaction, and notes for whom is to be planned anew; answers how many were filled in. An order
+/// that is no longer as it was seen stays as it is.
+pub(crate) async fn record_filled(
+    engine: &Engine,
+    fills: Vec<Fill>,
+    overtaken: Vec<(IdentityId, Option<String>)>,
+    at: Timestamp,
+) -> Result<u64, StoreError> {
+    if fills.is_empty() && overtaken.is_empty() {
+        return Ok(0);
+    }
+    let steps: Vec<Step> = fills.iter().map(|fill| fill.step.clone()).collect();
+    let writes = prepare(engine, &steps, at).await?;
+    let when = When { at, today: engine.day(at) };
+    let work = engine.store().write(move |tx| {
+        Box::pin(async move {
+            tx.note_reference_changes(&overtaken, at).await?;
+            commit_filled(tx, &fills, writes, when).await
+        })
+    });
+    work.await
+}
+
+async fn commit_filled(tx: &mut Tx, fills: &[Fill], writes: Vec<Write>, when: When) -> Result<u64, StoreError> {
+    let ids: Vec<OrderId> = fills.iter().map(|fill| fill.step.order.id).collect();
+    let now: HashMap<OrderId, Order> =
+        tx.orders_to_change(&ids).await?.into_iter().map(|order| (order.id, order)).collect();
+    let is_as_seen = |fill: &Fill| now.get(&fill.step.order.id) == Some(&fill.step.order);
+    let (seen, writes): (Vec<&Fill>, Vec<Write>) =
+        fills.iter().zip(writes).filter(|(fill, _)| is_as_seen(fill)).unzip();
+    let taken = commit(tx, writes, when).await?;
+    let taken: Vec<&Fill> = seen.into_iter().zip(taken).filter(|(_, taken)| *taken).map(|(fill, _)| fill).collect();
+    let filled: Vec<FilledOrder> = taken.iter().map(|fill| fill.filled.clone()).collect();
+    tx.fill_orders(&filled).await?;
+    let notices: Vec<Notice> = taken.iter().flat_map(|fill| fill.notices.clone()).collect();
+    tx.insert_notices(&notices).await?;
+    Ok(filled.len() as u64)
 }
 
 /// What a person decided about an order, as it was when they decided.
@@ -419,6 +469,8 @@ struct Effects {
     work_item: Option<Box<(WorkItem, WorkItemEvent)>>,
     /// Tell of the work item.
     notices: Vec<Notice>,
+    /// Whose other accounts may have to follow, by the type of those.
+    references: Vec<(IdentityId, Option<String>)>,
 }
 
 impl Write {
@@ -487,6 +539,7 @@ impl Write {
                 events: vec![event],
                 work_item: work_item.as_ref().map(with_event),
                 notices,
+                references: crate::references::changed_by(order, settled.account.as_ref(), catalogue),
             },
         }
     }

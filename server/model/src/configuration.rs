@@ -17,7 +17,7 @@ use crate::job::{JobTask, TaskKind, TaskScope};
 use crate::native_change::NativeChanges;
 
 pub use account_types::{
-    AccountType, Ask, AttributeSpecification, ClassificationRule, CorrelationRule, OnRemoval, Several,
+    AccountType, Ask, AttributeSpecification, ClassificationRule, CorrelationRule, OnRemoval, Reference, Several,
 };
 pub use agents::Agent;
 pub use connections::{

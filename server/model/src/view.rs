@@ -509,7 +509,10 @@ pub struct AccountTypeView {
     pub display_name: String,
     pub on_removal: String,
     pub review: bool,
+    /// What has to be there first, as people call these account types.
     pub depends_on: Vec<String>,
+    /// The account types that values come from, as people call them.
+    pub takes_from: Vec<String>,
     /// Attribute, where its value comes from, and remarks such as "required, at creation only".
     pub attributes: Vec<(String, String, String)>,
     /// "account.userType == \"admin\", confidence 100".

@@ -188,6 +188,7 @@ pub const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
     ("run_block.id", "run_block_pkey"),
     ("declined_change.id", "declined_change_pkey"),
     ("native_baseline.application, native_baseline.account_type", "native_baseline_key"),
+    ("reference_change.identity_id", "reference_change_key"),
     ("native_change.id", "native_change_pkey"),
     ("agent_token.id", "agent_token_pkey"),
     ("agent_token.token_hash", "agent_token_hash"),

@@ -280,6 +280,7 @@ fn account_type(account_type: &AccountTypeView) -> impl IntoView + use<> {
             <div class="section-head"><h2>{account_type.display_name.clone()}</h2><span class="mono subtle">{account_type.name.clone()}</span></div>
             <p class="muted">{format!("When nothing grants it any more: {}. Changes are {review}.", account_type.on_removal)}</p>
             {(!account_type.depends_on.is_empty()).then(|| view! { <p class="muted">{format!("Needs first: {}.", account_type.depends_on.join(", "))}</p> })}
+            {(!account_type.takes_from.is_empty()).then(|| view! { <p class="muted">{format!("Takes values from the same person's: {}. It comes after them, and goes before them.", account_type.takes_from.join(", "))}</p> })}
             <table class="ledger">
                 <thead><tr><th scope="col">"Attribute"</th><th scope="col">"Value at creation"</th><th scope="col">"Remarks"</th></tr></thead>
                 <tbody>{attributes.collect_view()}</tbody>

@@ -598,12 +598,14 @@ fn expressions_and_circles_are_told_with_their_place() {
         (
             "attributes.name.expression = \"identity.given_name\"",
             "attributes.name.value = \"x\"\nattributes.name.expression = \"identity.given_name\"",
-            &["all.toml:20:12: Has several sources; keep one of `value`, `expression` and `unique`."],
+            &["all.toml:20:12: Has several sources; keep one of `value`, `expression`, `unique` and `reference`."],
         ),
         (
             "attributes.name.expression = \"identity.given_name\"",
             "attributes.name.required = true",
-            &["all.toml:20:12: Has no source; give it one of `value`, `expression` and `unique`, or `ask` a person."],
+            &[
+                "all.toml:20:12: Has no source; give it one of `value`, `expression`, `unique` and `reference`, or `ask` a person.",
+            ],
         ),
         ("key = \"name\"\n", "key = \"login\"\n", &["all.toml:19:7: The key `login` is none of the attributes."]),
         (
@@ -616,6 +618,38 @@ fn expressions_and_circles_are_told_with_their_place() {
             "key = \"name\"\ndepends_on = [\"host-user\"]\n",
             &[
                 "all.toml:20:14: Account types depend on each other in a circle: host-user → host-user; remove one of these steps.",
+            ],
+        ),
+        (
+            "attributes.name.expression = \"identity.given_name\"",
+            "attributes.name.expression = \"identity.given_name\"\nattributes.badge.reference = { account_type = \"hots-user\", attribute = \"key\" }",
+            &["all.toml:21:47: There is no account type `hots-user`. Did you mean `host-user`?"],
+        ),
+        (
+            "attributes.name.expression = \"identity.given_name\"",
+            "attributes.name.expression = \"identity.given_name\"\nattributes.badge.reference = { account_type = \"host-user\", attribute = \"key\" }",
+            &[
+                "all.toml:21:47: Takes its value from the account type itself; use `expression`, or name another than `host-user`.",
+            ],
+        ),
+        (
+            "attributes.name.expression = \"identity.given_name\"",
+            "attributes.name.expression = \"identity.given_name\"\nattributes.badge.reference = { account_type = \"desk\", attribute = \"nam\" }\n[account_types.desk]\ndisplay_name = \"Desk\"\napplication = \"host\"\nkey = \"name\"\nattributes.name.expression = \"identity.given_name\"",
+            &["all.toml:21:67: Takes `nam`, which account type `desk` does not specify; perhaps `name` is meant."],
+        ),
+        (
+            "attributes.name.expression = \"identity.given_name\"",
+            "attributes.name.expression = \"identity.given_name\"\nattributes.badge.reference = { account_type = \"desk\", expression = \"account.name + account.nam + identity.shoe\" }\n[account_types.desk]\ndisplay_name = \"Desk\"\napplication = \"host\"\nkey = \"name\"\nattributes.name.expression = \"identity.given_name\"",
+            &[
+                "all.toml:21:68: Reads `identity.shoe`, which no identity source delivers.",
+                "all.toml:21:68: Takes `nam`, which account type `desk` does not specify; perhaps `name` is meant.",
+            ],
+        ),
+        (
+            "attributes.name.expression = \"identity.given_name\"",
+            "attributes.name.expression = \"identity.given_name\"\nattributes.badge.reference = { account_type = \"desk\", attribute = \"name\" }\n[account_types.desk]\ndisplay_name = \"Desk\"\napplication = \"host\"\nkey = \"name\"\ndepends_on = [\"host-user\"]\nattributes.name.expression = \"identity.given_name\"",
+            &[
+                "all.toml:26:14: Account types depend on each other in a circle: desk → host-user → desk; remove one of these steps.",
             ],
         ),
         (

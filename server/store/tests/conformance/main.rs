@@ -20,6 +20,7 @@ mod mails;
 mod native_changes;
 mod orders;
 mod people;
+mod references;
 mod requests;
 mod rings;
 mod runs;
@@ -217,6 +218,10 @@ stories! {
     declined: [
         what_was_declined_stands_until_it_is_reopened,
         orders_under_review_are_told,
+    ],
+    references: [
+        what_waits_for_another_account_is_sent_once_it_is_filled_in,
+        who_is_to_be_planned_for_anew_is_noted_and_forgotten,
     ],
     native_changes: [
         native_changes_are_kept_listed_and_decided,

@@ -89,6 +89,7 @@ async fn take_over_application(
         let (counts, entitlements) = (numbers(&changes.counts), collected.entitlements.clone());
         let (inserted, updated) = (changes.inserted.clone(), changes.updated.clone());
         let (proposals, native) = (changes.proposals.clone(), changes.native.clone());
+        let references = changes.references.clone();
         let (approval, now) = (changes.approval, engine.now());
         let (run, node) = (context.run, engine.node().to_owned());
         let work = engine.store().write(move |tx| {
@@ -105,6 +106,7 @@ async fn take_over_application(
                 tx.keep_account_decisions(&application).await?;
                 native.write(tx, &application, at).await?;
                 tx.reserve_values(&reservations).await?;
+                tx.note_reference_changes(&references, now).await?;
                 Ok::<_, StoreError>(())
             })
         });
@@ -147,6 +149,8 @@ struct AccountChanges {
     approval: Option<RunBlockId>,
     /// What of it nobody had ordered.
     native: Native,
+    /// Whose other accounts may have to follow, by the type of those.
+    references: Vec<(IdentityId, Option<String>)>,
 }
 
 /// Compares what was read with what is on record by now.
@@ -210,6 +214,12 @@ async fn account_changes(
     let is_watched = !context.mode.dry_run && native::is_looked_for(&configuration, name);
     let before: HashMap<AccountId, Account> =
         compared.iter().filter(|_| is_watched).map(|account| (account.id, account.clone())).collect();
+    let live = engine.world().deciding();
+    let known: HashMap<AccountId, Account> = compared
+        .iter()
+        .filter(|account| live.catalogue.is_referred_to(&account.account_type))
+        .map(|account| (account.id, account.clone()))
+        .collect();
     // As they are after this reading.
     let mut updated: BTreeMap<AccountId, Account> =
         changes.updated.into_iter().chain(changes.gone).map(|account| (account.id, account)).collect();
@@ -219,6 +229,10 @@ async fn account_changes(
         placed.accounts.into_iter().partition(|account| new_ids.contains(&account.id));
     updated.extend(replaced.into_iter().map(|account| (account.id, account)));
     context.changed.extend(inserted.iter().chain(updated.values()).filter_map(|account| account.owner));
+    let references = inserted.iter().chain(updated.values());
+    let references = references
+        .flat_map(|account| crate::references::changed_in(known.get(&account.id), account, &live.catalogue))
+        .collect();
     let mut native = Native::default();
     if !context.mode.dry_run {
         native = native::look(context, name, &collected.reading, &before, &inserted, &updated).await.map_err(failed)?;
@@ -242,6 +256,7 @@ async fn account_changes(
         linked: placed.linked,
         approval,
         native,
+        references,
     })
 }
 
