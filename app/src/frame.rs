@@ -286,6 +286,7 @@ fn menu(visitor: &Visitor) -> impl IntoView + use<> {
                 <a class="button quiet wide" href="/work-items/questions">{icon("hand")}"Questions to me"{(visitor.questions > 0).then(|| view! { <span class="count">{crate::logic::words::total(visitor.questions)}</span> })}</a>
                 <a class="button quiet wide" href="/my-mail">{icon("pencil")}"My mail"</a>
                 {visitor.rights.may("/Mails/View").then(|| view! { <a class="button quiet wide" href="/mails">{icon("plane")}"Mail that was sent"</a> })}
+                {visitor.rights.may("/Agents/View").then(|| view! { <a class="button quiet wide" href="/agents">{icon("plug")}"Agents"</a> })}
                 <form method="post" action="/logout"><button class="button quiet wide">{icon("exit")}"Sign out"</button></form>
             </div>
         </details>

@@ -5,6 +5,7 @@ use leptos_meta::{Title, provide_meta_context};
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
+use crate::pages::agents::AgentsPage;
 use crate::pages::applications::{ApplicationPage, ApplicationsPage};
 use crate::pages::forms::{FormPage, FormsPage};
 use crate::pages::home::HomePage;
@@ -56,6 +57,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/my-mail") view=MyMailPage ssr=SsrMode::Async />
                 <Route path=path!("/applications") view=ApplicationsPage ssr=SsrMode::Async />
                 <Route path=path!("/applications/:name") view=ApplicationPage ssr=SsrMode::Async />
+                <Route path=path!("/agents") view=AgentsPage ssr=SsrMode::Async />
                 <Route path=path!("/integrations/:name") view=IntegrationPage ssr=SsrMode::Async />
             </Routes>
         </Router>

@@ -91,6 +91,7 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['application-unclassified', '/applications/directory?tab=accounts&show=unclassified'],
     ['application-schema', '/applications/directory?tab=schema'],
     ['integration', '/integrations/treasury-desk'],
+    ['agents', '/agents'],
     ['mails', '/mails'],
     ['my-mail', '/my-mail'],
     ['missing', '/no-such-page'],

@@ -2,6 +2,7 @@
 //! goes to standard output as a table or JSON, what goes wrong to standard error with an exit code that says what kind.
 
 pub mod accounts;
+pub mod agents;
 pub mod configuration;
 pub mod doctor;
 pub mod identities;
@@ -26,6 +27,7 @@ use engine::error::OpenError;
 use engine::{Engine, Options};
 use model::error::{ApiError, ErrorCode};
 
+use crate::agent::{self, AgentError, AgentOptions};
 use crate::serve::{self, ServeError, ServeOptions};
 use crate::telemetry::LogFormat;
 use output::{Format, Output};
@@ -107,6 +109,11 @@ pub enum Command {
     /// People and what they hold
     #[command(subcommand)]
     Identities(identities::Command),
+    /// Read in this network for a server in another one
+    Agent(AgentOptions),
+    /// Agents of this server, and the tokens they sign in with
+    #[command(subcommand)]
+    Agents(agents::Command),
     /// Accounts that applications hold, and whose they are
     #[command(subcommand)]
     Accounts(accounts::Command),
@@ -176,6 +183,8 @@ pub enum CommandError {
     #[error(transparent)]
     Serve(#[from] ServeError),
     #[error(transparent)]
+    Agent(#[from] AgentError),
+    #[error(transparent)]
     Api(#[from] ApiError),
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
@@ -193,7 +202,8 @@ impl CommandError {
     fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) => Exit::Usage,
-            Self::Refused(_) => Exit::Refused,
+            Self::Refused(_) | Self::Agent(AgentError::Refused(_)) => Exit::Refused,
+            Self::Agent(AgentError::Address { .. } | AgentError::Plain { .. }) => Exit::Usage,
             Self::Api(error) | Self::Configuration(ConfigurationError::Refused(error)) => match error.code {
                 ErrorCode::Invalid => Exit::Usage,
                 ErrorCode::NotFound => Exit::NotFound,
@@ -203,7 +213,12 @@ impl CommandError {
                 | ErrorCode::Unauthenticated => Exit::Refused,
                 ErrorCode::Internal => Exit::Failed,
             },
-            Self::Open(_) | Self::Serve(_) | Self::Configuration(_) | Self::Failed(_) | Self::Output(_) => Exit::Failed,
+            Self::Open(_)
+            | Self::Serve(_)
+            | Self::Agent(_)
+            | Self::Configuration(_)
+            | Self::Failed(_)
+            | Self::Output(_) => Exit::Failed,
         }
     }
 }
@@ -227,6 +242,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
     match arguments.command {
         Command::Doctor => return doctor::run(global, output).await,
         Command::Demo(demo) => return crate::demo::run(global, demo).await,
+        Command::Agent(options) => return run_agent(&options, output).await,
         _ => {}
     }
     let engine = Engine::open(global.engine_options()).await?;
@@ -236,6 +252,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
         Command::Config(command) => configuration::run(&op, command, output).await,
         Command::Jobs(command) => jobs::run(&op, command, output).await,
         Command::Identities(command) => identities::run(&op, command, output).await,
+        Command::Agents(command) => agents::run(&op, command, output).await,
         Command::Accounts(command) => accounts::run(&op, command, output).await,
         Command::NativeChanges(command) => native_changes::run(&op, command, output).await,
         Command::Orders(command) => orders::run(&op, command, output).await,
@@ -249,7 +266,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
             output.say("The database's schema is up to date.")?;
             Ok(Exit::Done)
         }
-        Command::Demo(_) | Command::Doctor => Ok(Exit::Done),
+        Command::Demo(_) | Command::Doctor | Command::Agent(_) => Ok(Exit::Done),
     };
     engine.stop().await;
     outcome
@@ -261,6 +278,22 @@ async fn run_server(engine: Engine, options: ServeOptions, output: &Output) -> R
         let _ = output.say(&format!("Quartermaster is ready at {address}"));
     };
     serve::run(engine, options, announce).await?;
+    Ok(Exit::Done)
+}
+
+async fn run_agent(options: &AgentOptions, output: &Output) -> Result<Exit, CommandError> {
+    let (stop, stopping) = tokio::sync::watch::channel(false);
+    let asked = serve::asked_to_stop();
+    tokio::spawn(async move {
+        asked.await;
+        // Nobody listens any more only when the agent has ended already.
+        let _ = stop.send(true);
+    });
+    let announce = || {
+        // A closed standard output is no reason not to read.
+        let _ = output.say(&format!("The agent reads for {}", options.server));
+    };
+    agent::run(options, stopping, announce).await?;
     Ok(Exit::Done)
 }
 

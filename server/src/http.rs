@@ -12,6 +12,7 @@
 //! ```
 
 pub mod address;
+pub mod agents;
 pub mod assets;
 pub mod bulk;
 pub mod events;
@@ -66,6 +67,7 @@ pub struct Site {
     pub stopping: watch::Receiver<bool>,
     request_ids: Arc<RequestIds>,
     throttle: Arc<Throttle>,
+    agents_throttle: Arc<Throttle>,
     examined: Arc<Semaphore>,
 }
 
@@ -101,6 +103,7 @@ impl Site {
             metrics_token: options.metrics_token.map(Into::into),
             stopping: options.stopping,
             throttle: Arc::new(Throttle::default()),
+            agents_throttle: Arc::new(Throttle::default()),
             examined: Arc::new(Semaphore::new(sign_in::EXAMINED)),
         }
     }
@@ -118,7 +121,6 @@ impl FromRef<Site> for LeptosOptions {
 /// Names the addresses that have no permission.
 pub fn router(site: Site) -> Result<Router, Unguarded> {
     permissions::check(permissions::ROUTES.iter().map(|(path, _)| *path))?;
-    let cross_site = CsrfLayer::new().with_rejection_response(|_| security::cross_site(&RequestId::default()));
     let with_session = Router::new()
         .merge(pages::router(&site)?)
         .merge(sign_in::router())
@@ -127,10 +129,14 @@ pub fn router(site: Site) -> Result<Router, Unguarded> {
         .layer(from_fn_with_state(site.clone(), session::identify))
         .layer(session::layer(site.engine.clone(), site.https));
     let root = PathBuf::from(site.leptos.site_root.as_ref());
-    Ok(Router::new()
-        .merge(with_session)
-        .merge(health::router())
-        .merge(assets::router(&root))
+    let all = Router::new().merge(with_session).merge(health::router()).merge(agents::router());
+    Ok(layered(site, all.merge(assets::router(&root))))
+}
+
+/// The layers that stand around every route.
+pub fn layered(site: Site, routes: Router<Site>) -> Router {
+    let cross_site = CsrfLayer::new().with_rejection_response(|_| security::cross_site(&RequestId::default()));
+    routes
         .layer(CompressionLayer::new())
         .layer(from_fn(security::refuse_silent_cookies))
         .layer(cross_site)
@@ -140,5 +146,5 @@ pub fn router(site: Site) -> Result<Router, Unguarded> {
         .layer(from_fn_with_state(site.clone(), address::find))
         .layer(from_fn_with_state(site.clone(), security::headers))
         .layer(from_fn_with_state(site.clone(), observe::observe))
-        .with_state(site))
+        .with_state(site)
 }

@@ -165,7 +165,7 @@ pub fn survive_limits_of_files() {}
 /// Listens for a wish to stop from now on, and not from when the answer is first awaited: who starts the program may ask at
 /// once after it has said that it is ready.
 #[cfg(unix)]
-fn asked_to_stop() -> impl Future<Output = ()> + Send {
+pub(crate) fn asked_to_stop() -> impl Future<Output = ()> + Send {
     use tokio::signal::unix::{Signal, SignalKind, signal};
     async fn heard(signal: std::io::Result<Signal>) {
         match signal {
@@ -185,7 +185,7 @@ fn asked_to_stop() -> impl Future<Output = ()> + Send {
 }
 
 #[cfg(not(unix))]
-async fn asked_to_stop() {
+pub(crate) async fn asked_to_stop() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -5,6 +5,7 @@ use app::logic::time::Clock;
 use app::pages::applications;
 use jiff::SignedDuration;
 use model::account::AccountStatus;
+use model::agent::AgentLink;
 use model::correlation::{Decision, Match, OwnerCandidate, TypeCandidate};
 use model::ids::{AccountId, IdentityId};
 use model::page::Page;
@@ -21,6 +22,22 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
         (
             "application",
             applications::application_sheet(&application_detail(), applications::TabContent::Overview, rights, clock),
+        ),
+        (
+            "application-by-agent",
+            applications::application_sheet(
+                &ApplicationDetail {
+                    read_by: Some(AgentLink {
+                        name: "clinic".into(),
+                        display_name: "Clinic’s network".into(),
+                        heard_at: Some(before(1)),
+                    }),
+                    ..application_detail()
+                },
+                applications::TabContent::Overview,
+                rights,
+                clock,
+            ),
         ),
         (
             "application-types",
@@ -133,6 +150,7 @@ pub(crate) fn application_rows() -> Vec<ApplicationRow> {
 fn application_detail() -> ApplicationDetail {
     ApplicationDetail {
         row: application_rows().swap_remove(1),
+        read_by: None,
         description: Some("Salaries and cost centres. Belongs to Finance.".into()),
         settings: vec![
             ("kind".into(), "sql".into()),
@@ -144,8 +162,10 @@ fn application_detail() -> ApplicationDetail {
             display_name: "Payroll account".into(),
             on_removal: "disable after 30 days".into(),
             review: true,
-            depends_on: vec!["directory-person".into()],
+            depends_on: vec!["Directory account".into()],
+            takes_from: vec!["Directory account".into()],
             attributes: vec![
+                ("directory_name".into(), "key of the person's Directory account".into(), "required".into()),
                 (
                     "login".into(),
                     "unique: identity.given_name + \".\" + identity.family_name".into(),

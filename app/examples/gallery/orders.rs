@@ -337,6 +337,7 @@ pub(crate) fn request(application: &str, operation: Operation, after: Vec<usize>
         waits_for: vec![],
         supersedes: vec![],
         awaits: vec![],
+        refers: vec![],
         sets_back: vec![],
     }
 }

@@ -1,5 +1,6 @@
 //! Made-up data for every page: an organisation in the middle of a working day.
 
+mod agents;
 mod applications;
 pub(crate) mod forms;
 mod integrations;
@@ -124,6 +125,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         ("failed", problem::sheet(&ApiError::internal(), &Visitor { flash: Some(failed), ..visitor() })),
     ];
     for of_pages in [
+        agents::sheets,
         applications::sheets,
         forms::sheets,
         integrations::sheets,

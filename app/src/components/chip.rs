@@ -86,6 +86,9 @@ pub fn held_look(state: ProvisioningState, reason: Option<&StateReason>) -> (Ton
         Some(StateReason::HeldBy { .. } | StateReason::AccountBusy { .. }) if state.is_open() => {
             (Tone::Idle, "clock", "Waits for another order")
         }
+        Some(StateReason::AwaitingReference { .. }) if state.is_open() => {
+            (Tone::Idle, "clock", "Waits for another account")
+        }
         _ => (tone, shape, state.label()),
     }
 }

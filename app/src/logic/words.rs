@@ -326,6 +326,23 @@ pub fn state_reason(reason: &StateReason) -> (String, Option<&'static str>) {
                 Some("The answer is given on a form; another order with it takes the place of this one."),
             )
         }
+        StateReason::AwaitingReference { references, orders } => {
+            let values =
+                references.iter().map(|referred| format!("{}: {}", attribute(&referred.attribute), referred.source()));
+            let values: Vec<String> = values.collect();
+            let ids: Vec<String> = orders.iter().map(ToString::to_string).collect();
+            let after = match ids.len() {
+                0 => String::new(),
+                1 => format!(" (order {})", ids.join(", ")),
+                _ => format!(" (orders {})", ids.join(", ")),
+            };
+            (
+                format!("Waits for another account of the person{after}. Taken from there: {}.", values.join("; ")),
+                Some(
+                    "It is filled in and sent by itself once that is known; see to the order that brings the account.",
+                ),
+            )
+        }
         StateReason::RuleFailed { message } => {
             (message.clone(), Some("Correct the rule or the data it reads, then run the job again."))
         }
@@ -494,6 +511,10 @@ pub fn change(item: &OrderItem) -> Change {
         }
         (ItemKind::Attribute, ItemOperation::Remove) => {
             (shown(item.current.as_ref().map(ToString::to_string)), "—".into())
+        }
+        // Still to come: from another account, or from whoever is asked.
+        (ItemKind::Attribute, _) if item.value.is_none() && item.state.is_open() && !item.explanation.is_empty() => {
+            (shown(item.current.as_ref().map(ToString::to_string)), item.explanation.clone())
         }
         (ItemKind::Attribute, _) => {
             (shown(item.current.as_ref().map(ToString::to_string)), shown(item.value.as_ref().map(ToString::to_string)))

@@ -2,12 +2,13 @@
 //! all decisions made under it; nothing here decides anything.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use hashbrown::{HashMap, HashSet};
 use model::account::Mechanism;
 use model::configuration::{
-    ANSWER_WITHIN_DAYS, Application, Ask, AttributeSpecification, ColumnType, Configuration, Connection, OnRemoval,
-    Part, Several, Thresholds,
+    ANSWER_WITHIN_DAYS, AccountType, Application, Ask, AttributeSpecification, ColumnType, Configuration, Connection,
+    OnRemoval, Part, Reference, Several, Thresholds,
 };
 use model::value::Value;
 
@@ -46,6 +47,8 @@ pub struct AttributeFacts {
     pub constraint: Constraint,
     pub default: Option<Value>,
     pub answer_within_days: u16,
+    /// Where another account of the person has the value.
+    pub reference: Option<Reference>,
 }
 
 /// An account type, as decisions see it.
@@ -59,15 +62,20 @@ pub struct AccountTypeFacts {
     pub key_is_native: bool,
     /// Account types that have to exist first.
     pub depends_on: Vec<String>,
-    /// Account types that have to be gone first: the reverse of `depends_on`, sorted.
+    /// Account types whose accounts come before one of this type: those it depends on, and those that values of it come
+    /// from. Sorted.
+    pub comes_after: Vec<String>,
+    /// Account types that have to be gone first: the reverse of `comes_after`, sorted.
     pub needed_by: Vec<String>,
+    /// Account types with values that come from accounts of this type, sorted.
+    pub referred_by: Vec<String>,
     pub on_removal: OnRemoval,
     /// What happens where it is not settled which of several accounts is meant, and who is asked.
     pub several: Several,
     pub ask: Option<Ask>,
     pub review: bool,
     pub thresholds: Thresholds,
-    /// Position in an order in which each account type comes after those it depends on.
+    /// Position in an order in which each account type comes after those of `comes_after`.
     pub rank: usize,
 }
 
@@ -113,19 +121,23 @@ impl Catalogue {
         for (name, account_type) in &configuration.account_types {
             let connection =
                 configuration.applications.get(&account_type.application).map(|application| &application.connection);
-            let needed_by = configuration
-                .account_types
-                .iter()
-                .filter(|(_, other)| other.depends_on.contains(name))
-                .map(|(other, _)| other.clone())
-                .collect();
+            let others = |needs: &dyn Fn(&AccountType) -> bool| -> Vec<String> {
+                let all = configuration.account_types.iter();
+                all.filter(|(_, other)| needs(other)).map(|(other, _)| other.clone()).collect()
+            };
             let facts = AccountTypeFacts {
                 display_name: account_type.display_name.clone(),
                 application: account_type.application.clone(),
                 key_attribute: account_type.key.clone(),
                 key_is_native: connection.is_some_and(|connection| key_is_native(connection, &account_type.key)),
                 depends_on: account_type.depends_on.clone(),
-                needed_by,
+                comes_after: comes_after(account_type)
+                    .map(str::to_owned)
+                    .collect::<BTreeSet<_>>()
+                    .into_iter()
+                    .collect(),
+                needed_by: others(&|other| comes_after(other).any(|needed| needed == name)),
+                referred_by: others(&|other| refers_to(other).any(|needed| needed == name)),
                 on_removal: account_type.on_removal,
                 several: account_type.several,
                 ask: account_type.ask.clone(),
@@ -175,6 +187,16 @@ impl Catalogue {
 
     pub fn account_type(&self, name: &str) -> Option<&AccountTypeFacts> {
         self.account_types.get(name)
+    }
+
+    /// Whether values of other accounts come from accounts of this type.
+    pub fn is_referred_to(&self, account_type: &str) -> bool {
+        self.account_types.get(account_type).is_some_and(|facts| !facts.referred_by.is_empty())
+    }
+
+    /// Whether any account's values come from another.
+    pub fn has_references(&self) -> bool {
+        self.account_types.values().any(|facts| !facts.referred_by.is_empty())
     }
 
     pub fn entitlement(&self, name: &str) -> Option<&EntitlementFacts> {
@@ -267,6 +289,7 @@ fn attribute_facts(
         constraint: Constraint::of(specification).unwrap_or_default(),
         default: specification.default.clone(),
         answer_within_days: specification.answer_within_days.unwrap_or(usual_days),
+        reference: specification.reference.clone(),
     }
 }
 
@@ -293,7 +316,18 @@ fn key_is_native(connection: &Connection, key_attribute: &str) -> bool {
     }
 }
 
-/// Each account type after those it depends on, ties by name. A cycle, which reading the configuration refuses, is
+/// Account types that values of this one come from.
+fn refers_to(account_type: &AccountType) -> impl Iterator<Item = &str> {
+    let references = account_type.attributes.values().filter_map(|made| made.reference.as_ref());
+    references.map(|reference| reference.account_type.as_str())
+}
+
+/// Account types whose accounts come before one of this type.
+fn comes_after(account_type: &AccountType) -> impl Iterator<Item = &str> {
+    account_type.depends_on.iter().map(String::as_str).chain(refers_to(account_type))
+}
+
+/// Each account type after those that come before it, ties by name. A cycle, which reading the configuration refuses, is
 /// broken at its smallest name, so that ranks exist and are the same each time.
 fn ranks(configuration: &Configuration) -> HashMap<&str, usize> {
     let mut ranks = HashMap::new();
@@ -301,9 +335,8 @@ fn ranks(configuration: &Configuration) -> HashMap<&str, usize> {
     while !waiting.is_empty() {
         let ready = waiting.iter().position(|name| {
             configuration.account_types.get(*name).is_none_or(|account_type| {
-                account_type.depends_on.iter().all(|needed| {
-                    ranks.contains_key(needed.as_str()) || !configuration.account_types.contains_key(needed)
-                })
+                comes_after(account_type)
+                    .all(|needed| ranks.contains_key(needed) || !configuration.account_types.contains_key(needed))
             })
         });
         let next = waiting.remove(ready.unwrap_or(0));

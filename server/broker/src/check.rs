@@ -154,7 +154,10 @@ impl Checker<'_> {
             match (item.kind, item.operation) {
                 (ItemKind::Lifecycle, _) => lifecycle += 1,
                 (ItemKind::Attribute, ItemOperation::Set)
-                    if item.value.is_none() && request.error.is_none() && request.awaits.is_empty() =>
+                    if item.value.is_none()
+                        && request.error.is_none()
+                        && request.awaits.is_empty()
+                        && request.refers.iter().all(|referred| referred.attribute != *name) =>
                 {
                     self.say(Some(position), format!("sets `{name}` to nothing"));
                 }
@@ -181,6 +184,14 @@ impl Checker<'_> {
         };
         if !request.awaits.is_empty() && !request.items.iter().any(is_open) {
             self.say(Some(position), "waits for an answer that none of its values needs");
+        }
+        let refers_to = |item: &AttributeRequest| request.refers.iter().any(|referred| referred.attribute == item.name);
+        let open = request.items.iter().filter(|item| is_open(item) && refers_to(item)).count();
+        if open != request.refers.len() {
+            self.say(Some(position), "waits for another account's value that none of its own needs");
+        }
+        if !request.refers.is_empty() && (request.error.is_some() || request.operation == Operation::Update) {
+            self.say(Some(position), "waits for another account's value, and is not sent or changes what is there");
         }
         if !request.awaits.is_empty() && request.error.is_some() {
             self.say(Some(position), "has failed and waits for an answer all the same");

@@ -77,6 +77,7 @@ fn parts(mut request: AccountRequest, open_orders: &[Order]) -> (AccountRequest,
         reasons: Vec::new(),
         supersedes: replaced_entitlements,
         awaits: Vec::new(),
+        refers: Vec::new(),
         key: request.account.and(request.key.clone()),
         ..request.clone()
     };

@@ -181,8 +181,8 @@ pub fn stand_in<'a>(desired: &mut DesiredAccess, edits: &[&'a ValueEdit]) -> Vec
                     attribute.value = DesiredValue::Unique(vec![edited.to_owned()]);
                 }
             }
-            // The rule fails just now: nobody knows what it would compute.
-            DesiredValue::Failed(_) | DesiredValue::Asked(_) => {}
+            // The rule fails just now, or its value is still to come: nobody knows what it would compute.
+            DesiredValue::Failed(_) | DesiredValue::Asked(_) | DesiredValue::Referred(_) => {}
             _ => over.push(*edit),
         }
     }

@@ -12,12 +12,14 @@
 //! whose work it is where people carry it out ([`fulfiller`]), what they report ([`work_item`]), when they are reminded
 //! ([`deadline`]), and what becomes of it when it is not done in time ([`escalation`]); [`blast_radius`] says how much it
 //! is, [`rings`] lets it go to a few people first, and [`undo`] takes back what was done.
+//! [`agent`] says how long a run waits for what is read elsewhere.
 //! [`request`] follows what was asked for through the orders that carry it out; [`trigger`] says what set the others off.
 
 pub mod catalogue;
 pub mod compare;
 pub mod constraint;
 
+pub mod agent;
 pub mod correlate;
 pub mod native_change;
 pub mod synchronize;
@@ -31,6 +33,7 @@ pub mod order;
 pub mod partition;
 pub mod plan;
 pub mod questions;
+pub mod reference;
 pub mod route;
 
 pub mod breaker;

@@ -5,6 +5,7 @@
 //! | `Reevaluate`      | 0, 6, 7 → 1                   | the role model was computed and wants it |
 //! | `Review`          | 0, 1, 6, 7 → 5                | the same, and the account type asks for a review |
 //! | `RuleFailed`      | 0 → 7                         | the rule or an expression failed |
+//! | `Fill`            | 1 → 1                         | a value of another account that it waited for is known, and is put in |
 //! | `Approve`         | 5 → 1                         | a reviewer agreed |
 //! | `Decline`         | 5 → 6                         | a reviewer refused |
 //! | `Postpone`        | 5 → 5                         | a reviewer refused a part and put off the rest |
@@ -47,6 +48,7 @@ pub enum Event {
     Reevaluate,
     Review,
     RuleFailed,
+    Fill,
     Approve,
     Decline,
     Postpone,
@@ -75,10 +77,11 @@ pub enum Event {
 }
 
 impl Event {
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Reevaluate,
         Self::Review,
         Self::RuleFailed,
+        Self::Fill,
         Self::Approve,
         Self::Decline,
         Self::Postpone,
@@ -117,6 +120,7 @@ impl Event {
                 (Error, AwaitingApproval),
             ],
             Self::RuleFailed => &[(NotComputed, Error)],
+            Self::Fill => &[(Pending, Pending)],
             Self::Approve => &[(AwaitingApproval, Pending)],
             Self::Decline => &[(AwaitingApproval, Inactive)],
             Self::Postpone => &[(AwaitingApproval, AwaitingApproval)],
@@ -149,6 +153,7 @@ impl Event {
             Self::Reevaluate => "taken up again",
             Self::Review => "put up for review",
             Self::RuleFailed => "marked as a failed rule",
+            Self::Fill => "filled in",
             Self::Approve => "approved",
             Self::Decline => "declined",
             Self::Postpone => "put off",
@@ -252,6 +257,7 @@ mod tests {
 Reevaluate        1 - - - - - 1 1 -
 Review            5 5 - - - - 5 5 -
 RuleFailed        7 - - - - - - - -
+Fill              - 1 - - - - - - -
 Approve           - - - - - 1 - - -
 Decline           - - - - - 6 - - -
 Postpone          - - - - - 5 - - -

@@ -294,7 +294,7 @@ pub fn is_over(change: &NativeChange, desired: &DesiredAccess, catalogue: &Catal
                 DesiredValue::Unique(all) => !before.is_some_and(|before| all.iter().any(|one| says(before, one))),
                 DesiredValue::Absent => present(before).is_some(),
                 // What is not known is no other wish.
-                DesiredValue::Failed(_) | DesiredValue::Asked(_) => false,
+                DesiredValue::Failed(_) | DesiredValue::Asked(_) | DesiredValue::Referred(_) => false,
             }
         }
     }

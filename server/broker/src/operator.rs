@@ -41,6 +41,8 @@ pub enum Standing {
     Review,
     /// A value is missing that a person has to give.
     Question,
+    /// A value is still to come from another account of the person.
+    Reference,
     /// Sent, and whether it arrived is not known; it is read back when its time comes.
     InDoubt,
     /// With another system, which has not answered.
@@ -58,12 +60,13 @@ pub enum Standing {
 }
 
 impl Standing {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Waiting,
         Self::Failed,
         Self::Held,
         Self::Review,
         Self::Question,
+        Self::Reference,
         Self::InDoubt,
         Self::Handed,
         Self::Ticket,
@@ -80,6 +83,9 @@ impl Standing {
             ProvisioningState::Pending | ProvisioningState::Errored if is_held => Self::Held,
             ProvisioningState::Pending if order.reason.as_ref().is_some_and(StateReason::awaits_answer) => {
                 Self::Question
+            }
+            ProvisioningState::Pending if order.reason.as_ref().is_some_and(StateReason::awaits_reference) => {
+                Self::Reference
             }
             ProvisioningState::Pending => Self::Waiting,
             ProvisioningState::Errored => Self::Failed,
@@ -104,6 +110,7 @@ impl Standing {
                 matches!(action, Retry | Edit | SendToManual | MarkDone | Cancel | Hold)
             }
             Self::Held => matches!(action, Cancel | Resume),
+            Self::Reference => matches!(action, Cancel | Hold),
             Self::Review | Self::Question | Self::Ticket => matches!(action, Cancel),
             Self::InDoubt => matches!(action, Retry | MarkDone),
             Self::Handed => matches!(action, MarkDone),
@@ -120,6 +127,9 @@ impl Standing {
             Self::Held => "It is held: let it go first.",
             Self::Review => "It waits for review: approve or decline it first.",
             Self::Question => "It waits for an answer: give that on its form.",
+            Self::Reference => {
+                "It waits for a value of another account of the person: see to that account's order, and it goes on by itself."
+            }
             Self::InDoubt => "Whether it happened is not known yet: have it read back first.",
             Self::Handed => "Another system has it: wait for its answer, or mark it as done with evidence.",
             Self::Ticket => "It waits in a ticket: answer that there, or give the order up.",
@@ -192,6 +202,10 @@ mod tests {
             Standing::Question => {
                 (ProvisioningState::Pending, Some(StateReason::AwaitingAnswer { answers: Vec::new() }))
             }
+            Standing::Reference => {
+                let (references, orders) = (Vec::new(), Vec::new());
+                (ProvisioningState::Pending, Some(StateReason::AwaitingReference { references, orders }))
+            }
             Standing::InDoubt => (ProvisioningState::Transmitted, Some(StateReason::InDoubt)),
             Standing::Handed => {
                 let reference = "7".to_owned();
@@ -224,15 +238,16 @@ mod tests {
             }
             table.push('\n');
         }
-        // Columns: waiting, failed, held, review, question, in doubt, handed, ticket, by hand, sending, done, rule failed, over.
+        // Columns: waiting, failed, held, review, question, reference, in doubt, handed, ticket, by hand, sending, done,
+        // rule failed, over.
         let expect = "\
-retry          1 1 - - - 2 - - - - 1 - -
-edit           1 1 - - - - - - - - - - -
-send-to-manual 1 1 - - - - - - - - - - -
-mark-done      8 8 - - - 8 8 - - - - - -
-cancel         6 6 6 6 6 - - 6 - - - - -
-hold           1 3 - - - - - - - - - - -
-resume         - - 3 - - - - - - - - - -
+retry          1 1 - - - - 2 - - - - 1 - -
+edit           1 1 - - - - - - - - - - - -
+send-to-manual 1 1 - - - - - - - - - - - -
+mark-done      8 8 - - - - 8 8 - - - - - -
+cancel         6 6 6 6 6 6 - - 6 - - - - -
+hold           1 3 - - - 1 - - - - - - - -
+resume         - - 3 - - - - - - - - - - -
 ";
         assert_eq!(table, expect);
     }

@@ -22,8 +22,8 @@ pub fn ids_needed(plan: &Plan) -> usize {
 
 /// The orders of a plan, in the plan's order. `partition_ids` are those of the plan's partitions, in their order.
 ///
-/// An order starts as Pending; as Awaiting Approval where the account type asks for a review; as Error where its rule
-/// failed. It waits for the orders of the requests its own request waits for, and for open orders of earlier plans.
+/// An order starts as Pending; as Awaiting Approval where the account type asks for a review, unless a value is still to
+/// come; as Error where its rule failed. It waits for the orders of the requests its own request waits for, and for open orders of earlier plans.
 ///
 /// `set_off` says what set each of them off, and how urgent that makes it.
 ///
@@ -59,11 +59,11 @@ pub fn orders(
     for ((request, id), place) in source.requests.iter().zip(order_ids).zip(partitions) {
         // A checked plan has a partition for each request, and the ids were counted.
         let Some((partition, mechanism, carrier)) = place else { return Vec::new() };
-        let (state, failure) = first_state(request, catalogue);
         let mut after: Vec<OrderId> = request.waits_for.clone();
         after.extend(request.after.iter().filter_map(|&earlier| order_ids.get(earlier)).map(|id| OrderId(*id)));
         after.sort_unstable();
         after.dedup();
+        let (state, failure) = first_state(request, &after, catalogue);
         let (trigger, priority) = set_off(request);
         let held = || (!after.is_empty()).then(|| StateReason::HeldBy { orders: after.clone() });
         let mut made = Order {
@@ -176,13 +176,22 @@ pub fn held_by(order: &Order, state_of: impl Fn(OrderId) -> Option<ProvisioningS
     order.after.iter().filter(holds).copied().collect()
 }
 
-fn first_state(request: &AccountRequest, catalogue: &Catalogue) -> (ProvisioningState, Option<StateReason>) {
+fn first_state(
+    request: &AccountRequest,
+    after: &[OrderId],
+    catalogue: &Catalogue,
+) -> (ProvisioningState, Option<StateReason>) {
     let review = catalogue.account_type(&request.account_type).is_some_and(|account_type| account_type.review);
     let (event, reason) = match &request.error {
         Some(message) => (Event::RuleFailed, Some(StateReason::RuleFailed { message: message.clone() })),
         // Reviewed is what it becomes with the answer.
         None if !request.awaits.is_empty() => {
             (Event::Reevaluate, Some(StateReason::AwaitingAnswer { answers: request.awaits.clone() }))
+        }
+        // The same: reviewed is what it becomes with the value.
+        None if !request.refers.is_empty() => {
+            let references = request.refers.clone();
+            (Event::Reevaluate, Some(StateReason::AwaitingReference { references, orders: after.to_vec() }))
         }
         None if review => (Event::Review, None),
         None => (Event::Reevaluate, None),

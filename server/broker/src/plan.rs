@@ -14,6 +14,8 @@
 //!   the application itself stays while a person decides on it, and where it was accepted, until something else is wanted.
 //! - An account that needs a value which a person has to give is ordered, and waits for the answer
 //!   ([`model::plan::AccountRequest::awaits`]); what there is already goes on meanwhile, without that value.
+//! - A value that comes from another account which is still to come is left open; the order waits for it, and is filled in
+//!   ([`crate::reference`]). Accounts come after those their values come from, and go before them.
 //! - What is left out is said, with why: `filtered` and `retained`.
 //!
 //! What this leaves out: who should have what (`policy`), and whether a plan may be carried out ([`crate::check`],
@@ -295,6 +297,8 @@ fn tidy(request: &mut AccountRequest) {
     request.supersedes.dedup();
     request.awaits.sort();
     request.awaits.dedup();
+    request.refers.sort();
+    request.refers.dedup();
     request.sets_back.sort_unstable();
 }
 

@@ -203,7 +203,7 @@ fn check(attribute: &mut DesiredAttribute, facts: &AttributeFacts) {
                 attribute.value = DesiredValue::Failed(format!("none of the values it may have fits: the first {why}"));
             }
         }
-        DesiredValue::Absent | DesiredValue::Failed(_) | DesiredValue::Asked(_) => {}
+        DesiredValue::Absent | DesiredValue::Failed(_) | DesiredValue::Asked(_) | DesiredValue::Referred(_) => {}
     }
 }
 
@@ -211,7 +211,7 @@ fn is_missing(attribute: &DesiredAttribute) -> bool {
     match &attribute.value {
         DesiredValue::Absent => true,
         DesiredValue::Value(value) => present(Some(value)).is_none(),
-        DesiredValue::Unique(_) | DesiredValue::Failed(_) | DesiredValue::Asked(_) => false,
+        DesiredValue::Unique(_) | DesiredValue::Failed(_) | DesiredValue::Asked(_) | DesiredValue::Referred(_) => false,
     }
 }
 

@@ -8,7 +8,8 @@
 //! |4| the universal integration, where it takes this part      | the integration's  | the integration |
 //! |5| people                                                   | manual             | the application |
 //!
-//! A connection of the kind *manual* writes nothing: it says who the people of the last line are. Accounts with their
+//! A connection of the kind *manual* writes nothing: it says who the people of the last line are. Nor does one that an
+//! agent reads: it cannot be reached from here, so its orders go to an integration, a proxy, or people. Accounts with their
 //! attributes and entitlements are decided apart. Nothing here looks at how an application or integration *is*: what
 //! does not answer is waited for, and only a person gives an order to people instead ([`crate::operator`]).
 
@@ -95,6 +96,9 @@ pub fn route(configuration: &Configuration, application: &str, part: Part) -> Ro
         return to(Way::Universal, integration.connection.mechanism(), name, why);
     }
     let why = match known.connection.mechanism() {
+        Mechanism::Direct | Mechanism::Executor if known.read_by.is_some() => {
+            format!("\u{201c}{label}\u{201d} is read by an agent and cannot be written to from here: people do it.")
+        }
         Mechanism::Manual => format!("\u{201c}{label}\u{201d} is worked by hand."),
         Mechanism::Direct | Mechanism::Executor => {
             format!("Nothing writes {what} of \u{201c}{label}\u{201d}: people do it.")
@@ -130,7 +134,7 @@ fn proxy<'a>(
 
 /// Whether the application's own connection writes this part.
 fn writes(application: &Application, part: Part) -> bool {
-    application.connection.mechanism() != Mechanism::Manual && application.writes.include(part)
+    application.connection.mechanism() != Mechanism::Manual && application.written().include(part)
 }
 
 #[cfg(test)]
@@ -146,7 +150,13 @@ mod tests {
                 "csv" => serde_json::json!({ "kind": "csv", "outbox": "o", "inbox": "i" }),
                 _ => serde_json::json!({ "kind": "manual" }),
             };
-            serde_json::json!({ "display_name": "Clinic", "connection": connection, "writes": writes, "proxy": proxy })
+            let (writes, read_by) = match writes {
+                "by agent" => ("everything", Some("north")),
+                writes => (writes, None),
+            };
+            serde_json::json!({
+                "display_name": "Clinic", "connection": connection, "writes": writes, "proxy": proxy, "read_by": read_by
+            })
         };
         let integration = |spec: &str| {
             let mut words = spec.split(' ');
@@ -204,6 +214,12 @@ mod tests {
             (("scim nothing", Some("hub"), "csv entitlements", &[]), people, (Way::Proxy, Executor, "hub")),
             (("manual everything", Some("hub"), "scim everything", &[]), hub, hub),
             (("scim nothing", Some("hub"), "manual everything", &[]), people, people),
+            // What an agent reads is not written to from here, nor is anything else through it.
+            (("scim by agent", None, "scim everything", &[]), people, people),
+            (("scim by agent", Some("hub"), "scim everything", &[]), hub, hub),
+            (("scim nothing", Some("hub"), "scim by agent", &[]), people, people),
+            (("scim by agent", None, "scim everything", &[everybody]), all, all),
+            (("scim by agent", None, "scim everything", &[("desk", "csv everything clinic")]), desk, desk),
             // The universal integration takes what neither of them writes.
             (("scim nothing", Some("hub"), "scim accounts", &[everybody]), hub, all),
             (("scim accounts", None, "scim everything", &[everybody]), own, all),

@@ -175,7 +175,7 @@ pub fn is_wanted(row: &Undone, desired: &DesiredAccess, catalogue: &Catalogue) -
                     DesiredValue::Unique(values) => {
                         values.iter().any(|value| same(Some(&Value::from(value.as_str())), row.value.as_ref()))
                     }
-                    DesiredValue::Failed(_) | DesiredValue::Asked(_) => true,
+                    DesiredValue::Failed(_) | DesiredValue::Asked(_) | DesiredValue::Referred(_) => true,
                 }
             })
         }),
@@ -454,6 +454,7 @@ impl<'a> Undoing<'a> {
             waits_for: Vec::new(),
             supersedes: Vec::new(),
             awaits: Vec::new(),
+            refers: Vec::new(),
             sets_back: Vec::new(),
         })
     }
@@ -569,7 +570,7 @@ fn plan(identity: IdentityId, mut requests: Vec<(usize, AccountRequest)>, catalo
     for (_, mut request) in requests {
         let facts = catalogue.account_type(&request.account_type);
         let awaited: &[String] = match request.operation {
-            Operation::Enable | Operation::Create => facts.map_or(&[], |facts| &facts.depends_on),
+            Operation::Enable | Operation::Create => facts.map_or(&[], |facts| &facts.comes_after),
             Operation::Disable | Operation::Delete => facts.map_or(&[], |facts| &facts.needed_by),
             Operation::Update => &[],
         };

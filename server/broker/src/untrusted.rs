@@ -15,6 +15,11 @@ pub fn message(text: &str) -> String {
     cut(text, LONGEST_MESSAGE)
 }
 
+/// A short text that nobody compares with anything, such as a version.
+pub fn key(text: &str) -> String {
+    cut(text, LONGEST_KEY)
+}
+
 /// Lines of a connection's test.
 pub fn lines(lines: Vec<(bool, String)>) -> Vec<(bool, String)> {
     lines.into_iter().take(MOST_LINES).map(|(succeeded, line)| (succeeded, message(&line))).collect()

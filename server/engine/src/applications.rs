@@ -1,6 +1,6 @@
 //! Applications: what they hold, and how they are.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use broker::threshold::{self, Change, Defaults};
 use broker::untrusted;
@@ -13,6 +13,7 @@ use model::view::{
 };
 use store::ApplicationFacts;
 
+use crate::agents;
 use crate::circuits;
 use crate::context::OpContext;
 use crate::dispatch;
@@ -69,6 +70,8 @@ pub async fn detail(op: &OpContext, name: String) -> Result<ApplicationDetail, A
     let own: Vec<(&String, &AccountType)> =
         configuration.account_types.iter().filter(|(_, kind)| kind.application == name).collect();
     let names: Vec<&String> = own.iter().map(|(name, _)| *name).collect();
+    let live = op.engine.world().live();
+    let label = |account_type: &str| live.catalogue.account_type_label(account_type).to_owned();
     let orders = store
         .order_counts(&OrderFilter { application: Some(name.clone()), ..OrderFilter::default() })
         .await
@@ -76,11 +79,12 @@ pub async fn detail(op: &OpContext, name: String) -> Result<ApplicationDetail, A
     Ok(ApplicationDetail {
         row: row(&name, application, facts.get(&name), &pauses(op).await?),
         description: application.description.clone(),
+        read_by: agents::link(&op.engine, application.read_by.as_deref()).await.map_err(internal)?,
         settings: settings(&application.connection),
         account_types: own
             .iter()
             .map(|(kind, described)| {
-                account_type(kind, described, limits(&[*kind], &described.thresholds, &Defaults::STANDARD))
+                account_type(kind, described, limits(&[*kind], &described.thresholds, &Defaults::STANDARD), &label)
             })
             .collect(),
         entitlements,
@@ -101,9 +105,16 @@ pub async fn test(op: &OpContext, name: String) -> Result<ConnectionTest, ApiErr
 
 async fn tested(op: &OpContext, name: &str) -> ConnectionTest {
     let began = op.engine.now();
-    let steps = match op.engine.connector(name).await {
-        Ok(connector) => connector.test().await,
-        Err(error) => vec![(false, error.message)],
+    let configuration = op.engine.world().configuration();
+    let read_by = configuration.applications.get(name).and_then(|application| application.read_by.as_deref());
+    let steps = match read_by {
+        Some(agent) => {
+            agents::tested(&op.engine, name, agent).await.unwrap_or_else(|error| vec![(false, error.to_string())])
+        }
+        None => match op.engine.connector(name).await {
+            Ok(connector) => connector.test().await,
+            Err(error) => vec![(false, error.message)],
+        },
     };
     let steps = untrusted::lines(steps);
     let took = op.engine.now().duration_since(began).as_millis();
@@ -275,13 +286,22 @@ fn limits_in_force(
     Change::ALL.into_iter().filter_map(view).collect()
 }
 
-fn account_type(name: &str, kind: &AccountType, limits: Vec<LimitView>) -> AccountTypeView {
+/// `label` tells what a person calls another account type.
+fn account_type(
+    name: &str,
+    kind: &AccountType,
+    limits: Vec<LimitView>,
+    label: &dyn Fn(&str) -> String,
+) -> AccountTypeView {
     let attributes = kind.attributes.iter().map(|(attribute, made)| {
-        let source = match (&made.value, &made.expression, &made.unique) {
-            (Some(_), _, _) if made.secret => "constant, not shown".to_owned(),
-            (Some(value), _, _) => format!("always {value}"),
-            (_, Some(expression), _) => expression.clone(),
-            (_, _, Some(unique)) => format!("first that is free of {unique}"),
+        let source = match (&made.value, &made.expression, &made.unique, &made.reference) {
+            (Some(_), ..) if made.secret => "constant, not shown".to_owned(),
+            (Some(value), ..) => format!("always {value}"),
+            (_, Some(expression), ..) => expression.clone(),
+            (_, _, Some(unique), _) => format!("first that is free of {unique}"),
+            (.., Some(reference)) => {
+                format!("{} of the person's {}", reference.taken(), label(&reference.account_type))
+            }
             _ => String::new(),
         };
         let remarks = [(made.required, "required"), (made.create_only, "at creation only"), (made.secret, "secret")];
@@ -297,7 +317,12 @@ fn account_type(name: &str, kind: &AccountType, limits: Vec<LimitView>) -> Accou
             OnRemoval::Keep => "kept".into(),
         },
         review: kind.review,
-        depends_on: kind.depends_on.clone(),
+        depends_on: kind.depends_on.iter().map(|needed| label(needed)).collect(),
+        takes_from: {
+            let references = kind.attributes.values().filter_map(|made| made.reference.as_ref());
+            let types: BTreeSet<&str> = references.map(|reference| reference.account_type.as_str()).collect();
+            types.into_iter().map(label).collect()
+        },
         attributes: attributes.collect(),
         classification: kind
             .classification

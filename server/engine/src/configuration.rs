@@ -2,6 +2,7 @@
 //! file, line, column and what was expected. Reading, comparing, showing the effect on people, and writing back are
 //! here; whether expressions mean anything is decided by `policy`, and keeping versions is the store's business.
 
+mod agents;
 mod difference;
 mod effect;
 mod export;
@@ -10,7 +11,7 @@ mod literal;
 mod meaning;
 mod native;
 mod parse;
-mod paths;
+pub(crate) mod paths;
 mod places;
 mod questions;
 mod references;
@@ -95,6 +96,7 @@ pub fn read(directory: &Path) -> Result<ConfigurationFiles, Vec<ConfigurationFin
     if is_whole {
         meaning::check(&configuration, &index, &mut findings);
     }
+    agents::check(&configuration, &index, &mut findings);
     routes::check(&configuration, &index, &mut findings);
     secrets::check(&configuration, &index, &mut findings);
     jobs::check(&configuration, &index, &mut findings);

@@ -1,13 +1,14 @@
 //! Connectors of applications and integrations, made when first used and kept until the configuration or a secret changes.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use broker::catalogue::Catalogue;
 use connectors::{AccountTypeKey, Connector, Settings};
 use model::command::CommandError;
-use model::configuration::{Carrier, Configuration, Connection};
+use model::configuration::{Carrier, Configuration, Connection, ManualConnection};
 use model::order::ErrorClass;
 
 use crate::Engine;
@@ -47,10 +48,11 @@ impl Engine {
         let Some(described) = configuration.carrier(name) else {
             return Err(CommandError::new(ErrorClass::Invalid, format!("`{name}` is no longer in the configuration")));
         };
-        let secrets = Revealed::load(self, &secret_names(described.connection)).await;
+        let connection = from_here(&configuration, name, described.connection)?;
+        let secrets = Revealed::load(self, &secret_names(&connection)).await;
         let made = connectors::connect(
             name,
-            described.connection,
+            &connection,
             &account_types(&configuration, &self.world().live().catalogue, name),
             self.settings(&configuration, name, &described),
             &secrets,
@@ -60,28 +62,52 @@ impl Engine {
     }
 
     fn settings(&self, configuration: &Configuration, name: &str, carrier: &Carrier<'_>) -> Settings {
-        let attributes = configuration
-            .account_types
-            .values()
-            .filter(|kind| kind.application == name)
-            .flat_map(|kind| {
-                let correlated = kind.correlation.iter().map(|rule| rule.account.clone());
-                let managed = kind.attributes.iter().filter(|(_, made)| !made.secret).map(|(name, _)| name.clone());
-                managed.chain(correlated)
-            })
-            .collect::<std::collections::BTreeSet<_>>();
         Settings {
-            concurrency: usize::from(carrier.concurrency.unwrap_or(8)),
+            concurrency: usize::from(carrier.concurrency.unwrap_or(CONCURRENCY)),
             connect_timeout: self.tuning().connect_timeout,
             total_timeout: self.tuning().call_timeout,
             base: PathBuf::new(),
-            attributes: attributes.into_iter().collect(),
+            attributes: attributes(configuration, name),
         }
     }
 }
 
+/// Commands under way at once where nothing is said.
+pub(crate) const CONCURRENCY: u16 = 8;
+
+/// What can be done of a connection from here: of one that an agent reads nothing, but that people do the work.
+fn from_here<'a>(
+    configuration: &Configuration,
+    name: &str,
+    connection: &'a Connection,
+) -> Result<Cow<'a, Connection>, CommandError> {
+    let Some(agent) = configuration.applications.get(name).and_then(|application| application.read_by.as_ref()) else {
+        return Ok(Cow::Borrowed(connection));
+    };
+    match connection {
+        Connection::Manual(manual) => {
+            Ok(Cow::Owned(Connection::Manual(ManualConnection { extract: None, ..manual.clone() })))
+        }
+        _ => Err(CommandError::new(
+            ErrorClass::Unsupported,
+            format!("`{name}` is read by the agent `{agent}`, and cannot be reached from here"),
+        )),
+    }
+}
+
+/// The attributes that are read of the application's accounts: those that are managed, and by which owners are found.
+pub(crate) fn attributes(configuration: &Configuration, name: &str) -> Vec<String> {
+    let own = configuration.account_types.values().filter(|kind| kind.application == name);
+    let attributes = own.flat_map(|kind| {
+        let correlated = kind.correlation.iter().map(|rule| rule.account.clone());
+        let managed = kind.attributes.iter().filter(|(_, made)| !made.secret).map(|(name, _)| name.clone());
+        managed.chain(correlated)
+    });
+    attributes.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 /// Those whose orders it may be told: of the application itself, and of others that it carries out orders for.
-fn account_types(configuration: &Configuration, catalogue: &Catalogue, name: &str) -> Vec<AccountTypeKey> {
+pub(crate) fn account_types(configuration: &Configuration, catalogue: &Catalogue, name: &str) -> Vec<AccountTypeKey> {
     let carries_out = |application: &str| application == name || catalogue.goes_to(application, name);
     configuration
         .account_types

@@ -29,6 +29,7 @@ pub mod sweeps;
 pub mod tasks;
 
 pub mod accounts;
+pub mod agents;
 pub mod applications;
 pub mod approvals;
 pub mod forms;
@@ -39,6 +40,7 @@ pub mod jobs;
 pub mod mails;
 pub mod native_changes;
 pub mod orders;
+pub(crate) mod references;
 pub mod requests;
 pub mod reviews;
 pub mod rings;
@@ -125,6 +127,8 @@ pub struct Tuning {
     pub hand_over_after: std::time::Duration,
     /// When an application that does not answer is left alone, and when it is tried again.
     pub breaker: broker::breaker::Limits,
+    /// How long an agent that reads may be silent before another one may begin anew.
+    pub agent_lease: std::time::Duration,
     /// For the connection to an application alone, and for one call.
     pub connect_timeout: std::time::Duration,
     pub call_timeout: std::time::Duration,
@@ -141,6 +145,7 @@ impl Default for Tuning {
             claim_batch: 1_000,
             hand_over_after: Duration::from_secs(10),
             breaker: broker::breaker::Limits::default(),
+            agent_lease: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(5),
             call_timeout: Duration::from_secs(30),
             retry: broker::retry::RetryPolicy::default(),
@@ -165,12 +170,15 @@ struct Inner {
     connections: Connections,
     paces: Paces,
     in_hand: InHand,
+    overtaken: references::Overtaken,
     /// Why the run under way does not go on.
     held_up: Mutex<Option<String>>,
     /// Applications to which the sweep delivers now.
     delivering: Mutex<BTreeSet<String>>,
     updates: broadcast::Sender<RunUpdate>,
     wake: Notify,
+    /// Told when an export goes on in this process: was asked for, taken, filled or ended.
+    exports: Notify,
     stop: CancellationToken,
     tasks: TaskTracker,
     lock: RunnerLock,
@@ -209,10 +217,12 @@ impl Engine {
             connections: Connections::new(options.connectors),
             paces: Paces::default(),
             in_hand: InHand::default(),
+            overtaken: references::Overtaken::default(),
             held_up: Mutex::default(),
             delivering: Mutex::default(),
             updates: broadcast::channel(1024).0,
             wake: Notify::new(),
+            exports: Notify::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             lock,
@@ -356,6 +366,10 @@ impl Engine {
         &self.0.paces
     }
 
+    pub(crate) fn overtaken(&self) -> &references::Overtaken {
+        &self.0.overtaken
+    }
+
     pub(crate) fn in_hand(&self) -> &InHand {
         &self.0.in_hand
     }
@@ -399,6 +413,10 @@ impl Engine {
 
     pub(crate) fn wake(&self) -> &Notify {
         &self.0.wake
+    }
+
+    pub(crate) fn exports(&self) -> &Notify {
+        &self.0.exports
     }
 
     pub(crate) fn stopping(&self) -> &CancellationToken {

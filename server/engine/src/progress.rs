@@ -1,7 +1,7 @@
 //! How a run tells how far it is: to the database, so that it survives everything, and to pages that are open. Counts
 //! are real units of work done; writing them down is held back to a few times a second.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -34,6 +34,8 @@ struct State {
     run: Run,
     /// Tasks that are not written down as they now are.
     unwritten: BTreeSet<usize>,
+    /// What tasks wait for: task and thing, and a sentence.
+    waits: BTreeMap<(usize, String), String>,
     lines: Vec<RunLogLine>,
     next_line: i64,
     written_at: Option<Timestamp>,
@@ -43,7 +45,14 @@ impl Progress {
     /// Goes on with a run whose log ends before `next_line`.
     pub(crate) fn new(engine: Engine, run: Run, next_line: i64) -> Self {
         let id = run.id;
-        let state = State { unwritten: BTreeSet::new(), lines: Vec::new(), next_line, written_at: None, run };
+        let state = State {
+            unwritten: BTreeSet::new(),
+            waits: BTreeMap::new(),
+            lines: Vec::new(),
+            next_line,
+            written_at: None,
+            run,
+        };
         Self {
             engine,
             run: id,
@@ -98,6 +107,41 @@ impl Progress {
     /// Says why the task does not begin.
     pub(crate) fn leave_out(&self, message: String) {
         self.change(|task| task.message = Some(message));
+    }
+
+    /// Name of the task this tells of.
+    pub(crate) fn step(&self) -> String {
+        let state = self.state();
+        let task = self.task.and_then(|position| state.run.tasks.get(position));
+        task.map(|run| run.task.name.clone()).unwrap_or_default()
+    }
+
+    /// Says what the task waits for, as its message while that lasts; nothing once it no longer does. When it begins to
+    /// wait the log says so as well.
+    pub(crate) async fn wait_for(&self, what: &str, sentence: Option<String>) {
+        let Some(position) = self.task else { return };
+        let key = (position, what.to_owned());
+        let begins = {
+            let mut state = self.state();
+            let before = match &sentence {
+                Some(sentence) => state.waits.insert(key, sentence.clone()),
+                None => state.waits.remove(&key),
+            };
+            if before == sentence {
+                return;
+            }
+            let waits = state.waits.range((position, String::new())..(position + 1, String::new()));
+            let waits: Vec<String> = waits.map(|((_, what), sentence)| format!("{what}: {sentence}.")).collect();
+            if let Some(task) = state.run.tasks.get_mut(position) {
+                task.message = (!waits.is_empty()).then(|| waits.join(" "));
+            }
+            state.unwritten.insert(position);
+            before.is_none()
+        };
+        if let (true, Some(sentence)) = (begins, sentence) {
+            self.say(LogLevel::Information, format!("`{what}`: {sentence}."));
+        }
+        self.write(false).await;
     }
 
     /// Says how much there is to do, and of what.

@@ -6,18 +6,20 @@ use std::collections::HashMap;
 use broker::catalogue::Catalogue;
 use broker::settle::{AccountChange, Settled};
 use broker::{fingerprint, lifecycle};
+use futures::StreamExt;
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use model::access::Grantable;
 use model::account::{Account, Mechanism};
-use model::ids::{AccountId, OrderId, OrderItemId, WorkItemId};
+use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, WorkItemId};
 use model::mail::Notice;
 use model::order::{Order, OrderItem, ProvisioningState, StateReason, ValueEdit};
 use model::plan::{ItemKind, ItemOperation};
 use model::value::Value;
 use model::view::AuditLine;
 use model::work_item::{WorkItem, WorkItemEvent, WorkItemQuestion};
-use store::{AssignmentStateChange, NewIdentityEvent, RecordedTransition, Reservation, StoreError, Tx};
+use store::{AssignmentStateChange, FilledOrder, NewIdentityEvent, RecordedTransition, Reservation, StoreError, Tx};
 
 use crate::Engine;
 use crate::requests::follow::{self, Moment};
@@ -59,6 +61,38 @@ pub(crate) async fn record(engine: &Engine, steps: Vec<Step>, at: Timestamp) -> 
             return recorded;
         }
     }
+}
+
+/// Steps that [`record_many`] writes in one transaction.
+const BATCH: usize = 2_000;
+
+/// As [`record`], some at a time: while these are written, what the next ones write is made ready. Those of one person go
+/// together, for what follows from one may be read by the next.
+pub(crate) async fn record_many(engine: &Engine, steps: Vec<Step>, at: Timestamp) -> Result<(), StoreError> {
+    let recorded: Vec<BoxFuture<'_, Result<Vec<bool>, StoreError>>> =
+        batches(steps).into_iter().map(|batch| -> BoxFuture<'_, _> { Box::pin(record(engine, batch, at)) }).collect();
+    let mut recorded = futures::stream::iter(recorded).buffered(2);
+    while let Some(batch) = recorded.next().await {
+        batch?;
+    }
+    Ok(())
+}
+
+/// In the order of the first step of each person.
+fn batches(steps: Vec<Step>) -> Vec<Vec<Step>> {
+    let mut place: HashMap<IdentityId, usize> = HashMap::new();
+    let mut batches: Vec<Vec<Step>> = Vec::new();
+    for step in steps {
+        let last = match batches.last() {
+            Some(batch) if batch.len() < BATCH => batches.len() - 1,
+            _ => {
+                batches.push(Vec::with_capacity(BATCH));
+                batches.len() - 1
+            }
+        };
+        batches[*place.entry(step.order.identity).or_insert(last)].push(step);
+    }
+    batches
 }
 
 /// Whether an account that was about to be put on record has been, between looking and writing.
@@ -157,6 +191,7 @@ async fn commit(tx: &mut Tx, writes: Vec<Write>, when: When) -> Result<Vec<bool>
         all.states.extend(effects.states);
         all.events.extend(effects.events);
         all.notices.extend(effects.notices);
+        all.references.extend(effects.references);
         if let Some((item, event)) = effects.work_item.map(|opened| *opened) {
             opened.push((item.id, event));
             items.push(item);
@@ -168,8 +203,57 @@ async fn commit(tx: &mut Tx, writes: Vec<Write>, when: When) -> Result<Vec<bool>
     tx.open_work_items(&items).await?;
     tx.append_work_item_events(&opened).await?;
     tx.insert_notices(&all.notices).await?;
+    tx.note_reference_changes(&all.references, at).await?;
     follow::orders(tx, &orders, Moment { today, now: at, actor }).await?;
     Ok(taken)
+}
+
+/// An order whose values have come to be known, as it was when that was found out.
+#[derive(Clone)]
+pub(crate) struct Fill {
+    pub(crate) step: Step,
+    pub(crate) filled: FilledOrder,
+    /// Tell whoever reviews it.
+    pub(crate) notices: Vec<Notice>,
+}
+
+/// Fills orders in, in one transaction, and notes for whom is to be planned anew; answers how many were filled in. An order
+/// that is no longer as it was seen stays as it is.
+pub(crate) async fn record_filled(
+    engine: &Engine,
+    fills: Vec<Fill>,
+    overtaken: Vec<(IdentityId, Option<String>)>,
+    at: Timestamp,
+) -> Result<u64, StoreError> {
+    if fills.is_empty() && overtaken.is_empty() {
+        return Ok(0);
+    }
+    let steps: Vec<Step> = fills.iter().map(|fill| fill.step.clone()).collect();
+    let writes = prepare(engine, &steps, at).await?;
+    let when = When { at, today: engine.day(at) };
+    let work = engine.store().write(move |tx| {
+        Box::pin(async move {
+            tx.note_reference_changes(&overtaken, at).await?;
+            commit_filled(tx, &fills, writes, when).await
+        })
+    });
+    work.await
+}
+
+async fn commit_filled(tx: &mut Tx, fills: &[Fill], writes: Vec<Write>, when: When) -> Result<u64, StoreError> {
+    let ids: Vec<OrderId> = fills.iter().map(|fill| fill.step.order.id).collect();
+    let now: HashMap<OrderId, Order> =
+        tx.orders_to_change(&ids).await?.into_iter().map(|order| (order.id, order)).collect();
+    let is_as_seen = |fill: &Fill| now.get(&fill.step.order.id) == Some(&fill.step.order);
+    let (seen, writes): (Vec<&Fill>, Vec<Write>) =
+        fills.iter().zip(writes).filter(|(fill, _)| is_as_seen(fill)).unzip();
+    let taken = commit(tx, writes, when).await?;
+    let taken: Vec<&Fill> = seen.into_iter().zip(taken).filter(|(_, taken)| *taken).map(|(fill, _)| fill).collect();
+    let filled: Vec<FilledOrder> = taken.iter().map(|fill| fill.filled.clone()).collect();
+    tx.fill_orders(&filled).await?;
+    let notices: Vec<Notice> = taken.iter().flat_map(|fill| fill.notices.clone()).collect();
+    tx.insert_notices(&notices).await?;
+    Ok(filled.len() as u64)
 }
 
 /// What a person decided about an order, as it was when they decided.
@@ -385,6 +469,8 @@ struct Effects {
     work_item: Option<Box<(WorkItem, WorkItemEvent)>>,
     /// Tell of the work item.
     notices: Vec<Notice>,
+    /// Whose other accounts may have to follow, by the type of those.
+    references: Vec<(IdentityId, Option<String>)>,
 }
 
 impl Write {
@@ -453,6 +539,7 @@ impl Write {
                 events: vec![event],
                 work_item: work_item.as_ref().map(with_event),
                 notices,
+                references: crate::references::changed_by(order, settled.account.as_ref(), catalogue),
             },
         }
     }

@@ -30,6 +30,12 @@ pub(crate) async fn run(engine: Engine) {
         if let Err(error) = crate::forms::queue_due(&engine, rounds.is_multiple_of(60)).await {
             tracing::error!(error = &error as &dyn std::error::Error, "What follows from answers cannot be queued");
         }
+        if let Err(error) = crate::references::queue_due(&engine).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "What follows from changed accounts cannot be queued"
+            );
+        }
         if let Err(error) = crate::native_changes::queue_due(&engine).await {
             tracing::error!(error = &error as &dyn std::error::Error, "What sets back native changes cannot be queued");
         }
@@ -59,6 +65,7 @@ async fn sweep(engine: &Engine) -> Result<(), StoreError> {
         recovered?;
     }
     poll_executors(engine, Ask::WhenDue).await;
+    crate::references::fill(engine).await?;
     crate::work_items::look_at_clocks(engine, engine.now()).await?;
     if engine.fulfilling().load(Ordering::Relaxed) {
         return Ok(());
@@ -363,8 +370,7 @@ async fn record_answers(engine: &Engine, answers: &[LateAnswer]) -> Result<(), S
             Some(Step { actor: Some(order.carrier.clone()), ..Step::new(order, settled) })
         })
         .collect();
-    crate::record::record(engine, steps, now).await?;
-    Ok(())
+    crate::record::record_many(engine, steps, now).await
 }
 
 async fn expire(engine: &Engine, application: &str, hours: i64) -> Result<(), StoreError> {
@@ -378,8 +384,7 @@ async fn expire(engine: &Engine, application: &str, hours: i64) -> Result<(), St
             Step::new(order, settled)
         })
         .collect();
-    crate::record::record(engine, steps, now).await?;
-    Ok(())
+    crate::record::record_many(engine, steps, now).await
 }
 
 /// Days for which filled files of reports are kept.

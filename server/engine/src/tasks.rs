@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use model::configuration::Configuration;
 use model::ids::{IdentityId, RunId};
-use model::job::{ANSWERS, JobTask, REQUEST, REVERTS, RunMode, TaskKind, TaskScope};
+use model::job::{ANSWERS, JobTask, REFERENCES, REQUEST, REVERTS, RunMode, TaskKind, TaskScope};
 use model::request::Request;
 use model::value::Value;
 use serde::{Deserialize, Serialize};
@@ -70,6 +70,8 @@ pub(crate) enum About {
     Requests,
     /// Those about whom a question was answered ([`ANSWERS`]).
     Answers,
+    /// Those whose other accounts follow one that has changed ([`REFERENCES`]).
+    References,
     /// Those whose accounts are set back to what they were ([`REVERTS`]).
     Reverts,
 }
@@ -79,6 +81,7 @@ impl About {
         match job {
             REQUEST => Self::Requests,
             ANSWERS => Self::Answers,
+            REFERENCES => Self::References,
             REVERTS => Self::Reverts,
             _ => Self::Everybody,
         }

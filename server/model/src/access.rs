@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::configuration::Reference;
 use crate::form::Asked;
 use crate::identity::Period;
 use crate::ids::{IdentityId, RequestId};
@@ -190,6 +191,9 @@ pub enum DesiredValue {
     Absent,
     /// The expression failed; the order ends in state 7 Error with this message.
     Failed(String),
+    /// Another account of the same person has it, which is looked up when plans are made ([`Reference`]). What is left of
+    /// these then is still to come: what needs it waits.
+    Referred(Reference),
     /// A person has to give it; what needs it waits. Never the role model's answer: `broker::questions` puts it here.
     Asked(Asked),
 }

@@ -4,6 +4,7 @@
 //! anything is `policy`.
 
 mod account_types;
+mod agents;
 mod connections;
 mod integrations;
 mod thresholds;
@@ -16,8 +17,9 @@ use crate::job::{JobTask, TaskKind, TaskScope};
 use crate::native_change::NativeChanges;
 
 pub use account_types::{
-    AccountType, Ask, AttributeSpecification, ClassificationRule, CorrelationRule, OnRemoval, Several,
+    AccountType, Ask, AttributeSpecification, ClassificationRule, CorrelationRule, OnRemoval, Reference, Several,
 };
+pub use agents::Agent;
 pub use connections::{
     Connection, CsvConnection, CsvExtract, DisabledMark, LdapConnection, ManualConnection, RequestTrackerConnection,
     ScimConnection, SqlAccounts, SqlCatalogue, SqlConnection, SqlFlag, SqlGrants, TicketMeaning,
@@ -30,6 +32,9 @@ pub use thresholds::{Limit, Thresholds};
 #[serde(deny_unknown_fields, default)]
 pub struct Configuration {
     pub organisation: Organisation,
+    /// Programs that read where this one does not reach.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub agents: BTreeMap<String, Agent>,
     pub sources: BTreeMap<String, IdentitySource>,
     pub applications: BTreeMap<String, Application>,
     /// Systems that carry out orders for applications other than themselves.
@@ -143,6 +148,9 @@ pub enum MailEncryption {
 #[serde(deny_unknown_fields)]
 pub struct IdentitySource {
     pub description: Option<String>,
+    /// Agent that reads it; read here unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_by: Option<String>,
     /// A CSV file: absolute, or relative to the configuration directory.
     pub file: String,
     /// One character; a comma unless told.
@@ -218,6 +226,9 @@ pub struct Application {
     pub demo: bool,
     /// Login of the person who answers for it.
     pub owner: Option<String>,
+    /// Agent that reads it; read here unless told. Nothing is written through a connection that an agent reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_by: Option<String>,
     pub connection: Connection,
     /// What the connection writes; the rest is written by others, or by people. It reads everything in any case.
     #[serde(default, skip_serializing_if = "is_default")]

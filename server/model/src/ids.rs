@@ -69,4 +69,8 @@ ids! {
     UserId,
     /// One mail to one person.
     MailId,
+    /// What an agent proves with that it is one.
+    AgentTokenId,
+    /// One reading that an agent is asked for.
+    AgentExportId,
 }

@@ -347,13 +347,17 @@ pub const ANSWERS: &str = "answers";
 /// What runs that plan for what was asked for are listed under. They are no job that can be started: requests start them.
 pub const REQUEST: &str = "request";
 
+/// What runs that plan anew for whom an account has changed that values of their others come from are listed under.
+pub const REFERENCES: &str = "references";
+
 /// What runs that set back native changes are listed under.
 pub const REVERTS: &str = "reverts";
 
 /// What runs are listed under that no job starts, but what people say and what follows from it; and what people call it.
-pub const OWN_RUNS: [(&str, &str); 4] = [
+pub const OWN_RUNS: [(&str, &str); 5] = [
     (UNDO, "Undo of a run"),
     (ANSWERS, "What follows from answers"),
+    (REFERENCES, "What follows from changed accounts"),
     (REVERTS, "Native changes set back"),
     (REQUEST, "Requests"),
 ];

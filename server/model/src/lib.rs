@@ -23,6 +23,7 @@ pub mod trigger;
 pub mod undo;
 pub mod work_item;
 
+pub mod agent;
 pub mod block;
 pub mod feed;
 pub mod form;

@@ -7,7 +7,7 @@ use crate::access::Reason;
 use crate::account::Mechanism;
 use crate::form::Asked;
 use crate::ids::{AccountId, IdentityId, OrderId, OrderItemId, PartitionId, PlanId, RunId};
-use crate::plan::{ItemKind, ItemOperation, Operation};
+use crate::plan::{ItemKind, ItemOperation, Operation, Referred};
 use crate::trigger::{Priority, Trigger};
 use crate::value::Value;
 
@@ -160,6 +160,13 @@ pub enum StateReason {
     Unclear { reference: String, message: String },
     /// A value is missing that a person has to give. It is never sent as it is: the answer replaces it.
     AwaitingAnswer { answers: Vec<Asked> },
+    /// Values are still to come from other accounts of the same person. They are filled in once they are known, and it
+    /// is sent then.
+    AwaitingReference {
+        references: Vec<Referred>,
+        /// Orders that bring these accounts, where there are any.
+        orders: Vec<OrderId>,
+    },
     /// The rule or expression failed.
     RuleFailed { message: String },
     /// It goes with this ring of its run, when the one before has proved healthy.
@@ -181,6 +188,20 @@ impl StateReason {
     /// Whether a value is missing that a person has to give.
     pub fn awaits_answer(&self) -> bool {
         self.awaited().is_some()
+    }
+
+    /// What is still to come from other accounts of the same person, also while a person keeps the order back.
+    pub fn referred(&self) -> Option<&[Referred]> {
+        match self {
+            Self::AwaitingReference { references, .. } => Some(references),
+            Self::Held { before, .. } => before.as_ref()?.referred(),
+            _ => None,
+        }
+    }
+
+    /// Whether a value is still to come from another account of the same person.
+    pub fn awaits_reference(&self) -> bool {
+        self.referred().is_some()
     }
 
     /// Whether a person keeps the order back.

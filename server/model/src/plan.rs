@@ -99,9 +99,32 @@ pub struct AccountRequest {
     /// What people have to answer before it can be sent; the next plan replaces it then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub awaits: Vec<Asked>,
+    /// Values that are still to come from other accounts of the same person; they are filled in before it is sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refers: Vec<Referred>,
     /// Native changes that it sets back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sets_back: Vec<NativeChangeId>,
+}
+
+/// A value that is still to come from another account of the same person.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Referred {
+    /// Attribute that it is for.
+    pub attribute: String,
+    /// Type of the account that it is taken from.
+    pub account_type: String,
+    /// What a person calls that type.
+    pub label: String,
+    /// What is taken of it: an attribute, `key`, or an expression.
+    pub taken: String,
+}
+
+impl Referred {
+    /// Such as "“dn” of “Directory account”".
+    pub fn source(&self) -> String {
+        format!("\u{201c}{}\u{201d} of the person's \u{201c}{}\u{201d}", self.taken, self.label)
+    }
 }
 
 /// Whether a request is all that happens to its account, or one of two parts that go different ways.

@@ -435,6 +435,9 @@ pub struct ApplicationRow {
 pub struct ApplicationDetail {
     pub row: ApplicationRow,
     pub description: Option<String>,
+    /// The agent that reads it, where one does.
+    #[serde(default)]
+    pub read_by: Option<crate::agent::AgentLink>,
     /// Address and other settings, secrets left out: name and value.
     pub settings: Vec<(String, String)>,
     pub account_types: Vec<AccountTypeView>,
@@ -506,7 +509,10 @@ pub struct AccountTypeView {
     pub display_name: String,
     pub on_removal: String,
     pub review: bool,
+    /// What has to be there first, as people call these account types.
     pub depends_on: Vec<String>,
+    /// The account types that values come from, as people call them.
+    pub takes_from: Vec<String>,
     /// Attribute, where its value comes from, and remarks such as "required, at creation only".
     pub attributes: Vec<(String, String, String)>,
     /// "account.userType == \"admin\", confidence 100".

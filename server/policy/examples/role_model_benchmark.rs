@@ -263,6 +263,7 @@ fn application() -> Application {
         demo: false,
         owner: None,
         connection: Connection::Manual(connection),
+        read_by: None,
         writes: Default::default(),
         proxy: None,
         concurrency: None,

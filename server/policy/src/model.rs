@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use ::model::access::Grantable;
-use ::model::configuration::{Configuration, RuleType};
+use ::model::configuration::{Configuration, Reference, RuleType};
 use ::model::value::Value;
 
 use crate::digest::Digest;
@@ -107,6 +107,8 @@ pub(crate) enum ValueSource {
     /// With its number among the model's distinct sources: equal ones give equal values.
     Expression(usize, Read),
     Unique(usize, Read),
+    /// Another account of the same person has it; the expression over that account, where it is not taken as it is.
+    Reference(Reference, Option<Expression>),
     /// A person has to give it.
     Nothing,
 }
@@ -114,8 +116,8 @@ pub(crate) enum ValueSource {
 impl RoleModel {
     /// Compiles a configuration, or says everything that is wrong with it.
     ///
-    /// Found are: references to nothing, circles of roles and of account types' `depends_on`, expressions that are not
-    /// CEL, attributes of account types with none or several sources, access profiles with entitlements or account types
+    /// Found are: references to nothing, circles of roles and of account types that need each other, expressions that are
+    /// not CEL, attributes of account types with none or several sources, access profiles with entitlements or account types
     /// of another application, keys that are no attribute, attributes read that no identity source delivers, and
     /// denials that are not automatic.
     pub fn compile(configuration: &Configuration) -> Result<Self, Vec<ModelError>> {
@@ -172,6 +174,11 @@ impl RoleModel {
                         name: attribute.clone(),
                         source: match &specification.value {
                             Some(value) => ValueSource::Constant(value.clone()),
+                            None if let Some(reference) = &specification.reference => {
+                                let field = check::Field::Reference(name.clone(), attribute.clone());
+                                let expression = reference.expression.as_ref().map(|_| expressions.get(&field).clone());
+                                ValueSource::Reference(reference.clone(), expression)
+                            }
                             None if specification.expression.is_none() && specification.unique.is_none() => {
                                 ValueSource::Nothing
                             }
@@ -308,6 +315,10 @@ fn fixed_part(name: &str, application: &str, attributes: &[AttributeModel]) -> u
         flags.into_iter().for_each(|flag| digest.number(u64::from(flag)));
         if let ValueSource::Constant(value) = &attribute.source {
             digest.value(value);
+        }
+        if let ValueSource::Reference(reference, _) = &attribute.source {
+            digest.text(&reference.account_type);
+            digest.text(reference.taken());
         }
     }
     digest.finish()

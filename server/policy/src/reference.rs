@@ -201,6 +201,9 @@ impl<'c> Reference<'c> {
         if let Some(value) = &specification.value {
             return DesiredValue::Value(value.clone());
         }
+        if let Some(reference) = &specification.reference {
+            return DesiredValue::Referred(reference.clone());
+        }
         let Some(expression) = self.attributes.get(&(kind, attribute)) else { return DesiredValue::Absent };
         for context in contexts {
             let subject = Subject::new(identity, *context, today);

@@ -6,8 +6,8 @@ mod company;
 
 use company::{company, manual, march, owned, person, roles, rule, with};
 use model::configuration::{
-    AccountType, AssignmentRule, Configuration, Connection, CorrelationRule, IdentitySource, ManualConnection,
-    PermissionProfile, RuleType, Thresholds,
+    AccountType, AssignmentRule, AttributeSpecification, Configuration, Connection, CorrelationRule, IdentitySource,
+    ManualConnection, PermissionProfile, Reference, RuleType, Thresholds,
 };
 use policy::model::RoleModel;
 
@@ -18,6 +18,15 @@ type Mistake = (fn(&mut Configuration), &'static str, &'static str, &'static str
 fn every_mistake_is_found() {
     fn kind(configuration: &mut Configuration) -> &mut AccountType {
         configuration.account_types.get_mut("door").expect("door")
+    }
+    fn refer(configuration: &mut Configuration, from: &str, attribute: Option<&str>, expression: Option<&str>) {
+        let reference = Reference {
+            account_type: from.into(),
+            attribute: attribute.map(str::to_owned),
+            expression: expression.map(str::to_owned),
+        };
+        let made = AttributeSpecification { reference: Some(reference), ..AttributeSpecification::default() };
+        kind(configuration).attributes.insert("badge".into(), made);
     }
     fn add(configuration: &mut Configuration, rule: AssignmentRule) {
         configuration.rules.insert("r".into(), rule);
@@ -93,6 +102,86 @@ fn every_mistake_is_found() {
             None,
         ),
         (|c| kind(c).depends_on = owned(&["door"]), "account type `door`", "depends_on", "circle: door → door", None),
+        (
+            |c| refer(c, "mial", Some("login"), None),
+            "account type `door`",
+            "attributes.badge.reference.account_type",
+            "no account type `mial`; perhaps `mail`",
+            None,
+        ),
+        (
+            |c| refer(c, "door", Some("login"), None),
+            "account type `door`",
+            "attributes.badge.reference.account_type",
+            "from the account type itself",
+            None,
+        ),
+        (
+            |c| refer(c, "mail", Some("logn"), None),
+            "account type `door`",
+            "attributes.badge.reference.attribute",
+            "takes `logn`, which account type `mail` does not specify; perhaps `login`",
+            None,
+        ),
+        (
+            |c| refer(c, "mail", None, Some("account.key + account.logn")),
+            "account type `door`",
+            "attributes.badge.reference.expression",
+            "takes `logn`",
+            None,
+        ),
+        (
+            |c| refer(c, "mail", None, Some("account.key +")),
+            "account type `door`",
+            "attributes.badge.reference.expression",
+            "ismatched",
+            Some((1, 14)),
+        ),
+        (
+            |c| refer(c, "mail", None, Some("'x'")),
+            "account type `door`",
+            "attributes.badge.reference.expression",
+            "reads nothing of `account`",
+            None,
+        ),
+        (
+            |c| refer(c, "mail", Some("key"), Some("account.key")),
+            "account type `door`",
+            "attributes.badge.reference",
+            "or two things",
+            None,
+        ),
+        (
+            |c| {
+                c.account_types.get_mut("mail").expect("mail").attributes.get_mut("login").expect("login").secret =
+                    true;
+                refer(c, "mail", Some("login"), None);
+            },
+            "account type `door`",
+            "attributes.badge.reference.attribute",
+            "which is secret and never read back",
+            None,
+        ),
+        (
+            |c| {
+                refer(c, "mail", Some("key"), None);
+                kind(c).attributes.get_mut("badge").expect("badge").value = Some("x".into());
+            },
+            "account type `door`",
+            "attributes.badge",
+            "several sources",
+            None,
+        ),
+        (
+            |c| {
+                refer(c, "mail", Some("key"), None);
+                c.account_types.get_mut("mail").expect("mail").depends_on = owned(&["door"]);
+            },
+            "account type `door`",
+            "attributes.badge.reference",
+            "circle: door → mail → door",
+            None,
+        ),
         (
             |c| c.entitlements.get_mut("front").expect("front").account_type = "x".into(),
             "entitlement `front`",
@@ -251,6 +340,7 @@ fn all_mistakes_are_told_at_once() {
 fn source(display_name: &str) -> IdentitySource {
     let column = |name: &str| (name.to_owned(), model::configuration::Column::Header(name.to_owned()));
     IdentitySource {
+        read_by: None,
         description: None,
         file: "hr.csv".into(),
         delimiter: None,

@@ -9,10 +9,13 @@ use std::sync::Arc;
 use company::{company, context, march, owned, person, role, roles, rule, with};
 use jiff::civil::Date;
 use model::access::{DesiredAccess, DesiredValue, Grantable, WorkflowState};
-use model::configuration::{AssignmentRule, AttributeSpecification, Configuration, CorrelationRule, Role, RuleType};
+use model::configuration::{
+    AssignmentRule, AttributeSpecification, Configuration, CorrelationRule, Reference, Role, RuleType,
+};
 use model::identity::{Identity, Period};
 use model::ids::IdentityId;
 use model::value::Value;
+use policy::classification::Seen;
 use policy::engine::Engine;
 use policy::model::RoleModel;
 
@@ -299,6 +302,47 @@ fn values_of_every_source() {
         let value = access.accounts[0].attributes.iter().find(|attribute| attribute.name == "value");
         assert_eq!(value.map(|attribute| &attribute.value), Some(&expected), "{specification:?}");
         assert_eq!(access.assignments[0].workflow_state, WorkflowState::Calculated);
+    }
+}
+
+/// Of the context that counts, as values of accounts are; a value that fails says why.
+#[test]
+fn values_of_another_account() {
+    let refer = |attribute: Option<&str>, expression: Option<&str>| Reference {
+        account_type: "mail".into(),
+        attribute: attribute.map(str::to_owned),
+        expression: expression.map(str::to_owned),
+    };
+    let attributes = [("login".to_owned(), Value::from("ada"))].into();
+    let held = ["all".to_owned()].into();
+    let seen = Seen { key: "uid=ada", enabled: true, attributes: &attributes, entitlements: &held };
+    let early = || context("a", 2, Some(march(2)), Some(march(10)), "Sales");
+    let late = || context("b", 1, Some(march(5)), Some(march(20)), "IT");
+    for (reference, day, expected) in [
+        (refer(Some("key"), None), 3, Ok(Some("uid=ada"))),
+        (refer(Some("login"), None), 3, Ok(Some("ada"))),
+        (refer(Some("department"), None), 3, Ok(None)),
+        (refer(None, Some("account.login + '@' + identity.department.lower()")), 3, Ok(Some("ada@sales"))),
+        (refer(None, Some("account.login + '@' + identity.department.lower()")), 6, Ok(Some("ada@it"))),
+        (refer(None, Some("account.department")), 6, Ok(None)),
+        (refer(None, Some("'all' in account.entitlements ? account.key : 'none'")), 6, Ok(Some("uid=ada"))),
+        (refer(None, Some("account.login + 1")), 6, Err("`+` does not go with a text and a number")),
+    ] {
+        let mut configuration = with(&[("all", AssignmentRule { account_types: owned(&["door"]), ..rule("true") })]);
+        let door = configuration.account_types.get_mut("door").expect("door");
+        let made = AttributeSpecification { reference: Some(reference.clone()), ..AttributeSpecification::default() };
+        door.attributes.insert("owner".into(), made);
+        let person = person(vec![early(), late()]);
+        let access = desired(&configuration, &person, march(day));
+        let owner = access.accounts[0].attributes.iter().find(|attribute| attribute.name == "owner");
+        assert_eq!(owner.map(|owner| &owner.value), Some(&DesiredValue::Referred(reference.clone())));
+        let model = RoleModel::compile(&configuration).expect("sound");
+        match (model.referred("door", "owner", &person, march(day), &seen), expected) {
+            (Ok(found), Ok(expected)) => assert_eq!(found, expected.map(Value::from), "{reference:?}"),
+            (Err(found), Err(expected)) => assert!(found.contains(expected), "{found}"),
+            (found, expected) => panic!("{found:?} instead of {expected:?}"),
+        }
+        assert_eq!(model.referred("door", "login", &person, march(day), &seen), Ok(None), "takes nothing from others");
     }
 }
 

@@ -74,7 +74,10 @@ fn everybody_who_works_here_has_an_account_and_nobody_who_left() {
                 // Only the mainframe cannot do without.
                 DesiredValue::Absent if attribute.required && attribute.name == "phone" => asked += 1,
                 DesiredValue::Absent => assert!(!attribute.required, "{} of {}", attribute.name, person.display_name),
-                DesiredValue::Value(_) | DesiredValue::Unique(_) | DesiredValue::Asked(_) => {}
+                DesiredValue::Value(_)
+                | DesiredValue::Unique(_)
+                | DesiredValue::Asked(_)
+                | DesiredValue::Referred(_) => {}
             }
         }
     }

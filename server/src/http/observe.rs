@@ -71,7 +71,8 @@ pub async fn observe(State(site): State<Site>, mut request: Request, next: Next)
         let milliseconds = (seconds * 1000.0).round();
         if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
             tracing::error!(%method, path, status = status.as_u16(), milliseconds, "answered");
-        } else if matches!(route.as_str(), "/healthz" | "/livez" | "/readyz" | "/metrics") || path.starts_with("/pkg/")
+        } else if matches!(route.as_str(), "/healthz" | "/livez" | "/readyz" | "/metrics" | "/api/agents/next")
+            || path.starts_with("/pkg/")
         {
             tracing::debug!(%method, path, status = status.as_u16(), milliseconds, "answered");
         } else {

@@ -13,6 +13,8 @@ pub enum Needs {
     Nothing,
     /// To be signed in.
     SignedIn,
+    /// The token of an agent, which is asked for by the route itself.
+    AgentToken,
     /// A permission path.
     Permission(PermissionPath),
 }
@@ -20,6 +22,7 @@ pub enum Needs {
 /// Written in tables in place of a path.
 const PUBLIC: &str = "public";
 const SIGNED_IN: &str = "signed in";
+const AGENT: &str = "an agent's token";
 
 /// The routes of this crate. Pages and their server functions are in `app`.
 pub const ROUTES: &[(&str, &str)] = &[
@@ -29,6 +32,10 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("/events/runs/{id}", "/Jobs/View"),
     ("/work-items/bulk.csv", "/WorkItems/Bulk"),
     ("/work-items/bulk/upload", "/WorkItems/Bulk"),
+    ("/api/agents/next", AGENT),
+    ("/api/agents/exports/{id}/{attempt}/pages/{number}", AGENT),
+    ("/api/agents/exports/{id}/{attempt}/lease", AGENT),
+    ("/api/agents/exports/{id}/{attempt}/outcome", AGENT),
     ("/livez", PUBLIC),
     ("/healthz", PUBLIC),
     ("/readyz", PUBLIC),
@@ -98,6 +105,7 @@ fn parse(needs: &str) -> Option<Needs> {
     match needs {
         PUBLIC => Some(Needs::Nothing),
         SIGNED_IN => Some(Needs::SignedIn),
+        AGENT => Some(Needs::AgentToken),
         path => PermissionPath::parse(path).map(Needs::Permission),
     }
 }

@@ -34,6 +34,7 @@ pub mod runs;
 pub mod signals;
 pub mod undo;
 
+pub mod agents;
 pub mod applications;
 pub mod circuits;
 
@@ -47,6 +48,7 @@ mod open;
 mod words;
 
 pub use accounts::Reservation;
+pub use agents::{ExportEnd, NewExport, PageKept};
 pub use applications::ApplicationFacts;
 pub use assignments::{AssignmentRecord, AssignmentStateChange};
 pub use blocks::ThresholdUse;
@@ -60,7 +62,7 @@ pub use mails::{Recipient, SentMail, WaitingNotice};
 pub use migrations::MigrationReport;
 pub use native_changes::{NativePlanned, NativeStep, NativeVerdict};
 pub use open::{Dialect, Store};
-pub use orders::{Claim, OrdersUnderWay, PlanRecord, RecordedTransition};
+pub use orders::{Claim, FilledOrder, OrdersUnderWay, PlanRecord, RecordedTransition, ReferenceChange};
 pub use requests::RequestProgress;
 pub use runs::{Cancelled, JobScheduleRecord, RUN_LOST};
 pub use sessions::SessionRecord;

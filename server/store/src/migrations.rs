@@ -48,6 +48,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0024_create_jsonb_rows.postgres"),
     migration!("0025_route_orders"),
     migration!("0026_create_native_changes"),
+    migration!("0027_create_agents"),
+    migration!("0028_refer_to_accounts"),
 ];
 
 const CREATE_TABLE: &str = r#"

@@ -49,8 +49,8 @@ const WAIT: Duration = Duration::from_secs(5);
 
 /// 64 MB for the writer alone: a whole run's orders are one transaction, and pages that do not fit are written twice.
 const WRITER_CACHE: &str = "-65536";
-/// 32 MB of write-ahead log before it is copied into the database: the same pages are written again and again in a run.
-const CHECKPOINT_PAGES: &str = "8192";
+/// 64 MB of write-ahead log before it is copied into the database: the same pages are written again and again in a run.
+const CHECKPOINT_PAGES: &str = "16384";
 /// Rows that SQLite's thread may be ahead of who reads them: each time one waits for the other costs more than a row does.
 const ROWS_AHEAD: usize = 2_048;
 

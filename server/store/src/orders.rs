@@ -9,6 +9,7 @@ mod edits;
 mod lease;
 mod pause;
 mod read;
+mod references;
 mod transition;
 mod triage;
 
@@ -24,6 +25,7 @@ use serde::Serialize;
 pub(crate) use read::{
     Why, newest_orders_of, optional_state, order_counts, order_rows_in_states, orders_by_id, orders_of_request,
 };
+pub use references::{FilledOrder, ReferenceChange};
 
 use crate::connection::{CHUNK, arguments, payload};
 use crate::{Result, Tx};
@@ -122,7 +124,7 @@ const INSERT_ORDERS: &str = "
       id, plan_id, partition_id, run_id, identity_id, initiator, application, account_type, account_id, key,
       operation, mechanism, carrier, lane, set_off_by, priority, turn_at, state, reason, explanation, reasons, summary, fence,
       attempts, next_attempt_at, created_at, changed_at, transmitted_at, executed_at, verified_at, trouble, fingerprint,
-      repeats, troubled_at, awaits_answer
+      repeats, troubled_at, awaits_answer, awaits_reference
     )
     select
       cast(value ->> 'id' as bigint), cast(value ->> 'plan' as bigint), cast(value ->> 'partition' as bigint),
@@ -138,7 +140,7 @@ const INSERT_ORDERS: &str = "
       cast(value ->> 'verified_at' as bigint), value ->> 'trouble', value ->> 'fingerprint',
       cast(value ->> 'repeats' as bigint),
       case when value ->> 'trouble' is not null then cast(value ->> 'created_at' as bigint) end,
-      cast(value ->> 'awaits_answer' as boolean)
+      cast(value ->> 'awaits_answer' as boolean), cast(value ->> 'awaits_reference' as boolean)
     from input";
 
 const INSERT_ITEMS: &str = "
@@ -223,6 +225,7 @@ struct OrderInput<'a> {
     fingerprint: Option<&'a str>,
     repeats: u32,
     awaits_answer: bool,
+    awaits_reference: bool,
 }
 
 #[derive(Serialize)]
@@ -340,6 +343,7 @@ fn order_input(order: &Order) -> OrderInput<'_> {
         fingerprint: order.fingerprint.as_deref(),
         repeats: order.repeats,
         awaits_answer: order.reason.as_ref().is_some_and(StateReason::awaits_answer),
+        awaits_reference: order.reason.as_ref().is_some_and(StateReason::awaits_reference),
     }
 }
 

@@ -1,6 +1,7 @@
 //! One application: health, connection, account types, entitlements, accounts, schema.
 
 use leptos::prelude::*;
+use model::agent::AgentLink;
 use model::error::ApiError;
 use model::page::Page;
 use model::view::{
@@ -114,6 +115,7 @@ pub fn application_sheet(detail: &ApplicationDetail, content: TabContent, rights
         </header>
         {row.pause.as_ref().map(|pause| paused(&row.name, pause, rights, clock))}
         {row.trouble.clone().filter(|_| row.pause.is_none()).map(|trouble| view! { <div class="banner danger">{icon("octagon")}<div><p>{trouble}</p><p>"Orders wait until it answers again."</p></div></div> })}
+        {detail.read_by.as_ref().map(|agent| read_by(agent, rights, clock))}
         {tabs("Parts of this application", links.into())}
         {match content {
             TabContent::Overview => overview(detail).into_any(),
@@ -124,6 +126,27 @@ pub fn application_sheet(detail: &ApplicationDetail, content: TabContent, rights
         }}
     };
     Sheet { section: Section::Applications, title: row.display_name.clone(), body: body.into_any() }
+}
+
+/// Who reads it, where it is not read from here.
+fn read_by(agent: &AgentLink, rights: &Rights, clock: &Clock) -> impl IntoView + use<> {
+    let name = match rights.may("/Agents/View") {
+        true => view! { <a href="/agents">{agent.display_name.clone()}</a> }.into_any(),
+        false => view! { <strong>{agent.display_name.clone()}</strong> }.into_any(),
+    };
+    let heard = match agent.heard_at {
+        Some(at) => view! { "last heard of "{ago(clock, at)} }.into_any(),
+        None => "never heard of so far".into_any(),
+    };
+    view! {
+        <div class="banner">
+            {icon("plug")}
+            <div>
+                <p>"Read by the agent "{name}", "{heard}"."</p>
+                <p>"Nothing is written through this connection: integrations, a proxy or people carry out what is ordered."</p>
+            </div>
+        </div>
+    }
 }
 
 /// Why nothing is sent, since when, and the ways out.
@@ -175,7 +198,10 @@ fn overview(detail: &ApplicationDetail) -> impl IntoView + use<> {
         </section>
         {carries}
         <div class="columns even">
-            {connection(&detail.settings, "Secrets are kept encrypted and never shown.")}
+            {connection(&detail.settings, match detail.read_by {
+                Some(_) => "Where it lies and with which credentials it is read says the agent\u{2019}s own file; it is not known here.",
+                None => "Secrets are kept encrypted and never shown.",
+            })}
             <section class="panel">
                 <h2>"Last synchronization"</h2>
                 {if detail.last_synchronization.is_empty() {
@@ -254,6 +280,7 @@ fn account_type(account_type: &AccountTypeView) -> impl IntoView + use<> {
             <div class="section-head"><h2>{account_type.display_name.clone()}</h2><span class="mono subtle">{account_type.name.clone()}</span></div>
             <p class="muted">{format!("When nothing grants it any more: {}. Changes are {review}.", account_type.on_removal)}</p>
             {(!account_type.depends_on.is_empty()).then(|| view! { <p class="muted">{format!("Needs first: {}.", account_type.depends_on.join(", "))}</p> })}
+            {(!account_type.takes_from.is_empty()).then(|| view! { <p class="muted">{format!("Takes values from the same person's: {}. It comes after them, and goes before them.", account_type.takes_from.join(", "))}</p> })}
             <table class="ledger">
                 <thead><tr><th scope="col">"Attribute"</th><th scope="col">"Value at creation"</th><th scope="col">"Remarks"</th></tr></thead>
                 <tbody>{attributes.collect_view()}</tbody>

@@ -160,7 +160,7 @@ fn run_line(row: &RunRow, clock: &Clock) -> impl IntoView + use<> {
 
 #[cfg(test)]
 mod tests {
-    use model::job::{ANSWERS, REQUEST, REVERTS, UNDO};
+    use model::job::{ANSWERS, REFERENCES, REQUEST, REVERTS, UNDO};
 
     use super::*;
     use crate::samples::jobs as samples;
@@ -176,6 +176,7 @@ mod tests {
             (UNDO, "Undo of a run"),
             (ANSWERS, "What follows from answers"),
             (REQUEST, "Requests"),
+            (REFERENCES, "What follows from changed accounts"),
             (REVERTS, "Native changes set back"),
         ];
         for (asked, expected) in own.into_iter().chain([("complete", "Complete job"), ("taken-out", "taken-out")]) {

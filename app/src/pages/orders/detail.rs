@@ -2,7 +2,8 @@
 
 use leptos::prelude::*;
 use model::account::Mechanism;
-use model::order::{Action, Attempt, Lane, Order, ProvisioningState, ValueEdit};
+use model::ids::OrderId;
+use model::order::{Action, Attempt, Lane, Order, ProvisioningState, StateReason, ValueEdit};
 use model::plan::{AccountRequest, ItemKind, ItemOperation, Plan};
 use model::user::Duty;
 use model::view::{OrderDetail, OrderEvent};
@@ -24,7 +25,7 @@ pub fn order_sheet(detail: &OrderDetail, rights: &Rights, clock: &Clock) -> Shee
             <p>"for "<a href=format!("/identities/{}", order.identity)>{detail.identity_name.clone()}</a></p>
             <div class="head-state">{chip::provisioning(order.state, order.reason.as_ref())}{super::by(order.mechanism)}{detail.carrier_name.clone().map(|name| view! { <span class="muted">"through "{name}</span> })}<span class="subtle">"State "{order.state.number()}" "{order.state.name()}</span></div>
         </header>
-        {holding(order, clock)}
+        {holding(detail, clock)}
         {actions(order, rights)}
         <div class="columns">
             <div>
@@ -45,7 +46,8 @@ pub fn order_sheet(detail: &OrderDetail, rights: &Rights, clock: &Clock) -> Shee
 }
 
 /// What holds it, and what to do about that.
-fn holding(order: &Order, clock: &Clock) -> impl IntoView + use<> {
+fn holding(detail: &OrderDetail, clock: &Clock) -> impl IntoView + use<> {
+    let order = &detail.order;
     order.reason.as_ref().map(|reason| {
         let (what, remedy) = words::state_reason(reason);
         let (tone, shape, _) = chip::held_look(order.state, Some(reason));
@@ -53,8 +55,23 @@ fn holding(order: &Order, clock: &Clock) -> impl IntoView + use<> {
             .next_attempt_at
             .filter(|_| order.state.is_open())
             .map(|at| view! { <p>"Next attempt "{ago(clock, at)}"."</p> });
-        view! { <div class=tone.banner()>{icon(shape)}<div><p>{what}</p>{remedy.map(|remedy| view! { <p>{remedy}</p> })}{next}</div></div> }
+        let failed = failed_before(detail, reason).map(|(id, why)| {
+            view! { <p><a href=format!("/orders/{id}")>{format!("Order {id}")}</a>" has failed: "{why}</p> }
+        });
+        view! { <div class=tone.banner()>{icon(shape)}<div><p>{what}</p>{failed}{remedy.map(|remedy| view! { <p>{remedy}</p> })}{next}</div></div> }
     })
+}
+
+/// The order of the same plan that it waits for in vain, and what happened to that.
+fn failed_before(detail: &OrderDetail, reason: &StateReason) -> Option<(OrderId, String)> {
+    let (StateReason::HeldBy { orders } | StateReason::AwaitingReference { orders, .. }) = reason else { return None };
+    let failed = |state| matches!(state, ProvisioningState::Errored | ProvisioningState::Error);
+    let awaited = detail.siblings.iter().find(|other| orders.contains(&other.id) && failed(other.state))?;
+    let why = awaited
+        .reason
+        .as_ref()
+        .map_or_else(|| awaited.state.label().to_owned(), |reason| words::state_reason(reason).0);
+    Some((awaited.id, why))
 }
 
 /// What can be done to it as it is, and why not where the permission is missing.
@@ -193,6 +210,13 @@ fn why(order: &Order) -> impl IntoView + use<> {
     let account = (!order.reasons.is_empty()).then(|| {
         view! { <details class="why-item"><summary>"the account itself"</summary>{explain::reasons(&order.reasons, &order.account_type)}</details> }
     });
+    let explained = order.items.iter().filter(|item| item.kind == ItemKind::Attribute && !item.explanation.is_empty());
+    let explained: Vec<_> = explained
+        .map(|item| view! { <li><strong>{words::attribute(&item.name)}</strong>": "{item.explanation.clone()}</li> })
+        .collect();
+    let values = (!explained.is_empty()).then(|| {
+        view! { <details class="why-item"><summary>"Where the values come from"</summary><ul class="plain">{explained}</ul></details> }
+    });
     view! {
         <section aria-labelledby="why-heading">
             <div class="section-head"><h2 id="why-heading">"Why"</h2></div>
@@ -201,6 +225,7 @@ fn why(order: &Order) -> impl IntoView + use<> {
                 <p class="hint">"Set off because "{words::trigger(order.trigger)}"."</p>
                 {account}
                 {items.collect_view()}
+                {values}
             </div>
         </section>
     }

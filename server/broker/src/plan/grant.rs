@@ -9,11 +9,12 @@ use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::{AccountRequest, AttributeRequest, FilterReason, ItemKind, ItemOperation, Operation, RequestPart};
 use model::value::Value;
 
-use super::line::{Line, Needs, asks, failures};
+use super::line::{Line, Needs, asks, failures, refers};
 use super::slot::{Slot, is_to_be_done};
 use super::view::View;
 use super::{Compiler, Progress, rules};
 use crate::compare::says;
+use crate::reference;
 
 impl<'a> Compiler<'a, '_> {
     /// Plans for a desired account.
@@ -22,7 +23,7 @@ impl<'a> Compiler<'a, '_> {
         let known = View::new(slot.account);
         let sent = known.clone().with(&slot.sent);
         let dependencies = slot.facts.map_or(&[][..], |facts| &facts.depends_on);
-        let (after, awaited) = self.waits_for(dependencies);
+        let (after, awaited) = self.waits_for(slot.facts.map_or(&[][..], |facts| &facts.comes_after));
 
         if sent.is_being_created() {
             self.under_way(slot, desired, &sent);
@@ -45,7 +46,7 @@ impl<'a> Compiler<'a, '_> {
         if operation == Some(Operation::Create) {
             error = error.or_else(|| self.missing(slot, dependencies));
         }
-        let asks = asks(&lines);
+        let (asks, refers) = (asks(&lines), refers(&lines));
         self.plan.questions.extend(lines.iter().filter_map(|line| question(slot, line)));
         // What fails for an account that is in use holds up nothing else: taking access away must not wait for it.
         let apart = if matches!(operation, None | Some(Operation::Update)) { error.take() } else { None };
@@ -57,7 +58,8 @@ impl<'a> Compiler<'a, '_> {
             && !slot.is_stuck
             && !slot.is_misrouted
             && !self.waits_in_vain(slot)
-            && (operation == Some(Operation::Update) || slot.awaited() == asks)
+            && (operation == Some(Operation::Update)
+                || (slot.awaited() == asks && (!asks.is_empty() || slot.referred() == refers)))
             && !changes_what_stays(slot, &lines)
             && self.is_satisfied(desired, &lines, &sent.clone().with(&slot.unsent));
         let old_failure = |message: &str| slot.failed.iter().find(|order| has_failed_like(order, message)).copied();
@@ -77,7 +79,9 @@ impl<'a> Compiler<'a, '_> {
                     request.after = after;
                     request.waits_for.extend(awaited);
                     // What has failed is not sent whatever is answered.
-                    request.awaits = if request.error.is_none() { asks } else { Vec::new() };
+                    if request.error.is_none() {
+                        (request.awaits, request.refers) = (asks, refers);
+                    }
                 }
                 Some(request)
             }
@@ -194,6 +198,10 @@ impl<'a> Compiler<'a, '_> {
                 && known.status == Some(AccountStatus::Enabled)
             {
                 self.retain(slot, line.kind, line.name, waits(asked));
+            } else if let Needs::Await(referred) = &line.needs
+                && known.status == Some(AccountStatus::Enabled)
+            {
+                self.retain(slot, line.kind, line.name, reference::waits(referred));
             }
         }
         let status = known.clone().with(&slot.sent).status;
@@ -269,7 +277,11 @@ impl<'a> Compiler<'a, '_> {
                 Needs::Ask(asked) if operation != Operation::Update => {
                     request.items.push(attribute_item(line, ItemOperation::Set, None, current, waits(asked)));
                 }
-                Needs::Fail(_) | Needs::Ask(_) => {}
+                Needs::Await(referred) if operation != Operation::Update => {
+                    let why = reference::waits(referred);
+                    request.items.push(attribute_item(line, ItemOperation::Set, None, current, why));
+                }
+                Needs::Fail(_) | Needs::Ask(_) | Needs::Await(_) => {}
                 Needs::Add | Needs::Remove => request.items.push(self.entitlement_item(line)),
                 Needs::Nothing | Needs::Keep(_) => {}
             }
@@ -410,6 +422,7 @@ pub(super) fn empty_request(
         waits_for: Vec::new(),
         supersedes: Vec::new(),
         awaits: Vec::new(),
+        refers: Vec::new(),
         sets_back: Vec::new(),
     }
 }

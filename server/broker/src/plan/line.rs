@@ -5,12 +5,13 @@ use std::borrow::Cow;
 
 use model::access::{DesiredAccount, DesiredAttribute, DesiredValue, Grantable, WorkflowState};
 use model::form::Asked;
-use model::plan::{ItemKind, ItemOperation};
+use model::plan::{ItemKind, ItemOperation, Referred};
 use model::value::Value;
 
 use super::view::View;
 use super::{Compiler, rules};
 use crate::compare::{present, same, says};
+use crate::reference;
 
 /// What one attribute or entitlement of a desired account needs.
 pub(super) struct Line<'a> {
@@ -36,6 +37,8 @@ pub(super) enum Needs<'a> {
     Fail(String),
     /// A person has to say.
     Ask(&'a Asked),
+    /// Another account is still to get it.
+    Await(Referred),
 }
 
 impl Line<'_> {
@@ -106,7 +109,7 @@ impl<'a> Compiler<'a, '_> {
             }
             Needs::Clear | Needs::Remove => (ItemOperation::Remove, vec![None]),
             Needs::Add => (ItemOperation::Add, vec![None]),
-            Needs::Nothing | Needs::Keep(_) | Needs::Fail(_) | Needs::Ask(_) => return None,
+            Needs::Nothing | Needs::Keep(_) | Needs::Fail(_) | Needs::Ask(_) | Needs::Await(_) => return None,
         };
         self.declined_item(&desired.account_type, view.account(), (line.kind, line.name), operation, &values)
     }
@@ -132,6 +135,9 @@ impl<'a> Compiler<'a, '_> {
             }
             DesiredValue::Absent => self.absent(desired, attribute, current),
             DesiredValue::Asked(asked) => Needs::Ask(asked),
+            DesiredValue::Referred(reference) => {
+                Needs::Await(reference::referred(&attribute.name, reference, self.catalogue))
+            }
             DesiredValue::Failed(message) => Needs::Fail(format!(
                 "The value of attribute \u{201c}{}\u{201d} could not be computed for identity {}: {message}",
                 attribute.name, self.input.desired.identity
@@ -188,6 +194,17 @@ pub(super) fn failures(lines: &[Line<'_>]) -> Option<String> {
         })
         .collect();
     (!messages.is_empty()).then(|| messages.join(" "))
+}
+
+/// What is still to come from other accounts, sorted.
+pub(super) fn refers(lines: &[Line<'_>]) -> Vec<Referred> {
+    let referred = lines.iter().filter_map(|line| match &line.needs {
+        Needs::Await(referred) => Some(referred.clone()),
+        _ => None,
+    });
+    let mut referred: Vec<Referred> = referred.collect();
+    referred.sort();
+    referred
 }
 
 /// What people have to answer, sorted.

@@ -74,6 +74,7 @@ mod tests {
             waits_for: vec![],
             supersedes: vec![],
             awaits: vec![],
+            refers: vec![],
             sets_back: vec![],
         }
     }

@@ -7,6 +7,7 @@ use model::account::{Account, Provenance};
 use model::form::Asked;
 use model::ids::OrderId;
 use model::order::{Order, OrderItem, ProvisioningState, StateReason};
+use model::plan::Referred;
 use model::trigger::Trigger;
 
 use super::{PlanInput, is_there};
@@ -61,6 +62,15 @@ impl Slot<'_> {
         awaited.sort();
         awaited.dedup();
         awaited
+    }
+
+    /// What the orders not sent wait for from other accounts, sorted.
+    pub(super) fn referred(&self) -> Vec<Referred> {
+        let mut referred: Vec<Referred> =
+            self.unsent.iter().filter_map(|order| order.reason.as_ref()?.referred()).flatten().cloned().collect();
+        referred.sort();
+        referred.dedup();
+        referred
     }
 
     /// Orders in flight: whatever else is ordered for the account waits for them.

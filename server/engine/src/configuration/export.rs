@@ -37,6 +37,9 @@ pub fn export(configuration: &Configuration) -> Vec<(PathBuf, String)> {
         hide_secrets(name, &mut integration.connection);
         put(format!("integrations/{}.toml", file_name(name)), "integrations", name, table(&integration));
     }
+    for (name, agent) in &configuration.agents {
+        put("agents.toml".into(), "agents", name, table(agent));
+    }
     for (name, account_type) in &configuration.account_types {
         put(application_file(&account_type.application), "account_types", name, table(account_type));
     }

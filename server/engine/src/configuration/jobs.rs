@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use model::configuration::{Configuration, JobDefinition, Rings, TaskDefinition};
-use model::job::{ANSWERS, Job, JobTask, REQUEST, REVERTS, TaskKind, UNDO};
+use model::job::{ANSWERS, Job, JobTask, REFERENCES, REQUEST, REVERTS, TaskKind, UNDO};
 
 use super::ConfigurationFinding;
 use super::places::Index;
@@ -37,6 +37,11 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
         if name == ANSWERS {
             let message =
                 format!("Runs that follow from answers are called `{name}`. Choose another name for the job.");
+            tell(&[], message);
+        }
+        if name == REFERENCES {
+            let message =
+                format!("Runs that follow from changed accounts are called `{name}`. Choose another name for the job.");
             tell(&[], message);
         }
         if name == REVERTS {

@@ -16,11 +16,12 @@ use super::places::Index;
 use super::wording;
 
 /// Tables of a configuration file, and what one object in them is called.
-pub(super) const KINDS: [(&str, &str); 11] = [
+pub(super) const KINDS: [(&str, &str); 12] = [
     ("organisation", "organisation"),
     ("sources", "identity source"),
     ("applications", "application"),
     ("integrations", "integration"),
+    ("agents", "agent"),
     ("account_types", "account type"),
     ("entitlements", "entitlement"),
     ("access_profiles", "access profile"),
@@ -152,6 +153,7 @@ fn read_object(
             connection(value, &what)?;
             insert(&mut configuration.integrations, name, value, &what)
         }
+        "agents" => insert(&mut configuration.agents, name, value, &what),
         "account_types" => insert(&mut configuration.account_types, name, value, &what),
         "entitlements" => insert(&mut configuration.entitlements, name, value, &what),
         "access_profiles" => insert(&mut configuration.access_profiles, name, value, &what),

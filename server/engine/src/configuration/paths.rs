@@ -3,30 +3,42 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use model::configuration::{Configuration, Connection, CsvExtract};
+use model::configuration::{Configuration, Connection, CsvExtract, IdentitySource};
 
-/// Makes every path of sources and connections absolute.
+/// Makes every path of sources and connections absolute. What an agent reads lies where the agent is, and it says itself
+/// where: nothing is known of it here.
 pub(super) fn resolve(configuration: &mut Configuration, directory: &Path) {
-    for source in configuration.sources.values_mut() {
-        absolute(&mut source.file, directory);
-        if let Some(positions) = &mut source.positions {
-            absolute(&mut positions.file, directory);
-        }
+    for source in configuration.sources.values_mut().filter(|source| source.read_by.is_none()) {
+        resolve_source(source, directory);
     }
-    let own = configuration.applications.values_mut().map(|application| &mut application.connection);
+    let own = configuration.applications.values_mut().filter(|application| application.read_by.is_none());
+    let own = own.map(|application| &mut application.connection);
     let others = configuration.integrations.values_mut().map(|integration| &mut integration.connection);
     for connection in own.chain(others) {
-        match connection {
-            Connection::Csv(csv) => {
-                absolute(&mut csv.outbox, directory);
-                absolute(&mut csv.inbox, directory);
-                extract(&mut csv.extract, directory);
-            }
-            Connection::RequestTracker(tickets) => extract(&mut tickets.extract, directory),
-            Connection::Manual(manual) => extract(&mut manual.extract, directory),
-            Connection::Sql(sql) => database(&mut sql.url, directory),
-            Connection::Scim(_) | Connection::Ldap(_) => {}
+        resolve_connection(connection, directory);
+    }
+}
+
+/// Makes every path of a connection absolute.
+pub(crate) fn resolve_connection(connection: &mut Connection, directory: &Path) {
+    match connection {
+        Connection::Csv(csv) => {
+            absolute(&mut csv.outbox, directory);
+            absolute(&mut csv.inbox, directory);
+            extract(&mut csv.extract, directory);
         }
+        Connection::RequestTracker(tickets) => extract(&mut tickets.extract, directory),
+        Connection::Manual(manual) => extract(&mut manual.extract, directory),
+        Connection::Sql(sql) => database(&mut sql.url, directory),
+        Connection::Scim(_) | Connection::Ldap(_) => {}
+    }
+}
+
+/// Makes the paths of a source's files absolute.
+pub(crate) fn resolve_source(source: &mut IdentitySource, directory: &Path) {
+    absolute(&mut source.file, directory);
+    if let Some(positions) = &mut source.positions {
+        absolute(&mut positions.file, directory);
     }
 }
 

@@ -153,7 +153,15 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
             }
         }
     }
+    for (name, source) in &configuration.sources {
+        if let Some(agent) = &source.read_by {
+            one(&["sources", name, "read_by"], "agents", agent);
+        }
+    }
     for (name, application) in &configuration.applications {
+        if let Some(agent) = &application.read_by {
+            one(&["applications", name, "read_by"], "agents", agent);
+        }
         if let Some(proxy) = &application.proxy {
             one(&["applications", name, "proxy"], "applications", proxy);
         }
@@ -169,6 +177,10 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
             one(&["account_types", name, "ask"], "permission_profiles", profile);
         }
         for (attribute, specification) in &account_type.attributes {
+            if let Some(reference) = &specification.reference {
+                let path = ["account_types", name, "attributes", attribute, "reference", "account_type"];
+                one(&path, "account_types", &reference.account_type);
+            }
             if let Some(Ask::Profile(profile)) = &specification.ask {
                 one(&["account_types", name, "attributes", attribute, "ask"], "permission_profiles", profile);
             }

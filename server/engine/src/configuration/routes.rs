@@ -72,15 +72,19 @@ fn of_application(configuration: &Configuration, name: &str, application: &Appli
     let Some(other) = configuration.applications.get(proxy) else { return found };
     let message = if proxy == name {
         "An application is not its own proxy. Name another application, or leave `proxy` out.".to_owned()
-    } else if !is_manual && application.writes == Parts::Everything {
+    } else if !is_manual && application.written() == Parts::Everything {
         format!(
             "The connection of `{name}` writes everything itself, so nothing is left for a proxy. Say with `writes` what it does not write, or leave `proxy` out."
         )
     } else if other.connection.mechanism() == Mechanism::Manual {
         format!("`{proxy}` is worked by hand, and has no connection that writes. Name an application that has one.")
+    } else if other.read_by.is_some() {
+        format!(
+            "`{proxy}` is read by an agent, and nothing is written through its connection from here. Name another, or leave `proxy` out."
+        )
     } else if !Part::ALL
         .iter()
-        .any(|part| other.writes.include(*part) && (is_manual || !application.writes.include(*part)))
+        .any(|part| other.writes.include(*part) && (is_manual || !application.written().include(*part)))
     {
         format!(
             "The connection of `{proxy}` does not write what that of `{name}` leaves out. Name another, or leave `proxy` out."

@@ -14,9 +14,19 @@ pub(super) const REFERENCE: &str = "secret:";
 pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut Vec<ConfigurationFinding>) {
     check_mail(configuration, index, findings);
     let is_demo = |name: &str| configuration.applications.get(name).is_some_and(|application| application.demo);
+    let is_read_elsewhere =
+        |name: &str| configuration.applications.get(name).is_some_and(|application| application.read_by.is_some());
     for (kind, name, carrier) in references::carriers(configuration).filter(|(_, name, _)| !is_demo(name)) {
         for (field, value) in credentials(carrier.connection) {
             if value.starts_with(REFERENCE) {
+                continue;
+            }
+            if is_read_elsewhere(name) {
+                let message = format!(
+                    "A {field} does not belong into a file here. The agent that reads `{name}` has it in its own file; \
+                     write {field} = \"secret:{name}-{field}\", which is kept nowhere."
+                );
+                findings.push(index.finding(&[kind, name, "connection", field], message));
                 continue;
             }
             let message = format!(

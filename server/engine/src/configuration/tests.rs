@@ -11,6 +11,7 @@ use model::value::Value;
 
 use super::{difference, digest, effect, export, read};
 
+mod agents;
 mod jobs;
 mod native;
 mod round_trip;
@@ -99,7 +100,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "[rules.everybody]",
             "[rule.everybody]",
             &[
-                "all.toml:36:2: `rule` is not a key that is known here. Did you mean `rules`? Known here: organisation, sources, applications, integrations, account_types, entitlements, access_profiles, roles, rules, jobs, permission_profiles.",
+                "all.toml:36:2: `rule` is not a key that is known here. Did you mean `rules`? Known here: organisation, sources, applications, integrations, agents, account_types, entitlements, access_profiles, roles, rules, jobs, permission_profiles.",
             ],
         ),
         (
@@ -354,7 +355,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "organisation = \"x\"\n[organisatio]\n",
             &[
                 "all.toml:2:16: Expected a table, found the text \"x\".",
-                "all.toml:3:2: `organisatio` is not a key that is known here. Did you mean `organisation`? Known here: organisation, sources, applications, integrations, account_types, entitlements, access_profiles, roles, rules, jobs, permission_profiles.",
+                "all.toml:3:2: `organisatio` is not a key that is known here. Did you mean `organisation`? Known here: organisation, sources, applications, integrations, agents, account_types, entitlements, access_profiles, roles, rules, jobs, permission_profiles.",
             ],
         ),
     ];
@@ -597,12 +598,14 @@ fn expressions_and_circles_are_told_with_their_place() {
         (
             "attributes.name.expression = \"identity.given_name\"",
             "attributes.name.value = \"x\"\nattributes.name.expression = \"identity.given_name\"",
-            &["all.toml:20:12: Has several sources; keep one of `value`, `expression` and `unique`."],
+            &["all.toml:20:12: Has several sources; keep one of `value`, `expression`, `unique` and `reference`."],
         ),
         (
             "attributes.name.expression = \"identity.given_name\"",
             "attributes.name.required = true",
-            &["all.toml:20:12: Has no source; give it one of `value`, `expression` and `unique`, or `ask` a person."],
+            &[
+                "all.toml:20:12: Has no source; give it one of `value`, `expression`, `unique` and `reference`, or `ask` a person.",
+            ],
         ),
         ("key = \"name\"\n", "key = \"login\"\n", &["all.toml:19:7: The key `login` is none of the attributes."]),
         (
@@ -615,6 +618,38 @@ fn expressions_and_circles_are_told_with_their_place() {
             "key = \"name\"\ndepends_on = [\"host-user\"]\n",
             &[
                 "all.toml:20:14: Account types depend on each other in a circle: host-user → host-user; remove one of these steps.",
+            ],
+        ),
+        (
+            "attributes.name.expression = \"identity.given_name\"",
+            "attributes.name.expression = \"identity.given_name\"\nattributes.badge.reference = { account_type = \"hots-user\", attribute = \"key\" }",
+            &["all.toml:21:47: There is no account type `hots-user`. Did you mean `host-user`?"],
+        ),
+        (
+            "attributes.name.expression = \"identity.given_name\"",
+            "attributes.name.expression = \"identity.given_name\"\nattributes.badge.reference = { account_type = \"host-user\", attribute = \"key\" }",
+            &[
+                "all.toml:21:47: Takes its value from the account type itself; use `expression`, or name another than `host-user`.",
+            ],
+        ),
+        (
+            "attributes.name.expression = \"identity.given_name\"",
+            "attributes.name.expression = \"identity.given_name\"\nattributes.badge.reference = { account_type = \"desk\", attribute = \"nam\" }\n[account_types.desk]\ndisplay_name = \"Desk\"\napplication = \"host\"\nkey = \"name\"\nattributes.name.expression = \"identity.given_name\"",
+            &["all.toml:21:67: Takes `nam`, which account type `desk` does not specify; perhaps `name` is meant."],
+        ),
+        (
+            "attributes.name.expression = \"identity.given_name\"",
+            "attributes.name.expression = \"identity.given_name\"\nattributes.badge.reference = { account_type = \"desk\", expression = \"account.name + account.nam + identity.shoe\" }\n[account_types.desk]\ndisplay_name = \"Desk\"\napplication = \"host\"\nkey = \"name\"\nattributes.name.expression = \"identity.given_name\"",
+            &[
+                "all.toml:21:68: Reads `identity.shoe`, which no identity source delivers.",
+                "all.toml:21:68: Takes `nam`, which account type `desk` does not specify; perhaps `name` is meant.",
+            ],
+        ),
+        (
+            "attributes.name.expression = \"identity.given_name\"",
+            "attributes.name.expression = \"identity.given_name\"\nattributes.badge.reference = { account_type = \"desk\", attribute = \"name\" }\n[account_types.desk]\ndisplay_name = \"Desk\"\napplication = \"host\"\nkey = \"name\"\ndepends_on = [\"host-user\"]\nattributes.name.expression = \"identity.given_name\"",
+            &[
+                "all.toml:26:14: Account types depend on each other in a circle: desk → host-user → desk; remove one of these steps.",
             ],
         ),
         (

@@ -3,6 +3,8 @@
 //!
 //! A feed that is wrong stops the run: deciding from half a feed is how people lose their access. An application that
 //! cannot be read keeps its last known state, and its orders wait: the job says whether it goes on without.
+//!
+//! What an agent reads is asked of it ([`crate::agents::exports`]), and is then as if it had been read here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,7 +13,10 @@ use connectors::feed::{self, Feed, FeedRow};
 use model::account::{ObservedAccount, ObservedEntitlement};
 use model::command::CommandError;
 use model::configuration::IdentitySource;
+use model::feed::FeedIdentity;
+use model::ids::{AgentExportId, RunId};
 use model::job::{LogLevel, TaskScope};
+use model::order::ErrorClass;
 use policy::expression::{Expression, Subject};
 use serde::Serialize;
 use store::StoreError;
@@ -19,6 +24,7 @@ use tokio::task::JoinSet;
 
 use super::{Context, Reading, TaskEnd, accounts_origin, applications, counted, entitlements_origin, source_origin};
 use crate::Engine;
+use crate::agents::exports::{self, NoExport};
 use crate::progress::Progress;
 
 pub(super) async fn carry_out(scope: &TaskScope, context: &mut Context, progress: &Progress) -> TaskEnd {
@@ -48,7 +54,7 @@ pub(super) async fn carry_out(scope: &TaskScope, context: &mut Context, progress
             if unread.len() == 1 { "keeps its" } else { "keep their" },
             unread.join(", ")
         )),
-        Err(error) => TaskEnd::errored("What was read could not be stored", &error),
+        Err(end) => end,
     }
 }
 
@@ -58,20 +64,23 @@ async fn collect_source(
     name: &str,
     source: &IdentitySource,
 ) -> Result<(), TaskEnd> {
-    let at = context.engine.now();
-    let feed = read_feed(source).await.map_err(|problem| {
-        for line in problem.lines() {
-            progress.say(LogLevel::Error, line);
+    let feed = read_source(context, progress, name, source).await.map_err(|unread| match unread {
+        NoExport::Failed(error, findings) => {
+            for line in &findings {
+                progress.say(LogLevel::Error, line);
+            }
+            let first = broker::untrusted::message(&error.message);
+            TaskEnd::Errored(format!("The feed of `{name}` is not taken over; what was known before is kept. {first}"))
         }
-        let first = problem.lines().next().unwrap_or_default().to_owned();
-        TaskEnd::Errored(format!("The feed of `{name}` is not taken over; what was known before is kept. {first}"))
+        NoExport::Interrupted => TaskEnd::Interrupted,
+        NoExport::Store(error) => TaskEnd::errored("What an agent has read cannot be used", &error),
     })?;
     for warning in &feed.warnings {
-        progress.say(LogLevel::Warning, warning.to_string());
+        progress.say(LogLevel::Warning, warning);
     }
     let count = feed.identities.len() as u64;
     progress.expect(count, "rows");
-    let reading = Reading { at, digest: feed.digest.clone(), partial: false };
+    let reading = feed.reading;
     // An incremental run is short enough to read again after a crash: its rows stay in memory.
     if context.mode.incremental || context.mode.dry_run {
         context.scenario.feeds.insert(name.to_owned(), (reading, feed.identities));
@@ -81,10 +90,53 @@ async fn collect_source(
             .await
             .map_err(|error| TaskEnd::errored("What was read could not be stored", &error))?;
     }
+    if let Some(export) = feed.export {
+        exports::taken_over(&context.engine, export)
+            .await
+            .map_err(|error| TaskEnd::errored("What was read could not be stored", &error))?;
+    }
     progress.advance(count, 0).await;
     progress.count("people", i64::try_from(count).unwrap_or(i64::MAX));
     progress.say(LogLevel::Information, format!("Read {} from `{name}`.", counted(count, "row")));
     Ok(())
+}
+
+/// A feed, read here or by an agent.
+struct FeedRead {
+    reading: Reading,
+    identities: Vec<FeedIdentity>,
+    warnings: Vec<String>,
+    export: Option<AgentExportId>,
+}
+
+async fn read_source(
+    context: &Context,
+    progress: &Progress,
+    name: &str,
+    source: &IdentitySource,
+) -> Result<FeedRead, NoExport> {
+    let configuration = context.engine.world().deciding().configuration();
+    if let Some((agent, task)) = exports::of_source(&configuration, name) {
+        let export = exports::read(&context.engine, context.run, progress, &agent, &task).await?;
+        return Ok(FeedRead {
+            reading: Reading { at: export.at, digest: export.digest, partial: false },
+            identities: export.people,
+            warnings: export.warnings,
+            export: Some(export.id),
+        });
+    }
+    let at = context.engine.now();
+    let feed = read_feed(source).await.map_err(|problem| {
+        let findings: Vec<String> = problem.lines().map(str::to_owned).collect();
+        let first = findings.first().cloned().unwrap_or_default();
+        NoExport::Failed(CommandError::new(ErrorClass::Invalid, first), findings)
+    })?;
+    Ok(FeedRead {
+        reading: Reading { at, digest: feed.digest, partial: false },
+        identities: feed.identities,
+        warnings: feed.warnings.iter().map(ToString::to_string).collect(),
+        export: None,
+    })
 }
 
 /// Reads a feed off the runtime's threads; the problem is one line a finding.
@@ -110,6 +162,8 @@ pub(crate) struct Collected {
     pub(crate) entitlements: Vec<ObservedEntitlement>,
     /// The keys that were asked for, where not all accounts were read.
     pub(crate) asked: Option<BTreeSet<String>>,
+    /// The export that an agent has handed over, where it was read by one.
+    pub(crate) export: Option<AgentExportId>,
 }
 
 /// Where a reading waits until it is taken over.
@@ -127,16 +181,18 @@ pub(super) async fn collect_applications(
     progress: &Progress,
     names: Vec<String>,
     place: Place,
-) -> Result<Vec<String>, StoreError> {
+) -> Result<Vec<String>, TaskEnd> {
+    let failed = |error: StoreError| TaskEnd::errored("What was read could not be stored", &error);
     let mut reading = JoinSet::new();
     for name in names {
-        let engine = context.engine.clone();
+        let (engine, run, progress) = (context.engine.clone(), context.run, progress.clone());
         reading.spawn(async move {
-            let read = read_application(&engine, &name).await;
+            let read = read_application(&engine, run, &progress, &name).await;
             (name, read)
         });
     }
     let mut unread = Vec::new();
+    let mut interrupted = None;
     while let Some(joined) = reading.join_next().await {
         let Ok((name, read)) = joined else { continue };
         match read {
@@ -150,19 +206,28 @@ pub(super) async fn collect_applications(
                 progress.advance(count, 0).await;
                 progress.count("accounts", i64::try_from(count).unwrap_or(i64::MAX));
                 progress.say(LogLevel::Information, format!("Read {} from `{name}`.", counted(count, "account")));
-                keep(context, &name, collected, place).await?;
-                note_trouble(&context.engine, &name, None).await?;
+                let export = collected.export;
+                keep(context, &name, collected, place).await.map_err(failed)?;
+                if let Some(export) = export {
+                    exports::taken_over(&context.engine, export).await.map_err(failed)?;
+                }
+                note_trouble(&context.engine, &name, None).await.map_err(failed)?;
             }
-            Err(error) => {
+            Err(NoExport::Interrupted) => interrupted = Some(TaskEnd::Interrupted),
+            Err(NoExport::Store(error)) => interrupted = Some(failed(error)),
+            Err(NoExport::Failed(error, _)) => {
                 let error = broker::untrusted::error(error);
                 progress.say(
                     LogLevel::Warning,
                     format!("`{name}` cannot be read: {}. {}", error.message, error.class.remedy()),
                 );
-                note_trouble(&context.engine, &name, Some(error.message.clone())).await?;
+                note_trouble(&context.engine, &name, Some(error.message.clone())).await.map_err(failed)?;
                 unread.push(name);
             }
         }
+    }
+    if let Some(end) = interrupted {
+        return Err(end);
     }
     unread.sort();
     Ok(unread)
@@ -179,8 +244,27 @@ async fn keep(context: &mut Context, name: &str, collected: Collected, place: Pl
     stage(context, &accounts_origin(name), &collected.reading, accounts).await
 }
 
-/// Reads one application whole; nothing where it cannot be listed.
-pub(crate) async fn read_application(engine: &Engine, name: &str) -> Result<Option<Collected>, CommandError> {
+/// Reads one application whole, or has its agent read it; nothing where it cannot be listed.
+async fn read_application(
+    engine: &Engine,
+    run: RunId,
+    progress: &Progress,
+    name: &str,
+) -> Result<Option<Collected>, NoExport> {
+    let Some((agent, task)) = exports::of_application(engine, name) else {
+        return read_from_here(engine, name).await.map_err(|error| NoExport::Failed(error, Vec::new()));
+    };
+    let export = exports::read(engine, run, progress, &agent, &task).await?;
+    if !export.lists {
+        exports::taken_over(engine, export.id).await?;
+        return Ok(None);
+    }
+    let reading = Reading { at: export.at, digest: export.digest, partial: false };
+    let (accounts, entitlements) = (export.accounts, export.entitlements);
+    Ok(Some(Collected { reading, accounts, entitlements, asked: None, export: Some(export.id) }))
+}
+
+async fn read_from_here(engine: &Engine, name: &str) -> Result<Option<Collected>, CommandError> {
     let connector = engine.connector(name).await?;
     let capabilities = connector.capabilities();
     if !capabilities.lists {
@@ -194,7 +278,7 @@ pub(crate) async fn read_application(engine: &Engine, name: &str) -> Result<Opti
         .accounts(&mut |page| accounts.extend(page.into_iter().map(|account| (account.key.clone(), account))))
         .await?;
     let reading = Reading { at, digest: String::new(), partial: false };
-    Ok(Some(Collected { reading, accounts: accounts.into_values().collect(), entitlements, asked: None }))
+    Ok(Some(Collected { reading, accounts: accounts.into_values().collect(), entitlements, asked: None, export: None }))
 }
 
 async fn stage<T: Serialize>(

@@ -67,6 +67,7 @@ async fn fulfil(scope: &TaskScope, context: &mut Context, progress: &Progress) -
     loop {
         // Looked at before, so that an answer that comes while orders are sent counts as news.
         let before = UnderWay::read(engine, &carriers).await?;
+        crate::references::fill(engine).await?;
         match deliver_all(context, progress, &names, &mut silent).await? {
             Sent::Some(0) => {}
             Sent::Some(_) => continue,

@@ -16,7 +16,7 @@ use broker::check::CheckedPlan;
 use broker::choice::AccountChoice;
 use broker::plan::{PlanInput, Values};
 use broker::trigger::{Life, Situation};
-use broker::{blast_radius, check, edit, native_change, partition, plan, undo};
+use broker::{blast_radius, check, edit, native_change, partition, plan, reference, undo};
 use jiff::civil::Date;
 use model::access::{DesiredAccess, Grantable};
 use model::account::{Account, Provenance};
@@ -100,8 +100,14 @@ async fn generate(
         context.changed.extend(crate::forms::to_plan(&context.engine).await?);
         context.changed.extend(context.engine.store().identities_with_native_changes_to_revert().await?);
     }
+    // Before accounts are read: what changes afterwards is noted anew.
+    let mut followed = context.engine.store().reference_changes().await?;
+    if context.mode.incremental && context.about != About::Requests {
+        context.changed.extend(followed.iter().map(|change| change.identity));
+    }
     let facts = Facts::read(context, all_values, today).await?;
     let ids: Vec<IdentityId> = facts.ids();
+    followed.retain(|change| scope.is_all() && ids.binary_search(&change.identity).is_ok());
     progress.expect(ids.len() as u64, "identities");
     let live = context.engine.world().deciding();
     let mut values = ReservedValues::new(&facts.reserved);
@@ -203,6 +209,7 @@ async fn generate(
         used,
         forms: questions.planned(scope),
         natives: natives.planned,
+        followed,
     };
     let asked = extras.forms.asked();
     if asked > 0 {
@@ -287,6 +294,9 @@ struct Facts {
     reserved: Vec<Reservation>,
     /// Values that people put in the place of computed ones, each with its id.
     edits: HashMap<IdentityId, Vec<(i64, ValueEdit)>>,
+    /// Those planned for, where values of their accounts come from others.
+    people: HashMap<IdentityId, Identity>,
+    day: Date,
     /// Accounts not gone, by account type.
     stored: BTreeMap<String, u64>,
     links: BTreeMap<String, u64>,
@@ -352,6 +362,11 @@ impl Facts {
                 Some(_) => context.engine.world().with_population(|population| population.engine.len()) as u64,
                 None => names.len() as u64,
             },
+            people: match context.engine.world().deciding().catalogue.has_references() {
+                true => names.iter().map(|identity| (identity.id, identity.clone())).collect(),
+                false => HashMap::new(),
+            },
+            day: today,
             names: names.into_iter().map(|identity| (identity.id, identity.display_name)).collect(),
             accounts: by_owner(accounts),
             orders: by_identity(orders),
@@ -429,11 +444,17 @@ impl Facts {
     ) -> (Plan, Vec<i64>, Vec<AccountChoice>) {
         let accounts = self.accounts_of(access.identity);
         let choices = questions.choose(context, access.identity, accounts);
+        let live = context.engine.world().deciding();
+        let read = crate::references::reader(&live.model, self.people.get(&access.identity), self.day);
+        let open_orders = self.orders_of(access.identity);
+        let known = reference::Known { accounts, open_orders, choices: &choices, catalogue, read: &read };
+        reference::stand_in(access, &known);
         questions.stand_in(access, accounts, &choices, catalogue);
         let edits = self.edits_of(access.identity);
         let over = edit::stand_in(access, &edits).into_iter().filter_map(|edit| self.edit_id(edit)).collect();
         let native = self.native_of(access, catalogue);
         let mut plan = plan::compile(&self.input(access, &choices, &native), catalogue, values);
+        reference::explain(&mut plan, &known);
         edit::explain(&mut plan, &edits);
         questions.note(&mut plan, catalogue);
         (plan, over, choices)

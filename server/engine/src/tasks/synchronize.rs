@@ -69,7 +69,7 @@ pub(super) async fn carry_out_back(scope: &TaskScope, context: &mut Context, pro
         let unread = match collect::collect_applications(context, progress, names.clone(), collect::Place::Memory).await
         {
             Ok(unread) => unread,
-            Err(error) => return TaskEnd::errored("What was read could not be stored", &error),
+            Err(end) => return end,
         };
         take_over_applications(context, progress, &names).await.map(|_| unread)
     };

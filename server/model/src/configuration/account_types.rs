@@ -68,8 +68,8 @@ pub enum Several {
     Fail,
 }
 
-/// Where one attribute's value comes from, and what it has to be like. At most one of `value`, `expression` and `unique`
-/// is given; without any, `ask` says that a person has to give it.
+/// Where one attribute's value comes from, and what it has to be like. At most one of `value`, `expression`, `unique` and
+/// `reference` is given; without any, `ask` says that a person has to give it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttributeSpecification {
@@ -79,6 +79,9 @@ pub struct AttributeSpecification {
     pub expression: Option<String>,
     /// CEL over `identity` and `attempt` (0, 1, 2 …): tried until the value is free in the application. At most 50 attempts.
     pub unique: Option<String>,
+    /// Another account of the same person that has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
     #[serde(default)]
     pub required: bool,
     /// Written at creation only; otherwise kept in step with the identity.
@@ -120,6 +123,30 @@ pub struct AttributeSpecification {
     /// at once, and nobody is asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer_within_days: Option<u16>,
+}
+
+/// A value that is taken from the account that the same person has of another type, in whatever application. Exactly one of
+/// `attribute` and `expression` is given.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    pub account_type: String,
+    /// Taken as it is: an attribute of that type, or [`Reference::KEY`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attribute: Option<String>,
+    /// CEL over that `account` and `identity`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expression: Option<String>,
+}
+
+impl Reference {
+    /// Names the account's native key: a distinguished name, a SCIM id, a primary key.
+    pub const KEY: &str = "key";
+
+    /// What is taken, as it is written.
+    pub fn taken(&self) -> &str {
+        self.attribute.as_deref().or(self.expression.as_deref()).unwrap_or_default()
+    }
 }
 
 /// Whom a question goes to. Who cannot sign in cannot be asked: then it is the application's owner, and where there is

@@ -48,7 +48,7 @@ impl Answer<'_> {
             let Some(kind) = self.model.account_types.get(account.kind as usize) else { continue };
             for attribute in &kind.attributes {
                 let (number, read, unique) = match &attribute.source {
-                    ValueSource::Constant(_) | ValueSource::Nothing => continue,
+                    ValueSource::Constant(_) | ValueSource::Reference(..) | ValueSource::Nothing => continue,
                     ValueSource::Expression(number, read) => (*number, read, false),
                     ValueSource::Unique(number, read) => (*number, read, true),
                 };
@@ -117,6 +117,7 @@ impl Answer<'_> {
         let (number, value) = match source {
             ValueSource::Constant(value) => return DesiredValue::Value(value.clone()),
             ValueSource::Nothing => return DesiredValue::Absent,
+            ValueSource::Reference(reference, _) => return DesiredValue::Referred(reference.clone()),
             ValueSource::Expression(number, _) | ValueSource::Unique(number, _)
                 if known.get(*number).is_some_and(Option::is_some) =>
             {
@@ -210,7 +211,7 @@ fn put(digest: &mut Digest, value: &DesiredValue) {
             digest.number(candidates.len() as u64);
             candidates.iter().for_each(|candidate| digest.text(candidate));
         }
-        DesiredValue::Absent | DesiredValue::Asked(_) => digest.number(3),
+        DesiredValue::Absent | DesiredValue::Asked(_) | DesiredValue::Referred(_) => digest.number(3),
         DesiredValue::Failed(message) => {
             digest.number(4);
             digest.text(message);

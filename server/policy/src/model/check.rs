@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ::model::configuration::{AccountType, Column, Configuration, Connection, Limit, RuleType, Thresholds};
+use ::model::configuration::{
+    AccountType, AttributeSpecification, Column, Configuration, Connection, Limit, Reference, RuleType, Thresholds,
+};
 use ::model::trigger::LAST;
 use ::model::work_item::Fulfiller;
 
@@ -22,6 +24,8 @@ pub(super) enum Field {
     Classification(String, usize),
     /// Account type; about identities and accounts.
     Select(String),
+    /// Account type and attribute; about identities and another account.
+    Reference(String, String),
 }
 
 /// What thresholds limit.
@@ -49,8 +53,9 @@ impl Expressions {
 
     /// The attributes that rules, account attributes and correlation read, sorted.
     pub(super) fn attributes(&self) -> Vec<String> {
-        let elsewhere =
-            |field: &Field| matches!(field, Field::DisplayName(_) | Field::Classification(..) | Field::Select(_));
+        let elsewhere = |field: &Field| {
+            matches!(field, Field::DisplayName(_) | Field::Classification(..) | Field::Select(_) | Field::Reference(..))
+        };
         let about_identities = self.parsed.iter().filter(|(field, _)| !elsewhere(field));
         let names: BTreeSet<&String> = about_identities.flat_map(|(_, expression)| expression.attributes()).collect();
         names.into_iter().cloned().collect()
@@ -103,7 +108,10 @@ impl<'c> Check<'c> {
                         .attributes()
                         .iter()
                         .filter(|name| !delivered.contains(name.as_str()) && !BUILT_IN.contains(&name.as_str()))
-                        .filter(|name| !(matches!(field, Field::Select(_)) && name.starts_with(OF_ACCOUNT)))
+                        .filter(|name| {
+                            let has_account = matches!(field, Field::Select(_) | Field::Reference(..));
+                            !(has_account && name.starts_with(OF_ACCOUNT))
+                        })
                         .collect(),
                     _ => Vec::new(),
                 };
@@ -225,11 +233,24 @@ impl<'c> Check<'c> {
                 self.expression(&object, &path, field, &rule.when, &["account"]);
             }
         }
-        let edges = configuration.account_types.iter().map(|(name, kind)| (name.as_str(), &kind.depends_on));
-        for circle in circles(edges.collect()) {
-            let object = format!("account type `{}`", circle.first().copied().unwrap_or_default());
+        let edges: BTreeMap<&str, Vec<String>> =
+            configuration.account_types.iter().map(|(name, kind)| (name.as_str(), needs(name, kind))).collect();
+        for circle in circles(edges.iter().map(|(name, next)| (*name, next)).collect()) {
+            let first = circle.first().copied().unwrap_or_default();
+            let step = circle.get(1).copied().unwrap_or_default();
+            let kind = configuration.account_types.get(first);
+            let by_reference = kind.filter(|kind| !kind.depends_on.iter().any(|needed| needed == step));
+            let by_reference = by_reference.and_then(|kind| {
+                let leads_on = |reference: &Reference| reference.account_type == step;
+                let mut attributes = kind.attributes.iter();
+                attributes
+                    .find(|(_, made)| made.reference.as_ref().is_some_and(leads_on))
+                    .map(|(attribute, _)| attribute)
+            });
+            let field = by_reference
+                .map_or_else(|| "depends_on".to_owned(), |attribute| format!("attributes.{attribute}.reference"));
             let message = format!("account types depend on each other in a circle: {}", circle.join(" → "));
-            self.error(&object, "depends_on", format!("{message}; remove one of these steps"));
+            self.error(&format!("account type `{first}`"), &field, format!("{message}; remove one of these steps"));
         }
     }
 
@@ -241,22 +262,92 @@ impl<'c> Check<'c> {
         for (attribute, specification) in &kind.attributes {
             let path = format!("attributes.{attribute}");
             let field = Field::Attribute(name.to_owned(), attribute.clone());
-            match (&specification.value, &specification.expression, &specification.unique) {
-                (Some(_), None, None) => {}
-                (None, Some(text), None) => {
+            let AttributeSpecification { value, expression, unique, reference, .. } = specification;
+            match (value, expression, unique, reference) {
+                (Some(_), None, None, None) => {}
+                (None, Some(text), None, None) => {
                     self.expression(object, &format!("{path}.expression"), field, text, &["identity"]);
                 }
-                (None, None, Some(text)) => {
+                (None, None, Some(text), None) => {
                     self.expression(object, &format!("{path}.unique"), field, text, &["identity", "attempt"]);
                 }
-                (None, None, None) if specification.ask.is_some() => {}
-                (None, None, None) => {
-                    let message = "has no source; give it one of `value`, `expression` and `unique`, or `ask` a person";
+                (None, None, None, Some(reference)) => self.referred(name, object, attribute, reference),
+                (None, None, None, None) if specification.ask.is_some() => {}
+                (None, None, None, None) => {
+                    let message = "has no source; give it one of `value`, `expression`, `unique` and `reference`, or `ask` a person";
                     self.error(object, &path, message.to_owned());
                 }
                 _ => {
-                    let message = "has several sources; keep one of `value`, `expression` and `unique`";
+                    let message = "has several sources; keep one of `value`, `expression`, `unique` and `reference`";
                     self.error(object, &path, message.to_owned());
+                }
+            }
+        }
+    }
+
+    /// What is taken from another account: of which type, and what of it.
+    fn referred(&mut self, name: &str, object: &str, attribute: &str, reference: &Reference) {
+        let path = format!("attributes.{attribute}.reference");
+        let known = &self.configuration.account_types;
+        let from = &reference.account_type;
+        self.reference(object, &format!("{path}.account_type"), "account type", from, known);
+        if from == name {
+            let message = format!(
+                "takes its value from the account type itself; use `expression`, or name another than `{from}`"
+            );
+            self.error(object, &format!("{path}.account_type"), message);
+            return;
+        }
+        match (&reference.attribute, &reference.expression) {
+            (Some(taken), None) => self.taken(object, &format!("{path}.attribute"), from, &[taken.as_str()]),
+            (None, Some(text)) => {
+                let path = format!("{path}.expression");
+                let field = Field::Reference(name.to_owned(), attribute.to_owned());
+                self.expression(object, &path, field.clone(), text, &["identity", "account"]);
+                let Some(parsed) = self.expressions.parsed.get(&field) else { return };
+                let read: Vec<String> = parsed
+                    .attributes()
+                    .iter()
+                    .filter_map(|name| name.strip_prefix(OF_ACCOUNT))
+                    .map(str::to_owned)
+                    .collect();
+                if read.is_empty() {
+                    let message = format!(
+                        "reads nothing of `account`, the one of type `{from}`; use the attribute's `expression` where none is needed"
+                    );
+                    self.error(object, &path, message);
+                }
+                self.taken(object, &path, from, &read.iter().map(String::as_str).collect::<Vec<_>>());
+            }
+            _ => {
+                let message =
+                    "says nothing, or two things, of what is taken; give it one of `attribute` and `expression`";
+                self.error(object, &path, message.to_owned());
+            }
+        }
+    }
+
+    /// Whether accounts of that type are known to have this.
+    fn taken(&mut self, object: &str, path: &str, from: &str, names: &[&str]) {
+        const OF_EVERY_ACCOUNT: [&str; 3] = [Reference::KEY, "enabled", "entitlements"];
+        let Some(kind) = self.configuration.account_types.get(from) else { return };
+        for name in names.iter().filter(|name| !OF_EVERY_ACCOUNT.contains(name)) {
+            match kind.attributes.get(*name) {
+                Some(made) if made.secret => {
+                    let message = format!(
+                        "takes `{name}` of account type `{from}`, which is secret and never read back; take another attribute"
+                    );
+                    self.error(object, path, message);
+                }
+                Some(_) => {}
+                None => {
+                    let known = kind.attributes.keys().map(String::as_str).chain(OF_EVERY_ACCOUNT);
+                    let hint = suggestion(name, known);
+                    self.error(
+                        object,
+                        path,
+                        format!("takes `{name}`, which account type `{from}` does not specify{hint}"),
+                    );
                 }
             }
         }
@@ -369,6 +460,13 @@ fn delivered(configuration: &Configuration) -> Option<BTreeSet<&str>> {
     let of_people = configuration.sources.values().flat_map(|source| names(&source.attributes));
     let positions = configuration.sources.values().filter_map(|source| source.positions.as_ref());
     Some(of_people.chain(positions.flat_map(|positions| names(&positions.attributes))).collect())
+}
+
+/// Which account types have to be there before one of this type: what it depends on, and what its values come from.
+fn needs(name: &str, kind: &AccountType) -> Vec<String> {
+    let references = kind.attributes.values().filter_map(|made| made.reference.as_ref());
+    let referred = references.map(|reference| &reference.account_type).filter(|from| *from != name);
+    kind.depends_on.iter().chain(referred).cloned().collect()
 }
 
 /// Every circle of a graph once, as the path from its smallest name back to it. References to nothing are no edges.

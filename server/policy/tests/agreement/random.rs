@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use model::access::Grantable;
 use model::configuration::{
     AccessProfile, AccountType, Application, AssignmentRule, AttributeSpecification, Configuration, Connection,
-    Entitlement, ManualConnection, OnRemoval, Role, RuleType, Thresholds,
+    Entitlement, ManualConnection, OnRemoval, Reference, Role, RuleType, Thresholds,
 };
 use model::identity::{Context, Identity, Period};
 use model::ids::IdentityId;
@@ -35,7 +35,18 @@ pub(crate) fn configuration() -> impl Strategy<Value = Configuration> {
             configuration.applications.insert(format!("application-{index}"), application());
         }
         for (index, attributes) in kinds.into_iter().enumerate() {
-            configuration.account_types.insert(format!("kind-{index}"), account_type(index, attributes));
+            let mut kind = account_type(index, attributes);
+            if index > 0 && kind.attributes.len() > 1 {
+                // An earlier account type has it: no circles.
+                let reference = Reference {
+                    account_type: format!("kind-{}", index - 1),
+                    attribute: Some(Reference::KEY.to_owned()),
+                    expression: None,
+                };
+                let referred = AttributeSpecification { reference: Some(reference), ..Default::default() };
+                kind.attributes.insert("referred".to_owned(), referred);
+            }
+            configuration.account_types.insert(format!("kind-{index}"), kind);
         }
         for index in 0..ENTITLEMENTS {
             let entitlement = Entitlement {
@@ -263,6 +274,7 @@ fn application() -> Application {
         demo: false,
         owner: None,
         connection: Connection::Manual(ManualConnection::default()),
+        read_by: None,
         writes: Default::default(),
         proxy: None,
         concurrency: None,

@@ -127,6 +127,7 @@ pub(crate) fn application() -> Application {
         demo: false,
         owner: None,
         connection: Connection::Manual(manual()),
+        read_by: None,
         writes: Default::default(),
         proxy: None,
         concurrency: None,

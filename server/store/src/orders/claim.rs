@@ -43,6 +43,7 @@ macro_rules! due_orders {
       and (o.account_id is not null or o.operation = 'create')
       and coalesce(o.trouble, '') <> 'held'
       and not o.awaits_answer
+      and not o.awaits_reference
       and (o.ring is null or o.ring <= (select r.released from run_ring r where r.run_id = o.run_id))
       and 0 = (
         select count(*)
@@ -74,6 +75,7 @@ macro_rules! due_orders {
           and quick.next_attempt_at <= $2
           and quick.trouble is null
           and not quick.awaits_answer
+          and not quick.awaits_reference
           and (quick.ring is null or quick.ring <= (select r.released from run_ring r where r.run_id = quick.run_id))
           and (quick.approval_id is null or quick.approval_id = o.approval_id)
           and 0 = (
@@ -189,7 +191,8 @@ impl Store {
     /// Due orders in state 1 that were released, with their ring where they have one, and are not held, whose predecessors
     /// are done (4, 8) or called off (6) and whose account has no other order in flight, by lane, then by turn
     /// ([`Order::turn_at`]), then id; of several of one account the first. They are in state 2 afterwards, with a new
-    /// fence, attempt and lease. An order without `next_attempt_at` is not released yet.
+    /// fence, attempt and lease. An order without `next_attempt_at` is not released yet; one of which a value is still to come
+    /// from another account is claimed once that is filled in ([`Tx::fill_orders`]).
     ///
     /// The orders come as they are now, but for `reason`, which is still the one from before: it tells whether an earlier
     /// attempt may have arrived. Explanations and reasons are left out, as in [`Store::orders_in_brief`].

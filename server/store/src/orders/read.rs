@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use model::access::Reason;
 use model::account::Mechanism;
 use model::command::Handed;
 use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, PartitionId, PlanId, RequestId, RunId};
@@ -19,7 +20,7 @@ use crate::words::patterns;
 use crate::work_items::work_items_of_order;
 use crate::{Result, Store, StoreError};
 
-/// With the columns that say why.
+/// With the columns that say why, where they are asked for: each column of each row costs, even an empty one.
 macro_rules! by_id {
     ($why:literal) => {
         concat!(
@@ -30,9 +31,9 @@ macro_rules! by_id {
         o.mechanism = 'manual'
           and (select p.body ->> 'mechanism' from plan_partition p where p.id = o.partition_id) <> 'manual',
         false
-      ) as given_to_people, ",
+      ) as given_to_people,",
             $why,
-            ", o.fence, o.attempts, o.fingerprint, o.repeats, o.next_attempt_at, o.created_at, o.transmitted_at,
+            " o.fence, o.attempts, o.fingerprint, o.repeats, o.next_attempt_at, o.created_at, o.transmitted_at,
       o.executed_at, o.verified_at
     from provisioning_order o
     where o.id in (select cast(value as bigint) from json_each($1))
@@ -41,8 +42,8 @@ macro_rules! by_id {
     };
 }
 
-const BY_ID: &str = by_id!("o.explanation, cast(o.reasons as text) as reasons");
-const IN_BRIEF: &str = by_id!("'' as explanation, '[]' as reasons");
+const BY_ID: &str = by_id!(" o.explanation, cast(o.reasons as text) as reasons,");
+const IN_BRIEF: &str = by_id!("");
 
 /// Sent and not answered, or answered after that moment.
 const ACCOUNTS_CHANGED_SINCE: &str = "
@@ -139,9 +140,9 @@ macro_rules! items {
         concat!(
             "select
       id, order_id, kind, name, operation, cast(value as text) as value, cast(current as text) as current, entitlement,
-      state, ",
+      state,",
             $why,
-            ", secret, message
+            " secret, message
     from order_item
     where order_id in (select cast(value as bigint) from json_each($1))
     order by order_id, id"
@@ -149,8 +150,8 @@ macro_rules! items {
     };
 }
 
-const ITEMS: &str = items!("explanation, cast(reasons as text) as reasons");
-const ITEMS_IN_BRIEF: &str = items!("'' as explanation, '[]' as reasons");
+const ITEMS: &str = items!(" explanation, cast(reasons as text) as reasons,");
+const ITEMS_IN_BRIEF: &str = items!("");
 
 const DEPENDENCIES: &str = "
     select order_id, after_id
@@ -500,7 +501,7 @@ pub(crate) async fn orders_by_id(connection: &mut Connection, ids: &[OrderId], w
         let mut items: HashMap<i64, Vec<OrderItem>> = HashMap::with_capacity(chunk.len());
         connection
             .read(items_of, arguments![ids.as_str()], |row| {
-                items.entry(row.integer("order_id")?).or_default().push(item(&row)?);
+                items.entry(row.integer("order_id")?).or_default().push(item(&row, why)?);
                 Ok(())
             })
             .await?;
@@ -513,7 +514,7 @@ pub(crate) async fn orders_by_id(connection: &mut Connection, ids: &[OrderId], w
             .await?;
         let read = connection.read(by_id, arguments![ids], |row| {
             let id = row.integer("id")?;
-            order(&row, after.remove(&id).unwrap_or_default(), items.remove(&id).unwrap_or_default())
+            order(&row, why, after.remove(&id).unwrap_or_default(), items.remove(&id).unwrap_or_default())
         });
         orders.extend(read.await?);
     }
@@ -570,7 +571,8 @@ fn order_id(row: Row) -> Result<OrderId> {
     row.integer("id").map(OrderId)
 }
 
-fn order(row: &Row, after: Vec<OrderId>, mut items: Vec<OrderItem>) -> Result<Order> {
+fn order(row: &Row, why: Why, after: Vec<OrderId>, mut items: Vec<OrderItem>) -> Result<Order> {
+    let (explanation, reasons) = told(row, why)?;
     let state = state(row, "state")?;
     for item in items.iter_mut().filter(|item| item.state.number() == AS_THE_ORDER) {
         item.state = state;
@@ -595,8 +597,8 @@ fn order(row: &Row, after: Vec<OrderId>, mut items: Vec<OrderItem>) -> Result<Or
         priority: row.numbered("priority", |number| number.try_into().ok())?,
         state,
         reason: row.optional_json("reason")?,
-        explanation: row.text("explanation")?,
-        reasons: row.json("reasons")?,
+        explanation,
+        reasons,
         after,
         fence: row.integer("fence")?,
         attempts: row.small_count("attempts")?,
@@ -611,7 +613,16 @@ fn order(row: &Row, after: Vec<OrderId>, mut items: Vec<OrderItem>) -> Result<Or
     })
 }
 
-fn item(row: &Row) -> Result<OrderItem> {
+/// Explanation and reasons; both empty where they were left out.
+fn told(row: &Row, why: Why) -> Result<(String, Vec<Reason>)> {
+    match why {
+        Why::Told => Ok((row.text("explanation")?, row.json("reasons")?)),
+        Why::LeftOut => Ok(Default::default()),
+    }
+}
+
+fn item(row: &Row, why: Why) -> Result<OrderItem> {
+    let (explanation, reasons) = told(row, why)?;
     Ok(OrderItem {
         id: OrderItemId(row.integer("id")?),
         kind: row.named("kind", ItemKind::from_name)?,
@@ -621,8 +632,8 @@ fn item(row: &Row) -> Result<OrderItem> {
         current: row.optional_json("current")?,
         entitlement: row.optional_text("entitlement")?,
         state: state(row, "state")?,
-        explanation: row.text("explanation")?,
-        reasons: row.json("reasons")?,
+        explanation,
+        reasons,
         secret: row.boolean("secret")?,
         message: row.optional_text("message")?,
     })

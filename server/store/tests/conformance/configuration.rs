@@ -14,6 +14,7 @@ pub(crate) fn sample() -> Configuration {
         demo: true,
         owner: None,
         connection: Connection::Manual(manual),
+        read_by: None,
         writes: Default::default(),
         proxy: None,
         concurrency: None,

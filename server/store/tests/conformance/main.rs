@@ -6,6 +6,7 @@ mod harness;
 mod world;
 
 mod accounts;
+mod agents;
 mod assignments;
 mod blocks;
 mod carriers;
@@ -19,6 +20,7 @@ mod mails;
 mod native_changes;
 mod orders;
 mod people;
+mod references;
 mod requests;
 mod rings;
 mod runs;
@@ -199,6 +201,13 @@ stories! {
         what_was_not_approved_is_not_claimed,
         what_was_ordered_counts_for_an_hour,
     ],
+    agents: [
+        tokens_are_found_by_hash_until_they_are_revoked,
+        an_export_is_read_once_page_by_page,
+        an_export_whose_agent_is_gone_begins_anew,
+        old_exports_are_forgotten_but_the_newest_that_is_over,
+        many_agents_never_get_the_same_export,
+    ],
     forms: [
         questions_of_one_owner_stand_on_one_form,
         an_answer_counts_once_and_stands_until_it_is_changed,
@@ -209,6 +218,10 @@ stories! {
     declined: [
         what_was_declined_stands_until_it_is_reopened,
         orders_under_review_are_told,
+    ],
+    references: [
+        what_waits_for_another_account_is_sent_once_it_is_filled_in,
+        who_is_to_be_planned_for_anew_is_noted_and_forgotten,
     ],
     native_changes: [
         native_changes_are_kept_listed_and_decided,

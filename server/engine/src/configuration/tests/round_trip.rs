@@ -2,7 +2,7 @@
 
 use model::configuration::{
     Ask, AssignmentRule, AttributeSpecification, ColumnType, Configuration, Connection, JobDefinition, Limit,
-    ManualConnection, Rings, Role, RuleType, TaskDefinition,
+    ManualConnection, Reference, Rings, Role, RuleType, TaskDefinition,
 };
 use model::job::TaskKind;
 use model::value::Value;
@@ -124,6 +124,15 @@ prop_compose! {
         };
         attributes.insert("asked".into(), asked);
         attributes.insert("constant".into(), constant);
+        let mut other = configuration.account_types["host-user"].clone();
+        let reference = Reference {
+            account_type: "host-user".into(),
+            attribute: flags[0].then(|| Reference::KEY.into()),
+            expression: (!flags[0]).then(|| "account.key + account.constant".into()),
+        };
+        let referred = AttributeSpecification { reference: Some(reference), ..AttributeSpecification::default() };
+        other.attributes.insert("asked".into(), referred);
+        configuration.account_types.insert("host-other".into(), other);
         configuration
     }
 }

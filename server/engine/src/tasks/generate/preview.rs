@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use model::ids::IdentityId;
-use model::plan::{AccountRequest, ItemOperation, Operation};
+use model::plan::{AccountRequest, AttributeRequest, ItemKind, ItemOperation, Operation, Referred};
 use model::view::PreviewLine;
 
 use super::Planned;
@@ -47,18 +47,25 @@ fn changes(request: &AccountRequest) -> String {
     let items: Vec<String> = request
         .items
         .iter()
-        .map(|item| match item.operation {
-            ItemOperation::Set => format!(
+        .map(|item| match (item.operation, coming(request, item)) {
+            (_, Some(referred)) => format!("{}: taken from {} once it is known", item.name, referred.source()),
+            (ItemOperation::Set, None) => format!(
                 "{}: {} → {}",
                 item.name,
                 shown(item.current.as_ref(), item.secret),
                 shown(item.value.as_ref(), item.secret)
             ),
-            ItemOperation::Add => format!("+ {}", item.name),
-            ItemOperation::Remove => format!("− {}", item.name),
+            (ItemOperation::Add, None) => format!("+ {}", item.name),
+            (ItemOperation::Remove, None) => format!("− {}", item.name),
         })
         .collect();
     items.join("; ")
+}
+
+/// Where the value of an item is still to come from.
+fn coming<'a>(request: &'a AccountRequest, item: &AttributeRequest) -> Option<&'a Referred> {
+    let is_open = item.kind == ItemKind::Attribute && item.value.is_none();
+    request.refers.iter().find(|referred| is_open && referred.attribute == item.name)
 }
 
 fn reasons(request: &AccountRequest) -> String {

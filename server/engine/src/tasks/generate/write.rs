@@ -15,7 +15,8 @@ use model::request::RequestOrder;
 use model::trigger::Trigger;
 use model::undo::Undone;
 use store::{
-    AssignmentStateChange, NativePlanned, PlanRecord, RecordedTransition, Reservation, StoreError, ThresholdUse,
+    AssignmentStateChange, NativePlanned, PlanRecord, RecordedTransition, ReferenceChange, Reservation, StoreError,
+    ThresholdUse,
 };
 
 use super::asked::Asked;
@@ -54,6 +55,8 @@ pub(crate) struct Extras {
     pub(crate) linked: Vec<RequestOrder>,
     /// Why open orders are where they are.
     pub(crate) open: HashMap<OrderId, StateReason>,
+    /// Noted changes of accounts that values of others come from: planned for now.
+    pub(crate) followed: Vec<ReferenceChange>,
     /// What becomes of native changes, beside those that the orders set back.
     pub(crate) natives: NativePlanned,
 }
@@ -93,7 +96,9 @@ pub(crate) async fn write(
         );
         for (request, order) in checked.plan().requests.iter().zip(&mut made) {
             natives.ordered.extend(request.sets_back.iter().map(|change| (*change, order.id)));
-            if !order.reason.as_ref().is_some_and(StateReason::awaits_answer) {
+            // What waits for a value is looked at again once it has it.
+            let waits = |reason: &StateReason| reason.awaits_answer() || reason.awaits_reference();
+            if !order.reason.as_ref().is_some_and(waits) {
                 undo::hold(order, &extras.held_undone);
             }
             let hold = request.supersedes.iter().find_map(|old| extras.held.get(old));
@@ -137,6 +142,7 @@ pub(crate) async fn write(
         approval,
         used,
         forms,
+        followed,
         asked,
         mut linked,
         ..
@@ -179,6 +185,7 @@ pub(crate) async fn write(
                 tx.insert_notices(&notices).await?;
                 tx.end_value_edits(&ended, now).await?;
                 tx.plan_native_changes(&natives).await?;
+                tx.end_reference_changes(&followed).await?;
                 tx.insert_undone(&undone).await?;
                 tx.end_undone(&ended_undone, now).await?;
                 tx.set_assignment_states(&states).await?;

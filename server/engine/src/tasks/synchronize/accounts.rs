@@ -18,13 +18,11 @@ use super::native::{self, Native};
 use super::placing::place;
 use super::{Context, Reading, TaskEnd, accounts_origin, counted, entitlements_origin};
 use super::{NOTHING_CHANGED, guard, numbers, report_counts, sentence, staged};
+use crate::agents::exports;
 use crate::progress::Progress;
 use crate::record::{self, Step};
 use crate::tasks::collect::Collected;
 use crate::tasks::guard::{Intent, redeem};
-
-/// Orders verified in one transaction.
-const VERIFY_BATCH: usize = 2_000;
 
 pub(super) async fn take_over_applications(
     context: &mut Context,
@@ -55,6 +53,7 @@ async fn staged_application(context: &mut Context, name: &str) -> Result<Option<
         accounts,
         entitlements: entitlements.map(|(_, rows)| rows).unwrap_or_default(),
         asked: None,
+        export: None,
     }))
 }
 
@@ -90,6 +89,7 @@ async fn take_over_application(
         let (counts, entitlements) = (numbers(&changes.counts), collected.entitlements.clone());
         let (inserted, updated) = (changes.inserted.clone(), changes.updated.clone());
         let (proposals, native) = (changes.proposals.clone(), changes.native.clone());
+        let references = changes.references.clone();
         let (approval, now) = (changes.approval, engine.now());
         let (run, node) = (context.run, engine.node().to_owned());
         let work = engine.store().write(move |tx| {
@@ -106,6 +106,7 @@ async fn take_over_application(
                 tx.keep_account_decisions(&application).await?;
                 native.write(tx, &application, at).await?;
                 tx.reserve_values(&reservations).await?;
+                tx.note_reference_changes(&references, now).await?;
                 Ok::<_, StoreError>(())
             })
         });
@@ -148,6 +149,8 @@ struct AccountChanges {
     approval: Option<RunBlockId>,
     /// What of it nobody had ordered.
     native: Native,
+    /// Whose other accounts may have to follow, by the type of those.
+    references: Vec<(IdentityId, Option<String>)>,
 }
 
 /// Compares what was read with what is on record by now.
@@ -211,6 +214,12 @@ async fn account_changes(
     let is_watched = !context.mode.dry_run && native::is_looked_for(&configuration, name);
     let before: HashMap<AccountId, Account> =
         compared.iter().filter(|_| is_watched).map(|account| (account.id, account.clone())).collect();
+    let live = engine.world().deciding();
+    let known: HashMap<AccountId, Account> = compared
+        .iter()
+        .filter(|account| live.catalogue.is_referred_to(&account.account_type))
+        .map(|account| (account.id, account.clone()))
+        .collect();
     // As they are after this reading.
     let mut updated: BTreeMap<AccountId, Account> =
         changes.updated.into_iter().chain(changes.gone).map(|account| (account.id, account)).collect();
@@ -220,6 +229,10 @@ async fn account_changes(
         placed.accounts.into_iter().partition(|account| new_ids.contains(&account.id));
     updated.extend(replaced.into_iter().map(|account| (account.id, account)));
     context.changed.extend(inserted.iter().chain(updated.values()).filter_map(|account| account.owner));
+    let references = inserted.iter().chain(updated.values());
+    let references = references
+        .flat_map(|account| crate::references::changed_in(known.get(&account.id), account, &live.catalogue))
+        .collect();
     let mut native = Native::default();
     if !context.mode.dry_run {
         native = native::look(context, name, &collected.reading, &before, &inserted, &updated).await.map_err(failed)?;
@@ -243,6 +256,7 @@ async fn account_changes(
         linked: placed.linked,
         approval,
         native,
+        references,
     })
 }
 
@@ -355,14 +369,7 @@ async fn verify(
         .collect();
     let reached = |state: ProvisioningState| steps.iter().filter(|step| step.settled.to == state).count();
     let (verified, drifted) = (reached(ProvisioningState::Verified), reached(ProvisioningState::Errored));
-    let mut steps = steps.into_iter();
-    loop {
-        let batch: Vec<Step> = steps.by_ref().take(VERIFY_BATCH).collect();
-        if batch.is_empty() {
-            break;
-        }
-        record::record(engine, batch, engine.now()).await?;
-    }
+    record::record_many(engine, steps, engine.now()).await?;
     if verified + drifted > 0 {
         progress.count("verified", i64::try_from(verified).unwrap_or(i64::MAX));
         progress.count("drifted", i64::try_from(drifted).unwrap_or(i64::MAX));
@@ -396,6 +403,16 @@ pub(super) async fn read_back_executed(
         let keys: BTreeSet<String> = executed.iter().filter_map(|order| order.key.clone()).collect();
         let wanted = Wanted { keys, named };
         if wanted.keys.is_empty() && wanted.named.is_empty() {
+            continue;
+        }
+        // An agent is not asked for single accounts.
+        if exports::of_application(&context.engine, name).is_some() {
+            progress.say(
+                LogLevel::Information,
+                format!(
+                    "`{name}` is read by an agent: the next run that reads all of it confirms what was ordered there."
+                ),
+            );
             continue;
         }
         match read_accounts(context, name, wanted).await {
@@ -435,5 +452,5 @@ async fn read_accounts(context: &Context, name: &str, wanted: Wanted) -> Result<
             accounts.push(account);
         }
     }
-    Ok(Some(Collected { reading, accounts, entitlements: Vec::new(), asked: Some(keys) }))
+    Ok(Some(Collected { reading, accounts, entitlements: Vec::new(), asked: Some(keys), export: None }))
 }
