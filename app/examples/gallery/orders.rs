@@ -16,8 +16,8 @@ use model::plan::{
 };
 use model::trigger::Trigger;
 use model::view::{
-    ApplicationPause, OrderCounts, OrderDetail, OrderEvent, OrderFilter, OrderGroup, OrderRow, OrderSelection,
-    PauseCause, SelectionSummary, Triage,
+    CarrierPause, OrderCounts, OrderDetail, OrderEvent, OrderFilter, OrderGroup, OrderRow, OrderSelection, PauseCause,
+    SelectionSummary, Triage,
 };
 
 use super::people::sales_reason;
@@ -196,9 +196,9 @@ pub(crate) fn triage() -> Triage {
             .collect(),
         unconfirmed: vec![("directory".into(), "Cloud Directory".into(), 30)],
         paused: vec![
-            ApplicationPause {
-                application: "payroll".into(),
-                application_name: "Payroll".into(),
+            CarrierPause {
+                carrier: "payroll".into(),
+                carrier_name: "Payroll".into(),
                 is_integration: false,
                 cause: PauseCause::Quarantine {
                     since: before(95),
@@ -207,9 +207,9 @@ pub(crate) fn triage() -> Triage {
                     message: "The database did not answer within 5 seconds.".into(),
                 },
             },
-            ApplicationPause {
-                application: "badges".into(),
-                application_name: "Badge System".into(),
+            CarrierPause {
+                carrier: "badges".into(),
+                carrier_name: "Badge System".into(),
                 is_integration: false,
                 cause: PauseCause::Maintenance { until: now() + SignedDuration::from_mins(50) },
             },

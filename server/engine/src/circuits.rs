@@ -14,7 +14,7 @@ use store::{CircuitRecord, StoreError};
 
 use crate::Engine;
 
-/// What may be sent to an application now.
+/// What may be sent to a carrier now.
 pub(crate) enum Gate {
     Go,
     /// One may try whether it answers again: see [`begin_probe`].
@@ -47,27 +47,27 @@ impl Pause {
     }
 
     /// For logs: "does not answer".
-    pub(crate) fn sentence(&self, application: &str) -> String {
+    pub(crate) fn sentence(&self, carrier: &str) -> String {
         match self {
             Self::Quarantine { .. } => {
-                format!("`{application}` does not answer. Its orders wait and are tried again by themselves.")
+                format!("`{carrier}` does not answer. Its orders wait and are tried again by themselves.")
             }
             Self::Maintenance { until } => {
-                format!("`{application}` is in a maintenance window until {until}. Its orders wait for its end.")
+                format!("`{carrier}` is in a maintenance window until {until}. Its orders wait for its end.")
             }
         }
     }
 }
 
-/// What may be sent to the application now.
-pub(crate) async fn gate(engine: &Engine, application: &str) -> Result<Gate, StoreError> {
-    if !can_be_paused(engine, application) {
+/// What may be sent to the carrier now.
+pub(crate) async fn gate(engine: &Engine, carrier: &str) -> Result<Gate, StoreError> {
+    if !can_be_paused(engine, carrier) {
         return Ok(Gate::Go);
     }
-    if let Some(until) = window(engine, application) {
+    if let Some(until) = window(engine, carrier) {
         return Ok(Gate::Paused(Pause::Maintenance { until }));
     }
-    let circuit = engine.store().circuit(application).await?.circuit;
+    let circuit = engine.store().circuit(carrier).await?.circuit;
     Ok(match breaker::gate(&circuit, engine.now()) {
         breaker::Gate::Go => Gate::Go,
         breaker::Gate::Probe => Gate::Probe,
@@ -75,7 +75,7 @@ pub(crate) async fn gate(engine: &Engine, application: &str) -> Result<Gate, Sto
     })
 }
 
-/// Why nothing is sent to each application, for pages: those that are due to be tried included.
+/// Why nothing is sent to each carrier, for pages: those that are due to be tried included.
 pub(crate) async fn pauses(engine: &Engine) -> Result<Vec<(String, Pause)>, StoreError> {
     let circuits = engine.store().circuits().await?;
     let configuration = engine.world().configuration();
@@ -83,7 +83,7 @@ pub(crate) async fn pauses(engine: &Engine) -> Result<Vec<(String, Pause)>, Stor
         if let Some(until) = window(engine, name) {
             return Some((name.clone(), Pause::Maintenance { until }));
         }
-        let record = circuits.iter().find(|record| record.application == *name)?;
+        let record = circuits.iter().find(|record| record.carrier == *name)?;
         (record.circuit.state != CircuitState::Closed)
             .then(|| (name.clone(), quarantine(&record.circuit, engine.now())))
     };
@@ -95,22 +95,21 @@ pub(crate) async fn pauses(engine: &Engine) -> Result<Vec<(String, Pause)>, Stor
         .collect())
 }
 
-/// Applications whose time to be tried has come.
+/// Carriers whose time to be tried has come.
 pub(crate) async fn to_probe(engine: &Engine) -> Result<Vec<String>, StoreError> {
     let (circuits, now) = (engine.store().circuits().await?, engine.now());
     let due = circuits.into_iter().filter(|record| breaker::gate(&record.circuit, now) == breaker::Gate::Probe);
-    Ok(due.map(|record| record.application).filter(|name| can_be_paused(engine, name)).collect())
+    Ok(due.map(|record| record.carrier).filter(|name| can_be_paused(engine, name)).collect())
 }
 
-/// Lets the application's orders wait and say why.
-pub(crate) async fn tell(engine: &Engine, application: &str, pause: &Pause) -> Result<(), StoreError> {
-    let (application, pause, at) = (application.to_owned(), pause.clone(), engine.now());
-    let work =
-        engine.store().write(move |tx| Box::pin(async move { pause_orders(tx, &application, &pause, at).await }));
+/// Lets the carrier's orders wait and say why.
+pub(crate) async fn tell(engine: &Engine, carrier: &str, pause: &Pause) -> Result<(), StoreError> {
+    let (carrier, pause, at) = (carrier.to_owned(), pause.clone(), engine.now());
+    let work = engine.store().write(move |tx| Box::pin(async move { pause_orders(tx, &carrier, &pause, at).await }));
     work.await
 }
 
-async fn pause_orders(tx: &mut store::Tx, application: &str, pause: &Pause, at: Timestamp) -> Result<(), StoreError> {
+async fn pause_orders(tx: &mut store::Tx, carrier: &str, pause: &Pause, at: Timestamp) -> Result<(), StoreError> {
     let (reason, message) = match pause {
         Pause::Quarantine { since, message, .. } => (
             StateReason::Quarantined { since: *since, message: message.clone() },
@@ -122,31 +121,31 @@ async fn pause_orders(tx: &mut store::Tx, application: &str, pause: &Pause, at: 
         ),
     };
     let trouble = pause.trouble();
-    let fingerprint = fingerprint::of_pause(application, trouble);
-    tx.pause_orders(application, &reason, trouble, &fingerprint, &message, at).await?;
+    let fingerprint = fingerprint::of_pause(carrier, trouble);
+    tx.pause_orders(carrier, &reason, trouble, &fingerprint, &message, at).await?;
     Ok(())
 }
 
-/// Takes the turn to try whether the application answers; false where somebody else has it, or it is not its time.
+/// Takes the turn to try whether the carrier answers; false where somebody else has it, or it is not its time.
 /// `asked`: a person does not want to wait for its time.
-pub(crate) async fn begin_probe(engine: &Engine, application: &str, asked: bool) -> Result<bool, StoreError> {
-    let record = engine.store().circuit(application).await?;
+pub(crate) async fn begin_probe(engine: &Engine, carrier: &str, asked: bool) -> Result<bool, StoreError> {
+    let record = engine.store().circuit(carrier).await?;
     let Some(circuit) = breaker::probe(&record.circuit, &engine.tuning().breaker, asked, engine.now()) else {
         return Ok(false);
     };
     set(engine, CircuitRecord { circuit, ..record }, None).await
 }
 
-/// Counts what came of calls. Where that opens or closes the circuit, the application's orders wait or go in the same
+/// Counts what came of calls. Where that opens or closes the circuit, the carrier's orders wait or go in the same
 /// transaction.
-pub(crate) async fn note(engine: &Engine, application: &str, calls: &Calls) -> Result<(), StoreError> {
-    if calls.answered + calls.silent == 0 || !can_be_paused(engine, application) {
+pub(crate) async fn note(engine: &Engine, carrier: &str, calls: &Calls) -> Result<(), StoreError> {
+    if calls.answered + calls.silent == 0 || !can_be_paused(engine, carrier) {
         return Ok(());
     }
     loop {
-        let record = engine.store().circuit(application).await?;
+        let record = engine.store().circuit(carrier).await?;
         let circuit = breaker::after(&record.circuit, calls, &engine.tuning().breaker, engine.now());
-        // Nothing to remember of an application that answers.
+        // Nothing to remember of a carrier that answers.
         if circuit == record.circuit || (is_well(&circuit) && is_well(&record.circuit)) {
             return Ok(());
         }
@@ -161,10 +160,10 @@ fn is_well(circuit: &Circuit) -> bool {
     circuit.state == CircuitState::Closed && circuit.failures == 0 && circuit.window_failures == 0
 }
 
-/// A person lets the application go without waiting for an answer; false where it was not held back.
-pub(crate) async fn release(engine: &Engine, application: &str, by: &str) -> Result<bool, StoreError> {
+/// A person lets the carrier go without waiting for an answer; false where it was not held back.
+pub(crate) async fn release(engine: &Engine, carrier: &str, by: &str) -> Result<bool, StoreError> {
     loop {
-        let record = engine.store().circuit(application).await?;
+        let record = engine.store().circuit(carrier).await?;
         if record.circuit.state == CircuitState::Closed {
             return Ok(false);
         }
@@ -191,24 +190,24 @@ async fn set(engine: &Engine, record: CircuitRecord, change: Option<(&Circuit, &
             if !tx.set_circuit(&record).await? {
                 return Ok::<_, StoreError>(false);
             }
-            let CircuitRecord { application, circuit, .. } = &record;
+            let CircuitRecord { carrier, circuit, .. } = &record;
             let audit = |actor: &str, detail: String| AuditLine {
                 at,
                 actor: actor.to_owned(),
                 action: "application".into(),
-                subject: application.clone(),
+                subject: carrier.clone(),
                 detail,
             };
             match turn {
                 Some((true, by)) => {
-                    pause_orders(tx, application, &quarantine(circuit, at), at).await?;
+                    pause_orders(tx, carrier, &quarantine(circuit, at), at).await?;
                     let why = format!("Nothing is sent until it answers again: {}", circuit.message);
                     tx.append_audit(&audit(&by, why)).await?;
                 }
                 Some((false, by)) => {
                     let message = "What it is sent to is tried again; what waited for it goes out.";
-                    let resumed = tx.resume_orders(application, Trouble::Quarantined, &by, message, at).await?;
-                    tx.set_trouble(application, None, at).await?;
+                    let resumed = tx.resume_orders(carrier, Trouble::Quarantined, &by, message, at).await?;
+                    tx.set_trouble(carrier, None, at).await?;
                     let detail = format!("Orders go out again; {resumed} waited.");
                     tx.append_audit(&audit(&by, detail)).await?;
                 }
@@ -223,14 +222,14 @@ async fn set(engine: &Engine, record: CircuitRecord, change: Option<(&Circuit, &
 /// Orders that wait for a pause which is over go on; what lasts for long is told in the audit trail and the log.
 pub(crate) async fn mend(engine: &Engine) -> Result<(), StoreError> {
     let (store, now) = (engine.store(), engine.now());
-    for (application, trouble, _) in store.paused_orders().await? {
-        let is_over = match gate(engine, &application).await? {
+    for (carrier, trouble, _) in store.paused_orders().await? {
+        let is_over = match gate(engine, &carrier).await? {
             Gate::Go => true,
             Gate::Probe => trouble == Trouble::Maintenance,
             // One kind of pause may follow on the other.
             Gate::Paused(pause) => {
                 if pause.trouble() != trouble {
-                    tell(engine, &application, &pause).await?;
+                    tell(engine, &carrier, &pause).await?;
                 }
                 false
             }
@@ -242,7 +241,7 @@ pub(crate) async fn mend(engine: &Engine) -> Result<(), StoreError> {
                 _ => "What it is sent to answers again.",
             };
             let work = store.write(move |tx| {
-                Box::pin(async move { tx.resume_orders(&application, trouble, &node, message, now).await })
+                Box::pin(async move { tx.resume_orders(&carrier, trouble, &node, message, now).await })
             });
             work.await?;
         }
@@ -263,13 +262,13 @@ async fn tell_that_it_lasts(engine: &Engine, mut record: CircuitRecord) -> Resul
         at,
         actor: engine.node().to_owned(),
         action: "application".into(),
-        subject: record.application.clone(),
+        subject: record.carrier.clone(),
         detail: format!(
             "In quarantine since {since}, tried {} times: {} Its orders still wait.",
             record.circuit.probes, record.circuit.message
         ),
     };
-    tracing::warn!(application = record.application, since = %since, "An application is in quarantine");
+    tracing::warn!(carrier = record.carrier, since = %since, "An application or integration is in quarantine");
     let work = engine.store().write(move |tx| {
         Box::pin(async move {
             if tx.set_circuit(&record).await? {
@@ -281,7 +280,7 @@ async fn tell_that_it_lasts(engine: &Engine, mut record: CircuitRecord) -> Resul
     work.await
 }
 
-/// What calls an application's answers were.
+/// What calls a carrier's answers were.
 pub(crate) fn calls<'a>(answers: impl Iterator<Item = Option<&'a model::command::CommandError>>) -> Calls {
     let mut calls = Calls::default();
     for failure in answers {
@@ -306,16 +305,16 @@ fn quarantine(circuit: &Circuit, now: Timestamp) -> Pause {
 }
 
 /// Work for people is never held up.
-fn can_be_paused(engine: &Engine, application: &str) -> bool {
+fn can_be_paused(engine: &Engine, carrier: &str) -> bool {
     let configuration = engine.world().configuration();
-    let known = configuration.carrier(application);
+    let known = configuration.carrier(carrier);
     known.is_some_and(|known| known.connection.mechanism() != Mechanism::Manual)
 }
 
-/// When the application's maintenance window ends, while one lasts.
-fn window(engine: &Engine, application: &str) -> Option<Timestamp> {
+/// When the carrier's maintenance window ends, while one lasts.
+fn window(engine: &Engine, carrier: &str) -> Option<Timestamp> {
     let configuration = engine.world().configuration();
-    let windows = configuration.carrier(application)?.maintenance;
+    let windows = configuration.carrier(carrier)?.maintenance;
     if windows.is_empty() {
         return None;
     }

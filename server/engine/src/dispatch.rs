@@ -40,16 +40,16 @@ pub(crate) struct Delivered {
 ///
 /// Called twice for one application at a time, one batch is claimed or recorded while the other is sent: the application
 /// is told one batch after the other.
-pub(crate) async fn deliver(engine: &Engine, application: &str, limit: u32) -> Result<Delivered, StoreError> {
+pub(crate) async fn deliver(engine: &Engine, carrier: &str, limit: u32) -> Result<Delivered, StoreError> {
     // What is handed to a system that answers later is out of our hands at once: nobody waits behind it.
-    let limit = if answers_at_once(engine, application) { engine.paces().batch(application, limit) } else { limit };
-    match circuits::gate(engine, application).await? {
-        Gate::Go => deliver_batch(engine, claim(engine, application, limit), None).await,
-        Gate::Probe if circuits::begin_probe(engine, application, false).await? => probe(engine, application).await,
-        Gate::Probe => deliver_by_hand(engine, application, limit).await,
+    let limit = if answers_at_once(engine, carrier) { engine.paces().batch(carrier, limit) } else { limit };
+    match circuits::gate(engine, carrier).await? {
+        Gate::Go => deliver_batch(engine, claim(engine, carrier, limit), None).await,
+        Gate::Probe if circuits::begin_probe(engine, carrier, false).await? => probe(engine, carrier).await,
+        Gate::Probe => deliver_by_hand(engine, carrier, limit).await,
         Gate::Paused(pause) => {
-            circuits::tell(engine, application, &pause).await?;
-            let delivered = deliver_by_hand(engine, application, limit).await?;
+            circuits::tell(engine, carrier, &pause).await?;
+            let delivered = deliver_by_hand(engine, carrier, limit).await?;
             Ok(Delivered { paused: Some(pause), ..delivered })
         }
     }
@@ -57,31 +57,31 @@ pub(crate) async fn deliver(engine: &Engine, application: &str, limit: u32) -> R
 
 /// Tries whether the application answers again: its connection, and one order where one is due. Who calls has taken the
 /// turn with [`circuits::begin_probe`].
-async fn probe(engine: &Engine, application: &str) -> Result<Delivered, StoreError> {
-    let failure = test(engine, application).await;
-    let one = Claim { probe: true, ..claim(engine, application, 1) };
+async fn probe(engine: &Engine, carrier: &str) -> Result<Delivered, StoreError> {
+    let failure = test(engine, carrier).await;
+    let one = Claim { probe: true, ..claim(engine, carrier, 1) };
     let delivered = deliver_batch(engine, one, Some(failure.is_none())).await?;
     if delivered.sent > 0 {
         return Ok(delivered);
     }
-    note_test(engine, application, failure.as_deref()).await?;
+    note_test(engine, carrier, failure.as_deref()).await?;
     Ok(Delivered { dead: failure.is_some(), ..delivered })
 }
 
 /// What the test of a connection says of the application's health.
-pub(crate) async fn note_test(engine: &Engine, application: &str, failure: Option<&str>) -> Result<(), StoreError> {
+pub(crate) async fn note_test(engine: &Engine, carrier: &str, failure: Option<&str>) -> Result<(), StoreError> {
     let calls = Calls {
         answered: u32::from(failure.is_none()),
         silent: u32::from(failure.is_some()),
         message: failure.map(str::to_owned),
     };
-    circuits::note(engine, application, &calls).await?;
-    note_trouble(engine, application, failure.map(str::to_owned)).await
+    circuits::note(engine, carrier, &calls).await?;
+    note_trouble(engine, carrier, failure.map(str::to_owned)).await
 }
 
 /// Why the connection does not work; nothing where it does.
-async fn test(engine: &Engine, application: &str) -> Option<String> {
-    let steps = match engine.connector(application).await {
+async fn test(engine: &Engine, carrier: &str) -> Option<String> {
+    let steps = match engine.connector(carrier).await {
         Ok(connector) => connector.test().await,
         Err(error) => vec![(false, error.message)],
     };
@@ -89,8 +89,8 @@ async fn test(engine: &Engine, application: &str) -> Option<String> {
 }
 
 /// What a person decided that people carry out goes to them however the application is.
-async fn deliver_by_hand(engine: &Engine, application: &str, limit: u32) -> Result<Delivered, StoreError> {
-    let by_hand = Claim { mechanism: Some(Mechanism::Manual), ..claim(engine, application, limit) };
+async fn deliver_by_hand(engine: &Engine, carrier: &str, limit: u32) -> Result<Delivered, StoreError> {
+    let by_hand = Claim { mechanism: Some(Mechanism::Manual), ..claim(engine, carrier, limit) };
     deliver_batch(engine, by_hand, None).await
 }
 
@@ -243,17 +243,17 @@ async fn carry_out(
     orders: Vec<Order>,
     works: Option<bool>,
 ) -> Result<Delivered, StoreError> {
-    let application = claim.carrier.as_str();
-    let health = engine.store().circuit(application).await?.circuit;
+    let carrier = claim.carrier.as_str();
+    let health = engine.store().circuit(carrier).await?.circuit;
     let (by_hand, to_send): (Vec<Order>, Vec<Order>) =
         orders.into_iter().partition(|order| is_given_to_people(engine, order));
-    let answers: HashMap<OrderId, Result<Outcome, CommandError>> = match engine.connector(application).await {
+    let answers: HashMap<OrderId, Result<Outcome, CommandError>> = match engine.connector(carrier).await {
         _ if to_send.is_empty() => HashMap::new(),
         Ok(connector) => match apply(engine, connector, &to_send, claim.lease_until).await {
             Some(answers) => answers,
             None => {
                 tracing::warn!(
-                    application,
+                    carrier,
                     orders = to_send.len(),
                     "This node was away for longer than its lease: what it had in hand is read back by whoever is first"
                 );
@@ -273,7 +273,7 @@ async fn carry_out(
     let dead = sent > 0 && answers.values().all(|answer| answer.as_ref().is_err_and(no_answer));
     if sent > 0 {
         let trouble = dead.then(|| first_error(&answers)).flatten();
-        engine.insist(ANSWERS, || note_trouble(engine, application, trouble.clone())).await?;
+        engine.insist(ANSWERS, || note_trouble(engine, carrier, trouble.clone())).await?;
     }
     let handed_over = by_hand.len() as u64;
     let orders: Vec<Order> = to_send.into_iter().chain(by_hand).collect();
@@ -302,7 +302,7 @@ async fn carry_out(
         })
         .collect();
     crate::record::record(engine, steps, now).await?;
-    engine.insist(ANSWERS, || circuits::note(engine, application, &calls)).await?;
+    engine.insist(ANSWERS, || circuits::note(engine, carrier, &calls)).await?;
     Ok(Delivered { sent: sent + handed_over, failed, dead, paused: None })
 }
 
@@ -337,13 +337,13 @@ async fn apply(
     let live = engine.world().live();
     let commands =
         orders.iter().map(|order| order::command(order, &live.catalogue, order::may_have_arrived(order))).collect();
-    let (application, count) = (&orders[0].carrier, orders.len());
-    let turn = engine.paces().turn(application);
+    let (carrier, count) = (&orders[0].carrier, orders.len());
+    let turn = engine.paces().turn(carrier);
     let working = async {
         let _turn = turn.lock().await;
         let begun = tokio::time::Instant::now();
         let answers = connector.apply(commands).await;
-        engine.paces().note(application, count, begun.elapsed());
+        engine.paces().note(carrier, count, begun.elapsed());
         answers
     };
     let mut working = std::pin::pin!(working);

@@ -7,8 +7,7 @@ use model::ids::OrderId;
 use model::order::{Order, Trouble};
 use model::page::Page;
 use model::view::{
-    ApplicationPause, AuditLine, OrderCounts, OrderDetail, OrderFilter, OrderRow, OrderSelection, SelectionSummary,
-    Triage,
+    AuditLine, CarrierPause, OrderCounts, OrderDetail, OrderFilter, OrderRow, OrderSelection, SelectionSummary, Triage,
 };
 
 use crate::circuits;
@@ -66,10 +65,10 @@ pub async fn triage(op: &OpContext) -> Result<Triage, ApiError> {
         (application, label, orders)
     };
     let paused = circuits::pauses(&op.engine).await.map_err(internal)?;
-    let paused = paused.into_iter().map(|(application, pause)| ApplicationPause {
-        application_name: op.engine.application_label(&application),
-        is_integration: op.engine.world().configuration().integrations.contains_key(&application),
-        application,
+    let paused = paused.into_iter().map(|(carrier, pause)| CarrierPause {
+        carrier_name: op.engine.application_label(&carrier),
+        is_integration: op.engine.world().configuration().integrations.contains_key(&carrier),
+        carrier,
         cause: pause.cause(),
     });
     Ok(Triage {

@@ -73,10 +73,10 @@ async fn sweep(engine: &Engine) -> Result<(), StoreError> {
     let due = engine.store().due_carriers(engine.now(), None).await?.into_iter().map(|(name, _)| name);
     let mut due: BTreeSet<String> = due.collect();
     due.extend(circuits::to_probe(engine).await?);
-    for application in due {
-        if engine.delivering().insert(application.clone()) {
+    for carrier in due {
+        if engine.delivering().insert(carrier.clone()) {
             let engine = engine.clone();
-            engine.clone().beside(async move { deliver_all(&engine, &application).await });
+            engine.clone().beside(async move { deliver_all(&engine, &carrier).await });
         }
     }
     Ok(())
@@ -84,27 +84,26 @@ async fn sweep(engine: &Engine) -> Result<(), StoreError> {
 
 /// Delivers to one application or integration until nothing more is due, beside everything else: one that takes its time
 /// keeps nobody waiting.
-async fn deliver_all(engine: &Engine, application: &str) {
-    let delivered = match dispatch::answers_at_once(engine, application) {
+async fn deliver_all(engine: &Engine, carrier: &str) {
+    let delivered = match dispatch::answers_at_once(engine, carrier) {
         true => {
-            let (one, other) =
-                tokio::join!(deliver_until_dry(engine, application), deliver_until_dry(engine, application));
+            let (one, other) = tokio::join!(deliver_until_dry(engine, carrier), deliver_until_dry(engine, carrier));
             one.and(other)
         }
-        false => deliver_until_dry(engine, application).await,
+        false => deliver_until_dry(engine, carrier).await,
     };
-    engine.delivering().remove(application);
+    engine.delivering().remove(carrier);
     if let Err(error) = delivered {
-        tracing::error!(error = &error as &dyn std::error::Error, application, "Orders could not be delivered");
+        tracing::error!(error = &error as &dyn std::error::Error, carrier, "Orders could not be delivered");
     }
 }
 
-async fn deliver_until_dry(engine: &Engine, application: &str) -> Result<(), StoreError> {
+async fn deliver_until_dry(engine: &Engine, carrier: &str) -> Result<(), StoreError> {
     loop {
         if engine.stopping().is_cancelled() || engine.fulfilling().load(Ordering::Relaxed) {
             return Ok(());
         }
-        let delivered = dispatch::deliver(engine, application, engine.tuning().claim_batch).await?;
+        let delivered = dispatch::deliver(engine, carrier, engine.tuning().claim_batch).await?;
         if delivered.sent == 0 || delivered.dead || delivered.paused.is_some() {
             return Ok(());
         }
@@ -166,7 +165,7 @@ pub(crate) async fn poll_executors(engine: &Engine, ask: Ask) {
                 poll_seldom(engine, name, minutes).await;
             }
         } else if let Err(problem) = poll_one(engine, name, false).await {
-            tracing::warn!(application = name, problem, "Answers of an executor cannot be taken");
+            tracing::warn!(carrier = name, problem, "Answers of an executor cannot be taken");
         }
         if let Some(hours) = connection.expires_hours()
             && let Err(error) = expire(engine, name, hours).await
@@ -181,27 +180,27 @@ pub(crate) async fn poll_executors(engine: &Engine, ask: Ask) {
     }
 }
 
-fn is_due(engine: &Engine, application: &str) -> bool {
+fn is_due(engine: &Engine, carrier: &str) -> bool {
     let now = engine.now();
-    engine.asked().answers.get(application).is_none_or(|at| *at <= now)
+    engine.asked().answers.get(carrier).is_none_or(|at| *at <= now)
 }
 
 /// Asks an executor that has a rhythm of its own, and shows on the application's page what a person should look at.
-async fn poll_seldom(engine: &Engine, application: &str, minutes: u32) {
+async fn poll_seldom(engine: &Engine, carrier: &str, minutes: u32) {
     let every = Duration::from_secs(60 * u64::from(minutes));
-    let (trouble, wait) = match poll_one(engine, application, true).await {
+    let (trouble, wait) = match poll_one(engine, carrier, true).await {
         Ok(None) => (None, every),
         Ok(Some(asked)) => (Some(asked), every),
         Err(problem) => {
-            tracing::warn!(application, problem, "Answers of an executor cannot be taken");
+            tracing::warn!(carrier, problem, "Answers of an executor cannot be taken");
             (Some(Asking::Trouble(problem)), ASK_AGAIN.min(every))
         }
     };
-    engine.asked().answers.insert(application.to_owned(), engine.after(wait));
+    engine.asked().answers.insert(carrier.to_owned(), engine.after(wait));
     let noted = match trouble {
         None => return,
-        Some(Asking::Clear) => crate::tasks::collect::note_trouble(engine, application, None).await,
-        Some(Asking::Trouble(problem)) => crate::tasks::collect::note_trouble(engine, application, Some(problem)).await,
+        Some(Asking::Clear) => crate::tasks::collect::note_trouble(engine, carrier, None).await,
+        Some(Asking::Trouble(problem)) => crate::tasks::collect::note_trouble(engine, carrier, Some(problem)).await,
     };
     if let Err(error) = noted {
         tracing::error!(error = &error as &dyn std::error::Error, "An application's trouble cannot be noted");
@@ -216,16 +215,16 @@ enum Asking {
 }
 
 /// Takes the answers of one executor, asking `by_order` where it does not tell of all by itself. Nothing where it owes none.
-async fn poll_one(engine: &Engine, application: &str, by_order: bool) -> Result<Option<Asking>, String> {
+async fn poll_one(engine: &Engine, carrier: &str, by_order: bool) -> Result<Option<Asking>, String> {
     let store = engine.store();
-    if !store.owes_answers(application).await.map_err(|error| error.to_string())? {
+    if !store.owes_answers(carrier).await.map_err(|error| error.to_string())? {
         return Ok(None);
     }
     let handed = match by_order {
-        true => store.handed_orders(application).await.map_err(|error| error.to_string())?,
+        true => store.handed_orders(carrier).await.map_err(|error| error.to_string())?,
         false => Vec::new(),
     };
-    let connector = engine.connector(application).await.map_err(|error| error.message)?;
+    let connector = engine.connector(carrier).await.map_err(|error| error.message)?;
     let mut polled = connector.poll(&handed).await.map_err(|error| untrusted::message(&error.message))?;
     for (_, problem) in &mut polled.unclear {
         *problem = untrusted::message(problem);
@@ -236,7 +235,7 @@ async fn poll_one(engine: &Engine, application: &str, by_order: bool) -> Result<
         connector.acknowledge(&polled.answers).await.map_err(|error| error.message)?;
     }
     if by_order {
-        record_unclear(engine, application, &polled.unclear).await.map_err(|error| error.to_string())?;
+        record_unclear(engine, carrier, &polled.unclear).await.map_err(|error| error.to_string())?;
     }
     Ok(Some(match polled.unclear.split_first() {
         None => Asking::Clear,
@@ -246,10 +245,10 @@ async fn poll_one(engine: &Engine, application: &str, by_order: bool) -> Result<
 }
 
 /// Marks the orders whose answer nobody understands, and those where it is clear again. What stays as it is says nothing.
-async fn record_unclear(engine: &Engine, application: &str, unclear: &[(OrderId, String)]) -> Result<(), StoreError> {
+async fn record_unclear(engine: &Engine, carrier: &str, unclear: &[(OrderId, String)]) -> Result<(), StoreError> {
     let now = engine.now();
     let problems: HashMap<OrderId, &String> = unclear.iter().map(|(order, problem)| (*order, problem)).collect();
-    let waiting = engine.store().orders_sent_to(application, MANY).await?;
+    let waiting = engine.store().orders_sent_to(carrier, MANY).await?;
     let steps = waiting.into_iter().filter_map(|order| {
         let settled = match (problems.get(&order.id), &order.reason) {
             (Some(problem), Some(StateReason::Handed { .. })) => settle::unclear(&order, problem),
@@ -286,17 +285,17 @@ pub(crate) async fn unclear(engine: &Engine) -> Result<Vec<(String, String, usiz
 }
 
 /// Tells an executor what is no longer wanted: orders that were cancelled or replaced after they had been handed over.
-async fn call_off(engine: &Engine, application: &str) -> Result<(), StoreError> {
+async fn call_off(engine: &Engine, carrier: &str) -> Result<(), StoreError> {
     let now = engine.now();
-    if engine.asked().called_off.get(application).is_some_and(|at| now < *at) {
+    if engine.asked().called_off.get(carrier).is_some_and(|at| now < *at) {
         return Ok(());
     }
-    engine.asked().called_off.insert(application.to_owned(), engine.after(CALL_OFF_EVERY));
-    let given_up = engine.store().given_up_orders(application).await?;
+    engine.asked().called_off.insert(carrier.to_owned(), engine.after(CALL_OFF_EVERY));
+    let given_up = engine.store().given_up_orders(carrier).await?;
     if given_up.is_empty() {
         return Ok(());
     }
-    let called_off = match engine.connector(application).await {
+    let called_off = match engine.connector(carrier).await {
         Ok(connector) => connector.call_off(&given_up, NO_LONGER_WANTED).await,
         Err(error) => given_up.iter().map(|one| (one.order, Err(error.clone()))).collect(),
     };
@@ -308,8 +307,8 @@ async fn call_off(engine: &Engine, application: &str) -> Result<(), StoreError> 
         let detail = match told.remove(&order.id) {
             Some(Ok(CalledOff::Told(detail) | CalledOff::TooLate(detail))) => untrusted::message(&detail),
             Some(Err(error)) if error.class.is_retryable() || error.class == ErrorClass::Authentication => {
-                tracing::warn!(application, order.id = %order.id, problem = error.message, "An order cannot be called off yet");
-                engine.asked().called_off.insert(application.to_owned(), engine.after(ASK_AGAIN));
+                tracing::warn!(carrier, order.id = %order.id, problem = error.message, "An order cannot be called off yet");
+                engine.asked().called_off.insert(carrier.to_owned(), engine.after(ASK_AGAIN));
                 continue;
             }
             Some(Err(error)) => untrusted::message(&error.message),
@@ -373,10 +372,10 @@ async fn record_answers(engine: &Engine, answers: &[LateAnswer]) -> Result<(), S
     crate::record::record_many(engine, steps, now).await
 }
 
-async fn expire(engine: &Engine, application: &str, hours: i64) -> Result<(), StoreError> {
+async fn expire(engine: &Engine, carrier: &str, hours: i64) -> Result<(), StoreError> {
     let now = engine.now();
     let latest = now.checked_sub(jiff::SignedDuration::from_hours(hours)).unwrap_or(now);
-    let orders = engine.store().overdue_orders(application, latest).await?;
+    let orders = engine.store().overdue_orders(carrier, latest).await?;
     let steps = orders
         .into_iter()
         .map(|order| {

@@ -168,15 +168,15 @@ pub struct Triage {
     pub groups: Vec<OrderGroup>,
     /// Orders done and not confirmed yet, by application: key, display name, number.
     pub unconfirmed: Vec<(String, String, u64)>,
-    /// Applications to which nothing is sent now.
-    pub paused: Vec<ApplicationPause>,
+    /// Applications and integrations to which nothing is sent now.
+    pub paused: Vec<CarrierPause>,
 }
 
-/// Why nothing is sent to an application.
+/// Why nothing is sent to an application or integration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApplicationPause {
-    pub application: String,
-    pub application_name: String,
+pub struct CarrierPause {
+    pub carrier: String,
+    pub carrier_name: String,
     /// Whether it is an integration.
     #[serde(default)]
     pub is_integration: bool,

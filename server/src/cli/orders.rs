@@ -7,7 +7,7 @@ use model::error::ApiError;
 use model::ids::{OrderId, RunId};
 use model::order::{Action, ProvisioningState, Trouble};
 use model::review::Verdict;
-use model::view::{ApplicationPause, OrderDetail, OrderFilter, OrderGroup, OrderRow, OrderSelection, PauseCause};
+use model::view::{CarrierPause, OrderDetail, OrderFilter, OrderGroup, OrderRow, OrderSelection, PauseCause};
 
 use super::output::{Output, fields, table};
 use super::{CommandError, Exit};
@@ -185,8 +185,8 @@ fn group(group: &OrderGroup) -> Vec<String> {
     ]
 }
 
-fn paused(pause: &ApplicationPause) -> String {
-    let name = &pause.application;
+fn paused(pause: &CarrierPause) -> String {
+    let name = &pause.carrier;
     match &pause.cause {
         PauseCause::Quarantine { since, probe_at, probes, message } => format!(
             "{name} does not answer since {}, tried {probes} times, next at {}: {message}",

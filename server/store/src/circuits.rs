@@ -43,7 +43,8 @@ const UPDATE: &str = "
 /// A circuit as it was read; 0 is the version of one that was never written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CircuitRecord {
-    pub application: String,
+    /// Application or integration.
+    pub carrier: String,
     pub version: i64,
     pub circuit: Circuit,
 }
@@ -64,10 +65,10 @@ impl Tx {
             told_at,
         } = &record.circuit;
         let at = |time: &Option<jiff::Timestamp>| time.map(jiff::Timestamp::as_microsecond);
-        let (application, state) = (record.application.as_str(), state.name());
+        let (carrier, state) = (record.carrier.as_str(), state.name());
         let changed = if record.version == 0 {
             let arguments = arguments![
-                application,
+                carrier,
                 state,
                 *failures,
                 at(window_since),
@@ -82,7 +83,7 @@ impl Tx {
             self.execute(INSERT, arguments).await?
         } else {
             let arguments = arguments![
-                application,
+                carrier,
                 record.version,
                 state,
                 *failures,
@@ -102,24 +103,24 @@ impl Tx {
 }
 
 impl Store {
-    /// All that were ever written, by application.
+    /// All that were ever written, by carrier.
     pub async fn circuits(&self) -> Result<Vec<CircuitRecord>> {
         self.reader().await?.read(ALL, arguments![], |row| record(&row)).await
     }
 
     /// A closed one where none was ever written.
-    pub async fn circuit(&self, application: &str) -> Result<CircuitRecord> {
-        let row = self.reader().await?.row(OF, arguments![application]).await?;
+    pub async fn circuit(&self, carrier: &str) -> Result<CircuitRecord> {
+        let row = self.reader().await?.row(OF, arguments![carrier]).await?;
         match row {
             Some(row) => record(&row),
-            None => Ok(CircuitRecord { application: application.to_owned(), ..CircuitRecord::default() }),
+            None => Ok(CircuitRecord { carrier: carrier.to_owned(), ..CircuitRecord::default() }),
         }
     }
 }
 
 fn record(row: &Row) -> Result<CircuitRecord> {
     Ok(CircuitRecord {
-        application: row.text("application")?,
+        carrier: row.text("application")?,
         version: row.integer("version")?,
         circuit: Circuit {
             state: row.named("state", CircuitState::from_name)?,

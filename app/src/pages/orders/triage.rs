@@ -3,7 +3,7 @@
 
 use leptos::prelude::*;
 use model::order::{Action, StateReason, Trouble};
-use model::view::{ApplicationPause, OrderFilter, OrderGroup, PauseCause, Triage};
+use model::view::{CarrierPause, OrderFilter, OrderGroup, PauseCause, Triage};
 
 use super::bulk::shape;
 use crate::components::chip;
@@ -38,10 +38,10 @@ pub(super) fn section(triage: &Triage, filter: &OrderFilter, rights: &Rights, cl
     .into_any()
 }
 
-/// An application to which nothing is sent, and the two ways out.
-fn paused(pause: &ApplicationPause, back: &str, rights: &Rights, clock: &Clock) -> AnyView {
-    let page = address::carrier(&pause.application, pause.is_integration);
-    let link = view! { <a href=page>{pause.application_name.clone()}</a> };
+/// An application or integration to which nothing is sent, and the two ways out.
+fn paused(pause: &CarrierPause, back: &str, rights: &Rights, clock: &Clock) -> AnyView {
+    let page = address::carrier(&pause.carrier, pause.is_integration);
+    let link = view! { <a href=page>{pause.carrier_name.clone()}</a> };
     match &pause.cause {
         PauseCause::Maintenance { until } => view! {
             <div class="banner">{icon("clock")}<div><p>{link}" is in a maintenance window, which ends "{ago(clock, *until)}". Its orders wait and go out by themselves."</p></div></div>
@@ -55,9 +55,9 @@ fn paused(pause: &ApplicationPause, back: &str, rights: &Rights, clock: &Clock) 
                     <p class="wrap">{message.clone()}</p>
                     <p class="muted">{format!("Tried {} since; next ", words::plural(u64::from(*probes), "time", "times"))}{ago(clock, *probe_at)}"."</p>
                     <div class="actions">
-                        {test(&pause.application, back, rights)}
-                        {on_application("/api/pages/applications/probe", "/Applications/Probe", &pause.application, back, "Try now", "play", rights)}
-                        {on_application("/api/pages/applications/release", "/Applications/Release", &pause.application, back, "Send anyway", "arrow", rights)}
+                        {test(&pause.carrier, back, rights)}
+                        {on_application("/api/pages/applications/probe", "/Applications/Probe", &pause.carrier, back, "Try now", "play", rights)}
+                        {on_application("/api/pages/applications/release", "/Applications/Release", &pause.carrier, back, "Send anyway", "arrow", rights)}
                     </div>
                 </div>
             </div>

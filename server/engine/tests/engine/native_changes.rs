@@ -3,15 +3,18 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use engine::orders::Deed;
 use engine::{home, identities, native_changes, orders};
+use jiff::Timestamp;
 use ldap3::Mod;
 use model::ids::NativeChangeId;
 use model::job::{RunMode, RunState};
 use model::native_change::{NativeChange, NativeChangeFilter, NativeChangeState, NativeDecision};
-use model::order::ProvisioningState;
+use model::order::{Order, ProvisioningState};
 use model::trigger::Trigger;
 use model::view::OrderFilter;
-use testkit::world::{Person, World, crowd};
+use testkit::directory::Directory;
+use testkit::world::{Person, World, crowd, person};
 
 use crate::slapd;
 
@@ -326,4 +329,76 @@ async fn what_nothing_can_set_back_says_why_and_waits() {
     house.read().await;
     assert_eq!(house.told().await, ["2 wheel was added: overtaken", "2 wheel was removed: open"]);
     house.world.stop().await;
+}
+
+/// Users of a server that chooses keys itself, and takes nothing around noon.
+fn users(port: u16) -> String {
+    let more = "thresholds = { deleted = \"off\" }\nnative_changes = { reaction = \"revert\" }\n\
+                maintenance = [{ days = [\"monday\"], from = \"12:00\", until = \"14:00\" }]";
+    [&testkit::configuration::directory(port, more), testkit::configuration::USER].concat()
+}
+
+#[tokio::test]
+async fn setting_back_comes_to_an_end_also_where_somebody_calls_it_off() {
+    let there = Directory::start(&["staff"]);
+    let left = Person { last_day: "2026-02-01".into(), ..person(40, "Zoe", "Rogue", "Sales") };
+    // So many that one account less is within every threshold.
+    let people: Vec<Person> = crowd(30).into_iter().chain([left]).collect();
+    let world = World::with_more(&people, &users(there.port), |_| {}).await;
+    let run = async |job: &str| {
+        world.clock.step(Duration::from_secs(60));
+        let run = world.run(job, RunMode::default()).await;
+        assert!(matches!(run.state, RunState::Completed | RunState::Warning), "{run:#?}");
+    };
+    let told = async || {
+        let page = native_changes::page(&world.op(), &NativeChangeFilter::default()).await.unwrap();
+        page.rows.into_iter().rev().map(|row| row.change).collect::<Vec<NativeChange>>()
+    };
+    let id_of = |name: &str| {
+        let state = there.state();
+        let found = state.users.iter().find(|(_, user)| user["userName"] == name);
+        found.map(|(id, _)| id.clone()).unwrap()
+    };
+    run("complete").await;
+    run("synchronize-back").await;
+    assert!(told().await.is_empty());
+
+    // Somebody who has left is given an account, and somebody at work loses theirs.
+    let rogue = serde_json::json!({ "id": "rogue", "userName": "40", "displayName": "Zoe Rogue", "active": true });
+    there.state().users.insert("rogue".into(), rogue.as_object().unwrap().clone());
+    let lost = id_of("4");
+    there.state().users.remove(&lost);
+    there.state().groups.get_mut("staff").unwrap().remove(&lost);
+    run("complete").await;
+    run("synchronize-back").await;
+    assert_eq!(there.state().users["rogue"]["active"], false);
+    assert_ne!(id_of("4"), lost, "the server has given it another key");
+    let orders = world.orders_of("directory").await.len();
+    for _ in 0..2 {
+        let all = told().await;
+        assert_eq!(all.len(), 2, "{all:#?}");
+        assert!(all.iter().all(|change| change.state == NativeChangeState::Reverted), "{all:#?}");
+        run("complete").await;
+    }
+    assert_eq!(world.orders_of("directory").await.len(), orders, "nothing is ordered again");
+
+    // What is being set back is stopped by giving its order up, and waits for a person from then on.
+    let noon: Timestamp = "2026-03-02T12:30:00Z".parse().unwrap();
+    world.clock.step(noon.duration_since(world.clock.now()).unsigned_abs());
+    let first = id_of("1");
+    there.state().users.get_mut(&first).unwrap().insert("displayName".into(), "Queen".into());
+    run("synchronize-back").await;
+    let waits = |order: &Order| order.state == ProvisioningState::Pending && order.trigger == Trigger::Drift;
+    let waiting = world.until("directory", "it is to be set back", |orders| orders.iter().any(waits)).await;
+    let order = waiting.iter().find(|order| waits(order)).unwrap().id;
+    orders::act(&world.op(), order, Deed::Cancel { why: "She is".into() }).await.unwrap();
+    let change = told().await.pop().unwrap();
+    assert_eq!((change.state, change.order), (NativeChangeState::Open, Some(order)));
+    assert!(change.why.as_deref().is_some_and(|why| why.contains("She is")), "{change:?}");
+    world.clock.step(Duration::from_hours(2));
+    run("complete").await;
+    run("synchronize-back").await;
+    assert_eq!(told().await.pop().unwrap().state, NativeChangeState::Open);
+    assert_eq!(there.state().users[&first]["displayName"], "Queen");
+    world.stop().await;
 }

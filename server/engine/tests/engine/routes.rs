@@ -1,6 +1,7 @@
 //! Who carries out what: parts of one application that go different ways, a proxy, and an integration behind everything
 //! that nobody else writes. The directories, the ticket system and the exchange are real.
 
+use engine::configuration::ConfigurationPlan;
 use engine::orders::{self, Deed};
 use engine::{applications, configurations, identities, integrations, work_items};
 use model::account::Mechanism;
@@ -8,11 +9,12 @@ use model::ids::IdentityId;
 use model::job::{RunMode, RunState};
 use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::{ItemKind, Operation};
-use model::view::{OrderFilter, PauseCause};
+use model::view::{OrderFilter, PauseCause, WorkItemFilter};
 use serde_json::json;
+use testkit::configuration;
 use testkit::directory::Directory;
 use testkit::exchange::Exchange;
-use testkit::world::{Person, World, crowd, person};
+use testkit::world::{Person, World, all, crowd, person};
 
 use crate::fault_proxy::{Fault, FaultProxy};
 use crate::free_port::free_port;
@@ -144,9 +146,9 @@ async fn why(world: &World, order: &Order) -> String {
     detail.partitions.into_iter().find(|partition| partition.sequence == detail.partition).unwrap().why
 }
 
-async fn apply(world: &World, more: &str) {
+async fn apply(world: &World, more: &str) -> ConfigurationPlan {
     std::fs::write(world.configuration().join("more.toml"), more).unwrap();
-    configurations::apply(&world.op(), &world.configuration()).await.unwrap();
+    configurations::apply(&world.op(), &world.configuration()).await.unwrap()
 }
 
 #[tokio::test]
@@ -206,7 +208,8 @@ async fn permissions_go_in_tickets_and_wait_for_the_desk_alone() {
     let mut ldap = slapd::signed_in(server.server.port).await;
     let tracker: RequestTracker = start_request_tracker();
     let proxy = FaultProxy::start(tracker.server.port).await;
-    let configuration = company(server.server.port, "") + &desk(proxy.port);
+    let directory = company(server.server.port, "");
+    let configuration = directory.clone() + &desk(proxy.port);
     let world = World::with_more(&people()[..1], &configuration, |_| {}).await;
     engine::secrets::put(&world.op(), "desk-token".into(), tracker.token.clone()).await.unwrap();
     run(&world, "complete").await;
@@ -255,6 +258,101 @@ async fn permissions_go_in_tickets_and_wait_for_the_desk_alone() {
     proxy.set(Fault::None);
     let sent = comes_to(&world, "1", true, is_handed).await;
     assert!(tracker.texts(ticket(&sent)).await[0].contains("writers"));
+
+    comes_to(&world, "3", true, is_handed).await;
+
+    // The desk is taken out with two tickets open: that is said, and what was there goes the new way.
+    let plan = apply(&world, &directory).await;
+    assert_eq!(plan.left_behind, [("desk".to_owned(), 2)]);
+    comes_to(&world, "1", true, |order| order.reason == Some(StateReason::Timeout)).await;
+    run(&world, "complete").await;
+    let again = newest(&world, "1", true).await;
+    assert_eq!((again.carrier.as_str(), again.state), ("company", ProvisioningState::Verified), "{again:#?}");
+    let still = newest(&world, "2", true).await;
+    assert_eq!(
+        (still.id, still.state),
+        (by_hand.id, ProvisioningState::Transmitted),
+        "what people were given stays theirs"
+    );
+    world.stop().await;
+}
+
+/// What the connection of an application does not write is worked by hand: the accounts of one, the entitlements of the other.
+const LOCKERS: &str = r#"
+[applications.lockers]
+display_name = "Lockers"
+writes = "accounts"
+[applications.lockers.connection]
+kind = "csv"
+outbox = "lockers/outbox"
+inbox = "lockers/inbox"
+[applications.lockers.connection.extract]
+file = "lockers/extract.csv"
+key = "holder"
+entitlements = "entitlements"
+status = "status"
+[account_types.locker]
+display_name = "Locker"
+application = "lockers"
+key = "holder"
+attributes = { holder = { expression = "identity.key", required = true, create_only = true } }
+[entitlements.shelf]
+display_name = "Shelf"
+account_type = "locker"
+key = "SHELF"
+[rules.shelf]
+when = 'identity.lifecycle == "active"'
+entitlements = ["shelf"]
+"#;
+
+#[tokio::test]
+async fn one_part_by_hand_holds_up_no_leaver_and_nobody_else() {
+    let there = Directory::start(&["staff"]);
+    let mut people = crowd(30);
+    let directory = [&configuration::directory(there.port, "writes = \"entitlements\""), configuration::USER].concat();
+    let world = World::with_more(&people, &(directory + LOCKERS), |_| {}).await;
+    let mut lockers = Exchange::new(&world.configuration().join("lockers"), "holder", &[]);
+    run(&world, "complete").await;
+    for pair in world.orders_of("directory").await.chunks(2) {
+        let [account, groups] = pair else { panic!("{pair:#?}") };
+        assert_eq!((account.operation, account.mechanism), (Operation::Create, Mechanism::Manual));
+        assert_eq!((groups.mechanism, groups.state), (Mechanism::Direct, ProvisioningState::Pending));
+        assert_eq!(groups.after, [account.id]);
+    }
+    lockers.work();
+    run(&world, "synchronize-back").await;
+    let is_group = |order: &&Order| order.mechanism == Mechanism::Manual;
+    let at_people = |orders: &[Order]| orders.iter().filter(is_group).all(is_handed);
+    let orders = world.until("lockers", "the shelves are with people", at_people).await;
+    assert_eq!(orders.len(), 2 * people.len());
+    orders.iter().filter(is_group).for_each(|order| lockers.carry_out(order));
+    lockers.write_extract();
+    let filter = WorkItemFilter { limit: Some(500), ..WorkItemFilter::default() };
+    let items = work_items::page(&world.op(), filter).await.unwrap().rows.into_iter();
+    let items: Vec<_> = items.filter(|item| item.application == "lockers").map(|item| item.id).collect();
+    let first = work_items::detail(&world.op(), items[0]).await.unwrap();
+    assert_eq!(first.instructions, "Nothing writes entitlements of \u{201c}Lockers\u{201d}: people do it.");
+    for (_, outcome) in work_items::confirm(&world.op(), items, "done".into()).await.unwrap() {
+        outcome.unwrap();
+    }
+    run(&world, "synchronize-back").await;
+    assert!(all(ProvisioningState::Verified)(&world.orders_of("lockers").await));
+
+    // The account goes with the next batch; the shelf is emptied by somebody afterwards.
+    people[0].last_day = "2026-03-01".into();
+    world.feed(&people);
+    run(&world, "complete").await;
+    let orders = world.orders_of("lockers").await;
+    let [account, groups] = &orders[orders.len() - 2..] else { panic!("{orders:#?}") };
+    assert_eq!((account.operation, account.mechanism), (Operation::Disable, Mechanism::Executor));
+    assert_eq!(account.state, ProvisioningState::Transmitted);
+    assert_eq!((groups.mechanism, groups.state), (Mechanism::Manual, ProvisioningState::Pending));
+    assert_eq!(groups.after, [account.id]);
+    lockers.work();
+    assert!(!lockers.accounts["1"].enabled && lockers.accounts["2"].enabled);
+    let groups = groups.id;
+    let is_theirs = |orders: &[Order]| orders.iter().any(|order| order.id == groups && is_handed(order));
+    world.until("lockers", "the shelf is with people", is_theirs).await;
     world.stop().await;
 }
 

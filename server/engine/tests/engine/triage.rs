@@ -68,7 +68,7 @@ async fn a_dead_target_from_the_first_red_sign_to_all_confirmed() {
     let seen = triage(&world).await;
     let [pause] = seen.paused.as_slice() else { panic!("{seen:#?}") };
     let PauseCause::Quarantine { since, probes: 0, message, .. } = &pause.cause else { panic!("{pause:#?}") };
-    assert_eq!((*since, pause.application_name.as_str()), (world.clock.now(), "Directory"));
+    assert_eq!((*since, pause.carrier_name.as_str()), (world.clock.now(), "Directory"));
     assert!(message.contains("no connection") || message.contains("refused"), "{message}");
     let [group] = seen.groups.as_slice() else { panic!("{seen:#?}") };
     assert_eq!((group.trouble, group.orders, group.people), (Trouble::Quarantined, 6, 6));

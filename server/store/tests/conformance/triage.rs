@@ -327,7 +327,7 @@ pub(crate) async fn who_read_a_circuit_last_writes_it(store: Store) {
     assert!(!write(closed).await);
     assert_eq!(store.circuits().await.unwrap().len(), 1);
     let wrong = CircuitRecord {
-        application: "directory".into(),
+        carrier: "directory".into(),
         version: 2,
         circuit: Circuit { state: CircuitState::Open, ..Circuit::default() },
     };
