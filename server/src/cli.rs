@@ -309,7 +309,27 @@ async fn find_identity(op: &OpContext, text: &str) -> Result<model::ids::Identit
 
 #[cfg(test)]
 mod tests {
-    use super::Exit;
+    use clap::CommandFactory;
+
+    use super::{Arguments, Exit};
+
+    #[test]
+    fn every_command_and_argument_says_what_it_is() {
+        fn silent(command: &clap::Command, path: &str, found: &mut Vec<String>) {
+            let arguments = command.get_arguments().filter(|argument| argument.get_help().is_none());
+            found.extend(arguments.map(|argument| format!("{path} {}", argument.get_id())));
+            for below in command.get_subcommands() {
+                let path = format!("{path} {}", below.get_name());
+                if below.get_about().is_none() {
+                    found.push(path.clone());
+                }
+                silent(below, &path, found);
+            }
+        }
+        let mut found = Vec::new();
+        silent(&Arguments::command(), "quartermaster", &mut found);
+        assert_eq!(found, Vec::<String>::new());
+    }
 
     #[test]
     fn what_is_done_in_part_is_neither_done_nor_refused() {

@@ -56,6 +56,7 @@ pub enum Command {
     Classify {
         /// Number; or key, or APPLICATION:KEY
         account: String,
+        /// The account type that it is to have
         account_type: String,
     },
     /// Take back what was decided about an account

@@ -14,13 +14,17 @@ pub enum Command {
     List,
     /// Make a token for an agent of the configuration, and print it this once
     Token {
+        /// Name of the agent in the configuration
         agent: String,
         /// What it is for, such as the machine that the agent runs on
         #[arg(long, default_value = "")]
         note: String,
     },
     /// Make a token worth nothing, by its number
-    Revoke { token: AgentTokenId },
+    Revoke {
+        /// Number of the token
+        token: AgentTokenId,
+    },
 }
 
 pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Exit, CommandError> {

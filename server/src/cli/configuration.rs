@@ -13,18 +13,28 @@ use super::{CommandError, Exit, secret};
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show what applying a directory would change, for objects and for people; exit code 3 where anything would
-    Plan { directory: PathBuf },
+    Plan {
+        /// Directory of the configuration files
+        directory: PathBuf,
+    },
     /// Take over a directory as the configuration
-    Apply { directory: PathBuf },
+    Apply {
+        /// Directory of the configuration files
+        directory: PathBuf,
+    },
     /// Write the configuration in force to a directory
     Export {
+        /// Directory of the configuration files
         directory: PathBuf,
         /// Write although the directory is not empty
         #[arg(long)]
         overwrite: bool,
     },
     /// Keep a secret under a name, asked for or read from standard input; connections say `secret:NAME`
-    Secret { name: String },
+    Secret {
+        /// Name of the secret
+        name: String,
+    },
     /// Names of the secrets kept, when they were set and by whom
     Secrets,
 }

@@ -18,11 +18,13 @@ pub enum Command {
         /// Words of the name, or the key
         #[arg(long)]
         text: Option<String>,
+        /// Only of this department
         #[arg(long)]
         department: Option<String>,
         /// joiner, active or leaver
         #[arg(long, value_parser = lifecycle)]
         state: Option<LifecycleState>,
+        /// At most so many
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },

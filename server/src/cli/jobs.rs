@@ -36,6 +36,7 @@ pub enum Command {
     },
     /// Do the rest of a run that failed, was cancelled or ended with failures
     Rerun {
+        /// Number of the run
         run: RunId,
         /// Name of the step to begin with, as `jobs show` has it; the one that did not end well unless given
         #[arg(long)]
@@ -52,13 +53,18 @@ pub enum Command {
         /// Only runs of this job
         #[arg(long, conflicts_with = "jobs")]
         job: Option<String>,
+        /// At most so many
         #[arg(long, default_value_t = 20)]
         limit: u32,
     },
     /// One run with its steps, and for a dry run what it would do; for one that a threshold stopped, the whole plan
-    Show { run: RunId },
+    Show {
+        /// Number of the run
+        run: RunId,
+    },
     /// The log of a run
     Log {
+        /// Number of the run
         run: RunId,
         /// The least level: information, warning or error
         #[arg(long, default_value = "information", value_parser = level)]
@@ -68,11 +74,20 @@ pub enum Command {
         step: Option<String>,
     },
     /// Two runs side by side: how long, how much, and which orders came of them
-    Compare { left: RunId, right: RunId },
+    Compare {
+        /// Number of the one run
+        left: RunId,
+        /// Number of the other
+        right: RunId,
+    },
     /// End a run that waits, or ask one that is under way to stop
-    Cancel { run: RunId },
+    Cancel {
+        /// Number of the run
+        run: RunId,
+    },
     /// Let a run that a threshold stopped go on with exactly what was stopped
     Resume {
+        /// Number of the run
         run: RunId,
         /// Why; kept with the run
         #[arg(long)]
@@ -83,13 +98,17 @@ pub enum Command {
     },
     /// End a run that a threshold stopped; nothing of it happens
     Reject {
+        /// Number of the run
         run: RunId,
         /// Why; kept with the run
         #[arg(long)]
         reason: String,
     },
     /// Let the next ring of a run's orders go, whatever became of the one before
-    ReleaseRing { run: RunId },
+    ReleaseRing {
+        /// Number of the run
+        run: RunId,
+    },
     /// Take back what a run did, as far as nobody has changed it since
     Undo(undo::Undo),
 }

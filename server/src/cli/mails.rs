@@ -15,15 +15,22 @@ pub enum Command {
         /// waiting, sent or failed; all unless given
         #[arg(long, value_parser = state)]
         state: Option<MailState>,
+        /// At most so many
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },
     /// Send a mail that failed or waits again, now
-    Retry { mail: MailId },
+    Retry {
+        /// Number of the mail
+        mail: MailId,
+    },
     /// Send all mails that failed again, now
     RetryFailed,
     /// Send a mail that waits no more
-    GiveUp { mail: MailId },
+    GiveUp {
+        /// Number of the mail
+        mail: MailId,
+    },
 }
 
 pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Exit, CommandError> {

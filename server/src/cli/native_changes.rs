@@ -15,6 +15,7 @@ pub enum Command {
     List {
         #[command(flatten)]
         which: Which,
+        /// At most so many
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },

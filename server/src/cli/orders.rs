@@ -19,6 +19,7 @@ pub enum Command {
         /// pending, transmitted, errored, verified, awaiting_approval, inactive, error or executed
         #[arg(long, value_parser = state)]
         state: Option<ProvisioningState>,
+        /// Only in this application
         #[arg(long)]
         application: Option<String>,
         /// Only those sent to this application or integration
@@ -30,17 +31,22 @@ pub enum Command {
         /// Only those of a run
         #[arg(long)]
         run: Option<RunId>,
+        /// At most so many
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },
     /// One order: plan, attempts, answers, state
-    Show { order: OrderId },
+    Show {
+        /// Number of the order
+        order: OrderId,
+    },
     /// What is broken or stuck, in groups with one cause each
     Triage,
     /// Retry, hold, resume, cancel, mark done or send to manual: one order, several, or all that match a filter
     Act(Act),
     /// Change values of an order and send it again
     Edit {
+        /// Number of the order
         order: OrderId,
         /// attribute=value; several times for several
         #[arg(long = "set", required = true, value_parser = pair)]
@@ -51,7 +57,9 @@ pub enum Command {
     },
     /// Approve, decline or put off everything that an order waits for a review with
     Review {
+        /// Number of the order
         order: OrderId,
+        /// What is decided
         #[arg(value_parser = verdict)]
         verdict: Verdict,
         /// Why; required to decline
@@ -70,8 +78,10 @@ pub struct Act {
     /// Why, the comment for the people, or the evidence
     #[arg(long, default_value = "")]
     text: String,
+    /// Only in this state
     #[arg(long, value_parser = state)]
     state: Option<ProvisioningState>,
+    /// Only in this application
     #[arg(long)]
     application: Option<String>,
     /// Sent to this application or integration
@@ -83,6 +93,7 @@ pub struct Act {
     /// Of a group, as `orders triage` shows it
     #[arg(long)]
     fingerprint: Option<String>,
+    /// Only those of this run
     #[arg(long)]
     run: Option<RunId>,
     /// So many orders are meant: does nothing and says how many there are unless the number is right

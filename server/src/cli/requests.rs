@@ -32,14 +32,20 @@ pub enum Command {
         /// Words of the person's name or key
         #[arg(long)]
         text: Option<String>,
+        /// At most so many
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },
     /// One request with its orders and its history
-    Show { request: RequestId },
+    Show {
+        /// Number of the request
+        request: RequestId,
+    },
     /// Calls a request off of which nothing was sent
     Cancel {
+        /// Number of the request
         request: RequestId,
+        /// Why
         #[arg(long)]
         reason: String,
     },
@@ -56,6 +62,7 @@ pub struct Submit {
     /// What is taken away
     #[arg(long)]
     take: Vec<String>,
+    /// Why it is asked for
     #[arg(long, default_value = "")]
     justification: String,
     /// The first day, such as 2026-12-01

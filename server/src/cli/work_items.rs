@@ -19,16 +19,23 @@ pub enum Command {
         /// open, done, partly_done, cannot_do or withdrawn
         #[arg(long, value_parser = state, default_value = "open")]
         state: WorkItemState,
+        /// Only in this application
         #[arg(long)]
         application: Option<String>,
+        /// At most so many
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },
     /// One work item with what is to be done
-    Show { item: WorkItemId },
+    Show {
+        /// Number of the work item
+        item: WorkItemId,
+    },
     /// Say that a work item is done
     Done {
+        /// Number of the work item
         item: WorkItemId,
+        /// What was done, for whoever looks later
         #[arg(long, default_value = "")]
         note: String,
         /// A ticket's number or address
@@ -37,6 +44,7 @@ pub enum Command {
     },
     /// Say that a work item cannot be done
     Cannot {
+        /// Number of the work item
         item: WorkItemId,
         /// Whoever mends it reads this first
         #[arg(long)]
@@ -44,20 +52,28 @@ pub enum Command {
     },
     /// Give a work item to a permission profile, or to user:LOGIN
     Reassign {
+        /// Number of the work item
         item: WorkItemId,
+        /// A permission profile, or a login with `user:` in front
         to: String,
+        /// Why, for whoever looks later
         #[arg(long)]
         why: String,
     },
     /// Open lines as CSV, to be filled in
     Export {
+        /// Only in this application
         #[arg(long)]
         application: Option<String>,
+        /// Only of this account type
         #[arg(long)]
         account_type: Option<String>,
     },
     /// Take a filled CSV file; `-` reads standard input
-    Import { file: PathBuf },
+    Import {
+        /// The filled file
+        file: PathBuf,
+    },
 }
 
 pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Exit, CommandError> {
