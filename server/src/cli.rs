@@ -37,7 +37,7 @@ use output::{Format, Output};
 #[command(
     name = "quartermaster",
     version,
-    about,
+    about = "Identity provisioning and governance: who has which access, why, and the orders that make it so",
     after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 `config plan` found \
     changes, 4 refused or blocked, 5 not found, 6 done in part. See docs/COMMAND_LINE.md."
 )]

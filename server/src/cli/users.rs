@@ -11,6 +11,7 @@ use super::{CommandError, Exit, secret};
 pub enum Command {
     /// Add somebody who signs in; the password is asked for, or read from standard input
     Add {
+        /// What they sign in with
         login: String,
         /// Name to show; the login unless given
         #[arg(long)]
@@ -23,11 +24,24 @@ pub enum Command {
         email: Option<String>,
     },
     /// Set a password; it is asked for, or read from standard input
-    Password { login: String },
+    Password {
+        /// What they sign in with
+        login: String,
+    },
     /// Set the address to which somebody's mail is sent; without one, take it away
-    Email { login: String, address: Option<String> },
+    Email {
+        /// What they sign in with
+        login: String,
+        /// Where mail goes
+        address: Option<String>,
+    },
     /// Say which identity somebody is, by its key in the source; without a key, that nobody knows
-    Identity { login: String, key: Option<String> },
+    Identity {
+        /// What they sign in with
+        login: String,
+        /// The identity's key, such as its number in the feed
+        key: Option<String>,
+    },
     /// Everybody who signs in
     List,
 }
