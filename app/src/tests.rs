@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use leptos_meta::{ServerMetaContext, provide_meta_context};
+use model::plan::ItemKind;
 
 use crate::frame::{Sheet, bare, frame};
 use crate::permissions::PERMISSIONS;
@@ -54,6 +55,24 @@ fn every_form_is_posted_where_somebody_answers() {
     }
 }
 
+/// Enter in a field presses the first button of its form that is not disabled, or none where the first one is.
+#[test]
+fn enter_in_a_field_decides_about_no_line() {
+    for (name, html) in pages() {
+        for form in html.split("<form").skip(1).filter_map(|form| form.split("</form>").next()) {
+            let is_typed =
+                |tag: &str| !["hidden", "checkbox", "radio"].iter().any(|kind| values(tag, "type").contains(kind));
+            let mut inputs = form.split("<input").skip(1).filter_map(|rest| rest.split('>').next());
+            let is_sending = |at: &usize| !form[*at..].split('>').next().unwrap().contains("type=\"button\"");
+            let first = form.match_indices("<button").map(|(at, _)| at).find(is_sending);
+            let (Some(button), true) = (first, inputs.any(is_typed)) else { continue };
+            let before = &form[..button];
+            let is_in_a_line = before.rfind("<tr").is_some_and(|at| !before[at..].contains("</tr>"));
+            assert!(!is_in_a_line, "{name}: Enter presses {}", &form[button..form.len().min(button + 200)]);
+        }
+    }
+}
+
 #[test]
 fn every_page_has_one_heading_a_main_part_and_labels() {
     for (name, html) in pages() {
@@ -85,10 +104,30 @@ fn states_are_said_in_words() {
 }
 
 #[test]
+fn an_integration_that_does_not_answer_is_on_the_home_page() {
+    let (_, home) = pages().find(|(name, _)| *name == "home").unwrap();
+    let tile = home.split("class=\"tile\"").find(|tile| tile.contains("Nightly exchange")).unwrap();
+    assert!(tile.contains("Does not answer"), "{tile}");
+    assert!(!home.contains("Service desk"), "one that is well is not");
+}
+
+#[test]
 fn a_why_is_a_sentence_with_values_and_a_way() {
     let (_, identity) = pages().find(|(name, _)| *name == "identity").unwrap();
     for piece in ["Rule sales-staff holds because", "department", "Sales", "access profile", "crm-access"] {
         assert!(identity.contains(piece), "{piece}");
+    }
+}
+
+#[test]
+fn a_plan_says_which_of_it_the_order_is() {
+    let visitor = samples::visitor();
+    for kinds in [&[ItemKind::Lifecycle, ItemKind::Attribute, ItemKind::Entitlement][..], &[ItemKind::Entitlement], &[]]
+    {
+        let mut detail = samples::orders::order_detail();
+        detail.order.items.retain(|item| kinds.contains(&item.kind));
+        let html = html("order", crate::pages::orders::order_sheet(&detail, &visitor.rights, &visitor.clock));
+        assert_eq!(html.matches(">this order<").count(), 1, "{kinds:?}");
     }
 }
 

@@ -7,7 +7,7 @@ mod integrations;
 pub(crate) mod jobs;
 mod mails;
 mod native_changes;
-mod orders;
+pub(crate) mod orders;
 mod people;
 pub(crate) mod requests;
 mod reviews;

@@ -57,13 +57,26 @@ pub struct Decide {
     #[arg(long)]
     all: bool,
     /// With --all, so many changes are meant: does nothing and says how many there are unless the number is right
-    #[arg(long, requires = "all")]
+    #[arg(long, requires = "all", conflicts_with = "changes")]
     expect: Option<u64>,
     #[command(flatten)]
     which: Which,
     /// Why, for whoever looks later
     #[arg(long, default_value = "")]
     comment: String,
+}
+
+impl Decide {
+    /// Filters say which of all are meant; beside numbers they would be silently without effect.
+    fn check(&self) -> Result<(), CommandError> {
+        if self.all || !self.which.is_said() {
+            return Ok(());
+        }
+        Err(CommandError::Usage(
+            "--application, --kind, --state and --identity say which of all are meant: add --all, or name only numbers"
+                .to_owned(),
+        ))
+    }
 }
 
 pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Exit, CommandError> {
@@ -109,13 +122,8 @@ async fn list(op: &OpContext, which: Which, limit: u32, output: &Output) -> Resu
 }
 
 async fn decide(op: &OpContext, decision: NativeDecision, said: Decide, output: &Output) -> Result<Exit, CommandError> {
+    said.check()?;
     if !said.all {
-        if said.which.is_said() {
-            return Err(CommandError::Usage(
-                "--application, --kind, --state and --identity say which of all are meant: add --all, or name only numbers"
-                    .to_owned(),
-            ));
-        }
         let outcomes = engine::native_changes::decide(op, &said.changes, decision, &said.comment).await?;
         return finish(decision, outcomes, output);
     }
@@ -168,4 +176,36 @@ fn state(text: &str) -> Result<NativeChangeState, String> {
 
 fn names<const N: usize>(names: [&str; N]) -> String {
     format!("expected one of: {}", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        said: Decide,
+    }
+
+    #[test]
+    fn filters_are_for_all_and_not_beside_numbers() {
+        for (words, is_good) in [
+            ("5 7", true),
+            ("5 --comment why", true),
+            ("5 --application badges", false),
+            ("5 --state open", false),
+            ("5 --expect 1", false),
+            ("5 --all", false),
+            ("--all", true),
+            ("--all --kind created --expect 3", true),
+            ("", false),
+        ] {
+            let line = Line::try_parse_from(std::iter::once("accept").chain(words.split_whitespace()));
+            let said = line.ok().filter(|line| line.said.check().is_ok());
+            assert_eq!(said.is_some(), is_good, "{words}");
+        }
+    }
 }
