@@ -69,8 +69,10 @@ const BATCH: usize = 2_000;
 /// As [`record`], some at a time: while these are written, what the next ones write is made ready. Those of one person go
 /// together, for what follows from one may be read by the next.
 pub(crate) async fn record_many(engine: &Engine, steps: Vec<Step>, at: Timestamp) -> Result<(), StoreError> {
-    let recorded: Vec<BoxFuture<'_, Result<Vec<bool>, StoreError>>> =
-        batches(steps).into_iter().map(|batch| -> BoxFuture<'_, _> { Box::pin(record(engine, batch, at)) }).collect();
+    let recorded: Vec<BoxFuture<'_, Result<Vec<bool>, StoreError>>> = batches(steps, BATCH, |step| step.order.identity)
+        .into_iter()
+        .map(|batch| -> BoxFuture<'_, _> { Box::pin(record(engine, batch, at)) })
+        .collect();
     let mut recorded = futures::stream::iter(recorded).buffered(2);
     while let Some(batch) = recorded.next().await {
         batch?;
@@ -78,19 +80,18 @@ pub(crate) async fn record_many(engine: &Engine, steps: Vec<Step>, at: Timestamp
     Ok(())
 }
 
-/// In the order of the first step of each person.
-fn batches(steps: Vec<Step>) -> Vec<Vec<Step>> {
+/// So many at a time, and more where they are of one person.
+fn batches<T>(all: Vec<T>, size: usize, whose: impl Fn(&T) -> IdentityId) -> Vec<Vec<T>> {
     let mut place: HashMap<IdentityId, usize> = HashMap::new();
-    let mut batches: Vec<Vec<Step>> = Vec::new();
-    for step in steps {
-        let last = match batches.last() {
-            Some(batch) if batch.len() < BATCH => batches.len() - 1,
-            _ => {
-                batches.push(Vec::with_capacity(BATCH));
-                batches.len() - 1
+    let mut batches: Vec<Vec<T>> = Vec::new();
+    for one in all {
+        let place = *place.entry(whose(&one)).or_insert_with(|| {
+            if batches.last().is_none_or(|last| last.len() >= size) {
+                batches.push(Vec::with_capacity(size));
             }
-        };
-        batches[*place.entry(step.order.identity).or_insert(last)].push(step);
+            batches.len() - 1
+        });
+        batches[place].push(one);
     }
     batches
 }
@@ -583,4 +584,22 @@ fn states_after(
         changes.push(change(account, lifecycle::consolidate(own.into_iter())));
     }
     changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_of_one_person_is_written_together_and_in_its_order() {
+        let batches = |people: &[i64]| -> Vec<String> {
+            let steps = people.iter().zip('a'..).map(|(person, step)| (IdentityId(*person), step)).collect();
+            let batches = batches(steps, 2, |(person, _)| *person);
+            batches.into_iter().map(|batch| batch.into_iter().map(|(_, step)| step).collect()).collect()
+        };
+        assert_eq!(batches(&[]), Vec::<String>::new());
+        assert_eq!(batches(&[1, 2, 3, 4, 5]), ["ab", "cd", "e"]);
+        assert_eq!(batches(&[1, 2, 3, 1, 4, 2]), ["abdf", "ce"]);
+        assert_eq!(batches(&[1, 1, 1, 2]), ["abc", "d"]);
+    }
 }

@@ -4,6 +4,23 @@
 //! result carries the fence of its attempt, and an account has one order in flight (`order_one_in_flight`,
 //! `order_one_creation_in_flight`).
 
+/// That all an order comes after is done (4, 8) or called off (6); the argument is where the order's id stands.
+macro_rules! has_its_turn {
+    ($order:literal) => {
+        concat!(
+            "0 = (
+        select count(*)
+        from order_dependency d
+        join provisioning_order earlier on earlier.id = d.after_id
+        where d.order_id = ",
+            $order,
+            "
+          and earlier.state not in (4, 6, 8)
+      )"
+        )
+    };
+}
+
 mod claim;
 mod edits;
 mod lease;

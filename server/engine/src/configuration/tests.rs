@@ -70,13 +70,18 @@ fn write(directory: &Path, files: &[(&str, &[u8])]) {
     }
 }
 
-/// What reading complains about, one line each, with the directory's own name replaced by `DIR`.
+/// What reading complains about, one line each, with the directory's own name replaced by `DIR`; none where all is well.
 fn complaints(files: &[(&str, &[u8])]) -> Vec<String> {
     let directory = tempfile::tempdir().unwrap();
     write(directory.path(), files);
-    let findings = read(directory.path()).map(|_| ()).unwrap_err();
+    let findings = read(directory.path()).err().unwrap_or_default();
     let place = directory.path().display().to_string();
     findings.iter().map(|finding| finding.to_string().replace(&place, "DIR")).collect()
+}
+
+/// The same, of the good configuration with another file beside it.
+fn complaints_beside_good(more: &str) -> Vec<String> {
+    complaints(&[("all.toml", GOOD.as_bytes()), ("more.toml", more.as_bytes())])
 }
 
 fn good() -> Configuration {

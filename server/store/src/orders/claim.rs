@@ -45,13 +45,9 @@ macro_rules! due_orders {
       and not o.awaits_answer
       and not o.awaits_reference
       and (o.ring is null or o.ring <= (select r.released from run_ring r where r.run_id = o.run_id))
-      and 0 = (
-        select count(*)
-        from order_dependency d
-        join provisioning_order earlier on earlier.id = d.after_id
-        where d.order_id = o.id
-          and earlier.state not in (4, 6, 8)
-      )
+      and ",
+            has_its_turn!("o.id"),
+            "
       and 0 = (
         select count(*)
         from provisioning_order other
@@ -78,13 +74,9 @@ macro_rules! due_orders {
           and not quick.awaits_reference
           and (quick.ring is null or quick.ring <= (select r.released from run_ring r where r.run_id = quick.run_id))
           and (quick.approval_id is null or quick.approval_id = o.approval_id)
-          and 0 = (
-            select count(*)
-            from order_dependency d
-            join provisioning_order earlier on earlier.id = d.after_id
-            where d.order_id = quick.id
-              and earlier.state not in (4, 6, 8)
-          )
+          and ",
+            has_its_turn!("quick.id"),
+            "
       ))
       and 0 = (
         select count(*)

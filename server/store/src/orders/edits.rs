@@ -54,19 +54,19 @@ const END: &str = "
     where id in (select cast(value as bigint) from json_each($1))
       and ended_at is null";
 
-const SET_VALUES: &str = "
+pub(super) const SET_VALUES: &str = "
     with input as materialized (
       select
-        cast(value ->> 'item' as bigint) as item, value -> 'new_value' as new_value,
-        value ->> 'new_explanation' as new_explanation
-      from jsonb_each($2)
+        cast(value ->> 'order' as bigint) as order_id, cast(value ->> 'item' as bigint) as item,
+        value -> 'new_value' as new_value, value ->> 'new_explanation' as new_explanation
+      from jsonb_each($1)
     )
     update order_item
     set value = input.new_value,
         explanation = input.new_explanation
     from input
     where order_item.id = input.item
-      and order_item.order_id = $1";
+      and order_item.order_id = input.order_id";
 
 const SET_MECHANISM: &str = "
     update provisioning_order
@@ -90,10 +90,17 @@ struct EditInput<'a> {
 }
 
 #[derive(Serialize)]
-struct ValueInput<'a> {
+pub(super) struct ValueInput<'a> {
+    order: i64,
     item: i64,
     new_value: &'a Value,
     new_explanation: &'a str,
+}
+
+impl<'a> ValueInput<'a> {
+    pub(super) fn new(order: OrderId, (item, value, explanation): &'a (OrderItemId, Value, String)) -> Self {
+        Self { order: order.0, item: item.0, new_value: value, new_explanation: explanation }
+    }
 }
 
 impl Tx {
@@ -129,16 +136,8 @@ impl Tx {
 
     /// New values of an order's items, with what explains them.
     pub async fn set_item_values(&mut self, order: OrderId, values: &[(OrderItemId, Value, String)]) -> Result<()> {
-        let inputs: Vec<_> = values
-            .iter()
-            .map(|(item, value, explanation)| ValueInput {
-                item: item.0,
-                new_value: value,
-                new_explanation: explanation,
-            })
-            .collect();
-        self.execute(SET_VALUES, arguments![order.0, payload(&inputs)?]).await?;
-        Ok(())
+        let inputs: Vec<_> = values.iter().map(|value| ValueInput::new(order, value)).collect();
+        self.bulk(SET_VALUES, &inputs).await
     }
 
     /// From now on these orders are carried out so, and go to nobody else than their own application's people or server.

@@ -12,19 +12,16 @@ use crate::{Result, Store, Tx};
 /// people goes on, and what a person holds stays held.
 macro_rules! to_pause {
     () => {
-        "state = 1
+        concat!(
+            "state = 1
       and carrier = $1
       and mechanism <> 'manual'
       and next_attempt_at is not null
       and coalesce(trouble, 'retry_wait') in ('retry_wait', 'quarantined', 'maintenance')
       and coalesce(trouble, '') <> $3
-      and 0 = (
-        select count(*)
-        from order_dependency d
-        join provisioning_order earlier on earlier.id = d.after_id
-        where d.order_id = provisioning_order.id
-          and earlier.state not in (4, 6, 8)
-      )"
+      and ",
+            has_its_turn!("provisioning_order.id")
+        )
     };
 }
 

@@ -6,40 +6,25 @@ use model::ids::{IdentityId, OrderId, OrderItemId};
 use model::value::Value;
 use serde::Serialize;
 
+use super::edits::{SET_VALUES, ValueInput};
 use crate::connection::{Row, arguments, payload};
 use crate::{Result, Store, Tx};
 
 /// Nothing that it waits for is still to be done.
-const FILLABLE: &str = "
+const FILLABLE: &str = concat!(
+    "
     select o.id, o.identity_id
     from provisioning_order o
     where o.awaits_reference
       and o.state = 1
       and coalesce(o.trouble, '') <> 'held'
       and o.id > $1
-      and 0 = (
-        select count(*)
-        from order_dependency d
-        join provisioning_order earlier on earlier.id = d.after_id
-        where d.order_id = o.id
-          and earlier.state not in (4, 6, 8)
-      )
+      and ",
+    has_its_turn!("o.id"),
+    "
     order by o.id
-    limit $2";
-
-const FILL_ITEMS: &str = "
-    with input as materialized (
-      select
-        cast(value ->> 'order' as bigint) as order_id, cast(value ->> 'item' as bigint) as item,
-        value -> 'new_value' as new_value, value ->> 'new_explanation' as new_explanation
-      from jsonb_each($1)
-    )
-    update order_item
-    set value = input.new_value,
-        explanation = input.new_explanation
-    from input
-    where order_item.id = input.item
-      and order_item.order_id = input.order_id";
+    limit $2"
+);
 
 const FILL_ORDERS: &str = "
     with input as materialized (
@@ -102,14 +87,6 @@ pub struct ReferenceChange {
 }
 
 #[derive(Serialize)]
-struct ItemInput<'a> {
-    order: i64,
-    item: i64,
-    new_value: &'a Value,
-    new_explanation: &'a str,
-}
-
-#[derive(Serialize)]
 struct OrderInput<'a> {
     order: i64,
     new_key: Option<&'a str>,
@@ -130,19 +107,11 @@ struct PlannedInput {
 impl Tx {
     /// Puts in values that these orders waited for; from now on they are sent when their turn comes.
     pub async fn fill_orders(&mut self, filled: &[FilledOrder]) -> Result<()> {
-        let items: Vec<_> = filled
-            .iter()
-            .flat_map(|filled| filled.values.iter().map(move |value| (filled.order, value)))
-            .map(|(order, (item, value, explanation))| ItemInput {
-                order: order.0,
-                item: item.0,
-                new_value: value,
-                new_explanation: explanation,
-            })
-            .collect();
+        let values = filled.iter().flat_map(|filled| filled.values.iter().map(|value| (filled.order, value)));
+        let values: Vec<_> = values.map(|(order, value)| ValueInput::new(order, value)).collect();
+        self.bulk(SET_VALUES, &values).await?;
         let orders: Vec<_> =
             filled.iter().map(|filled| OrderInput { order: filled.order.0, new_key: filled.key.as_deref() }).collect();
-        self.bulk(FILL_ITEMS, &items).await?;
         self.bulk(FILL_ORDERS, &orders).await
     }
 
