@@ -22,8 +22,10 @@ macro_rules! has_its_turn {
 }
 
 mod claim;
+mod detail;
 mod edits;
 mod lease;
+mod list;
 mod pause;
 mod read;
 mod references;
@@ -39,9 +41,8 @@ use model::plan::{ItemKind, ItemOperation, Partition, Plan};
 use model::value::Value;
 use serde::Serialize;
 
-pub(crate) use read::{
-    Why, newest_orders_of, optional_state, order_counts, order_rows_in_states, orders_by_id, orders_of_request,
-};
+pub(crate) use list::{newest_orders_of, order_counts, order_rows_in_states, orders_of_request};
+pub(crate) use read::{Why, optional_state, orders_by_id};
 pub use references::{FilledOrder, ReferenceChange};
 
 use crate::connection::{CHUNK, arguments, payload};

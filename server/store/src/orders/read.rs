@@ -1,4 +1,4 @@
-//! Reading orders: whole, as a list's lines, and with their way.
+//! Reading orders with their items: by id, by state, by who carries them out; and what is due or under way.
 
 use std::collections::HashMap;
 
@@ -6,19 +6,14 @@ use jiff::Timestamp;
 use model::access::Reason;
 use model::account::Mechanism;
 use model::command::Handed;
-use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, PartitionId, PlanId, RequestId, RunId};
-use model::order::{Attempt, Lane, Order, OrderItem, ProvisioningState, Trouble};
-use model::page::Page;
-use model::plan::{ItemKind, ItemOperation, Operation, Partition};
+use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, PartitionId, PlanId, RunId};
+use model::order::{Lane, Order, OrderItem, ProvisioningState};
+use model::plan::{ItemKind, ItemOperation, Operation};
 use model::trigger::Trigger;
-use model::view::{OrderCounts, OrderDetail, OrderEvent, OrderFilter, OrderRow};
 
-use super::{AS_THE_ORDER, OrdersUnderWay, edits, named};
+use super::{AS_THE_ORDER, OrdersUnderWay, named};
 use crate::connection::{Connection, Row, arguments, numbers};
-use crate::paging::{count_limit, cursor, page, read_time_cursor, rows_to_read};
-use crate::words::patterns;
-use crate::work_items::work_items_of_order;
-use crate::{Result, Store, StoreError};
+use crate::{Result, Store};
 
 /// With the columns that say why, where they are asked for: each column of each row costs, even an empty one.
 macro_rules! by_id {
@@ -186,144 +181,11 @@ const DUE_APPLICATIONS: &str = due!("application", "");
 const DUE_CARRIERS: &str =
     due!("carrier", " and ($2 is null or application in (select value ->> 'name' from json_each($2)))");
 
-macro_rules! row_columns {
-    () => {
-        "o.id, o.identity_id, i.display_name as identity_name, o.application, o.operation, o.mechanism, o.carrier, o.summary, o.state,
-         cast(o.reason as text) as reason, o.fingerprint, o.attempts, o.next_attempt_at, o.created_at, o.changed_at"
-    };
-}
-
-/// $1–$4 words, $5 application, $6 mechanism, $7 identity, $8 run, $9 state, $10 trouble, $11 fingerprint, $12 carrier.
-macro_rules! order_filter {
-    () => {
-        "from provisioning_order o
-    join identity i on i.id = o.identity_id
-    where i.words like $1 and i.words like $2 and i.words like $3 and i.words like $4
-      and ($5 is null or o.application = $5)
-      and ($6 is null or o.mechanism = $6)
-      and ($7 is null or o.identity_id = $7)
-      and ($8 is null or o.run_id = $8)
-      and ($9 is null or o.state = $9)
-      and ($10 is null or o.trouble = $10)
-      and ($11 is null or (o.fingerprint = $11 and o.trouble is not null))
-      and ($12 is null or o.carrier = $12)"
-    };
-}
-pub(super) use order_filter;
-
-/// The arguments of [`order_filter`], and more.
-macro_rules! filter_arguments {
-    ($filter:expr, $state:expr $(, $more:expr)* $(,)?) => {{
-        let filter: &OrderFilter = $filter;
-        let [first, second, third, fourth] = patterns(filter.text.as_deref());
-        arguments![
-            first,
-            second,
-            third,
-            fourth,
-            filter.application.as_deref().filter(|application| !application.is_empty()),
-            filter.mechanism.map(Mechanism::name),
-            filter.identity.map(|id| id.0),
-            filter.run.map(|id| id.0),
-            $state,
-            filter.trouble.map(Trouble::name),
-            filter.fingerprint.as_deref(),
-            filter.carrier.as_deref().filter(|carrier| !carrier.is_empty())
-            $(, $more)*
-        ]
-    }};
-}
-pub(super) use filter_arguments;
-
-const PAGE: &str = concat!(
-    "select ",
-    row_columns!(),
-    " ",
-    order_filter!(),
-    "
-      and ($13 is null or (o.created_at, o.id) < ($14, $13))
-    order by o.created_at desc, o.id desc
-    limit $15"
-);
-
-const COUNT: &str = concat!("select count(*) from (select 1 ", order_filter!(), " limit $13) as found");
-
-const COUNTS: &str =
-    concat!("select o.state, count(*) as orders ", order_filter!(), " group by o.state order by o.state");
-
-const NEWEST_OF: &str = concat!(
-    "select ",
-    row_columns!(),
-    "
-    from provisioning_order o
-    join identity i on i.id = o.identity_id
-    where o.identity_id = $1
-    order by o.created_at desc, o.id desc
-    limit 50"
-);
-
-const IN_STATES: &str = concat!(
-    "select ",
-    row_columns!(),
-    "
-    from provisioning_order o
-    join identity i on i.id = o.identity_id
-    where o.state in (select cast(value as bigint) from json_each($1))
-    order by o.created_at desc, o.id desc
-    limit $2"
-);
-
-const OF_REQUEST: &str = concat!(
-    "select ",
-    row_columns!(),
-    "
-    from request_order l
-    join provisioning_order o on o.id = l.order_id
-    join identity i on i.id = o.identity_id
-    where l.request_id = $1
-    order by o.id"
-);
-
-const SIBLINGS: &str = concat!(
-    "select ",
-    row_columns!(),
-    "
-    from provisioning_order o
-    join identity i on i.id = o.identity_id
-    where o.plan_id = $1
-      and o.id <> $2
-    order by o.id"
-);
-
-const PLAN: &str = "
-    select cast(p.body as text) as body, i.display_name
-    from plan p
-    join identity i on i.id = p.identity_id
-    where p.id = $1";
-
 const LAST_PLANNED: &str = "
     select identity_id, max(created_at) as at
     from plan
     where identity_id in (select cast(value as bigint) from json_each($1))
     group by identity_id";
-
-const PARTITIONS: &str = "
-    select id, cast(body as text) as body
-    from plan_partition
-    where plan_id = $1
-    order by sequence";
-
-const ATTEMPTS: &str = "
-    select order_id, number, fence, node, started_at, finished_at, cast(answer as text) as answer
-    from order_attempt
-    where order_id = $1
-    order by number";
-
-const TIMELINE: &str = "
-    select at, from_state, to_state, cast(reason as text) as reason, actor, message
-    from order_event
-    where order_id = $1
-    order by sequence";
 
 impl Store {
     pub async fn order(&self, id: OrderId) -> Result<Option<Order>> {
@@ -435,50 +297,6 @@ impl Store {
         }
         Ok(found)
     }
-
-    /// Newest first. Words are looked for in the identity's name and key.
-    pub async fn order_page(&self, filter: &OrderFilter) -> Result<Page<OrderRow>> {
-        let (id, created_at) = read_time_cursor(filter.after.as_deref())?;
-        let state = filter.state.map(ProvisioningState::number);
-        let mut connection = self.snapshot().await?;
-        let total = connection.number(COUNT, filter_arguments!(filter, state, count_limit())).await?;
-        let wanted = filter_arguments!(filter, state, id, created_at, rows_to_read(filter.limit));
-        let rows = connection.read(PAGE, wanted, |row| order_row(&row)).await?;
-        Ok(page(rows, filter.limit, total, |row| cursor(row.id.0, row.created_at.as_microsecond())))
-    }
-
-    /// Orders by state, whatever state the filter asks for.
-    pub async fn order_counts(&self, filter: &OrderFilter) -> Result<OrderCounts> {
-        order_counts(&mut self.reader().await?, filter).await
-    }
-
-    /// `application_name` is the application's key.
-    pub async fn order_detail(&self, id: OrderId) -> Result<Option<OrderDetail>> {
-        let mut connection = self.snapshot().await?;
-        let Some(order) = orders_by_id(&mut connection, &[id], Why::Told).await?.pop() else { return Ok(None) };
-        let Some(plan) = connection.row(PLAN, arguments![order.plan.0]).await? else {
-            return Err(StoreError::Corrupt { what: format!("order {id} has no plan") });
-        };
-        let read = |row: Row| Ok((PartitionId(row.integer("id")?), row.json::<Partition>("body")?));
-        let partitions = connection.read(PARTITIONS, arguments![order.plan.0], read).await?;
-        let own = partitions.iter().find(|(partition, _)| *partition == order.partition);
-        Ok(Some(OrderDetail {
-            identity_name: plan.text("display_name")?,
-            application_name: order.application.clone(),
-            carrier_name: None,
-            plan_id: order.plan,
-            plan: plan.json("body")?,
-            partition: own.map_or(0, |(_, partition)| partition.sequence),
-            partitions: partitions.into_iter().map(|(_, partition)| partition).collect(),
-            attempts: connection.read(ATTEMPTS, arguments![id.0], |row| attempt(&row)).await?,
-            timeline: connection.read(TIMELINE, arguments![id.0], |row| event(&row)).await?,
-            work_items: work_items_of_order(&mut connection, id).await?,
-            edits: edits::of_order(&mut connection, id).await?,
-            siblings: connection.read(SIBLINGS, arguments![order.plan.0, id.0], |row| order_row(&row)).await?,
-            requests: Vec::new(),
-            order,
-        }))
-    }
 }
 
 /// Whether orders are read with explanations and reasons.
@@ -521,31 +339,6 @@ pub(crate) async fn orders_by_id(connection: &mut Connection, ids: &[OrderId], w
     Ok(orders)
 }
 
-pub(crate) async fn order_counts(connection: &mut Connection, filter: &OrderFilter) -> Result<OrderCounts> {
-    let wanted = filter_arguments!(filter, None::<i64>);
-    let read = |row: Row| Ok((state(&row, "state")?, row.count("orders")?));
-    Ok(OrderCounts { by_state: connection.read(COUNTS, wanted, read).await? })
-}
-
-pub(crate) async fn newest_orders_of(connection: &mut Connection, identity: IdentityId) -> Result<Vec<OrderRow>> {
-    connection.read(NEWEST_OF, arguments![identity.0], |row| order_row(&row)).await
-}
-
-/// Oldest first.
-pub(crate) async fn orders_of_request(connection: &mut Connection, request: RequestId) -> Result<Vec<OrderRow>> {
-    connection.read(OF_REQUEST, arguments![request.0], |row| order_row(&row)).await
-}
-
-/// Newest first.
-pub(crate) async fn order_rows_in_states(
-    connection: &mut Connection,
-    states: &[ProvisioningState],
-    limit: u32,
-) -> Result<Vec<OrderRow>> {
-    let states = numbers(states.iter().map(|state| state.number()));
-    connection.read(IN_STATES, arguments![states, limit], |row| order_row(&row)).await
-}
-
 pub(crate) fn optional_state(row: &Row, column: &str) -> Result<Option<ProvisioningState>> {
     match row.optional_integer(column)? {
         Some(_) => state(row, column).map(Some),
@@ -553,7 +346,7 @@ pub(crate) fn optional_state(row: &Row, column: &str) -> Result<Option<Provision
     }
 }
 
-fn state(row: &Row, column: &str) -> Result<ProvisioningState> {
+pub(super) fn state(row: &Row, column: &str) -> Result<ProvisioningState> {
     row.numbered(column, ProvisioningState::from_number)
 }
 
@@ -636,48 +429,5 @@ fn item(row: &Row, why: Why) -> Result<OrderItem> {
         reasons,
         secret: row.boolean("secret")?,
         message: row.optional_text("message")?,
-    })
-}
-
-fn order_row(row: &Row) -> Result<OrderRow> {
-    Ok(OrderRow {
-        id: OrderId(row.integer("id")?),
-        identity: IdentityId(row.integer("identity_id")?),
-        identity_name: row.text("identity_name")?,
-        application: row.text("application")?,
-        operation: row.named("operation", Operation::from_name)?,
-        mechanism: row.named("mechanism", Mechanism::from_name)?,
-        carrier: row.text("carrier")?,
-        summary: row.text("summary")?,
-        state: state(row, "state")?,
-        reason: row.optional_json("reason")?,
-        fingerprint: row.optional_text("fingerprint")?,
-        attempts: row.small_count("attempts")?,
-        next_attempt_at: row.optional_time("next_attempt_at")?,
-        created_at: row.time("created_at")?,
-        changed_at: row.time("changed_at")?,
-    })
-}
-
-fn attempt(row: &Row) -> Result<Attempt> {
-    Ok(Attempt {
-        order: OrderId(row.integer("order_id")?),
-        number: row.small_count("number")?,
-        fence: row.integer("fence")?,
-        node: row.text("node")?,
-        started_at: row.time("started_at")?,
-        finished_at: row.optional_time("finished_at")?,
-        answer: row.optional_json("answer")?,
-    })
-}
-
-fn event(row: &Row) -> Result<OrderEvent> {
-    Ok(OrderEvent {
-        at: row.time("at")?,
-        from: state(row, "from_state")?,
-        to: state(row, "to_state")?,
-        reason: row.optional_json("reason")?,
-        actor: row.text("actor")?,
-        message: row.text("message")?,
     })
 }

@@ -6,7 +6,7 @@ use model::ids::OrderId;
 use model::order::{ProvisioningState, StateReason, Trouble};
 use model::view::{OrderFilter, OrderGroup, OrderSelection, SelectionSummary};
 
-use super::read::{filter_arguments, order_filter};
+use super::list::{filter_arguments, order_filter};
 use crate::connection::{Row, arguments, numbers};
 use crate::words::patterns;
 use crate::{Result, Store};

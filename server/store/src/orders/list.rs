@@ -1,0 +1,192 @@
+//! Orders as the lines of a list: filtered and counted, of a person, a request or a plan. What an order is made of is
+//! left to [`super::read`].
+
+use model::account::Mechanism;
+use model::ids::{IdentityId, OrderId, PlanId, RequestId};
+use model::order::{ProvisioningState, Trouble};
+use model::page::Page;
+use model::plan::Operation;
+use model::view::{OrderCounts, OrderFilter, OrderRow};
+
+use super::read::state;
+use crate::connection::{Connection, Row, arguments, numbers};
+use crate::paging::{count_limit, cursor, page, read_time_cursor, rows_to_read};
+use crate::words::patterns;
+use crate::{Result, Store};
+
+macro_rules! row_columns {
+    () => {
+        "o.id, o.identity_id, i.display_name as identity_name, o.application, o.operation, o.mechanism, o.carrier, o.summary, o.state,
+         cast(o.reason as text) as reason, o.fingerprint, o.attempts, o.next_attempt_at, o.created_at, o.changed_at"
+    };
+}
+
+/// $1–$4 words, $5 application, $6 mechanism, $7 identity, $8 run, $9 state, $10 trouble, $11 fingerprint, $12 carrier.
+macro_rules! order_filter {
+    () => {
+        "from provisioning_order o
+    join identity i on i.id = o.identity_id
+    where i.words like $1 and i.words like $2 and i.words like $3 and i.words like $4
+      and ($5 is null or o.application = $5)
+      and ($6 is null or o.mechanism = $6)
+      and ($7 is null or o.identity_id = $7)
+      and ($8 is null or o.run_id = $8)
+      and ($9 is null or o.state = $9)
+      and ($10 is null or o.trouble = $10)
+      and ($11 is null or (o.fingerprint = $11 and o.trouble is not null))
+      and ($12 is null or o.carrier = $12)"
+    };
+}
+pub(super) use order_filter;
+
+/// The arguments of [`order_filter`], and more.
+macro_rules! filter_arguments {
+    ($filter:expr, $state:expr $(, $more:expr)* $(,)?) => {{
+        let filter: &OrderFilter = $filter;
+        let [first, second, third, fourth] = patterns(filter.text.as_deref());
+        arguments![
+            first,
+            second,
+            third,
+            fourth,
+            filter.application.as_deref().filter(|application| !application.is_empty()),
+            filter.mechanism.map(Mechanism::name),
+            filter.identity.map(|id| id.0),
+            filter.run.map(|id| id.0),
+            $state,
+            filter.trouble.map(Trouble::name),
+            filter.fingerprint.as_deref(),
+            filter.carrier.as_deref().filter(|carrier| !carrier.is_empty())
+            $(, $more)*
+        ]
+    }};
+}
+pub(super) use filter_arguments;
+
+const PAGE: &str = concat!(
+    "select ",
+    row_columns!(),
+    " ",
+    order_filter!(),
+    "
+      and ($13 is null or (o.created_at, o.id) < ($14, $13))
+    order by o.created_at desc, o.id desc
+    limit $15"
+);
+
+const COUNT: &str = concat!("select count(*) from (select 1 ", order_filter!(), " limit $13) as found");
+
+const COUNTS: &str =
+    concat!("select o.state, count(*) as orders ", order_filter!(), " group by o.state order by o.state");
+
+const NEWEST_OF: &str = concat!(
+    "select ",
+    row_columns!(),
+    "
+    from provisioning_order o
+    join identity i on i.id = o.identity_id
+    where o.identity_id = $1
+    order by o.created_at desc, o.id desc
+    limit 50"
+);
+
+const IN_STATES: &str = concat!(
+    "select ",
+    row_columns!(),
+    "
+    from provisioning_order o
+    join identity i on i.id = o.identity_id
+    where o.state in (select cast(value as bigint) from json_each($1))
+    order by o.created_at desc, o.id desc
+    limit $2"
+);
+
+const OF_REQUEST: &str = concat!(
+    "select ",
+    row_columns!(),
+    "
+    from request_order l
+    join provisioning_order o on o.id = l.order_id
+    join identity i on i.id = o.identity_id
+    where l.request_id = $1
+    order by o.id"
+);
+
+const SIBLINGS: &str = concat!(
+    "select ",
+    row_columns!(),
+    "
+    from provisioning_order o
+    join identity i on i.id = o.identity_id
+    where o.plan_id = $1
+      and o.id <> $2
+    order by o.id"
+);
+
+impl Store {
+    /// Newest first. Words are looked for in the identity's name and key.
+    pub async fn order_page(&self, filter: &OrderFilter) -> Result<Page<OrderRow>> {
+        let (id, created_at) = read_time_cursor(filter.after.as_deref())?;
+        let state = filter.state.map(ProvisioningState::number);
+        let mut connection = self.snapshot().await?;
+        let total = connection.number(COUNT, filter_arguments!(filter, state, count_limit())).await?;
+        let wanted = filter_arguments!(filter, state, id, created_at, rows_to_read(filter.limit));
+        let rows = connection.read(PAGE, wanted, |row| order_row(&row)).await?;
+        Ok(page(rows, filter.limit, total, |row| cursor(row.id.0, row.created_at.as_microsecond())))
+    }
+
+    /// Orders by state, whatever state the filter asks for.
+    pub async fn order_counts(&self, filter: &OrderFilter) -> Result<OrderCounts> {
+        order_counts(&mut self.reader().await?, filter).await
+    }
+}
+
+pub(crate) async fn order_counts(connection: &mut Connection, filter: &OrderFilter) -> Result<OrderCounts> {
+    let wanted = filter_arguments!(filter, None::<i64>);
+    let read = |row: Row| Ok((state(&row, "state")?, row.count("orders")?));
+    Ok(OrderCounts { by_state: connection.read(COUNTS, wanted, read).await? })
+}
+
+pub(crate) async fn newest_orders_of(connection: &mut Connection, identity: IdentityId) -> Result<Vec<OrderRow>> {
+    connection.read(NEWEST_OF, arguments![identity.0], |row| order_row(&row)).await
+}
+
+/// Oldest first.
+pub(crate) async fn orders_of_request(connection: &mut Connection, request: RequestId) -> Result<Vec<OrderRow>> {
+    connection.read(OF_REQUEST, arguments![request.0], |row| order_row(&row)).await
+}
+
+/// Newest first.
+/// The other orders of a plan, by id.
+pub(super) async fn siblings(connection: &mut Connection, plan: PlanId, of: OrderId) -> Result<Vec<OrderRow>> {
+    connection.read(SIBLINGS, arguments![plan.0, of.0], |row| order_row(&row)).await
+}
+
+pub(crate) async fn order_rows_in_states(
+    connection: &mut Connection,
+    states: &[ProvisioningState],
+    limit: u32,
+) -> Result<Vec<OrderRow>> {
+    let states = numbers(states.iter().map(|state| state.number()));
+    connection.read(IN_STATES, arguments![states, limit], |row| order_row(&row)).await
+}
+
+fn order_row(row: &Row) -> Result<OrderRow> {
+    Ok(OrderRow {
+        id: OrderId(row.integer("id")?),
+        identity: IdentityId(row.integer("identity_id")?),
+        identity_name: row.text("identity_name")?,
+        application: row.text("application")?,
+        operation: row.named("operation", Operation::from_name)?,
+        mechanism: row.named("mechanism", Mechanism::from_name)?,
+        carrier: row.text("carrier")?,
+        summary: row.text("summary")?,
+        state: state(row, "state")?,
+        reason: row.optional_json("reason")?,
+        fingerprint: row.optional_text("fingerprint")?,
+        attempts: row.small_count("attempts")?,
+        next_attempt_at: row.optional_time("next_attempt_at")?,
+        created_at: row.time("created_at")?,
+        changed_at: row.time("changed_at")?,
+    })
+}
