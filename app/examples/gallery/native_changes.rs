@@ -95,7 +95,7 @@ fn around() -> Around {
     Around {
         counts: counts.into(),
         applications: applications.map(|(name, label)| (name.to_owned(), label.to_owned())).into(),
-        newest: Some(NativeChangeId(9_000)),
+        seen_until: Some(before(12)),
     }
 }
 

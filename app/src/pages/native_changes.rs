@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use leptos::prelude::*;
 use model::error::ApiError;
 use model::ids::NativeChangeId;
@@ -26,7 +27,7 @@ use crate::pages::{Asked, page};
 use crate::ssr;
 
 /// Decides about one change, named in the button, about those that are ticked, or about all that match the list's
-/// address (`list`) and were there when it was shown (`seen`, the newest). `act` is the button that was pressed.
+/// address (`list`) and were there when it was shown (`seen`, when the last of them was seen). `act` is the button that was pressed.
 #[server(prefix = "/api/pages", endpoint = "native-changes/decide")]
 pub async fn decide_native_changes(
     #[server(default)] list: String,
@@ -56,7 +57,8 @@ async fn carry_out(
             engine::native_changes::decide(op, &ids, decision, comment).await?
         }
         Which::All => {
-            let seen = ssr::id(seen, "native change")?;
+            let seen =
+                seen.parse().map_err(|_| ApiError::invalid("seen", "The list was not complete. Open it again."))?;
             engine::native_changes::decide_all(op, filter, seen, decision, comment).await?
         }
     };
@@ -101,8 +103,8 @@ pub struct Around {
     pub counts: BTreeMap<NativeChangeState, u64>,
     /// Names of applications, with what people call them.
     pub applications: Vec<(String, String)>,
-    /// The newest that matches, on whichever page it is: what comes later was not seen.
-    pub newest: Option<NativeChangeId>,
+    /// When the last of those that match was seen, on whichever page it is: what comes later is not meant.
+    pub seen_until: Option<Timestamp>,
 }
 
 #[component]
@@ -112,11 +114,8 @@ pub fn NativeChangesPage() -> impl IntoView {
         let rows = engine::native_changes::page(&op, &filter).await?;
         let counts = engine::native_changes::counts(&op, &filter).await?;
         let applications = engine::native_changes::applications(&op)?;
-        let newest = match filter.before {
-            None => rows.rows.first().map(|row| row.change.id),
-            Some(_) => engine::native_changes::newest(&op, &filter).await?,
-        };
-        let around = Around { counts, applications, newest };
+        let seen_until = engine::native_changes::seen_until(&op, &filter).await?;
+        let around = Around { counts, applications, seen_until };
         Ok(native_changes_sheet(&filter, rows, &around, &visitor.rights, &visitor.clock))
     })
 }
@@ -255,7 +254,7 @@ fn board(
         <form method="post" action="/api/pages/native-changes/decide" class="bulk">
             {no_default()}
             <input type="hidden" name="list" value=list />
-            <input type="hidden" name="seen" value=around.newest.map(|id| id.to_string()) />
+            <input type="hidden" name="seen" value=around.seen_until.map(|at| at.to_string()) />
             {table}
             <div class="bulk-bar">
                 <Selection />

@@ -26,6 +26,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use model::access::{DesiredAccess, DesiredValue};
 use model::account::{Account, AccountStatus};
 use model::configuration::OnRemoval;
@@ -140,14 +141,14 @@ pub struct Moved {
 }
 
 /// What follows from a reading. `standing` are earlier changes that are open, being set back, or accepted and in force;
-/// `now` tells an account as this reading has it, where it was read, and `others` are all of them where an account is
-/// missed; `reverted` how often the settings have set back
-/// something on an account within the last 24 hours.
+/// `now` tells an account as this reading has it, where it was read, and `others` are those that came on record since an account
+/// is missed, in that reading or later, with when that was; `reverted` how often the settings have set back something on an account within the last
+/// 24 hours.
 pub fn follow<'a>(
     standing: &[NativeChange],
     seen: Vec<Difference>,
     now: impl Fn(AccountId) -> Option<&'a Account>,
-    others: &[&Account],
+    others: &[(&Account, Timestamp)],
     settings: impl Fn(&Account) -> Option<&'a NativeChanges>,
     reverted: &BTreeMap<AccountId, u32>,
     catalogue: &Catalogue,
@@ -170,7 +171,9 @@ pub fn follow<'a>(
             continue;
         }
         let Some(account) = now(change.account) else { continue };
-        if is_still(change, account, catalogue) && !others.iter().any(|other| takes_place_of(other, change)) {
+        if is_still(change, account, catalogue)
+            && !others.iter().any(|(other, since)| takes_place_of(other, *since, change))
+        {
             continue;
         }
         let is_gone = account.status == AccountStatus::Gone && !change.kind.is_lifecycle();
@@ -239,10 +242,10 @@ fn restores(old: &NativeChange, new: &Difference) -> bool {
 }
 
 /// Whether the account is there in the place of one that was deleted: an application that chooses keys gives another one,
-/// and it is another account on record. Ids are given one after the other.
-fn takes_place_of(account: &Account, change: &NativeChange) -> bool {
+/// and it is another account on record, `since` then.
+fn takes_place_of(account: &Account, since: Timestamp, change: &NativeChange) -> bool {
     change.kind == NativeChangeKind::Deleted
-        && account.id.0 > change.id.0
+        && since >= change.seen_at
         && account.status != AccountStatus::Gone
         && account.application == change.application
         && account.account_type == change.account_type

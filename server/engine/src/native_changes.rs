@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use broker::native_change::{self, Refused};
+use jiff::Timestamp;
 use model::account::Account;
 use model::error::ApiError;
 use model::ids::{AccountId, NativeChangeId};
@@ -42,12 +43,10 @@ pub async fn page(op: &OpContext, filter: &NativeChangeFilter) -> Result<Page<Na
     Ok(page)
 }
 
-/// The newest that matches.
-pub async fn newest(op: &OpContext, filter: &NativeChangeFilter) -> Result<Option<NativeChangeId>, ApiError> {
+/// When the last of those that match was seen.
+pub async fn seen_until(op: &OpContext, filter: &NativeChangeFilter) -> Result<Option<Timestamp>, ApiError> {
     op.require(VIEW)?;
-    let newest = NativeChangeFilter { before: None, limit: Some(1), ..filter.clone() };
-    let page = op.engine.store().native_change_page(&newest).await.map_err(internal)?;
-    Ok(page.rows.first().map(|row| row.change.id))
+    op.engine.store().native_changes_seen_until(filter).await.map_err(internal)
 }
 
 /// How many there are in each state, of those that match otherwise.
@@ -120,12 +119,12 @@ pub async fn decide(
     Ok(outcomes)
 }
 
-/// Decides the same about all that match and wait for a decision, where the filter names no other state. `seen` is the
-/// newest that the person knew of: what came later is left.
+/// Decides the same about all that match and wait for a decision, where the filter names no other state. `seen_until` is
+/// when the last was seen that the person knew of: what came later is left.
 pub async fn decide_all(
     op: &OpContext,
     filter: &NativeChangeFilter,
-    seen: NativeChangeId,
+    seen_until: Timestamp,
     decision: NativeDecision,
     comment: &str,
 ) -> Result<NativeOutcomes, ApiError> {
@@ -139,7 +138,8 @@ pub async fn decide_all(
     let mut outcomes = NativeOutcomes::new();
     loop {
         let from = outcomes.last().map(|(id, _)| *id);
-        let ids = op.engine.store().native_change_ids(&filter, (from, seen), READ_AT_ONCE).await.map_err(internal)?;
+        let ids =
+            op.engine.store().native_change_ids(&filter, (from, seen_until), READ_AT_ONCE).await.map_err(internal)?;
         if ids.is_empty() {
             break;
         }

@@ -18,6 +18,7 @@ use store::{RecordedTransition, StoreError};
 use crate::Engine;
 use crate::circuits;
 use crate::dispatch;
+use crate::error::OpenError;
 use crate::record::Step;
 
 /// Sweeps until the engine stops.
@@ -112,7 +113,9 @@ async fn deliver_until_dry(engine: &Engine, carrier: &str) -> Result<(), StoreEr
 
 /// Orders at a carrier that the configuration does not know any more: what a process that died had in hand is looked for,
 /// and what was handed over is given up. What people have, they can still report.
-async fn let_go_of_the_unknown(engine: &Engine) -> Result<(), StoreError> {
+async fn let_go_of_the_unknown(engine: &Engine) -> Result<(), OpenError> {
+    // What another node has applied may know the carrier.
+    engine.follow_configuration().await?;
     let configuration = engine.world().configuration();
     let awaited = engine.store().awaited_carriers().await?;
     for carrier in awaited.into_iter().filter(|name| configuration.carrier(name).is_none()) {
@@ -124,7 +127,7 @@ async fn let_go_of_the_unknown(engine: &Engine) -> Result<(), StoreError> {
             let settled = settle::left_behind(&order);
             Step::new(order, settled)
         });
-        crate::record::record(engine, steps.collect(), engine.now()).await?;
+        crate::record::record_many(engine, steps.collect(), engine.now()).await?;
     }
     Ok(())
 }

@@ -129,16 +129,20 @@ async fn decide(op: &OpContext, decision: NativeDecision, said: Decide, output: 
     }
     let filter = filter(op, said.which).await?;
     let filter = NativeChangeFilter { state: Some(filter.state.unwrap_or(NativeChangeState::Open)), ..filter };
-    // The newest first: of what comes while it is counted, nothing is meant.
-    let newest = engine::native_changes::newest(op, &filter).await?;
+    // The time first: of what comes while it is counted, nothing is meant.
+    let seen = engine::native_changes::seen_until(op, &filter).await?;
     let counts = engine::native_changes::counts(op, &filter).await?;
     let there = filter.state.and_then(|state| counts.get(&state).copied()).unwrap_or_default();
-    match newest {
+    match seen {
+        None => {
+            output.say("Nothing of this kind waits for a decision.")?;
+            Ok(Exit::Done)
+        }
         Some(seen) if said.expect == Some(there) => {
             let outcomes = engine::native_changes::decide_all(op, &filter, seen, decision, &said.comment).await?;
             finish(decision, outcomes, output)
         }
-        _ => {
+        Some(_) => {
             output.say(&format!(
                 "nothing was done. {} would be for {there} native changes; to go on, add --expect {there}",
                 decision.name()

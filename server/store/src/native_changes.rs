@@ -197,10 +197,12 @@ const COUNT: &str = concat!("select count(*) from (select 1 ", filter!(), " limi
 const IDS: &str = concat!(
     "select n.id ",
     filter!(),
-    " and ($5 is null or n.id > $5) and n.id <= $6
+    " and ($5 is null or n.id > $5) and n.seen_at <= $6
     order by n.id
     limit $7"
 );
+
+const LATEST: &str = concat!("select max(n.seen_at) as seen_at ", filter!());
 
 const COUNT_BY_STATE: &str = concat!("select n.state, count(*) as changes ", filter!(), " group by n.state");
 
@@ -496,17 +498,25 @@ impl Store {
         Ok(page(rows, filter.limit, total, |row| row.change.id.to_string()))
     }
 
-    /// Ids of all that match, after one and up to another, oldest first, as many as `limit` at most.
+    /// When the last of all that match was seen. Ids do not tell: each process takes its own from a block.
+    pub async fn native_changes_seen_until(&self, filter: &NativeChangeFilter) -> Result<Option<Timestamp>> {
+        let (application, kind) = (filter.application.as_deref(), filter.kind.map(NativeChangeKind::name));
+        let (state, identity) = (filter.state.map(NativeChangeState::name), filter.identity.map(|id| id.0));
+        let row = self.reader().await?.row(LATEST, arguments![application, kind, state, identity]).await?;
+        row.map_or(Ok(None), |row| row.optional_time("seen_at"))
+    }
+
+    /// Ids of all that match and were seen by then, after one, by id, as many as `limit` at most.
     pub async fn native_change_ids(
         &self,
         filter: &NativeChangeFilter,
-        (after, last): (Option<NativeChangeId>, NativeChangeId),
+        (after, seen_until): (Option<NativeChangeId>, Timestamp),
         limit: u32,
     ) -> Result<Vec<NativeChangeId>> {
         let (application, kind) = (filter.application.as_deref(), filter.kind.map(NativeChangeKind::name));
         let (state, identity) = (filter.state.map(NativeChangeState::name), filter.identity.map(|id| id.0));
         let read = |row: Row| Ok(NativeChangeId(row.integer("id")?));
-        let wanted = arguments![application, kind, state, identity, after.map(|id| id.0), last.0, limit];
+        let wanted = arguments![application, kind, state, identity, after.map(|id| id.0), seen_until, limit];
         self.reader().await?.read(IDS, wanted, read).await
     }
 

@@ -308,19 +308,19 @@ async fn what_nothing_can_set_back_says_why_and_waits() {
     assert!(change.why.as_deref().is_some_and(|why| why.contains("does not manage “wheel”")), "{change:?}");
     let all = NativeChangeFilter::default();
     // What came after the list was seen is not meant.
-    let seen = NativeChangeId(change.id.0 - 1);
+    let seen = change.seen_at - jiff::SignedDuration::from_micros(1);
     assert!(native_changes::decide_all(&house.world.op(), &all, seen, NativeDecision::Accept, "").await.is_err());
     let refused =
-        native_changes::decide_all(&house.world.op(), &all, change.id, NativeDecision::Revert, "").await.unwrap();
+        native_changes::decide_all(&house.world.op(), &all, change.seen_at, NativeDecision::Revert, "").await.unwrap();
     assert!(
         refused[0].1.as_ref().is_err_and(|error| error.message.contains("Add it to the configuration")),
         "{refused:?}"
     );
     let accepted =
-        native_changes::decide_all(&house.world.op(), &all, change.id, NativeDecision::Accept, "").await.unwrap();
+        native_changes::decide_all(&house.world.op(), &all, change.seen_at, NativeDecision::Accept, "").await.unwrap();
     assert_eq!(accepted.len(), 1);
     assert!(
-        native_changes::decide_all(&house.world.op(), &all, change.id, NativeDecision::Accept, "").await.is_err(),
+        native_changes::decide_all(&house.world.op(), &all, change.seen_at, NativeDecision::Accept, "").await.is_err(),
         "none is left"
     );
     house.run("complete").await;

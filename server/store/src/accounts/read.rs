@@ -40,6 +40,13 @@ const BY_IDS: &str = concat!(
     order by id"
 );
 
+const RECORDED_SINCE: &str = "
+    select id, created_at
+    from account
+    where application = $1
+      and created_at >= $2
+    order by id";
+
 const BY_KEYS: &str = concat!(
     "select ",
     account_columns!(),
@@ -159,6 +166,16 @@ impl Store {
     pub async fn accounts_by_id(&self, ids: &[AccountId]) -> Result<Vec<Account>> {
         let ids = numbers(ids.iter().map(|id| id.0));
         self.reader().await?.read(BY_IDS, arguments![ids], |row| account(&row)).await
+    }
+
+    /// Accounts of the application that came on record then or later, and when.
+    pub async fn accounts_recorded_since(
+        &self,
+        application: &str,
+        since: Timestamp,
+    ) -> Result<Vec<(AccountId, Timestamp)>> {
+        let read = |row: Row| Ok((AccountId(row.integer("id")?), row.time("created_at")?));
+        self.reader().await?.read(RECORDED_SINCE, arguments![application, since], read).await
     }
 
     /// Those that are gone included.

@@ -9,7 +9,7 @@ use crate::connection::{Row, arguments, payload};
 use crate::{Result, Store, Tx};
 
 /// $1 carrier, $3 trouble: released orders that could be sent but for the pause, and do not say so yet. Work for
-/// people goes on, and what a person holds stays held.
+/// people goes on, what a person holds stays held, and what waits for a value says that.
 macro_rules! to_pause {
     () => {
         concat!(
@@ -17,6 +17,7 @@ macro_rules! to_pause {
       and carrier = $1
       and mechanism <> 'manual'
       and next_attempt_at is not null
+      and not awaits_reference
       and coalesce(trouble, 'retry_wait') in ('retry_wait', 'quarantined', 'maintenance')
       and coalesce(trouble, '') <> $3
       and ",

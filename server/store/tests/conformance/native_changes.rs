@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use model::ids::*;
 use model::job::RunState;
 use model::native_change::{NativeChange, NativeChangeFilter, NativeChangeKind, NativeChangeState, NativeReaction};
@@ -80,11 +81,18 @@ pub(crate) async fn native_changes_are_kept_listed_and_decided(store: Store) {
     assert_eq!(of(NativeChangeFilter { identity: Some(IdentityId(2)), ..all.clone() }).await.0, [23]);
     let attributes = NativeChangeFilter { kind: Some(NativeChangeKind::Attribute), ..all.clone() };
     assert_eq!(of(attributes.clone()).await.0, [22, 21]);
-    let last = NativeChangeId(24);
+    let last = store.native_changes_seen_until(&attributes).await.unwrap().unwrap();
     assert_eq!(store.native_change_ids(&attributes, (None, last), 1).await.unwrap(), [NativeChangeId(21)]);
     let rest = store.native_change_ids(&attributes, (Some(NativeChangeId(21)), last), 9).await;
     assert_eq!(rest.unwrap(), [NativeChangeId(22)]);
-    assert!(store.native_change_ids(&attributes, (None, NativeChangeId(20)), 9).await.unwrap().is_empty(), "later");
+    assert!(
+        store
+            .native_change_ids(&attributes, (None, last - SignedDuration::from_secs(3_600)), 9)
+            .await
+            .unwrap()
+            .is_empty(),
+        "later"
+    );
     let counts = store.native_change_counts(&NativeChangeFilter { state: Some(Open), ..all.clone() }).await.unwrap();
     assert_eq!(counts, BTreeMap::from([(Open, 3), (Noted, 1)]));
     let page = store.native_change_page(&all).await.unwrap();

@@ -1,6 +1,6 @@
 use model::account::AccountStatus;
 use model::ids::*;
-use model::order::{Order, ProvisioningState, StateReason};
+use model::order::{Order, ProvisioningState, StateReason, Trouble};
 use model::plan::{Operation, Referred};
 use model::value::Value;
 use store::{FilledOrder, ReferenceChange, Store};
@@ -48,6 +48,10 @@ pub(crate) async fn what_waits_for_another_account_is_sent_once_it_is_filled_in(
     assert_eq!(fillable(3).await, []);
     let claimed = store.claim_orders(&claim("n1", 6, 10)).await.unwrap();
     assert_eq!(claimed.iter().map(|order| order.id.0).collect::<Vec<_>>(), [1]);
+    let pause = StateReason::Maintenance { until: at(900) };
+    let told =
+        keep!(store, |tx| tx.pause_orders("directory", &pause, Trouble::Maintenance, "f7", "It waits.", at(6)).await?);
+    assert_eq!(told, 0, "what waits for a value says that, also while nothing is sent");
     let answered = [done(1, 1, 6)];
     assert_eq!(keep!(store, |tx| tx.record_transitions(&answered).await?), [true]);
     assert_eq!(fillable(0).await, [(2, 2), (3, 3)]);

@@ -115,11 +115,15 @@ pub(super) async fn look(
     let reverted =
         if accounts.is_empty() { BTreeMap::new() } else { store.native_reverts_since(&accounts, yesterday).await? };
     let settings = |account: &Account| configuration.native_changes(application, &account.account_type);
-    // All of them only where one is missed: another may have taken its place.
-    let is_missed = standing.iter().any(|change| change.kind == NativeChangeKind::Deleted);
-    let others: Vec<&Account> = match is_missed {
-        true => inserted.iter().chain(before.keys().filter_map(|id| now(*id))).collect(),
-        false => Vec::new(),
+    // Another may have taken the place of one that is missed.
+    let missed = standing.iter().filter(|change| change.kind == NativeChangeKind::Deleted);
+    let others: Vec<(&Account, Timestamp)> = match missed.map(|change| change.seen_at).min() {
+        Some(since) => {
+            let recorded = store.accounts_recorded_since(application, since).await?;
+            let recorded = recorded.into_iter().filter_map(|(id, at)| Some((now(id)?, at)));
+            inserted.iter().map(|account| (account, reading.at)).chain(recorded).collect()
+        }
+        None => Vec::new(),
     };
     let (reacted, moved) = native_change::follow(&standing, seen, now, &others, settings, &reverted, &live.catalogue);
     let mut ids = store.reserve_ids(reacted.len()).await?;
