@@ -338,9 +338,14 @@ pub fn state_reason(reason: &StateReason) -> (String, Option<&'static str>) {
             };
             (
                 format!("Waits for another account of the person{after}. Taken from there: {}.", values.join("; ")),
-                Some(
-                    "It is filled in and sent by itself once that is known; see to the order that brings the account.",
-                ),
+                Some(match ids.is_empty() {
+                    true => {
+                        "It is filled in and sent by itself once that is known; see whether somebody is asked which account is meant."
+                    }
+                    false => {
+                        "It is filled in and sent by itself once that is known; see to the order that brings the account."
+                    }
+                }),
             )
         }
         StateReason::RuleFailed { message } => {

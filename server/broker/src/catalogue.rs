@@ -131,13 +131,14 @@ impl Catalogue {
                 key_attribute: account_type.key.clone(),
                 key_is_native: connection.is_some_and(|connection| key_is_native(connection, &account_type.key)),
                 depends_on: account_type.depends_on.clone(),
-                comes_after: comes_after(account_type)
+                comes_after: account_type
+                    .comes_after()
                     .map(str::to_owned)
                     .collect::<BTreeSet<_>>()
                     .into_iter()
                     .collect(),
-                needed_by: others(&|other| comes_after(other).any(|needed| needed == name)),
-                referred_by: others(&|other| refers_to(other).any(|needed| needed == name)),
+                needed_by: others(&|other| other.comes_after().any(|needed| needed == name)),
+                referred_by: others(&|other| other.refers_to().any(|needed| needed == name)),
                 on_removal: account_type.on_removal,
                 several: account_type.several,
                 ask: account_type.ask.clone(),
@@ -205,6 +206,11 @@ impl Catalogue {
 
     pub fn attribute(&self, account_type: &str, name: &str) -> Option<&AttributeFacts> {
         self.attributes.get(account_type)?.get(name)
+    }
+
+    /// All attributes of an account type, in no order.
+    pub fn attributes_of(&self, account_type: &str) -> impl Iterator<Item = &AttributeFacts> {
+        self.attributes.get(account_type).into_iter().flat_map(HashMap::values)
     }
 
     /// What is known of a question: all attributes that ask it agree.
@@ -316,17 +322,6 @@ fn key_is_native(connection: &Connection, key_attribute: &str) -> bool {
     }
 }
 
-/// Account types that values of this one come from.
-fn refers_to(account_type: &AccountType) -> impl Iterator<Item = &str> {
-    let references = account_type.attributes.values().filter_map(|made| made.reference.as_ref());
-    references.map(|reference| reference.account_type.as_str())
-}
-
-/// Account types whose accounts come before one of this type.
-fn comes_after(account_type: &AccountType) -> impl Iterator<Item = &str> {
-    account_type.depends_on.iter().map(String::as_str).chain(refers_to(account_type))
-}
-
 /// Each account type after those that come before it, ties by name. A cycle, which reading the configuration refuses, is
 /// broken at its smallest name, so that ranks exist and are the same each time.
 fn ranks(configuration: &Configuration) -> HashMap<&str, usize> {
@@ -335,7 +330,8 @@ fn ranks(configuration: &Configuration) -> HashMap<&str, usize> {
     while !waiting.is_empty() {
         let ready = waiting.iter().position(|name| {
             configuration.account_types.get(*name).is_none_or(|account_type| {
-                comes_after(account_type)
+                account_type
+                    .comes_after()
                     .all(|needed| ranks.contains_key(needed) || !configuration.account_types.contains_key(needed))
             })
         });

@@ -15,7 +15,7 @@
 //! ([`crate::plan`]).
 
 use model::access::{DesiredAccess, DesiredAccount, DesiredValue};
-use model::account::Account;
+use model::account::{Account, AccountStatus};
 use model::configuration::Reference;
 use model::ids::OrderItemId;
 use model::order::{Order, OrderItem, ProvisioningState, StateReason};
@@ -26,6 +26,7 @@ use crate::catalogue::Catalogue;
 use crate::choice::{self, AccountChoice, Chosen};
 use crate::compare::{present, same, says};
 use crate::plan::{chosen, is_there};
+use crate::settle::AccountChange;
 
 /// Reads the value that this attribute of an account type takes from an account, as the configuration says: account type,
 /// attribute, account.
@@ -201,13 +202,13 @@ impl Known<'_> {
         match (self.read)(account_type, attribute, source) {
             Err(message) => Found::Failed(message),
             Ok(value) if present(value.as_ref()).is_some() => value.map_or(Found::Nothing, Found::Value),
-            Ok(_) if self.is_changed(source) || is_to_be_changed(source, reference, wanted) => Found::Coming,
+            Ok(_) if self.is_changed(source, reference) || is_to_be_changed(source, reference, wanted) => Found::Coming,
             Ok(_) => Found::Nothing,
         }
     }
 
-    /// Whether an order may still give the account values, or its reading may still tell some.
-    fn is_changed(&self, source: &Account) -> bool {
+    /// Whether an order may still give the account what is taken, or its reading may still tell it.
+    fn is_changed(&self, source: &Account, reference: &Reference) -> bool {
         self.open_orders.iter().any(|order| {
             let is_about = order.account_type == source.account_type
                 && order.account.is_none_or(|account| account == source.id)
@@ -216,11 +217,70 @@ impl Known<'_> {
                 ProvisioningState::Executed => self.catalogue.can_be_read_back(&order.application),
                 state => state.is_open(),
             };
-            let writes = matches!(order.operation, Operation::Create | Operation::Enable)
-                || order.items.iter().any(|item| item.kind == ItemKind::Attribute);
-            is_about && is_open && writes
+            is_about && is_open && may_change(order, reference)
         })
     }
+}
+
+/// Whether an order that gives the account something may give it what is taken. What comes with an account that is made or
+/// enabled, and how an attribute names it, nobody knows before; an expression may read anything.
+fn may_change(order: &Order, reference: &Reference) -> bool {
+    matches!(order.operation, Operation::Create | Operation::Enable)
+        || order.items.iter().any(|item| item.kind == ItemKind::Attribute || reference.expression.is_some())
+}
+
+/// Account types with values that are to follow where an order has done this to an account, sorted.
+pub fn following_order<'a>(order: &Order, change: Option<&AccountChange>, catalogue: &'a Catalogue) -> Vec<&'a str> {
+    let is_other = match change {
+        None => return Vec::new(),
+        Some(AccountChange::Created(_)) => true,
+        Some(AccountChange::Updated(account)) => {
+            account.status == AccountStatus::Gone || order.key.as_ref() != Some(&account.key)
+        }
+    };
+    let is_touched = |reference: &Reference| {
+        let is_taken = |item: &OrderItem| {
+            item.kind == ItemKind::Attribute && reference.attribute.as_ref().is_some_and(|taken| *taken == item.name)
+        };
+        is_other || reference.expression.is_some() || order.items.iter().any(is_taken)
+    };
+    following(&order.account_type, &is_touched, catalogue)
+}
+
+/// The same where a reading finds an account that was, or was not, on record otherwise.
+pub fn following_reading<'a>(before: Option<&Account>, after: &Account, catalogue: &'a Catalogue) -> Vec<&'a str> {
+    let is_touched = |reference: &Reference| {
+        let Some(before) = before else { return true };
+        let is_other = before.owner != after.owner
+            || before.account_type != after.account_type
+            || is_there(before) != is_there(after)
+            || before.key != after.key;
+        let is_otherwise = || {
+            before.attributes != after.attributes
+                || before.entitlements != after.entitlements
+                || before.status != after.status
+        };
+        is_other
+            || match &reference.attribute {
+                Some(taken) => before.attributes.get(taken) != after.attributes.get(taken),
+                None => is_otherwise(),
+            }
+    };
+    following(&after.account_type, &is_touched, catalogue)
+}
+
+/// Account types with values that come from this one, where what is taken is touched.
+pub fn following<'a>(
+    account_type: &str,
+    is_touched: &dyn Fn(&Reference) -> bool,
+    catalogue: &'a Catalogue,
+) -> Vec<&'a str> {
+    let types = catalogue.account_type(account_type).map_or(&[][..], |facts| &facts.referred_by);
+    let is_following = |kind: &&String| {
+        let mut references = catalogue.attributes_of(kind).filter_map(|facts| facts.reference.as_ref());
+        references.any(|reference| reference.account_type == account_type && is_touched(reference))
+    };
+    types.iter().filter(is_following).map(String::as_str).collect()
 }
 
 /// Whether the plan that is being made gives the account values: the one that is taken, or any where an expression says

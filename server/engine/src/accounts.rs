@@ -209,6 +209,12 @@ async fn decide_one(op: &OpContext, id: AccountId, decision: Decision) -> Result
         }],
         _ => Vec::new(),
     };
+    let becomes = match &decision {
+        Decision::Linked { identity } => (Some(*identity), None),
+        Decision::Classified { account_type } => (None, Some(account_type.as_str())),
+        Decision::NotTheirs { .. } | Decision::Orphan => (None, None),
+    };
+    let following = crate::references::decided(&account, becomes, &op.engine.world().live().catalogue);
     let audit = audit(op, "account decided", &account, &said);
     let (by, at) = (op.user.login.clone(), op.now);
     let work = op.engine.store().write(move |tx| {
@@ -222,6 +228,7 @@ async fn decide_one(op: &OpContext, id: AccountId, decision: Decision) -> Result
                 return Err(Taken::Meanwhile);
             }
             tx.reserve_values(&reservations).await?;
+            tx.note_reference_changes(&following, at).await?;
             tx.append_identity_events(&events).await?;
             tx.append_audit(&audit).await?;
             Ok(())
@@ -251,6 +258,7 @@ async fn reopen_one(op: &OpContext, id: AccountId) -> Result<(), ApiError> {
         })
         .collect();
     let kinds: Vec<&str> = standing.iter().map(|standing| standing.decision.kind()).collect();
+    let following = crate::references::decided(&account, (None, None), &op.engine.world().live().catalogue);
     let audit = audit(op, "account reopened", &account, &kinds.join(", ").replace('_', " "));
     let (by, at) = (op.user.login.clone(), op.now);
     let work = op.engine.store().write(move |tx| {
@@ -260,6 +268,7 @@ async fn reopen_one(op: &OpContext, id: AccountId) -> Result<(), ApiError> {
                     return Err(Taken::Meanwhile);
                 }
             }
+            tx.note_reference_changes(&following, at).await?;
             tx.append_identity_events(&events).await?;
             tx.append_audit(&audit).await?;
             Ok(())

@@ -318,11 +318,7 @@ fn account_type(
         },
         review: kind.review,
         depends_on: kind.depends_on.iter().map(|needed| label(needed)).collect(),
-        takes_from: {
-            let references = kind.attributes.values().filter_map(|made| made.reference.as_ref());
-            let types: BTreeSet<&str> = references.map(|reference| reference.account_type.as_str()).collect();
-            types.into_iter().map(label).collect()
-        },
+        takes_from: kind.refers_to().collect::<BTreeSet<_>>().into_iter().map(label).collect(),
         attributes: attributes.collect(),
         classification: kind
             .classification

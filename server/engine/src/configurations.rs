@@ -84,7 +84,7 @@ async fn difference(
 ) -> Result<ConfigurationPlan, ApiError> {
     let mut plan = configuration::difference(current, wanted);
     for (name, _) in current.carriers().filter(|(name, _)| wanted.carrier(name).is_none()) {
-        let orders = op.engine.store().orders_under_way(name).await.map_err(internal)?.transmitted;
+        let orders = op.engine.store().orders_under_way(name).await.map_err(internal)?.handed;
         if orders > 0 {
             plan.left_behind.push((name.clone(), orders));
         }

@@ -13,7 +13,7 @@ use model::form::{
 };
 use model::identity::{Identity, LifecycleState};
 use model::ids::{AnswerId, FormId, IdentityId, QuestionId};
-use model::job::{ANSWERS, TaskKind};
+use model::job::ANSWERS;
 use model::page::Page;
 use model::user::User;
 use model::value::Value;
@@ -261,8 +261,7 @@ pub(crate) async fn queue_due(engine: &Engine, with_defaults: bool) -> Result<()
 
 /// Queues a run for those whose answers are new; one that waits already takes them along.
 async fn queue(engine: &Engine, op: Option<&OpContext>) -> Result<(), StoreError> {
-    let tasks = [TaskKind::GenerateOrders, TaskKind::Fulfil, TaskKind::SynchronizeBack];
-    crate::jobs::queue_own(engine, ANSWERS, &tasks, op.map(|op| op.user.id)).await
+    crate::jobs::queue_own(engine, ANSWERS, &crate::jobs::FROM_PLANNING, op.map(|op| op.user.id)).await
 }
 
 const OVER: &str = "question_over";

@@ -94,6 +94,9 @@ fn is_operator(op: &OpContext) -> bool {
 /// After a run about few people has failed, the next one waits so long.
 const AFTER_FAILURE: SignedDuration = SignedDuration::from_mins(1);
 
+/// Steps of a run that plans anew where nobody's access is decided otherwise.
+pub(crate) const FROM_PLANNING: [TaskKind; 3] = [TaskKind::GenerateOrders, TaskKind::Fulfil, TaskKind::SynchronizeBack];
+
 /// Queues a run about those whom something new is known of, who asked for it where it was a user; nothing to do where one
 /// waits or is under way already.
 pub(crate) async fn queue_own(

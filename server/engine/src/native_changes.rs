@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use model::account::Account;
 use model::error::ApiError;
 use model::ids::{AccountId, NativeChangeId};
-use model::job::{REVERTS, TaskKind};
+use model::job::REVERTS;
 use model::native_change::{
     NativeChange, NativeChangeFilter, NativeChangeKind, NativeChangeRow, NativeChangeState, NativeDecision,
 };
@@ -242,8 +242,7 @@ pub(crate) async fn queue_due(engine: &Engine) -> Result<(), StoreError> {
 }
 
 async fn queue(engine: &Engine, op: Option<&OpContext>) -> Result<(), StoreError> {
-    let tasks = [TaskKind::GenerateOrders, TaskKind::Fulfil, TaskKind::SynchronizeBack];
-    crate::jobs::queue_own(engine, REVERTS, &tasks, op.map(|op| op.user.id)).await
+    crate::jobs::queue_own(engine, REVERTS, &crate::jobs::FROM_PLANNING, op.map(|op| op.user.id)).await
 }
 
 /// Gives things the names by which people know them.

@@ -218,16 +218,16 @@ pub(crate) struct Fill {
     pub(crate) notices: Vec<Notice>,
 }
 
-/// Fills orders in, in one transaction, and notes for whom is to be planned anew; answers how many were filled in. An order
-/// that is no longer as it was seen stays as it is.
+/// Fills orders in, in one transaction, and notes for whom is to be planned anew. An order that is no
+/// longer as it was seen stays as it is.
 pub(crate) async fn record_filled(
     engine: &Engine,
     fills: Vec<Fill>,
     overtaken: Vec<(IdentityId, Option<String>)>,
     at: Timestamp,
-) -> Result<u64, StoreError> {
+) -> Result<(), StoreError> {
     if fills.is_empty() && overtaken.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
     let steps: Vec<Step> = fills.iter().map(|fill| fill.step.clone()).collect();
     let writes = prepare(engine, &steps, at).await?;
@@ -241,7 +241,7 @@ pub(crate) async fn record_filled(
     work.await
 }
 
-async fn commit_filled(tx: &mut Tx, fills: &[Fill], writes: Vec<Write>, when: When) -> Result<u64, StoreError> {
+async fn commit_filled(tx: &mut Tx, fills: &[Fill], writes: Vec<Write>, when: When) -> Result<(), StoreError> {
     let ids: Vec<OrderId> = fills.iter().map(|fill| fill.step.order.id).collect();
     let now: HashMap<OrderId, Order> =
         tx.orders_to_change(&ids).await?.into_iter().map(|order| (order.id, order)).collect();
@@ -253,8 +253,7 @@ async fn commit_filled(tx: &mut Tx, fills: &[Fill], writes: Vec<Write>, when: Wh
     let filled: Vec<FilledOrder> = taken.iter().map(|fill| fill.filled.clone()).collect();
     tx.fill_orders(&filled).await?;
     let notices: Vec<Notice> = taken.iter().flat_map(|fill| fill.notices.clone()).collect();
-    tx.insert_notices(&notices).await?;
-    Ok(filled.len() as u64)
+    tx.insert_notices(&notices).await
 }
 
 /// What a person decided about an order, as it was when they decided.

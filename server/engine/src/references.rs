@@ -2,7 +2,7 @@
 //! known, and goes out with it; for whom an account has changed that values of their others come from, a run is queued
 //! that concerns nobody else.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use broker::catalogue::Catalogue;
@@ -14,9 +14,8 @@ use jiff::civil::Date;
 use model::account::{Account, AccountStatus};
 use model::identity::Identity;
 use model::ids::{IdentityId, OrderId, OrderItemId};
-use model::job::{REFERENCES, TaskKind};
+use model::job::REFERENCES;
 use model::order::{Answer, Order, OrderItem, ProvisioningState};
-use model::plan::{ItemKind, Operation};
 use model::undo::Undone;
 use model::value::Value;
 use policy::classification::Seen;
@@ -29,7 +28,7 @@ use crate::record::{self, Fill, Step};
 /// Orders looked at, and filled in, in one transaction.
 const BATCH: u32 = 500;
 
-/// Orders for which a new plan was asked for: asking again would give the same. Lost with the process.
+/// Orders for which a new plan was asked for, and that wait still: asking again would give the same. Lost with the process.
 #[derive(Debug, Default)]
 pub(crate) struct Overtaken(Mutex<HashSet<OrderId>>);
 
@@ -59,21 +58,23 @@ pub(crate) fn reader<'a>(
 
 /// Puts in all values that orders wait for and that are known by now; answers how many orders go on with them. What is known
 /// otherwise than the order supposes is noted, to be planned for anew.
-pub(crate) async fn fill(engine: &Engine) -> Result<u64, StoreError> {
-    let (mut filled, mut last) = (0, OrderId(0));
+pub(crate) async fn fill(engine: &Engine) -> Result<(), StoreError> {
+    let (mut waiting, mut last) = (HashSet::new(), OrderId(0));
     loop {
         let found = engine.store().fillable_orders(last, BATCH).await?;
-        let Some((newest, _)) = found.last() else { return Ok(filled) };
+        let Some((newest, _)) = found.last() else { break };
         last = *newest;
-        let is_whole = found.len() < BATCH as usize;
-        filled += fill_batch(engine, &found).await?;
-        if is_whole {
-            return Ok(filled);
+        waiting.extend(found.iter().map(|(order, _)| *order));
+        fill_batch(engine, &found).await?;
+        if found.len() < BATCH as usize {
+            break;
         }
     }
+    engine.overtaken().known().retain(|order| waiting.contains(order));
+    Ok(())
 }
 
-async fn fill_batch(engine: &Engine, found: &[(OrderId, IdentityId)]) -> Result<u64, StoreError> {
+async fn fill_batch(engine: &Engine, found: &[(OrderId, IdentityId)]) -> Result<(), StoreError> {
     let store = engine.store();
     let (live, now) = (engine.world().deciding(), engine.now());
     let ids: Vec<OrderId> = found.iter().map(|(order, _)| *order).collect();
@@ -94,21 +95,26 @@ async fn fill_batch(engine: &Engine, found: &[(OrderId, IdentityId)]) -> Result<
     }
     let people: HashMap<IdentityId, Identity> =
         store.identities_by_id(&identities).await?.into_iter().map(|identity| (identity.id, identity)).collect();
-    let undone = store.undone().await?;
-    let (mut fills, mut overtaken) = (Vec::new(), Vec::new());
+    let (mut known, mut overtaken) = (Vec::new(), Vec::new());
     for order in orders {
         let read = reader(&live.model, people.get(&order.identity), engine.day(now));
-        let of = |known: &HashMap<IdentityId, Vec<Account>>| known.get(&order.identity).cloned().unwrap_or_default();
-        let (own_accounts, own_orders) = (of(&accounts), open.get(&order.identity).map_or(&[][..], Vec::as_slice));
-        match decide(&order, &own_accounts, own_orders, &live.catalogue, &read) {
-            Filling::Filled(values) => fills.push(filled(engine, order, values, &undone, &live.catalogue)),
-            Filling::Overtaken if engine.overtaken().known().insert(order.id) => {
-                overtaken.push((order.identity, None));
+        let own_accounts = accounts.get(&order.identity).map_or(&[][..], Vec::as_slice);
+        let own_orders = open.get(&order.identity).map_or(&[][..], Vec::as_slice);
+        match decide(&order, own_accounts, own_orders, &live.catalogue, &read) {
+            Filling::Filled(values) => known.push((order, values)),
+            Filling::Overtaken if !engine.overtaken().known().contains(&order.id) => {
+                overtaken.push((order.id, order.identity));
             }
             Filling::Overtaken | Filling::Waits => {}
         }
     }
-    record::record_filled(engine, fills, overtaken, now).await
+    let undone = if known.is_empty() { Vec::new() } else { store.undone().await? };
+    let fills = known.into_iter().map(|(order, values)| filled(engine, order, values, &undone, &live.catalogue));
+    let anew: Vec<(IdentityId, Option<String>)> = overtaken.iter().map(|(_, identity)| (*identity, None)).collect();
+    record::record_filled(engine, fills.collect(), anew, now).await?;
+    // Once that is written, and not before: what is lost with the database's connection is asked for again.
+    engine.overtaken().known().extend(overtaken.into_iter().map(|(order, _)| order));
+    Ok(())
 }
 
 fn decide(
@@ -167,16 +173,7 @@ pub(crate) fn changed_by(
     change: Option<&AccountChange>,
     catalogue: &Catalogue,
 ) -> Vec<(IdentityId, Option<String>)> {
-    let is_renamed = match change {
-        None => return Vec::new(),
-        Some(AccountChange::Created(_)) => true,
-        Some(AccountChange::Updated(account)) => {
-            account.status == AccountStatus::Gone || order.key.as_ref() != Some(&account.key)
-        }
-    };
-    let writes = matches!(order.operation, Operation::Create | Operation::Enable)
-        || order.items.iter().any(|item| item.kind == ItemKind::Attribute);
-    if is_renamed || writes { referring(order.identity, &order.account_type, catalogue) } else { Vec::new() }
+    noted([order.identity], &reference::following_order(order, change, catalogue))
 }
 
 /// The same of a reading: `before` is the account as it was on record, where it was.
@@ -185,32 +182,36 @@ pub(crate) fn changed_in(
     after: &Account,
     catalogue: &Catalogue,
 ) -> Vec<(IdentityId, Option<String>)> {
-    let is_same = before.is_some_and(|before| {
-        before.key == after.key
-            && before.attributes == after.attributes
-            && before.owner == after.owner
-            && before.account_type == after.account_type
-            && (before.status == AccountStatus::Gone) == (after.status == AccountStatus::Gone)
-    });
-    match after.owner {
-        Some(owner) if !is_same => referring(owner, &after.account_type, catalogue),
-        _ => Vec::new(),
-    }
+    let owners: BTreeSet<IdentityId> = before.and_then(|before| before.owner).into_iter().chain(after.owner).collect();
+    noted(owners, &reference::following_reading(before, after, catalogue))
 }
 
-fn referring(identity: IdentityId, account_type: &str, catalogue: &Catalogue) -> Vec<(IdentityId, Option<String>)> {
-    let types = catalogue.account_type(account_type).map_or(&[][..], |facts| &facts.referred_by);
-    types.iter().map(|kind| (identity, Some(kind.clone()))).collect()
+/// The same where people decide whose account it is, or of which type: `others` are the owner and the type that it gets
+/// or loses with that.
+pub(crate) fn decided(
+    account: &Account,
+    others: (Option<IdentityId>, Option<&str>),
+    catalogue: &Catalogue,
+) -> Vec<(IdentityId, Option<String>)> {
+    let owners: BTreeSet<IdentityId> = account.owner.into_iter().chain(others.0).collect();
+    let types = [Some(account.account_type.as_str()), others.1];
+    let following = types.into_iter().flatten().flat_map(|kind| reference::following(kind, &|_| true, catalogue));
+    noted(owners, &following.collect::<Vec<_>>())
+}
+
+fn noted(identities: impl IntoIterator<Item = IdentityId>, types: &[&str]) -> Vec<(IdentityId, Option<String>)> {
+    let of = |identity| types.iter().map(move |kind| (identity, Some((*kind).to_owned())));
+    identities.into_iter().flat_map(of).collect()
 }
 
 /// Queues a run for those whose other accounts are to follow, where no run that is under way does it.
 pub(crate) async fn queue_due(engine: &Engine) -> Result<(), StoreError> {
-    if engine.store().reference_changes().await?.is_empty() || !engine.store().active_runs().await?.is_empty() {
+    let store = engine.store();
+    if !store.active_runs().await?.is_empty() || !store.has_reference_changes().await? {
         return Ok(());
     }
     if crate::jobs::may_queue_own(engine, REFERENCES, false).await? {
-        let tasks = [TaskKind::GenerateOrders, TaskKind::Fulfil, TaskKind::SynchronizeBack];
-        crate::jobs::queue_own(engine, REFERENCES, &tasks, None).await?;
+        crate::jobs::queue_own(engine, REFERENCES, &crate::jobs::FROM_PLANNING, None).await?;
     }
     Ok(())
 }

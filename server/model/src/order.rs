@@ -164,7 +164,7 @@ pub enum StateReason {
     /// is sent then.
     AwaitingReference {
         references: Vec<Referred>,
-        /// Orders that bring these accounts, where there are any.
+        /// Orders that it comes after, among them those that bring these accounts; none where somebody is asked which is meant.
         orders: Vec<OrderId>,
     },
     /// The rule or expression failed.

@@ -69,6 +69,8 @@ pub struct OrdersUnderWay {
     pub transmitted: u64,
     /// Of these, carried out or read back at this moment.
     pub claimed: u64,
+    /// Of these, with another system, which is still to answer. What people have is not among them.
+    pub handed: u64,
 }
 
 /// Who takes which orders, and for how long.

@@ -46,7 +46,9 @@ impl<'a> Compiler<'a, '_> {
         if operation == Some(Operation::Create) {
             error = error.or_else(|| self.missing(slot, dependencies));
         }
-        let (asks, refers) = (asks(&lines), refers(&lines));
+        let asks = asks(&lines);
+        // An account that is there already is brought in step with what is known, and gets the rest by a later plan.
+        let refers = if operation == Some(Operation::Create) { refers(&lines) } else { Vec::new() };
         self.plan.questions.extend(lines.iter().filter_map(|line| question(slot, line)));
         // What fails for an account that is in use holds up nothing else: taking access away must not wait for it.
         let apart = if matches!(operation, None | Some(Operation::Update)) { error.take() } else { None };
@@ -198,7 +200,7 @@ impl<'a> Compiler<'a, '_> {
                 && known.status == Some(AccountStatus::Enabled)
             {
                 self.retain(slot, line.kind, line.name, waits(asked));
-            } else if let Needs::Await(referred) = &line.needs
+            } else if let Needs::Refer(referred) = &line.needs
                 && known.status == Some(AccountStatus::Enabled)
             {
                 self.retain(slot, line.kind, line.name, reference::waits(referred));
@@ -277,11 +279,11 @@ impl<'a> Compiler<'a, '_> {
                 Needs::Ask(asked) if operation != Operation::Update => {
                     request.items.push(attribute_item(line, ItemOperation::Set, None, current, waits(asked)));
                 }
-                Needs::Await(referred) if operation != Operation::Update => {
+                Needs::Refer(referred) if operation == Operation::Create => {
                     let why = reference::waits(referred);
                     request.items.push(attribute_item(line, ItemOperation::Set, None, current, why));
                 }
-                Needs::Fail(_) | Needs::Ask(_) | Needs::Await(_) => {}
+                Needs::Fail(_) | Needs::Ask(_) | Needs::Refer(_) => {}
                 Needs::Add | Needs::Remove => request.items.push(self.entitlement_item(line)),
                 Needs::Nothing | Needs::Keep(_) => {}
             }

@@ -38,7 +38,7 @@ pub(super) enum Needs<'a> {
     /// A person has to say.
     Ask(&'a Asked),
     /// Another account is still to get it.
-    Await(Referred),
+    Refer(Referred),
 }
 
 impl Line<'_> {
@@ -109,7 +109,7 @@ impl<'a> Compiler<'a, '_> {
             }
             Needs::Clear | Needs::Remove => (ItemOperation::Remove, vec![None]),
             Needs::Add => (ItemOperation::Add, vec![None]),
-            Needs::Nothing | Needs::Keep(_) | Needs::Fail(_) | Needs::Ask(_) | Needs::Await(_) => return None,
+            Needs::Nothing | Needs::Keep(_) | Needs::Fail(_) | Needs::Ask(_) | Needs::Refer(_) => return None,
         };
         self.declined_item(&desired.account_type, view.account(), (line.kind, line.name), operation, &values)
     }
@@ -136,7 +136,7 @@ impl<'a> Compiler<'a, '_> {
             DesiredValue::Absent => self.absent(desired, attribute, current),
             DesiredValue::Asked(asked) => Needs::Ask(asked),
             DesiredValue::Referred(reference) => {
-                Needs::Await(reference::referred(&attribute.name, reference, self.catalogue))
+                Needs::Refer(reference::referred(&attribute.name, reference, self.catalogue))
             }
             DesiredValue::Failed(message) => Needs::Fail(format!(
                 "The value of attribute \u{201c}{}\u{201d} could not be computed for identity {}: {message}",
@@ -199,7 +199,7 @@ pub(super) fn failures(lines: &[Line<'_>]) -> Option<String> {
 /// What is still to come from other accounts, sorted.
 pub(super) fn refers(lines: &[Line<'_>]) -> Vec<Referred> {
     let referred = lines.iter().filter_map(|line| match &line.needs {
-        Needs::Await(referred) => Some(referred.clone()),
+        Needs::Refer(referred) => Some(referred.clone()),
         _ => None,
     });
     let mut referred: Vec<Referred> = referred.collect();

@@ -361,6 +361,64 @@ fn accounts_come_after_those_their_values_come_from_and_go_before_them() {
     assert_eq!(told(&plan), [("payroll".to_owned(), vec![]), ("person".to_owned(), vec![0])]);
 }
 
+/// It is brought in step with what is known, and gets the value by a later plan.
+#[test]
+fn an_account_that_is_there_does_not_wait() {
+    let catalogue = with(OWNER, &|_| {});
+    let there = [account(2, "mailbox", AccountStatus::Disabled, Provenance::Created)];
+    let (_, plan) = planned(&catalogue, &mailbox(&["person"]), &there, &[]);
+    let request = plan.requests.iter().find(|request| request.account_type == "mailbox").unwrap();
+    assert_eq!((request.operation, request.refers.len()), (model::plan::Operation::Enable, 0));
+    let orders = orders_in(&catalogue, &plan, 1);
+    let order = orders.iter().find(|order| order.account_type == "mailbox").unwrap();
+    assert!(!order.reason.as_ref().is_some_and(StateReason::awaits_reference), "{order:#?}");
+    assert!(order.items.iter().all(|item| item.name != "owner"), "{order:#?}");
+}
+
+/// Only what is taken counts: a plain attribute, the key, or, for an expression, anything.
+#[test]
+fn what_changes_is_followed_where_it_is_taken() {
+    let expression = |configuration: &mut Configuration| {
+        let reference =
+            Reference { account_type: "person".into(), attribute: None, expression: Some("account.key".into()) };
+        let made = AttributeSpecification { reference: Some(reference), ..AttributeSpecification::default() };
+        let kind = configuration.account_types.get_mut("badge").unwrap();
+        kind.attributes.insert("any".into(), made);
+    };
+    let catalogue = with(&[("mailbox", "owner", "person", "key"), ("payroll", "note", "person", "title")], &expression);
+    let before = account(1, "person", AccountStatus::Enabled, Provenance::Created);
+    let read = |change: &dyn Fn(&mut Account)| {
+        let mut after = before.clone();
+        change(&mut after);
+        following_reading(Some(&before), &after, &catalogue)
+    };
+    assert_eq!(read(&|_| {}), Vec::<&str>::new());
+    assert_eq!(read(&|after| after.key = "other".into()), ["badge", "mailbox", "payroll"]);
+    assert_eq!(read(&|after| drop(after.attributes.insert("title".into(), "Matron".into()))), ["badge", "payroll"]);
+    assert_eq!(read(&|after| drop(after.attributes.insert("shoe".into(), "39".into()))), ["badge"]);
+    assert_eq!(read(&|after| after.entitlements = ["A".to_owned()].into()), ["badge"]);
+    assert_eq!(read(&|after| after.status = AccountStatus::Disabled), ["badge"]);
+    assert_eq!(read(&|after| after.status = AccountStatus::Gone), ["badge", "mailbox", "payroll"]);
+    assert_eq!(read(&|after| after.owner = None), ["badge", "mailbox", "payroll"]);
+    assert_eq!(following_reading(None, &before, &catalogue), ["badge", "mailbox", "payroll"]);
+
+    let desired = |title: &str| {
+        let value = attribute("title", DesiredValue::Value(title.into()));
+        access(vec![desired_account("person", vec![value], &["person-a"])])
+    };
+    let (_, plan) = planned(&catalogue, &desired("Matron"), std::slice::from_ref(&before), &[]);
+    let order = Order { key: Some(before.key.clone()), ..orders_in(&catalogue, &plan, 1).remove(0) };
+    let done = |after: Account| AccountChange::Updated(after);
+    assert_eq!(following_order(&order, None, &catalogue), Vec::<&str>::new());
+    assert_eq!(following_order(&order, Some(&done(before.clone())), &catalogue), ["badge", "payroll"]);
+    let mut membership = order.clone();
+    membership.items.retain(|item| item.kind == ItemKind::Entitlement);
+    assert!(!membership.items.is_empty());
+    assert_eq!(following_order(&membership, Some(&done(before.clone())), &catalogue), ["badge"]);
+    let renamed = Account { key: "other".into(), ..before.clone() };
+    assert_eq!(following_order(&membership, Some(&done(renamed)), &catalogue), ["badge", "mailbox", "payroll"]);
+}
+
 /// Carries out what can be, the way the engine does: what waits is filled in once what it waits for is there.
 fn carried_out(catalogue: &Catalogue, orders: &mut Vec<Order>, accounts: &mut Vec<Account>) -> usize {
     let read = read(catalogue);

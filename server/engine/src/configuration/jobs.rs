@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use model::configuration::{Configuration, JobDefinition, Rings, TaskDefinition};
-use model::job::{ANSWERS, Job, JobTask, REFERENCES, REQUEST, REVERTS, TaskKind, UNDO};
+use model::job::{Job, JobTask, OWN_RUNS, TaskKind};
 
 use super::ConfigurationFinding;
 use super::places::Index;
@@ -30,27 +30,10 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
             findings.push(index.finding(&path, message));
         };
         schedule(job, &configuration.organisation.time_zone, &mut tell);
-        if name == UNDO {
-            let message = format!("Runs that take back another are called `{name}`. Choose another name for the job.");
-            tell(&[], message);
-        }
-        if name == ANSWERS {
-            let message =
-                format!("Runs that follow from answers are called `{name}`. Choose another name for the job.");
-            tell(&[], message);
-        }
-        if name == REFERENCES {
-            let message =
-                format!("Runs that follow from changed accounts are called `{name}`. Choose another name for the job.");
-            tell(&[], message);
-        }
-        if name == REVERTS {
-            let message =
-                format!("Runs that set back native changes are called `{name}`. Choose another name for the job.");
-            tell(&[], message);
-        }
-        if name == REQUEST {
-            let message = format!("Runs that plan for requests are called `{name}`. Choose another name for the job.");
+        if let Some((_, label)) = OWN_RUNS.iter().find(|(own, _)| own == name) {
+            let message = format!(
+                "Runs that no job starts are called `{name}` (\u{201c}{label}\u{201d}). Choose another name for the job."
+            );
             tell(&[], message);
         }
         if !job.tasks.is_empty() && Job::built_in(name).is_some() {

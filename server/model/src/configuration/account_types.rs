@@ -139,6 +139,19 @@ pub struct Reference {
     pub expression: Option<String>,
 }
 
+impl AccountType {
+    /// Account types that values of this one come from; one that several come from more than once.
+    pub fn refers_to(&self) -> impl Iterator<Item = &str> {
+        let references = self.attributes.values().filter_map(|made| made.reference.as_ref());
+        references.map(|reference| reference.account_type.as_str())
+    }
+
+    /// Account types whose accounts come before one of this type: those it depends on, and those it refers to.
+    pub fn comes_after(&self) -> impl Iterator<Item = &str> {
+        self.depends_on.iter().map(String::as_str).chain(self.refers_to())
+    }
+}
+
 impl Reference {
     /// Names the account's native key: a distinguished name, a SCIM id, a primary key.
     pub const KEY: &str = "key";

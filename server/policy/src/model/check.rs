@@ -464,9 +464,8 @@ fn delivered(configuration: &Configuration) -> Option<BTreeSet<&str>> {
 
 /// Which account types have to be there before one of this type: what it depends on, and what its values come from.
 fn needs(name: &str, kind: &AccountType) -> Vec<String> {
-    let references = kind.attributes.values().filter_map(|made| made.reference.as_ref());
-    let referred = references.map(|reference| &reference.account_type).filter(|from| *from != name);
-    kind.depends_on.iter().chain(referred).cloned().collect()
+    let referred = kind.refers_to().filter(|from| *from != name);
+    kind.depends_on.iter().map(String::as_str).chain(referred).map(str::to_owned).collect()
 }
 
 /// Every circle of a graph once, as the path from its smallest name back to it. References to nothing are no edges.

@@ -110,7 +110,8 @@ const UNDER_WAY: &str = "
       count(case when state = 2 then 1 end) as transmitted,
       count(case
         when state = 2 and next_attempt_at is null and coalesce(reason ->> 'reason', 'in_doubt') = 'in_doubt' then 1
-      end) as claimed
+      end) as claimed,
+      count(case when state = 2 and reason ->> 'reason' in ('handed', 'unclear') then 1 end) as handed
     from provisioning_order
     where carrier = $1
       and state = 2";
@@ -248,7 +249,11 @@ impl Store {
     pub async fn orders_under_way(&self, carrier: &str) -> Result<OrdersUnderWay> {
         let row = self.reader().await?.row(UNDER_WAY, arguments![carrier]).await?;
         let Some(row) = row else { return Ok(OrdersUnderWay::default()) };
-        Ok(OrdersUnderWay { transmitted: row.count("transmitted")?, claimed: row.count("claimed")? })
+        Ok(OrdersUnderWay {
+            transmitted: row.count("transmitted")?,
+            claimed: row.count("claimed")?,
+            handed: row.count("handed")?,
+        })
     }
 
     /// Applications and integrations with orders that somebody else is to bring to their end, known or not, by name.

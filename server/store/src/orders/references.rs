@@ -37,7 +37,8 @@ const FILL_ORDERS: &str = "
     from input
     where provisioning_order.id = input.order_id";
 
-/// Without an account type in any case; with one, where there is such an account.
+/// Without an account type in any case; with one, where there is such an account, or an order on its way has its values by
+/// now.
 const NOTE: &str = "
     with input as materialized (
       select cast(value ->> 'identity' as bigint) as identity_id, value ->> 'account_type' as account_type
@@ -54,12 +55,25 @@ const NOTE: &str = "
           and a.account_type = input.account_type
           and a.status <> 'gone'
       )
+      or 0 < (
+        select count(*)
+        from provisioning_order o
+        where o.identity_id = input.identity_id
+          and o.account_type = input.account_type
+          and o.state in (1, 2, 3, 5)
+          and not o.awaits_reference
+      )
     on conflict (identity_id) do update set noted_at = excluded.noted_at";
 
 const NOTED: &str = "
     select identity_id, noted_at
     from reference_change
     order by identity_id";
+
+const ANY_NOTED: &str = "
+    select 1 as one
+    from reference_change
+    limit 1";
 
 const PLANNED: &str = "
     with input as materialized (
@@ -115,7 +129,8 @@ impl Tx {
         self.bulk(FILL_ORDERS, &orders).await
     }
 
-    /// Notes that these people are to be planned for anew: in any case, or where they have an account of that type.
+    /// Notes that these people are to be planned for anew: in any case, or where they have an account of that type, or are
+    /// about to.
     pub async fn note_reference_changes(
         &mut self,
         changes: &[(IdentityId, Option<String>)],
@@ -150,6 +165,11 @@ impl Store {
     pub async fn fillable_orders(&self, above: OrderId, limit: u32) -> Result<Vec<(OrderId, IdentityId)>> {
         let read = |row: Row| Ok((OrderId(row.integer("id")?), IdentityId(row.integer("identity_id")?)));
         self.reader().await?.read(FILLABLE, arguments![above.0, limit], read).await
+    }
+
+    /// Whether anybody is to be planned for anew because of that.
+    pub async fn has_reference_changes(&self) -> Result<bool> {
+        Ok(self.reader().await?.row(ANY_NOTED, arguments![]).await?.is_some())
     }
 
     /// For whom is to be planned anew because of an account that values of their others come from.

@@ -207,22 +207,22 @@ pub(crate) async fn what_others_were_handed_is_found_until_it_is_settled(store: 
         async move { keep!(store, |tx| assert_eq!(tx.record_transitions(&[step]).await?, [true])) }
     };
     let under_way = async || {
-        let OrdersUnderWay { transmitted, claimed } = store.orders_under_way("directory").await.unwrap();
-        (transmitted, claimed, store.owes_answers("directory").await.unwrap())
+        let OrdersUnderWay { transmitted, claimed, handed } = store.orders_under_way("directory").await.unwrap();
+        (transmitted, claimed, handed, store.owes_answers("directory").await.unwrap())
     };
-    assert_eq!(under_way().await, (1, 1, true));
+    assert_eq!(under_way().await, (1, 1, 0, true));
     assert_eq!(store.overdue_orders("directory", at(100)).await.unwrap(), [], "sent at that moment, not before");
     assert_eq!(store.overdue_orders("directory", at(101)).await.unwrap().len(), 1);
     record(step.clone()).await;
     assert_eq!(found(&store, false).await, handed);
     assert_eq!(found(&store, true).await, []);
-    assert_eq!(under_way().await, (1, 0, true));
+    assert_eq!(under_way().await, (1, 0, 1, true));
     // Timed out, it is still asked for; failed in another way, it is not.
     let errored =
         RecordedTransition { to: ProvisioningState::Errored, reason: Some(StateReason::Timeout), ..step.clone() };
     record(errored).await;
     assert_eq!(found(&store, false).await, handed);
-    assert_eq!(under_way().await, (0, 0, true));
+    assert_eq!(under_way().await, (0, 0, 0, true));
     assert_eq!(store.overdue_orders("directory", at(999)).await.unwrap(), []);
     let given_up = RecordedTransition {
         fence: None,
@@ -234,7 +234,7 @@ pub(crate) async fn what_others_were_handed_is_found_until_it_is_settled(store: 
     };
     record(given_up.clone()).await;
     assert_eq!(found(&store, false).await, []);
-    assert_eq!(under_way().await, (0, 0, false));
+    assert_eq!(under_way().await, (0, 0, 0, false));
     assert_eq!(found(&store, true).await, handed);
     let told = RecordedTransition {
         from: vec![ProvisioningState::Inactive],

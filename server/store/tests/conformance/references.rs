@@ -102,7 +102,16 @@ pub(crate) async fn who_is_to_be_planned_for_anew_is_noted_and_forgotten(store: 
     keep!(store, |tx| tx.note_reference_changes(&[(IdentityId(3), None)], at(20)).await?);
     keep!(store, |tx| tx.end_reference_changes(&changes).await?);
     assert_eq!(store.reference_changes().await.unwrap(), [change(3, 20)], "changed again meanwhile");
-    keep!(store, |tx| tx.note_reference_changes(&[], at(30)).await?);
+    // About to have one: an order on its way with its values, and not one that waits for them.
+    let on_its_way = Order { operation: Operation::Create, account: None, key: None, ..order(1, 2) };
+    insert_orders(&store, vec![on_its_way, waiting(2, 3, &[])]).await;
     keep!(store, |tx| tx.end_reference_changes(&[change(3, 20)]).await?);
+    let noted = [(IdentityId(2), kind()), (IdentityId(3), kind())];
+    keep!(store, |tx| tx.note_reference_changes(&noted, at(25)).await?);
+    assert_eq!(store.reference_changes().await.unwrap(), [change(2, 25)]);
+    assert!(store.has_reference_changes().await.unwrap());
+    keep!(store, |tx| tx.end_reference_changes(&[change(2, 25)]).await?);
+    assert!(!store.has_reference_changes().await.unwrap());
+    keep!(store, |tx| tx.note_reference_changes(&[], at(30)).await?);
     assert_eq!(store.reference_changes().await.unwrap(), []);
 }

@@ -175,7 +175,9 @@ fn a_job_that_cannot_be_run_is_told_with_its_place() {
         (
             "[jobs.host]\n",
             "[jobs.undo]\nenabled = false\n[jobs.host]\n",
-            &["all.toml:44:7: Runs that take back another are called `undo`. Choose another name for the job."],
+            &[
+                "all.toml:44:7: Runs that no job starts are called `undo` (\u{201c}Undo of a run\u{201d}). Choose another name for the job.",
+            ],
         ),
     ];
     let mut wrong = Vec::new();

@@ -94,7 +94,7 @@ impl Facts {
                 native.entry(identity).or_default().push(change);
             }
         }
-        let names = match &only {
+        let people = match &only {
             Some(only) => {
                 let ids: Vec<IdentityId> = only.iter().copied().collect();
                 store.identities_by_id(&ids).await?
@@ -102,18 +102,18 @@ impl Facts {
             None => context.dry_identities().await?,
         };
         Ok(Self {
-            lives: names.iter().map(|identity| (identity.id, Life::of(identity, today))).collect(),
-            departments: names.iter().map(|identity| (identity.id, name_and_department(identity, today).1)).collect(),
+            lives: people.iter().map(|identity| (identity.id, Life::of(identity, today))).collect(),
+            departments: people.iter().map(|identity| (identity.id, name_and_department(identity, today).1)).collect(),
             population: match &only {
                 Some(_) => context.engine.world().with_population(|population| population.engine.len()) as u64,
-                None => names.len() as u64,
+                None => people.len() as u64,
             },
+            names: people.iter().map(|identity| (identity.id, identity.display_name.clone())).collect(),
             people: match context.engine.world().deciding().catalogue.has_references() {
-                true => names.iter().map(|identity| (identity.id, identity.clone())).collect(),
+                true => people.into_iter().map(|identity| (identity.id, identity)).collect(),
                 false => HashMap::new(),
             },
             day: today,
-            names: names.into_iter().map(|identity| (identity.id, identity.display_name)).collect(),
             accounts: by_owner(accounts),
             orders: by_identity(orders),
             declined,
