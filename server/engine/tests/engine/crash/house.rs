@@ -24,7 +24,7 @@ use testkit::world::{Person, write_feed};
 use tokio::runtime::Runtime;
 
 use super::Counts;
-use super::program::{DATABASE, HITS, LEASE, Program, WANTED, options};
+use super::program::{BETWEEN, DATABASE, HITS, LEASE, Program, WANTED, options};
 
 /// A network's distance: long enough that a kill falls between what was sent and what was answered.
 const LATENCY: Duration = Duration::from_millis(3);
@@ -122,6 +122,11 @@ impl House {
             *hits.entry(line.to_owned()).or_default() += 1;
         }
         hits
+    }
+
+    /// The tasks among them.
+    pub(super) fn tasks_hit(&self) -> BTreeSet<String> {
+        self.hits().into_keys().filter(|task| task != BETWEEN).collect()
     }
 
     /// Looks into the database while the program does not run.

@@ -1,5 +1,6 @@
 //! The program as its own process: what the child does, and how the parent starts, watches and kills it.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -24,6 +25,7 @@ pub(super) const LEASE: &str = "lease";
 pub(super) const HITS: &str = "hits";
 
 const WORKING: &str = "the program works";
+const AT: &str = "the run is at: ";
 const ENDED: &str = "the run ended: ";
 /// Longer than anything takes that does not hang.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -73,6 +75,7 @@ pub(super) fn main(folder: &Path) {
         };
         // From here on the database knows the run.
         let _ = std::fs::remove_file(&wanted);
+        let mut at = None;
         loop {
             let Ok(row) = jobs::run(&op, id).await else {
                 // The database cannot be used at the moment; whoever looks at a page looks again.
@@ -84,6 +87,11 @@ pub(super) fn main(folder: &Path) {
                 engine.stop().await;
                 return say(&format!("{ENDED}{}{}", run.state.name(), explained(&run)));
             }
+            let task = running_task(&run);
+            if at != task {
+                at = task;
+                say(&format!("{AT}{}", task.unwrap_or(BETWEEN)));
+            }
             // A lagging receiver has only missed news; the run itself is read again.
             let _ = updates.recv().await;
         }
@@ -94,12 +102,15 @@ fn note_hit(folder: &Path, run: &Run) {
     if run.state == RunState::Queued {
         return;
     }
-    let task =
-        run.tasks.iter().find(|task| task.state == RunState::Running).map_or(BETWEEN, |task| task.task.kind.name());
+    let task = running_task(run).unwrap_or(BETWEEN);
     let mut file =
         std::fs::File::options().append(true).create(true).open(folder.join(HITS)).expect("the list of hits");
     // In one piece: this process may be killed here as well.
     file.write_all(format!("{task}\n").as_bytes()).expect("the list of hits");
+}
+
+fn running_task(run: &Run) -> Option<&'static str> {
+    run.tasks.iter().find(|task| task.state == RunState::Running).map(|task| task.task.kind.name())
 }
 
 /// Messages of tasks, where not all went well.
@@ -164,6 +175,11 @@ impl Program {
     /// None: it works, or, where a time is given, that time is over.
     pub(crate) fn works_within(&mut self, time: Option<Duration>) -> Option<End> {
         self.listen(time, |line| line == WORKING)
+    }
+
+    /// None: it is at a task that is none of these.
+    pub(super) fn comes_to_other_than(&mut self, tasks: &BTreeSet<String>) -> Option<End> {
+        self.listen(None, |line| line.strip_prefix(AT).is_some_and(|task| task != BETWEEN && !tasks.contains(task)))
     }
 
     /// None: the time is over.
