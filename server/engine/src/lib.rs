@@ -170,7 +170,7 @@ struct Inner {
     connections: Connections,
     paces: Paces,
     in_hand: InHand,
-    overtaken: references::Overtaken,
+    waiting: references::Waiting,
     /// Why the run under way does not go on.
     held_up: Mutex<Option<String>>,
     /// Applications to which the sweep delivers now.
@@ -217,7 +217,7 @@ impl Engine {
             connections: Connections::new(options.connectors),
             paces: Paces::default(),
             in_hand: InHand::default(),
-            overtaken: references::Overtaken::default(),
+            waiting: references::Waiting::default(),
             held_up: Mutex::default(),
             delivering: Mutex::default(),
             updates: broadcast::channel(1024).0,
@@ -366,8 +366,8 @@ impl Engine {
         &self.0.paces
     }
 
-    pub(crate) fn overtaken(&self) -> &references::Overtaken {
-        &self.0.overtaken
+    pub(crate) fn waiting(&self) -> &references::Waiting {
+        &self.0.waiting
     }
 
     pub(crate) fn in_hand(&self) -> &InHand {

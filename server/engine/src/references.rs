@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use broker::catalogue::Catalogue;
 use broker::lifecycle::{self, Event};
@@ -11,9 +12,10 @@ use broker::reference::{self, Filling, Known, Read};
 use broker::settle::{AccountChange, Settled};
 use broker::undo;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use model::account::{Account, AccountStatus};
 use model::identity::Identity;
-use model::ids::{IdentityId, OrderId, OrderItemId};
+use model::ids::{ConfigurationVersionId, IdentityId, OrderId, OrderItemId};
 use model::job::REFERENCES;
 use model::order::{Answer, Order, OrderItem, ProvisioningState};
 use model::undo::Undone;
@@ -28,12 +30,33 @@ use crate::record::{self, Fill, Step};
 /// Orders looked at, and filled in, in one transaction.
 const BATCH: u32 = 500;
 
-/// Orders for which a new plan was asked for, and that wait still: asking again would give the same. Lost with the process.
-#[derive(Debug, Default)]
-pub(crate) struct Overtaken(Mutex<HashSet<OrderId>>);
+/// How often all that wait are looked at, and not only those whose person's accounts or orders have changed since: the day may
+/// give another value, and clocks of nodes differ.
+const ALL_EVERY: Duration = Duration::from_mins(10);
+/// Changes of so long before the last look are looked at again: they may have been written after it.
+const LATE: SignedDuration = SignedDuration::from_mins(1);
 
-impl Overtaken {
-    fn known(&self) -> MutexGuard<'_, HashSet<OrderId>> {
+/// What this process remembers of orders that wait. Lost with it; then all are looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting(Mutex<Remembered>);
+
+#[derive(Debug, Default)]
+struct Remembered {
+    last: Option<Look>,
+    /// Orders for which a new plan was asked for, and that wait still: asking again would give the same.
+    overtaken: HashSet<OrderId>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    at: Timestamp,
+    /// When all are to be looked at again.
+    all: Timestamp,
+    version: Option<ConfigurationVersionId>,
+}
+
+impl Waiting {
+    fn remembered(&self) -> MutexGuard<'_, Remembered> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -59,18 +82,26 @@ pub(crate) fn reader<'a>(
 /// Puts in all values that orders wait for and that are known by now; answers how many orders go on with them. What is known
 /// otherwise than the order supposes is noted, to be planned for anew.
 pub(crate) async fn fill(engine: &Engine) -> Result<(), StoreError> {
-    let (mut waiting, mut last) = (HashSet::new(), OrderId(0));
+    let (now, version) = (engine.now(), engine.world().deciding().version);
+    let last = engine.waiting().remembered().last.filter(|last| last.version == version && now < last.all);
+    let since = last.map(|last| last.at - LATE);
+    let (mut waiting, mut above) = (HashSet::new(), OrderId(0));
     loop {
-        let found = engine.store().fillable_orders(last, BATCH).await?;
+        let found = engine.store().fillable_orders(above, since, BATCH).await?;
         let Some((newest, _)) = found.last() else { break };
-        last = *newest;
+        above = *newest;
         waiting.extend(found.iter().map(|(order, _)| *order));
         fill_batch(engine, &found).await?;
         if found.len() < BATCH as usize {
             break;
         }
     }
-    engine.overtaken().known().retain(|order| waiting.contains(order));
+    let mut remembered = engine.waiting().remembered();
+    if last.is_none() {
+        remembered.overtaken.retain(|order| waiting.contains(order));
+    }
+    let all = last.map_or_else(|| engine.after(ALL_EVERY), |last| last.all);
+    remembered.last = Some(Look { at: now, all, version });
     Ok(())
 }
 
@@ -102,7 +133,7 @@ async fn fill_batch(engine: &Engine, found: &[(OrderId, IdentityId)]) -> Result<
         let own_orders = open.get(&order.identity).map_or(&[][..], Vec::as_slice);
         match decide(&order, own_accounts, own_orders, &live.catalogue, &read) {
             Filling::Filled(values) => known.push((order, values)),
-            Filling::Overtaken if !engine.overtaken().known().contains(&order.id) => {
+            Filling::Overtaken if !engine.waiting().remembered().overtaken.contains(&order.id) => {
                 overtaken.push((order.id, order.identity));
             }
             Filling::Overtaken | Filling::Waits => {}
@@ -113,7 +144,7 @@ async fn fill_batch(engine: &Engine, found: &[(OrderId, IdentityId)]) -> Result<
     let anew: Vec<(IdentityId, Option<String>)> = overtaken.iter().map(|(_, identity)| (*identity, None)).collect();
     record::record_filled(engine, fills.collect(), anew, now).await?;
     // Once that is written, and not before: what is lost with the database's connection is asked for again.
-    engine.overtaken().known().extend(overtaken.into_iter().map(|(order, _)| order));
+    engine.waiting().remembered().overtaken.extend(overtaken.into_iter().map(|(order, _)| order));
     Ok(())
 }
 

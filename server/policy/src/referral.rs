@@ -14,7 +14,7 @@ impl RoleModel {
     /// The value that this attribute of an account type takes from `account`; none where the account does not have it, or
     /// the attribute takes nothing from others. An error says what failed.
     ///
-    /// `identity` is looked at in the contexts that hold on the day, by priority, then start; where none holds, in all of
+    /// `identity` is looked at in the contexts that hold on the day, by priority, start, then key; where none holds, in all of
     /// them. The first that gives a value decides.
     pub fn referred(
         &self,
@@ -50,6 +50,8 @@ fn contexts(identity: &Identity, day: Date) -> Vec<Option<&Context>> {
     if contexts.is_empty() {
         contexts.extend(&identity.contexts);
     }
-    contexts.sort_by_key(|context| (context.priority, context.period.starts));
+    contexts.sort_by(|one, other| {
+        (one.priority, one.period.starts, &one.key).cmp(&(other.priority, other.period.starts, &other.key))
+    });
     if contexts.is_empty() { vec![None] } else { contexts.into_iter().map(Some).collect() }
 }

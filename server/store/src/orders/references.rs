@@ -10,7 +10,8 @@ use super::edits::{SET_VALUES, ValueInput};
 use crate::connection::{Row, arguments, payload};
 use crate::{Result, Store, Tx};
 
-/// Nothing that it waits for is still to be done.
+/// Nothing that it waits for is still to be done. $2: only of those who have an account or an order that was changed then or
+/// later.
 const FILLABLE: &str = concat!(
     "
     select o.id, o.identity_id
@@ -22,8 +23,13 @@ const FILLABLE: &str = concat!(
       and ",
     has_its_turn!("o.id"),
     "
+      and (
+        cast($2 as bigint) is null
+        or 0 < (select count(*) from account a where a.owner_id = o.identity_id and a.changed_at >= $2)
+        or 0 < (select count(*) from provisioning_order own where own.identity_id = o.identity_id and own.changed_at >= $2)
+      )
     order by o.id
-    limit $2"
+    limit $3"
 );
 
 const FILL_ORDERS: &str = "
@@ -161,10 +167,19 @@ impl Tx {
 
 impl Store {
     /// Orders with an id above this one that wait for a value of another account, and for no order any more, with whose they
-    /// are: by id, so many. Those that a person keeps back are left out.
-    pub async fn fillable_orders(&self, above: OrderId, limit: u32) -> Result<Vec<(OrderId, IdentityId)>> {
+    /// are: by id, so many. Those that a person keeps back are left out, and with `since` those whose person has no account
+    /// and no order that was changed then or later.
+    pub async fn fillable_orders(
+        &self,
+        above: OrderId,
+        since: Option<Timestamp>,
+        limit: u32,
+    ) -> Result<Vec<(OrderId, IdentityId)>> {
         let read = |row: Row| Ok((OrderId(row.integer("id")?), IdentityId(row.integer("identity_id")?)));
-        self.reader().await?.read(FILLABLE, arguments![above.0, limit], read).await
+        self.reader()
+            .await?
+            .read(FILLABLE, arguments![above.0, since.map(Timestamp::as_microsecond), limit], read)
+            .await
     }
 
     /// Whether anybody is to be planned for anew because of that.

@@ -40,7 +40,7 @@ pub(crate) async fn what_waits_for_another_account_is_sent_once_it_is_filled_in(
     let fillable = |above: i64| {
         let store = store.clone();
         async move {
-            let found = store.fillable_orders(OrderId(above), 10).await.unwrap();
+            let found = store.fillable_orders(OrderId(above), None, 10).await.unwrap();
             found.into_iter().map(|(order, identity)| (order.0, identity.0)).collect::<Vec<_>>()
         }
     };
@@ -55,6 +55,10 @@ pub(crate) async fn what_waits_for_another_account_is_sent_once_it_is_filled_in(
     let answered = [done(1, 1, 6)];
     assert_eq!(keep!(store, |tx| tx.record_transitions(&answered).await?), [true]);
     assert_eq!(fillable(0).await, [(2, 2), (3, 3)]);
+    let since = async |seconds| store.fillable_orders(OrderId(0), Some(at(seconds)), 10).await.unwrap().len();
+    assert_eq!((since(0).await, since(1_000).await), (2, 0), "nothing has changed since");
+    keep!(store, |tx| tx.insert_accounts(&[account(30, "directory", "cy", Some(3), &[])], at(2_000)).await?);
+    assert_eq!(since(1_000).await, 1, "an account of the third");
     assert!(store.claim_orders(&claim("n1", 7, 10)).await.unwrap().is_empty(), "a value is still to come");
 
     let whole = store.orders_by_id(&[OrderId(2)]).await.unwrap().remove(0);
