@@ -21,7 +21,7 @@ pub async fn make_agent_token(
 ) -> Result<(), ServerFnError> {
     let op = ssr::op().await?;
     let outcome = engine::agents::tokens::create(&op, agent, note).await;
-    ssr::finish(outcome.map(|made| shown_once(&made.agent, made.token)), "/agents")
+    ssr::finish_in_private(outcome.map(|made| shown_once(&made.agent, made.token)), "/agents")
 }
 
 #[server(prefix = "/api/pages", endpoint = "agents/revoke")]
@@ -33,7 +33,7 @@ pub async fn revoke_agent_token(#[server(default)] id: String) -> Result<(), Ser
     ssr::finish(outcome.map(|token| Flash::done(said(token))), "/agents")
 }
 
-/// The message goes to the next page alone, and so does the token.
+/// The token goes to the page of agents alone, once, whatever else the browser loads meanwhile.
 fn shown_once(agent: &str, token: String) -> Flash {
     let title =
         format!("The token of the agent {agent} is shown this once. Put it into a file that only the agent reads:");
