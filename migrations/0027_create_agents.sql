@@ -12,7 +12,6 @@ create table agent_token (
   constraint agent_token_hash unique (token_hash),
   constraint agent_token_revoked check ((revoked_by is null) = (revoked_at is null))
 );
-create index agent_token_agent on agent_token (agent, id);
 
 -- What is known of agents from their asking.
 create table agent_facts (
@@ -36,10 +35,10 @@ create table agent_export (
   task jsonb not null,
   requested_at bigint not null,
   taken_at bigint,
-  taken_by text,
   lease_until bigint,
   heard_at bigint,
   row_count bigint not null,
+  byte_count bigint not null,
   outcome jsonb,
   given_up_because text,
   finished_at bigint,
@@ -53,7 +52,6 @@ create table agent_export (
   constraint agent_export_why check ((state = 'given_up') = (given_up_because is not null)),
   constraint agent_export_run foreign key (run_id) references run (id)
 );
-create index agent_export_run on agent_export (run_id);
 create index agent_export_subject on agent_export (agent, kind, subject, id);
 create index agent_export_due on agent_export (agent, id) where state in ('waiting', 'reading');
 create unique index agent_export_one_open on agent_export (run_id, step, kind, subject)

@@ -77,6 +77,11 @@ pub fn clock(op: &OpContext) -> Clock {
 /// The message that the last form left; the answer removes it from the browser.
 pub fn take_flash() -> Option<Flash> {
     let parts = use_context::<Parts>()?;
+    if let Some(value) = cookie(&parts, flash::COOKIE_OF_PAGE) {
+        let (name, path) = (flash::COOKIE_OF_PAGE, parts.uri.path());
+        set_cookie(&format!("{name}=; Path={path}; HttpOnly; SameSite=Strict; Max-Age=0"));
+        return Flash::decode(&value);
+    }
     let value = cookie(&parts, flash::COOKIE)?;
     set_cookie(&format!("{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0", flash::COOKIE));
     Flash::decode(&value)
@@ -87,6 +92,14 @@ pub fn finish(outcome: Result<Flash, ApiError>, target: &str) -> Result<(), Serv
     let flash = outcome.unwrap_or_else(|error| Flash::failed(error.message));
     set_cookie(&flash.cookie());
     leptos_axum::redirect(safe_return(target));
+    Ok(())
+}
+
+/// The same where the message holds what nobody else may see: no page but `target`, a path without a query, is sent it.
+pub fn finish_in_private(outcome: Result<Flash, ApiError>, target: &'static str) -> Result<(), ServerFnError> {
+    let flash = outcome.unwrap_or_else(|error| Flash::failed(error.message));
+    set_cookie(&flash.cookie_of_page(target));
+    leptos_axum::redirect(target);
     Ok(())
 }
 

@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use self::speak::{Server, Told};
+use crate::private_file::readable_by_others;
 
 /// To whom an agent speaks, and what it may read.
 #[derive(Args, Clone, Debug)]
@@ -71,8 +72,11 @@ pub async fn run(
     mut stopping: watch::Receiver<bool>,
     ready: impl FnOnce(),
 ) -> Result<(), AgentError> {
-    warn_about(&options.token_file);
-    warn_about(&options.connections);
+    for path in [&options.token_file, &options.connections] {
+        if readable_by_others(path).unwrap_or(false) {
+            tracing::warn!(file = %path.display(), "others on this machine may read this file; chmod 600 keeps it to its owner");
+        }
+    }
     let server = Arc::new(Server::new(options)?);
     let subjects: Vec<String> = Site::read(&options.connections).map_err(AgentError::Site)?.subjects().collect();
     tracing::info!(server = options.server, allowed = subjects.join(", "), "this agent reads what its file allows");
@@ -115,7 +119,8 @@ async fn carry_out(server: &Server, assignment: Assignment, connections: &Path) 
     // The file as it is now: what was changed in it counts at once.
     let placed = Site::read(connections)
         .and_then(|site| site.place(assignment.what.clone(), &|variable| std::env::var(variable).ok()));
-    let (pages, mut taken) = mpsc::unbounded_channel();
+    // What was read and not taken yet is read no further.
+    let (pages, mut taken) = mpsc::channel(1);
     // Ends with this export, however that ends.
     let mut reading = JoinSet::new();
     match placed {
@@ -124,8 +129,7 @@ async fn carry_out(server: &Server, assignment: Assignment, connections: &Path) 
         }
         Err(problem) => {
             tracing::warn!(name, "{problem}");
-            let error = CommandError::new(ErrorClass::Authentication, problem.trim_end_matches('.'));
-            reading.spawn(async { ExportOutcome::Failed { error, findings: Vec::new() } });
+            reading.spawn(async { ExportOutcome::Refused { why: problem } });
             drop(pages);
         }
     }
@@ -146,8 +150,7 @@ async fn carry_out(server: &Server, assignment: Assignment, connections: &Path) 
             }
             Told::Wrong(why) => {
                 tracing::error!(export.id = %assignment.export, name, "the server does not take it: {why}");
-                let error = CommandError::new(ErrorClass::Protocol, format!("the server did not take a page: {why}"));
-                server.outcome(&assignment, &ExportOutcome::Failed { error, findings: Vec::new() }).await;
+                give_up(server, &assignment, why).await;
                 return;
             }
         }
@@ -164,26 +167,28 @@ async fn carry_out(server: &Server, assignment: Assignment, connections: &Path) 
         ExportOutcome::Complete { pages, .. } => {
             tracing::info!(export.id = %assignment.export, name, pages, "is read");
         }
-        ExportOutcome::Failed { error, .. } => {
-            tracing::warn!(export.id = %assignment.export, name, "cannot be read: {}", error.message);
+        ExportOutcome::Failed { error, findings } => {
+            // What is wrong may quote what was read, and goes to the server alone.
+            let (class, findings) = (error.class.name(), findings.len());
+            tracing::warn!(export.id = %assignment.export, name, class, findings, "cannot be read; see the run's log");
         }
+        // Said above.
+        ExportOutcome::Refused { .. } => {}
     }
     match server.outcome(&assignment, &outcome).await {
         Told::Taken => {}
-        Told::NotWanted(why) | Told::Wrong(why) => {
-            tracing::warn!(export.id = %assignment.export, name, "its end is not taken: {why}");
+        Told::NotWanted(why) => tracing::warn!(export.id = %assignment.export, name, "its end is not wanted: {why}"),
+        Told::Wrong(why) => {
+            tracing::error!(export.id = %assignment.export, name, "its end is not taken: {why}");
+            give_up(server, &assignment, why).await;
         }
     }
 }
 
-/// Token and credentials are for whoever runs the agent.
-#[cfg(unix)]
-fn warn_about(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    if std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0) {
-        tracing::warn!(file = %path.display(), "others on this machine may read this file; chmod 600 keeps it to its owner");
+/// Ends an export of which the server does not take what was read: nobody waits for it in vain.
+async fn give_up(server: &Server, assignment: &Assignment, why: String) {
+    let why = format!("The agent cannot hand it over. {why}");
+    if let Told::NotWanted(why) | Told::Wrong(why) = server.outcome(assignment, &ExportOutcome::Refused { why }).await {
+        tracing::warn!(export.id = %assignment.export, "that it is given up is not taken: {why}");
     }
 }
-
-#[cfg(not(unix))]
-fn warn_about(_: &Path) {}

@@ -5,5 +5,6 @@ pub mod agent;
 pub mod cli;
 pub mod demo;
 pub mod http;
+mod private_file;
 pub mod serve;
 pub mod telemetry;

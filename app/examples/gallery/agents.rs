@@ -31,6 +31,7 @@ fn rows() -> Vec<AgentView> {
             description: Some("Runs on a small machine in the clinic’s cellar.".into()),
             owner: Some("noor".into()),
             is_gone: false,
+            is_there: true,
             facts: Some(AgentFacts {
                 name: "clinic".into(),
                 heard_at: before(0),
@@ -56,7 +57,7 @@ fn rows() -> Vec<AgentView> {
                     current: None,
                     last: Some(AgentExport {
                         given_up_because: Some(
-                            "The agent “Clinic’s network” did not ask for it within 10 minutes. See on the page of agents \
+                            "The agent “Clinic’s network” was not heard of for 10 minutes, and has not begun to read it. See on the page of agents \
                              whether it runs, then start the job again."
                                 .into(),
                         ),
@@ -72,6 +73,7 @@ fn rows() -> Vec<AgentView> {
             description: None,
             owner: None,
             is_gone: false,
+            is_there: false,
             facts: None,
             reads: Vec::new(),
             tokens: Vec::new(),
@@ -82,6 +84,7 @@ fn rows() -> Vec<AgentView> {
             description: None,
             owner: None,
             is_gone: true,
+            is_there: false,
             facts: Some(AgentFacts {
                 name: "old-site".into(),
                 heard_at: before(60 * 24 * 40),
@@ -108,13 +111,12 @@ fn token(id: i64, label: &str, revoked: bool) -> AgentToken {
 }
 
 fn export(id: i64, state: ExportState, outcome: Option<ExportOutcome>, rows: u64) -> AgentExport {
-    let is_over = !matches!(state, ExportState::Waiting | ExportState::Reading);
+    let is_over = state.is_over();
     let began = if is_over { 60 * 14 } else { 3 };
     AgentExport {
         id: AgentExportId(8_000 + id),
         agent: "clinic".into(),
         run: RunId(if is_over { 7_010 } else { 7_041 }),
-        step: "collect".into(),
         subject: ExportSubject::Application("clinic-directory".into()),
         state,
         attempt: 1,

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use leptos::prelude::*;
 use model::account::AccountStatus;
+use model::agent::ExportState;
 use model::identity::LifecycleState;
 use model::job::RunState;
 use model::native_change::NativeChangeState;
@@ -130,6 +131,22 @@ pub fn run_look(state: RunState) -> (Tone, &'static str) {
 pub fn run(state: RunState) -> impl IntoView {
     let (tone, shape) = run_look(state);
     chip(tone, shape, words::run_state(state), String::new())
+}
+
+/// Colour and shape of the state of what an agent is asked to read.
+pub fn export_look(state: ExportState) -> (Tone, &'static str) {
+    match state {
+        ExportState::Waiting => (Tone::Idle, "clock"),
+        ExportState::Reading => (Tone::Info, "play"),
+        ExportState::Complete | ExportState::TakenOver => (Tone::Ok, "check"),
+        ExportState::Failed => (Tone::Danger, "octagon"),
+        ExportState::GivenUp => (Tone::Warn, "clock"),
+    }
+}
+
+pub fn export(state: ExportState) -> impl IntoView {
+    let (tone, shape) = export_look(state);
+    chip(tone, shape, state.label(), String::new())
 }
 
 /// Colour and shape of a request's state.

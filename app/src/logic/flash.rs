@@ -11,6 +11,9 @@ use super::words;
 /// Name of the cookie.
 pub const COOKIE: &str = "flash";
 
+/// Name of the cookie of a message for one page alone.
+pub const COOKIE_OF_PAGE: &str = "flash-of-page";
+
 /// Bytes that a browser surely keeps in one cookie, less the name and the attributes.
 const SIZE_LIMIT: usize = 3_500;
 
@@ -100,6 +103,11 @@ impl Flash {
     /// What is sent to the browser, for the next page alone.
     pub fn cookie(&self) -> String {
         format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age=60", self.encode())
+    }
+
+    /// The same for the page at `path` and no other, whichever is loaded next.
+    pub fn cookie_of_page(&self, path: &str) -> String {
+        format!("{COOKIE_OF_PAGE}={}; Path={path}; HttpOnly; SameSite=Strict; Max-Age=60", self.encode())
     }
 
     /// None for a value that [`Flash::encode`] would not have made.

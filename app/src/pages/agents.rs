@@ -14,9 +14,6 @@ use crate::logic::{address, words};
 use crate::pages::{Asked, page};
 use crate::ssr;
 
-/// An agent that was not heard of for so long is missed: it asks every half minute.
-const MISSED_SECONDS: i64 = 120;
-
 #[server(prefix = "/api/pages", endpoint = "agents/token")]
 pub async fn make_agent_token(
     #[server(default)] agent: String,
@@ -24,7 +21,7 @@ pub async fn make_agent_token(
 ) -> Result<(), ServerFnError> {
     let op = ssr::op().await?;
     let outcome = engine::agents::tokens::create(&op, agent, note).await;
-    ssr::finish(outcome.map(|made| shown_once(&made.agent, made.token)), "/agents")
+    ssr::finish_in_private(outcome.map(|made| shown_once(&made.agent, made.token)), "/agents")
 }
 
 #[server(prefix = "/api/pages", endpoint = "agents/revoke")]
@@ -36,7 +33,7 @@ pub async fn revoke_agent_token(#[server(default)] id: String) -> Result<(), Ser
     ssr::finish(outcome.map(|token| Flash::done(said(token))), "/agents")
 }
 
-/// The message goes to the next page alone, and so does the token.
+/// The token goes to the page of agents alone, once, whatever else the browser loads meanwhile.
 fn shown_once(agent: &str, token: String) -> Flash {
     let title =
         format!("The token of the agent {agent} is shown this once. Put it into a file that only the agent reads:");
@@ -106,10 +103,9 @@ fn health(row: &AgentView, clock: &Clock) -> AnyView {
     match &row.facts {
         None => chip::chip(Tone::Idle, "circle", "Never heard of", String::new()).into_any(),
         Some(facts) => {
-            let silent = clock.now.as_second() - facts.heard_at.as_second();
-            let (tone, shape, word) = match silent {
-                ..MISSED_SECONDS => (Tone::Ok, "check", "There"),
-                _ => (Tone::Danger, "plug", "Not heard of"),
+            let (tone, shape, word) = match row.is_there {
+                true => (Tone::Ok, "check", "There"),
+                false => (Tone::Danger, "plug", "Not heard of"),
             };
             view! { {chip::chip(tone, shape, word, String::new())}<span class="muted">"last heard of "{ago(clock, facts.heard_at)}</span> }
                 .into_any()
@@ -150,30 +146,27 @@ fn exports(reads: &[AgentReads], clock: &Clock) -> impl IntoView + use<> {
 
 fn under_way(export: &AgentExport, clock: &Clock) -> AnyView {
     let run = format!("/jobs/runs/{}", export.run);
-    let (word, since) = match export.state {
+    let (rows, since) = match export.state {
         ExportState::Reading => (
-            format!("Reading, {} so far", words::plural(export.rows, "row", "rows")),
+            format!("{} so far, ", words::plural(export.rows, "row", "rows")),
             export.taken_at.unwrap_or(export.requested_at),
         ),
-        _ => ("Asked for".to_owned(), export.requested_at),
+        _ => (String::new(), export.requested_at),
     };
-    view! { {chip::chip(Tone::Info, "play", word, String::new())}<p class="hint"><a href=run>"run "{export.run.to_string()}</a>", "{ago(clock, since)}</p> }
+    view! { {chip::export(export.state)}<p class="hint">{rows}<a href=run>"run "{export.run.to_string()}</a>", "{ago(clock, since)}</p> }
         .into_any()
 }
 
-/// How an export ended.
+/// How an export ended, and why.
 fn over(export: &AgentExport) -> AnyView {
-    match (export.state, &export.outcome) {
-        (ExportState::GivenUp, _) => {
-            let why = export.given_up_because.clone().unwrap_or_default();
-            view! { {chip::chip(Tone::Warn, "clock", "Given up", String::new())}<p class="hint">{why}</p> }.into_any()
-        }
+    let why = match (&export.given_up_because, &export.outcome) {
+        (Some(why), _) | (_, Some(ExportOutcome::Refused { why })) => Some(why.clone()),
         (_, Some(ExportOutcome::Failed { error, .. })) => {
-            let why = words::sentence_case(&format!("{}.", error.message.trim_end_matches('.')));
-            view! { {chip::chip(Tone::Danger, "octagon", "Failed", String::new())}<p class="hint">{why}</p> }.into_any()
+            Some(words::sentence_case(&format!("{}.", error.message.trim_end_matches('.'))))
         }
-        _ => chip::chip(Tone::Ok, "check", "Complete", String::new()).into_any(),
-    }
+        _ => None,
+    };
+    view! { {chip::export(export.state)}{why.map(|why| view! { <p class="hint">{why}</p> })} }.into_any()
 }
 
 fn tokens(row: &AgentView, rights: &Rights, clock: &Clock) -> AnyView {

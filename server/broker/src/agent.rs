@@ -34,19 +34,28 @@ pub enum Verdict {
     GiveUp(String),
 }
 
-/// Decides about an export that `agent` is to read. Time is measured by the server's clock alone.
-pub fn judge(export: &AgentExport, agent: &str, patience: &Patience, now: Timestamp) -> Verdict {
+/// Decides about an export that `agent` is to read, and that was itself last heard of at `there`: while it reads others,
+/// what waits its turn waits with reason. Time is measured by the server's clock alone.
+pub fn judge(
+    export: &AgentExport,
+    agent: &str,
+    there: Option<Timestamp>,
+    patience: &Patience,
+    now: Timestamp,
+) -> Verdict {
     match export.state {
         ExportState::Complete => return Verdict::Take,
         ExportState::Failed | ExportState::TakenOver | ExportState::GivenUp => return Verdict::Over,
         ExportState::Waiting | ExportState::Reading => {}
     }
     let heard = export.heard_at.unwrap_or(export.requested_at);
+    let is_nobodys = export.state == ExportState::Waiting || export.lease_until.is_some_and(|until| until < now);
+    let heard = if is_nobodys { there.map_or(heard, |there| there.max(heard)) } else { heard };
     if now.duration_since(heard) >= patience.silence {
         let minutes = words(patience.silence);
         return Verdict::GiveUp(match export.state {
             ExportState::Waiting => format!(
-                "The agent \u{201c}{agent}\u{201d} did not ask for it within {minutes}. See on the page of agents whether it runs, then start the job again."
+                "The agent \u{201c}{agent}\u{201d} was not heard of for {minutes}, and has not begun to read it. See on the page of agents whether it runs, then start the job again."
             ),
             _ => format!(
                 "The agent \u{201c}{agent}\u{201d} began to read it and was not heard of for {minutes}. See its log, then start the job again."
@@ -108,7 +117,6 @@ mod tests {
             id: AgentExportId(1),
             agent: "clinic".into(),
             run: RunId(1),
-            step: "collect".into(),
             subject: ExportSubject::Application("directory".into()),
             state,
             attempt: 1,
@@ -127,27 +135,41 @@ mod tests {
     fn a_run_waits_as_long_as_it_is_told_and_no_longer() {
         use ExportState::*;
         let cases = [
-            (Waiting, None, 9, "wait"),
-            (Waiting, None, 10, "did not ask for it within 10 minutes"),
-            (Reading, Some(9), 18, "wait"),
-            (Reading, Some(9), 19, "was not heard of for 10 minutes"),
-            // Given back by an agent that died: heard of since.
-            (Waiting, Some(9), 18, "wait"),
-            (Reading, Some(59), 60, "was not through within 60 minutes"),
-            (Complete, Some(9), 1_000, "take"),
-            (Failed, Some(9), 1_000, "over"),
-            (GivenUp, None, 10, "over"),
-            (TakenOver, Some(9), 10, "over"),
+            (Waiting, None, None, 9, "wait"),
+            (Waiting, None, None, 10, "was not heard of for 10 minutes, and has not begun"),
+            (Reading, Some(9), None, 18, "wait"),
+            (Reading, Some(9), None, 19, "was not heard of for 10 minutes. See its log"),
+            // It reads others, and this one when it comes to it.
+            (Waiting, None, Some(9), 18, "wait"),
+            (Waiting, None, Some(9), 19, "was not heard of for 10 minutes, and has not begun"),
+            (Waiting, None, Some(59), 60, "was not through within 60 minutes"),
+            // Who reads it is silent, whatever else the agent does.
+            (Reading, Some(9), Some(18), 19, "was not heard of for 10 minutes. See its log"),
+            (Reading, Some(59), None, 60, "was not through within 60 minutes"),
+            (Complete, Some(9), None, 1_000, "take"),
+            (Failed, Some(9), None, 1_000, "over"),
+            (GivenUp, None, None, 10, "over"),
+            (TakenOver, Some(9), None, 10, "over"),
         ];
-        for (state, heard, now, expected) in cases {
-            let found = match judge(&export(state, heard), "Clinic", &PATIENCE, at(now)) {
-                Verdict::Wait => "wait".to_owned(),
-                Verdict::Take => "take".to_owned(),
-                Verdict::Over => "over".to_owned(),
-                Verdict::GiveUp(why) => why,
-            };
-            assert!(found.contains(expected), "{state:?} {heard:?} {now}: {found}");
+        let decided = |export: &AgentExport, there: Option<i64>, now| match judge(
+            export,
+            "Clinic",
+            there.map(at),
+            &PATIENCE,
+            at(now),
+        ) {
+            Verdict::Wait => "wait".to_owned(),
+            Verdict::Take => "take".to_owned(),
+            Verdict::Over => "over".to_owned(),
+            Verdict::GiveUp(why) => why,
+        };
+        for (state, heard, there, now, expected) in cases {
+            let found = decided(&export(state, heard), there, now);
+            assert!(found.contains(expected), "{state:?} {heard:?} {there:?} {now}: {found}");
         }
+        // Begun by an agent that died: the one that came after it is there, and begins anew when it comes to it.
+        let left = AgentExport { lease_until: Some(at(10)), ..export(Reading, Some(9)) };
+        assert_eq!(decided(&left, Some(18), 19), "wait");
     }
 
     #[test]

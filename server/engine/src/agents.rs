@@ -13,18 +13,18 @@ use std::time::Duration;
 use broker::untrusted;
 use model::agent::{
     AgentExport, AgentFacts, AgentLink, AgentReads, AgentView, Assignment, ExportOutcome, ExportPage, ExportState,
-    ExportSubject, MOST_PAGES, NextExport, PAGE_ROWS, PROTOCOL,
+    ExportSubject, MISSED_SECONDS, MOST_PAGES, NextExport, PAGE_ROWS, PROTOCOL,
 };
 use model::command::CommandError;
 use model::error::ApiError;
 use model::ids::{AgentExportId, AgentTokenId};
-use store::{ExportEnd, PageKept, StoreError};
+use store::{Attempt, ExportEnd, NewPage, PageKept, StoreError, Tx};
 
 use crate::Engine;
 use crate::context::OpContext;
 use crate::error::internal;
 
-/// How often somebody who waits for something to read looks for what another node was asked for.
+/// How often somebody who waits looks for what was asked of another node, or handed over there.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Lines about a feed, or warnings, that are kept.
 const MOST_LINES: usize = 100;
@@ -67,7 +67,7 @@ impl SignedAgent {
             let asked = engine.exports().notified();
             tokens::is_in_force(engine, self.token).await?;
             if engine.store().is_export_due(&self.name, engine.now()).await.map_err(internal)?
-                && let Some(assignment) = self.claim(&untrusted::key(&ask.instance)).await?
+                && let Some(assignment) = self.claim().await?
             {
                 return Ok(Some(assignment));
             }
@@ -92,14 +92,12 @@ impl SignedAgent {
         work.await.map_err(internal)
     }
 
-    async fn claim(&self, instance: &str) -> Result<Option<Assignment>, ApiError> {
-        let (agent, instance) = (self.name.clone(), instance.to_owned());
+    async fn claim(&self) -> Result<Option<Assignment>, ApiError> {
+        let agent = self.name.clone();
         let lease = self.engine.tuning().agent_lease;
         let (now, until) = (self.engine.now(), self.engine.after(lease));
-        let work = self
-            .engine
-            .store()
-            .write(move |tx| Box::pin(async move { tx.claim_export(&agent, &instance, now, until).await }));
+        let work =
+            self.engine.store().write(move |tx| Box::pin(async move { tx.claim_export(&agent, now, until).await }));
         let Some((export, what)) = work.await.map_err(internal)? else { return Ok(None) };
         tracing::info!(agent = self.name, export.id = %export.id, attempt = export.attempt, "An agent begins to read");
         self.engine.exports().notify_waiters();
@@ -113,10 +111,13 @@ impl SignedAgent {
         check(&export.subject, number, &page).map_err(|message| ApiError::invalid("rows", message))?;
         let rows = page.rows();
         let body = serde_json::to_string(&page).map_err(|_| ApiError::internal())?;
-        let (now, until) = self.moment();
-        let agent = self.name.clone();
+        let most = self.engine.tuning().agent_export_bytes;
+        let said = self.said(id, attempt);
         let work = self.engine.store().write(move |tx| {
-            Box::pin(async move { tx.keep_page(id, &agent, attempt, (number, rows, &body), now, until).await })
+            Box::pin(async move {
+                said.note(tx).await?;
+                tx.keep_page(&said.attempt(), NewPage { number, rows, body: &body }, most).await
+            })
         });
         match work.await.map_err(internal)? {
             PageKept::Now | PageKept::Before => {
@@ -124,31 +125,42 @@ impl SignedAgent {
                 Ok(())
             }
             PageKept::Refused => Err(self.refusal(id, attempt).await),
+            PageKept::TooLarge => Err(ApiError::invalid(
+                "rows",
+                format!(
+                    "Export {id} is larger than the {} MB that one may have; the page was not taken. Have less of it read: \
+                     fewer attributes, or a part of the accounts.",
+                    most / (1024 * 1024)
+                ),
+            )),
         }
     }
 
     /// Notes that the agent still reads.
     pub async fn goes_on(&self, id: AgentExportId, attempt: u32) -> Result<(), ApiError> {
-        let (now, until) = self.moment();
-        let agent = self.name.clone();
-        let work = self
-            .engine
-            .store()
-            .write(move |tx| Box::pin(async move { tx.export_goes_on(id, &agent, attempt, now, until).await }));
+        let said = self.said(id, attempt);
+        let work = self.engine.store().write(move |tx| {
+            Box::pin(async move {
+                said.note(tx).await?;
+                tx.export_goes_on(&said.attempt()).await
+            })
+        });
         if work.await.map_err(internal)? { Ok(()) } else { Err(self.refusal(id, attempt).await) }
     }
 
     /// Takes the end of an export, for better or worse; the same once more changes nothing.
     pub async fn finish(&self, id: AgentExportId, attempt: u32, outcome: ExportOutcome) -> Result<(), ApiError> {
         let outcome = cleaned(outcome);
-        let (now, agent, told) = (self.engine.now(), self.name.clone(), outcome.clone());
-        let work = self
-            .engine
-            .store()
-            .write(move |tx| Box::pin(async move { tx.finish_export(id, &agent, attempt, &told, now).await }));
+        let (said, told) = (self.said(id, attempt), outcome.clone());
+        let work = self.engine.store().write(move |tx| {
+            Box::pin(async move {
+                said.note(tx).await?;
+                tx.finish_export(&said.attempt(), &told).await
+            })
+        });
         match work.await.map_err(internal)? {
             ExportEnd::Kept => {
-                tracing::info!(agent = self.name, export.id = %id, ?outcome, "An agent is through with an export");
+                self.tell(id, &outcome);
                 self.engine.exports().notify_waiters();
                 Ok(())
             }
@@ -157,14 +169,34 @@ impl SignedAgent {
             ExportEnd::Incomplete { pages } => Err(ApiError::invalid(
                 "pages",
                 format!(
-                    "Of export {id} there are {pages} pages here, numbered otherwise than was said. Send what is missing."
+                    "Of export {id} there are {pages} pages here, numbered otherwise than was said. Send what is missing, or \
+                     say that it failed."
                 ),
             )),
         }
     }
 
-    fn moment(&self) -> (jiff::Timestamp, jiff::Timestamp) {
-        (self.engine.now(), self.engine.after(self.engine.tuning().agent_lease))
+    /// Messages and findings may quote what feeds and applications hold, so the log has none of them.
+    fn tell(&self, id: AgentExportId, outcome: &ExportOutcome) {
+        let agent = &self.name;
+        match outcome {
+            ExportOutcome::Complete { pages, warnings, .. } => {
+                tracing::info!(agent, export.id = %id, pages, warnings = warnings.len(), "An agent has read an export");
+            }
+            ExportOutcome::Failed { error, findings } => {
+                let (class, findings) = (error.class.name(), findings.len());
+                tracing::warn!(agent, export.id = %id, class, findings, "An agent could not read an export");
+            }
+            ExportOutcome::Refused { .. } => {
+                tracing::warn!(agent, export.id = %id, "An agent does not hand an export over");
+            }
+        }
+    }
+
+    /// What is said now about an attempt at an export.
+    fn said(&self, export: AgentExportId, attempt: u32) -> Said {
+        let (now, until) = (self.engine.now(), self.engine.after(self.engine.tuning().agent_lease));
+        Said { agent: self.name.clone(), token: self.token, address: self.address.clone(), export, attempt, now, until }
     }
 
     /// An export of this agent; another's is none.
@@ -188,6 +220,28 @@ impl SignedAgent {
             }
             (state, None) => format!("Export {id} is not being read, but {}; nothing was taken.", state.name()),
         })
+    }
+}
+
+/// Something that an agent says about an export. Whatever becomes of it, the agent is there.
+struct Said {
+    agent: String,
+    token: AgentTokenId,
+    address: String,
+    export: AgentExportId,
+    attempt: u32,
+    now: jiff::Timestamp,
+    until: jiff::Timestamp,
+}
+
+impl Said {
+    async fn note(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        tx.agent_heard_again(self.token, &self.agent, &self.address, self.now).await
+    }
+
+    fn attempt(&self) -> Attempt<'_> {
+        let (now, until) = (self.now, self.until);
+        Attempt { id: self.export, agent: &self.agent, number: self.attempt, now, until }
     }
 }
 
@@ -229,6 +283,7 @@ fn cleaned(outcome: ExportOutcome) -> ExportOutcome {
             error: CommandError { retry_after: None, ..untrusted::error(error) },
             findings: lines(findings),
         },
+        ExportOutcome::Refused { why } => ExportOutcome::Refused { why: untrusted::message(&why) },
     }
 }
 
@@ -244,6 +299,7 @@ pub async fn rows(op: &OpContext) -> Result<Vec<AgentView>, ApiError> {
     let in_force = tokens.iter().filter(|token| token.revoked_at.is_none()).map(|token| token.agent.clone());
     let names: BTreeSet<String> = configuration.agents.keys().cloned().chain(in_force).collect();
     let view = |name: String| {
+        let facts = facts.remove(&name);
         let described = configuration.agents.get(&name);
         let applications = configuration.applications.iter().filter(|(_, one)| one.read_by.as_ref() == Some(&name));
         let applications = applications
@@ -255,7 +311,8 @@ pub async fn rows(op: &OpContext) -> Result<Vec<AgentView>, ApiError> {
             description: described.and_then(|agent| agent.description.clone()),
             owner: described.and_then(|agent| agent.owner.clone()),
             is_gone: described.is_none(),
-            facts: facts.remove(&name),
+            is_there: facts.as_ref().is_some_and(|facts| is_there(facts.heard_at, op.now)),
+            facts,
             reads: applications.chain(sources).map(|(subject, label)| reads(&name, subject, label, &exports)).collect(),
             tokens: tokens.iter().filter(|token| token.agent == name).cloned().collect(),
             name,
@@ -266,8 +323,7 @@ pub async fn rows(op: &OpContext) -> Result<Vec<AgentView>, ApiError> {
 
 fn reads(agent: &str, subject: ExportSubject, label: String, exports: &[AgentExport]) -> AgentReads {
     let own = exports.iter().rev().filter(|export| export.agent == agent && export.subject == subject);
-    let (open, over): (Vec<&AgentExport>, Vec<&AgentExport>) =
-        own.partition(|export| matches!(export.state, ExportState::Waiting | ExportState::Reading));
+    let (over, open): (Vec<&AgentExport>, Vec<&AgentExport>) = own.partition(|export| export.state.is_over());
     AgentReads {
         current: open.first().map(|export| (*export).clone()),
         last: over.first().map(|export| (*export).clone()),
@@ -285,14 +341,18 @@ pub(crate) async fn link(engine: &Engine, agent: Option<&str>) -> Result<Option<
     Ok(Some(AgentLink { name: name.to_owned(), display_name, heard_at }))
 }
 
+fn is_there(heard_at: jiff::Timestamp, now: jiff::Timestamp) -> bool {
+    now.duration_since(heard_at) < jiff::SignedDuration::from_secs(MISSED_SECONDS)
+}
+
 /// Whether an application's agent is there, in place of a test of the connection, which only the agent can reach.
 pub(crate) async fn tested(engine: &Engine, application: &str, agent: &str) -> Result<Vec<(bool, String)>, StoreError> {
     let label =
         engine.world().configuration().agents.get(agent).map_or(agent.to_owned(), |one| one.display_name.clone());
     let heard = engine.store().agent_heard_at(agent).await?;
-    let is_there = heard.is_some_and(|at| engine.now().duration_since(at) < jiff::SignedDuration::from_mins(2));
+    let found = heard.is_some_and(|at| is_there(at, engine.now()));
     let said = match heard {
-        _ if is_there => format!("The agent \u{201c}{label}\u{201d} reads it, and was heard of just now."),
+        _ if found => format!("The agent \u{201c}{label}\u{201d} reads it, and was heard of just now."),
         Some(at) => format!(
             "The agent \u{201c}{label}\u{201d} reads it, and was last heard of on {}. See that it runs.",
             at.to_zoned(engine.world().time_zone()).strftime("%F %T")
@@ -301,15 +361,21 @@ pub(crate) async fn tested(engine: &Engine, application: &str, agent: &str) -> R
             "The agent \u{201c}{label}\u{201d} reads it, and was never heard of. Start it, with a token from the page of agents."
         ),
     };
-    let mut steps = vec![(is_there, said)];
-    if !is_there {
+    let mut steps = vec![(found, said)];
+    if !found {
         return Ok(steps);
     }
     let subject = ExportSubject::Application(application.to_owned());
-    let exports = engine.store().agent_exports().await?;
-    steps.push(match reads(agent, subject, String::new(), &exports).last.and_then(|last| last.outcome) {
-        Some(ExportOutcome::Complete { .. }) => (true, "Its last export was complete.".to_owned()),
-        Some(ExportOutcome::Failed { error, .. }) => (false, format!("Its last export failed: {}.", error.message)),
+    let last = engine.store().last_export(agent, &subject).await?;
+    steps.push(match last.map(|last| (last.outcome, last.given_up_because)) {
+        Some((_, Some(why))) => (true, format!("Its last export was given up. {why}")),
+        Some((Some(ExportOutcome::Failed { error, .. }), _)) => {
+            (false, format!("Its last export failed: {}.", error.message.trim_end_matches('.')))
+        }
+        Some((Some(ExportOutcome::Refused { why }), _)) => {
+            (false, format!("It did not hand its last export over. {why}"))
+        }
+        Some(_) => (true, "Its last export was complete.".to_owned()),
         None => (true, "It was not asked for an export so far: the next complete run does.".to_owned()),
     });
     Ok(steps)

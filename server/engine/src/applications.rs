@@ -15,6 +15,7 @@ use store::ApplicationFacts;
 
 use crate::agents;
 use crate::circuits;
+use crate::connections;
 use crate::context::OpContext;
 use crate::dispatch;
 use crate::error::internal;
@@ -100,29 +101,23 @@ pub async fn detail(op: &OpContext, name: String) -> Result<ApplicationDetail, A
 pub async fn test(op: &OpContext, name: String) -> Result<ConnectionTest, ApiError> {
     op.require("/Applications/Test")?;
     is_known(op, &name)?;
-    Ok(tested(op, &name).await)
+    tested(op, &name).await
 }
 
-async fn tested(op: &OpContext, name: &str) -> ConnectionTest {
+async fn tested(op: &OpContext, name: &str) -> Result<ConnectionTest, ApiError> {
     let began = op.engine.now();
     let configuration = op.engine.world().configuration();
     let read_by = configuration.applications.get(name).and_then(|application| application.read_by.as_deref());
     let steps = match read_by {
-        Some(agent) => {
-            agents::tested(&op.engine, name, agent).await.unwrap_or_else(|error| vec![(false, error.to_string())])
-        }
-        None => match op.engine.connector(name).await {
-            Ok(connector) => connector.test().await,
-            Err(error) => vec![(false, error.message)],
-        },
+        Some(agent) => untrusted::lines(agents::tested(&op.engine, name, agent).await.map_err(internal)?),
+        None => connections::test(&op.engine, name).await,
     };
-    let steps = untrusted::lines(steps);
     let took = op.engine.now().duration_since(began).as_millis();
-    ConnectionTest {
+    Ok(ConnectionTest {
         succeeded: steps.iter().all(|(succeeded, _)| *succeeded),
         steps,
         milliseconds: u64::try_from(took).unwrap_or(0),
-    }
+    })
 }
 
 /// Tries now whether an application or integration that is held back answers again; if it does, what waited for it goes out.
@@ -134,7 +129,7 @@ pub async fn probe(op: &OpContext, name: String) -> Result<ConnectionTest, ApiEr
             "It is not held back, or is being tried at this moment. Look at it again in a little while.",
         ));
     }
-    let test = tested(op, &name).await;
+    let test = tested(op, &name).await?;
     let failure = test.steps.iter().find(|(succeeded, _)| !succeeded).map(|(_, why)| why.clone());
     dispatch::note_test(&op.engine, &name, failure.as_deref()).await.map_err(internal)?;
     op.engine.wake().notify_waiters();
@@ -155,12 +150,19 @@ pub async fn release(op: &OpContext, name: String) -> Result<(), ApiError> {
 /// Asks the application which attributes its accounts have.
 pub async fn schema(op: &OpContext, name: String) -> Result<ApplicationSchema, ApiError> {
     op.require("/Applications/View")?;
-    known(&op.engine.world().configuration(), &name)?;
+    let configuration = op.engine.world().configuration();
+    if let Some(agent) = &known(&configuration, &name)?.read_by {
+        let agent = configuration.agents.get(agent).map_or(agent, |agent| &agent.display_name);
+        return Err(ApiError::conflict(format!(
+            "The agent \u{201c}{agent}\u{201d} reads it, and agents are not asked for schemas. Look in the application itself which \
+             attributes its accounts have."
+        )));
+    }
     let failed = |error: model::command::CommandError| {
         let error = untrusted::error(error);
         ApiError::conflict(format!(
             "The application does not tell its schema: {}. {}",
-            error.message,
+            error.message.trim_end_matches('.'),
             error.class.remedy()
         ))
     };

@@ -129,6 +129,9 @@ async fn pause_orders(tx: &mut store::Tx, carrier: &str, pause: &Pause, at: Time
 /// Takes the turn to try whether the carrier answers; false where somebody else has it, or it is not its time.
 /// `asked`: a person does not want to wait for its time.
 pub(crate) async fn begin_probe(engine: &Engine, carrier: &str, asked: bool) -> Result<bool, StoreError> {
+    if !can_be_paused(engine, carrier) {
+        return Ok(false);
+    }
     let record = engine.store().circuit(carrier).await?;
     let Some(circuit) = breaker::probe(&record.circuit, &engine.tuning().breaker, asked, engine.now()) else {
         return Ok(false);
@@ -308,7 +311,7 @@ fn quarantine(circuit: &Circuit, now: Timestamp) -> Pause {
 fn can_be_paused(engine: &Engine, carrier: &str) -> bool {
     let configuration = engine.world().configuration();
     let known = configuration.carrier(carrier);
-    known.is_some_and(|known| known.connection.mechanism() != Mechanism::Manual)
+    known.is_some_and(|known| known.mechanism() != Mechanism::Manual)
 }
 
 /// When the carrier's maintenance window ends, while one lasts.

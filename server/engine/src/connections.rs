@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use broker::catalogue::Catalogue;
+use broker::untrusted;
 use connectors::{AccountTypeKey, Connector, Settings};
 use model::command::CommandError;
 use model::configuration::{Carrier, Configuration, Connection, ManualConnection};
@@ -70,6 +71,14 @@ impl Engine {
             attributes: attributes(configuration, name),
         }
     }
+}
+
+/// Tries the connection of an application or integration, step by step.
+pub(crate) async fn test(engine: &Engine, name: &str) -> Vec<(bool, String)> {
+    untrusted::lines(match engine.connector(name).await {
+        Ok(connector) => connector.test().await,
+        Err(error) => vec![(false, error.message)],
+    })
 }
 
 /// Commands under way at once where nothing is said.

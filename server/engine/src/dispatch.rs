@@ -20,6 +20,7 @@ use store::{Claim, StoreError};
 
 use crate::Engine;
 use crate::circuits::{self, Gate, Pause};
+use crate::connections;
 use crate::record::Step;
 use crate::tasks::collect::note_trouble;
 use crate::work_items::opened;
@@ -58,7 +59,8 @@ pub(crate) async fn deliver(engine: &Engine, carrier: &str, limit: u32) -> Resul
 /// Tries whether the application answers again: its connection, and one order where one is due. Who calls has taken the
 /// turn with [`circuits::begin_probe`].
 async fn probe(engine: &Engine, carrier: &str) -> Result<Delivered, StoreError> {
-    let failure = test(engine, carrier).await;
+    let failure = connections::test(engine, carrier).await.into_iter().find(|(succeeded, _)| !succeeded);
+    let failure = failure.map(|(_, why)| why);
     let one = Claim { probe: true, ..claim(engine, carrier, 1) };
     let delivered = deliver_batch(engine, one, Some(failure.is_none())).await?;
     if delivered.sent > 0 {
@@ -77,15 +79,6 @@ pub(crate) async fn note_test(engine: &Engine, carrier: &str, failure: Option<&s
     };
     circuits::note(engine, carrier, &calls).await?;
     note_trouble(engine, carrier, failure.map(str::to_owned)).await
-}
-
-/// Why the connection does not work; nothing where it does.
-async fn test(engine: &Engine, carrier: &str) -> Option<String> {
-    let steps = match engine.connector(carrier).await {
-        Ok(connector) => connector.test().await,
-        Err(error) => vec![(false, error.message)],
-    };
-    steps.into_iter().find(|(succeeded, _)| !succeeded).map(|(_, why)| untrusted::message(&why))
 }
 
 /// What a person decided that people carry out goes to them however the application is.
@@ -312,7 +305,7 @@ const ANSWERS: &str = "What an application answered";
 /// Whether who is told does it, and says so.
 pub(crate) fn answers_at_once(engine: &Engine, carrier: &str) -> bool {
     let configuration = engine.world().configuration();
-    configuration.carrier(carrier).is_some_and(|known| known.connection.mechanism() == Mechanism::Direct)
+    configuration.carrier(carrier).is_some_and(|known| known.mechanism() == Mechanism::Direct)
 }
 
 /// Whether people carry this order out, although a connection waits where it stands in line: because a person decided so,

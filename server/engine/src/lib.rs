@@ -129,6 +129,8 @@ pub struct Tuning {
     pub breaker: broker::breaker::Limits,
     /// How long an agent that reads may be silent before another one may begin anew.
     pub agent_lease: std::time::Duration,
+    /// Bytes that an agent may hand over of one export.
+    pub agent_export_bytes: u64,
     /// For the connection to an application alone, and for one call.
     pub connect_timeout: std::time::Duration,
     pub call_timeout: std::time::Duration,
@@ -146,6 +148,7 @@ impl Default for Tuning {
             hand_over_after: Duration::from_secs(10),
             breaker: broker::breaker::Limits::default(),
             agent_lease: Duration::from_secs(60),
+            agent_export_bytes: model::agent::EXPORT_BYTES,
             connect_timeout: Duration::from_secs(5),
             call_timeout: Duration::from_secs(30),
             retry: broker::retry::RetryPolicy::default(),

@@ -18,6 +18,10 @@ pub const PAGE_ROWS: usize = 2_000;
 pub const PAGE_BYTES: usize = 600 * 1024;
 /// Pages of one export, at the most.
 pub const MOST_PAGES: u32 = 100_000;
+/// Bytes of all pages of one export, at the most; three million accounts of seven hundred.
+pub const EXPORT_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+/// An agent that was not heard of for so long is missed: it says something every half minute.
+pub const MISSED_SECONDS: i64 = 120;
 /// How the version of these messages begins; one that differs is refused, and says so.
 pub const PROTOCOL: u32 = 1;
 
@@ -28,8 +32,6 @@ pub struct NextExport {
     pub protocol: u32,
     /// Of the program that asks.
     pub version: String,
-    /// Tells apart programs with the same token; another one after each start.
-    pub instance: String,
     /// How long the answer may wait for something to read; the server may wait less.
     pub wait_seconds: u32,
 }
@@ -141,6 +143,8 @@ pub enum ExportOutcome {
         /// What is wrong in a feed, line by line.
         findings: Vec<String>,
     },
+    /// The agent does not read it, or hand it over: sentences that say why, and what to do about it.
+    Refused { why: String },
 }
 
 /// What becomes of an export. `broker::agent` has the table of what follows what.
@@ -178,6 +182,23 @@ impl ExportState {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.name() == name)
     }
+
+    /// As people read it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Waiting => "Asked for",
+            Self::Reading => "Reading",
+            Self::Complete => "Read",
+            Self::Failed => "Failed",
+            Self::TakenOver => "Complete",
+            Self::GivenUp => "Given up",
+        }
+    }
+
+    /// Whether the agent has nothing to do with it any more.
+    pub fn is_over(self) -> bool {
+        !matches!(self, Self::Waiting | Self::Reading)
+    }
 }
 
 /// One reading that a run asked an agent for.
@@ -186,8 +207,6 @@ pub struct AgentExport {
     pub id: AgentExportId,
     pub agent: String,
     pub run: RunId,
-    /// Name of the task that asked.
-    pub step: String,
     pub subject: ExportSubject,
     pub state: ExportState,
     pub attempt: u32,
@@ -237,6 +256,8 @@ pub struct AgentView {
     /// It was in the configuration, and is no longer.
     pub is_gone: bool,
     pub facts: Option<AgentFacts>,
+    /// It was heard of just now.
+    pub is_there: bool,
     pub reads: Vec<AgentReads>,
     pub tokens: Vec<AgentToken>,
 }

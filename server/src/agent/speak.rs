@@ -19,6 +19,10 @@ const ANSWER: Duration = Duration::from_secs(60);
 const WAIT: u32 = 50;
 /// Pauses before something is said again: the first, and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// However long somebody asks to wait: what is silent for longer is given up by the run.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Bytes of an answer beyond which it is none of the server's.
+const LONGEST_ANSWER: usize = 8 * 1024 * 1024;
 
 /// What the server says about a part of an export.
 #[derive(Debug)]
@@ -35,20 +39,32 @@ pub(super) struct Server {
     client: Client,
     base: Url,
     token: String,
-    instance: String,
     /// It has answered once.
     is_known: AtomicBool,
 }
 
-/// What an answer is worth.
+/// What the server answers. Only what is known to be its own counts: proxies on the way answer as well.
+#[derive(Debug, PartialEq, Eq)]
 enum Answer {
-    Good(Vec<u8>),
-    Nothing,
+    /// What was expected.
+    Good(Expected),
     NotWanted(String),
     Wrong(String),
     Refused(String),
-    /// To be tried again after a while, which the server may have said.
-    Later(String, Option<Duration>),
+}
+
+/// What is expected of an answer that refuses nothing.
+#[derive(Debug, PartialEq, Eq)]
+enum Expected {
+    Nothing,
+    ToRead(Box<Assignment>),
+}
+
+/// Nothing that the server has said, or that it cannot answer now: to be tried again after a while, which it may have said.
+#[derive(Debug, PartialEq, Eq)]
+struct Later {
+    why: String,
+    wait: Option<Duration>,
 }
 
 impl Server {
@@ -78,8 +94,7 @@ impl Server {
             client = client.tls_certs_merge(certificates);
         }
         let client = client.build().map_err(|error| AgentError::Client(error.to_string()))?;
-        let instance = format!("{}-{:08x}", std::process::id(), rand::random::<u32>());
-        Ok(Self { client, base, token, instance, is_known: AtomicBool::new(false) })
+        Ok(Self { client, base, token, is_known: AtomicBool::new(false) })
     }
 
     /// Waits until there is something to read; nothing where there was nothing for a while. `answered` is told of the
@@ -88,29 +103,20 @@ impl Server {
         let ask = NextExport {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            instance: self.instance.clone(),
             // The first is answered at once: it tells whether the server can be reached and knows the token.
             wait_seconds: if self.is_known.load(Ordering::Relaxed) { WAIT } else { 0 },
         };
         let answer = self.say(Method::POST, "next", Some(&ask), "what to read").await;
         self.is_known.store(true, Ordering::Relaxed);
         match answer {
-            Answer::Good(body) => {
+            Answer::Good(expected) => {
                 answered();
-                match serde_json::from_slice(&body) {
-                    Ok(assignment) => Ok(Some(assignment)),
-                    Err(_) => Err(AgentError::Refused(
-                        "its answer cannot be understood. Install the same release at both ends".to_owned(),
-                    )),
-                }
+                Ok(match expected {
+                    Expected::ToRead(assignment) => Some(*assignment),
+                    Expected::Nothing => None,
+                })
             }
-            Answer::Nothing => {
-                answered();
-                Ok(None)
-            }
-            Answer::Refused(why) | Answer::Wrong(why) | Answer::NotWanted(why) | Answer::Later(why, _) => {
-                Err(AgentError::Refused(why))
-            }
+            Answer::Refused(why) | Answer::Wrong(why) | Answer::NotWanted(why) => Err(AgentError::Refused(why)),
         }
     }
 
@@ -131,14 +137,14 @@ impl Server {
         let (mut pause, longest) = PAUSE;
         let mut warned = false;
         loop {
-            let (why, wait) = match self.say_once(method.clone(), path, body).await {
-                Answer::Later(why, wait) => (why, wait),
-                answer => {
+            let Later { why, wait } = match self.say_once(method.clone(), path, body).await {
+                Ok(answer) => {
                     if warned {
                         tracing::info!("the server answers again");
                     }
                     return answer;
                 }
+                Err(later) => later,
             };
             if !std::mem::replace(&mut warned, true) {
                 tracing::warn!("the server cannot be told or asked {what}, and is tried again until it answers: {why}");
@@ -148,37 +154,57 @@ impl Server {
         }
     }
 
-    async fn say_once<T: Serialize>(&self, method: Method, path: &str, body: Option<&T>) -> Answer {
+    async fn say_once<T: Serialize>(&self, method: Method, path: &str, body: Option<&T>) -> Result<Answer, Later> {
         let url = format!("{}api/agents/{path}", self.base);
         let mut request = self.client.request(method, url).bearer_auth(&self.token);
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = match request.send().await {
-            Ok(response) => response,
-            Err(error) => return Answer::Later(chain(&error.without_url()), None),
-        };
-        let status = response.status();
-        let wait = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let wait = wait.and_then(|value| value.parse().ok()).map(Duration::from_secs);
-        let body = match response.bytes().await {
-            Ok(body) => body.to_vec(),
-            Err(error) => return Answer::Later(chain(&error.without_url()), None),
-        };
-        let said = || match serde_json::from_slice::<ApiError>(&body) {
-            Ok(error) => error.message,
-            Err(_) => format!("it answers {status}; is it Quartermaster's address, and of the same release?"),
-        };
-        match status {
-            StatusCode::OK => Answer::Good(body),
-            StatusCode::NO_CONTENT => Answer::Nothing,
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Answer::Refused(said()),
-            StatusCode::CONFLICT | StatusCode::NOT_FOUND => Answer::NotWanted(said()),
-            StatusCode::TOO_MANY_REQUESTS => Answer::Later(said(), wait),
-            status if status.is_server_error() => Answer::Later(said(), wait),
-            _ => Answer::Wrong(said()),
+        let broken = |error: reqwest::Error| Later { why: chain(&error.without_url()), wait: None };
+        let mut response = request.send().await.map_err(broken)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(broken)? {
+            if body.len() + chunk.len() > LONGEST_ANSWER {
+                return Err(strange(response.status()));
+            }
+            body.extend_from_slice(&chunk);
         }
+        let wait = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let wait = wait.and_then(|value| value.trim().parse().ok()).map(Duration::from_secs);
+        understood(response.status(), &body, wait)
     }
+}
+
+/// What an answer means.
+fn understood(status: StatusCode, body: &[u8], wait: Option<Duration>) -> Result<Answer, Later> {
+    match status {
+        StatusCode::NO_CONTENT => return Ok(Answer::Good(Expected::Nothing)),
+        StatusCode::OK => {
+            let assignment = serde_json::from_slice(body).map_err(|_| strange(status))?;
+            return Ok(Answer::Good(Expected::ToRead(Box::new(assignment))));
+        }
+        _ => {}
+    }
+    let wait = wait.map(|wait| wait.min(LONGEST_WAIT));
+    let Ok(ApiError { message, .. }) = serde_json::from_slice(body) else {
+        return Err(Later { wait, ..strange(status) });
+    };
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Ok(Answer::Refused(message)),
+        StatusCode::CONFLICT | StatusCode::NOT_FOUND => Ok(Answer::NotWanted(message)),
+        StatusCode::TOO_MANY_REQUESTS => Err(Later { why: message, wait }),
+        status if status.is_client_error() => Ok(Answer::Wrong(message)),
+        _ => Err(Later { why: message, wait }),
+    }
+}
+
+/// Nothing that Quartermaster says.
+fn strange(status: StatusCode) -> Later {
+    let why = format!(
+        "what is at this address answers {status}, which is no answer of Quartermaster's. See that the address is right, what \
+         proxies on the way do, and that both ends have the same release"
+    );
+    Later { why, wait: None }
 }
 
 fn path(assignment: &Assignment, rest: &str) -> String {
@@ -187,9 +213,9 @@ fn path(assignment: &Assignment, rest: &str) -> String {
 
 fn told(answer: Answer) -> Told {
     match answer {
-        Answer::Good(_) | Answer::Nothing => Told::Taken,
+        Answer::Good(_) => Told::Taken,
         // A token that was revoked meanwhile is told of where the next thing to read is asked for.
-        Answer::NotWanted(why) | Answer::Refused(why) | Answer::Later(why, _) => Told::NotWanted(why),
+        Answer::NotWanted(why) | Answer::Refused(why) => Told::NotWanted(why),
         Answer::Wrong(why) => Told::Wrong(why),
     }
 }
@@ -218,6 +244,40 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_the_server_says_ends_anything() {
+        let said = |code: &str| format!(r#"{{"code":"{code}","message":"why"}}"#);
+        let why = || "why".to_owned();
+        let understood = |status: u16, body: &str, wait: Option<u64>| {
+            understood(StatusCode::from_u16(status).unwrap(), body.as_bytes(), wait.map(Duration::from_secs))
+        };
+        for (status, code, expected) in [
+            (401, "unauthenticated", Answer::Refused(why())),
+            (403, "forbidden", Answer::Refused(why())),
+            (404, "not_found", Answer::NotWanted(why())),
+            (409, "conflict", Answer::NotWanted(why())),
+            (400, "invalid", Answer::Wrong(why())),
+            (413, "invalid", Answer::Wrong(why())),
+        ] {
+            assert_eq!(understood(status, &said(code), None), Ok(expected), "{status}");
+        }
+        assert_eq!(understood(204, "", None), Ok(Answer::Good(Expected::Nothing)));
+        // What proxies say, and what asks to come again.
+        for status in [200, 302, 400, 401, 403, 404, 409, 413, 500, 502, 503] {
+            for body in ["<html>Sign in</html>", "", "{}"] {
+                let later = understood(status, body, None).unwrap_err();
+                assert!(later.why.contains("no answer of Quartermaster's") && later.wait.is_none(), "{later:?}");
+            }
+        }
+        for (wait, expected) in [(7, 7), (86_400, 60)] {
+            let expected = Some(Duration::from_secs(expected));
+            let later = understood(429, &said("too_many_requests"), Some(wait)).unwrap_err();
+            assert_eq!(later, Later { why: why(), wait: expected });
+            assert_eq!(understood(503, "<html>", Some(wait)).unwrap_err().wait, expected);
+            assert_eq!(understood(500, &said("internal"), Some(wait)).unwrap_err().wait, expected);
+        }
+    }
 
     #[test]
     fn the_token_goes_over_https_or_stays_on_this_machine() {

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use engine::context::OpContext;
-use model::agent::{AgentExport, AgentView, ExportOutcome, ExportState};
+use model::agent::{AgentExport, AgentView, ExportOutcome};
 use model::ids::AgentTokenId;
 
 use super::output::Output;
@@ -64,10 +64,12 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
     Ok(Exit::Done)
 }
 
+/// In the words of the page.
 fn ended(export: &AgentExport) -> String {
-    match (export.state, &export.outcome) {
-        (ExportState::GivenUp, _) => "given up".to_owned(),
-        (_, Some(ExportOutcome::Failed { error, .. })) => format!("failed, {}", error.message),
-        _ => format!("{} rows", export.rows),
+    let state = export.state.label().to_lowercase();
+    match (&export.given_up_because, &export.outcome) {
+        (Some(why), _) | (_, Some(ExportOutcome::Refused { why })) => format!("{state}, {why}"),
+        (_, Some(ExportOutcome::Failed { error, .. })) => format!("{state}, {}", error.message),
+        _ => format!("{state}, {} rows", export.rows),
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::output::Output;
 use super::{CommandError, Exit, Global};
 use crate::http::assets;
+use crate::private_file::readable_by_others;
 
 /// One thing looked at.
 #[derive(Debug, Serialize)]
@@ -78,18 +79,6 @@ fn key_file(path: &Path) -> Finding {
         ),
         Err(error) => Finding::bad(WHAT, format!("{} cannot be read: {error}. Change its owner", path.display())),
     }
-}
-
-#[cfg(unix)]
-fn readable_by_others(path: &Path) -> std::io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::File::open(path)?;
-    Ok(std::fs::metadata(path)?.permissions().mode() & 0o077 != 0)
-}
-
-#[cfg(not(unix))]
-fn readable_by_others(path: &Path) -> std::io::Result<bool> {
-    std::fs::File::open(path).map(|_| false)
 }
 
 async fn database(global: &Global) -> Vec<Finding> {

@@ -42,28 +42,29 @@ impl FromRequestParts<Site> for Agent {
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Response> {
         let address = parts.extensions.get::<ClientAddress>().map(|ClientAddress(address)| *address);
         let Some(address) = address else { return Err(problem::json(&ApiError::internal())) };
-        if let Err(wait) = site.agents_throttle.look(address, Instant::now()) {
-            let seconds = wait.as_secs().max(1);
-            let message =
-                format!("Too many wrong tokens came from this address. Wait {seconds} seconds, then try again.");
-            let mut response = problem::json(&ApiError::new(ErrorCode::TooManyRequests, message));
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            return Err(response);
-        }
         let token = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = token.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
         match agents::sign_in(&site.engine, token, address.to_string()).await {
             Ok(agent) => Ok(Self { agent, site: site.clone() }),
-            Err(error) => {
-                if error.code == ErrorCode::Unauthenticated {
-                    tracing::warn!(%address, "an agent was refused: {}", error.message);
-                    // Only what is wrong counts; that it is full now is told the next time.
-                    let _ = site.agents_throttle.attempt(address, Instant::now());
-                }
-                Err(problem::json(&error))
+            Err(error) if error.code == ErrorCode::Unauthenticated => {
+                tracing::warn!(%address, "an agent was refused: {}", error.message);
+                // Only what is wrong counts: who guesses shuts nobody out who has the same address.
+                Err(match site.agents_throttle.attempt(address, Instant::now()) {
+                    Ok(()) => problem::json(&error),
+                    Err(wait) => too_many(wait),
+                })
             }
+            Err(error) => Err(problem::json(&error)),
         }
     }
+}
+
+fn too_many(wait: Duration) -> Response {
+    let seconds = wait.as_secs().max(1);
+    let message = format!("Too many wrong tokens came from this address. Wait {seconds} seconds, then try again.");
+    let mut response = problem::json(&ApiError::new(ErrorCode::TooManyRequests, message));
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
 }
 
 /// What was sent; where it is no message of this protocol, or too large, a refusal that quotes nothing of it.

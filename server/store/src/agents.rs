@@ -44,6 +44,18 @@ const HEARD: &str = "
         version = excluded.version,
         address = excluded.address";
 
+/// Who hands rows over is there, and has said before which release it is.
+const HEARD_AGAIN: &str = "
+    update agent_facts
+    set heard_at = $2,
+        address = $3
+    where name = $1";
+
+const HEARD_AT: &str = "
+    select heard_at
+    from agent_facts
+    where name = $1";
+
 const FACTS: &str = "
     select name, heard_at, version, address
     from agent_facts
@@ -51,22 +63,10 @@ const FACTS: &str = "
 
 macro_rules! export_columns {
     () => {
-        "id, agent, run_id, step, kind, subject, state, attempt, requested_at, taken_at, lease_until, heard_at, row_count,
+        "id, agent, run_id, kind, subject, state, attempt, requested_at, taken_at, lease_until, heard_at, row_count,
          cast(outcome as text) as outcome, given_up_because, finished_at"
     };
 }
-
-/// Rows of readings that a later one has made old.
-const CLEAR_PAGES: &str = "
-    delete from agent_page
-    where export_id in (
-      select id
-      from agent_export
-      where agent = $1
-        and kind = $2
-        and subject = $3
-        and state not in ('waiting', 'reading', 'complete')
-    )";
 
 /// All that are over but the newest, which pages show.
 const FORGET_EXPORTS: &str = "
@@ -84,47 +84,38 @@ const FORGET_EXPORTS: &str = "
           and newest.state in ('failed', 'taken_over', 'given_up')
       )";
 
-/// Of runs that went on without them, because the program ended in between: nobody will ask for their rows.
-const ABANDON: &str = "
-    update agent_export
-    set state = 'given_up',
-        lease_until = null,
-        finished_at = $4,
-        given_up_because = $6
-    where agent = $1
-      and kind = $2
-      and subject = $3
-      and run_id <> $5
-      and state in ('waiting', 'reading', 'complete')
-      and not exists (select 1 from run where run.id = agent_export.run_id and run.active = 1)";
-
 const INSERT_EXPORT: &str = "
     with input as materialized (select value from json_each($7))
     insert into agent_export (
-      id, agent, run_id, step, kind, subject, state, attempt, task, requested_at, row_count
+      id, agent, run_id, step, kind, subject, state, attempt, task, requested_at, row_count, byte_count
     )
-    select $1, $2, $3, $4, $5, $6, 'waiting', 0, value, $8, 0
+    select $1, $2, $3, $4, $5, $6, 'waiting', 0, value, $8, 0, 0
     from input";
 
-/// The oldest that nobody reads, or whose reader is not heard of any more. Of two that ask at the same time the second
-/// finds it taken.
+/// What is to be read and nobody reads, or whose reader is not heard of any more; $2 is now.
+macro_rules! is_due {
+    () => {
+        "(state = 'waiting' or (state = 'reading' and lease_until < $2))"
+    };
+}
+
+/// The oldest that is due. Of two that ask at the same time the second finds it taken.
 const CLAIM: &str = concat!(
     "
     update agent_export
     set state = 'reading',
         attempt = attempt + 1,
         taken_at = $2,
-        taken_by = $3,
-        lease_until = $4,
+        lease_until = $3,
         heard_at = $2,
-        row_count = 0
-    where id = (
-        select min(due.id)
-        from agent_export due
-        where due.agent = $1
-          and (due.state = 'waiting' or (due.state = 'reading' and due.lease_until < $2))
-      )
-      and (state = 'waiting' or (state = 'reading' and lease_until < $2))
+        row_count = 0,
+        byte_count = 0
+    where id = (select min(id) from agent_export where agent = $1 and ",
+    is_due!(),
+    ")
+      and ",
+    is_due!(),
+    "
     returning cast(task as text) as task, ",
     export_columns!()
 );
@@ -141,7 +132,14 @@ const HEARD_OF_EXPORT: &str = "
     where id = $1
       and agent = $2
       and attempt = $3
-      and state = 'reading'";
+      and state = 'reading'
+    returning byte_count";
+
+const HAS_PAGE: &str = "
+    select count(*) as known
+    from agent_page
+    where export_id = $1
+      and number = $2";
 
 const INSERT_PAGE: &str = "
     insert into agent_page (export_id, number, body)
@@ -150,7 +148,8 @@ const INSERT_PAGE: &str = "
 
 const COUNT_ROWS: &str = "
     update agent_export
-    set row_count = row_count + $2
+    set row_count = row_count + $2,
+        byte_count = byte_count + $3
     where id = $1";
 
 /// Numbered from 1 without gaps: as many as the greatest number says.
@@ -159,19 +158,16 @@ const PAGES: &str = "
     from agent_page
     where export_id = $1";
 
+/// Of one that is held.
 const FINISH: &str = "
-    with input as materialized (select value from json_each($5))
+    with input as materialized (select value from json_each($3))
     update agent_export
-    set state = $4,
+    set state = $2,
         outcome = input.value,
         lease_until = null,
-        heard_at = $6,
-        finished_at = $6
+        finished_at = $4
     from input
-    where agent_export.id = $1
-      and agent_export.agent = $2
-      and agent_export.attempt = $3
-      and agent_export.state = 'reading'";
+    where agent_export.id = $1";
 
 const TAKE_OVER: &str = "
     update agent_export
@@ -188,6 +184,32 @@ const GIVE_UP: &str = "
     where id = $1
       and state in ('waiting', 'reading')";
 
+macro_rules! open_exports {
+    () => {
+        "run_id = $1
+      and state in ('waiting', 'reading', 'complete')"
+    };
+}
+
+const DELETE_PAGES_OF_RUN: &str = concat!(
+    "
+    delete from agent_page
+    where export_id in (select id from agent_export where ",
+    open_exports!(),
+    ")"
+);
+
+const GIVE_UP_OF_RUN: &str = concat!(
+    "
+    update agent_export
+    set state = 'given_up',
+        lease_until = null,
+        finished_at = $2,
+        given_up_because = $3
+    where ",
+    open_exports!()
+);
+
 const EXPORT: &str = concat!("select ", export_columns!(), " from agent_export where id = $1");
 
 const OPEN_EXPORT: &str = concat!(
@@ -195,26 +217,36 @@ const OPEN_EXPORT: &str = concat!(
     export_columns!(),
     "
     from agent_export
-    where run_id = $1
+    where ",
+    open_exports!(),
+    "
       and step = $2
       and kind = $3
-      and subject = $4
-      and state in ('waiting', 'reading', 'complete')"
+      and subject = $4"
+);
+
+const LAST_EXPORT: &str = concat!(
+    "select ",
+    export_columns!(),
+    "
+    from agent_export
+    where agent = $1
+      and kind = $2
+      and subject = $3
+      and state not in ('waiting', 'reading')
+    order by id desc
+    limit 1"
 );
 
 const EXPORTS: &str = concat!("select ", export_columns!(), " from agent_export order by id");
 
-const IS_DUE: &str = "
-    select count(*)
-    from agent_export
-    where agent = $1
-      and (state = 'waiting' or (state = 'reading' and lease_until < $2))";
+const IS_DUE: &str = concat!("select count(*) from agent_export where agent = $1 and ", is_due!());
 
-const BODIES: &str = "
+const BODY: &str = "
     select body
     from agent_page
     where export_id = $1
-    order by number";
+      and number = $2";
 
 /// What became of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,6 +256,26 @@ pub enum PageKept {
     Before,
     /// The export is not being read in this attempt by this agent.
     Refused,
+    /// With it the export would be larger than it may be; nothing was kept of it.
+    TooLarge,
+}
+
+/// A page of rows.
+#[derive(Clone, Copy, Debug)]
+pub struct NewPage<'a> {
+    pub number: u32,
+    pub rows: usize,
+    pub body: &'a str,
+}
+
+/// An attempt to read an export, by an agent that is heard of at `now`: its lease goes on until `until`.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    pub id: AgentExportId,
+    pub agent: &'a str,
+    pub number: u32,
+    pub now: Timestamp,
+    pub until: Timestamp,
 }
 
 /// What became of the end of an export.
@@ -278,16 +330,26 @@ impl Tx {
         Ok(())
     }
 
-    /// Asks for a reading. What is left of earlier ones of the same goes, but for the newest that is over.
+    /// Notes that an agent that has asked before is still there, whatever it says.
+    pub async fn agent_heard_again(
+        &mut self,
+        token: AgentTokenId,
+        name: &str,
+        address: &str,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.execute(USE_TOKEN, arguments![token.0, now]).await?;
+        self.execute(HEARD_AGAIN, arguments![name, now, address]).await?;
+        Ok(())
+    }
+
+    /// Asks for a reading. Earlier ones of the same go, but for the newest that is over.
     ///
     /// # Errors
     /// `Conflict` with `agent_export_one_open` where the step has asked already.
     pub async fn request_export(&mut self, export: &NewExport<'_>, at: Timestamp) -> Result<()> {
         let subject = export.task.subject();
         let (agent, kind, name) = (export.agent, subject.kind(), subject.name().to_owned());
-        let why = "The run that asked for it has ended.";
-        self.execute(ABANDON, arguments![agent, kind, name.as_str(), at, export.run.0, why]).await?;
-        self.execute(CLEAR_PAGES, arguments![agent, kind, name.as_str()]).await?;
         self.execute(FORGET_EXPORTS, arguments![agent, kind, name.as_str()]).await?;
         let task = crate::connection::payload(&[export.task])?;
         let arguments = arguments![export.id.0, agent, export.run.0, export.step, kind, name.as_str(), task, at];
@@ -299,69 +361,59 @@ impl Tx {
     pub async fn claim_export(
         &mut self,
         agent: &str,
-        instance: &str,
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<(AgentExport, ExportTask)>> {
-        let Some(row) = self.row(CLAIM, arguments![agent, now, instance, until]).await? else { return Ok(None) };
+        let Some(row) = self.row(CLAIM, arguments![agent, now, until]).await? else { return Ok(None) };
         let (export, task) = (export(&row)?, row.json("task")?);
         self.execute(DELETE_PAGES, arguments![export.id.0]).await?;
         Ok(Some((export, task)))
     }
 
     /// Notes that an export goes on; false where it is not being read in this attempt by this agent.
-    pub async fn export_goes_on(
-        &mut self,
-        id: AgentExportId,
-        agent: &str,
-        attempt: u32,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<bool> {
-        let changed = self.execute(HEARD_OF_EXPORT, arguments![id.0, agent, attempt, now, until]).await?;
-        Ok(changed > 0)
+    pub async fn export_goes_on(&mut self, attempt: &Attempt<'_>) -> Result<bool> {
+        Ok(self.hold_export(attempt).await?.is_some())
     }
 
-    /// Keeps a page of rows, once.
-    pub async fn keep_page(
-        &mut self,
-        id: AgentExportId,
-        agent: &str,
-        attempt: u32,
-        (number, rows, body): (u32, usize, &str),
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<PageKept> {
-        if !self.export_goes_on(id, agent, attempt, now, until).await? {
-            return Ok(PageKept::Refused);
+    /// The bytes that are there, where it is being read in this attempt by this agent.
+    async fn hold_export(&mut self, attempt: &Attempt<'_>) -> Result<Option<u64>> {
+        let Attempt { id, agent, number, now, until } = *attempt;
+        let row = self.row(HEARD_OF_EXPORT, arguments![id.0, agent, number, now, until]).await?;
+        row.map(|row| row.count("byte_count")).transpose()
+    }
+
+    /// Keeps a page of rows, once; all pages together have at most so many bytes.
+    pub async fn keep_page(&mut self, attempt: &Attempt<'_>, page: NewPage<'_>, most: u64) -> Result<PageKept> {
+        let Some(kept) = self.hold_export(attempt).await? else { return Ok(PageKept::Refused) };
+        let (id, bytes) = (attempt.id.0, page.body.len() as u64);
+        if kept.saturating_add(bytes) > most {
+            let known = self.row(HAS_PAGE, arguments![id, page.number]).await?;
+            let is_known = known.map(|row| row.count("known")).transpose()?.is_some_and(|known| known > 0);
+            return Ok(if is_known { PageKept::Before } else { PageKept::TooLarge });
         }
-        if self.execute(INSERT_PAGE, arguments![id.0, number, body]).await? == 0 {
+        if self.execute(INSERT_PAGE, arguments![id, page.number, page.body]).await? == 0 {
             return Ok(PageKept::Before);
         }
-        let rows = i64::try_from(rows).unwrap_or(i64::MAX);
-        self.execute(COUNT_ROWS, arguments![id.0, rows]).await?;
+        let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.execute(COUNT_ROWS, arguments![id, count(page.rows as u64), count(bytes)]).await?;
         Ok(PageKept::Now)
     }
 
-    /// Ends an export as the agent says. Rows of one that failed are thrown away.
-    pub async fn finish_export(
-        &mut self,
-        id: AgentExportId,
-        agent: &str,
-        attempt: u32,
-        outcome: &ExportOutcome,
-        now: Timestamp,
-    ) -> Result<ExportEnd> {
-        if !self.export_goes_on(id, agent, attempt, now, now).await? {
-            let known = self.row(EXPORT, arguments![id.0]).await?.map(|row| export(&row)).transpose()?;
+    /// Ends an export as the agent says. Rows of one that failed are thrown away; one that lacks rows goes on.
+    pub async fn finish_export(&mut self, attempt: &Attempt<'_>, outcome: &ExportOutcome) -> Result<ExportEnd> {
+        let id = attempt.id.0;
+        if !self.export_goes_on(attempt).await? {
+            let known = self.row(EXPORT, arguments![id]).await?.map(|row| export(&row)).transpose()?;
             let is_same = known.is_some_and(|known| {
-                known.agent == agent && known.attempt == attempt && known.outcome.as_ref() == Some(outcome)
+                known.agent == attempt.agent
+                    && known.attempt == attempt.number
+                    && known.outcome.as_ref() == Some(outcome)
             });
             return Ok(if is_same { ExportEnd::Before } else { ExportEnd::Refused });
         }
         let state = match outcome {
             ExportOutcome::Complete { pages, .. } => {
-                let row = self.row(PAGES, arguments![id.0]).await?;
+                let row = self.row(PAGES, arguments![id]).await?;
                 let row = row.ok_or_else(|| StoreError::Corrupt { what: "a count came without a row".into() })?;
                 let (kept, last) = (row.count("pages")?, row.count("last")?);
                 if kept != u64::from(*pages) || last != kept {
@@ -369,13 +421,13 @@ impl Tx {
                 }
                 ExportState::Complete
             }
-            ExportOutcome::Failed { .. } => {
-                self.execute(DELETE_PAGES, arguments![id.0]).await?;
+            ExportOutcome::Failed { .. } | ExportOutcome::Refused { .. } => {
+                self.execute(DELETE_PAGES, arguments![id]).await?;
                 ExportState::Failed
             }
         };
         let outcome = crate::connection::payload(&[outcome])?;
-        self.execute(FINISH, arguments![id.0, agent, attempt, state.name(), outcome, now]).await?;
+        self.execute(FINISH, arguments![id, state.name(), outcome, attempt.now]).await?;
         Ok(ExportEnd::Kept)
     }
 
@@ -396,6 +448,13 @@ impl Tx {
         self.execute(DELETE_PAGES, arguments![id.0]).await?;
         Ok(true)
     }
+
+    /// Ends what a run that is over has asked for and not taken over, with all rows.
+    pub(crate) async fn give_exports_of_run_up(&mut self, run: RunId, at: Timestamp) -> Result<()> {
+        self.execute(DELETE_PAGES_OF_RUN, arguments![run.0]).await?;
+        self.execute(GIVE_UP_OF_RUN, arguments![run.0, at, "The run that asked for it has ended."]).await?;
+        Ok(())
+    }
 }
 
 impl Store {
@@ -415,8 +474,8 @@ impl Store {
 
     /// When an agent was last heard of.
     pub async fn agent_heard_at(&self, name: &str) -> Result<Option<Timestamp>> {
-        let facts = self.agent_facts().await?;
-        Ok(facts.into_iter().find(|facts| facts.name == name).map(|facts| facts.heard_at))
+        let row = self.reader().await?.row(HEARD_AT, arguments![name]).await?;
+        row.map(|row| row.time("heard_at")).transpose()
     }
 
     /// Of all that were ever heard of, by name.
@@ -452,9 +511,16 @@ impl Store {
         self.reader().await?.read(EXPORTS, arguments![], |row| export(&row)).await
     }
 
-    /// The pages of an export as JSON, in their order.
-    pub async fn export_pages(&self, id: AgentExportId) -> Result<Vec<String>> {
-        self.reader().await?.read(BODIES, arguments![id.0], |row| row.text("body")).await
+    /// The newest that the agent has nothing to do with any more.
+    pub async fn last_export(&self, agent: &str, subject: &ExportSubject) -> Result<Option<AgentExport>> {
+        let arguments = arguments![agent, subject.kind(), subject.name()];
+        self.reader().await?.row(LAST_EXPORT, arguments).await?.map(|row| export(&row)).transpose()
+    }
+
+    /// A page of an export as JSON.
+    pub async fn export_page(&self, id: AgentExportId, number: u32) -> Result<Option<String>> {
+        let row = self.reader().await?.row(BODY, arguments![id.0, number]).await?;
+        row.map(|row| row.text("body")).transpose()
     }
 }
 
@@ -478,7 +544,6 @@ fn export(row: &Row) -> Result<AgentExport> {
         id: AgentExportId(row.integer("id")?),
         agent: row.text("agent")?,
         run: RunId(row.integer("run_id")?),
-        step: row.text("step")?,
         subject: ExportSubject::from_kind(&kind, row.text("subject")?)
             .ok_or_else(|| unknown("kind of an export", &kind))?,
         state: ExportState::from_name(&state).ok_or_else(|| unknown("state of an export", &state))?,

@@ -48,7 +48,7 @@ mod open;
 mod words;
 
 pub use accounts::Reservation;
-pub use agents::{ExportEnd, NewExport, PageKept};
+pub use agents::{Attempt, ExportEnd, NewExport, NewPage, PageKept};
 pub use applications::ApplicationFacts;
 pub use assignments::{AssignmentRecord, AssignmentStateChange};
 pub use blocks::ThresholdUse;

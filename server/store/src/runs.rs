@@ -323,7 +323,8 @@ impl Tx {
         }
     }
 
-    /// State, message, configuration, approval, start and end. Not the tasks, nor whether to cancel.
+    /// State, message, configuration, approval, start and end. Not the tasks, nor whether to cancel. With a run that is
+    /// over, what it still waited for from agents is.
     pub async fn update_run(&mut self, run: &Run) -> Result<()> {
         let arguments = arguments![
             run.id.0,
@@ -337,6 +338,9 @@ impl Tx {
         ];
         if self.execute(UPDATE, arguments).await? == 0 {
             return Err(StoreError::NotFound { what: format!("run {}", run.id) });
+        }
+        if run.state.is_final() {
+            self.give_exports_of_run_up(run.id, run.finished_at.unwrap_or(run.queued_at)).await?;
         }
         self.signal_run(run.id).await
     }
@@ -362,6 +366,7 @@ impl Tx {
     /// Ends a run that only waits, with that message, and asks one that is under way to stop.
     pub async fn cancel_run(&mut self, run: RunId, message: &str, at: Timestamp) -> Result<Cancelled> {
         let cancelled = if self.execute(CANCEL_QUEUED, arguments![run.0, message, at]).await? > 0 {
+            self.give_exports_of_run_up(run, at).await?;
             Cancelled::AtOnce
         } else if self.execute(REQUEST_CANCEL, arguments![run.0]).await? > 0 {
             Cancelled::Asked

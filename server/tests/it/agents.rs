@@ -17,12 +17,13 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use server::agent::{AgentError, AgentOptions};
 use server::http::{Site, SiteOptions};
+use testkit::wait;
 use testkit::world::{World, person};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::http::{Server, client, expect_success, quartermaster};
-use crate::slapd::{ADMIN, PASSWORD, SUFFIX, signed_in, start_slapd};
+use crate::slapd::{PASSWORD, SUFFIX, signed_in, start_slapd};
 
 /// Longer than anything takes that does not hang.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -110,14 +111,13 @@ impl Agent {
 
     /// Exit code once it has ended.
     fn ended(&mut self) -> Option<i32> {
-        let start = Instant::now();
-        while start.elapsed() < PATIENCE {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code();
-            }
-            std::thread::yield_now();
-        }
-        panic!("the agent does not end: {}", self.said());
+        let mut code = None;
+        wait::until_here("the agent ends", || {
+            let status = self.child.try_wait().unwrap();
+            code = status.and_then(|status| status.code());
+            status.is_some()
+        });
+        code
     }
 }
 
@@ -244,7 +244,6 @@ async fn an_agent_reads_what_the_server_cannot_reach() {
         }
     }
     assert!(!agent.said().contains(token.trim()) && !agent.said().contains(PASSWORD));
-    assert!(ADMIN.ends_with(SUFFIX));
 }
 
 /// A server in this process, over a world with a clock that stands until it is stepped.
@@ -288,10 +287,10 @@ impl House {
     }
 
     /// What there is to read, once there is something.
-    async fn next(&self, instance: &str) -> Assignment {
+    async fn next(&self) -> Assignment {
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
-            let (status, text) = self.say(Method::POST, "next", &ask(instance, 5)).await;
+            let (status, text) = self.say(Method::POST, "next", &ask(5)).await;
             match status {
                 StatusCode::OK => return serde_json::from_str(&text).unwrap(),
                 StatusCode::NO_CONTENT => {}
@@ -355,8 +354,8 @@ async fn serve(world: &World) -> (String, JoinHandle<()>) {
     (base, serving)
 }
 
-fn ask(instance: &str, wait_seconds: u32) -> Value {
-    json!({ "protocol": 1, "version": "1", "instance": instance, "wait_seconds": wait_seconds })
+fn ask(wait_seconds: u32) -> Value {
+    json!({ "protocol": 1, "version": "1", "wait_seconds": wait_seconds })
 }
 
 fn account(key: &str) -> Value {
@@ -371,17 +370,17 @@ fn complete(pages: u32) -> Value {
 async fn a_page_counts_once_and_an_agent_that_is_lost_is_replaced() {
     let house = House::new().await;
     let run = house.start("collect").await;
-    let first = house.next("one").await;
+    let first = house.next().await;
     assert_eq!(first.attempt, 1);
     for _ in 0..2 {
         assert_eq!(house.page(&first, 1, &["ann", "lost"]).await.0, StatusCode::NO_CONTENT);
     }
-    let (status, _) = house.say(Method::POST, "next", &ask("two", 0)).await;
+    let (status, _) = house.say(Method::POST, "next", &ask(0)).await;
     assert_eq!(status, StatusCode::NO_CONTENT, "somebody reads it");
 
     // The first is not heard of for longer than its lease: another begins anew, and the first is refused.
     house.world.clock.step(Duration::from_secs(61));
-    let second = house.next("two").await;
+    let second = house.next().await;
     assert_eq!((second.export, second.attempt), (first.export, 2));
     let (status, why) = house.page(&first, 2, &["bo"]).await;
     assert_eq!(status, StatusCode::CONFLICT);
@@ -394,13 +393,17 @@ async fn a_page_counts_once_and_an_agent_that_is_lost_is_replaced() {
     let (status, why) = house.outcome(&second, &complete(3)).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "{why}");
     assert!(why.contains("there are 2 pages here"), "{why}");
-    assert_eq!(house.outcome(&second, &complete(2)).await.0, StatusCode::NO_CONTENT);
+    // It is still this agent's: the end was only said too early.
+    let (status, _) = house.say(Method::POST, "next", &ask(0)).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    assert_eq!(house.page(&second, 3, &["dora"]).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(house.outcome(&second, &complete(3)).await.0, StatusCode::NO_CONTENT);
     let run = house.world.ended(run).await;
     assert_eq!(run.state, RunState::Completed, "{run:#?}");
     assert_eq!(house.state(&second).await, ExportState::TakenOver);
-    assert!(house.log(run.id).await.contains("Read 3 accounts from `directory`."));
+    assert!(house.log(run.id).await.contains("Read 4 accounts from `directory`."));
     house.world.run("synchronize", RunMode::default()).await;
-    assert_eq!(house.accounts().await, ["ann", "bo", "cy"]);
+    assert_eq!(house.accounts().await, ["ann", "bo", "cy", "dora"]);
 }
 
 #[tokio::test]
@@ -408,33 +411,32 @@ async fn a_run_waits_so_long_and_says_for_whom() {
     let house = House::new().await;
     let run = house.start("collect").await;
     // The run says what it waits for while it does.
-    let waits = async {
-        loop {
-            let found = jobs::run(&house.world.op(), run).await.unwrap().run;
-            match found.tasks[0].message.clone() {
-                Some(message) => break message,
-                None => tokio::task::yield_now().await,
-            }
-        }
-    };
-    let message = tokio::time::timeout(PATIENCE, waits).await.unwrap();
+    let mut message = None;
+    wait::until("the run says what it waits for", async || {
+        message = jobs::run(&house.world.op(), run).await.unwrap().run.tasks[0].message.clone();
+        message.is_some()
+    })
+    .await;
+    let message = message.unwrap();
     assert_eq!(message, "directory: Waiting for the agent \u{201c}Clinic's network\u{201d}, never heard of so far.");
     house.world.clock.step(Duration::from_secs(600));
     let ended = house.world.ended(run).await;
-    let why = "did not ask for it within 10 minutes";
+    let why = "was not heard of for 10 minutes, and has not begun to read it";
     assert!(house.log(run).await.contains(why), "{}", house.log(run).await);
+    // What to do is said once, and fits.
+    assert!(house.log(run).await.contains("then start the job again.\n"), "{}", house.log(run).await);
     assert!(ended.tasks[0].message.as_ref().is_some_and(|message| message.contains("directory")), "{ended:#?}");
     // The others were read.
     assert!(house.log(run).await.contains("from `badges`"), "{}", house.log(run).await);
     let trouble = engine::applications::rows(&house.world.op()).await.unwrap();
     let trouble = trouble.into_iter().find(|row| row.name == "directory").unwrap().trouble;
     assert!(trouble.is_some_and(|trouble| trouble.contains(why)));
-    let (status, _) = house.say(Method::POST, "next", &ask("late", 0)).await;
+    let (status, _) = house.say(Method::POST, "next", &ask(0)).await;
     assert_eq!(status, StatusCode::NO_CONTENT, "nobody wants it any more");
 
     // Begun, and then silent: what comes late is refused, and told why.
     let run = house.start("collect").await;
-    let taken = house.next("one").await;
+    let taken = house.next().await;
     assert_eq!(house.page(&taken, 1, &["ann"]).await.0, StatusCode::NO_CONTENT);
     house.world.clock.step(Duration::from_secs(600));
     house.world.ended(run).await;
@@ -447,11 +449,93 @@ async fn a_run_waits_so_long_and_says_for_whom() {
     assert_eq!(house.accounts().await, Vec::<String>::new());
 }
 
+/// A second application that the clinic's agent reads.
+const LABORATORY: &str = r#"
+[applications.laboratory]
+display_name = "Laboratory"
+read_by = "clinic"
+[applications.laboratory.connection]
+kind = "manual"
+extract = { file = "x.csv", key = "id" }
+"#;
+
+#[tokio::test]
+async fn an_agent_that_is_busy_is_not_given_up() {
+    let more = [CLINIC, LABORATORY].concat();
+    let house = House::with(World::with_more(&[person(1, "Ann", "Lee", "Ward")], &more, |_| {}).await).await;
+    let run = house.start("collect").await;
+    let first = house.next().await;
+    let other = async || {
+        let all = house.world.engine.store().agent_exports().await.unwrap();
+        all.into_iter().find(|export| export.id != first.export)
+    };
+    wait::until("both are asked for", async || other().await.is_some()).await;
+    // It reads one for a quarter of an hour, and asks for nothing else meanwhile.
+    for number in 1..=3 {
+        house.world.clock.step(Duration::from_secs(300));
+        assert_eq!(house.page(&first, number, &[&number.to_string()]).await.0, StatusCode::NO_CONTENT);
+        let agents = engine::agents::rows(&house.world.op()).await.unwrap();
+        assert!(agents.iter().any(|agent| agent.name == "clinic" && agent.is_there), "{agents:#?}");
+    }
+    assert_eq!(house.outcome(&first, &complete(3)).await.0, StatusCode::NO_CONTENT);
+    wait::until("the run has the rows", async || house.state(&first).await == ExportState::TakenOver).await;
+    assert_eq!(other().await.unwrap().state, ExportState::Waiting);
+    let second = house.next().await;
+    assert_eq!(house.outcome(&second, &complete(0)).await.0, StatusCode::NO_CONTENT);
+    let ended = house.world.ended(run).await;
+    assert!(!house.log(run).await.contains("cannot be read"), "{ended:#?}");
+}
+
+#[tokio::test]
+async fn what_is_too_much_is_refused_and_the_run_says_so() {
+    let tune = |tuning: &mut engine::Tuning| tuning.agent_export_bytes = 1_000;
+    let house = House::with(World::with_more(&[person(1, "Ann", "Lee", "Ward")], CLINIC, tune).await).await;
+    let run = house.start("collect").await;
+    let taken = house.next().await;
+    assert_eq!(house.page(&taken, 1, &["ann"]).await.0, StatusCode::NO_CONTENT);
+    let (status, why) = house.page(&taken, 2, &["x".repeat(900).as_str()]).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(why.contains("larger than") && why.contains("Have less of it read"), "{why}");
+    let refused = json!({ "outcome": "refused", "why": why });
+    assert_eq!(house.outcome(&taken, &refused).await.0, StatusCode::NO_CONTENT);
+    house.world.ended(run).await;
+    let log = house.log(run).await;
+    assert!(log.contains("`directory` cannot be read: Export") && log.contains("a part of the accounts.\n"), "{log}");
+    let test = engine::applications::test(&house.world.op(), "directory".into()).await.unwrap();
+    assert!(!test.succeeded && test.steps[1].1.contains("did not hand its last export over"), "{test:?}");
+}
+
+#[tokio::test]
+async fn who_has_lost_the_run_takes_no_export_over() {
+    let house = House::new().await;
+    let store = house.world.engine.store();
+    let run = house.start("collect").await;
+    let taken = house.next().await;
+    assert_eq!(house.page(&taken, 1, &["ann"]).await.0, StatusCode::NO_CONTENT);
+    // This node was away for longer than its lease, and another one has the run.
+    let mut updates = house.world.engine.updates().subscribe();
+    let (now, until) = (house.world.clock.now(), house.world.clock.now() + Duration::from_secs(3_600));
+    let lost = store.write(move |tx| {
+        Box::pin(async move {
+            tx.give_up_runs("test").await?;
+            tx.claim_run("other", now, until).await
+        })
+    });
+    assert!(lost.await.unwrap().is_some());
+    house.world.clock.step(Duration::from_secs(600));
+    let ends = async { while !updates.recv().await.unwrap().run.tasks[0].state.is_final() {} };
+    tokio::time::timeout(PATIENCE, ends).await.unwrap();
+    assert_eq!(house.state(&taken).await, ExportState::Reading, "it is the other node's to wait for, or to give up");
+    store.write(|tx| Box::pin(async move { tx.give_up_runs("other").await })).await.unwrap();
+    house.world.ended(run).await;
+    assert_eq!(house.state(&taken).await, ExportState::GivenUp);
+}
+
 #[tokio::test]
 async fn who_cancels_a_run_is_heard_by_the_agent() {
     let house = House::new().await;
     let run = house.start("collect").await;
-    let taken = house.next("one").await;
+    let taken = house.next().await;
     assert_eq!(house.page(&taken, 1, &["ann"]).await.0, StatusCode::NO_CONTENT);
     jobs::cancel(&house.world.op(), run).await.unwrap();
     let ended = house.world.ended(run).await;
@@ -466,7 +550,7 @@ async fn who_cancels_a_run_is_heard_by_the_agent() {
 async fn a_server_that_starts_again_goes_on_with_what_was_handed_over() {
     let mut house = House::new().await;
     let run = house.start("collect").await;
-    let taken = house.next("one").await;
+    let taken = house.next().await;
     assert_eq!(house.page(&taken, 1, &["ann"]).await.0, StatusCode::NO_CONTENT);
     house.restart().await;
     assert_eq!(house.page(&taken, 2, &["bo"]).await.0, StatusCode::NO_CONTENT);
@@ -480,7 +564,7 @@ async fn a_server_that_starts_again_goes_on_with_what_was_handed_over() {
 async fn what_an_agent_cannot_read_keeps_its_kind_of_error() {
     let house = House::new().await;
     let run = house.start("collect").await;
-    let taken = house.next("one").await;
+    let taken = house.next().await;
     let failed = json!({
         "outcome": "failed", "findings": [],
         "error": { "class": "authentication", "message": "the directory\u{202e} refuses\u{7} the password", "retry_after": null },
@@ -501,19 +585,19 @@ async fn what_an_agent_cannot_read_keeps_its_kind_of_error() {
 async fn only_an_agent_with_a_token_in_force_is_answered() {
     let house = House::new().await;
     let op = house.world.op();
-    let next = async |token: &str| house.say_as(token, Method::POST, "next", &ask("x", 0)).await;
+    let next = async |token: &str| house.say_as(token, Method::POST, "next", &ask(0)).await;
     assert_eq!(next(&house.token).await.0, StatusCode::NO_CONTENT);
     for token in ["", "qma_", "nonsense"] {
         let (status, why) = next(token).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED, "{token}");
         assert!(why.contains("no token of an agent here"), "{why}");
     }
-    let without = client().post(format!("{}/api/agents/next", house.base)).json(&ask("x", 0)).send().await.unwrap();
+    let without = client().post(format!("{}/api/agents/next", house.base)).json(&ask(0)).send().await.unwrap();
     assert_eq!(without.status(), StatusCode::UNAUTHORIZED);
     // Another agent's export is none of this one's.
     let bank = engine::agents::tokens::create(&op, "bank".into(), String::new()).await.unwrap();
     house.start("collect").await;
-    let taken = house.next("one").await;
+    let taken = house.next().await;
     let path = format!("exports/{}/{}/pages/1", taken.export, taken.attempt);
     let page = json!({ "accounts": [account("ann")] });
     assert_eq!(house.say_as(&bank.token, Method::PUT, &path, &page).await.0, StatusCode::NOT_FOUND);
@@ -526,12 +610,12 @@ async fn only_an_agent_with_a_token_in_force_is_answered() {
     }
     let huge = json!({ "accounts": [account(&"x".repeat(1_100_000))] });
     assert_eq!(house.say(Method::PUT, &path, &huge).await.0, StatusCode::PAYLOAD_TOO_LARGE);
-    let old = json!({ "protocol": 0, "version": "0", "instance": "x", "wait_seconds": 0 });
+    let old = json!({ "protocol": 0, "version": "0", "wait_seconds": 0 });
     let (status, why) = house.say(Method::POST, "next", &old).await;
     assert!(status == StatusCode::BAD_REQUEST && why.contains("the server's release"), "{why}");
 
     // Revoked while it waits: it is told at once, and so is everything later.
-    let patiently = ask("x", 20);
+    let patiently = ask(20);
     let waiting = house.say(Method::POST, "next", &patiently);
     let (revoked, (status, why)) = tokio::join!(engine::agents::tokens::revoke(&op, house.token_id), waiting);
     revoked.unwrap();
@@ -555,12 +639,13 @@ async fn only_an_agent_with_a_token_in_force_is_answered() {
     assert_eq!(audit.len(), 3, "{audit:?}");
     assert!(audit[0].starts_with("clinic: revoked token"), "{audit:?}");
 
-    // Who guesses is asked to wait.
+    // Who guesses is asked to wait, and shuts nobody out who has a token and the same address.
     let mut last = StatusCode::OK;
     for _ in 0..70 {
         last = next("qma_guess").await.0;
     }
     assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(next(&bank.token).await.0, StatusCode::NO_CONTENT);
 }
 
 #[tokio::test]

@@ -216,6 +216,21 @@ async fn cookies_have_their_flags() {
     {
         assert!(flags(answer.headers(), name).contains("Secure"), "{name} {:?}", answer.headers());
     }
+    // A new token goes to the page of agents and to no other.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("all.toml"), "[agents.clinic]\ndisplay_name = \"Clinic\"\n").unwrap();
+    expect_success(&secure.command(&["config", "apply", folder.path().to_str().unwrap()], ""));
+    let signed_in = secure.post("/login", &[], &form).await;
+    let session = session_cookie(signed_in.headers()).unwrap();
+    let made = secure.post("/api/pages/agents/token", &[("cookie", &session)], &[("agent", "clinic")]).await;
+    let found = flags(made.headers(), "flash-of-page=");
+    assert!(has(&found, &["HttpOnly", "SameSite=Strict", "Path=/agents", "Secure"]), "{:?}", made.headers());
+    let mut kept = made.headers().get_all(header::SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap());
+    let kept = kept.find(|cookie| cookie.starts_with("flash-of-page=")).and_then(|cookie| cookie.split(';').next());
+    let shown = secure.get("/agents", &[("cookie", &format!("{session}; {}", kept.unwrap()))]).await;
+    let removed = flags(shown.headers(), "flash-of-page=");
+    assert!(has(&removed, &["Path=/agents", "Max-Age=0"]), "{:?}", shown.headers());
+    assert!(shown.text().await.unwrap().contains("qma_"));
     let mut cookies = out.headers().get_all(header::SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap());
     assert!(cookies.any(|cookie| cookie.starts_with("__Host-sid=; Path=/;") && cookie.contains("Max-Age=0; Secure")));
 }

@@ -114,7 +114,7 @@ pub fn application_sheet(detail: &ApplicationDetail, content: TabContent, rights
             </div>
         </header>
         {row.pause.as_ref().map(|pause| paused(&row.name, pause, rights, clock))}
-        {row.trouble.clone().filter(|_| row.pause.is_none()).map(|trouble| view! { <div class="banner danger">{icon("octagon")}<div><p>{trouble}</p><p>"Orders wait until it answers again."</p></div></div> })}
+        {row.trouble.clone().filter(|_| row.pause.is_none()).map(|trouble| view! { <div class="banner danger">{icon("octagon")}<div><p>{trouble}</p>{detail.read_by.is_none().then(|| view! { <p>"Orders wait until it answers again."</p> })}</div></div> })}
         {detail.read_by.as_ref().map(|agent| read_by(agent, rights, clock))}
         {tabs("Parts of this application", links.into())}
         {match content {

@@ -3,7 +3,6 @@
 //! with the export that it had asked for.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use broker::agent::{Patience, Verdict, judge, waiting};
 use jiff::{SignedDuration, Timestamp};
@@ -13,15 +12,12 @@ use model::command::CommandError;
 use model::configuration::{Agent, Configuration};
 use model::feed::FeedIdentity;
 use model::ids::{AgentExportId, RunId};
-use model::order::ErrorClass;
 use store::{NewExport, StoreError};
 
+use super::LOOK_EVERY;
 use crate::Engine;
 use crate::connections;
 use crate::progress::{Progress, Stop};
-
-/// How often a run looks whether an export that nobody here has told it of has gone on.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What an agent has read.
 pub(crate) struct Export {
@@ -40,6 +36,8 @@ pub(crate) struct Export {
 pub(crate) enum NoExport {
     /// As an application or a feed that cannot be read: an error, and what is wrong in a feed.
     Failed(CommandError, Vec<String>),
+    /// It was asked of an agent in vain: sentences that say why, and what to do.
+    GivenUp(String),
     /// The run is to stop.
     Interrupted,
     Store(StoreError),
@@ -48,12 +46,6 @@ pub(crate) enum NoExport {
 impl From<StoreError> for NoExport {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
-    }
-}
-
-impl NoExport {
-    fn failed(class: ErrorClass, message: impl Into<String>) -> Self {
-        Self::Failed(CommandError::new(class, message), Vec::new())
     }
 }
 
@@ -104,8 +96,9 @@ async fn wait(
     let (label, patience) = match &described {
         Some(described) => (described.display_name.clone(), patience(described)),
         None => {
-            let why = format!("There is no agent `{agent}` in the configuration any more");
-            return Err(NoExport::failed(ErrorClass::Invalid, why));
+            return Err(NoExport::GivenUp(format!(
+                "There is no agent `{agent}` in the configuration any more. Name another with `read_by`, then start the job again."
+            )));
         }
     };
     let subject = task.subject();
@@ -113,14 +106,17 @@ async fn wait(
     loop {
         let heard = engine.exports().notified();
         let export = engine.store().agent_export(id).await?.ok_or_else(|| {
-            NoExport::failed(ErrorClass::Protocol, format!("What the agent {label} was asked for is gone"))
+            NoExport::GivenUp(format!(
+                "What the agent \u{201c}{label}\u{201d} was asked for is gone. Start the job again."
+            ))
         })?;
-        match judge(&export, &label, &patience, engine.now()) {
+        let last = engine.store().agent_heard_at(agent).await?;
+        match judge(&export, &label, last, &patience, engine.now()) {
             Verdict::Take => return take(engine, &export, &label).await,
             Verdict::Over => return Err(why_it_is_over(&export)),
             Verdict::GiveUp(why) => {
-                if give_up(engine, id, &why).await? {
-                    return Err(NoExport::failed(ErrorClass::Transient, why.trim_end_matches('.')));
+                if give_up(engine, run, id, &why).await? {
+                    return Err(NoExport::GivenUp(why));
                 }
                 continue;
             }
@@ -129,13 +125,12 @@ async fn wait(
         match progress.stop_asked().await {
             Stop::GoOn => {}
             Stop::Cancelled => {
-                give_up(engine, id, "The run was cancelled.").await?;
+                give_up(engine, run, id, "The run was cancelled.").await?;
                 return Err(NoExport::Interrupted);
             }
             // Whoever goes on with the run goes on with what was asked for.
             Stop::Process => return Err(NoExport::Interrupted),
         }
-        let last = engine.store().agent_heard_at(agent).await?;
         let sentence = waiting(&export, &label, last, engine.now());
         progress.wait_for(subject.name(), Some(sentence)).await;
         tokio::select! {
@@ -164,7 +159,7 @@ async fn ask(
         if open.agent == agent {
             return Ok(open.id);
         }
-        give_up(engine, open.id, "Another agent reads it by now.").await?;
+        give_up(engine, run, open.id, "Another agent reads it by now.").await?;
         // Complete ones are not given up; what another agent has read serves as well.
         if engine.store().open_export(run, step, &subject).await?.is_some() {
             return Ok(open.id);
@@ -172,47 +167,59 @@ async fn ask(
     }
     let id = AgentExportId(engine.store().reserve_ids(1).await?.start);
     let (agent, step, task, at) = (agent.to_owned(), step.to_owned(), task.clone(), engine.now());
+    let node = engine.node().to_owned();
     let work = engine.store().write(move |tx| {
-        Box::pin(
-            async move { tx.request_export(&NewExport { id, agent: &agent, run, step: &step, task: &task }, at).await },
-        )
+        Box::pin(async move {
+            tx.hold_run(run, &node).await?;
+            tx.request_export(&NewExport { id, agent: &agent, run, step: &step, task: &task }, at).await
+        })
     });
     work.await?;
     engine.exports().notify_waiters();
     Ok(id)
 }
 
-async fn give_up(engine: &Engine, id: AgentExportId, why: &str) -> Result<bool, StoreError> {
-    let (why, at) = (why.to_owned(), engine.now());
-    engine.store().write(move |tx| Box::pin(async move { tx.give_export_up(id, &why, at).await })).await
+async fn give_up(engine: &Engine, run: RunId, id: AgentExportId, why: &str) -> Result<bool, StoreError> {
+    let (node, why, at) = (engine.node().to_owned(), why.to_owned(), engine.now());
+    let work = engine.store().write(move |tx| {
+        Box::pin(async move {
+            tx.hold_run(run, &node).await?;
+            tx.give_export_up(id, &why, at).await
+        })
+    });
+    work.await
 }
 
 fn why_it_is_over(export: &AgentExport) -> NoExport {
     match (&export.outcome, &export.given_up_because) {
+        (_, Some(why)) => NoExport::GivenUp(why.clone()),
+        (Some(ExportOutcome::Refused { why }), _) => NoExport::GivenUp(why.clone()),
         (Some(ExportOutcome::Failed { error, findings }), _) => NoExport::Failed(error.clone(), findings.clone()),
-        (_, Some(why)) => NoExport::failed(ErrorClass::Transient, why.trim_end_matches('.')),
-        _ => NoExport::failed(ErrorClass::Transient, "The export was ended elsewhere. Start the job again"),
+        _ => NoExport::GivenUp("The export was ended elsewhere. Start the job again.".to_owned()),
     }
 }
 
 /// Reads the pages. They stay until [`taken_over`]: whoever goes on after a crash finds them.
 async fn take(engine: &Engine, export: &AgentExport, label: &str) -> Result<Export, NoExport> {
-    let Some(ExportOutcome::Complete { lists, digest, warnings, .. }) = export.outcome.clone() else {
-        return Err(NoExport::failed(ErrorClass::Protocol, "The export is complete and says nothing"));
+    let Some(ExportOutcome::Complete { pages, lists, digest, warnings }) = export.outcome.clone() else {
+        return Err(NoExport::GivenUp("The export is complete and says nothing. Start the job again.".to_owned()));
     };
     let (mut entitlements, mut accounts, mut people) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let mut order = Vec::new();
-    for body in engine.store().export_pages(export.id).await? {
-        let page: ExportPage = serde_json::from_str(&body)
-            .map_err(|error| StoreError::Corrupt { what: format!("a page of export {}: {error}", export.id) })?;
+    for number in 1..=pages {
+        let corrupt = |why: &str| StoreError::Corrupt { what: format!("page {number} of export {}: {why}", export.id) };
+        let body = engine.store().export_page(export.id, number).await?.ok_or_else(|| corrupt("is not there"))?;
+        let page: ExportPage = serde_json::from_str(&body).map_err(|_| corrupt("is none"))?;
         entitlements.extend(page.entitlements.into_iter().map(|row| (row.key.clone(), row)));
         // By key, because some servers repeat rows while they are written to.
         accounts.extend(page.accounts.into_iter().map(|row| (row.key.clone(), row)));
         for row in page.people {
             let key = row.key.clone();
             if people.insert(key.clone(), row).is_some() {
-                let message = format!("the agent \u{201c}{label}\u{201d} has handed \u{201c}{key}\u{201d} over twice");
-                return Err(NoExport::failed(ErrorClass::Protocol, message));
+                return Err(NoExport::GivenUp(format!(
+                    "The agent \u{201c}{label}\u{201d} has handed \u{201c}{key}\u{201d} over twice. Install the same release at both \
+                     ends, then start the job again."
+                )));
             }
             order.push(key);
         }
@@ -230,6 +237,13 @@ async fn take(engine: &Engine, export: &AgentExport, label: &str) -> Result<Expo
 }
 
 /// What an export held is where it belongs; its pages are no longer needed.
-pub(crate) async fn taken_over(engine: &Engine, id: AgentExportId) -> Result<(), StoreError> {
-    engine.store().write(move |tx| Box::pin(async move { tx.take_export_over(id).await })).await.map(drop)
+pub(crate) async fn taken_over(engine: &Engine, run: RunId, id: AgentExportId) -> Result<(), StoreError> {
+    let node = engine.node().to_owned();
+    let work = engine.store().write(move |tx| {
+        Box::pin(async move {
+            tx.hold_run(run, &node).await?;
+            tx.take_export_over(id).await.map(drop)
+        })
+    });
+    work.await
 }

@@ -6,16 +6,36 @@ use model::agent::{ExportOutcome, ExportPage, ExportTask, PAGE_BYTES, PAGE_ROWS}
 use model::command::CommandError;
 use model::order::ErrorClass;
 use serde::Serialize;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::Sender;
 
 use crate::tasks::collect;
 
-/// Pages with their numbers, from 1 on.
-pub type Pages = UnboundedSender<(u32, ExportPage)>;
+/// Pages with their numbers, from 1 on. Where nobody takes them, no more is read: what a channel holds, and one page, is all
+/// that is kept.
+pub type Pages = Sender<(u32, ExportPage)>;
 
 /// Reads what a task says, once [`super::site::Site::place`] has said where it lies, and hands it over page by page. What
-/// was handed over before a failure is worth nothing.
+/// was handed over before a failure is worth nothing. It has a thread of its own, which stands still while a page is not
+/// taken, and ends when nobody takes pages any more.
 pub async fn read(task: ExportTask, pages: Pages) -> ExportOutcome {
+    let (runtime, nobody) = (tokio::runtime::Handle::current(), pages.clone());
+    let reading = tokio::task::spawn_blocking(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                outcome = read_here(task, pages) => outcome,
+                () = nobody.closed() => broken_off(),
+            }
+        })
+    });
+    reading.await.unwrap_or_else(|_| broken_off())
+}
+
+fn broken_off() -> ExportOutcome {
+    let error = CommandError::new(ErrorClass::Protocol, "the reading broke off where the agent runs; see its log");
+    ExportOutcome::Failed { error, findings: Vec::new() }
+}
+
+async fn read_here(task: ExportTask, pages: Pages) -> ExportOutcome {
     let mut pager = Pager { pages, number: 0, page: ExportPage::default(), bytes: 0, too_large: None };
     let read = match task {
         ExportTask::Application { name, connection, account_types, attributes, concurrency } => {
@@ -108,8 +128,9 @@ impl Pager {
         self.bytes = 0;
         if page.rows() > 0 {
             self.number += 1;
-            // Nobody takes them any more where the export was given up.
-            let _ = self.pages.send((self.number, page));
+            // Nobody takes them any more where the export was given up. The thread is this reading's own, so it may stand.
+            let taken = tokio::task::coop::unconstrained(self.pages.send((self.number, page)));
+            let _ = futures::executor::block_on(taken);
         }
     }
 
@@ -121,7 +142,8 @@ impl Pager {
             Some(key) => Err(CommandError::new(
                 ErrorClass::Invalid,
                 format!(
-                    "What is read of `{key}` is larger than {} kB, and too large to be handed over",
+                    "What is read of `{key}` is larger than the {} kB that can be handed over. Leave out an attribute that \
+                     holds so much",
                     PAGE_BYTES / 1024
                 ),
             )),
@@ -144,7 +166,7 @@ mod tests {
     }
 
     fn paged(rows: Vec<ObservedAccount>) -> (Vec<(u32, usize)>, Result<u32, CommandError>) {
-        let (pages, mut taken) = mpsc::unbounded_channel();
+        let (pages, mut taken) = mpsc::channel(100);
         let mut pager = Pager { pages, number: 0, page: ExportPage::default(), bytes: 0, too_large: None };
         for row in rows {
             pager.add(row.key.clone(), row, |page| &mut page.accounts);
@@ -156,6 +178,28 @@ mod tests {
             all.push((number, page.rows()));
         }
         (all, end)
+    }
+
+    #[test]
+    fn no_more_is_read_than_is_taken() {
+        let (pages, mut taken) = mpsc::channel(1);
+        let (tell, told) = std::sync::mpsc::channel();
+        let reader = std::thread::spawn(move || {
+            let mut pager = Pager { pages, number: 0, page: ExportPage::default(), bytes: 0, too_large: None };
+            for number in 0..6 {
+                pager.add(number.to_string(), account("x", PAGE_BYTES / 2), |page| &mut page.accounts);
+                tell.send(number).unwrap();
+            }
+            pager.finish()
+        });
+        // One page waits in the channel; the row that would need a third page is not read before the first is taken.
+        assert_eq!((0..2).map(|_| told.recv().unwrap()).collect::<Vec<_>>(), [0, 1]);
+        assert!(told.recv_timeout(std::time::Duration::from_millis(200)).is_err());
+        let mut numbers = Vec::new();
+        while let Some((number, _)) = taken.blocking_recv() {
+            numbers.push(number);
+        }
+        assert_eq!((numbers, reader.join().unwrap()), (vec![1, 2, 3, 4, 5, 6], Ok(6)));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! What an agent may read, and where: a file beside it, which the server never sees.
 //!
 //! The server says how something is read, because the role model hangs on it: kind, classes, tables, columns. Where it
-//! lies and with which credentials says this file alone, so a server that somebody has taken over can neither make an
-//! agent read anything else nor send its credentials elsewhere.
+//! lies and with which credentials says this file alone. A server that somebody has taken over can therefore not send the
+//! credentials elsewhere, nor make an agent ask another directory, database or file. What it can do is ask for all that
+//! these credentials may read there, other tables, branches and columns included: how much that is, whoever gives the
+//! credentials decides. Any key that this file says goes before what the server says.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -70,6 +72,12 @@ impl Site {
         match task {
             ExportTask::Application { name, connection, account_types, attributes, concurrency } => {
                 let own = self.own(&self.tables.applications, "applications", &name, environment)?;
+                if let Connection::Csv(_) | Connection::RequestTracker(_) = connection {
+                    let kind = connection.kind();
+                    return Err(format!(
+                        "Agents read no connections of the kind `{kind}`, and `{name}` is one. Leave `read_by` out of it."
+                    ));
+                }
                 let mut connection: Connection = self.merged(&connection, own, places(&connection), &name)?;
                 paths::resolve_connection(&mut connection, &self.folder);
                 Ok(ExportTask::Application { name, connection, account_types, attributes, concurrency })
@@ -267,6 +275,19 @@ mod tests {
         for (text, expected) in cases {
             let refused = placed(&site(text), ldap()).unwrap_err();
             assert!(refused.contains(expected), "{text}: {refused}");
+        }
+    }
+
+    #[test]
+    fn what_agents_do_not_read_is_refused_whatever_the_file_says() {
+        let site =
+            site("[applications.directory]\nurl = \"https://here\"\n[applications.directory.extract]\nfile = \"x\"\n");
+        let csv = serde_json::json!({ "kind": "csv", "outbox": "/tmp/out", "inbox": "/tmp/in" });
+        let tickets = serde_json::json!({ "kind": "request_tracker", "url": "https://elsewhere", "queue": "Access" });
+        for connection in [csv, tickets] {
+            let kind = connection["kind"].as_str().unwrap().to_owned();
+            let refused = placed(&site, task(connection)).unwrap_err();
+            assert!(refused.contains(&format!("no connections of the kind `{kind}`")), "{refused}");
         }
     }
 

@@ -72,6 +72,9 @@ async fn collect_source(
             let first = broker::untrusted::message(&error.message);
             TaskEnd::Errored(format!("The feed of `{name}` is not taken over; what was known before is kept. {first}"))
         }
+        NoExport::GivenUp(why) => {
+            TaskEnd::Errored(format!("The feed of `{name}` is not taken over; what was known before is kept. {why}"))
+        }
         NoExport::Interrupted => TaskEnd::Interrupted,
         NoExport::Store(error) => TaskEnd::errored("What an agent has read cannot be used", &error),
     })?;
@@ -91,7 +94,7 @@ async fn collect_source(
             .map_err(|error| TaskEnd::errored("What was read could not be stored", &error))?;
     }
     if let Some(export) = feed.export {
-        exports::taken_over(&context.engine, export)
+        exports::taken_over(&context.engine, context.run, export)
             .await
             .map_err(|error| TaskEnd::errored("What was read could not be stored", &error))?;
     }
@@ -209,19 +212,22 @@ pub(super) async fn collect_applications(
                 let export = collected.export;
                 keep(context, &name, collected, place).await.map_err(failed)?;
                 if let Some(export) = export {
-                    exports::taken_over(&context.engine, export).await.map_err(failed)?;
+                    exports::taken_over(&context.engine, context.run, export).await.map_err(failed)?;
                 }
                 note_trouble(&context.engine, &name, None).await.map_err(failed)?;
             }
             Err(NoExport::Interrupted) => interrupted = Some(TaskEnd::Interrupted),
             Err(NoExport::Store(error)) => interrupted = Some(failed(error)),
+            Err(NoExport::GivenUp(why)) => {
+                progress.say(LogLevel::Warning, format!("`{name}` cannot be read: {why}"));
+                note_trouble(&context.engine, &name, Some(why)).await.map_err(failed)?;
+                unread.push(name);
+            }
             Err(NoExport::Failed(error, _)) => {
                 let error = broker::untrusted::error(error);
-                progress.say(
-                    LogLevel::Warning,
-                    format!("`{name}` cannot be read: {}. {}", error.message, error.class.remedy()),
-                );
-                note_trouble(&context.engine, &name, Some(error.message.clone())).await.map_err(failed)?;
+                let (message, remedy) = (error.message.trim_end_matches('.'), error.class.remedy());
+                progress.say(LogLevel::Warning, format!("`{name}` cannot be read: {message}. {remedy}"));
+                note_trouble(&context.engine, &name, Some(error.message)).await.map_err(failed)?;
                 unread.push(name);
             }
         }
@@ -256,7 +262,7 @@ async fn read_application(
     };
     let export = exports::read(engine, run, progress, &agent, &task).await?;
     if !export.lists {
-        exports::taken_over(engine, export.id).await?;
+        exports::taken_over(engine, run, export.id).await?;
         return Ok(None);
     }
     let reading = Reading { at: export.at, digest: export.digest, partial: false };

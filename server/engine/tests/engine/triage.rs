@@ -58,6 +58,29 @@ fn refused<T: std::fmt::Debug>(what: &str, outcome: Result<T, model::error::ApiE
 }
 
 #[tokio::test]
+async fn what_an_agent_reads_from_now_on_is_not_held_back() {
+    let directory = Directory::start_down(&["staff"]);
+    let world = world(directory.port, &crowd(3), "").await;
+    world.run("complete", RunMode::default()).await;
+    let is_held = |order: &Order| matches!(order.reason, Some(StateReason::Quarantined { .. }));
+    assert!(world.orders_of("directory").await.iter().all(is_held));
+    let more = world.configuration().join("more.toml");
+    let text = std::fs::read_to_string(&more).unwrap();
+    let read_by = "[applications.directory]\nread_by = \"clinic\"";
+    let changed = text.replacen("[applications.directory]", read_by, 1);
+    assert_ne!(changed, text);
+    std::fs::write(&more, format!("[agents.clinic]\ndisplay_name = \"Clinic\"\n{changed}")).unwrap();
+    engine::configurations::apply(&world.op(), &world.configuration()).await.unwrap();
+    // Nothing is sent there any more that could find out that it answers again.
+    assert!(triage(&world).await.paused.is_empty());
+    until(&world, "let go", |orders| !orders.iter().any(is_held)).await;
+    refused("probe", applications::probe(&world.op(), "directory".into()).await, ErrorCode::Conflict, "not held back");
+    let schema = applications::schema(&world.op(), "directory".into()).await;
+    refused("schema", schema, ErrorCode::Conflict, "agents are not asked for schemas");
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_dead_target_from_the_first_red_sign_to_all_confirmed() {
     let mut directory = Directory::start_down(&["staff"]);
     let world = world(directory.port, &crowd(6), "").await;

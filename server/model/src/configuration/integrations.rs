@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::account::Mechanism;
+
 use super::{Application, Configuration, Connection, MaintenanceWindow, Retries, is_default};
 
 /// A part of an account's change that may go its own way.
@@ -83,9 +85,18 @@ pub struct Carrier<'a> {
     pub display_name: &'a str,
     pub owner: Option<&'a str>,
     pub connection: &'a Connection,
+    /// An agent reads it: what is sent to it goes to people, because nothing is written through such a connection.
+    pub is_read_elsewhere: bool,
     pub concurrency: Option<u16>,
     pub retry: &'a Retries,
     pub maintenance: &'a [MaintenanceWindow],
+}
+
+impl Carrier<'_> {
+    /// How what is sent to it is carried out.
+    pub fn mechanism(&self) -> Mechanism {
+        if self.is_read_elsewhere { Mechanism::Manual } else { self.connection.mechanism() }
+    }
 }
 
 impl<'a> From<&'a Application> for Carrier<'a> {
@@ -94,6 +105,7 @@ impl<'a> From<&'a Application> for Carrier<'a> {
             display_name: &application.display_name,
             owner: application.owner.as_deref(),
             connection: &application.connection,
+            is_read_elsewhere: application.read_by.is_some(),
             concurrency: application.concurrency,
             retry: &application.retry,
             maintenance: &application.maintenance,
@@ -107,6 +119,7 @@ impl<'a> From<&'a Integration> for Carrier<'a> {
             display_name: &integration.display_name,
             owner: integration.owner.as_deref(),
             connection: &integration.connection,
+            is_read_elsewhere: false,
             concurrency: integration.concurrency,
             retry: &integration.retry,
             maintenance: &integration.maintenance,

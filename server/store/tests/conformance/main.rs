@@ -206,6 +206,7 @@ stories! {
         an_export_is_read_once_page_by_page,
         an_export_whose_agent_is_gone_begins_anew,
         old_exports_are_forgotten_but_the_newest_that_is_over,
+        exports_end_with_their_run_and_nothing_of_them_stays,
         many_agents_never_get_the_same_export,
     ],
     forms: [

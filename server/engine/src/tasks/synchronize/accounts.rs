@@ -18,7 +18,6 @@ use super::native::{self, Native};
 use super::placing::place;
 use super::{Context, Reading, TaskEnd, accounts_origin, counted, entitlements_origin};
 use super::{NOTHING_CHANGED, guard, numbers, report_counts, sentence, staged};
-use crate::agents::exports;
 use crate::progress::Progress;
 use crate::record::{self, Step};
 use crate::tasks::collect::Collected;
@@ -406,7 +405,7 @@ pub(super) async fn read_back_executed(
             continue;
         }
         // An agent is not asked for single accounts.
-        if exports::of_application(&context.engine, name).is_some() {
+        if live.configuration().applications.get(name).is_some_and(|application| application.read_by.is_some()) {
             progress.say(
                 LogLevel::Information,
                 format!(
