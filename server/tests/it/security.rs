@@ -218,7 +218,9 @@ async fn cookies_have_their_flags() {
     }
     // A new token goes to the page of agents and to no other.
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("all.toml"), "[agents.clinic]\ndisplay_name = \"Clinic\"\n").unwrap();
+    let small = include_str!("../data/small/organisation.toml");
+    let text = format!("{small}\n[agents.clinic]\ndisplay_name = \"Clinic\"\n");
+    std::fs::write(folder.path().join("all.toml"), text).unwrap();
     expect_success(&secure.command(&["config", "apply", folder.path().to_str().unwrap()], ""));
     let signed_in = secure.post("/login", &[], &form).await;
     let session = session_cookie(signed_in.headers()).unwrap();

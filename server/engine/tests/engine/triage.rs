@@ -60,7 +60,7 @@ fn refused<T: std::fmt::Debug>(what: &str, outcome: Result<T, model::error::ApiE
 #[tokio::test]
 async fn what_an_agent_reads_from_now_on_is_not_held_back() {
     let directory = Directory::start_down(&["staff"]);
-    let world = world(directory.port, &crowd(3), "").await;
+    let world = world(directory.port, &crowd(6), "").await;
     world.run("complete", RunMode::default()).await;
     let is_held = |order: &Order| matches!(order.reason, Some(StateReason::Quarantined { .. }));
     assert!(world.orders_of("directory").await.iter().all(is_held));
