@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures::StreamExt;
 use model::command::{Applied, Command, CommandError, Outcome};
 use model::order::ErrorClass;
 use model::plan::{ItemKind, Operation};
@@ -16,6 +15,7 @@ use model::value::Value;
 use tokio::sync::Mutex;
 
 use crate::patience::Patience;
+use crate::turns::Turns;
 use crate::{AccountTypeKey, Answered};
 
 /// Members in one change of a group.
@@ -108,11 +108,10 @@ type Place = (usize, String);
 /// Carries out a batch; every command is answered once.
 pub(crate) async fn apply<D: Directory + ?Sized>(
     directory: &D,
+    turns: &Turns,
     locks: &GroupLocks,
-    concurrency: usize,
     commands: Vec<Command>,
 ) -> Vec<Answered> {
-    let concurrency = concurrency.max(1);
     let patience = &Patience::default();
     let mut done: BTreeMap<usize, Result<Done, CommandError>> = BTreeMap::new();
     let memberships: Vec<_> =
@@ -126,11 +125,8 @@ pub(crate) async fn apply<D: Directory + ?Sized>(
     for (position, command) in commands.iter().enumerate().filter(|(position, _)| !done.contains_key(position)) {
         calls.push(Box::pin(async move { (position, patience.call(directory.change_account(command)).await) }));
     }
-    let mut answers = futures::stream::iter(calls).buffer_unordered(concurrency);
-    while let Some((position, answer)) = answers.next().await {
-        done.insert(position, answer);
-    }
-    let memberships = change_memberships(directory, locks, patience, concurrency, &commands, &done).await;
+    done.extend(turns.in_turn(calls).await);
+    let memberships = change_memberships(directory, turns, locks, patience, &commands, &done).await;
 
     let mut members: BTreeMap<usize, Vec<(String, MemberAnswer)>> = BTreeMap::new();
     for ((position, entitlement), answer) in memberships {
@@ -182,9 +178,9 @@ fn compose(
 
 async fn change_memberships<D: Directory + ?Sized>(
     directory: &D,
+    turns: &Turns,
     locks: &GroupLocks,
     patience: &Patience,
-    concurrency: usize,
     commands: &[Command],
     done: &BTreeMap<usize, Result<Done, CommandError>>,
 ) -> BTreeMap<Place, MemberAnswer> {
@@ -214,13 +210,7 @@ async fn change_memberships<D: Directory + ?Sized>(
             async move { change_group(directory, locks, patience, &groups, entitlement, changes).await },
         ));
     }
-    futures::stream::iter(calls)
-        .buffer_unordered(concurrency)
-        .fold(BTreeMap::new(), |mut sum, part| async move {
-            sum.extend(part);
-            sum
-        })
-        .await
+    turns.at_once(calls).await.into_iter().flatten().collect()
 }
 
 /// The groups as remembered, or as they are now where one is not remembered.

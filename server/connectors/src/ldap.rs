@@ -29,6 +29,7 @@ use self::group::Memberships;
 use self::pool::{Pool, Search};
 use self::schema::Schema;
 use crate::directory::{GroupLocks, Groups, NaturalKeys};
+use crate::turns::Turns;
 use crate::{Answered, Capabilities, Connector, Context, Settings};
 
 const ANY_CLASS: &str = "(objectClass=*)";
@@ -81,6 +82,7 @@ pub(crate) fn connect(connection: &LdapConnection, context: &Context<'_>) -> Res
         groups: Mutex::default(),
         schema: Mutex::default(),
         natural_keys: NaturalKeys::new(context.account_types),
+        turns: Turns::new(context.settings.concurrency),
         locks: GroupLocks::default(),
     }))
 }
@@ -100,6 +102,7 @@ struct Ldap {
     groups: Mutex<Option<Arc<Groups>>>,
     schema: Mutex<Option<Arc<Schema>>>,
     natural_keys: NaturalKeys,
+    turns: Turns,
     locks: GroupLocks,
 }
 
@@ -184,7 +187,7 @@ impl Connector for Ldap {
     }
 
     async fn apply(&self, commands: Vec<Command>) -> Vec<Answered> {
-        crate::directory::apply(self, &self.locks, self.settings.concurrency, commands).await
+        crate::directory::apply(self, &self.turns, &self.locks, commands).await
     }
 }
 

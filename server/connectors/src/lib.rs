@@ -21,6 +21,7 @@ mod scim;
 pub mod sheet;
 mod sql;
 mod table;
+mod turns;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -26,7 +26,8 @@ use self::client::{Client, Effect};
 use self::listing::{Listing, Resource};
 use self::path::Path;
 use crate::directory::{GroupLocks, Groups, NaturalKeys};
-use crate::{Answered, Capabilities, Connector, Context, Settings};
+use crate::turns::Turns;
+use crate::{Answered, Capabilities, Connector, Context};
 
 /// Rows asked for in one page unless told.
 const PAGE_SIZE: u32 = 200;
@@ -42,7 +43,7 @@ pub(crate) fn connect(connection: &ScimConnection, context: &Context<'_>) -> Res
         client: Client::new(&connection.url, token, &settings)?,
         page_size: connection.page_size.unwrap_or(PAGE_SIZE),
         paths: paths.collect::<Result<_, CommandError>>()?,
-        settings,
+        turns: Turns::new(settings.concurrency),
         groups: Mutex::default(),
         members_filter: Mutex::default(),
         natural_keys: NaturalKeys::new(context.account_types),
@@ -52,10 +53,10 @@ pub(crate) fn connect(connection: &ScimConnection, context: &Context<'_>) -> Res
 
 struct Scim {
     client: Client,
+    turns: Turns,
     page_size: u32,
     /// Attributes to read, with their paths; none: all.
     paths: Vec<(String, Path)>,
-    settings: Settings,
     /// Ids by display name, as last read.
     groups: Mutex<Option<Arc<Groups>>>,
     /// Whether the server can be asked for the groups of one member; none: not tried yet.
@@ -151,7 +152,7 @@ impl Connector for Scim {
     }
 
     async fn apply(&self, commands: Vec<Command>) -> Vec<Answered> {
-        crate::directory::apply(self, &self.locks, self.settings.concurrency, commands).await
+        crate::directory::apply(self, &self.turns, &self.locks, commands).await
     }
 }
 

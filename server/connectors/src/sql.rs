@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use futures::StreamExt;
+use futures::future::BoxFuture;
 use model::account::{Mechanism, ObservedAccount, ObservedEntitlement};
 use model::command::{Command, CommandError, Outcome};
 use model::configuration::SqlConnection;
@@ -26,6 +26,7 @@ use model::value::Value;
 use model::view::{ApplicationSchema, SchemaAttribute};
 
 use crate::patience::Patience;
+use crate::turns::Turns;
 use crate::{Answered, Capabilities, Connector, Context, Settings};
 use database::{Database, Purpose, Transaction};
 use dialect::Dialect;
@@ -66,6 +67,7 @@ pub(crate) fn connect(connection: &SqlConnection, context: &Context<'_>) -> Resu
         database,
         connection: SqlConnection { url: String::new(), password: None, ..connection.clone() },
         templates,
+        turns: Turns::new(context.settings.concurrency),
         settings: context.settings.clone(),
         shapes: Mutex::new(None),
     }))
@@ -79,6 +81,7 @@ struct Sql {
     /// Without address and password.
     connection: SqlConnection,
     templates: Templates,
+    turns: Turns,
     settings: Settings,
     shapes: Mutex<Option<Arc<Shapes>>>,
 }
@@ -214,8 +217,8 @@ impl Connector for Sql {
 
     async fn apply(&self, commands: Vec<Command>) -> Vec<Answered> {
         let patience = &Patience::default();
-        futures::stream::iter(commands)
-            .map(|command| async move {
+        let carry_out = |command: Command| -> BoxFuture<'_, Answered> {
+            Box::pin(async move {
                 let answer = patience.call(self.carry_out_in_time(&command)).await;
                 if answer.as_ref().is_err_and(|error| error.class == ErrorClass::Invalid) {
                     // Perhaps the tables were changed meanwhile.
@@ -223,9 +226,8 @@ impl Connector for Sql {
                 }
                 (command.order, answer.map_err(|error| conceal(&command, error)))
             })
-            .buffer_unordered(self.settings.concurrency.max(1))
-            .collect()
-            .await
+        };
+        self.turns.in_turn(commands.into_iter().map(carry_out).collect()).await
     }
 }
 

@@ -39,8 +39,8 @@ pub(crate) struct Delivered {
 
 /// Delivers one batch of due orders, at most `limit`; one, where the application is only being tried.
 ///
-/// Called twice for one application at a time, one batch is claimed or recorded while the other is sent: the application
-/// is told one batch after the other.
+/// Called twice for one application at a time, one batch is claimed or recorded while the other is sent: connectors begin one
+/// batch after the other.
 pub(crate) async fn deliver(engine: &Engine, carrier: &str, limit: u32) -> Result<Delivered, StoreError> {
     // What is handed to a system that answers later is out of our hands at once: nobody waits behind it.
     let limit = if answers_at_once(engine, carrier) { engine.paces().batch(carrier, limit) } else { limit };
@@ -331,9 +331,7 @@ async fn apply(
     let commands =
         orders.iter().map(|order| order::command(order, &live.catalogue, order::may_have_arrived(order))).collect();
     let (carrier, count) = (&orders[0].carrier, orders.len());
-    let turn = engine.paces().turn(carrier);
     let working = async {
-        let _turn = turn.lock().await;
         let begun = tokio::time::Instant::now();
         let answers = connector.apply(commands).await;
         engine.paces().note(carrier, count, begun.elapsed());

@@ -2,7 +2,7 @@
 //! larger than what the application does in a few seconds: a leaver never waits long behind those that are under way.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long a batch should take.
@@ -12,39 +12,26 @@ const FIRST: u32 = 200;
 /// No batch is smaller: connections side by side would have nothing to do.
 const SMALLEST: u32 = 8;
 
-/// The pace of each application, and whose turn it is to call it.
+/// The pace of each application: orders a second, of late. A batch that waits for another one of the same application counts
+/// the time of both, so two of them take no longer together than one may.
 #[derive(Default)]
-pub(crate) struct Paces(Mutex<HashMap<String, Pace>>);
-
-#[derive(Clone, Default)]
-struct Pace {
-    /// Orders a second, of late.
-    rate: Option<f64>,
-    /// Held by the batch that is being sent: while one is, others may be claimed and recorded, and no more connections
-    /// are used than the application is to have.
-    turn: Arc<tokio::sync::Mutex<()>>,
-}
+pub(crate) struct Paces(Mutex<HashMap<String, f64>>);
 
 impl Paces {
     /// How many orders to claim, at most `limit`.
     pub(crate) fn batch(&self, application: &str, limit: u32) -> u32 {
-        let rate = self.paces().get(application).and_then(|pace| pace.rate);
+        let rate = self.paces().get(application).copied();
         batch(rate).min(limit)
     }
 
     /// Takes notice of a batch that was sent.
     pub(crate) fn note(&self, application: &str, orders: usize, took: Duration) {
         let mut paces = self.paces();
-        let pace = paces.entry(application.to_owned()).or_default();
-        pace.rate = Some(rate(pace.rate, orders, took));
+        let now = rate(paces.get(application).copied(), orders, took);
+        paces.insert(application.to_owned(), now);
     }
 
-    /// The turn to call the application.
-    pub(crate) fn turn(&self, application: &str) -> Arc<tokio::sync::Mutex<()>> {
-        Arc::clone(&self.paces().entry(application.to_owned()).or_default().turn)
-    }
-
-    fn paces(&self) -> MutexGuard<'_, HashMap<String, Pace>> {
+    fn paces(&self) -> MutexGuard<'_, HashMap<String, f64>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -33,9 +33,9 @@ sources = ["hr"]
 kind = "synchronize"
 sources = ["hr"]
 [jobs.leavers.tasks.compute]
-kind = "compute_role_model"
+kind = "compute-role-model"
 [jobs.leavers.tasks.generate]
-kind = "generate_orders"
+kind = "generate-orders"
 [jobs.leavers.tasks.fulfil]
 kind = "fulfil"
 "#;
@@ -127,6 +127,7 @@ async fn copy_orders(company: &Company, people: usize) {
             for order in &mut copies {
                 order.id = OrderId(ids.next().unwrap());
                 order.application = name(number);
+                order.carrier = name(number);
                 order.account_type = name(number);
                 for item in &mut order.items {
                     item.id = OrderItemId(ids.next().unwrap());
