@@ -16,9 +16,9 @@ use crate::company::{Company, account_type, application};
 use crate::target::Target;
 
 const APPLICATIONS: usize = 50;
-/// People who leave at a time, and how many times.
+/// People who leave at a time, and how many times: together as many as may be disabled within an hour.
 const LEAVERS: usize = 10;
-const TIMES: usize = 10;
+const TIMES: usize = 5;
 const MEMORY: f64 = 512.0;
 const LEAVER: f64 = 60.0;
 
