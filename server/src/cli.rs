@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod agents;
+pub mod backup;
 pub mod configuration;
 pub mod doctor;
 pub mod identities;
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 
 use app::logic::flash::FlashKind;
 use clap::{Args, Parser, Subcommand};
+use engine::backup::BackupError;
 use engine::configurations::ConfigurationError;
 use engine::context::OpContext;
 use engine::error::OpenError;
@@ -137,6 +139,8 @@ pub enum Command {
     /// People who sign in
     #[command(subcommand)]
     User(users::Command),
+    /// Copy the embedded database into a file while it is in use
+    Backup(backup::Backup),
     /// Bring the database's schema up to date
     Migrate,
     /// Check that everything is in place, and say what to do where it is not
@@ -188,6 +192,8 @@ pub enum CommandError {
     Api(#[from] ApiError),
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     #[error("{0}")]
     Usage(String),
     #[error("{0}")]
@@ -202,7 +208,9 @@ impl CommandError {
     fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) => Exit::Usage,
-            Self::Refused(_) | Self::Agent(AgentError::Refused(_)) => Exit::Refused,
+            Self::Refused(_)
+            | Self::Agent(AgentError::Refused(_))
+            | Self::Backup(BackupError::Exists(_) | BackupError::Postgres) => Exit::Refused,
             Self::Agent(AgentError::Address { .. } | AgentError::Plain { .. }) => Exit::Usage,
             Self::Api(error) | Self::Configuration(ConfigurationError::Refused(error)) => match error.code {
                 ErrorCode::Invalid => Exit::Usage,
@@ -217,6 +225,7 @@ impl CommandError {
             | Self::Serve(_)
             | Self::Agent(_)
             | Self::Configuration(_)
+            | Self::Backup(_)
             | Self::Failed(_)
             | Self::Output(_) => Exit::Failed,
         }
@@ -261,6 +270,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
         Command::Mails(command) => mails::run(&op, command, output).await,
         Command::Why(why) => identities::why(&op, why, output).await,
         Command::User(command) => users::run(&op, command, output).await,
+        Command::Backup(command) => backup::run(&op, &command, output).await,
         // Opening has done it.
         Command::Migrate => {
             output.say("The database's schema is up to date.")?;

@@ -15,6 +15,7 @@ mod slapd;
 mod it {
     mod agents;
     mod architecture;
+    mod backup;
     mod faults;
     mod http;
     mod promises;

@@ -32,6 +32,7 @@ pub mod accounts;
 pub mod agents;
 pub mod applications;
 pub mod approvals;
+pub mod backup;
 pub mod forms;
 pub mod home;
 pub mod identities;

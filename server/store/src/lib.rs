@@ -44,6 +44,7 @@ pub mod mails;
 pub mod sessions;
 pub mod users;
 
+mod copy;
 mod open;
 mod words;
 

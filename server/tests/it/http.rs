@@ -42,6 +42,11 @@ impl Server {
         for (login, profile) in [(ADMINISTRATOR, "administrator"), (EMPLOYEE, "employee")] {
             expect_success(&quartermaster(directory.path(), &["user", "add", login, "--profile", profile], PASSWORD));
         }
+        Self::over(directory, limits, arguments)
+    }
+
+    /// Starts on what this data directory holds.
+    pub(crate) fn over(directory: TempDir, limits: &[&str], arguments: &[&str]) -> Self {
         let log = std::fs::File::create(directory.path().join("log")).unwrap();
         let mut child = command(limits, directory.path())
             .args(["serve", "--address", "127.0.0.1:0"])
@@ -136,7 +141,8 @@ pub(crate) fn quartermaster(data: &Path, arguments: &[&str], input: &str) -> Out
     child.wait_with_output().unwrap()
 }
 
-fn command(limits: &[&str], data: &Path) -> Command {
+/// The program over a data directory, with limits as `prlimit` is told them.
+pub(crate) fn command(limits: &[&str], data: &Path) -> Command {
     const PROGRAM: &str = env!("CARGO_BIN_EXE_quartermaster");
     let mut command = Command::new(if limits.is_empty() { PROGRAM } else { "prlimit" });
     if !limits.is_empty() {

@@ -62,6 +62,7 @@ stories! {
         addresses_that_are_none_are_refused_without_their_password,
     ],
     writing: [
+        a_copy_holds_what_was_committed,
         ids_are_handed_out_once,
         a_failing_closure_does_not_spoil_its_neighbours,
         a_swallowed_error_keeps_nothing,

@@ -1,9 +1,32 @@
 use std::collections::HashSet;
 
 use model::ids::IdentityId;
-use store::{Store, StoreError};
+use store::{Dialect, Store, StoreError};
 
 use crate::world::*;
+
+pub(crate) async fn a_copy_holds_what_was_committed(store: Store) {
+    keep!(store, |tx| tx.insert_identities(&[identity(1, "Before")], None, at(0)).await?);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("copy.db");
+    std::fs::File::create(&file).unwrap();
+    let copied = store.copy_to(&file).await;
+    if store.dialect() == Dialect::Postgres {
+        let refused = copied.unwrap_err();
+        assert!(matches!(&refused, StoreError::Invalid { what } if what.contains("its own tools")), "{refused}");
+        return;
+    }
+    copied.unwrap();
+    keep!(store, |tx| tx.insert_identities(&[identity(2, "After")], None, at(0)).await?);
+    let copy = Store::open(&format!("sqlite:{}", file.display())).await.unwrap();
+    copy.is_ready().await.unwrap();
+    let held: Vec<i64> = copy.load_identities().await.unwrap().iter().map(|identity| identity.id.0).collect();
+    assert_eq!(held, [1]);
+    copy.close().await;
+    // What holds something is not written over.
+    store.copy_to(&file).await.unwrap_err();
+    assert!(matches!(store.copy_to(&folder.path().join("no/such.db")).await, Err(StoreError::Unavailable { .. })));
+}
 
 pub(crate) async fn ids_are_handed_out_once(store: Store) {
     let mut tasks = Vec::new();
