@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use hashbrown::{HashMap, HashSet};
-use model::account::Mechanism;
 use model::configuration::{
     ANSWER_WITHIN_DAYS, AccountType, Application, Ask, AttributeSpecification, ColumnType, Configuration, Connection,
     OnRemoval, Part, Reference, Several, Thresholds,
@@ -303,8 +302,7 @@ fn application_facts(configuration: &Configuration, name: &str, application: &Ap
     ApplicationFacts {
         display_name: application.display_name.clone(),
         routes: Part::ALL.map(|part| route::route(configuration, name, part)),
-        can_be_read_back: application.connection.mechanism() == Mechanism::Direct
-            || application.connection.extract().is_some(),
+        can_be_read_back: application.connection.can_be_read(),
         connection_kind: application.connection.kind(),
         thresholds: application.thresholds.clone(),
     }

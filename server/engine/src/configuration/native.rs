@@ -1,6 +1,5 @@
 //! What the configuration says of native changes: what could never be seen, and reactions that contradict each other.
 
-use model::account::Mechanism;
 use model::configuration::{Application, Configuration};
 use model::native_change::{NativeChangeKind, NativeChanges, NativeReaction};
 
@@ -43,8 +42,7 @@ fn one(
         let path: Vec<&str> = place.into_iter().chain(["native_changes"]).chain(field.iter().copied()).collect();
         findings.push(index.finding(&path, message));
     };
-    let connection = &application.connection;
-    if connection.mechanism() != Mechanism::Direct && connection.extract().is_none() {
+    if !application.connection.can_be_read() {
         tell(
             &[],
             format!(

@@ -59,6 +59,11 @@ impl Connection {
         }
     }
 
+    /// Whether anything tells what the application holds.
+    pub fn can_be_read(&self) -> bool {
+        self.mechanism() == Mechanism::Direct || self.extract().is_some()
+    }
+
     /// Hours after which an executor that has not answered is not waited for any longer.
     pub fn expires_hours(&self) -> Option<i64> {
         match self {
