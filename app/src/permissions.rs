@@ -67,6 +67,7 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/api/pages/applications/test", "/Applications/Test"),
     ("/api/pages/applications/probe", "/Applications/Probe"),
     ("/api/pages/applications/release", "/Applications/Release"),
+    ("/api/pages/orders/end-restoration", "/Applications/Release"),
     ("/api/pages/agents/token", "/Agents/Tokens"),
     ("/api/pages/agents/revoke", "/Agents/Tokens"),
     ("/api/pages/accounts/decide", "/Accounts/Correlate"),

@@ -14,6 +14,7 @@ pub mod native_changes;
 pub mod orders;
 pub mod output;
 pub mod requests;
+pub mod restored;
 pub mod secret;
 pub mod users;
 pub mod work_items;
@@ -141,6 +142,9 @@ pub enum Command {
     User(users::Command),
     /// Copy the embedded database into a file while it is in use
     Backup(backup::Backup),
+    /// A database that was put back to an earlier state, out of which nothing goes until a person says so
+    #[command(subcommand)]
+    Restored(restored::Command),
     /// Bring the database's schema up to date
     Migrate,
     /// Check that everything is in place, and say what to do where it is not
@@ -271,6 +275,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
         Command::Why(why) => identities::why(&op, why, output).await,
         Command::User(command) => users::run(&op, command, output).await,
         Command::Backup(command) => backup::run(&op, &command, output).await,
+        Command::Restored(command) => restored::run(&op, command, output).await,
         // Opening has done it.
         Command::Migrate => {
             output.say("The database's schema is up to date.")?;

@@ -17,7 +17,7 @@ use model::plan::{
 use model::trigger::Trigger;
 use model::view::{
     CarrierPause, OrderCounts, OrderDetail, OrderEvent, OrderFilter, OrderGroup, OrderRow, OrderSelection, PauseCause,
-    SelectionSummary, Triage,
+    RestoredView, SelectionSummary, Triage,
 };
 
 use super::people::sales_reason;
@@ -195,6 +195,7 @@ pub(crate) fn triage() -> Triage {
             })
             .collect(),
         unconfirmed: vec![("directory".into(), "Cloud Directory".into(), 30)],
+        restored: Some(RestoredView { taken_at: Some(before(600)), unread: Vec::new(), waiting: 245 }),
         paused: vec![
             CarrierPause {
                 carrier: "payroll".into(),

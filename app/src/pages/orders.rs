@@ -76,6 +76,12 @@ pub async fn edit_order(
     did(&ssr::op().await?, &id, Deed::Edit { values, why: text }).await
 }
 
+#[server(prefix = "/api/pages", endpoint = "orders/end-restoration")]
+pub async fn end_restoration() -> Result<(), ServerFnError> {
+    let outcome = engine::restoration::end(&ssr::op().await?).await;
+    ssr::finish(outcome.map(|()| Flash::done("Orders and mails go out again.")), "/orders")
+}
+
 /// To all that a person had in view: `filter` is the list's query, `ids` what was ticked, `seen_at` and `expected` what the
 /// confirmation said.
 #[server(prefix = "/api/pages", endpoint = "orders/bulk")]

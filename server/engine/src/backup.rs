@@ -1,5 +1,6 @@
 //! A copy of the embedded database, taken while it is in use: under a name of its own until it is whole, checked and on the disk,
 //! and never over anything that is there. What stands outside the database, the key of the secrets above all, is not in it.
+//! Whoever starts on it finds out that it is one ([`crate::restoration`]).
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -50,7 +51,7 @@ pub async fn take(op: &OpContext, file: &Path) -> Result<Backup, BackupError> {
         return Err(BackupError::Exists(file.to_owned()));
     }
     let part = Part::create(file)?;
-    store.copy_to(&part.path).await?;
+    store.copy_to(&part.path, op.now).await?;
     let bytes = part.finish(file)?;
     let audit = AuditLine {
         at: op.now,

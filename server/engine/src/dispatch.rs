@@ -22,6 +22,7 @@ use crate::Engine;
 use crate::circuits::{self, Gate, Pause};
 use crate::connections;
 use crate::record::Step;
+use crate::restoration;
 use crate::tasks::collect::note_trouble;
 use crate::work_items::opened;
 use crate::work_items::staff::Staff;
@@ -89,6 +90,9 @@ async fn deliver_by_hand(engine: &Engine, carrier: &str, limit: u32) -> Result<D
 
 /// `works`: whether the connection has just been found to work, where it was tested.
 async fn deliver_batch(engine: &Engine, claim: Claim, works: Option<bool>) -> Result<Delivered, StoreError> {
+    if restoration::keeps_all_in(engine).await? {
+        return Ok(Delivered::default());
+    }
     let (orders, held) = engine.in_hand().take(engine.store().claim_orders(&claim)).await?;
     if orders.is_empty() {
         return Ok(Delivered::default());
@@ -103,7 +107,7 @@ async fn deliver_batch(engine: &Engine, claim: Claim, works: Option<bool>) -> Re
 pub(crate) async fn recover(engine: &Engine, carrier: &str) -> Result<u64, StoreError> {
     let mut recovered = 0;
     loop {
-        if !matches!(circuits::gate(engine, carrier).await?, Gate::Go) {
+        if !matches!(circuits::gate(engine, carrier).await?, Gate::Go) || restoration::keeps_all_in(engine).await? {
             return Ok(recovered);
         }
         let claim = claim(engine, carrier, engine.tuning().claim_batch);

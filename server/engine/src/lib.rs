@@ -43,6 +43,7 @@ pub mod native_changes;
 pub mod orders;
 pub(crate) mod references;
 pub mod requests;
+pub mod restoration;
 pub mod reviews;
 pub mod rings;
 pub mod sessions;
@@ -236,6 +237,7 @@ impl Engine {
             carrying_out: AtomicI64::new(0),
             asking: tokio::sync::Mutex::new(()),
         }));
+        restoration::notice(&engine).await?;
         Ok(engine)
     }
 

@@ -75,6 +75,7 @@ pub async fn triage(op: &OpContext) -> Result<Triage, ApiError> {
         groups,
         unconfirmed: store.unconfirmed_orders().await.map_err(internal)?.into_iter().map(named).collect(),
         paused: paused.collect(),
+        restored: crate::restoration::standing(op).await?,
     })
 }
 

@@ -157,6 +157,15 @@ const CALL_OFF_EVERY: Duration = Duration::from_secs(5);
 /// Takes the answers of executors, and gives up those that are overdue.
 pub(crate) async fn poll_executors(engine: &Engine, ask: Ask) {
     let _asking = engine.asking().lock().await;
+    // An answer that was taken before the database was put back is gone, and what is told to be called off may be wanted.
+    match crate::restoration::keeps_all_in(engine).await {
+        Ok(false) => {}
+        Ok(true) => return,
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "Executors cannot be asked");
+            return;
+        }
+    }
     let configuration = engine.world().configuration();
     for (name, carrier) in configuration.carriers() {
         let connection = carrier.connection;

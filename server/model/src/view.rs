@@ -170,6 +170,20 @@ pub struct Triage {
     pub unconfirmed: Vec<(String, String, u64)>,
     /// Applications and integrations to which nothing is sent now.
     pub paused: Vec<CarrierPause>,
+    /// Why nothing is sent at all.
+    #[serde(default)]
+    pub restored: Option<RestoredView>,
+}
+
+/// A database that was put back to an earlier state: nothing goes out until a person says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoredView {
+    /// The moment to which it was put back, where that is known.
+    pub taken_at: Option<Timestamp>,
+    /// Applications that were not read since, as people call them: they have to be, first.
+    pub unread: Vec<String>,
+    /// Orders that wait to be sent.
+    pub waiting: u64,
 }
 
 /// Why nothing is sent to an application or integration.

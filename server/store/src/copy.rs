@@ -3,10 +3,12 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection as _};
 
 use crate::connection::arguments;
+use crate::restoration::{CLEAR, MARK};
 use crate::{Dialect, Result, Store, StoreError};
 
 const COPY: &str = "vacuum into $1";
@@ -16,12 +18,13 @@ const CHECK: &str = "pragma integrity_check(1)";
 
 impl Store {
     /// Writes the database into this file, which is there and empty, and reads the copy through. Others go on writing meanwhile;
-    /// the copy has what was committed when it was begun.
+    /// the copy has what was committed when it was begun. It bears the mark of a database that was put back to that moment
+    /// ([`Store::restoration`]).
     ///
     /// # Errors
     /// [`StoreError::Invalid`] on PostgreSQL, and where the path is no text; [`StoreError::Unavailable`] where the file cannot be
     /// written; [`StoreError::Corrupt`] where the copy is not whole, and so the database itself may not be.
-    pub async fn copy_to(&self, path: &Path) -> Result<()> {
+    pub async fn copy_to(&self, path: &Path, at: Timestamp) -> Result<()> {
         if self.dialect() != Dialect::Sqlite {
             return Err(StoreError::Invalid {
                 what: "a database of PostgreSQL is copied with its own tools".to_owned(),
@@ -31,12 +34,15 @@ impl Store {
             return Err(StoreError::Invalid { what: format!("`{}` is not written in UTF-8", path.display()) });
         };
         self.reader().await?.execute(COPY, arguments![name]).await?;
-        check(path).await
+        finish(path, at).await
     }
 }
 
-async fn check(path: &Path) -> Result<()> {
-    let mut copy = SqliteConnectOptions::new().filename(path).read_only(true).connect().await?;
+async fn finish(path: &Path, at: Timestamp) -> Result<()> {
+    let mut copy = SqliteConnectOptions::new().filename(path).connect().await?;
+    // Of a database that was itself put back the mark is there.
+    sqlx::query(CLEAR).execute(&mut copy).await?;
+    sqlx::query(MARK).bind(at.as_microsecond()).execute(&mut copy).await?;
     let found: String = sqlx::query_scalar(CHECK).fetch_one(&mut copy).await?;
     copy.close().await?;
     match found.as_str() {

@@ -46,6 +46,7 @@ pub mod users;
 
 mod copy;
 mod open;
+mod restoration;
 mod words;
 
 pub use accounts::Reservation;
@@ -65,6 +66,7 @@ pub use native_changes::{NativePlanned, NativeStep, NativeVerdict};
 pub use open::{Dialect, Store};
 pub use orders::{Claim, FilledOrder, OrdersUnderWay, PlanRecord, RecordedTransition, ReferenceChange};
 pub use requests::RequestProgress;
+pub use restoration::Restoration;
 pub use runs::{Cancelled, JobScheduleRecord, RUN_LOST};
 pub use sessions::SessionRecord;
 pub use signals::{Signal, Signals};

@@ -50,6 +50,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0026_create_native_changes"),
     migration!("0027_create_agents"),
     migration!("0028_refer_to_accounts"),
+    migration!("0029_note_restoration"),
 ];
 
 const CREATE_TABLE: &str = r#"

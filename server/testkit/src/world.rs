@@ -280,6 +280,19 @@ impl World {
         assert!(self.engine.start_runner().await.expect("the runner starts"));
     }
 
+    /// Ends the engine and starts another one over this backup in the place of the database.
+    pub async fn put_back(&mut self, backup: &Path) {
+        self.engine.stop().await;
+        let database = self.folder.path().join("quartermaster.db");
+        for ending in ["db-wal", "db-shm"] {
+            // Gone already where the last connection has tidied up.
+            let _ = std::fs::remove_file(database.with_extension(ending));
+        }
+        std::fs::copy(backup, database).unwrap();
+        self.engine = opened(&self.database, self.folder.path(), &self.clock, &self.tuning).await;
+        assert!(self.engine.start_runner().await.expect("the runner starts"));
+    }
+
     /// Ends the engine, as a stop of the program does.
     pub async fn stop(self) {
         self.engine.stop().await;

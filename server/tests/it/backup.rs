@@ -120,8 +120,25 @@ async fn backups_under_load_are_each_one_to_start_from() {
     let data = restored(&server, &last);
     drop(server);
     let again = Server::over(data, &[], &[]);
-    again.sign_in(ADMINISTRATOR).await;
+    let cookie = again.sign_in(ADMINISTRATOR).await;
     assert_eq!(again.get("/readyz", &[]).await.status(), 200);
+    let page = again.get("/orders", &[("cookie", &cookie)]).await.text().await.unwrap();
+    assert!(page.contains("This database was put back") && page.contains("0 orders wait"), "people have them all");
+    let shown = told(again.directory.path(), &["restored", "show"]);
+    assert_eq!(
+        (&shown["waiting"], &shown["unread"]),
+        (&0.into(), &serde_json::json!([])),
+        "nothing can be read of a desk"
+    );
+    let ended =
+        again.post("/api/pages/orders/end-restoration", &[("cookie", &cookie), ("accept", "text/html")], &[]).await;
+    assert!(ended.status().is_redirection(), "{ended:?}");
+    let page = again.get("/orders", &[("cookie", &cookie)]).await.text().await.unwrap();
+    assert!(!page.contains("This database was put back"));
+    let twice = again.command(&["restored", "end"], "");
+    assert_eq!(twice.status.code(), Some(4), "{twice:?}");
+    expect_success(&again.command(&["restored", "mark", "--taken-at", "2026-11-28T22:00:00Z"], ""));
+    assert_eq!(told(again.directory.path(), &["restored", "show"])["taken_at"], "2026-11-28T22:00:00Z");
 }
 
 #[tokio::test]

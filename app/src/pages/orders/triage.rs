@@ -3,7 +3,7 @@
 
 use leptos::prelude::*;
 use model::order::{Action, StateReason, Trouble};
-use model::view::{CarrierPause, OrderFilter, OrderGroup, PauseCause, Triage};
+use model::view::{CarrierPause, OrderFilter, OrderGroup, PauseCause, RestoredView, Triage};
 
 use super::bulk::shape;
 use crate::components::chip;
@@ -20,7 +20,11 @@ fn back(filter: &OrderFilter) -> String {
 }
 
 pub(super) fn section(triage: &Triage, filter: &OrderFilter, rights: &Rights, clock: &Clock) -> AnyView {
-    if triage.groups.is_empty() && triage.unconfirmed.is_empty() && triage.paused.is_empty() {
+    if triage.groups.is_empty()
+        && triage.unconfirmed.is_empty()
+        && triage.paused.is_empty()
+        && triage.restored.is_none()
+    {
         return view! { <p class="all-well">{icon("double-check")}"Nothing is broken or stuck."</p> }.into_any();
     }
     let back = back(filter);
@@ -30,10 +34,37 @@ pub(super) fn section(triage: &Triage, filter: &OrderFilter, rights: &Rights, cl
     view! {
         <section class="triage" aria-labelledby="triage-heading">
             <div class="section-head"><h2 id="triage-heading">"Needs a look"</h2>{(broken > 0).then(|| view! { <span class="count">{words::total(broken)}</span> })}</div>
+            {triage.restored.as_ref().map(|standing| restored(standing, rights, clock))}
             {pauses}
             {(!triage.groups.is_empty()).then(|| view! { <ul class="groups">{groups}</ul> })}
             {unconfirmed(&triage.unconfirmed, &back, rights)}
         </section>
+    }
+    .into_any()
+}
+
+/// A database that was put back: what to do first, and then the way out.
+fn restored(standing: &RestoredView, rights: &Rights, clock: &Clock) -> AnyView {
+    let when = standing.taken_at.map(|at| view! { " to how it was "{ago(clock, at)} });
+    let next = match (standing.unread.as_slice(), rights.may("/Applications/Release")) {
+        ([], true) => view! {
+            <p>{format!("All applications that can be read were read since; {} to be sent. Look at them, and at what came of the last runs, first.", words::plural(standing.waiting, "order waits", "orders wait"))}</p>
+            <div class="actions">
+                <form method="post" action="/api/pages/orders/end-restoration"><button class="button">{icon("arrow")}"Send again"</button></form>
+            </div>
+        }
+        .into_any(),
+        ([], false) => view! { <p>"All applications that can be read were read since. Somebody whose profile includes "<code>"/Applications/Release"</code>" lets orders and mails go out again."</p> }.into_any(),
+        (unread, _) => view! { <p>{format!("Not read since: {}. Run the job ", unread.join(", "))}<a href="/jobs">"complete"</a>", which reads them and says what differs; it sends nothing."</p> }.into_any(),
+    };
+    view! {
+        <div class="banner danger">
+            {icon("clock")}
+            <div>
+                <p><strong>"This database was put back"</strong>{when}". What was sent since is unknown to it, so no order and no mail goes out."</p>
+                {next}
+            </div>
+        </div>
     }
     .into_any()
 }

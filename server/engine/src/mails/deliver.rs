@@ -23,6 +23,9 @@ const TAKEN_FOR: Duration = Duration::from_mins(15);
 pub(super) async fn deliver(engine: &Engine) -> Result<(), StoreError> {
     let configuration = engine.world().configuration();
     let Some(server) = &configuration.organisation.mail else { return Ok(()) };
+    if crate::restoration::keeps_all_in(engine).await? {
+        return Ok(());
+    }
     loop {
         let (now, until) = (engine.now(), engine.after(TAKEN_FOR));
         let mails =

@@ -20,6 +20,9 @@ use crate::sweeps::Ask;
 
 /// How long a delivery without work waits for others to release some.
 const LULL: Duration = Duration::from_millis(15);
+/// What a run says while nothing goes out.
+const KEPT_IN: &str = "This database was put back to an earlier state. Nothing is sent until somebody has looked at the orders \
+                       that wait, and says so on the page of orders.";
 /// How often executors are asked.
 const ASK_EVERY: Duration = Duration::from_millis(100);
 
@@ -57,6 +60,9 @@ async fn fulfil(scope: &TaskScope, context: &mut Context, progress: &Progress) -
     let due = engine.store().due_applications(now).await?;
     let due: u64 = due.iter().filter(|(name, _)| scope.has_application(name)).map(|(_, count)| count).sum();
     progress.expect(due.max(released), "orders");
+    if crate::restoration::keeps_all_in(engine).await? {
+        return Ok(TaskEnd::Warning(KEPT_IN.to_owned()));
+    }
     let carriers = carriers(engine, &applications).await?;
     let names: Vec<&String> = carriers.iter().collect();
     for recovered in futures::future::join_all(names.iter().map(|name| dispatch::recover(engine, name))).await {

@@ -41,6 +41,7 @@ mod pipeline;
 mod real_input;
 mod references;
 mod requests;
+mod restoration;
 mod review;
 mod rings;
 mod routes;

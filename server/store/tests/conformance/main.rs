@@ -22,6 +22,7 @@ mod orders;
 mod people;
 mod references;
 mod requests;
+mod restoration;
 mod rings;
 mod runs;
 mod schema;
@@ -61,6 +62,7 @@ stories! {
         checks_and_foreign_keys_are_reported,
         addresses_that_are_none_are_refused_without_their_password,
     ],
+    restoration: [a_database_that_was_put_back_is_made_ready_once],
     writing: [
         a_copy_holds_what_was_committed,
         ids_are_handed_out_once,

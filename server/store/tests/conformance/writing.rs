@@ -10,7 +10,7 @@ pub(crate) async fn a_copy_holds_what_was_committed(store: Store) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("copy.db");
     std::fs::File::create(&file).unwrap();
-    let copied = store.copy_to(&file).await;
+    let copied = store.copy_to(&file, at(9)).await;
     if store.dialect() == Dialect::Postgres {
         let refused = copied.unwrap_err();
         assert!(matches!(&refused, StoreError::Invalid { what } if what.contains("its own tools")), "{refused}");
@@ -22,10 +22,16 @@ pub(crate) async fn a_copy_holds_what_was_committed(store: Store) {
     copy.is_ready().await.unwrap();
     let held: Vec<i64> = copy.load_identities().await.unwrap().iter().map(|identity| identity.id.0).collect();
     assert_eq!(held, [1]);
+    let put_back = copy.restoration().await.unwrap().unwrap();
+    assert_eq!((put_back.taken_at, put_back.noticed_at), (Some(at(9)), None));
+    assert_eq!(store.restoration().await.unwrap(), None, "the database itself bears no mark");
     copy.close().await;
     // What holds something is not written over.
-    store.copy_to(&file).await.unwrap_err();
-    assert!(matches!(store.copy_to(&folder.path().join("no/such.db")).await, Err(StoreError::Unavailable { .. })));
+    store.copy_to(&file, at(9)).await.unwrap_err();
+    assert!(matches!(
+        store.copy_to(&folder.path().join("no/such.db"), at(9)).await,
+        Err(StoreError::Unavailable { .. })
+    ));
 }
 
 pub(crate) async fn ids_are_handed_out_once(store: Store) {
