@@ -205,6 +205,7 @@ pub const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
     ("answer.identity_id, answer.key", "answer_in_force"),
     ("answer.id", "answer_pkey"),
     ("number_space.id", "number_space_pkey"),
+    ("restoration.id", "restoration_pkey"),
     ("configuration_version.id", "configuration_version_pkey"),
     ("console_user.id", "console_user_pkey"),
     ("run.id", "run_pkey"),

@@ -31,7 +31,8 @@ const LEAVE_OUT_NUMBERS: &str = "
     set next = next + $1
     where id = 1";
 
-/// What may have been sent meanwhile, and waits to be sent here: it is read before it is written. A person's hold stands.
+/// What may have been sent meanwhile, and waits to be sent here: it is read before it is written. What waits for something else
+/// than its turn, a value, another order, a ring or a person's word, goes on waiting for that.
 const DOUBT: &str = "
     with input as materialized (select value from jsonb_each($1))
     update provisioning_order
@@ -41,14 +42,18 @@ const DOUBT: &str = "
         troubled_at = $2,
         changed_at = $2
     where state = 1
-      and coalesce(trouble, '') <> 'held'";
+      and not awaits_answer
+      and not awaits_reference
+      and coalesce(reason ->> 'reason', 'none') in ('none', 'retry_wait', 'quarantined', 'maintenance', 'in_doubt')";
 
-/// The same for what is held, reviewed or failed: a creation that is not the first attempt looks before it writes.
+/// The same for what is held, reviewed or failed: a creation that is not the first attempt looks before it writes. What waits for
+/// another order is made anew where that one is gone, as long as it was never tried.
 const COUNT_AN_ATTEMPT: &str = "
     update provisioning_order
     set attempts = 1
     where attempts = 0
-      and state in (1, 3, 5)";
+      and state in (1, 3, 5)
+      and coalesce(reason ->> 'reason', 'none') <> 'held_by'";
 
 const END_SESSIONS: &str = "delete from session";
 

@@ -11,10 +11,12 @@ pub(crate) async fn a_database_that_was_put_back_is_made_ready_once(store: Store
 
     people(&store).await;
     let held = StateReason::Held { by: "ann".into(), why: "wait".into(), since: at(1), before: None };
+    let waits = StateReason::HeldBy { orders: vec![OrderId(1)] };
     let rows = vec![
         order(1, 1),
         Order { state: ProvisioningState::AwaitingApproval, ..order(2, 2) },
         Order { reason: Some(held.clone()), ..order(3, 3) },
+        Order { reason: Some(waits.clone()), after: vec![OrderId(1)], ..order(4, 4) },
     ];
     insert_orders(&store, rows).await;
     let before = store.reserve_ids(1).await.unwrap().end;
@@ -28,11 +30,11 @@ pub(crate) async fn a_database_that_was_put_back_is_made_ready_once(store: Store
 
     let numbers = keep!(store, |tx| tx.reserve_ids(1).await?);
     assert!(numbers.start > before + 999_999_999, "{numbers:?} may have been given out before");
-    for id in [1, 2, 3] {
+    for (id, expected, attempts) in
+        [(1, Some(StateReason::InDoubt), 1), (2, None, 1), (3, Some(held), 1), (4, Some(waits), 0)]
+    {
         let order = store.order(OrderId(id)).await.unwrap().unwrap();
-        let expected = [Some(StateReason::InDoubt), None, Some(held.clone())];
-        assert_eq!(order.reason, expected[usize::try_from(id).unwrap() - 1], "a person's hold stands");
-        assert_eq!(order.attempts, 1, "it looks before it writes");
+        assert_eq!((order.reason, order.attempts), (expected, attempts), "{id}");
     }
 
     assert!(keep!(store, |tx| tx.end_restoration(at(9), "ann").await?));
