@@ -195,7 +195,12 @@ pub(crate) fn triage() -> Triage {
             })
             .collect(),
         unconfirmed: vec![("directory".into(), "Cloud Directory".into(), 30)],
-        restored: Some(RestoredView { taken_at: Some(before(600)), unread: Vec::new(), waiting: 245 }),
+        restored: Some(RestoredView {
+            taken_at: Some(before(600)),
+            unread: Vec::new(),
+            is_planned: true,
+            waiting: 245,
+        }),
         paused: vec![
             CarrierPause {
                 carrier: "payroll".into(),

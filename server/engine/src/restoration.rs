@@ -4,8 +4,9 @@
 
 use jiff::Timestamp;
 use model::error::ApiError;
+use model::job::{Run, RunState, TaskKind, TaskRun};
 use model::order::ProvisioningState;
-use model::view::{AuditLine, OrderFilter, RestoredView};
+use model::view::{AuditLine, OrderFilter, RestoredView, RunFilter, RunRow};
 use store::{Restoration, StoreError};
 
 use crate::Engine;
@@ -60,16 +61,16 @@ pub async fn mark(op: &OpContext, taken_at: Option<Timestamp>) -> Result<(), Api
 /// Lets orders and mails go out again, on a person's word.
 ///
 /// # Errors
-/// Conflict where nothing was put back, or an application was not read since: what it holds is not known then.
+/// Conflict where nothing was put back, or not all was read and planned anew since: what waits may be the opposite of what is
+/// right by now.
 pub async fn end(op: &OpContext) -> Result<(), ApiError> {
     op.require("/Applications/Release")?;
     let Some(standing) = view(op).await.map_err(internal)? else {
         return Err(ApiError::conflict("This database is not held back as a restored one; nothing was changed."));
     };
-    if !standing.unread.is_empty() {
+    if let Some(missing) = standing.missing() {
         return Err(ApiError::conflict(format!(
-            "Not read since the database was put back: {}. Run the job `complete`, look at the orders that wait, then say so again.",
-            standing.unread.join(", ")
+            "{missing} Run the job `complete`, look at the orders that wait, then say so again."
         )));
     }
     let (at, by) = (op.now, op.user.login.clone());
@@ -101,9 +102,34 @@ async fn view(op: &OpContext) -> Result<Option<RestoredView>, StoreError> {
     let configuration = op.engine.world().configuration();
     let readable = configuration.applications.iter().filter(|(_, application)| application.connection.can_be_read());
     let unread = readable.filter(|(name, _)| !is_read(name)).map(|(_, application)| application.display_name.clone());
+    let sources = configuration.sources.iter().filter(|(name, _)| !is_read(name));
+    let unread = sources.map(|(_, source)| source.display_name.clone()).chain(unread);
     let counts = store.order_counts(&OrderFilter::default()).await?.by_state;
     let waiting = counts.iter().filter(|(state, _)| *state == ProvisioningState::Pending).map(|(_, count)| count).sum();
-    Ok(Some(RestoredView { taken_at, unread: unread.collect(), waiting }))
+    let is_planned = match noticed_at {
+        Some(noticed) => is_planned(&store.runs(&RunFilter { limit: RUNS, ..RunFilter::default() }).await?, noticed),
+        None => false,
+    };
+    Ok(Some(RestoredView { taken_at, unread: unread.collect(), is_planned, waiting }))
+}
+
+/// Runs that are looked through for one that has planned.
+const RUNS: u32 = 200;
+
+/// Whether one of these has taken over all that was read, decided and ordered for everybody since.
+fn is_planned(runs: &[RunRow], since: Timestamp) -> bool {
+    let does = |run: &Run, kind: TaskKind| {
+        let did = |task: &TaskRun| {
+            task.task.kind == kind
+                && task.task.scope.is_all()
+                && matches!(task.state, RunState::Completed | RunState::Warning)
+                && task.started_at.is_some_and(|at| at >= since)
+        };
+        run.tasks.iter().any(did)
+    };
+    let steps = [TaskKind::Synchronize, TaskKind::ComputeRoleModel, TaskKind::GenerateOrders];
+    let whole = runs.iter().map(|row| &row.run).filter(|run| !run.mode.dry_run && !run.mode.incremental);
+    whole.into_iter().any(|run| steps.iter().all(|kind| does(run, *kind)))
 }
 
 fn audit(op: &OpContext, action: &str, detail: &str) -> AuditLine {

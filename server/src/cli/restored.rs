@@ -18,7 +18,7 @@ pub enum Command {
         #[arg(long)]
         taken_at: Option<Timestamp>,
     },
-    /// Let orders and mails go out again, once all applications were read
+    /// Let orders and mails go out again, once everything was read and planned anew
     End,
 }
 
@@ -41,16 +41,16 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
 }
 
 fn shown(standing: &RestoredView) -> String {
-    let unread = match standing.unread.as_slice() {
-        [] => "nothing; `restored end` lets orders and mails go out".to_owned(),
-        unread => format!("{}; run the job `complete`", unread.join(", ")),
+    let missing = match standing.missing() {
+        None => "nothing; `restored end` lets orders and mails go out".to_owned(),
+        Some(missing) => format!("{missing} Run the job `complete`"),
     };
     fields(&[
         (
             "put back to",
             standing.taken_at.map_or_else(|| "nobody told".to_owned(), |at| at.strftime("%F %T UTC").to_string()),
         ),
-        ("still to be read", unread),
+        ("still to be done", missing),
         ("orders that wait", standing.waiting.to_string()),
     ])
 }

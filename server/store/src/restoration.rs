@@ -1,11 +1,10 @@
 //! Whether the database was put back to an earlier state. Then it believes what was true at that time: orders that have been sent
-//! since are to be sent, and numbers that were given out since are free. Both are mended when that is noticed.
+//! since are to be sent, and numbers that were given out since are free. Numbers are mended when that is noticed, orders by the
+//! plan that follows the next reading.
 
 use jiff::Timestamp;
-use model::order::StateReason;
-use serde::Serialize;
 
-use crate::connection::{Row, arguments, payload};
+use crate::connection::{Row, arguments};
 use crate::{Result, Store, Tx};
 
 /// Numbers left out, so that none is given out twice: more than any database takes between two backups.
@@ -31,27 +30,14 @@ const LEAVE_OUT_NUMBERS: &str = "
     set next = next + $1
     where id = 1";
 
-/// What may have been sent meanwhile, and waits to be sent here: it is read before it is written. What waits for something else
-/// than its turn, a value, another order, a ring or a person's word, goes on waiting for that.
-const DOUBT: &str = "
-    with input as materialized (select value from jsonb_each($1))
-    update provisioning_order
-    set reason = (select input.value -> 'reason' from input),
-        trouble = 'in_doubt',
-        fingerprint = 'restored ' || application,
-        troubled_at = $2,
-        changed_at = $2
-    where state = 1
-      and not awaits_answer
-      and not awaits_reference
-      and coalesce(reason ->> 'reason', 'none') in ('none', 'retry_wait', 'quarantined', 'maintenance', 'in_doubt')";
-
-/// The same for what is held, reviewed or failed: a creation that is not the first attempt looks before it writes. What waits for
-/// another order is made anew where that one is gone, as long as it was never tried.
+/// A creation may have been sent meanwhile: one that is not the first attempt looks before it writes. All others wait as they did, so
+/// that a new plan can take their place. What waits for another order is made anew where that one is gone, as long as it was never
+/// tried.
 const COUNT_AN_ATTEMPT: &str = "
     update provisioning_order
     set attempts = 1
     where attempts = 0
+      and operation = 'create'
       and state in (1, 3, 5)
       and coalesce(reason ->> 'reason', 'none') <> 'held_by'";
 
@@ -72,11 +58,6 @@ pub struct Restoration {
     pub noticed_at: Option<Timestamp>,
 }
 
-#[derive(Serialize)]
-struct Doubt {
-    reason: StateReason,
-}
-
 impl Store {
     /// The restoration that stands, if one does.
     pub async fn restoration(&self) -> Result<Option<Restoration>> {
@@ -95,15 +76,14 @@ impl Tx {
         Ok(())
     }
 
-    /// Makes ready for a database that was put back, once: leaves numbers out, doubts what was to be sent, ends all leases and
-    /// sessions. False where that has been done, or nothing was put back.
+    /// Makes ready for a database that was put back, once: leaves numbers out, lets creations look before they write, ends all
+    /// leases and sessions. False where that has been done, or nothing was put back.
     pub async fn notice_restoration(&mut self, at: Timestamp) -> Result<bool> {
         if self.execute(NOTICE, arguments![at]).await? == 0 {
             return Ok(false);
         }
         self.execute(LEAVE_OUT_NUMBERS, arguments![NUMBERS_LEFT_OUT]).await?;
         self.execute(COUNT_AN_ATTEMPT, arguments![]).await?;
-        self.execute(DOUBT, arguments![payload(&[Doubt { reason: StateReason::InDoubt }])?, at]).await?;
         self.execute(END_SESSIONS, arguments![]).await?;
         self.void_leases().await?;
         Ok(true)

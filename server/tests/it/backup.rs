@@ -125,11 +125,15 @@ async fn backups_under_load_are_each_one_to_start_from() {
     let page = again.get("/orders", &[("cookie", &cookie)]).await.text().await.unwrap();
     assert!(page.contains("This database was put back") && page.contains("0 orders wait"), "people have them all");
     let shown = told(again.directory.path(), &["restored", "show"]);
-    assert_eq!(
-        (&shown["waiting"], &shown["unread"]),
-        (&0.into(), &serde_json::json!([])),
-        "nothing can be read of a desk"
-    );
+    assert_eq!((&shown["waiting"], &shown["is_planned"]), (&0.into(), &false.into()));
+    let early = again.command(&["restored", "end"], "");
+    assert_eq!(early.status.code(), Some(4), "{early:?}");
+    assert!(String::from_utf8(early.stderr).unwrap().contains("was put back"), "it says what is missing");
+    expect_success(&again.command(&["jobs", "run", "complete"], ""));
+    until("everything is planned anew", async || {
+        told(again.directory.path(), &["restored", "show"])["is_planned"] == true
+    })
+    .await;
     let ended =
         again.post("/api/pages/orders/end-restoration", &[("cookie", &cookie), ("accept", "text/html")], &[]).await;
     assert!(ended.status().is_redirection(), "{ended:?}");

@@ -46,16 +46,16 @@ pub(super) fn section(triage: &Triage, filter: &OrderFilter, rights: &Rights, cl
 /// A database that was put back: what to do first, and then the way out.
 fn restored(standing: &RestoredView, rights: &Rights, clock: &Clock) -> AnyView {
     let when = standing.taken_at.map(|at| view! { " to how it was "{ago(clock, at)} });
-    let next = match (standing.unread.as_slice(), rights.may("/Applications/Release")) {
-        ([], true) => view! {
-            <p>{format!("All applications that can be read were read since; {} to be sent. Look at them, and at what came of the last runs, first.", words::plural(standing.waiting, "order waits", "orders wait"))}</p>
+    let next = match (standing.missing(), rights.may("/Applications/Release")) {
+        (None, true) => view! {
+            <p>{format!("Everything was read and planned anew; {} to be sent. Look at them, and at what came of the last runs, first.", words::plural(standing.waiting, "order waits", "orders wait"))}</p>
             <div class="actions">
                 <form method="post" action="/api/pages/orders/end-restoration"><button class="button">{icon("arrow")}"Send again"</button></form>
             </div>
         }
         .into_any(),
-        ([], false) => view! { <p>"All applications that can be read were read since. Somebody whose profile includes "<code>"/Applications/Release"</code>" lets orders and mails go out again."</p> }.into_any(),
-        (unread, _) => view! { <p>{format!("Not read since: {}. Run the job ", unread.join(", "))}<a href="/jobs">"complete"</a>", which reads them and says what differs; it sends nothing."</p> }.into_any(),
+        (None, false) => view! { <p>"Everything was read and planned anew. Somebody whose profile includes "<code>"/Applications/Release"</code>" lets orders and mails go out again."</p> }.into_any(),
+        (Some(missing), _) => view! { <p>{missing}" Run the job "<a href="/jobs">"complete"</a>", which reads everything and orders what differs; it sends nothing."</p> }.into_any(),
     };
     view! {
         <div class="banner danger">

@@ -8,7 +8,7 @@ use engine::{backup, restoration};
 use model::error::ErrorCode;
 use model::ids::OrderId;
 use model::job::{RunMode, RunState};
-use model::order::{ProvisioningState, StateReason};
+use model::order::ProvisioningState;
 use testkit::configuration::{self, USER};
 use testkit::directory::Directory;
 use testkit::world::{World, crowd};
@@ -51,8 +51,8 @@ async fn nothing_goes_out_until_a_person_says_so_and_nothing_is_made_twice() {
     let (world, newest) = put_back(&directory, folder.path()).await;
     let op = world.op();
     let waiting = world.orders_of("directory").await;
-    let doubted = waiting.iter().filter(|order| order.reason == Some(StateReason::InDoubt)).count();
-    assert_eq!(doubted, 2, "what was to be sent may have been sent: {waiting:#?}");
+    let looks_first = waiting.iter().filter(|order| order.state == ProvisioningState::Pending && order.attempts == 1);
+    assert_eq!(looks_first.count(), 2, "what was to be made may have been made: {waiting:#?}");
 
     // Neither the sweep nor a run sends anything.
     let users = directory.state().users.clone();
@@ -73,12 +73,19 @@ async fn nothing_goes_out_until_a_person_says_so_and_nothing_is_made_twice() {
         "{early:?}"
     );
 
+    // Reading alone does not make what waits right.
+    for job in ["collect", "synchronize"] {
+        world.run(job, RunMode::default()).await;
+    }
+    let unplanned = restoration::end(&op).await.unwrap_err();
+    assert!(unplanned.message.contains("Nobody was planned for"), "{unplanned:?}");
+
     // Reading tells what is there; the orders that follow wait as well.
     let run = world.run("complete", RunMode::default()).await;
     assert_eq!(run.state, RunState::Warning, "{run:#?}");
     assert_eq!(directory.state().users, users);
     let standing = restoration::standing(&op).await.unwrap().unwrap();
-    assert_eq!(standing.unread, Vec::<String>::new());
+    assert_eq!(standing.missing(), None);
     let made = world.orders_of("directory").await;
     let made = made.iter().filter(|order| !waiting.iter().any(|known| known.id == order.id));
     assert!(made.clone().all(|order| order.id > newest), "numbers that were given out since are not given out again");
@@ -117,5 +124,58 @@ async fn what_was_to_be_sent_and_has_been_is_taken_over_without_a_reading() {
         })
         .await;
     everybody_is_there_once(&directory);
+    world.stop().await;
+}
+
+/// Users are named after their people, and found by their numbers.
+const NAMED_AFTER_PEOPLE: &str = r#"
+[account_types.user]
+display_name = "User"
+application = "directory"
+key = "userName"
+correlation = [{ identity = "identity.key", account = "externalId", confidence = 100 }]
+[account_types.user.attributes]
+userName = { expression = "identity.display_name", required = true }
+externalId = { expression = "identity.key", required = true }
+[rules.users]
+when = 'identity.lifecycle == "active"'
+account_types = ["user"]
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_made_and_renamed_since_gets_no_second_account() {
+    let directory = Directory::start(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let more = [&configuration::directory(directory.port, ""), NAMED_AFTER_PEOPLE].concat();
+    let mut world = World::with_more(&crowd(6), &more, |_| {}).await;
+    world.badges.write_extract();
+    world.mainframe.write_extract();
+    world.run("complete", RunMode::default()).await;
+    let mut people = crowd(7);
+    world.feed(&people);
+    world.plan().await;
+    let file = folder.path().join("backup.db");
+    backup::take(&world.op(), &file).await.unwrap();
+    world.run("fulfil", RunMode::default()).await;
+    people[6].family_name = "Other".into();
+    world.feed(&people);
+    world.run("complete", RunMode::default()).await;
+    let names = || directory.state().users.values().map(|user| user["userName"].to_string()).collect::<Vec<_>>();
+    assert!(names().contains(&"\"Given7 Other\"".to_owned()), "{:?}", names());
+
+    world.clock.step(Duration::from_secs(3_600));
+    world.put_back(&file).await;
+    world.run("complete", RunMode::default()).await;
+    restoration::end(&world.op()).await.unwrap();
+    world
+        .until("directory", "all is sent", |orders| {
+            !orders
+                .iter()
+                .any(|order| matches!(order.state, ProvisioningState::Pending | ProvisioningState::Transmitted))
+        })
+        .await;
+    world.run("complete", RunMode::default()).await;
+    assert_eq!(names().len(), 7, "{:?}", names());
+    assert!(names().contains(&"\"Given7 Other\"".to_owned()), "{:?}", names());
     world.stop().await;
 }
