@@ -14,10 +14,11 @@ use model::page::Page;
 use model::plan::{
     AccountRequest, FilterReason, Filtered, ItemKind, ItemOperation, Operation, Partition, Plan, RequestPart, Retained,
 };
+use model::restoration::RestoredView;
 use model::trigger::Trigger;
 use model::view::{
     CarrierPause, OrderCounts, OrderDetail, OrderEvent, OrderFilter, OrderGroup, OrderRow, OrderSelection, PauseCause,
-    RestoredView, SelectionSummary, Triage,
+    SelectionSummary, Triage,
 };
 
 use super::people::sales_reason;

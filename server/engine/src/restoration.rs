@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use model::error::ApiError;
 use model::job::{Run, RunState, TaskKind, TaskRun};
 use model::order::ProvisioningState;
-use model::view::{AuditLine, OrderFilter, RestoredView, RunFilter, RunRow};
+use model::restoration::RestoredView;
+use model::view::{AuditLine, OrderFilter, RunFilter, RunRow};
 use store::{Restoration, StoreError};
 
 use crate::Engine;
@@ -128,8 +129,8 @@ fn is_planned(runs: &[RunRow], since: Timestamp) -> bool {
         run.tasks.iter().any(did)
     };
     let steps = [TaskKind::Synchronize, TaskKind::ComputeRoleModel, TaskKind::GenerateOrders];
-    let whole = runs.iter().map(|row| &row.run).filter(|run| !run.mode.dry_run && !run.mode.incremental);
-    whole.into_iter().any(|run| steps.iter().all(|kind| does(run, *kind)))
+    let is_whole = |run: &Run| !run.mode.dry_run && !run.mode.incremental && steps.iter().all(|kind| does(run, *kind));
+    runs.iter().any(|row| is_whole(&row.run))
 }
 
 fn audit(op: &OpContext, action: &str, detail: &str) -> AuditLine {

@@ -114,6 +114,10 @@ async fn deliver_until_dry(engine: &Engine, carrier: &str) -> Result<(), StoreEr
 /// Orders at a carrier that the configuration does not know any more: what a process that died had in hand is looked for,
 /// and what was handed over is given up. What people have, they can still report.
 async fn let_go_of_the_unknown(engine: &Engine) -> Result<(), OpenError> {
+    // What a database that was put back believes to be handed over may be over by now.
+    if crate::restoration::keeps_all_in(engine).await? {
+        return Ok(());
+    }
     // What another node has applied may know the carrier.
     engine.follow_configuration().await?;
     let configuration = engine.world().configuration();

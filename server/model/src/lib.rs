@@ -30,6 +30,7 @@ pub mod form;
 pub mod job;
 pub mod native_change;
 pub mod request;
+pub mod restoration;
 pub mod review;
 
 pub mod error;

@@ -93,6 +93,17 @@ async fn database(global: &Global) -> Vec<Finding> {
         }
         Err(error) => Finding::bad(WHAT, format!("{error}. Look at free space and rights, then try again")),
     }];
+    match engine::restoration::standing(&engine.operating_context("doctor")).await {
+        Ok(None) => {}
+        Ok(Some(standing)) => findings.push(Finding::bad(
+            "restored database",
+            format!(
+                "this database was put back, and nothing goes out of it. {} See: quartermaster restored show",
+                standing.missing().unwrap_or_else(|| "Everything was read and planned anew.".to_owned())
+            ),
+        )),
+        Err(error) => findings.push(Finding::bad("restored database", error.message)),
+    }
     findings.push(match engine.store().users().await {
         Ok(users) if users.is_empty() => Finding::bad("users", "nobody can sign in. Run: quartermaster user add NAME"),
         Ok(users) => Finding::good("users", format!("{} can sign in", users.len())),

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use engine::context::OpContext;
 use jiff::Timestamp;
-use model::view::RestoredView;
+use model::restoration::RestoredView;
 
 use super::output::{Output, fields};
 use super::{CommandError, Exit};

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{ConnectOptions, Connection as _};
 
 use crate::connection::arguments;
@@ -39,7 +39,9 @@ impl Store {
 }
 
 async fn finish(path: &Path, at: Timestamp) -> Result<()> {
-    let mut copy = SqliteConnectOptions::new().filename(path).connect().await?;
+    // Nothing is left beside a copy that is given up, and one that breaks off is not kept.
+    let options = SqliteConnectOptions::new().filename(path).journal_mode(SqliteJournalMode::Memory);
+    let mut copy = options.connect().await?;
     // Of a database that was itself put back the mark is there.
     sqlx::query(CLEAR).execute(&mut copy).await?;
     sqlx::query(MARK).bind(at.as_microsecond()).execute(&mut copy).await?;

@@ -12,35 +12,9 @@ use tempfile::TempDir;
 use testkit::configuration::DESK;
 use testkit::wait::until;
 
-use super::http::{ADMINISTRATOR, Server, command, expect_success, quartermaster};
+use super::http::{ADMINISTRATOR, EVERYBODY, Server, command, expect_success, quartermaster};
 
 const PEOPLE: usize = 1_500;
-
-const EVERYBODY: &str = r#"
-[entitlements.reader]
-display_name = "Reads"
-account_type = "desk"
-key = "READ"
-[rules.everybody]
-when = 'identity.department != ""'
-entitlements = ["reader"]
-[account_types.desk.thresholds]
-inserted = "off"
-updated = "off"
-links_added = "off"
-links_removed = "off"
-deleted = { percent = 5 }
-[sources.hr.thresholds]
-inserted = { percent = 100 }
-updated = { percent = 100 }
-deleted = { percent = 5 }
-[permission_profiles.administrator]
-display_name = "Administrator"
-permissions = ["/*"]
-[permission_profiles.employee]
-display_name = "Employee"
-permissions = ["/Home"]
-"#;
 
 /// A server whose complete job makes orders for everybody, and the folder that job reads.
 fn server_with_people() -> (Server, TempDir) {
@@ -126,6 +100,9 @@ async fn backups_under_load_are_each_one_to_start_from() {
     assert!(page.contains("This database was put back") && page.contains("Not read since"), "and what to do first");
     let shown = told(again.directory.path(), &["restored", "show"]);
     assert_eq!((&shown["waiting"], &shown["is_planned"]), (&0.into(), &false.into()));
+    let doctor = again.command(&["doctor"], "");
+    assert_eq!(doctor.status.code(), Some(1), "{doctor:?}");
+    assert!(String::from_utf8(doctor.stdout).unwrap().contains("nothing goes out of it"));
     let early = again.command(&["restored", "end"], "");
     assert_eq!(early.status.code(), Some(4), "{early:?}");
     assert!(String::from_utf8(early.stderr).unwrap().contains("was put back"), "it says what is missing");

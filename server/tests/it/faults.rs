@@ -10,7 +10,7 @@ use sqlx::ConnectOptions;
 use testkit::configuration::DESK;
 use testkit::wait::until;
 
-use super::http::{ADMINISTRATOR, Server, client, expect_success, quartermaster};
+use super::http::{ADMINISTRATOR, EVERYBODY, Server, client, expect_success, quartermaster};
 
 /// How soon the program is itself again once it has what it needs.
 const SOON: Duration = Duration::from_secs(10);
@@ -18,32 +18,6 @@ const SOON: Duration = Duration::from_secs(10);
 /// People whose first load writes several times what the limit lets through.
 const PEOPLE: usize = 3_000;
 const LIMIT: &str = "--fsize=3000000:unlimited";
-
-const EVERYBODY: &str = r#"
-[entitlements.reader]
-display_name = "Reads"
-account_type = "desk"
-key = "READ"
-[rules.everybody]
-when = 'identity.department != ""'
-entitlements = ["reader"]
-[account_types.desk.thresholds]
-inserted = "off"
-updated = "off"
-links_added = "off"
-links_removed = "off"
-deleted = { percent = 5 }
-[sources.hr.thresholds]
-inserted = { percent = 100 }
-updated = { percent = 100 }
-deleted = { percent = 5 }
-[permission_profiles.administrator]
-display_name = "Administrator"
-permissions = ["/*"]
-[permission_profiles.employee]
-display_name = "Employee"
-permissions = ["/Home"]
-"#;
 
 #[tokio::test]
 async fn a_full_disk_is_said_and_survived() {

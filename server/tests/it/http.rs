@@ -16,6 +16,33 @@ pub(crate) const ADMINISTRATOR: &str = "admin";
 pub(crate) const EMPLOYEE: &str = "worker";
 pub(crate) const PASSWORD: &str = "canary-password-of-everybody";
 
+/// Work at the desk for everybody, however many there are: beside [`DESK`], in a configuration of its own.
+pub(crate) const EVERYBODY: &str = r#"
+[entitlements.reader]
+display_name = "Reads"
+account_type = "desk"
+key = "READ"
+[rules.everybody]
+when = 'identity.department != ""'
+entitlements = ["reader"]
+[account_types.desk.thresholds]
+inserted = "off"
+updated = "off"
+links_added = "off"
+links_removed = "off"
+deleted = { percent = 5 }
+[sources.hr.thresholds]
+inserted = { percent = 100 }
+updated = { percent = 100 }
+deleted = { percent = 5 }
+[permission_profiles.administrator]
+display_name = "Administrator"
+permissions = ["/*"]
+[permission_profiles.employee]
+display_name = "Employee"
+permissions = ["/Home"]
+"#;
+
 /// A running server; stops with the value.
 pub(crate) struct Server {
     child: Child,

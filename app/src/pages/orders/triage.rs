@@ -3,7 +3,8 @@
 
 use leptos::prelude::*;
 use model::order::{Action, StateReason, Trouble};
-use model::view::{CarrierPause, OrderFilter, OrderGroup, PauseCause, RestoredView, Triage};
+use model::restoration::RestoredView;
+use model::view::{CarrierPause, OrderFilter, OrderGroup, PauseCause, Triage};
 
 use super::bulk::shape;
 use crate::components::chip;

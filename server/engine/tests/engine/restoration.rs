@@ -38,6 +38,12 @@ async fn put_back(directory: &Directory, folder: &Path) -> (World, OrderId) {
     (world, newest)
 }
 
+/// Lets time pass until nothing waits to be sent, or for its answer.
+async fn all_is_sent(world: &World) {
+    let waits = |state| matches!(state, ProvisioningState::Pending | ProvisioningState::Transmitted);
+    world.until("directory", "all is sent", |orders| !orders.iter().any(|order| waits(order.state))).await;
+}
+
 fn everybody_is_there_once(directory: &Directory) {
     let state = directory.state();
     assert_eq!(state.users.len(), 9);
@@ -92,13 +98,7 @@ async fn nothing_goes_out_until_a_person_says_so_and_nothing_is_made_twice() {
 
     restoration::end(&op).await.unwrap();
     assert_eq!(restoration::end(&op).await.unwrap_err().code, ErrorCode::Conflict, "once");
-    world
-        .until("directory", "all is sent", |orders| {
-            !orders
-                .iter()
-                .any(|order| matches!(order.state, ProvisioningState::Pending | ProvisioningState::Transmitted))
-        })
-        .await;
+    all_is_sent(&world).await;
     let run = world.run("complete", RunMode::default()).await;
     assert!(matches!(run.state, RunState::Completed | RunState::Warning), "{run:#?}");
     everybody_is_there_once(&directory);
@@ -116,13 +116,7 @@ async fn what_was_to_be_sent_and_has_been_is_taken_over_without_a_reading() {
     let at = world.op().now;
     store.write(move |tx| Box::pin(async move { tx.end_restoration(at, "somebody").await })).await.unwrap();
     world.run("fulfil", RunMode::default()).await;
-    world
-        .until("directory", "the two are sent again", |orders| {
-            !orders
-                .iter()
-                .any(|order| matches!(order.state, ProvisioningState::Pending | ProvisioningState::Transmitted))
-        })
-        .await;
+    all_is_sent(&world).await;
     everybody_is_there_once(&directory);
     world.stop().await;
 }
@@ -167,13 +161,7 @@ async fn somebody_made_and_renamed_since_gets_no_second_account() {
     world.put_back(&file).await;
     world.run("complete", RunMode::default()).await;
     restoration::end(&world.op()).await.unwrap();
-    world
-        .until("directory", "all is sent", |orders| {
-            !orders
-                .iter()
-                .any(|order| matches!(order.state, ProvisioningState::Pending | ProvisioningState::Transmitted))
-        })
-        .await;
+    all_is_sent(&world).await;
     world.run("complete", RunMode::default()).await;
     assert_eq!(names().len(), 7, "{:?}", names());
     assert!(names().contains(&"\"Given7 Other\"".to_owned()), "{:?}", names());
