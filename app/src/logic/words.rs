@@ -211,6 +211,7 @@ pub fn filter_reason(why: FilterReason) -> &'static str {
     match why {
         FilterReason::AlreadySo => "It is already so.",
         FilterReason::OnItsWay => "An open order does the same.",
+        FilterReason::Risk => "A risk is in the way.",
     }
 }
 
@@ -315,6 +316,10 @@ pub fn state_reason(reason: &StateReason) -> (String, Option<&'static str>) {
             Some(
                 "Approve it if it is right now; or correct the rule or the data that asks for it, then run the job again.",
             ),
+        ),
+        StateReason::Risk { message, .. } => (
+            message.clone(),
+            Some("Approve it if it is right all the same; or decline it, and correct what asks for it."),
         ),
         StateReason::AwaitingAnswer { answers } => {
             let mut from: Vec<String> = answers.iter().map(|asked| asked.owner.to_string()).collect();

@@ -62,6 +62,7 @@ pub mod undo;
 
 pub mod request;
 pub mod trigger;
+pub mod violation;
 
 #[cfg(test)]
 mod worlds;

@@ -82,6 +82,7 @@ pub struct Submit {
     priority: Option<Priority>,
     /// Only says what would happen
     #[arg(long)]
+    risk_comment: None,
     simulate: bool,
     /// Requests as JSON, one a line; `-` reads standard input
     #[arg(long, conflicts_with_all = ["identity", "give", "take", "justification", "not_before", "until", "key", "correlation", "priority"])]

@@ -109,6 +109,7 @@ impl Form {
             not_before: day(&self.not_before, "not_before")?,
             until: day(&self.until, "until")?,
             priority: None,
+            risk_comment: None,
             simulate: false,
         })
     }
