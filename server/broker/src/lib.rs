@@ -28,6 +28,7 @@ pub mod assignments;
 
 pub mod check;
 pub mod choice;
+pub mod conflict;
 pub mod divide;
 pub mod order;
 pub mod partition;

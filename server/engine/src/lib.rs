@@ -40,6 +40,7 @@ pub mod integrations;
 pub mod jobs;
 pub mod mails;
 pub mod native_changes;
+pub mod violations;
 pub mod orders;
 pub(crate) mod references;
 pub mod requests;

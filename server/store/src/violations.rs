@@ -260,6 +260,12 @@ const ACCEPTED: &str = "
     where request_id in (select cast(value as bigint) from json_each($1))
     order by request_id, risk, rule";
 
+const OVERRIDDEN: &str = "
+    select request_id, risk, rule, on_conflict, comment
+    from request_risk
+    where on_conflict = 'block'
+    order by request_id, risk, rule";
+
 /// A violation that begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewViolation {
@@ -608,20 +614,27 @@ impl Store {
     pub async fn accepted_risks(&self, requests: &[RequestId]) -> Result<Vec<AcceptedRisk>> {
         accepted(&mut self.reader().await?, requests).await
     }
+
+    /// Risks that block and were overridden by requests.
+    pub async fn overridden_risks(&self) -> Result<Vec<AcceptedRisk>> {
+        self.reader().await?.read(OVERRIDDEN, arguments![], accepted_risk).await
+    }
 }
 
 pub(crate) async fn accepted(connection: &mut Connection, requests: &[RequestId]) -> Result<Vec<AcceptedRisk>> {
-    let read = |row: Row| {
-        Ok(AcceptedRisk {
-            request: RequestId(row.integer("request_id")?),
-            risk: row.text("risk")?,
-            rule: row.small_count("rule")?,
-            on_conflict: row.named("on_conflict", OnConflict::from_name)?,
-            comment: row.text("comment")?,
-        })
-    };
     let ids = numbers(requests.iter().map(|id| id.0));
-    connection.read(ACCEPTED, arguments![ids], read).await
+    connection.read(ACCEPTED, arguments![ids], accepted_risk).await
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what reading rows hands over")]
+fn accepted_risk(row: Row) -> Result<AcceptedRisk> {
+    Ok(AcceptedRisk {
+        request: RequestId(row.integer("request_id")?),
+        risk: row.text("risk")?,
+        rule: row.small_count("rule")?,
+        on_conflict: row.named("on_conflict", OnConflict::from_name)?,
+        comment: row.text("comment")?,
+    })
 }
 
 async fn with_things(connection: &mut Connection, mut found: Vec<Violation>) -> Result<Vec<Violation>> {

@@ -281,7 +281,7 @@ pub(crate) async fn known_risks_are_kept_with_a_request(store: Store) {
         on_conflict: OnConflict::Block,
         comment: "For the audit only.".into(),
     };
-    let rows = [row("pay-and-book"), row("vault")];
+    let rows = [row("pay-and-book"), AcceptedRisk { on_conflict: OnConflict::Warn, ..row("vault") }];
     let known = rows.clone();
     keep!(store, |tx| {
         tx.insert_request(&request, "key").await?;
@@ -289,6 +289,7 @@ pub(crate) async fn known_risks_are_kept_with_a_request(store: Store) {
     });
     assert_eq!(store.accepted_risks(&[RequestId(50), RequestId(51)]).await.unwrap(), rows);
     assert_eq!(store.accepted_risks(&[RequestId(51)]).await.unwrap(), []);
+    assert_eq!(store.overridden_risks().await.unwrap(), rows[..1]);
     let detail = store.request_detail(RequestId(50)).await.unwrap().unwrap();
     assert_eq!(detail.risks.into_iter().map(|(risk, _)| risk).collect::<Vec<_>>(), rows);
     let twice = refused!(store, |tx| tx.insert_accepted_risks(&[row("vault")]).await?);
