@@ -24,12 +24,13 @@ pub enum Section {
     Jobs,
     Applications,
     NativeChanges,
+    Violations,
     /// A page that belongs to none.
     Elsewhere,
 }
 
 impl Section {
-    const RAIL: [Self; 10] = [
+    const RAIL: [Self; 11] = [
         Self::Home,
         Self::WorkItems,
         Self::Forms,
@@ -40,6 +41,7 @@ impl Section {
         Self::Jobs,
         Self::Applications,
         Self::NativeChanges,
+        Self::Violations,
     ];
 
     fn label(self) -> &'static str {
@@ -54,6 +56,7 @@ impl Section {
             Self::Jobs => "Job execution",
             Self::Applications => "Applications",
             Self::NativeChanges => "Native changes",
+            Self::Violations => "Violations",
             Self::Elsewhere => "",
         }
     }
@@ -70,6 +73,7 @@ impl Section {
             Self::Jobs => "/jobs",
             Self::Applications => "/applications",
             Self::NativeChanges => "/native-changes",
+            Self::Violations => "/violations",
         }
     }
 
@@ -85,6 +89,7 @@ impl Section {
             Self::Jobs => "jobs",
             Self::Applications => "applications",
             Self::NativeChanges => "wrench",
+            Self::Violations => "octagon",
         }
     }
 
@@ -100,6 +105,7 @@ impl Section {
             Self::Jobs => "/Jobs/View",
             Self::Applications => "/Applications/View",
             Self::NativeChanges => "/NativeChanges/View",
+            Self::Violations => "/Violations/View",
         }
     }
 }
@@ -150,6 +156,8 @@ pub struct Visitor {
     pub reviews: u64,
     /// Native changes that wait for a decision this person may take.
     pub native_changes: u64,
+    /// Violations that wait for a decision this person may take.
+    pub violations: u64,
     /// Questions that wait for this person's answer.
     pub questions: u64,
     /// Forms that wait for this person's answers.
@@ -232,12 +240,17 @@ fn search_of(section: Section) -> (&'static str, &'static str) {
 }
 
 fn rail(visitor: &Visitor, section: Section) -> impl IntoView + use<> {
-    let links = Section::RAIL.into_iter().filter(|place| visitor.rights.may(place.permission())).map(|place| {
+    // Whoever owns a risk sees its violations, whatever their profile says.
+    let is_shown = |place: &Section| {
+        visitor.rights.may(place.permission()) || (*place == Section::Violations && visitor.violations > 0)
+    };
+    let links = Section::RAIL.into_iter().filter(is_shown).map(|place| {
         let current = (place == section).then_some("page");
         let waiting = match place {
             Section::Review => visitor.reviews,
             Section::Forms => visitor.forms,
             Section::NativeChanges => visitor.native_changes,
+            Section::Violations => visitor.violations,
             _ => 0,
         };
         let count = (waiting > 0)

@@ -91,6 +91,7 @@ pub(crate) fn visitor() -> Visitor {
         is_demo: true,
         reviews: 3,
         native_changes: 2,
+        violations: 3,
         questions: 1,
         forms: 2,
     }
@@ -152,6 +153,7 @@ fn home_of_today() -> Home {
         open_work_items: 14,
         awaiting_review: 3,
         native_changes: 2,
+        violations: 3,
         forms: model::form::FormCounts { me: 2, team: 1, all: 5 },
         work_items: work_items::rows(8),
         failed: failed.collect(),

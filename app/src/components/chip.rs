@@ -7,6 +7,7 @@ use model::agent::ExportState;
 use model::identity::LifecycleState;
 use model::job::RunState;
 use model::native_change::NativeChangeState;
+use model::risk::ViolationState;
 use model::order::{ProvisioningState, StateReason, Trouble};
 use model::request::RequestState;
 use model::view::PauseCause;
@@ -195,6 +196,21 @@ pub fn native_change_look(state: NativeChangeState) -> (Tone, &'static str) {
 
 pub fn native_change(state: NativeChangeState) -> impl IntoView {
     let (tone, shape) = native_change_look(state);
+    chip(tone, shape, state.label(), String::new())
+}
+
+/// Colour and shape of a violation's state.
+pub fn violation_look(state: ViolationState) -> (Tone, &'static str) {
+    match state {
+        ViolationState::Open => (Tone::Warn, "hand"),
+        ViolationState::Excepted => (Tone::Idle, "clock"),
+        ViolationState::Remediation => (Tone::Info, "plane"),
+        ViolationState::Closed => (Tone::Ok, "check"),
+    }
+}
+
+pub fn violation(state: ViolationState) -> impl IntoView {
+    let (tone, shape) = violation_look(state);
     chip(tone, shape, state.label(), String::new())
 }
 

@@ -207,6 +207,15 @@ pub fn run_mode(mode: RunMode) -> String {
     if mode.dry_run { format!("{breadth}, dry run") } else { breadth.to_owned() }
 }
 
+/// What happens where a risk would newly come about.
+pub fn on_conflict(on_conflict: OnConflict) -> &'static str {
+    match on_conflict {
+        OnConflict::Warn => "a warning",
+        OnConflict::Approve => "a review",
+        OnConflict::Block => "refused",
+    }
+}
+
 pub fn filter_reason(why: FilterReason) -> &'static str {
     match why {
         FilterReason::AlreadySo => "It is already so.",
