@@ -10,6 +10,7 @@ mod native_changes;
 pub(crate) mod orders;
 mod people;
 pub(crate) mod requests;
+mod violations;
 mod reviews;
 mod undo;
 mod work_items;
@@ -137,6 +138,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         people::sheets,
         requests::sheets,
         reviews::sheets,
+        violations::sheets,
         work_items::sheets,
     ] {
         sheets.extend(of_pages(rights, clock));

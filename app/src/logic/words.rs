@@ -2,7 +2,7 @@
 
 use model::access::{Explanation, Fact, Grantable, Reason};
 use model::account::{AccountStatus, Mechanism, Provenance};
-use model::configuration::Part;
+use model::configuration::{OnConflict, Part};
 use model::identity::{LifecycleState, Period};
 use model::job::{JobTask, RunMode, RunState};
 use model::order::{Action, Answer, OrderItem, StateReason, Trouble};
