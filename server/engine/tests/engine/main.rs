@@ -49,4 +49,5 @@ mod scenarios;
 mod tickets;
 mod triage;
 mod undo;
+mod violations;
 mod work_items;
