@@ -11,13 +11,13 @@ pub mod input;
 pub mod jobs;
 pub mod mails;
 pub mod native_changes;
-pub mod violations;
 pub mod orders;
 pub mod output;
 pub mod requests;
 pub mod restored;
 pub mod secret;
 pub mod users;
+pub mod violations;
 pub mod work_items;
 
 use std::path::PathBuf;

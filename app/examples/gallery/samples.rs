@@ -10,9 +10,9 @@ mod native_changes;
 pub(crate) mod orders;
 mod people;
 pub(crate) mod requests;
-mod violations;
 mod reviews;
 mod undo;
+mod violations;
 mod work_items;
 
 use app::frame::{Rights, Sheet, Visitor};

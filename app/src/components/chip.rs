@@ -7,9 +7,9 @@ use model::agent::ExportState;
 use model::identity::LifecycleState;
 use model::job::RunState;
 use model::native_change::NativeChangeState;
-use model::risk::ViolationState;
 use model::order::{ProvisioningState, StateReason, Trouble};
 use model::request::RequestState;
+use model::risk::ViolationState;
 use model::view::PauseCause;
 use model::work_item::{WorkItemEventKind, WorkItemState};
 

@@ -56,9 +56,10 @@ pub fn violations_sheet(
     let is_filtered = ViolationFilter { before: None, state: None, ..filter.clone() } != ViolationFilter::default();
     let content = match (shown, filter.state, is_filtered, around.risks.is_empty()) {
         (0, _, true, _) => empty("No violations", clear()),
-        (0, Some(ViolationState::Open), false, false) => {
-            empty("Nothing to decide", Empty::AllDone { text: "Nobody holds what a risk speaks against, or it is decided already." })
-        }
+        (0, Some(ViolationState::Open), false, false) => empty(
+            "Nothing to decide",
+            Empty::AllDone { text: "Nobody holds what a risk speaks against, or it is decided already." },
+        ),
         (0, Some(_), false, _) => empty("No violations", clear()),
         (0, None, false, false) => empty(
             "No violations",
@@ -117,7 +118,8 @@ fn search(filter: &ViolationFilter, around: &Around) -> impl IntoView + use<> {
     let chosen = |known: &[(String, String)], now: &Option<String>| {
         known.iter().map(|(name, label)| option(name.clone(), label.clone(), now.as_ref() == Some(name))).collect_view()
     };
-    let levels = LEVELS.map(|level| option(level.to_string(), format!("Level {level} or more"), filter.level == Some(level)));
+    let levels =
+        LEVELS.map(|level| option(level.to_string(), format!("Level {level} or more"), filter.level == Some(level)));
     view! {
         <form class="filters" action="/violations" role="search" aria-label="Filter violations">
             <select name="risk" aria-label="Risk"><option value="">"Every risk"</option>{chosen(&around.risks, &filter.risk)}</select>
@@ -170,7 +172,8 @@ fn held(row: &ViolationRow) -> String {
 pub(super) fn level(risk: &RiskFacts) -> AnyView {
     let Some(_) = risk.kind else { return view! { <span class="subtle">"not configured"</span> }.into_any() };
     let (tone, word) = look(risk.level);
-    chip::chip(tone, "octagon", format!("{} {word}", risk.level), format!("{} of {}", risk.level, Risk::HIGHEST)).into_any()
+    chip::chip(tone, "octagon", format!("{} {word}", risk.level), format!("{} of {}", risk.level, Risk::HIGHEST))
+        .into_any()
 }
 
 fn look(level: i32) -> (chip::Tone, &'static str) {

@@ -135,9 +135,10 @@ pub fn hold(order: &mut Order, conflicts: &[Conflict]) -> bool {
         return false;
     }
     let brings = |conflict: &&Conflict| match &conflict.thing {
-        Grantable::Entitlement(name) => order.items.iter().any(|item| {
-            item.operation == ItemOperation::Add && item.entitlement.as_deref() == Some(name)
-        }),
+        Grantable::Entitlement(name) => order
+            .items
+            .iter()
+            .any(|item| item.operation == ItemOperation::Add && item.entitlement.as_deref() == Some(name)),
         Grantable::AccountType(name) => {
             order.account_type == *name && matches!(order.operation, Operation::Create | Operation::Enable)
         }
@@ -244,7 +245,8 @@ impl Situation<'_> {
         let Some(facts) = self.catalogue.entitlement(name) else { return false };
         let own = &facts.account_type;
         let Some(kind) = self.catalogue.account_type(own) else { return false };
-        let gives_values = |from: &String| self.catalogue.account_type(from).is_some_and(|kind| kind.referred_by.contains(own));
+        let gives_values =
+            |from: &String| self.catalogue.account_type(from).is_some_and(|kind| kind.referred_by.contains(own));
         !self.has_account(own) && kind.comes_after.iter().any(gives_values)
     }
 
@@ -281,7 +283,11 @@ mod tests {
     fn thing(desired: &DesiredAccess, name: &str) -> HeldThing {
         let grantable = Grantable::Entitlement(name.to_owned());
         let found = desired.assignments.iter().find(|assignment| assignment.grantable == grantable);
-        HeldThing { reasons: found.map_or_else(Vec::new, |found| found.reasons.clone()), accounts: Vec::new(), grantable }
+        HeldThing {
+            reasons: found.map_or_else(Vec::new, |found| found.reasons.clone()),
+            accounts: Vec::new(),
+            grantable,
+        }
     }
 
     fn rule(desired: &DesiredAccess, sides: &[&str]) -> BrokenRule {
@@ -340,7 +346,10 @@ mod tests {
         assert_eq!(less.accounts[0].entitlements, ["person-a"]);
         let mut plan = compile(&less, &accounts, &[], &mut Taken::default());
         let is_added = |plan: &Plan| {
-            plan.requests.iter().flat_map(|request| &request.items).any(|item| item.entitlement.as_deref() == Some("person-b"))
+            plan.requests
+                .iter()
+                .flat_map(|request| &request.items)
+                .any(|item| item.entitlement.as_deref() == Some("person-b"))
         };
         assert!(!is_added(&plan));
         explain(&mut plan, &conflicts, &catalogue());
@@ -406,8 +415,7 @@ mod tests {
             (Some(AccountStatus::Disabled), vec![("person", false)]),
             (Some(AccountStatus::Enabled), vec![]),
         ] {
-            let accounts: Vec<Account> =
-                status.into_iter().map(|status| Account { status, ..holding(&[]) }).collect();
+            let accounts: Vec<Account> = status.into_iter().map(|status| Account { status, ..holding(&[]) }).collect();
             let situation = Situation {
                 desired: &desired,
                 accounts: &accounts,

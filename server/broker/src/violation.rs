@@ -63,17 +63,15 @@ impl ViolationChanges {
 /// Compares what is on record for one identity, closed ones left out, with the rules that it breaks.
 pub fn difference(known: &[Violation], broken: &[BrokenRule]) -> ViolationChanges {
     let mut changes = ViolationChanges::default();
-    let is_it =
-        |violation: &Violation, rule: &BrokenRule| violation.risk == rule.risk && violation.rule == rule.rule;
+    let is_it = |violation: &Violation, rule: &BrokenRule| violation.risk == rule.risk && violation.rule == rule.rule;
     for violation in known.iter().filter(|violation| violation.until.is_none()) {
         match broken.iter().find(|rule| is_it(violation, rule)) {
             Some(rule) => follow(violation, rule, &mut changes),
             None => changes.close.push(violation.id),
         }
     }
-    let is_new = |rule: &&BrokenRule| {
-        !known.iter().any(|violation| violation.until.is_none() && is_it(violation, rule))
-    };
+    let is_new =
+        |rule: &&BrokenRule| !known.iter().any(|violation| violation.until.is_none() && is_it(violation, rule));
     changes.open.extend(broken.iter().filter(is_new).cloned());
     changes
 }
@@ -150,7 +148,8 @@ mod tests {
     }
 
     fn known(id: i64, state: ViolationState, rule: &BrokenRule) -> Violation {
-        let things = (1_u32..).zip(&rule.sides).flat_map(|(side, things)| things.iter().map(move |thing| (side, thing)));
+        let things =
+            (1_u32..).zip(&rule.sides).flat_map(|(side, things)| things.iter().map(move |thing| (side, thing)));
         let things = (1_i64..).zip(things).map(|(number, (side, thing))| ViolationThing {
             id: ViolationThingId(id * 10 + number),
             side,

@@ -40,7 +40,6 @@ pub mod integrations;
 pub mod jobs;
 pub mod mails;
 pub mod native_changes;
-pub mod violations;
 pub mod orders;
 pub(crate) mod references;
 pub mod requests;
@@ -50,6 +49,7 @@ pub mod rings;
 pub mod sessions;
 pub mod undo;
 pub mod users;
+pub mod violations;
 pub mod work_items;
 
 use std::collections::{BTreeSet, HashMap};

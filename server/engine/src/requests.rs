@@ -31,9 +31,9 @@ use crate::Engine;
 use crate::context::OpContext;
 use crate::error::internal;
 
+pub use self::risks::OVERRIDE;
 use self::write::CallOff;
 pub(crate) use self::write::call_off;
-pub use self::risks::OVERRIDE;
 
 /// Asking for something by hand, and calling off what was not sent.
 pub const SUBMIT: &str = "/Requests/Submit";

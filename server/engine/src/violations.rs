@@ -343,7 +343,8 @@ pub(crate) fn facts(live: &Live, name: &str, rule: u32) -> RiskFacts {
         return RiskFacts { name: name.to_owned(), display_name: name.to_owned(), ..RiskFacts::default() };
     };
     let rule = (rule as usize).checked_sub(1).and_then(|position| risk.rules.get(position));
-    let sides: Vec<String> = rule.into_iter().flat_map(|rule| &rule.sides).filter_map(|side| side.label.clone()).collect();
+    let sides: Vec<String> =
+        rule.into_iter().flat_map(|rule| &rule.sides).filter_map(|side| side.label.clone()).collect();
     let all = rule.map_or(0, |rule| rule.sides.len());
     RiskFacts {
         name: name.to_owned(),
@@ -361,7 +362,6 @@ pub(crate) fn facts(live: &Live, name: &str, rule: u32) -> RiskFacts {
 
 /// Each risk once, however many of its rules are broken.
 fn score(live: &Live, violations: &[Violation]) -> RiskScore {
-    let names: std::collections::BTreeSet<&str> =
-        violations.iter().map(|violation| violation.risk.as_str()).collect();
+    let names: std::collections::BTreeSet<&str> = violations.iter().map(|violation| violation.risk.as_str()).collect();
     RiskScore::of(names.into_iter().filter_map(|name| Some(live.configuration.risks.get(name)?.level)))
 }

@@ -283,12 +283,9 @@ mod tests {
 
     #[test]
     fn a_score_is_the_highest_level_and_a_capped_sum() {
-        for (levels, highest, total) in [
-            (&[][..], 0, 0),
-            (&[40], 40, 40),
-            (&[40, 90, 10], 90, 140),
-            (&[100; 7], 100, 500),
-        ] {
+        for (levels, highest, total) in
+            [(&[][..], 0, 0), (&[40], 40, 40), (&[40, 90, 10], 90, 140), (&[100; 7], 100, 500)]
+        {
             assert_eq!(RiskScore::of(levels.iter().copied()), RiskScore { highest, total });
         }
     }

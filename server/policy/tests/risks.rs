@@ -180,9 +180,8 @@ fn any_account() -> impl Strategy<Value = Account> {
 fn any_access() -> impl Strategy<Value = Vec<DesiredAssignment>> {
     use WorkflowState::{AutomaticWithValidation, Calculated, GivenByRole, Suggested};
     let states = vec![Calculated, GivenByRole, Suggested, AutomaticWithValidation];
-    let one = move |thing: Grantable| {
-        prop::sample::select(states.clone()).prop_map(move |state| given(thing.clone(), state))
-    };
+    let one =
+        move |thing: Grantable| prop::sample::select(states.clone()).prop_map(move |state| given(thing.clone(), state));
     prop::sample::subsequence(things(), 0..=9)
         .prop_flat_map(move |things| things.into_iter().map(&one).collect::<Vec<_>>())
 }

@@ -160,7 +160,6 @@ fn standing(row: &ViolationRow) -> String {
 }
 
 fn state(text: &str) -> Result<ViolationState, String> {
-    ViolationState::from_name(text).ok_or_else(|| {
-        format!("expected one of: {}", ViolationState::ALL.map(ViolationState::name).join(", "))
-    })
+    ViolationState::from_name(text)
+        .ok_or_else(|| format!("expected one of: {}", ViolationState::ALL.map(ViolationState::name).join(", ")))
 }

@@ -10,9 +10,9 @@ use model::work_item::WorkItemState;
 use crate::connection::arguments;
 use crate::declined::AWAITING_REVIEW;
 use crate::native_changes::OPEN;
-use crate::violations;
 use crate::orders::{order_counts, order_rows_in_states};
 use crate::runs::{RunChoice, run_rows};
+use crate::violations;
 use crate::work_items::work_item_page;
 use crate::{Result, Store};
 

@@ -19,8 +19,8 @@ use serde::Serialize;
 use crate::connection::{Connection, Row, arguments, numbers};
 use crate::orders::orders_of_request;
 use crate::paging::{count_limit, page, rows_to_read};
-use crate::words::patterns;
 use crate::violations::accepted;
+use crate::words::patterns;
 use crate::{Result, Store, StoreError, Tx};
 
 /// Where a request is now. Everything but the run is replaced.

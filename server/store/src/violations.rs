@@ -539,12 +539,8 @@ impl Store {
         risks: Option<&[String]>,
     ) -> Result<BTreeMap<ViolationState, u64>> {
         let read = |row: Row| Ok((row.named("state", ViolationState::from_name)?, row.count("violations")?));
-        let wanted = arguments![
-            None::<&str>,
-            filter.identity.map(|id| id.0),
-            named(risks)?,
-            filter.application.as_deref()
-        ];
+        let wanted =
+            arguments![None::<&str>, filter.identity.map(|id| id.0), named(risks)?, filter.application.as_deref()];
         Ok(self.reader().await?.read(COUNT_BY_STATE, wanted, read).await?.into_iter().collect())
     }
 

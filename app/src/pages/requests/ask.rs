@@ -4,10 +4,10 @@
 use jiff::civil::Date;
 use leptos::prelude::*;
 use model::access::Grantable;
+use model::configuration::OnConflict;
 use model::error::ApiError;
 use model::identity::Identity;
 use model::ids::IdentityId;
-use model::configuration::OnConflict;
 use model::request::{
     Change, DirectGrant, NewRequest, RequestItem, RequestPreview, RequestSource, Standing, Submission,
 };
@@ -395,8 +395,13 @@ fn risks(found: &[RequestRisk]) -> impl IntoView + use<> {
     let one = |found: &RequestRisk| {
         let (class, then) = match found.follows {
             OnConflict::Warn => ("banner warn", "Say below why it is borne."),
-            OnConflict::Approve => ("banner warn", "The orders that would bring it about wait for a review. Say below why it is borne."),
-            OnConflict::Block => ("banner danger", "It blocks this request. Ask for less, or have it asked for by somebody who may override risks."),
+            OnConflict::Approve => {
+                ("banner warn", "The orders that would bring it about wait for a review. Say below why it is borne.")
+            }
+            OnConflict::Block => (
+                "banner danger",
+                "It blocks this request. Ask for less, or have it asked for by somebody who may override risks.",
+            ),
         };
         let sides: Vec<String> = found.sides.iter().map(|side| side.join(", ")).collect();
         let heading = format!("Risk \u{201c}{}\u{201d}, level {}", found.risk.display_name, found.risk.level);

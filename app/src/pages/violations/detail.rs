@@ -235,7 +235,7 @@ fn give_up(detail: &ViolationDetail, seen: &str) -> impl IntoView + use<> {
     let any = detail.ways_out.iter().any(WayOut::is_open);
     let first = numbered().find(|(_, way)| way.is_open()).map(|(side, _)| side);
     let ways = numbered().map(|(side, way)| {
-        let name = side_name(detail, side);
+        let (name, is_first) = (side_name(detail, side), first == Some(side));
         let names = |things: &[(model::access::Grantable, String)]| {
             things.iter().map(|(_, label)| label.clone()).collect::<Vec<_>>().join(", ")
         };
@@ -248,7 +248,7 @@ fn give_up(detail: &ViolationDetail, seen: &str) -> impl IntoView + use<> {
                 what.push(format!("Orders take away {}, which nothing grants.", names(&way.removed)));
             }
             view! {
-                <label class="choice"><input type="radio" name="side" value=side.to_string() required checked=(first == Some(side)) /><span><strong>{name}</strong><span class="hint">{what.join(" ")}</span></span></label>
+                <label class="choice"><input type="radio" name="side" value=side.to_string() required checked=is_first /><span><strong>{name}</strong><span class="hint">{what.join(" ")}</span></span></label>
             }
             .into_any()
         } else {

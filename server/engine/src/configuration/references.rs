@@ -230,12 +230,14 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
                 ];
                 for (field, names) in fields {
                     let (rule, side) = (rule.to_string(), side.to_string());
-                    found.extend(names.iter().enumerate().map(|(position, member)| Reference {
-                        path: ["risks", name, "rules", &rule, "sides", &side, field, &position.to_string()]
-                            .map(str::to_owned)
-                            .to_vec(),
-                        target: field,
-                        name: member,
+                    found.extend(names.iter().enumerate().map(|(position, member)| {
+                        Reference {
+                            path: ["risks", name, "rules", &rule, "sides", &side, field, &position.to_string()]
+                                .map(str::to_owned)
+                                .to_vec(),
+                            target: field,
+                            name: member,
+                        }
                     }));
                 }
             }

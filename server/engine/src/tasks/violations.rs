@@ -84,13 +84,8 @@ pub(crate) async fn change<'a>(
         changes.open.iter().map(|rule| 1 + things(rule)).sum::<usize>() + changes.hold.len()
     };
     let ids = store.reserve_ids(differences.iter().map(|(_, _, changes)| needed(changes)).sum()).await?;
-    let mut writing = Writing {
-        context,
-        live: &live,
-        now: context.engine.now(),
-        ids: Box::new(ids),
-        change: Change::default(),
-    };
+    let mut writing =
+        Writing { context, live: &live, now: context.engine.now(), ids: Box::new(ids), change: Change::default() };
     for (id, known, difference) in differences {
         writing.add(id, known, difference);
     }
@@ -174,8 +169,7 @@ async fn candidates(context: &Context) -> Result<BTreeSet<IdentityId>, StoreErro
         return Ok(ids);
     }
     let things: Vec<Grantable> = live.risks.things().cloned().collect();
-    let keys: Vec<(String, String)> =
-        live.risks.keys().map(|(kind, key)| (kind.to_owned(), key.to_owned())).collect();
+    let keys: Vec<(String, String)> = live.risks.keys().map(|(kind, key)| (kind.to_owned(), key.to_owned())).collect();
     let RiskyHoldings { granted, keys, accounts } = store.risky_holdings(&things, &keys).await?;
     let mut held: BTreeMap<IdentityId, Vec<Grantable>> = BTreeMap::new();
     for (id, thing) in granted {

@@ -42,10 +42,10 @@ pub async fn remediate(
         true => None,
         false => {
             let label = risk_label(&live, &violation.risk);
-            let items = way.taken.iter().map(|(grantable, _)| RequestItem {
-                change: Change::Take,
-                grantable: grantable.clone(),
-            });
+            let items = way
+                .taken
+                .iter()
+                .map(|(grantable, _)| RequestItem { change: Change::Take, grantable: grantable.clone() });
             let source = RequestSource {
                 kind: "violation".to_owned(),
                 name: violation.risk.clone(),
@@ -164,9 +164,10 @@ impl Facts<'_> {
                 items.any(|item| takes(request.operation, item.kind, &item.name, item.operation))
             })
         });
-        let is_ordered = self.orders.iter().filter(|order| order.account_type == account_type).any(|order| {
-            order.items.iter().any(|item| takes(order.operation, item.kind, &item.name, item.operation))
-        });
+        let is_ordered =
+            self.orders.iter().filter(|order| order.account_type == account_type).any(|order| {
+                order.items.iter().any(|item| takes(order.operation, item.kind, &item.name, item.operation))
+            });
         if is_planned || is_ordered {
             return None;
         }
@@ -182,9 +183,11 @@ impl Facts<'_> {
         let mut retained = retained.filter(|kept| kept.account_type == account_type && is_kept(&kept.name));
         Some(match retained.next() {
             Some(kept) => format!("No order takes it away: {}", kept.why),
-            None => "No order takes it away, because Quartermaster does not manage the account. Have it taken away in the \
+            None => {
+                "No order takes it away, because Quartermaster does not manage the account. Have it taken away in the \
                      application itself; the next reading closes the violation."
-                .to_owned(),
+                    .to_owned()
+            }
         })
     }
 }

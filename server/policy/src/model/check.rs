@@ -94,7 +94,14 @@ impl<'c> Check<'c> {
         self.errors.push(ModelError { object: object.to_owned(), field: field.to_owned(), message, position: None });
     }
 
-    pub(super) fn reference<T>(&mut self, object: &str, field: &str, kind: &str, name: &str, known: &'c BTreeMap<String, T>) {
+    pub(super) fn reference<T>(
+        &mut self,
+        object: &str,
+        field: &str,
+        kind: &str,
+        name: &str,
+        known: &'c BTreeMap<String, T>,
+    ) {
         if !known.contains_key(name) {
             let hint = suggestion(name, known.keys().map(String::as_str));
             self.error(object, field, format!("there is no {kind} `{name}`{hint}"));

@@ -52,8 +52,7 @@ impl Check<'_> {
         for (position, side) in rule.sides.iter().enumerate() {
             let path = format!("{path}.sides[{position}]");
             if side.things().next().is_none() {
-                let message =
-                    "names nothing, so that nobody ever breaks the rule; give it `roles`, `access_profiles`, `account_types` or `entitlements`";
+                let message = "names nothing, so that nobody ever breaks the rule; give it `roles`, `access_profiles`, `account_types` or `entitlements`";
                 self.error(object, &path, message.to_owned());
             }
             for thing in side.things() {

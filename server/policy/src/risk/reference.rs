@@ -46,11 +46,7 @@ fn held(
     for assignment in assignments {
         if assignment.grantable == thing && assignment.workflow_state.grants() {
             let reasons: BTreeSet<_> = assignment.reasons.iter().cloned().collect();
-            return Some(HeldThing {
-                grantable: thing,
-                reasons: reasons.into_iter().collect(),
-                accounts: Vec::new(),
-            });
+            return Some(HeldThing { grantable: thing, reasons: reasons.into_iter().collect(), accounts: Vec::new() });
         }
     }
     let mut found: BTreeSet<AccountId> = BTreeSet::new();

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use broker::catalogue::Catalogue;
 use broker::choice::AccountChoice;
+use broker::conflict::{self, Conflict};
 use broker::plan::PlanInput;
 use broker::trigger::Life;
-use broker::conflict::{self, Conflict};
 use broker::{edit, native_change, plan, reference};
 use jiff::civil::Date;
 use model::access::DesiredAccess;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use broker::catalogue::Catalogue;
 use broker::check::CheckedPlan;
-use broker::lifecycle::{self, Event};
 use broker::conflict::{self, Conflict};
+use broker::lifecycle::{self, Event};
 use broker::{fingerprint, order, undo};
 use model::account::Account;
 use model::configuration::Rings;
