@@ -11,6 +11,7 @@ pub(crate) mod orders;
 mod people;
 pub(crate) mod requests;
 mod reviews;
+mod role_model;
 mod undo;
 mod violations;
 mod work_items;
@@ -138,6 +139,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         people::sheets,
         requests::sheets,
         reviews::sheets,
+        role_model::sheets,
         violations::sheets,
         work_items::sheets,
     ] {
