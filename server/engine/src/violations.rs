@@ -100,13 +100,6 @@ pub async fn detail(op: &OpContext, id: ViolationId) -> Result<ViolationDetail, 
     Ok(ViolationDetail { score: score(&live, &all), events, ways_out, longest, row })
 }
 
-/// How risky somebody's access is, over all that is there, excepted or not.
-pub async fn score_of(op: &OpContext, identity: IdentityId) -> Result<RiskScore, ApiError> {
-    op.require(VIEW)?;
-    let all = op.engine.store().current_violations(Some(&[identity])).await.map_err(internal)?;
-    Ok(score(&op.engine.world().live(), &all))
-}
-
 /// Bears it, because of a control, until a day.
 pub async fn except(
     op: &OpContext,

@@ -93,7 +93,12 @@ pub(super) async fn ways_out(op: &OpContext, violation: &Violation) -> Result<Ve
     let today = op.engine.today();
     let accounts = store.accounts_of(&ids).await.map_err(internal)?;
     let orders = store.open_orders_of(&ids).await.map_err(internal)?;
-    let desired = op.engine.world().with_population(|population| population.engine.desired(violation.identity, today));
+    // What is granted needs no plan to be looked at.
+    let is_found = violation.things.iter().any(|thing| thing.thing.reasons.is_empty());
+    let desired = match is_found {
+        true => op.engine.world().with_population(|population| population.engine.desired(violation.identity, today)),
+        false => None,
+    };
     let plan = match desired {
         Some(desired) => Some(generate::plan_of_one(&op.engine, desired, today, &[]).await.map_err(internal)?),
         None => None,
