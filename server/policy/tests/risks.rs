@@ -212,6 +212,9 @@ proptest! {
     }
 }
 
+/// What is done to a sound risk, and the complaint.
+type Mistake<'m> = (&'m dyn Fn(&mut Risk), &'m str);
+
 #[test]
 fn mistakes_in_risks_are_found_with_what_to_do() {
     let boss = || Grantable::Role("boss".into());
@@ -225,7 +228,7 @@ fn mistakes_in_risks_are_found_with_what_to_do() {
         errors.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(complaints(&|_| {}), Vec::<String>::new());
-    let cases: [(&dyn Fn(&mut Risk), &str); 10] = [
+    let cases: [Mistake<'_>; 10] = [
         (&|risk| risk.level = 101, "risk `pair`, level: 101 is no level; give a number from 0 to 100"),
         (&|risk| risk.level = -1, "risk `pair`, level: -1 is no level; give a number from 0 to 100"),
         (&|risk| risk.owner = Some(" ".into()), "risk `pair`, owner: names nobody; give a login, or leave it out"),
