@@ -103,11 +103,6 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
         ),
         (
             "[rules.everybody]",
-            "[risks.mail]\ndisplay_name = \"Mail\"\nkind = \"high_privilege\"\nlevel = 1\nrules = [{ sides = [{ roles = [\"employees\"] }] }]\n[rules.everybody]",
-            &["all.toml:40:33: There is no role `employees`. Add [roles.employees]."],
-        ),
-        (
-            "[rules.everybody]",
             "[rule.everybody]",
             &[
                 "all.toml:36:2: `rule` is not a key that is known here. Did you mean `rules`? Known here: organisation, sources, applications, integrations, agents, account_types, entitlements, access_profiles, roles, rules, risks, jobs, permission_profiles.",
