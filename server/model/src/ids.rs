@@ -65,6 +65,8 @@ ids! {
     DeclinedChangeId,
     /// A change that an application has and nobody ordered.
     NativeChangeId,
+    /// What a person decided about something that nothing grants.
+    ReconciliationId,
     /// Somebody who signs in.
     UserId,
     /// One mail to one person.

@@ -25,6 +25,7 @@ pub mod declined;
 pub mod forms;
 pub mod native_changes;
 pub mod orders;
+pub mod reconciliation;
 pub mod requests;
 pub mod work_items;
 
@@ -65,6 +66,7 @@ pub use migrations::MigrationReport;
 pub use native_changes::{NativePlanned, NativeStep, NativeVerdict};
 pub use open::{Dialect, Store};
 pub use orders::{Claim, FilledOrder, OrdersUnderWay, PlanRecord, RecordedTransition, ReferenceChange};
+pub use reconciliation::{GrantBeside, KnownEntitlement};
 pub use requests::RequestProgress;
 pub use restoration::Restoration;
 pub use runs::{Cancelled, JobScheduleRecord, RUN_LOST};
