@@ -47,6 +47,11 @@ pub(crate) const TRIES: u32 = 5;
 /// Takes a request, or says what it would do where it is only simulated.
 pub async fn submit(op: &OpContext, new: NewRequest) -> Result<Submission, ApiError> {
     op.require(if new.trigger == Trigger::Administrator { SUBMIT } else { RELAY })?;
+    take_in(op, new).await
+}
+
+/// The same for a use case that has asked whether the caller may.
+pub(crate) async fn take_in(op: &OpContext, new: NewRequest) -> Result<Submission, ApiError> {
     op.engine.follow().await.map_err(|_| ApiError::internal())?;
     let new = check::tidy(op, new)?;
     let digest = broker::request::digest(&new);

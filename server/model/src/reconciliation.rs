@@ -13,6 +13,7 @@ use crate::access::Grantable;
 use crate::account::{AccountStatus, Provenance};
 use crate::identity::Period;
 use crate::ids::{AccountId, DirectGrantId, IdentityId, OrderId, ReconciliationId, RequestId};
+use crate::page::Page;
 
 /// Which difference is looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -394,26 +395,51 @@ pub struct ReconciliationFilter {
     pub limit: Option<u32>,
 }
 
-/// How many lines each view has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ViewCounts {
-    pub access: u64,
-    pub accounts: u64,
-    pub orphans: u64,
-    pub redundant: u64,
-    pub roles: u64,
-    pub decided: u64,
+/// The lines of a view.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Lines {
+    Findings(Page<Finding>),
+    Redundant(Page<Redundancy>),
+    Roles(Page<RoleProposal>),
+    Decided(Page<DecisionRow>),
 }
 
-impl ViewCounts {
-    pub fn of(&self, view: View) -> u64 {
-        match view {
-            View::Access => self.access,
-            View::Accounts => self.accounts,
-            View::Orphans => self.orphans,
-            View::Redundant => self.redundant,
-            View::Roles => self.roles,
-            View::Decided => self.decided,
+impl Lines {
+    pub fn total(&self) -> u64 {
+        match self {
+            Self::Findings(page) => page.total,
+            Self::Redundant(page) => page.total,
+            Self::Roles(page) => page.total,
+            Self::Decided(page) => page.total,
+        }
+    }
+
+    pub fn shown(&self) -> usize {
+        match self {
+            Self::Findings(page) => page.rows.len(),
+            Self::Redundant(page) => page.rows.len(),
+            Self::Roles(page) => page.rows.len(),
+            Self::Decided(page) => page.rows.len(),
+        }
+    }
+
+    /// What the next piece is asked for with.
+    pub fn next(&self) -> Option<&String> {
+        match self {
+            Self::Findings(page) => page.next.as_ref(),
+            Self::Redundant(page) => page.next.as_ref(),
+            Self::Roles(page) => page.next.as_ref(),
+            Self::Decided(page) => page.next.as_ref(),
+        }
+    }
+
+    /// What can be decided about.
+    pub fn subjects(&self) -> Vec<&Subject> {
+        match self {
+            Self::Findings(page) => page.rows.iter().map(|row| &row.subject).collect(),
+            Self::Redundant(page) => page.rows.iter().map(|row| &row.subject).collect(),
+            Self::Roles(page) => page.rows.iter().map(|row| &row.subject).collect(),
+            Self::Decided(_) => Vec::new(),
         }
     }
 }

@@ -193,6 +193,13 @@ const MARK: &str = "
         marked_by = excluded.marked_by,
         marked_at = excluded.marked_at";
 
+/// It is as it was before somebody kept it for good.
+const RENEW: &str = "
+    update pre_existing
+    set marked_at = $3
+    where account_id = $1
+      and entitlement = $2";
+
 const WENT_LIVE: &str = "
     insert into go_live (application, at, marked_by, access_count, account_count)
     values ($1, $2, $3, $4, $5)";
@@ -279,6 +286,12 @@ impl Tx {
                 .collect();
             self.execute(MARK, arguments![payload(&inputs)?, by, at]).await?;
         }
+        Ok(())
+    }
+
+    /// What a person had kept counts as there before once more, where it was.
+    pub async fn renew_pre_existing(&mut self, account: AccountId, entitlement: &str, at: Timestamp) -> Result<()> {
+        self.execute(RENEW, arguments![account.0, entitlement, at]).await?;
         Ok(())
     }
 
