@@ -24,12 +24,13 @@ pub enum Section {
     Jobs,
     Applications,
     NativeChanges,
+    Reconciliation,
     /// A page that belongs to none.
     Elsewhere,
 }
 
 impl Section {
-    const RAIL: [Self; 10] = [
+    const RAIL: [Self; 11] = [
         Self::Home,
         Self::WorkItems,
         Self::Forms,
@@ -40,6 +41,7 @@ impl Section {
         Self::Jobs,
         Self::Applications,
         Self::NativeChanges,
+        Self::Reconciliation,
     ];
 
     fn label(self) -> &'static str {
@@ -54,6 +56,7 @@ impl Section {
             Self::Jobs => "Job execution",
             Self::Applications => "Applications",
             Self::NativeChanges => "Native changes",
+            Self::Reconciliation => "Reconciliation",
             Self::Elsewhere => "",
         }
     }
@@ -70,6 +73,7 @@ impl Section {
             Self::Jobs => "/jobs",
             Self::Applications => "/applications",
             Self::NativeChanges => "/native-changes",
+            Self::Reconciliation => "/reconciliation",
         }
     }
 
@@ -85,6 +89,7 @@ impl Section {
             Self::Jobs => "jobs",
             Self::Applications => "applications",
             Self::NativeChanges => "wrench",
+            Self::Reconciliation => "double-check",
         }
     }
 
@@ -100,6 +105,7 @@ impl Section {
             Self::Jobs => "/Jobs/View",
             Self::Applications => "/Applications/View",
             Self::NativeChanges => "/NativeChanges/View",
+            Self::Reconciliation => "/Reconciliation/View",
         }
     }
 }
@@ -150,6 +156,8 @@ pub struct Visitor {
     pub reviews: u64,
     /// Native changes that wait for a decision this person may take.
     pub native_changes: u64,
+    /// What nothing grants and waits for a decision this person may take.
+    pub reconciliation: u64,
     /// Questions that wait for this person's answer.
     pub questions: u64,
     /// Forms that wait for this person's answers.
@@ -238,6 +246,7 @@ fn rail(visitor: &Visitor, section: Section) -> impl IntoView + use<> {
             Section::Review => visitor.reviews,
             Section::Forms => visitor.forms,
             Section::NativeChanges => visitor.native_changes,
+            Section::Reconciliation => visitor.reconciliation,
             _ => 0,
         };
         let count = (waiting > 0)

@@ -13,6 +13,7 @@ pub mod mails;
 pub mod native_changes;
 pub mod orders;
 pub mod problem;
+pub mod reconciliation;
 pub mod requests;
 pub mod review;
 pub mod work_items;
@@ -59,6 +60,11 @@ where
             if op.may(engine::reviews::REVIEW) { engine::reviews::waiting(&op).await.unwrap_or(0) } else { 0 };
         visitor.native_changes = if op.may(engine::native_changes::DECIDE) {
             engine::native_changes::open(&op).await.unwrap_or(0)
+        } else {
+            0
+        };
+        visitor.reconciliation = if op.may(engine::reconciliation::DECIDE) {
+            engine::reconciliation::open(&op).await.unwrap_or(0)
         } else {
             0
         };

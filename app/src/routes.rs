@@ -17,6 +17,7 @@ use crate::pages::mails::{MailsPage, MyMailPage};
 use crate::pages::native_changes::NativeChangesPage;
 use crate::pages::orders::{OrderPage, OrdersPage};
 use crate::pages::problem::MissingPage;
+use crate::pages::reconciliation::{GoLivePage, ReconciliationPage};
 use crate::pages::requests::{AskRequestPage, RequestPage, RequestsPage};
 use crate::pages::review::{ConfirmReviewPage, DeclinedPage, ReviewPage};
 use crate::pages::work_items::{BulkPage, QuestionsPage, WorkItemPage, WorkItemsPage};
@@ -46,6 +47,8 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/review/confirm") view=ConfirmReviewPage ssr=SsrMode::Async />
                 <Route path=path!("/review/declined") view=DeclinedPage ssr=SsrMode::Async />
                 <Route path=path!("/native-changes") view=NativeChangesPage ssr=SsrMode::Async />
+                <Route path=path!("/reconciliation") view=ReconciliationPage ssr=SsrMode::Async />
+                <Route path=path!("/reconciliation/go-live") view=GoLivePage ssr=SsrMode::Async />
                 <Route path=path!("/requests") view=RequestsPage ssr=SsrMode::Async />
                 <Route path=path!("/requests/new") view=AskRequestPage ssr=SsrMode::Async />
                 <Route path=path!("/requests/:id") view=RequestPage ssr=SsrMode::Async />

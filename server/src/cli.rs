@@ -11,6 +11,7 @@ pub mod input;
 pub mod jobs;
 pub mod mails;
 pub mod native_changes;
+pub mod reconciliation;
 pub mod orders;
 pub mod output;
 pub mod requests;
@@ -123,6 +124,9 @@ pub enum Command {
     /// What was changed in applications themselves, without an order
     #[command(subcommand)]
     NativeChanges(native_changes::Command),
+    /// What applications hold and nothing grants: keep, remove or postpone it; mark what was there at go-live
+    #[command(subcommand)]
+    Reconciliation(reconciliation::Command),
     /// Provisioning orders
     #[command(subcommand)]
     Orders(orders::Command),
@@ -268,6 +272,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
         Command::Agents(command) => agents::run(&op, command, output).await,
         Command::Accounts(command) => accounts::run(&op, command, output).await,
         Command::NativeChanges(command) => native_changes::run(&op, command, output).await,
+        Command::Reconciliation(command) => reconciliation::run(&op, command, output).await,
         Command::Orders(command) => orders::run(&op, command, output).await,
         Command::Requests(command) => requests::run(&op, command, output).await,
         Command::WorkItems(command) => work_items::run(&op, command, output).await,

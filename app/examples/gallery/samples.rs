@@ -7,6 +7,7 @@ mod integrations;
 pub(crate) mod jobs;
 mod mails;
 mod native_changes;
+mod reconciliation;
 pub(crate) mod orders;
 mod people;
 pub(crate) mod requests;
@@ -91,6 +92,7 @@ pub(crate) fn visitor() -> Visitor {
         is_demo: true,
         reviews: 3,
         native_changes: 2,
+        reconciliation: 4,
         questions: 1,
         forms: 2,
     }
@@ -134,6 +136,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         native_changes::sheets,
         orders::sheets,
         people::sheets,
+        reconciliation::sheets,
         requests::sheets,
         reviews::sheets,
         work_items::sheets,
