@@ -11,8 +11,8 @@ use model::identity::Period;
 use model::ids::{AccountId, DirectGrantId, IdentityId, OrderId, ReconciliationId, RequestId};
 use model::page::Page;
 use model::reconciliation::{
-    DecisionRow, Finding, GoLive, Lines, Outlook, ReconciliationDecision, ReconciliationFilter, Redundancy, RoleProposal,
-    Subject, Verdict, View,
+    DecisionRow, Finding, GoLive, Lines, Outlook, ReconciliationDecision, ReconciliationFilter, Redundancy,
+    RoleProposal, Subject, Verdict, View,
 };
 use model::user::PermissionPath;
 
@@ -64,7 +64,12 @@ fn around(all: Option<(u64, String)>) -> Around {
 fn finding(n: usize, label: &str, goes: bool, why: &str) -> Finding {
     let (account, identity) = (AccountId(2_000 + n as i64), IdentityId(100 + n as i64));
     Finding {
-        subject: Subject::Access { account, identity, held_since: before(600 * n as i64), entitlement: label.to_lowercase() },
+        subject: Subject::Access {
+            account,
+            identity,
+            held_since: before(600 * n as i64),
+            entitlement: label.to_lowercase(),
+        },
         application: "directory".into(),
         application_name: "Cloud Directory".into(),
         account_type: "directory-person".into(),

@@ -1,6 +1,6 @@
 //! Reconciliation: what applications hold and nothing grants, and what people decide about it.
 
-mod go_live;
+pub mod go_live;
 mod lines;
 
 use std::collections::BTreeMap;
@@ -85,7 +85,8 @@ async fn carry_out(
         true => engine::reconciliation::decide_all(op, filter, seen, &word).await?,
         false => {
             let subjects = form.ids.iter().map(|id| id.parse::<Subject>());
-            let subjects = subjects.collect::<Result<Vec<_>, _>>().map_err(|error| ApiError::invalid("ids", error.to_string()))?;
+            let subjects =
+                subjects.collect::<Result<Vec<_>, _>>().map_err(|error| ApiError::invalid("ids", error.to_string()))?;
             engine::reconciliation::decide(op, &subjects, &word).await?
         }
     };
@@ -144,8 +145,7 @@ pub fn ReconciliationPage() -> impl IntoView {
             Some(_) => Some(engine::reconciliation::matching(&op, &filter).await?),
             None => None,
         };
-        let around =
-            Around { counts, applications: choices.applications, account_types: choices.account_types, all };
+        let around = Around { counts, applications: choices.applications, account_types: choices.account_types, all };
         Ok(reconciliation_sheet(&filter, &lines, &around, &visitor.rights, &visitor.clock))
     })
 }
@@ -157,7 +157,8 @@ pub fn reconciliation_sheet(
     rights: &Rights,
     clock: &Clock,
 ) -> Sheet {
-    let plain = ReconciliationFilter { view: filter.view, after: filter.after.clone(), ..ReconciliationFilter::default() };
+    let plain =
+        ReconciliationFilter { view: filter.view, after: filter.after.clone(), ..ReconciliationFilter::default() };
     let clear = reconciliation_address(&ReconciliationFilter { after: None, ..plain.clone() }).to_string();
     let content = match (lines.shown(), *filter == plain) {
         (0, false) => empty("Nothing found", Empty::Filtered { clear }),
@@ -235,7 +236,8 @@ fn origins(filter: &ReconciliationFilter) -> impl IntoView + use<> {
 
 fn search(filter: &ReconciliationFilter, around: &Around) -> impl IntoView + use<> {
     let choices = |known: &[(String, String)], chosen: &Option<String>| {
-        let options = known.iter().map(|(name, label)| option(name.clone(), label.clone(), chosen.as_ref() == Some(name)));
+        let options =
+            known.iter().map(|(name, label)| option(name.clone(), label.clone(), chosen.as_ref() == Some(name)));
         options.collect_view()
     };
     let has_types = matches!(filter.view, View::Access | View::Accounts | View::Orphans | View::Roles);

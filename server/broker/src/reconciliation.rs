@@ -20,7 +20,9 @@ pub fn outlook(finding: &Finding, plan: Option<&Plan>) -> Outlook {
     };
     for request in plan.requests.iter().filter(|request| request.account == Some(finding.account)) {
         let item = request.items.iter().find(|item| {
-            item.kind == ItemKind::Entitlement && item.operation == ItemOperation::Remove && Some(item.name.as_str()) == key
+            item.kind == ItemKind::Entitlement
+                && item.operation == ItemOperation::Remove
+                && Some(item.name.as_str()) == key
         });
         match (key, item) {
             (Some(_), Some(item)) => return goes(&item.explanation),
@@ -33,7 +35,8 @@ pub fn outlook(finding: &Finding, plan: Option<&Plan>) -> Outlook {
     }
     let of_type = |account_type: &str| account_type == finding.account_type;
     let kept = |kind: ItemKind, name: &str| {
-        let is_it = |kept: &&model::plan::Retained| of_type(&kept.account_type) && kept.kind == kind && kept.name == name;
+        let is_it =
+            |kept: &&model::plan::Retained| of_type(&kept.account_type) && kept.kind == kind && kept.name == name;
         plan.retained.iter().find(is_it).map(|kept| kept.why.clone())
     };
     let is_on_its_way = |kind: ItemKind, name: &str| {
@@ -103,8 +106,7 @@ pub fn refusal(finding: &Finding, verdict: Verdict, catalogue: &Catalogue) -> Op
 
 /// What gives the same beside requests: each rule once, as in a sentence. Empty where only requests give it.
 pub fn causes(reasons: &[Reason]) -> Vec<String> {
-    let mut causes: Vec<String> =
-        reasons.iter().filter(|reason| reason.grant.is_none()).map(Reason::cause).collect();
+    let mut causes: Vec<String> = reasons.iter().filter(|reason| reason.grant.is_none()).map(Reason::cause).collect();
     causes.sort_unstable();
     causes.dedup();
     causes

@@ -70,12 +70,27 @@ impl View {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// An entitlement on an account, held since then.
-    Access { account: AccountId, identity: IdentityId, held_since: Timestamp, entitlement: String },
-    Account { account: AccountId, identity: IdentityId },
-    Orphan { account: AccountId },
-    Grant { grant: DirectGrantId },
+    Access {
+        account: AccountId,
+        identity: IdentityId,
+        held_since: Timestamp,
+        entitlement: String,
+    },
+    Account {
+        account: AccountId,
+        identity: IdentityId,
+    },
+    Orphan {
+        account: AccountId,
+    },
+    Grant {
+        grant: DirectGrantId,
+    },
     /// A role or access profile that is proposed to somebody.
-    Proposal { identity: IdentityId, grantable: Grantable },
+    Proposal {
+        identity: IdentityId,
+        grantable: Grantable,
+    },
 }
 
 impl Subject {
@@ -480,7 +495,9 @@ mod tests {
             let json = serde_json::to_string(&subject).unwrap();
             assert_eq!(serde_json::from_str::<Subject>(&json).unwrap(), subject);
         }
-        for text in ["", "access", "access:1:2:3", "access:1:2:x:a", "account:1", "orphan:x", "grant:", "proposal:1:x:y"] {
+        for text in
+            ["", "access", "access:1:2:3", "access:1:2:x:a", "account:1", "orphan:x", "grant:", "proposal:1:x:y"]
+        {
             assert_eq!(text.parse::<Subject>(), Err(NoSubject), "{text}");
         }
     }

@@ -92,8 +92,7 @@ pub fn deduce(
         .collect();
     let all = kept.clone();
     for proposal in &mut kept {
-        let is_rival =
-            |other: &&Proposal| other.grantable != proposal.grantable && other.explains == proposal.explains;
+        let is_rival = |other: &&Proposal| other.grantable != proposal.grantable && other.explains == proposal.explains;
         proposal.rivals = all.iter().filter(is_rival).map(|other| other.grantable.clone()).collect();
     }
     kept.sort();
@@ -191,9 +190,8 @@ mod tests {
             unexplained.iter().filter(|name| candidate.gives.contains(*name)).cloned().collect()
         };
         let missing = |candidate: &Candidate| candidate.gives.iter().filter(|name| !held.contains(*name)).count();
-        let is_possible = |candidate: &&Candidate| {
-            !explained(candidate).is_empty() && candidate.gives.len() > 2 * missing(candidate)
-        };
+        let is_possible =
+            |candidate: &&Candidate| !explained(candidate).is_empty() && candidate.gives.len() > 2 * missing(candidate);
         let possible: Vec<&Candidate> = candidates.iter().filter(is_possible).collect();
         let is_worse = |one: &Candidate| {
             possible.iter().any(|other| {

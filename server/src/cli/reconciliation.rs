@@ -5,8 +5,8 @@ use engine::context::OpContext;
 use jiff::civil::Date;
 use model::ids::ReconciliationId;
 use model::reconciliation::{
-    DecisionRow, Finding, GoLive, Lines, Origin, ReconciliationFilter, Redundancy, RoleProposal, Subject, Verdict, View,
-    Word,
+    DecisionRow, Finding, GoLive, Lines, Origin, ReconciliationFilter, Redundancy, RoleProposal, Subject, Verdict,
+    View, Word,
 };
 
 use super::output::Output;
@@ -123,12 +123,8 @@ impl Decide {
 }
 
 pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Exit, CommandError> {
-    let word = |verdict, said: &Decide, until, responsible| Word {
-        verdict,
-        reason: said.reason.clone(),
-        until,
-        responsible,
-    };
+    let word =
+        |verdict, said: &Decide, until, responsible| Word { verdict, reason: said.reason.clone(), until, responsible };
     match command {
         Command::List { which, limit } => list(op, which, limit, output).await,
         Command::Keep { said, until, responsible } => {
@@ -274,9 +270,7 @@ async fn decide(op: &OpContext, said: Decide, word: Word, output: &Output) -> Re
             return Ok(Exit::Done);
         }
         if said.expect != Some(there) {
-            output.say(&format!(
-                "nothing was done. {there} would be {done}; to go on, add --expect {there}"
-            ))?;
+            output.say(&format!("nothing was done. {there} would be {done}; to go on, add --expect {there}"))?;
             return Ok(Exit::Refused);
         }
         engine::reconciliation::decide_all(op, &filter, &digest, &word).await?

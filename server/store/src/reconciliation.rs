@@ -156,7 +156,6 @@ macro_rules! access {
     };
 }
 
-
 macro_rules! with_known {
     ($($part:expr),* $(,)?) => {
         concat!(
@@ -198,8 +197,7 @@ const ACCESS: &str = with_known!(
     limit $16"
 );
 
-const COUNT_ACCESS: &str =
-    with_known!(" select count(*) from (select 1 ", access!(), " limit $13) as found");
+const COUNT_ACCESS: &str = with_known!(" select count(*) from (select 1 ", access!(), " limit $13) as found");
 
 /// What people hold that nothing grants, by person: for finding roles that would explain it.
 const UNEXPLAINED: &str = with_known!(

@@ -214,7 +214,8 @@ fn unexplained(detail: &IdentityDetail, clock: &Clock) -> impl IntoView + use<> 
         }
     });
     let found = found.collect_view();
-    let decided = detail.reconciled.iter().map(|row| view! { <li>{reconciliation::decided(row, clock)}</li> }).collect_view();
+    let decided =
+        detail.reconciled.iter().map(|row| view! { <li>{reconciliation::decided(row, clock)}</li> }).collect_view();
     let address = reconciliation_address(&ReconciliationFilter {
         identity: Some(detail.identity.id),
         ..ReconciliationFilter::default()

@@ -23,9 +23,8 @@ pub async fn mark_go_live(
     let outcome = async {
         let application = Some(application.as_str()).filter(|name| !name.is_empty());
         let marked = engine::reconciliation::go_live(&op, application, again == "yes").await?;
-        let (access, accounts) = marked
-            .iter()
-            .fold((0, 0), |(access, accounts), live| (access + live.access, accounts + live.accounts));
+        let (access, accounts) =
+            marked.iter().fold((0, 0), |(access, accounts), live| (access + live.access, accounts + live.accounts));
         Ok(Flash::done(format!("Marked as there before: {}.", counted(access, accounts))))
     };
     let outcome = outcome.await;

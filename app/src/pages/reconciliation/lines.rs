@@ -60,7 +60,13 @@ fn findings(rows: &[Finding], has_ticks: bool, rights: &Rights, clock: &Clock) -
         true => &["Account", "Application", "Known since", "Put there by", "Owner"],
         false => &["What", "Whose", "Where", "Known since", "Put there by", "By itself"],
     };
-    let lines = rows.iter().map(|row| if is_orphans { orphan(row, has_ticks, clock).into_any() } else { finding(row, has_ticks, rights, clock).into_any() });
+    let lines = rows.iter().map(|row| {
+        if is_orphans {
+            orphan(row, has_ticks, clock).into_any()
+        } else {
+            finding(row, has_ticks, rights, clock).into_any()
+        }
+    });
     view! {
         <table class="ledger">
             {head(has_ticks, columns)}

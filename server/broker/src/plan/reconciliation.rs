@@ -74,9 +74,7 @@ pub(super) fn explain(plan: &mut Plan, marks: &[StandingMark]) {
     for request in plan.requests.iter_mut().filter(|request| request.account.is_some()) {
         let decided = |account: Option<AccountId>, key: Option<&str>| {
             let is_it = |mark: &&StandingMark| {
-                mark.kind == MarkKind::Remove
-                    && Some(mark.account) == account
-                    && mark.entitlement.as_deref() == key
+                mark.kind == MarkKind::Remove && Some(mark.account) == account && mark.entitlement.as_deref() == key
             };
             marks.iter().find(is_it).map(|mark| format!("Nothing grants it, and {}", why(mark)))
         };
@@ -159,9 +157,8 @@ mod tests {
     fn what_was_there_or_is_postponed_stays_and_what_was_decided_goes() {
         let pre_existing = MarkKind::PreExisting;
         let postponed = MarkKind::Postponed { until: date(2030, 1, 1) };
-        let on_entitlement = |kinds: &[MarkKind]| -> Vec<StandingMark> {
-            kinds.iter().map(|kind| mark(Some("A"), *kind)).collect()
-        };
+        let on_entitlement =
+            |kinds: &[MarkKind]| -> Vec<StandingMark> { kinds.iter().map(|kind| mark(Some("A"), *kind)).collect() };
         // Marks, whether the person has left, whether the entitlement goes.
         for (marks, leaver, goes) in [
             (vec![], false, true),

@@ -172,10 +172,16 @@ fn gone() -> ApiError {
 async fn checked(op: &OpContext, subjects: &[Subject], word: &Word) -> Result<Word, ApiError> {
     let reason = word.reason.split_whitespace().collect::<Vec<_>>().join(" ");
     if reason.is_empty() {
-        return Err(ApiError::invalid("reason", "Say why; it is kept with the decision and shown where the access is."));
+        return Err(ApiError::invalid(
+            "reason",
+            "Say why; it is kept with the decision and shown where the access is.",
+        ));
     }
     if reason.chars().count() > LONGEST_REASON {
-        return Err(ApiError::invalid("reason", format!("The reason has more than {LONGEST_REASON} characters. Shorten it.")));
+        return Err(ApiError::invalid(
+            "reason",
+            format!("The reason has more than {LONGEST_REASON} characters. Shorten it."),
+        ));
     }
     if reason.chars().any(char::is_control) {
         return Err(ApiError::invalid("reason", "The reason has a character that cannot be shown. Type it anew."));
@@ -192,12 +198,14 @@ async fn checked(op: &OpContext, subjects: &[Subject], word: &Word) -> Result<Wo
             return Err(ApiError::invalid("until", format!("The last day, {day}, is over. Choose a later one.")));
         }
         (Verdict::Remove, Some(_)) => {
-            return Err(ApiError::invalid("until", "What is removed has no last day. Leave it empty, or keep it until then."));
+            return Err(ApiError::invalid(
+                "until",
+                "What is removed has no last day. Leave it empty, or keep it until then.",
+            ));
         }
         _ => {}
     }
-    let keeps_orphans =
-        word.verdict == Verdict::Keep && subjects.iter().any(|subject| subject.view() == View::Orphans);
+    let keeps_orphans = word.verdict == Verdict::Keep && subjects.iter().any(|subject| subject.view() == View::Orphans);
     let responsible = word.responsible.as_deref().map(str::trim).filter(|login| !login.is_empty());
     let responsible = match (keeps_orphans, responsible) {
         (false, _) => None,
@@ -287,9 +295,7 @@ async fn ask(
 
 async fn of_grant(op: &OpContext, grant: &Redundancy, word: &Word) -> Result<(), ApiError> {
     let request = match word.verdict {
-        Verdict::Remove => {
-            Some(ask(op, grant.identity, vec![grant.grantable.clone()], Change::Take, word).await?)
-        }
+        Verdict::Remove => Some(ask(op, grant.identity, vec![grant.grantable.clone()], Change::Take, word).await?),
         Verdict::Keep | Verdict::Postpone => None,
     };
     let row = Row {
@@ -315,9 +321,7 @@ async fn of_proposal(op: &OpContext, proposal: &RoleProposal, word: &Word) -> Re
                 proposal.rivals.join(", ")
             )));
         }
-        Verdict::Keep => {
-            Some(ask(op, proposal.identity, vec![proposal.grantable.clone()], Change::Give, word).await?)
-        }
+        Verdict::Keep => Some(ask(op, proposal.identity, vec![proposal.grantable.clone()], Change::Give, word).await?),
     };
     let row = Row {
         subject: proposal.subject.clone(),
@@ -438,7 +442,10 @@ fn written(outcome: Result<(), StoreError>) -> Result<(), ApiError> {
 
 /// Takes decisions back: what was kept is open again, and what was postponed or removed as well, as far as nothing was
 /// done. What was there at go-live counts as such once more.
-pub async fn undo(op: &OpContext, ids: &[ReconciliationId]) -> Result<Vec<(ReconciliationId, Result<(), ApiError>)>, ApiError> {
+pub async fn undo(
+    op: &OpContext,
+    ids: &[ReconciliationId],
+) -> Result<Vec<(ReconciliationId, Result<(), ApiError>)>, ApiError> {
     op.require(DECIDE)?;
     let mut outcomes = Vec::with_capacity(ids.len());
     for id in ids {
@@ -456,9 +463,7 @@ async fn undo_one(op: &OpContext, id: ReconciliationId) -> Result<(), ApiError> 
     }
     let is_dropped = matches!((&decision.subject, decision.verdict), (Subject::Grant { .. }, Verdict::Remove));
     if is_dropped {
-        return Err(ApiError::conflict(
-            "The grant is closed. To give it directly once more, ask for it by a request.",
-        ));
+        return Err(ApiError::conflict("The grant is closed. To give it directly once more, ask for it by a request."));
     }
     let entitlement = match &decision.subject {
         Subject::Access { entitlement, .. } => entitlement.clone(),

@@ -80,11 +80,13 @@ async fn inventory(op: &OpContext, application: Option<&str>) -> Result<Vec<(GoL
     let mut before: HashMap<String, _> = live.into_iter().map(|(name, at, by)| (name, (at, by))).collect();
     let mut all = Vec::new();
     for name in configuration.applications.keys().filter(|name| application.is_none_or(|wanted| wanted == *name)) {
-        let of = |view| ReconciliationFilter { view, application: Some(name.clone()), ..ReconciliationFilter::default() };
+        let of =
+            |view| ReconciliationFilter { view, application: Some(name.clone()), ..ReconciliationFilter::default() };
         let mut found = findings(op, &of(View::Access), None).await?;
         found.retain(|finding| !finding.pre_existing);
         let access = found.len() as u64;
-        found.extend(findings(op, &of(View::Accounts), None).await?.into_iter().filter(|finding| !finding.pre_existing));
+        found
+            .extend(findings(op, &of(View::Accounts), None).await?.into_iter().filter(|finding| !finding.pre_existing));
         let accounts = found.len() as u64 - access;
         let go_live = GoLive {
             application: name.clone(),

@@ -233,7 +233,9 @@ impl Tx {
         let subject = row.subject.to_string();
         self.execute(LAPSE, arguments![subject.as_str(), row.decided_at, today]).await?;
         let (entitlement, held_since) = match &row.subject {
-            Subject::Access { entitlement, held_since, .. } => (entitlement.as_str(), Some(held_since.as_microsecond())),
+            Subject::Access { entitlement, held_since, .. } => {
+                (entitlement.as_str(), Some(held_since.as_microsecond()))
+            }
             _ => ("", None),
         };
         let grant = match &row.subject {
@@ -342,17 +344,8 @@ impl Store {
             count_limit()
         ];
         let total = connection.number(COUNT, counted).await?;
-        let wanted = arguments![
-            application,
-            identity,
-            since,
-            first,
-            second,
-            third,
-            fourth,
-            before,
-            rows_to_read(filter.limit)
-        ];
+        let wanted =
+            arguments![application, identity, since, first, second, third, fourth, before, rows_to_read(filter.limit)];
         let rows = connection.read(PAGE, wanted, |row| decision(&row, today)).await?;
         Ok(page(rows, filter.limit, total, |row| row.decision.id.to_string()))
     }
