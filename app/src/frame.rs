@@ -156,8 +156,6 @@ pub struct Visitor {
     pub reviews: u64,
     /// Native changes that wait for a decision this person may take.
     pub native_changes: u64,
-    /// What nothing grants and waits for a decision this person may take.
-    pub reconciliation: u64,
     /// Questions that wait for this person's answer.
     pub questions: u64,
     /// Forms that wait for this person's answers.
@@ -246,7 +244,6 @@ fn rail(visitor: &Visitor, section: Section) -> impl IntoView + use<> {
             Section::Review => visitor.reviews,
             Section::Forms => visitor.forms,
             Section::NativeChanges => visitor.native_changes,
-            Section::Reconciliation => visitor.reconciliation,
             _ => 0,
         };
         let count = (waiting > 0)

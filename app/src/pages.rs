@@ -63,11 +63,6 @@ where
         } else {
             0
         };
-        visitor.reconciliation = if op.may(engine::reconciliation::DECIDE) {
-            engine::reconciliation::open(&op).await.unwrap_or(0)
-        } else {
-            0
-        };
         visitor.questions = engine::work_items::open_questions(&op).await.unwrap_or(0);
         let forms = engine::forms::counts(&op).await.unwrap_or_default();
         visitor.forms = forms.me + forms.team;

@@ -92,7 +92,6 @@ pub(crate) fn visitor() -> Visitor {
         is_demo: true,
         reviews: 3,
         native_changes: 2,
-        reconciliation: 4,
         questions: 1,
         forms: 2,
     }

@@ -79,19 +79,6 @@ pub async fn counts(op: &OpContext, filter: &ReconciliationFilter) -> Result<BTr
     Ok(counts)
 }
 
-/// How many wait for a person, for the menu: access, accounts and accounts of nobody that nobody decided about.
-pub async fn open(op: &OpContext) -> Result<u64, ApiError> {
-    op.require(VIEW)?;
-    let (today, known) = (op.engine.today(), known(op));
-    let mut open = 0;
-    for view in [View::Access, View::Accounts, View::Orphans] {
-        let filter = ReconciliationFilter { view, ..ReconciliationFilter::default() };
-        let count = op.engine.store().reconciliation_count(&filter, &known, None, today).await.map_err(internal)?;
-        open += u64::try_from(count).unwrap_or_default();
-    }
-    Ok(open)
-}
-
 /// Applications, and account types with their application, by name and what people call them, for the filter.
 pub struct Choices {
     pub applications: Vec<(String, String)>,

@@ -102,9 +102,26 @@ macro_rules! pre_existing {
 }
 pub(crate) use pre_existing;
 
-/// $2 application, $3 account type, $4 known since, $7–$10 words of the account or its owner, $11 which accounts.
+/// Everybody's; those of one person, $5; those of some accounts, $11. Apart, so that an index serves where there are few.
+macro_rules! of_all {
+    () => {
+        "cast($5 as bigint) is null and cast($11 as text) is null"
+    };
+}
+macro_rules! of_person {
+    () => {
+        "a.owner_id = $5 and cast($11 as text) is null"
+    };
+}
+macro_rules! of_accounts {
+    () => {
+        "a.id in (select cast(value as bigint) from json_each($11)) and cast($5 as bigint) is null"
+    };
+}
+
+/// $2 application, $3 account type, $4 known since, $7–$10 words of the account or its owner, and whose.
 macro_rules! of_filter {
-    ($since:literal) => {
+    ($since:literal, $whose:ident) => {
         concat!(
             "
       and ($2 is null or a.application = $2)
@@ -116,14 +133,15 @@ macro_rules! of_filter {
       and (a.words || coalesce(i.words, '')) like $8
       and (a.words || coalesce(i.words, '')) like $9
       and (a.words || coalesce(i.words, '')) like $10
-      and ($11 is null or a.id in (select cast(value as bigint) from json_each($11)))"
+      and ",
+            $whose!()
         )
     };
 }
 
-/// $1 day, $5 identity, $6 since when, $12 known entitlements; and those of [`of_filter`].
+/// $1 day, $6 since when, $12 known entitlements; and those of [`of_filter`].
 macro_rules! access {
-    () => {
+    ($whose:ident) => {
         concat!(
             "from account_entitlement e
     join account a on a.id = e.account_id
@@ -144,14 +162,13 @@ macro_rules! access {
           and d.ended_at is null
           and (d.verdict = 'remove' or (d.verdict = 'postpone' and d.until > $1))
       )
-      and ($5 is null or a.owner_id = $5)
       and (
         $6 is null
         or ($6 = 'pre_existing') = ",
             pre_existing!("entitlement", "e.entitlement", "e.since"),
             "
       )",
-            of_filter!("e.since")
+            of_filter!("e.since", $whose)
         )
     };
 }
@@ -169,7 +186,9 @@ macro_rules! with_known {
     };
 }
 
-const ACCESS: &str = with_known!(
+macro_rules! access_page {
+    ($whose:ident) => {
+        with_known!(
     "
     select e.account_id, e.entitlement, e.since, a.application, a.account_type, a.key, a.provenance, a.status, a.owner_id,
       i.display_name, k.name,
@@ -190,27 +209,42 @@ const ACCESS: &str = with_known!(
           and t.state in (4, 8)
       ) as order_id
     ",
-    access!(),
+    access!($whose),
     "
       and ($13 is null or (e.since, e.account_id, e.entitlement) < ($13, $14, $15))
     order by e.since desc, e.account_id desc, e.entitlement desc
     limit $16"
-);
+)
+    };
+}
 
-const COUNT_ACCESS: &str = with_known!(" select count(*) from (select 1 ", access!(), " limit $13) as found");
+macro_rules! count_access {
+    ($whose:ident) => {
+        with_known!(" select count(*) from (select 1 ", access!($whose), " limit $13) as found")
+    };
+}
+
+/// Everybody's, of a person, of some accounts.
+const ACCESS: [&str; 3] = [access_page!(of_all), access_page!(of_person), access_page!(of_accounts)];
+const COUNT_ACCESS: [&str; 3] = [count_access!(of_all), count_access!(of_person), count_access!(of_accounts)];
 
 /// What people hold that nothing grants, by person: for finding roles that would explain it.
-const UNEXPLAINED: &str = with_known!(
-    " select distinct a.owner_id, k.name ",
-    access!(),
-    "
+macro_rules! unexplained {
+    ($whose:ident) => {
+        with_known!(
+            " select distinct a.owner_id, k.name ",
+            access!($whose),
+            "
     order by a.owner_id, k.name
     limit $13"
-);
+        )
+    };
+}
+const UNEXPLAINED: [&str; 2] = [unexplained!(of_all), unexplained!(of_person)];
 
 /// An account that is in use. What was disabled because nothing grants it is as it should be.
 macro_rules! accounts {
-    () => {
+    ($whose:ident) => {
         concat!(
             "from account a
     join identity i on i.id = a.owner_id
@@ -228,21 +262,20 @@ macro_rules! accounts {
           and d.ended_at is null
           and (d.verdict = 'remove' or (d.verdict = 'postpone' and d.until > $1))
       )
-      and ($5 is null or a.owner_id = $5)
       and (
         $6 is null
         or ($6 = 'pre_existing') = ",
             pre_existing!("account_type", "''", "a.created_at"),
             "
       )",
-            of_filter!("a.created_at")
+            of_filter!("a.created_at", $whose)
         )
     };
 }
 
 /// A person may have said that an account is nobody's, and that this is as it should be.
 macro_rules! orphans {
-    () => {
+    ($whose:ident) => {
         concat!(
             "from account a
     left join identity i on i.id = a.owner_id
@@ -264,9 +297,8 @@ macro_rules! orphans {
           and d.verdict = 'postpone'
           and d.until > $1
       )
-      and cast($5 as bigint) is null
       and (cast($6 as text) is null or $6 = 'non_conforming')",
-            of_filter!("a.created_at")
+            of_filter!("a.created_at", $whose)
         )
     };
 }
@@ -297,14 +329,32 @@ macro_rules! account_page {
     };
 }
 
-const ACCOUNTS: &str = account_page!(
-    concat!("case when ", pre_existing!("account_type", "''", "a.created_at"), " then 1 else 0 end"),
-    accounts!()
-);
-const ORPHANS: &str = account_page!("0", orphans!());
+macro_rules! accounts_page {
+    ($whose:ident) => {
+        account_page!(
+            concat!("case when ", pre_existing!("account_type", "''", "a.created_at"), " then 1 else 0 end"),
+            accounts!($whose)
+        )
+    };
+}
+macro_rules! count_of {
+    ($from:expr) => {
+        concat!("select count(*) from (select 1 ", $from, " limit $12) as found")
+    };
+}
 
-const COUNT_ACCOUNTS: &str = concat!("select count(*) from (select 1 ", accounts!(), " limit $12) as found");
-const COUNT_ORPHANS: &str = concat!("select count(*) from (select 1 ", orphans!(), " limit $12) as found");
+const ACCOUNTS: [&str; 3] = [accounts_page!(of_all), accounts_page!(of_person), accounts_page!(of_accounts)];
+const COUNT_ACCOUNTS: [&str; 3] =
+    [count_of!(accounts!(of_all)), count_of!(accounts!(of_person)), count_of!(accounts!(of_accounts))];
+
+/// Of a person there are none.
+const ORPHANS: [&str; 3] = [
+    account_page!("0", orphans!(of_all)),
+    account_page!("0", orphans!(of_person)),
+    account_page!("0", orphans!(of_accounts)),
+];
+const COUNT_ORPHANS: [&str; 3] =
+    [count_of!(orphans!(of_all)), count_of!(orphans!(of_person)), count_of!(orphans!(of_accounts))];
 
 /// Most pairs that roles are sought for at once.
 const MOST_UNEXPLAINED: i64 = 50_000;
@@ -340,17 +390,19 @@ impl Store {
         let (since, id, entitlement) = read_place(filter.after.as_deref())?;
         let limit = rows_to_read(filter.limit);
         let [a, b, c, d, e, f, g, h, i, j, k] = asked(filter, accounts, today);
+        let whose = whose(filter, accounts);
         let mut connection = self.reader().await?;
         let view = filter.view;
         let read = |row: Row| finding(&row, view);
         match view {
             View::Access => {
                 let [l, m, n, o, p] = arguments![payload(known)?, since, id, entitlement, limit];
-                connection.read(ACCESS, [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p], read).await
+                connection.read(ACCESS[whose], [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p], read).await
             }
             View::Accounts | View::Orphans => {
                 let [l, m, n] = arguments![since, id, limit];
                 let sql = if view == View::Accounts { ACCOUNTS } else { ORPHANS };
+                let sql = sql[whose];
                 connection.read(sql, [a, b, c, d, e, f, g, h, i, j, k, l, m, n], read).await
             }
             View::Redundant | View::Roles | View::Decided => Ok(Vec::new()),
@@ -366,15 +418,17 @@ impl Store {
         today: Date,
     ) -> Result<i64> {
         let [a, b, c, d, e, f, g, h, i, j, k] = asked(filter, accounts, today);
+        let whose = whose(filter, accounts);
         let mut connection = self.reader().await?;
         match filter.view {
             View::Access => {
                 let [l, m] = arguments![payload(known)?, count_limit()];
-                connection.number(COUNT_ACCESS, [a, b, c, d, e, f, g, h, i, j, k, l, m]).await
+                connection.number(COUNT_ACCESS[whose], [a, b, c, d, e, f, g, h, i, j, k, l, m]).await
             }
             View::Accounts | View::Orphans => {
                 let [l] = arguments![count_limit()];
                 let sql = if filter.view == View::Accounts { COUNT_ACCOUNTS } else { COUNT_ORPHANS };
+                let sql = sql[whose];
                 connection.number(sql, [a, b, c, d, e, f, g, h, i, j, k, l]).await
             }
             View::Redundant | View::Roles | View::Decided => Ok(0),
@@ -391,7 +445,17 @@ impl Store {
         let [a, b, c, d, e, f, g, h, i, j, k] = asked(filter, None, today);
         let [l, m] = arguments![payload(known)?, MOST_UNEXPLAINED];
         let read = |row: Row| Ok((IdentityId(row.integer("owner_id")?), row.text("name")?));
-        self.reader().await?.read(UNEXPLAINED, [a, b, c, d, e, f, g, h, i, j, k, l, m], read).await
+        let sql = UNEXPLAINED[usize::from(filter.identity.is_some())];
+        self.reader().await?.read(sql, [a, b, c, d, e, f, g, h, i, j, k, l, m], read).await
+    }
+}
+
+/// Place of the statement: everybody's, of a person, of some accounts.
+fn whose(filter: &ReconciliationFilter, accounts: Option<&[AccountId]>) -> usize {
+    match (accounts, filter.identity) {
+        (Some(_), _) => 2,
+        (None, Some(_)) => 1,
+        (None, None) => 0,
     }
 }
 
@@ -404,7 +468,7 @@ fn asked(filter: &ReconciliationFilter, accounts: Option<&[AccountId]>, today: D
         filter.application.as_deref(),
         filter.account_type.as_deref(),
         since.map(|moment| moment.timestamp().as_microsecond()),
-        filter.identity.map(|id| id.0),
+        filter.identity.filter(|_| accounts.is_none()).map(|id| id.0),
         filter.origin.map(model::reconciliation::Origin::name),
         first,
         second,

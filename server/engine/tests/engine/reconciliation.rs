@@ -289,11 +289,8 @@ async fn accounts_that_nothing_grants_and_accounts_of_nobody() {
     let outcomes = reconciliation::decide(&world.op(), std::slice::from_ref(&subject), &asked).await.unwrap();
     outcomes[0].1.as_ref().unwrap();
     assert!(findings(&world, View::Orphans).await.is_empty());
-    let filter = AccountFilter {
-        application: "mainframe".into(),
-        show: AccountShow::WithoutOwner,
-        ..AccountFilter::default()
-    };
+    let filter =
+        AccountFilter { application: "mainframe".into(), show: AccountShow::WithoutOwner, ..AccountFilter::default() };
     let page = accounts::page(&world.op(), filter).await.unwrap();
     assert_eq!(page.rows[0].decisions.len(), 1, "the correlation review knows it");
     assert_eq!(page.rows[0].reconciled[0].decision.responsible.as_deref(), Some("olga"));
@@ -318,14 +315,21 @@ async fn a_grant_beside_a_rule_is_dropped_and_nothing_changes() {
     };
     requests::submit(&world.op(), give).await.unwrap();
     quiet(&world).await;
-    let Lines::Redundant(page) = reconciliation::page(&world.op(), &of(View::Redundant)).await.unwrap() else { panic!() };
+    let Lines::Redundant(page) = reconciliation::page(&world.op(), &of(View::Redundant)).await.unwrap() else {
+        panic!()
+    };
     let [row] = page.rows.as_slice() else { panic!("{page:#?}") };
-    assert_eq!((row.identity_name.as_str(), row.causes.as_slice()), ("Ann Lee", &["rule \u{201c}finance\u{201d}".to_owned()][..]));
+    assert_eq!(
+        (row.identity_name.as_str(), row.causes.as_slice()),
+        ("Ann Lee", &["rule \u{201c}finance\u{201d}".to_owned()][..])
+    );
     decided(&world, &row.subject.clone(), Verdict::Remove, None).await;
     quiet(&world).await;
     everything(&mut world).await;
     assert!(holds(&world, "1"), "the rule gives it");
-    let Lines::Redundant(page) = reconciliation::page(&world.op(), &of(View::Redundant)).await.unwrap() else { panic!() };
+    let Lines::Redundant(page) = reconciliation::page(&world.op(), &of(View::Redundant)).await.unwrap() else {
+        panic!()
+    };
     assert!(page.rows.is_empty());
 }
 

@@ -4,9 +4,7 @@ use model::account::{Account, AccountStatus};
 use model::correlation::Decision;
 use model::identity::Period;
 use model::ids::*;
-use model::reconciliation::{
-    MarkKind, Origin, ReconciliationDecision, ReconciliationFilter, Subject, Verdict, View,
-};
+use model::reconciliation::{MarkKind, Origin, ReconciliationDecision, ReconciliationFilter, Subject, Verdict, View};
 use model::request::{DirectGrant, Request, RequestSource, RequestState};
 use model::trigger::Trigger;
 use store::{AssignmentRecord, KnownEntitlement, Store};
