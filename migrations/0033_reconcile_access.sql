@@ -64,3 +64,6 @@ create table pre_existing (
   constraint pre_existing_key primary key (account_id, entitlement),
   constraint pre_existing_account foreign key (account_id) references account (id)
 );
+
+-- What nothing grants is looked for entitlement by entitlement.
+create index account_entitlement_held on account_entitlement (entitlement, account_id) where until is null;

@@ -102,24 +102,19 @@ macro_rules! pre_existing {
 }
 pub(crate) use pre_existing;
 
-/// Everybody's; those of one person, $5; those of some accounts, $11. Apart, so that an index serves where there are few.
+/// Everybody's, or those of some accounts, $10. Apart, so that an index serves where there are few.
 macro_rules! of_all {
     () => {
-        "cast($5 as bigint) is null and cast($11 as text) is null"
-    };
-}
-macro_rules! of_person {
-    () => {
-        "a.owner_id = $5 and cast($11 as text) is null"
+        "cast($10 as text) is null"
     };
 }
 macro_rules! of_accounts {
     () => {
-        "a.id in (select cast(value as bigint) from json_each($11)) and cast($5 as bigint) is null"
+        "a.id in (select cast(value as bigint) from json_each($10))"
     };
 }
 
-/// $2 application, $3 account type, $4 known since, $7–$10 words of the account or its owner, and whose.
+/// $2 application, $3 account type, $4 known since, $6–$9 words of the account or its owner, and whose.
 macro_rules! of_filter {
     ($since:literal, $whose:ident) => {
         concat!(
@@ -129,17 +124,17 @@ macro_rules! of_filter {
       and ($4 is null or ",
             $since,
             " >= $4)
+      and (a.words || coalesce(i.words, '')) like $6
       and (a.words || coalesce(i.words, '')) like $7
       and (a.words || coalesce(i.words, '')) like $8
       and (a.words || coalesce(i.words, '')) like $9
-      and (a.words || coalesce(i.words, '')) like $10
       and ",
             $whose!()
         )
     };
 }
 
-/// $1 day, $6 since when, $12 known entitlements; and those of [`of_filter`].
+/// $1 day, $5 since when, $11 known entitlements; and those of [`of_filter`].
 macro_rules! access {
     ($whose:ident) => {
         concat!(
@@ -163,8 +158,8 @@ macro_rules! access {
           and (d.verdict = 'remove' or (d.verdict = 'postpone' and d.until > $1))
       )
       and (
-        $6 is null
-        or ($6 = 'pre_existing') = ",
+        $5 is null
+        or ($5 = 'pre_existing') = ",
             pre_existing!("entitlement", "e.entitlement", "e.since"),
             "
       )",
@@ -179,7 +174,7 @@ macro_rules! with_known {
             "
     with known as materialized (
       select value ->> 't' as account_type, value ->> 'k' as key, value ->> 'n' as name
-      from jsonb_each($12)
+      from jsonb_each($11)
     )",
             $($part),*
         )
@@ -211,22 +206,22 @@ macro_rules! access_page {
     ",
     access!($whose),
     "
-      and ($13 is null or (e.since, e.account_id, e.entitlement) < ($13, $14, $15))
+      and ($12 is null or (e.since, e.account_id, e.entitlement) < ($12, $13, $14))
     order by e.since desc, e.account_id desc, e.entitlement desc
-    limit $16"
+    limit $15"
 )
     };
 }
 
 macro_rules! count_access {
     ($whose:ident) => {
-        with_known!(" select count(*) from (select 1 ", access!($whose), " limit $13) as found")
+        with_known!(" select count(*) from (select 1 ", access!($whose), " limit $12) as found")
     };
 }
 
-/// Everybody's, of a person, of some accounts.
-const ACCESS: [&str; 3] = [access_page!(of_all), access_page!(of_person), access_page!(of_accounts)];
-const COUNT_ACCESS: [&str; 3] = [count_access!(of_all), count_access!(of_person), count_access!(of_accounts)];
+/// Everybody's, and of some accounts.
+const ACCESS: [&str; 2] = [access_page!(of_all), access_page!(of_accounts)];
+const COUNT_ACCESS: [&str; 2] = [count_access!(of_all), count_access!(of_accounts)];
 
 /// What people hold that nothing grants, by person: for finding roles that would explain it.
 macro_rules! unexplained {
@@ -236,11 +231,11 @@ macro_rules! unexplained {
             access!($whose),
             "
     order by a.owner_id, k.name
-    limit $13"
+    limit $12"
         )
     };
 }
-const UNEXPLAINED: [&str; 2] = [unexplained!(of_all), unexplained!(of_person)];
+const UNEXPLAINED: [&str; 2] = [unexplained!(of_all), unexplained!(of_accounts)];
 
 /// An account that is in use. What was disabled because nothing grants it is as it should be.
 macro_rules! accounts {
@@ -263,8 +258,8 @@ macro_rules! accounts {
           and (d.verdict = 'remove' or (d.verdict = 'postpone' and d.until > $1))
       )
       and (
-        $6 is null
-        or ($6 = 'pre_existing') = ",
+        $5 is null
+        or ($5 = 'pre_existing') = ",
             pre_existing!("account_type", "''", "a.created_at"),
             "
       )",
@@ -297,7 +292,7 @@ macro_rules! orphans {
           and d.verdict = 'postpone'
           and d.until > $1
       )
-      and (cast($6 as text) is null or $6 = 'non_conforming')",
+      and (cast($5 as text) is null or $5 = 'non_conforming')",
             of_filter!("a.created_at", $whose)
         )
     };
@@ -322,9 +317,9 @@ macro_rules! account_page {
     ",
             $from,
             "
-      and ($12 is null or (a.created_at, a.id) < ($12, $13))
+      and ($11 is null or (a.created_at, a.id) < ($11, $12))
     order by a.created_at desc, a.id desc
-    limit $14"
+    limit $13"
         )
     };
 }
@@ -339,22 +334,26 @@ macro_rules! accounts_page {
 }
 macro_rules! count_of {
     ($from:expr) => {
-        concat!("select count(*) from (select 1 ", $from, " limit $12) as found")
+        concat!("select count(*) from (select 1 ", $from, " limit $11) as found")
     };
 }
 
-const ACCOUNTS: [&str; 3] = [accounts_page!(of_all), accounts_page!(of_person), accounts_page!(of_accounts)];
-const COUNT_ACCOUNTS: [&str; 3] =
-    [count_of!(accounts!(of_all)), count_of!(accounts!(of_person)), count_of!(accounts!(of_accounts))];
+const ACCOUNTS: [&str; 2] = [accounts_page!(of_all), accounts_page!(of_accounts)];
+const COUNT_ACCOUNTS: [&str; 2] =
+    [count_of!(accounts!(of_all)), count_of!(accounts!(of_accounts))];
 
-/// Of a person there are none.
-const ORPHANS: [&str; 3] = [
+const ORPHANS: [&str; 2] = [
     account_page!("0", orphans!(of_all)),
-    account_page!("0", orphans!(of_person)),
     account_page!("0", orphans!(of_accounts)),
 ];
-const COUNT_ORPHANS: [&str; 3] =
-    [count_of!(orphans!(of_all)), count_of!(orphans!(of_person)), count_of!(orphans!(of_accounts))];
+const COUNT_ORPHANS: [&str; 2] =
+    [count_of!(orphans!(of_all)), count_of!(orphans!(of_accounts))];
+
+const OF_PERSON: &str = "
+    select id
+    from account
+    where owner_id = $1
+    order by id";
 
 /// Most pairs that roles are sought for at once.
 const MOST_UNEXPLAINED: i64 = 50_000;
@@ -389,23 +388,40 @@ impl Store {
     ) -> Result<Vec<Finding>> {
         let (since, id, entitlement) = read_place(filter.after.as_deref())?;
         let limit = rows_to_read(filter.limit);
-        let [a, b, c, d, e, f, g, h, i, j, k] = asked(filter, accounts, today);
-        let whose = whose(filter, accounts);
+        let accounts = self.meant(filter, accounts).await?;
+        let [a, b, c, d, e, f, g, h, i, j] = asked(filter, accounts.as_deref(), today);
+        let whose = usize::from(accounts.is_some());
         let mut connection = self.reader().await?;
         let view = filter.view;
         let read = |row: Row| finding(&row, view);
         match view {
             View::Access => {
                 let [l, m, n, o, p] = arguments![payload(known)?, since, id, entitlement, limit];
-                connection.read(ACCESS[whose], [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p], read).await
+                connection.read(ACCESS[whose], [a, b, c, d, e, f, g, h, i, j, l, m, n, o, p], read).await
             }
             View::Accounts | View::Orphans => {
                 let [l, m, n] = arguments![since, id, limit];
                 let sql = if view == View::Accounts { ACCOUNTS } else { ORPHANS };
                 let sql = sql[whose];
-                connection.read(sql, [a, b, c, d, e, f, g, h, i, j, k, l, m, n], read).await
+                connection.read(sql, [a, b, c, d, e, f, g, h, i, j, l, m, n], read).await
             }
             View::Redundant | View::Roles | View::Decided => Ok(Vec::new()),
+        }
+    }
+
+    /// The accounts that are meant, where not all are: those that are named, or those of the person.
+    async fn meant(
+        &self,
+        filter: &ReconciliationFilter,
+        accounts: Option<&[AccountId]>,
+    ) -> Result<Option<Vec<AccountId>>> {
+        match (accounts, filter.identity) {
+            (Some(accounts), _) => Ok(Some(accounts.to_vec())),
+            (None, Some(identity)) => {
+                let read = |row: Row| Ok(AccountId(row.integer("id")?));
+                Ok(Some(self.reader().await?.read(OF_PERSON, arguments![identity.0], read).await?))
+            }
+            (None, None) => Ok(None),
         }
     }
 
@@ -417,19 +433,20 @@ impl Store {
         accounts: Option<&[AccountId]>,
         today: Date,
     ) -> Result<i64> {
-        let [a, b, c, d, e, f, g, h, i, j, k] = asked(filter, accounts, today);
-        let whose = whose(filter, accounts);
+        let accounts = self.meant(filter, accounts).await?;
+        let [a, b, c, d, e, f, g, h, i, j] = asked(filter, accounts.as_deref(), today);
+        let whose = usize::from(accounts.is_some());
         let mut connection = self.reader().await?;
         match filter.view {
             View::Access => {
                 let [l, m] = arguments![payload(known)?, count_limit()];
-                connection.number(COUNT_ACCESS[whose], [a, b, c, d, e, f, g, h, i, j, k, l, m]).await
+                connection.number(COUNT_ACCESS[whose], [a, b, c, d, e, f, g, h, i, j, l, m]).await
             }
             View::Accounts | View::Orphans => {
                 let [l] = arguments![count_limit()];
                 let sql = if filter.view == View::Accounts { COUNT_ACCOUNTS } else { COUNT_ORPHANS };
                 let sql = sql[whose];
-                connection.number(sql, [a, b, c, d, e, f, g, h, i, j, k, l]).await
+                connection.number(sql, [a, b, c, d, e, f, g, h, i, j, l]).await
             }
             View::Redundant | View::Roles | View::Decided => Ok(0),
         }
@@ -442,11 +459,12 @@ impl Store {
         known: &[KnownEntitlement],
         today: Date,
     ) -> Result<Vec<(IdentityId, String)>> {
-        let [a, b, c, d, e, f, g, h, i, j, k] = asked(filter, None, today);
+        let accounts = self.meant(filter, None).await?;
+        let [a, b, c, d, e, f, g, h, i, j] = asked(filter, accounts.as_deref(), today);
         let [l, m] = arguments![payload(known)?, MOST_UNEXPLAINED];
         let read = |row: Row| Ok((IdentityId(row.integer("owner_id")?), row.text("name")?));
-        let sql = UNEXPLAINED[usize::from(filter.identity.is_some())];
-        self.reader().await?.read(sql, [a, b, c, d, e, f, g, h, i, j, k, l, m], read).await
+        let sql = UNEXPLAINED[usize::from(accounts.is_some())];
+        self.reader().await?.read(sql, [a, b, c, d, e, f, g, h, i, j, l, m], read).await
     }
 }
 
@@ -459,7 +477,7 @@ fn whose(filter: &ReconciliationFilter, accounts: Option<&[AccountId]>) -> usize
     }
 }
 
-/// $1 to $11.
+/// $1 to $10.
 fn asked(filter: &ReconciliationFilter, accounts: Option<&[AccountId]>, today: Date) -> [Argument; 11] {
     let [first, second, third, fourth] = patterns(filter.text.as_deref());
     let since = filter.since.and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC).ok());
@@ -468,7 +486,6 @@ fn asked(filter: &ReconciliationFilter, accounts: Option<&[AccountId]>, today: D
         filter.application.as_deref(),
         filter.account_type.as_deref(),
         since.map(|moment| moment.timestamp().as_microsecond()),
-        filter.identity.filter(|_| accounts.is_none()).map(|id| id.0),
         filter.origin.map(model::reconciliation::Origin::name),
         first,
         second,
