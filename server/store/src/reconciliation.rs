@@ -468,17 +468,8 @@ impl Store {
     }
 }
 
-/// Place of the statement: everybody's, of a person, of some accounts.
-fn whose(filter: &ReconciliationFilter, accounts: Option<&[AccountId]>) -> usize {
-    match (accounts, filter.identity) {
-        (Some(_), _) => 2,
-        (None, Some(_)) => 1,
-        (None, None) => 0,
-    }
-}
-
 /// $1 to $10.
-fn asked(filter: &ReconciliationFilter, accounts: Option<&[AccountId]>, today: Date) -> [Argument; 11] {
+fn asked(filter: &ReconciliationFilter, accounts: Option<&[AccountId]>, today: Date) -> [Argument; 10] {
     let [first, second, third, fourth] = patterns(filter.text.as_deref());
     let since = filter.since.and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC).ok());
     arguments![
