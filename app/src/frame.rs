@@ -23,6 +23,7 @@ pub enum Section {
     Requests,
     Jobs,
     Applications,
+    RoleModel,
     NativeChanges,
     Reconciliation,
     /// A page that belongs to none.
@@ -40,6 +41,7 @@ impl Section {
         Self::Identities,
         Self::Jobs,
         Self::Applications,
+        Self::RoleModel,
         Self::NativeChanges,
         Self::Reconciliation,
     ];
@@ -55,6 +57,7 @@ impl Section {
             Self::Requests => "Requests",
             Self::Jobs => "Job execution",
             Self::Applications => "Applications",
+            Self::RoleModel => "Role model",
             Self::NativeChanges => "Native changes",
             Self::Reconciliation => "Reconciliation",
             Self::Elsewhere => "",
@@ -72,6 +75,7 @@ impl Section {
             Self::Requests => "/requests",
             Self::Jobs => "/jobs",
             Self::Applications => "/applications",
+            Self::RoleModel => "/roles",
             Self::NativeChanges => "/native-changes",
             Self::Reconciliation => "/reconciliation",
         }
@@ -88,6 +92,7 @@ impl Section {
             Self::Requests => "plane",
             Self::Jobs => "jobs",
             Self::Applications => "applications",
+            Self::RoleModel => "role",
             Self::NativeChanges => "wrench",
             Self::Reconciliation => "double-check",
         }
@@ -104,6 +109,7 @@ impl Section {
             Self::Requests => "/Requests/View",
             Self::Jobs => "/Jobs/View",
             Self::Applications => "/Applications/View",
+            Self::RoleModel => "/Configuration/View",
             Self::NativeChanges => "/NativeChanges/View",
             Self::Reconciliation => "/Reconciliation/View",
         }

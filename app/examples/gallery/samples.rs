@@ -12,6 +12,7 @@ mod people;
 mod reconciliation;
 pub(crate) mod requests;
 mod reviews;
+mod role_model;
 mod undo;
 mod work_items;
 
@@ -138,6 +139,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         reconciliation::sheets,
         requests::sheets,
         reviews::sheets,
+        role_model::sheets,
         work_items::sheets,
     ] {
         sheets.extend(of_pages(rights, clock));
