@@ -31,7 +31,7 @@ pub enum Section {
 }
 
 impl Section {
-    const RAIL: [Self; 11] = [
+    const RAIL: [Self; 12] = [
         Self::Home,
         Self::WorkItems,
         Self::Forms,

@@ -339,15 +339,10 @@ macro_rules! count_of {
 }
 
 const ACCOUNTS: [&str; 2] = [accounts_page!(of_all), accounts_page!(of_accounts)];
-const COUNT_ACCOUNTS: [&str; 2] =
-    [count_of!(accounts!(of_all)), count_of!(accounts!(of_accounts))];
+const COUNT_ACCOUNTS: [&str; 2] = [count_of!(accounts!(of_all)), count_of!(accounts!(of_accounts))];
 
-const ORPHANS: [&str; 2] = [
-    account_page!("0", orphans!(of_all)),
-    account_page!("0", orphans!(of_accounts)),
-];
-const COUNT_ORPHANS: [&str; 2] =
-    [count_of!(orphans!(of_all)), count_of!(orphans!(of_accounts))];
+const ORPHANS: [&str; 2] = [account_page!("0", orphans!(of_all)), account_page!("0", orphans!(of_accounts))];
+const COUNT_ORPHANS: [&str; 2] = [count_of!(orphans!(of_all)), count_of!(orphans!(of_accounts))];
 
 const OF_PERSON: &str = "
     select id
