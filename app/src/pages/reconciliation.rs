@@ -172,7 +172,7 @@ pub fn reconciliation_sheet(
     let views = View::ALL.map(|view| {
         let of = ReconciliationFilter { view, after: None, origin: None, ..filter.clone() };
         let address = reconciliation_address(&of).to_string();
-        (view.label().to_owned(), address, around.counts.get(&view).copied(), view == filter.view)
+        (short(view).to_owned(), address, around.counts.get(&view).copied(), view == filter.view)
     });
     let go_live = rights.may(engine::reconciliation::GO_LIVE).then(|| {
         view! { <a class="button" href="/reconciliation/go-live">{icon("flask")}"Go-live"</a> }
@@ -192,6 +192,18 @@ pub fn reconciliation_sheet(
         {(shown > 0).then(|| pagination(reconciliation_address(filter), shown, lines.total(), filter.after.is_none(), lines.next().cloned(), ("line", "lines")))}
     };
     Sheet { section: Section::Reconciliation, title: "Reconciliation".to_owned(), body: body.into_any() }
+}
+
+/// On its tab; the sentence above the tabs says the rest.
+fn short(view: View) -> &'static str {
+    match view {
+        View::Access => "Access",
+        View::Accounts => "Accounts",
+        View::Orphans => "Without owner",
+        View::Redundant => "Redundant",
+        View::Roles => "Roles",
+        View::Decided => "Decided",
+    }
 }
 
 fn explained(view: View) -> &'static str {

@@ -91,7 +91,7 @@ fn finding(row: &Finding, has_ticks: bool, rights: &Rights, clock: &Clock) -> im
             <td data-label="Whose" class="nowrap">{person(row.subject.identity(), row.identity_name.as_ref(), rights)}</td>
             <td data-label="Where" class="nowrap"><a href=address::application(&row.application)>{row.application_name.clone()}</a><div class="subtle">{row.account_type_label.clone()}</div></td>
             <td data-label="Known since" class="wrap">{chip::chip(tone, shape, origin.label(), origin_title(origin).to_owned())}<div class="subtle">{ago(clock, row.since)}</div></td>
-            <td data-label="Put there by" class="wrap">{put_there_by(row, rights)}</td>
+            <td data-label="Put there by" class="nowrap">{put_there_by(row, rights)}</td>
             <td data-label="By itself" class="wide wrap">{row.outlook.as_ref().map(outlook)}</td>
         </tr>
     }
