@@ -198,6 +198,7 @@ pub const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
     ("reconciliation_decision.subject", "reconciliation_decision_standing"),
     ("go_live.application, go_live.at", "go_live_key"),
     ("pre_existing.account_id, pre_existing.entitlement", "pre_existing_key"),
+    ("configuration_draft.id", "configuration_draft_pkey"),
     ("agent_token.id", "agent_token_pkey"),
     ("agent_token.token_hash", "agent_token_hash"),
     ("agent_facts.name", "agent_facts_key"),
