@@ -26,12 +26,13 @@ pub enum Section {
     RoleModel,
     NativeChanges,
     Violations,
+    Reconciliation,
     /// A page that belongs to none.
     Elsewhere,
 }
 
 impl Section {
-    const RAIL: [Self; 12] = [
+    const RAIL: [Self; 13] = [
         Self::Home,
         Self::WorkItems,
         Self::Forms,
@@ -44,6 +45,7 @@ impl Section {
         Self::RoleModel,
         Self::NativeChanges,
         Self::Violations,
+        Self::Reconciliation,
     ];
 
     fn label(self) -> &'static str {
@@ -60,6 +62,7 @@ impl Section {
             Self::RoleModel => "Role model",
             Self::NativeChanges => "Native changes",
             Self::Violations => "Violations",
+            Self::Reconciliation => "Reconciliation",
             Self::Elsewhere => "",
         }
     }
@@ -78,6 +81,7 @@ impl Section {
             Self::RoleModel => "/roles",
             Self::NativeChanges => "/native-changes",
             Self::Violations => "/violations",
+            Self::Reconciliation => "/reconciliation",
         }
     }
 
@@ -95,6 +99,7 @@ impl Section {
             Self::RoleModel => "role",
             Self::NativeChanges => "wrench",
             Self::Violations => "octagon",
+            Self::Reconciliation => "double-check",
         }
     }
 
@@ -112,6 +117,7 @@ impl Section {
             Self::RoleModel => "/Configuration/View",
             Self::NativeChanges => "/NativeChanges/View",
             Self::Violations => "/Violations/View",
+            Self::Reconciliation => "/Reconciliation/View",
         }
     }
 }

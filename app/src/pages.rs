@@ -14,6 +14,7 @@ pub mod mails;
 pub mod native_changes;
 pub mod orders;
 pub mod problem;
+pub mod reconciliation;
 pub mod requests;
 pub mod review;
 pub mod role_model;

@@ -23,6 +23,8 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     // Whoever owns a risk sees and decides on its violations, whatever their profile says.
     ("/violations", "signed in"),
     ("/violations/{id}", "signed in"),
+    ("/reconciliation", "/Reconciliation/View"),
+    ("/reconciliation/go-live", "/Reconciliation/View"),
     ("/requests", "/Requests/View"),
     ("/requests/new", "/Requests/Submit"),
     ("/requests/{id}", "/Requests/View"),
@@ -71,6 +73,9 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/api/pages/violations/except", "signed in"),
     ("/api/pages/violations/reopen", "signed in"),
     ("/api/pages/violations/remediate", "signed in"),
+    ("/api/pages/reconciliation/decide", "/Reconciliation/Decide"),
+    ("/api/pages/reconciliation/undo", "/Reconciliation/Decide"),
+    ("/api/pages/reconciliation/go-live", "/Reconciliation/GoLive"),
     ("/api/pages/requests/submit", "/Requests/Submit"),
     ("/api/pages/requests/cancel", "/Requests/Submit"),
     ("/api/pages/jobs/start", "/Jobs/Run"),

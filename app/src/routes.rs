@@ -18,6 +18,7 @@ use crate::pages::mails::{MailsPage, MyMailPage};
 use crate::pages::native_changes::NativeChangesPage;
 use crate::pages::orders::{OrderPage, OrdersPage};
 use crate::pages::problem::MissingPage;
+use crate::pages::reconciliation::{GoLivePage, ReconciliationPage};
 use crate::pages::requests::{AskRequestPage, RequestPage, RequestsPage};
 use crate::pages::review::{ConfirmReviewPage, DeclinedPage, ReviewPage};
 use crate::pages::role_model::{AccessProfilePage, AccessProfilesPage, RolePage, RolesPage, RulePage, RulesPage};
@@ -51,6 +52,8 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/native-changes") view=NativeChangesPage ssr=SsrMode::Async />
                 <Route path=path!("/violations") view=ViolationsPage ssr=SsrMode::Async />
                 <Route path=path!("/violations/:id") view=ViolationPage ssr=SsrMode::Async />
+                <Route path=path!("/reconciliation") view=ReconciliationPage ssr=SsrMode::Async />
+                <Route path=path!("/reconciliation/go-live") view=GoLivePage ssr=SsrMode::Async />
                 <Route path=path!("/requests") view=RequestsPage ssr=SsrMode::Async />
                 <Route path=path!("/requests/new") view=AskRequestPage ssr=SsrMode::Async />
                 <Route path=path!("/requests/:id") view=RequestPage ssr=SsrMode::Async />

@@ -13,6 +13,7 @@ pub mod mails;
 pub mod native_changes;
 pub mod orders;
 pub mod output;
+pub mod reconciliation;
 pub mod requests;
 pub mod restored;
 pub mod secret;
@@ -127,6 +128,9 @@ pub enum Command {
     /// Who holds what a risk speaks against
     #[command(subcommand)]
     Violations(violations::Command),
+    /// What applications hold and nothing grants: keep, remove or postpone it; mark what was there at go-live
+    #[command(subcommand)]
+    Reconciliation(reconciliation::Command),
     /// Provisioning orders
     #[command(subcommand)]
     Orders(orders::Command),
@@ -273,6 +277,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
         Command::Accounts(command) => accounts::run(&op, command, output).await,
         Command::NativeChanges(command) => native_changes::run(&op, command, output).await,
         Command::Violations(command) => violations::run(&op, command, output).await,
+        Command::Reconciliation(command) => reconciliation::run(&op, command, output).await,
         Command::Orders(command) => orders::run(&op, command, output).await,
         Command::Requests(command) => requests::run(&op, command, output).await,
         Command::WorkItems(command) => work_items::run(&op, command, output).await,

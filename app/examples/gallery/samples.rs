@@ -9,6 +9,7 @@ mod mails;
 mod native_changes;
 pub(crate) mod orders;
 mod people;
+mod reconciliation;
 pub(crate) mod requests;
 mod reviews;
 mod role_model;
@@ -137,6 +138,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         native_changes::sheets,
         orders::sheets,
         people::sheets,
+        reconciliation::sheets,
         requests::sheets,
         reviews::sheets,
         role_model::sheets,

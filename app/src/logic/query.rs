@@ -9,6 +9,7 @@ use model::mail::{MailFilter, MailState};
 use model::native_change::{NativeChangeFilter, NativeChangeKind, NativeChangeState};
 use model::order::{ProvisioningState, Trouble};
 use model::plan::Operation;
+use model::reconciliation::{Origin, ReconciliationFilter, View};
 use model::request::{RequestFilter, RequestState};
 use model::risk::{ViolationFilter, ViolationState};
 use model::trigger::Trigger;
@@ -169,6 +170,32 @@ pub fn violations_address(filter: &ViolationFilter) -> Address {
         .with("state", filter.state.map(ViolationState::name))
         .with("application", filter.application.as_deref())
         .with("identity", filter.identity.map(|id| id.to_string()).as_deref())
+}
+
+pub fn reconciliation(query: &Query) -> ReconciliationFilter {
+    ReconciliationFilter {
+        view: query.parsed("view", View::from_name).unwrap_or_default(),
+        application: query.get("application"),
+        account_type: query.get("account_type"),
+        text: query.get("text"),
+        identity: query.parsed("identity", |text| text.parse().ok()),
+        since: query.parsed("since", |text| text.parse().ok()),
+        origin: query.parsed("origin", Origin::from_name),
+        after: query.get("after"),
+        limit: None,
+    }
+}
+
+/// The address of the list with this filter, from its first row.
+pub fn reconciliation_address(filter: &ReconciliationFilter) -> Address {
+    Address::new("/reconciliation")
+        .with("view", Some(filter.view).filter(|view| *view != View::default()).map(View::name))
+        .with("application", filter.application.as_deref())
+        .with("account_type", filter.account_type.as_deref())
+        .with("text", filter.text.as_deref())
+        .with("identity", filter.identity.map(|id| id.to_string()).as_deref())
+        .with("since", filter.since.map(|day| day.to_string()).as_deref())
+        .with("origin", filter.origin.map(Origin::name))
 }
 
 /// Work items; the open ones unless told.

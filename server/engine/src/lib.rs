@@ -42,6 +42,7 @@ pub mod jobs;
 pub mod mails;
 pub mod native_changes;
 pub mod orders;
+pub mod reconciliation;
 pub(crate) mod references;
 pub mod requests;
 pub mod restoration;

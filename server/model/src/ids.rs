@@ -73,6 +73,8 @@ ids! {
     ViolationThingId,
     /// An exception or a remediation.
     ViolationDecisionId,
+    /// What a person decided about something that nothing grants.
+    ReconciliationId,
     /// Somebody who signs in.
     UserId,
     /// One mail to one person.

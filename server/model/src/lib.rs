@@ -30,6 +30,7 @@ pub mod feed;
 pub mod form;
 pub mod job;
 pub mod native_change;
+pub mod reconciliation;
 pub mod request;
 pub mod restoration;
 pub mod review;

@@ -99,6 +99,7 @@ async fn generate(
         context.changed.extend(crate::forms::to_plan(&context.engine).await?);
         context.changed.extend(context.engine.store().identities_with_native_changes_to_revert().await?);
         context.changed.extend(context.engine.store().identities_in_remediation().await?);
+        context.changed.extend(context.engine.store().identities_to_take_from().await?);
     }
     // Before accounts are read: what changes afterwards is noted anew.
     let mut followed = context.engine.store().reference_changes().await?;
@@ -249,6 +250,21 @@ pub(crate) async fn plan_of_one(
     let mut questions = Questions::read(&context, &[access.identity]).await?;
     let catalogue = &engine.world().deciding().catalogue;
     Ok(facts.compile(&context, &mut access, &mut questions, catalogue, &mut values).plan)
+}
+
+/// The plans that a run would make for these as things are; nothing is kept of them. No values are reserved: what an account
+/// still to come would be called is not said.
+pub(crate) async fn plans_of(engine: &Engine, ids: &[IdentityId], day: Date) -> Result<Vec<Plan>, StoreError> {
+    let mode = RunMode { incremental: true, dry_run: false };
+    let mut context = Context::new(engine.clone(), RunId(0), mode);
+    context.changed.extend(ids);
+    let facts = Facts::read(&mut context, false, day).await?;
+    let mut values = ReservedValues::new(&facts.reserved);
+    let mut questions = Questions::read(&context, ids).await?;
+    let desired = context.desired(ids, day).await?;
+    let catalogue = &engine.world().deciding().catalogue;
+    let plan = |mut access| facts.compile(&context, &mut access, &mut questions, catalogue, &mut values).plan;
+    Ok(desired.into_iter().map(plan).collect())
 }
 
 /// How far back a turn of somebody's life counts for whom nothing was ever planned.

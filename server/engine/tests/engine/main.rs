@@ -40,6 +40,7 @@ mod mails;
 mod native_changes;
 mod pipeline;
 mod real_input;
+mod reconciliation;
 mod references;
 mod requests;
 mod restoration;

@@ -21,6 +21,7 @@ mod mails;
 mod native_changes;
 mod orders;
 mod people;
+mod reconciliation;
 mod references;
 mod requests;
 mod restoration;
@@ -120,6 +121,12 @@ stories! {
         orders_are_listed_and_counted,
         an_order_with_its_way,
         ten_thousand_orders,
+    ],
+    reconciliation: [
+        what_nothing_grants_is_listed_and_filtered,
+        decisions_stand_until_their_day_or_until_taken_back,
+        what_was_there_at_go_live_is_marked_until_something_grants_it,
+        grants_are_told_beside_all_reasons,
     ],
     requests: [
         a_request_comes_back_whole,

@@ -17,6 +17,7 @@ use model::job::TaskScope;
 use model::native_change::NativeChange;
 use model::order::{Order, ProvisioningState, StateReason, ValueEdit};
 use model::plan::Plan;
+use model::reconciliation::StandingMark;
 use model::review::DeclinedChange;
 use model::risk::AcceptedRisk;
 use model::trigger::Trigger;
@@ -41,6 +42,8 @@ pub(super) struct Facts {
     /// Native changes that stand, or are to be set back.
     pub(super) native: HashMap<IdentityId, Vec<NativeChange>>,
     pub(super) risks: Risks,
+    /// What reconciliation says of what people hold.
+    pub(super) marks: HashMap<IdentityId, Vec<StandingMark>>,
     pub(super) reserved: Vec<Reservation>,
     /// Values that people put in the place of computed ones, each with its id.
     pub(super) edits: HashMap<IdentityId, Vec<(i64, ValueEdit)>>,
@@ -98,6 +101,14 @@ impl Facts {
                 native.entry(identity).or_default().push(change);
             }
         }
+        let owners: HashMap<AccountId, IdentityId> =
+            accounts.iter().filter_map(|account| Some((account.id, account.owner?))).collect();
+        let mut marks: HashMap<IdentityId, Vec<StandingMark>> = HashMap::new();
+        for mark in store.reconciliation_marks(of.as_deref(), today).await? {
+            if let Some(owner) = owners.get(&mark.account) {
+                marks.entry(*owner).or_default().push(mark);
+            }
+        }
         let people = match &only {
             Some(only) => {
                 let ids: Vec<IdentityId> = only.iter().copied().collect();
@@ -123,6 +134,7 @@ impl Facts {
             declined,
             native,
             risks: Risks::read(&context.engine, of.as_deref()).await?,
+            marks,
             reserved,
             edits,
             stored,
@@ -178,6 +190,7 @@ impl Facts {
             open_orders: self.orders_of(access.identity),
             declined: self.declined_of(access.identity),
             native,
+            marks: self.marks.get(&access.identity).map_or(&[], Vec::as_slice),
             choices,
             leaver: self.lives.get(&access.identity).is_some_and(|life| life.lifecycle == LifecycleState::Leaver),
             desired: access,
