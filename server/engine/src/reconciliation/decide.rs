@@ -288,6 +288,7 @@ async fn ask(
         until: word.until.filter(|_| change == Change::Give),
         priority: None,
         simulate: false,
+        risk_comment: None,
     };
     let submission = requests::hand_in(op, new).await?;
     submission.request.ok_or_else(ApiError::internal)

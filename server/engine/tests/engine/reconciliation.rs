@@ -320,6 +320,7 @@ async fn a_grant_beside_a_rule_is_dropped_and_nothing_changes() {
         until: None,
         priority: None,
         simulate: false,
+        risk_comment: None,
     };
     requests::submit(&world.op(), give).await.unwrap();
     quiet(&world).await;
