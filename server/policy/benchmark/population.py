@@ -130,12 +130,12 @@ class Duck:
         return timed
 
     def count(self, table):
-        return self.run_text(f"select count(*) from {table}").fetchone()[0]
+        return self.run_text(f"select count(*) from {table}").fetchall()[0][0]
 
 
 def differ(duck, ours, theirs, columns="key"):
     both = f"select count(*) from (select {columns} from {{}} except all select {columns} from {{}})"
-    return sum(duck.run_text(both.format(*pair)).fetchone()[0] for pair in [(ours, theirs), (theirs, ours)])
+    return sum(duck.run_text(both.format(*pair)).fetchall()[0][0] for pair in [(ours, theirs), (theirs, ours)])
 
 
 def check(engine, duck, people, arguments):
@@ -183,7 +183,7 @@ def measure(arguments, people, folder):
         compute, _ = engine.ask("compute")
         difference, counted = engine.ask("difference")
         first = together(compute, difference)
-        say(what="parts", people=people, compute=compute.numbers(), difference=difference.numbers(), **counted)
+        say(what="parts", people=people, compute=compute.numbers(), difference=difference.numbers(), found=counted)
         theirs = duck.run(*texts).numbers()
         pair("W1 full, first time", first, theirs)
         compute, _ = engine.ask("compute")
@@ -212,7 +212,7 @@ def measure(arguments, people, folder):
         extra = 0 if arguments.mode == "plain" else None
         if extra == 0 and rows != answer["rows"]:
             sys.exit(f"changed people: {answer['rows']} rows on one side, {rows} on the other")
-        say(what="W3 parts", people=people, **answer)
+        say(what="W3 parts", of=people, **answer)
         pair(f"W3 {answer['people']} changed", ours, theirs.numbers())
         engine.ask("prepare_changed")
     one = engine.ask("one")[1]
