@@ -153,7 +153,6 @@ impl Engine {
         self.wheel.remove(slot, person);
         person.grants = held;
         person.digest = None;
-        person.values = None;
         self.wheel.insert(slot, person);
         self.open.remove(slot);
         self.stale.insert(slot);

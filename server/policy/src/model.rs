@@ -72,6 +72,8 @@ pub(crate) struct Rule {
     pub(crate) closure: Closure,
     /// Of all of that, by name.
     pub(crate) closure_hash: u64,
+    /// What that is, without the ways: all that most people need of it.
+    pub(crate) given: Box<[u32]>,
 }
 
 /// An expression and where its attributes are among the model's.
@@ -165,6 +167,7 @@ impl RoleModel {
                 clauses,
                 closure: Closure::default(),
                 closure_hash: 0,
+                given: Box::default(),
             });
         }
         let mut numbers: BTreeMap<(bool, String), usize> = BTreeMap::new();
@@ -243,6 +246,7 @@ impl RoleModel {
             };
             let hash = model.hash_of(&closure);
             if let Some(rule) = model.rules.get_mut(index) {
+                rule.given = closure.given.iter().map(|given| given.grantable).collect();
                 (rule.closure, rule.closure_hash) = (closure, hash);
             }
         }

@@ -87,7 +87,9 @@ impl Answer<'_> {
     }
 
     fn value_contexts(&self) -> Vec<u32> {
-        value_contexts(self.model, self.person, &self.set.pairs, self.today)
+        let mut contexts = Vec::new();
+        value_contexts(self.model, self.person, &self.set.pairs, self.today, &mut contexts);
+        contexts
     }
 
     fn desired_value(
@@ -116,22 +118,29 @@ impl Answer<'_> {
 }
 
 /// The contexts in which account attributes are evaluated, the deciding one first: see [`crate::reference`].
-pub(super) fn value_contexts(model: &RoleModel, person: &Person, pairs: &[Pair], today: Day) -> Vec<u32> {
+pub(super) fn value_contexts(
+    model: &RoleModel,
+    person: &Person,
+    pairs: &[Pair],
+    today: Day,
+    contexts: &mut Vec<u32>,
+) {
+    contexts.clear();
     let rows = &person.contexts;
     if rows.is_empty() {
-        return vec![0];
+        contexts.push(0);
+        return;
     }
-    let all = 0..u32::try_from(rows.len()).unwrap_or(u32::MAX);
-    let holds = |context: &u32| rows.get(*context as usize).is_some_and(|row| day::holds(row.bounds, today));
-    let mut contexts: Vec<u32> = all.filter(holds).collect();
+    contexts.extend((0_u32..).zip(rows).filter(|(_, row)| day::holds(row.bounds, today)).map(|(context, _)| context));
     if contexts.is_empty() {
         let gives = |rule: u32| model.rules.get(rule as usize).is_some_and(|rule| !rule.deny);
         contexts.extend(pairs.iter().filter(|(rule, _)| gives(*rule)).map(|(_, context)| *context));
+        contexts.sort_unstable();
+        contexts.dedup();
     }
-    contexts.sort_unstable();
-    contexts.dedup();
-    contexts.sort_by_key(|context| rows.get(*context as usize).map(|row| (row.priority, row.bounds.0)));
-    contexts
+    if contexts.len() > 1 {
+        contexts.sort_by_key(|context| rows.get(*context as usize).map(|row| (row.priority, row.bounds.0)));
+    }
 }
 
 impl Seeing<'_> {

@@ -25,6 +25,8 @@ pub(super) const NEW: u32 = 1 << 31;
 pub(super) struct Combination {
     pub(super) pairs: Box<[Pair]>,
     pub(super) shape: Shape,
+    /// Hash of the entitlements that are held with it, see [`super::difference`].
+    pub(super) held: u64,
     uses: AtomicU32,
     full: OnceLock<Box<AccessSet>>,
 }
@@ -40,11 +42,20 @@ pub(super) enum Shape {
 
 impl Combination {
     fn new(model: &RoleModel, pairs: &[Pair], is_plain: &[bool], forms: &mut Forms) -> Self {
-        let kept = |shape, full: Option<AccessSet>| Self {
-            pairs: pairs.into(),
-            shape,
-            uses: AtomicU32::new(1),
-            full: full.map_or_else(OnceLock::new, |full| OnceLock::from(Box::new(full))),
+        let first = model.first_entitlement();
+        let kept = |shape, full: Option<AccessSet>| {
+            let held = match (&shape, &full) {
+                (Shape::Plain(plain), _) => hash_of_held(plain.given_from(first)),
+                (_, Some(full)) => hash_of_held(full.held_from(first)),
+                (_, None) => 0,
+            };
+            Self {
+                pairs: pairs.into(),
+                shape,
+                held,
+                uses: AtomicU32::new(1),
+                full: full.map_or_else(OnceLock::new, |full| OnceLock::from(Box::new(full))),
+            }
         };
         let gives = |(number, _): &Pair| is_plain.get(*number as usize) == Some(&true);
         if pairs.iter().all(gives)
@@ -83,16 +94,19 @@ impl Combination {
 /// The combinations in use.
 #[derive(Default)]
 pub(super) struct Combinations {
-    numbers: HashTable<u32>,
+    /// By hash; part of it stands beside each number, so that others are not looked at.
+    numbers: HashTable<(u32, u32)>,
     all: Vec<Option<Combination>>,
     free: Vec<u32>,
     forms: Forms,
 }
 
 impl Combinations {
-    /// The number of a combination that is known.
-    pub(super) fn find(&self, pairs: &[Pair]) -> Option<u32> {
-        self.numbers.find(hash_of(pairs), |number| self.is(*number, pairs)).copied()
+    /// The number of a combination that is known; the hash is that of [`hash_of`].
+    pub(super) fn find(&self, pairs: &[Pair], hash: u64) -> Option<u32> {
+        let tag = tag(hash);
+        let is = |(other, number): &(u32, u32)| *other == tag && self.is(*number, pairs);
+        self.numbers.find(spread(tag), is).map(|(_, number)| *number)
     }
 
     /// One more has it.
@@ -103,20 +117,24 @@ impl Combinations {
     }
 
     /// The number of a combination, with one more use.
-    pub(super) fn intern(&mut self, model: &RoleModel, pairs: &[Pair], is_plain: &[bool]) -> u32 {
-        if let Some(number) = self.find(pairs) {
+    pub(super) fn intern(&mut self, model: &RoleModel, pairs: &[Pair], hash: u64, is_plain: &[bool]) -> u32 {
+        if let Some(number) = self.find(pairs, hash) {
             self.take(number);
             return number;
         }
         let combination = Combination::new(model, pairs, is_plain, &mut self.forms);
-        self.insert(combination)
+        self.insert(combination, hash)
     }
 
     /// Takes in combinations that were found elsewhere; the answer is the number here of each.
     pub(super) fn adopt(&mut self, found: &mut Self) -> Vec<u32> {
+        if self.is_empty() {
+            *self = std::mem::take(found);
+            return (0..u32::try_from(self.all.len()).unwrap_or(u32::MAX)).collect();
+        }
         found.numbers.clear();
-        let all = found.all.drain(..).flatten();
-        all.map(|combination| match self.find(&combination.pairs) {
+        let all = found.all.drain(..).flatten().map(|combination| (hash_of(&combination.pairs), combination));
+        all.map(|(hash, combination)| match self.find(&combination.pairs, hash) {
             Some(number) => {
                 let uses = combination.uses.load(Ordering::Relaxed);
                 if let Some(known) = self.get(number) {
@@ -124,13 +142,12 @@ impl Combinations {
                 }
                 number
             }
-            None => self.insert(combination),
+            None => self.insert(combination, hash),
         })
         .collect()
     }
 
-    fn insert(&mut self, combination: Combination) -> u32 {
-        let hash = hash_of(&combination.pairs);
+    fn insert(&mut self, combination: Combination, hash: u64) -> u32 {
         let number = self.free.pop().unwrap_or_else(|| {
             self.all.push(None);
             u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX)
@@ -138,10 +155,7 @@ impl Combinations {
         if let Some(place) = self.all.get_mut(number as usize) {
             *place = Some(combination);
         }
-        let all = &self.all;
-        self.numbers.insert_unique(hash, number, |number| {
-            all.get(*number as usize).and_then(Option::as_ref).map_or(0, |known| hash_of(&known.pairs))
-        });
+        self.numbers.insert_unique(spread(tag(hash)), (tag(hash), number), |(tag, _)| spread(*tag));
         number
     }
 
@@ -150,7 +164,8 @@ impl Combinations {
         let Some(place) = self.all.get_mut(number as usize) else { return };
         let Some(combination) = place else { return };
         if combination.uses.fetch_sub(1, Ordering::Relaxed) == 1 {
-            if let Ok(found) = self.numbers.find_entry(hash_of(&combination.pairs), |other| *other == number) {
+            let tag = tag(hash_of(&combination.pairs));
+            if let Ok(found) = self.numbers.find_entry(spread(tag), |(_, other)| *other == number) {
                 found.remove();
             }
             *place = None;
@@ -177,7 +192,22 @@ impl Combinations {
     }
 }
 
-fn hash_of(pairs: &[Pair]) -> u64 {
+/// A hash of entitlements in the order of their numbers.
+pub(super) fn hash_of_held(held: impl Iterator<Item = u32>) -> u64 {
+    let mut digest = Digest::default();
+    held.for_each(|entitlement| digest.number(u64::from(entitlement)));
+    digest.finish()
+}
+
+fn tag(hash: u64) -> u32 {
+    u32::try_from(hash >> 32).unwrap_or(0)
+}
+
+fn spread(tag: u32) -> u64 {
+    u64::from(tag).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+pub(super) fn hash_of(pairs: &[Pair]) -> u64 {
     let mut digest = Digest::default();
     pairs.iter().for_each(|(rule, context)| digest.number(u64::from(*rule) << 32 | u64::from(*context)));
     digest.finish()

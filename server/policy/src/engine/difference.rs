@@ -1,22 +1,32 @@
 //! What people should hold, compared with what they do: per person what is to be added and what removed.
 //!
 //! Entitlements are told by their numbers in the model ([`Engine::entitlement`]), so that texts are touched once when an
-//! application is read and not for each comparison. What becomes of a difference is not decided here.
+//! application is read and not for each comparison. Who holds exactly what they should is found by a hash of it, made when
+//! either side last changed. What becomes of a difference is not decided here.
 
 use model::access::Grantable;
 use model::identity::LifecycleState;
 use model::ids::IdentityId;
 
-use super::combinations::Shape;
+use super::Engine;
+use super::combinations::{Shape, hash_of_held};
 use super::day::{self, Day};
 use super::person::Person;
-use super::{Engine, evaluate};
+use super::sets::AccessSet;
 
 /// Entitlements that people hold, as read from applications.
 #[derive(Clone, Debug, Default)]
 pub struct Holdings {
-    people: Vec<(IdentityId, usize)>,
+    people: Vec<Held>,
     entitlements: Vec<u32>,
+}
+
+#[derive(Clone, Debug)]
+struct Held {
+    identity: IdentityId,
+    /// Where its entitlements begin.
+    start: usize,
+    hash: u64,
 }
 
 impl Holdings {
@@ -27,12 +37,13 @@ impl Holdings {
         if let Some(own) = self.entitlements.get_mut(start..).filter(|own| !own.is_sorted()) {
             own.sort_unstable();
         }
-        self.people.push((id, start));
+        let own = self.entitlements.get(start..).unwrap_or_default();
+        self.people.push(Held { identity: id, start, hash: hash_of_held(own.iter().copied()) });
     }
 
     fn of(&self, place: usize) -> &[u32] {
-        let start = self.people.get(place).map_or(self.entitlements.len(), |(_, start)| *start);
-        let end = self.people.get(place + 1).map_or(self.entitlements.len(), |(_, start)| *start);
+        let start = self.people.get(place).map_or(self.entitlements.len(), |held| held.start);
+        let end = self.people.get(place + 1).map_or(self.entitlements.len(), |held| held.start);
         self.entitlements.get(start..end).unwrap_or_default()
     }
 }
@@ -117,19 +128,20 @@ impl Engine {
         let (mut found, mut slots) = (Vec::new(), Vec::with_capacity(places.len()));
         let mut wanted = Vec::new();
         for place in places {
-            let Some((id, _)) = held.people.get(place) else { break };
+            let Some(Held { identity: id, hash, .. }) = held.people.get(place) else { break };
             // Holdings mostly come in the order in which people were taken in.
             let next = slots.last().map_or(0, |slot: &u32| slot.saturating_add(1));
             let is_next = self.people.get(next as usize).and_then(Option::as_ref).is_some_and(|next| next.id == *id);
             let slot = if is_next { Some(next) } else { self.slots.get(id).copied() };
             let person = slot.and_then(|slot| self.people.get(slot as usize)?.as_ref());
             slots.extend(slot);
-            wanted.clear();
+            // Most people hold what they should.
+            if person.is_some_and(|person| person.set.is_some() && person.held == *hash) {
+                continue;
+            }
             let has = held.of(place);
+            wanted.clear();
             if let Some(person) = person {
-                if self.holds_exactly(person, today, first, has) {
-                    continue;
-                }
                 self.wanted(person, today, first, &mut wanted);
             }
             if wanted == has {
@@ -148,33 +160,19 @@ impl Engine {
         (found, slots)
     }
 
-    /// Whether that is what the rules alone give, and there is nothing else.
-    fn holds_exactly(&self, person: &Person, today: Day, first: u32, has: &[u32]) -> bool {
-        let combination = person.set.and_then(|set| self.combinations.get(set));
-        let Some(Shape::Plain(plain)) = combination.map(|combination| &combination.shape) else { return false };
-        person.grants.iter().all(|grant| !day::holds(grant.bounds, today))
-            && plain.given_from(first).eq(has.iter().copied())
-    }
-
     fn wanted(&self, person: &Person, today: Day, first: u32, wanted: &mut Vec<u32>) {
-        let Some((set, combination)) = person.set.and_then(|set| Some((set, self.combinations.get(set)?))) else {
+        let Some((set, combination)) = person.set.and_then(|set| Some((set, self.combinations.get(set)?))) else { return };
+        let Shape::Plain(plain) = &combination.shape else {
+            // Direct grants are part of such combinations.
+            match combination.full(&self.model, set) {
+                Some(full) => wanted.extend(full.held_from(first)),
+                None => wanted.extend(AccessSet::new(&self.model, &combination.pairs).held_from(first)),
+            }
             return;
         };
-        match &combination.shape {
-            Shape::Plain(plain) => {
-                wanted.extend(plain.given_from(first));
-                if !person.grants.is_empty() && person.lifecycle(today) == LifecycleState::Active {
-                    let granted = person.grants.iter().filter(|grant| day::holds(grant.bounds, today));
-                    wanted
-                        .extend(granted.flat_map(|grant| grant.given.iter().copied()).filter(|given| *given >= first));
-                    wanted.sort_unstable();
-                    wanted.dedup();
-                }
-            }
-            // Direct grants are part of such combinations.
-            Shape::Reduced(..) | Shape::Full => {
-                wanted.extend(evaluate::entitlements(combination, &self.model, set, first));
-            }
-        }
+        let is_active = person.lifecycle(today) == LifecycleState::Active;
+        let granted = (0_u32..).zip(&person.grants).filter(|(_, grant)| is_active && day::holds(grant.bounds, today));
+        let granted: Vec<u32> = granted.map(|(place, _)| place).collect();
+        wanted.extend(plain.given_with(person, &granted, first));
     }
 }

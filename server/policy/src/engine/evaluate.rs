@@ -6,11 +6,12 @@
 
 use roaring::RoaringBitmap;
 
+use crate::digest::Digest;
 use crate::model::RoleModel;
 
 use super::account::value_contexts;
 use super::answer::{Answer, Rows, Seeing, SetOf};
-use super::combinations::{Combination, Combinations, NEW, Shape};
+use super::combinations::{Combinations, NEW, Shape, hash_of, hash_of_held};
 use super::day::Day;
 use super::dictionary::Dictionary;
 use super::matcher::{Matcher, Scratch};
@@ -39,6 +40,8 @@ struct Found {
     left: Vec<u32>,
     /// Slots whose digest is not the confirmed one.
     open: RoaringBitmap,
+    /// Contexts in which the account attributes of the last one are evaluated.
+    contexts: Vec<u32>,
 }
 
 impl Engine {
@@ -128,36 +131,59 @@ fn evaluate_part(known: &Known<'_>, first: usize, people: &mut [Option<Person>])
 /// Finds what holds for a person, and the digest of what follows. Answers whether it is not the confirmed one.
 fn settle(known: &Known<'_>, person: &mut Person, scratch: &mut Scratch, found: &mut Found) -> bool {
     let Known { model, dictionary, matcher, combinations, today } = *known;
-    matcher.find(model, dictionary, person, today, scratch);
+    let is_filled = !matcher.is_timeless();
+    if is_filled {
+        matcher.fill(person, today, scratch);
+    }
+    matcher.find_pairs(model, dictionary, person, today, scratch);
     // What was given directly stays out of a combination that only gives.
-    let rules = scratch.pairs.partition_point(|(number, _)| number & GRANT == 0);
-    let (rules, granted) = scratch.pairs.split_at(rules);
-    let is_plain = rules.iter().all(|(rule, _)| matcher.is_plain.get(*rule as usize) == Some(&true));
+    let count = scratch.pairs.partition_point(|(number, _)| number & GRANT == 0);
+    let (rules, granted) = scratch.pairs.split_at(count);
+    let hash = hash_of(rules);
+    value_contexts(model, person, &scratch.pairs, today, &mut found.contexts);
+    let mut made_from = Digest::default();
+    made_from.number(hash);
+    made_from.number(hash_of(granted));
+    found.contexts.iter().for_each(|context| made_from.number(u64::from(*context)));
+    made_from.number(matcher.state_of(person, today));
+    let made_from = made_from.finish();
+    // Attributes, periods and grants are those of last time, or there would be no digest: then it is still the same.
+    if person.digest.is_some() && person.made_from == made_from {
+        return person.confirmed != person.digest;
+    }
+    if !is_filled {
+        matcher.fill(person, today, scratch);
+    }
+    let (rules, granted) = scratch.pairs.split_at(count);
+    let is_plain = rules.iter().all(|(number, _)| matcher.gives(*number));
     let key = if is_plain { rules } else { scratch.pairs.as_slice() };
+    let hash = if is_plain { hash } else { hash_of(key) };
     if !person.set.is_some_and(|set| combinations.is(set, key)) {
         found.left.extend(person.set);
-        person.values = None;
-        person.set = Some(match combinations.find(key) {
+        person.set = Some(match combinations.find(key, hash) {
             Some(number) => {
                 combinations.take(number);
                 number
             }
-            None => NEW | found.combinations.intern(model, key, &matcher.is_plain),
+            None => NEW | found.combinations.intern(model, key, hash, &matcher.is_plain),
         });
     }
     let number = person.set.unwrap_or(NEW);
     let of = if number & NEW == 0 { combinations } else { &found.combinations };
     let Some(combination) = of.get(number & !NEW) else { return true };
-    let contexts = value_contexts(model, person, &scratch.pairs, today);
     let seeing = Seeing { dictionary, rows: &scratch.rows };
+    let contexts = found.contexts.as_slice();
+    person.held = combination.held;
     let digest = match &combination.shape {
         Shape::Plain(plain) => {
             let grants: Vec<u32> = granted.iter().map(|(_, place)| *place).collect();
-            plain.digest(model, person, &seeing, &Whose { grants: &grants, contexts, keeps: matcher.is_timeless() })
+            if !grants.is_empty() {
+                let first = model.first_entitlement();
+                person.held = hash_of_held(plain.given_with(person, &grants, first).into_iter());
+            }
+            plain.digest(model, person, &seeing, &Whose { grants: &grants, contexts })
         }
-        Shape::Reduced(plain, grants) => {
-            plain.digest(model, person, &seeing, &Whose { grants, contexts, keeps: false })
-        }
+        Shape::Reduced(plain, grants) => plain.digest(model, person, &seeing, &Whose { grants, contexts }),
         Shape::Full => {
             let set = match combination.full(model, number) {
                 Some(set) => SetOf::Borrowed(set),
@@ -167,22 +193,6 @@ fn settle(known: &Known<'_>, person: &mut Person, scratch: &mut Scratch, found: 
         }
     };
     person.digest = Some(digest);
+    person.made_from = made_from;
     person.confirmed != person.digest
-}
-
-/// What is held by a combination; used by the difference as well.
-pub(super) fn entitlements(combination: &Combination, model: &RoleModel, number: u32, first: u32) -> Vec<u32> {
-    match &combination.shape {
-        Shape::Plain(plain) => plain.given_from(first).collect(),
-        Shape::Reduced(..) | Shape::Full => {
-            let held = |set: &sets::AccessSet| {
-                let all = set.assignments.iter().filter(|held| held.state.grants()).map(|held| held.grantable);
-                all.filter(|grantable| *grantable >= first).collect()
-            };
-            match combination.full(model, number) {
-                Some(set) => held(set),
-                None => held(&sets::AccessSet::new(model, &combination.pairs)),
-            }
-        }
-    }
 }

@@ -257,6 +257,16 @@ impl Matcher {
         self.lifecycle.is_none()
     }
 
+    /// Whether a rule gives access by itself and denies nothing.
+    pub(super) fn gives(&self, rule: u32) -> bool {
+        self.is_plain.get(rule as usize) == Some(&true)
+    }
+
+    /// What of a person is read and changes with the day, as a number.
+    pub(super) fn state_of(&self, person: &Person, today: Day) -> u64 {
+        self.lifecycle.as_ref().map_or(0, |_| person.lifecycle(today) as u64)
+    }
+
     /// Fills the rows of a person and finds the rules that count today.
     pub(super) fn find(
         &self,
@@ -266,11 +276,14 @@ impl Matcher {
         today: Day,
         scratch: &mut Scratch,
     ) {
-        let Scratch { rows, pairs, found, looked_at, open } = scratch;
-        pairs.clear();
-        let count = person.contexts.len().max(1);
-        rows.resize_with(count, Vec::new);
-        for (context, row) in rows.iter_mut().enumerate() {
+        self.fill(person, today, scratch);
+        self.find_pairs(model, dictionary, person, today, scratch);
+    }
+
+    /// Fills the rows of a person: the attributes as each context shows them on that day.
+    pub(super) fn fill(&self, person: &Person, today: Day, scratch: &mut Scratch) {
+        scratch.rows.resize_with(person.contexts.len().max(1), Vec::new);
+        for (context, row) in scratch.rows.iter_mut().enumerate() {
             row.clear();
             row.extend_from_slice(person.row(context));
             if let Some(lifecycle) = &self.lifecycle
@@ -282,15 +295,33 @@ impl Matcher {
                     LifecycleState::Leaver => lifecycle.leaver,
                 };
             }
+        }
+    }
+
+    /// Finds the rules that count today. Needs the rows filled only where something read of people changes with the day.
+    pub(super) fn find_pairs(
+        &self,
+        model: &RoleModel,
+        dictionary: &Dictionary,
+        person: &Person,
+        today: Day,
+        scratch: &mut Scratch,
+    ) {
+        let Scratch { rows, pairs, found, looked_at, open } = scratch;
+        pairs.clear();
+        for context in 0..person.contexts.len().max(1) {
+            let row = match &self.lifecycle {
+                Some(_) => rows.get(context).map_or(&[][..], Vec::as_slice),
+                None => person.row(context),
+            };
             let bounds = person.contexts.get(context).map_or((ALWAYS, NEVER), |own| own.bounds);
             if !person.present || !day::holds(day::widened(bounds, self.widest.0, self.widest.1), today) {
                 continue;
             }
             *looked_at += 1;
             open.clear();
-            open.extend(
-                self.windows.iter().map(|(before, after)| day::holds(day::widened(bounds, *before, *after), today)),
-            );
+            let holds = |(before, after): &(i32, i32)| day::holds(day::widened(bounds, *before, *after), today);
+            open.extend(self.windows.iter().map(holds));
             let word = self.word.of(row);
             let number = u32::try_from(context).unwrap_or(u32::MAX);
             let mut look = |hung: &Hung| {

@@ -34,8 +34,10 @@ pub(super) struct Person {
     pub(super) set: Option<u32>,
     pub(super) digest: Option<i64>,
     pub(super) confirmed: Option<i64>,
-    /// Hash of what its accounts are made up of, while its only context holds and the combination stays.
-    pub(super) values: Option<u64>,
+    /// Hash of everything that may change from day to day and that the digest was made from.
+    pub(super) made_from: u64,
+    /// Hash of the entitlements that it should hold, see [`super::difference`].
+    pub(super) held: u64,
 }
 
 /// Something given directly.
@@ -133,7 +135,8 @@ impl Person {
             set: None,
             digest: None,
             confirmed: None,
-            values: None,
+            made_from: 0,
+            held: 0,
         }
     }
 

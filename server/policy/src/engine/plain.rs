@@ -5,12 +5,13 @@
 //! the rules and of what they lead to stand for all reasons, and nothing has to be gone through thing by thing. Most
 //! combinations are such, and there are as many as a third of the people.
 
-use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
+use hashbrown::HashTable;
+
 use crate::digest::Digest;
-use crate::model::{RoleModel, ValueSource};
+use crate::model::{AccountTypeModel, RoleModel, ValueSource};
 
 use super::answer::Seeing;
 use super::day::{self, ALWAYS, Day, NEVER};
@@ -33,30 +34,63 @@ pub(super) struct Plain {
 }
 
 /// What many combinations have alike.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq)]
 struct Form {
     /// Sets of windows, as bits.
-    windows: Vec<u64>,
+    windows: Box<[u64]>,
     /// Context, and days before and after, of each window.
-    kinds: Vec<(u16, u16, u16)>,
+    kinds: Box<[(u16, u16, u16)]>,
     /// Numbers of the distinct expressions that accounts are made up from.
+    values: Box<[u16]>,
+}
+
+/// The forms in use, each once, and room to work in.
+#[derive(Default)]
+pub(super) struct Forms {
+    known: HashTable<(u64, Arc<Form>)>,
+    pairs: Vec<Pair>,
+    contexts: Vec<u16>,
+    found: Vec<u64>,
+    facts: Vec<(u16, u16)>,
+    given: Vec<u32>,
+    windows: Vec<u64>,
+    kinds: Vec<(u16, u16, u16)>,
     values: Vec<u16>,
 }
 
-/// The forms in use, so that each is kept once.
-#[derive(Default)]
-pub(super) struct Forms(HashSet<Arc<Form>>);
-
 impl Forms {
-    fn keep(&mut self, form: Form) -> Arc<Form> {
-        match self.0.get(&form) {
-            Some(known) => Arc::clone(known),
-            None => {
-                let form = Arc::new(form);
-                self.0.insert(Arc::clone(&form));
-                form
-            }
+    fn clear(&mut self) {
+        self.pairs.clear();
+        self.contexts.clear();
+        self.found.clear();
+        self.facts.clear();
+        self.given.clear();
+        self.windows.clear();
+        self.kinds.clear();
+        self.values.clear();
+    }
+
+    fn form(&mut self) -> Arc<Form> {
+        let Self { known, windows, kinds, values, .. } = self;
+        let mut digest = Digest::default();
+        windows.iter().for_each(|bits| digest.number(*bits));
+        for (context, before, after) in kinds.iter() {
+            digest.number(u64::from(*context) << 32 | u64::from(*before) << 16 | u64::from(*after));
         }
+        values.iter().for_each(|number| digest.number(u64::from(*number)));
+        let hash = digest.finish();
+        let is = |form: &Form| *form.windows == **windows && *form.kinds == **kinds && *form.values == **values;
+        if let Some((_, form)) = known.find(hash, |(other, form)| *other == hash && is(form)) {
+            return Arc::clone(form);
+        }
+        let form = Form {
+            windows: windows.as_slice().into(),
+            kinds: kinds.as_slice().into(),
+            values: values.as_slice().into(),
+        };
+        let form = Arc::new(form);
+        known.insert_unique(hash, (hash, Arc::clone(&form)), |(hash, _)| *hash);
+        form
     }
 }
 
@@ -66,75 +100,74 @@ const GRANTABLE: u32 = (1 << LIST) - 1;
 
 impl Plain {
     /// What follows from these rules, all of which have to be plain. None where it is too much for this form.
-    pub(super) fn new(model: &RoleModel, pairs: impl Iterator<Item = Pair>, forms: &mut Forms) -> Option<Self> {
+    pub(super) fn new(model: &RoleModel, pairs: impl Iterator<Item = Pair>, room: &mut Forms) -> Option<Self> {
         if model.grantables.len() > GRANTABLE as usize {
             return None;
         }
-        let mut digest = Digest::default();
-        let mut kinds: Vec<(u16, u16, u16)> = Vec::new();
-        let mut facts: Vec<(u16, u16)> = Vec::new();
-        let mut contexts: Vec<u16> = Vec::new();
-        let mut found: Vec<(u32, u64)> = Vec::new();
+        room.clear();
         // A rule that gives nothing is not told.
-        let tells = |rule: u32| model.rules.get(rule as usize).is_some_and(|rule| !rule.closure.given.is_empty());
-        let pairs: Vec<Pair> = pairs.filter(|(rule, _)| tells(*rule)).collect();
-        for (_, context) in &pairs {
-            contexts.push(u16::try_from(*context).ok()?);
+        let tells = |rule: u32| model.rules.get(rule as usize).is_some_and(|rule| !rule.given.is_empty());
+        room.pairs.extend(pairs.filter(|(rule, _)| tells(*rule)));
+        for (_, context) in &room.pairs {
+            let context = u16::try_from(*context).ok()?;
+            if !room.contexts.contains(&context) {
+                room.contexts.push(context);
+            }
         }
-        contexts.sort_unstable();
-        contexts.dedup();
-        for (rule, context) in pairs {
-            let rule = model.rules.get(rule as usize)?;
-            let context = u16::try_from(context).ok()?;
+        room.contexts.sort_unstable();
+        let mut digest = Digest::default();
+        for (rule, context) in &room.pairs {
+            let rule = model.rules.get(*rule as usize)?;
+            let context = u16::try_from(*context).ok()?;
             digest.number(rule.hash);
             digest.number(rule.closure_hash);
-            digest.number(contexts.binary_search(&context).map_or(u64::MAX, |place| place as u64));
+            digest.number(room.contexts.binary_search(&context).map_or(u64::MAX, |place| place as u64));
             let kind = (context, u16::try_from(rule.days_before).ok()?, u16::try_from(rule.days_after).ok()?);
-            let window = kinds.iter().position(|known| *known == kind).unwrap_or_else(|| {
-                kinds.push(kind);
-                kinds.len() - 1
+            let window = room.kinds.iter().position(|known| *known == kind).unwrap_or_else(|| {
+                room.kinds.push(kind);
+                room.kinds.len() - 1
             });
             if window >= MOST {
                 return None;
             }
-            facts.extend(rule.when.attributes.iter().map(|attribute| (context, *attribute)));
-            found.extend(rule.closure.given.iter().map(|given| (given.grantable, 1_u64 << window)));
+            room.facts.extend(rule.when.attributes.iter().map(|attribute| (context, *attribute)));
+            // The window stands below what is given, so that one sort brings together what belongs together.
+            room.found.extend(rule.given.iter().map(|given| u64::from(*given) << 6 | window as u64));
         }
-        facts.sort_unstable();
-        facts.dedup();
-        found.sort_unstable();
-        let mut given: Vec<u32> = Vec::with_capacity(found.len());
-        let mut windows: Vec<u64> = Vec::new();
-        for same in found.chunk_by(|left, right| left.0 == right.0) {
-            let Some((grantable, _)) = same.first() else { continue };
-            let bits = same.iter().fold(0, |bits, (_, bit)| bits | bit);
-            let list = windows.iter().position(|known| *known == bits).unwrap_or_else(|| {
-                windows.push(bits);
-                windows.len() - 1
+        room.facts.sort_unstable();
+        room.facts.dedup();
+        room.found.sort_unstable();
+        for same in room.found.chunk_by(|left, right| left >> 6 == right >> 6) {
+            let Some(grantable) = same.first().map(|found| found >> 6) else { continue };
+            let bits = same.iter().fold(0_u64, |bits, found| bits | 1 << (found & 63));
+            let list = room.windows.iter().position(|known| *known == bits).unwrap_or_else(|| {
+                room.windows.push(bits);
+                room.windows.len() - 1
             });
             if list >= MOST {
                 return None;
             }
-            given.push(u32::try_from(list).ok()? << LIST | grantable);
+            room.given.push(u32::try_from(list).ok()? << LIST | u32::try_from(grantable).ok()?);
         }
-        let mut values: Vec<u16> = Vec::new();
-        for number in numbers(model, &given) {
-            values.push(u16::try_from(number).ok()?);
+        for number in numbers(model, &room.given) {
+            let number = u16::try_from(number).ok()?;
+            if !room.values.contains(&number) {
+                room.values.push(number);
+            }
         }
-        values.sort_unstable();
-        values.dedup();
-        for grantable in &given {
-            let Some(kind) = model.account_type_at(*grantable & GRANTABLE) else { continue };
+        room.values.sort_unstable();
+        for kind in kinds(model, &room.given) {
             digest.number(kind.hash);
             for number in numbers_of(kind) {
-                digest.number(values.iter().position(|known| usize::from(*known) == number).unwrap_or(MOST) as u64);
+                let place = room.values.iter().position(|known| usize::from(*known) == number);
+                digest.number(place.unwrap_or(MOST) as u64);
             }
         }
         Some(Self {
             hash: digest.finish(),
-            facts: facts.into(),
-            given: given.into(),
-            form: forms.keep(Form { windows, kinds, values }),
+            facts: room.facts.as_slice().into(),
+            given: room.given.as_slice().into(),
+            form: room.form(),
         })
     }
 
@@ -144,6 +177,16 @@ impl Plain {
         self.given.get(start..).unwrap_or_default().iter().map(|given| given & GRANTABLE)
     }
 
+    /// The same with what was given directly.
+    pub(super) fn given_with(&self, person: &Person, grants: &[u32], first: u32) -> Vec<u32> {
+        let grants = grants.iter().filter_map(|place| person.grants.get(*place as usize));
+        let mut given: Vec<u32> = self.given_from(first).collect();
+        given.extend(grants.flat_map(|grant| grant.given.iter().copied()).filter(|given| *given >= first));
+        given.sort_unstable();
+        given.dedup();
+        given
+    }
+
     /// The windows of a thing, where it is given.
     fn list_of(&self, grantable: u32) -> Option<usize> {
         let place = self.given.binary_search_by_key(&grantable, |given| given & GRANTABLE).ok()?;
@@ -151,7 +194,7 @@ impl Plain {
     }
 
     /// A hash of the answer for somebody who was also given these directly; `grants` are positions among the person's.
-    pub(super) fn digest(&self, model: &RoleModel, person: &mut Person, seeing: &Seeing<'_>, whose: &Whose<'_>) -> i64 {
+    pub(super) fn digest(&self, model: &RoleModel, person: &Person, seeing: &Seeing<'_>, whose: &Whose<'_>) -> i64 {
         let mut digest = Digest::default();
         digest.number(self.hash);
         for (context, _, _) in &self.form.kinds {
@@ -209,31 +252,23 @@ impl Plain {
         covered.into_iter().for_each(|(_, bounds)| put(digest, bounds));
     }
 
-    fn digest_values(&self, model: &RoleModel, person: &mut Person, seeing: &Seeing<'_>, whose: &Whose<'_>) -> u64 {
-        let single = person.contexts.len() <= 1 && whose.contexts.len() == 1;
-        let base = match person.values.filter(|_| single && whose.keeps) {
-            Some(known) => known,
-            None => {
-                let mut digest = Digest::default();
-                for number in &self.form.values {
-                    digest.number(seeing.value_hash(model, usize::from(*number), &whose.contexts));
-                }
-                let found = digest.finish();
-                person.values = (single && whose.keeps).then_some(found);
-                found
-            }
-        };
-        let mut more = Digest::default();
-        more.number(base);
+    fn digest_values(&self, model: &RoleModel, person: &Person, seeing: &Seeing<'_>, whose: &Whose<'_>) -> u64 {
+        let mut digest = Digest::default();
+        for number in &self.form.values {
+            digest.number(seeing.value_hash(model, usize::from(*number), whose.contexts));
+        }
+        if whose.grants.is_empty() {
+            return digest.finish();
+        }
         let grants = whose.grants.iter().filter_map(|place| person.grants.get(*place as usize));
         let given = grants.flat_map(|grant| grant.given.iter().copied());
         let mut given: Vec<u32> = given.filter(|grantable| self.list_of(*grantable).is_none()).collect();
         given.sort_unstable();
         given.dedup();
         for number in numbers(model, &given) {
-            more.number(seeing.value_hash(model, number, &whose.contexts));
+            digest.number(seeing.value_hash(model, number, whose.contexts));
         }
-        if given.is_empty() { base } else { more.finish() }
+        digest.finish()
     }
 
     /// From the first start to the last end of windows that all hold today.
@@ -252,21 +287,24 @@ pub(super) struct Whose<'a> {
     /// Positions of the direct grants that are told.
     pub(super) grants: &'a [u32],
     /// Contexts in which account attributes are evaluated.
-    pub(super) contexts: Vec<u32>,
-    /// Values found stay the same from day to day.
-    pub(super) keeps: bool,
+    pub(super) contexts: &'a [u32],
 }
 
-/// Numbers of the expressions that the accounts among these are made up from, account by account.
-fn numbers(model: &RoleModel, given: &[u32]) -> impl Iterator<Item = usize> {
+/// The account types among these.
+fn kinds<'m>(model: &'m RoleModel, given: &[u32]) -> impl Iterator<Item = &'m AccountTypeModel> {
     let range = account_types(model);
     let first = given.partition_point(|given| given & GRANTABLE < range.start);
     let after = given.partition_point(|given| given & GRANTABLE < range.end);
     let kinds = given.get(first..after).unwrap_or_default().iter();
-    kinds.filter_map(|given| model.account_type_at(given & GRANTABLE)).flat_map(numbers_of)
+    kinds.filter_map(|given| model.account_type_at(given & GRANTABLE))
 }
 
-fn numbers_of(kind: &crate::model::AccountTypeModel) -> impl Iterator<Item = usize> {
+/// Numbers of the expressions that the accounts among these are made up from, account by account.
+fn numbers(model: &RoleModel, given: &[u32]) -> impl Iterator<Item = usize> {
+    kinds(model, given).flat_map(numbers_of)
+}
+
+fn numbers_of(kind: &AccountTypeModel) -> impl Iterator<Item = usize> {
     kind.attributes.iter().filter_map(|attribute| match &attribute.source {
         ValueSource::Expression(number, _) | ValueSource::Unique(number, _) => Some(*number),
         ValueSource::Constant(_) | ValueSource::Reference(..) | ValueSource::Nothing => None,

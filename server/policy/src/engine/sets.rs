@@ -176,6 +176,12 @@ impl AccessSet {
         set
     }
 
+    /// What is held of those from a position on.
+    pub(super) fn held_from(&self, first: u32) -> impl Iterator<Item = u32> {
+        let held = self.assignments.iter().filter(|held| held.state.grants()).map(|held| held.grantable);
+        held.filter(move |grantable| *grantable >= first)
+    }
+
     fn assign(&mut self, grantable: u32, ways: &[Ways]) {
         let strongest = ways.iter().map(|ways| strength(ways.kind)).max();
         let kept = || ways.iter().filter(|ways| Some(strength(ways.kind)) == strongest);
