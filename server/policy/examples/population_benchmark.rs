@@ -22,6 +22,10 @@ use policy::engine::{Difference, Engine, Holdings};
 use policy::model::RoleModel;
 use serde_json::{Value, json};
 
+/// As the program itself has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const DAY: Date = Date::constant(2026, 3, 2);
 /// A day that stands for no end.
 const NEVER: i32 = 1 << 30;
@@ -174,19 +178,29 @@ impl Side {
     fn take_in_changed(&mut self) -> Value {
         let people: Vec<_> =
             self.changed.iter().map(|number| self.world.person(*number, 1).identity(id(*number))).collect();
-        let held = self.holdings_of(&mut self.changed.iter().copied());
         let ids: Vec<IdentityId> = people.iter().map(|identity| identity.id).collect();
+        let known = |number: u64| number < self.world.people_after(0);
+        let has = |number: &u64| {
+            let person = known(*number).then(|| self.world.person(*number, 0));
+            person.map_or_else(Vec::new, |person| self.world.found(&person, DAY))
+        };
+        let has: Vec<Vec<u32>> = self.changed.iter().map(has).collect();
         let start = Instant::now();
         people.iter().for_each(|identity| self.engine.upsert(identity));
         let took = start.elapsed().as_secs_f64();
-        let computed = self.engine.compute_only(&ids, self.world.day_after(1));
+        // With it come those for whom the new day itself brings something.
+        let computed = self.engine.compute_some(&ids, self.world.day_after(1));
         let seconds = start.elapsed().as_secs_f64();
-        let wanted: Vec<Vec<u32>> = ids.iter().map(|id| self.engine.entitlements(*id)).collect();
+        let mut held = Holdings::default();
+        let first = self.model_number(0);
+        for (id, has) in ids.iter().zip(&has) {
+            held.push(*id, has.iter().map(|entitlement| entitlement + first));
+        }
+        let found = self.engine.difference_among(&held);
         let all = start.elapsed().as_secs_f64();
-        drop(held);
         json!({
-            "people": people.len(), "taking_in": took, "seconds": seconds, "with_entitlements": all,
-            "changed": computed.changed.len(), "rows": wanted.iter().map(Vec::len).sum::<usize>(),
+            "people": people.len(), "taking_in": took, "seconds": seconds, "with_difference": all,
+            "changed": computed.changed.len(), "found": count(&found),
         })
     }
 

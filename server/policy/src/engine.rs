@@ -120,13 +120,13 @@ impl Engine {
 
     /// Takes in an identity as it is now. It is evaluated with the next computation, whether that names it or not.
     pub fn upsert(&mut self, identity: &Identity) {
-        let confirmed = match self.slots.get(&identity.id) {
-            Some(_) => self.take(identity.id).and_then(|person| person.confirmed),
+        let grants = self.grants.get(&identity.id).map_or(&[][..], Vec::as_slice);
+        let before = self.slots.get(&identity.id).and_then(|slot| self.people.get(*slot as usize)?.as_ref());
+        let mut person = Person::new(identity, grants, &self.model, &mut self.dictionary, before);
+        person.confirmed = match self.take(identity.id) {
+            Some(before) => before.confirmed,
             None => self.confirmed_early.remove(&identity.id),
         };
-        let grants = self.grants.get(&identity.id).map_or(&[][..], Vec::as_slice);
-        let mut person = Person::new(identity, grants, &self.model, &mut self.dictionary);
-        person.confirmed = confirmed;
         let slot = self.free.pop().unwrap_or_else(|| {
             self.people.push(None);
             u32::try_from(self.people.len() - 1).unwrap_or(u32::MAX)

@@ -68,6 +68,17 @@ impl Dictionary {
         code
     }
 
+    /// As [`Self::take`], where it is likely that the value has that code: mostly it is the one it had before.
+    pub(super) fn take_again(&mut self, attribute: u16, value: &Value, before: u32) -> u32 {
+        match self.entries.get_mut(before as usize) {
+            Some(entry) if before != ABSENT && entry.attribute == attribute && entry.value == *value => {
+                entry.uses = entry.uses.saturating_add(1);
+                before
+            }
+            _ => self.take(attribute, value),
+        }
+    }
+
     /// The code of a value that somebody or some rule has.
     pub(super) fn find(&self, attribute: u16, value: &Value) -> Option<u32> {
         self.lookup(attribute, hash_of(value), value)

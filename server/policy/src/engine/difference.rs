@@ -117,6 +117,12 @@ impl Engine {
         found
     }
 
+    /// The same among those alone who are in the holdings.
+    pub fn difference_among(&self, held: &Holdings) -> Vec<Difference> {
+        let found = self.day.map(|today| self.difference_of(held, 0..held.people.len(), today));
+        found.map_or_else(Vec::new, |(differences, _)| differences)
+    }
+
     /// Also answers whose they are, by slot.
     fn difference_of(
         &self,

@@ -97,6 +97,7 @@ impl Person {
         grants: &[DirectGrant],
         model: &RoleModel,
         dictionary: &mut Dictionary,
+        before: Option<&Self>,
     ) -> Self {
         let mut contexts: Vec<_> = identity.contexts.iter().collect();
         contexts.sort_by(|left, right| left.key.cmp(&right.key));
@@ -108,6 +109,9 @@ impl Person {
             "lifecycle" => None,
             name => identity.attributes.get(name).map(Cow::Borrowed),
         };
+        let known = |context: usize, attribute: usize| {
+            before.and_then(|before| before.row(context).get(attribute).copied()).unwrap_or(ABSENT)
+        };
         let mut rows = vec![ABSENT; model.attributes.len() * contexts.len().max(1)];
         for (attribute, name) in model.attributes.iter().enumerate() {
             let Ok(number) = u16::try_from(attribute) else { continue };
@@ -117,12 +121,16 @@ impl Person {
                 let over = context_has.and_then(|context| context.attributes.get(name));
                 let cell = rows.get_mut(context * model.attributes.len() + attribute);
                 if let (Some(value), Some(cell)) = (over.or(own.as_deref()), cell) {
-                    *cell = dictionary.take(number, value);
+                    *cell = dictionary.take_again(number, value, known(context, attribute));
                 }
             }
         }
-        let contexts = contexts.into_iter().map(|context| Row {
-            key: dictionary.take(CONTEXT_KEY, &Value::Text(context.key.clone())),
+        let contexts = contexts.into_iter().enumerate().map(|(number, context)| Row {
+            key: dictionary.take_again(
+                CONTEXT_KEY,
+                &Value::Text(context.key.clone()),
+                before.and_then(|before| before.contexts.get(number)).map_or(ABSENT, |row| row.key),
+            ),
             priority: context.priority,
             bounds: day::bounds(context.period),
         });
