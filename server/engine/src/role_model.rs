@@ -29,7 +29,11 @@ pub async fn rows(op: &OpContext, kind: ObjectKind, text: &str) -> Result<Vec<Ob
         ObjectKind::AccessProfile => op.engine.store().holder_counts("access_profile").await.map_err(internal)?,
     };
     let held = |name: &String| {
-        counts.binary_search_by(|(other, _)| other.cmp(name)).ok().and_then(|index| counts.get(index)).map_or(0, |c| c.1)
+        counts
+            .binary_search_by(|(other, _)| other.cmp(name))
+            .ok()
+            .and_then(|index| counts.get(index))
+            .map_or(0, |c| c.1)
     };
     let mut rows: Vec<ObjectRow> = match kind {
         ObjectKind::Role => {
@@ -58,8 +62,7 @@ pub async fn rows(op: &OpContext, kind: ObjectKind, text: &str) -> Result<Vec<Ob
         }
         ObjectKind::Rule => {
             compute(op);
-            let holding =
-                |name| op.engine.world().with_population(|population| population.engine.affected_by_rule(name).len());
+            let holding = op.engine.world().with_population(|population| population.engine.affected_by_each_rule());
             let all = configuration.rules.iter();
             all.map(|(name, rule)| ObjectRow {
                 kind,
@@ -67,7 +70,7 @@ pub async fn rows(op: &OpContext, kind: ObjectKind, text: &str) -> Result<Vec<Ob
                 display_name: name.clone(),
                 description: rule.description.clone(),
                 note: rule.when.clone(),
-                people: holding(name) as u64,
+                people: holding.get(name).copied().unwrap_or_default(),
             })
             .collect()
         }

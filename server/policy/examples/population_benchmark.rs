@@ -41,7 +41,8 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let run = || -> Result<(), Failure> {
-        let side = Side::new(people.parse()?, seed.parse()?, PathBuf::from(folder), mode == "everything", threads.parse()?)?;
+        let side =
+            Side::new(people.parse()?, seed.parse()?, PathBuf::from(folder), mode == "everything", threads.parse()?)?;
         side.serve()
     };
     match run() {
@@ -87,8 +88,7 @@ impl Side {
         let changed = known.filter(|number| row(&world, *number, 0) != row(&world, *number, 1));
         let changed: Vec<u64> = changed.chain(world.people_after(0)..world.people_after(1)).collect();
         let held = Holdings::default();
-        let mut side =
-            Self { world, model, everything, threads, folder, engine, held, changed, found: Vec::new() };
+        let mut side = Self { world, model, everything, threads, folder, engine, held, changed, found: Vec::new() };
         side.write_tables()?;
         side.held = side.holdings();
         Ok(side)

@@ -10,6 +10,7 @@
 //! A *digest* is a hash of everything [`Engine::desired`] would answer. The database keeps the digest up to which it has
 //! acted; whoever has another one now has changed. Nothing here knows about orders or accounts.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -277,6 +278,12 @@ impl Engine {
         let Some(index) = index.ok().and_then(|index| u32::try_from(index).ok()) else { return Vec::new() };
         let holds = self.combinations.with_rule(index);
         self.ids_where(|person| person.set.is_some_and(|set| holds.get(set as usize) == Some(&true)))
+    }
+
+    /// For how many people each rule held on the day last computed; rules that held for nobody are left out.
+    pub fn affected_by_each_rule(&self) -> BTreeMap<String, u64> {
+        let named = |(rule, people): (u32, u64)| Some((self.model.rules.get(rule as usize)?.name.clone(), people));
+        self.combinations.people_by_rule().into_iter().filter_map(named).collect()
     }
 
     /// Those who have a value as any of their contexts shows them, sorted. `None` where no rule compares the attribute

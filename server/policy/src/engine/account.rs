@@ -118,13 +118,7 @@ impl Answer<'_> {
 }
 
 /// The contexts in which account attributes are evaluated, the deciding one first: see [`crate::reference`].
-pub(super) fn value_contexts(
-    model: &RoleModel,
-    person: &Person,
-    pairs: &[Pair],
-    today: Day,
-    contexts: &mut Vec<u32>,
-) {
+pub(super) fn value_contexts(model: &RoleModel, person: &Person, pairs: &[Pair], today: Day, contexts: &mut Vec<u32>) {
     contexts.clear();
     let rows = &person.contexts;
     if rows.is_empty() {

@@ -4,6 +4,7 @@
 //! Of a combination that only gives there is what [`super::plain`] says, and what was given directly stays out of it, since
 //! that is different for everybody. Of others [`super::sets`] works out everything, direct grants included.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -183,6 +184,23 @@ impl Combinations {
 
     pub(super) fn is_empty(&self) -> bool {
         self.all.is_empty()
+    }
+
+    /// How many people have a combination with each rule.
+    pub(super) fn people_by_rule(&self) -> BTreeMap<u32, u64> {
+        let mut people = BTreeMap::new();
+        for combination in self.all.iter().flatten() {
+            let uses = u64::from(combination.uses.load(Ordering::Relaxed));
+            let rules = combination.pairs.iter().map(|(rule, _)| *rule).filter(|rule| rule & GRANT == 0);
+            let mut last = None;
+            // Sorted, so that a rule that holds in several contexts comes several times in a row.
+            for rule in rules {
+                if last.replace(rule) != Some(rule) {
+                    *people.entry(rule).or_insert(0) += uses;
+                }
+            }
+        }
+        people
     }
 
     /// Of each number, whether the rule is in that combination.

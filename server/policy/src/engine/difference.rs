@@ -167,7 +167,9 @@ impl Engine {
     }
 
     fn wanted(&self, person: &Person, today: Day, first: u32, wanted: &mut Vec<u32>) {
-        let Some((set, combination)) = person.set.and_then(|set| Some((set, self.combinations.get(set)?))) else { return };
+        let Some((set, combination)) = person.set.and_then(|set| Some((set, self.combinations.get(set)?))) else {
+            return;
+        };
         let Shape::Plain(plain) = &combination.shape else {
             // Direct grants are part of such combinations.
             match combination.full(&self.model, set) {
