@@ -25,12 +25,13 @@ pub enum Section {
     Applications,
     RoleModel,
     NativeChanges,
+    Violations,
     /// A page that belongs to none.
     Elsewhere,
 }
 
 impl Section {
-    const RAIL: [Self; 11] = [
+    const RAIL: [Self; 12] = [
         Self::Home,
         Self::WorkItems,
         Self::Forms,
@@ -42,6 +43,7 @@ impl Section {
         Self::Applications,
         Self::RoleModel,
         Self::NativeChanges,
+        Self::Violations,
     ];
 
     fn label(self) -> &'static str {
@@ -57,6 +59,7 @@ impl Section {
             Self::Applications => "Applications",
             Self::RoleModel => "Role model",
             Self::NativeChanges => "Native changes",
+            Self::Violations => "Violations",
             Self::Elsewhere => "",
         }
     }
@@ -74,6 +77,7 @@ impl Section {
             Self::Applications => "/applications",
             Self::RoleModel => "/roles",
             Self::NativeChanges => "/native-changes",
+            Self::Violations => "/violations",
         }
     }
 
@@ -90,6 +94,7 @@ impl Section {
             Self::Applications => "applications",
             Self::RoleModel => "role",
             Self::NativeChanges => "wrench",
+            Self::Violations => "octagon",
         }
     }
 
@@ -106,6 +111,7 @@ impl Section {
             Self::Applications => "/Applications/View",
             Self::RoleModel => "/Configuration/View",
             Self::NativeChanges => "/NativeChanges/View",
+            Self::Violations => "/Violations/View",
         }
     }
 }
@@ -156,6 +162,8 @@ pub struct Visitor {
     pub reviews: u64,
     /// Native changes that wait for a decision this person may take.
     pub native_changes: u64,
+    /// Violations that wait for a decision this person may take.
+    pub violations: u64,
     /// Questions that wait for this person's answer.
     pub questions: u64,
     /// Forms that wait for this person's answers.
@@ -238,12 +246,17 @@ fn search_of(section: Section) -> (&'static str, &'static str) {
 }
 
 fn rail(visitor: &Visitor, section: Section) -> impl IntoView + use<> {
-    let links = Section::RAIL.into_iter().filter(|place| visitor.rights.may(place.permission())).map(|place| {
+    // Whoever owns a risk sees its violations, whatever their profile says.
+    let is_shown = |place: &Section| {
+        visitor.rights.may(place.permission()) || (*place == Section::Violations && visitor.violations > 0)
+    };
+    let links = Section::RAIL.into_iter().filter(is_shown).map(|place| {
         let current = (place == section).then_some("page");
         let waiting = match place {
             Section::Review => visitor.reviews,
             Section::Forms => visitor.forms,
             Section::NativeChanges => visitor.native_changes,
+            Section::Violations => visitor.violations,
             _ => 0,
         };
         let count = (waiting > 0)

@@ -84,6 +84,8 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['review-declined', '/review/declined'],
     ['native-changes', await nativelyChanged(page)],
     ['native-changes-none', '/native-changes?kind=deleted'],
+    ['violations', '/violations'],
+    ['violations-none', '/violations?state=closed&level=75'],
     ['requests', '/requests'],
     ['requests-none', '/requests?text=nobody-of-this-name'],
     ['request', await asked(page, identity)],

@@ -18,6 +18,7 @@ pub mod requests;
 pub mod restored;
 pub mod secret;
 pub mod users;
+pub mod violations;
 pub mod work_items;
 
 use std::path::PathBuf;
@@ -124,6 +125,9 @@ pub enum Command {
     /// What was changed in applications themselves, without an order
     #[command(subcommand)]
     NativeChanges(native_changes::Command),
+    /// Who holds what a risk speaks against
+    #[command(subcommand)]
+    Violations(violations::Command),
     /// Provisioning orders
     #[command(subcommand)]
     Orders(orders::Command),
@@ -272,6 +276,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
         Command::Agents(command) => agents::run(&op, command, output).await,
         Command::Accounts(command) => accounts::run(&op, command, output).await,
         Command::NativeChanges(command) => native_changes::run(&op, command, output).await,
+        Command::Violations(command) => violations::run(&op, command, output).await,
         Command::Orders(command) => orders::run(&op, command, output).await,
         Command::Requests(command) => requests::run(&op, command, output).await,
         Command::WorkItems(command) => work_items::run(&op, command, output).await,

@@ -10,6 +10,7 @@ use model::native_change::{NativeChangeFilter, NativeChangeKind, NativeChangeSta
 use model::order::{ProvisioningState, Trouble};
 use model::plan::Operation;
 use model::request::{RequestFilter, RequestState};
+use model::risk::{ViolationFilter, ViolationState};
 use model::trigger::Trigger;
 use model::view::{AccountFilter, AccountShow, BulkFilter, IdentityFilter, OrderFilter, WorkItemFilter, WorkItemScope};
 use model::work_item::WorkItemState;
@@ -145,6 +146,28 @@ pub fn native_changes_address(filter: &NativeChangeFilter) -> Address {
         .with("application", filter.application.as_deref())
         .with("kind", filter.kind.map(NativeChangeKind::name))
         .with("state", filter.state.map(NativeChangeState::name))
+        .with("identity", filter.identity.map(|id| id.to_string()).as_deref())
+}
+
+pub fn violations(query: &Query) -> ViolationFilter {
+    ViolationFilter {
+        risk: query.get("risk"),
+        level: query.parsed("level", |text| text.parse().ok()),
+        state: query.parsed("state", ViolationState::from_name),
+        application: query.get("application"),
+        identity: query.parsed("identity", |text| text.parse().ok()),
+        before: query.parsed("after", |text| text.parse().ok()),
+        limit: None,
+    }
+}
+
+/// The address of the list with this filter, from its first row.
+pub fn violations_address(filter: &ViolationFilter) -> Address {
+    Address::new("/violations")
+        .with("risk", filter.risk.as_deref())
+        .with("level", filter.level.map(|level| level.to_string()).as_deref())
+        .with("state", filter.state.map(ViolationState::name))
+        .with("application", filter.application.as_deref())
         .with("identity", filter.identity.map(|id| id.to_string()).as_deref())
 }
 

@@ -28,6 +28,7 @@ pub mod assignments;
 
 pub mod check;
 pub mod choice;
+pub mod conflict;
 pub mod divide;
 pub mod order;
 pub mod partition;
@@ -62,6 +63,7 @@ pub mod undo;
 
 pub mod request;
 pub mod trigger;
+pub mod violation;
 
 #[cfg(test)]
 mod worlds;

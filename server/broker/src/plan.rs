@@ -218,6 +218,7 @@ impl<'a> Compiler<'a, '_> {
             kind,
             name: name.to_owned(),
             why,
+            because: None,
         });
     }
 

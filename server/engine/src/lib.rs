@@ -51,6 +51,7 @@ pub mod role_model;
 pub mod sessions;
 pub mod undo;
 pub mod users;
+pub mod violations;
 pub mod work_items;
 
 use std::collections::{BTreeSet, HashMap};

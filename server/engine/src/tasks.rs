@@ -9,6 +9,7 @@ pub(crate) mod guard;
 pub(crate) mod rings;
 pub(crate) mod scenario;
 pub(crate) mod synchronize;
+pub(crate) mod violations;
 
 use std::collections::BTreeSet;
 

@@ -14,6 +14,7 @@ use model::ids::{ConfigurationVersionId, IdentityId};
 use model::request::DirectGrant;
 use policy::engine::Engine as RoleEngine;
 use policy::model::RoleModel;
+use policy::risk::RiskModel;
 use store::{Store, StoreError};
 
 use crate::error::OpenError;
@@ -36,6 +37,7 @@ pub(crate) struct Live {
     pub(crate) configuration: Arc<Configuration>,
     pub(crate) model: Arc<RoleModel>,
     pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) risks: Arc<RiskModel>,
     time_zone: TimeZone,
 }
 
@@ -212,6 +214,7 @@ async fn read_live(store: &Store) -> Result<Live, OpenError> {
     Ok(Live {
         version,
         catalogue: Arc::new(Catalogue::new(&configuration)),
+        risks: Arc::new(RiskModel::compile(&configuration)),
         configuration: Arc::new(configuration),
         model: Arc::new(model),
         time_zone,

@@ -67,6 +67,12 @@ ids! {
     DeclinedChangeId,
     /// A change that an application has and nobody ordered.
     NativeChangeId,
+    /// Somebody breaks a rule of a risk.
+    ViolationId,
+    /// Something held that a violation rests on.
+    ViolationThingId,
+    /// An exception or a remediation.
+    ViolationDecisionId,
     /// Somebody who signs in.
     UserId,
     /// One mail to one person.

@@ -33,6 +33,7 @@ pub mod native_change;
 pub mod request;
 pub mod restoration;
 pub mod review;
+pub mod risk;
 
 pub mod error;
 pub mod mail;

@@ -671,6 +671,9 @@ pub struct Home {
     /// Native changes that wait for a person's decision.
     #[serde(default)]
     pub native_changes: u64,
+    /// Violations that wait for a decision.
+    #[serde(default)]
+    pub violations: u64,
     /// Forms that wait for answers.
     #[serde(default)]
     pub forms: FormCounts,

@@ -12,6 +12,7 @@ pub mod model;
 pub mod naming;
 pub mod reference;
 pub mod referral;
+pub mod risk;
 pub mod selection;
 
 mod digest;

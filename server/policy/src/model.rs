@@ -13,6 +13,7 @@ use crate::digest::Digest;
 use crate::expression::Expression;
 
 mod check;
+mod check_risks;
 mod clause;
 mod closure;
 
@@ -124,8 +125,8 @@ impl RoleModel {
     ///
     /// Found are: references to nothing, circles of roles and of account types that need each other, expressions that are
     /// not CEL, attributes of account types with none or several sources, access profiles with entitlements or account types
-    /// of another application, keys that are no attribute, attributes read that no identity source delivers, and
-    /// denials that are not automatic.
+    /// of another application, keys that are no attribute, attributes read that no identity source delivers,
+    /// denials that are not automatic, and risks that nobody, or everybody with one thing, would break.
     pub fn compile(configuration: &Configuration) -> Result<Self, Vec<ModelError>> {
         let expressions = check::check(configuration)?;
         Ok(Self::compiled(configuration, &expressions))

@@ -28,6 +28,7 @@ pub mod forms;
 pub mod native_changes;
 pub mod orders;
 pub mod requests;
+pub mod violations;
 pub mod work_items;
 
 pub mod blocks;
@@ -73,6 +74,7 @@ pub use runs::{Cancelled, JobScheduleRecord, RUN_LOST};
 pub use sessions::SessionRecord;
 pub use signals::{Signal, Signals};
 pub use transaction::Tx;
+pub use violations::{NewViolation, NewViolationThing, RiskyHoldings, ViolationVerdict};
 
 /// What the store answers.
 pub type Result<T> = std::result::Result<T, StoreError>;

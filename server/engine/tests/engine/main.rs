@@ -50,4 +50,5 @@ mod scenarios;
 mod tickets;
 mod triage;
 mod undo;
+mod violations;
 mod work_items;

@@ -30,6 +30,7 @@ mod schema;
 mod transitions;
 mod triage;
 mod undo;
+mod violations;
 mod work;
 mod writing;
 
@@ -239,6 +240,14 @@ stories! {
         what_was_planned_of_native_changes_is_kept,
         orders_that_may_have_touched_an_account_are_found,
         the_baseline_is_replaced_whole,
+    ],
+    violations: [
+        a_violation_is_there_from_its_first_to_its_last_day,
+        what_is_decided_is_what_was_seen,
+        exceptions_end_and_violations_open_again,
+        violations_are_listed_by_what_they_rest_on,
+        who_holds_what_risks_name_is_found,
+        known_risks_are_kept_with_a_request,
     ],
     people: [
         users_are_found_without_regard_to_case,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use broker::catalogue::Catalogue;
 use broker::choice::AccountChoice;
+use broker::conflict::{self, Conflict};
 use broker::plan::PlanInput;
 use broker::trigger::Life;
 use broker::{edit, native_change, plan, reference};
@@ -17,10 +18,12 @@ use model::native_change::NativeChange;
 use model::order::{Order, ProvisioningState, StateReason, ValueEdit};
 use model::plan::Plan;
 use model::review::DeclinedChange;
+use model::risk::AcceptedRisk;
 use model::trigger::Trigger;
 use store::{Reservation, StoreError};
 
 use super::questions::Questions;
+use super::risks::Risks;
 use super::{Context, ReservedValues, name_and_department};
 
 /// All that planning needs, in one reading.
@@ -37,6 +40,7 @@ pub(super) struct Facts {
     pub(super) declined: HashMap<IdentityId, Vec<DeclinedChange>>,
     /// Native changes that stand, or are to be set back.
     pub(super) native: HashMap<IdentityId, Vec<NativeChange>>,
+    pub(super) risks: Risks,
     pub(super) reserved: Vec<Reservation>,
     /// Values that people put in the place of computed ones, each with its id.
     pub(super) edits: HashMap<IdentityId, Vec<(i64, ValueEdit)>>,
@@ -118,6 +122,7 @@ impl Facts {
             orders: by_identity(orders),
             declined,
             native,
+            risks: Risks::read(&context.engine, of.as_deref()).await?,
             reserved,
             edits,
             stored,
@@ -179,7 +184,12 @@ impl Facts {
         }
     }
 
-    /// The plan for one identity, with the edits of values that are over, and the accounts that are meant.
+    /// With risks that may be brought about though they block.
+    pub(super) fn overriding(self, overridden: &[AcceptedRisk]) -> Self {
+        Self { risks: self.risks.with(overridden), ..self }
+    }
+
+    /// The plan for one identity, with what was decided on the way.
     pub(super) fn compile(
         &self,
         context: &Context,
@@ -187,8 +197,10 @@ impl Facts {
         questions: &mut Questions,
         catalogue: &Catalogue,
         values: &mut ReservedValues,
-    ) -> (Plan, Vec<i64>, Vec<AccountChoice>) {
+    ) -> Compiled {
         let accounts = self.accounts_of(access.identity);
+        let conflicts = self.risks.conflicts(access, accounts, self.orders_of(access.identity));
+        conflict::leave_out(access, &conflicts);
         let choices = questions.choose(context, access.identity, accounts);
         let live = context.engine.world().deciding();
         let read = crate::references::reader(&live.model, self.people.get(&access.identity), self.day);
@@ -202,8 +214,9 @@ impl Facts {
         let mut plan = plan::compile(&self.input(access, &choices, &native), catalogue, values);
         reference::explain(&mut plan, &known);
         edit::explain(&mut plan, &edits);
+        conflict::explain(&mut plan, &conflicts, catalogue);
         questions.note(&mut plan, catalogue);
-        (plan, over, choices)
+        Compiled { plan, over, choices, conflicts }
     }
 
     /// Why open orders are where they are.
@@ -252,6 +265,17 @@ impl Facts {
     pub(super) fn orders_of(&self, identity: IdentityId) -> &[Order] {
         self.orders.get(&identity).map_or(&[], Vec::as_slice)
     }
+}
+
+/// The plan for one identity.
+pub(super) struct Compiled {
+    pub(super) plan: Plan,
+    /// Edits of values that are over.
+    pub(super) over: Vec<i64>,
+    /// The accounts that are meant where there are several.
+    pub(super) choices: Vec<AccountChoice>,
+    /// What would complete a risk: left out, or to be held.
+    pub(super) conflicts: Vec<Conflict>,
 }
 
 fn by_owner(accounts: Vec<Account>) -> HashMap<IdentityId, Vec<Account>> {
