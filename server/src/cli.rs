@@ -6,6 +6,7 @@ pub mod agents;
 pub mod backup;
 pub mod configuration;
 pub mod doctor;
+pub mod generate;
 pub mod identities;
 pub mod input;
 pub mod jobs;
@@ -153,6 +154,8 @@ pub enum Command {
     /// A database that was put back to an earlier state, out of which nothing goes until a person says so
     #[command(subcommand)]
     Restored(restored::Command),
+    /// Write an organisation out of a seed: configuration, feeds and what its applications hold
+    Generate(generate::Generate),
     /// Bring the database's schema up to date
     Migrate,
     /// Check that everything is in place, and say what to do where it is not
@@ -264,6 +267,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
         Command::Doctor => return doctor::run(global, output).await,
         Command::Demo(demo) => return crate::demo::run(global, demo).await,
         Command::Agent(options) => return run_agent(&options, output).await,
+        Command::Generate(command) => return generate::run(&command, output),
         _ => {}
     }
     let engine = Engine::open(global.engine_options()).await?;
@@ -291,7 +295,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
             output.say("The database's schema is up to date.")?;
             Ok(Exit::Done)
         }
-        Command::Demo(_) | Command::Doctor | Command::Agent(_) => Ok(Exit::Done),
+        Command::Demo(_) | Command::Doctor | Command::Agent(_) | Command::Generate(_) => Ok(Exit::Done),
     };
     engine.stop().await;
     outcome
