@@ -100,6 +100,10 @@ planted_bugs! {
     WorkItemForgotten,
     /// The last order of a plan is not written.
     AnOrderIsForgotten,
+    /// What touches the same as an order that somebody else holds is sent beside it.
+    SameItemSideBySide,
+    /// What an order did is written over the account as it was when the order was sent.
+    RecordedAsItWas,
 }
 
 impl Sim {

@@ -185,9 +185,10 @@ fn by_hand(sim: &Sim, id: WorkItemId) -> Result<Outcome, CommandError> {
         let item = &world.store.current.work_items[&id];
         order::command(&world.store.current.orders[&item.order].order, &world.catalogue, false)
     });
+    let name = command.application.clone();
     let reply = sim.with(|world| {
         let now = world.desk.now;
-        let application = world.applications.get_mut("mainframe").unwrap();
+        let application = world.applications.get_mut(name.as_str()).unwrap();
         let (reply, effect) = application.carry_out(now, &mut world.chance, &command);
         if let Some(effect) = effect {
             invariants::effect(world, effect);
