@@ -121,6 +121,8 @@ pub(crate) struct World {
     pub(crate) is_over: bool,
     /// A directory takes doubles: no call outlives its sender's lease, no node is stopped, no clock is wrong.
     pub(crate) is_gentle: bool,
+    /// People carry out a part of what is done in the directory, and what an operator gives them.
+    pub(crate) is_divided: bool,
     pub(crate) clocks_were_wrong: bool,
     pub(crate) deaths: u32,
     pub(crate) lives: u64,
@@ -137,8 +139,9 @@ impl World {
         let roles = RoleModel::random(&mut chance);
         let is_gentle = chance.permille(300);
         let count = 2 + chance.below(2);
-        // Not drawn by chance, so that all other companies live as they would without such.
-        let configuration = company::configuration(seed % 3 == 2);
+        // Not drawn by chance, so that all other companies live on as they did.
+        let is_divided = seed % 3 == 2;
+        let configuration = company::configuration(is_divided);
         let mut world = Self {
             desk: Desk::default(),
             bug,
@@ -155,6 +158,7 @@ impl World {
             is_troubled: true,
             is_over: false,
             is_gentle,
+            is_divided,
             clocks_were_wrong: false,
             deaths: 0,
             lives: 0,

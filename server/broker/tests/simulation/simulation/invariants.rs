@@ -365,9 +365,11 @@ fn are_apart(one: &Order, other: &Order) -> bool {
         let named = |item: &OrderItem| if item.kind == ItemKind::Lifecycle { String::new() } else { item.name.clone() };
         items.map(|item| (item.kind, named(item))).collect()
     };
+    let held = if one.mechanism == Mechanism::Direct { other } else { one };
     (one.mechanism == Mechanism::Direct) != (other.mechanism == Mechanism::Direct)
         && stays(one)
         && stays(other)
+        && held.operation != Operation::Enable
         && touched(one).is_disjoint(&touched(other))
 }
 

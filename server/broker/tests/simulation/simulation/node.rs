@@ -136,7 +136,7 @@ impl Node {
     async fn carry_out(&self, application: &'static str, orders: Vec<Order>) -> (usize, bool) {
         // What people carry out does not go through the connection.
         let (by_hand, to_send): (Vec<Order>, Vec<Order>) =
-            orders.iter().cloned().partition(|order| order.mechanism == Mechanism::Manual && application == "directory");
+            orders.iter().cloned().partition(|order| order.mechanism == Mechanism::Manual && application != "mainframe");
         let mut answers = BTreeMap::new();
         if !to_send.is_empty() {
             answers = self.apply(application, &to_send).await;

@@ -3,9 +3,11 @@
 
 use broker::lifecycle::{self, Event};
 use broker::order;
+use model::account::Mechanism;
 use model::command::{Applied, CommandError, Outcome};
 use model::ids::{OrderId, RunId, WorkItemId};
 use model::order::{ErrorClass, Order, ProvisioningState, StateReason};
+use model::plan::Operation;
 use model::value::Value;
 use model::work_item::WorkItemState;
 
@@ -136,6 +138,16 @@ pub(crate) async fn operator(sim: Sim) {
                 | (ProvisioningState::Transmitted, _) => Event::Cancel,
                 _ => return None,
             };
+            // Where there are people for it, they carry out what does not go.
+            let is_change = |order: &Order| {
+                order.mechanism == Mechanism::Direct
+                    && matches!(order.operation, Operation::Update | Operation::Enable | Operation::Disable)
+            };
+            let gives_away = world.is_divided
+                && matches!(event, Event::RetryNow | Event::Cancel)
+                && matches!(state, ProvisioningState::Pending | ProvisioningState::Errored)
+                && is_change(&world.store.current.orders[&order].order);
+            let event = if gives_away && world.chance.permille(600) { Event::SendToManual } else { event };
             Some((world.any_node()?, order, event))
         });
         if let Some((node, order, event)) = decision {
@@ -235,7 +247,15 @@ impl Node {
             cause: Cause::Person(event),
             at: now,
         };
-        let taken = self.write(|tx| tx.record_transitions(&[transition])).await;
+        let taken = self
+            .write(|tx| {
+                let taken = tx.record_transitions(&[transition])?;
+                if taken == [true] && event == Event::SendToManual {
+                    tx.give_to_people(id)?;
+                }
+                Ok(taken)
+            })
+            .await;
         if taken.is_ok_and(|taken| taken == [true]) {
             // The operator has been told: from here on it is a promise.
             self.sim.with(|world| world.promises.push((id, event)));

@@ -281,6 +281,14 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
+    /// People carry it out from now on.
+    pub(crate) fn give_to_people(&mut self, id: OrderId) -> Result<()> {
+        self.statement()?;
+        let order = &mut self.stored_order(id).order;
+        (order.mechanism, order.given_to_people) = (Mechanism::Manual, true);
+        Ok(())
+    }
+
     /// Puts off the end of all leases that the node holds.
     pub(crate) fn renew_leases(&mut self, node: &str, until: Timestamp) -> Result<()> {
         self.statement()?;
@@ -375,7 +383,6 @@ impl<'a> Tx<'a> {
 
     /// What is answered at once goes beside what somebody else holds, where nothing is touched by both.
     fn goes_beside(&self, order: &Order, held: &Order) -> bool {
-        let is_change = |operation| matches!(operation, Operation::Update | Operation::Enable | Operation::Disable);
         let goes_out = |item: &&OrderItem| item.state != ProvisioningState::Inactive;
         let is_shared = order.items.iter().filter(goes_out).any(|own| {
             let is_it = |other: &OrderItem| {
@@ -385,8 +392,8 @@ impl<'a> Tx<'a> {
         });
         order.mechanism == Mechanism::Direct
             && held.mechanism != Mechanism::Direct
-            && is_change(order.operation)
-            && is_change(held.operation)
+            && matches!(order.operation, Operation::Update | Operation::Enable | Operation::Disable)
+            && matches!(held.operation, Operation::Update | Operation::Disable)
             && (!is_shared || self.is_planted(PlantedBug::SameItemSideBySide))
     }
 
