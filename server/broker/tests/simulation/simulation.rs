@@ -216,6 +216,9 @@ fn play(seed: u64, bug: Option<PlantedBug>, traced: bool) -> Outcome {
     sim.start(None, people::schedule(sim.clone()));
     sim.start(None, people::operator(sim.clone()));
     sim.start(None, people::fulfiller(sim.clone()));
+    if sim.with(|world| world.is_divided) {
+        sim.start(None, people::helper(sim.clone()));
+    }
     let whole = sim.clone();
     sim.start(None, async move {
         faults::trouble(whole.clone(), TROUBLE).await;

@@ -359,18 +359,21 @@ fn in_flight(world: &mut World, after: &State) {
 
 /// One is sent directly, the other is held by somebody else, and they have nothing to do with each other.
 fn are_apart(one: &Order, other: &Order) -> bool {
-    let stays = |order: &Order| !matches!(order.operation, Operation::Create | Operation::Delete);
+    let held = if one.mechanism == Mechanism::Direct { other } else { one };
+    (one.mechanism == Mechanism::Direct) != (other.mechanism == Mechanism::Direct)
+        && held.operation != Operation::Enable
+        && !touch_the_same(one, other)
+}
+
+/// An account that is made or deleted is touched with all that it has.
+fn touch_the_same(one: &Order, other: &Order) -> bool {
+    let is_whole = |order: &Order| matches!(order.operation, Operation::Create | Operation::Delete);
     let touched = |order: &Order| -> BTreeSet<(ItemKind, String)> {
         let items = order.items.iter().filter(|item| item.state != ProvisioningState::Inactive);
         let named = |item: &OrderItem| if item.kind == ItemKind::Lifecycle { String::new() } else { item.name.clone() };
         items.map(|item| (item.kind, named(item))).collect()
     };
-    let held = if one.mechanism == Mechanism::Direct { other } else { one };
-    (one.mechanism == Mechanism::Direct) != (other.mechanism == Mechanism::Direct)
-        && stays(one)
-        && stays(other)
-        && held.operation != Operation::Enable
-        && touched(one).is_disjoint(&touched(other))
+    is_whole(one) || is_whole(other) || !touched(one).is_disjoint(&touched(other))
 }
 
 /// R7: no order of somebody who stays is taken while one of a leaver could be.
@@ -561,7 +564,7 @@ pub(crate) fn effect(world: &mut World, effect: Effect) {
         changes.insert(id);
         let later = changes.range(id..).skip(1).copied().collect::<Vec<_>>();
         let orders = &world.store.durable.orders;
-        let is_before = |other: &OrderId| orders.get(other).is_some_and(|other| !are_apart(order, &other.order));
+        let is_before = |other: &OrderId| orders.get(other).is_some_and(|other| touch_the_same(order, &other.order));
         let last = later.into_iter().find(is_before);
         require(world, "R3", last.is_none(), || format!("order {id} changed `{key}` of {application} after order {last:?}"));
     }

@@ -138,21 +138,35 @@ pub(crate) async fn operator(sim: Sim) {
                 | (ProvisioningState::Transmitted, _) => Event::Cancel,
                 _ => return None,
             };
-            // Where there are people for it, they carry out what does not go.
-            let is_change = |order: &Order| {
-                order.mechanism == Mechanism::Direct
-                    && matches!(order.operation, Operation::Update | Operation::Enable | Operation::Disable)
-            };
-            let gives_away = world.is_divided
-                && matches!(event, Event::RetryNow | Event::Cancel)
-                && matches!(state, ProvisioningState::Pending | ProvisioningState::Errored)
-                && is_change(&world.store.current.orders[&order].order);
-            let event = if gives_away && world.chance.permille(600) { Event::SendToManual } else { event };
             Some((world.any_node()?, order, event))
         });
         if let Some((node, order, event)) = decision {
             let node = sim.with(|world| world.node(&sim, node));
             sim.start(Some(node.index), async move { node.act(order, event).await });
+        }
+    }
+}
+
+/// In a divided company somebody gives to people what does not get through to an application.
+pub(crate) async fn helper(sim: Sim) {
+    while sim.with(|world| world.is_troubled) {
+        let wait = sim.with(|world| world.chance.between(10 * SECOND, MINUTE));
+        sim.sleep(wait).await;
+        let decision = sim.with(|world| {
+            let is_change = |operation| matches!(operation, Operation::Update | Operation::Enable | Operation::Disable);
+            let does_not_go = |order: &&Order| {
+                order.mechanism == Mechanism::Direct
+                    && is_change(order.operation)
+                    && (order.state == ProvisioningState::Errored
+                        || order.state == ProvisioningState::Pending && order.attempts > 0)
+            };
+            let open = world.store.current.open_orders();
+            let orders: Vec<OrderId> = open.iter().filter(does_not_go).map(|order| order.id).collect();
+            Some((world.any_node()?, world.chance.pick(&orders)?))
+        });
+        if let Some((node, order)) = decision {
+            let node = sim.with(|world| world.node(&sim, node));
+            sim.start(Some(node.index), async move { node.act(order, Event::SendToManual).await });
         }
     }
 }
