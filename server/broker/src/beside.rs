@@ -173,7 +173,9 @@ mod tests {
     fn known() -> Account {
         let mut known = account(1, "person", AccountStatus::Enabled, Provenance::Found);
         known.owner = None;
-        known.attributes.extend([("a", "1"), ("b", "2"), ("c", "3")].map(|(name, value)| (name.to_owned(), Value::from(value))));
+        known
+            .attributes
+            .extend([("a", "1"), ("b", "2"), ("c", "3")].map(|(name, value)| (name.to_owned(), Value::from(value))));
         known.entitlements.extend(["A".to_owned(), "B".to_owned()]);
         known
     }
@@ -181,7 +183,11 @@ mod tests {
     /// An order of that mechanism with some of these names, and its answer: some of it was refused.
     fn any_change(mechanism: Mechanism) -> impl Strategy<Value = (Order, Applied)> {
         let operation = prop::sample::select(vec![UPDATES, Operation::Enable, DISABLES]);
-        let names = prop::collection::btree_map(prop::sample::select("abcdABCD".chars().collect::<Vec<_>>()), (0..4_i64, any::<bool>()), 0..6);
+        let names = prop::collection::btree_map(
+            prop::sample::select("abcdABCD".chars().collect::<Vec<_>>()),
+            (0..4_i64, any::<bool>()),
+            0..6,
+        );
         let told = (any::<bool>(), any::<bool>());
         (operation, names, told).prop_map(move |(operation, names, (tells_key, refuses_account))| {
             let lifecycle = if operation == UPDATES { "" } else { "-" };
@@ -210,7 +216,8 @@ mod tests {
 
     fn recorded(order: &Order, applied: &Applied, onto: &Account, seen: &Account) -> Account {
         let outcome = Ok(Outcome::Applied(applied.clone()));
-        let settled = settle::answer(order, Some(seen), &outcome, &catalogue(), &Default::default(), order.created_at, 0.5);
+        let settled =
+            settle::answer(order, Some(seen), &outcome, &catalogue(), &Default::default(), order.created_at, 0.5);
         let Some(AccountChange::Patched(patch)) = settled.account else { panic!("{settled:?}") };
         let mut account = onto.clone();
         patch.apply(&mut account);

@@ -23,7 +23,9 @@ pub fn divide(plan: Plan, open_orders: &[Order], catalogue: &Catalogue) -> Plan 
     let mut plan = divided(plan, open_orders, catalogue);
     for request in &mut plan.requests {
         let waits_for = std::mem::take(&mut request.waits_for);
-        let keeps = |order: &OrderId| !held(request, *order, open_orders).is_some_and(|held| goes_beside(request, held, catalogue));
+        let keeps = |order: &OrderId| {
+            !held(request, *order, open_orders).is_some_and(|held| goes_beside(request, held, catalogue))
+        };
         request.waits_for = waits_for.into_iter().filter(keeps).collect();
     }
     plan

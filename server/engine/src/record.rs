@@ -250,8 +250,7 @@ async fn patch_accounts(tx: &mut Tx, patches: &[AccountPatch], at: Timestamp) ->
     ids.sort_unstable();
     ids.dedup();
     let known = tx.accounts_to_change(&ids).await?;
-    let mut accounts: HashMap<AccountId, Account> =
-        known.iter().map(|account| (account.id, account.clone())).collect();
+    let mut accounts: HashMap<AccountId, Account> = known.iter().map(|account| (account.id, account.clone())).collect();
     for patch in patches {
         if let Some(account) = accounts.get_mut(&patch.account) {
             patch.apply(account);

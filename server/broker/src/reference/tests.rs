@@ -412,7 +412,8 @@ fn what_changes_is_followed_where_it_is_taken() {
     let done = |key: Option<&str>| {
         let applied = model::command::Applied { key: key.map(str::to_owned), ..Default::default() };
         let outcome = Ok(model::command::Outcome::Applied(applied));
-        let settled = settle::answer(&order, Some(&before), &outcome, &catalogue, &Default::default(), order.created_at, 0.5);
+        let settled =
+            settle::answer(&order, Some(&before), &outcome, &catalogue, &Default::default(), order.created_at, 0.5);
         settled.account.unwrap()
     };
     assert_eq!(following_order(&order, None, &catalogue), Vec::<&str>::new());

@@ -123,7 +123,11 @@ async fn what_people_report_while_an_account_is_being_disabled_is_kept() {
     proxy.set(Fault::CloseAfterRequest { with: "disabled" });
     run(&world, "complete").await;
     let account = newest(&world, "1", false).await;
-    assert_eq!((account.operation, account.state), (Operation::Disable, ProvisioningState::Transmitted), "{account:#?}");
+    assert_eq!(
+        (account.operation, account.state),
+        (Operation::Disable, ProvisioningState::Transmitted),
+        "{account:#?}"
+    );
     assert_eq!(account.reason, Some(StateReason::InDoubt));
 
     join(&mut ldap, "1", "readers").await;

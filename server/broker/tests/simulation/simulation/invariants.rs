@@ -352,7 +352,9 @@ fn in_flight(world: &mut World, after: &State) {
         };
         for other in sent[position + 1..].iter().filter(is_it) {
             let is_allowed = order.account.is_some() && are_apart(order, other);
-            require(world, "R3", is_allowed, || format!("orders {} and {} of one account are in flight", order.id, other.id));
+            require(world, "R3", is_allowed, || {
+                format!("orders {} and {} of one account are in flight", order.id, other.id)
+            });
         }
     }
 }
@@ -483,7 +485,10 @@ fn nothing_else_is_recorded(world: &mut World, before: &State, after: &State, ne
         let status = (!is_itself && old.status != now.status).then_some(&now.key);
         let other = held.or(values).or(status);
         require(world, "R2", other.is_none(), || {
-            format!("with an order that does not touch it, `{}` of account {id} was recorded", other.map_or("", String::as_str))
+            format!(
+                "with an order that does not touch it, `{}` of account {id} was recorded",
+                other.map_or("", String::as_str)
+            )
         });
     }
 }
@@ -566,7 +571,9 @@ pub(crate) fn effect(world: &mut World, effect: Effect) {
         let orders = &world.store.durable.orders;
         let is_before = |other: &OrderId| orders.get(other).is_some_and(|other| touch_the_same(order, &other.order));
         let last = later.into_iter().find(is_before);
-        require(world, "R3", last.is_none(), || format!("order {id} changed `{key}` of {application} after order {last:?}"));
+        require(world, "R3", last.is_none(), || {
+            format!("order {id} changed `{key}` of {application} after order {last:?}")
+        });
     }
 }
 

@@ -135,8 +135,10 @@ impl Node {
 
     async fn carry_out(&self, application: &'static str, orders: Vec<Order>) -> (usize, bool) {
         // What people carry out does not go through the connection.
-        let (by_hand, to_send): (Vec<Order>, Vec<Order>) =
-            orders.iter().cloned().partition(|order| order.mechanism == Mechanism::Manual && application != "mainframe");
+        let (by_hand, to_send): (Vec<Order>, Vec<Order>) = orders
+            .iter()
+            .cloned()
+            .partition(|order| order.mechanism == Mechanism::Manual && application != "mainframe");
         let mut answers = BTreeMap::new();
         if !to_send.is_empty() {
             answers = self.apply(application, &to_send).await;
@@ -530,11 +532,11 @@ fn commit(tx: &mut Tx<'_>, writes: &[Write], is_torn: bool) -> Result<Vec<bool>,
 }
 
 fn write_accounts<'a>(tx: &mut Tx<'_>, writes: impl Iterator<Item = &'a Write> + Clone) -> Result<(), Refused> {
-    let replaced: Vec<Account> = writes.clone().filter_map(|write| write.replaced.clone()).collect();
-    tx.update_accounts(&replaced)?;
+    let mut accounts: Vec<Account> = writes.clone().filter_map(|write| write.replaced.clone()).collect();
     let patches: Vec<(OrderId, AccountPatch)> =
         writes.filter_map(|write| Some((write.transition.order, write.patch.clone()?))).collect();
-    tx.patch_accounts(&patches)
+    accounts.extend(tx.patched(&patches));
+    tx.update_accounts(&accounts)
 }
 
 struct Write {

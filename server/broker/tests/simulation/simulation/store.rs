@@ -333,14 +333,13 @@ impl<'a> Tx<'a> {
     pub(crate) fn insert_orders(&mut self, orders: &[Order]) -> Result<()> {
         self.statement()?;
         for order in orders {
-            let stored =
-                StoredOrder {
-                    order: order.clone(),
-                    attempts: Vec::new(),
-                    lease_node: None,
-                    lease_until: None,
-                    sent_with: None,
-                };
+            let stored = StoredOrder {
+                order: order.clone(),
+                attempts: Vec::new(),
+                lease_node: None,
+                lease_until: None,
+                sent_with: None,
+            };
             Rc::make_mut(&mut self.state.orders).insert(order.id, Rc::new(stored));
             self.append(order.id, ProvisioningState::None, order.state, "Quartermaster", None, Cause::Ordered);
         }
@@ -557,18 +556,21 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
-    /// Lays what orders did over their accounts, as these are by now.
-    pub(crate) fn patch_accounts(&mut self, patches: &[(OrderId, AccountPatch)]) -> Result<()> {
+    /// Accounts with what orders did laid over them, as these are by now.
+    pub(crate) fn patched(&self, patches: &[(OrderId, AccountPatch)]) -> Vec<Account> {
+        let mut accounts: BTreeMap<AccountId, Account> = BTreeMap::new();
         for (order, patch) in patches {
-            let known = match self.state.orders[order].sent_with.as_ref() {
-                Some(then) if self.is_planted(PlantedBug::RecordedAsItWas) => Some(then),
-                _ => self.state.accounts.get(&patch.account),
-            };
-            let Some(mut account) = known.map(|known| known.as_ref().clone()) else { continue };
-            patch.apply(&mut account);
-            self.update_accounts(&[account])?;
+            let then =
+                self.state.orders[order].sent_with.as_ref().filter(|_| self.is_planted(PlantedBug::RecordedAsItWas));
+            let known = accounts.remove(&patch.account);
+            let known =
+                then.or(self.state.accounts.get(&patch.account)).map(|now| known.unwrap_or(now.as_ref().clone()));
+            if let Some(mut account) = known {
+                patch.apply(&mut account);
+                accounts.insert(patch.account, account);
+            }
         }
-        Ok(())
+        accounts.into_values().collect()
     }
 
     pub(crate) fn put_identities(&mut self, identities: &[Identity]) -> Result<()> {
