@@ -532,10 +532,10 @@ fn commit(tx: &mut Tx<'_>, writes: &[Write], is_torn: bool) -> Result<Vec<bool>,
 }
 
 fn write_accounts<'a>(tx: &mut Tx<'_>, writes: impl Iterator<Item = &'a Write> + Clone) -> Result<(), Refused> {
-    let mut accounts: Vec<Account> = writes.clone().filter_map(|write| write.replaced.clone()).collect();
+    let replaced: Vec<Account> = writes.clone().filter_map(|write| write.replaced.clone()).collect();
     let patches: Vec<(OrderId, AccountPatch)> =
         writes.filter_map(|write| Some((write.transition.order, write.patch.clone()?))).collect();
-    accounts.extend(tx.patched(&patches));
+    let accounts = tx.patched(replaced, &patches);
     tx.update_accounts(&accounts)
 }
 

@@ -556,16 +556,17 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
-    /// Accounts with what orders did laid over them, as these are by now.
-    pub(crate) fn patched(&self, patches: &[(OrderId, AccountPatch)]) -> Vec<Account> {
-        let mut accounts: BTreeMap<AccountId, Account> = BTreeMap::new();
+    /// These accounts, and those that orders changed with what they did laid over them as they are by now.
+    pub(crate) fn patched(&self, replaced: Vec<Account>, patches: &[(OrderId, AccountPatch)]) -> Vec<Account> {
+        let mut accounts: BTreeMap<AccountId, Account> =
+            replaced.into_iter().map(|account| (account.id, account)).collect();
         for (order, patch) in patches {
-            let then =
-                self.state.orders[order].sent_with.as_ref().filter(|_| self.is_planted(PlantedBug::RecordedAsItWas));
-            let known = accounts.remove(&patch.account);
-            let known =
-                then.or(self.state.accounts.get(&patch.account)).map(|now| known.unwrap_or(now.as_ref().clone()));
-            if let Some(mut account) = known {
+            let known = match &self.state.orders[order].sent_with {
+                Some(then) if self.is_planted(PlantedBug::RecordedAsItWas) => Some(then),
+                _ => self.state.accounts.get(&patch.account),
+            };
+            let known = known.map(|known| known.as_ref().clone());
+            if let Some(mut account) = accounts.remove(&patch.account).or(known) {
                 patch.apply(&mut account);
                 accounts.insert(patch.account, account);
             }
