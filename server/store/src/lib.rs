@@ -15,11 +15,13 @@ pub mod paging;
 pub mod transaction;
 
 pub mod configuration;
+mod drafts;
 pub mod identities;
 
 pub mod account_reviews;
 pub mod accounts;
 pub mod assignments;
+mod holders;
 
 pub mod declined;
 pub mod forms;
