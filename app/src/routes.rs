@@ -20,9 +20,7 @@ use crate::pages::orders::{OrderPage, OrdersPage};
 use crate::pages::problem::MissingPage;
 use crate::pages::requests::{AskRequestPage, RequestPage, RequestsPage};
 use crate::pages::review::{ConfirmReviewPage, DeclinedPage, ReviewPage};
-use crate::pages::role_model::{
-    AccessProfilePage, AccessProfilesPage, RolePage, RolesPage, RulePage, RulesPage,
-};
+use crate::pages::role_model::{AccessProfilePage, AccessProfilesPage, RolePage, RolesPage, RulePage, RulesPage};
 use crate::pages::work_items::{BulkPage, QuestionsPage, WorkItemPage, WorkItemsPage};
 
 /// All pages. Each is drawn completely before the first byte leaves, so that status and messages are right without

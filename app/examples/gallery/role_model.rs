@@ -10,9 +10,7 @@ use engine::drafts::{DraftFinding, DraftPreview};
 use engine::role_model::Vocabulary;
 use model::access::Grantable;
 use model::configuration::{AssignmentRule, Role, RuleType};
-use model::draft::{
-    Draft, DraftChange, DraftRow, DraftState, Object, ObjectDetail, ObjectKind, ObjectRow, Sample,
-};
+use model::draft::{Draft, DraftChange, DraftRow, DraftState, Object, ObjectDetail, ObjectKind, ObjectRow, Sample};
 use model::ids::{ConfigurationVersionId, DraftId, IdentityId};
 use model::page::Page;
 
@@ -265,7 +263,13 @@ fn published() -> DraftPreview {
         version: Some(ConfigurationVersionId(7_204)),
         ..draft()
     };
-    DraftPreview { draft, matches: Vec::new(), seal: None, plan: ConfigurationPlan { effect: None, ..plan() }, ..preview() }
+    DraftPreview {
+        draft,
+        matches: Vec::new(),
+        seal: None,
+        plan: ConfigurationPlan { effect: None, ..plan() },
+        ..preview()
+    }
 }
 
 fn editing(is_known: bool) -> Editing {

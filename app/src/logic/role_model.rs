@@ -137,7 +137,10 @@ impl Fields {
             ObjectKind::Rule => Ok(Object::Rule(AssignmentRule {
                 description,
                 when: self.when.trim().replace("\r\n", "\n"),
-                kind: RULE_TYPES.iter().find(|(_, word, _)| *word == self.kind).map_or(RuleType::Automatic, |one| one.0),
+                kind: RULE_TYPES
+                    .iter()
+                    .find(|(_, word, _)| *word == self.kind)
+                    .map_or(RuleType::Automatic, |one| one.0),
                 roles: take(&mut things, "role"),
                 access_profiles: take(&mut things, "access_profile"),
                 account_types: take(&mut things, "account_type"),
@@ -266,8 +269,7 @@ mod tests {
     #[test]
     fn what_is_ticked_and_typed_becomes_the_objects_parts_in_order_and_once() {
         let things = ["access_profile:crm", "role:office", "", " access_profile : mail ", "role:office"];
-        let fields =
-            Fields { display_name: " ".into(), description: " For sellers. ".into(), ..typed(&things) };
+        let fields = Fields { display_name: " ".into(), description: " For sellers. ".into(), ..typed(&things) };
         let Ok(Object::Role(made)) = fields.object(ObjectKind::Role, "seller") else { panic!("no role") };
         assert_eq!((made.display_name.as_str(), made.description.as_deref()), ("seller", Some("For sellers.")));
         assert_eq!((made.access_profiles, made.roles), (vec!["crm".into(), "mail".into()], vec!["office".into()]));

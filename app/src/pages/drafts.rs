@@ -124,7 +124,8 @@ pub async fn publish_draft(
         Ok(draft) => engine::drafts::publish(&op, draft, &seal).await,
         Err(error) => Err(error),
     };
-    let done = |_| Flash::done("Published. People's access follows with the next run of a job that computes the role model.");
+    let done =
+        |_| Flash::done("Published. People's access follows with the next run of a job that computes the role model.");
     ssr::finish(outcome.map(done), &draft_address(&id))
 }
 
@@ -183,7 +184,8 @@ pub fn drafts_sheet(
     counts: &Counts,
     clock: &Clock,
 ) -> Sheet {
-    let address = |state: Option<DraftState>| Address::new("/drafts").with("state", Some(state.map_or("all", DraftState::name)));
+    let address =
+        |state: Option<DraftState>| Address::new("/drafts").with("state", Some(state.map_or("all", DraftState::name)));
     let choices = DraftState::ALL.into_iter().map(Some).chain([None]).map(|choice| Choice {
         label: choice.map_or("All", DraftState::label).to_owned(),
         count: (choice == Some(DraftState::Open)).then_some(counts.open_drafts),
@@ -241,7 +243,8 @@ pub(crate) fn sample(people: &Sample) -> AnyView {
     if people.people.is_empty() {
         return match people.total {
             0 => view! { <p class="muted">"Nobody."</p> }.into_any(),
-            _ => view! { <p class="hint">"Who they are takes the permission "<code>"/Identities/View"</code>"."</p> }.into_any(),
+            _ => view! { <p class="hint">"Who they are takes the permission "<code>"/Identities/View"</code>"."</p> }
+                .into_any(),
         };
     }
     let lines = people.people.iter().map(|(id, name)| {

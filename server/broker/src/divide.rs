@@ -383,6 +383,36 @@ mod tests {
         }
     }
 
+    /// An entitlement of the account is with people: the account goes all the same, and the entitlement after them.
+    #[test]
+    fn what_people_hold_keeps_no_account_open() {
+        let mut there = account(1, "person", AccountStatus::Enabled, Provenance::Created);
+        there.attributes.insert("login".to_owned(), "ada".into());
+        there.entitlements.insert("A".to_owned());
+        let there = std::slice::from_ref(&there);
+        let desired = access(vec![desired_account("person", login(), &["person-a", "person-b"])]);
+        let plan = compile_in(&catalogue(), &desired, there, &[], &mut Taken::default());
+        let mut open = orders_in(&catalogue(), &plan, 100);
+        (open[0].mechanism, open[0].given_to_people) = (Mechanism::Manual, true);
+        open[0].state = ProvisioningState::Transmitted;
+        let leaves = compile_in(&catalogue(), &access(vec![]), there, &open, &mut Taken::default());
+        assert_eq!(
+            told_in(&catalogue(), &leaves),
+            [
+                "disable person account: direct directory after []",
+                "update person entitlements: direct directory after [0]",
+            ]
+        );
+        let waits: Vec<_> = leaves.requests.iter().map(|request| request.waits_for.as_slice()).collect();
+        assert_eq!(waits, [&[][..], &[open[0].id][..]]);
+        // What was made to wait for it before people had it is made anew.
+        let mut waiting = compile_in(&catalogue(), &access(vec![]), there, &[], &mut Taken::default());
+        waiting.requests[0].waits_for.push(open[0].id);
+        open.extend(orders_in(&catalogue(), &waiting, 200));
+        let again = compile_in(&catalogue(), &access(vec![]), there, &open, &mut Taken::default());
+        assert_eq!((plan::superseded(&again), again.requests.len()), (vec![OrderId(200)], 2), "{again:#?}");
+    }
+
     type Contents = BTreeMap<(String, Option<i64>), Vec<(ItemKind, String, ItemOperation)>>;
 
     fn contents(plan: &Plan) -> Contents {

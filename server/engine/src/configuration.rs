@@ -30,8 +30,8 @@ use sha2::{Digest, Sha256};
 pub use difference::{ConfigurationPlan, Effect, FieldChange, ObjectChange, PersonEffect, difference};
 pub use effect::effect;
 pub(crate) use effect::{compare, computed};
-pub(crate) use meaning::sentence;
 pub use export::export;
+pub(crate) use meaning::sentence;
 
 use places::{Index, SourceFile};
 

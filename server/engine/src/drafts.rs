@@ -268,7 +268,8 @@ pub async fn try_with(op: &OpContext, id: DraftId, key: &str) -> Result<DraftTri
     let before = computed(&live, &population, &grants, today).map_err(broken)?;
     let effect = compare(&before, &after, &population, today);
     let changed = effect.people.into_iter().next();
-    let explain = |things: &[Grantable]| things.iter().filter_map(|thing| after.explain(person, thing, today)).collect();
+    let explain =
+        |things: &[Grantable]| things.iter().filter_map(|thing| after.explain(person, thing, today)).collect();
     let missing = || ApiError::not_found(format!("identity `{key}`"));
     Ok(DraftTrial {
         person: population.into_iter().next().ok_or_else(missing)?,

@@ -29,7 +29,11 @@ pub async fn rows(op: &OpContext, kind: ObjectKind, text: &str) -> Result<Vec<Ob
         ObjectKind::AccessProfile => op.engine.store().holder_counts("access_profile").await.map_err(internal)?,
     };
     let held = |name: &String| {
-        counts.binary_search_by(|(other, _)| other.cmp(name)).ok().and_then(|index| counts.get(index)).map_or(0, |c| c.1)
+        counts
+            .binary_search_by(|(other, _)| other.cmp(name))
+            .ok()
+            .and_then(|index| counts.get(index))
+            .map_or(0, |c| c.1)
     };
     let mut rows: Vec<ObjectRow> = match kind {
         ObjectKind::Role => {

@@ -148,7 +148,13 @@ impl Tx {
     }
 
     /// Takes one object out of the draft: it stays as it is live. False where the draft is not open any more.
-    pub async fn take_out_of_draft(&mut self, id: DraftId, kind: ObjectKind, name: &str, at: Timestamp) -> Result<bool> {
+    pub async fn take_out_of_draft(
+        &mut self,
+        id: DraftId,
+        kind: ObjectKind,
+        name: &str,
+        at: Timestamp,
+    ) -> Result<bool> {
         if self.execute(TOUCH, arguments![id.0, at]).await? == 0 {
             return Ok(false);
         }

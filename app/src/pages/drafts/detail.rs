@@ -95,8 +95,7 @@ fn moved(preview: &DraftPreview, may_change: bool) -> Option<AnyView> {
     if preview.moved.is_empty() {
         return None;
     }
-    let names: Vec<String> =
-        preview.moved.iter().map(|(kind, name)| format!("{} {name}", kind.noun())).collect();
+    let names: Vec<String> = preview.moved.iter().map(|(kind, name)| format!("{} {name}", kind.noun())).collect();
     let text = format!(
         "Since this draft was begun, somebody else published another {}. Published now, the draft would undo that; look at \
          the changes below, which are against what is live now.",
@@ -195,7 +194,9 @@ fn changes(preview: &DraftPreview, may_change: bool) -> impl IntoView + use<> {
         }
     });
     let content = match draft.changes.is_empty() {
-        true => view! { <p class="muted">"Nothing. Open a role, an access profile or a rule and change it."</p> }.into_any(),
+        true => {
+            view! { <p class="muted">"Nothing. Open a role, an access profile or a rule and change it."</p> }.into_any()
+        }
         false => lines.collect_view().into_any(),
     };
     let add = may_change.then(|| {
@@ -277,7 +278,9 @@ fn table_of_people(people: &[PersonEffect]) -> impl IntoView + use<> {
     let named = |things: &[model::access::Grantable]| {
         let mut names: Vec<String> =
             things.iter().take(MOST_NAMED).map(|thing| format!("{} {}", words::kind(thing), thing.name())).collect();
-        names.extend(things.len().checked_sub(MOST_NAMED).filter(|more| *more > 0).map(|more| format!("and {more} more")));
+        names.extend(
+            things.len().checked_sub(MOST_NAMED).filter(|more| *more > 0).map(|more| format!("and {more} more")),
+        );
         names.join(", ")
     };
     let lines = people.iter().map(|person| {

@@ -159,7 +159,10 @@ fn things(kind: ObjectKind, fields: &Fields, vocabulary: &Vocabulary) -> impl In
     let (legend, kinds): (_, &[&str]) = match kind {
         ObjectKind::Role => ("Consists of access profiles and roles", &["access_profile", "role"]),
         ObjectKind::AccessProfile => ("Consists of entitlements and account types", &["entitlement", "account_type"]),
-        ObjectKind::Rule => ("Roles, access profiles, entitlements and account types", &["role", "access_profile", "entitlement", "account_type"]),
+        ObjectKind::Rule => (
+            "Roles, access profiles, entitlements and account types",
+            &["role", "access_profile", "entitlement", "account_type"],
+        ),
     };
     let label_of = |thing: &Grantable| {
         let known = vocabulary.things.iter().find(|(other, _)| other == thing);

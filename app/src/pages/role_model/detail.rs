@@ -160,9 +160,13 @@ fn of_rule(rule: &AssignmentRule, detail: &ObjectDetail) -> impl IntoView + use<
         RuleType::AutomaticWithValidation => "Automatic with validation: given once somebody has approved.",
         RuleType::Suggested => "Suggested: offered, not given.",
     };
-    let days = |count: u16, what: &str| (count > 0).then(|| format!("{} {what}", words::plural(count.into(), "day", "days")));
+    let days =
+        |count: u16, what: &str| (count > 0).then(|| format!("{} {what}", words::plural(count.into(), "day", "days")));
     let around: Vec<String> =
-        [days(rule.days_before, "before a context starts"), days(rule.days_after, "after it ends")].into_iter().flatten().collect();
+        [days(rule.days_before, "before a context starts"), days(rule.days_after, "after it ends")]
+            .into_iter()
+            .flatten()
+            .collect();
     let around = (!around.is_empty())
         .then(|| view! { <div><dt>"Holds"</dt><dd>"already or still "{around.join(" and ")}</dd></div> });
     let does = if rule.deny { "Takes away" } else { "Gives" };
@@ -185,7 +189,8 @@ fn of_rule(rule: &AssignmentRule, detail: &ObjectDetail) -> impl IntoView + use<
 
 /// What it consists of itself, and all that holding it leads to.
 fn outline(detail: &ObjectDetail, parts: Vec<Grantable>) -> impl IntoView + use<> {
-    let (own, further): (Vec<_>, Vec<_>) = detail.leads_to.iter().cloned().partition(|(thing, _)| parts.contains(thing));
+    let (own, further): (Vec<_>, Vec<_>) =
+        detail.leads_to.iter().cloned().partition(|(thing, _)| parts.contains(thing));
     let further = (!further.is_empty()).then(|| {
         view! { <h3>"Which leads to"</h3>{list_of_things(&further)} }
     });
