@@ -150,7 +150,7 @@ pub(crate) async fn operator(sim: Sim) {
 /// In a divided company somebody gives to people what does not get through to an application.
 pub(crate) async fn helper(sim: Sim) {
     while sim.with(|world| world.is_troubled) {
-        let wait = sim.with(|world| world.chance.between(10 * SECOND, MINUTE));
+        let wait = sim.with(|world| world.chance.between(5 * SECOND, 30 * SECOND));
         sim.sleep(wait).await;
         let decision = sim.with(|world| {
             let is_change = |operation| matches!(operation, Operation::Update | Operation::Enable | Operation::Disable);
@@ -187,7 +187,8 @@ pub(crate) async fn fulfiller(sim: Sim) {
             let (is_done, is_able, reports) = sim.with(|world| {
                 let lies = world.troubled(30);
                 let cannot = world.troubled(50);
-                let forgets = world.troubled(100);
+                // With more to do, people keep what they were given for long.
+                let forgets = world.troubled(if world.is_divided { 800 } else { 100 });
                 let chance = &mut world.chance;
                 (!chance.permille(lies), !chance.permille(cannot), !chance.permille(forgets))
             });
