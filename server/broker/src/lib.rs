@@ -3,9 +3,10 @@
 //! under way; this crate says what follows, and why. `connectors` do it, `store` records it, `engine` walks between.
 //!
 //! In reading order: what is read comes in ([`synchronize`], [`correlate`]), what of it nobody ordered is told apart
-//! ([`native_change`]), what should be held is compared with what is ([`assignments`]), a difference becomes a plan
-//! ([`plan`]), of which each part goes its way ([`route`], [`divide`], [`partition`]) and waits only for what has to be
-//! done before ([`beside`]), a checked plan ([`check`]) and orders ([`order`]); an order moves through its states ([`lifecycle`]) as answers come back ([`untrusted`],
+//! ([`native_change`]), and what of it nothing grants ([`reconciliation`]); what should be held is compared with what is
+//! ([`assignments`]), a difference becomes a plan ([`plan`]), of which each part goes its way ([`route`], [`divide`],
+//! [`partition`]) and waits only for what has to be done before ([`beside`]), a checked plan ([`check`]) and orders
+//! ([`order`]); an order moves through its states ([`lifecycle`]) as answers come back ([`untrusted`],
 //! [`settle`], [`retry`], [`poison`]); [`breaker`] and [`maintenance`] say when nothing is sent; what failed is grouped
 //! ([`fingerprint`]) and mended by people ([`operator`], [`edit`]); [`threshold`] stops what would change too much,
 //! [`approval`] says what a person lets through, and [`review`] what follows from a reviewer's word;
@@ -22,6 +23,7 @@ pub mod constraint;
 pub mod agent;
 pub mod correlate;
 pub mod native_change;
+pub mod reconciliation;
 pub mod synchronize;
 
 pub mod assignments;
@@ -29,6 +31,7 @@ pub mod assignments;
 pub mod beside;
 pub mod check;
 pub mod choice;
+pub mod conflict;
 pub mod divide;
 pub mod order;
 pub mod partition;
@@ -63,6 +66,7 @@ pub mod undo;
 
 pub mod request;
 pub mod trigger;
+pub mod violation;
 
 #[cfg(test)]
 mod worlds;

@@ -37,6 +37,7 @@ pub async fn detail(op: &OpContext, id: IdentityId) -> Result<IdentityDetail, Ap
             .and_then(|name| configuration.applications.get(&name).map(|application| application.display_name.clone()));
     }
     detail.questions = crate::forms::of_identity(op, id).await?;
+    (detail.findings, detail.reconciled) = crate::reconciliation::of_identity(op, id).await?;
     for order in &mut detail.orders {
         order.application = op.engine.application_label(&order.application);
     }

@@ -42,6 +42,7 @@ pub mod jobs;
 pub mod mails;
 pub mod native_changes;
 pub mod orders;
+pub mod reconciliation;
 pub(crate) mod references;
 pub mod requests;
 pub mod restoration;
@@ -51,6 +52,7 @@ pub mod role_model;
 pub mod sessions;
 pub mod undo;
 pub mod users;
+pub mod violations;
 pub mod work_items;
 
 use std::collections::{BTreeSet, HashMap};

@@ -9,13 +9,14 @@ pub(crate) mod guard;
 pub(crate) mod rings;
 pub(crate) mod scenario;
 pub(crate) mod synchronize;
+pub(crate) mod violations;
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use model::configuration::Configuration;
 use model::ids::{IdentityId, RunId};
-use model::job::{ANSWERS, JobTask, REFERENCES, REQUEST, REVERTS, RunMode, TaskKind, TaskScope};
+use model::job::{ANSWERS, JobTask, RECONCILIATION, REFERENCES, REQUEST, REVERTS, RunMode, TaskKind, TaskScope};
 use model::request::Request;
 use model::value::Value;
 use serde::{Deserialize, Serialize};
@@ -74,6 +75,8 @@ pub(crate) enum About {
     References,
     /// Those whose accounts are set back to what they were ([`REVERTS`]).
     Reverts,
+    /// Those from whom something is taken that nothing grants ([`RECONCILIATION`]).
+    Reconciliation,
 }
 
 impl About {
@@ -83,6 +86,7 @@ impl About {
             ANSWERS => Self::Answers,
             REFERENCES => Self::References,
             REVERTS => Self::Reverts,
+            RECONCILIATION => Self::Reconciliation,
             _ => Self::Everybody,
         }
     }

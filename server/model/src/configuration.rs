@@ -7,6 +7,7 @@ mod account_types;
 mod agents;
 mod connections;
 mod integrations;
+mod risks;
 mod thresholds;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ pub use connections::{
     ScimConnection, SqlAccounts, SqlCatalogue, SqlConnection, SqlFlag, SqlGrants, TicketMeaning,
 };
 pub use integrations::{Carrier, Integration, Part, Parts};
+pub use risks::{OnConflict, Risk, RiskKind, RiskRule, RiskSide};
 pub use thresholds::{Limit, Thresholds};
 
 /// One state of the whole configuration.
@@ -45,6 +47,9 @@ pub struct Configuration {
     pub access_profiles: BTreeMap<String, AccessProfile>,
     pub roles: BTreeMap<String, Role>,
     pub rules: BTreeMap<String, AssignmentRule>,
+    /// What nobody should hold, or hold together.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub risks: BTreeMap<String, Risk>,
     /// Jobs beside those that come with Quartermaster, and schedules of both.
     pub jobs: BTreeMap<String, JobDefinition>,
     /// What a user of Quartermaster may do, by profile name.

@@ -52,6 +52,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0028_refer_to_accounts"),
     migration!("0029_note_restoration"),
     migration!("0030_hold_orders_apart"),
+    migration!("0031_create_violations"),
+    migration!("0033_reconcile_access"),
     migration!("0034_create_drafts"),
 ];
 

@@ -98,7 +98,7 @@ impl<'a> Compiler<'a, '_> {
         if let Some(end) = self.taken_back(account, facts.on_removal) {
             return Ok(end);
         }
-        if account.provenance == Provenance::Found {
+        if account.provenance == Provenance::Found && !self.is_account_to_go(account) {
             return Err("Quartermaster did not create it.".to_owned());
         }
         match facts.on_removal {

@@ -57,6 +57,9 @@ pub fn export(configuration: &Configuration) -> Vec<(PathBuf, String)> {
     for (name, rule) in &configuration.rules {
         put("rules.toml".into(), "rules", name, table(rule));
     }
+    for (name, risk) in &configuration.risks {
+        put("risks.toml".into(), "risks", name, table(risk));
+    }
     for (name, job) in &configuration.jobs {
         put("jobs.toml".into(), "jobs", name, table(job));
     }

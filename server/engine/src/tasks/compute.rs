@@ -12,7 +12,7 @@ use model::job::LogLevel;
 use model::view::PreviewLine;
 use store::{AssignmentRecord, NewIdentityEvent, StoreError};
 
-use super::{About, Context, TaskEnd, counted};
+use super::{About, Context, TaskEnd, counted, violations};
 use crate::progress::Progress;
 
 /// Identities whose assignments are written in one transaction.
@@ -51,6 +51,7 @@ async fn compute(context: &mut Context, progress: &Progress) -> Result<TaskEnd, 
     report(progress, computed.evaluated, computed.changed.len());
     let mut opened = 0;
     let mut closed = 0;
+    let mut broken = (0, 0);
     for batch in computed.changed.chunks(BATCH) {
         let desired: Vec<(DesiredAccess, i64)> = context.engine.world().with_population(|population| {
             batch
@@ -61,7 +62,9 @@ async fn compute(context: &mut Context, progress: &Progress) -> Result<TaskEnd, 
         let change = difference(context, &desired, batch).await?;
         opened += change.open.len();
         closed += change.close.len();
-        write(context, change, &desired).await?;
+        let violations = violations::change(context, desired.iter().map(|(access, _)| access)).await?;
+        broken = (broken.0 + violations.opened(), broken.1 + violations.closed());
+        write(context, change, violations, &desired).await?;
         context.engine.world().with_population(|population| {
             for (access, digest) in &desired {
                 population.engine.confirm(access.identity, *digest);
@@ -70,7 +73,15 @@ async fn compute(context: &mut Context, progress: &Progress) -> Result<TaskEnd, 
         progress.advance(batch.len() as u64, 0).await;
     }
     if some.is_none() && context.about != About::Requests {
+        let done = computed.changed.iter().copied().collect();
+        let rest = violations::everybody_but(context, &done).await?;
+        broken = (broken.0 + rest.opened(), broken.1 + rest.closed());
         context.engine.world().note_computed();
+    }
+    for (name, number) in [("violations opened", broken.0), ("violations closed", broken.1)] {
+        if number > 0 {
+            progress.count(name, i64::try_from(number).unwrap_or(i64::MAX));
+        }
     }
     context.changed.extend(computed.changed);
     // Who asked is planned for, also where the role model's answer is the same.
@@ -159,7 +170,12 @@ fn held(record: &AssignmentRecord) -> HeldAssignment<'_> {
     }
 }
 
-async fn write(context: &Context, change: Change, desired: &[(DesiredAccess, i64)]) -> Result<(), StoreError> {
+async fn write(
+    context: &Context,
+    change: Change,
+    violations: violations::Change,
+    desired: &[(DesiredAccess, i64)],
+) -> Result<(), StoreError> {
     let (run, at) = (context.run, context.engine.now());
     let ids = context.engine.store().reserve_ids(change.open.len()).await?;
     // What stays held keeps its provisioning state though its reasons changed.
@@ -186,6 +202,7 @@ async fn write(context: &Context, change: Change, desired: &[(DesiredAccess, i64
                 tx.hold_run(run, &node).await?;
                 tx.close_assignments(&close, Some(run), at).await?;
                 tx.open_assignments(&open, Some(run)).await?;
+                violations::write(tx, &violations, run, &node, at).await?;
                 tx.set_role_model_digests(&digests).await?;
                 tx.append_identity_events(&events).await
             })
