@@ -184,11 +184,15 @@ pub(crate) async fn fulfiller(sim: Sim) {
         });
         let Some((node, open)) = work else { continue };
         for id in open {
+            // With more to do, people leave what they were given for long.
+            let leaves = |world: &mut World| world.is_divided && world.chance.permille(world.troubled(750));
+            if sim.with(leaves) {
+                continue;
+            }
             let (is_done, is_able, reports) = sim.with(|world| {
                 let lies = world.troubled(30);
                 let cannot = world.troubled(50);
-                // With more to do, people keep what they were given for long.
-                let forgets = world.troubled(if world.is_divided { 800 } else { 100 });
+                let forgets = world.troubled(100);
                 let chance = &mut world.chance;
                 (!chance.permille(lies), !chance.permille(cannot), !chance.permille(forgets))
             });
