@@ -1,6 +1,8 @@
 //! A whole generated organisation: the same on any number of threads and in every order of events, and compared with what
 //! its applications hold.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use std::sync::Arc;
 
 use generator::World;
