@@ -7,6 +7,7 @@ mod account_types;
 mod agents;
 mod connections;
 mod integrations;
+mod lifecycle_states;
 mod thresholds;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ pub use connections::{
     ScimConnection, SqlAccounts, SqlCatalogue, SqlConnection, SqlFlag, SqlGrants, TicketMeaning,
 };
 pub use integrations::{Carrier, Integration, Part, Parts};
+pub use lifecycle_states::{AccountAction, AccountStep, Grantables, LifecycleStateDefinition, StateAccess};
 pub use thresholds::{Limit, Thresholds};
 
 /// One state of the whole configuration.
@@ -45,6 +47,9 @@ pub struct Configuration {
     pub access_profiles: BTreeMap<String, AccessProfile>,
     pub roles: BTreeMap<String, Role>,
     pub rules: BTreeMap<String, AssignmentRule>,
+    /// What the states of a working life mean, and states beside those that everybody has.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub lifecycle_states: BTreeMap<String, LifecycleStateDefinition>,
     /// Jobs beside those that come with Quartermaster, and schedules of both.
     pub jobs: BTreeMap<String, JobDefinition>,
     /// What a user of Quartermaster may do, by profile name.
@@ -72,6 +77,9 @@ pub struct Organisation {
     /// How urgent orders are by what set them off, from 0 to 100, where it is not as usual; smaller goes first.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub priorities: BTreeMap<crate::trigger::Trigger, crate::trigger::Priority>,
+    /// CEL over `identity`: nothing is stripped or deleted of whom it holds for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub legal_hold: Option<String>,
 }
 
 /// Days to answer a question where nothing is said.
@@ -109,6 +117,7 @@ impl Default for Organisation {
             thresholds: Thresholds::default(),
             answer_within_days: None,
             priorities: BTreeMap::new(),
+            legal_hold: None,
         }
     }
 }

@@ -353,13 +353,17 @@ pub const REFERENCES: &str = "references";
 /// What runs that set back native changes are listed under.
 pub const REVERTS: &str = "reverts";
 
+/// What runs are listed under for whom a period opens or closes, or a lifecycle state goes on, on a new day.
+pub const BOUNDARIES: &str = "boundaries";
+
 /// What runs are listed under that no job starts, but what people say and what follows from it; and what people call it.
-pub const OWN_RUNS: [(&str, &str); 5] = [
+pub const OWN_RUNS: [(&str, &str); 6] = [
     (UNDO, "Undo of a run"),
     (ANSWERS, "What follows from answers"),
     (REFERENCES, "What follows from changed accounts"),
     (REVERTS, "Native changes set back"),
     (REQUEST, "Requests"),
+    (BOUNDARIES, "What a new day brings"),
 ];
 
 /// How a run is to be done.

@@ -12,6 +12,7 @@ pub mod account;
 pub mod configuration;
 pub mod correlation;
 pub mod identity;
+pub mod lifecycle;
 
 pub mod blast_radius;
 pub mod circuit;

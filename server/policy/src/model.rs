@@ -15,9 +15,11 @@ use crate::expression::Expression;
 mod check;
 mod clause;
 mod closure;
+mod states;
 
 pub(crate) use clause::{Clause, clauses};
-pub(crate) use closure::{Closure, MOST_WAYS};
+pub(crate) use closure::{Closure, Given, MOST_WAYS};
+pub(crate) use states::{AccessModel, States};
 
 /// A configuration without contradictions, compiled.
 #[derive(Debug)]
@@ -36,6 +38,7 @@ pub struct RoleModel {
     pub(crate) attributes: Vec<String>,
     /// Distinct expressions among the sources of account attributes.
     pub(crate) values: usize,
+    pub(crate) states: States,
 }
 
 /// What is wrong with a configuration, and where.
@@ -220,7 +223,10 @@ impl RoleModel {
                 }
             })
             .collect();
-        let mut model = Self { grantables, follows, rank, rules, account_types, attributes, values: numbers.len() };
+        let values = numbers.len();
+        let states = States::default();
+        let mut model = Self { grantables, follows, rank, rules, account_types, attributes, values, states };
+        model.states = States::compiled(configuration, &model, expressions, &model.attributes);
         for index in 0..model.rules.len() {
             let closure = match model.rules.get(index) {
                 Some(rule) if !rule.deny => model.closure(rule.kind, &rule.targets, |_| false),

@@ -57,6 +57,9 @@ pub fn export(configuration: &Configuration) -> Vec<(PathBuf, String)> {
     for (name, rule) in &configuration.rules {
         put("rules.toml".into(), "rules", name, table(rule));
     }
+    for (name, state) in &configuration.lifecycle_states {
+        put("lifecycle_states.toml".into(), "lifecycle_states", name, table(state));
+    }
     for (name, job) in &configuration.jobs {
         put("jobs.toml".into(), "jobs", name, table(job));
     }

@@ -16,7 +16,7 @@ use super::places::Index;
 use super::wording;
 
 /// Tables of a configuration file, and what one object in them is called.
-pub(super) const KINDS: [(&str, &str); 12] = [
+pub(super) const KINDS: [(&str, &str); 13] = [
     ("organisation", "organisation"),
     ("sources", "identity source"),
     ("applications", "application"),
@@ -27,6 +27,7 @@ pub(super) const KINDS: [(&str, &str); 12] = [
     ("access_profiles", "access profile"),
     ("roles", "role"),
     ("rules", "rule"),
+    ("lifecycle_states", "lifecycle state"),
     ("jobs", "job"),
     ("permission_profiles", "permission profile"),
 ];
@@ -159,6 +160,7 @@ fn read_object(
         "access_profiles" => insert(&mut configuration.access_profiles, name, value, &what),
         "roles" => insert(&mut configuration.roles, name, value, &what),
         "rules" => insert(&mut configuration.rules, name, value, &what),
+        "lifecycle_states" => insert(&mut configuration.lifecycle_states, name, value, &what),
         "jobs" => {
             tasks(value, &what)?;
             insert(&mut configuration.jobs, name, value, &what)

@@ -1,6 +1,8 @@
 //! One identity in coded form: the attributes that the model reads, its contexts with what they change, and where the
 //! last computation left it.
 
+use std::collections::BTreeSet;
+
 use model::access::GrantOrigin;
 use model::identity::{Identity, LifecycleState};
 use model::ids::IdentityId;
@@ -30,6 +32,10 @@ pub(super) struct Person {
     pub(super) set: Option<u32>,
     pub(super) digest: Option<i64>,
     pub(super) confirmed: Option<i64>,
+    /// State that was recorded, by position, and its first day.
+    pub(super) remembered: Option<(usize, Day)>,
+    /// Days on which its state goes on, as far as known when last evaluated.
+    pub(super) advances: BTreeSet<Day>,
 }
 
 /// Something given directly.
@@ -131,6 +137,8 @@ impl Person {
             set: None,
             digest: None,
             confirmed: None,
+            remembered: None,
+            advances: BTreeSet::new(),
         }
     }
 
