@@ -253,9 +253,6 @@ impl Job {
             if let Some(definition) = definitions.get(&job.name) {
                 job.define(definition, time_zone);
             }
-            if let Some(schedule) = job.schedule.as_mut().filter(|schedule| schedule.time_zone.is_empty()) {
-                time_zone.clone_into(&mut schedule.time_zone);
-            }
         }
         jobs
     }
@@ -270,7 +267,7 @@ impl Job {
             ),
             DAY_CHANGE => (
                 "What begins or ends today",
-                "Follows a new day: whose access begins or ends, and nobody else's.",
+                "Starts by itself on days on which somebody's access begins or ends, or their state goes on: for them, and nobody else.",
                 [TaskKind::ComputeRoleModel, TaskKind::GenerateOrders, TaskKind::Fulfil, TaskKind::SynchronizeBack]
                     .map(JobTask::usual)
                     .to_vec(),
@@ -280,16 +277,13 @@ impl Job {
                 (kind.label(), kind.description(), vec![JobTask::usual(kind)])
             }
         };
-        let follows_the_day = name == DAY_CHANGE;
-        // At midnight, where the organisation is.
-        let midnight = || Schedule { cron: "0 0 * * *".to_owned(), time_zone: String::new(), catch_up: true };
         Some(Self {
             name: name.to_owned(),
             label: label.to_owned(),
             description: description.to_owned(),
             tasks,
-            incremental: follows_the_day,
-            schedule: follows_the_day.then(midnight),
+            incremental: name == DAY_CHANGE,
+            schedule: None,
             enabled: true,
             start_denied: false,
         })
@@ -336,7 +330,7 @@ impl Job {
 
 /// Name of the job that does everything.
 pub const COMPLETE: &str = "complete";
-/// The job that follows a new day. It has a schedule of its own.
+/// The job that follows a new day. It starts by itself on days on which something begins, ends or goes on.
 pub const DAY_CHANGE: &str = "day-change";
 
 /// What runs that take back another are listed under. It is no job that can be started: what it does is in the run.
@@ -353,17 +347,13 @@ pub const REFERENCES: &str = "references";
 /// What runs that set back native changes are listed under.
 pub const REVERTS: &str = "reverts";
 
-/// What runs are listed under for whom a period opens or closes, or a lifecycle state goes on, on a new day.
-pub const BOUNDARIES: &str = "boundaries";
-
 /// What runs are listed under that no job starts, but what people say and what follows from it; and what people call it.
-pub const OWN_RUNS: [(&str, &str); 6] = [
+pub const OWN_RUNS: [(&str, &str); 5] = [
     (UNDO, "Undo of a run"),
     (ANSWERS, "What follows from answers"),
     (REFERENCES, "What follows from changed accounts"),
     (REVERTS, "Native changes set back"),
     (REQUEST, "Requests"),
-    (BOUNDARIES, "What a new day brings"),
 ];
 
 /// How a run is to be done.

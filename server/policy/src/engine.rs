@@ -175,6 +175,14 @@ impl Engine {
         }
     }
 
+    /// As [`Engine::set_remembered`], of somebody computed as of that day: where the answer is the same, it stays computed.
+    pub fn remember(&mut self, id: IdentityId, remembered: Option<Remembered>, today: Date) {
+        self.set_remembered(id, remembered);
+        if let Some(slot) = self.slots.get(&id).copied().filter(|slot| self.stale.contains(*slot)) {
+            self.evaluate_one(slot, day::number(today));
+        }
+    }
+
     /// Which state was recorded of an identity.
     pub fn remembered(&self, id: IdentityId) -> Option<&Remembered> {
         self.remembered.get(&id)

@@ -67,8 +67,7 @@ impl<'c> Reference<'c> {
     pub fn new(configuration: &'c Configuration) -> Result<Self, Vec<ModelError>> {
         RoleModel::compile(configuration)?;
         let states = lifecycle::States::new(configuration);
-        let mut reference =
-            Self { configuration, conditions: BTreeMap::new(), attributes: BTreeMap::new(), states };
+        let mut reference = Self { configuration, conditions: BTreeMap::new(), attributes: BTreeMap::new(), states };
         for (name, rule) in &configuration.rules {
             reference.conditions.extend(Expression::parse(&rule.when).ok().map(|when| (name.as_str(), when)));
         }

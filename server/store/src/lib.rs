@@ -16,6 +16,7 @@ pub mod transaction;
 
 pub mod configuration;
 pub mod identities;
+pub mod lifecycle;
 
 pub mod account_reviews;
 pub mod accounts;

@@ -51,6 +51,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0027_create_agents"),
     migration!("0028_refer_to_accounts"),
     migration!("0029_note_restoration"),
+    migration!("0032_create_lifecycle"),
 ];
 
 const CREATE_TABLE: &str = r#"

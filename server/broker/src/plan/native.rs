@@ -12,8 +12,8 @@ use model::value::Value;
 
 use super::Compiler;
 use super::line::{Line, Needs};
-use super::stage::End;
 use super::slot::Slot;
+use super::stage::End;
 use super::view::View;
 use crate::compare::{present, same};
 

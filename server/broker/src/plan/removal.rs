@@ -124,7 +124,8 @@ impl<'a> Compiler<'a, '_> {
     /// The operation that is still needed, if any.
     fn needed(&self, slot: &Slot<'_>, view: &View<'_>, end: End) -> Option<Operation> {
         let managed = |key: &str| {
-            self.catalogue.entitlement_of(slot.account_type, key).is_some() && self.kept_by_reviewer(slot, key).is_none()
+            self.catalogue.entitlement_of(slot.account_type, key).is_some()
+                && self.kept_by_reviewer(slot, key).is_none()
         };
         match view.status? {
             AccountStatus::Gone => None,

@@ -77,7 +77,13 @@ fn a_leaver_goes_through_the_stages_and_nothing_is_left_to_plan_after_each() {
     let mut accounts = vec![theirs()];
     let because = "because Leaver since 2026-11-01";
     let stages: [(i32, Vec<String>); 5] = [
-        (0, vec!["keeps person-1: Leaver since 2026-11-01: it is left as it is; it will be disabled on 2026-11-03.".into()]),
+        (
+            0,
+            vec![
+                "keeps person-1: Leaver since 2026-11-01: it is left as it is; it will be disabled on 2026-11-03."
+                    .into(),
+            ],
+        ),
         (
             2,
             vec![
@@ -119,7 +125,8 @@ fn a_legal_hold_keeps_all_but_the_use() {
         let plan = compile(&left_with(day, Some(held())), &accounts, &[], &mut Taken::default());
         let mut expected = Vec::new();
         if first {
-            expected.push("disable [] Disabled because Leaver since 2026-11-01; a legal hold keeps the rest.".to_owned());
+            expected
+                .push("disable [] Disabled because Leaver since 2026-11-01; a legal hold keeps the rest.".to_owned());
         }
         expected.extend([format!("keeps A: {hold}"), format!("keeps B: {hold}")]);
         if day == 90 {
@@ -140,7 +147,10 @@ fn a_legal_hold_keeps_all_but_the_use() {
 /// Without stages, a legal hold keeps what the usual end of an account would take; also from an order that waits already.
 #[test]
 fn a_legal_hold_keeps_what_is_usually_taken() {
-    let payroll = Account { entitlements: ["A".to_owned()].into(), ..account(2, "payroll", AccountStatus::Enabled, Provenance::Created) };
+    let payroll = Account {
+        entitlements: ["A".to_owned()].into(),
+        ..account(2, "payroll", AccountStatus::Enabled, Provenance::Created)
+    };
     let accounts = [theirs(), payroll];
     let without = access(Vec::new());
     let open = orders(&compile(&without, &accounts, &[], &mut Taken::default()), 100);

@@ -3,9 +3,7 @@
 use broker::maintenance;
 use broker::retry::Patterns;
 use jiff::tz::TimeZone;
-use model::configuration::{
-    Ask, Carrier, Configuration, Connection, LifecycleStateDefinition, ManualConnection,
-};
+use model::configuration::{Ask, Carrier, Configuration, Connection, LifecycleStateDefinition, ManualConnection};
 use model::user::PermissionPath;
 use model::work_item::Fulfiller;
 
@@ -245,7 +243,7 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
 /// What a lifecycle state names: what stays or goes, and whose accounts a step is about.
 fn in_state<'a>(state: &str, definition: &'a LifecycleStateDefinition) -> Vec<Reference<'a>> {
     let mut found = Vec::new();
-    let mut many = |place: Vec<String>, target, names: &'a [String]| {
+    let mut many = |place: Vec<String>, target: &'static str, names: &'a [String]| {
         for (position, name) in names.iter().enumerate() {
             let before = ["lifecycle_states".to_owned(), state.to_owned()].into_iter().chain(place.iter().cloned());
             let path = before.chain([target.to_string(), position.to_string()]).collect();

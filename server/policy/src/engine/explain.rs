@@ -39,9 +39,10 @@ impl Answer<'_> {
             let kind = self.model.account_type_of(wanted).unwrap_or(wanted);
             Box::new(StateWord {
                 withheld: lifecycle.withholds(grantable),
-                stage: lifecycle.stage(self.model.grantable(kind).name()).cloned().filter(|_| {
-                    matches!(grantable, Grantable::AccountType(_) | Grantable::Entitlement(_))
-                }),
+                stage: lifecycle
+                    .stage(self.model.grantable(kind).name())
+                    .cloned()
+                    .filter(|_| matches!(grantable, Grantable::AccountType(_) | Grantable::Entitlement(_))),
                 standing: lifecycle.standing,
             })
         });

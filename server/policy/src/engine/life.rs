@@ -10,7 +10,9 @@ use jiff::civil::Date;
 use model::access::Fact;
 use model::configuration::AccountAction;
 use model::identity::LifecycleState;
-use model::lifecycle::{AccountStage, Boundary, LegalHold, Lifecycle, LifecycleView, Remembered, StageStep, Standing, Turn};
+use model::lifecycle::{
+    AccountStage, Boundary, LegalHold, Lifecycle, LifecycleView, Remembered, StageStep, Standing, Turn,
+};
 use model::value::Value;
 
 use crate::digest::Digest;
@@ -134,7 +136,8 @@ impl Look<'_> {
         let mut bare = self.person.own.to_vec();
         let lifecycle = self.model.attributes.binary_search_by(|name| name.as_str().cmp("lifecycle"));
         if let Ok(lifecycle) = lifecycle
-            && let (Some(cell), Some(code)) = (bare.get_mut(lifecycle), self.rows.first().and_then(|row| row.get(lifecycle)))
+            && let (Some(cell), Some(code)) =
+                (bare.get_mut(lifecycle), self.rows.first().and_then(|row| row.get(lifecycle)))
         {
             *cell = *code;
         }
@@ -145,8 +148,7 @@ impl Look<'_> {
         if !self.person.present || !self.model.states.is_configured {
             return None;
         }
-        let open: Vec<usize> =
-            (0..self.rows.len()).filter(|row| day::holds(self.bounds(*row), self.today)).collect();
+        let open: Vec<usize> = (0..self.rows.len()).filter(|row| day::holds(self.bounds(*row), self.today)).collect();
         let mut matching: Vec<(usize, Vec<usize>)> = Vec::new();
         for (number, state) in self.model.states.states.iter().enumerate() {
             let Some(when) = &state.when else { continue };
@@ -168,9 +170,9 @@ impl Look<'_> {
             let all = self.rows.iter().enumerate().filter(|(_, row)| self.holds(when, row)).map(|(row, _)| row);
             self.begin(rows, all.collect())
         };
-        let deciding = rows.iter().min_by_key(|row| {
-            self.person.contexts.get(**row).map(|context| (context.priority, context.bounds.0))
-        })?;
+        let deciding = rows
+            .iter()
+            .min_by_key(|row| self.person.contexts.get(**row).map(|context| (context.priority, context.bounds.0)))?;
         let conflicts = matching.iter().map(|(number, _)| *number).filter(|number| number != state).collect();
         let row = u32::try_from(*deciding).ok();
         Some(Stand { row, conflicts, ..Stand::begun(*state, boundary) })
@@ -248,7 +250,10 @@ impl Answer<'_> {
                 Some(state) => state.legal_hold.as_ref(),
                 None => self.model.states.legal_hold.as_ref(),
             };
-            LegalHold { state: of.map(|state| state.name.clone()), facts: read.map_or_else(Vec::new, |read| self.read(read, row)) }
+            LegalHold {
+                state: of.map(|state| state.name.clone()),
+                facts: read.map_or_else(Vec::new, |read| self.read(read, row)),
+            }
         });
         Standing {
             state: state.map_or_else(String::new, |state| state.name.clone()),

@@ -215,9 +215,11 @@ impl AccessSet {
         set.accounts = set.held_accounts(model);
         if *access != AccessModel::Keep {
             let (unhindered, _) = collect(model, pairs, &denials, &AccessModel::Keep);
-            let is_given = |ways: Option<&Vec<Ways>>| ways.into_iter().flatten().any(|ways| ways.kind == RuleType::Automatic);
+            let is_given =
+                |ways: Option<&Vec<Ways>>| ways.into_iter().flatten().any(|ways| ways.kind == RuleType::Automatic);
             let withheld = unhindered.iter().filter(|(_, ways)| is_given(Some(ways)));
-            let withheld = withheld.map(|(grantable, _)| *grantable).filter(|grantable| !is_given(given.get(grantable)));
+            let withheld =
+                withheld.map(|(grantable, _)| *grantable).filter(|grantable| !is_given(given.get(grantable)));
             set.withheld = withheld.collect();
         }
         let denied = set.denied.iter().flat_map(|denied| denied.granted_by.iter().chain([&denied.denied_by]));

@@ -79,9 +79,8 @@ impl States {
         expressions: &Expressions,
         attributes: &[String],
     ) -> Self {
-        let read = |field: Field, text: &Option<String>| {
-            text.as_ref().map(|_| Read::new(expressions.get(&field), attributes))
-        };
+        let read =
+            |field: Field, text: &Option<String>| text.as_ref().map(|_| Read::new(expressions.get(&field), attributes));
         let mut definitions: BTreeMap<&str, LifecycleStateDefinition> =
             [LifecycleState::Joiner, LifecycleState::Active, LifecycleState::Leaver]
                 .into_iter()
@@ -141,10 +140,7 @@ fn access(state: &LifecycleStateDefinition, model: &RoleModel) -> AccessModel {
 }
 
 /// An account type that says that its accounts are kept is left out, unless a step names it.
-fn stages(
-    state: &LifecycleStateDefinition,
-    configuration: &Configuration,
-) -> Vec<(String, Vec<(i32, AccountAction)>)> {
+fn stages(state: &LifecycleStateDefinition, configuration: &Configuration) -> Vec<(String, Vec<(i32, AccountAction)>)> {
     let stages = configuration.account_types.iter().map(|(name, kind)| {
         let is_meant = |step: &&AccountStep| {
             step.is_about(&kind.application, name)

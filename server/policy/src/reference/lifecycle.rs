@@ -220,7 +220,11 @@ struct Found<'a> {
 
 fn built_in<'a>(identity: &'a Identity, remembered: Option<&Remembered>, today: Date) -> Found<'a> {
     let state = identity.lifecycle(today);
-    let last = identity.contexts.iter().map(|context| context.period.ends).reduce(|one, other| one.zip(other).map(|(one, other)| one.max(other)));
+    let last = identity
+        .contexts
+        .iter()
+        .map(|context| context.period.ends)
+        .reduce(|one, other| one.zip(other).map(|(one, other)| one.max(other)));
     let last = last.flatten();
     let since = match state {
         LifecycleState::Joiner => None,
@@ -236,10 +240,12 @@ fn built_in<'a>(identity: &'a Identity, remembered: Option<&Remembered>, today: 
 
 /// The first day of the time without a gap in which these hold, up to today.
 fn without_gap(contexts: Vec<&Context>, today: Date) -> Option<Date> {
-    let mut since = contexts.iter().filter(|context| context.period.holds(today)).map(|context| context.period.starts).min()??;
+    let mut since =
+        contexts.iter().filter(|context| context.period.holds(today)).map(|context| context.period.starts).min()??;
     loop {
         let before = contexts.iter().filter(|context| {
-            context.period.starts.is_none_or(|starts| starts < since) && context.period.ends.is_none_or(|ends| since <= ends)
+            context.period.starts.is_none_or(|starts| starts < since)
+                && context.period.ends.is_none_or(|ends| since <= ends)
         });
         match before.map(|context| context.period.starts).min() {
             None => return Some(since),

@@ -7,8 +7,8 @@ use jiff::civil::Date;
 use model::access::Grantable;
 use model::configuration::{
     AccessProfile, AccountAction, AccountStep, AccountType, Application, AssignmentRule, AttributeSpecification,
-    Configuration, Connection, Entitlement, Grantables, LifecycleStateDefinition, ManualConnection, OnRemoval, Reference,
-    Role, RuleType, StateAccess, Thresholds,
+    Configuration, Connection, Entitlement, Grantables, LifecycleStateDefinition, ManualConnection, OnRemoval,
+    Reference, Role, RuleType, StateAccess, Thresholds,
 };
 use model::identity::{Context, Identity, Period};
 use model::ids::IdentityId;
@@ -31,66 +31,68 @@ pub(crate) fn configuration() -> impl Strategy<Value = Configuration> {
     let kinds = prop::collection::vec(prop::collection::vec(specification(), 1..4), KINDS);
     let rules = prop::collection::vec(rule(), 0..7);
     let hold = prop::option::weighted(0.2, condition());
-    (roles, profiles, kinds, rules, lifecycle_states(), hold).prop_map(|(roles, profiles, kinds, rules, states, hold)| {
-        let mut configuration = Configuration { lifecycle_states: states, ..Configuration::default() };
-        configuration.organisation.legal_hold = hold;
-        for index in 0..APPLICATIONS {
-            configuration.applications.insert(format!("application-{index}"), application());
-        }
-        for (index, attributes) in kinds.into_iter().enumerate() {
-            let mut kind = account_type(index, attributes);
-            if index > 0 && kind.attributes.len() > 1 {
-                // An earlier account type has it: no circles.
-                let reference = Reference {
-                    account_type: format!("kind-{}", index - 1),
-                    attribute: Some(Reference::KEY.to_owned()),
-                    expression: None,
-                };
-                let referred = AttributeSpecification { reference: Some(reference), ..Default::default() };
-                kind.attributes.insert("referred".to_owned(), referred);
+    (roles, profiles, kinds, rules, lifecycle_states(), hold).prop_map(
+        |(roles, profiles, kinds, rules, states, hold)| {
+            let mut configuration = Configuration { lifecycle_states: states, ..Configuration::default() };
+            configuration.organisation.legal_hold = hold;
+            for index in 0..APPLICATIONS {
+                configuration.applications.insert(format!("application-{index}"), application());
             }
-            configuration.account_types.insert(format!("kind-{index}"), kind);
-        }
-        for index in 0..ENTITLEMENTS {
-            let entitlement = Entitlement {
-                display_name: String::new(),
-                description: None,
-                account_type: format!("kind-{}", index % KINDS),
-                key: format!("group {index}"),
-                privileged: false,
-            };
-            configuration.entitlements.insert(format!("entitlement-{index}"), entitlement);
-        }
-        for (index, (application, entitlements, kinds)) in profiles.into_iter().enumerate() {
-            let of = |kind: usize| kind % APPLICATIONS == application;
-            let entitlements =
-                (0..ENTITLEMENTS).filter(|entitlement| entitlements[*entitlement] && of(entitlement % KINDS));
-            let kinds = (0..KINDS).filter(|kind| kinds[*kind] && of(*kind));
-            let profile = AccessProfile {
-                display_name: String::new(),
-                description: None,
-                application: format!("application-{application}"),
-                entitlements: entitlements.map(|entitlement| format!("entitlement-{entitlement}")).collect(),
-                account_types: kinds.map(|kind| format!("kind-{kind}")).collect(),
-            };
-            configuration.access_profiles.insert(format!("profile-{index}"), profile);
-        }
-        for (index, (profiles, roles)) in roles.into_iter().enumerate() {
-            // A role contains only later ones: no circles.
-            let roles = (index + 1..ROLES).filter(|other| roles[*other]);
-            let role = Role {
-                display_name: String::new(),
-                description: None,
-                access_profiles: names("profile", &profiles),
-                roles: roles.map(|other| format!("role-{other}")).collect(),
-            };
-            configuration.roles.insert(format!("role-{index}"), role);
-        }
-        for (index, rule) in rules.into_iter().enumerate() {
-            configuration.rules.insert(format!("rule-{index}"), rule);
-        }
-        configuration
-    })
+            for (index, attributes) in kinds.into_iter().enumerate() {
+                let mut kind = account_type(index, attributes);
+                if index > 0 && kind.attributes.len() > 1 {
+                    // An earlier account type has it: no circles.
+                    let reference = Reference {
+                        account_type: format!("kind-{}", index - 1),
+                        attribute: Some(Reference::KEY.to_owned()),
+                        expression: None,
+                    };
+                    let referred = AttributeSpecification { reference: Some(reference), ..Default::default() };
+                    kind.attributes.insert("referred".to_owned(), referred);
+                }
+                configuration.account_types.insert(format!("kind-{index}"), kind);
+            }
+            for index in 0..ENTITLEMENTS {
+                let entitlement = Entitlement {
+                    display_name: String::new(),
+                    description: None,
+                    account_type: format!("kind-{}", index % KINDS),
+                    key: format!("group {index}"),
+                    privileged: false,
+                };
+                configuration.entitlements.insert(format!("entitlement-{index}"), entitlement);
+            }
+            for (index, (application, entitlements, kinds)) in profiles.into_iter().enumerate() {
+                let of = |kind: usize| kind % APPLICATIONS == application;
+                let entitlements =
+                    (0..ENTITLEMENTS).filter(|entitlement| entitlements[*entitlement] && of(entitlement % KINDS));
+                let kinds = (0..KINDS).filter(|kind| kinds[*kind] && of(*kind));
+                let profile = AccessProfile {
+                    display_name: String::new(),
+                    description: None,
+                    application: format!("application-{application}"),
+                    entitlements: entitlements.map(|entitlement| format!("entitlement-{entitlement}")).collect(),
+                    account_types: kinds.map(|kind| format!("kind-{kind}")).collect(),
+                };
+                configuration.access_profiles.insert(format!("profile-{index}"), profile);
+            }
+            for (index, (profiles, roles)) in roles.into_iter().enumerate() {
+                // A role contains only later ones: no circles.
+                let roles = (index + 1..ROLES).filter(|other| roles[*other]);
+                let role = Role {
+                    display_name: String::new(),
+                    description: None,
+                    access_profiles: names("profile", &profiles),
+                    roles: roles.map(|other| format!("role-{other}")).collect(),
+                };
+                configuration.roles.insert(format!("role-{index}"), role);
+            }
+            for (index, rule) in rules.into_iter().enumerate() {
+                configuration.rules.insert(format!("rule-{index}"), rule);
+            }
+            configuration
+        },
+    )
 }
 
 /// A configuration in which the rule alone gives one account type, so that "gets anything" is "holds".
@@ -302,16 +304,17 @@ fn lifecycle_state() -> impl Strategy<Value = LifecycleStateDefinition> {
         let is_empty = things.all().next().is_none();
         if is_empty { Grantables { roles: vec!["role-0".to_owned()], ..things } } else { things }
     });
-    let step = (0_u16..12, 0..4_usize, one_in_four(), one_in_four()).prop_map(|(after_days, action, application, kind)| {
-        let actions = [AccountAction::Keep, AccountAction::Disable, AccountAction::Strip, AccountAction::Delete];
-        AccountStep {
-            // Nothing comes after a deletion.
-            after_days: if actions[action] == AccountAction::Delete { after_days + 12 } else { after_days },
-            action: actions[action],
-            applications: if application { vec!["application-0".to_owned()] } else { Vec::new() },
-            account_types: if kind { vec!["kind-1".to_owned()] } else { Vec::new() },
-        }
-    });
+    let step =
+        (0_u16..12, 0..4_usize, one_in_four(), one_in_four()).prop_map(|(after_days, action, application, kind)| {
+            let actions = [AccountAction::Keep, AccountAction::Disable, AccountAction::Strip, AccountAction::Delete];
+            AccountStep {
+                // Nothing comes after a deletion.
+                after_days: if actions[action] == AccountAction::Delete { after_days + 12 } else { after_days },
+                action: actions[action],
+                applications: if application { vec!["application-0".to_owned()] } else { Vec::new() },
+                account_types: if kind { vec!["kind-1".to_owned()] } else { Vec::new() },
+            }
+        });
     let accounts = prop::collection::vec(step, 0..4).prop_map(|mut steps: Vec<AccountStep>| {
         let mut deletes = false;
         steps.retain(|step| step.action != AccountAction::Delete || !std::mem::replace(&mut deletes, true));

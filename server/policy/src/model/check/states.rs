@@ -55,7 +55,9 @@ impl Check<'_> {
         for (field, things) in [("only", &state.only), ("without", &state.without)] {
             let Some(things) = things else { continue };
             if things.all().next().is_none() {
-                let message = format!("names nothing; name a role, an access profile, an account type or an entitlement, or remove `{field}`");
+                let message = format!(
+                    "names nothing; name a role, an access profile, an account type or an entitlement, or remove `{field}`"
+                );
                 self.error(object, field, message);
             }
             self.named(object, field, things);
