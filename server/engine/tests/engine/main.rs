@@ -33,6 +33,7 @@ mod crash;
 mod faults;
 mod forms;
 mod jobs;
+mod lifecycle;
 mod lost_database;
 mod mail_server;
 mod mails;

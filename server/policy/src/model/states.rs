@@ -116,7 +116,7 @@ fn access(state: &LifecycleStateDefinition, model: &RoleModel) -> AccessModel {
     let mut found: Vec<u32> = Vec::new();
     let named = |grantable: Grantable| model.position(&grantable);
     match (state.access, &state.only, &state.without) {
-        (StateAccess::None, ..) => return AccessModel::Nothing,
+        (StateAccess::None, ..) => AccessModel::Nothing,
         (_, Some(only), _) => {
             let reached = only.all().flat_map(|grantable| model.reach(&grantable));
             found.extend(reached.filter_map(named));
