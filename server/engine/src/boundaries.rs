@@ -9,8 +9,8 @@
 
 use jiff::civil::Date;
 use model::ids::{IdentityId, RunId};
-use model::job::{DAY_CHANGE, Job, Run, RunFilter, RunMode, RunState};
-use model::view::AuditLine;
+use model::job::{DAY_CHANGE, Job, Run, RunMode, RunState};
+use model::view::{AuditLine, RunFilter};
 use store::StoreError;
 
 use crate::Engine;
