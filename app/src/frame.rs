@@ -23,13 +23,14 @@ pub enum Section {
     Requests,
     Jobs,
     Applications,
+    RoleModel,
     NativeChanges,
     /// A page that belongs to none.
     Elsewhere,
 }
 
 impl Section {
-    const RAIL: [Self; 10] = [
+    const RAIL: [Self; 11] = [
         Self::Home,
         Self::WorkItems,
         Self::Forms,
@@ -39,6 +40,7 @@ impl Section {
         Self::Identities,
         Self::Jobs,
         Self::Applications,
+        Self::RoleModel,
         Self::NativeChanges,
     ];
 
@@ -53,6 +55,7 @@ impl Section {
             Self::Requests => "Requests",
             Self::Jobs => "Job execution",
             Self::Applications => "Applications",
+            Self::RoleModel => "Role model",
             Self::NativeChanges => "Native changes",
             Self::Elsewhere => "",
         }
@@ -69,6 +72,7 @@ impl Section {
             Self::Requests => "/requests",
             Self::Jobs => "/jobs",
             Self::Applications => "/applications",
+            Self::RoleModel => "/roles",
             Self::NativeChanges => "/native-changes",
         }
     }
@@ -84,6 +88,7 @@ impl Section {
             Self::Requests => "plane",
             Self::Jobs => "jobs",
             Self::Applications => "applications",
+            Self::RoleModel => "role",
             Self::NativeChanges => "wrench",
         }
     }
@@ -99,6 +104,7 @@ impl Section {
             Self::Requests => "/Requests/View",
             Self::Jobs => "/Jobs/View",
             Self::Applications => "/Applications/View",
+            Self::RoleModel => "/Configuration/View",
             Self::NativeChanges => "/NativeChanges/View",
         }
     }

@@ -10,5 +10,6 @@ pub mod query;
 pub mod report;
 pub mod request;
 pub mod review;
+pub mod role_model;
 pub mod time;
 pub mod words;

@@ -3,6 +3,7 @@
 
 pub mod agents;
 pub mod applications;
+pub mod drafts;
 pub mod forms;
 pub mod home;
 pub mod identities;
@@ -15,6 +16,7 @@ pub mod orders;
 pub mod problem;
 pub mod requests;
 pub mod review;
+pub mod role_model;
 pub mod work_items;
 
 use std::future::Future;

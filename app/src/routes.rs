@@ -7,6 +7,7 @@ use leptos_router::{SsrMode, path};
 
 use crate::pages::agents::AgentsPage;
 use crate::pages::applications::{ApplicationPage, ApplicationsPage};
+use crate::pages::drafts::{DraftPage, DraftsPage, EditPage};
 use crate::pages::forms::{FormPage, FormsPage};
 use crate::pages::home::HomePage;
 use crate::pages::identities::{IdentitiesPage, IdentityPage};
@@ -19,6 +20,7 @@ use crate::pages::orders::{OrderPage, OrdersPage};
 use crate::pages::problem::MissingPage;
 use crate::pages::requests::{AskRequestPage, RequestPage, RequestsPage};
 use crate::pages::review::{ConfirmReviewPage, DeclinedPage, ReviewPage};
+use crate::pages::role_model::{AccessProfilePage, AccessProfilesPage, RolePage, RolesPage, RulePage, RulesPage};
 use crate::pages::work_items::{BulkPage, QuestionsPage, WorkItemPage, WorkItemsPage};
 
 /// All pages. Each is drawn completely before the first byte leaves, so that status and messages are right without
@@ -57,6 +59,15 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/my-mail") view=MyMailPage ssr=SsrMode::Async />
                 <Route path=path!("/applications") view=ApplicationsPage ssr=SsrMode::Async />
                 <Route path=path!("/applications/:name") view=ApplicationPage ssr=SsrMode::Async />
+                <Route path=path!("/roles") view=RolesPage ssr=SsrMode::Async />
+                <Route path=path!("/roles/:name") view=RolePage ssr=SsrMode::Async />
+                <Route path=path!("/access-profiles") view=AccessProfilesPage ssr=SsrMode::Async />
+                <Route path=path!("/access-profiles/:name") view=AccessProfilePage ssr=SsrMode::Async />
+                <Route path=path!("/rules") view=RulesPage ssr=SsrMode::Async />
+                <Route path=path!("/rules/:name") view=RulePage ssr=SsrMode::Async />
+                <Route path=path!("/drafts") view=DraftsPage ssr=SsrMode::Async />
+                <Route path=path!("/drafts/edit") view=EditPage ssr=SsrMode::Async />
+                <Route path=path!("/drafts/:id") view=DraftPage ssr=SsrMode::Async />
                 <Route path=path!("/agents") view=AgentsPage ssr=SsrMode::Async />
                 <Route path=path!("/integrations/:name") view=IntegrationPage ssr=SsrMode::Async />
             </Routes>

@@ -311,3 +311,47 @@ test('work is taken, asked about, answered and done in part', async ({ page, bro
   await expect(page.locator('main')).toContainText('The group is full');
   await expect(page.locator('.page-head')).toContainText('Failed');
 });
+
+test('a rule is drafted by keyboard, tried with somebody and discarded; a role is changed and published', async ({ page }) => {
+  await page.goto('/rules');
+  await page.getByRole('link', { name: 'New rule' }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByLabel('Name', { exact: true }).focus();
+  await page.keyboard.type('sales-to-the-vault');
+  await page.keyboard.press('Tab');
+  await page.keyboard.type("identity.department == 'No such place' ||");
+  await page.getByLabel('Add, line 1').focus();
+  await page.keyboard.type('role:controller');
+  await page.keyboard.press('Enter');
+  await expect(message(page)).toContainText('Nothing is live before you publish');
+  // What was typed is kept, and where it is wrong is said.
+  await expect(page.locator('main [role=alert]')).toContainText('when, line 1');
+  await expect(page.getByRole('button', { name: 'Publish' })).toHaveCount(0);
+  await page.getByRole('link', { name: 'Put it right' }).click();
+  await expect(page.getByLabel('Condition')).toHaveValue("identity.department == 'No such place' ||");
+  await page.getByLabel('Condition').fill("identity.department == 'Sales'");
+  await page.getByRole('button', { name: 'Save into the draft' }).click();
+  await expect(page.locator('main')).toContainText(/Access changes for \d+ of \d+ people/);
+  await expect(page.locator('main')).toContainText(/Rule sales-to-the-vault would hold for \d+ people/);
+  const person = page.locator('tr', { has: page.locator('td[data-label="Gains"]') }).first();
+  const key = (await person.locator('.mono').first().textContent())!;
+  await page.getByLabel('Key in the identity source').fill(key);
+  await page.getByRole('button', { name: 'Try', exact: true }).click();
+  await expect(page.locator('main')).toContainText('Would gain');
+  await page.locator('summary', { hasText: 'Why' }).click();
+  await expect(page.locator('main')).toContainText('Rule sales-to-the-vault holds because');
+  await page.getByRole('button', { name: 'Discard the draft' }).click();
+  await expect(message(page)).toContainText('nothing of it is live');
+  await page.goto('/rules?text=sales-to-the-vault');
+  await expect(page.locator('main')).toContainText('Nothing found');
+
+  await page.goto('/roles/controller');
+  await page.getByRole('link', { name: 'Change', exact: true }).click();
+  await page.getByLabel('What for').fill('Checks what accountants book.');
+  await page.getByRole('button', { name: 'Save into the draft' }).click();
+  await expect(page.locator('main')).toContainText("Nobody's access changes");
+  await page.getByRole('button', { name: 'Publish' }).click();
+  await expect(message(page)).toContainText('Published');
+  await page.goto('/roles/controller');
+  await expect(page.locator('main')).toContainText('Checks what accountants book.');
+});

@@ -36,6 +36,19 @@ async function asked(page: Page, identity: string): Promise<string> {
   return new URL(page.url()).pathname;
 }
 
+// A draft that changes something; makes one where there is none. Nothing of it is ever published.
+async function drafted(page: Page): Promise<string> {
+  await page.goto('/drafts');
+  const known = page.locator('main a[data-open]').first();
+  if (await known.count()) return (await known.getAttribute('href'))!;
+  await page.goto('/drafts/edit?kind=rule');
+  await page.getByLabel('Name', { exact: true }).fill('night-shift');
+  await page.getByLabel('Condition').fill("identity.department == 'Sales'");
+  await page.getByLabel('Add, line 1').fill('role:controller');
+  await page.getByRole('button', { name: 'Save into the draft' }).click();
+  return new URL(page.url()).pathname;
+}
+
 export async function everyPage(page: Page): Promise<[string, string][]> {
   const first = async (list: string, link: string, mark = '') => {
     await page.goto(list);
@@ -94,6 +107,17 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['agents', '/agents'],
     ['mails', '/mails'],
     ['my-mail', '/my-mail'],
+    ['roles', '/roles'],
+    ['role', await first('/roles', '/roles/', '[data-open]')],
+    ['access-profiles', '/access-profiles'],
+    ['access-profile', await first('/access-profiles', '/access-profiles/', '[data-open]')],
+    ['rules', '/rules'],
+    ['rules-none', '/rules?text=nothing-of-this-name'],
+    ['rule', await first('/rules', '/rules/', '[data-open]')],
+    ['drafts', '/drafts?state=all'],
+    ['draft', await drafted(page)],
+    ['draft-tried', `${await drafted(page)}?person=E10002`],
+    ['draft-edit', '/drafts/edit?kind=rule'],
     ['missing', '/no-such-page'],
   ];
 }

@@ -11,7 +11,7 @@ async function reloadUntilCompleted(page: import('@playwright/test').Page) {
 }
 
 test('every page is there', async ({ page }) => {
-  for (const path of ['/', '/identities', '/orders', '/review', '/work-items', '/forms', '/jobs', '/applications', '/native-changes']) {
+  for (const path of ['/', '/identities', '/orders', '/review', '/work-items', '/forms', '/jobs', '/applications', '/roles', '/drafts', '/native-changes']) {
     await page.goto(path);
     await expect(page.locator('main h1')).toBeVisible();
     await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();
@@ -211,4 +211,22 @@ test('a form keeps what was typed until it is answered', async ({ page }) => {
   await page.getByLabel('Phone number').fill('+31 10 555 9002');
   await page.getByRole('button', { name: 'Send the answers' }).click();
   await expect(message(page)).toContainText('1 answer is taken');
+});
+
+test('a role loses a part in a draft, what that means is shown, and it is taken out again', async ({ page }) => {
+  await page.goto('/roles/controller');
+  await page.getByRole('link', { name: 'Change', exact: true }).click();
+  await page.getByRole('checkbox').first().uncheck();
+  await page.getByLabel('Add, line 1').fill('a word that names nothing');
+  await page.getByRole('button', { name: 'Save into the draft' }).click();
+  await expect(message(page)).toContainText('names nothing');
+  // Nothing that was typed is lost.
+  await expect(page.getByLabel('Add, line 1')).toHaveValue('a word that names nothing');
+  await page.getByLabel('Add, line 1').fill('');
+  await page.getByRole('button', { name: 'Save into the draft' }).click();
+  await expect(page.locator('main')).toContainText(/Access changes for \d+ of \d+ people/);
+  await page.getByRole('button', { name: 'Leave role controller as it is live' }).click();
+  await expect(message(page)).toContainText('stays as it is live');
+  await page.getByRole('button', { name: 'Discard the draft' }).click();
+  await expect(message(page)).toContainText('nothing of it is live');
 });

@@ -12,6 +12,7 @@ pub(crate) mod orders;
 mod people;
 pub(crate) mod requests;
 mod reviews;
+mod role_model;
 mod undo;
 mod work_items;
 
@@ -137,6 +138,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         people::sheets,
         requests::sheets,
         reviews::sheets,
+        role_model::sheets,
         work_items::sheets,
     ] {
         sheets.extend(of_pages(rights, clock));

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use leptos::prelude::*;
 use model::account::AccountStatus;
 use model::agent::ExportState;
+use model::draft::DraftState;
 use model::identity::LifecycleState;
 use model::job::RunState;
 use model::native_change::NativeChangeState;
@@ -266,6 +267,16 @@ pub fn deadline(
         (true, true) => (Tone::Danger, "hand", format!("Clock stands, overdue by {amount}")),
     };
     Some(chip(tone, shape, word, format!("Due {}", clock.absolute(due))))
+}
+
+/// A draft of the role model.
+pub fn draft(state: DraftState) -> impl IntoView {
+    let (tone, shape) = match state {
+        DraftState::Open => (Tone::Info, "pencil"),
+        DraftState::Published => (Tone::Ok, "check"),
+        DraftState::Discarded => (Tone::Idle, "dash"),
+    };
+    chip(tone, shape, state.label(), String::new())
 }
 
 /// Colour and shape of a lifecycle state.

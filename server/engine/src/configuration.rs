@@ -27,9 +27,11 @@ use model::configuration::Configuration;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-pub use difference::{ConfigurationPlan, Effect, FieldChange, ObjectChange, difference};
+pub use difference::{ConfigurationPlan, Effect, FieldChange, ObjectChange, PersonEffect, difference};
 pub use effect::effect;
+pub(crate) use effect::{compare, computed};
 pub use export::export;
+pub(crate) use meaning::sentence;
 
 use places::{Index, SourceFile};
 
@@ -119,7 +121,7 @@ pub fn digest(configuration: &Configuration) -> String {
 }
 
 /// SHA-256 in hexadecimal.
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

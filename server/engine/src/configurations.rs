@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use model::configuration::Configuration;
 use model::error::{ApiError, ErrorCode};
-use model::ids::ConfigurationVersionId;
+use model::ids::{ConfigurationVersionId, DraftId};
 use model::view::AuditLine;
 use store::StoreError;
 
@@ -53,27 +53,59 @@ pub async fn apply(op: &OpContext, directory: &Path) -> Result<ConfigurationPlan
     if plan.is_empty() && op.engine.world().configuration_version().is_some() {
         return Ok(plan);
     }
+    make_live(op, files.configuration, None, "").await?;
+    Ok(plan)
+}
+
+/// Makes `wanted` the live configuration, in the place of the one that is in memory now, and ends the draft that it comes
+/// from, where it comes from one.
+///
+/// # Errors
+/// Where the configuration or the draft is not what it was any more; nothing is changed then.
+pub(crate) async fn make_live(
+    op: &OpContext,
+    wanted: Configuration,
+    draft: Option<DraftId>,
+    note: &str,
+) -> Result<ConfigurationVersionId, ApiError> {
     let store = op.engine.store();
     let version = ConfigurationVersionId(store.reserve_ids(1).await.map_err(internal)?.start);
-    let digest = configuration::digest(&files.configuration);
-    let (by, at, wanted) = (op.user.login.clone(), op.now, files.configuration);
+    let before = op.engine.world().configuration_version();
+    let digest = configuration::digest(&wanted);
+    let (by, at) = (op.user.login.clone(), op.now);
     let audit = AuditLine {
         at,
         actor: by.clone(),
         action: "configuration".into(),
         subject: version.to_string(),
-        detail: format!("applied {digest}"),
+        detail: format!("applied {digest}{note}"),
     };
     let work = store.write(move |tx| {
         Box::pin(async move {
+            if !tx.is_current_configuration(before).await? {
+                return Ok(false);
+            }
             tx.apply_configuration(version, &wanted, &digest, &by, at).await?;
+            if let Some(draft) = draft
+                && !tx.end_draft(draft, Some(version), &by, at).await?
+            {
+                return Err(StoreError::NotFound { what: format!("open draft {draft}") });
+            }
             tx.append_audit(&audit).await?;
-            Ok::<_, StoreError>(())
+            Ok::<_, StoreError>(true)
         })
     });
-    work.await.map_err(internal)?;
+    let is_done = match work.await {
+        Err(StoreError::NotFound { .. }) if draft.is_some() => false,
+        outcome => outcome.map_err(internal)?,
+    };
+    if !is_done {
+        return Err(ApiError::conflict(
+            "Somebody else changed the configuration at the same moment. Nothing was applied; look again, then repeat it.",
+        ));
+    }
     op.engine.follow().await.map_err(|error| ApiError::new(ErrorCode::Internal, error.to_string()))?;
-    Ok(plan)
+    Ok(version)
 }
 
 /// The difference, with the orders that whoever is removed still has.

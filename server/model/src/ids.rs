@@ -49,6 +49,8 @@ ids! {
     RunId,
     /// One state of the whole configuration, from one `config apply` to the next.
     ConfigurationVersionId,
+    /// Changes of the role model that are prepared on pages.
+    DraftId,
     /// What one owner is asked about one identity.
     FormId,
     /// One value that a person has to give.

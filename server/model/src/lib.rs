@@ -11,6 +11,7 @@ pub mod access;
 pub mod account;
 pub mod configuration;
 pub mod correlation;
+pub mod draft;
 pub mod identity;
 pub mod lifecycle;
 

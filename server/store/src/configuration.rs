@@ -39,6 +39,9 @@ const CURRENT_VERSION: &str = "
     order by id desc
     limit 1";
 
+/// Whoever makes a configuration live waits for who does so at the same time.
+const LOCK_CONFIGURATION: &str = "select pg_advisory_xact_lock(7233204)";
+
 const PUT_SECRET: &str = "
     insert into secret (name, sealed, key_id, created_by, created_at)
     values ($1, $2, $3, $4, $5)
@@ -68,6 +71,16 @@ struct ObjectRow<'a> {
 }
 
 impl Tx {
+    /// Whether this version is the current one, and stays so until the transaction has ended.
+    pub async fn is_current_configuration(&mut self, version: Option<ConfigurationVersionId>) -> Result<bool> {
+        if self.connection.is_postgres() {
+            self.execute(LOCK_CONFIGURATION, arguments![]).await?;
+        }
+        let current = self.rows(CURRENT_VERSION, arguments![]).await?;
+        let current = current.first().map(|row| row.integer("id")).transpose()?;
+        Ok(current == version.map(|version| version.0))
+    }
+
     /// Makes `configuration` the current one. Objects that stay as they are keep their row; the others' intervals end,
     /// and begin, with this version.
     pub async fn apply_configuration(

@@ -134,6 +134,10 @@ pub const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
         "configuration_object_key",
     ),
     ("configuration_object.kind, configuration_object.name", "configuration_object_current"),
+    (
+        "configuration_draft_change.draft_id, configuration_draft_change.kind, configuration_draft_change.name",
+        "configuration_draft_change_key",
+    ),
     ("secret.name", "secret_key"),
     ("console_user.folded_login", "console_user_login"),
     ("session.id_hash", "session_key"),

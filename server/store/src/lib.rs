@@ -15,12 +15,14 @@ pub mod paging;
 pub mod transaction;
 
 pub mod configuration;
+mod drafts;
 pub mod identities;
 pub mod lifecycle;
 
 pub mod account_reviews;
 pub mod accounts;
 pub mod assignments;
+mod holders;
 
 pub mod declined;
 pub mod forms;

@@ -52,6 +52,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0028_refer_to_accounts"),
     migration!("0029_note_restoration"),
     migration!("0032_create_lifecycle"),
+    migration!("0034_create_drafts"),
 ];
 
 const CREATE_TABLE: &str = r#"

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use model::access::Grantable;
 use model::configuration::{Configuration, Connection};
+use model::ids::IdentityId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -58,6 +60,29 @@ pub struct Effect {
     pub attributes: Vec<(String, u64)>,
     /// The first few people, in words.
     pub examples: Vec<String>,
+    /// Those for whom most changes, at most 50, the most first.
+    #[serde(default)]
+    pub people: Vec<PersonEffect>,
+}
+
+/// What changes for one person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonEffect {
+    pub id: IdentityId,
+    pub name: String,
+    /// In the identity source.
+    pub key: String,
+    pub gains: Vec<Grantable>,
+    pub losses: Vec<Grantable>,
+    /// Account attributes that get another value.
+    pub attributes: Vec<String>,
+}
+
+impl PersonEffect {
+    /// How many things change.
+    pub fn size(&self) -> usize {
+        self.gains.len() + self.losses.len() + self.attributes.len()
+    }
 }
 
 impl ConfigurationPlan {

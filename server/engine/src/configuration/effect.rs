@@ -11,11 +11,13 @@ use model::request::DirectGrant;
 use policy::engine::Engine as RoleEngine;
 use policy::model::{ModelError, RoleModel};
 
-use super::Effect;
+use super::{Effect, PersonEffect};
 use crate::world::by_identity;
 
 /// People named as examples.
 const EXAMPLES: usize = 5;
+/// People listed with all that changes for them.
+const LISTED: usize = 50;
 /// Things named for one example.
 const NAMED: usize = 3;
 
@@ -32,6 +34,11 @@ pub fn effect(
 ) -> Result<Effect, Vec<ModelError>> {
     let before = computed(current, population, grants, today)?;
     let after = computed(wanted, population, grants, today)?;
+    Ok(compare(&before, &after, population, today))
+}
+
+/// The same of two role models that were computed over the same people.
+pub(crate) fn compare(before: &RoleEngine, after: &RoleEngine, population: &[Identity], today: Date) -> Effect {
     let mut counts = Counts::default();
     let mut effect = Effect { population: population.len() as u64, ..Effect::default() };
     for identity in population {
@@ -50,17 +57,39 @@ pub fn effect(
         if effect.examples.len() < EXAMPLES {
             effect.examples.push(example(identity, &gains, &losses, &attributes));
         }
+        let owned = |things: &[&Grantable]| things.iter().map(|thing| (*thing).clone()).collect();
+        effect.people.push(PersonEffect {
+            id: identity.id,
+            name: identity.display_name.clone(),
+            key: identity.key.clone(),
+            gains: owned(&gains),
+            losses: owned(&losses),
+            attributes: attributes.clone(),
+        });
+        if effect.people.len() > 4 * LISTED {
+            keep_most_affected(&mut effect.people);
+        }
         gains.into_iter().for_each(|thing| *counts.gains.entry(label(thing)).or_default() += 1);
         losses.into_iter().for_each(|thing| *counts.losses.entry(label(thing)).or_default() += 1);
         attributes.into_iter().for_each(|attribute| *counts.attributes.entry(attribute).or_default() += 1);
     }
+    keep_most_affected(&mut effect.people);
     effect.gains = most_first(counts.gains);
     effect.losses = most_first(counts.losses);
     effect.attributes = most_first(counts.attributes);
-    Ok(effect)
+    effect
 }
 
-fn computed(
+fn keep_most_affected(people: &mut Vec<PersonEffect>) {
+    people.sort_by(|a, b| (b.size(), &a.name, a.id).cmp(&(a.size(), &b.name, b.id)));
+    people.truncate(LISTED);
+}
+
+/// Everybody, computed with a configuration.
+///
+/// # Errors
+/// What is wrong with the configuration.
+pub(crate) fn computed(
     configuration: &Configuration,
     population: &[Identity],
     grants: &[DirectGrant],

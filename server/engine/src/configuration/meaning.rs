@@ -35,7 +35,8 @@ fn finding(error: &ModelError, index: &Index) -> ConfigurationFinding {
     }
 }
 
-fn sentence(error: &ModelError) -> String {
+/// A complaint as a sentence of its own.
+pub(crate) fn sentence(error: &ModelError) -> String {
     let mut characters = error.message.trim_end_matches('.').chars();
     let first: String = characters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
     format!("{first}{}.", characters.as_str())

@@ -554,6 +554,9 @@ fn the_effect_on_people_is_counted_and_named() {
             "José (E3) gets other values: host-user name",
         ]
     );
+    let most = &found.people[0];
+    assert_eq!((most.name.as_str(), most.gains.len(), most.losses.len(), most.size()), ("Łukasz", 0, 4, 4));
+    assert_eq!(found.people.len(), 2);
     let back = effect(&wanted, &current, &people, &[], today).unwrap();
     assert_eq!((back.gains, back.losses.len()), (found.losses, 0));
 

@@ -30,6 +30,7 @@ mod slapd;
 
 mod approval;
 mod crash;
+mod drafts;
 mod faults;
 mod forms;
 mod jobs;

@@ -96,6 +96,11 @@ pub(crate) async fn a_configuration_comes_back_and_keeps_its_history(store: Stor
         assert_eq!(store.current_configuration().await.unwrap(), Some((id, "one".into(), first.clone())));
     }
     assert_eq!(store.current_configuration_version().await.unwrap(), Some(ConfigurationVersionId(4)));
+    keep!(store, |tx| {
+        assert!(tx.is_current_configuration(Some(ConfigurationVersionId(4))).await?);
+        assert!(!tx.is_current_configuration(Some(ConfigurationVersionId(3))).await?);
+        assert!(!tx.is_current_configuration(None).await?);
+    });
     let again = first.clone();
     let error =
         refused!(store, |tx| tx.apply_configuration(ConfigurationVersionId(4), &again, "x", "root", at(9)).await?);

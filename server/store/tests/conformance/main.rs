@@ -13,6 +13,7 @@ mod carriers;
 mod claims;
 mod configuration;
 mod declined;
+mod drafts;
 mod durability;
 mod forms;
 mod identities;
@@ -79,6 +80,11 @@ stories! {
     configuration: [
         a_configuration_comes_back_and_keeps_its_history,
         secrets_are_kept_sealed,
+    ],
+    drafts: [
+        a_draft_is_changed_while_it_is_open_and_ends_once,
+        drafts_are_listed_and_found_by_what_they_change,
+        holders_are_counted_where_access_follows,
     ],
     identities: [
         identities_come_back_by_every_way,

@@ -1,0 +1,292 @@
+//! Roles, access profiles and rules, and drafts that change them.
+
+use app::frame::{Rights, Sheet};
+use app::logic::role_model::Fields;
+use app::logic::time::Clock;
+use app::pages::drafts::{self, Editing};
+use app::pages::role_model::{self as pages, Counts};
+use engine::configuration::{ConfigurationPlan, Effect, FieldChange, ObjectChange, PersonEffect};
+use engine::drafts::{DraftFinding, DraftPreview};
+use engine::role_model::Vocabulary;
+use model::access::Grantable;
+use model::configuration::{AssignmentRule, Role, RuleType};
+use model::draft::{Draft, DraftChange, DraftRow, DraftState, Object, ObjectDetail, ObjectKind, ObjectRow, Sample};
+use model::ids::{ConfigurationVersionId, DraftId, IdentityId};
+use model::page::Page;
+
+use super::{NAMES, before};
+
+pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet)> {
+    let none = Rights::default();
+    let all = Page { rows: vec![row(DraftState::Open), row(DraftState::Published)], next: None, total: 2 };
+    let page = Page { rows: vec![row(DraftState::Open)], next: None, total: 1 };
+    let nothing = Page { rows: vec![], next: None, total: 0 };
+    vec![
+        ("roles", pages::objects_sheet(ObjectKind::Role, &roles(), "", &counts(), rights)),
+        ("rules", pages::objects_sheet(ObjectKind::Rule, &rules(), "", &counts(), &none)),
+        ("roles-none", pages::objects_sheet(ObjectKind::Role, &[], "", &Counts::default(), rights)),
+        ("roles-found-none", pages::objects_sheet(ObjectKind::Role, &[], "x", &counts(), rights)),
+        ("role", pages::object_sheet(&role_detail(), None, rights, clock)),
+        ("rule", pages::object_sheet(&rule_detail(), None, &none, clock)),
+        ("drafts", drafts::drafts_sheet(Some(DraftState::Open), true, page, &counts(), clock)),
+        ("drafts-all", drafts::drafts_sheet(None, true, all, &counts(), clock)),
+        ("drafts-none", drafts::drafts_sheet(Some(DraftState::Open), true, nothing, &Counts::default(), clock)),
+        ("draft", drafts::draft_sheet(&preview(), None, rights, clock)),
+        ("draft-wrong", drafts::draft_sheet(&wrong(), None, rights, clock)),
+        ("draft-published", drafts::draft_sheet(&published(), None, &none, clock)),
+        ("draft-edit", drafts::edit_sheet(&editing(true))),
+        ("draft-new", drafts::edit_sheet(&editing(false))),
+    ]
+}
+
+fn counts() -> Counts {
+    Counts {
+        objects: vec![(ObjectKind::Role, 2), (ObjectKind::AccessProfile, 14), (ObjectKind::Rule, 2)],
+        open_drafts: 1,
+    }
+}
+
+fn roles() -> Vec<ObjectRow> {
+    let row = |name: &str, display_name: &str, note: &str, people| ObjectRow {
+        kind: ObjectKind::Role,
+        name: name.into(),
+        display_name: display_name.into(),
+        description: Some("What everybody in the field needs from the first day on.".into()),
+        note: note.into(),
+        people,
+    };
+    vec![
+        row("seller", "Seller", "3 access profiles, 1 role", 214),
+        row("office-worker", "Office worker", "2 access profiles", 8_615),
+    ]
+}
+
+fn rules() -> Vec<ObjectRow> {
+    let row = |name: &str, when: &str, people| ObjectRow {
+        kind: ObjectKind::Rule,
+        name: name.into(),
+        display_name: name.into(),
+        description: None,
+        note: when.into(),
+        people,
+    };
+    vec![row("sales-staff", WHEN, 214), row("treasury", "identity.department == 'Treasury'", 0)]
+}
+
+const WHEN: &str = "identity.department == 'Sales' && identity.country in ['NO', 'SE', 'DK']";
+
+fn sample(total: u64) -> Sample {
+    let people = NAMES.iter().zip(1..).take(6).map(|(name, number)| (IdentityId(number), (*name).to_owned()));
+    Sample { total, people: people.collect() }
+}
+
+fn role() -> Role {
+    Role {
+        display_name: "Seller".into(),
+        description: Some("What everybody in the field needs from the first day on.".into()),
+        access_profiles: vec!["crm-access".into(), "price-lists".into()],
+        roles: vec!["office-worker".into()],
+    }
+}
+
+fn rule() -> AssignmentRule {
+    AssignmentRule {
+        description: Some("Sellers of the north".into()),
+        when: WHEN.into(),
+        kind: RuleType::Automatic,
+        roles: vec!["seller".into()],
+        access_profiles: Vec::new(),
+        account_types: Vec::new(),
+        entitlements: vec!["showroom-key".into()],
+        deny: false,
+        priority: 0,
+        days_before: 7,
+        days_after: 0,
+    }
+}
+
+fn role_detail() -> ObjectDetail {
+    let thing = |grantable: Grantable, label: &str| (grantable, label.to_owned());
+    ObjectDetail {
+        name: "seller".into(),
+        object: Object::Role(role()),
+        people: sample(214),
+        rules: vec![("sales-staff".into(), WHEN.into(), false), ("no-interns".into(), "identity.intern".into(), true)],
+        contained_in: vec![("sales-lead".into(), "Sales lead".into())],
+        leads_to: vec![
+            thing(Grantable::Role("office-worker".into()), "Office worker"),
+            thing(Grantable::AccessProfile("crm-access".into()), "CRM access"),
+            thing(Grantable::AccessProfile("price-lists".into()), "Price lists"),
+            thing(Grantable::AccountType("crm-user".into()), "CRM user"),
+            thing(Grantable::Entitlement("crm-read".into()), "Read customers"),
+        ],
+        drafts: vec![row(DraftState::Open)],
+    }
+}
+
+fn rule_detail() -> ObjectDetail {
+    ObjectDetail {
+        name: "sales-staff".into(),
+        object: Object::Rule(rule()),
+        people: sample(6),
+        rules: Vec::new(),
+        contained_in: Vec::new(),
+        leads_to: vec![
+            (Grantable::Role("seller".into()), "Seller".into()),
+            (Grantable::Entitlement("showroom-key".into()), "Key of the showroom".into()),
+        ],
+        drafts: Vec::new(),
+    }
+}
+
+fn row(state: DraftState) -> DraftRow {
+    DraftRow {
+        id: DraftId(if state == DraftState::Open { 71 } else { 70 }),
+        title: "Sellers of the north get price lists".into(),
+        state,
+        created_by: "olga".into(),
+        created_at: before(90),
+        changed_at: before(12),
+        changes: 3,
+    }
+}
+
+fn draft() -> Draft {
+    let change = |name: &str, before_: Option<Object>, after: Option<Object>| DraftChange {
+        kind: before_.as_ref().or(after.as_ref()).map_or(ObjectKind::Role, Object::kind),
+        name: name.into(),
+        before: before_,
+        after,
+        changed_by: "olga".into(),
+        changed_at: before(12),
+    };
+    Draft {
+        id: DraftId(71),
+        title: "Sellers of the north get price lists".into(),
+        state: DraftState::Open,
+        created_by: "olga".into(),
+        created_at: before(90),
+        ended: None,
+        version: None,
+        changes: vec![
+            change("seller", Some(Object::Role(role())), Some(Object::Role(role()))),
+            change("old-seller", Some(Object::Role(role())), None),
+            change("sales-staff", None, Some(Object::Rule(rule()))),
+        ],
+    }
+}
+
+fn plan() -> ConfigurationPlan {
+    let field = |field: &str, before: Option<serde_json::Value>, after: Option<serde_json::Value>| FieldChange {
+        field: field.into(),
+        before,
+        after,
+    };
+    let changed = ObjectChange {
+        kind: "role".into(),
+        name: "seller".into(),
+        fields: vec![field(
+            "access_profiles",
+            Some(serde_json::json!(["crm-access"])),
+            Some(serde_json::json!(["crm-access", "price-lists"])),
+        )],
+    };
+    let added = ObjectChange {
+        kind: "rule".into(),
+        name: "sales-staff".into(),
+        fields: vec![
+            field("roles", None, Some(serde_json::json!(["seller"]))),
+            field("when", None, Some(serde_json::json!(WHEN))),
+        ],
+    };
+    let person = |number: usize, gains: &[&str], losses: &[&str]| PersonEffect {
+        id: IdentityId(i64::try_from(number).unwrap_or_default()),
+        name: NAMES.get(number).copied().unwrap_or_default().into(),
+        key: format!("E{:05}", 1_000 + number),
+        gains: gains.iter().map(|name| Grantable::Entitlement((*name).into())).collect(),
+        losses: losses.iter().map(|name| Grantable::Entitlement((*name).into())).collect(),
+        attributes: Vec::new(),
+    };
+    let effect = Effect {
+        population: 8_615,
+        identities: 214,
+        gains: vec![("entitlement price-lists-read".into(), 214), ("access profile price-lists".into(), 214)],
+        losses: vec![("role old-seller".into(), 12)],
+        attributes: vec![("crm-user territory".into(), 30)],
+        examples: Vec::new(),
+        people: vec![
+            person(3, &["price-lists-read", "price-lists-export"], &["old-catalogue"]),
+            person(7, &["price-lists-read"], &[]),
+        ],
+    };
+    let removed = ObjectChange { kind: "role".into(), name: "old-seller".into(), fields: Vec::new() };
+    ConfigurationPlan {
+        added: vec![added],
+        changed: vec![changed],
+        removed: vec![removed],
+        effect: Some(effect),
+        left_behind: Vec::new(),
+    }
+}
+
+fn preview() -> DraftPreview {
+    DraftPreview {
+        draft: draft(),
+        plan: plan(),
+        findings: Vec::new(),
+        moved: Vec::new(),
+        matches: vec![("sales-staff".into(), sample(214))],
+        seal: Some("5f".into()),
+    }
+}
+
+fn wrong() -> DraftPreview {
+    let finding = DraftFinding {
+        object: Some((ObjectKind::Rule, "sales-staff".into())),
+        place: "rule `sales-staff`, when, line 1, column 24".into(),
+        message: "Expected a value after `&&`.".into(),
+    };
+    DraftPreview {
+        plan: ConfigurationPlan { effect: None, ..plan() },
+        findings: vec![finding],
+        moved: vec![(ObjectKind::Role, "seller".into())],
+        matches: Vec::new(),
+        seal: None,
+        ..preview()
+    }
+}
+
+fn published() -> DraftPreview {
+    let draft = Draft {
+        state: DraftState::Published,
+        ended: Some(("ann".into(), before(5))),
+        version: Some(ConfigurationVersionId(7_204)),
+        ..draft()
+    };
+    DraftPreview {
+        draft,
+        matches: Vec::new(),
+        seal: None,
+        plan: ConfigurationPlan { effect: None, ..plan() },
+        ..preview()
+    }
+}
+
+fn editing(is_known: bool) -> Editing {
+    let object = if is_known { Object::Rule(rule()) } else { Object::Role(role()) };
+    Editing {
+        kind: object.kind(),
+        name: is_known.then(|| "sales-staff".to_owned()),
+        typed_name: String::new(),
+        draft: is_known.then(draft),
+        fields: if is_known { Fields::of(&object) } else { Fields::default() },
+        vocabulary: Vocabulary {
+            things: vec![
+                (Grantable::Role("seller".into()), "Seller".into()),
+                (Grantable::Entitlement("showroom-key".into()), "Key of the showroom".into()),
+            ],
+            applications: vec![("crm".into(), "CRM".into())],
+            attributes: vec!["country".into(), "department".into()],
+        },
+    }
+}

@@ -1,0 +1,329 @@
+//! What a form says about an object of the role model, as text and as that object; and where such objects have their pages.
+
+use model::access::Grantable;
+use model::configuration::{AccessProfile, AssignmentRule, Role, RuleType};
+use model::draft::{Object, ObjectKind};
+use model::error::ApiError;
+use model::ids::DraftId;
+
+use super::address::{Address, encode, safe_return};
+use super::query::Query;
+
+/// All fields of the forms, as they are typed. A kind of object uses those that it has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields {
+    pub display_name: String,
+    pub description: String,
+    pub application: String,
+    pub when: String,
+    /// Name of a rule's type.
+    pub kind: String,
+    /// `give` or `deny`.
+    pub effect: String,
+    pub priority: String,
+    pub days_before: String,
+    pub days_after: String,
+    /// What it consists of or gives, as `kind:name`.
+    pub things: Vec<String>,
+}
+
+impl Fields {
+    /// What stands in the form of an object.
+    pub fn of(object: &Object) -> Self {
+        match object {
+            Object::Role(role) => Self {
+                display_name: role.display_name.clone(),
+                description: role.description.clone().unwrap_or_default(),
+                things: [prefixed("access_profile", &role.access_profiles), prefixed("role", &role.roles)].concat(),
+                ..Self::default()
+            },
+            Object::AccessProfile(profile) => Self {
+                display_name: profile.display_name.clone(),
+                description: profile.description.clone().unwrap_or_default(),
+                application: profile.application.clone(),
+                things: [
+                    prefixed("entitlement", &profile.entitlements),
+                    prefixed("account_type", &profile.account_types),
+                ]
+                .concat(),
+                ..Self::default()
+            },
+            Object::Rule(rule) => Self {
+                description: rule.description.clone().unwrap_or_default(),
+                when: rule.when.clone(),
+                kind: rule_type(rule.kind).to_owned(),
+                effect: if rule.deny { "deny" } else { "give" }.to_owned(),
+                priority: rule.priority.to_string(),
+                days_before: rule.days_before.to_string(),
+                days_after: rule.days_after.to_string(),
+                things: [
+                    prefixed("role", &rule.roles),
+                    prefixed("access_profile", &rule.access_profiles),
+                    prefixed("account_type", &rule.account_types),
+                    prefixed("entitlement", &rule.entitlements),
+                ]
+                .concat(),
+                ..Self::default()
+            },
+        }
+    }
+
+    /// What was typed before and could not be taken; none where the address holds nothing of it.
+    pub fn read(query: &Query) -> Option<Self> {
+        query.get("typed")?;
+        let last = |name: &str| query.all(name).pop().unwrap_or_default();
+        Some(Self {
+            display_name: last("display_name"),
+            description: last("description"),
+            application: last("application"),
+            when: last("when"),
+            kind: last("type"),
+            effect: last("effect"),
+            priority: last("priority"),
+            days_before: last("days_before"),
+            days_after: last("days_after"),
+            things: query.all("thing"),
+        })
+    }
+
+    /// The form with all of this in it; without it where that is more than an address holds.
+    pub fn address(&self, kind: ObjectKind, name: &str, draft: Option<DraftId>) -> String {
+        let draft_text = draft.map(|id| id.to_string());
+        let mut address = Address::new("/drafts/edit")
+            .with("kind", Some(kind.name()))
+            .with("name", Some(name))
+            .with("draft", draft_text.as_deref())
+            .with("typed", Some("yes"))
+            .with("display_name", Some(&self.display_name))
+            .with("description", Some(&self.description))
+            .with("application", Some(&self.application))
+            .with("when", Some(&self.when))
+            .with("type", Some(&self.kind))
+            .with("effect", Some(&self.effect))
+            .with("priority", Some(&self.priority))
+            .with("days_before", Some(&self.days_before))
+            .with("days_after", Some(&self.days_after));
+        for thing in &self.things {
+            address = address.with("thing", Some(thing));
+        }
+        let whole = address.to_string();
+        if safe_return(&whole) == whole { whole } else { edit(kind, Some(name), draft) }
+    }
+
+    /// The object that the form describes.
+    ///
+    /// # Errors
+    /// What cannot be read, with the field.
+    pub fn object(&self, kind: ObjectKind, name: &str) -> Result<Object, ApiError> {
+        let mut things = self.read_things()?;
+        let description = Some(self.description.trim().to_owned()).filter(|text| !text.is_empty());
+        let typed = self.display_name.trim();
+        let display_name = if typed.is_empty() { name.to_owned() } else { typed.to_owned() };
+        match kind {
+            ObjectKind::Role => {
+                let access_profiles = take(&mut things, "access_profile");
+                let roles = take(&mut things, "role");
+                nothing_left(&things, "A role consists of access profiles and roles")?;
+                Ok(Object::Role(Role { display_name, description, access_profiles, roles }))
+            }
+            ObjectKind::AccessProfile => {
+                let entitlements = take(&mut things, "entitlement");
+                let account_types = take(&mut things, "account_type");
+                nothing_left(&things, "An access profile consists of entitlements and account types")?;
+                let application = self.application.trim().to_owned();
+                let profile = AccessProfile { display_name, description, application, entitlements, account_types };
+                Ok(Object::AccessProfile(profile))
+            }
+            ObjectKind::Rule => Ok(Object::Rule(AssignmentRule {
+                description,
+                when: self.when.trim().replace("\r\n", "\n"),
+                kind: RULE_TYPES
+                    .iter()
+                    .find(|(_, word, _)| *word == self.kind)
+                    .map_or(RuleType::Automatic, |one| one.0),
+                roles: take(&mut things, "role"),
+                access_profiles: take(&mut things, "access_profile"),
+                account_types: take(&mut things, "account_type"),
+                entitlements: take(&mut things, "entitlement"),
+                deny: self.effect == "deny",
+                priority: number(&self.priority, "priority", "is no priority. Write a whole number; smaller wins.")?,
+                days_before: number(&self.days_before, "days_before", DAYS)?,
+                days_after: number(&self.days_after, "days_after", DAYS)?,
+            })),
+        }
+    }
+
+    fn read_things(&self) -> Result<Vec<Grantable>, ApiError> {
+        let mut things: Vec<Grantable> = Vec::new();
+        for text in self.things.iter().map(|text| text.trim()).filter(|text| !text.is_empty()) {
+            let thing = thing_of(text).ok_or_else(|| {
+                ApiError::invalid(
+                    "things",
+                    format!(
+                        "`{text}` names nothing. Choose from the list, or write kind and name: `role:NAME`, \
+                         `access_profile:NAME`, `entitlement:NAME` or `account_type:NAME`."
+                    ),
+                )
+            })?;
+            if !things.contains(&thing) {
+                things.push(thing);
+            }
+        }
+        Ok(things)
+    }
+}
+
+const DAYS: &str = "are no days. Write a number from 0 to 65535.";
+
+/// Types of rules: as such, as a form sends them, and in words.
+pub const RULE_TYPES: [(RuleType, &str, &str); 3] = [
+    (RuleType::Automatic, "automatic", "Automatic: whoever it holds for has it"),
+    (RuleType::AutomaticWithValidation, "automatic_with_validation", "Automatic with validation: given once approved"),
+    (RuleType::Suggested, "suggested", "Suggested: offered, not given"),
+];
+
+fn rule_type(kind: RuleType) -> &'static str {
+    RULE_TYPES.iter().find(|(other, ..)| *other == kind).map_or("automatic", |(_, word, _)| word)
+}
+
+fn prefixed(kind: &str, names: &[String]) -> Vec<String> {
+    names.iter().map(|name| format!("{kind}:{name}")).collect()
+}
+
+/// `kind:name`.
+pub fn written(thing: &Grantable) -> String {
+    format!("{}:{}", thing.kind(), thing.name())
+}
+
+/// The reverse of [`written`].
+pub fn thing_of(text: &str) -> Option<Grantable> {
+    let (kind, name) = text.split_once(':')?;
+    Grantable::from_parts(kind.trim(), name.trim()).filter(|thing| !thing.name().is_empty())
+}
+
+/// The names of those of one kind, which are taken out.
+fn take(things: &mut Vec<Grantable>, kind: &str) -> Vec<String> {
+    let (of_kind, others): (Vec<_>, Vec<_>) = things.drain(..).partition(|thing| thing.kind() == kind);
+    *things = others;
+    of_kind.into_iter().map(|thing| thing.name().to_owned()).collect()
+}
+
+fn nothing_left(things: &[Grantable], consists_of: &str) -> Result<(), ApiError> {
+    let Some(thing) = things.first() else { return Ok(()) };
+    let message = format!("{consists_of}; `{}` is neither. Take it out, or choose another.", written(thing));
+    Err(ApiError::invalid("things", message))
+}
+
+/// A number, or nothing for 0.
+fn number<T: std::str::FromStr + Default>(text: &str, field: &str, wrong: &str) -> Result<T, ApiError> {
+    match text.trim() {
+        "" => Ok(T::default()),
+        typed => typed.parse().map_err(|_| ApiError::invalid(field, format!("`{typed}` {wrong}"))),
+    }
+}
+
+/// Page with all objects of a kind.
+pub fn list(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Role => "/roles",
+        ObjectKind::AccessProfile => "/access-profiles",
+        ObjectKind::Rule => "/rules",
+    }
+}
+
+/// Page of one object.
+pub fn object(kind: ObjectKind, name: &str) -> String {
+    format!("{}/{}", list(kind), encode(name))
+}
+
+/// Page of what can be held, where it has one.
+pub fn thing(grantable: &Grantable) -> Option<String> {
+    match grantable {
+        Grantable::Role(name) => Some(object(ObjectKind::Role, name)),
+        Grantable::AccessProfile(name) => Some(object(ObjectKind::AccessProfile, name)),
+        Grantable::AccountType(_) | Grantable::Entitlement(_) => None,
+    }
+}
+
+/// The form of one object, or of a new one, in a draft or in a new one.
+pub fn edit(kind: ObjectKind, name: Option<&str>, draft: Option<DraftId>) -> String {
+    let draft = draft.map(|id| id.to_string());
+    let address = Address::new("/drafts/edit").with("kind", Some(kind.name()));
+    address.with("name", name).with("draft", draft.as_deref()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use model::configuration::RuleType;
+    use model::draft::{Object, ObjectKind};
+    use model::ids::DraftId;
+
+    use super::Fields;
+    use crate::logic::query::Query;
+
+    fn typed(things: &[&str]) -> Fields {
+        let things = things.iter().map(|thing| (*thing).to_owned()).collect();
+        Fields { things, ..Fields::default() }
+    }
+
+    #[test]
+    fn what_is_ticked_and_typed_becomes_the_objects_parts_in_order_and_once() {
+        let things = ["access_profile:crm", "role:office", "", " access_profile : mail ", "role:office"];
+        let fields = Fields { display_name: " ".into(), description: " For sellers. ".into(), ..typed(&things) };
+        let Ok(Object::Role(made)) = fields.object(ObjectKind::Role, "seller") else { panic!("no role") };
+        assert_eq!((made.display_name.as_str(), made.description.as_deref()), ("seller", Some("For sellers.")));
+        assert_eq!((made.access_profiles, made.roles), (vec!["crm".into(), "mail".into()], vec!["office".into()]));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_what_would() {
+        for text in ["crm", "thing:crm", "role:"] {
+            let error = typed(&[text]).object(ObjectKind::Rule, "r").unwrap_err();
+            assert!(error.message.contains("access_profile:NAME"), "{}", error.message);
+        }
+        let error = typed(&["entitlement:x"]).object(ObjectKind::Role, "seller").unwrap_err();
+        assert!(error.message.contains("`entitlement:x` is neither"), "{}", error.message);
+        assert!(typed(&["role:x"]).object(ObjectKind::AccessProfile, "crm").is_err());
+    }
+
+    #[test]
+    fn a_rules_numbers_are_read_and_their_defaults_are_nothing() {
+        let fields = Fields {
+            when: " identity.a == 'b' &&\r\n identity.c ".into(),
+            kind: "suggested".into(),
+            days_before: "7".into(),
+            ..typed(&["entitlement:x", "role:y"])
+        };
+        let Ok(Object::Rule(made)) = fields.object(ObjectKind::Rule, "r") else { panic!("no rule") };
+        // The form of what it made makes the same again.
+        let again = Fields::of(&Object::Rule(made.clone())).object(ObjectKind::Rule, "r");
+        assert_eq!(again.unwrap(), Object::Rule(made.clone()));
+        assert_eq!((made.kind, made.priority, made.days_before, made.days_after), (RuleType::Suggested, 0, 7, 0));
+        assert_eq!((made.roles, made.entitlements), (vec!["y".into()], vec!["x".into()]));
+        assert_eq!(made.when, "identity.a == 'b' &&\n identity.c");
+        for (wrong, field) in [
+            (Fields { days_after: "-1".into(), ..fields.clone() }, "days_after"),
+            (Fields { priority: "first".into(), ..fields.clone() }, "priority"),
+        ] {
+            assert_eq!(wrong.object(ObjectKind::Rule, "r").unwrap_err().field.as_deref(), Some(field));
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_taken_stands_in_the_form_again() {
+        let fields = Fields {
+            display_name: "Müller & Co".into(),
+            when: "identity.a == 'b'".into(),
+            effect: "deny".into(),
+            priority: "first".into(),
+            ..typed(&["role:a b", "nonsense"])
+        };
+        let address = fields.address(ObjectKind::Rule, "r", Some(DraftId(7)));
+        let query = Query::parse(address.split_once('?').unwrap().1);
+        assert_eq!(Fields::read(&query), Some(fields.clone()));
+        assert_eq!((query.get("name"), query.get("draft")), (Some("r".into()), Some("7".into())));
+        let long = Fields { when: "x".repeat(4_000), ..fields };
+        assert_eq!(long.address(ObjectKind::Rule, "r", None), "/drafts/edit?kind=rule&name=r");
+        assert_eq!(Fields::read(&Query::parse("kind=rule")), None);
+    }
+}

@@ -1,0 +1,256 @@
+//! Drafts of the role model: the list of them, and what the forms on their pages do.
+
+pub mod detail;
+pub mod edit;
+
+use leptos::prelude::*;
+use model::draft::{DraftRow, DraftState, ObjectKind, Sample};
+use model::error::ApiError;
+use model::ids::DraftId;
+use model::page::Page;
+
+use crate::components::chip::draft as draft_chip;
+use crate::components::list::{Choice, Empty, ago, empty, filter_chips, pagination};
+use crate::frame::{Section, Sheet};
+use crate::logic::address::Address;
+use crate::logic::flash::Flash;
+use crate::logic::role_model::{self, Fields};
+use crate::logic::time::Clock;
+use crate::logic::words;
+use crate::pages::role_model::{Counts, parts};
+use crate::pages::{Asked, page};
+use crate::ssr;
+
+pub use detail::{DraftPage, Trial, draft_sheet};
+pub use edit::{EditPage, Editing, edit_sheet};
+
+#[server(prefix = "/api/pages", endpoint = "drafts/put")]
+pub async fn put_into_draft(
+    #[server(default)] draft: String,
+    #[server(default)] object: String,
+    #[server(default)] name: String,
+    #[server(default)] display_name: String,
+    #[server(default)] description: String,
+    #[server(default)] application: String,
+    #[server(default)] when: String,
+    #[server(default)] kind: String,
+    #[server(default)] effect: String,
+    #[server(default)] priority: String,
+    #[server(default)] days_before: String,
+    #[server(default)] days_after: String,
+    #[server(default)] things: Vec<String>,
+) -> Result<(), ServerFnError> {
+    let fields = Fields {
+        display_name,
+        description,
+        application,
+        when,
+        kind,
+        effect,
+        priority,
+        days_before,
+        days_after,
+        things,
+    };
+    put(&draft, &object, &name, Some(&fields)).await
+}
+
+/// Drafts the removal of an object.
+#[server(prefix = "/api/pages", endpoint = "drafts/remove")]
+pub async fn draft_removal(
+    #[server(default)] draft: String,
+    #[server(default)] object: String,
+    #[server(default)] name: String,
+) -> Result<(), ServerFnError> {
+    put(&draft, &object, &name, None).await
+}
+
+#[server(prefix = "/api/pages", endpoint = "drafts/take-out")]
+pub async fn take_out_of_draft(
+    #[server(default)] id: String,
+    #[server(default)] kind: String,
+    #[server(default)] name: String,
+) -> Result<(), ServerFnError> {
+    let op = ssr::op().await?;
+    let outcome = match (ssr::id::<DraftId>(&id, "draft"), ObjectKind::from_name(&kind)) {
+        (Ok(draft), Some(kind)) => engine::drafts::take_out(&op, draft, kind, &name).await,
+        (Err(error), _) => Err(error),
+        (_, None) => Err(ApiError::not_found(format!("kind of object `{kind}`"))),
+    };
+    ssr::finish(outcome.map(|()| Flash::done("It stays as it is live.")), &draft_address(&id))
+}
+
+#[server(prefix = "/api/pages", endpoint = "drafts/rename")]
+pub async fn rename_draft(
+    #[server(default)] id: String,
+    #[server(default)] title: String,
+) -> Result<(), ServerFnError> {
+    let op = ssr::op().await?;
+    let outcome = match ssr::id::<DraftId>(&id, "draft") {
+        Ok(draft) => engine::drafts::rename(&op, draft, &title).await,
+        Err(error) => Err(error),
+    };
+    ssr::finish(outcome.map(|()| Flash::done("The draft has its new title.")), &draft_address(&id))
+}
+
+#[server(prefix = "/api/pages", endpoint = "drafts/rebase")]
+pub async fn rebase_draft(#[server(default)] id: String) -> Result<(), ServerFnError> {
+    let op = ssr::op().await?;
+    let outcome = match ssr::id::<DraftId>(&id, "draft") {
+        Ok(draft) => engine::drafts::rebase(&op, draft).await,
+        Err(error) => Err(error),
+    };
+    let done = "The draft goes on from what is live now. Look at each object before you publish.";
+    ssr::finish(outcome.map(|()| Flash::done(done)), &draft_address(&id))
+}
+
+#[server(prefix = "/api/pages", endpoint = "drafts/discard")]
+pub async fn discard_draft(#[server(default)] id: String) -> Result<(), ServerFnError> {
+    let op = ssr::op().await?;
+    let outcome = match ssr::id::<DraftId>(&id, "draft") {
+        Ok(draft) => engine::drafts::discard(&op, draft).await,
+        Err(error) => Err(error),
+    };
+    ssr::finish(outcome.map(|()| Flash::done("The draft is discarded; nothing of it is live.")), &draft_address(&id))
+}
+
+#[server(prefix = "/api/pages", endpoint = "drafts/publish")]
+pub async fn publish_draft(
+    #[server(default)] id: String,
+    #[server(default)] seal: String,
+) -> Result<(), ServerFnError> {
+    let op = ssr::op().await?;
+    let outcome = match ssr::id::<DraftId>(&id, "draft") {
+        Ok(draft) => engine::drafts::publish(&op, draft, &seal).await,
+        Err(error) => Err(error),
+    };
+    let done =
+        |_| Flash::done("Published. People's access follows with the next run of a job that computes the role model.");
+    ssr::finish(outcome.map(done), &draft_address(&id))
+}
+
+/// Puts an object as a form describes it, or its removal, into a draft, and goes there. What is wrong with the form goes
+/// back to it.
+async fn put(draft: &str, object: &str, name: &str, fields: Option<&Fields>) -> Result<(), ServerFnError> {
+    let op = ssr::op().await?;
+    let (kind, name) = (ObjectKind::from_name(object).unwrap_or(ObjectKind::Role), name.trim());
+    let id = match draft.is_empty() {
+        true => Ok(None),
+        false => ssr::id::<DraftId>(draft, "draft").map(Some),
+    };
+    let made = fields.map(|fields| fields.object(kind, name)).transpose();
+    let outcome = match (id.clone(), made) {
+        (Ok(id), Ok(after)) => engine::drafts::put(&op, id, kind, name, after).await,
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    };
+    match outcome {
+        Ok(id) => {
+            let done = "Drafted. Nothing is live before you publish; below is what it would do.";
+            ssr::finish(Ok(Flash::done(done)), &draft_address(&id.to_string()))
+        }
+        Err(error) => {
+            let back = match fields {
+                Some(fields) => fields.address(kind, name, id.ok().flatten()),
+                None => role_model::object(kind, name),
+            };
+            ssr::finish(Err(error), &back)
+        }
+    }
+}
+
+fn draft_address(id: &str) -> String {
+    format!("/drafts/{}", crate::logic::address::encode(id))
+}
+
+#[component]
+pub fn DraftsPage() -> impl IntoView {
+    page(|Asked { op, visitor, query }| async move {
+        let state = match query.get("state") {
+            Some(name) => DraftState::from_name(&name),
+            None => Some(DraftState::Open),
+        };
+        let before = query.get("after").and_then(|after| after.parse().ok());
+        let rows = engine::drafts::page(&op, state, before).await?;
+        let counts = Counts::read(&op).await?;
+        Ok(drafts_sheet(state, before.is_none(), rows, &counts, &visitor.clock))
+    })
+}
+
+/// `state` is that of the drafts shown; none shows all.
+pub fn drafts_sheet(
+    state: Option<DraftState>,
+    is_first: bool,
+    page: Page<DraftRow>,
+    counts: &Counts,
+    clock: &Clock,
+) -> Sheet {
+    let address =
+        |state: Option<DraftState>| Address::new("/drafts").with("state", Some(state.map_or("all", DraftState::name)));
+    let choices = DraftState::ALL.into_iter().map(Some).chain([None]).map(|choice| Choice {
+        label: choice.map_or("All", DraftState::label).to_owned(),
+        count: (choice == Some(DraftState::Open)).then_some(counts.open_drafts),
+        address: address(choice).to_string(),
+        chosen: choice == state,
+        shape: None,
+    });
+    let shown = page.rows.len();
+    let content = match (shown, state) {
+        (0, Some(DraftState::Open)) => empty(
+            "No open drafts",
+            Empty::AllDone {
+                text: "A draft begins with a change of a role, an access profile or a rule, and shows what it would do to everybody before it is published.",
+            },
+        ),
+        (0, _) => empty("No drafts", Empty::Filtered { clear: "/drafts".to_owned() }),
+        _ => list_of_drafts(&page.rows, clock).into_any(),
+    };
+    let body = view! {
+        <header class="page-head">
+            <h1>"Drafts"</h1>
+            <p class="muted">"Changes of the role model that are prepared, and what became of them."</p>
+        </header>
+        {parts(counts, None)}
+        {filter_chips("State", choices.collect())}
+        {content}
+        {(shown > 0).then(|| pagination(address(state), shown, page.total, is_first, page.next, ("draft", "drafts")))}
+    };
+    Sheet { section: Section::RoleModel, title: "Drafts".to_owned(), body: body.into_any() }
+}
+
+/// Drafts as a table.
+pub(crate) fn list_of_drafts(rows: &[DraftRow], clock: &Clock) -> impl IntoView + use<> {
+    let lines = rows.iter().map(|row| {
+        view! {
+            <tr data-row="">
+                <td data-label="Draft" class="name"><a data-open="" href=format!("/drafts/{}", row.id)>{row.title.clone()}</a></td>
+                <td data-label="State">{draft_chip(row.state)}</td>
+                <td data-label="Objects" class="number">{words::total(row.changes)}</td>
+                <td data-label="Begun by">{row.created_by.clone()}</td>
+                <td data-label="Last change" class="when">{ago(clock, row.changed_at)}</td>
+            </tr>
+        }
+    });
+    view! {
+        <table class="ledger">
+            <thead><tr><th scope="col">"Draft"</th><th scope="col">"State"</th><th scope="col" class="number">"Objects"</th><th scope="col">"Begun by"</th><th scope="col">"Last change"</th></tr></thead>
+            <tbody>{lines.collect_view()}</tbody>
+        </table>
+    }
+}
+
+/// Some people by name, and how many more there are.
+pub(crate) fn sample(people: &Sample) -> AnyView {
+    if people.people.is_empty() {
+        return match people.total {
+            0 => view! { <p class="muted">"Nobody."</p> }.into_any(),
+            _ => view! { <p class="hint">"Who they are takes the permission "<code>"/Identities/View"</code>"."</p> }
+                .into_any(),
+        };
+    }
+    let lines = people.people.iter().map(|(id, name)| {
+        view! { <li><a href=format!("/identities/{id}")>{name.clone()}</a></li> }
+    });
+    let rest = people.total.saturating_sub(people.people.len() as u64);
+    let rest = (rest > 0).then(|| view! { <p class="muted">{format!("and {} more", words::number(rest))}</p> });
+    view! { <ul class="plain">{lines.collect_view()}</ul>{rest} }.into_any()
+}

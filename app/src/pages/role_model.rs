@@ -1,0 +1,150 @@
+//! Roles, access profiles and rules as they are live. They are changed in drafts (`super::drafts`).
+
+pub mod detail;
+
+use leptos::prelude::*;
+use model::draft::{ObjectKind, ObjectRow};
+
+use crate::components::icon::icon;
+use crate::components::list::{Empty, empty, tabs};
+use crate::frame::{Rights, Section, Sheet};
+use crate::logic::{role_model, words};
+use crate::pages::{Asked, page};
+
+pub use detail::{AccessProfilePage, RolePage, RulePage, object_sheet};
+
+/// Rows shown at once; more are found by their name.
+const MOST_ROWS: usize = 500;
+
+#[component]
+pub fn RolesPage() -> impl IntoView {
+    list_page(ObjectKind::Role)
+}
+
+#[component]
+pub fn AccessProfilesPage() -> impl IntoView {
+    list_page(ObjectKind::AccessProfile)
+}
+
+#[component]
+pub fn RulesPage() -> impl IntoView {
+    list_page(ObjectKind::Rule)
+}
+
+fn list_page(kind: ObjectKind) -> AnyView {
+    page(move |Asked { op, visitor, query }| async move {
+        let text = query.get("text").unwrap_or_default();
+        let rows = engine::role_model::rows(&op, kind, &text).await?;
+        let counts = Counts::read(&op).await?;
+        Ok(objects_sheet(kind, &rows, &text, &counts, &visitor.rights))
+    })
+}
+
+/// What the tabs count.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    pub objects: Vec<(ObjectKind, u64)>,
+    pub open_drafts: u64,
+}
+
+impl Counts {
+    pub(crate) async fn read(op: &engine::context::OpContext) -> Result<Self, model::error::ApiError> {
+        let open = engine::drafts::page(op, Some(model::draft::DraftState::Open), None).await?;
+        Ok(Self { objects: engine::role_model::counts(op)?.to_vec(), open_drafts: open.total })
+    }
+}
+
+/// The four parts of the role model's administration.
+pub(crate) fn parts(counts: &Counts, chosen: Option<ObjectKind>) -> impl IntoView + use<> {
+    let mut choices: Vec<(String, String, Option<u64>, bool)> = ObjectKind::ALL
+        .into_iter()
+        .map(|kind| {
+            let count = counts.objects.iter().find(|(other, _)| *other == kind).map(|(_, count)| *count);
+            (title(kind).to_owned(), role_model::list(kind).to_owned(), count, chosen == Some(kind))
+        })
+        .collect();
+    choices.push(("Drafts".to_owned(), "/drafts".to_owned(), Some(counts.open_drafts), chosen.is_none()));
+    tabs("Parts of the role model", choices)
+}
+
+/// What all objects of a kind are called.
+pub(crate) fn title(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Role => "Roles",
+        ObjectKind::AccessProfile => "Access profiles",
+        ObjectKind::Rule => "Rules",
+    }
+}
+
+fn explained(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Role => "What people hold because of what they do: access profiles, and other roles.",
+        ObjectKind::AccessProfile => "Bundles of entitlements of one application, with the account that holds them.",
+        ObjectKind::Rule => "Who gets what by what is known of them.",
+    }
+}
+
+pub fn objects_sheet(kind: ObjectKind, rows: &[ObjectRow], text: &str, counts: &Counts, rights: &Rights) -> Sheet {
+    let new = rights.may(engine::drafts::DRAFT).then(|| {
+        let label = format!("New {}", kind.noun());
+        view! { <a class="button primary" href=role_model::edit(kind, None, None)>{icon("plus")}{label}</a> }
+    });
+    let content = match (rows.is_empty(), text.is_empty()) {
+        (true, true) => empty(
+            "Nothing here yet",
+            Empty::NeverUsed {
+                text: "The role model is built here, or in configuration files that `quartermaster config apply` takes over.",
+                action: None,
+            },
+        ),
+        (true, false) => empty("Nothing found", Empty::Filtered { clear: role_model::list(kind).to_owned() }),
+        _ => table(kind, rows).into_any(),
+    };
+    let body = view! {
+        <header class="page-head">
+            <div class="with-actions">
+                <div><h1>{title(kind)}</h1><p class="muted">{explained(kind)}</p></div>
+                {new}
+            </div>
+        </header>
+        {parts(counts, Some(kind))}
+        <form class="filters" action=role_model::list(kind) role="search" aria-label="Find">
+            <input type="search" name="text" value=text.to_owned() placeholder="Part of a name" aria-label="Part of a name" />
+            <button class="button">"Find"</button>
+        </form>
+        {content}
+    };
+    Sheet { section: Section::RoleModel, title: title(kind).to_owned(), body: body.into_any() }
+}
+
+fn table(kind: ObjectKind, rows: &[ObjectRow]) -> impl IntoView + use<> {
+    let (note, people) = match kind {
+        ObjectKind::Role => ("Consists of", "Held by"),
+        ObjectKind::AccessProfile => ("Application", "Held by"),
+        ObjectKind::Rule => ("Condition", "Holds for"),
+    };
+    let count = words::plural(rows.len() as u64, kind.noun(), &format!("{}s", kind.noun()));
+    let rest = rows.len().checked_sub(MOST_ROWS).filter(|rest| *rest > 0).map(|rest| {
+        view! { <p class="hint">{format!("{} more are not shown. Type a part of a name to find them.", words::total(rest as u64))}</p> }
+    });
+    let lines = rows.iter().take(MOST_ROWS).map(|row| {
+        let key = (row.name != row.display_name).then(|| view! { " "<span class="mono subtle">{row.name.clone()}</span> });
+        let note_class = if kind == ObjectKind::Rule { "wide mono" } else { "" };
+        view! {
+            <tr data-row="">
+                <td data-label="Name" class="name"><a data-open="" href=role_model::object(kind, &row.name)>{row.display_name.clone()}</a>{key}</td>
+                <td data-label=note class=note_class title=row.note.clone()>{row.note.clone()}</td>
+                <td data-label="What for" class="wide">{row.description.clone()}</td>
+                <td data-label=people class="number">{words::number(row.people)}</td>
+            </tr>
+        }
+    });
+    view! {
+        <table class="ledger">
+            <thead><tr><th scope="col">"Name"</th><th scope="col">{note}</th><th scope="col">"What for"</th><th scope="col" class="number">{people}</th></tr></thead>
+            <tbody>{lines.collect_view()}</tbody>
+        </table>
+        {rest}
+        <p class="muted">{count}</p>
+    }
+}

@@ -1,0 +1,219 @@
+//! One role, access profile or rule: what it consists of, who gets it and how, where it leads, and how to change it.
+
+use leptos::prelude::*;
+use model::access::Grantable;
+use model::configuration::{AssignmentRule, RuleType};
+use model::draft::{Object, ObjectDetail, ObjectKind, Sample};
+
+use crate::components::explain::shape;
+use crate::components::form::refused;
+use crate::components::icon::icon;
+use crate::frame::{Rights, Section, Sheet};
+use crate::logic::time::Clock;
+use crate::logic::{role_model, words};
+use crate::pages::drafts::{list_of_drafts, sample};
+use crate::pages::{Asked, page, parameter};
+
+#[component]
+pub fn RolePage() -> impl IntoView {
+    object_page(ObjectKind::Role)
+}
+
+#[component]
+pub fn AccessProfilePage() -> impl IntoView {
+    object_page(ObjectKind::AccessProfile)
+}
+
+#[component]
+pub fn RulePage() -> impl IntoView {
+    object_page(ObjectKind::Rule)
+}
+
+fn object_page(kind: ObjectKind) -> AnyView {
+    let name = parameter("name");
+    page(move |Asked { op, visitor, .. }| async move {
+        let detail = engine::role_model::detail(&op, kind, name).await?;
+        let application = match &detail.object {
+            Object::AccessProfile(profile) => {
+                Some((profile.application.clone(), op.engine.application_label(&profile.application)))
+            }
+            _ => None,
+        };
+        Ok(object_sheet(&detail, application, &visitor.rights, &visitor.clock))
+    })
+}
+
+/// `application` is name and label of an access profile's own.
+pub fn object_sheet(
+    detail: &ObjectDetail,
+    application: Option<(String, String)>,
+    rights: &Rights,
+    clock: &Clock,
+) -> Sheet {
+    let kind = detail.object.kind();
+    let (label, description) = match &detail.object {
+        Object::Role(role) => (role.display_name.clone(), role.description.clone()),
+        Object::AccessProfile(profile) => (profile.display_name.clone(), profile.description.clone()),
+        Object::Rule(rule) => (detail.name.clone(), rule.description.clone()),
+    };
+    let of_application = application.map(|(name, label)| {
+        view! { <p>"of "<a href=crate::logic::address::application(&name)>{label}</a></p> }
+    });
+    let actions = match rights.may(engine::drafts::DRAFT) {
+        true => view! {
+            <div class="actions">
+                <a class="button primary" href=role_model::edit(kind, Some(&detail.name), None)>{icon("pencil")}"Change"</a>
+                <form method="post" action="/api/pages/drafts/remove">
+                    <input type="hidden" name="object" value=kind.name() />
+                    <input type="hidden" name="name" value=detail.name.clone() />
+                    <button class="button">{icon("dash")}"Draft its removal"</button>
+                </form>
+            </div>
+        }
+        .into_any(),
+        false => refused("Changing it", engine::drafts::DRAFT).into_any(),
+    };
+    let content = match &detail.object {
+        Object::Rule(rule) => of_rule(rule, detail).into_any(),
+        Object::Role(_) | Object::AccessProfile(_) => of_grantable(detail).into_any(),
+    };
+    let drafts = (!detail.drafts.is_empty()).then(|| {
+        view! {
+            <section class="panel" aria-labelledby="drafts-heading">
+                <h2 id="drafts-heading">"Open drafts that change it"</h2>
+                {list_of_drafts(&detail.drafts, clock)}
+            </section>
+        }
+    });
+    let people = match kind {
+        ObjectKind::Rule => "Holds for",
+        _ => "Held by",
+    };
+    let key = (label != detail.name).then(|| view! { <p class="mono subtle">{detail.name.clone()}</p> });
+    let body = view! {
+        <header class="page-head">
+            <div class="with-actions">
+                <div>
+                    <p class="muted">{kind.noun()}</p>
+                    <h1>{label.clone()}</h1>
+                    {key}
+                    {of_application}
+                    {description.map(|text| view! { <p>{text}</p> })}
+                </div>
+                {actions}
+            </div>
+        </header>
+        <div class="columns">
+            <div>{content}</div>
+            <aside>
+                {held_by(people, &detail.people)}
+                {drafts}
+            </aside>
+        </div>
+    };
+    Sheet { section: Section::RoleModel, title: label, body: body.into_any() }
+}
+
+fn held_by(heading: &'static str, people: &Sample) -> impl IntoView + use<> {
+    let count = words::plural(people.total, "person", "people");
+    view! {
+        <section class="panel" aria-labelledby="people-heading">
+            <h2 id="people-heading">{heading}" "{count}</h2>
+            {sample(people)}
+        </section>
+    }
+}
+
+fn of_grantable(detail: &ObjectDetail) -> impl IntoView + use<> {
+    let rules = detail.rules.iter().map(|(name, when, deny)| {
+        let sign = if *deny { "ban" } else { "function" };
+        let verb = if *deny { "taken away by " } else { "given by " };
+        view! { <li>{icon(sign)}<span>{verb}<a href=role_model::object(ObjectKind::Rule, name)>{name.clone()}</a>" where "<code>{when.clone()}</code></span></li> }
+    });
+    let roles = detail.contained_in.iter().map(|(name, label)| {
+        view! { <li>{icon("role")}<span>"part of the role "<a href=role_model::object(ObjectKind::Role, name)>{label.clone()}</a></span></li> }
+    });
+    let ways = match detail.rules.is_empty() && detail.contained_in.is_empty() {
+        true => view! { <p class="muted">"No rule gives it and no role contains it: people hold it only where somebody asked for it."</p> }.into_any(),
+        false => view! { <ul class="plain chosen">{rules.collect_view()}{roles.collect_view()}</ul> }.into_any(),
+    };
+    let parts = match &detail.object {
+        Object::Role(role) => {
+            let profiles = role.access_profiles.iter().cloned().map(Grantable::AccessProfile);
+            profiles.chain(role.roles.iter().cloned().map(Grantable::Role)).collect()
+        }
+        Object::AccessProfile(profile) => {
+            let entitlements = profile.entitlements.iter().cloned().map(Grantable::Entitlement);
+            entitlements.chain(profile.account_types.iter().cloned().map(Grantable::AccountType)).collect()
+        }
+        Object::Rule(_) => Vec::new(),
+    };
+    view! {
+        <section class="panel" aria-labelledby="ways-heading"><h2 id="ways-heading">"How people come to hold it"</h2>{ways}</section>
+        {outline(detail, parts)}
+    }
+}
+
+fn of_rule(rule: &AssignmentRule, detail: &ObjectDetail) -> impl IntoView + use<> {
+    let kind = match rule.kind {
+        RuleType::Automatic => "Automatic: whoever it holds for has it.",
+        RuleType::AutomaticWithValidation => "Automatic with validation: given once somebody has approved.",
+        RuleType::Suggested => "Suggested: offered, not given.",
+    };
+    let days =
+        |count: u16, what: &str| (count > 0).then(|| format!("{} {what}", words::plural(count.into(), "day", "days")));
+    let around: Vec<String> =
+        [days(rule.days_before, "before a context starts"), days(rule.days_after, "after it ends")]
+            .into_iter()
+            .flatten()
+            .collect();
+    let around = (!around.is_empty())
+        .then(|| view! { <div><dt>"Holds"</dt><dd>"already or still "{around.join(" and ")}</dd></div> });
+    let does = if rule.deny { "Takes away" } else { "Gives" };
+    view! {
+        <section class="panel" aria-labelledby="condition-heading">
+            <h2 id="condition-heading">"Condition"</h2>
+            <pre class="code"><code>{rule.when.clone()}</code></pre>
+            <dl class="pairs">
+                <div><dt>"Type"</dt><dd>{kind}</dd></div>
+                <div><dt>"Priority"</dt><dd>{rule.priority.to_string()}<span class="subtle">" · smaller wins where one rule gives and another takes away"</span></dd></div>
+                {around}
+            </dl>
+        </section>
+        <section class="panel" aria-labelledby="gives-heading">
+            <h2 id="gives-heading">{does}</h2>
+            {list_of_things(&detail.leads_to)}
+        </section>
+    }
+}
+
+/// What it consists of itself, and all that holding it leads to.
+fn outline(detail: &ObjectDetail, parts: Vec<Grantable>) -> impl IntoView + use<> {
+    let (own, further): (Vec<_>, Vec<_>) =
+        detail.leads_to.iter().cloned().partition(|(thing, _)| parts.contains(thing));
+    let further = (!further.is_empty()).then(|| {
+        view! { <h3>"Which leads to"</h3>{list_of_things(&further)} }
+    });
+    view! {
+        <section class="panel" aria-labelledby="parts-heading">
+            <h2 id="parts-heading">"Consists of"</h2>
+            {list_of_things(&own)}
+            {further}
+        </section>
+    }
+}
+
+/// Things with their kind, those that have a page as links.
+pub(crate) fn list_of_things(things: &[(Grantable, String)]) -> AnyView {
+    if things.is_empty() {
+        return view! { <p class="muted">"Nothing."</p> }.into_any();
+    }
+    let lines = things.iter().map(|(thing, label)| {
+        let named = match role_model::thing(thing) {
+            Some(address) => view! { <a href=address>{label.clone()}</a> }.into_any(),
+            None => label.clone().into_any(),
+        };
+        view! { <li>{icon(shape(thing))}<span class="kind">{words::kind(thing)}</span><span>{named}</span></li> }
+    });
+    view! { <ul class="plain chosen">{lines.collect_view()}</ul> }.into_any()
+}

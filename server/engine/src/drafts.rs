@@ -1,0 +1,383 @@
+//! Drafts of the role model: prepared on pages, looked at beside what is live, then published or discarded.
+//!
+//! What a draft would do is computed for everybody with the functions that `config plan` uses, and publishing takes the
+//! seal of exactly what was looked at: where the configuration or people changed meanwhile, it is refused and shown anew.
+//! A draft may hold what makes no sense yet; then it says so and cannot be published, and nothing that was typed is lost.
+
+use jiff::civil::Date;
+use model::access::{Explanation, Grantable};
+use model::configuration::Configuration;
+use model::draft::{Draft, DraftChange, DraftRow, DraftState, Object, ObjectKind, Sample};
+use model::error::{ApiError, ErrorCode};
+use model::identity::Identity;
+use model::ids::{ConfigurationVersionId, DraftId};
+use model::page::Page;
+use model::request::DirectGrant;
+use model::view::AuditLine;
+use policy::model::ModelError;
+use store::StoreError;
+
+use crate::configuration::{self, ConfigurationPlan, Effect, compare, computed, sentence};
+use crate::configurations;
+use crate::context::OpContext;
+use crate::error::internal;
+use crate::role_model::{VIEW, sample};
+
+/// Prepares changes of the role model.
+pub const DRAFT: &str = "/Configuration/Draft";
+/// Makes them live.
+pub const PUBLISH: &str = "/Configuration/Apply";
+
+/// Characters of a title.
+const LONGEST_TITLE: usize = 120;
+/// Characters of an object's name: names are keys in files and addresses.
+const LONGEST_NAME: usize = 100;
+
+/// What a draft would do, as of now.
+#[derive(Clone, Debug)]
+pub struct DraftPreview {
+    pub draft: Draft,
+    /// Objects and their fields, and what people would gain and lose where that could be computed.
+    pub plan: ConfigurationPlan,
+    /// What has to be put right before it can be published.
+    pub findings: Vec<DraftFinding>,
+    /// Objects that somebody else changed since the draft first touched them.
+    pub moved: Vec<(ObjectKind, String)>,
+    /// For whom each rule that the draft changes would hold.
+    pub matches: Vec<(String, Sample)>,
+    /// Stands for all of this: what publishing has to be given. None where it cannot be published.
+    pub seal: Option<String>,
+}
+
+/// Something wrong in a draft.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DraftFinding {
+    /// The object at fault where the draft can change it.
+    pub object: Option<(ObjectKind, String)>,
+    /// In words: rule `sales-staff`, when.
+    pub place: String,
+    /// What is wrong and what to do about it.
+    pub message: String,
+}
+
+/// Drafts in one state or in any, newest first.
+pub async fn page(
+    op: &OpContext,
+    state: Option<DraftState>,
+    before: Option<DraftId>,
+) -> Result<Page<DraftRow>, ApiError> {
+    op.require(VIEW)?;
+    op.engine.store().draft_page(state, before, None).await.map_err(internal)
+}
+
+/// A draft without what it would do.
+pub async fn draft(op: &OpContext, id: DraftId) -> Result<Draft, ApiError> {
+    op.require(VIEW)?;
+    let found = op.engine.store().draft(id).await.map_err(internal)?;
+    found.ok_or_else(|| ApiError::not_found(format!("draft {id}")))
+}
+
+/// Puts an object, as it is to be, into an open draft, or into a new one; without an object, the draft removes it. Where
+/// the draft changes it already, what it was before stays what it was.
+pub async fn put(
+    op: &OpContext,
+    id: Option<DraftId>,
+    kind: ObjectKind,
+    name: &str,
+    after: Option<Object>,
+) -> Result<DraftId, ApiError> {
+    op.require(DRAFT)?;
+    op.engine.follow().await.map_err(|_| ApiError::internal())?;
+    let live = op.engine.world().configuration();
+    let known = match id {
+        Some(id) => Some(open(op, id).await?),
+        None => None,
+    };
+    let before = match known.as_ref().and_then(|draft| draft.change(kind, name)) {
+        Some(change) => change.before.clone(),
+        None => kind.find(&live, name),
+    };
+    if before.is_none() {
+        check_name(name)?;
+    }
+    if before.is_none() && after.is_none() {
+        return match id {
+            Some(id) => take_out(op, id, kind, name).await.map(|()| id),
+            None => Err(ApiError::not_found(format!("{} `{name}`", kind.noun()))),
+        };
+    }
+    let title = match (&before, &after) {
+        (_, None) => format!("Remove {} {name}", kind.noun()),
+        (None, _) => format!("Add {} {name}", kind.noun()),
+        (Some(_), Some(_)) => format!("Change {} {name}", kind.noun()),
+    };
+    let change = DraftChange {
+        kind,
+        name: name.to_owned(),
+        before,
+        after,
+        changed_by: op.user.login.clone(),
+        changed_at: op.now,
+    };
+    let number = match id {
+        Some(id) => id,
+        None => DraftId(op.engine.store().reserve_ids(1).await.map_err(internal)?.start),
+    };
+    let (is_new, by, at) = (id.is_none(), op.user.login.clone(), op.now);
+    let work = op.engine.store().write(move |tx| {
+        Box::pin(async move {
+            if is_new {
+                tx.insert_draft(number, &title, &by, at).await?;
+            }
+            tx.put_draft_changes(number, &[change], at).await
+        })
+    });
+    if work.await.map_err(internal)? { Ok(number) } else { Err(ended(number)) }
+}
+
+/// Gives the draft another title.
+pub async fn rename(op: &OpContext, id: DraftId, title: &str) -> Result<(), ApiError> {
+    op.require(DRAFT)?;
+    let title: String = title.split_whitespace().collect::<Vec<_>>().join(" ");
+    if title.is_empty() || title.chars().count() > LONGEST_TITLE {
+        return Err(ApiError::invalid("title", format!("A title has 1 to {LONGEST_TITLE} characters.")));
+    }
+    open(op, id).await?;
+    let at = op.now;
+    let work = op.engine.store().write(move |tx| Box::pin(async move { tx.rename_draft(id, &title, at).await }));
+    if work.await.map_err(internal)? { Ok(()) } else { Err(ended(id)) }
+}
+
+/// Takes one object out of the draft: it stays as it is live.
+pub async fn take_out(op: &OpContext, id: DraftId, kind: ObjectKind, name: &str) -> Result<(), ApiError> {
+    op.require(DRAFT)?;
+    open(op, id).await?;
+    let (name, at) = (name.to_owned(), op.now);
+    let work =
+        op.engine.store().write(move |tx| Box::pin(async move { tx.take_out_of_draft(id, kind, &name, at).await }));
+    if work.await.map_err(internal)? { Ok(()) } else { Err(ended(id)) }
+}
+
+/// Takes notice of what others made of the objects that the draft changes: it goes on from how they are live now.
+pub async fn rebase(op: &OpContext, id: DraftId) -> Result<(), ApiError> {
+    op.require(DRAFT)?;
+    op.engine.follow().await.map_err(|_| ApiError::internal())?;
+    let draft = open(op, id).await?;
+    let live = op.engine.world().configuration();
+    let at = op.now;
+    let moved = draft.changes.into_iter().filter(|change| change.has_moved(&live));
+    let changes: Vec<DraftChange> =
+        moved.map(|change| DraftChange { before: change.kind.find(&live, &change.name), ..change }).collect();
+    let work = op.engine.store().write(move |tx| Box::pin(async move { tx.put_draft_changes(id, &changes, at).await }));
+    if work.await.map_err(internal)? { Ok(()) } else { Err(ended(id)) }
+}
+
+/// Ends the draft without making anything of it live.
+pub async fn discard(op: &OpContext, id: DraftId) -> Result<(), ApiError> {
+    op.require(DRAFT)?;
+    let draft = open(op, id).await?;
+    let (by, at) = (op.user.login.clone(), op.now);
+    let audit = AuditLine {
+        at,
+        actor: by.clone(),
+        action: "draft".into(),
+        subject: id.to_string(),
+        detail: format!("discarded: {}", draft.title),
+    };
+    let work = op.engine.store().write(move |tx| {
+        Box::pin(async move {
+            let ended = tx.end_draft(id, None, &by, at).await?;
+            if ended {
+                tx.append_audit(&audit).await?;
+            }
+            Ok::<_, StoreError>(ended)
+        })
+    });
+    if work.await.map_err(internal)? { Ok(()) } else { Err(ended(id)) }
+}
+
+/// What the draft would do, were it published now. Of a draft that has ended, only what it changed.
+pub async fn preview(op: &OpContext, id: DraftId) -> Result<DraftPreview, ApiError> {
+    let draft = draft(op, id).await?;
+    op.engine.follow().await.map_err(|_| ApiError::internal())?;
+    let live = op.engine.world().configuration();
+    if draft.state != DraftState::Open {
+        return Ok(ended_preview(draft, &live));
+    }
+    let wanted = draft.applied_to(&live);
+    let mut plan = configuration::difference(&live, &wanted);
+    let store = op.engine.store();
+    let population = store.load_identities().await.map_err(internal)?;
+    let grants = store.direct_grants(None).await.map_err(internal)?;
+    let moved: Vec<(ObjectKind, String)> = draft
+        .changes
+        .iter()
+        .filter(|change| change.has_moved(&live))
+        .map(|change| (change.kind, change.name.clone()))
+        .collect();
+    let rules: Vec<String> = draft
+        .changes
+        .iter()
+        .filter(|change| change.kind == ObjectKind::Rule && change.after.is_some())
+        .map(|change| change.name.clone())
+        .collect();
+    let today = op.engine.today();
+    let digest = configuration::digest(&wanted);
+    let work = move || evaluate(&live, &wanted, &population, &grants, &rules, today);
+    let evaluated = tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::internal())?;
+    let (matches, findings) = match evaluated {
+        Ok((effect, matches)) => {
+            plan.effect = Some(effect);
+            (matches, Vec::new())
+        }
+        Err(errors) => (Vec::new(), errors.iter().map(|error| finding(error, &draft)).collect()),
+    };
+    let is_whole = findings.is_empty() && moved.is_empty() && !plan.is_empty();
+    let seal = is_whole.then(|| seal(&digest, &plan));
+    let mut preview = DraftPreview { draft, plan, findings, moved, matches, seal };
+    if !op.may("/Identities/View") {
+        hide_people(&mut preview);
+    }
+    Ok(preview)
+}
+
+/// What the draft would do to one person, with why.
+#[derive(Clone, Debug)]
+pub struct DraftTrial {
+    pub person: Identity,
+    /// What they would gain or lose, with the whole answer under the draft: gained, and lost.
+    pub gains: Vec<Explanation>,
+    pub losses: Vec<Explanation>,
+    /// Account attributes that would get another value.
+    pub attributes: Vec<String>,
+}
+
+/// Tries the draft with one person, found by their key or by `#` and their number.
+pub async fn try_with(op: &OpContext, id: DraftId, key: &str) -> Result<DraftTrial, ApiError> {
+    op.require("/Identities/View")?;
+    let draft = draft(op, id).await?;
+    op.engine.follow().await.map_err(|_| ApiError::internal())?;
+    let person = crate::identities::find(op, key.trim()).await?;
+    let store = op.engine.store();
+    let population = store.identities_by_id(&[person]).await.map_err(internal)?;
+    let grants = store.direct_grants(Some(&[person])).await.map_err(internal)?;
+    let live = op.engine.world().configuration();
+    let today = op.engine.today();
+    let broken = |_| ApiError::conflict("The draft has to be put right first: what is wrong stands on its page.");
+    let after = computed(&draft.applied_to(&live), &population, &grants, today).map_err(broken)?;
+    let before = computed(&live, &population, &grants, today).map_err(broken)?;
+    let effect = compare(&before, &after, &population, today);
+    let changed = effect.people.into_iter().next();
+    let explain =
+        |things: &[Grantable]| things.iter().filter_map(|thing| after.explain(person, thing, today)).collect();
+    let missing = || ApiError::not_found(format!("identity `{key}`"));
+    Ok(DraftTrial {
+        person: population.into_iter().next().ok_or_else(missing)?,
+        gains: changed.as_ref().map(|one| explain(&one.gains)).unwrap_or_default(),
+        losses: changed.as_ref().map(|one| explain(&one.losses)).unwrap_or_default(),
+        attributes: changed.map(|one| one.attributes).unwrap_or_default(),
+    })
+}
+
+/// Makes the draft live, where what it does is still what was looked at.
+pub async fn publish(op: &OpContext, id: DraftId, seen: &str) -> Result<ConfigurationVersionId, ApiError> {
+    op.require(PUBLISH)?;
+    let preview = preview(op, id).await?;
+    if preview.draft.state != DraftState::Open {
+        return Err(ended(id));
+    }
+    match &preview.seal {
+        None => Err(ApiError::conflict(
+            "This draft cannot be published as it is: what has to be put right stands on its page. Nothing was changed.",
+        )),
+        Some(seal) if seal != seen => Err(ApiError::conflict(
+            "The configuration, or people, changed since you looked: what the draft would do now stands on its page. \
+             Look again, then publish. Nothing was changed.",
+        )),
+        Some(_) => {
+            let wanted = preview.draft.applied_to(&op.engine.world().configuration());
+            let note = format!(" from draft {id}: {}", preview.draft.title);
+            configurations::make_live(op, wanted, Some(id), &note).await
+        }
+    }
+}
+
+type Evaluated = (Effect, Vec<(String, Sample)>);
+
+fn evaluate(
+    live: &Configuration,
+    wanted: &Configuration,
+    population: &[Identity],
+    grants: &[DirectGrant],
+    rules: &[String],
+    today: Date,
+) -> Result<Evaluated, Vec<ModelError>> {
+    let after = computed(wanted, population, grants, today)?;
+    let before = computed(live, population, grants, today)?;
+    let by_id: std::collections::HashMap<_, _> = population.iter().map(|one| (one.id, one)).collect();
+    let matches = rules.iter().map(|rule| {
+        let ids = after.affected_by_rule(rule);
+        (rule.clone(), sample(ids.iter().filter_map(|id| by_id.get(id).copied())))
+    });
+    Ok((compare(&before, &after, population, today), matches.collect()))
+}
+
+/// Over everything that is shown: the configuration that comes of it, and what it means for whom.
+fn seal(digest: &str, plan: &ConfigurationPlan) -> String {
+    let effect = serde_json::to_string(&plan.effect).unwrap_or_default();
+    configuration::hexadecimal(format!("{digest}{effect}").as_bytes())
+}
+
+fn finding(error: &ModelError, draft: &Draft) -> DraftFinding {
+    let (noun, name) = error.object.split_once(" `").unwrap_or((&error.object, ""));
+    let name = name.trim_end_matches('`');
+    let kind = ObjectKind::ALL.into_iter().find(|kind| kind.noun() == noun);
+    let position = error.position.map_or_else(String::new, |(line, column)| format!(", line {line}, column {column}"));
+    DraftFinding {
+        object: kind.filter(|kind| draft.change(*kind, name).is_some()).map(|kind| (kind, name.to_owned())),
+        place: format!("{}, {}{position}", error.object, error.field),
+        message: sentence(error),
+    }
+}
+
+/// What a draft changed that has ended: from what it began from to what it made of it.
+fn ended_preview(draft: Draft, live: &Configuration) -> DraftPreview {
+    let mut before = live.clone();
+    for change in &draft.changes {
+        DraftChange { after: change.before.clone(), ..change.clone() }.put_into(&mut before);
+    }
+    let plan = configuration::difference(&before, &draft.applied_to(&before));
+    DraftPreview { draft, plan, findings: Vec::new(), moved: Vec::new(), matches: Vec::new(), seal: None }
+}
+
+fn hide_people(preview: &mut DraftPreview) {
+    if let Some(effect) = &mut preview.plan.effect {
+        effect.people.clear();
+        effect.examples.clear();
+    }
+    preview.matches.iter_mut().for_each(|(_, sample)| sample.people.clear());
+}
+
+async fn open(op: &OpContext, id: DraftId) -> Result<Draft, ApiError> {
+    let draft = draft(op, id).await?;
+    if draft.state == DraftState::Open { Ok(draft) } else { Err(ended(id)) }
+}
+
+fn ended(id: DraftId) -> ApiError {
+    ApiError::conflict(format!("Draft {id} was published or discarded meanwhile. Begin a new one."))
+}
+
+fn check_name(name: &str) -> Result<(), ApiError> {
+    let is_good = |character: char| character.is_alphanumeric() || "-_.".contains(character);
+    if !name.is_empty() && name.chars().count() <= LONGEST_NAME && name.chars().all(is_good) {
+        return Ok(());
+    }
+    Err(ApiError {
+        code: ErrorCode::Invalid,
+        message: format!(
+            "`{}` is no name. A name has 1 to {LONGEST_NAME} letters, digits, hyphens, dots and underscores.",
+            name.chars().take(40).collect::<String>()
+        ),
+        field: Some("name".into()),
+    })
+}

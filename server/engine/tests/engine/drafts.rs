@@ -1,0 +1,197 @@
+//! The role model changed on pages: a draft shows what it would do, publishing does exactly that or is refused, and what
+//! others changed meanwhile is never undone unseen.
+
+use engine::context::OpContext;
+use engine::{configurations, drafts, role_model};
+use model::configuration::{AssignmentRule, Role};
+use model::draft::{DraftState, Object, ObjectKind};
+use model::error::ErrorCode;
+use model::ids::DraftId;
+use model::job::{RunMode, RunState};
+use testkit::world::{Person, World, person};
+
+/// Ann is in Finance: a bookkeeper. Bo and Cy are in Sales.
+fn people() -> Vec<Person> {
+    let sales = |number, name| person(number, name, "Ek", "Sales");
+    vec![person(1, "Ann", "Lee", "Finance"), sales(2, "Bo"), sales(3, "Cy")]
+}
+
+async fn world() -> World {
+    let mut world = World::new(&people()).await;
+    world.settle().await;
+    world
+}
+
+/// A rule by which everybody in a department is a bookkeeper.
+fn rule(department: &str) -> Object {
+    Object::Rule(AssignmentRule {
+        description: None,
+        when: format!("identity.department == '{department}'"),
+        kind: Default::default(),
+        roles: vec!["bookkeeper".into()],
+        access_profiles: Vec::new(),
+        account_types: Vec::new(),
+        entitlements: Vec::new(),
+        deny: false,
+        priority: 0,
+        days_before: 0,
+        days_after: 0,
+    })
+}
+
+async fn put(op: &OpContext, id: Option<DraftId>, name: &str, object: Object) -> DraftId {
+    drafts::put(op, id, object.kind(), name, Some(object)).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_shows_what_it_would_do_and_publishing_does_it() {
+    let mut world = world().await;
+    let op = world.op();
+    let id = put(&op, None, "sales", rule("Sales")).await;
+    let preview = drafts::preview(&op, id).await.unwrap();
+    let effect = preview.plan.effect.unwrap();
+    assert_eq!((effect.population, effect.identities), (3, 2));
+    let gains: Vec<&str> = effect.gains.iter().map(|(thing, _)| thing.as_str()).collect();
+    for thing in ["role bookkeeper", "entitlement vault", "entitlement ledger"] {
+        assert!(gains.contains(&thing), "{gains:?}");
+    }
+    assert!(effect.losses.is_empty());
+    assert_eq!((preview.matches[0].0.as_str(), preview.matches[0].1.total), ("sales", 2));
+    assert_eq!(effect.people.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["Bo Ek", "Cy Ek"]);
+
+    // Of one person, with why.
+    let ann = drafts::try_with(&op, id, &people()[0].number).await.unwrap();
+    assert!(ann.gains.is_empty() && ann.losses.is_empty());
+    let bo = drafts::try_with(&op, id, &people()[1].number).await.unwrap();
+    assert!(bo.gains.iter().all(|one| one.held && one.reasons[0].rule == "sales"), "{:?}", bo.gains);
+
+    // Nothing is live yet.
+    assert!(op.engine.world().configuration().rules.get("sales").is_none());
+    let seal = preview.seal.unwrap();
+    drafts::publish(&op, id, &seal).await.unwrap();
+    assert!(op.engine.world().configuration().rules.contains_key("sales"));
+    let again = drafts::publish(&op, id, &seal).await.unwrap_err();
+    assert_eq!(again.code, ErrorCode::Conflict);
+
+    world.run("complete", RunMode::default()).await;
+    world.settle().await;
+    let held = role_model::detail(&op, ObjectKind::Role, "bookkeeper".into()).await.unwrap();
+    assert_eq!(held.people.total, 3);
+    let held = role_model::detail(&op, ObjectKind::Rule, "sales".into()).await.unwrap();
+    assert_eq!(held.people.people.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>(), ["Bo Ek", "Cy Ek"]);
+    let ended = drafts::preview(&op, id).await.unwrap();
+    assert_eq!((ended.draft.state, ended.seal), (DraftState::Published, None));
+    assert_eq!(ended.plan.added[0].name, "sales");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_makes_no_sense_is_kept_told_and_not_published() {
+    let world = world().await;
+    let op = world.op();
+    let Object::Rule(mut broken) = rule("Sales") else { panic!("a rule") };
+    broken.when = "identity.department ==".into();
+    broken.roles.push("nobody-knows-it".into());
+    let id = put(&op, None, "sales", Object::Rule(broken.clone())).await;
+    let preview = drafts::preview(&op, id).await.unwrap();
+    assert_eq!(preview.seal, None);
+    assert!(preview.plan.effect.is_none());
+    let told: Vec<&str> = preview.findings.iter().map(|finding| finding.message.as_str()).collect();
+    assert!(told.len() >= 2 && told.iter().any(|message| message.contains("nobody-knows-it")), "{told:?}");
+    assert!(preview.findings.iter().all(|one| one.object == Some((ObjectKind::Rule, "sales".into()))));
+    assert_eq!(drafts::publish(&op, id, "").await.unwrap_err().code, ErrorCode::Conflict);
+    assert_eq!(preview.draft.changes[0].after, Some(Object::Rule(broken)));
+
+    // A role that a rule still gives cannot go.
+    let removal = drafts::put(&op, None, ObjectKind::Role, "bookkeeper", None).await.unwrap();
+    let preview = drafts::preview(&op, removal).await.unwrap();
+    assert!(preview.findings[0].place.contains("rule `finance`"), "{:?}", preview.findings);
+
+    for name in ["", "two words", "a/b"] {
+        let refused = drafts::put(&op, None, ObjectKind::Rule, name, Some(rule("Sales"))).await.unwrap_err();
+        assert_eq!(refused.code, ErrorCode::Invalid, "{name}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_changed_meanwhile_is_seen_before_anything_is_undone() {
+    let world = world().await;
+    let op = world.op();
+    let role = |display_name: &str| {
+        let (access_profiles, roles) = (vec!["money".into(), "books".into()], vec!["colleague".into()]);
+        Object::Role(Role { display_name: display_name.into(), description: None, access_profiles, roles })
+    };
+    let mine = put(&op, None, "bookkeeper", role("Book-keeper")).await;
+    let other = put(&op, None, "bookkeeper", role("Accountant")).await;
+    let elsewhere = put(&op, None, "sales", rule("Sales")).await;
+    let seen = |preview: drafts::DraftPreview| preview.seal.unwrap();
+    let my_seal = seen(drafts::preview(&op, mine).await.unwrap());
+    drafts::publish(&op, other, &seen(drafts::preview(&op, other).await.unwrap())).await.unwrap();
+
+    // The same object: refused, told, and mended by going on from what is live.
+    assert_eq!(drafts::publish(&op, mine, &my_seal).await.unwrap_err().code, ErrorCode::Conflict);
+    let moved = drafts::preview(&op, mine).await.unwrap();
+    assert_eq!((moved.moved, moved.seal), (vec![(ObjectKind::Role, "bookkeeper".into())], None));
+    drafts::rebase(&op, mine).await.unwrap();
+    let again = drafts::preview(&op, mine).await.unwrap();
+    let field = &again.plan.changed[0].fields[0];
+    assert_eq!((field.before.clone(), field.after.clone()), (Some("Accountant".into()), Some("Book-keeper".into())));
+
+    // Another object: it goes on, once what it does now was looked at.
+    let stale = seen(drafts::preview(&op, elsewhere).await.unwrap());
+    drafts::publish(&op, mine, &seen(again)).await.unwrap();
+    assert_eq!(drafts::publish(&op, elsewhere, &stale).await.unwrap_err().code, ErrorCode::Conflict);
+    // A person who came meanwhile counts as well.
+    let stale = seen(drafts::preview(&op, elsewhere).await.unwrap());
+    let mut more = people();
+    more.push(person(4, "Di", "Ek", "Sales"));
+    world.feed(&more);
+    assert_eq!(world.run("complete", RunMode::default()).await.state, RunState::Completed);
+    assert_eq!(drafts::publish(&op, elsewhere, &stale).await.unwrap_err().code, ErrorCode::Conflict);
+    drafts::publish(&op, elsewhere, &seen(drafts::preview(&op, elsewhere).await.unwrap())).await.unwrap();
+    let live = op.engine.world().configuration();
+    assert_eq!(live.roles["bookkeeper"].display_name, "Book-keeper");
+    assert!(live.rules.contains_key("sales"));
+
+    // Files that are applied afterwards say what the pages changed.
+    let plan = configurations::plan(&op, &world.configuration()).await.unwrap();
+    assert_eq!((plan.changed.len(), plan.removed.len()), (1, 1));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drafts_end_once_and_ask_for_their_permissions() {
+    let world = world().await;
+    let op = world.op();
+    let id = put(&op, None, "sales", rule("Sales")).await;
+    drafts::rename(&op, id, "  Sales  are bookkeepers ").await.unwrap();
+    assert_eq!(drafts::draft(&op, id).await.unwrap().title, "Sales are bookkeepers");
+    assert_eq!(drafts::rename(&op, id, " ").await.unwrap_err().code, ErrorCode::Invalid);
+    drafts::take_out(&op, id, ObjectKind::Rule, "sales").await.unwrap();
+    let empty = drafts::preview(&op, id).await.unwrap();
+    assert!(empty.draft.changes.is_empty() && empty.seal.is_none());
+    drafts::discard(&op, id).await.unwrap();
+    for refused in [
+        drafts::discard(&op, id).await,
+        drafts::take_out(&op, id, ObjectKind::Rule, "sales").await,
+        drafts::rename(&op, id, "again").await,
+        drafts::put(&op, Some(id), ObjectKind::Rule, "sales", Some(rule("Sales"))).await.map(|_| ()),
+    ] {
+        assert_eq!(refused.unwrap_err().code, ErrorCode::Conflict);
+    }
+    assert_eq!(drafts::page(&op, Some(DraftState::Open), None).await.unwrap().total, 0);
+
+    let mut reader = world.op();
+    reader.permissions.retain(|_| false);
+    assert_eq!(drafts::preview(&reader, id).await.unwrap_err().code, ErrorCode::Forbidden);
+    assert_eq!(drafts::publish(&reader, id, "").await.unwrap_err().code, ErrorCode::Forbidden);
+    let refused = drafts::put(&reader, None, ObjectKind::Rule, "x", Some(rule("Sales"))).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::Forbidden);
+    reader.permissions = model::user::PermissionPath::parse(role_model::VIEW).into_iter().collect();
+    let shown = put(&op, None, "sales", rule("Sales")).await;
+    let preview = drafts::preview(&reader, shown).await.unwrap();
+    assert_eq!((preview.plan.effect.unwrap().people.len(), preview.matches[0].1.people.len()), (0, 0));
+    assert_eq!(preview.matches[0].1.total, 2);
+    world.stop().await;
+}

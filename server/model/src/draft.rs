@@ -1,0 +1,241 @@
+//! Changes of the role model that people prepare on pages before anything of them is live.
+//!
+//! A draft holds objects as they are to be, beside how each was when it was first touched, so that nothing that somebody
+//! else published meanwhile is overwritten unseen. Drafts know roles, access profiles and assignment rules; everything else
+//! of a configuration is changed in files.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::access::Grantable;
+use crate::configuration::{AccessProfile, AssignmentRule, Configuration, Role};
+use crate::ids::{ConfigurationVersionId, DraftId, IdentityId};
+
+/// What of the role model is edited on pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObjectKind {
+    Role,
+    AccessProfile,
+    Rule,
+}
+
+impl ObjectKind {
+    pub const ALL: [Self; 3] = [Self::Role, Self::AccessProfile, Self::Rule];
+
+    /// As stored, and in addresses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Role => "role",
+            Self::AccessProfile => "access_profile",
+            Self::Rule => "rule",
+        }
+    }
+
+    /// The reverse of [`Self::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// In words.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Role => "role",
+            Self::AccessProfile => "access profile",
+            Self::Rule => "rule",
+        }
+    }
+
+    /// The object of that name in a configuration.
+    pub fn find(self, configuration: &Configuration, name: &str) -> Option<Object> {
+        match self {
+            Self::Role => configuration.roles.get(name).cloned().map(Object::Role),
+            Self::AccessProfile => configuration.access_profiles.get(name).cloned().map(Object::AccessProfile),
+            Self::Rule => configuration.rules.get(name).cloned().map(Object::Rule),
+        }
+    }
+
+    /// The thing that people hold; none for a rule.
+    pub fn grantable(self, name: &str) -> Option<Grantable> {
+        match self {
+            Self::Role => Some(Grantable::Role(name.to_owned())),
+            Self::AccessProfile => Some(Grantable::AccessProfile(name.to_owned())),
+            Self::Rule => None,
+        }
+    }
+}
+
+/// An object of the role model in one form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "body", rename_all = "snake_case")]
+pub enum Object {
+    Role(Role),
+    AccessProfile(AccessProfile),
+    Rule(AssignmentRule),
+}
+
+impl Object {
+    pub fn kind(&self) -> ObjectKind {
+        match self {
+            Self::Role(_) => ObjectKind::Role,
+            Self::AccessProfile(_) => ObjectKind::AccessProfile,
+            Self::Rule(_) => ObjectKind::Rule,
+        }
+    }
+}
+
+/// What a draft makes of one object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DraftChange {
+    pub kind: ObjectKind,
+    pub name: String,
+    /// As it was live when the draft first touched it; none where there was none.
+    pub before: Option<Object>,
+    /// As it is to be; none where it is removed.
+    pub after: Option<Object>,
+    pub changed_by: String,
+    pub changed_at: Timestamp,
+}
+
+impl DraftChange {
+    /// Whether the live object is another than the draft began from.
+    pub fn has_moved(&self, live: &Configuration) -> bool {
+        self.kind.find(live, &self.name) != self.before
+    }
+
+    /// Puts the object, as it is to be, into a configuration.
+    pub fn put_into(&self, configuration: &mut Configuration) {
+        let name = self.name.clone();
+        match &self.after {
+            Some(Object::Role(role)) => {
+                configuration.roles.insert(name, role.clone());
+            }
+            Some(Object::AccessProfile(profile)) => {
+                configuration.access_profiles.insert(name, profile.clone());
+            }
+            Some(Object::Rule(rule)) => {
+                configuration.rules.insert(name, rule.clone());
+            }
+            None => match self.kind {
+                ObjectKind::Role => drop(configuration.roles.remove(&name)),
+                ObjectKind::AccessProfile => drop(configuration.access_profiles.remove(&name)),
+                ObjectKind::Rule => drop(configuration.rules.remove(&name)),
+            },
+        }
+    }
+}
+
+/// A draft with all that it changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    pub id: DraftId,
+    pub title: String,
+    pub state: DraftState,
+    pub created_by: String,
+    pub created_at: Timestamp,
+    /// Who published or discarded it, and when.
+    pub ended: Option<(String, Timestamp)>,
+    /// What publishing made of it.
+    pub version: Option<ConfigurationVersionId>,
+    /// Sorted by kind and name.
+    pub changes: Vec<DraftChange>,
+}
+
+impl Draft {
+    /// The configuration as it would be, were the draft published.
+    pub fn applied_to(&self, live: &Configuration) -> Configuration {
+        let mut wanted = live.clone();
+        self.changes.iter().for_each(|change| change.put_into(&mut wanted));
+        wanted
+    }
+
+    /// What it makes of one object.
+    pub fn change(&self, kind: ObjectKind, name: &str) -> Option<&DraftChange> {
+        self.changes.iter().find(|change| change.kind == kind && change.name == name)
+    }
+}
+
+/// A draft is open until somebody publishes or discards it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DraftState {
+    Open,
+    Published,
+    Discarded,
+}
+
+impl DraftState {
+    pub const ALL: [Self; 3] = [Self::Open, Self::Published, Self::Discarded];
+
+    /// As stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Published => "published",
+            Self::Discarded => "discarded",
+        }
+    }
+
+    /// The reverse of [`Self::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Open => "Open",
+            Self::Published => "Published",
+            Self::Discarded => "Discarded",
+        }
+    }
+}
+
+/// A draft in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DraftRow {
+    pub id: DraftId,
+    pub title: String,
+    pub state: DraftState,
+    pub created_by: String,
+    pub created_at: Timestamp,
+    /// When something of it was last changed, or it ended.
+    pub changed_at: Timestamp,
+    pub changes: u64,
+}
+
+/// An object of the role model in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectRow {
+    pub kind: ObjectKind,
+    pub name: String,
+    pub display_name: String,
+    pub description: Option<String>,
+    /// Application of an access profile, condition of a rule, what a role consists of.
+    pub note: String,
+    /// Who holds it now, or for whom the rule holds.
+    pub people: u64,
+}
+
+/// Some of the people that something concerns.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    pub total: u64,
+    /// The first of them by name.
+    pub people: Vec<(IdentityId, String)>,
+}
+
+/// An object of the role model with everything around it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectDetail {
+    pub name: String,
+    pub object: Object,
+    pub people: Sample,
+    /// Rules that give it or, with true, take it away; with their conditions.
+    pub rules: Vec<(String, String, bool)>,
+    /// Roles that contain it, by name and by what they are called.
+    pub contained_in: Vec<(String, String)>,
+    /// Everything that holding it leads to, with what people call it; itself left out.
+    pub leads_to: Vec<(Grantable, String)>,
+    /// Open drafts that change it.
+    pub drafts: Vec<DraftRow>,
+}

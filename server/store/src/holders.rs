@@ -1,0 +1,57 @@
+//! Who holds a thing now: how many, and the first of them. What is offered, or found without a rule, is not counted.
+
+use model::access::Grantable;
+use model::draft::Sample;
+use model::ids::IdentityId;
+
+use crate::connection::{Row, arguments};
+use crate::{Result, Store};
+
+/// 18 is given by a rule, 118 follows from something held.
+macro_rules! held {
+    () => {
+        "a.until is null and a.workflow_state in (18, 118) and a.kind = $1"
+    };
+}
+
+const COUNTS: &str = concat!(
+    "select a.name, count(*) as people
+    from assignment a
+    where ",
+    held!(),
+    "
+    group by a.name
+    order by a.name"
+);
+
+const COUNT: &str = concat!("select count(*) from assignment a where ", held!(), " and a.name = $2");
+
+const FIRST: &str = concat!(
+    "select i.id, i.display_name
+    from assignment a
+    join identity i on i.id = a.identity_id
+    where ",
+    held!(),
+    "
+      and a.name = $2
+    order by i.display_name, i.id
+    limit $3"
+);
+
+impl Store {
+    /// How many people hold each thing of a kind, by its name; those that nobody holds are left out.
+    pub async fn holder_counts(&self, kind: &str) -> Result<Vec<(String, u64)>> {
+        let read = |row: Row| Ok((row.text("name")?, row.count("people")?));
+        self.reader().await?.read(COUNTS, arguments![kind], read).await
+    }
+
+    /// How many people hold the thing, and the first `most` of them by name.
+    pub async fn holders(&self, grantable: &Grantable, most: u32) -> Result<Sample> {
+        let mut connection = self.snapshot().await?;
+        let (kind, name) = (grantable.kind(), grantable.name());
+        let total = connection.number(COUNT, arguments![kind, name]).await?;
+        let read = |row: Row| Ok((IdentityId(row.integer("id")?), row.text("display_name")?));
+        let people = connection.read(FIRST, arguments![kind, name, i64::from(most)], read).await?;
+        Ok(Sample { total: u64::try_from(total).unwrap_or_default(), people })
+    }
+}
