@@ -11,7 +11,7 @@ use crate::logic::words;
 /// Boundaries that are shown at once; the rest is a click away.
 const SHOWN: usize = 4;
 
-pub fn life(life: &LifecycleView) -> impl IntoView + use<> {
+pub(super) fn life(life: &LifecycleView) -> impl IntoView + use<> {
     let standing = &life.standing;
     let since = standing.since.map(|since| {
         let seen = standing.first_seen.then_some(", the day on which it was first seen");
@@ -81,7 +81,7 @@ fn next(next: &[Boundary]) -> AnyView {
 }
 
 /// What happens on a day, as the end of a sentence that begins with it.
-pub fn turn(turn: &Turn) -> String {
+fn turn(turn: &Turn) -> String {
     match turn {
         Turn::State(label) => format!("{label} begins, if nothing changes before"),
         Turn::Accounts(action, kinds) => format!("{}: {}", words::sentence_case(action.done()), kinds.join(", ")),

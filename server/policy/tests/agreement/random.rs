@@ -272,9 +272,8 @@ fn lifecycle_states() -> impl Strategy<Value = BTreeMap<String, LifecycleStateDe
     let states = prop::collection::btree_map(0..STATES.len() - 1, lifecycle_state(), 0..5);
     let states = states.prop_map(|states| {
         let states = states.into_iter().map(|(index, mut state)| {
-            match index {
-                0..3 => (state.when, state.priority) = (None, 0),
-                _ => {}
+            if index < 3 {
+                (state.when, state.priority) = (None, 0);
             }
             if STATES[index] == "active" {
                 state.accounts.clear();
