@@ -9,7 +9,7 @@ use model::ids::RunId;
 use model::job::{RunMode, RunState};
 use model::order::Order;
 use model::plan::ItemKind;
-use testkit::world::{Person, World, person};
+use testkit::world::{Person, World, crowd};
 
 const STATES: &str = r#"
 [lifecycle_states.leaver]
@@ -24,12 +24,11 @@ when = 'identity.department == "Suspended"'
 accounts = [{ after_days = 0, do = "disable" }, { after_days = 3, do = "strip" }]
 "#;
 
+/// So many that thresholds let one of them go.
 fn people() -> Vec<Person> {
-    vec![
-        person(1, "Ann", "Lee", "Sales"),
-        Person { last_day: "2026-03-02".into(), ..person(2, "Bo", "Kim", "Sales") },
-        person(3, "Cy", "Ode", "Sales"),
-    ]
+    let mut people = crowd(40);
+    people[1].last_day = "2026-03-02".into();
+    people
 }
 
 /// Lets time pass until this moment.
@@ -70,7 +69,7 @@ async fn a_leaver_goes_in_stages_each_at_its_moment() {
     world.settle().await;
     assert_eq!(scheduler.fire_due(&world.engine).await.unwrap(), []);
     let mut known = 0;
-    assert_eq!(ordered(&world, &mut known).await.len(), 3);
+    assert_eq!(ordered(&world, &mut known).await.len(), 40);
 
     // Midnight after the last day.
     pass(&world, "2026-03-02T23:59:59Z");
@@ -113,8 +112,7 @@ async fn a_leaver_goes_in_stages_each_at_its_moment() {
 
 #[tokio::test]
 async fn a_state_without_dates_counts_from_the_day_it_was_seen_and_ends_with_its_cause() {
-    let mut staff = people();
-    staff.remove(1);
+    let mut staff = crowd(40);
     let mut world = World::with_more(&staff, STATES, |_| {}).await;
     let mut scheduler = Scheduler::default();
     world.settle().await;
