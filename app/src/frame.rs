@@ -25,12 +25,14 @@ pub enum Section {
     Applications,
     RoleModel,
     NativeChanges,
+    Violations,
+    Reconciliation,
     /// A page that belongs to none.
     Elsewhere,
 }
 
 impl Section {
-    const RAIL: [Self; 11] = [
+    const RAIL: [Self; 13] = [
         Self::Home,
         Self::WorkItems,
         Self::Forms,
@@ -42,6 +44,8 @@ impl Section {
         Self::Applications,
         Self::RoleModel,
         Self::NativeChanges,
+        Self::Violations,
+        Self::Reconciliation,
     ];
 
     fn label(self) -> &'static str {
@@ -57,6 +61,8 @@ impl Section {
             Self::Applications => "Applications",
             Self::RoleModel => "Role model",
             Self::NativeChanges => "Native changes",
+            Self::Violations => "Violations",
+            Self::Reconciliation => "Reconciliation",
             Self::Elsewhere => "",
         }
     }
@@ -74,6 +80,8 @@ impl Section {
             Self::Applications => "/applications",
             Self::RoleModel => "/roles",
             Self::NativeChanges => "/native-changes",
+            Self::Violations => "/violations",
+            Self::Reconciliation => "/reconciliation",
         }
     }
 
@@ -90,6 +98,8 @@ impl Section {
             Self::Applications => "applications",
             Self::RoleModel => "role",
             Self::NativeChanges => "wrench",
+            Self::Violations => "octagon",
+            Self::Reconciliation => "double-check",
         }
     }
 
@@ -106,6 +116,8 @@ impl Section {
             Self::Applications => "/Applications/View",
             Self::RoleModel => "/Configuration/View",
             Self::NativeChanges => "/NativeChanges/View",
+            Self::Violations => "/Violations/View",
+            Self::Reconciliation => "/Reconciliation/View",
         }
     }
 }
@@ -156,6 +168,8 @@ pub struct Visitor {
     pub reviews: u64,
     /// Native changes that wait for a decision this person may take.
     pub native_changes: u64,
+    /// Violations that wait for a decision this person may take.
+    pub violations: u64,
     /// Questions that wait for this person's answer.
     pub questions: u64,
     /// Forms that wait for this person's answers.
@@ -238,12 +252,17 @@ fn search_of(section: Section) -> (&'static str, &'static str) {
 }
 
 fn rail(visitor: &Visitor, section: Section) -> impl IntoView + use<> {
-    let links = Section::RAIL.into_iter().filter(|place| visitor.rights.may(place.permission())).map(|place| {
+    // Whoever owns a risk sees its violations, whatever their profile says.
+    let is_shown = |place: &Section| {
+        visitor.rights.may(place.permission()) || (*place == Section::Violations && visitor.violations > 0)
+    };
+    let links = Section::RAIL.into_iter().filter(is_shown).map(|place| {
         let current = (place == section).then_some("page");
         let waiting = match place {
             Section::Review => visitor.reviews,
             Section::Forms => visitor.forms,
             Section::NativeChanges => visitor.native_changes,
+            Section::Violations => visitor.violations,
             _ => 0,
         };
         let count = (waiting > 0)

@@ -14,9 +14,11 @@ pub mod mails;
 pub mod native_changes;
 pub mod orders;
 pub mod problem;
+pub mod reconciliation;
 pub mod requests;
 pub mod review;
 pub mod role_model;
+pub mod violations;
 pub mod work_items;
 
 use std::future::Future;
@@ -64,6 +66,7 @@ where
         } else {
             0
         };
+        visitor.violations = engine::violations::open(&op).await.unwrap_or(0);
         visitor.questions = engine::work_items::open_questions(&op).await.unwrap_or(0);
         let forms = engine::forms::counts(&op).await.unwrap_or_default();
         visitor.forms = forms.me + forms.team;

@@ -18,9 +18,11 @@ use crate::pages::mails::{MailsPage, MyMailPage};
 use crate::pages::native_changes::NativeChangesPage;
 use crate::pages::orders::{OrderPage, OrdersPage};
 use crate::pages::problem::MissingPage;
+use crate::pages::reconciliation::{GoLivePage, ReconciliationPage};
 use crate::pages::requests::{AskRequestPage, RequestPage, RequestsPage};
 use crate::pages::review::{ConfirmReviewPage, DeclinedPage, ReviewPage};
 use crate::pages::role_model::{AccessProfilePage, AccessProfilesPage, RolePage, RolesPage, RulePage, RulesPage};
+use crate::pages::violations::{ViolationPage, ViolationsPage};
 use crate::pages::work_items::{BulkPage, QuestionsPage, WorkItemPage, WorkItemsPage};
 
 /// All pages. Each is drawn completely before the first byte leaves, so that status and messages are right without
@@ -48,6 +50,10 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/review/confirm") view=ConfirmReviewPage ssr=SsrMode::Async />
                 <Route path=path!("/review/declined") view=DeclinedPage ssr=SsrMode::Async />
                 <Route path=path!("/native-changes") view=NativeChangesPage ssr=SsrMode::Async />
+                <Route path=path!("/violations") view=ViolationsPage ssr=SsrMode::Async />
+                <Route path=path!("/violations/:id") view=ViolationPage ssr=SsrMode::Async />
+                <Route path=path!("/reconciliation") view=ReconciliationPage ssr=SsrMode::Async />
+                <Route path=path!("/reconciliation/go-live") view=GoLivePage ssr=SsrMode::Async />
                 <Route path=path!("/requests") view=RequestsPage ssr=SsrMode::Async />
                 <Route path=path!("/requests/new") view=AskRequestPage ssr=SsrMode::Async />
                 <Route path=path!("/requests/:id") view=RequestPage ssr=SsrMode::Async />

@@ -5,7 +5,7 @@ import { expect, test } from './steps';
 
 for (const [scheme, width] of [['light', 1440], ['dark', 380]] as const) {
   test(`every page is accessible, ${scheme} and ${width} pixels wide`, async ({ page, browser }) => {
-    test.setTimeout(180_000);
+    test.setTimeout(360_000);
     const pages = await everyPage(page);
     await page.emulateMedia({ colorScheme: scheme });
     await page.setViewportSize({ width, height: 900 });

@@ -6,6 +6,7 @@ pub mod agents;
 pub mod backup;
 pub mod configuration;
 pub mod doctor;
+pub mod generate;
 pub mod identities;
 pub mod input;
 pub mod jobs;
@@ -13,10 +14,12 @@ pub mod mails;
 pub mod native_changes;
 pub mod orders;
 pub mod output;
+pub mod reconciliation;
 pub mod requests;
 pub mod restored;
 pub mod secret;
 pub mod users;
+pub mod violations;
 pub mod work_items;
 
 use std::path::PathBuf;
@@ -123,6 +126,12 @@ pub enum Command {
     /// What was changed in applications themselves, without an order
     #[command(subcommand)]
     NativeChanges(native_changes::Command),
+    /// Who holds what a risk speaks against
+    #[command(subcommand)]
+    Violations(violations::Command),
+    /// What applications hold and nothing grants: keep, remove or postpone it; mark what was there at go-live
+    #[command(subcommand)]
+    Reconciliation(reconciliation::Command),
     /// Provisioning orders
     #[command(subcommand)]
     Orders(orders::Command),
@@ -145,6 +154,8 @@ pub enum Command {
     /// A database that was put back to an earlier state, out of which nothing goes until a person says so
     #[command(subcommand)]
     Restored(restored::Command),
+    /// Write an organisation out of a seed: configuration, feeds and what its applications hold
+    Generate(generate::Generate),
     /// Bring the database's schema up to date
     Migrate,
     /// Check that everything is in place, and say what to do where it is not
@@ -256,6 +267,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
         Command::Doctor => return doctor::run(global, output).await,
         Command::Demo(demo) => return crate::demo::run(global, demo).await,
         Command::Agent(options) => return run_agent(&options, output).await,
+        Command::Generate(command) => return generate::run(&command, output),
         _ => {}
     }
     let engine = Engine::open(global.engine_options()).await?;
@@ -268,6 +280,8 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
         Command::Agents(command) => agents::run(&op, command, output).await,
         Command::Accounts(command) => accounts::run(&op, command, output).await,
         Command::NativeChanges(command) => native_changes::run(&op, command, output).await,
+        Command::Violations(command) => violations::run(&op, command, output).await,
+        Command::Reconciliation(command) => reconciliation::run(&op, command, output).await,
         Command::Orders(command) => orders::run(&op, command, output).await,
         Command::Requests(command) => requests::run(&op, command, output).await,
         Command::WorkItems(command) => work_items::run(&op, command, output).await,
@@ -281,7 +295,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
             output.say("The database's schema is up to date.")?;
             Ok(Exit::Done)
         }
-        Command::Demo(_) | Command::Doctor | Command::Agent(_) => Ok(Exit::Done),
+        Command::Demo(_) | Command::Doctor | Command::Agent(_) | Command::Generate(_) => Ok(Exit::Done),
     };
     engine.stop().await;
     outcome

@@ -17,6 +17,7 @@ mod it {
     mod architecture;
     mod backup;
     mod faults;
+    mod generated;
     mod http;
     mod promises;
     mod security;

@@ -212,6 +212,7 @@ fn account_rows() -> Page<AccountRow> {
         proposals: Vec::new(),
         types: Vec::new(),
         decisions: Vec::new(),
+        reconciled: Vec::new(),
     });
     Page { rows: rows.collect(), next: None, total: 24 }
 }

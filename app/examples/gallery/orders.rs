@@ -387,6 +387,7 @@ pub(crate) fn order_detail() -> OrderDetail {
                 kind: ItemKind::Entitlement,
                 name: "all-staff".into(),
                 why: FilterReason::AlreadySo,
+                because: None,
             }],
             retained: vec![Retained {
                 application: "mainframe".into(),

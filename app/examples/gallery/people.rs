@@ -224,6 +224,8 @@ pub(crate) fn identity_detail() -> IdentityDetail {
         StateReason::Failed { class: ErrorClass::Conflict, message: "Somebody else has the badge number 4411.".into() };
     IdentityDetail {
         questions: super::forms::of_identity(),
+        findings: super::reconciliation::of_identity(),
+        reconciled: super::reconciliation::decided_of_identity(),
         identity: identity(),
         lifecycle: LifecycleState::Active,
         life: Some(Box::new(lifecycle::active())),

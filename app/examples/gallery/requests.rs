@@ -128,6 +128,7 @@ pub(crate) fn detail(state: RequestState) -> RequestDetail {
             event(29, state, state.label()),
         ],
         keys: vec!["chg-2201".into()],
+        risks: Vec::new(),
         can_be_cancelled: !is_planned,
     }
 }
@@ -168,5 +169,6 @@ pub(crate) fn preview() -> RequestPreview {
         remarks: vec!["1 other order for Ann Lee is due as well, whatever comes of this request.".into()],
         first_day: None,
         reviewed: vec!["Payroll user".into()],
+        risks: vec![super::violations::request_risk()],
     }
 }

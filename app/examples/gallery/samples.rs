@@ -10,10 +10,12 @@ mod mails;
 mod native_changes;
 pub(crate) mod orders;
 mod people;
+mod reconciliation;
 pub(crate) mod requests;
 mod reviews;
 mod role_model;
 mod undo;
+mod violations;
 mod work_items;
 
 use app::frame::{Rights, Sheet, Visitor};
@@ -93,6 +95,7 @@ pub(crate) fn visitor() -> Visitor {
         is_demo: true,
         reviews: 3,
         native_changes: 2,
+        violations: 3,
         questions: 1,
         forms: 2,
     }
@@ -136,9 +139,11 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         native_changes::sheets,
         orders::sheets,
         people::sheets,
+        reconciliation::sheets,
         requests::sheets,
         reviews::sheets,
         role_model::sheets,
+        violations::sheets,
         work_items::sheets,
     ] {
         sheets.extend(of_pages(rights, clock));
@@ -155,6 +160,7 @@ fn home_of_today() -> Home {
         open_work_items: 14,
         awaiting_review: 3,
         native_changes: 2,
+        violations: 3,
         forms: model::form::FormCounts { me: 2, team: 1, all: 5 },
         work_items: work_items::rows(8),
         failed: failed.collect(),

@@ -10,6 +10,7 @@ use model::job::RunState;
 use model::native_change::NativeChangeState;
 use model::order::{ProvisioningState, StateReason, Trouble};
 use model::request::RequestState;
+use model::risk::ViolationState;
 use model::view::PauseCause;
 use model::work_item::{WorkItemEventKind, WorkItemState};
 
@@ -196,6 +197,21 @@ pub fn native_change_look(state: NativeChangeState) -> (Tone, &'static str) {
 
 pub fn native_change(state: NativeChangeState) -> impl IntoView {
     let (tone, shape) = native_change_look(state);
+    chip(tone, shape, state.label(), String::new())
+}
+
+/// Colour and shape of a violation's state.
+pub fn violation_look(state: ViolationState) -> (Tone, &'static str) {
+    match state {
+        ViolationState::Open => (Tone::Warn, "hand"),
+        ViolationState::Excepted => (Tone::Idle, "clock"),
+        ViolationState::Remediation => (Tone::Info, "plane"),
+        ViolationState::Closed => (Tone::Ok, "check"),
+    }
+}
+
+pub fn violation(state: ViolationState) -> impl IntoView {
+    let (tone, shape) = violation_look(state);
     chip(tone, shape, state.label(), String::new())
 }
 

@@ -9,7 +9,9 @@ use model::mail::{MailFilter, MailState};
 use model::native_change::{NativeChangeFilter, NativeChangeKind, NativeChangeState};
 use model::order::{ProvisioningState, Trouble};
 use model::plan::Operation;
+use model::reconciliation::{Origin, ReconciliationFilter, View};
 use model::request::{RequestFilter, RequestState};
+use model::risk::{ViolationFilter, ViolationState};
 use model::trigger::Trigger;
 use model::view::{AccountFilter, AccountShow, BulkFilter, IdentityFilter, OrderFilter, WorkItemFilter, WorkItemScope};
 use model::work_item::WorkItemState;
@@ -147,6 +149,54 @@ pub fn native_changes_address(filter: &NativeChangeFilter) -> Address {
         .with("kind", filter.kind.map(NativeChangeKind::name))
         .with("state", filter.state.map(NativeChangeState::name))
         .with("identity", filter.identity.map(|id| id.to_string()).as_deref())
+}
+
+pub fn violations(query: &Query) -> ViolationFilter {
+    ViolationFilter {
+        risk: query.get("risk"),
+        level: query.parsed("level", |text| text.parse().ok()),
+        state: query.parsed("state", ViolationState::from_name),
+        application: query.get("application"),
+        identity: query.parsed("identity", |text| text.parse().ok()),
+        before: query.parsed("after", |text| text.parse().ok()),
+        limit: None,
+    }
+}
+
+/// The address of the list with this filter, from its first row.
+pub fn violations_address(filter: &ViolationFilter) -> Address {
+    Address::new("/violations")
+        .with("risk", filter.risk.as_deref())
+        .with("level", filter.level.map(|level| level.to_string()).as_deref())
+        .with("state", filter.state.map(ViolationState::name))
+        .with("application", filter.application.as_deref())
+        .with("identity", filter.identity.map(|id| id.to_string()).as_deref())
+}
+
+pub fn reconciliation(query: &Query) -> ReconciliationFilter {
+    ReconciliationFilter {
+        view: query.parsed("view", View::from_name).unwrap_or_default(),
+        application: query.get("application"),
+        account_type: query.get("account_type"),
+        text: query.get("text"),
+        identity: query.parsed("identity", |text| text.parse().ok()),
+        since: query.parsed("since", |text| text.parse().ok()),
+        origin: query.parsed("origin", Origin::from_name),
+        after: query.get("after"),
+        limit: None,
+    }
+}
+
+/// The address of the list with this filter, from its first row.
+pub fn reconciliation_address(filter: &ReconciliationFilter) -> Address {
+    Address::new("/reconciliation")
+        .with("view", Some(filter.view).filter(|view| *view != View::default()).map(View::name))
+        .with("application", filter.application.as_deref())
+        .with("account_type", filter.account_type.as_deref())
+        .with("text", filter.text.as_deref())
+        .with("identity", filter.identity.map(|id| id.to_string()).as_deref())
+        .with("since", filter.since.map(|day| day.to_string()).as_deref())
+        .with("origin", filter.origin.map(Origin::name))
 }
 
 /// Work items; the open ones unless told.

@@ -2,7 +2,7 @@
 
 use model::access::{Explanation, Fact, Grantable, Reason};
 use model::account::{AccountStatus, Mechanism, Provenance};
-use model::configuration::Part;
+use model::configuration::{OnConflict, Part};
 use model::identity::{LifecycleState, Period};
 use model::job::{JobTask, RunMode, RunState};
 use model::order::{Action, Answer, OrderItem, StateReason, Trouble};
@@ -207,10 +207,20 @@ pub fn run_mode(mode: RunMode) -> String {
     if mode.dry_run { format!("{breadth}, dry run") } else { breadth.to_owned() }
 }
 
+/// What happens where a risk would newly come about.
+pub fn on_conflict(on_conflict: OnConflict) -> &'static str {
+    match on_conflict {
+        OnConflict::Warn => "a warning",
+        OnConflict::Approve => "a review",
+        OnConflict::Block => "refused",
+    }
+}
+
 pub fn filter_reason(why: FilterReason) -> &'static str {
     match why {
         FilterReason::AlreadySo => "It is already so.",
         FilterReason::OnItsWay => "An open order does the same.",
+        FilterReason::Risk => "A risk is in the way.",
     }
 }
 
@@ -315,6 +325,10 @@ pub fn state_reason(reason: &StateReason) -> (String, Option<&'static str>) {
             Some(
                 "Approve it if it is right now; or correct the rule or the data that asks for it, then run the job again.",
             ),
+        ),
+        StateReason::Risk { message, .. } => (
+            message.clone(),
+            Some("Approve it if it is right all the same; or decline it, and correct what asks for it."),
         ),
         StateReason::AwaitingAnswer { answers } => {
             let mut from: Vec<String> = answers.iter().map(|asked| asked.owner.to_string()).collect();

@@ -1,5 +1,7 @@
 //! Drafts of the role model: the list of them, and what the forms on their pages do.
 
+#![expect(clippy::too_many_arguments, reason = "a server function takes each field of its form")]
+
 pub mod detail;
 pub mod edit;
 

@@ -36,6 +36,7 @@ pub fn home_sheet(home: &Home, clock: &Clock) -> Sheet {
         {health(&home.applications, &home.integrations, clock)}
         {review(home.awaiting_review)}
         {native(home.native_changes)}
+        {violations(home.violations)}
         {forms(home.forms)}
         {orders(&home.orders)}
         <div class="columns">
@@ -131,6 +132,13 @@ fn review(waiting: u64) -> impl IntoView + use<> {
 fn native(waiting: u64) -> impl IntoView + use<> {
     (waiting > 0).then(|| view! {
         <p class="banner">{icon("wrench")}<span><a href="/native-changes?state=open">{words::plural(waiting, "native change waits", "native changes wait")}</a>" for a decision: something was changed in an application itself."</span></p>
+    })
+}
+
+/// Where somebody holds what a risk speaks against.
+fn violations(waiting: u64) -> impl IntoView + use<> {
+    (waiting > 0).then(|| view! {
+        <p class="banner">{icon("octagon")}<span><a href="/violations?state=open">{words::plural(waiting, "violation waits", "violations wait")}</a>" for a decision: somebody holds what a risk speaks against."</span></p>
     })
 }
 

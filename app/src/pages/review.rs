@@ -168,6 +168,7 @@ fn cause_label(cause: &str) -> String {
     match cause {
         "review" => "Waits for review".to_owned(),
         "undone" => "Taken back before".to_owned(),
+        "risk" => "Would complete a risk".to_owned(),
         other => words::attribute(other),
     }
 }

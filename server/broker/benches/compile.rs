@@ -50,6 +50,7 @@ fn main() {
                     open_orders: &[],
                     declined: &[],
                     native: &[],
+                    marks: &[],
                     choices: &[],
                     leaver: false,
                 };

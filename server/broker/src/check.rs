@@ -466,6 +466,7 @@ mod tests {
                     kind: ItemKind::Entitlement,
                     name: "A".to_owned(),
                     why: FilterReason::AlreadySo,
+                    because: None,
                 });
             }),
             ("stands at place 1", |_, partitions| partitions[0].sequence = 7),

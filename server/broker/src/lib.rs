@@ -3,7 +3,8 @@
 //! under way; this crate says what follows, and why. `connectors` do it, `store` records it, `engine` walks between.
 //!
 //! In reading order: what is read comes in ([`synchronize`], [`correlate`]), what of it nobody ordered is told apart
-//! ([`native_change`]), what should be held is compared with what is ([`assignments`]), a difference becomes a plan
+//! ([`native_change`]), and what of it nothing grants ([`reconciliation`]); what should be held is compared with what is
+//! ([`assignments`]), a difference becomes a plan
 //! ([`plan`]), of which each part goes its way ([`route`], [`divide`], [`partition`]), a checked plan ([`check`]) and
 //! orders ([`order`]); an order moves through its states ([`lifecycle`]) as answers come back ([`untrusted`],
 //! [`settle`], [`retry`], [`poison`]); [`breaker`] and [`maintenance`] say when nothing is sent; what failed is grouped
@@ -22,12 +23,14 @@ pub mod constraint;
 pub mod agent;
 pub mod correlate;
 pub mod native_change;
+pub mod reconciliation;
 pub mod synchronize;
 
 pub mod assignments;
 
 pub mod check;
 pub mod choice;
+pub mod conflict;
 pub mod divide;
 pub mod order;
 pub mod partition;
@@ -62,6 +65,7 @@ pub mod undo;
 
 pub mod request;
 pub mod trigger;
+pub mod violation;
 
 #[cfg(test)]
 mod worlds;

@@ -9,7 +9,8 @@
 //!   ordered again; a person retries it, or a changed value replaces it.
 //! - While a creation is under way nothing else is ordered for the account: it has no key yet. The next computation
 //!   after its answer sees the account and orders what differs.
-//! - Nothing is taken away that Quartermaster does not manage, and no account that it did not create or take over.
+//! - Nothing is taken away that Quartermaster does not manage, and no account that it did not create or take over, unless a
+//!   person decided so in the reconciliation; what was there at go-live, or was postponed, stays until then.
 //! - What a reviewer declined is not ordered again, until it is reopened or something else is wanted; what was changed in
 //!   the application itself stays while a person decides on it, and where it was accepted, until something else is wanted.
 //! - An account that needs a value which a person has to give is ordered, and waits for the answer
@@ -31,6 +32,7 @@ mod line;
 mod native;
 #[cfg(test)]
 mod properties;
+mod reconciliation;
 mod removal;
 mod scope;
 mod several;
@@ -46,6 +48,7 @@ use model::ids::{AccountId, IdentityId, OrderId};
 use model::native_change::NativeChange;
 use model::order::Order;
 use model::plan::{AccountRequest, FilterReason, Filtered, ItemKind, Operation, Plan, Retained};
+use model::reconciliation::StandingMark;
 use model::review::DeclinedChange;
 use model::trigger::Trigger;
 
@@ -70,6 +73,8 @@ pub struct PlanInput<'a> {
     pub declined: &'a [DeclinedChange],
     /// Native changes of this identity's accounts that are to stand, for now or as decided, or to be set back.
     pub native: &'a [NativeChange],
+    /// What reconciliation says of what these accounts hold: it stays although nothing grants it, or it goes.
+    pub marks: &'a [StandingMark],
     /// Which account is meant of those types of which there are several.
     pub choices: &'a [AccountChoice],
     /// Whether the identity has left: said in explanations.
@@ -131,6 +136,7 @@ pub fn compile(input: &PlanInput<'_>, catalogue: &Catalogue, values: &mut dyn Va
     }
     let mut plan = divide::divide(compiler.plan, input.open_orders, catalogue);
     native_change::explain(&mut plan, input.native);
+    reconciliation::explain(&mut plan, input.marks);
     finish(plan)
 }
 
@@ -225,6 +231,7 @@ impl<'a> Compiler<'a, '_> {
             kind,
             name: name.to_owned(),
             why,
+            because: None,
         });
     }
 

@@ -405,6 +405,7 @@ mod tests {
             not_before: None,
             until: None,
             priority: None,
+            risk_comment: None,
             simulate: false,
         }
     }

@@ -201,6 +201,7 @@ pub(crate) fn compile_in(
         open_orders,
         declined: &[],
         native: &[],
+        marks: &[],
         choices: &[],
         leaver: false,
     };

@@ -61,6 +61,11 @@ pub async fn page(op: &OpContext, filter: AccountFilter) -> Result<Page<AccountR
             row.decisions.push(AccountDecision { decision, name, by, at });
         }
     }
+    for decided in crate::reconciliation::of_accounts(op, &ids).await? {
+        if let Some(row) = decided.decision.subject.account().and_then(|id| rows.get_mut(&id)) {
+            row.reconciled.push(decided);
+        }
+    }
     Ok(page)
 }
 

@@ -29,6 +29,7 @@ pub async fn home(op: &OpContext) -> Result<Home, ApiError> {
     if !op.may(crate::native_changes::DECIDE) {
         home.native_changes = 0;
     }
+    home.violations = crate::violations::open(op).await?;
     if !op.may("/Jobs/View") {
         home.runs.clear();
     }

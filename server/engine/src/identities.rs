@@ -40,6 +40,7 @@ pub async fn detail(op: &OpContext, id: IdentityId) -> Result<IdentityDetail, Ap
     }
     detail.questions = crate::forms::of_identity(op, id).await?;
     detail.life = life(op, id).await?.map(Box::new);
+    (detail.findings, detail.reconciled) = crate::reconciliation::of_identity(op, id).await?;
     for order in &mut detail.orders {
         order.application = op.engine.application_label(&order.application);
     }

@@ -43,6 +43,7 @@ pub mod jobs;
 pub mod mails;
 pub mod native_changes;
 pub mod orders;
+pub mod reconciliation;
 pub(crate) mod references;
 pub mod requests;
 pub mod restoration;
@@ -52,6 +53,7 @@ pub mod role_model;
 pub mod sessions;
 pub mod undo;
 pub mod users;
+pub mod violations;
 pub mod work_items;
 
 use std::collections::{BTreeSet, HashMap};

@@ -8,6 +8,7 @@
 mod check;
 pub(crate) mod follow;
 mod preview;
+mod risks;
 mod write;
 
 use jiff::Timestamp;
@@ -30,6 +31,7 @@ use crate::Engine;
 use crate::context::OpContext;
 use crate::error::internal;
 
+pub use self::risks::OVERRIDE;
 use self::write::CallOff;
 pub(crate) use self::write::call_off;
 
@@ -47,6 +49,11 @@ pub(crate) const TRIES: u32 = 5;
 /// Takes a request, or says what it would do where it is only simulated.
 pub async fn submit(op: &OpContext, new: NewRequest) -> Result<Submission, ApiError> {
     op.require(if new.trigger == Trigger::Administrator { SUBMIT } else { RELAY })?;
+    hand_in(op, new).await
+}
+
+/// As [`submit`], for who may do it for another reason.
+pub(crate) async fn hand_in(op: &OpContext, new: NewRequest) -> Result<Submission, ApiError> {
     op.engine.follow().await.map_err(|_| ApiError::internal())?;
     let new = check::tidy(op, new)?;
     let digest = broker::request::digest(&new);
@@ -59,11 +66,12 @@ pub async fn submit(op: &OpContext, new: NewRequest) -> Result<Submission, ApiEr
             // What is in the way may be the same request, which has come in between.
             Err(refused) => return known(op, &new, &digest).await?.ok_or(refused),
         };
-        let preview = preview::preview(&op.engine, &new, &ready).await?;
+        let preview = preview::preview(op, &new, &ready).await?;
         if new.simulate {
             return Ok(Submission { standing: Standing::Simulated, request: None, preview });
         }
-        match write::write(op, &new, &ready, &digest).await {
+        let accepted = risks::decide(&preview.risks, &new)?;
+        match write::write(op, &new, &ready, &digest, accepted).await {
             Ok(id) => {
                 if let Err(error) = start_run(&op.engine, Some(op.user.id)).await {
                     // It stands; the next sweep starts the run.
@@ -199,6 +207,10 @@ pub async fn detail(op: &OpContext, id: RequestId) -> Result<RequestDetail, ApiE
     let mut detail = found.ok_or_else(|| ApiError::not_found(format!("request {id}")))?;
     for row in &mut detail.orders {
         row.application = op.engine.application_label(&row.application);
+    }
+    let live = op.engine.world().live();
+    for (risk, label) in &mut detail.risks {
+        *label = crate::tasks::violations::risk_label(&live, &risk.risk);
     }
     detail.labels = detail.request.items.iter().map(|item| op.engine.label(&item.grantable)).collect();
     let standing = store.request_with_orders(id).await.map_err(internal)?;

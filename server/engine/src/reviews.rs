@@ -440,6 +440,9 @@ fn cause(row: &UnderReview) -> (String, &'static str) {
     if matches!(row.reason, Some(StateReason::Undone { .. })) {
         return ("undone".to_owned(), "A person took the same back before; see the reason of the undo, then decide.");
     }
+    if matches!(row.reason, Some(StateReason::Risk { .. })) {
+        return ("risk".to_owned(), "It would complete a risk; see the reason, then decide.");
+    }
     if row.state == ProvisioningState::AwaitingApproval {
         return ("review".to_owned(), "The account type asks for a review before anything is changed.");
     }

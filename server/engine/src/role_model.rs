@@ -62,8 +62,7 @@ pub async fn rows(op: &OpContext, kind: ObjectKind, text: &str) -> Result<Vec<Ob
         }
         ObjectKind::Rule => {
             compute(op);
-            let holding =
-                |name| op.engine.world().with_population(|population| population.engine.affected_by_rule(name).len());
+            let holding = op.engine.world().with_population(|population| population.engine.affected_by_each_rule());
             let all = configuration.rules.iter();
             all.map(|(name, rule)| ObjectRow {
                 kind,
@@ -71,7 +70,7 @@ pub async fn rows(op: &OpContext, kind: ObjectKind, text: &str) -> Result<Vec<Ob
                 display_name: name.clone(),
                 description: rule.description.clone(),
                 note: rule.when.clone(),
-                people: holding(name) as u64,
+                people: holding.get(name).copied().unwrap_or_default(),
             })
             .collect()
         }

@@ -212,6 +212,18 @@ async fn carry_out(engine: &Engine, mut run: Run, broken: Option<&Broken>) -> Le
             }
         }
     }
+    match tasks::violations::at_the_end(&context).await {
+        Ok(change) if change.is_empty() => {}
+        Ok(change) => progress.say(
+            LogLevel::Information,
+            format!("After all steps, {} violations opened and {} closed.", change.opened(), change.closed()),
+        ),
+        Err(error) if error.passes() => return Left::Broken(error.to_string()),
+        // What is not seen now is seen by the next run that looks at everybody.
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "Violations could not be looked at");
+        }
+    }
     let (state, message) = outcomes.of_the_run();
     finish(&progress, state, message).await
 }

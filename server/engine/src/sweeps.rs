@@ -61,6 +61,7 @@ async fn sweep(engine: &Engine) -> Result<(), StoreError> {
     crate::in_hand::let_go(engine).await?;
     circuits::mend(engine).await?;
     crate::requests::sweep(engine).await?;
+    crate::violations::sweep(engine).await?;
     // Side by side: one that takes its time does not keep the others waiting.
     for recovered in futures::future::join_all(names.iter().map(|name| dispatch::recover(engine, name))).await {
         recovered?;

@@ -9,6 +9,7 @@ pub(crate) mod guard;
 pub(crate) mod rings;
 pub(crate) mod scenario;
 pub(crate) mod synchronize;
+pub(crate) mod violations;
 
 use std::collections::BTreeSet;
 
@@ -16,7 +17,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use model::configuration::Configuration;
 use model::ids::{IdentityId, RunId};
-use model::job::{ANSWERS, DAY_CHANGE, JobTask, REFERENCES, REQUEST, REVERTS, RunMode, TaskKind, TaskScope};
+use model::job::{
+    ANSWERS, DAY_CHANGE, JobTask, RECONCILIATION, REFERENCES, REQUEST, REVERTS, RunMode, TaskKind, TaskScope,
+};
 use model::request::Request;
 use model::value::Value;
 use serde::{Deserialize, Serialize};
@@ -77,6 +80,8 @@ pub(crate) enum About {
     Reverts,
     /// Those for whom something begins, ends or goes on with a new day ([`DAY_CHANGE`]).
     Boundaries,
+    /// Those from whom something is taken that nothing grants ([`RECONCILIATION`]).
+    Reconciliation,
 }
 
 impl About {
@@ -87,6 +92,7 @@ impl About {
             ANSWERS => Self::Answers,
             REFERENCES => Self::References,
             REVERTS => Self::Reverts,
+            RECONCILIATION => Self::Reconciliation,
             _ => Self::Everybody,
         }
     }

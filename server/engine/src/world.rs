@@ -2,6 +2,7 @@
 //! database stays the system of record; memory follows its change log, so that several processes agree.
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -14,6 +15,7 @@ use model::lifecycle::Remembered;
 use model::request::DirectGrant;
 use policy::engine::Engine as RoleEngine;
 use policy::model::RoleModel;
+use policy::risk::RiskModel;
 use store::{Store, StoreError};
 
 use crate::error::OpenError;
@@ -36,6 +38,7 @@ pub(crate) struct Live {
     pub(crate) configuration: Arc<Configuration>,
     pub(crate) model: Arc<RoleModel>,
     pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) risks: Arc<RiskModel>,
     time_zone: TimeZone,
 }
 
@@ -218,16 +221,22 @@ async fn read_live(store: &Store) -> Result<Live, OpenError> {
     Ok(Live {
         version,
         catalogue: Arc::new(Catalogue::new(&configuration)),
+        risks: Arc::new(RiskModel::compile(&configuration)),
         configuration: Arc::new(configuration),
         model: Arc::new(model),
         time_zone,
     })
 }
 
+/// An engine without people, that evaluates everybody on all processors.
+pub(crate) fn role_engine(model: Arc<RoleModel>) -> RoleEngine {
+    RoleEngine::new(model).with_threads(std::thread::available_parallelism().map_or(1, NonZero::get))
+}
+
 async fn read_population(store: &Store, model: &Arc<RoleModel>) -> Result<Population, StoreError> {
     // The position is read first: a change that comes in between is followed a second time, which does no harm.
     let position = store.change_log_head().await?;
-    let mut engine = RoleEngine::new(model.clone());
+    let mut engine = role_engine(model.clone());
     let identities: BTreeMap<IdentityId, Identity> =
         store.load_identities().await?.into_iter().map(|identity| (identity.id, identity)).collect();
     for identity in identities.values() {

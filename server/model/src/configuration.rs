@@ -8,6 +8,7 @@ mod agents;
 mod connections;
 mod integrations;
 mod lifecycle_states;
+mod risks;
 mod thresholds;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ pub use connections::{
 };
 pub use integrations::{Carrier, Integration, Part, Parts};
 pub use lifecycle_states::{AccountAction, AccountStep, Grantables, LifecycleStateDefinition, StateAccess};
+pub use risks::{OnConflict, Risk, RiskKind, RiskRule, RiskSide};
 pub use thresholds::{Limit, Thresholds};
 
 /// One state of the whole configuration.
@@ -50,6 +52,9 @@ pub struct Configuration {
     /// What the states of a working life mean, and states beside those that everybody has.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub lifecycle_states: BTreeMap<String, LifecycleStateDefinition>,
+    /// What nobody should hold, or hold together.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub risks: BTreeMap<String, Risk>,
     /// Jobs beside those that come with Quartermaster, and schedules of both.
     pub jobs: BTreeMap<String, JobDefinition>,
     /// What a user of Quartermaster may do, by profile name.

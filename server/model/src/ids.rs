@@ -67,6 +67,14 @@ ids! {
     DeclinedChangeId,
     /// A change that an application has and nobody ordered.
     NativeChangeId,
+    /// Somebody breaks a rule of a risk.
+    ViolationId,
+    /// Something held that a violation rests on.
+    ViolationThingId,
+    /// An exception or a remediation.
+    ViolationDecisionId,
+    /// What a person decided about something that nothing grants.
+    ReconciliationId,
     /// Somebody who signs in.
     UserId,
     /// One mail to one person.

@@ -347,12 +347,16 @@ pub const REFERENCES: &str = "references";
 /// What runs that set back native changes are listed under.
 pub const REVERTS: &str = "reverts";
 
+/// What runs that take away what a reconciliation decided on are listed under.
+pub const RECONCILIATION: &str = "reconciliation";
+
 /// What runs are listed under that no job starts, but what people say and what follows from it; and what people call it.
-pub const OWN_RUNS: [(&str, &str); 5] = [
+pub const OWN_RUNS: [(&str, &str); 6] = [
     (UNDO, "Undo of a run"),
     (ANSWERS, "What follows from answers"),
     (REFERENCES, "What follows from changed accounts"),
     (REVERTS, "Native changes set back"),
+    (RECONCILIATION, "Reconciliation decisions"),
     (REQUEST, "Requests"),
 ];
 

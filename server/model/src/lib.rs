@@ -31,9 +31,11 @@ pub mod feed;
 pub mod form;
 pub mod job;
 pub mod native_change;
+pub mod reconciliation;
 pub mod request;
 pub mod restoration;
 pub mod review;
+pub mod risk;
 
 pub mod error;
 pub mod mail;

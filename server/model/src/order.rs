@@ -173,6 +173,8 @@ pub enum StateReason {
     Ring { ring: u32 },
     /// A person took the same back after an earlier run: it waits for a person's word.
     Undone { run: RunId, by: String, why: String },
+    /// It would complete a risk: it waits for a person's word.
+    Risk { risk: String, message: String },
 }
 
 impl StateReason {

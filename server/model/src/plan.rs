@@ -237,6 +237,9 @@ pub struct Filtered {
     pub kind: ItemKind,
     pub name: String,
     pub why: FilterReason,
+    /// Said where the reason alone does not tell: a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -245,6 +248,8 @@ pub enum FilterReason {
     AlreadySo,
     /// An open order does the same.
     OnItsWay,
+    /// It would complete a risk that blocks.
+    Risk,
 }
 
 /// Kept, with why.

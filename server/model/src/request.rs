@@ -12,6 +12,7 @@ use crate::access::{GrantOrigin, Grantable};
 use crate::identity::Period;
 use crate::ids::{DirectGrantId, IdentityId, OrderId, RequestId, RunId};
 use crate::order::{ProvisioningState, StateReason};
+use crate::risk::{AcceptedRisk, RequestRisk};
 use crate::trigger::{Priority, Trigger};
 use crate::view::{OrderRow, PreviewLine};
 
@@ -156,6 +157,8 @@ pub struct NewRequest {
     pub until: Option<Date>,
     /// Otherwise than what sets it off says.
     pub priority: Option<Priority>,
+    /// Why a risk is borne that it would newly bring about.
+    pub risk_comment: Option<String>,
     /// Only says what would happen.
     pub simulate: bool,
 }
@@ -251,6 +254,8 @@ pub struct RequestPreview {
     pub first_day: Option<Date>,
     /// Labels of account types whose orders wait for a review.
     pub reviewed: Vec<String>,
+    /// Risks that it would newly bring about.
+    pub risks: Vec<RequestRisk>,
 }
 
 /// A line of the list of requests.
@@ -297,6 +302,8 @@ pub struct RequestDetail {
     pub events: Vec<RequestEvent>,
     /// Keys under which it was asked for.
     pub keys: Vec<String>,
+    /// Risks that whoever asked knew of, with what people call each.
+    pub risks: Vec<(AcceptedRisk, String)>,
     /// Whether it can still be cancelled.
     pub can_be_cancelled: bool,
 }

@@ -17,6 +17,7 @@ use crate::job::{Job, LogLevel, Run, TaskRun};
 use crate::lifecycle::LifecycleView;
 use crate::order::{Attempt, Order, ProvisioningState, StateReason, Trouble, ValueEdit};
 use crate::plan::{Operation, Partition, Plan};
+use crate::reconciliation::{DecisionRow, Finding};
 use crate::request::RequestLink;
 use crate::restoration::RestoredView;
 use crate::work_item::WorkItem;
@@ -80,6 +81,12 @@ pub struct IdentityDetail {
     /// Values that people are asked for or have given, by what they are called.
     #[serde(default)]
     pub questions: Vec<IdentityQuestion>,
+    /// What is held and nothing grants.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
+    /// What people decided about such things, and still stands.
+    #[serde(default)]
+    pub reconciled: Vec<DecisionRow>,
 }
 
 /// A line of *View permissions*: something held, or that should be.
@@ -577,6 +584,9 @@ pub struct AccountRow {
     pub types: Vec<TypeCandidate>,
     /// What people decided about it, and nobody has reopened.
     pub decisions: Vec<AccountDecision>,
+    /// What people decided about it, or what it holds, in the reconciliation.
+    #[serde(default)]
+    pub reconciled: Vec<DecisionRow>,
 }
 
 /// A candidate with the name that people know.
@@ -680,6 +690,9 @@ pub struct Home {
     /// Native changes that wait for a person's decision.
     #[serde(default)]
     pub native_changes: u64,
+    /// Violations that wait for a decision.
+    #[serde(default)]
+    pub violations: u64,
     /// Forms that wait for answers.
     #[serde(default)]
     pub forms: FormCounts,

@@ -2,13 +2,15 @@
 //!
 //! The engine holds the population in memory in coded form: of each identity only the attributes that some expression
 //! reads, as numbers from a dictionary. Rules are matched by the values people have ([`matcher`]), everything that
-//! follows from a combination of rules is worked out once per combination ([`sets`]), and days on which a period opens or
-//! closes stand in a wheel ([`wheel`]), so that a new day is an ordinary small change. Bitmaps answer questions about the
-//! population. What desired access means is spelled out in [`crate::reference`]; both always agree.
+//! follows from a combination of rules is worked out once per combination ([`combinations`]), and days on which a period
+//! opens or closes stand in a wheel ([`wheel`]), so that a new day is an ordinary small change. Everybody is evaluated on
+//! several threads ([`evaluate`]), and what people should hold is compared with what they do ([`difference`]). What
+//! desired access means is spelled out in [`crate::reference`]; both always agree.
 //!
 //! A *digest* is a hash of everything [`Engine::desired`] would answer. The database keeps the digest up to which it has
 //! acted; whoever has another one now has changed. Nothing here knows about orders or accounts.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -25,20 +27,26 @@ use crate::model::RoleModel;
 
 mod account;
 mod answer;
+mod combinations;
 mod day;
 mod dictionary;
+mod difference;
+mod evaluate;
 mod explain;
 mod life;
 mod matcher;
 mod person;
+mod plain;
 mod sets;
 mod wheel;
 
+pub use difference::{Difference, Holdings};
+
+use combinations::Combinations;
 use day::Day;
 use dictionary::Dictionary;
 use matcher::{Matcher, Scratch};
 use person::{Grant, Person};
-use sets::Sets;
 use wheel::Wheel;
 
 /// What one computation found.
@@ -56,7 +64,7 @@ pub struct Engine {
     model: Arc<RoleModel>,
     dictionary: Dictionary,
     matcher: Matcher,
-    sets: Sets,
+    combinations: Combinations,
     wheel: Wheel,
     slots: HashMap<IdentityId, u32>,
     people: Vec<Option<Person>>,
@@ -71,10 +79,10 @@ pub struct Engine {
     stale: RoaringBitmap,
     /// Slots whose digest is not the confirmed one.
     open: RoaringBitmap,
-    /// Who each rule held for when last evaluated, by rule.
-    holders: Vec<RoaringBitmap>,
-    /// Who has a value that some rule compares with, by the value's code.
-    having: Vec<RoaringBitmap>,
+    /// Codes below are of values that some rule compares with.
+    compared: u32,
+    /// On how many threads everybody is evaluated.
+    threads: usize,
     scratch: Scratch,
     /// The day last computed.
     day: Option<Day>,
@@ -86,14 +94,14 @@ impl Engine {
         let mut dictionary = Dictionary::default();
         let matcher = Matcher::new(&model, &mut dictionary);
         Self {
-            holders: vec![RoaringBitmap::new(); model.rules.len()],
-            having: vec![RoaringBitmap::new(); dictionary.len()],
+            compared: u32::try_from(dictionary.len()).unwrap_or(u32::MAX),
+            threads: 1,
             wheel: Wheel::new(&model),
             scratch: Scratch::new(&model),
             model,
             dictionary,
             matcher,
-            sets: Sets::default(),
+            combinations: Combinations::default(),
             slots: HashMap::new(),
             people: Vec::new(),
             free: Vec::new(),
@@ -106,6 +114,11 @@ impl Engine {
         }
     }
 
+    /// The same, evaluating everybody on so many threads at once. The answers are the same with any number.
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads: threads.max(1), ..self }
+    }
+
     /// The model that it computes.
     pub fn model(&self) -> &Arc<RoleModel> {
         &self.model
@@ -113,23 +126,18 @@ impl Engine {
 
     /// Takes in an identity as it is now. It is evaluated with the next computation, whether that names it or not.
     pub fn upsert(&mut self, identity: &Identity) {
-        let confirmed = match self.slots.get(&identity.id) {
-            Some(_) => self.take(identity.id).and_then(|person| person.confirmed),
+        let grants = self.grants.get(&identity.id).map_or(&[][..], Vec::as_slice);
+        let before = self.slots.get(&identity.id).and_then(|slot| self.people.get(*slot as usize)?.as_ref());
+        let mut person = Person::new(identity, grants, &self.model, &mut self.dictionary, before);
+        person.confirmed = match self.take(identity.id) {
+            Some(before) => before.confirmed,
             None => self.confirmed_early.remove(&identity.id),
         };
-        let grants = self.grants.get(&identity.id).map_or(&[][..], Vec::as_slice);
-        let mut person = Person::new(identity, grants, &self.model, &mut self.dictionary);
-        person.confirmed = confirmed;
-        person.remembered = life::coded(self.remembered.get(&identity.id), &self.model);
+        person.remember(life::coded(self.remembered.get(&identity.id), &self.model));
         let slot = self.free.pop().unwrap_or_else(|| {
             self.people.push(None);
             u32::try_from(self.people.len() - 1).unwrap_or(u32::MAX)
         });
-        for code in person.codes() {
-            if let Some(having) = self.having.get_mut(code as usize) {
-                having.insert(slot);
-            }
-        }
         self.wheel.insert(slot, &person);
         self.slots.insert(identity.id, slot);
         self.stale.insert(slot);
@@ -167,8 +175,7 @@ impl Engine {
         };
         let Some(slot) = self.slots.get(&id).copied() else { return };
         let Some(person) = self.people.get_mut(slot as usize).and_then(Option::as_mut) else { return };
-        if person.remembered != coded {
-            person.remembered = coded;
+        if person.remember(coded) {
             person.digest = None;
             self.open.remove(slot);
             self.stale.insert(slot);
@@ -214,9 +221,11 @@ impl Engine {
     /// Evaluates everybody as of today.
     pub fn compute(&mut self, today: Date) -> Computed {
         // Only now is it known how many people have which value, and so which predicate of a clause sorts out most.
-        self.matcher.hang(&self.dictionary);
-        let slots = (0_u32..).zip(&self.people).filter(|(_, person)| person.is_some()).map(|(slot, _)| slot);
-        self.evaluate(slots.collect(), day::number(today))
+        self.matcher.hang(&self.model, &self.dictionary);
+        let today = day::number(today);
+        self.evaluate_all(today);
+        self.day = Some(today);
+        Computed { evaluated: self.len(), changed: self.ids(&self.open) }
     }
 
     /// Evaluates those named, those taken in since they were last evaluated, and those for whom a period opens or
@@ -303,16 +312,23 @@ impl Engine {
     /// Those for whom a rule held on the day last computed, sorted.
     pub fn affected_by_rule(&self, rule: &str) -> Vec<IdentityId> {
         let index = self.model.rules.binary_search_by(|other| other.name.as_str().cmp(rule));
-        let holders = index.ok().and_then(|index| self.holders.get(index));
-        holders.map_or_else(Vec::new, |holders| self.ids(holders))
+        let Some(index) = index.ok().and_then(|index| u32::try_from(index).ok()) else { return Vec::new() };
+        let holds = self.combinations.with_rule(index);
+        self.ids_where(|person| person.set.is_some_and(|set| holds.get(set as usize) == Some(&true)))
     }
 
-    /// Those who have a value, of themselves or in any context, sorted. `None` where no rule compares the attribute
-    /// with that value, since nothing is kept about it then.
+    /// For how many people each rule held on the day last computed; rules that held for nobody are left out.
+    pub fn affected_by_each_rule(&self) -> BTreeMap<String, u64> {
+        let named = |(rule, people): (u32, u64)| Some((self.model.rules.get(rule as usize)?.name.clone(), people));
+        self.combinations.people_by_rule().into_iter().filter_map(named).collect()
+    }
+
+    /// Those who have a value as any of their contexts shows them, sorted. `None` where no rule compares the attribute
+    /// with that value.
     pub fn people_having(&self, attribute: &str, value: &Value) -> Option<Vec<IdentityId>> {
         let attribute = self.model.attributes.binary_search_by(|other| other.as_str().cmp(attribute)).ok()?;
         let code = self.dictionary.find(u16::try_from(attribute).ok()?, value)?;
-        self.having.get(code as usize).map(|having| self.ids(having))
+        (code < self.compared).then(|| self.ids_where(|person| person.rows.contains(&code)))
     }
 
     /// The value of each correlation rule's expression, in the order of the rules; none where it gives no text or number.
@@ -389,24 +405,27 @@ impl Engine {
         ids
     }
 
+    fn ids_where(&self, holds: impl Fn(&Person) -> bool) -> Vec<IdentityId> {
+        let people = self.people.iter().flatten().filter(|person| holds(person));
+        let mut ids: Vec<IdentityId> = people.map(|person| person.id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// Takes an identity out of everything that knows it.
     fn take(&mut self, id: IdentityId) -> Option<Person> {
         let slot = self.slots.remove(&id)?;
         let person = self.people.get_mut(slot as usize)?.take()?;
         for code in person.codes() {
-            if let Some(having) = self.having.get_mut(code as usize) {
-                having.remove(slot);
-            }
-        }
-        for code in person.codes() {
             self.dictionary.release(code);
         }
         if let Some(set) = person.set {
-            Self::mark(&mut self.holders, slot, self.sets.rules_of(set), false);
-            self.sets.release(set);
+            self.combinations.release(set);
         }
         self.wheel.remove(slot, &person);
-        self.wheel.follow(slot, &person.advances, &Default::default(), false);
+        if let Some(life) = &person.life {
+            self.wheel.follow(slot, &life.advances, &Default::default(), false);
+        }
         self.stale.remove(slot);
         self.open.remove(slot);
         self.free.push(slot);
@@ -422,60 +441,14 @@ impl Engine {
         Computed { evaluated, changed: self.ids(&self.open) }
     }
 
-    fn evaluate_one(&mut self, slot: u32, today: Day) {
-        let Some(person) = self.people.get_mut(slot as usize).and_then(Option::as_mut) else { return };
-        self.matcher.find(&self.model, &self.dictionary, person, today, &mut self.scratch);
-        let stand = self
-            .model
-            .states
-            .is_configured
-            .then(|| life::stand(&self.model, &self.dictionary, person, today, &self.scratch.rows));
-        if let Some(stand) = &stand {
-            stand.mark(&self.model, &mut self.scratch.pairs);
-            let days = stand.days(&self.model, person);
-            self.wheel.follow(slot, &person.advances, &days, stand.floats());
-            person.advances = days;
-        }
-        let same = person.set.is_some_and(|set| self.sets.is(set, &self.scratch.pairs));
-        if !same {
-            if let Some(before) = person.set {
-                Self::mark(&mut self.holders, slot, self.sets.rules_of(before), false);
-                self.sets.release(before);
-            }
-            let set = self.sets.intern(&self.model, &self.scratch.pairs);
-            Self::mark(&mut self.holders, slot, self.sets.rules_of(set), true);
-            person.set = Some(set);
-        }
-        let Some(set) = person.set.and_then(|set| self.sets.get(set)) else { return };
-        let digest = answer::Answer {
-            model: &self.model,
-            dictionary: &self.dictionary,
-            matcher: &self.matcher,
-            person,
-            today,
-            rows: answer::Rows::Borrowed(&self.scratch),
-            set: answer::SetOf::Borrowed(set),
-            stand,
-        }
-        .digest();
-        person.digest = Some(digest);
-        if person.confirmed == Some(digest) {
-            self.open.remove(slot);
-        } else {
-            self.open.insert(slot);
-        }
-        self.stale.remove(slot);
-    }
-
-    fn mark(holders: &mut [RoaringBitmap], slot: u32, rules: impl Iterator<Item = u32>, holds: bool) {
-        for rule in rules {
-            if let Some(bitmap) = holders.get_mut(rule as usize) {
-                if holds {
-                    bitmap.insert(slot);
-                } else {
-                    bitmap.remove(slot);
-                }
-            }
+    /// Takes over on which days the states of these go on.
+    fn follow_advances(&mut self, slots: impl Iterator<Item = u32>) {
+        for slot in slots {
+            let Some(person) = self.people.get_mut(slot as usize).and_then(Option::as_mut) else { continue };
+            let Some(life) = &mut person.life else { continue };
+            let Some((days, floats)) = life.ahead.take() else { continue };
+            self.wheel.follow(slot, &life.advances, &days, floats);
+            life.advances = days;
         }
     }
 
@@ -484,7 +457,8 @@ impl Engine {
         self.matcher.find(&self.model, &self.dictionary, person, today, &mut scratch);
         let stand = life::stand(&self.model, &self.dictionary, person, today, &scratch.rows);
         stand.mark(&self.model, &mut scratch.pairs);
-        let known = person.set.filter(|set| self.sets.is(*set, &scratch.pairs)).and_then(|set| self.sets.get(set));
+        let known = person.set.filter(|set| self.combinations.is(*set, &scratch.pairs));
+        let known = known.and_then(|set| self.combinations.get(set)?.full(&self.model, set));
         let set = match known {
             Some(set) => answer::SetOf::Borrowed(set),
             None => answer::SetOf::Owned(Box::new(sets::AccessSet::new(&self.model, &scratch.pairs))),

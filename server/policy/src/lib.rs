@@ -3,15 +3,18 @@
 //! [`expression`] reads CEL, [`model`](mod@model) compiles a configuration and finds what is wrong with it, [`engine`] answers desired
 //! access for one identity or a whole population, and [`reference`] answers the same slowly and obviously: it is the oracle
 //! that the engine is tested against. [`classification`] says which types an account may be of, [`selection`] which of several
-//! accounts is meant, [`referral`] what an attribute takes from another account, [`naming`] what a typed name stands for.
+//! accounts is meant, [`referral`] what an attribute takes from another account, [`naming`] what a typed name stands for, [`deduction`] which roles
+//! would explain what somebody holds.
 
 pub mod classification;
+pub mod deduction;
 pub mod engine;
 pub mod expression;
 pub mod model;
 pub mod naming;
 pub mod reference;
 pub mod referral;
+pub mod risk;
 pub mod selection;
 
 mod digest;

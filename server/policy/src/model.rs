@@ -13,6 +13,7 @@ use crate::digest::Digest;
 use crate::expression::Expression;
 
 mod check;
+mod check_risks;
 mod clause;
 mod closure;
 mod states;
@@ -39,6 +40,8 @@ pub struct RoleModel {
     /// Distinct expressions among the sources of account attributes.
     pub(crate) values: usize,
     pub(crate) states: States,
+    /// Where each of them stands first: position of the account type, and of the attribute in it.
+    pub(crate) sources: Vec<(usize, usize)>,
 }
 
 /// What is wrong with a configuration, and where.
@@ -71,6 +74,10 @@ pub(crate) struct Rule {
     pub(crate) clauses: Vec<Clause>,
     /// What it gives in all, with every way, where nothing is denied. Empty for a denial.
     pub(crate) closure: Closure,
+    /// Of all of that, by name.
+    pub(crate) closure_hash: u64,
+    /// What that is, without the ways: all that most people need of it.
+    pub(crate) given: Box<[u32]>,
 }
 
 /// An expression and where its attributes are among the model's.
@@ -121,8 +128,8 @@ impl RoleModel {
     ///
     /// Found are: references to nothing, circles of roles and of account types that need each other, expressions that are
     /// not CEL, attributes of account types with none or several sources, access profiles with entitlements or account types
-    /// of another application, keys that are no attribute, attributes read that no identity source delivers, and
-    /// denials that are not automatic.
+    /// of another application, keys that are no attribute, attributes read that no identity source delivers,
+    /// denials that are not automatic, and risks that nobody, or everybody with one thing, would break.
     pub fn compile(configuration: &Configuration) -> Result<Self, Vec<ModelError>> {
         let expressions = check::check(configuration)?;
         Ok(Self::compiled(configuration, &expressions))
@@ -163,6 +170,8 @@ impl RoleModel {
                 targets: positions(&grantables, targets),
                 clauses,
                 closure: Closure::default(),
+                closure_hash: 0,
+                given: Box::default(),
             });
         }
         let mut numbers: BTreeMap<(bool, String), usize> = BTreeMap::new();
@@ -223,20 +232,74 @@ impl RoleModel {
                 }
             })
             .collect();
-        let values = numbers.len();
-        let states = States::default();
-        let mut model = Self { grantables, follows, rank, rules, account_types, attributes, values, states };
+        let mut model = Self {
+            grantables,
+            follows,
+            rank,
+            rules,
+            account_types,
+            attributes,
+            values: numbers.len(),
+            sources: Vec::new(),
+            states: States::default(),
+        };
+        model.sources = sources(&model.account_types, model.values);
         model.states = States::compiled(configuration, &model, expressions, &model.attributes);
         for index in 0..model.rules.len() {
             let closure = match model.rules.get(index) {
                 Some(rule) if !rule.deny => model.closure(rule.kind, &rule.targets, |_| false),
                 _ => continue,
             };
+            let hash = model.hash_of(&closure);
             if let Some(rule) = model.rules.get_mut(index) {
-                rule.closure = closure;
+                rule.given = closure.given.iter().map(|given| given.grantable).collect();
+                (rule.closure, rule.closure_hash) = (closure, hash);
             }
         }
         model
+    }
+
+    /// A hash of what follows from something, by names and not by positions.
+    pub(crate) fn hash_of(&self, closure: &Closure) -> u64 {
+        let mut digest = Digest::default();
+        for given in &closure.given {
+            digest.number(self.name_hash(given.grantable));
+            for ways in [&given.ways, &given.implied] {
+                digest.number(ways.len() as u64);
+                for way in ways {
+                    digest.number(way.len() as u64);
+                    way.iter().for_each(|step| digest.number(self.name_hash(*step)));
+                }
+            }
+        }
+        digest.finish()
+    }
+
+    /// A hash of kind and name.
+    pub(crate) fn name_hash(&self, grantable: u32) -> u64 {
+        let grantable = self.grantable(grantable);
+        let mut digest = Digest::default();
+        digest.text(grantable.kind());
+        digest.text(grantable.name());
+        digest.finish()
+    }
+
+    /// Where a distinct expression is.
+    pub(crate) fn source(&self, number: usize) -> Option<&ValueSource> {
+        let (kind, attribute) = self.sources.get(number)?;
+        self.account_types.get(*kind)?.attributes.get(*attribute).map(|attribute| &attribute.source)
+    }
+
+    /// The account type at a position among the grantables, if one is there.
+    pub(crate) fn account_type_at(&self, grantable: u32) -> Option<&AccountTypeModel> {
+        let first = self.account_types.first()?.grantable;
+        self.account_types.get(grantable.checked_sub(first)? as usize)
+    }
+
+    /// Position of the first entitlement: they come last, and all that follow are entitlements.
+    pub(crate) fn first_entitlement(&self) -> u32 {
+        let before = |grantable: &Grantable| !matches!(grantable, Grantable::Entitlement(_));
+        u32::try_from(self.grantables.partition_point(before)).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn position(&self, grantable: &Grantable) -> Option<u32> {
@@ -294,6 +357,21 @@ fn follows_from(configuration: &Configuration, grantable: &Grantable) -> Vec<Gra
             .map_or_else(Vec::new, |entitlement| vec![Grantable::AccountType(entitlement.account_type.clone())]),
         Grantable::AccountType(_) => Vec::new(),
     }
+}
+
+fn sources(account_types: &[AccountTypeModel], count: usize) -> Vec<(usize, usize)> {
+    let mut sources = vec![(usize::MAX, 0); count];
+    for (kind_number, kind) in account_types.iter().enumerate() {
+        for (number, attribute) in kind.attributes.iter().enumerate() {
+            let (ValueSource::Expression(source, _) | ValueSource::Unique(source, _)) = &attribute.source else {
+                continue;
+            };
+            if let Some(place) = sources.get_mut(*source).filter(|place| place.0 == usize::MAX) {
+                *place = (kind_number, number);
+            }
+        }
+    }
+    sources
 }
 
 fn positions(grantables: &[Grantable], mut wanted: Vec<Grantable>) -> Vec<u32> {

@@ -163,6 +163,8 @@ proptest! {
             }
             for (rule, alone) in &alone {
                 let told: Vec<IdentityId> = engine.affected_by_rule(rule);
+                let count = engine.affected_by_each_rule().get(*rule).copied().unwrap_or_default();
+                prop_assert_eq!(count, told.len() as u64);
                 for (id, person) in &known {
                     let holds = !alone.desired(person, &[], today).assignments.is_empty();
                     prop_assert_eq!(told.contains(id), holds, "rule {} and {:?}", rule, id);

@@ -11,6 +11,7 @@ use model::request::{
     Change, NewRequest, RequestDetail, RequestFilter, RequestItem, RequestRow, RequestSource, RequestState, Standing,
     Submission,
 };
+use model::risk::RequestRisk;
 use model::trigger::{Priority, Trigger};
 use serde::{Deserialize, Serialize};
 
@@ -80,11 +81,14 @@ pub struct Submit {
     /// From 0, the most urgent, to 100
     #[arg(long)]
     priority: Option<Priority>,
+    /// Why a risk is borne that it would newly bring about
+    #[arg(long)]
+    accept_risk: Option<String>,
     /// Only says what would happen
     #[arg(long)]
     simulate: bool,
     /// Requests as JSON, one a line; `-` reads standard input
-    #[arg(long, conflicts_with_all = ["identity", "give", "take", "justification", "not_before", "until", "key", "correlation", "priority"])]
+    #[arg(long, conflicts_with_all = ["identity", "give", "take", "justification", "not_before", "until", "key", "correlation", "priority", "accept_risk"])]
     file: Option<PathBuf>,
 }
 
@@ -107,6 +111,8 @@ struct Line {
     trigger: Option<Trigger>,
     source: Option<RequestSource>,
     requester: Option<String>,
+    /// Why a risk is borne that it would newly bring about.
+    accept_risk: Option<String>,
     #[serde(default)]
     simulate: bool,
 }
@@ -175,6 +181,7 @@ async fn one(op: &OpContext, submit: Submit, output: &Output) -> Result<(), Comm
         trigger: None,
         source: None,
         requester: None,
+        accept_risk: submit.accept_risk,
         simulate: submit.simulate,
     };
     let submission = engine::requests::submit(op, request(op, line).await?).await?;
@@ -251,6 +258,7 @@ async fn request(op: &OpContext, line: Line) -> Result<NewRequest, CommandError>
         not_before: line.not_before,
         until: line.until,
         priority: line.priority,
+        risk_comment: line.accept_risk,
         simulate: line.simulate,
     })
 }
@@ -276,6 +284,7 @@ fn told(submission: &Submission) -> String {
         ("losses", names(&preview.losses)),
         ("not before", preview.first_day.map(|day| day.to_string()).unwrap_or_default()),
         ("reviewed", preview.reviewed.join(", ")),
+        ("risks", risks(&preview.risks)),
     ]);
     let lines: Vec<Vec<String>> = preview
         .lines
@@ -288,6 +297,14 @@ fn told(submission: &Submission) -> String {
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>()
         .join("\n\n")
+}
+
+/// "Books and pays (level 90, block)".
+fn risks(found: &[RequestRisk]) -> String {
+    let one = |found: &RequestRisk| {
+        format!("{} (level {}, {})", found.risk.display_name, found.risk.level, found.follows.name())
+    };
+    found.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn show(detail: &RequestDetail) -> String {

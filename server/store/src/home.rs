@@ -12,6 +12,7 @@ use crate::declined::AWAITING_REVIEW;
 use crate::native_changes::OPEN;
 use crate::orders::{order_counts, order_rows_in_states};
 use crate::runs::{RunChoice, run_rows};
+use crate::violations;
 use crate::work_items::work_item_page;
 use crate::{Result, Store};
 
@@ -49,6 +50,7 @@ impl Store {
             open_work_items: count(connection.number(OPEN_WORK_ITEMS, arguments![]).await?),
             awaiting_review: count(connection.number(AWAITING_REVIEW, arguments![]).await?),
             native_changes: count(connection.number(OPEN, arguments![]).await?),
+            violations: count(connection.number(violations::OPEN, arguments![None::<&str>]).await?),
             forms: FormCounts::default(),
             work_items: work_item_page(&mut connection, &open, &WorkItemViewer::default(), now).await?.rows,
             failed: order_rows_in_states(&mut connection, &failed, 8).await?,

@@ -28,7 +28,9 @@ pub mod declined;
 pub mod forms;
 pub mod native_changes;
 pub mod orders;
+pub mod reconciliation;
 pub mod requests;
+pub mod violations;
 pub mod work_items;
 
 pub mod blocks;
@@ -68,12 +70,14 @@ pub use migrations::MigrationReport;
 pub use native_changes::{NativePlanned, NativeStep, NativeVerdict};
 pub use open::{Dialect, Store};
 pub use orders::{Claim, FilledOrder, OrdersUnderWay, PlanRecord, RecordedTransition, ReferenceChange};
+pub use reconciliation::{GrantBeside, KnownEntitlement};
 pub use requests::RequestProgress;
 pub use restoration::Restoration;
 pub use runs::{Cancelled, JobScheduleRecord, RUN_LOST};
 pub use sessions::SessionRecord;
 pub use signals::{Signal, Signals};
 pub use transaction::Tx;
+pub use violations::{NewViolation, NewViolationThing, RiskyHoldings, ViolationVerdict};
 
 /// What the store answers.
 pub type Result<T> = std::result::Result<T, StoreError>;

@@ -19,6 +19,7 @@ use serde::Serialize;
 use crate::connection::{Connection, Row, arguments, numbers};
 use crate::orders::orders_of_request;
 use crate::paging::{count_limit, page, rows_to_read};
+use crate::violations::accepted;
 use crate::words::patterns;
 use crate::{Result, Store, StoreError, Tx};
 
@@ -531,6 +532,7 @@ impl Store {
             orders: orders_of_request(&mut connection, id).await?,
             events: connection.read(EVENTS, arguments![id.0], event).await?,
             keys: connection.read(KEYS, arguments![id.0], |row| row.text("key")).await?,
+            risks: accepted(&mut connection, &[id]).await?.into_iter().map(|risk| (risk.clone(), risk.risk)).collect(),
             can_be_cancelled: false,
             request,
         }))

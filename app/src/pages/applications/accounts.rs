@@ -19,6 +19,7 @@ use crate::logic::flash::Flash;
 use crate::logic::query::accounts_address;
 use crate::logic::time::Clock;
 use crate::logic::{address, words};
+use crate::pages::reconciliation;
 use crate::ssr;
 
 /// What it takes to decide.
@@ -315,6 +316,10 @@ fn line(row: &AccountRow, types: &[(String, String)], may_decide: bool, clock: &
         let name = format!("Reopen what was decided about {}", known_as(row));
         view! { <button class="button small" name="act" value=format!("reopen:{}", row.id) aria-label=name>"Reopen"</button> }
     });
+    let reconciled = (!row.reconciled.is_empty()).then(|| {
+        let rows = row.reconciled.iter().map(|decided| reconciliation::decided(decided, clock)).collect_view();
+        view! { <div class="decided">{rows}</div> }
+    });
     let decided = (!row.decisions.is_empty()).then(|| {
         let decisions = row.decisions.iter().map(|decided| decision(decided, &label, clock)).collect_view();
         view! { <div class="decided">{decisions}{reopen}</div> }
@@ -323,7 +328,7 @@ fn line(row: &AccountRow, types: &[(String, String)], may_decide: bool, clock: &
         <tr data-row="">
             {tick}
             <td data-label="Account" class="mono name">{known_as(row)}{native}</td>
-            <td data-label="Owner" class="wide">{owner}{proposals}{decided}</td>
+            <td data-label="Owner" class="wide">{owner}{proposals}{decided}{reconciled}</td>
             <td data-label="Type">{kind}</td>
             <td data-label="Status">{chip::account(row.status)}</td>
             <td data-label="Entitlements" class="number">{row.entitlements}</td>

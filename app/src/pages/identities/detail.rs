@@ -6,6 +6,7 @@ use model::account::Account;
 use model::error::ApiError;
 use model::form::IdentityQuestion;
 use model::identity::{Context, Identity, LifecycleState};
+use model::reconciliation::{Origin, ReconciliationFilter};
 use model::value::Attributes;
 use model::view::{IdentityDetail, IdentityEvent, PermissionRow};
 
@@ -15,9 +16,10 @@ use crate::components::list::{Empty, ago, ago_or_dash, empty, tabs};
 use crate::components::timeline::{Entry, timeline};
 use crate::components::{chip, explain};
 use crate::frame::{Rights, Section, Sheet};
+use crate::logic::query::reconciliation_address;
 use crate::logic::time::Clock;
 use crate::logic::{address, form, words};
-use crate::pages::orders;
+use crate::pages::{orders, reconciliation};
 
 use super::life::life;
 
@@ -197,9 +199,38 @@ fn permissions(detail: &IdentityDetail, asking: &Asking, clock: &Clock) -> impl 
     view! {
         {question(detail, asking)}
         {answer}
+        {unexplained(detail, clock)}
         {nothing}
         {groups(&detail.permissions).into_iter().map(|(heading, shape, rows)| group(heading, shape, &rows, clock)).collect_view()}
     }
+}
+
+/// What is held and nothing grants, and what people decided about such things.
+fn unexplained(detail: &IdentityDetail, clock: &Clock) -> impl IntoView + use<> {
+    let count = detail.findings.len() + detail.reconciled.len();
+    let found = detail.findings.iter().map(|finding| {
+        let account = finding.called.clone().unwrap_or_else(|| finding.account_key.clone());
+        let origin = if finding.pre_existing { Origin::PreExisting } else { Origin::NonConforming };
+        let outlook = finding.outlook.as_ref().map(reconciliation::outlook);
+        view! {
+            <li><strong>{finding.label.clone()}</strong>" in "{finding.application_name.clone()}<span class="muted">{format!(", account {account}: {}, known ", origin.label().to_lowercase())}{ago(clock, finding.since)}</span>" "{outlook}</li>
+        }
+    });
+    let found = found.collect_view();
+    let decided =
+        detail.reconciled.iter().map(|row| view! { <li>{reconciliation::decided(row, clock)}</li> }).collect_view();
+    let address = reconciliation_address(&ReconciliationFilter {
+        identity: Some(detail.identity.id),
+        ..ReconciliationFilter::default()
+    });
+    (count > 0).then(|| {
+        view! {
+            <section class="panel">
+                <div class="section-head"><h2>{icon("double-check")}"Nothing grants it"</h2><span class="count">{count.to_string()}</span><span class="spring"></span><a href=address.to_string()>"Reconciliation"</a></div>
+                <ul class="plain">{found}{decided}</ul>
+            </section>
+        }
+    })
 }
 
 /// Roles, access profiles, account types, then entitlements by application.

@@ -160,7 +160,7 @@ fn run_line(row: &RunRow, clock: &Clock) -> impl IntoView + use<> {
 
 #[cfg(test)]
 mod tests {
-    use model::job::{ANSWERS, REFERENCES, REQUEST, REVERTS, UNDO};
+    use model::job::{ANSWERS, RECONCILIATION, REFERENCES, REQUEST, REVERTS, UNDO};
 
     use super::*;
     use crate::samples::jobs as samples;
@@ -178,6 +178,7 @@ mod tests {
             (REQUEST, "Requests"),
             (REFERENCES, "What follows from changed accounts"),
             (REVERTS, "Native changes set back"),
+            (RECONCILIATION, "Reconciliation decisions"),
         ];
         for (asked, expected) in own.into_iter().chain([("complete", "Complete job"), ("taken-out", "taken-out")]) {
             assert_eq!(of(asked), [expected]);

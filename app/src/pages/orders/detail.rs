@@ -273,7 +273,7 @@ fn plan(plan: &Plan, detail: &OrderDetail) -> impl IntoView + use<> {
         request_line(request, partition.map(|partition| (partition.sequence, partition.mechanism)), is_own)
     });
     let left_out = plan.filtered.iter().map(|filtered| {
-        view! { <li><strong>{filtered.name.clone()}</strong><span class="muted">" in "{filtered.application.clone()}": "</span>{words::filter_reason(filtered.why)}</li> }
+        view! { <li><strong>{filtered.name.clone()}</strong><span class="muted">" in "{filtered.application.clone()}": "</span>{filtered.because.clone().unwrap_or_else(|| words::filter_reason(filtered.why).to_owned())}</li> }
     });
     let kept = plan.retained.iter().map(|retained| {
         view! { <li><strong>{retained.name.clone()}</strong><span class="muted">" in "{retained.application.clone()}": "</span>{retained.why.clone()}</li> }

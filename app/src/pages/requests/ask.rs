@@ -4,12 +4,14 @@
 use jiff::civil::Date;
 use leptos::prelude::*;
 use model::access::Grantable;
+use model::configuration::OnConflict;
 use model::error::ApiError;
 use model::identity::Identity;
 use model::ids::IdentityId;
 use model::request::{
     Change, DirectGrant, NewRequest, RequestItem, RequestPreview, RequestSource, Standing, Submission,
 };
+use model::risk::RequestRisk;
 use model::trigger::Trigger;
 use model::view::{IdentityFilter, IdentityRow, PreviewLine};
 
@@ -25,11 +27,14 @@ use crate::pages::{Asked, page};
 use crate::ssr;
 
 #[server(prefix = "/api/pages", endpoint = "requests/submit")]
-pub async fn submit_request(#[server(default)] asked: String) -> Result<(), ServerFnError> {
+pub async fn submit_request(
+    #[server(default)] asked: String,
+    #[server(default)] risk_comment: String,
+) -> Result<(), ServerFnError> {
     let op = ssr::op().await?;
     let query = Query::parse(&asked);
     let outcome = match Form::read(&query).request() {
-        Ok(new) => engine::requests::submit(&op, new).await,
+        Ok(new) => engine::requests::submit(&op, NewRequest { risk_comment: Some(risk_comment), ..new }).await,
         Err(error) => Err(error),
     };
     match outcome {
@@ -109,6 +114,7 @@ impl Form {
             not_before: day(&self.not_before, "not_before")?,
             until: day(&self.until, "until")?,
             priority: None,
+            risk_comment: None,
             simulate: false,
         })
     }
@@ -377,11 +383,56 @@ fn preview(ask: &Ask) -> Option<AnyView> {
             {list("Will no longer be held", "dash", &preview.losses)}
             {orders}
             {(!preview.remarks.is_empty()).then(|| view! { <h3>"Good to know"</h3><ul>{remarks.collect_view()}</ul> })}
-            <form method="post" action="/api/pages/requests/submit" class="actions">
-                <input type="hidden" name="asked" value=ask.form.address(false).query() />
-                <button class="button primary">{icon("check")}"Submit"</button>
-            </form>
+            {risks(&preview.risks)}
+            {submit(ask, &preview.risks)}
         </section>
+    };
+    Some(view.into_any())
+}
+
+/// Risks that it would newly bring about.
+fn risks(found: &[RequestRisk]) -> impl IntoView + use<> {
+    let one = |found: &RequestRisk| {
+        let (class, then) = match found.follows {
+            OnConflict::Warn => ("banner warn", "Say below why it is borne."),
+            OnConflict::Approve => {
+                ("banner warn", "The orders that would bring it about wait for a review. Say below why it is borne.")
+            }
+            OnConflict::Block => (
+                "banner danger",
+                "It blocks this request. Ask for less, or have it asked for by somebody who may override risks.",
+            ),
+        };
+        let sides: Vec<String> = found.sides.iter().map(|side| side.join(", ")).collect();
+        let heading = format!("Risk \u{201c}{}\u{201d}, level {}", found.risk.display_name, found.risk.level);
+        view! {
+            <div class=class>{icon("octagon")}<div><p><strong>{heading}</strong>": "{sides.join(" together with ")}</p><p>{then}</p></div></div>
+        }
+    };
+    (!found.is_empty()).then(|| {
+        let heading = "Risks it would bring about";
+        view! { <section aria-label=heading><h3>{heading}</h3>{found.iter().map(one).collect_view()}</section> }
+    })
+}
+
+/// The button that makes it so; none where a risk blocks it.
+fn submit(ask: &Ask, risks: &[RequestRisk]) -> Option<AnyView> {
+    if risks.iter().any(|found| found.follows == OnConflict::Block) {
+        return None;
+    }
+    let why = (!risks.is_empty()).then(|| {
+        let offered = risks.iter().find_map(|found| found.risk.mitigating_control.clone());
+        let hint = offered.map(|control| view! { <span class="hint">{format!("Such as: {control}")}</span> });
+        view! {
+            <label class="field wide">"Why the risk is borne"<input name="risk_comment" required maxlength="500" placeholder="Kept with the request" />{hint}</label>
+        }
+    });
+    let view = view! {
+        <form method="post" action="/api/pages/requests/submit" class="ask-form">
+            <input type="hidden" name="asked" value=ask.form.address(false).query() />
+            {why}
+            <div class="actions"><button class="button primary">{icon("check")}"Submit"</button></div>
+        </form>
     };
     Some(view.into_any())
 }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use leptos::prelude::*;
+use model::configuration::OnConflict;
 use model::ids::RequestId;
 use model::request::{Request, RequestDetail, RequestEvent};
 
@@ -55,6 +56,7 @@ pub fn request_sheet(detail: &RequestDetail, clock: &Clock) -> Sheet {
                     <div class="section-head"><h2 id="why-heading">"Why"</h2></div>
                     <blockquote class="panel said">{request.justification.clone()}<footer class="muted">{request.requester.clone()}</footer></blockquote>
                 </section>
+                {risks(detail)}
                 {orders_of(detail, clock)}
             </div>
             <aside>
@@ -96,6 +98,22 @@ fn cancel(detail: &RequestDetail) -> impl IntoView + use<> {
                     </form>
                 </details>
             </div>
+        }
+    })
+}
+
+/// Risks that were known when it was handed in, and why they are borne.
+fn risks(detail: &RequestDetail) -> impl IntoView + use<> {
+    (!detail.risks.is_empty()).then(|| {
+        let known = detail.risks.iter().map(|(risk, label)| {
+            let overridden = (risk.on_conflict == OnConflict::Block).then_some(" (overridden)");
+            view! { <li>{icon("octagon")}<strong>{label.clone()}</strong>{overridden}": "{risk.comment.clone()}</li> }
+        });
+        view! {
+            <section aria-labelledby="risks-heading">
+                <div class="section-head"><h2 id="risks-heading">"Risks that are borne"</h2></div>
+                <ul class="plain chosen panel">{known.collect_view()}</ul>
+            </section>
         }
     })
 }

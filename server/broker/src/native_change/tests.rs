@@ -454,6 +454,7 @@ fn planned(
         open_orders: &[],
         declined: &[],
         native: &native,
+        marks: &[],
         choices: &[],
         leaver,
     };

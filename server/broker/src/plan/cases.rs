@@ -434,6 +434,7 @@ fn what_was_found_and_is_desired_becomes_ours() {
         open_orders: &[],
         declined: &[],
         native: &[],
+        marks: &[],
         choices: &[],
         leaver: false,
     };
@@ -494,6 +495,7 @@ fn what_a_reviewer_declined_is_not_ordered_again_until_something_else_is_wanted(
             open_orders: &[],
             declined,
             native: &[],
+            marks: &[],
             choices: &[],
             leaver: false,
         };
@@ -538,6 +540,7 @@ fn with_choice(desired: Vec<DesiredAccount>, accounts: &[Account], open: &[Order
         open_orders: open,
         declined: &[],
         native: &[],
+        marks: &[],
         choices: &choices,
         leaver: false,
     };

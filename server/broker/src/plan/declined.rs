@@ -1,5 +1,5 @@
-//! What reviewers declined, and native changes that stand for now or for good: a plan leaves it out and says so, as long as
-//! the same is wanted.
+//! What reviewers declined, native changes that stand for now or for good, and what reconciliation lets stay: a plan leaves
+//! it out and says so, as long as the same is wanted.
 
 use model::ids::AccountId;
 use model::plan::{ItemKind, ItemOperation, Operation};
@@ -13,10 +13,14 @@ use crate::compare::same;
 impl Compiler<'_, '_> {
     /// Why what would happen to the account itself does not.
     pub(super) fn declined_account(&self, slot: &Slot<'_>, operation: Operation) -> Option<String> {
+        if operation.removes() && slot.account.is_some_and(|account| self.is_account_to_go(account)) {
+            return None;
+        }
         self.declined(slot.account_type, slot.account.map(|account| account.id), |declined| {
             declined.kind == ItemKind::Lifecycle && declined.account_operation == operation
         })
         .or_else(|| self.native_account(slot, operation))
+        .or_else(|| self.marked_account(slot, operation))
     }
 
     /// Why a property is not changed so. Several values: any of them would be taken.
@@ -28,6 +32,10 @@ impl Compiler<'_, '_> {
         operation: ItemOperation,
         values: &[Option<&Value>],
     ) -> Option<String> {
+        let removes = kind == ItemKind::Entitlement && operation == ItemOperation::Remove;
+        if removes && self.is_to_go(account, Some(name)) {
+            return None;
+        }
         self.declined(account_type, account, |declined| {
             declined.kind == kind
                 && declined.name == name
@@ -36,6 +44,7 @@ impl Compiler<'_, '_> {
                 && (declined.value.is_none() || values.iter().any(|value| same(declined.value.as_ref(), *value)))
         })
         .or_else(|| self.native_item(account, (kind, name), operation, values))
+        .or_else(|| self.marked_item(account, (kind, name), operation))
     }
 
     fn declined(

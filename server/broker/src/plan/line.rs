@@ -78,7 +78,7 @@ impl<'a> Compiler<'a, '_> {
                 match self.catalogue.entitlement_of(&desired.account_type, key) {
                     None => lines.push(line(key, None, Needs::Keep(UNMANAGED.to_owned()))),
                     Some(name) if desired.entitlements.iter().any(|wanted| wanted == name) => {}
-                    Some(name) => match self.offered(name) {
+                    Some(name) => match self.offered(name).filter(|_| !self.is_to_go(view.account(), Some(key))) {
                         Some(why) => lines.push(line(key, Some(name), Needs::Keep(why))),
                         None => lines.push(line(key, Some(name), Needs::Remove)),
                     },

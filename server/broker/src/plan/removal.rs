@@ -106,7 +106,7 @@ impl<'a> Compiler<'a, '_> {
             return Ok(end);
         }
         // What is found and desired is taken over with this plan.
-        if account.provenance == Provenance::Found && slot.desired.is_none() {
+        if account.provenance == Provenance::Found && slot.desired.is_none() && !self.is_account_to_go(account) {
             return Err("Quartermaster did not create it.".to_owned());
         }
         if let Some(staged) = self.staged(slot) {

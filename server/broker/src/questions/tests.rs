@@ -99,8 +99,17 @@ fn put_in(
 
 fn planned(desired: &DesiredAccess, accounts: &[Account], open_orders: &[Order]) -> Plan {
     let trigger = Trigger::IdentityRefresh;
-    let input =
-        PlanInput { trigger, desired, accounts, open_orders, declined: &[], native: &[], choices: &[], leaver: false };
+    let input = PlanInput {
+        trigger,
+        desired,
+        accounts,
+        open_orders,
+        declined: &[],
+        native: &[],
+        marks: &[],
+        choices: &[],
+        leaver: false,
+    };
     compile(&input, &catalogue(), &mut Taken::default())
 }
 

@@ -12,7 +12,7 @@ use policy::engine::Engine as RoleEngine;
 use policy::model::{ModelError, RoleModel};
 
 use super::{Effect, PersonEffect};
-use crate::world::by_identity;
+use crate::world::{by_identity, role_engine};
 
 /// People named as examples.
 const EXAMPLES: usize = 5;
@@ -95,7 +95,7 @@ pub(crate) fn computed(
     grants: &[DirectGrant],
     today: Date,
 ) -> Result<RoleEngine, Vec<ModelError>> {
-    let mut engine = RoleEngine::new(Arc::new(RoleModel::compile(configuration)?));
+    let mut engine = role_engine(Arc::new(RoleModel::compile(configuration)?));
     for (id, grants) in by_identity(grants.to_vec()) {
         engine.set_grants(id, grants);
     }

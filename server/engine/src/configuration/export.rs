@@ -60,6 +60,9 @@ pub fn export(configuration: &Configuration) -> Vec<(PathBuf, String)> {
     for (name, state) in &configuration.lifecycle_states {
         put("lifecycle_states.toml".into(), "lifecycle_states", name, table(state));
     }
+    for (name, risk) in &configuration.risks {
+        put("risks.toml".into(), "risks", name, table(risk));
+    }
     for (name, job) in &configuration.jobs {
         put("jobs.toml".into(), "jobs", name, table(job));
     }

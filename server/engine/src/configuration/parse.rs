@@ -16,7 +16,7 @@ use super::places::Index;
 use super::wording;
 
 /// Tables of a configuration file, and what one object in them is called.
-pub(super) const KINDS: [(&str, &str); 13] = [
+pub(super) const KINDS: [(&str, &str); 14] = [
     ("organisation", "organisation"),
     ("sources", "identity source"),
     ("applications", "application"),
@@ -28,6 +28,7 @@ pub(super) const KINDS: [(&str, &str); 13] = [
     ("roles", "role"),
     ("rules", "rule"),
     ("lifecycle_states", "lifecycle state"),
+    ("risks", "risk"),
     ("jobs", "job"),
     ("permission_profiles", "permission profile"),
 ];
@@ -161,6 +162,7 @@ fn read_object(
         "roles" => insert(&mut configuration.roles, name, value, &what),
         "rules" => insert(&mut configuration.rules, name, value, &what),
         "lifecycle_states" => insert(&mut configuration.lifecycle_states, name, value, &what),
+        "risks" => insert(&mut configuration.risks, name, value, &what),
         "jobs" => {
             tasks(value, &what)?;
             insert(&mut configuration.jobs, name, value, &what)

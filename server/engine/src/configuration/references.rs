@@ -222,6 +222,30 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
     for (name, state) in &configuration.lifecycle_states {
         found.extend(in_state(name, state));
     }
+    for (name, risk) in &configuration.risks {
+        for (rule, sides) in risk.rules.iter().enumerate() {
+            for (side, named) in sides.sides.iter().enumerate() {
+                let fields = [
+                    ("roles", &named.roles),
+                    ("access_profiles", &named.access_profiles),
+                    ("account_types", &named.account_types),
+                    ("entitlements", &named.entitlements),
+                ];
+                for (field, names) in fields {
+                    let (rule, side) = (rule.to_string(), side.to_string());
+                    found.extend(names.iter().enumerate().map(|(position, member)| {
+                        Reference {
+                            path: ["risks", name, "rules", &rule, "sides", &side, field, &position.to_string()]
+                                .map(str::to_owned)
+                                .to_vec(),
+                            target: field,
+                            name: member,
+                        }
+                    }));
+                }
+            }
+        }
+    }
     for (name, job) in &configuration.jobs {
         for (task_name, task) in &job.tasks {
             for (field, names) in [("sources", &task.sources), ("applications", &task.applications)] {

@@ -6,15 +6,19 @@ use broker::request::Reach;
 use broker::{check, partition};
 use model::access::{DesiredAccess, Grantable};
 use model::error::ApiError;
+use model::ids::RequestId;
 use model::request::{NewRequest, RequestPreview};
 
 use crate::Engine;
+use crate::context::OpContext;
 use crate::error::internal;
 use crate::tasks::generate;
 
 use super::check::Ready;
+use super::risks;
 
-pub(super) async fn preview(engine: &Engine, new: &NewRequest, ready: &Ready) -> Result<RequestPreview, ApiError> {
+pub(super) async fn preview(op: &OpContext, new: &NewRequest, ready: &Ready) -> Result<RequestPreview, ApiError> {
+    let engine = &op.engine;
     let today = engine.today();
     let day = new.not_before.unwrap_or(today);
     let (id, name) = (new.identity, ready.identity.display_name.clone());
@@ -34,7 +38,13 @@ pub(super) async fn preview(engine: &Engine, new: &NewRequest, ready: &Ready) ->
     for item in &new.items {
         remarks.extend(stays(engine, &item.grantable, &reach, &before, &after, &name));
     }
-    let plan = generate::plan_of_one(engine, after, day).await.map_err(internal)?;
+    let accounts = engine.store().accounts_of(&[id]).await.map_err(internal)?;
+    let risks = risks::find(op, &before, &after, &accounts);
+    let overridden = risks::overridden(&risks, RequestId(0));
+    let plan = generate::plan_of_one(engine, after, day, &overridden).await.map_err(internal)?;
+    for filtered in &plan.filtered {
+        remarks.extend(filtered.because.clone());
+    }
     for retained in plan.retained.iter().filter(|retained| {
         let entitlement = live.catalogue.entitlement_of(&retained.account_type, &retained.name);
         entitlement.is_some_and(|entitlement| reach.takes(&Grantable::Entitlement(entitlement.to_owned())))
@@ -67,7 +77,7 @@ pub(super) async fn preview(engine: &Engine, new: &NewRequest, ready: &Ready) ->
         tracing::error!(?findings, "The plan of a request is refused by its checker");
         return Err(ApiError::internal());
     }
-    Ok(RequestPreview { lines, gains, losses, remarks, first_day: (day > today).then_some(day), reviewed })
+    Ok(RequestPreview { lines, gains, losses, remarks, first_day: (day > today).then_some(day), reviewed, risks })
 }
 
 fn held(access: &DesiredAccess) -> BTreeSet<&Grantable> {

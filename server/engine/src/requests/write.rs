@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use model::ids::{DirectGrantId, IdentityId, RequestId};
 use model::request::{Change, DirectGrant, NewRequest, Request, RequestItem, RequestState, RequestWithOrders};
+use model::risk::AcceptedRisk;
 use store::{NewIdentityEvent, RequestProgress, StoreError, Tx};
 
 use crate::Engine;
@@ -20,12 +21,14 @@ pub(super) async fn write(
     new: &NewRequest,
     ready: &Ready,
     digest: &str,
+    accepted: Vec<AcceptedRisk>,
 ) -> Result<RequestId, StoreError> {
     let engine = &op.engine;
     let (now, today) = (op.now, engine.today());
     let mut ids = engine.store().reserve_ids(1 + new.items.len() + ready.taken.len()).await?;
     let mut next = || ids.next().unwrap_or_default();
     let id = RequestId(next());
+    let accepted: Vec<AcceptedRisk> = accepted.into_iter().map(|risk| AcceptedRisk { request: id, ..risk }).collect();
     let waits = new.not_before.is_some_and(|first| today < first);
     let request = Request {
         id,
@@ -86,6 +89,7 @@ pub(super) async fn write(
     let work = engine.store().write(move |tx| {
         Box::pin(async move {
             tx.insert_request(&request, &open_key).await?;
+            tx.insert_accepted_risks(&accepted).await?;
             if let Some(key) = &key {
                 tx.insert_request_key(&request.source, key, &digest, id, now).await?;
             }

@@ -13,7 +13,7 @@ use model::lifecycle::Remembered;
 use model::view::PreviewLine;
 use store::{AssignmentRecord, NewIdentityEvent, StoreError};
 
-use super::{About, Context, TaskEnd, counted};
+use super::{About, Context, TaskEnd, counted, violations};
 use crate::progress::Progress;
 
 /// Identities whose assignments are written in one transaction.
@@ -59,6 +59,7 @@ async fn compute(context: &mut Context, progress: &Progress) -> Result<TaskEnd, 
     report(progress, computed.evaluated, computed.changed.len());
     let mut opened = 0;
     let mut closed = 0;
+    let mut broken = (0, 0);
     for batch in computed.changed.chunks(BATCH) {
         let desired: Vec<(DesiredAccess, i64)> = context.engine.world().with_population(|population| {
             batch
@@ -70,7 +71,9 @@ async fn compute(context: &mut Context, progress: &Progress) -> Result<TaskEnd, 
         opened += change.open.len();
         closed += change.close.len();
         let states = states(context, &desired);
-        write(context, change, &desired, &states).await?;
+        let violations = violations::change(context, desired.iter().map(|(access, _)| access)).await?;
+        broken = (broken.0 + violations.opened(), broken.1 + violations.closed());
+        write(context, change, violations, &desired, &states).await?;
         context.engine.world().with_population(|population| {
             for (id, state) in states {
                 population.engine.remember(id, state, today);
@@ -81,11 +84,19 @@ async fn compute(context: &mut Context, progress: &Progress) -> Result<TaskEnd, 
         });
         progress.advance(batch.len() as u64, 0).await;
     }
-    if some.is_none() && !is_small {
-        context.engine.world().note_computed();
-    }
     if matches!(context.about, About::Everybody | About::Boundaries) {
         context.computed_on = Some(today);
+    }
+    if some.is_none() && !is_small {
+        let done = computed.changed.iter().copied().collect();
+        let rest = violations::everybody_but(context, &done).await?;
+        broken = (broken.0 + rest.opened(), broken.1 + rest.closed());
+        context.engine.world().note_computed();
+    }
+    for (name, number) in [("violations opened", broken.0), ("violations closed", broken.1)] {
+        if number > 0 {
+            progress.count(name, i64::try_from(number).unwrap_or(i64::MAX));
+        }
     }
     context.changed.extend(computed.changed);
     // Who asked is planned for, also where the role model's answer is the same.
@@ -190,6 +201,7 @@ fn states(context: &Context, desired: &[(DesiredAccess, i64)]) -> Vec<(IdentityI
 async fn write(
     context: &Context,
     change: Change,
+    violations: violations::Change,
     desired: &[(DesiredAccess, i64)],
     states: &[(IdentityId, Option<Remembered>)],
 ) -> Result<(), StoreError> {
@@ -220,6 +232,7 @@ async fn write(
                 tx.hold_run(run, &node).await?;
                 tx.close_assignments(&close, Some(run), at).await?;
                 tx.open_assignments(&open, Some(run)).await?;
+                violations::write(tx, &violations, run, &node, at).await?;
                 tx.set_role_model_digests(&digests).await?;
                 tx.set_lifecycle_periods(&states, at).await?;
                 tx.append_identity_events(&events).await

@@ -7,6 +7,7 @@ mod facts;
 mod native;
 mod preview;
 mod questions;
+mod risks;
 mod thresholds;
 mod write;
 
@@ -25,10 +26,11 @@ use model::ids::{IdentityId, RunId};
 use model::job::{LogLevel, RunMode, TaskScope};
 use model::order::ProvisioningState;
 use model::plan::{AccountRequest, FilterReason, ItemKind, Plan};
+use model::risk::AcceptedRisk;
 use store::{AssignmentStateChange, Reservation, StoreError, ThresholdUse};
 
 use self::asked::Asked;
-use self::facts::Facts;
+use self::facts::{Compiled, Facts};
 use self::native::Natives;
 pub(crate) use self::preview::lines;
 use self::preview::preview;
@@ -96,6 +98,8 @@ async fn generate(
     if context.mode.incremental && context.about != About::Requests {
         context.changed.extend(crate::forms::to_plan(&context.engine).await?);
         context.changed.extend(context.engine.store().identities_with_native_changes_to_revert().await?);
+        context.changed.extend(context.engine.store().identities_in_remediation().await?);
+        context.changed.extend(context.engine.store().identities_to_take_from().await?);
     }
     // Before accounts are read: what changes afterwards is noted anew.
     let mut followed = context.engine.store().reference_changes().await?;
@@ -116,13 +120,17 @@ async fn generate(
     let mut ended = Vec::new();
     let mut natives = Natives::default();
     let mut rejected = 0;
+    let mut conflicts = HashMap::new();
     let mut questions = Questions::read(context, &ids).await?;
     for batch in ids.chunks(BATCH) {
         let desired = context.desired(batch, today).await?;
         for mut access in desired {
-            let (plan, over, choices) =
+            let Compiled { plan, over, choices, conflicts: risky } =
                 facts.compile(context, &mut access, &mut questions, &live.catalogue, &mut values);
             ended.extend(over);
+            if !risky.is_empty() {
+                conflicts.insert(access.identity, risky);
+            }
             let native = facts.native_of(&access, &live.catalogue);
             let input = facts.input(&access, &choices, &native);
             natives.note(facts.all_native_of(access.identity), &native, &plan, input.open_orders, scope);
@@ -199,6 +207,7 @@ async fn generate(
         ended,
         held: facts.held(),
         held_undone: undone,
+        conflicts,
         ended_undone,
         undone: Vec::new(),
         rings: super::rings::of_the_run(context, progress),
@@ -229,15 +238,36 @@ async fn generate(
 }
 
 /// The plan for one identity, were this what it should have: the plan that a run would make, and nothing is kept of it.
-pub(crate) async fn plan_of_one(engine: &Engine, mut access: DesiredAccess, day: Date) -> Result<Plan, StoreError> {
+/// `overridden` are risks that it may bring about though they block.
+pub(crate) async fn plan_of_one(
+    engine: &Engine,
+    mut access: DesiredAccess,
+    day: Date,
+    overridden: &[AcceptedRisk],
+) -> Result<Plan, StoreError> {
     let mode = RunMode { incremental: true, dry_run: false };
     let mut context = Context::new(engine.clone(), RunId(0), mode);
     context.changed.insert(access.identity);
-    let facts = Facts::read(&mut context, true, day).await?;
+    let facts = Facts::read(&mut context, true, day).await?.overriding(overridden);
     let mut values = ReservedValues::new(&facts.reserved);
     let mut questions = Questions::read(&context, &[access.identity]).await?;
     let catalogue = &engine.world().deciding().catalogue;
-    Ok(facts.compile(&context, &mut access, &mut questions, catalogue, &mut values).0)
+    Ok(facts.compile(&context, &mut access, &mut questions, catalogue, &mut values).plan)
+}
+
+/// The plans that a run would make for these as things are; nothing is kept of them. No values are reserved: what an account
+/// still to come would be called is not said.
+pub(crate) async fn plans_of(engine: &Engine, ids: &[IdentityId], day: Date) -> Result<Vec<Plan>, StoreError> {
+    let mode = RunMode { incremental: true, dry_run: false };
+    let mut context = Context::new(engine.clone(), RunId(0), mode);
+    context.changed.extend(ids);
+    let facts = Facts::read(&mut context, false, day).await?;
+    let mut values = ReservedValues::new(&facts.reserved);
+    let mut questions = Questions::read(&context, ids).await?;
+    let desired = context.desired(ids, day).await?;
+    let catalogue = &engine.world().deciding().catalogue;
+    let plan = |mut access| facts.compile(&context, &mut access, &mut questions, catalogue, &mut values).plan;
+    Ok(desired.into_iter().map(plan).collect())
 }
 
 /// How far back a turn of somebody's life counts for whom nothing was ever planned.

@@ -62,7 +62,7 @@ impl Context {
         if let Some(engine) = self.scenario.engine.take() {
             return Ok(engine);
         }
-        let mut engine = RoleEngine::new(self.engine.world().deciding().model.clone());
+        let mut engine = crate::world::role_engine(self.engine.world().deciding().model.clone());
         for identity in &self.dry_identities().await? {
             engine.upsert(identity);
         }

@@ -66,7 +66,7 @@ async fn a_draft_shows_what_it_would_do_and_publishing_does_it() {
     assert!(bo.gains.iter().all(|one| one.held && one.reasons[0].rule == "sales"), "{:?}", bo.gains);
 
     // Nothing is live yet.
-    assert!(op.engine.world().configuration().rules.get("sales").is_none());
+    assert!(!op.engine.world().configuration().rules.contains_key("sales"));
     let seal = preview.seal.unwrap();
     drafts::publish(&op, id, &seal).await.unwrap();
     assert!(op.engine.world().configuration().rules.contains_key("sales"));

@@ -67,6 +67,7 @@ fn asks(identity: IdentityId, items: Vec<RequestItem>) -> NewRequest {
         not_before: None,
         until: None,
         priority: None,
+        risk_comment: None,
         simulate: false,
     }
 }

@@ -4,13 +4,16 @@ use model::access::{DesiredAccount, DesiredAttribute, DesiredValue};
 use model::value::Value;
 
 use crate::digest::Digest;
-use crate::expression::{Attempts, Cell, cell_of, value_of};
-use crate::model::{AccountTypeModel, Read, ValueSource};
+use crate::expression::{Attempts, Cell, Node, cell_of, value_of};
+use crate::model::{AccountTypeModel, Read, RoleModel, ValueSource};
 use crate::reference::MOST_CANDIDATES;
 
-use super::answer::Answer;
-use super::day;
+use super::answer::{Answer, Seeing};
+use super::day::{self, Day};
+use super::dictionary::{ABSENT, hash_of};
 use super::matcher::Seen;
+use super::person::Person;
+use super::sets::Pair;
 
 impl Answer<'_> {
     pub(super) fn accounts(&self) -> Vec<DesiredAccount> {
@@ -52,15 +55,11 @@ impl Answer<'_> {
                     ValueSource::Expression(number, read) => (*number, read, false),
                     ValueSource::Unique(number, read) => (*number, read, true),
                 };
-                let hash = known.get(number).copied().flatten().unwrap_or_else(|| {
-                    let mut digest = Digest::default();
-                    if unique {
-                        put(&mut digest, &self.unique(read, &contexts));
-                    } else {
-                        self.digest_value(read, &contexts, &mut digest);
-                    }
-                    digest.finish()
-                });
+                let hash = known
+                    .get(number)
+                    .copied()
+                    .flatten()
+                    .unwrap_or_else(|| self.seeing().hash_of(read, unique, &contexts));
                 if let Some(place) = known.get_mut(number) {
                     *place = Some(hash);
                 }
@@ -76,36 +75,21 @@ impl Answer<'_> {
             row.map(|row| (!day::holds(row.bounds, self.today), row.priority, row.bounds.0))
         });
         let keys = kind.correlation.iter().map(|read| {
-            contexts.iter().find_map(|context| match value_of(read.expression.root(), &self.seen(read, *context)) {
-                Ok(Some(Value::Text(text))) if !text.is_empty() => Some(text),
-                Ok(Some(Value::Integer(number))) => Some(number.to_string()),
-                _ => None,
+            contexts.iter().find_map(|context| {
+                match value_of(read.expression.root(), &self.seeing().seen(read, *context)) {
+                    Ok(Some(Value::Text(text))) if !text.is_empty() => Some(text),
+                    Ok(Some(Value::Integer(number))) => Some(number.to_string()),
+                    _ => None,
+                }
             })
         });
         keys.collect()
     }
 
-    /// The contexts in which account attributes are evaluated, the deciding one first: see [`crate::reference`].
     fn value_contexts(&self) -> Vec<u32> {
-        let rows = &self.person.contexts;
-        if rows.is_empty() {
-            return vec![0];
-        }
-        let all = 0..u32::try_from(rows.len()).unwrap_or(u32::MAX);
-        let holds = |context: &u32| rows.get(*context as usize).is_some_and(|row| day::holds(row.bounds, self.today));
-        let mut contexts: Vec<u32> = all.filter(holds).collect();
-        if contexts.is_empty() {
-            let gives = |rule: u32| self.model.rules.get(rule as usize).is_some_and(|rule| !rule.deny);
-            contexts.extend(self.set.pairs.iter().filter(|(rule, _)| gives(*rule)).map(|(_, context)| *context));
-        }
-        contexts.sort_unstable();
-        contexts.dedup();
-        contexts.sort_by_key(|context| rows.get(*context as usize).map(|row| (row.priority, row.bounds.0)));
+        let mut contexts = Vec::new();
+        value_contexts(self.model, self.person, &self.set.pairs, self.today, &mut contexts);
         contexts
-    }
-
-    fn seen<'s>(&'s self, read: &'s Read, context: u32) -> Seen<'s> {
-        Seen { dictionary: self.dictionary, row: self.row(context), read }
     }
 
     fn desired_value(
@@ -123,16 +107,61 @@ impl Answer<'_> {
             {
                 return known.get(*number).cloned().flatten().unwrap_or(DesiredValue::Absent);
             }
-            ValueSource::Expression(number, read) => (*number, self.expression(read, contexts)),
-            ValueSource::Unique(number, read) => (*number, self.unique(read, contexts)),
+            ValueSource::Expression(number, read) => (*number, self.seeing().expression(read, contexts)),
+            ValueSource::Unique(number, read) => (*number, self.seeing().unique(read, contexts)),
         };
         if let Some(place) = known.get_mut(number) {
             *place = Some(value.clone());
         }
         value
     }
+}
 
-    fn expression(&self, read: &Read, contexts: &[u32]) -> DesiredValue {
+/// The contexts in which account attributes are evaluated, the deciding one first: see [`crate::reference`].
+pub(super) fn value_contexts(model: &RoleModel, person: &Person, pairs: &[Pair], today: Day, contexts: &mut Vec<u32>) {
+    contexts.clear();
+    let rows = &person.contexts;
+    if rows.is_empty() {
+        contexts.push(0);
+        return;
+    }
+    contexts.extend((0_u32..).zip(rows).filter(|(_, row)| day::holds(row.bounds, today)).map(|(context, _)| context));
+    if contexts.is_empty() {
+        let gives = |rule: u32| model.rules.get(rule as usize).is_some_and(|rule| !rule.deny);
+        contexts.extend(pairs.iter().filter(|(rule, _)| gives(*rule)).map(|(_, context)| *context));
+        contexts.sort_unstable();
+        contexts.dedup();
+    }
+    if contexts.len() > 1 {
+        contexts.sort_by_key(|context| rows.get(*context as usize).map(|row| (row.priority, row.bounds.0)));
+    }
+}
+
+impl Seeing<'_> {
+    /// A hash of the value of the distinct expression of that number.
+    pub(super) fn value_hash(&self, model: &RoleModel, number: usize, contexts: &[u32]) -> u64 {
+        match model.source(number) {
+            Some(ValueSource::Expression(_, read)) => self.hash_of(read, false, contexts),
+            Some(ValueSource::Unique(_, read)) => self.hash_of(read, true, contexts),
+            _ => 0,
+        }
+    }
+
+    fn hash_of(&self, read: &Read, unique: bool, contexts: &[u32]) -> u64 {
+        let mut digest = Digest::default();
+        if unique {
+            put(&mut digest, &self.unique(read, contexts));
+        } else {
+            self.digest_value(read, contexts, &mut digest);
+        }
+        digest.finish()
+    }
+
+    pub(super) fn seen<'s>(&'s self, read: &'s Read, context: u32) -> Seen<'s> {
+        Seen { dictionary: self.dictionary, row: self.row(context), read }
+    }
+
+    pub(super) fn expression(&self, read: &Read, contexts: &[u32]) -> DesiredValue {
         for context in contexts {
             match value_of(read.expression.root(), &self.seen(read, *context)) {
                 Ok(Some(value)) => return DesiredValue::Value(value),
@@ -146,12 +175,28 @@ impl Answer<'_> {
     /// As [`put`] of [`Self::expression`], without making the text where there is one already.
     fn digest_value(&self, read: &Read, contexts: &[u32], digest: &mut Digest) {
         for context in contexts {
+            // The value of an attribute as it is has been hashed already.
+            if let Node::Attribute(index) = read.expression.root() {
+                let code = read
+                    .attributes
+                    .get(*index)
+                    .and_then(|attribute| self.row(*context).get(usize::from(*attribute)).copied());
+                match code.unwrap_or(ABSENT) {
+                    ABSENT => continue,
+                    code => {
+                        digest.number(1);
+                        return digest.number(self.dictionary.hash(code));
+                    }
+                }
+            }
             match cell_of(read.expression.root(), &self.seen(read, *context)) {
                 Ok(Cell::Absent | Cell::Null) => {}
                 Ok(Cell::Text(text)) => {
                     digest.number(1);
-                    digest.number(3);
-                    return digest.text(&text);
+                    let mut value = Digest::default();
+                    value.number(3);
+                    value.text(&text);
+                    return digest.number(value.finish());
                 }
                 Ok(cell) => {
                     return match cell.into_value() {
@@ -166,7 +211,7 @@ impl Answer<'_> {
         put(digest, &DesiredValue::Absent);
     }
 
-    fn unique(&self, read: &Read, contexts: &[u32]) -> DesiredValue {
+    pub(super) fn unique(&self, read: &Read, contexts: &[u32]) -> DesiredValue {
         for context in contexts {
             match self.candidates(read, *context) {
                 DesiredValue::Absent => {}
@@ -204,7 +249,7 @@ fn put(digest: &mut Digest, value: &DesiredValue) {
     match value {
         DesiredValue::Value(value) => {
             digest.number(1);
-            digest.value(value);
+            digest.number(hash_of(value));
         }
         DesiredValue::Unique(candidates) => {
             digest.number(2);

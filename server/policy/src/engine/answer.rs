@@ -62,7 +62,29 @@ impl Deref for SetOf<'_> {
     }
 }
 
+/// A person's attributes, as expressions see them.
+pub(super) struct Seeing<'a> {
+    pub(super) dictionary: &'a Dictionary,
+    /// As each context shows them.
+    pub(super) rows: &'a [Vec<u32>],
+}
+
+impl Seeing<'_> {
+    pub(super) fn row(&self, context: u32) -> &[u32] {
+        self.rows.get(context as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// Hash of a context's key.
+    pub(super) fn key(&self, person: &Person, context: u16) -> u64 {
+        person.contexts.get(usize::from(context)).map_or(1, |row| self.dictionary.hash(row.key))
+    }
+}
+
 impl Answer<'_> {
+    pub(super) fn seeing(&self) -> Seeing<'_> {
+        Seeing { dictionary: self.dictionary, rows: &self.rows.rows }
+    }
+
     /// A hash of what [`Self::access`] would say.
     pub(super) fn digest(&self) -> i64 {
         let mut digest = Digest::default();
@@ -85,7 +107,6 @@ impl Answer<'_> {
             digest.number((u64::from(starts.cast_unsigned()) << 32) | u64::from(ends.cast_unsigned()));
         }
         self.digest_accounts(&mut digest);
-        self.digest_lifecycle(&mut digest);
         digest.finish().cast_signed()
     }
 

@@ -15,6 +15,8 @@ pub(super) const ABSENT: u32 = 0;
 pub(super) struct Dictionary {
     codes: HashTable<u32>,
     entries: Vec<Entry>,
+    /// Hash of each value, apart from the rest because digests ask for nothing else.
+    hashes: Vec<u64>,
     free: Vec<u32>,
 }
 
@@ -22,13 +24,12 @@ struct Entry {
     attribute: u16,
     uses: u32,
     value: Value,
-    hash: u64,
 }
 
 impl Default for Dictionary {
     fn default() -> Self {
-        let nothing = Entry { attribute: u16::MAX, uses: 1, value: Value::Boolean(false), hash: 0 };
-        Self { codes: HashTable::new(), entries: vec![nothing], free: Vec::new() }
+        let nothing = Entry { attribute: u16::MAX, uses: 1, value: Value::Boolean(false) };
+        Self { codes: HashTable::new(), entries: vec![nothing], hashes: vec![0], free: Vec::new() }
     }
 }
 
@@ -47,20 +48,35 @@ impl Dictionary {
             }
             return code;
         }
-        let entry = Entry { attribute, uses: 1, value: value.clone(), hash };
+        let entry = Entry { attribute, uses: 1, value: value.clone() };
         let code = match self.free.pop() {
             Some(code) => code,
             None => u32::try_from(self.entries.len()).unwrap_or(u32::MAX),
         };
-        match self.entries.get_mut(code as usize) {
-            Some(place) => *place = entry,
-            None => self.entries.push(entry),
+        match (self.entries.get_mut(code as usize), self.hashes.get_mut(code as usize)) {
+            (Some(place), Some(kept)) => (*place, *kept) = (entry, hash),
+            _ => {
+                self.entries.push(entry);
+                self.hashes.push(hash);
+            }
         }
-        let entries = &self.entries;
+        let (entries, hashes) = (&self.entries, &self.hashes);
         self.codes.insert_unique(spread(attribute, hash), code, |code| {
-            entries.get(*code as usize).map_or(0, |entry| spread(entry.attribute, entry.hash))
+            let hash = hashes.get(*code as usize).copied().unwrap_or_default();
+            entries.get(*code as usize).map_or(0, |entry| spread(entry.attribute, hash))
         });
         code
+    }
+
+    /// As [`Self::take`], where it is likely that the value has that code: mostly it is the one it had before.
+    pub(super) fn take_again(&mut self, attribute: u16, value: &Value, before: u32) -> u32 {
+        match self.entries.get_mut(before as usize) {
+            Some(entry) if before != ABSENT && entry.attribute == attribute && entry.value == *value => {
+                entry.uses = entry.uses.saturating_add(1);
+                before
+            }
+            _ => self.take(attribute, value),
+        }
     }
 
     /// The code of a value that somebody or some rule has.
@@ -77,7 +93,8 @@ impl Dictionary {
         entry.uses -= 1;
         if entry.uses == 0 {
             entry.value = Value::Boolean(false);
-            if let Ok(found) = self.codes.find_entry(spread(entry.attribute, entry.hash), |other| *other == code) {
+            let hash = self.hashes.get(code as usize).copied().unwrap_or_default();
+            if let Ok(found) = self.codes.find_entry(spread(entry.attribute, hash), |other| *other == code) {
                 found.remove();
             }
             self.free.push(code);
@@ -98,19 +115,21 @@ impl Dictionary {
 
     /// Hash of the value alone, the same everywhere; 0 for an absent one.
     pub(super) fn hash(&self, code: u32) -> u64 {
-        self.entries.get(code as usize).map_or(0, |entry| entry.hash)
+        self.hashes.get(code as usize).copied().unwrap_or_default()
     }
 
     fn lookup(&self, attribute: u16, hash: u64, value: &Value) -> Option<u32> {
         let is = |code: &u32| {
             let entry = self.entries.get(*code as usize);
-            entry.is_some_and(|entry| entry.hash == hash && entry.attribute == attribute && entry.value == *value)
+            let is_hash = self.hashes.get(*code as usize) == Some(&hash);
+            is_hash && entry.is_some_and(|entry| entry.attribute == attribute && entry.value == *value)
         };
         self.codes.find(spread(attribute, hash), is).copied()
     }
 }
 
-fn hash_of(value: &Value) -> u64 {
+/// Hash of a value, the same everywhere.
+pub(super) fn hash_of(value: &Value) -> u64 {
     let mut digest = Digest::default();
     digest.value(value);
     digest.finish()

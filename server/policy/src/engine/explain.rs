@@ -70,6 +70,9 @@ impl Answer<'_> {
     fn missing(&self, wanted: u32) -> Vec<NearMiss> {
         let mut missing = Vec::new();
         for (number, rule) in self.model.rules.iter().enumerate() {
+            if rule.given.binary_search(&wanted).is_err() {
+                continue;
+            }
             let number = u32::try_from(number).unwrap_or(u32::MAX);
             let Some(given) = rule.closure.given.iter().find(|given| given.grantable == wanted) else { continue };
             if self.set.pairs.iter().any(|(holding, _)| *holding == number) {

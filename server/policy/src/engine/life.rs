@@ -42,12 +42,12 @@ pub(super) struct Stand {
 }
 
 /// What finding out needs.
-struct Look<'a> {
-    model: &'a RoleModel,
-    dictionary: &'a Dictionary,
-    person: &'a Person,
-    today: Day,
-    rows: &'a [Vec<u32>],
+pub(super) struct Look<'a> {
+    pub(super) model: &'a RoleModel,
+    pub(super) dictionary: &'a Dictionary,
+    pub(super) person: &'a Person,
+    pub(super) today: Day,
+    pub(super) rows: &'a [Vec<u32>],
 }
 
 /// Where the person stands.
@@ -133,7 +133,7 @@ impl Look<'_> {
 
     /// The person as they are in no context.
     fn bare(&self) -> Vec<u32> {
-        let mut bare = self.person.own.to_vec();
+        let mut bare = self.person.life.as_ref().map_or_else(Vec::new, |life| life.bare.to_vec());
         let lifecycle = self.model.attributes.binary_search_by(|name| name.as_str().cmp("lifecycle"));
         if let Ok(lifecycle) = lifecycle
             && let (Some(cell), Some(code)) =
@@ -213,7 +213,12 @@ impl Look<'_> {
     }
 
     fn remembered(&self, state: usize) -> Option<Day> {
-        self.person.remembered.filter(|(known, since)| *known == state && *since <= self.today).map(|(_, since)| since)
+        self.person
+            .life
+            .as_ref()?
+            .remembered
+            .filter(|(known, since)| *known == state && *since <= self.today)
+            .map(|(_, since)| since)
     }
 
     /// Holds are looked for in all contexts, those that are over included.
@@ -230,13 +235,32 @@ impl Look<'_> {
 }
 
 impl Answer<'_> {
+    fn look(&self) -> Look<'_> {
+        let Answer { model, dictionary, person, today, .. } = *self;
+        Look { model, dictionary, person, today, rows: &self.rows.rows }
+    }
+
     /// What the state makes of the access; none where nothing follows from it.
     pub(super) fn lifecycle(&self) -> Option<Lifecycle> {
         let stand = self.stand.as_ref().filter(|stand| stand.is_told(self.model))?;
         let withheld = self.set.withheld.iter().map(|grantable| self.model.grantable(*grantable).clone());
-        Some(Lifecycle { standing: self.standing(stand), withheld: withheld.collect(), stages: self.stages(stand) })
+        let look = self.look();
+        Some(Lifecycle { standing: look.standing(stand), withheld: withheld.collect(), stages: look.stages(stand) })
     }
 
+    /// What a page says, whether anything follows from the state or not. What comes next is left to the caller.
+    pub(super) fn life(&self) -> Option<LifecycleView> {
+        let (stand, look) = (self.stand.as_ref()?, self.look());
+        Some(LifecycleView {
+            standing: look.standing(stand),
+            next: Vec::new(),
+            stages: look.stages(stand),
+            withheld: self.set.withheld.iter().map(|grantable| self.model.grantable(*grantable).clone()).collect(),
+        })
+    }
+}
+
+impl Look<'_> {
     fn standing(&self, stand: &Stand) -> Standing {
         let states = &self.model.states.states;
         let state = states.get(stand.state);
@@ -272,7 +296,7 @@ impl Answer<'_> {
 
     /// What an expression reads, as it is in a row.
     fn read(&self, read: &Read, row: u32) -> Vec<Fact> {
-        let row = self.row(row);
+        let row = self.rows.get(row as usize).map_or(&[][..], Vec::as_slice);
         let value = |attribute: &u16| self.dictionary.value(row.get(*attribute as usize).copied().unwrap_or(ABSENT));
         let names = read.expression.attributes().iter().zip(&read.attributes);
         names.map(|(name, attribute)| Fact { attribute: name.clone(), value: value(attribute).cloned() }).collect()
@@ -296,19 +320,10 @@ impl Answer<'_> {
         stages.collect()
     }
 
-    /// What a page says, whether anything follows from the state or not. What comes next is left to the caller.
-    pub(super) fn life(&self) -> Option<LifecycleView> {
-        let stand = self.stand.as_ref()?;
-        Some(LifecycleView {
-            standing: self.standing(stand),
-            next: Vec::new(),
-            stages: self.stages(stand),
-            withheld: self.set.withheld.iter().map(|grantable| self.model.grantable(*grantable).clone()).collect(),
-        })
-    }
-
-    pub(super) fn digest_lifecycle(&self, digest: &mut Digest) {
-        let Some(lifecycle) = self.lifecycle() else { return };
+    /// A hash of the answer with that of the rest of it; what is withheld is in the other.
+    pub(super) fn digest(&self, stand: &Stand, rest: i64) -> i64 {
+        let digest = &mut Digest::default();
+        digest.number(rest.cast_unsigned());
         let facts = |digest: &mut Digest, facts: &[Fact]| {
             digest.number(facts.len() as u64);
             for fact in facts {
@@ -322,7 +337,7 @@ impl Answer<'_> {
         let date = |digest: &mut Digest, date: Option<Date>| {
             digest.number(date.map_or(u64::MAX, |date| u64::from(day::number(date).cast_unsigned())));
         };
-        let Lifecycle { standing, withheld: _, stages } = &lifecycle;
+        let (standing, stages) = (self.standing(stand), self.stages(stand));
         digest.text(&standing.state);
         digest.text(&standing.label);
         date(digest, standing.since);
@@ -339,7 +354,7 @@ impl Answer<'_> {
             facts(digest, &hold.facts);
         }
         digest.number(stages.len() as u64);
-        for stage in stages {
+        for stage in &stages {
             digest.text(&stage.account_type);
             digest.number(stage.reached as u64);
             digest.number(stage.steps.len() as u64);
@@ -348,6 +363,7 @@ impl Answer<'_> {
                 digest.number(step.action as u64);
             }
         }
+        digest.finish().cast_signed()
     }
 }
 

@@ -1,6 +1,8 @@
 //! Which rules hold for a person: each clause of a rule hangs on the predicate that sorts out most people, so that only
 //! clauses are looked at of which the person already has one value.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use model::configuration::RuleType;
 use model::identity::LifecycleState;
 use model::value::Value;
@@ -15,15 +17,21 @@ use super::sets::GRANT;
 
 pub(super) struct Matcher {
     clauses: Vec<Coded>,
-    /// Clauses by the code of a value that they hang on.
-    hung: Vec<Vec<u32>>,
+    /// Clauses by the code of a value that they hang on: those of a code lie between its start and the next one's.
+    hung: Vec<Hung>,
+    starts: Vec<u32>,
     /// Attributes on whose values clauses hang.
     anchors: Vec<u16>,
     /// Clauses without a predicate; looked at for everybody.
-    loose: Vec<u32>,
+    loose: Vec<Hung>,
+    word: Word,
     lifecycle: Option<Lifecycle>,
     /// The most days that any rule looks ahead, and back.
     widest: (i32, i32),
+    /// The distinct days before and after that rules have.
+    windows: Vec<(i32, i32)>,
+    /// Of each rule, whether it gives access by itself and denies nothing.
+    pub(super) is_plain: Vec<bool>,
 }
 
 struct Coded {
@@ -31,7 +39,77 @@ struct Coded {
     predicates: Vec<(u16, Box<[u32]>)>,
     /// Position of the clause in its rule; its residual nodes are there.
     clause: u32,
-    hung_on: Option<usize>,
+    /// Position among [`Matcher::windows`].
+    window: u32,
+    /// Bits of the values that it does not allow.
+    forbidden: u64,
+    /// Positions of the predicates that no bits stand for.
+    rest: Vec<usize>,
+}
+
+/// A clause in the place where it is looked for, with what decides in most cases.
+#[derive(Clone, Copy)]
+struct Hung {
+    forbidden: u64,
+    rule: u32,
+    window: u32,
+    clause: u32,
+    /// There is more to it than the bits.
+    more: bool,
+}
+
+/// Attributes with few values that rules compare with have a bit for each of these and one for all others, as many as go
+/// into one word: what somebody has of all of them is compared with what a clause allows at once.
+#[derive(Default)]
+struct Word {
+    /// Attribute, and the bit of all other values.
+    attributes: Vec<(u16, u64)>,
+    /// Bit of each code that stands in the dictionary for a value compared with; none where its attribute has no bits.
+    bits: Vec<u64>,
+}
+
+impl Word {
+    fn new(clauses: &[Coded], codes: usize) -> Self {
+        let mut compared: BTreeMap<u16, BTreeSet<u32>> = BTreeMap::new();
+        for (attribute, codes) in clauses.iter().flat_map(|clause| &clause.predicates) {
+            compared.entry(*attribute).or_default().extend(codes);
+        }
+        let mut compared: Vec<_> = compared.into_iter().collect();
+        compared.sort_by_key(|(attribute, codes)| (codes.len(), *attribute));
+        let mut word = Self { attributes: Vec::new(), bits: vec![0; codes] };
+        let mut next = 0;
+        for (attribute, codes) in compared {
+            if next + codes.len() + 1 > 64 {
+                break;
+            }
+            word.attributes.push((attribute, 1 << next));
+            for code in codes {
+                next += 1;
+                if let Some(bit) = word.bits.get_mut(code as usize) {
+                    *bit = 1 << next;
+                }
+            }
+            next += 1;
+        }
+        word
+    }
+
+    /// What somebody has.
+    fn of(&self, row: &[u32]) -> u64 {
+        self.attributes.iter().fold(0, |word, (attribute, other)| {
+            let code = row.get(*attribute as usize).copied().unwrap_or(ABSENT);
+            let bit = self.bits.get(code as usize).copied().unwrap_or(0);
+            word | if bit == 0 { *other } else { bit }
+        })
+    }
+
+    /// The bits that a predicate does not allow, of `all` that its attribute has; none where it has no bits.
+    fn forbidden(&self, attribute: u16, codes: &[u32], all: &[u32]) -> Option<u64> {
+        let (_, other) = self.attributes.iter().find(|(known, _)| *known == attribute)?;
+        let bit = |code: &u32| self.bits.get(*code as usize).copied().unwrap_or(0);
+        let forbidden = all.iter().filter(|code| !codes.contains(code)).map(bit);
+        Some(forbidden.fold(*other, |word, bit| word | bit))
+    }
 }
 
 /// Where `identity.lifecycle` stands among the attributes, and the codes of its values.
@@ -51,11 +129,13 @@ pub(super) struct Scratch {
     /// By rule: the context in which it was last found to hold, numbered over all people.
     found: Vec<u64>,
     looked_at: u64,
+    /// Whether each of the windows that rules have is open in the context looked at.
+    open: Vec<bool>,
 }
 
 impl Scratch {
     pub(super) fn new(model: &RoleModel) -> Self {
-        Self { rows: Vec::new(), pairs: Vec::new(), found: vec![0; model.rules.len()], looked_at: 0 }
+        Self { rows: Vec::new(), pairs: Vec::new(), found: vec![0; model.rules.len()], looked_at: 0, open: Vec::new() }
     }
 }
 
@@ -63,7 +143,13 @@ impl Matcher {
     /// Codes all predicates; they are the first that the dictionary sees.
     pub(super) fn new(model: &RoleModel, dictionary: &mut Dictionary) -> Self {
         let mut clauses = Vec::new();
+        let mut windows: Vec<(i32, i32)> = Vec::new();
         for (rule_index, rule) in model.rules.iter().enumerate() {
+            let days = (rule.days_before, rule.days_after);
+            let window = windows.iter().position(|known| *known == days).unwrap_or_else(|| {
+                windows.push(days);
+                windows.len() - 1
+            });
             for (clause_index, clause) in rule.clauses.iter().enumerate() {
                 let predicates = clause.predicates.iter().map(|predicate| {
                     let codes = predicate.values.iter().map(|value| dictionary.take(predicate.attribute, value));
@@ -75,7 +161,9 @@ impl Matcher {
                     rule: u32::try_from(rule_index).unwrap_or(u32::MAX),
                     clause: u32::try_from(clause_index).unwrap_or(u32::MAX),
                     predicates: predicates.collect(),
-                    hung_on: None,
+                    window: u32::try_from(window).unwrap_or(u32::MAX),
+                    forbidden: 0,
+                    rest: Vec::new(),
                 });
             }
         }
@@ -91,54 +179,92 @@ impl Matcher {
         });
         let widest_before = model.rules.iter().map(|rule| rule.days_before).max().unwrap_or(0);
         let widest_after = model.rules.iter().map(|rule| rule.days_after).max().unwrap_or(0);
+        let word = Word::new(&clauses, dictionary.len());
+        let mut all: BTreeMap<u16, Vec<u32>> = BTreeMap::new();
+        for (attribute, codes) in clauses.iter().flat_map(|clause| &clause.predicates) {
+            all.entry(*attribute).or_default().extend(codes);
+        }
+        for clause in &mut clauses {
+            for (position, (attribute, codes)) in clause.predicates.iter().enumerate() {
+                match word.forbidden(*attribute, codes, all.get(attribute).map_or(&[], Vec::as_slice)) {
+                    Some(bits) => clause.forbidden |= bits,
+                    None => clause.rest.push(position),
+                }
+            }
+        }
         let mut matcher = Self {
             clauses,
-            hung: vec![Vec::new(); dictionary.len()],
+            hung: Vec::new(),
+            starts: vec![0; dictionary.len() + 1],
             anchors: Vec::new(),
             loose: Vec::new(),
+            word,
             lifecycle,
             widest: (widest_before, widest_after),
+            windows,
+            is_plain: model.rules.iter().map(|rule| !rule.deny && rule.kind == RuleType::Automatic).collect(),
         };
-        matcher.hang(dictionary);
+        matcher.hang(model, dictionary);
         matcher
     }
 
     /// Hangs each clause on the predicate that the fewest people meet, as far as is known.
-    pub(super) fn hang(&mut self, dictionary: &Dictionary) {
-        self.hung.iter_mut().for_each(Vec::clear);
+    pub(super) fn hang(&mut self, model: &RoleModel, dictionary: &Dictionary) {
         self.loose.clear();
         self.anchors.clear();
-        for (index, clause) in self.clauses.iter_mut().enumerate() {
-            let index = u32::try_from(index).unwrap_or(u32::MAX);
-            let people = |codes: &[u32]| codes.iter().map(|code| u64::from(dictionary.uses(*code))).sum::<u64>();
-            let best = clause.predicates.iter().enumerate().min_by_key(|(_, (_, codes))| people(codes));
-            clause.hung_on = best.map(|(position, _)| position);
-            let Some((_, (attribute, codes))) = best else {
-                self.loose.push(index);
-                continue;
-            };
+        let mut by_code: Vec<(u32, u32, Hung)> = Vec::new();
+        let people = |codes: &[u32]| codes.iter().map(|code| u64::from(dictionary.uses(*code))).sum::<u64>();
+        for (number, clause) in (0_u32..).zip(&self.clauses) {
             // Everybody has a state of life, whatever the count of its uses says.
-            if self.lifecycle.as_ref().is_some_and(|lifecycle| lifecycle.attribute == *attribute) {
-                let other = clause.predicates.iter().enumerate().filter(|(_, (other, _))| other != attribute);
-                if let Some((position, (attribute, codes))) = other.min_by_key(|(_, (_, codes))| people(codes)) {
-                    clause.hung_on = Some(position);
-                    Self::hang_one(&mut self.hung, &mut self.anchors, *attribute, codes, index);
-                    continue;
+            let lifecycle = self.lifecycle.as_ref().map(|lifecycle| lifecycle.attribute);
+            let counted = clause.predicates.iter().enumerate();
+            let best = counted.min_by_key(|(_, (attribute, codes))| (Some(*attribute) == lifecycle, people(codes)));
+            let more = clause.rest.iter().any(|position| best.is_none_or(|(hung_on, _)| hung_on != *position));
+            let hung = Hung {
+                forbidden: clause.forbidden,
+                rule: clause.rule,
+                window: clause.window,
+                clause: number,
+                more: more || clause.clause(model).is_some_and(|clause| !clause.residual.is_empty()),
+            };
+            match best {
+                Some((_, (attribute, codes))) => {
+                    self.anchors.push(*attribute);
+                    by_code.extend(codes.iter().map(|code| (*code, number, hung)));
                 }
+                None => self.loose.push(hung),
             }
-            Self::hang_one(&mut self.hung, &mut self.anchors, *attribute, codes, index);
         }
         self.anchors.sort_unstable();
         self.anchors.dedup();
+        by_code.sort_unstable_by_key(|(code, number, _)| (*code, *number));
+        for (code, start) in (0_u32..).zip(&mut self.starts) {
+            let before = by_code.partition_point(|(other, _, _)| *other < code);
+            *start = u32::try_from(before).unwrap_or(u32::MAX);
+        }
+        self.hung = by_code.into_iter().map(|(_, _, hung)| hung).collect();
     }
 
-    fn hang_one(hung: &mut [Vec<u32>], anchors: &mut Vec<u16>, attribute: u16, codes: &[u32], clause: u32) {
-        anchors.push(attribute);
-        for code in codes {
-            if let Some(list) = hung.get_mut(*code as usize) {
-                list.push(clause);
-            }
-        }
+    /// The clauses that hang on a value.
+    fn hung_on(&self, code: u32) -> &[Hung] {
+        let bounds = (self.starts.get(code as usize), self.starts.get(code as usize + 1));
+        let (Some(start), Some(end)) = bounds else { return &[] };
+        self.hung.get(*start as usize..*end as usize).unwrap_or_default()
+    }
+
+    /// Whether nothing that is read of people changes with the day.
+    pub(super) fn is_timeless(&self) -> bool {
+        self.lifecycle.is_none()
+    }
+
+    /// Whether a rule gives access by itself and denies nothing.
+    pub(super) fn gives(&self, rule: u32) -> bool {
+        self.is_plain.get(rule as usize) == Some(&true)
+    }
+
+    /// What of a person is read and changes with the day, as a number.
+    pub(super) fn state_of(&self, person: &Person, today: Day) -> u64 {
+        self.lifecycle.as_ref().map_or(0, |_| person.lifecycle(today) as u64)
     }
 
     /// Fills the rows of a person and finds the rules that count today.
@@ -150,19 +276,16 @@ impl Matcher {
         today: Day,
         scratch: &mut Scratch,
     ) {
-        let Scratch { rows, pairs, found, looked_at } = scratch;
-        pairs.clear();
-        let count = person.contexts.len().max(1);
-        rows.resize_with(count, Vec::new);
-        for (context, row) in rows.iter_mut().enumerate() {
+        self.fill(person, today, scratch);
+        self.find_pairs(model, dictionary, person, today, scratch);
+    }
+
+    /// Fills the rows of a person: the attributes as each context shows them on that day.
+    pub(super) fn fill(&self, person: &Person, today: Day, scratch: &mut Scratch) {
+        scratch.rows.resize_with(person.contexts.len().max(1), Vec::new);
+        for (context, row) in scratch.rows.iter_mut().enumerate() {
             row.clear();
-            row.extend_from_slice(&person.own);
-            let own = person.contexts.get(context);
-            for (attribute, code) in own.iter().flat_map(|own| own.over.iter()) {
-                if let Some(cell) = row.get_mut(*attribute as usize) {
-                    *cell = *code;
-                }
-            }
+            row.extend_from_slice(person.row(context));
             if let Some(lifecycle) = &self.lifecycle
                 && let Some(cell) = row.get_mut(lifecycle.attribute as usize)
             {
@@ -172,25 +295,53 @@ impl Matcher {
                     LifecycleState::Leaver => lifecycle.leaver,
                 };
             }
-            let bounds = own.map_or((ALWAYS, NEVER), |own| own.bounds);
+        }
+    }
+
+    /// Finds the rules that count today. Needs the rows filled only where something read of people changes with the day.
+    pub(super) fn find_pairs(
+        &self,
+        model: &RoleModel,
+        dictionary: &Dictionary,
+        person: &Person,
+        today: Day,
+        scratch: &mut Scratch,
+    ) {
+        let Scratch { rows, pairs, found, looked_at, open } = scratch;
+        pairs.clear();
+        for context in 0..person.contexts.len().max(1) {
+            let row = match &self.lifecycle {
+                Some(_) => rows.get(context).map_or(&[][..], Vec::as_slice),
+                None => person.row(context),
+            };
+            let bounds = person.contexts.get(context).map_or((ALWAYS, NEVER), |own| own.bounds);
             if !person.present || !day::holds(day::widened(bounds, self.widest.0, self.widest.1), today) {
                 continue;
             }
             *looked_at += 1;
+            open.clear();
+            let holds = |(before, after): &(i32, i32)| day::holds(day::widened(bounds, *before, *after), today);
+            open.extend(self.windows.iter().map(holds));
+            let word = self.word.of(row);
             let number = u32::try_from(context).unwrap_or(u32::MAX);
-            let mut look = |clause: u32| {
-                let Some(clause) = self.clauses.get(clause as usize) else { return };
-                let Some(mark) = found.get_mut(clause.rule as usize) else { return };
-                if *mark != *looked_at && clause.holds(model, dictionary, row, bounds, today) {
+            let mut look = |hung: &Hung| {
+                if word & hung.forbidden != 0 || open.get(hung.window as usize) != Some(&true) {
+                    return;
+                }
+                if hung.more && !self.more_holds(hung.clause, model, dictionary, row) {
+                    return;
+                }
+                let Some(mark) = found.get_mut(hung.rule as usize) else { return };
+                if *mark != *looked_at {
                     *mark = *looked_at;
-                    pairs.push((clause.rule, number));
+                    pairs.push((hung.rule, number));
                 }
             };
             for anchor in &self.anchors {
                 let code = row.get(*anchor as usize).copied().unwrap_or(ABSENT);
-                self.hung.get(code as usize).into_iter().flatten().for_each(|clause| look(*clause));
+                self.hung_on(code).iter().for_each(&mut look);
             }
-            self.loose.iter().for_each(|clause| look(*clause));
+            self.loose.iter().for_each(&mut look);
         }
         if !person.grants.is_empty() && person.lifecycle(today) == LifecycleState::Active {
             let held = (0_u32..).zip(&person.grants).filter(|(_, grant)| day::holds(grant.bounds, today));
@@ -199,25 +350,28 @@ impl Matcher {
         pairs.sort_unstable();
     }
 
-    /// Of the clauses of a rule that fail fewest parts in this row: how many. For telling near misses.
-    pub(super) fn failing(&self, model: &RoleModel, dictionary: &Dictionary, rule: u32, row: &[u32]) -> usize {
-        let clauses = self.clauses.iter().filter(|clause| clause.rule == rule);
-        clauses.map(|clause| clause.failing(model, dictionary, row)).min().unwrap_or(0)
-    }
-}
-
-impl Coded {
-    fn holds(&self, model: &RoleModel, dictionary: &Dictionary, row: &[u32], bounds: (Day, Day), today: Day) -> bool {
-        let Some(rule) = model.rules.get(self.rule as usize) else { return false };
-        let others = self.predicates.iter().enumerate().filter(|(position, _)| Some(*position) != self.hung_on);
-        day::holds(day::widened(bounds, rule.days_before, rule.days_after), today)
-            && others.map(|(_, predicate)| predicate).all(|predicate| met(predicate, row))
-            && self.clause(model).is_some_and(|clause| {
+    /// Whether the parts of a clause that are not among the bits hold.
+    fn more_holds(&self, clause: u32, model: &RoleModel, dictionary: &Dictionary, row: &[u32]) -> bool {
+        let Some(coded) = self.clauses.get(clause as usize) else { return false };
+        let Some(rule) = model.rules.get(coded.rule as usize) else { return false };
+        let mut rest = coded.rest.iter().filter_map(|position| coded.predicates.get(*position));
+        rest.all(|predicate| met(predicate, row))
+            && coded.clause(model).is_some_and(|clause| {
                 let lookup = Seen { dictionary, row, read: &rule.when };
                 clause.residual.iter().all(|node| condition_holds(node, &lookup) == Ok(true))
             })
     }
 
+    /// Of the clauses of a rule that fail fewest parts in this row: how many. For telling near misses.
+    pub(super) fn failing(&self, model: &RoleModel, dictionary: &Dictionary, rule: u32, row: &[u32]) -> usize {
+        // They stand in the order of their rules.
+        let first = self.clauses.partition_point(|clause| clause.rule < rule);
+        let clauses = self.clauses.iter().skip(first).take_while(|clause| clause.rule == rule);
+        clauses.map(|clause| clause.failing(model, dictionary, row)).min().unwrap_or(0)
+    }
+}
+
+impl Coded {
     fn failing(&self, model: &RoleModel, dictionary: &Dictionary, row: &[u32]) -> usize {
         let Some(rule) = model.rules.get(self.rule as usize) else { return 0 };
         let residual = self.clause(model).map_or(&[][..], |clause| clause.residual.as_slice());

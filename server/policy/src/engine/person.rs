@@ -1,9 +1,11 @@
 //! One identity in coded form: the attributes that the model reads, its contexts with what they change, and where the
 //! last computation left it.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use model::access::GrantOrigin;
+use model::configuration::RuleType;
 use model::identity::{Identity, LifecycleState};
 use model::ids::IdentityId;
 use model::request::DirectGrant;
@@ -23,8 +25,9 @@ const CONTEXT_KEY: u16 = u16::MAX;
 pub(super) struct Person {
     pub(super) id: IdentityId,
     pub(super) present: bool,
-    /// Codes of its own attributes, in the model's order. `lifecycle` is absent here: it depends on the day.
-    pub(super) own: Box<[u32]>,
+    /// Codes of the attributes as each context shows them, in the model's order, one context after the other; once where
+    /// there are no contexts. `lifecycle` is absent here: it depends on the day.
+    pub(super) rows: Box<[u32]>,
     /// In the order of their keys.
     pub(super) contexts: Box<[Row]>,
     pub(super) grants: Box<[Grant]>,
@@ -32,10 +35,12 @@ pub(super) struct Person {
     pub(super) set: Option<u32>,
     pub(super) digest: Option<i64>,
     pub(super) confirmed: Option<i64>,
-    /// State that was recorded, by position, and its first day.
-    pub(super) remembered: Option<(usize, Day)>,
-    /// Days on which its state goes on, as far as known when last evaluated.
-    pub(super) advances: BTreeSet<Day>,
+    /// Hash of everything that may change from day to day and that the digest was made from.
+    pub(super) made_from: u64,
+    /// Hash of the entitlements that it should hold, see [`super::difference`].
+    pub(super) held: u64,
+    /// What lifecycle states look at and leave; none where nothing follows from any.
+    pub(super) life: Option<Box<Life>>,
 }
 
 /// Something given directly.
@@ -47,6 +52,10 @@ pub(super) struct Grant {
     pub(super) origin: GrantOrigin,
     /// Of the origin.
     pub(super) hash: u64,
+    /// Everything that follows from it where nothing is denied, sorted.
+    pub(super) given: Box<[u32]>,
+    /// Of all of that by name, with the ways to it.
+    pub(super) given_hash: u64,
 }
 
 impl Grant {
@@ -59,17 +68,34 @@ impl Grant {
                 digest.number(grant.origin.request.0.cast_unsigned());
                 digest.text(&grant.origin.by);
                 digest.text(&grant.origin.why);
+                let grantable = model.position(&grant.grantable)?;
+                let closure = model.closure(RuleType::Automatic, &[grantable], |_| false);
                 Some(Self {
-                    grantable: model.position(&grant.grantable)?,
+                    grantable,
                     bounds: day::bounds(grant.period),
                     origin: grant.origin.clone(),
                     hash: digest.finish(),
+                    given: closure.given.iter().map(|given| given.grantable).collect(),
+                    given_hash: model.hash_of(&closure),
                 })
             })
             .collect();
         known.sort_by(|left, right| (&left.origin, left.grantable).cmp(&(&right.origin, right.grantable)));
         known.into()
     }
+}
+
+/// What lifecycle states look at and leave.
+#[derive(Clone)]
+pub(super) struct Life {
+    /// Codes of its own attributes, as in no context.
+    pub(super) bare: Box<[u32]>,
+    /// State that was recorded, by position, and its first day.
+    pub(super) remembered: Option<(usize, Day)>,
+    /// Days on which its state goes on, as they stand in the wheel.
+    pub(super) advances: BTreeSet<Day>,
+    /// Those found since, and whether the state begins on whatever day is asked about.
+    pub(super) ahead: Option<(BTreeSet<Day>, bool)>,
 }
 
 /// One context.
@@ -79,8 +105,6 @@ pub(super) struct Row {
     pub(super) key: u32,
     pub(super) priority: i32,
     pub(super) bounds: (Day, Day),
-    /// Attributes that it has itself.
-    pub(super) over: Box<[(u16, u32)]>,
 }
 
 impl Person {
@@ -89,63 +113,84 @@ impl Person {
         grants: &[DirectGrant],
         model: &RoleModel,
         dictionary: &mut Dictionary,
+        before: Option<&Self>,
     ) -> Self {
-        let mut own = vec![ABSENT; model.attributes.len()];
-        for (attribute, (slot, name)) in own.iter_mut().zip(&model.attributes).enumerate() {
-            let Ok(attribute) = u16::try_from(attribute) else { continue };
-            let text = |text: &str| Some(Value::Text(text.to_owned()));
-            let built_in = match name.as_str() {
-                "key" => text(&identity.key),
-                "source" => text(&identity.source),
-                "display_name" => text(&identity.display_name),
-                "manager" => identity.manager_key.as_deref().and_then(text),
-                "lifecycle" => None,
-                name => {
-                    if let Some(value) = identity.attributes.get(name) {
-                        *slot = dictionary.take(attribute, value);
-                    }
-                    continue;
-                }
-            };
-            if let Some(value) = built_in {
-                *slot = dictionary.take(attribute, &value);
-            }
-        }
         let mut contexts: Vec<_> = identity.contexts.iter().collect();
         contexts.sort_by(|left, right| left.key.cmp(&right.key));
-        let contexts = contexts.into_iter().map(|context| {
-            let mut over = Vec::new();
-            for (attribute, name) in model.attributes.iter().enumerate() {
-                let value = context.attributes.get(name).filter(|_| !BUILT_IN.contains(&name.as_str()));
-                if let (Ok(attribute), Some(value)) = (u16::try_from(attribute), value) {
-                    over.push((attribute, dictionary.take(attribute, value)));
+        let own = |name: &str| match name {
+            "key" => Some(Cow::Owned(Value::Text(identity.key.clone()))),
+            "source" => Some(Cow::Owned(Value::Text(identity.source.clone()))),
+            "display_name" => Some(Cow::Owned(Value::Text(identity.display_name.clone()))),
+            "manager" => identity.manager_key.clone().map(|key| Cow::Owned(Value::Text(key))),
+            "lifecycle" => None,
+            name => identity.attributes.get(name).map(Cow::Borrowed),
+        };
+        let known = |context: usize, attribute: usize| {
+            before.and_then(|before| before.row(context).get(attribute).copied()).unwrap_or(ABSENT)
+        };
+        let mut rows = vec![ABSENT; model.attributes.len() * contexts.len().max(1)];
+        for (attribute, name) in model.attributes.iter().enumerate() {
+            let Ok(number) = u16::try_from(attribute) else { continue };
+            let own = own(name);
+            for context in 0..contexts.len().max(1) {
+                let context_has = contexts.get(context).filter(|_| !BUILT_IN.contains(&name.as_str()));
+                let over = context_has.and_then(|context| context.attributes.get(name));
+                let cell = rows.get_mut(context * model.attributes.len() + attribute);
+                if let (Some(value), Some(cell)) = (over.or(own.as_deref()), cell) {
+                    *cell = dictionary.take_again(number, value, known(context, attribute));
                 }
             }
-            Row {
-                key: dictionary.take(CONTEXT_KEY, &Value::Text(context.key.clone())),
-                priority: context.priority,
-                bounds: day::bounds(context.period),
-                over: over.into(),
-            }
+        }
+        let life = model.states.is_configured.then(|| {
+            let before = before.and_then(|before| before.life.as_ref());
+            let bare = model.attributes.iter().enumerate().map(|(attribute, name)| {
+                let known = before.and_then(|life| life.bare.get(attribute).copied()).unwrap_or(ABSENT);
+                let number = u16::try_from(attribute).unwrap_or(CONTEXT_KEY);
+                own(name).map_or(ABSENT, |value| dictionary.take_again(number, &value, known))
+            });
+            let bare = bare.collect();
+            Box::new(Life { bare, remembered: None, advances: BTreeSet::new(), ahead: None })
+        });
+        let contexts = contexts.into_iter().enumerate().map(|(number, context)| Row {
+            key: dictionary.take_again(
+                CONTEXT_KEY,
+                &Value::Text(context.key.clone()),
+                before.and_then(|before| before.contexts.get(number)).map_or(ABSENT, |row| row.key),
+            ),
+            priority: context.priority,
+            bounds: day::bounds(context.period),
         });
         Self {
             id: identity.id,
             present: identity.present,
             contexts: contexts.collect(),
             grants: Grant::all(grants, model),
-            own: own.into(),
+            rows: rows.into(),
             set: None,
             digest: None,
             confirmed: None,
-            remembered: None,
-            advances: BTreeSet::new(),
+            made_from: 0,
+            held: 0,
+            life,
         }
     }
 
     /// Every code that it uses, as often as it does.
     pub(super) fn codes(&self) -> impl Iterator<Item = u32> {
-        let contexts = self.contexts.iter().flat_map(|row| row.over.iter().map(|(_, code)| *code).chain([row.key]));
-        self.own.iter().copied().chain(contexts)
+        let bare = self.life.iter().flat_map(|life| life.bare.iter().copied());
+        self.rows.iter().copied().chain(self.contexts.iter().map(|row| row.key)).chain(bare)
+    }
+
+    /// Takes in which state was recorded; answers whether it was another before.
+    pub(super) fn remember(&mut self, remembered: Option<(usize, Day)>) -> bool {
+        let Some(life) = &mut self.life else { return false };
+        std::mem::replace(&mut life.remembered, remembered) != remembered
+    }
+
+    /// The codes that a context shows.
+    pub(super) fn row(&self, context: usize) -> &[u32] {
+        let width = self.rows.len() / self.contexts.len().max(1);
+        self.rows.get(context * width..(context + 1) * width).unwrap_or_default()
     }
 
     /// See [`Identity::lifecycle`].

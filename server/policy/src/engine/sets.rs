@@ -1,13 +1,12 @@
-//! What follows from a combination of rules, worked out once for everybody for whom exactly these hold.
+//! What follows from a combination of rules, with every reason: what an answer is filled in from.
 //!
-//! What somebody was given directly is part of the combination, like a rule that gives just that.
-//! People share combinations, so an identity keeps only the number of its own. What differs between people of one
-//! combination (periods, facts, account attributes) is no part of it.
+//! What somebody was given directly is part of the combination, like a rule that gives just that. What differs between
+//! people of one combination (periods, facts, account attributes) is no part of it. [`super::combinations`] keeps what is
+//! needed of each for everybody.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use hashbrown::HashTable;
 use model::access::{Grantable, WorkflowState};
 use model::configuration::RuleType;
 
@@ -79,6 +78,8 @@ pub(super) struct AccessSet {
     pub(super) told: Vec<u32>,
     /// Which pairs decide on the periods of the assignments: each distinct list once, by first appearance.
     pub(super) periods: Vec<Vec<u32>>,
+    /// Positions in `pairs` of those of which a denial took something.
+    pub(super) altered: Vec<u32>,
     /// Over all of the above, by names and not by positions.
     pub(super) hash: u64,
 }
@@ -109,68 +110,6 @@ pub(super) struct SetAccount {
     pub(super) entitlements: Vec<u32>,
 }
 
-/// The combinations in use.
-#[derive(Default)]
-pub(super) struct Sets {
-    numbers: HashTable<u32>,
-    sets: Vec<Option<(AccessSet, u32)>>,
-    free: Vec<u32>,
-}
-
-impl Sets {
-    /// The number of a combination, with one more use.
-    pub(super) fn intern(&mut self, model: &RoleModel, pairs: &[Pair]) -> u32 {
-        let hash = hash_of(pairs);
-        let sets = &self.sets;
-        let pairs_of = |number: u32| sets.get(number as usize).and_then(Option::as_ref).map(|(set, _)| &*set.pairs);
-        if let Some(number) = self.numbers.find(hash, |number| pairs_of(*number) == Some(pairs)).copied() {
-            if let Some((_, uses)) = self.sets.get_mut(number as usize).and_then(Option::as_mut) {
-                *uses += 1;
-            }
-            return number;
-        }
-        let number = self.free.pop().unwrap_or_else(|| {
-            self.sets.push(None);
-            u32::try_from(self.sets.len() - 1).unwrap_or(u32::MAX)
-        });
-        if let Some(place) = self.sets.get_mut(number as usize) {
-            *place = Some((AccessSet::new(model, pairs), 1));
-        }
-        let sets = &self.sets;
-        self.numbers.insert_unique(hash, number, |number| {
-            sets.get(*number as usize).and_then(Option::as_ref).map_or(0, |(set, _)| hash_of(&set.pairs))
-        });
-        number
-    }
-
-    /// Gives one use back; a combination that nobody has is forgotten.
-    pub(super) fn release(&mut self, number: u32) {
-        let Some(place) = self.sets.get_mut(number as usize) else { return };
-        let Some((set, uses)) = place else { return };
-        *uses -= 1;
-        if *uses == 0 {
-            if let Ok(found) = self.numbers.find_entry(hash_of(&set.pairs), |other| *other == number) {
-                found.remove();
-            }
-            *place = None;
-            self.free.push(number);
-        }
-    }
-
-    pub(super) fn get(&self, number: u32) -> Option<&AccessSet> {
-        self.sets.get(number as usize)?.as_ref().map(|(set, _)| set)
-    }
-
-    pub(super) fn is(&self, number: u32, pairs: &[Pair]) -> bool {
-        self.get(number).is_some_and(|set| *set.pairs == *pairs)
-    }
-
-    /// The rules of a combination; one that holds in several contexts comes several times.
-    pub(super) fn rules_of(&self, number: u32) -> impl Iterator<Item = u32> {
-        self.get(number).into_iter().flat_map(|set| set.pairs.iter().map(|(rule, _)| *rule))
-    }
-}
-
 struct Denial {
     priority: i32,
     pair: u32,
@@ -189,7 +128,7 @@ impl AccessSet {
     pub(super) fn new(model: &RoleModel, pairs: &[Pair]) -> Self {
         let denials = denials(model, pairs);
         let access = state_of(model, pairs);
-        let (given, taken) = collect(model, pairs, &denials, access);
+        let (given, taken, altered) = collect(model, pairs, &denials, access);
         let mut set = Self {
             pairs: pairs.into(),
             assignments: Vec::new(),
@@ -198,6 +137,7 @@ impl AccessSet {
             withheld: Vec::new(),
             told: Vec::new(),
             periods: Vec::new(),
+            altered,
             hash: 0,
         };
         for (grantable, ways) in &given {
@@ -214,7 +154,7 @@ impl AccessSet {
         }
         set.accounts = set.held_accounts(model);
         if *access != AccessModel::Keep {
-            let (unhindered, _) = collect(model, pairs, &denials, &AccessModel::Keep);
+            let (unhindered, ..) = collect(model, pairs, &denials, &AccessModel::Keep);
             let is_given =
                 |ways: Option<&Vec<Ways>>| ways.into_iter().flatten().any(|ways| ways.kind == RuleType::Automatic);
             let withheld = unhindered.iter().filter(|(_, ways)| is_given(Some(ways)));
@@ -229,6 +169,12 @@ impl AccessSet {
         set.told.dedup();
         set.hash = set.digest(model);
         set
+    }
+
+    /// What is held of those from a position on.
+    pub(super) fn held_from(&self, first: u32) -> impl Iterator<Item = u32> {
+        let held = self.assignments.iter().filter(|held| held.state.grants()).map(|held| held.grantable);
+        held.filter(move |grantable| *grantable >= first)
     }
 
     fn assign(&mut self, grantable: u32, ways: &[Ways]) {
@@ -273,18 +219,18 @@ impl AccessSet {
             for reason in reasons {
                 digest.number(self.told.binary_search(&reason.pair).map_or(u64::MAX, |position| position as u64));
                 digest.number(reason.way.len() as u64);
-                reason.way.iter().for_each(|step| digest.number(name_hash(model, *step)));
+                reason.way.iter().for_each(|step| digest.number(model.name_hash(*step)));
             }
         };
         digest.number(self.assignments.len() as u64);
         for assignment in &self.assignments {
-            digest.number(name_hash(model, assignment.grantable));
+            digest.number(model.name_hash(assignment.grantable));
             digest.number(assignment.state as u64);
             digest.number(u64::from(assignment.period));
             put(&mut digest, &assignment.reasons);
         }
         for denied in &self.denied {
-            digest.number(name_hash(model, denied.grantable));
+            digest.number(model.name_hash(denied.grantable));
             put(&mut digest, &denied.granted_by);
             put(&mut digest, std::slice::from_ref(&denied.denied_by));
         }
@@ -312,8 +258,14 @@ fn state_of<'m>(model: &'m RoleModel, pairs: &[Pair]) -> &'m AccessModel {
 type Found = BTreeMap<u32, Vec<Ways>>;
 
 /// What the pairs give, and what denials take of it.
-fn collect(model: &RoleModel, pairs: &[Pair], denials: &BTreeMap<u32, Denial>, access: &AccessModel) -> (Found, Found) {
-    let (mut given, mut taken) = (Found::new(), Found::new());
+/// Also answers of which pairs something was taken.
+fn collect(
+    model: &RoleModel,
+    pairs: &[Pair],
+    denials: &BTreeMap<u32, Denial>,
+    access: &AccessModel,
+) -> (Found, Found, Vec<u32>) {
+    let (mut given, mut taken, mut altered) = (Found::new(), Found::new(), Vec::new());
     for (pair, (number, _)) in pairs.iter().enumerate() {
         let Some(giver) = giver(model, *number) else { continue };
         let pair = u32::try_from(pair).unwrap_or(u32::MAX);
@@ -334,12 +286,13 @@ fn collect(model: &RoleModel, pairs: &[Pair], denials: &BTreeMap<u32, Denial>, a
             }
         };
         if giver.closure.given.iter().any(|given| stopped(given.grantable)) {
+            altered.push(pair);
             add(&model.closure(giver.kind, &giver.targets, stopped));
         } else {
             add(&giver.closure);
         }
     }
-    (given, taken)
+    (given, taken, altered)
 }
 
 /// The strongest denial of each thing: smallest priority, then first by rule and context, then by way.
@@ -379,18 +332,4 @@ fn reasons<'w>(ways: impl IntoIterator<Item = &'w Ways>) -> Vec<SetReason> {
         reasons.extend(all.into_iter().map(|way| SetReason { pair: ways.pair, way: way.clone() }));
     }
     reasons
-}
-
-fn name_hash(model: &RoleModel, grantable: u32) -> u64 {
-    let grantable = model.grantable(grantable);
-    let mut digest = Digest::default();
-    digest.text(grantable.kind());
-    digest.text(grantable.name());
-    digest.finish()
-}
-
-fn hash_of(pairs: &[Pair]) -> u64 {
-    let mut digest = Digest::default();
-    pairs.iter().for_each(|(rule, context)| digest.number(u64::from(*rule) << 32 | u64::from(*context)));
-    digest.finish()
 }

@@ -84,11 +84,12 @@ pub(super) fn check(configuration: &Configuration) -> Result<Expressions, Vec<Mo
     check.roles();
     check.rules();
     check.lifecycle_states();
+    check.risks();
     if check.errors.is_empty() { Ok(check.expressions) } else { Err(check.errors) }
 }
 
-struct Check<'c> {
-    configuration: &'c Configuration,
+pub(super) struct Check<'c> {
+    pub(super) configuration: &'c Configuration,
     /// Attributes that some identity source delivers; none where there are no sources and so nothing is known.
     delivered: Option<BTreeSet<&'c str>>,
     expressions: Expressions,
@@ -96,11 +97,18 @@ struct Check<'c> {
 }
 
 impl<'c> Check<'c> {
-    fn error(&mut self, object: &str, field: &str, message: String) {
+    pub(super) fn error(&mut self, object: &str, field: &str, message: String) {
         self.errors.push(ModelError { object: object.to_owned(), field: field.to_owned(), message, position: None });
     }
 
-    fn reference<T>(&mut self, object: &str, field: &str, kind: &str, name: &str, known: &'c BTreeMap<String, T>) {
+    pub(super) fn reference<T>(
+        &mut self,
+        object: &str,
+        field: &str,
+        kind: &str,
+        name: &str,
+        known: &'c BTreeMap<String, T>,
+    ) {
         if !known.contains_key(name) {
             let hint = suggestion(name, known.keys().map(String::as_str));
             self.error(object, field, format!("there is no {kind} `{name}`{hint}"));

@@ -279,5 +279,6 @@ fn account_row(row: &Row) -> Result<AccountRow> {
         proposals: Vec::new(),
         types: Vec::new(),
         decisions: Vec::new(),
+        reconciled: Vec::new(),
     })
 }

@@ -267,6 +267,8 @@ impl Store {
             orders: newest_orders_of(&mut connection, id).await?,
             events: connection.read(EVENTS, arguments![id.0], |row| event(&row)).await?,
             questions: Vec::new(),
+            findings: Vec::new(),
+            reconciled: Vec::new(),
             identity,
         }))
     }

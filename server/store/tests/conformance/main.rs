@@ -22,6 +22,7 @@ mod mails;
 mod native_changes;
 mod orders;
 mod people;
+mod reconciliation;
 mod references;
 mod requests;
 mod restoration;
@@ -31,6 +32,7 @@ mod schema;
 mod transitions;
 mod triage;
 mod undo;
+mod violations;
 mod work;
 mod writing;
 
@@ -121,6 +123,12 @@ stories! {
         orders_are_listed_and_counted,
         an_order_with_its_way,
         ten_thousand_orders,
+    ],
+    reconciliation: [
+        what_nothing_grants_is_listed_and_filtered,
+        decisions_stand_until_their_day_or_until_taken_back,
+        what_was_there_at_go_live_is_marked_until_something_grants_it,
+        grants_are_told_beside_all_reasons,
     ],
     requests: [
         a_request_comes_back_whole,
@@ -241,6 +249,14 @@ stories! {
         what_was_planned_of_native_changes_is_kept,
         orders_that_may_have_touched_an_account_are_found,
         the_baseline_is_replaced_whole,
+    ],
+    violations: [
+        a_violation_is_there_from_its_first_to_its_last_day,
+        what_is_decided_is_what_was_seen,
+        exceptions_end_and_violations_open_again,
+        violations_are_listed_by_what_they_rest_on,
+        who_holds_what_risks_name_is_found,
+        known_risks_are_kept_with_a_request,
     ],
     people: [
         users_are_found_without_regard_to_case,

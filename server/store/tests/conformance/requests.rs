@@ -7,7 +7,7 @@ use store::{RequestProgress, Store, StoreError};
 
 use crate::world::*;
 
-fn request(id: i64, identity: i64) -> Request {
+pub(crate) fn request(id: i64, identity: i64) -> Request {
     Request {
         id: RequestId(id),
         trigger: Trigger::Certification,

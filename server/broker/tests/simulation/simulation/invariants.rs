@@ -624,6 +624,7 @@ pub(crate) fn unsettled(world: &World) -> Option<(&'static str, String)> {
             open_orders: &open,
             declined: &[],
             native: &[],
+            marks: &[],
             choices: &[],
             leaver: !identity.present,
         };

@@ -303,6 +303,7 @@ impl Node {
                 open_orders: &own_orders,
                 declined: &[],
                 native: &[],
+                marks: &[],
                 choices: &[],
                 leaver: !identity.present,
             };

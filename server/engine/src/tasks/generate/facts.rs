@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use broker::catalogue::Catalogue;
 use broker::choice::AccountChoice;
+use broker::conflict::{self, Conflict};
 use broker::plan::PlanInput;
 use broker::trigger::Life;
 use broker::{edit, native_change, plan, reference};
@@ -16,11 +17,14 @@ use model::job::TaskScope;
 use model::native_change::NativeChange;
 use model::order::{Order, ProvisioningState, StateReason, ValueEdit};
 use model::plan::Plan;
+use model::reconciliation::StandingMark;
 use model::review::DeclinedChange;
+use model::risk::AcceptedRisk;
 use model::trigger::Trigger;
 use store::{Reservation, StoreError};
 
 use super::questions::Questions;
+use super::risks::Risks;
 use super::{Context, ReservedValues, name_and_department};
 
 /// All that planning needs, in one reading.
@@ -37,6 +41,9 @@ pub(super) struct Facts {
     pub(super) declined: HashMap<IdentityId, Vec<DeclinedChange>>,
     /// Native changes that stand, or are to be set back.
     pub(super) native: HashMap<IdentityId, Vec<NativeChange>>,
+    pub(super) risks: Risks,
+    /// What reconciliation says of what people hold.
+    pub(super) marks: HashMap<IdentityId, Vec<StandingMark>>,
     pub(super) reserved: Vec<Reservation>,
     /// Values that people put in the place of computed ones, each with its id.
     pub(super) edits: HashMap<IdentityId, Vec<(i64, ValueEdit)>>,
@@ -94,6 +101,14 @@ impl Facts {
                 native.entry(identity).or_default().push(change);
             }
         }
+        let owners: HashMap<AccountId, IdentityId> =
+            accounts.iter().filter_map(|account| Some((account.id, account.owner?))).collect();
+        let mut marks: HashMap<IdentityId, Vec<StandingMark>> = HashMap::new();
+        for mark in store.reconciliation_marks(of.as_deref(), today).await? {
+            if let Some(owner) = owners.get(&mark.account) {
+                marks.entry(*owner).or_default().push(mark);
+            }
+        }
         let people = match &only {
             Some(only) => {
                 let ids: Vec<IdentityId> = only.iter().copied().collect();
@@ -118,6 +133,8 @@ impl Facts {
             orders: by_identity(orders),
             declined,
             native,
+            risks: Risks::read(&context.engine, of.as_deref()).await?,
+            marks,
             reserved,
             edits,
             stored,
@@ -173,13 +190,19 @@ impl Facts {
             open_orders: self.orders_of(access.identity),
             declined: self.declined_of(access.identity),
             native,
+            marks: self.marks.get(&access.identity).map_or(&[], Vec::as_slice),
             choices,
             leaver: self.lives.get(&access.identity).is_some_and(|life| life.lifecycle == LifecycleState::Leaver),
             desired: access,
         }
     }
 
-    /// The plan for one identity, with the edits of values that are over, and the accounts that are meant.
+    /// With risks that may be brought about though they block.
+    pub(super) fn overriding(self, overridden: &[AcceptedRisk]) -> Self {
+        Self { risks: self.risks.with(overridden), ..self }
+    }
+
+    /// The plan for one identity, with what was decided on the way.
     pub(super) fn compile(
         &self,
         context: &Context,
@@ -187,8 +210,10 @@ impl Facts {
         questions: &mut Questions,
         catalogue: &Catalogue,
         values: &mut ReservedValues,
-    ) -> (Plan, Vec<i64>, Vec<AccountChoice>) {
+    ) -> Compiled {
         let accounts = self.accounts_of(access.identity);
+        let conflicts = self.risks.conflicts(access, accounts, self.orders_of(access.identity));
+        conflict::leave_out(access, &conflicts);
         let choices = questions.choose(context, access.identity, accounts);
         let live = context.engine.world().deciding();
         let read = crate::references::reader(&live.model, self.people.get(&access.identity), self.day);
@@ -202,8 +227,9 @@ impl Facts {
         let mut plan = plan::compile(&self.input(access, &choices, &native), catalogue, values);
         reference::explain(&mut plan, &known);
         edit::explain(&mut plan, &edits);
+        conflict::explain(&mut plan, &conflicts, catalogue);
         questions.note(&mut plan, catalogue);
-        (plan, over, choices)
+        Compiled { plan, over, choices, conflicts }
     }
 
     /// Why open orders are where they are.
@@ -252,6 +278,17 @@ impl Facts {
     pub(super) fn orders_of(&self, identity: IdentityId) -> &[Order] {
         self.orders.get(&identity).map_or(&[], Vec::as_slice)
     }
+}
+
+/// The plan for one identity.
+pub(super) struct Compiled {
+    pub(super) plan: Plan,
+    /// Edits of values that are over.
+    pub(super) over: Vec<i64>,
+    /// The accounts that are meant where there are several.
+    pub(super) choices: Vec<AccountChoice>,
+    /// What would complete a risk: left out, or to be held.
+    pub(super) conflicts: Vec<Conflict>,
 }
 
 fn by_owner(accounts: Vec<Account>) -> HashMap<IdentityId, Vec<Account>> {

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use broker::catalogue::Catalogue;
 use broker::check::CheckedPlan;
+use broker::conflict::{self, Conflict};
 use broker::lifecycle::{self, Event};
 use broker::{fingerprint, order, undo};
 use model::account::Account;
 use model::configuration::Rings;
-use model::ids::{OrderId, PartitionId, PlanId, RequestId, RunBlockId};
+use model::ids::{IdentityId, OrderId, PartitionId, PlanId, RequestId, RunBlockId};
 use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::AccountRequest;
 use model::request::RequestOrder;
@@ -38,6 +39,8 @@ pub(crate) struct Extras {
     pub(crate) held: HashMap<OrderId, StateReason>,
     /// What was undone: orders that do it again wait for a person.
     pub(crate) held_undone: Vec<Undone>,
+    /// What would complete a risk: its orders wait for a person.
+    pub(crate) conflicts: HashMap<IdentityId, Vec<Conflict>>,
     /// Rows of those that hold up nothing any more.
     pub(crate) ended_undone: Vec<i64>,
     /// What these orders take back.
@@ -100,6 +103,7 @@ pub(crate) async fn write(
             let waits = |reason: &StateReason| reason.awaits_answer() || reason.awaits_reference();
             if !order.reason.as_ref().is_some_and(waits) {
                 undo::hold(order, &extras.held_undone);
+                conflict::hold(order, extras.conflicts.get(&identity).map_or(&[], Vec::as_slice));
             }
             let hold = request.supersedes.iter().find_map(|old| extras.held.get(old));
             if let Some(hold) = hold.filter(|_| order.state == ProvisioningState::Pending) {

@@ -1,0 +1,101 @@
+//! Going live: what applications hold at that moment and nothing grants is marked as there before, and stays until a person
+//! decides about it.
+
+use std::collections::HashMap;
+
+use model::error::ApiError;
+use model::reconciliation::{Finding, GoLive, ReconciliationFilter, View};
+use model::view::AuditLine;
+use store::StoreError;
+
+use super::{GO_LIVE, VIEW, findings};
+use crate::context::OpContext;
+use crate::error::internal;
+
+/// What would be marked in this application, or in each, and when that was done before.
+pub async fn preview_go_live(op: &OpContext, application: Option<&str>) -> Result<Vec<GoLive>, ApiError> {
+    op.require(VIEW)?;
+    Ok(inventory(op, application).await?.into_iter().map(|(go_live, _)| go_live).collect())
+}
+
+/// Marks it. An application that went live before is refused unless what came since is meant (`again`).
+pub async fn go_live(op: &OpContext, application: Option<&str>, again: bool) -> Result<Vec<GoLive>, ApiError> {
+    op.require(GO_LIVE)?;
+    let inventory = inventory(op, application).await?;
+    let mut due = Vec::new();
+    for (go_live, found) in inventory {
+        match &go_live.before {
+            Some((at, by)) if !again => {
+                if application.is_some() {
+                    return Err(ApiError::conflict(format!(
+                        "{} went live on {}, marked by {by}. What came since was not there before. To mark it all the same, \
+                         ask for it again.",
+                        go_live.application_name,
+                        at.strftime("%F")
+                    )));
+                }
+            }
+            _ => due.push((go_live, found)),
+        }
+    }
+    if due.is_empty() {
+        return Err(ApiError::conflict(
+            "Every application went live already. To mark what came since, ask for it again.",
+        ));
+    }
+    let (by, at) = (op.user.login.clone(), op.now);
+    let written = due.clone();
+    let work = op.engine.store().write(move |tx| {
+        Box::pin(async move {
+            for (go_live, found) in &written {
+                tx.mark_pre_existing(found, &by, at).await?;
+                tx.keep_go_live(&go_live.application, (go_live.access, go_live.accounts), &by, at).await?;
+                tx.append_audit(&AuditLine {
+                    at,
+                    actor: by.clone(),
+                    action: "go-live".into(),
+                    subject: format!("application {}", go_live.application),
+                    detail: format!(
+                        "marked as there before: {} entitlements held and {} accounts",
+                        go_live.access, go_live.accounts
+                    ),
+                })
+                .await?;
+            }
+            Ok::<_, StoreError>(())
+        })
+    });
+    work.await.map_err(internal)?;
+    Ok(due.into_iter().map(|(go_live, _)| go_live).collect())
+}
+
+async fn inventory(op: &OpContext, application: Option<&str>) -> Result<Vec<(GoLive, Vec<Finding>)>, ApiError> {
+    let configuration = op.engine.world().configuration();
+    if let Some(name) = application
+        && !configuration.applications.contains_key(name)
+    {
+        return Err(ApiError::not_found(format!("application `{name}`")));
+    }
+    let live = op.engine.store().applications_live().await.map_err(internal)?;
+    let mut before: HashMap<String, _> = live.into_iter().map(|(name, at, by)| (name, (at, by))).collect();
+    let mut all = Vec::new();
+    for name in configuration.applications.keys().filter(|name| application.is_none_or(|wanted| wanted == *name)) {
+        let of =
+            |view| ReconciliationFilter { view, application: Some(name.clone()), ..ReconciliationFilter::default() };
+        let mut found = findings(op, &of(View::Access), None).await?;
+        found.retain(|finding| !finding.pre_existing);
+        let access = found.len() as u64;
+        found
+            .extend(findings(op, &of(View::Accounts), None).await?.into_iter().filter(|finding| !finding.pre_existing));
+        let accounts = found.len() as u64 - access;
+        let go_live = GoLive {
+            application: name.clone(),
+            application_name: op.engine.application_label(name),
+            before: before.remove(name),
+            access,
+            accounts,
+        };
+        all.push((go_live, found));
+    }
+    Ok(all)
+}

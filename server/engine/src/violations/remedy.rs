@@ -1,0 +1,205 @@
+//! Giving up one side of a violation: what was given directly goes by a request, what nothing grants by orders that a plan
+//! makes; what a rule gives only whoever keeps the rules can change.
+
+use broker::violation::Decision;
+use model::access::{Grantable, Reason};
+use model::account::Account;
+use model::error::ApiError;
+use model::ids::{RequestId, ViolationId};
+use model::job::REVERTS;
+use model::order::Order;
+use model::plan::{ItemKind, ItemOperation, Plan};
+use model::request::{Change, NewRequest, RequestItem, RequestSource};
+use model::risk::{Decided, HeldThing, Violation, ViolationState, WayOut};
+use model::trigger::Trigger;
+
+use super::{changed, decide, text, to_decide};
+use crate::context::OpContext;
+use crate::error::internal;
+use crate::tasks::generate;
+use crate::tasks::violations::risk_label;
+
+/// Gives up a side, counted from 1; answers the request that does it, where one does.
+pub async fn remediate(
+    op: &OpContext,
+    (id, version): (ViolationId, u32),
+    side: u32,
+    why: &str,
+) -> Result<Option<RequestId>, ApiError> {
+    let (violation, live) = to_decide(op, (id, version), Decision::Remediate).await?;
+    let why = text(why, "why", "Say why this side is given up; it is kept with the violation.")?;
+    let ways = ways_out(op, &violation).await?;
+    let way = (side as usize).checked_sub(1).and_then(|position| ways.into_iter().nth(position));
+    let way = way.ok_or_else(|| ApiError::invalid("side", "Choose the side that is given up."))?;
+    if !way.is_open() {
+        let obstacles = match way.obstacles.is_empty() {
+            true => "Nothing of it is held any more: the next run closes it.".to_owned(),
+            false => way.obstacles.join(" "),
+        };
+        return Err(ApiError::conflict(format!("This side cannot be given up from here. {obstacles}")));
+    }
+    let request = match way.taken.is_empty() {
+        true => None,
+        false => {
+            let label = risk_label(&live, &violation.risk);
+            let items = way
+                .taken
+                .iter()
+                .map(|(grantable, _)| RequestItem { change: Change::Take, grantable: grantable.clone() });
+            let source = RequestSource {
+                kind: "violation".to_owned(),
+                name: violation.risk.clone(),
+                reference: Some(violation.id.to_string()),
+            };
+            let new = NewRequest {
+                trigger: Trigger::PolicyViolation,
+                source,
+                requester: Some(op.user.login.clone()),
+                identity: violation.identity,
+                items: items.collect(),
+                justification: format!("Risk \u{201c}{label}\u{201d}: {why}").chars().take(500).collect(),
+                correlation: None,
+                key: None,
+                not_before: None,
+                until: None,
+                priority: None,
+                risk_comment: None,
+                simulate: false,
+            };
+            let submission = crate::requests::hand_in(op, new).await?;
+            Some(submission.request.ok_or_else(|| changed(id))?)
+        }
+    };
+    let what: Vec<&str> = way.taken.iter().chain(&way.removed).map(|(_, label)| label.as_str()).collect();
+    let by = request.map_or_else(String::new, |request| format!(", by request {request}"));
+    let message = format!("{} is given up{by}: {why}", what.join(", "));
+    // Its request is part of what was decided: orders of what nothing grants are looked for where there is none.
+    let decided = Decided::Remediation { side, why, request: request.filter(|_| way.removed.is_empty()) };
+    decide(op, &violation, ViolationState::Remediation, Some(decided), message).await?;
+    if !way.removed.is_empty()
+        && let Err(error) =
+            crate::jobs::queue_own(&op.engine, REVERTS, &crate::jobs::FROM_PLANNING, Some(op.user.id)).await
+    {
+        // The next run of the job plans for it.
+        tracing::warn!(error = &error as &dyn std::error::Error, "A run for a violation could not be queued");
+    }
+    Ok(request)
+}
+
+/// What giving up each side would take, in the order of the sides.
+pub(super) async fn ways_out(op: &OpContext, violation: &Violation) -> Result<Vec<WayOut>, ApiError> {
+    let store = op.engine.store();
+    let ids = [violation.identity];
+    let today = op.engine.today();
+    let accounts = store.accounts_of(&ids).await.map_err(internal)?;
+    let orders = store.open_orders_of(&ids).await.map_err(internal)?;
+    // What is granted needs no plan to be looked at.
+    let is_found = violation.things.iter().any(|thing| thing.thing.reasons.is_empty());
+    let desired = match is_found {
+        true => op.engine.world().with_population(|population| population.engine.desired(violation.identity, today)),
+        false => None,
+    };
+    let plan = match desired {
+        Some(desired) => Some(generate::plan_of_one(&op.engine, desired, today, &[]).await.map_err(internal)?),
+        None => None,
+    };
+    let facts = Facts { op, accounts: &accounts, orders: &orders, plan: plan.as_ref() };
+    let way = |side: Vec<&HeldThing>| {
+        let mut way = WayOut::default();
+        side.into_iter().for_each(|thing| facts.give_up(thing, &mut way));
+        for taken in [&mut way.taken, &mut way.removed] {
+            taken.sort();
+            taken.dedup();
+        }
+        way.obstacles.sort();
+        way.obstacles.dedup();
+        way
+    };
+    Ok(violation.sides().into_iter().map(way).collect())
+}
+
+struct Facts<'a> {
+    op: &'a OpContext,
+    accounts: &'a [Account],
+    orders: &'a [Order],
+    plan: Option<&'a Plan>,
+}
+
+impl Facts<'_> {
+    fn give_up(&self, thing: &HeldThing, way: &mut WayOut) {
+        let label = |grantable: &Grantable| self.op.engine.label(grantable);
+        let what = label(&thing.grantable);
+        if thing.reasons.is_empty() {
+            match self.in_the_way(thing) {
+                None => way.removed.push((thing.grantable.clone(), what)),
+                Some(obstacle) => way.obstacles.push(format!("{what} is held though nothing grants it. {obstacle}")),
+            }
+            return;
+        }
+        for reason in &thing.reasons {
+            let given = reason.path.first().unwrap_or(&thing.grantable);
+            match &reason.grant {
+                Some(_) => way.taken.push((given.clone(), label(given))),
+                None => way.obstacles.push(format!(
+                    "{what} comes from {}{}. Whoever keeps the rules changes the rule, or what it looks at in the source.",
+                    reason.cause(),
+                    facts(reason)
+                )),
+            }
+        }
+    }
+
+    /// Why no order takes it away; none where one does, or is about to.
+    fn in_the_way(&self, thing: &HeldThing) -> Option<String> {
+        let catalogue = &self.op.engine.world().live().catalogue;
+        let (account_type, key) = match &thing.grantable {
+            Grantable::Entitlement(name) => {
+                let facts = catalogue.entitlement(name)?;
+                (facts.account_type.clone(), Some(facts.key.clone()))
+            }
+            thing => (thing.name().to_owned(), None),
+        };
+        let takes = |operation: model::plan::Operation, kind: ItemKind, name: &str, item: ItemOperation| {
+            operation.removes()
+                || (kind == ItemKind::Entitlement && item == ItemOperation::Remove && Some(name) == key.as_deref())
+        };
+        let is_planned = self.plan.is_some_and(|plan| {
+            plan.requests.iter().filter(|request| request.account_type == account_type).any(|request| {
+                let mut items = request.items.iter();
+                items.any(|item| takes(request.operation, item.kind, &item.name, item.operation))
+            })
+        });
+        let is_ordered =
+            self.orders.iter().filter(|order| order.account_type == account_type).any(|order| {
+                order.items.iter().any(|item| takes(order.operation, item.kind, &item.name, item.operation))
+            });
+        if is_planned || is_ordered {
+            return None;
+        }
+        let keys = || {
+            let accounts = self.accounts.iter().filter(|account| thing.accounts.contains(&account.id));
+            accounts.map(|account| account.key.as_str())
+        };
+        let is_kept = |name: &str| match &key {
+            Some(key) => name == key,
+            None => keys().any(|key| key == name),
+        };
+        let retained = self.plan.iter().flat_map(|plan| &plan.retained);
+        let mut retained = retained.filter(|kept| kept.account_type == account_type && is_kept(&kept.name));
+        Some(match retained.next() {
+            Some(kept) => format!("No order takes it away: {}", kept.why),
+            None => {
+                "No order takes it away, because Quartermaster does not manage the account. Have it taken away in the \
+                     application itself; the next reading closes the violation."
+                    .to_owned()
+            }
+        })
+    }
+}
+
+/// " (department = Sales)".
+fn facts(reason: &Reason) -> String {
+    let value = |fact: &model::access::Fact| fact.value.as_ref().map_or("nothing".to_owned(), ToString::to_string);
+    let facts: Vec<String> = reason.facts.iter().map(|fact| format!("{} = {}", fact.attribute, value(fact))).collect();
+    if facts.is_empty() { String::new() } else { format!(" ({})", facts.join(", ")) }
+}

@@ -1,0 +1,304 @@
+use jiff::civil::Date;
+use model::access::{GrantOrigin, Grantable, WorkflowState};
+use model::account::{Account, AccountStatus};
+use model::correlation::Decision;
+use model::identity::Period;
+use model::ids::*;
+use model::reconciliation::{MarkKind, Origin, ReconciliationDecision, ReconciliationFilter, Subject, Verdict, View};
+use model::request::{DirectGrant, Request, RequestSource, RequestState};
+use model::trigger::Trigger;
+use store::{AssignmentRecord, KnownEntitlement, Store};
+
+use crate::world::*;
+
+const TODAY: Date = Date::constant(2027, 3, 1);
+
+fn known() -> Vec<KnownEntitlement> {
+    let known = |key: &str, name: &str| KnownEntitlement {
+        account_type: "directory-user".into(),
+        key: key.into(),
+        name: name.into(),
+    };
+    vec![known("SELL", "sellers"), known("BUY", "buyers")]
+}
+
+fn assignment(id: i64, identity: i64, grantable: Grantable, since: i64) -> AssignmentRecord {
+    AssignmentRecord {
+        id: AssignmentId(id),
+        identity: IdentityId(identity),
+        grantable,
+        workflow_state: WorkflowState::Calculated,
+        period: Period::default(),
+        reasons: vec![reason("sellers")],
+        since: at(since),
+        until: None,
+        state: None,
+        state_reason: None,
+        order: None,
+    }
+}
+
+/// Person 1 has a directory account by rule, with an entitlement that a rule gives and one that nothing does; person 2 has
+/// one that nothing gives; and one is nobody's.
+async fn world(store: &Store) {
+    people(store).await;
+    keep!(store, |tx| {
+        let rows = [
+            account(11, "directory", "ann", Some(1), &["SELL", "BUY", "UNKNOWN"]),
+            account(12, "directory", "bob", Some(2), &["SELL"]),
+            account(13, "payroll", "x", None, &[]),
+            Account { status: AccountStatus::Disabled, ..account(14, "payroll", "y", Some(3), &[]) },
+        ];
+        tx.insert_accounts(&rows, at(0)).await?;
+        let held = [
+            assignment(31, 1, Grantable::AccountType("directory-user".into()), 1),
+            assignment(32, 1, Grantable::Entitlement("sellers".into()), 1),
+        ];
+        tx.open_assignments(&held, None).await?;
+    });
+}
+
+fn of(view: View) -> ReconciliationFilter {
+    ReconciliationFilter { view, ..ReconciliationFilter::default() }
+}
+
+async fn found(store: &Store, filter: ReconciliationFilter) -> Vec<(i64, String, bool, bool)> {
+    let page = store.reconciliation_page(&filter, &known(), None, TODAY).await.unwrap();
+    assert_eq!(page.total, page.rows.len() as u64, "{filter:?}");
+    let row = |row: &model::reconciliation::Finding| {
+        let name = row.grantable.as_ref().map_or("", Grantable::name).to_owned();
+        (row.account.0, name, row.account_granted, row.pre_existing)
+    };
+    page.rows.iter().map(row).collect()
+}
+
+fn access(id: i64, identity: i64, entitlement: &str) -> Subject {
+    Subject::Access {
+        account: AccountId(id),
+        identity: IdentityId(identity),
+        held_since: at(0),
+        entitlement: entitlement.into(),
+    }
+}
+
+fn decision(id: i64, subject: Subject, verdict: Verdict, until: Option<&str>) -> ReconciliationDecision {
+    ReconciliationDecision {
+        id: ReconciliationId(id),
+        identity: subject.identity(),
+        subject,
+        verdict,
+        application: "directory".into(),
+        title: "buyers on account ann".into(),
+        grantable: Some(Grantable::Entitlement("buyers".into())),
+        request: None,
+        responsible: None,
+        until: until.map(day),
+        comment: "because".into(),
+        decided_by: "olga".into(),
+        decided_at: at(50),
+        ended_by: None,
+        ended_at: None,
+    }
+}
+
+pub(crate) async fn what_nothing_grants_is_listed_and_filtered(store: Store) {
+    world(&store).await;
+    let text = |text: &str| ReconciliationFilter { text: Some(text.into()), ..of(View::Access) };
+    let both = [(12, "sellers".to_owned(), false, false), (11, "buyers".to_owned(), true, false)];
+    assert_eq!(found(&store, of(View::Access)).await, both);
+    assert_eq!(found(&store, text("person 2")).await, both[..1]);
+    assert_eq!(found(&store, text("nobody")).await, []);
+    let identity = ReconciliationFilter { identity: Some(IdentityId(1)), ..of(View::Access) };
+    assert_eq!(found(&store, identity).await, both[1..]);
+    let elsewhere = ReconciliationFilter { application: Some("payroll".into()), ..of(View::Access) };
+    assert_eq!(found(&store, elsewhere).await, []);
+    let of_type = ReconciliationFilter { account_type: Some("directory-user".into()), ..of(View::Access) };
+    assert_eq!(found(&store, of_type).await.len(), 2);
+    let later = ReconciliationFilter { since: Some(day("2027-02-01")), ..of(View::Access) };
+    assert_eq!(found(&store, later).await, []);
+    let before = ReconciliationFilter { origin: Some(Origin::PreExisting), ..of(View::Access) };
+    assert_eq!(found(&store, before).await, []);
+
+    assert_eq!(found(&store, of(View::Accounts)).await, [(12, "directory-user".to_owned(), false, false)]);
+    assert_eq!(found(&store, of(View::Orphans)).await, [(13, String::new(), false, false)]);
+    let only = store.reconciliation_page(&of(View::Access), &known(), Some(&[AccountId(11)]), TODAY).await.unwrap();
+    assert_eq!(only.rows.iter().map(|row| &row.subject).collect::<Vec<_>>(), [&access(11, 1, "BUY")]);
+
+    // Piece by piece it is the same.
+    let first = store
+        .reconciliation_page(&ReconciliationFilter { limit: Some(1), ..of(View::Access) }, &known(), None, TODAY)
+        .await
+        .unwrap();
+    assert_eq!((first.rows[0].account, first.total), (AccountId(12), 2));
+    let rest = ReconciliationFilter { after: first.next, limit: Some(1), ..of(View::Access) };
+    let rest = store.reconciliation_page(&rest, &known(), None, TODAY).await.unwrap();
+    assert_eq!((rest.rows[0].account, rest.next), (AccountId(11), None));
+    assert!(
+        store
+            .reconciliation_page(
+                &ReconciliationFilter { after: Some("5.x".into()), ..of(View::Access) },
+                &known(),
+                None,
+                TODAY
+            )
+            .await
+            .is_err()
+    );
+
+    let unexplained = store.unexplained_entitlements(&of(View::Access), &known(), TODAY).await.unwrap();
+    assert_eq!(unexplained, [(IdentityId(1), "buyers".to_owned()), (IdentityId(2), "sellers".to_owned())]);
+
+    // What comes to be granted is no finding any more; nor is what a request gives.
+    keep!(store, |tx| {
+        tx.open_assignments(&[assignment(33, 1, Grantable::Entitlement("buyers".into()), 2)], None).await?;
+    });
+    assert_eq!(found(&store, of(View::Access)).await, both[..1]);
+    give(&store, 70, 2, Grantable::AccountType("directory-user".into())).await;
+    assert_eq!(found(&store, of(View::Accounts)).await, []);
+}
+
+/// A request that gives somebody something directly.
+async fn give(store: &Store, id: i64, identity: i64, grantable: Grantable) {
+    keep!(store, |tx| {
+        let request = Request {
+            id: RequestId(id),
+            trigger: Trigger::Administrator,
+            priority: Trigger::Administrator.usual_priority(),
+            source: RequestSource::new("page", "olga"),
+            requester: "olga".into(),
+            identity: IdentityId(identity),
+            items: Vec::new(),
+            justification: "needed".into(),
+            correlation: None,
+            not_before: None,
+            until: None,
+            state: RequestState::Submitted,
+            message: None,
+            to_plan: false,
+            run: None,
+            submitted_at: at(3),
+            planned_at: None,
+            sent_at: None,
+            done_at: None,
+            ended_at: None,
+        };
+        tx.insert_request(&request, &format!("key {id}")).await?;
+        let grant = DirectGrant {
+            id: DirectGrantId(id + 1),
+            identity: IdentityId(identity),
+            grantable: grantable.clone(),
+            period: Period::default(),
+            origin: GrantOrigin { request: RequestId(id), by: "olga".into(), why: "needed".into() },
+        };
+        tx.open_direct_grants(&[grant], None, at(3)).await?;
+    });
+}
+
+pub(crate) async fn decisions_stand_until_their_day_or_until_taken_back(store: Store) {
+    world(&store).await;
+    let postponed = decision(101, access(11, 1, "BUY"), Verdict::Postpone, Some("2027-04-01"));
+    let again = ReconciliationDecision { id: ReconciliationId(102), verdict: Verdict::Remove, ..postponed.clone() };
+    let row = postponed.clone();
+    keep!(store, |tx| tx.keep_reconciliation(&row, TODAY).await?);
+    let row = again.clone();
+    let error = refused!(store, |tx| tx.keep_reconciliation(&row, TODAY).await?);
+    assert_conflict(&error, "reconciliation_decision_standing");
+    assert_eq!(found(&store, of(View::Access)).await.len(), 1);
+    let marks = store.reconciliation_marks(None, TODAY).await.unwrap();
+    let [mark] = marks.as_slice() else { panic!("{marks:?}") };
+    assert_eq!((mark.account, mark.entitlement.as_deref()), (AccountId(11), Some("BUY")));
+    assert_eq!(mark.kind, MarkKind::Postponed { until: day("2027-04-01") });
+    assert_eq!(store.reconciliation_marks(Some(&[IdentityId(2)]), TODAY).await.unwrap(), []);
+
+    // Its day comes: it is open again, and something else can be decided.
+    let later = day("2027-04-01");
+    assert_eq!(store.reconciliation_marks(None, later).await.unwrap(), []);
+    let open = store.reconciliation_count(&of(View::Access), &known(), None, later).await.unwrap();
+    assert_eq!(open, 2);
+    let row = ReconciliationDecision { until: None, ..again };
+    keep!(store, |tx| tx.keep_reconciliation(&row, day("2027-04-01")).await?);
+    let marks = store.reconciliation_marks(None, later).await.unwrap();
+    assert_eq!(marks.iter().map(|mark| mark.kind).collect::<Vec<_>>(), [MarkKind::Remove]);
+    assert_eq!(store.identities_to_take_from().await.unwrap(), [IdentityId(1)]);
+
+    let decided = store.reconciliation_decisions(&of(View::Decided), later).await.unwrap();
+    let stands: Vec<(i64, bool)> = decided.rows.iter().map(|row| (row.decision.id.0, row.stands)).collect();
+    assert_eq!(stands, [(102, true), (101, false)]);
+    assert_eq!(decided.rows[0].identity_name.as_deref(), Some("Person 1"));
+    assert_eq!(store.reconciliation_decisions_of(&[AccountId(11)], later).await.unwrap().len(), 1);
+    let of_two = ReconciliationFilter { identity: Some(IdentityId(2)), ..of(View::Decided) };
+    assert_eq!(store.reconciliation_decisions(&of_two, later).await.unwrap().total, 0);
+
+    // What is held no more, or given anew, is not what was decided about.
+    keep!(store, |tx| {
+        let without = account(11, "directory", "ann", Some(1), &["SELL"]);
+        tx.update_accounts(&[without], at(60)).await?;
+    });
+    assert_eq!(store.reconciliation_marks(None, later).await.unwrap(), []);
+    assert_eq!(store.identities_to_take_from().await.unwrap(), []);
+    assert!(keep!(store, |tx| tx.end_reconciliation(ReconciliationId(102), "olga", at(70)).await?));
+    assert!(!keep!(store, |tx| tx.end_reconciliation(ReconciliationId(102), "olga", at(70)).await?), "once");
+
+    // Accounts of nobody: postponed here, or left as they are in the correlation review.
+    let orphan = Subject::Orphan { account: AccountId(13) };
+    let row = decision(103, orphan, Verdict::Postpone, Some("2027-04-01"));
+    keep!(store, |tx| tx.keep_reconciliation(&row, TODAY).await?);
+    assert_eq!(found(&store, of(View::Orphans)).await, []);
+    keep!(store, |tx| tx.end_reconciliation(ReconciliationId(103), "olga", at(70)).await?);
+    assert_eq!(found(&store, of(View::Orphans)).await.len(), 1);
+    keep!(store, |tx| tx.decide_account(AccountId(13), &Decision::Orphan, "olga", at(71)).await?);
+    assert_eq!(found(&store, of(View::Orphans)).await, []);
+
+    let proposal = Subject::Proposal { identity: IdentityId(1), grantable: Grantable::Role("clerk".into()) };
+    let row = decision(104, proposal.clone(), Verdict::Remove, None);
+    keep!(store, |tx| tx.keep_reconciliation(&row, TODAY).await?);
+    assert_eq!(store.decided_proposals().await.unwrap(), [proposal.to_string()].into());
+}
+
+pub(crate) async fn what_was_there_at_go_live_is_marked_until_something_grants_it(store: Store) {
+    world(&store).await;
+    let rows = store.reconciliation_page(&of(View::Access), &known(), None, TODAY).await.unwrap().rows;
+    let accounts = store.reconciliation_page(&of(View::Accounts), &known(), None, TODAY).await.unwrap().rows;
+    keep!(store, |tx| {
+        tx.mark_pre_existing(&rows, "olga", at(10)).await?;
+        tx.mark_pre_existing(&accounts, "olga", at(10)).await?;
+        tx.keep_go_live("directory", (2, 1), "olga", at(10)).await?;
+    });
+    let again = refused!(store, |tx| tx.keep_go_live("directory", (2, 1), "olga", at(10)).await?);
+    assert_conflict(&again, "go_live_key");
+    keep!(store, |tx| tx.keep_go_live("directory", (0, 0), "ann", at(20)).await?);
+    let live = store.applications_live().await.unwrap();
+    assert_eq!(live, [("directory".to_owned(), at(20), "ann".to_owned())]);
+    assert!(found(&store, of(View::Access)).await.iter().all(|(.., pre_existing)| *pre_existing));
+    let before = ReconciliationFilter { origin: Some(Origin::PreExisting), ..of(View::Accounts) };
+    assert_eq!(found(&store, before).await, [(12, "directory-user".to_owned(), false, true)]);
+    let marks = store.reconciliation_marks(None, TODAY).await.unwrap();
+    let mut marked: Vec<(i64, Option<&str>)> =
+        marks.iter().map(|mark| (mark.account.0, mark.entitlement.as_deref())).collect();
+    marked.sort_unstable();
+    assert_eq!(marked, [(11, Some("BUY")), (12, None), (12, Some("SELL"))]);
+
+    // Something grants it, and does not any more: it is not as it was at go-live, unless a person says so.
+    keep!(store, |tx| {
+        tx.open_assignments(&[assignment(33, 1, Grantable::Entitlement("buyers".into()), 30)], None).await?;
+        tx.close_assignments(&[AssignmentId(33)], None, at(40)).await?;
+    });
+    assert_eq!(store.reconciliation_marks(Some(&[IdentityId(1)]), TODAY).await.unwrap(), []);
+    keep!(store, |tx| tx.renew_pre_existing(AccountId(11), "BUY", at(50)).await?);
+    assert_eq!(store.reconciliation_marks(Some(&[IdentityId(1)]), TODAY).await.unwrap().len(), 1);
+}
+
+pub(crate) async fn grants_are_told_beside_all_reasons(store: Store) {
+    world(&store).await;
+    give(&store, 70, 1, Grantable::Entitlement("sellers".into())).await;
+    give(&store, 80, 1, Grantable::Role("unheld".into())).await;
+    let beside = store.grants_beside(&of(View::Redundant), TODAY).await.unwrap();
+    let [grant] = beside.as_slice() else { panic!("{beside:?}") };
+    assert_eq!((grant.grant, grant.origin.why.as_str()), (DirectGrantId(71), "needed"));
+    assert_eq!(grant.reasons, [reason("sellers")]);
+    let elsewhere = ReconciliationFilter { identity: Some(IdentityId(2)), ..of(View::Redundant) };
+    assert!(store.grants_beside(&elsewhere, TODAY).await.unwrap().is_empty());
+    let row = decision(101, Subject::Grant { grant: DirectGrantId(71) }, Verdict::Keep, None);
+    keep!(store, |tx| tx.keep_reconciliation(&row, TODAY).await?);
+    assert!(store.grants_beside(&of(View::Redundant), TODAY).await.unwrap().is_empty());
+}
