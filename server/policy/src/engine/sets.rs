@@ -242,7 +242,7 @@ impl AccessSet {
             digest.number(model.account_types.get(account.kind as usize).map_or(0, |kind| kind.hash));
         }
         for withheld in &self.withheld {
-            digest.number(name_hash(model, *withheld));
+            digest.number(model.name_hash(*withheld));
         }
         digest.finish()
     }
