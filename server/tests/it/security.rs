@@ -265,7 +265,7 @@ async fn a_profile_opens_its_own_pages_and_functions_only() {
     let cookie = server.sign_in(EMPLOYEE).await;
     // Whoever is asked about a work item sees that one; this person is asked about none.
     // Whoever owns a risk sees its violations; this person owns none.
-    const ONLY_WHO_IS_CONCERNED: [&str; 2] = ["/work-items/{id}", "/violations"];
+    const ONLY_WHO_IS_CONCERNED: [&str; 3] = ["/work-items/{id}", "/violations", "/violations/{id}"];
     for (path, needs) in app::permissions::PERMISSIONS {
         let is_open = matches!(*needs, "public" | "signed in") && !ONLY_WHO_IS_CONCERNED.contains(path);
         let open = is_open || needs.starts_with("/Home");
