@@ -336,6 +336,11 @@ async fn find_identity(op: &OpContext, text: &str) -> Result<model::ids::Identit
     text.parse().map_err(|_| ApiError::not_found(format!("identity with the key or number `{text}`")).into())
 }
 
+/// Reads a word of a closed set, or says which words there are.
+fn one_of<T>(read: Option<T>, words: impl IntoIterator<Item = &'static str>) -> Result<T, String> {
+    read.ok_or_else(|| format!("expected one of {}", words.into_iter().collect::<Vec<_>>().join(", ")))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;

@@ -28,6 +28,16 @@ impl Entry {
     }
 }
 
+/// The part of a page that tells what happened.
+pub fn timeline_section(entries: Vec<Entry>) -> impl IntoView + use<> {
+    view! {
+        <section aria-labelledby="timeline-heading">
+            <div class="section-head"><h2 id="timeline-heading">"Timeline"</h2></div>
+            {timeline("Timeline", entries)}
+        </section>
+    }
+}
+
 /// Entries as an ordered list.
 pub fn timeline(label: &'static str, entries: Vec<Entry>) -> impl IntoView + use<> {
     let entries = entries.into_iter().map(|entry| {

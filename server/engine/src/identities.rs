@@ -94,18 +94,7 @@ impl Engine {
 
     /// Name of the application that the thing belongs to; none for a role.
     pub(crate) fn application_of(&self, grantable: &Grantable) -> Option<String> {
-        let configuration = self.world().configuration();
-        let of_type = |name: &str| configuration.account_types.get(name).map(|kind| kind.application.clone());
-        match grantable {
-            Grantable::Role(_) => None,
-            Grantable::AccessProfile(name) => {
-                configuration.access_profiles.get(name).map(|profile| profile.application.clone())
-            }
-            Grantable::AccountType(name) => of_type(name),
-            Grantable::Entitlement(name) => {
-                configuration.entitlements.get(name).and_then(|entitlement| of_type(&entitlement.account_type))
-            }
-        }
+        self.world().configuration().application_of(grantable).map(str::to_owned)
     }
 
     /// The name a person knows the application, or the integration, by.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use model::configuration::{
     AccessProfile, AccountType, Application, AssignmentRule, AttributeSpecification, Column, ColumnType, Configuration,
-    Connection, CorrelationRule, CsvConnection, CsvExtract, Entitlement, IdentitySource, OnRemoval, Organisation,
-    PermissionEntry, PermissionProfile, PositionFile, Role, RuleType, Thresholds, TypedColumn,
+    Connection, CorrelationRule, CsvConnection, CsvExtract, Entitlement, IdentitySource, Organisation, PermissionEntry,
+    PermissionProfile, PositionFile, Role, RuleType, Thresholds, TypedColumn,
 };
 
 use crate::access::{self, Alternative, DAYS_BEFORE};
@@ -227,20 +227,11 @@ fn account(number: u16) -> AccountType {
         application: application(number),
         attributes: attributes.into_iter().map(|(name, specification)| (name.to_owned(), specification)).collect(),
         key: "login".into(),
-        classification: Vec::new(),
         correlation: vec![CorrelationRule {
             identity: "identity.key".into(),
             account: "login".into(),
             confidence: 100,
         }],
-        on_removal: OnRemoval::Disable,
-        depends_on: Vec::new(),
-        review: false,
-        fulfiller: None,
-        select: None,
-        several: Default::default(),
-        ask: None,
-        thresholds: Thresholds::default(),
-        native_changes: None,
+        ..AccountType::default()
     }
 }

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::Grantable;
 use crate::job::{JobTask, TaskKind, TaskScope};
 use crate::native_change::NativeChanges;
 
@@ -361,7 +362,7 @@ pub struct Role {
 }
 
 /// Who gets what by rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AssignmentRule {
     pub description: Option<String>,
@@ -430,6 +431,19 @@ pub struct JobDefinition {
 }
 
 impl Configuration {
+    /// The application that a thing belongs to; none for a role, which may be of several, and for what is not known.
+    pub fn application_of(&self, grantable: &Grantable) -> Option<&str> {
+        let of_type = |name: &str| self.account_types.get(name).map(|kind| kind.application.as_str());
+        match grantable {
+            Grantable::Role(_) => None,
+            Grantable::AccessProfile(name) => {
+                self.access_profiles.get(name).map(|profile| profile.application.as_str())
+            }
+            Grantable::AccountType(name) => of_type(name),
+            Grantable::Entitlement(name) => of_type(&self.entitlements.get(name)?.account_type),
+        }
+    }
+
     /// What happens about native changes of accounts of this type; nothing where they are not looked for.
     pub fn native_changes(&self, application: &str, account_type: &str) -> Option<&NativeChanges> {
         let own = self.account_types.get(account_type).and_then(|kind| kind.native_changes.as_ref());

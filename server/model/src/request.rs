@@ -163,6 +163,33 @@ pub struct NewRequest {
     pub simulate: bool,
 }
 
+impl NewRequest {
+    /// From now on, without end, by whoever hands it in.
+    pub fn new(
+        trigger: Trigger,
+        source: RequestSource,
+        identity: IdentityId,
+        items: Vec<RequestItem>,
+        justification: impl Into<String>,
+    ) -> Self {
+        Self {
+            trigger,
+            source,
+            requester: None,
+            identity,
+            items,
+            justification: justification.into(),
+            correlation: None,
+            key: None,
+            not_before: None,
+            until: None,
+            priority: None,
+            risk_comment: None,
+            simulate: false,
+        }
+    }
+}
+
 /// A request on record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {

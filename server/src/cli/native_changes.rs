@@ -7,7 +7,7 @@ use model::ids::NativeChangeId;
 use model::native_change::{NativeChangeFilter, NativeChangeKind, NativeChangeRow, NativeChangeState, NativeDecision};
 
 use super::output::Output;
-use super::{CommandError, Exit, find_identity};
+use super::{CommandError, Exit, find_identity, one_of};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -171,15 +171,11 @@ fn finish(decision: NativeDecision, outcomes: NativeOutcomes, output: &Output) -
 }
 
 fn kind(text: &str) -> Result<NativeChangeKind, String> {
-    NativeChangeKind::from_name(text).ok_or_else(|| names(NativeChangeKind::ALL.map(NativeChangeKind::name)))
+    one_of(NativeChangeKind::from_name(text), NativeChangeKind::ALL.map(NativeChangeKind::name))
 }
 
 fn state(text: &str) -> Result<NativeChangeState, String> {
-    NativeChangeState::from_name(text).ok_or_else(|| names(NativeChangeState::ALL.map(NativeChangeState::name)))
-}
-
-fn names<const N: usize>(names: [&str; N]) -> String {
-    format!("expected one of: {}", names.join(", "))
+    one_of(NativeChangeState::from_name(text), NativeChangeState::ALL.map(NativeChangeState::name))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use model::review::Verdict;
 use model::view::{CarrierPause, OrderDetail, OrderFilter, OrderGroup, OrderRow, OrderSelection, PauseCause};
 
 use super::output::{Output, fields, table};
-use super::{CommandError, Exit};
+use super::{CommandError, Exit, one_of};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -211,12 +211,11 @@ fn paused(pause: &CarrierPause) -> String {
 }
 
 fn action(text: &str) -> Result<Action, String> {
-    let names = || Action::ALL.into_iter().filter(|action| *action != Action::Edit).map(Action::name);
-    Action::from_name(text).ok_or_else(|| format!("expected one of {}", names().collect::<Vec<_>>().join(", ")))
+    one_of(Action::from_name(text), Action::ALL.into_iter().filter(|action| *action != Action::Edit).map(Action::name))
 }
 
 fn trouble(text: &str) -> Result<Trouble, String> {
-    Trouble::from_name(text).ok_or_else(|| format!("expected one of {}", Trouble::ALL.map(Trouble::name).join(", ")))
+    one_of(Trouble::from_name(text), Trouble::ALL.map(Trouble::name))
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -225,13 +224,11 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 fn verdict(text: &str) -> Result<Verdict, String> {
-    let names = || Verdict::ALL.map(Verdict::name).join(", ");
-    Verdict::from_name(text).ok_or_else(|| format!("expected one of {}", names()))
+    one_of(Verdict::from_name(text), Verdict::ALL.map(Verdict::name))
 }
 
 fn state(text: &str) -> Result<ProvisioningState, String> {
-    let names = || ProvisioningState::ALL.map(ProvisioningState::slug).join(", ");
-    ProvisioningState::from_slug(text).ok_or_else(|| format!("expected one of {}", names()))
+    one_of(ProvisioningState::from_slug(text), ProvisioningState::ALL.map(ProvisioningState::slug))
 }
 
 /// One line of a list.

@@ -10,7 +10,7 @@ use model::reconciliation::{
 };
 
 use super::output::Output;
-use super::{CommandError, Exit, find_identity};
+use super::{CommandError, Exit, find_identity, one_of};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -312,15 +312,11 @@ async fn go_live(
 }
 
 fn view(text: &str) -> Result<View, String> {
-    View::from_name(text).ok_or_else(|| names(View::ALL.map(View::name)))
+    one_of(View::from_name(text), View::ALL.map(View::name))
 }
 
 fn origin(text: &str) -> Result<Origin, String> {
-    Origin::from_name(text).ok_or_else(|| names(Origin::ALL.map(Origin::name)))
-}
-
-fn names<const N: usize>(names: [&str; N]) -> String {
-    format!("expected one of: {}", names.join(", "))
+    one_of(Origin::from_name(text), Origin::ALL.map(Origin::name))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use model::trigger::{Priority, Trigger};
 use serde::{Deserialize, Serialize};
 
 use super::output::{Output, fields, table};
-use super::{CommandError, Exit, find_identity, input};
+use super::{CommandError, Exit, find_identity, input, one_of};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -351,10 +351,9 @@ fn asked<'a>(items: impl Iterator<Item = (&'a RequestItem, &'a str)>) -> String 
 }
 
 fn state(text: &str) -> Result<RequestState, String> {
-    RequestState::from_name(text)
-        .ok_or_else(|| format!("expected one of {}", RequestState::ALL.map(RequestState::name).join(", ")))
+    one_of(RequestState::from_name(text), RequestState::ALL.map(RequestState::name))
 }
 
 fn trigger(text: &str) -> Result<Trigger, String> {
-    Trigger::from_name(text).ok_or_else(|| format!("expected one of {}", Trigger::ALL.map(Trigger::name).join(", ")))
+    one_of(Trigger::from_name(text), Trigger::ALL.map(Trigger::name))
 }

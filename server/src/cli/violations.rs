@@ -7,7 +7,7 @@ use model::ids::ViolationId;
 use model::risk::{Decided, ViolationFilter, ViolationRow, ViolationState};
 
 use super::output::Output;
-use super::{CommandError, Exit, find_identity};
+use super::{CommandError, Exit, find_identity, one_of};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -160,6 +160,5 @@ fn standing(row: &ViolationRow) -> String {
 }
 
 fn state(text: &str) -> Result<ViolationState, String> {
-    ViolationState::from_name(text)
-        .ok_or_else(|| format!("expected one of: {}", ViolationState::ALL.map(ViolationState::name).join(", ")))
+    one_of(ViolationState::from_name(text), ViolationState::ALL.map(ViolationState::name))
 }

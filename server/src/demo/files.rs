@@ -35,6 +35,7 @@ configuration! {
     "jobs.toml",
     "organisation.toml",
     "permissions.toml",
+    "risks.toml",
     "roles/commercial.toml",
     "roles/everybody.toml",
     "roles/office.toml",

@@ -51,9 +51,9 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0027_create_agents"),
     migration!("0028_refer_to_accounts"),
     migration!("0029_note_restoration"),
-    migration!("0031_create_violations"),
-    migration!("0033_reconcile_access"),
-    migration!("0034_create_drafts"),
+    migration!("0030_create_violations"),
+    migration!("0031_reconcile_access"),
+    migration!("0032_create_drafts"),
 ];
 
 const CREATE_TABLE: &str = r#"

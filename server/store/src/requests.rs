@@ -2,6 +2,8 @@
 
 mod grants;
 
+pub(crate) use grants::grant;
+
 use std::collections::HashMap;
 
 use jiff::Timestamp;

@@ -10,7 +10,7 @@ use model::view::{OrderDetail, OrderEvent};
 
 use crate::components::icon::icon;
 use crate::components::list::{ago, ago_or_dash, reference};
-use crate::components::timeline::{Entry, timeline};
+use crate::components::timeline::{Entry, timeline_section};
 use crate::components::{chip, explain, form};
 use crate::frame::{Rights, Section, Sheet};
 use crate::logic::time::{self, Clock};
@@ -369,12 +369,7 @@ fn happened(events: &[OrderEvent], clock: &Clock) -> impl IntoView + use<> {
         let sign = chip::provisioning(event.to, event.reason.as_ref()).into_any();
         Entry::of(clock, event.at, sign, &event.message, &event.actor)
     });
-    view! {
-        <section aria-labelledby="timeline-heading">
-            <div class="section-head"><h2 id="timeline-heading">"Timeline"</h2></div>
-            {timeline("Timeline", entries.collect())}
-        </section>
-    }
+    timeline_section(entries.collect())
 }
 
 fn siblings(detail: &OrderDetail, clock: &Clock) -> impl IntoView + use<> {

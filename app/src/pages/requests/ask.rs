@@ -102,20 +102,11 @@ impl Form {
 
     fn request(&self) -> Result<NewRequest, ApiError> {
         let identity = self.identity.ok_or_else(|| ApiError::invalid("identity", "Choose whose access changes."))?;
+        let source = RequestSource::new("page", "Change access by hand");
         Ok(NewRequest {
-            trigger: Trigger::Administrator,
-            source: RequestSource::new("page", "Change access by hand"),
-            requester: None,
-            identity,
-            items: self.items.clone(),
-            justification: self.justification.clone(),
-            correlation: None,
-            key: None,
             not_before: day(&self.not_before, "not_before")?,
             until: day(&self.until, "until")?,
-            priority: None,
-            risk_comment: None,
-            simulate: false,
+            ..NewRequest::new(Trigger::Administrator, source, identity, self.items.clone(), self.justification.clone())
         })
     }
 }

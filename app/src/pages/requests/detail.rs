@@ -9,7 +9,7 @@ use model::request::{Request, RequestDetail, RequestEvent};
 use crate::components::chip;
 use crate::components::icon::icon;
 use crate::components::list::{Empty, ago_or_dash, empty};
-use crate::components::timeline::{Entry, timeline};
+use crate::components::timeline::{Entry, timeline_section};
 use crate::frame::{Section, Sheet};
 use crate::logic::flash::Flash;
 use crate::logic::request::{self, Next};
@@ -182,10 +182,5 @@ fn happened(events: &[RequestEvent], clock: &Clock) -> impl IntoView + use<> {
         let sign = chip::request(event.state, None).into_any();
         Entry::of(clock, event.at, sign, &event.message, &event.actor)
     });
-    view! {
-        <section aria-labelledby="timeline-heading">
-            <div class="section-head"><h2 id="timeline-heading">"Timeline"</h2></div>
-            {timeline("Timeline", entries.collect())}
-        </section>
-    }
+    timeline_section(entries.collect())
 }

@@ -10,7 +10,7 @@ use crate::components::explain;
 use crate::components::form::refused;
 use crate::components::icon::icon;
 use crate::components::list::ago;
-use crate::components::timeline::{Entry, timeline};
+use crate::components::timeline::{Entry, timeline_section};
 use crate::frame::{Rights, Section, Sheet};
 use crate::logic::flash::Flash;
 use crate::logic::time::Clock;
@@ -300,12 +300,7 @@ fn happened(events: &[ViolationEvent], clock: &Clock) -> impl IntoView + use<> {
         let sign = chip::violation(event.state).into_any();
         Entry::of(clock, event.at, sign, &event.message, &event.actor)
     });
-    view! {
-        <section aria-labelledby="timeline-heading">
-            <div class="section-head"><h2 id="timeline-heading">"Timeline"</h2></div>
-            {timeline("Timeline", entries.collect())}
-        </section>
-    }
+    timeline_section(entries.collect())
 }
 
 #[cfg(test)]

@@ -275,21 +275,10 @@ async fn ask(
     word: &Word,
 ) -> Result<RequestId, ApiError> {
     let items = grantables.into_iter().map(|grantable| RequestItem { change, grantable }).collect();
-    let new = NewRequest {
-        trigger: Trigger::Administrator,
-        source: RequestSource::new("reconciliation", &op.user.login),
-        requester: None,
-        identity,
-        items,
-        justification: word.reason.clone(),
-        correlation: None,
-        key: None,
-        not_before: None,
-        until: word.until.filter(|_| change == Change::Give),
-        priority: None,
-        simulate: false,
-        risk_comment: None,
-    };
+    let source = RequestSource::new("reconciliation", &op.user.login);
+    let until = word.until.filter(|_| change == Change::Give);
+    let new =
+        NewRequest { until, ..NewRequest::new(Trigger::Administrator, source, identity, items, word.reason.clone()) };
     let submission = requests::hand_in(op, new).await?;
     submission.request.ok_or_else(ApiError::internal)
 }

@@ -228,7 +228,7 @@ impl Writing<'_> {
     }
 
     fn hold(&mut self, violation: ViolationId, side: u32, thing: HeldThing) {
-        let application = application_of(self.live, &thing.grantable);
+        let application = self.live.configuration.application_of(&thing.grantable).unwrap_or_default().to_owned();
         let id = ViolationThingId(self.next());
         self.change.begin.push(NewViolationThing { id, violation, side, thing, application });
     }
@@ -260,21 +260,4 @@ fn together(engine: &Engine, rule: &BrokenRule) -> String {
 /// What people call a risk; its name where it is gone from the configuration.
 pub(crate) fn risk_label(live: &Live, name: &str) -> String {
     live.configuration.risks.get(name).map_or_else(|| name.to_owned(), |risk| risk.display_name.clone())
-}
-
-/// The application of a thing; empty for roles, which may be of several.
-pub(crate) fn application_of(live: &Live, grantable: &Grantable) -> String {
-    let configuration = &live.configuration;
-    let of_type = |name: &str| configuration.account_types.get(name).map(|kind| kind.application.clone());
-    let found = match grantable {
-        Grantable::Role(_) => None,
-        Grantable::AccessProfile(name) => {
-            configuration.access_profiles.get(name).map(|profile| profile.application.clone())
-        }
-        Grantable::AccountType(name) => of_type(name),
-        Grantable::Entitlement(name) => {
-            configuration.entitlements.get(name).and_then(|entitlement| of_type(&entitlement.account_type))
-        }
-    };
-    found.unwrap_or_default()
 }

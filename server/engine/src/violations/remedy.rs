@@ -51,20 +51,10 @@ pub async fn remediate(
                 name: violation.risk.clone(),
                 reference: Some(violation.id.to_string()),
             };
+            let justification: String = format!("Risk \u{201c}{label}\u{201d}: {why}").chars().take(500).collect();
             let new = NewRequest {
-                trigger: Trigger::PolicyViolation,
-                source,
                 requester: Some(op.user.login.clone()),
-                identity: violation.identity,
-                items: items.collect(),
-                justification: format!("Risk \u{201c}{label}\u{201d}: {why}").chars().take(500).collect(),
-                correlation: None,
-                key: None,
-                not_before: None,
-                until: None,
-                priority: None,
-                risk_comment: None,
-                simulate: false,
+                ..NewRequest::new(Trigger::PolicyViolation, source, violation.identity, items.collect(), justification)
             };
             let submission = crate::requests::hand_in(op, new).await?;
             Some(submission.request.ok_or_else(|| changed(id))?)

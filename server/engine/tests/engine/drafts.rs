@@ -25,17 +25,9 @@ async fn world() -> World {
 /// A rule by which everybody in a department is a bookkeeper.
 fn rule(department: &str) -> Object {
     Object::Rule(AssignmentRule {
-        description: None,
         when: format!("identity.department == '{department}'"),
-        kind: Default::default(),
         roles: vec!["bookkeeper".into()],
-        access_profiles: Vec::new(),
-        account_types: Vec::new(),
-        entitlements: Vec::new(),
-        deny: false,
-        priority: 0,
-        days_before: 0,
-        days_after: 0,
+        ..AssignmentRule::default()
     })
 }
 

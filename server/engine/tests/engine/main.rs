@@ -29,6 +29,7 @@ mod scim2_server;
 mod slapd;
 
 mod approval;
+mod asking;
 mod crash;
 mod drafts;
 mod faults;

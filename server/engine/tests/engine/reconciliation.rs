@@ -6,34 +6,19 @@ use std::time::Duration;
 use engine::reconciliation::{self, Outcomes};
 use engine::{accounts, approvals, identities, requests, users};
 use jiff::civil::{Date, date};
-use model::access::{Grantable, Why};
-use model::ids::IdentityId;
+use model::access::Why;
 use model::job::{RECONCILIATION, RunMode, RunState};
 use model::reconciliation::{Finding, Lines, ReconciliationFilter, Subject, Verdict, View, Word};
-use model::request::{Change, NewRequest, RequestItem, RequestSource};
-use model::trigger::Trigger;
 use model::view::{AccountFilter, AccountShow, RunFilter};
 use testkit::exchange::Held;
-use testkit::world::{Person, World, person};
+use testkit::world::World;
 
-/// Ann is in Finance and holds the vault by rule; the others are in Sales and do not.
-fn people() -> Vec<Person> {
-    let mut people = vec![person(1, "Ann", "Lee", "Finance")];
-    people.extend((2..=12).map(|number| person(number, "Bo", &format!("Ek{number}"), "Sales")));
-    people
-}
+use crate::asking::{asks, entitlement, give, id, people, settle};
 
 async fn world() -> World {
     let mut world = World::new(&people()).await;
     settle(&mut world).await;
     world
-}
-
-async fn settle(world: &mut World) {
-    world.settle().await;
-    world.run("fulfil", RunMode::default()).await;
-    world.do_work_items().await;
-    world.run("synchronize-back", RunMode::default()).await;
 }
 
 /// What the applications hold is read, and nothing follows from it yet.
@@ -100,10 +85,6 @@ async fn decide(world: &World, subject: &Subject, verdict: Verdict, until: Optio
 async fn decided(world: &World, subject: &Subject, verdict: Verdict, until: Option<Date>) {
     let outcomes = decide(world, subject, verdict, until).await;
     assert!(outcomes.iter().all(|(_, outcome)| outcome.is_ok()), "{outcomes:?}");
-}
-
-async fn id(world: &World, key: &str) -> IdentityId {
-    identities::find(&world.op(), key).await.unwrap()
 }
 
 /// Waits until what was queued by a decision has ended.
@@ -307,21 +288,7 @@ async fn accounts_that_nothing_grants_and_accounts_of_nobody() {
 #[tokio::test]
 async fn a_grant_beside_a_rule_is_dropped_and_nothing_changes() {
     let mut world = world().await;
-    let give = NewRequest {
-        trigger: Trigger::Administrator,
-        source: RequestSource::new("page", "by hand"),
-        requester: None,
-        identity: id(&world, "1").await,
-        items: vec![RequestItem { change: Change::Give, grantable: Grantable::Entitlement("vault".into()) }],
-        justification: "to be sure".into(),
-        correlation: None,
-        key: None,
-        not_before: None,
-        until: None,
-        priority: None,
-        simulate: false,
-        risk_comment: None,
-    };
+    let give = asks(id(&world, "1").await, vec![give(entitlement("vault"))]);
     requests::submit(&world.op(), give).await.unwrap();
     quiet(&world).await;
     let Lines::Redundant(page) = reconciliation::page(&world.op(), &of(View::Redundant)).await.unwrap() else {

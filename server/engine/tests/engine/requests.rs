@@ -10,66 +10,17 @@ use model::error::ErrorCode;
 use model::ids::{IdentityId, RequestId};
 use model::job::{RunMode, RunState};
 use model::order::ProvisioningState;
-use model::request::{
-    Change, NewRequest, RequestDetail, RequestFilter, RequestItem, RequestSource, RequestState, Standing,
-};
+use model::request::{NewRequest, RequestDetail, RequestFilter, RequestSource, RequestState, Standing};
 use model::trigger::Trigger;
 use testkit::world::{Person, World, person};
 
+use crate::asking::{asks, entitlement, give, id, people, settle, take};
 use crate::postgres;
-
-/// Ann is in Finance and holds the vault by rule; Bo and others are in Sales and do not.
-fn people() -> Vec<Person> {
-    let mut people = vec![person(1, "Ann", "Lee", "Finance")];
-    people.extend((2..=12).map(|number| person(number, "Bo", &format!("Ek{number}"), "Sales")));
-    people
-}
 
 async fn world() -> World {
     let mut world = World::new(&people()).await;
     settle(&mut world).await;
     world
-}
-
-async fn settle(world: &mut World) {
-    world.settle().await;
-    world.run("fulfil", RunMode::default()).await;
-    world.do_work_items().await;
-    world.run("synchronize-back", RunMode::default()).await;
-}
-
-async fn id(world: &World, key: &str) -> IdentityId {
-    identities::find(&world.op(), key).await.unwrap()
-}
-
-fn entitlement(name: &str) -> Grantable {
-    Grantable::Entitlement(name.into())
-}
-
-fn give(grantable: Grantable) -> RequestItem {
-    RequestItem { change: Change::Give, grantable }
-}
-
-fn take(grantable: Grantable) -> RequestItem {
-    RequestItem { change: Change::Take, grantable }
-}
-
-fn asks(identity: IdentityId, items: Vec<RequestItem>) -> NewRequest {
-    NewRequest {
-        trigger: Trigger::Administrator,
-        source: RequestSource::new("page", "by hand"),
-        requester: None,
-        identity,
-        items,
-        justification: "covers for Ann".into(),
-        correlation: None,
-        key: None,
-        not_before: None,
-        until: None,
-        priority: None,
-        risk_comment: None,
-        simulate: false,
-    }
 }
 
 async fn submit(world: &World, new: NewRequest) -> RequestId {

@@ -4,20 +4,21 @@
 use std::time::Duration;
 
 use engine::context::OpContext;
-use engine::{identities, orders, requests, violations};
+use engine::{orders, requests, violations};
 use jiff::civil::{Date, date};
-use model::access::Grantable;
 use model::error::ErrorCode;
 use model::ids::{IdentityId, ViolationId};
 use model::job::{RunMode, RunState};
 use model::order::{ProvisioningState, StateReason};
 use model::plan::FilterReason;
-use model::request::{Change, NewRequest, RequestItem, RequestSource, RequestState};
+use model::request::{Change, NewRequest, RequestState};
 use model::risk::{Decided, ViolationDetail, ViolationFilter, ViolationRow, ViolationState};
 use model::trigger::Trigger;
 use model::user::PermissionPath;
 use testkit::wait;
-use testkit::world::{Person, World, person};
+use testkit::world::{Person, World};
+
+use crate::asking::{self, asks, entitlement, give, id, settle};
 
 /// Whoever enters the vault must not keep the ledger; `vault` and `ledger` are what Finance gets.
 fn pair(on_conflict: &str) -> String {
@@ -40,8 +41,8 @@ rules = [{{ sides = [
 
 /// Ann is in Finance; Bo and Cy are in Sales.
 fn people(ann: &str) -> Vec<Person> {
-    let mut people = vec![person(1, "Ann", "Lee", ann)];
-    people.extend((2..=12).map(|number| person(number, "Bo", &format!("Ek{number}"), "Sales")));
+    let mut people = asking::people();
+    people[0].department = ann.into();
     people
 }
 
@@ -49,13 +50,6 @@ async fn world(on_conflict: &str) -> World {
     let mut world = World::with_more(&people("Finance"), &pair(on_conflict), |_| {}).await;
     settle(&mut world).await;
     world
-}
-
-async fn settle(world: &mut World) {
-    world.settle().await;
-    world.run("fulfil", RunMode::default()).await;
-    world.do_work_items().await;
-    world.run("synchronize-back", RunMode::default()).await;
 }
 
 async fn rows(world: &World) -> Vec<ViolationRow> {
@@ -80,27 +74,8 @@ fn today() -> Date {
     date(2026, 3, 2)
 }
 
-async fn id(world: &World, key: &str) -> IdentityId {
-    identities::find(&world.op(), key).await.unwrap()
-}
-
 fn gives(identity: IdentityId, names: &[&str]) -> NewRequest {
-    let item = |name: &&str| RequestItem { change: Change::Give, grantable: Grantable::Entitlement((*name).into()) };
-    NewRequest {
-        trigger: Trigger::Administrator,
-        source: RequestSource::new("page", "by hand"),
-        requester: None,
-        identity,
-        items: names.iter().map(item).collect(),
-        justification: "covers for Ann".into(),
-        correlation: None,
-        key: None,
-        not_before: None,
-        until: None,
-        priority: None,
-        risk_comment: None,
-        simulate: false,
-    }
+    asks(identity, names.iter().map(|name| give(entitlement(name))).collect())
 }
 
 fn with(world: &World, paths: &[&str]) -> OpContext {

@@ -9,7 +9,7 @@ use crate::native_change::NativeChanges;
 use crate::value::Value;
 
 /// A kind of account in an application.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountType {
     pub display_name: String,

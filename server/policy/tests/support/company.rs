@@ -5,7 +5,7 @@
 use jiff::civil::Date;
 use model::configuration::{
     AccessProfile, AccountType, Application, AssignmentRule, AttributeSpecification, Configuration, Connection,
-    Entitlement, ManualConnection, OnRemoval, Role, RuleType, Thresholds,
+    Entitlement, ManualConnection, OnRemoval, Role, Thresholds,
 };
 use model::identity::{Context, Identity, Period};
 use model::ids::IdentityId;
@@ -41,19 +41,7 @@ pub(crate) fn with(rules: &[(&str, AssignmentRule)]) -> Configuration {
 }
 
 pub(crate) fn rule(when: &str) -> AssignmentRule {
-    AssignmentRule {
-        description: None,
-        when: when.into(),
-        kind: RuleType::Automatic,
-        roles: Vec::new(),
-        access_profiles: Vec::new(),
-        account_types: Vec::new(),
-        entitlements: Vec::new(),
-        deny: false,
-        priority: 0,
-        days_before: 0,
-        days_after: 0,
-    }
+    AssignmentRule { when: when.into(), ..AssignmentRule::default() }
 }
 
 pub(crate) fn roles(when: &str, roles: &[&str]) -> AssignmentRule {

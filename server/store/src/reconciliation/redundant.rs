@@ -2,24 +2,20 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use model::access::{GrantOrigin, Grantable, Reason};
-use model::identity::Period;
-use model::ids::{DirectGrantId, IdentityId, RequestId};
+use model::access::Reason;
 use model::reconciliation::ReconciliationFilter;
+use model::request::DirectGrant;
 
 use crate::connection::{Row, arguments};
+use crate::requests::grant;
 use crate::words::patterns;
 use crate::{Result, Store};
 
 /// A grant that holds, and every way in which the role model says that the same is granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrantBeside {
-    pub grant: DirectGrantId,
-    pub identity: IdentityId,
+    pub grant: DirectGrant,
     pub identity_name: String,
-    pub grantable: Grantable,
-    pub period: Period,
-    pub origin: GrantOrigin,
     pub since: Timestamp,
     pub reasons: Vec<Reason>,
 }
@@ -66,21 +62,9 @@ impl Store {
             fourth,
         ];
         let read = |row: Row| {
-            let name = row.text("name")?;
-            Ok(GrantBeside {
-                grant: DirectGrantId(row.integer("id")?),
-                identity: IdentityId(row.integer("identity_id")?),
-                identity_name: row.text("display_name")?,
-                grantable: row.named("kind", |kind| Grantable::from_parts(kind, &name))?,
-                period: Period { starts: row.optional_date("starts")?, ends: row.optional_date("ends")? },
-                origin: GrantOrigin {
-                    request: RequestId(row.integer("request_id")?),
-                    by: row.text("requester")?,
-                    why: row.text("justification")?,
-                },
-                since: row.time("since")?,
-                reasons: row.json("reasons")?,
-            })
+            let (identity_name, since) = (row.text("display_name")?, row.time("since")?);
+            let reasons = row.json("reasons")?;
+            Ok(GrantBeside { grant: grant(row)?, identity_name, since, reasons })
         };
         self.reader().await?.read(BESIDE, wanted, read).await
     }

@@ -135,7 +135,7 @@ impl Store {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what reading rows hands over")]
-fn grant(row: Row) -> Result<DirectGrant> {
+pub(crate) fn grant(row: Row) -> Result<DirectGrant> {
     let name = row.text("name")?;
     Ok(DirectGrant {
         id: DirectGrantId(row.integer("id")?),

@@ -294,7 +294,7 @@ pub(crate) async fn grants_are_told_beside_all_reasons(store: Store) {
     give(&store, 80, 1, Grantable::Role("unheld".into())).await;
     let beside = store.grants_beside(&of(View::Redundant), TODAY).await.unwrap();
     let [grant] = beside.as_slice() else { panic!("{beside:?}") };
-    assert_eq!((grant.grant, grant.origin.why.as_str()), (DirectGrantId(71), "needed"));
+    assert_eq!((grant.grant.id, grant.grant.origin.why.as_str()), (DirectGrantId(71), "needed"));
     assert_eq!(grant.reasons, [reason("sellers")]);
     let elsewhere = ReconciliationFilter { identity: Some(IdentityId(2)), ..of(View::Redundant) };
     assert!(store.grants_beside(&elsewhere, TODAY).await.unwrap().is_empty());
