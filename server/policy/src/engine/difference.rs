@@ -2,7 +2,8 @@
 //!
 //! Entitlements are told by their numbers in the model ([`Engine::entitlement`]), so that texts are touched once when an
 //! application is read and not for each comparison. Who holds exactly what they should is found by a hash of it, made when
-//! either side last changed. What becomes of a difference is not decided here.
+//! either side last changed. What becomes of a difference is not decided here. The job plans from orders and accounts as well,
+//! and so person by person (`broker::plan`); for now it is the benchmark that asks for everybody's difference at once.
 
 use model::access::Grantable;
 use model::identity::LifecycleState;
