@@ -225,7 +225,7 @@ test('a role loses a part in a draft, what that means is shown, and it is taken 
   await page.getByLabel('Add, line 1').fill('');
   await page.getByRole('button', { name: 'Save into the draft' }).click();
   await expect(page.locator('main')).toContainText(/Access changes for \d+ of \d+ people/);
-  await page.getByRole('button', { name: 'Leave role controller as it is live' }).click();
+  await page.getByRole('button', { name: 'Take out role controller' }).click();
   await expect(message(page)).toContainText('stays as it is live');
   await page.getByRole('button', { name: 'Discard the draft' }).click();
   await expect(message(page)).toContainText('nothing of it is live');

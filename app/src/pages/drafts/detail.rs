@@ -170,7 +170,7 @@ fn changes(preview: &DraftPreview, may_change: bool) -> impl IntoView + use<> {
                 let label = format!("Change {} {} further", change.kind.noun(), change.name);
                 view! { <a class="button quiet" href=address aria-label=label>{icon("pencil")}"Change"</a> }
             });
-            let label = format!("Leave {} {} as it is live", change.kind.noun(), change.name);
+            let label = format!("Take out {} {}: it stays as it is live", change.kind.noun(), change.name);
             view! {
                 <div class="actions">
                     {edit}
