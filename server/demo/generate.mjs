@@ -160,7 +160,8 @@ for (const [index, person] of take(14, isEmployee).entries()) {
   person.position.from = person.starts;
 }
 // Leavers: gone already, still listed.
-for (const person of take(18, longHere)) {
+const leavers = take(18, longHere);
+for (const person of leavers) {
   person.ends = dayBetween("2026-08-31", "2026-11-20");
   person.position.to = person.ends;
 }
@@ -199,17 +200,30 @@ for (const person of take(3, (candidate) => longHere(candidate) && candidate.pos
   positions.push({ ...person.position, title: "Shift Lead", leads: true, from: "2026-11-01", to: "2027-01-31", priority: 2 });
 }
 
+// Away from their desk: some already, two soon. The time is a position of its own.
+for (const [index, person] of take(6, longHere).entries()) {
+  const from = index < 4 ? dayBetween("2026-06-01", "2026-11-18") : "2026-12-01";
+  const to = dayBetween("2027-01-31", "2027-06-30");
+  const before = { ...person.position, to: addDays(from, -1) };
+  const away = { ...person.position, absence: index % 2 ? "sabbatical" : "parental leave", from, to };
+  person.position.from = addDays(to, 1);
+  positions.push(before, away);
+}
+// Left in a quarrel: nothing of theirs is thrown away.
+for (const person of leavers.filter((person) => person.ends < "2026-11-10").slice(0, 2)) person.litigation = "2026/17";
+
 const field = (value) => (/[",\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
 const csv = (header, rows) => `${[header, ...rows.map((row) => row.map(String).map(field).join(","))].join("\n")}\n`;
 
 writeFileSync(new URL("people.csv", FEEDS), csv(
-  "employee_number,given_name,family_name,employee_type,phone,manager,first_day,last_day",
-  people.map(({ number, given, family, type, phone, manager, starts, ends }) => [number, given, family, type, phone, manager, starts, ends]),
+  "employee_number,given_name,family_name,employee_type,phone,manager,first_day,last_day,litigation",
+  people.map(({ number, given, family, type, phone, manager, starts, ends, litigation = "" }) =>
+    [number, given, family, type, phone, manager, starts, ends, litigation]),
 ));
 positions.sort((a, b) => a.number.localeCompare(b.number) || a.from.localeCompare(b.from) || a.priority - b.priority);
 writeFileSync(new URL("positions.csv", FEEDS), csv(
-  "employee_number,department,title,site,cost_centre,people_manager,from,to,priority",
-  positions.map(({ number, department, title, site, code, leads, from, to, priority }) =>
-    [number, department, title, site, code + Object.keys(SITES).indexOf(site), leads ? "true" : "false", from, to, priority]),
+  "employee_number,department,title,site,cost_centre,people_manager,from,to,priority,absence",
+  positions.map(({ number, department, title, site, code, leads, from, to, priority, absence = "" }) =>
+    [number, department, title, site, code + Object.keys(SITES).indexOf(site), leads ? "true" : "false", from, to, priority, absence]),
 ));
 console.log(`As of ${TODAY}: ${people.length} people, ${positions.length} positions.`);

@@ -14,6 +14,7 @@ use model::page::Page;
 use model::value::{Attributes, Value};
 use model::view::{IdentityDetail, IdentityEvent, IdentityFilter, IdentityRow, PermissionRow};
 
+use super::lifecycle;
 use super::orders::order_rows;
 use super::{DEPARTMENTS, NAMES, TITLES, before, things};
 
@@ -27,12 +28,37 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
     vec![
         (
             "identities",
-            identities::identities_sheet(&IdentityFilter::default(), &DEPARTMENTS.map(str::to_owned), identity_rows()),
+            identities::identities_sheet(
+                &IdentityFilter::default(),
+                &DEPARTMENTS.map(str::to_owned),
+                &[("leave".to_owned(), "On leave".to_owned())],
+                identity_rows(),
+            ),
         ),
         (
             "identity",
             identities::identity_sheet(
                 &identity_detail(),
+                identities::Tab::Permissions,
+                &asking("", None),
+                rights,
+                clock,
+            ),
+        ),
+        (
+            "identity-leaver",
+            identities::identity_sheet(
+                &lifecycle::leaver(),
+                identities::Tab::Permissions,
+                &asking("directory-person", Some(Ok(Why::Explained(lifecycle::why())))),
+                rights,
+                clock,
+            ),
+        ),
+        (
+            "identity-leave",
+            identities::identity_sheet(
+                &lifecycle::on_leave(),
                 identities::Tab::Permissions,
                 &asking("", None),
                 rights,
@@ -106,6 +132,7 @@ pub(crate) fn identity_rows() -> Page<IdentityRow> {
             7 => LifecycleState::Joiner,
             _ => LifecycleState::Active,
         },
+        state: (n % 11 == 2).then(|| "leave".into()),
         accounts: 2 + (n % 3) as u32,
         entitlements: 3 + (n * 5 % 9) as u32,
         open_orders: if n % 6 == 2 { 2 } else { 0 },
@@ -201,6 +228,7 @@ pub(crate) fn identity_detail() -> IdentityDetail {
         reconciled: super::reconciliation::decided_of_identity(),
         identity: identity(),
         lifecycle: LifecycleState::Active,
+        life: Some(Box::new(lifecycle::active())),
         manager: Some((IdentityId(107), "Hiro Tanaka".into())),
         reports: vec![(IdentityId(104), "Elif Yıldız".into()), (IdentityId(110), "Kavya Raman".into())],
         permissions: vec![
@@ -325,5 +353,6 @@ pub(crate) fn why_not() -> Explanation {
             path: vec![Grantable::AccessProfile("remote-access".into())],
         }],
         denied_by: None,
+        lifecycle: None,
     }
 }

@@ -5,6 +5,7 @@ mod applications;
 pub(crate) mod forms;
 mod integrations;
 pub(crate) mod jobs;
+mod lifecycle;
 mod mails;
 mod native_changes;
 pub(crate) mod orders;

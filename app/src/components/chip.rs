@@ -309,6 +309,12 @@ pub fn lifecycle(state: LifecycleState) -> impl IntoView {
     chip(tone, shape, words::lifecycle(state), String::new())
 }
 
+/// A lifecycle state, one of the organisation's own included.
+pub fn state(name: &str, label: &str) -> impl IntoView + use<> {
+    let (tone, shape) = LifecycleState::of_name(name).map_or((Tone::Warn, "hand"), lifecycle_look);
+    chip(tone, shape, label.to_owned(), String::new())
+}
+
 pub fn account(status: AccountStatus) -> impl IntoView {
     let (tone, shape) = match status {
         AccountStatus::Enabled => (Tone::Ok, "check"),

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use model::access::{Explanation, Fact, Grantable, Reason};
+use model::lifecycle::StateWord;
 
 use super::icon::icon;
 use crate::logic::address::Address;
@@ -103,13 +104,25 @@ pub fn explanation(explanation: &Explanation, person: &str) -> impl IntoView + u
         });
         view! { <h4>"Rules that would give it, nearest first"</h4><ol class="misses">{rules.collect_view()}</ol> }
     });
+    let state = explanation.lifecycle.as_deref().map(state);
     let sign = if explanation.held { "check" } else { "ban" };
     view! {
         <section class="panel verdict" id="why" aria-label="Why, or why not">
             <p class="answer">{icon(sign)}{words::verdict(explanation, person)}</p>
-            {held}{denied}{missing}
+            {state}{held}{denied}{missing}
         </section>
     }
+}
+
+/// What the lifecycle state has to do with it: since when, what it does to the account, and what comes next.
+fn state(word: &StateWord) -> impl IntoView + use<> {
+    let standing = &word.standing;
+    let stage = word.stage.as_ref().map(|stage| view! { <p>{format!("{}.", stage.said(standing))}</p> });
+    let hold = standing.legal_hold.as_ref().map(|hold| view! { <p>{hold.why()}</p> });
+    let conflict = (!standing.conflicts.is_empty()).then(|| {
+        view! { <p>{format!("In conflict with {}, which has the same priority.", standing.conflicts.join(", "))}</p> }
+    });
+    view! { <h4>{standing.since_when()}</h4>{facts(&standing.facts)}{stage}{hold}{conflict} }
 }
 
 /// Answer where several things have the name.

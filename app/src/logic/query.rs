@@ -68,6 +68,7 @@ pub fn identities(query: &Query) -> IdentityFilter {
         text: query.get("text"),
         department: query.get("department"),
         lifecycle: query.parsed("lifecycle", lifecycle),
+        state: query.get("state"),
         after: query.get("after"),
         limit: None,
     }
@@ -266,6 +267,7 @@ pub fn identities_address(filter: &IdentityFilter) -> Address {
         .with("text", filter.text.as_deref())
         .with("department", filter.department.as_deref())
         .with("lifecycle", filter.lifecycle.map(LifecycleState::name))
+        .with("state", filter.state.as_deref())
 }
 
 /// The address of the list with this filter, from its first row.

@@ -490,6 +490,9 @@ pub fn verdict(explanation: &Explanation, person: &str) -> String {
     if explanation.held {
         return format!("{person} holds {thing}.");
     }
+    if let Some(word) = explanation.lifecycle.as_deref().filter(|word| word.withheld) {
+        return format!("{person} does not hold {thing}: their state withholds it ({}).", word.standing.since_when());
+    }
     if let Some(denied_by) = &explanation.denied_by {
         return format!("{person} does not hold {thing}: rule {} takes it away.", denied_by.rule);
     }

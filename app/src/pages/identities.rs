@@ -1,6 +1,7 @@
 //! Identities: the list, and one identity with what it holds and why.
 
 mod detail;
+mod life;
 
 use leptos::prelude::*;
 use model::access::Grantable;
@@ -25,8 +26,9 @@ pub fn IdentitiesPage() -> impl IntoView {
     page(|Asked { op, query, .. }| async move {
         let filter = query::identities(&query);
         let departments = engine::identities::departments(&op).await?;
+        let states = engine::identities::states(&op)?;
         let rows = engine::identities::page(&op, filter.clone()).await?;
-        Ok(identities_sheet(&filter, &departments, rows))
+        Ok(identities_sheet(&filter, &departments, &states, rows))
     })
 }
 
@@ -59,7 +61,13 @@ fn asked(query: &Query) -> (Option<String>, String) {
     (kind.filter(|kind| Grantable::from_parts(kind, &name).is_some()), name.trim().to_owned())
 }
 
-pub fn identities_sheet(filter: &IdentityFilter, departments: &[String], page: Page<IdentityRow>) -> Sheet {
+/// `states` are those of the configuration, by name, with what people call them.
+pub fn identities_sheet(
+    filter: &IdentityFilter,
+    departments: &[String],
+    states: &[(String, String)],
+    page: Page<IdentityRow>,
+) -> Sheet {
     let list = identities_address(filter);
     let is_filtered = list != identities_address(&IdentityFilter::default());
     let shown = page.rows.len();
@@ -72,14 +80,14 @@ pub fn identities_sheet(filter: &IdentityFilter, departments: &[String], page: P
                 action: Some(("Collect and synchronize", "/jobs")),
             },
         ),
-        _ => table(&page.rows).into_any(),
+        _ => table(&page.rows, states).into_any(),
     };
     let body = view! {
         <header class="page-head">
             <h1>"Identities"</h1>
             <p class="muted">"Everybody the identity sources know, and what they hold."</p>
         </header>
-        {lifecycles(filter)}
+        {lifecycles(filter, states)}
         {search(filter, departments)}
         {rows}
         {(shown > 0).then(|| pagination(list, shown, page.total, filter.after.is_none(), page.next, ("identity", "identities")))}
@@ -87,24 +95,25 @@ pub fn identities_sheet(filter: &IdentityFilter, departments: &[String], page: P
     Sheet { section: Section::Identities, title: "Identities".to_owned(), body: body.into_any() }
 }
 
-fn lifecycles(filter: &IdentityFilter) -> impl IntoView + use<> {
-    let address = |lifecycle| identities_address(&IdentityFilter { lifecycle, ..filter.clone() }).to_string();
+fn lifecycles(filter: &IdentityFilter, states: &[(String, String)]) -> impl IntoView + use<> {
+    let address =
+        |lifecycle, state| identities_address(&IdentityFilter { lifecycle, state, ..filter.clone() }).to_string();
     let choice = |lifecycle: Option<LifecycleState>| Choice {
         label: lifecycle.map_or("Everybody", words::lifecycle).to_owned(),
         count: None,
-        address: address(lifecycle),
-        chosen: filter.lifecycle == lifecycle,
+        address: address(lifecycle, None),
+        chosen: filter.lifecycle == lifecycle && filter.state.is_none(),
         shape: lifecycle.map(|state| chip::lifecycle_look(state).1),
     };
-    filter_chips(
-        "Lifecycle",
-        vec![
-            choice(None),
-            choice(Some(LifecycleState::Active)),
-            choice(Some(LifecycleState::Joiner)),
-            choice(Some(LifecycleState::Leaver)),
-        ],
-    )
+    let own = states.iter().map(|(name, label)| Choice {
+        label: label.clone(),
+        count: None,
+        address: address(None, Some(name.clone())),
+        chosen: filter.state.as_ref() == Some(name),
+        shape: Some("hand"),
+    });
+    let built_in = [None, Some(LifecycleState::Active), Some(LifecycleState::Joiner), Some(LifecycleState::Leaver)];
+    filter_chips("Lifecycle", built_in.into_iter().map(choice).chain(own).collect())
 }
 
 fn search(filter: &IdentityFilter, departments: &[String]) -> impl IntoView + use<> {
@@ -116,13 +125,19 @@ fn search(filter: &IdentityFilter, departments: &[String]) -> impl IntoView + us
             <input type="search" name="text" value=filter.text.clone() placeholder="Name or key" aria-label="Name or key" />
             <select name="department" aria-label="Department"><option value="">"Every department"</option>{departments.collect_view()}</select>
             {filter.lifecycle.map(|state| view! { <input type="hidden" name="lifecycle" value=state.name() /> })}
+            {filter.state.clone().map(|state| view! { <input type="hidden" name="state" value=state /> })}
             <button class="button">"Filter"</button>
         </form>
     }
 }
 
-fn table(rows: &[IdentityRow]) -> impl IntoView + use<> {
+fn table(rows: &[IdentityRow], states: &[(String, String)]) -> impl IntoView + use<> {
     let rows = rows.iter().map(|row| {
+        let own = states.iter().find(|(name, _)| row.state.as_ref() == Some(name));
+        let state = match own {
+            Some((name, label)) => chip::state(name, label).into_any(),
+            None => chip::lifecycle(row.lifecycle).into_any(),
+        };
         let orders = match row.open_orders {
             0 => view! { <span class="subtle">"—"</span> }.into_any(),
             count => view! { <a href=format!("/orders?identity={}", row.id)>{count.to_string()}</a> }.into_any(),
@@ -134,7 +149,7 @@ fn table(rows: &[IdentityRow]) -> impl IntoView + use<> {
                 <td data-label="Department">{row.department.clone()}</td>
                 <td data-label="Title">{row.title.clone()}</td>
                 <td data-label="Site">{row.site.clone()}</td>
-                <td data-label="Lifecycle">{chip::lifecycle(row.lifecycle)}</td>
+                <td data-label="Lifecycle">{state}</td>
                 <td data-label="Accounts" class="number">{row.accounts}</td>
                 <td data-label="Entitlements" class="number">{row.entitlements}</td>
                 <td data-label="Open orders" class="number">{orders}</td>

@@ -117,5 +117,8 @@ fn person(id: i64) -> (DesiredAccess, Vec<Account>) {
             observed_at: None,
         });
     }
-    (DesiredAccess { identity: IdentityId(id), assignments, accounts: desired, denied: Vec::new() }, accounts)
+    (
+        DesiredAccess { identity: IdentityId(id), assignments, accounts: desired, denied: Vec::new(), lifecycle: None },
+        accounts,
+    )
 }

@@ -17,6 +17,8 @@
 //!   ([`model::plan::AccountRequest::awaits`]); what there is already goes on meanwhile, without that value.
 //! - A value that comes from another account which is still to come is left open; the order waits for it, and is filled in
 //!   ([`crate::reference`]). Accounts come after those their values come from, and go before them.
+//! - What the lifecycle state does to an account comes before what is granted ([`stage`]); a legal hold keeps an account and what
+//!   it holds from being taken away, not from being disabled.
 //! - What is left out is said, with why: `filtered` and `retained`.
 //!
 //! What this leaves out: who should have what (`policy`), and whether a plan may be carried out ([`crate::check`],
@@ -35,6 +37,9 @@ mod removal;
 mod scope;
 mod several;
 mod slot;
+mod stage;
+#[cfg(test)]
+mod staged;
 mod view;
 
 use model::access::{DesiredAccess, Grantable, Reason};
@@ -107,13 +112,15 @@ pub fn compile(input: &PlanInput<'_>, catalogue: &Catalogue, values: &mut dyn Va
         progress: Vec::new(),
     };
     let slots = slot::slots(input, catalogue);
-    for slot in slots.iter().filter(|slot| slot.desired.is_some() && !slot.is_further) {
+    let is_staged: Vec<bool> = slots.iter().map(|slot| compiler.is_staged(slot.account_type)).collect();
+    let granted = || slots.iter().zip(&is_staged).filter(|(_, is_staged)| !**is_staged).map(|(slot, _)| slot);
+    for slot in granted().filter(|slot| slot.desired.is_some() && !slot.is_further) {
         match input.choice(slot.account_type).filter(|choice| !choice.is_settled()) {
             Some(choice) => compiler.unsettled(slot, choice),
             None => compiler.grant(slot),
         }
     }
-    for slot in slots.iter().filter(|slot| slot.is_further) {
+    for slot in granted().filter(|slot| slot.is_further) {
         if let Some(desired) = slot.desired
             && !compiler.is_taken_back(slot)
         {
@@ -122,8 +129,8 @@ pub fn compile(input: &PlanInput<'_>, catalogue: &Catalogue, values: &mut dyn Va
     }
     // From here on, what matters is what goes.
     compiler.progress.clear();
-    for slot in slots.iter().rev() {
-        if slot.desired.is_none() || (slot.is_further && compiler.is_taken_back(slot)) {
+    for (slot, is_staged) in slots.iter().zip(is_staged).rev() {
+        if slot.desired.is_none() || is_staged || (slot.is_further && compiler.is_taken_back(slot)) {
             compiler.remove(slot);
         }
     }

@@ -160,7 +160,7 @@ pub(crate) fn access(accounts: Vec<DesiredAccount>) -> DesiredAccess {
         .map(assignment)
         .collect();
     assignments.sort_by(|left, right| left.grantable.cmp(&right.grantable));
-    DesiredAccess { identity: PERSON, assignments, accounts, denied: Vec::new() }
+    DesiredAccess { identity: PERSON, assignments, accounts, denied: Vec::new(), lifecycle: None }
 }
 
 pub(crate) fn account(id: i64, account_type: &str, status: AccountStatus, provenance: Provenance) -> Account {

@@ -2,7 +2,9 @@
 
 use model::access::{Grantable, Why};
 use model::error::ApiError;
+use model::identity::LifecycleState;
 use model::ids::IdentityId;
+use model::lifecycle::{LifecycleView, Turn};
 use model::page::Page;
 use model::view::{IdentityDetail, IdentityFilter, IdentityRow};
 use policy::naming::{self, Named};
@@ -37,11 +39,40 @@ pub async fn detail(op: &OpContext, id: IdentityId) -> Result<IdentityDetail, Ap
             .and_then(|name| configuration.applications.get(&name).map(|application| application.display_name.clone()));
     }
     detail.questions = crate::forms::of_identity(op, id).await?;
+    detail.life = life(op, id).await?.map(Box::new);
     (detail.findings, detail.reconciled) = crate::reconciliation::of_identity(op, id).await?;
     for order in &mut detail.orders {
         order.application = op.engine.application_label(&order.application);
     }
     Ok(detail)
+}
+
+/// Where somebody stands, since when, and what comes next, with account types as people call them.
+async fn life(op: &OpContext, id: IdentityId) -> Result<Option<LifecycleView>, ApiError> {
+    op.engine.follow().await.map_err(|_| ApiError::internal())?;
+    let today = op.engine.today();
+    let Some(mut life) = op.engine.world().with_population(|population| population.engine.life(id, today)) else {
+        return Ok(None);
+    };
+    let label = |name: &mut String| *name = op.engine.label(&Grantable::AccountType(name.clone()));
+    for boundary in &mut life.next {
+        if let Turn::Accounts(_, kinds) = &mut boundary.what {
+            kinds.iter_mut().for_each(label);
+        }
+    }
+    life.stages.iter_mut().for_each(|stage| label(&mut stage.account_type));
+    Ok(Some(life))
+}
+
+/// The configured states that something follows from, with what people call them, for the filter.
+pub fn states(op: &OpContext) -> Result<Vec<(String, String)>, ApiError> {
+    op.require("/Identities/View")?;
+    let configuration = op.engine.world().configuration();
+    let states = configuration
+        .lifecycle_states
+        .iter()
+        .filter(|(name, state)| state.has_effect() && LifecycleState::of_name(name).is_none());
+    Ok(states.map(|(name, state)| (name.clone(), state.label(name).to_owned())).collect())
 }
 
 /// Finds an identity by its key in the source, or by its id written `#42`.

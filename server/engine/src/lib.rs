@@ -33,6 +33,7 @@ pub mod agents;
 pub mod applications;
 pub mod approvals;
 pub mod backup;
+mod boundaries;
 pub mod drafts;
 pub mod forms;
 pub mod home;

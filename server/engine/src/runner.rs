@@ -163,7 +163,7 @@ async fn carry_out(engine: &Engine, mut run: Run, broken: Option<&Broken>) -> Le
     // What such a run has read and found to have changed it keeps in memory, which is gone: it begins again, and an
     // incremental one looks at everybody, because what it has taken over by now no longer differs.
     let from_the_start = resumed && (run.mode.incremental || run.mode.dry_run);
-    let about = About::of(&run.job);
+    let about = About::of(&run.job, run.mode);
     let mode = RunMode { incremental: run.mode.incremental && (!resumed || about != About::Everybody), ..run.mode };
     let mut context = tasks::Context::new(engine.clone(), run.id, mode);
     context.about = about;

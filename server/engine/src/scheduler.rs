@@ -5,6 +5,7 @@
 //! made up once, unless the job says `catch_up = false`. What was left out is said in the log and on the page.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use model::ids::{ConfigurationVersionId, RunId};
 use model::job::{Job, Run, RunMode};
 use model::view::AuditLine;
@@ -35,10 +36,12 @@ pub(crate) async fn run(engine: Engine) {
 #[derive(Default)]
 pub struct Scheduler {
     known: Option<(Option<ConfigurationVersionId>, Vec<Job>)>,
+    /// The last day of which all that it brings was seen to.
+    day: Option<Date>,
 }
 
 impl Scheduler {
-    /// Queues a run of every job whose time has come; answers with their runs.
+    /// Queues a run of every job whose time has come, and that of a day that has begun; answers with their runs.
     pub async fn fire_due(&mut self, engine: &Engine) -> Result<Vec<RunId>, StoreError> {
         let now = engine.now();
         let jobs = self.jobs(engine).await?;
@@ -85,6 +88,7 @@ impl Scheduler {
             let decision = schedule::decide(&timetable, schedule.catch_up, mark.decided_until, now);
             started.extend(act(engine, job, decision, mark.decided_until, now).await?);
         }
+        started.extend(crate::boundaries::fire(engine, &jobs, &mut self.day).await?);
         if !started.is_empty() {
             engine.wake().notify_one();
         }

@@ -14,9 +14,12 @@ pub(crate) mod violations;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use model::configuration::Configuration;
 use model::ids::{IdentityId, RunId};
-use model::job::{ANSWERS, JobTask, RECONCILIATION, REFERENCES, REQUEST, REVERTS, RunMode, TaskKind, TaskScope};
+use model::job::{
+    ANSWERS, DAY_CHANGE, JobTask, RECONCILIATION, REFERENCES, REQUEST, REVERTS, RunMode, TaskKind, TaskScope,
+};
 use model::request::Request;
 use model::value::Value;
 use serde::{Deserialize, Serialize};
@@ -75,13 +78,16 @@ pub(crate) enum About {
     References,
     /// Those whose accounts are set back to what they were ([`REVERTS`]).
     Reverts,
+    /// Those for whom something begins, ends or goes on with a new day ([`DAY_CHANGE`]).
+    Boundaries,
     /// Those from whom something is taken that nothing grants ([`RECONCILIATION`]).
     Reconciliation,
 }
 
 impl About {
-    pub(crate) fn of(job: &str) -> Self {
+    pub(crate) fn of(job: &str, mode: RunMode) -> Self {
         match job {
+            DAY_CHANGE if mode.incremental && !mode.dry_run => Self::Boundaries,
             REQUEST => Self::Requests,
             ANSWERS => Self::Answers,
             REFERENCES => Self::References,
@@ -104,6 +110,8 @@ pub(crate) struct Context {
     pub(crate) about: About,
     /// What a run about requests plans for.
     pub(crate) requests: Vec<Request>,
+    /// Day as of which all were computed whom a new day concerns.
+    pub(crate) computed_on: Option<Date>,
     /// Copies in memory, where the run is dry.
     pub(crate) scenario: Scenario,
 }
@@ -118,6 +126,7 @@ impl Context {
             changed: BTreeSet::new(),
             about: About::Everybody,
             requests: Vec::new(),
+            computed_on: None,
             scenario: Scenario::default(),
         }
     }

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use model::configuration::Configuration;
 use model::identity::Identity;
 use model::ids::{ConfigurationVersionId, IdentityId};
+use model::lifecycle::Remembered;
 use model::request::DirectGrant;
 use policy::engine::Engine as RoleEngine;
 use policy::model::RoleModel;
@@ -125,11 +126,17 @@ impl World {
         ids.dedup();
         let changed = store.identities_by_id(&ids).await?;
         let mut grants = by_identity(store.direct_grants(Some(&ids)).await?);
+        let mut states: HashMap<IdentityId, Remembered> =
+            store.lifecycle_periods(Some(&ids)).await?.into_iter().collect();
         self.with_population(|population| {
             for id in &ids {
                 let grants = grants.remove(id).unwrap_or_default();
                 if population.engine.grants(*id) != grants {
                     population.engine.set_grants(*id, grants);
+                }
+                let state = states.remove(id);
+                if population.engine.remembered(*id) != state.as_ref() {
+                    population.engine.set_remembered(*id, state);
                 }
             }
             for identity in changed {
@@ -237,6 +244,9 @@ async fn read_population(store: &Store, model: &Arc<RoleModel>) -> Result<Popula
     }
     for (id, grants) in by_identity(store.direct_grants(None).await?) {
         engine.set_grants(id, grants);
+    }
+    for (id, state) in store.lifecycle_periods(None).await? {
+        engine.set_remembered(id, Some(state));
     }
     for (id, digest) in store.role_model_digests().await? {
         engine.confirm(id, digest);

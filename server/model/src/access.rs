@@ -6,6 +6,7 @@ use crate::configuration::Reference;
 use crate::form::Asked;
 use crate::identity::Period;
 use crate::ids::{IdentityId, RequestId};
+use crate::lifecycle::{Lifecycle, StateWord};
 use crate::value::Value;
 
 /// Everything an identity should have, sorted, with why.
@@ -18,6 +19,9 @@ pub struct DesiredAccess {
     pub accounts: Vec<DesiredAccount>,
     /// What a rule would have given and another rule took away.
     pub denied: Vec<Denied>,
+    /// What their lifecycle state makes of all that, where it makes something of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifecycle: Option<Box<Lifecycle>>,
 }
 
 /// What can be held.
@@ -162,6 +166,13 @@ pub struct Fact {
     pub value: Option<Value>,
 }
 
+impl Fact {
+    /// "department = Sales".
+    pub fn said(&self) -> String {
+        format!("{} = {}", self.attribute, self.value.as_ref().map_or("nothing".to_owned(), ToString::to_string))
+    }
+}
+
 /// An account that should exist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DesiredAccount {
@@ -217,6 +228,9 @@ pub struct Explanation {
     /// Rules that would grant it and do not hold, each with the values it looked at; the nearest first.
     pub missing: Vec<NearMiss>,
     pub denied_by: Option<Reason>,
+    /// What the lifecycle state has to do with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifecycle: Option<Box<StateWord>>,
 }
 
 /// Answer to a question that a person typed: why, or why not, the thing of this name.

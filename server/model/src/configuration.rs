@@ -7,6 +7,7 @@ mod account_types;
 mod agents;
 mod connections;
 mod integrations;
+mod lifecycle_states;
 mod risks;
 mod thresholds;
 
@@ -27,6 +28,7 @@ pub use connections::{
     ScimConnection, SqlAccounts, SqlCatalogue, SqlConnection, SqlFlag, SqlGrants, TicketMeaning,
 };
 pub use integrations::{Carrier, Integration, Part, Parts};
+pub use lifecycle_states::{AccountAction, AccountStep, Grantables, LifecycleStateDefinition, StateAccess};
 pub use risks::{OnConflict, Risk, RiskKind, RiskRule, RiskSide};
 pub use thresholds::{Limit, Thresholds};
 
@@ -48,6 +50,9 @@ pub struct Configuration {
     pub access_profiles: BTreeMap<String, AccessProfile>,
     pub roles: BTreeMap<String, Role>,
     pub rules: BTreeMap<String, AssignmentRule>,
+    /// What the states of a working life mean, and states beside those that everybody has.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub lifecycle_states: BTreeMap<String, LifecycleStateDefinition>,
     /// What nobody should hold, or hold together.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub risks: BTreeMap<String, Risk>,
@@ -78,6 +83,9 @@ pub struct Organisation {
     /// How urgent orders are by what set them off, from 0 to 100, where it is not as usual; smaller goes first.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub priorities: BTreeMap<crate::trigger::Trigger, crate::trigger::Priority>,
+    /// CEL over `identity`: nothing is stripped or deleted of whom it holds for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub legal_hold: Option<String>,
 }
 
 /// Days to answer a question where nothing is said.
@@ -115,6 +123,7 @@ impl Default for Organisation {
             thresholds: Thresholds::default(),
             answer_within_days: None,
             priorities: BTreeMap::new(),
+            legal_hold: None,
         }
     }
 }

@@ -74,6 +74,19 @@ impl LifecycleState {
             Self::Leaver => "leaver",
         }
     }
+
+    /// The reverse of [`Self::name`].
+    pub fn of_name(name: &str) -> Option<Self> {
+        [Self::Joiner, Self::Active, Self::Leaver].into_iter().find(|state| state.name() == name)
+    }
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Joiner => "Joiner",
+            Self::Active => "Active",
+            Self::Leaver => "Leaver",
+        }
+    }
 }
 
 impl Identity {

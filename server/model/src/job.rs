@@ -253,9 +253,6 @@ impl Job {
             if let Some(definition) = definitions.get(&job.name) {
                 job.define(definition, time_zone);
             }
-            if let Some(schedule) = job.schedule.as_mut().filter(|schedule| schedule.time_zone.is_empty()) {
-                time_zone.clone_into(&mut schedule.time_zone);
-            }
         }
         jobs
     }
@@ -270,7 +267,7 @@ impl Job {
             ),
             DAY_CHANGE => (
                 "What begins or ends today",
-                "Follows a new day: whose access begins or ends, and nobody else's.",
+                "Starts by itself on days on which somebody's access begins or ends, or their state goes on: for them, and nobody else.",
                 [TaskKind::ComputeRoleModel, TaskKind::GenerateOrders, TaskKind::Fulfil, TaskKind::SynchronizeBack]
                     .map(JobTask::usual)
                     .to_vec(),
@@ -280,16 +277,13 @@ impl Job {
                 (kind.label(), kind.description(), vec![JobTask::usual(kind)])
             }
         };
-        let follows_the_day = name == DAY_CHANGE;
-        // At midnight, where the organisation is.
-        let midnight = || Schedule { cron: "0 0 * * *".to_owned(), time_zone: String::new(), catch_up: true };
         Some(Self {
             name: name.to_owned(),
             label: label.to_owned(),
             description: description.to_owned(),
             tasks,
-            incremental: follows_the_day,
-            schedule: follows_the_day.then(midnight),
+            incremental: name == DAY_CHANGE,
+            schedule: None,
             enabled: true,
             start_denied: false,
         })
@@ -336,7 +330,7 @@ impl Job {
 
 /// Name of the job that does everything.
 pub const COMPLETE: &str = "complete";
-/// The job that follows a new day. It has a schedule of its own.
+/// The job that follows a new day. It starts by itself on days on which something begins, ends or goes on.
 pub const DAY_CHANGE: &str = "day-change";
 
 /// What runs that take back another are listed under. It is no job that can be started: what it does is in the run.

@@ -13,6 +13,7 @@ pub mod configuration;
 pub mod correlation;
 pub mod draft;
 pub mod identity;
+pub mod lifecycle;
 
 pub mod blast_radius;
 pub mod circuit;

@@ -14,6 +14,7 @@ use crate::form::{FormCounts, IdentityQuestion};
 use crate::identity::{Identity, LifecycleState, Period};
 use crate::ids::{AccountId, AssignmentId, IdentityId, OrderId, PlanId, RunId};
 use crate::job::{Job, LogLevel, Run, TaskRun};
+use crate::lifecycle::LifecycleView;
 use crate::order::{Attempt, Order, ProvisioningState, StateReason, Trouble, ValueEdit};
 use crate::plan::{Operation, Partition, Plan};
 use crate::reconciliation::{DecisionRow, Finding};
@@ -36,6 +37,9 @@ pub struct IdentityRow {
     pub title: String,
     pub site: String,
     pub lifecycle: LifecycleState,
+    /// Name of the configured state as last recorded, where something follows from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
     pub accounts: u32,
     /// Entitlements held now.
     pub entitlements: u32,
@@ -51,6 +55,8 @@ pub struct IdentityFilter {
     pub text: Option<String>,
     pub department: Option<String>,
     pub lifecycle: Option<LifecycleState>,
+    /// Recorded in this configured state, by its name.
+    pub state: Option<String>,
     pub after: Option<String>,
     pub limit: Option<u32>,
 }
@@ -60,6 +66,9 @@ pub struct IdentityFilter {
 pub struct IdentityDetail {
     pub identity: Identity,
     pub lifecycle: LifecycleState,
+    /// Where they stand by the configuration, since when, and what comes next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub life: Option<Box<LifecycleView>>,
     pub manager: Option<(IdentityId, String)>,
     /// People who report to this one, at most 50.
     pub reports: Vec<(IdentityId, String)>,

@@ -18,6 +18,7 @@ use jiff::civil::Date;
 use model::access::{DesiredAccess, Explanation, Grantable};
 use model::identity::Identity;
 use model::ids::IdentityId;
+use model::lifecycle::{Boundary, LifecycleView, Remembered, Turn};
 use model::request::DirectGrant;
 use model::value::Value;
 use roaring::RoaringBitmap;
@@ -32,6 +33,7 @@ mod dictionary;
 mod difference;
 mod evaluate;
 mod explain;
+mod life;
 mod matcher;
 mod person;
 mod plain;
@@ -69,6 +71,8 @@ pub struct Engine {
     free: Vec<u32>,
     /// What people were given directly, whether they are loaded yet or not.
     grants: HashMap<IdentityId, Vec<DirectGrant>>,
+    /// States that were recorded of people, whether they are loaded yet or not.
+    remembered: HashMap<IdentityId, Remembered>,
     /// Digests confirmed for identities that are not loaded yet.
     confirmed_early: HashMap<IdentityId, i64>,
     /// Slots that were changed and not evaluated since.
@@ -102,6 +106,7 @@ impl Engine {
             people: Vec::new(),
             free: Vec::new(),
             grants: HashMap::new(),
+            remembered: HashMap::new(),
             confirmed_early: HashMap::new(),
             stale: RoaringBitmap::new(),
             open: RoaringBitmap::new(),
@@ -128,6 +133,7 @@ impl Engine {
             Some(before) => before.confirmed,
             None => self.confirmed_early.remove(&identity.id),
         };
+        person.remember(life::coded(self.remembered.get(&identity.id), &self.model));
         let slot = self.free.pop().unwrap_or_else(|| {
             self.people.push(None);
             u32::try_from(self.people.len() - 1).unwrap_or(u32::MAX)
@@ -159,6 +165,36 @@ impl Engine {
         self.stale.insert(slot);
     }
 
+    /// Takes in which lifecycle state was recorded of an identity, and since when. It is evaluated with the next computation.
+    /// May come before the identity itself.
+    pub fn set_remembered(&mut self, id: IdentityId, remembered: Option<Remembered>) {
+        let coded = life::coded(remembered.as_ref(), &self.model);
+        match remembered {
+            Some(remembered) => self.remembered.insert(id, remembered),
+            None => self.remembered.remove(&id),
+        };
+        let Some(slot) = self.slots.get(&id).copied() else { return };
+        let Some(person) = self.people.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        if person.remember(coded) {
+            person.digest = None;
+            self.open.remove(slot);
+            self.stale.insert(slot);
+        }
+    }
+
+    /// As [`Engine::set_remembered`], of somebody computed as of that day: where the answer is the same, it stays computed.
+    pub fn remember(&mut self, id: IdentityId, remembered: Option<Remembered>, today: Date) {
+        self.set_remembered(id, remembered);
+        if let Some(slot) = self.slots.get(&id).copied().filter(|slot| self.stale.contains(*slot)) {
+            self.evaluate_one(slot, day::number(today));
+        }
+    }
+
+    /// Which state was recorded of an identity.
+    pub fn remembered(&self, id: IdentityId) -> Option<&Remembered> {
+        self.remembered.get(&id)
+    }
+
     /// What an identity is given directly.
     pub fn grants(&self, id: IdentityId) -> &[DirectGrant] {
         self.grants.get(&id).map_or(&[], Vec::as_slice)
@@ -168,6 +204,7 @@ impl Engine {
     pub fn remove(&mut self, id: IdentityId) {
         self.take(id);
         self.grants.remove(&id);
+        self.remembered.remove(&id);
         self.confirmed_early.remove(&id);
     }
 
@@ -310,9 +347,51 @@ impl Engine {
         }
     }
 
-    /// The next day after that one on which something opens or closes for somebody.
+    /// Where an identity stands on that day, whether anything follows from it or not, and what comes next.
+    pub fn life(&self, id: IdentityId, today: Date) -> Option<LifecycleView> {
+        let person = self.person(id)?;
+        let today = day::number(today);
+        let mut view = self.answer(person, today).life()?;
+        view.next = life::steps_to_come(&view.stages);
+        let turn = self.wheel.days_of(person).into_iter().filter(|day| today < *day).find_map(|day| {
+            let then = self.answer(person, day).life()?.standing;
+            let boundary = Boundary { on: day::date(day)?, what: Turn::State(then.label) };
+            (then.state != view.standing.state).then_some(boundary)
+        });
+        if let Some(turn) = turn {
+            // What comes after it is not this state's any more.
+            view.next.retain(|boundary| boundary.on < turn.on);
+            view.next.push(turn);
+        }
+        view.next.sort();
+        Some(view)
+    }
+
+    /// Those for whom something opens, closes or goes on after one day, up to and including another, sorted.
+    pub fn concerned(&self, after: Date, until: Date) -> Vec<IdentityId> {
+        let (after, until) = (day::number(after), day::number(until));
+        let mut slots = self.wheel.between(after, until);
+        if self.model.states.is_configured {
+            // Nobody knows yet when those are dealt with next who were not evaluated.
+            let unknown = self.stale.iter().filter(|slot| {
+                let Some(person) = self.people.get(*slot as usize).and_then(Option::as_ref) else { return false };
+                let stand = self.answer(person, until).stand;
+                stand.is_some_and(|stand| stand.days(&self.model, person).range(after + 1..=until).next().is_some())
+            });
+            slots.extend(unknown.collect::<Vec<u32>>());
+        }
+        self.ids(&slots)
+    }
+
+    /// The next day after that one on which something opens, closes or goes on for somebody.
     pub fn next_change(&self, after: Date) -> Option<Date> {
-        self.wheel.next(day::number(after)).and_then(day::date)
+        let after = day::number(after);
+        let known = self.wheel.next(after);
+        let unknown = self.stale.iter().filter(|_| self.model.states.is_configured).filter_map(|slot| {
+            let person = self.people.get(slot as usize)?.as_ref()?;
+            self.answer(person, after).stand?.days(&self.model, person).range(after.saturating_add(1)..).next().copied()
+        });
+        known.into_iter().chain(unknown).min().and_then(day::date)
     }
 
     fn person(&self, id: IdentityId) -> Option<&Person> {
@@ -344,6 +423,9 @@ impl Engine {
             self.combinations.release(set);
         }
         self.wheel.remove(slot, &person);
+        if let Some(life) = &person.life {
+            self.wheel.follow(slot, &life.advances, &Default::default(), false);
+        }
         self.stale.remove(slot);
         self.open.remove(slot);
         self.free.push(slot);
@@ -359,9 +441,22 @@ impl Engine {
         Computed { evaluated, changed: self.ids(&self.open) }
     }
 
+    /// Takes over on which days the states of these go on.
+    fn follow_advances(&mut self, slots: impl Iterator<Item = u32>) {
+        for slot in slots {
+            let Some(person) = self.people.get_mut(slot as usize).and_then(Option::as_mut) else { continue };
+            let Some(life) = &mut person.life else { continue };
+            let Some((days, floats)) = life.ahead.take() else { continue };
+            self.wheel.follow(slot, &life.advances, &days, floats);
+            life.advances = days;
+        }
+    }
+
     fn answer<'a>(&'a self, person: &'a Person, today: Day) -> answer::Answer<'a> {
         let mut scratch = Scratch::new(&self.model);
         self.matcher.find(&self.model, &self.dictionary, person, today, &mut scratch);
+        let stand = life::stand(&self.model, &self.dictionary, person, today, &scratch.rows);
+        stand.mark(&self.model, &mut scratch.pairs);
         let known = person.set.filter(|set| self.combinations.is(*set, &scratch.pairs));
         let known = known.and_then(|set| self.combinations.get(set)?.full(&self.model, set));
         let set = match known {
@@ -377,6 +472,7 @@ impl Engine {
             today,
             rows,
             set,
+            stand: Some(stand),
         }
     }
 }

@@ -16,9 +16,11 @@ mod check;
 mod check_risks;
 mod clause;
 mod closure;
+mod states;
 
 pub(crate) use clause::{Clause, clauses};
-pub(crate) use closure::{Closure, MOST_WAYS};
+pub(crate) use closure::{Closure, Given, MOST_WAYS};
+pub(crate) use states::{AccessModel, States};
 
 /// A configuration without contradictions, compiled.
 #[derive(Debug)]
@@ -37,6 +39,7 @@ pub struct RoleModel {
     pub(crate) attributes: Vec<String>,
     /// Distinct expressions among the sources of account attributes.
     pub(crate) values: usize,
+    pub(crate) states: States,
     /// Where each of them stands first: position of the account type, and of the attribute in it.
     pub(crate) sources: Vec<(usize, usize)>,
 }
@@ -238,8 +241,10 @@ impl RoleModel {
             attributes,
             values: numbers.len(),
             sources: Vec::new(),
+            states: States::default(),
         };
         model.sources = sources(&model.account_types, model.values);
+        model.states = States::compiled(configuration, &model, expressions, &model.attributes);
         for index in 0..model.rules.len() {
             let closure = match model.rules.get(index) {
                 Some(rule) if !rule.deny => model.closure(rule.kind, &rule.targets, |_| false),

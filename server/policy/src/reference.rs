@@ -21,6 +21,9 @@
 //!   gives a value decides. Only while no context itself holds, before the first day or after the last, the contexts
 //!   count in which some rule gives something today. Candidates for unique values end at the first repetition, the first
 //!   without a value, or after ten.
+//! - What the lifecycle state makes of it is spelled out in `reference/lifecycle.rs`.
+
+mod lifecycle;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,8 +33,9 @@ use model::access::{
     Denied, DesiredAccess, DesiredAccount, DesiredAssignment, DesiredAttribute, DesiredValue, Fact, Grantable, Reason,
     WorkflowState,
 };
-use model::configuration::{AssignmentRule, AttributeSpecification, Configuration, RuleType};
+use model::configuration::{AssignmentRule, AttributeSpecification, Configuration, LifecycleStateDefinition, RuleType};
 use model::identity::{Context, Identity, LifecycleState, Period};
+use model::lifecycle::Remembered;
 use model::request::DirectGrant;
 use model::value::Value;
 
@@ -55,13 +59,15 @@ pub struct Reference<'c> {
     configuration: &'c Configuration,
     conditions: BTreeMap<&'c str, Expression>,
     attributes: BTreeMap<(&'c str, &'c str), Expression>,
+    states: lifecycle::States<'c>,
 }
 
 impl<'c> Reference<'c> {
     /// Reads all expressions; refuses what [`RoleModel::compile`] refuses.
     pub fn new(configuration: &'c Configuration) -> Result<Self, Vec<ModelError>> {
         RoleModel::compile(configuration)?;
-        let mut reference = Self { configuration, conditions: BTreeMap::new(), attributes: BTreeMap::new() };
+        let states = lifecycle::States::new(configuration);
+        let mut reference = Self { configuration, conditions: BTreeMap::new(), attributes: BTreeMap::new(), states };
         for (name, rule) in &configuration.rules {
             reference.conditions.extend(Expression::parse(&rule.when).ok().map(|when| (name.as_str(), when)));
         }
@@ -75,15 +81,53 @@ impl<'c> Reference<'c> {
         Ok(reference)
     }
 
-    /// What an identity should have today.
+    /// What an identity should have today, where nothing is remembered of it.
     pub fn desired(&self, identity: &Identity, grants: &[DirectGrant], today: Date) -> DesiredAccess {
-        let mut access =
-            DesiredAccess { identity: identity.id, assignments: Vec::new(), accounts: Vec::new(), denied: Vec::new() };
+        self.desired_remembering(identity, grants, None, today)
+    }
+
+    /// What an identity should have today, of whom this state was recorded.
+    pub fn desired_remembering(
+        &self,
+        identity: &Identity,
+        grants: &[DirectGrant],
+        remembered: Option<&Remembered>,
+        today: Date,
+    ) -> DesiredAccess {
+        let mut access = DesiredAccess {
+            identity: identity.id,
+            assignments: Vec::new(),
+            accounts: Vec::new(),
+            denied: Vec::new(),
+            lifecycle: self.states.of(identity, remembered, today).map(Box::new),
+        };
         if !identity.present {
             return access;
         }
         let holding = self.holding(identity, today);
-        let mut walk = Walk::new(self.configuration, self.denials(&holding));
+        let lifecycle = access.lifecycle.as_ref();
+        let state = lifecycle.and_then(|lifecycle| self.states.definition(&lifecycle.standing.state));
+        self.walk(identity, &holding, grants, state, today).finish(&mut access);
+        if let Some(lifecycle) = &mut access.lifecycle {
+            let unhindered = self.walk(identity, &holding, grants, None, today).granted();
+            let let_through = self.walk(identity, &holding, grants, state, today).granted();
+            lifecycle.withheld = unhindered.difference(&let_through).cloned().collect();
+        }
+        let contexts = value_contexts(identity, &holding, today);
+        access.accounts = self.accounts(identity, &contexts, &access.assignments, today);
+        access
+    }
+
+    /// Everything that rules and direct grants give, as far as the state lets it through.
+    fn walk(
+        &self,
+        identity: &Identity,
+        holding: &[Holding<'_>],
+        grants: &[DirectGrant],
+        state: Option<&'c LifecycleStateDefinition>,
+        today: Date,
+    ) -> Walk<'c> {
+        let mut walk = Walk::new(self.configuration, self.denials(holding), state);
         for holding in holding.iter().filter(|holding| !holding.rule.deny) {
             for grantable in targets(holding.rule) {
                 walk.give(&Giver::Rule(holding), grantable, &[], false);
@@ -95,10 +139,10 @@ impl<'c> Reference<'c> {
                 walk.give(&Giver::Grant(grant), grant.grantable.clone(), &[], false);
             }
         }
-        walk.finish(&mut access);
-        let contexts = value_contexts(identity, &holding, today);
-        access.accounts = self.accounts(identity, &contexts, &access.assignments, today);
-        access
+        walk.given.retain(|grantable, _| {
+            state.is_none_or(|state| lifecycle::lets_through(self.configuration, state, grantable))
+        });
+        walk
     }
 
     /// Rules with the contexts in which they count today.
@@ -333,11 +377,22 @@ struct Walk<'c> {
     denials: BTreeMap<Grantable, (i32, Reason)>,
     given: BTreeMap<Grantable, Vec<Way>>,
     taken: BTreeMap<Grantable, Vec<Way>>,
+    state: Option<&'c LifecycleStateDefinition>,
 }
 
 impl<'c> Walk<'c> {
-    fn new(configuration: &'c Configuration, denials: BTreeMap<Grantable, (i32, Reason)>) -> Self {
-        Self { configuration, denials, given: BTreeMap::new(), taken: BTreeMap::new() }
+    fn new(
+        configuration: &'c Configuration,
+        denials: BTreeMap<Grantable, (i32, Reason)>,
+        state: Option<&'c LifecycleStateDefinition>,
+    ) -> Self {
+        Self { configuration, denials, given: BTreeMap::new(), taken: BTreeMap::new(), state }
+    }
+
+    /// What is given and not only offered.
+    fn granted(&self) -> BTreeSet<Grantable> {
+        let is_given = |ways: &[Way]| ways.iter().any(|way| way.kind == RuleType::Automatic);
+        self.given.iter().filter(|(_, ways)| is_given(ways)).map(|(grantable, _)| grantable.clone()).collect()
     }
 
     fn give(&mut self, giver: &Giver<'_>, grantable: Grantable, path: &[Grantable], implied: bool) {
@@ -345,6 +400,9 @@ impl<'c> Walk<'c> {
         let way = Way { kind: giver.kind(), implied, window: giver.window(), reason };
         if self.denials.get(&grantable).is_some_and(|(priority, _)| *priority <= giver.priority()) {
             self.taken.entry(grantable).or_default().push(way);
+            return;
+        }
+        if self.state.is_some_and(|state| lifecycle::stops(self.configuration, state, &grantable)) {
             return;
         }
         self.given.entry(grantable.clone()).or_default().push(way);

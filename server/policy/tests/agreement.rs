@@ -13,6 +13,7 @@ use jiff::civil::Date;
 use model::access::{DesiredAccess, GrantOrigin};
 use model::identity::{Identity, Period};
 use model::ids::{DirectGrantId, IdentityId, RequestId};
+use model::lifecycle::Remembered;
 use model::request::DirectGrant;
 use policy::engine::Engine;
 use policy::model::RoleModel;
@@ -25,6 +26,8 @@ enum Step {
     Upsert(Identity),
     Remove(IdentityId),
     Grant(IdentityId, Vec<DirectGrant>),
+    /// A state was recorded, with its first day as so many days from the first.
+    Remember(IdentityId, Option<(&'static str, i32)>),
     /// Computes some, on a day this many days from the first.
     ComputeSome(Vec<IdentityId>, i32),
     Compute(i32),
@@ -37,6 +40,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => random::identity(6).prop_map(Step::Upsert),
         1 => id().prop_map(Step::Remove),
         3 => (id(), grants()).prop_map(|(id, grants)| Step::Grant(id, grants)),
+        3 => (id(), prop::option::weighted(0.8, (prop::sample::select(random::STATES.to_vec()), -20_i32..60)))
+            .prop_map(|(id, remembered)| Step::Remember(id, remembered)),
         4 => (prop::collection::vec(id(), 0..3), -20_i32..60).prop_map(|(ids, day)| Step::ComputeSome(ids, day)),
         1 => (-20_i32..60).prop_map(Step::Compute),
         2 => Just(Step::ConfirmAll),
@@ -80,6 +85,7 @@ proptest! {
         let mut engine = Engine::new(Arc::clone(&model));
         let mut known: BTreeMap<IdentityId, Identity> = BTreeMap::new();
         let mut granted: BTreeMap<IdentityId, Vec<DirectGrant>> = BTreeMap::new();
+        let mut recorded: BTreeMap<IdentityId, Remembered> = BTreeMap::new();
         // The answer behind each confirmed digest: while a digest stays, so must the answer, and the other way round.
         let mut confirmed: BTreeMap<IdentityId, (i64, DesiredAccess)> = BTreeMap::new();
         for person in people {
@@ -100,7 +106,15 @@ proptest! {
                     granted.insert(id, grants);
                     continue;
                 }
+                Step::Remember(id, state) => {
+                    let state = state.map(|(state, since)| Remembered { state: state.to_owned(), since: day(since) });
+                    engine.set_remembered(id, state.clone());
+                    recorded.remove(&id);
+                    recorded.extend(state.map(|state| (id, state)));
+                    continue;
+                }
                 Step::Remove(id) => {
+                    recorded.remove(&id);
                     engine.remove(id);
                     granted.remove(&id);
                     known.remove(&id);
@@ -121,10 +135,11 @@ proptest! {
             let mut changed = Vec::new();
             for (id, person) in &known {
                 let grants = granted.get(id).map_or(&[][..], Vec::as_slice);
-                let expected = reference.desired(person, grants, today);
+                let remembered = recorded.get(id);
+                let expected = reference.desired_remembering(person, grants, remembered, today);
                 let desired = engine.desired(*id, today);
                 prop_assert_eq!(desired.as_ref(), Some(&expected));
-                prop_assert_eq!(engine.desired_with(*id, &[], today), Some(reference.desired(person, &[], today)));
+                prop_assert_eq!(engine.desired_with(*id, &[], today), Some(reference.desired_remembering(person, &[], remembered, today)));
                 let digest = engine.digest(*id).expect("everybody was evaluated");
                 if let Some((before, answer)) = confirmed.get(id) {
                     prop_assert_eq!(*before == digest, *answer == expected, "digest and answer of {:?}", id);
@@ -136,6 +151,7 @@ proptest! {
                 let mut fresh = Engine::new(Arc::clone(&model));
                 fresh.upsert(person);
                 fresh.set_grants(*id, grants.to_vec());
+                fresh.set_remembered(*id, remembered.cloned());
                 fresh.confirm(*id, digest);
                 prop_assert_eq!(fresh.compute(today).changed, Vec::<IdentityId>::new());
             }

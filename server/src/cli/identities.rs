@@ -5,6 +5,7 @@ use engine::context::OpContext;
 use model::access::{Explanation, Fact, Grantable, Reason, Why as Answer};
 use model::error::{ApiError, ErrorCode};
 use model::identity::LifecycleState;
+use model::lifecycle::{LifecycleView, StateWord, Turn};
 use model::value::Value;
 use model::view::{IdentityDetail, IdentityFilter, IdentityRow};
 
@@ -21,9 +22,9 @@ pub enum Command {
         /// Only of this department
         #[arg(long)]
         department: Option<String>,
-        /// joiner, active or leaver
-        #[arg(long, value_parser = lifecycle)]
-        state: Option<LifecycleState>,
+        /// joiner, active, leaver, or the name of a state of the configuration
+        #[arg(long)]
+        state: Option<String>,
         /// At most so many
         #[arg(long, default_value_t = 50)]
         limit: u32,
@@ -48,8 +49,10 @@ pub struct Why {
 pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Exit, CommandError> {
     match command {
         Command::List { text, department, state, limit } => {
-            let filter =
-                IdentityFilter { text, department, lifecycle: state, limit: Some(limit), ..IdentityFilter::default() };
+            let lifecycle = state.as_deref().and_then(LifecycleState::of_name);
+            let state = known_state(op, state.filter(|_| lifecycle.is_none()))?;
+            let limit = Some(limit);
+            let filter = IdentityFilter { text, department, lifecycle, state, limit, ..IdentityFilter::default() };
             let page = engine::identities::page(op, filter).await?;
             let heading =
                 ["id", "key", "name", "department", "title", "site", "state", "accounts", "entitlements", "open"];
@@ -61,7 +64,7 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
                     row.department.clone(),
                     row.title.clone(),
                     row.site.clone(),
-                    row.lifecycle.name().to_owned(),
+                    row.state.clone().unwrap_or_else(|| row.lifecycle.name().to_owned()),
                     row.accounts.to_string(),
                     row.entitlements.to_string(),
                     row.open_orders.to_string(),
@@ -121,22 +124,54 @@ fn spelled(grantables: &[Grantable]) -> Vec<String> {
     grantables.iter().map(|grantable| format!("{}:{}", grantable.kind(), grantable.name())).collect()
 }
 
-fn lifecycle(text: &str) -> Result<LifecycleState, String> {
-    [LifecycleState::Joiner, LifecycleState::Active, LifecycleState::Leaver]
-        .into_iter()
-        .find(|state| state.name() == text)
-        .ok_or_else(|| "expected joiner, active or leaver".to_owned())
+/// A state of the configuration by its name.
+fn known_state(op: &OpContext, name: Option<String>) -> Result<Option<String>, CommandError> {
+    let Some(name) = name else { return Ok(None) };
+    let own = engine::identities::states(op)?;
+    if own.iter().any(|(known, _)| *known == name) {
+        return Ok(Some(name));
+    }
+    let known = ["joiner", "active", "leaver"].into_iter().chain(own.iter().map(|(name, _)| name.as_str()));
+    let known: Vec<&str> = known.collect();
+    Err(CommandError::Usage(format!("There is no lifecycle state `{name}`. There are: {}.", known.join(", "))))
+}
+
+/// Since when, why, what is on hold, and what comes next.
+fn life(life: &LifecycleView) -> Vec<(&'static str, String)> {
+    let standing = &life.standing;
+    let mut lines = Vec::new();
+    let because =
+        if standing.facts.is_empty() { String::new() } else { format!(", because {}", facts(&standing.facts)) };
+    let seen = if standing.first_seen { " (first seen then)" } else { "" };
+    lines.push(("lifecycle", format!("{}{seen}{because}", standing.since_when())));
+    if !standing.conflicts.is_empty() {
+        lines.push(("conflict", format!("{} match as well, with the same priority", standing.conflicts.join(", "))));
+    }
+    if let Some(hold) = &standing.legal_hold {
+        lines.push(("legal hold", facts(&hold.facts)));
+    }
+    lines.extend(life.next.iter().map(|boundary| ("next", format!("{}: {}", boundary.on, turn(&boundary.what)))));
+    lines
+}
+
+fn turn(turn: &Turn) -> String {
+    match turn {
+        Turn::State(label) => format!("{label} begins"),
+        Turn::Accounts(action, kinds) => format!("{} {}", kinds.join(", "), action.done()),
+    }
 }
 
 fn show(detail: &IdentityDetail) -> String {
     let identity = &detail.identity;
-    let mut text = fields(&[
+    let mut said = vec![
         ("identity", identity.id.to_string()),
         ("key", identity.key.clone()),
         ("name", identity.display_name.clone()),
         ("state", detail.lifecycle.name().to_owned()),
         ("manager", detail.manager.as_ref().map(|(_, name)| name.clone()).unwrap_or_default()),
-    ]);
+    ];
+    said.extend(detail.life.as_deref().map(life).unwrap_or_default());
+    let mut text = fields(&said);
     let accounts: Vec<Vec<String>> = detail
         .accounts
         .iter()
@@ -168,6 +203,7 @@ fn show(detail: &IdentityDetail) -> String {
 fn explain(explanation: &Explanation) -> String {
     let thing = format!("{} `{}`", explanation.grantable.kind().replace('_', " "), explanation.grantable.name());
     let mut lines = Vec::new();
+    let withheld = explanation.lifecycle.as_deref().is_some_and(|word| word.withheld);
     if explanation.held {
         lines.push(format!("Held: {thing}."));
         lines.extend(explanation.reasons.iter().map(|granted| format!("  by {}", reason(granted))));
@@ -180,11 +216,33 @@ fn explain(explanation: &Explanation) -> String {
             lines.push(format!("  rule {} would grant it when {}", near.rule, near.when));
             lines.push(format!("    but {}", facts(&near.facts)));
         }
-        if explanation.missing.is_empty() && explanation.denied_by.is_none() {
+        if explanation.missing.is_empty() && explanation.denied_by.is_none() && !withheld {
             lines.push("  no rule grants it".to_owned());
         }
     }
+    if let Some(word) = explanation.lifecycle.as_deref() {
+        lines.extend(state(word));
+    }
     lines.join("\n")
+}
+
+/// What the lifecycle state has to do with it.
+fn state(word: &StateWord) -> Vec<String> {
+    let standing = &word.standing;
+    let mut lines = Vec::new();
+    if word.withheld {
+        lines.push(format!("  withheld: {}", standing.since_when()));
+    }
+    if let Some(stage) = &word.stage {
+        lines.push(format!("  {}", stage.said(standing)));
+    }
+    if let Some(hold) = &standing.legal_hold {
+        lines.push(format!("  legal hold: {}", facts(&hold.facts)));
+    }
+    if !standing.conflicts.is_empty() {
+        lines.push(format!("  in conflict with {}, which has the same priority", standing.conflicts.join(", ")));
+    }
+    lines
 }
 
 fn reason(reason: &Reason) -> String {

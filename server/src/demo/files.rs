@@ -33,6 +33,7 @@ configuration! {
     "feeds/people.csv",
     "feeds/positions.csv",
     "jobs.toml",
+    "lifecycle_states.toml",
     "organisation.toml",
     "permissions.toml",
     "risks.toml",

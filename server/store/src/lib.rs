@@ -17,6 +17,7 @@ pub mod transaction;
 pub mod configuration;
 mod drafts;
 pub mod identities;
+pub mod lifecycle;
 
 pub mod account_reviews;
 pub mod accounts;

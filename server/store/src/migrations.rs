@@ -54,6 +54,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0030_create_violations"),
     migration!("0031_reconcile_access"),
     migration!("0032_create_drafts"),
+    migration!("0033_create_lifecycle"),
 ];
 
 const CREATE_TABLE: &str = r#"

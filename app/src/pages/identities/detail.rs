@@ -21,6 +21,8 @@ use crate::logic::time::Clock;
 use crate::logic::{address, form, words};
 use crate::pages::{orders, reconciliation};
 
+use super::life::life;
+
 /// What the page shows below the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tab {
@@ -98,6 +100,7 @@ pub fn identity_sheet(detail: &IdentityDetail, tab: Tab, asking: &Asking, rights
     };
     let body = view! {
         {header(detail)}
+        {detail.life.as_deref().map(life)}
         {questions(&detail.questions, clock)}
         {requests(detail, rights)}
         {tabs("Parts of this identity", links.into())}

@@ -385,7 +385,11 @@ impl<'a> Compiler<'a, '_> {
                     let explanation = format!("Taken away by {}.", rules(&reasons));
                     (ItemOperation::Remove, reasons, explanation)
                 }
-                None => (ItemOperation::Remove, Vec::new(), "Nothing grants it any more.".to_owned()),
+                None => {
+                    let withheld = self.withheld(&Grantable::Entitlement(name.to_owned()));
+                    let why = withheld.unwrap_or_else(|| "Nothing grants it any more.".to_owned());
+                    (ItemOperation::Remove, Vec::new(), why)
+                }
             }
         };
         AttributeRequest {

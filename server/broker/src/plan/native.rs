@@ -12,8 +12,8 @@ use model::value::Value;
 
 use super::Compiler;
 use super::line::{Line, Needs};
-use super::removal::End;
 use super::slot::Slot;
+use super::stage::End;
 use super::view::View;
 use crate::compare::{present, same};
 
@@ -97,9 +97,9 @@ impl<'a> Compiler<'a, '_> {
             .filter(|change| change.state == NativeChangeState::Reverting && change.account == account.id);
         reverting
             .filter_map(|change| match (change.kind, on_removal) {
-                (NativeChangeKind::Created, OnRemoval::Delete) => Some(End::Deleted),
-                (NativeChangeKind::Created, OnRemoval::Disable) => Some(End::Disabled),
-                (NativeChangeKind::Enabled, _) => Some(End::Disabled),
+                (NativeChangeKind::Created, OnRemoval::Delete) => Some(End::DELETED),
+                (NativeChangeKind::Created, OnRemoval::Disable) => Some(End::DISABLED),
+                (NativeChangeKind::Enabled, _) => Some(End::DISABLED),
                 _ => None,
             })
             .next()

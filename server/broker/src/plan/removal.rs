@@ -1,4 +1,5 @@
-//! Plans for an account that nothing grants any more: disable it, delete it, or leave it alone.
+//! Plans for an account that nothing grants any more, or that the lifecycle state ends: disable it, take what it holds, delete
+//! it, or leave it alone.
 
 use model::access::Grantable;
 use model::account::{Account, AccountStatus, Provenance};
@@ -9,15 +10,9 @@ use model::plan::{AccountRequest, AttributeRequest, FilterReason, ItemKind, Item
 
 use super::grant::{empty_request, lifecycle_item};
 use super::slot::Slot;
+use super::stage::End;
 use super::view::View;
 use super::{Compiler, Progress, rules};
-
-/// What becomes of the account.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    Disabled,
-    Deleted,
-}
 
 impl<'a> Compiler<'a, '_> {
     /// Plans for an account that is not desired.
@@ -28,18 +23,29 @@ impl<'a> Compiler<'a, '_> {
             return;
         };
         let end = match self.end(slot, account) {
-            Ok(end) => end,
+            Ok(end) => {
+                let held = self.as_held(end);
+                if end.delete
+                    && !held.delete
+                    && let Some(hold) = self.legal_hold()
+                {
+                    self.retain(slot, ItemKind::Lifecycle, &account.key, hold.why());
+                }
+                held
+            }
             Err(why) => {
                 self.retain(slot, ItemKind::Lifecycle, &account.key, why);
                 self.plan.withdrawn.extend(slot.replaceable());
                 return;
             }
         };
-        for key in sent.held().filter(|_| end == End::Disabled && sent.status.is_some()) {
+        for key in sent.held().filter(|_| !end.delete && sent.status.is_some()) {
             if self.catalogue.entitlement_of(slot.account_type, key).is_none() {
                 self.retain(slot, ItemKind::Entitlement, key, "Quartermaster does not manage it.");
             } else if let Some(why) = self.kept_by_reviewer(slot, key) {
                 self.retain(slot, ItemKind::Entitlement, key, why);
+            } else {
+                self.retain_held(slot, key, end);
             }
         }
         let needed = self.needed(slot, &sent, end);
@@ -51,6 +57,7 @@ impl<'a> Compiler<'a, '_> {
             && !slot.is_misrouted
             && !self.waits_in_vain(slot)
             && after.is_empty()
+            && slot.unsent.iter().all(|order| end.allows(order))
             && self.needed(slot, &sent.clone().with(&slot.unsent), end).is_none();
         let Some(operation) = needed else {
             let why = if View::new(Some(account)).status == sent.status {
@@ -77,7 +84,7 @@ impl<'a> Compiler<'a, '_> {
             self.note_removal(slot, None, &kept);
             return;
         }
-        let mut request = self.removal_request(slot, account, operation, &sent);
+        let mut request = self.removal_request(slot, account, operation, &sent, end);
         request.waits_for.extend(slot.in_flight());
         request.supersedes.extend(slot.replaceable());
         if operation.removes() {
@@ -98,12 +105,16 @@ impl<'a> Compiler<'a, '_> {
         if let Some(end) = self.taken_back(account, facts.on_removal) {
             return Ok(end);
         }
-        if account.provenance == Provenance::Found && !self.is_account_to_go(account) {
+        // What is found and desired is taken over with this plan.
+        if account.provenance == Provenance::Found && slot.desired.is_none() && !self.is_account_to_go(account) {
             return Err("Quartermaster did not create it.".to_owned());
         }
+        if let Some(staged) = self.staged(slot) {
+            return staged;
+        }
         match facts.on_removal {
-            OnRemoval::Disable => Ok(End::Disabled),
-            OnRemoval::Delete => Ok(End::Deleted),
+            OnRemoval::Disable => Ok(End::DISABLED),
+            OnRemoval::Delete => Ok(End::DELETED),
             OnRemoval::Keep => {
                 Err(format!("Account type \u{201c}{}\u{201d} says that accounts are kept.", facts.display_name))
             }
@@ -112,17 +123,15 @@ impl<'a> Compiler<'a, '_> {
 
     /// The operation that is still needed, if any.
     fn needed(&self, slot: &Slot<'_>, view: &View<'_>, end: End) -> Option<Operation> {
-        match (view.status?, end) {
-            (AccountStatus::Gone, _) => None,
-            (_, End::Deleted) => Some(Operation::Delete),
-            (AccountStatus::Enabled, End::Disabled) => Some(Operation::Disable),
-            (AccountStatus::Disabled, End::Disabled) => {
-                let managed = |key: &str| {
-                    self.catalogue.entitlement_of(slot.account_type, key).is_some()
-                        && self.kept_by_reviewer(slot, key).is_none()
-                };
-                view.held().any(managed).then_some(Operation::Update)
-            }
+        let managed = |key: &str| {
+            self.catalogue.entitlement_of(slot.account_type, key).is_some()
+                && self.kept_by_reviewer(slot, key).is_none()
+        };
+        match view.status? {
+            AccountStatus::Gone => None,
+            _ if end.delete => Some(Operation::Delete),
+            AccountStatus::Enabled if end.disable => Some(Operation::Disable),
+            _ => (end.strip && view.held().any(managed)).then_some(Operation::Update),
         }
     }
 
@@ -132,6 +141,7 @@ impl<'a> Compiler<'a, '_> {
         account: &Account,
         operation: Operation,
         view: &View<'a>,
+        end: End,
     ) -> AccountRequest {
         let denied = self
             .input
@@ -139,17 +149,19 @@ impl<'a> Compiler<'a, '_> {
             .denied
             .iter()
             .find(|denied| matches!(&denied.grantable, Grantable::AccountType(name) if name == slot.account_type));
+        let by_state = self.because_of_state(slot);
         let explanation = match denied {
+            _ if let Some(why) = &by_state => why.clone(),
             Some(denied) => format!("Taken away by {}.", rules(std::slice::from_ref(&denied.denied_by))),
             None if self.input.leaver => "The identity has left; nothing grants this account any more.".to_owned(),
             None => "Nothing grants this account any more.".to_owned(),
         };
         let mut request = empty_request(slot, operation, explanation, None);
-        request.reasons.extend(denied.map(|denied| denied.denied_by.clone()));
+        request.reasons.extend(denied.filter(|_| by_state.is_none()).map(|denied| denied.denied_by.clone()));
         if operation != Operation::Update {
             request.items.push(lifecycle_item(&account.key, &request));
         }
-        if operation != Operation::Delete {
+        if operation != Operation::Delete && end.strip {
             for key in view.held() {
                 let Some(name) = self.catalogue.entitlement_of(slot.account_type, key) else { continue };
                 if self.kept_by_reviewer(slot, key).is_some() {
@@ -163,7 +175,9 @@ impl<'a> Compiler<'a, '_> {
                     current: None,
                     entitlement: Some(name.to_owned()),
                     reasons: request.reasons.clone(),
-                    explanation: "Nothing grants the account that holds it any more.".to_owned(),
+                    explanation: by_state
+                        .clone()
+                        .unwrap_or_else(|| "Nothing grants the account that holds it any more.".to_owned()),
                     secret: false,
                 });
             }
@@ -180,6 +194,11 @@ impl<'a> Compiler<'a, '_> {
     /// No account is known, but orders are.
     fn never_there(&mut self, slot: &Slot<'a>, sent: &View<'a>) {
         self.plan.withdrawn.extend(slot.replaceable());
+        if slot.desired.is_some()
+            && let Some(why) = self.because_of_state(slot)
+        {
+            self.retain(slot, ItemKind::Lifecycle, slot.name(), format!("It is not created. {why}"));
+        }
         if sent.is_being_created() {
             let order = slot.sent.iter().rev().find(|order| order.operation == Operation::Create);
             let order = order.map_or_else(String::new, |order| format!(" by order {}", order.id));

@@ -57,6 +57,9 @@ pub fn export(configuration: &Configuration) -> Vec<(PathBuf, String)> {
     for (name, rule) in &configuration.rules {
         put("rules.toml".into(), "rules", name, table(rule));
     }
+    for (name, state) in &configuration.lifecycle_states {
+        put("lifecycle_states.toml".into(), "lifecycle_states", name, table(state));
+    }
     for (name, risk) in &configuration.risks {
         put("risks.toml".into(), "risks", name, table(risk));
     }

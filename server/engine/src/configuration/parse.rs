@@ -16,7 +16,7 @@ use super::places::Index;
 use super::wording;
 
 /// Tables of a configuration file, and what one object in them is called.
-pub(super) const KINDS: [(&str, &str); 13] = [
+pub(super) const KINDS: [(&str, &str); 14] = [
     ("organisation", "organisation"),
     ("sources", "identity source"),
     ("applications", "application"),
@@ -27,6 +27,7 @@ pub(super) const KINDS: [(&str, &str); 13] = [
     ("access_profiles", "access profile"),
     ("roles", "role"),
     ("rules", "rule"),
+    ("lifecycle_states", "lifecycle state"),
     ("risks", "risk"),
     ("jobs", "job"),
     ("permission_profiles", "permission profile"),
@@ -160,6 +161,7 @@ fn read_object(
         "access_profiles" => insert(&mut configuration.access_profiles, name, value, &what),
         "roles" => insert(&mut configuration.roles, name, value, &what),
         "rules" => insert(&mut configuration.rules, name, value, &what),
+        "lifecycle_states" => insert(&mut configuration.lifecycle_states, name, value, &what),
         "risks" => insert(&mut configuration.risks, name, value, &what),
         "jobs" => {
             tasks(value, &what)?;

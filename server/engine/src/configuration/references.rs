@@ -3,7 +3,7 @@
 use broker::maintenance;
 use broker::retry::Patterns;
 use jiff::tz::TimeZone;
-use model::configuration::{Ask, Carrier, Configuration, Connection, ManualConnection};
+use model::configuration::{Ask, Carrier, Configuration, Connection, LifecycleStateDefinition, ManualConnection};
 use model::user::PermissionPath;
 use model::work_item::Fulfiller;
 
@@ -219,6 +219,9 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
         many("rules", name, "account_types", "account_types", &rule.account_types);
         many("rules", name, "entitlements", "entitlements", &rule.entitlements);
     }
+    for (name, state) in &configuration.lifecycle_states {
+        found.extend(in_state(name, state));
+    }
     for (name, risk) in &configuration.risks {
         for (rule, sides) in risk.rules.iter().enumerate() {
             for (side, named) in sides.sides.iter().enumerate() {
@@ -257,6 +260,35 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
                 }));
             }
         }
+    }
+    found
+}
+
+/// What a lifecycle state names: what stays or goes, and whose accounts a step is about.
+fn in_state<'a>(state: &str, definition: &'a LifecycleStateDefinition) -> Vec<Reference<'a>> {
+    let mut found = Vec::new();
+    let mut many = |place: Vec<String>, target: &'static str, names: &'a [String]| {
+        for (position, name) in names.iter().enumerate() {
+            let before = ["lifecycle_states".to_owned(), state.to_owned()].into_iter().chain(place.iter().cloned());
+            let path = before.chain([target.to_string(), position.to_string()]).collect();
+            found.push(Reference { path, target, name });
+        }
+    };
+    for (field, things) in [("only", &definition.only), ("without", &definition.without)] {
+        let Some(things) = things else { continue };
+        for (target, names) in [
+            ("roles", &things.roles),
+            ("access_profiles", &things.access_profiles),
+            ("account_types", &things.account_types),
+            ("entitlements", &things.entitlements),
+        ] {
+            many(vec![field.to_owned()], target, names);
+        }
+    }
+    for (position, step) in definition.accounts.iter().enumerate() {
+        let place = || vec!["accounts".to_owned(), position.to_string()];
+        many(place(), "applications", &step.applications);
+        many(place(), "account_types", &step.account_types);
     }
     found
 }

@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use model::access::{DesiredAccess, DesiredAssignment, Reason};
 use model::ids::{AssignmentId, IdentityId};
 use model::job::LogLevel;
+use model::lifecycle::Remembered;
 use model::view::PreviewLine;
 use store::{AssignmentRecord, NewIdentityEvent, StoreError};
 
@@ -38,13 +39,20 @@ async fn compute(context: &mut Context, progress: &Progress) -> Result<TaskEnd, 
         Ok(followed) => followed,
         Err(error) => return Ok(TaskEnd::errored("The configuration could not be read", &error)),
     };
-    let concerned: Vec<IdentityId> = context.requests.iter().map(|request| request.identity).collect();
+    let concerned: Vec<IdentityId> = match context.about {
+        About::Boundaries => match crate::boundaries::concerned(&context.engine, today).await {
+            Ok(concerned) => concerned,
+            Err(error) => return Ok(TaskEnd::errored("The configuration could not be read", &error)),
+        },
+        _ => context.requests.iter().map(|request| request.identity).collect(),
+    };
+    let is_small = matches!(context.about, About::Requests | About::Boundaries);
     // A configuration that was applied since concerns everybody, however small the run.
     let is_known = context.engine.world().is_computed();
     let some: Option<Vec<IdentityId>> = (context.mode.incremental && !followed.configuration && is_known)
         .then(|| context.changed.iter().copied().chain(followed.identities).collect());
     let computed = context.engine.world().with_population(|population| match &some {
-        _ if context.about == About::Requests => population.engine.compute_only(&concerned, today),
+        _ if is_small => population.engine.compute_only(&concerned, today),
         Some(ids) => population.engine.compute_some(ids, today),
         None => population.engine.compute(today),
     });
@@ -62,17 +70,24 @@ async fn compute(context: &mut Context, progress: &Progress) -> Result<TaskEnd, 
         let change = difference(context, &desired, batch).await?;
         opened += change.open.len();
         closed += change.close.len();
+        let states = states(context, &desired);
         let violations = violations::change(context, desired.iter().map(|(access, _)| access)).await?;
         broken = (broken.0 + violations.opened(), broken.1 + violations.closed());
-        write(context, change, violations, &desired).await?;
+        write(context, change, violations, &desired, &states).await?;
         context.engine.world().with_population(|population| {
+            for (id, state) in states {
+                population.engine.remember(id, state, today);
+            }
             for (access, digest) in &desired {
                 population.engine.confirm(access.identity, *digest);
             }
         });
         progress.advance(batch.len() as u64, 0).await;
     }
-    if some.is_none() && context.about != About::Requests {
+    if matches!(context.about, About::Everybody | About::Boundaries) {
+        context.computed_on = Some(today);
+    }
+    if some.is_none() && !is_small {
         let done = computed.changed.iter().copied().collect();
         let rest = violations::everybody_but(context, &done).await?;
         broken = (broken.0 + rest.opened(), broken.1 + rest.closed());
@@ -170,11 +185,25 @@ fn held(record: &AssignmentRecord) -> HeldAssignment<'_> {
     }
 }
 
+/// Whose lifecycle state is another than the one on record.
+fn states(context: &Context, desired: &[(DesiredAccess, i64)]) -> Vec<(IdentityId, Option<Remembered>)> {
+    context.engine.world().with_population(|population| {
+        let changed = desired.iter().filter_map(|(access, _)| {
+            let now = access.lifecycle.as_deref().and_then(|lifecycle| {
+                Some(Remembered { state: lifecycle.standing.state.clone(), since: lifecycle.standing.since? })
+            });
+            (population.engine.remembered(access.identity) != now.as_ref()).then_some((access.identity, now))
+        });
+        changed.collect()
+    })
+}
+
 async fn write(
     context: &Context,
     change: Change,
     violations: violations::Change,
     desired: &[(DesiredAccess, i64)],
+    states: &[(IdentityId, Option<Remembered>)],
 ) -> Result<(), StoreError> {
     let (run, at) = (context.run, context.engine.now());
     let ids = context.engine.store().reserve_ids(change.open.len()).await?;
@@ -193,6 +222,7 @@ async fn write(
     let close: Vec<AssignmentId> = change.close.iter().map(|record| record.id).collect();
     let digests: Vec<(IdentityId, i64)> = desired.iter().map(|(access, digest)| (access.identity, *digest)).collect();
     let events = events(context, &change, at);
+    let states = states.to_vec();
     let node = context.engine.node().to_owned();
     context
         .engine
@@ -204,6 +234,7 @@ async fn write(
                 tx.open_assignments(&open, Some(run)).await?;
                 violations::write(tx, &violations, run, &node, at).await?;
                 tx.set_role_model_digests(&digests).await?;
+                tx.set_lifecycle_periods(&states, at).await?;
                 tx.append_identity_events(&events).await
             })
         })

@@ -223,6 +223,9 @@ async fn generate(
         progress.say(LogLevel::Information, format!("Asked {}; see the forms.", counted(asked, "question")));
     }
     let written = write(context, planned, extras, &live.catalogue).await?;
+    if let Some(day) = context.computed_on.filter(|_| scope.is_all()) {
+        crate::boundaries::note(&context.engine, day).await?;
+    }
     progress.count("orders", i64::try_from(written).unwrap_or(i64::MAX));
     progress.say(LogLevel::Information, format!("Wrote {}.", counted(written as u64, "order")));
     if rejected > 0 {

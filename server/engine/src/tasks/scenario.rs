@@ -69,6 +69,9 @@ impl Context {
         for (id, grants) in crate::world::by_identity(self.engine.store().direct_grants(None).await?) {
             engine.set_grants(id, grants);
         }
+        for (id, state) in self.engine.store().lifecycle_periods(None).await? {
+            engine.set_remembered(id, Some(state));
+        }
         for (id, digest) in self.engine.store().role_model_digests().await? {
             engine.confirm(id, digest);
         }

@@ -11,6 +11,7 @@ use crate::model::RoleModel;
 
 use super::day::{self, ALWAYS, Day, NEVER};
 use super::dictionary::{ABSENT, Dictionary};
+use super::life::Stand;
 use super::matcher::{Matcher, Scratch};
 use super::person::{Grant, Person};
 use super::sets::{AccessSet, GRANT, Pair, SetReason};
@@ -24,6 +25,8 @@ pub(super) struct Answer<'a> {
     pub(super) today: Day,
     pub(super) rows: Rows<'a>,
     pub(super) set: SetOf<'a>,
+    /// None where no state makes anything of the access.
+    pub(super) stand: Option<Stand>,
 }
 
 pub(super) enum Rows<'a> {
@@ -126,6 +129,7 @@ impl Answer<'_> {
             assignments: assignments.collect(),
             accounts: self.accounts(),
             denied: denied.collect(),
+            lifecycle: self.lifecycle().map(Box::new),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::digest::Digest;
 use crate::model::RoleModel;
 
 use super::plain::{Forms, Plain};
-use super::sets::{AccessSet, GRANT, Pair};
+use super::sets::{AccessSet, GRANT, Pair, STATE};
 
 /// Of so many combinations what follows is kept with every reason once somebody has asked for it; of others it is worked
 /// out each time.
@@ -69,6 +69,7 @@ impl Combination {
         let is_granted = |(number, _): &Pair| number & GRANT != 0;
         // The same answer has to have the same digest, whatever else there is that has no part in it.
         let reducible = full.denied.is_empty()
+            && full.withheld.is_empty()
             && told().all(|pair| gives(pair) || is_granted(pair))
             && !full.told.iter().any(|place| full.altered.contains(place));
         let rules = told().filter(|pair| !is_granted(pair)).copied();
@@ -191,7 +192,7 @@ impl Combinations {
         let mut people = BTreeMap::new();
         for combination in self.all.iter().flatten() {
             let uses = u64::from(combination.uses.load(Ordering::Relaxed));
-            let rules = combination.pairs.iter().map(|(rule, _)| *rule).filter(|rule| rule & GRANT == 0);
+            let rules = combination.pairs.iter().map(|(rule, _)| *rule).filter(|rule| rule & (GRANT | STATE) == 0);
             let mut last = None;
             // Sorted, so that a rule that holds in several contexts comes several times in a row.
             for rule in rules {

@@ -14,11 +14,12 @@ use super::answer::{Answer, Rows, Seeing, SetOf};
 use super::combinations::{Combinations, NEW, Shape, hash_of, hash_of_held};
 use super::day::Day;
 use super::dictionary::Dictionary;
+use super::life::{Look, Stand};
 use super::matcher::{Matcher, Scratch};
 use super::person::Person;
 use super::plain::Whose;
 use super::sets::GRANT;
-use super::{Engine, sets};
+use super::{Engine, life, sets};
 
 /// Fewer people are not worth a thread.
 const LEAST_PART: usize = 2_000;
@@ -83,6 +84,9 @@ impl Engine {
             }
         }
         all.iter().flat_map(|found| &found.left).for_each(|set| self.combinations.release(*set));
+        if self.model.states.is_configured {
+            self.follow_advances(0..u32::try_from(self.people.len()).unwrap_or(u32::MAX));
+        }
     }
 
     pub(super) fn evaluate_one(&mut self, slot: u32, today: Day) {
@@ -99,6 +103,7 @@ impl Engine {
         let numbers = self.combinations.adopt(&mut found.combinations);
         renumber(person, &numbers);
         found.left.iter().for_each(|set| self.combinations.release(*set));
+        self.follow_advances(std::iter::once(slot));
         if is_open {
             self.open.insert(slot);
         } else {
@@ -128,14 +133,28 @@ fn evaluate_part(known: &Known<'_>, first: usize, people: &mut [Option<Person>])
     found
 }
 
+/// Where a person stands, where that is told; what it makes of the access is among the pairs then, and on which days it goes on
+/// is kept with the person.
+fn stand_of(known: &Known<'_>, person: &mut Person, scratch: &mut Scratch) -> Option<Stand> {
+    person.life.as_ref()?;
+    let stand = life::stand(known.model, known.dictionary, person, known.today, &scratch.rows);
+    stand.mark(known.model, &mut scratch.pairs);
+    let ahead = Some((stand.days(known.model, person), stand.floats()));
+    if let Some(life) = &mut person.life {
+        life.ahead = ahead;
+    }
+    stand.is_told(known.model).then_some(stand)
+}
+
 /// Finds what holds for a person, and the digest of what follows. Answers whether it is not the confirmed one.
 fn settle(known: &Known<'_>, person: &mut Person, scratch: &mut Scratch, found: &mut Found) -> bool {
     let Known { model, dictionary, matcher, combinations, today } = *known;
-    let is_filled = !matcher.is_timeless();
+    let is_filled = !matcher.is_timeless() || person.life.is_some();
     if is_filled {
         matcher.fill(person, today, scratch);
     }
     matcher.find_pairs(model, dictionary, person, today, scratch);
+    let stand = stand_of(known, person, scratch);
     // What was given directly stays out of a combination that only gives.
     let count = scratch.pairs.partition_point(|(number, _)| number & GRANT == 0);
     let (rules, granted) = scratch.pairs.split_at(count);
@@ -146,6 +165,8 @@ fn settle(known: &Known<'_>, person: &mut Person, scratch: &mut Scratch, found: 
     made_from.number(hash_of(granted));
     found.contexts.iter().for_each(|context| made_from.number(u64::from(*context)));
     made_from.number(matcher.state_of(person, today));
+    // What is told of a state is dated.
+    made_from.number(stand.as_ref().map_or(0, |_| u64::from(today.cast_unsigned()) | 1 << 32));
     let made_from = made_from.finish();
     // Attributes, periods and grants are those of last time, or there would be no digest: then it is still the same.
     if person.digest.is_some() && person.made_from == made_from {
@@ -189,9 +210,12 @@ fn settle(known: &Known<'_>, person: &mut Person, scratch: &mut Scratch, found: 
                 Some(set) => SetOf::Borrowed(set),
                 None => SetOf::Owned(Box::new(sets::AccessSet::new(model, &combination.pairs))),
             };
-            Answer { model, dictionary, matcher, person, today, rows: Rows::Borrowed(scratch), set }.digest()
+            Answer { model, dictionary, matcher, person, today, rows: Rows::Borrowed(scratch), set, stand: None }
+                .digest()
         }
     };
+    let look = Look { model, dictionary, person, today, rows: &scratch.rows };
+    let digest = stand.map_or(digest, |stand| look.digest(&stand, digest));
     person.digest = Some(digest);
     person.made_from = made_from;
     person.confirmed != person.digest

@@ -1,6 +1,7 @@
 //! Why, and why not.
 
 use model::access::{Explanation, Grantable, NearMiss};
+use model::lifecycle::StateWord;
 
 use super::answer::Answer;
 use super::day;
@@ -16,6 +17,7 @@ impl Answer<'_> {
             reasons: Vec::new(),
             missing: Vec::new(),
             denied_by: None,
+            lifecycle: None,
         };
         let Some(wanted) = self.model.position(grantable) else { return explanation };
         let access = self.access();
@@ -33,6 +35,17 @@ impl Answer<'_> {
             self.denied_on_the_way(wanted, &access.denied, &mut explanation);
         }
         explanation.missing = self.missing(wanted);
+        explanation.lifecycle = access.lifecycle.map(|lifecycle| {
+            let kind = self.model.account_type_of(wanted).unwrap_or(wanted);
+            Box::new(StateWord {
+                withheld: lifecycle.withholds(grantable),
+                stage: lifecycle
+                    .stage(self.model.grantable(kind).name())
+                    .cloned()
+                    .filter(|_| matches!(grantable, Grantable::AccountType(_) | Grantable::Entitlement(_))),
+                standing: lifecycle.standing,
+            })
+        });
         explanation
     }
 

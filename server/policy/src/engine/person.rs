@@ -2,6 +2,7 @@
 //! last computation left it.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use model::access::GrantOrigin;
 use model::configuration::RuleType;
@@ -38,6 +39,8 @@ pub(super) struct Person {
     pub(super) made_from: u64,
     /// Hash of the entitlements that it should hold, see [`super::difference`].
     pub(super) held: u64,
+    /// What lifecycle states look at and leave; none where nothing follows from any.
+    pub(super) life: Option<Box<Life>>,
 }
 
 /// Something given directly.
@@ -80,6 +83,19 @@ impl Grant {
         known.sort_by(|left, right| (&left.origin, left.grantable).cmp(&(&right.origin, right.grantable)));
         known.into()
     }
+}
+
+/// What lifecycle states look at and leave.
+#[derive(Clone)]
+pub(super) struct Life {
+    /// Codes of its own attributes, as in no context.
+    pub(super) bare: Box<[u32]>,
+    /// State that was recorded, by position, and its first day.
+    pub(super) remembered: Option<(usize, Day)>,
+    /// Days on which its state goes on, as they stand in the wheel.
+    pub(super) advances: BTreeSet<Day>,
+    /// Those found since, and whether the state begins on whatever day is asked about.
+    pub(super) ahead: Option<(BTreeSet<Day>, bool)>,
 }
 
 /// One context.
@@ -125,6 +141,16 @@ impl Person {
                 }
             }
         }
+        let life = model.states.is_configured.then(|| {
+            let before = before.and_then(|before| before.life.as_ref());
+            let bare = model.attributes.iter().enumerate().map(|(attribute, name)| {
+                let known = before.and_then(|life| life.bare.get(attribute).copied()).unwrap_or(ABSENT);
+                let number = u16::try_from(attribute).unwrap_or(CONTEXT_KEY);
+                own(name).map_or(ABSENT, |value| dictionary.take_again(number, &value, known))
+            });
+            let bare = bare.collect();
+            Box::new(Life { bare, remembered: None, advances: BTreeSet::new(), ahead: None })
+        });
         let contexts = contexts.into_iter().enumerate().map(|(number, context)| Row {
             key: dictionary.take_again(
                 CONTEXT_KEY,
@@ -145,12 +171,20 @@ impl Person {
             confirmed: None,
             made_from: 0,
             held: 0,
+            life,
         }
     }
 
     /// Every code that it uses, as often as it does.
     pub(super) fn codes(&self) -> impl Iterator<Item = u32> {
-        self.rows.iter().copied().chain(self.contexts.iter().map(|row| row.key))
+        let bare = self.life.iter().flat_map(|life| life.bare.iter().copied());
+        self.rows.iter().copied().chain(self.contexts.iter().map(|row| row.key)).chain(bare)
+    }
+
+    /// Takes in which state was recorded; answers whether it was another before.
+    pub(super) fn remember(&mut self, remembered: Option<(usize, Day)>) -> bool {
+        let Some(life) = &mut self.life else { return false };
+        std::mem::replace(&mut life.remembered, remembered) != remembered
     }
 
     /// The codes that a context shows.

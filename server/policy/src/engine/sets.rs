@@ -11,7 +11,7 @@ use model::access::{Grantable, WorkflowState};
 use model::configuration::RuleType;
 
 use crate::digest::Digest;
-use crate::model::{Closure, RoleModel};
+use crate::model::{AccessModel, Closure, Given, RoleModel};
 
 use super::matcher::strength;
 
@@ -21,6 +21,10 @@ pub(super) type Pair = (u32, u32);
 
 /// Marks a pair that is a direct grant; the rest of the number is the position of what is granted.
 pub(super) const GRANT: u32 = 1 << 31;
+
+/// Marks a pair that is the lifecycle state, which lets through only some of what the others give; the rest of the number is
+/// its position.
+pub(super) const STATE: u32 = 1 << 30;
 
 /// Priority of a direct grant against denials: that of a rule which says nothing.
 const GRANT_PRIORITY: i32 = 0;
@@ -68,6 +72,8 @@ pub(super) struct AccessSet {
     pub(super) assignments: Vec<SetAssignment>,
     pub(super) denied: Vec<SetDenied>,
     pub(super) accounts: Vec<SetAccount>,
+    /// What would be given, were it not for the lifecycle state.
+    pub(super) withheld: Vec<u32>,
     /// Positions in `pairs` of those that some reason names, sorted.
     pub(super) told: Vec<u32>,
     /// Which pairs decide on the periods of the assignments: each distinct list once, by first appearance.
@@ -121,34 +127,14 @@ struct Ways {
 impl AccessSet {
     pub(super) fn new(model: &RoleModel, pairs: &[Pair]) -> Self {
         let denials = denials(model, pairs);
-        let mut given: BTreeMap<u32, Vec<Ways>> = BTreeMap::new();
-        let mut taken: BTreeMap<u32, Vec<Ways>> = BTreeMap::new();
-        let mut altered = Vec::new();
-        for (pair, (number, _)) in pairs.iter().enumerate() {
-            let Some(giver) = giver(model, *number) else { continue };
-            let pair = u32::try_from(pair).unwrap_or(u32::MAX);
-            let denied = |grantable| denials.get(&grantable).is_some_and(|denial| denial.priority <= giver.priority);
-            let mut add = |closure: &Closure| {
-                for (from, into) in [(&closure.given, &mut given), (&closure.taken, &mut taken)] {
-                    for found in from {
-                        let (ways, implied) = (found.ways.clone(), found.implied.clone());
-                        let ways = Ways { kind: giver.kind, pair, ways, implied };
-                        into.entry(found.grantable).or_default().push(ways);
-                    }
-                }
-            };
-            if giver.closure.given.iter().any(|given| denied(given.grantable)) {
-                altered.push(pair);
-                add(&model.closure(giver.kind, &giver.targets, denied));
-            } else {
-                add(&giver.closure);
-            }
-        }
+        let access = state_of(model, pairs);
+        let (given, taken, altered) = collect(model, pairs, &denials, access);
         let mut set = Self {
             pairs: pairs.into(),
             assignments: Vec::new(),
             denied: Vec::new(),
             accounts: Vec::new(),
+            withheld: Vec::new(),
             told: Vec::new(),
             periods: Vec::new(),
             altered,
@@ -167,6 +153,15 @@ impl AccessSet {
             });
         }
         set.accounts = set.held_accounts(model);
+        if *access != AccessModel::Keep {
+            let (unhindered, ..) = collect(model, pairs, &denials, &AccessModel::Keep);
+            let is_given =
+                |ways: Option<&Vec<Ways>>| ways.into_iter().flatten().any(|ways| ways.kind == RuleType::Automatic);
+            let withheld = unhindered.iter().filter(|(_, ways)| is_given(Some(ways)));
+            let withheld =
+                withheld.map(|(grantable, _)| *grantable).filter(|grantable| !is_given(given.get(grantable)));
+            set.withheld = withheld.collect();
+        }
         let denied = set.denied.iter().flat_map(|denied| denied.granted_by.iter().chain([&denied.denied_by]));
         let reasons = set.assignments.iter().flat_map(|assignment| &assignment.reasons).chain(denied);
         set.told = reasons.map(|reason| reason.pair).collect();
@@ -246,8 +241,58 @@ impl AccessSet {
         for account in &self.accounts {
             digest.number(model.account_types.get(account.kind as usize).map_or(0, |kind| kind.hash));
         }
+        for withheld in &self.withheld {
+            digest.number(model.name_hash(*withheld));
+        }
         digest.finish()
     }
+}
+
+/// What the lifecycle state lets through.
+fn state_of<'m>(model: &'m RoleModel, pairs: &[Pair]) -> &'m AccessModel {
+    let state = pairs.iter().find(|(number, _)| number & (STATE | GRANT) == STATE);
+    let state = state.and_then(|(number, _)| model.states.states.get((number & !STATE) as usize));
+    state.map_or(&AccessModel::Keep, |state| &state.access)
+}
+
+type Found = BTreeMap<u32, Vec<Ways>>;
+
+/// What the pairs give, and what denials take of it.
+/// Also answers of which pairs something was taken.
+fn collect(
+    model: &RoleModel,
+    pairs: &[Pair],
+    denials: &BTreeMap<u32, Denial>,
+    access: &AccessModel,
+) -> (Found, Found, Vec<u32>) {
+    let (mut given, mut taken, mut altered) = (Found::new(), Found::new(), Vec::new());
+    for (pair, (number, _)) in pairs.iter().enumerate() {
+        let Some(giver) = giver(model, *number) else { continue };
+        let pair = u32::try_from(pair).unwrap_or(u32::MAX);
+        let denied = |grantable| denials.get(&grantable).is_some_and(|denial| denial.priority <= giver.priority);
+        let stopped = |grantable| denied(grantable) || access.stops(grantable);
+        let mut add = |closure: &Closure| {
+            let ways_of = |found: &Given| Ways {
+                kind: giver.kind,
+                pair,
+                ways: found.ways.clone(),
+                implied: found.implied.clone(),
+            };
+            for found in closure.given.iter().filter(|found| access.lets_through(found.grantable)) {
+                given.entry(found.grantable).or_default().push(ways_of(found));
+            }
+            for found in closure.taken.iter().filter(|found| denied(found.grantable)) {
+                taken.entry(found.grantable).or_default().push(ways_of(found));
+            }
+        };
+        if giver.closure.given.iter().any(|given| stopped(given.grantable)) {
+            altered.push(pair);
+            add(&model.closure(giver.kind, &giver.targets, stopped));
+        } else {
+            add(&giver.closure);
+        }
+    }
+    (given, taken, altered)
 }
 
 /// The strongest denial of each thing: smallest priority, then first by rule and context, then by way.

@@ -8,6 +8,8 @@ use ::model::configuration::{
 use ::model::trigger::LAST;
 use ::model::work_item::Fulfiller;
 
+mod states;
+
 use super::ModelError;
 use crate::expression::{BUILT_IN, Expression, OF_ACCOUNT, nearest};
 
@@ -26,6 +28,10 @@ pub(super) enum Field {
     Select(String),
     /// Account type and attribute; about identities and another account.
     Reference(String, String),
+    /// Condition of a lifecycle state.
+    State(String),
+    /// Of a lifecycle state, or of the organisation.
+    LegalHold(Option<String>),
 }
 
 /// What thresholds limit.
@@ -77,6 +83,7 @@ pub(super) fn check(configuration: &Configuration) -> Result<Expressions, Vec<Mo
     check.access_profiles();
     check.roles();
     check.rules();
+    check.lifecycle_states();
     check.risks();
     if check.errors.is_empty() { Ok(check.expressions) } else { Err(check.errors) }
 }

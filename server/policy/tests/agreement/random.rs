@@ -6,8 +6,9 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 use model::access::Grantable;
 use model::configuration::{
-    AccessProfile, AccountType, Application, AssignmentRule, AttributeSpecification, Configuration, Connection,
-    Entitlement, ManualConnection, OnRemoval, Reference, Role, RuleType, Thresholds,
+    AccessProfile, AccountAction, AccountStep, AccountType, Application, AssignmentRule, AttributeSpecification,
+    Configuration, Connection, Entitlement, Grantables, LifecycleStateDefinition, ManualConnection, OnRemoval,
+    Reference, Role, RuleType, StateAccess, Thresholds,
 };
 use model::identity::{Context, Identity, Period};
 use model::ids::IdentityId;
@@ -29,71 +30,76 @@ pub(crate) fn configuration() -> impl Strategy<Value = Configuration> {
         prop::collection::vec((0..APPLICATIONS, any::<[bool; ENTITLEMENTS]>(), any::<[bool; KINDS]>()), PROFILES);
     let kinds = prop::collection::vec(prop::collection::vec(specification(), 1..4), KINDS);
     let rules = prop::collection::vec(rule(), 0..7);
-    (roles, profiles, kinds, rules).prop_map(|(roles, profiles, kinds, rules)| {
-        let mut configuration = Configuration::default();
-        for index in 0..APPLICATIONS {
-            configuration.applications.insert(format!("application-{index}"), application());
-        }
-        for (index, attributes) in kinds.into_iter().enumerate() {
-            let mut kind = account_type(index, attributes);
-            if index > 0 && kind.attributes.len() > 1 {
-                // An earlier account type has it: no circles.
-                let reference = Reference {
-                    account_type: format!("kind-{}", index - 1),
-                    attribute: Some(Reference::KEY.to_owned()),
-                    expression: None,
-                };
-                let referred = AttributeSpecification { reference: Some(reference), ..Default::default() };
-                kind.attributes.insert("referred".to_owned(), referred);
+    let hold = prop::option::weighted(0.2, condition());
+    (roles, profiles, kinds, rules, lifecycle_states(), hold).prop_map(
+        |(roles, profiles, kinds, rules, states, hold)| {
+            let mut configuration = Configuration { lifecycle_states: states, ..Configuration::default() };
+            configuration.organisation.legal_hold = hold;
+            for index in 0..APPLICATIONS {
+                configuration.applications.insert(format!("application-{index}"), application());
             }
-            configuration.account_types.insert(format!("kind-{index}"), kind);
-        }
-        for index in 0..ENTITLEMENTS {
-            let entitlement = Entitlement {
-                display_name: String::new(),
-                description: None,
-                account_type: format!("kind-{}", index % KINDS),
-                key: format!("group {index}"),
-                privileged: false,
-            };
-            configuration.entitlements.insert(format!("entitlement-{index}"), entitlement);
-        }
-        for (index, (application, entitlements, kinds)) in profiles.into_iter().enumerate() {
-            let of = |kind: usize| kind % APPLICATIONS == application;
-            let entitlements =
-                (0..ENTITLEMENTS).filter(|entitlement| entitlements[*entitlement] && of(entitlement % KINDS));
-            let kinds = (0..KINDS).filter(|kind| kinds[*kind] && of(*kind));
-            let profile = AccessProfile {
-                display_name: String::new(),
-                description: None,
-                application: format!("application-{application}"),
-                entitlements: entitlements.map(|entitlement| format!("entitlement-{entitlement}")).collect(),
-                account_types: kinds.map(|kind| format!("kind-{kind}")).collect(),
-            };
-            configuration.access_profiles.insert(format!("profile-{index}"), profile);
-        }
-        for (index, (profiles, roles)) in roles.into_iter().enumerate() {
-            // A role contains only later ones: no circles.
-            let roles = (index + 1..ROLES).filter(|other| roles[*other]);
-            let role = Role {
-                display_name: String::new(),
-                description: None,
-                access_profiles: names("profile", &profiles),
-                roles: roles.map(|other| format!("role-{other}")).collect(),
-            };
-            configuration.roles.insert(format!("role-{index}"), role);
-        }
-        for (index, rule) in rules.into_iter().enumerate() {
-            configuration.rules.insert(format!("rule-{index}"), rule);
-        }
-        configuration
-    })
+            for (index, attributes) in kinds.into_iter().enumerate() {
+                let mut kind = account_type(index, attributes);
+                if index > 0 && kind.attributes.len() > 1 {
+                    // An earlier account type has it: no circles.
+                    let reference = Reference {
+                        account_type: format!("kind-{}", index - 1),
+                        attribute: Some(Reference::KEY.to_owned()),
+                        expression: None,
+                    };
+                    let referred = AttributeSpecification { reference: Some(reference), ..Default::default() };
+                    kind.attributes.insert("referred".to_owned(), referred);
+                }
+                configuration.account_types.insert(format!("kind-{index}"), kind);
+            }
+            for index in 0..ENTITLEMENTS {
+                let entitlement = Entitlement {
+                    display_name: String::new(),
+                    description: None,
+                    account_type: format!("kind-{}", index % KINDS),
+                    key: format!("group {index}"),
+                    privileged: false,
+                };
+                configuration.entitlements.insert(format!("entitlement-{index}"), entitlement);
+            }
+            for (index, (application, entitlements, kinds)) in profiles.into_iter().enumerate() {
+                let of = |kind: usize| kind % APPLICATIONS == application;
+                let entitlements =
+                    (0..ENTITLEMENTS).filter(|entitlement| entitlements[*entitlement] && of(entitlement % KINDS));
+                let kinds = (0..KINDS).filter(|kind| kinds[*kind] && of(*kind));
+                let profile = AccessProfile {
+                    display_name: String::new(),
+                    description: None,
+                    application: format!("application-{application}"),
+                    entitlements: entitlements.map(|entitlement| format!("entitlement-{entitlement}")).collect(),
+                    account_types: kinds.map(|kind| format!("kind-{kind}")).collect(),
+                };
+                configuration.access_profiles.insert(format!("profile-{index}"), profile);
+            }
+            for (index, (profiles, roles)) in roles.into_iter().enumerate() {
+                // A role contains only later ones: no circles.
+                let roles = (index + 1..ROLES).filter(|other| roles[*other]);
+                let role = Role {
+                    display_name: String::new(),
+                    description: None,
+                    access_profiles: names("profile", &profiles),
+                    roles: roles.map(|other| format!("role-{other}")).collect(),
+                };
+                configuration.roles.insert(format!("role-{index}"), role);
+            }
+            for (index, rule) in rules.into_iter().enumerate() {
+                configuration.rules.insert(format!("rule-{index}"), rule);
+            }
+            configuration
+        },
+    )
 }
 
 /// A configuration in which the rule alone gives one account type, so that "gets anything" is "holds".
 pub(crate) fn only_rule(configuration: &Configuration, rule: &str) -> Configuration {
     let mut alone = configuration.clone();
     alone.rules.retain(|name, _| name == rule);
+    alone.lifecycle_states.clear();
     for rule in alone.rules.values_mut() {
         rule.deny = false;
         rule.account_types = vec!["kind-0".into()];
@@ -258,6 +264,78 @@ fn rule() -> impl Strategy<Value = AssignmentRule> {
     )
 }
 
+/// States that may be configured; the last one is never.
+pub(crate) const STATES: [&str; 7] = ["joiner", "active", "leaver", "away", "leave", "suspended", "unheard"];
+
+/// Mostly none, or few; those that everybody has without a condition.
+fn lifecycle_states() -> impl Strategy<Value = BTreeMap<String, LifecycleStateDefinition>> {
+    let states = prop::collection::btree_map(0..STATES.len() - 1, lifecycle_state(), 0..5);
+    let states = states.prop_map(|states| {
+        let states = states.into_iter().map(|(index, mut state)| {
+            if index < 3 {
+                (state.when, state.priority) = (None, 0);
+            }
+            if STATES[index] == "active" {
+                state.accounts.clear();
+            }
+            (STATES[index].to_owned(), state)
+        });
+        states.collect()
+    });
+    prop_oneof![1 => Just(BTreeMap::new()), 3 => states]
+}
+
+fn lifecycle_state() -> impl Strategy<Value = LifecycleStateDefinition> {
+    let one_in_four = || prop::bool::weighted(0.25);
+    let things = (
+        prop::collection::vec(one_in_four(), ROLES),
+        prop::collection::vec(one_in_four(), PROFILES),
+        prop::collection::vec(one_in_four(), KINDS),
+        prop::collection::vec(one_in_four(), ENTITLEMENTS),
+    );
+    let things = things.prop_map(|(roles, profiles, kinds, entitlements)| {
+        let things = Grantables {
+            roles: names("role", &roles),
+            access_profiles: names("profile", &profiles),
+            account_types: names("kind", &kinds),
+            entitlements: names("entitlement", &entitlements),
+        };
+        let is_empty = things.all().next().is_none();
+        if is_empty { Grantables { roles: vec!["role-0".to_owned()], ..things } } else { things }
+    });
+    let step =
+        (0_u16..12, 0..4_usize, one_in_four(), one_in_four()).prop_map(|(after_days, action, application, kind)| {
+            let actions = [AccountAction::Keep, AccountAction::Disable, AccountAction::Strip, AccountAction::Delete];
+            AccountStep {
+                // Nothing comes after a deletion.
+                after_days: if actions[action] == AccountAction::Delete { after_days + 12 } else { after_days },
+                action: actions[action],
+                applications: if application { vec!["application-0".to_owned()] } else { Vec::new() },
+                account_types: if kind { vec!["kind-1".to_owned()] } else { Vec::new() },
+            }
+        });
+    let accounts = prop::collection::vec(step, 0..4).prop_map(|mut steps: Vec<AccountStep>| {
+        let mut deletes = false;
+        steps.retain(|step| step.action != AccountAction::Delete || !std::mem::replace(&mut deletes, true));
+        steps
+    });
+    let name = prop::option::weighted(0.3, Just("A state".to_owned()));
+    let hold = prop::option::weighted(0.2, condition());
+    (condition(), 0_i32..2, 0_u8..4, things, hold, accounts, name).prop_map(
+        |(when, priority, access, things, legal_hold, accounts, display_name)| LifecycleStateDefinition {
+            display_name,
+            description: None,
+            when: Some(when),
+            priority,
+            access: if access == 1 { StateAccess::None } else { StateAccess::Keep },
+            only: (access == 2).then(|| things.clone()),
+            without: (access == 3).then_some(things),
+            legal_hold,
+            accounts,
+        },
+    )
+}
+
 fn role() -> impl Strategy<Value = (Vec<bool>, Vec<bool>)> {
     let often = || prop::bool::weighted(0.4);
     (prop::collection::vec(often(), PROFILES), prop::collection::vec(often(), ROLES))
@@ -298,7 +376,7 @@ fn account_type(index: usize, attributes: Vec<AttributeSpecification>) -> Accoun
         key: "attribute-0".into(),
         classification: Vec::new(),
         correlation: Vec::new(),
-        on_removal: OnRemoval::Disable,
+        on_removal: if index == 1 { OnRemoval::Keep } else { OnRemoval::Disable },
         depends_on: Vec::new(),
         review: false,
         fulfiller: None,

@@ -55,7 +55,7 @@ const CHANGES_SINCE: &str = "
       and kind = 'identity'
     order by sequence";
 
-/// $1–$4 words, $5 department, $6 lifecycle state, $7 the day.
+/// $1–$4 words, $5 department, $6 lifecycle state by contexts, $7 the day, $8 state of the configuration as recorded.
 macro_rules! identity_filter {
     () => {
         "i.words like $1 and i.words like $2 and i.words like $3 and i.words like $4
@@ -82,7 +82,10 @@ macro_rules! identity_filter {
         ) then 'active'
         when exists (select 1 from identity_context c where c.identity_id = i.id and c.ends > $7) then 'joiner'
         else 'leaver'
-      end)"
+      end)
+      and ($8 is null or exists (
+        select 1 from lifecycle_period p where p.identity_id = i.id and p.until is null and p.state = $8
+      ))"
     };
 }
 
@@ -95,16 +98,17 @@ const PAGE: &str = concat!(
         join account_entitlement e on e.account_id = a.id and e.until is null
         where a.owner_id = i.id and a.status <> 'gone'
       ) as entitlements,
-      (select count(*) from provisioning_order o where o.identity_id = i.id and o.state in (1, 2, 3, 5, 7)) as open_orders
+      (select count(*) from provisioning_order o where o.identity_id = i.id and o.state in (1, 2, 3, 5, 7)) as open_orders,
+      (select p.state from lifecycle_period p where p.identity_id = i.id and p.until is null) as recorded_state
     from identity i
     where ", identity_filter!(), "
-      and ($8 is null or (i.sort_name, i.id) > ($9, $8))
+      and ($9 is null or (i.sort_name, i.id) > ($10, $9))
     order by i.sort_name, i.id
-    limit $10"
+    limit $11"
 );
 
 const COUNT: &str =
-    concat!("select count(*) from (select 1 from identity i where ", identity_filter!(), " limit $8) as found");
+    concat!("select count(*) from (select 1 from identity i where ", identity_filter!(), " limit $9) as found");
 
 const DEPARTMENTS: &str = "
     select department from identity where department <> ''
@@ -205,6 +209,7 @@ impl Store {
         let [first, second, third, fourth] = patterns(filter.text.as_deref());
         let department = filter.department.as_deref().filter(|department| !department.is_empty());
         let lifecycle = filter.lifecycle.map(LifecycleState::name);
+        let state = filter.state.as_deref().filter(|state| !state.is_empty());
         let mut connection = self.snapshot().await?;
         let count = arguments![
             first.as_str(),
@@ -214,11 +219,23 @@ impl Store {
             department,
             lifecycle,
             today,
+            state,
             count_limit()
         ];
         let total = connection.number(COUNT, count).await?;
-        let wanted =
-            arguments![first, second, third, fourth, department, lifecycle, today, id, key, rows_to_read(filter.limit)];
+        let wanted = arguments![
+            first,
+            second,
+            third,
+            fourth,
+            department,
+            lifecycle,
+            today,
+            state,
+            id,
+            key,
+            rows_to_read(filter.limit)
+        ];
         let rows =
             connection.read(PAGE, wanted, |row| Ok((row.text("sort_name")?, identity_row(&row, today)?))).await?;
         let found = page(rows, filter.limit, total, |(sort_name, row)| cursor(row.id.0, sort_name));
@@ -242,6 +259,7 @@ impl Store {
         let reports = arguments![identity.source.as_str(), identity.key.as_str()];
         Ok(Some(IdentityDetail {
             lifecycle: identity.lifecycle(today),
+            life: None,
             manager: manager.map(named).transpose()?,
             reports: connection.read(REPORTS, reports, named).await?,
             permissions: permissions(&mut connection, id).await?,
@@ -287,6 +305,7 @@ fn identity_row(row: &Row, today: Date) -> Result<IdentityRow> {
         title: text("title"),
         site: text("site"),
         lifecycle: identity.lifecycle(today),
+        state: row.optional_text("recorded_state")?,
         accounts: row.small_count("accounts")?,
         entitlements: row.small_count("entitlements")?,
         open_orders: row.small_count("open_orders")?,

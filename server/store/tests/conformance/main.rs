@@ -17,6 +17,7 @@ mod drafts;
 mod durability;
 mod forms;
 mod identities;
+mod lifecycle;
 mod mails;
 mod native_changes;
 mod orders;
@@ -65,6 +66,7 @@ stories! {
         checks_and_foreign_keys_are_reported,
         addresses_that_are_none_are_refused_without_their_password,
     ],
+    lifecycle: [states_follow_each_other, days_are_decided_once],
     restoration: [a_database_that_was_put_back_is_made_ready_once],
     writing: [
         a_copy_holds_what_was_committed,

@@ -148,8 +148,13 @@ fn any_grants(chance: &mut Chance) -> BTreeMap<String, BTreeMap<String, bool>> {
 
 /// What the identity should have, with reasons.
 pub(crate) fn desired(identity: &Identity, roles: &RoleModel) -> DesiredAccess {
-    let mut access =
-        DesiredAccess { identity: identity.id, assignments: Vec::new(), accounts: Vec::new(), denied: Vec::new() };
+    let mut access = DesiredAccess {
+        identity: identity.id,
+        assignments: Vec::new(),
+        accounts: Vec::new(),
+        denied: Vec::new(),
+        lifecycle: None,
+    };
     let department = text(identity, "department");
     let Some(grants) = roles.grants.get(&department).filter(|_| identity.present) else { return access };
     for (account_type, keys) in grants {
