@@ -35,6 +35,7 @@ mod drafts;
 mod faults;
 mod forms;
 mod jobs;
+mod leavers;
 mod lifecycle;
 mod lost_database;
 mod mail_server;
