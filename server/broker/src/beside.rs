@@ -75,6 +75,31 @@ pub fn is_held_up(order: &Order, other: &Order) -> bool {
         && Footprint::of(order).account_part().goes_beside(&Footprint::of(other))
 }
 
+/// Of these orders of the same account, those beside which it goes or went: the one was in somebody's hands when the other was
+/// sent, or is now that the other is to be sent.
+pub fn gone_beside<'a>(order: &Order, others: &'a [Order]) -> Vec<&'a Order> {
+    let is_beside = |other: &&Order| {
+        let (direct, held) = if order.mechanism == Mechanism::Direct { (order, *other) } else { (*other, order) };
+        order.id != other.id && order.account.is_some() && order.account == other.account && went_beside(direct, held)
+    };
+    others.iter().filter(is_beside).collect()
+}
+
+fn went_beside(direct: &Order, held: &Order) -> bool {
+    use ProvisioningState::{AwaitingApproval, Errored, Executed, Pending, Transmitted, Verified};
+    let is_held = held.state == Transmitted;
+    let was_held = |sent| {
+        held.transmitted_at.is_some_and(|handed| handed <= sent)
+            && (is_held || held.executed_at.is_some_and(|done| done > sent))
+    };
+    Footprint::of(direct).goes_beside(&Footprint::of(held))
+        && match direct.state {
+            AwaitingApproval | Pending => is_held && !direct.after.contains(&held.id),
+            Transmitted | Executed | Verified | Errored => direct.transmitted_at.is_some_and(was_held),
+            _ => false,
+        }
+}
+
 #[cfg(test)]
 mod tests {
     use model::account::{Account, AccountStatus, Provenance};
@@ -168,6 +193,43 @@ mod tests {
         assert!(!is_held_up(&waiting("-", &[7]), &Order { state: ProvisioningState::Pending, ..held.clone() }));
         assert!(!is_held_up(&Order { operation: UPDATES, ..waiting("A", &[7]) }, &held));
         assert!(!is_held_up(&waiting("-", &[7]), &Order { account: Some(AccountId(2)), ..held.clone() }));
+    }
+
+    #[test]
+    fn what_has_gone_beside_what() {
+        use ProvisioningState::{Executed, Inactive, Pending, Transmitted, Verified};
+        let at = |second| Some(jiff::Timestamp::from_second(second).unwrap());
+        let of = |id, order: Order, state, sent, done| Order {
+            id: OrderId(id),
+            state,
+            transmitted_at: sent,
+            executed_at: done,
+            ..order
+        };
+        let by_hand = |state, sent, done| of(1, order(Mechanism::Manual, UPDATES, "A"), state, sent, done);
+        let direct = |state, sent, done| of(2, order(Mechanism::Direct, DISABLES, "-"), state, sent, done);
+        for (held, sent, expect) in [
+            (by_hand(Transmitted, at(1), None), direct(Verified, at(5), at(6)), true),
+            (by_hand(Transmitted, at(1), None), direct(Pending, None, None), true),
+            (by_hand(Transmitted, at(1), None), direct(Inactive, None, None), false),
+            (by_hand(Verified, at(1), at(9)), direct(Verified, at(5), at(6)), true),
+            (by_hand(Verified, at(1), at(4)), direct(Verified, at(5), at(6)), false),
+            (by_hand(Executed, at(1), at(9)), direct(Pending, None, None), false),
+            (by_hand(Transmitted, at(7), None), direct(Executed, at(5), at(6)), false),
+            (by_hand(Pending, None, None), direct(Transmitted, at(5), None), false),
+        ] {
+            let told = format!("{held:#?}\n{sent:#?}");
+            let both = [held.clone(), sent.clone()];
+            let ids = |order| gone_beside(order, &both).iter().map(|other| other.id.0).collect::<Vec<_>>();
+            assert_eq!((ids(&sent), ids(&held)), if expect { (vec![1], vec![2]) } else { (vec![], vec![]) }, "{told}");
+        }
+        let (held, sent) = (by_hand(Transmitted, at(1), None), direct(Pending, None, None));
+        let waits = Order { after: vec![held.id], ..sent.clone() };
+        assert!(gone_beside(&waits, std::slice::from_ref(&held)).is_empty());
+        let other = Order { account: Some(AccountId(2)), ..sent };
+        assert!(gone_beside(&other, std::slice::from_ref(&held)).is_empty());
+        let same = of(3, order(Mechanism::Direct, UPDATES, "A"), Pending, None, None);
+        assert!(gone_beside(&same, &[held]).is_empty());
     }
 
     fn known() -> Account {

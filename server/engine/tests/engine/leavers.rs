@@ -1,7 +1,8 @@
 //! Who leaves is disabled at once, whatever people are still holding of the same account. The directory is real.
 
-use engine::{identities, work_items};
+use engine::{identities, orders, work_items};
 use model::account::{Account, AccountStatus, Mechanism};
+use model::ids::{OrderId, WorkItemId};
 use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::Operation;
 use testkit::world::{World, crowd};
@@ -28,13 +29,19 @@ async fn is_disabled(ldap: &mut ldap3::Ldap, number: &str) -> bool {
 }
 
 /// The work item of an order, where it is open.
-async fn open_item(world: &World, order: &Order) -> Option<model::ids::WorkItemId> {
+async fn open_item(world: &World, order: &Order) -> Option<WorkItemId> {
     for item in world.open_work_items().await {
         if work_items::detail(&world.op(), item).await.unwrap().order.id == order.id {
             return Some(item);
         }
     }
     None
+}
+
+/// Beside which orders it went, as its page says.
+async fn beside(world: &World, order: &Order) -> Vec<OrderId> {
+    let detail = orders::detail(&world.op(), order.id).await.unwrap();
+    detail.beside.iter().map(|other| other.id).collect()
 }
 
 async fn report(world: &World, order: &Order) {
@@ -105,6 +112,10 @@ async fn who_leaves_is_disabled_whatever_people_hold() {
     let later = newest(&world, "1", true).await;
     assert_eq!((later.state, later.after.contains(&held.id)), (ProvisioningState::Pending, true), "{later:#?}");
     assert_eq!(known(&world, "1").await.status, AccountStatus::Disabled);
+    // Whoever looks at either is told, and not of what waits.
+    assert_eq!(beside(&world, &account).await, [held.id]);
+    assert_eq!(beside(&world, &held).await, [account.id]);
+    assert_eq!(beside(&world, &later).await, []);
 
     // Further runs double nothing, and take nothing back.
     let open = |orders: &[Order]| {
@@ -122,9 +133,10 @@ async fn who_leaves_is_disabled_whatever_people_hold() {
     // The group is joined after all: that is known beside what was done meanwhile, and then left again.
     join(&mut ldap, "1", "readers").await;
     report(&world, &held).await;
-    let account = known(&world, "1").await;
-    assert_eq!((account.status, account.entitlements), (AccountStatus::Disabled, groups(&["readers"])));
+    let there = known(&world, "1").await;
+    assert_eq!((there.status, there.entitlements), (AccountStatus::Disabled, groups(&["readers"])));
     leaves(&world, &mut ldap).await;
+    assert_eq!(beside(&world, &account).await, [held.id], "that is still told when all is over");
     world.stop().await;
 }
 

@@ -104,7 +104,8 @@ pub(crate) async fn comes_to(world: &World, number: &str, entitlements: bool, is
 
 /// It is with somebody, and not just being sent.
 fn is_handed(order: &Order) -> bool {
-    order.state == ProvisioningState::Transmitted && order.reason.is_some()
+    order.state == ProvisioningState::Transmitted
+        && matches!(order.reason, Some(StateReason::WorkItem | StateReason::Handed { .. }))
 }
 
 pub(crate) fn entry(number: &str) -> String {

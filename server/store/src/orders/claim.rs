@@ -207,9 +207,10 @@ impl Store {
     /// Due orders in state 1 that were released, with their ring where they have one, and are not held, whose predecessors
     /// are done (4, 8) or called off (6) and whose account has no other order in flight, by lane, then by turn
     /// ([`Order::turn_at`]), then id; of several of one account the first. Beside an order that somebody else holds goes what
-    /// is sent directly and touches nothing that the other touches, where both change an account that is there and stays. They are in state 2 afterwards, with a new
-    /// fence, attempt and lease. An order without `next_attempt_at` is not released yet; one of which a value is still to come
-    /// from another account is claimed once that is filled in ([`Tx::fill_orders`]).
+    /// is sent directly and touches nothing that the other touches, where both change an account that is there and stays.
+    /// They are in state 2 afterwards, with a new fence, attempt and lease. An order without `next_attempt_at` is not
+    /// released yet; one of which a value is still to come from another account is claimed once that is filled in
+    /// ([`Tx::fill_orders`]).
     ///
     /// The orders come as they are now, but for `reason`, which is still the one from before: it tells whether an earlier
     /// attempt may have arrived. Explanations and reasons are left out, as in [`Store::orders_in_brief`].

@@ -122,6 +122,7 @@ stories! {
         open_orders_are_those_planning_has_to_know,
         orders_are_listed_and_counted,
         an_order_with_its_way,
+        orders_of_an_account_since_a_moment,
         ten_thousand_orders,
     ],
     reconciliation: [
