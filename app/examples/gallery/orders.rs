@@ -361,6 +361,8 @@ fn order_beside() -> OrderDetail {
             lane: Lane::Leaver,
             explanation: "Ann Lindqvist has left, so the account is disabled.".into(),
             after: vec![],
+            executed_at: Some(before(30)),
+            verified_at: Some(before(12)),
             items: vec![item(1, ItemKind::Lifecycle, "ALINDQV", ItemOperation::Set, None, None, State::Verified)],
             ..order(State::Verified, None)
         },

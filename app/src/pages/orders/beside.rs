@@ -14,7 +14,7 @@ pub(super) fn lines(detail: &OrderDetail) -> impl IntoView + use<> {
     let lines = detail.beside.iter().map(|other| {
         let [before, link, after] = sentence(&detail.order, other);
         let state = chip::provisioning(other.state, other.reason.as_ref());
-        view! { <p>{before}<a href=format!("/orders/{}", other.id)>{link}</a>{after}" "{state}</p> }
+        view! { <p>{before}<a href=format!("/orders/{}", other.id)>{link}</a>{after}{format!(" Order {} now: ", other.id)}{state}</p> }
     });
     lines.collect_view()
 }
