@@ -89,8 +89,8 @@ fn went_beside(direct: &Order, held: &Order) -> bool {
     use ProvisioningState::{AwaitingApproval, Errored, Executed, Pending, Transmitted, Verified};
     let is_held = held.state == Transmitted;
     let was_held = |sent| {
-        held.transmitted_at.is_some_and(|handed| handed <= sent)
-            && (is_held || held.executed_at.is_some_and(|done| done > sent))
+        held.transmitted_at.is_some_and(|handed| handed < sent)
+            && (is_held || held.executed_at.is_some_and(|done| done >= sent))
     };
     Footprint::of(direct).goes_beside(&Footprint::of(held))
         && match direct.state {
@@ -213,6 +213,8 @@ mod tests {
             (by_hand(Transmitted, at(1), None), direct(Pending, None, None), true),
             (by_hand(Transmitted, at(1), None), direct(Inactive, None, None), false),
             (by_hand(Verified, at(1), at(9)), direct(Verified, at(5), at(6)), true),
+            (by_hand(Verified, at(1), at(5)), direct(Verified, at(5), at(6)), true),
+            (by_hand(Verified, at(5), at(9)), direct(Verified, at(5), at(6)), false),
             (by_hand(Verified, at(1), at(4)), direct(Verified, at(5), at(6)), false),
             (by_hand(Executed, at(1), at(9)), direct(Pending, None, None), false),
             (by_hand(Transmitted, at(7), None), direct(Executed, at(5), at(6)), false),
