@@ -189,6 +189,7 @@ pub(crate) async fn orders_of_an_account_since_a_moment(store: Store) {
         key: Some("anna".into()),
         transmitted_at: Some(at(1)),
         executed_at: done.map(at),
+        verified_at: (state == Verified).then(|| at(200)),
         ..order(id, 2)
     };
     insert_orders(
