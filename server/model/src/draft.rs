@@ -7,8 +7,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::access::Grantable;
-use crate::configuration::{AccessProfile, AssignmentRule, Configuration, Role};
+use crate::access::{Dormancy, Grantable};
+use crate::configuration::{AccessProfile, AssignmentRule, Configuration, Role, RoleState, Terms};
 use crate::ids::{ConfigurationVersionId, DraftId, IdentityId};
 
 /// What of the role model is edited on pages.
@@ -35,6 +35,15 @@ impl ObjectKind {
     /// The reverse of [`Self::name`].
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Table of a configuration file in which such objects stand.
+    pub fn table(self) -> &'static str {
+        match self {
+            Self::Role => "roles",
+            Self::AccessProfile => "access_profiles",
+            Self::Rule => "rules",
+        }
     }
 
     /// In words.
@@ -80,6 +89,15 @@ impl Object {
             Self::Role(_) => ObjectKind::Role,
             Self::AccessProfile(_) => ObjectKind::AccessProfile,
             Self::Rule(_) => ObjectKind::Rule,
+        }
+    }
+
+    /// On which terms it is given; a rule has none.
+    pub fn terms(&self) -> Option<Terms> {
+        match self {
+            Self::Role(role) => Some(role.terms()),
+            Self::AccessProfile(profile) => Some(profile.terms()),
+            Self::Rule(_) => None,
         }
     }
 }
@@ -214,6 +232,29 @@ pub struct ObjectRow {
     pub note: String,
     /// Who holds it now, or for whom the rule holds.
     pub people: u64,
+    /// What a rule does not have.
+    pub terms: Option<Terms>,
+    /// What people call its category, with those that this one is a part of.
+    pub category: Option<String>,
+}
+
+/// What of the objects of a kind is looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectFilter {
+    /// Words, each a part of the name, of what people call it, or of what it consists of.
+    pub text: String,
+    /// Name of a category; those that are parts of it count.
+    pub category: Option<String>,
+    /// Login.
+    pub owner: Option<String>,
+    pub state: Option<RoleState>,
+}
+
+impl ObjectFilter {
+    /// Whether everything is meant.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Some of the people that something concerns.
@@ -238,4 +279,8 @@ pub struct ObjectDetail {
     pub leads_to: Vec<(Grantable, String)>,
     /// Open drafts that change it.
     pub drafts: Vec<DraftRow>,
+    /// What people call its category, with those that this one is a part of.
+    pub category: Option<String>,
+    /// Why it gives nothing today, where it is not in force.
+    pub dormancy: Option<Dormancy>,
 }

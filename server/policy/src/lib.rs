@@ -17,4 +17,5 @@ pub mod referral;
 pub mod risk;
 pub mod selection;
 
+mod day;
 mod digest;

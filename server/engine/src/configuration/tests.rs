@@ -451,7 +451,7 @@ fn a_plan_shows_what_changes_field_by_field() {
     wanted.entitlements.remove("host-read");
     wanted.roles.insert(
         "guest".into(),
-        Role { display_name: "Guest".into(), description: None, access_profiles: vec![], roles: vec!["staff".into()] },
+        Role { roles: vec!["staff".into()], ..Role::new("Guest") },
     );
     wanted.organisation.name = "Other".into();
     let plan = difference(&current, &wanted);

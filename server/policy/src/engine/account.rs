@@ -9,7 +9,7 @@ use crate::model::{AccountTypeModel, Read, RoleModel, ValueSource};
 use crate::reference::MOST_CANDIDATES;
 
 use super::answer::{Answer, Seeing};
-use super::day::{self, Day};
+use crate::day::{self, Day};
 use super::dictionary::{ABSENT, hash_of};
 use super::matcher::Seen;
 use super::person::Person;

@@ -20,7 +20,7 @@ use crate::expression::condition_holds;
 use crate::model::{AccessModel, Read, RoleModel};
 
 use super::answer::Answer;
-use super::day::{self, ALWAYS, Day, NEVER};
+use crate::day::{self, ALWAYS, Day, NEVER};
 use super::dictionary::{ABSENT, Dictionary};
 use super::matcher::Seen;
 use super::person::Person;

@@ -12,7 +12,7 @@ use roaring::RoaringBitmap;
 
 use crate::model::RoleModel;
 
-use super::day::{self, ALWAYS, Day, NEVER};
+use crate::day::{self, ALWAYS, Day, NEVER};
 use super::person::Person;
 
 pub(super) struct Wheel {

@@ -51,8 +51,7 @@ pub(crate) fn sample() -> Configuration {
         thresholds: Thresholds::default(),
         native_changes: None,
     };
-    let role =
-        Role { display_name: "Seller".into(), description: None, access_profiles: Vec::new(), roles: Vec::new() };
+    let role = Role::new("Seller");
     let entitlement = Entitlement {
         display_name: "Sellers' folder".into(),
         description: None,
