@@ -182,8 +182,10 @@ impl Store {
         let before = before.map(|version| version.0);
         let read = |row: Row| {
             let draft = |id: &str, title: &str| {
-                let id = row.optional_integer(id)?;
-                id.map(|id| Ok((DraftId(id), row.text(title)?))).transpose()
+                Ok::<_, StoreError>(match row.optional_integer(id)? {
+                    Some(id) => Some((DraftId(id), row.text(title)?)),
+                    None => None,
+                })
             };
             let ended = row.optional_integer("to_version")?;
             Ok(ObjectForm {

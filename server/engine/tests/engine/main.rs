@@ -50,6 +50,7 @@ mod review;
 mod rings;
 mod routes;
 mod scenarios;
+mod terms;
 mod tickets;
 mod triage;
 mod undo;
