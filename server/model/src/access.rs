@@ -272,7 +272,7 @@ impl Dormancy {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
-    Explained(Explanation),
+    Explained(Box<Explanation>),
     /// Several things have the name; the person has to say which is meant.
     Several(Vec<Grantable>),
     /// Nothing has the name. Those most like it, the nearest first.

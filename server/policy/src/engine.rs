@@ -235,13 +235,13 @@ impl Engine {
         Computed { evaluated: self.len(), changed: self.ids(&self.open) }
     }
 
-    /// Drops everything that was worked out for another season, where it was: then everybody has to be evaluated.
+    /// Drops everything that was worked out for another season, where something was: then everybody has to be evaluated.
     fn enter(&mut self, today: Day) -> bool {
         let season = self.model.season(today);
         if !self.model.has_seasons() || self.season == Some(season) {
             return false;
         }
-        self.season = Some(season);
+        let was_another = self.season.replace(season).is_some();
         self.combinations = Combinations::default();
         let model = self.model.on(today);
         for person in self.people.iter_mut().flatten() {
@@ -250,7 +250,7 @@ impl Engine {
                 person.grants = Grant::all(grants, model);
             }
         }
-        true
+        was_another
     }
 
     /// Evaluates those named, those taken in since they were last evaluated, and those for whom a period opens or

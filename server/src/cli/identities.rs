@@ -100,7 +100,7 @@ pub async fn why(op: &OpContext, why: Why, output: &Output) -> Result<Exit, Comm
     let id = find_identity(op, &why.identity).await?;
     match engine::identities::why(op, id, kind, name).await? {
         Answer::Explained(explanation) => {
-            output.value(&explanation, explain)?;
+            output.value(&*explanation, explain)?;
             Ok(if explanation.held { Exit::Done } else { Exit::NotFound })
         }
         Answer::Several(several) => Err(CommandError::Usage(format!(

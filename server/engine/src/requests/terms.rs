@@ -111,7 +111,7 @@ mod tests {
         let give = |name: &&str| RequestItem { change: Change::Give, grantable: Grantable::Role((*name).into()) };
         let items = names.iter().map(give).collect();
         let source = RequestSource::new("page", "by hand");
-        let new = NewRequest::new(Trigger::Administrator, source, IdentityId(1), items, "because".into());
+        let new = NewRequest::new(Trigger::Administrator, source, IdentityId(1), items, "because");
         NewRequest { not_before, until, ..new }
     }
 
