@@ -173,7 +173,7 @@ impl Engine {
         };
         let Shape::Plain(plain) = &combination.shape else {
             // Direct grants are part of such combinations.
-            let model = self.model.on(today);
+            let model = self.model.in_season(self.season);
             match combination.full(model, set) {
                 Some(full) => wanted.extend(full.held_from(first)),
                 None => wanted.extend(AccessSet::new(model, &combination.pairs).held_from(first)),
@@ -182,7 +182,7 @@ impl Engine {
         };
         let is_active = person.lifecycle(today) == LifecycleState::Active;
         let granted = (0_u32..).zip(&person.grants).filter(|(_, grant)| is_active && day::holds(grant.bounds, today));
-        let model = self.model.on(today);
+        let model = self.model.in_season(self.season);
         let granted = granted.filter(|(_, grant)| model.is_in_force(grant.grantable));
         let granted: Vec<u32> = granted.map(|(place, _)| place).collect();
         wanted.extend(plain.given_with(person, &granted, first));
