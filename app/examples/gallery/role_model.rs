@@ -66,7 +66,10 @@ fn roles() -> Vec<ObjectRow> {
     vec![
         row("seller", "Seller", "3 access profiles, 1 role", 214),
         ObjectRow { category: None, terms: Some(Terms::default()), ..plain },
-        ObjectRow { terms: Some(retired_role().terms()), ..row("old-seller", "Door-to-door seller", "1 access profile", 0) },
+        ObjectRow {
+            terms: Some(retired_role().terms()),
+            ..row("old-seller", "Door-to-door seller", "1 access profile", 0)
+        },
     ]
 }
 
@@ -155,7 +158,11 @@ fn versions() -> Versions {
         after,
     };
     let changed = vec![
-        field("access_profiles", Some(serde_json::json!(["crm-access"])), Some(serde_json::json!(["crm-access", "price-lists"]))),
+        field(
+            "access_profiles",
+            Some(serde_json::json!(["crm-access"])),
+            Some(serde_json::json!(["crm-access", "price-lists"])),
+        ),
         field("maximum_days", None, Some(serde_json::json!(90))),
     ];
     let added = vec![field("display_name", None, Some(serde_json::json!("Seller")))];

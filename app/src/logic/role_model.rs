@@ -1,7 +1,7 @@
 //! What a form says about an object of the role model, as text and as that object; and where such objects have their pages.
 
-use model::access::Grantable;
 use jiff::civil::Date;
+use model::access::Grantable;
 use model::configuration::{AccessProfile, AssignmentRule, Role, RoleState, RuleType, Terms};
 use model::draft::{Object, ObjectFilter, ObjectKind};
 use model::error::ApiError;

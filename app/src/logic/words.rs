@@ -500,7 +500,11 @@ pub fn verdict(explanation: &Explanation, person: &str) -> String {
     if let Some(dormant) = explanation.dormant.first() {
         return match dormant.grantable == explanation.grantable {
             true => format!("{person} does not hold {thing}: it {}.", dormant.why.said()),
-            false => format!("{person} does not hold {thing}: {}, which would give it, {}.", named(&dormant.grantable), dormant.why.said()),
+            false => format!(
+                "{person} does not hold {thing}: {}, which would give it, {}.",
+                named(&dormant.grantable),
+                dormant.why.said()
+            ),
         };
     }
     match explanation.missing.first() {

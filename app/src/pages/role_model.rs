@@ -132,14 +132,16 @@ fn search(kind: ObjectKind, filter: &ObjectFilter, choices: &Choices) -> impl In
         })
     };
     let is = |chosen: &Option<String>, value: &String| chosen.as_ref() == Some(value);
-    let categories = choices.categories.iter().map(|(name, label)| {
-        option(name.clone(), label.clone(), is(&filter.category, name)).into_any()
-    });
+    let categories = choices
+        .categories
+        .iter()
+        .map(|(name, label)| option(name.clone(), label.clone(), is(&filter.category, name)).into_any());
     let owners =
         choices.owners.iter().map(|owner| option(owner.clone(), owner.clone(), is(&filter.owner, owner)).into_any());
-    let states = RoleState::ALL.into_iter().filter(|_| kind != ObjectKind::Rule).map(|state| {
-        option(state.name().to_owned(), state.label().to_owned(), filter.state == Some(state)).into_any()
-    });
+    let states = RoleState::ALL
+        .into_iter()
+        .filter(|_| kind != ObjectKind::Rule)
+        .map(|state| option(state.name().to_owned(), state.label().to_owned(), filter.state == Some(state)).into_any());
     view! {
         <form class="filters" action=role_model::list(kind) role="search" aria-label="Find">
             <input type="search" name="text" value=filter.text.clone() placeholder="Part of a name" aria-label="Part of a name" />
@@ -182,7 +184,8 @@ fn table(kind: ObjectKind, rows: &[ObjectRow]) -> impl IntoView + use<> {
             </tr>
         }
     });
-    let sorted = (kind != ObjectKind::Rule).then(|| view! { <th scope="col">"Category"</th><th scope="col">"Owner"</th> });
+    let sorted =
+        (kind != ObjectKind::Rule).then(|| view! { <th scope="col">"Category"</th><th scope="col">"Owner"</th> });
     view! {
         <table class="ledger">
             <thead><tr><th scope="col">"Name"</th><th scope="col">{note}</th>{sorted}<th scope="col">"What for"</th><th scope="col" class="number">{people}</th></tr></thead>

@@ -374,10 +374,10 @@ pub struct AccessProfile {
     #[serde(default, skip_serializing_if = "is_default")]
     pub state: RoleState,
     /// Gives nothing before this day.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "terms::day")]
     pub valid_from: Option<Date>,
     /// Gives nothing after this day, which still counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "terms::day")]
     pub valid_until: Option<Date>,
     /// The most days for which it is given to somebody who asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -406,10 +406,10 @@ pub struct Role {
     #[serde(default, skip_serializing_if = "is_default")]
     pub state: RoleState,
     /// Gives nothing before this day.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "terms::day")]
     pub valid_from: Option<Date>,
     /// Gives nothing after this day, which still counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "terms::day")]
     pub valid_until: Option<Date>,
     /// The most days for which it is given to somebody who asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]

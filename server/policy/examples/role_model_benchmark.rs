@@ -170,11 +170,7 @@ fn configuration(rules: u64) -> Configuration {
             configuration.access_profiles.insert(shared.clone(), profile(&shared));
             configuration.access_profiles.insert(own.clone(), profile(&own));
         }
-        let role = |access_profiles: Vec<String>, roles: Vec<String>| Role {
-            access_profiles,
-            roles,
-            ..Role::new("")
-        };
+        let role = |access_profiles: Vec<String>, roles: Vec<String>| Role { access_profiles, roles, ..Role::new("") };
         let profiles = |prefix: &str| (0..APPLICATIONS).map(|number| format!("{prefix}-{number}")).collect();
         let (shared, own) = (format!("department-{department}"), format!("title-{department}-{title}"));
         configuration.roles.insert(shared.clone(), role(profiles(&shared), Vec::new()));

@@ -41,8 +41,8 @@ mod wheel;
 
 pub use difference::{Difference, Holdings};
 
-use combinations::Combinations;
 use crate::day::{self, Day};
+use combinations::Combinations;
 use dictionary::Dictionary;
 use matcher::{Matcher, Scratch};
 use person::{Grant, Person};

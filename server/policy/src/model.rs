@@ -283,7 +283,9 @@ impl RoleModel {
         for given in &closure.given {
             digest.number(self.name_hash(given.grantable));
             if given.bounds != (ALWAYS, NEVER) {
-                digest.number(u64::from(given.bounds.0.cast_unsigned()) << 32 | u64::from(given.bounds.1.cast_unsigned()));
+                digest.number(
+                    u64::from(given.bounds.0.cast_unsigned()) << 32 | u64::from(given.bounds.1.cast_unsigned()),
+                );
             }
             for ways in [&given.ways, &given.implied] {
                 digest.number(ways.len() as u64);

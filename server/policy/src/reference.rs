@@ -395,14 +395,7 @@ impl<'c> Walk<'c> {
     }
 
     /// Gives something, in a window in which everything on the way to it is in force, and what follows from it.
-    fn give(
-        &mut self,
-        giver: &Giver<'_>,
-        grantable: Grantable,
-        path: &[Grantable],
-        implied: bool,
-        window: Period,
-    ) {
+    fn give(&mut self, giver: &Giver<'_>, grantable: Grantable, path: &[Grantable], implied: bool, window: Period) {
         let Some(window) = self.in_force(&grantable, window) else { return };
         let reason = giver.reason(path.to_vec());
         let way = Way { kind: giver.kind(), implied, window, reason };

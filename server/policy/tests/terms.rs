@@ -27,9 +27,10 @@ fn engine(configuration: &Configuration, person: &Identity) -> Engine {
 /// What of the roles and profiles is held on a day, and until when.
 fn held(engine: &Engine, day: Date) -> Vec<(String, Option<Date>)> {
     let access = engine.desired(ADA, day).expect("known");
-    let bundles = access.assignments.iter().filter(|held| {
-        matches!(held.grantable, Grantable::Role(_) | Grantable::AccessProfile(_))
-    });
+    let bundles = access
+        .assignments
+        .iter()
+        .filter(|held| matches!(held.grantable, Grantable::Role(_) | Grantable::AccessProfile(_)));
     bundles.map(|held| (held.grantable.name().to_owned(), held.period.ends)).collect()
 }
 
@@ -86,16 +87,15 @@ fn what_was_given_directly_ends_with_the_role_and_counts_again_with_it() {
 
 #[test]
 fn a_role_begins_and_ends_for_everybody_who_has_it_and_for_nobody_else() {
-    let mut configuration =
-        with(&[("sales", roles("identity.department == \"Sales\"", &["clerk"])), ("it", roles("identity.department == \"IT\"", &["staff"]))]);
+    let mut configuration = with(&[
+        ("sales", roles("identity.department == \"Sales\"", &["clerk"])),
+        ("it", roles("identity.department == \"IT\"", &["staff"])),
+    ]);
     let clerk = configuration.roles.get_mut("clerk").expect("clerk");
     (clerk.valid_from, clerk.valid_until) = (Some(march(5)), Some(march(20)));
     let mut engine = engine(&configuration, &person(vec![context("job", 0, Some(march(3)), Some(march(16)), "Sales")]));
-    let other = Identity {
-        id: IdentityId(8),
-        key: "E8".into(),
-        ..person(vec![context("job", 0, Some(march(1)), None, "IT")])
-    };
+    let other =
+        Identity { id: IdentityId(8), key: "E8".into(), ..person(vec![context("job", 0, Some(march(1)), None, "IT")]) };
     engine.upsert(&other);
     assert_eq!(engine.next_change(march(3)), Some(march(5)));
     engine.compute(march(4));

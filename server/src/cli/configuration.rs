@@ -143,7 +143,8 @@ async fn history(
 ) -> Result<Exit, CommandError> {
     let versions = engine::role_model::versions(op, kind, name, before.map(ConfigurationVersionId)).await?;
     if versions.all.is_empty() && before.is_none() {
-        let message = format!("There never was a {} `{name}`. Names are those of the configuration files.", kind.noun());
+        let message =
+            format!("There never was a {} `{name}`. Names are those of the configuration files.", kind.noun());
         return Err(CommandError::Usage(message));
     }
     let told = versions.all.iter().map(|version| {

@@ -169,18 +169,23 @@ fn history(detail: &ObjectDetail, versions: &Versions, are_latest: bool, clock: 
     let clock = clock.clone();
     let lines = versions.all.iter().map(|version| {
         let (sign, word, fields) = match &version.what {
-            Turn::Added(fields) => ("plus", "Added", fields.iter().filter(|field| !is_default(field)).cloned().collect()),
+            Turn::Added(fields) => {
+                ("plus", "Added", fields.iter().filter(|field| !is_default(field)).cloned().collect())
+            }
             Turn::Changed(fields) => ("pencil", "Changed", fields.clone()),
             Turn::Removed => ("dash", "Removed", Vec::new()),
         };
         let fields = (!fields.is_empty()).then(|| fields_table(&fields, ("Before", "After")));
         // What it was from the beginning is long, and seldom asked about.
         let fields = match &version.what {
-            Turn::Added(_) => fields.map(|fields| view! { <details><summary>"What it was then"</summary>{fields}</details> }.into_any()),
+            Turn::Added(_) => fields
+                .map(|fields| view! { <details><summary>"What it was then"</summary>{fields}</details> }.into_any()),
             _ => fields.map(IntoAny::into_any),
         };
         let source = match &version.draft {
-            Some((id, title)) => view! { " with the draft "<a href=format!("/drafts/{id}")>{title.clone()}</a> }.into_any(),
+            Some((id, title)) => {
+                view! { " with the draft "<a href=format!("/drafts/{id}")>{title.clone()}</a> }.into_any()
+            }
             None => " from files".into_any(),
         };
         view! {
@@ -195,7 +200,8 @@ fn history(detail: &ObjectDetail, versions: &Versions, are_latest: bool, clock: 
     let older = versions.before.map(|before| {
         view! { <a class="button quiet" href=format!("{object}?before={before}#versions-heading")>"Older versions"</a> }
     });
-    let latest = (!are_latest).then(|| view! { <a class="button quiet" href=format!("{object}#versions-heading")>"Latest versions"</a> });
+    let latest = (!are_latest)
+        .then(|| view! { <a class="button quiet" href=format!("{object}#versions-heading")>"Latest versions"</a> });
     let content = match versions.all.is_empty() {
         true => view! { <p class="muted">"None from before that."</p> }.into_any(),
         false => view! { <ol class="plain">{lines.collect_view()}</ol> }.into_any(),

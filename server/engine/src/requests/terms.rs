@@ -43,7 +43,12 @@ pub(super) fn limit(configuration: &Configuration, new: NewRequest, today: Date)
 }
 
 /// What is good to know of one thing that is given.
-pub(super) fn remarks(configuration: &Configuration, new: &NewRequest, grantable: &Grantable, today: Date) -> Vec<String> {
+pub(super) fn remarks(
+    configuration: &Configuration,
+    new: &NewRequest,
+    grantable: &Grantable,
+    today: Date,
+) -> Vec<String> {
     let Some(terms) = configuration.terms(grantable) else { return Vec::new() };
     let starts = new.not_before.unwrap_or(today);
     let what = told(grantable);
@@ -71,7 +76,9 @@ fn check(grantable: &Grantable, terms: &Terms, starts: Date) -> Result<(), ApiEr
     let message = match terms.dormancy(starts) {
         Some(Dormancy::Draft) => format!("{what} is a draft, and is given to nobody yet. {ask}"),
         Some(Dormancy::Retired) => format!("{what} is retired, and is given to nobody any more. {ask}"),
-        Some(Dormancy::NotAfter(last)) => format!("{what} was valid until {last}, and is given to nobody after that. {ask}"),
+        Some(Dormancy::NotAfter(last)) => {
+            format!("{what} was valid until {last}, and is given to nobody after that. {ask}")
+        }
         _ if !terms.requestable => format!("{what} cannot be asked for: only rules give it. {ask}"),
         Some(Dormancy::NotBefore(_)) | None => return Ok(()),
     };

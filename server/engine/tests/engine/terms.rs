@@ -151,7 +151,11 @@ async fn a_role_is_retired_by_a_draft_and_its_versions_tell() {
     let draft = drafts::put(&op, None, ObjectKind::Role, "courier", Some(Object::Role(retired))).await.unwrap();
     let preview = drafts::preview(&op, draft).await.unwrap();
     let effect = preview.plan.effect.unwrap();
-    assert_eq!(effect.losses, [("access profile money", 1), ("entitlement vault", 1), ("role courier", 1)].map(|(thing, people)| (thing.to_owned(), people)));
+    assert_eq!(
+        effect.losses,
+        [("access profile money", 1), ("entitlement vault", 1), ("role courier", 1)]
+            .map(|(thing, people)| (thing.to_owned(), people))
+    );
     drafts::publish(&op, draft, &preview.seal.unwrap()).await.unwrap();
     settle(&mut world).await;
     assert_eq!(in_vault(&world), Vec::<String>::new());

@@ -1,7 +1,10 @@
 //! On which terms roles and access profiles are given: since and until when, in which state, and whether people may ask for them.
 
+use std::fmt;
+
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{AccessProfile, Configuration, Role};
 use crate::access::{Dormancy, Grantable};
@@ -55,6 +58,38 @@ impl RoleState {
             Self::Retired => "Retired",
         }
     }
+}
+
+/// Reads a day, and says how one is written where it is none.
+pub(super) fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Date>, D::Error> {
+    struct Day;
+
+    impl<'de> Visitor<'de> for Day {
+        type Value = Option<Date>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a day in quotes, such as \"2026-12-31\"")
+        }
+
+        fn visit_none<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+            deserializer.deserialize_str(self)
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+            let wrong = |_| E::custom(format!("`{text}` is no day; write it as year-month-day: \"2026-12-31\""));
+            text.parse().map(Some).map_err(wrong)
+        }
+    }
+
+    deserializer.deserialize_option(Day)
 }
 
 /// The terms of one role or access profile.
@@ -143,11 +178,7 @@ impl Role {
 impl AccessProfile {
     /// A profile of an application that holds nothing yet, on the usual terms.
     pub fn new(display_name: impl Into<String>, application: impl Into<String>) -> Self {
-        Self {
-            display_name: display_name.into(),
-            application: application.into(),
-            ..Self::on(Terms::default())
-        }
+        Self { display_name: display_name.into(), application: application.into(), ..Self::on(Terms::default()) }
     }
 
     /// One without a name, on these terms.

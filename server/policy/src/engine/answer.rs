@@ -9,12 +9,12 @@ use model::value::Value;
 use crate::digest::Digest;
 use crate::model::RoleModel;
 
-use crate::day::{self, ALWAYS, Day, NEVER};
 use super::dictionary::{ABSENT, Dictionary};
 use super::life::Stand;
 use super::matcher::{Matcher, Scratch};
 use super::person::{Grant, Person};
 use super::sets::{AccessSet, GRANT, Pair, SetReason, Window};
+use crate::day::{self, ALWAYS, Day, NEVER};
 
 /// A person on a day, matched.
 pub(super) struct Answer<'a> {

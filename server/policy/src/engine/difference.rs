@@ -11,9 +11,9 @@ use model::ids::IdentityId;
 
 use super::Engine;
 use super::combinations::{Shape, hash_of_held};
-use crate::day::{self, Day};
 use super::person::Person;
 use super::sets::AccessSet;
+use crate::day::{self, Day};
 
 /// Entitlements that people hold, as read from applications.
 #[derive(Clone, Debug, Default)]

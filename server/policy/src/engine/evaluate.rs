@@ -12,7 +12,6 @@ use crate::model::RoleModel;
 use super::account::value_contexts;
 use super::answer::{Answer, Rows, Seeing, SetOf};
 use super::combinations::{Combinations, NEW, Shape, hash_of, hash_of_held};
-use crate::day::Day;
 use super::dictionary::Dictionary;
 use super::life::{Look, Stand};
 use super::matcher::{Matcher, Scratch};
@@ -20,6 +19,7 @@ use super::person::Person;
 use super::plain::Whose;
 use super::sets::GRANT;
 use super::{Engine, life, sets};
+use crate::day::Day;
 
 /// Fewer people are not worth a thread.
 const LEAST_PART: usize = 2_000;

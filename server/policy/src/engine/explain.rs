@@ -6,8 +6,8 @@ use model::lifecycle::StateWord;
 
 use super::answer::Answer;
 use super::person::Grant;
-use crate::day;
 use super::sets::{self, GRANT};
+use crate::day;
 
 impl Answer<'_> {
     pub(super) fn explain(&self, grantable: &Grantable) -> Explanation {

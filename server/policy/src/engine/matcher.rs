@@ -10,10 +10,10 @@ use model::value::Value;
 use crate::expression::{Cell, Lookup, condition_holds};
 use crate::model::{Clause, Read, RoleModel};
 
-use crate::day::{self, ALWAYS, Day, NEVER};
 use super::dictionary::{ABSENT, Dictionary};
 use super::person::Person;
 use super::sets::GRANT;
+use crate::day::{self, ALWAYS, Day, NEVER};
 
 pub(super) struct Matcher {
     clauses: Vec<Coded>,

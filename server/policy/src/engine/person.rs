@@ -15,8 +15,8 @@ use crate::digest::Digest;
 use crate::expression::BUILT_IN;
 use crate::model::RoleModel;
 
-use crate::day::{self, ALWAYS, Day, NEVER};
 use super::dictionary::{ABSENT, Dictionary};
+use crate::day::{self, ALWAYS, Day, NEVER};
 
 /// Stands for the keys of contexts in the dictionary; no attribute of a model has this position.
 const CONTEXT_KEY: u16 = u16::MAX;

@@ -14,10 +14,10 @@ use crate::digest::Digest;
 use crate::model::{AccountTypeModel, RoleModel, ValueSource};
 
 use super::answer::Seeing;
-use crate::day::{self, ALWAYS, Day, NEVER};
 use super::dictionary::ABSENT;
 use super::person::Person;
 use super::sets::Pair;
+use crate::day::{self, ALWAYS, Day, NEVER};
 
 /// Kinds of windows and lists of them that a plain combination has at most; of more, see [`super::sets`].
 const MOST: usize = 64;

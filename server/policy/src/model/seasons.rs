@@ -33,7 +33,11 @@ impl Seasons {
         let mut starts: Vec<Day> = bounds.filter(|day| ![ALWAYS, NEVER].contains(day)).collect();
         starts.sort_unstable();
         starts.dedup();
-        let models = if terms.is_empty() { Vec::new() } else { starts.iter().map(|_| OnceLock::new()).chain([OnceLock::new()]).collect() };
+        let models = if terms.is_empty() {
+            Vec::new()
+        } else {
+            starts.iter().map(|_| OnceLock::new()).chain([OnceLock::new()]).collect()
+        };
         Self { terms, starts, models }
     }
 

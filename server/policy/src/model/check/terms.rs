@@ -50,11 +50,13 @@ impl Check<'_> {
         }
         match terms.maximum_days {
             Some(0) => {
-                let message = "given for no day is not given; give at least 1, or leave it out, or set `requestable = false`";
+                let message =
+                    "given for no day is not given; give at least 1, or leave it out, or set `requestable = false`";
                 self.error(object, "maximum_days", message.to_owned());
             }
             Some(days) if days > LONGEST_DAYS => {
-                let message = format!("{days} days are more than a hundred years; give at most {LONGEST_DAYS}, or leave it out");
+                let message =
+                    format!("{days} days are more than a hundred years; give at most {LONGEST_DAYS}, or leave it out");
                 self.error(object, "maximum_days", message);
             }
             _ => {}
