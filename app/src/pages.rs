@@ -5,6 +5,7 @@ pub mod agents;
 pub mod applications;
 pub mod drafts;
 pub mod forms;
+pub mod found_entitlements;
 pub mod home;
 pub mod identities;
 pub mod integrations;

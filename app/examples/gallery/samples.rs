@@ -3,6 +3,7 @@
 mod agents;
 mod applications;
 pub(crate) mod forms;
+mod found_entitlements;
 mod integrations;
 pub(crate) mod jobs;
 mod lifecycle;
@@ -148,6 +149,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
     ] {
         sheets.extend(of_pages(rights, clock));
     }
+    sheets.extend(found_entitlements::sheets(rights));
     sheets
 }
 

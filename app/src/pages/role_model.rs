@@ -1,4 +1,4 @@
-//! Roles, access profiles and rules as they are live. They are changed in drafts (`super::drafts`).
+//! Roles, access profiles, entitlements and rules as they are live. They are changed in drafts (`super::drafts`).
 
 pub mod detail;
 
@@ -15,7 +15,7 @@ use crate::frame::{Rights, Section, Sheet};
 use crate::logic::{role_model, words};
 use crate::pages::{Asked, page};
 
-pub use detail::{AccessProfilePage, RolePage, RulePage, object_sheet};
+pub use detail::{AccessProfilePage, EntitlementPage, RolePage, RulePage, object_sheet};
 
 /// Rows shown at once; more are found by their name.
 const MOST_ROWS: usize = 500;
@@ -28,6 +28,11 @@ pub fn RolesPage() -> impl IntoView {
 #[component]
 pub fn AccessProfilesPage() -> impl IntoView {
     list_page(ObjectKind::AccessProfile)
+}
+
+#[component]
+pub fn EntitlementsPage() -> impl IntoView {
+    list_page(ObjectKind::Entitlement)
 }
 
 #[component]
@@ -59,16 +64,26 @@ impl Counts {
     }
 }
 
-/// The four parts of the role model's administration.
-pub(crate) fn parts(counts: &Counts, chosen: Option<ObjectKind>) -> impl IntoView + use<> {
+/// A part of the role model's administration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Objects(ObjectKind),
+    /// Entitlements that applications have and the role model does not.
+    Found,
+    Drafts,
+}
+
+/// The parts of the role model's administration.
+pub(crate) fn parts(counts: &Counts, chosen: Part) -> impl IntoView + use<> {
     let mut choices: Vec<(String, String, Option<u64>, bool)> = ObjectKind::ALL
         .into_iter()
         .map(|kind| {
             let count = counts.objects.iter().find(|(other, _)| *other == kind).map(|(_, count)| *count);
-            (title(kind).to_owned(), role_model::list(kind).to_owned(), count, chosen == Some(kind))
+            (title(kind).to_owned(), role_model::list(kind).to_owned(), count, chosen == Part::Objects(kind))
         })
         .collect();
-    choices.push(("Drafts".to_owned(), "/drafts".to_owned(), Some(counts.open_drafts), chosen.is_none()));
+    choices.push(("Found".to_owned(), "/found-entitlements".to_owned(), None, chosen == Part::Found));
+    choices.push(("Drafts".to_owned(), "/drafts".to_owned(), Some(counts.open_drafts), chosen == Part::Drafts));
     tabs("Parts of the role model", choices)
 }
 
@@ -77,6 +92,7 @@ pub(crate) fn title(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Role => "Roles",
         ObjectKind::AccessProfile => "Access profiles",
+        ObjectKind::Entitlement => "Entitlements",
         ObjectKind::Rule => "Rules",
     }
 }
@@ -85,6 +101,9 @@ fn explained(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Role => "What people hold because of what they do: access profiles, and other roles.",
         ObjectKind::AccessProfile => "Bundles of entitlements of one application, with the account that holds them.",
+        ObjectKind::Entitlement => {
+            "Single rights in applications, such as a group or a permission, held by an account."
+        }
         ObjectKind::Rule => "Who gets what by what is known of them.",
     }
 }
@@ -118,7 +137,7 @@ pub fn objects_sheet(
                 {new}
             </div>
         </header>
-        {parts(counts, Some(kind))}
+        {parts(counts, Part::Objects(kind))}
         {search(kind, filter, choices)}
         {content}
     };
@@ -140,7 +159,7 @@ fn search(kind: ObjectKind, filter: &ObjectFilter, choices: &Choices) -> impl In
         choices.owners.iter().map(|owner| option(owner.clone(), owner.clone(), is(&filter.owner, owner)).into_any());
     let states = RoleState::ALL
         .into_iter()
-        .filter(|_| kind != ObjectKind::Rule)
+        .filter(|_| kind.has_terms())
         .map(|state| option(state.name().to_owned(), state.label().to_owned(), filter.state == Some(state)).into_any());
     view! {
         <form class="filters" action=role_model::list(kind) role="search" aria-label="Find">
@@ -156,7 +175,7 @@ fn search(kind: ObjectKind, filter: &ObjectFilter, choices: &Choices) -> impl In
 fn table(kind: ObjectKind, rows: &[ObjectRow]) -> impl IntoView + use<> {
     let (note, people) = match kind {
         ObjectKind::Role => ("Consists of", "Held by"),
-        ObjectKind::AccessProfile => ("Application", "Held by"),
+        ObjectKind::AccessProfile | ObjectKind::Entitlement => ("Application", "Held by"),
         ObjectKind::Rule => ("Condition", "Holds for"),
     };
     let count = words::plural(rows.len() as u64, kind.noun(), &format!("{}s", kind.noun()));
@@ -169,7 +188,7 @@ fn table(kind: ObjectKind, rows: &[ObjectRow]) -> impl IntoView + use<> {
         let state = (terms.state != RoleState::Active).then(|| view! { " "{role_state(terms.state)} });
         let dash = || view! { <span class="subtle">"—"</span> }.into_any();
         let or_dash = |text: Option<String>| text.map_or_else(dash, IntoAny::into_any);
-        let sorted = (kind != ObjectKind::Rule).then(|| view! {
+        let sorted = kind.has_terms().then(|| view! {
             <td data-label="Category">{or_dash(row.category.clone())}</td>
             <td data-label="Owner">{or_dash(terms.owner)}</td>
         });
@@ -184,8 +203,7 @@ fn table(kind: ObjectKind, rows: &[ObjectRow]) -> impl IntoView + use<> {
             </tr>
         }
     });
-    let sorted =
-        (kind != ObjectKind::Rule).then(|| view! { <th scope="col">"Category"</th><th scope="col">"Owner"</th> });
+    let sorted = kind.has_terms().then(|| view! { <th scope="col">"Category"</th><th scope="col">"Owner"</th> });
     view! {
         <table class="ledger">
             <thead><tr><th scope="col">"Name"</th><th scope="col">{note}</th>{sorted}<th scope="col">"What for"</th><th scope="col" class="number">{people}</th></tr></thead>

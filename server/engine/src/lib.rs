@@ -36,6 +36,7 @@ pub mod backup;
 mod boundaries;
 pub mod drafts;
 pub mod forms;
+pub mod found_entitlements;
 pub mod home;
 pub mod identities;
 pub mod integrations;

@@ -1,4 +1,4 @@
-//! Roles, access profiles and rules, as they are live: what each consists of, who gets it, and whom it reaches.
+//! Roles, access profiles, entitlements and rules, as they are live: what each consists of, who gets it, and whom it reaches.
 //! Changing them is the business of [`crate::drafts`].
 
 mod versions;
@@ -31,6 +31,7 @@ pub async fn rows(op: &OpContext, kind: ObjectKind, filter: &ObjectFilter) -> Re
         ObjectKind::Rule => Vec::new(),
         ObjectKind::Role => op.engine.store().holder_counts("role").await.map_err(internal)?,
         ObjectKind::AccessProfile => op.engine.store().holder_counts("access_profile").await.map_err(internal)?,
+        ObjectKind::Entitlement => op.engine.store().holder_counts("entitlement").await.map_err(internal)?,
     };
     let held = |name: &String| {
         counts
@@ -66,6 +67,22 @@ pub async fn rows(op: &OpContext, kind: ObjectKind, filter: &ObjectFilter) -> Re
                 people: held(name),
                 category: category(&profile.terms()),
                 terms: Some(profile.terms()),
+            })
+            .collect()
+        }
+        ObjectKind::Entitlement => {
+            let all = configuration.entitlements.iter();
+            all.map(|(name, entitlement)| ObjectRow {
+                kind,
+                name: name.clone(),
+                display_name: entitlement.display_name.clone(),
+                description: entitlement.description.clone(),
+                note: configuration
+                    .application_of(&Grantable::Entitlement(name.clone()))
+                    .map_or_else(String::new, |application| op.engine.application_label(application)),
+                people: held(name),
+                category: None,
+                terms: None,
             })
             .collect()
         }
@@ -125,9 +142,9 @@ pub fn choices(op: &OpContext, kind: ObjectKind) -> Result<Choices, ApiError> {
         ObjectKind::AccessProfile => {
             configuration.access_profiles.values().filter_map(|profile| profile.owner.as_ref()).collect()
         }
-        ObjectKind::Rule => Default::default(),
+        ObjectKind::Entitlement | ObjectKind::Rule => Default::default(),
     };
-    let categories = if kind == ObjectKind::Rule { Vec::new() } else { categories(&configuration) };
+    let categories = if kind.has_terms() { categories(&configuration) } else { Vec::new() };
     Ok(Choices { categories, owners: owners.into_iter().cloned().collect() })
 }
 
@@ -172,12 +189,13 @@ pub async fn detail(op: &OpContext, kind: ObjectKind, name: String) -> Result<Ob
 }
 
 /// How many objects of each kind there are.
-pub fn counts(op: &OpContext) -> Result<[(ObjectKind, u64); 3], ApiError> {
+pub fn counts(op: &OpContext) -> Result<[(ObjectKind, u64); 4], ApiError> {
     op.require(VIEW)?;
     let configuration = op.engine.world().configuration();
     let count = |kind| match kind {
         ObjectKind::Role => configuration.roles.len() as u64,
         ObjectKind::AccessProfile => configuration.access_profiles.len() as u64,
+        ObjectKind::Entitlement => configuration.entitlements.len() as u64,
         ObjectKind::Rule => configuration.rules.len() as u64,
     };
     Ok(ObjectKind::ALL.map(|kind| (kind, count(kind))))
@@ -267,6 +285,7 @@ fn leads_to(op: &OpContext, object: &Object, name: &str) -> Vec<Grantable> {
     let reached = match object {
         Object::Role(_) => vec![Grantable::Role(name.to_owned())],
         Object::AccessProfile(_) => vec![Grantable::AccessProfile(name.to_owned())],
+        Object::Entitlement(_) => vec![Grantable::Entitlement(name.to_owned())],
         Object::Rule(rule) => return targets(rule),
     };
     let mut all: Vec<Grantable> = reached.iter().flat_map(|thing| model.reach(thing)).collect();
@@ -279,14 +298,21 @@ fn rules_of(configuration: &Configuration, thing: &Grantable) -> Vec<(String, St
     giving.map(|(name, rule)| (name.clone(), rule.when.clone(), rule.deny)).collect()
 }
 
-fn contained_in(configuration: &Configuration, kind: ObjectKind, name: &str) -> Vec<(String, String)> {
+fn contained_in(configuration: &Configuration, kind: ObjectKind, name: &str) -> Vec<(Grantable, String)> {
     let contains = |names: &[String]| names.iter().any(|other| other == name);
     let roles = configuration.roles.iter().filter(|(_, role)| match kind {
         ObjectKind::Role => contains(&role.roles),
         ObjectKind::AccessProfile => contains(&role.access_profiles),
-        ObjectKind::Rule => false,
+        ObjectKind::Entitlement | ObjectKind::Rule => false,
     });
-    roles.map(|(name, role)| (name.clone(), role.display_name.clone())).collect()
+    let profiles = configuration
+        .access_profiles
+        .iter()
+        .filter(|(_, profile)| kind == ObjectKind::Entitlement && contains(&profile.entitlements));
+    let roles = roles.map(|(name, role)| (Grantable::Role(name.clone()), role.display_name.clone()));
+    let profiles =
+        profiles.map(|(name, profile)| (Grantable::AccessProfile(name.clone()), profile.display_name.clone()));
+    roles.chain(profiles).collect()
 }
 
 fn parts(profiles: usize, roles: usize) -> String {
