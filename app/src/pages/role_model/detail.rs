@@ -3,7 +3,7 @@
 use engine::role_model::{Turn, Versions};
 use leptos::prelude::*;
 use model::access::Grantable;
-use model::configuration::{AssignmentRule, Entitlement, RuleType};
+use model::configuration::{AssignmentRule, Entitlement, RoleState, RuleType};
 use model::draft::{Object, ObjectDetail, ObjectKind, Sample};
 
 use crate::components::chip::role_state;
@@ -150,6 +150,8 @@ fn terms(detail: &ObjectDetail) -> Option<AnyView> {
         view! { <a href=address>{owner}</a> }.into_any()
     });
     let requests = match (terms.requestable, terms.maximum_days) {
+        _ if terms.state == RoleState::Draft => "Not while it is a draft".to_owned(),
+        _ if terms.state == RoleState::Retired => "Not any more".to_owned(),
         (false, _) => "Only rules give it".to_owned(),
         (true, None) => "May be asked for".to_owned(),
         (true, Some(days)) => format!("May be asked for, for {} at most", words::plural(days.into(), "day", "days")),
