@@ -34,9 +34,9 @@ pub enum Command {
         #[arg(long)]
         overwrite: bool,
     },
-    /// Roles, access profiles or rules, with category, owner and state
+    /// Roles, access profiles, entitlements or rules, with category, owner and state
     List {
-        /// What to list: role, access_profile or rule
+        /// What to list: role, access_profile, entitlement or rule
         #[arg(value_parser = kind)]
         kind: ObjectKind,
         /// Those of a category, and of categories that are parts of it
@@ -49,9 +49,9 @@ pub enum Command {
         #[arg(long, value_parser = state)]
         state: Option<RoleState>,
     },
-    /// When a role, an access profile or a rule changed, by whom, and what
+    /// When a role, an access profile, an entitlement or a rule changed, by whom, and what
     History {
-        /// What it is: role, access_profile or rule
+        /// What it is: role, access_profile, entitlement or rule
         #[arg(value_parser = kind)]
         kind: ObjectKind,
         /// Its name
@@ -184,7 +184,7 @@ async fn history(
 }
 
 fn kind(text: &str) -> Result<ObjectKind, String> {
-    ObjectKind::from_name(text).ok_or_else(|| format!("`{text}` is none of role, access_profile and rule"))
+    ObjectKind::from_name(text).ok_or_else(|| format!("`{text}` is none of role, access_profile, entitlement and rule"))
 }
 
 fn state(text: &str) -> Result<RoleState, String> {

@@ -1,4 +1,4 @@
-//! How one role, access profile or rule came to be as it is: each version of the configuration that changed it, and what.
+//! How one role, access profile, entitlement or rule came to be as it is: each version of the configuration that changed it, and what.
 
 use jiff::Timestamp;
 use model::draft::ObjectKind;
