@@ -354,4 +354,5 @@ test('a rule is drafted by keyboard, tried with somebody and discarded; a role i
   await expect(message(page)).toContainText('Published');
   await page.goto('/roles/controller');
   await expect(page.locator('main')).toContainText('Checks what accountants book.');
+  await expect(page.getByRole('region', { name: 'Versions' })).toContainText('with the draft');
 });

@@ -64,6 +64,7 @@ pub(crate) fn why() -> Explanation {
     let word = StateWord { standing: of_leavers(), withheld: false, stage: Some(stage) };
     Explanation {
         grantable: Grantable::AccountType("directory-person".into()),
+        dormant: Vec::new(),
         lifecycle: Some(Box::new(word)),
         ..why_not()
     }

@@ -50,7 +50,7 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
             identities::identity_sheet(
                 &lifecycle::leaver(),
                 identities::Tab::Permissions,
-                &asking("directory-person", Some(Ok(Why::Explained(lifecycle::why())))),
+                &asking("directory-person", Some(Ok(Why::Explained(Box::new(lifecycle::why()))))),
                 rights,
                 clock,
             ),
@@ -70,7 +70,7 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
             identities::identity_sheet(
                 &identity_detail(),
                 identities::Tab::Permissions,
-                &asking("vpn", Some(Ok(Why::Explained(why_not())))),
+                &asking("vpn", Some(Ok(Why::Explained(Box::new(why_not()))))),
                 rights,
                 clock,
             ),
@@ -354,5 +354,6 @@ pub(crate) fn why_not() -> Explanation {
         }],
         denied_by: None,
         lifecycle: None,
+        dormant: Vec::new(),
     }
 }

@@ -7,10 +7,12 @@ use app::pages::drafts::{self, Editing};
 use app::pages::role_model::{self as pages, Counts};
 use engine::configuration::{ConfigurationPlan, Effect, FieldChange, ObjectChange, PersonEffect};
 use engine::drafts::{DraftFinding, DraftPreview};
-use engine::role_model::Vocabulary;
-use model::access::Grantable;
-use model::configuration::{AssignmentRule, Role, RuleType};
-use model::draft::{Draft, DraftChange, DraftRow, DraftState, Object, ObjectDetail, ObjectKind, ObjectRow, Sample};
+use engine::role_model::{Choices, ObjectVersion, Turn, Versions, Vocabulary};
+use model::access::{Dormancy, Grantable};
+use model::configuration::{AssignmentRule, Role, RoleState, RuleType, Terms};
+use model::draft::{
+    Draft, DraftChange, DraftRow, DraftState, Object, ObjectDetail, ObjectFilter, ObjectKind, ObjectRow, Sample,
+};
 use model::ids::{ConfigurationVersionId, DraftId, IdentityId};
 use model::page::Page;
 
@@ -21,13 +23,16 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
     let all = Page { rows: vec![row(DraftState::Open), row(DraftState::Published)], next: None, total: 2 };
     let page = Page { rows: vec![row(DraftState::Open)], next: None, total: 1 };
     let nothing = Page { rows: vec![], next: None, total: 0 };
+    let (all_of, unsorted) = (ObjectFilter::default(), Choices::default());
+    let narrowed = ObjectFilter { category: Some("sales".into()), state: Some(RoleState::Draft), ..all_of.clone() };
     vec![
-        ("roles", pages::objects_sheet(ObjectKind::Role, &roles(), "", &counts(), rights)),
-        ("rules", pages::objects_sheet(ObjectKind::Rule, &rules(), "", &counts(), &none)),
-        ("roles-none", pages::objects_sheet(ObjectKind::Role, &[], "", &Counts::default(), rights)),
-        ("roles-found-none", pages::objects_sheet(ObjectKind::Role, &[], "x", &counts(), rights)),
-        ("role", pages::object_sheet(&role_detail(), None, rights, clock)),
-        ("rule", pages::object_sheet(&rule_detail(), None, &none, clock)),
+        ("roles", pages::objects_sheet(ObjectKind::Role, &roles(), (&all_of, &choices()), &counts(), rights)),
+        ("rules", pages::objects_sheet(ObjectKind::Rule, &rules(), (&all_of, &unsorted), &counts(), &none)),
+        ("roles-none", pages::objects_sheet(ObjectKind::Role, &[], (&all_of, &unsorted), &Counts::default(), rights)),
+        ("roles-found-none", pages::objects_sheet(ObjectKind::Role, &[], (&narrowed, &choices()), &counts(), rights)),
+        ("role", pages::object_sheet(&role_detail(), None, (&versions(), true), rights, clock)),
+        ("role-retired", pages::object_sheet(&retired(), None, (&Versions::default(), false), rights, clock)),
+        ("rule", pages::object_sheet(&rule_detail(), None, (&versions(), true), &none, clock)),
         ("drafts", drafts::drafts_sheet(Some(DraftState::Open), true, page, &counts(), clock)),
         ("drafts-all", drafts::drafts_sheet(None, true, all, &counts(), clock)),
         ("drafts-none", drafts::drafts_sheet(Some(DraftState::Open), true, nothing, &Counts::default(), clock)),
@@ -54,10 +59,17 @@ fn roles() -> Vec<ObjectRow> {
         description: Some("What everybody in the field needs from the first day on.".into()),
         note: note.into(),
         people,
+        category: Some("Commercial \u{203a} Sales".into()),
+        terms: Some(role().terms()),
     };
+    let plain = row("office-worker", "Office worker", "2 access profiles", 8_615);
     vec![
         row("seller", "Seller", "3 access profiles, 1 role", 214),
-        row("office-worker", "Office worker", "2 access profiles", 8_615),
+        ObjectRow { category: None, terms: Some(Terms::default()), ..plain },
+        ObjectRow {
+            terms: Some(retired_role().terms()),
+            ..row("old-seller", "Door-to-door seller", "1 access profile", 0)
+        },
     ]
 }
 
@@ -69,6 +81,8 @@ fn rules() -> Vec<ObjectRow> {
         description: None,
         note: when.into(),
         people,
+        category: None,
+        terms: None,
     };
     vec![row("sales-staff", WHEN, 214), row("treasury", "identity.department == 'Treasury'", 0)]
 }
@@ -82,10 +96,14 @@ fn sample(total: u64) -> Sample {
 
 fn role() -> Role {
     Role {
-        display_name: "Seller".into(),
         description: Some("What everybody in the field needs from the first day on.".into()),
         access_profiles: vec!["crm-access".into(), "price-lists".into()],
         roles: vec!["office-worker".into()],
+        category: Some("sales".into()),
+        owner: Some("olga".into()),
+        valid_until: Some(jiff::civil::date(2027, 6, 30)),
+        maximum_days: Some(90),
+        ..Role::new("Seller")
     }
 }
 
@@ -105,6 +123,60 @@ fn rule() -> AssignmentRule {
     }
 }
 
+fn retired_role() -> Role {
+    Role { state: RoleState::Retired, requestable: false, ..role() }
+}
+
+fn retired() -> ObjectDetail {
+    ObjectDetail {
+        object: Object::Role(retired_role()),
+        people: Sample::default(),
+        dormancy: Some(Dormancy::Retired),
+        ..role_detail()
+    }
+}
+
+fn choices() -> Choices {
+    let category = |name: &str, label: &str| (name.to_owned(), label.to_owned());
+    Choices {
+        categories: vec![category("commercial", "Commercial"), category("sales", "Commercial \u{203a} Sales")],
+        owners: vec!["olga".into()],
+    }
+}
+
+fn versions() -> Versions {
+    let version = |number: i64, minutes: i64, draft: Option<(DraftId, String)>, what: Turn| ObjectVersion {
+        version: ConfigurationVersionId(number),
+        by: "olga".into(),
+        at: before(minutes),
+        draft,
+        what,
+    };
+    let field = |field: &str, before: Option<serde_json::Value>, after: Option<serde_json::Value>| FieldChange {
+        field: field.into(),
+        before,
+        after,
+    };
+    let changed = vec![
+        field(
+            "access_profiles",
+            Some(serde_json::json!(["crm-access"])),
+            Some(serde_json::json!(["crm-access", "price-lists"])),
+        ),
+        field("maximum_days", None, Some(serde_json::json!(90))),
+    ];
+    let added = vec![field("display_name", None, Some(serde_json::json!("Seller")))];
+    let draft = (DraftId(70), "Sellers of the north get price lists".to_owned());
+    Versions {
+        all: vec![
+            version(4_711, 60, Some(draft), Turn::Changed(changed)),
+            version(4_000, 60 * 24 * 30, None, Turn::Added(added)),
+            version(3_900, 60 * 24 * 40, None, Turn::Removed),
+        ],
+        before: Some(ConfigurationVersionId(3_900)),
+    }
+}
+
 fn role_detail() -> ObjectDetail {
     let thing = |grantable: Grantable, label: &str| (grantable, label.to_owned());
     ObjectDetail {
@@ -121,6 +193,8 @@ fn role_detail() -> ObjectDetail {
             thing(Grantable::Entitlement("crm-read".into()), "Read customers"),
         ],
         drafts: vec![row(DraftState::Open)],
+        category: Some("Commercial \u{203a} Sales".into()),
+        dormancy: None,
     }
 }
 
@@ -136,6 +210,8 @@ fn rule_detail() -> ObjectDetail {
             (Grantable::Entitlement("showroom-key".into()), "Key of the showroom".into()),
         ],
         drafts: Vec::new(),
+        category: None,
+        dormancy: None,
     }
 }
 
@@ -287,6 +363,7 @@ fn editing(is_known: bool) -> Editing {
             ],
             applications: vec![("crm".into(), "CRM".into())],
             attributes: vec!["country".into(), "department".into()],
+            categories: choices().categories,
         },
     }
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use leptos::prelude::*;
 use model::account::AccountStatus;
 use model::agent::ExportState;
+use model::configuration::RoleState;
 use model::draft::DraftState;
 use model::identity::LifecycleState;
 use model::job::RunState;
@@ -291,6 +292,16 @@ pub fn draft(state: DraftState) -> impl IntoView {
         DraftState::Open => (Tone::Info, "pencil"),
         DraftState::Published => (Tone::Ok, "check"),
         DraftState::Discarded => (Tone::Idle, "dash"),
+    };
+    chip(tone, shape, state.label(), String::new())
+}
+
+/// The state of a role or an access profile.
+pub fn role_state(state: RoleState) -> impl IntoView {
+    let (tone, shape) = match state {
+        RoleState::Draft => (Tone::Info, "pencil"),
+        RoleState::Active => (Tone::Ok, "check"),
+        RoleState::Retired => (Tone::Idle, "dash"),
     };
     chip(tone, shape, state.label(), String::new())
 }

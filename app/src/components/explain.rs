@@ -6,7 +6,7 @@ use model::lifecycle::StateWord;
 
 use super::icon::icon;
 use crate::logic::address::Address;
-use crate::logic::words;
+use crate::logic::{role_model, words};
 
 /// Every way in which something is granted.
 pub fn reasons(reasons: &[Reason], thing: &str) -> AnyView {
@@ -104,12 +104,23 @@ pub fn explanation(explanation: &Explanation, person: &str) -> impl IntoView + u
         });
         view! { <h4>"Rules that would give it, nearest first"</h4><ol class="misses">{rules.collect_view()}</ol> }
     });
+    let dormant = (!explanation.dormant.is_empty()).then(|| {
+        let lines = explanation.dormant.iter().map(|dormant| {
+            let thing = &dormant.grantable;
+            let named = match role_model::thing(thing) {
+                Some(address) => view! { <a href=address>{thing.name().to_owned()}</a> }.into_any(),
+                None => thing.name().to_owned().into_any(),
+            };
+            view! { <li>{icon(shape(thing))}<span class="kind">{words::kind(thing)}</span><span>{named}" "{dormant.why.said()}</span></li> }
+        });
+        view! { <h4>"Not in force"</h4><ul class="plain chosen">{lines.collect_view()}</ul> }
+    });
     let state = explanation.lifecycle.as_deref().map(state);
     let sign = if explanation.held { "check" } else { "ban" };
     view! {
         <section class="panel verdict" id="why" aria-label="Why, or why not">
             <p class="answer">{icon(sign)}{words::verdict(explanation, person)}</p>
-            {state}{held}{denied}{missing}
+            {state}{held}{denied}{dormant}{missing}
         </section>
     }
 }

@@ -1,8 +1,9 @@
 //! What a form says about an object of the role model, as text and as that object; and where such objects have their pages.
 
+use jiff::civil::Date;
 use model::access::Grantable;
-use model::configuration::{AccessProfile, AssignmentRule, Entitlement, Role, RuleType};
-use model::draft::{Object, ObjectKind};
+use model::configuration::{AccessProfile, AssignmentRule, Entitlement, Role, RoleState, RuleType, Terms};
+use model::draft::{Object, ObjectFilter, ObjectKind};
 use model::error::ApiError;
 use model::ids::DraftId;
 
@@ -30,6 +31,101 @@ pub struct Fields {
     pub days_after: String,
     /// What it consists of or gives, as `kind:name`.
     pub things: Vec<String>,
+    pub terms: TermFields,
+}
+
+/// On which terms a role or an access profile is given, as it is typed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TermFields {
+    /// Name of a category; empty for none.
+    pub category: String,
+    pub owner: String,
+    /// `no` where people may not ask for it.
+    pub requestable: String,
+    /// Name of a state; active where it is empty.
+    pub state: String,
+    pub valid_from: String,
+    pub valid_until: String,
+    pub maximum_days: String,
+}
+
+impl TermFields {
+    fn of(terms: Terms) -> Self {
+        let day = |day: Option<Date>| day.map_or_else(String::new, |day| day.to_string());
+        Self {
+            category: terms.category.unwrap_or_default(),
+            owner: terms.owner.unwrap_or_default(),
+            requestable: if terms.requestable { "yes" } else { "no" }.to_owned(),
+            state: terms.state.name().to_owned(),
+            valid_from: day(terms.valid_from),
+            valid_until: day(terms.valid_until),
+            maximum_days: terms.maximum_days.map_or_else(String::new, |days| days.to_string()),
+        }
+    }
+
+    fn read(query: &Query) -> Self {
+        let last = |name: &str| query.all(name).pop().unwrap_or_default();
+        Self {
+            category: last("category"),
+            owner: last("owner"),
+            requestable: last("requestable"),
+            state: last("state"),
+            valid_from: last("valid_from"),
+            valid_until: last("valid_until"),
+            maximum_days: last("maximum_days"),
+        }
+    }
+
+    fn put(&self, address: Address) -> Address {
+        address
+            .with("category", Some(&self.category))
+            .with("owner", Some(&self.owner))
+            .with("requestable", Some(&self.requestable))
+            .with("state", Some(&self.state))
+            .with("valid_from", Some(&self.valid_from))
+            .with("valid_until", Some(&self.valid_until))
+            .with("maximum_days", Some(&self.maximum_days))
+    }
+
+    fn terms(&self) -> Result<Terms, ApiError> {
+        let named = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let state = match self.state.trim() {
+            "" => RoleState::Active,
+            name => RoleState::from_name(name).ok_or_else(|| {
+                ApiError::invalid("state", format!("`{name}` is no state. Choose draft, active or retired."))
+            })?,
+        };
+        let maximum = self.maximum_days.trim();
+        let wrong = "are no days. Write a number from 1 to 36525, or leave it empty.";
+        Ok(Terms {
+            category: named(&self.category),
+            owner: named(&self.owner),
+            requestable: self.requestable.trim() != "no",
+            state,
+            valid_from: day(&self.valid_from, "valid_from")?,
+            valid_until: day(&self.valid_until, "valid_until")?,
+            maximum_days: match maximum {
+                "" => None,
+                _ => Some(number(maximum, "maximum_days", wrong)?),
+            },
+        })
+    }
+}
+
+fn day(text: &str, field: &str) -> Result<Option<Date>, ApiError> {
+    let text = text.trim();
+    let wrong = |_| ApiError::invalid(field, format!("`{text}` is no day. Write it as year-month-day: 2026-12-31."));
+    (!text.is_empty()).then(|| text.parse()).transpose().map_err(wrong)
+}
+
+/// What a list of objects is narrowed to, by its address.
+pub fn filter(query: &Query) -> ObjectFilter {
+    ObjectFilter {
+        text: query.get("text").unwrap_or_default(),
+        category: query.get("category"),
+        owner: query.get("owner"),
+        state: query.get("state").and_then(|name| RoleState::from_name(&name)),
+    }
 }
 
 impl Fields {
@@ -40,6 +136,7 @@ impl Fields {
                 display_name: role.display_name.clone(),
                 description: role.description.clone().unwrap_or_default(),
                 things: [prefixed("access_profile", &role.access_profiles), prefixed("role", &role.roles)].concat(),
+                terms: TermFields::of(role.terms()),
                 ..Self::default()
             },
             Object::AccessProfile(profile) => Self {
@@ -51,6 +148,7 @@ impl Fields {
                     prefixed("account_type", &profile.account_types),
                 ]
                 .concat(),
+                terms: TermFields::of(profile.terms()),
                 ..Self::default()
             },
             Object::Entitlement(entitlement) => Self {
@@ -99,6 +197,7 @@ impl Fields {
             days_before: last("days_before"),
             days_after: last("days_after"),
             things: query.all("thing"),
+            terms: TermFields::read(query),
         })
     }
 
@@ -122,6 +221,7 @@ impl Fields {
             .with("priority", Some(&self.priority))
             .with("days_before", Some(&self.days_before))
             .with("days_after", Some(&self.days_after));
+        address = self.terms.put(address);
         for thing in &self.things {
             address = address.with("thing", Some(thing));
         }
@@ -143,15 +243,17 @@ impl Fields {
                 let access_profiles = take(&mut things, "access_profile");
                 let roles = take(&mut things, "role");
                 nothing_left(&things, "A role consists of access profiles and roles")?;
-                Ok(Object::Role(Role { display_name, description, access_profiles, roles }))
+                let terms = Role::on(self.terms.terms()?);
+                Ok(Object::Role(Role { display_name, description, access_profiles, roles, ..terms }))
             }
             ObjectKind::AccessProfile => {
                 let entitlements = take(&mut things, "entitlement");
                 let account_types = take(&mut things, "account_type");
                 nothing_left(&things, "An access profile consists of entitlements and account types")?;
                 let application = self.application.trim().to_owned();
-                let profile = AccessProfile { display_name, description, application, entitlements, account_types };
-                Ok(Object::AccessProfile(profile))
+                let terms = AccessProfile::on(self.terms.terms()?);
+                let parts = AccessProfile { application, entitlements, account_types, ..terms };
+                Ok(Object::AccessProfile(AccessProfile { display_name, description, ..parts }))
             }
             ObjectKind::Entitlement => {
                 nothing_left(&things, "An entitlement consists of nothing else")?;
@@ -287,11 +389,12 @@ pub fn edit(kind: ObjectKind, name: Option<&str>, draft: Option<DraftId>) -> Str
 
 #[cfg(test)]
 mod tests {
-    use model::configuration::RuleType;
+    use jiff::civil::date;
+    use model::configuration::{AccessProfile, Role, RoleState, RuleType, Terms};
     use model::draft::{Object, ObjectKind};
     use model::ids::DraftId;
 
-    use super::Fields;
+    use super::{Fields, TermFields};
     use crate::logic::query::Query;
 
     fn typed(things: &[&str]) -> Fields {
@@ -339,6 +442,39 @@ mod tests {
             (Fields { priority: "first".into(), ..fields.clone() }, "priority"),
         ] {
             assert_eq!(wrong.object(ObjectKind::Rule, "r").unwrap_err().field.as_deref(), Some(field));
+        }
+    }
+
+    #[test]
+    fn terms_are_carried_without_loss_and_said_where_they_are_wrong() {
+        let terms = Terms {
+            category: Some("sales".into()),
+            owner: Some("olga".into()),
+            requestable: false,
+            state: RoleState::Retired,
+            valid_from: Some(date(2026, 1, 1)),
+            valid_until: Some(date(2026, 12, 31)),
+            maximum_days: Some(30),
+        };
+        let role = Object::Role(Role { display_name: "Seller".into(), ..Role::on(terms.clone()) });
+        let profile = AccessProfile { application: "crm".into(), ..AccessProfile::on(terms) };
+        let profile = Object::AccessProfile(AccessProfile { display_name: "CRM".into(), ..profile });
+        for object in [role, profile, Object::Role(Role::new("Usual"))] {
+            let fields = Fields::of(&object);
+            assert_eq!(fields.object(object.kind(), "x").unwrap(), object);
+            let address = fields.address(object.kind(), "x", None);
+            assert_eq!(Fields::read(&Query::parse(address.split_once('?').unwrap().1)), Some(fields));
+        }
+        let usual = Fields::default().object(ObjectKind::Role, "seller").unwrap();
+        assert_eq!(usual, Object::Role(Role::new("seller")));
+        for (terms, field) in [
+            (TermFields { valid_from: "soon".into(), ..TermFields::default() }, "valid_from"),
+            (TermFields { valid_until: "2026-02-30".into(), ..TermFields::default() }, "valid_until"),
+            (TermFields { maximum_days: "many".into(), ..TermFields::default() }, "maximum_days"),
+            (TermFields { state: "gone".into(), ..TermFields::default() }, "state"),
+        ] {
+            let wrong = Fields { terms, ..Fields::default() }.object(ObjectKind::Role, "seller").unwrap_err();
+            assert_eq!(wrong.field.as_deref(), Some(field));
         }
     }
 

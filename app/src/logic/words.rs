@@ -486,7 +486,8 @@ pub fn reason(reason: &Reason) -> String {
 
 /// Answer to "why, or why not", as one sentence.
 pub fn verdict(explanation: &Explanation, person: &str) -> String {
-    let thing = format!("{} {}", kind(&explanation.grantable), explanation.grantable.name());
+    let named = |thing: &Grantable| format!("{} {}", kind(thing), thing.name());
+    let thing = named(&explanation.grantable);
     if explanation.held {
         return format!("{person} holds {thing}.");
     }
@@ -495,6 +496,16 @@ pub fn verdict(explanation: &Explanation, person: &str) -> String {
     }
     if let Some(denied_by) = &explanation.denied_by {
         return format!("{person} does not hold {thing}: rule {} takes it away.", denied_by.rule);
+    }
+    if let Some(dormant) = explanation.dormant.first() {
+        return match dormant.grantable == explanation.grantable {
+            true => format!("{person} does not hold {thing}: it {}.", dormant.why.said()),
+            false => format!(
+                "{person} does not hold {thing}: {}, which would give it, {}.",
+                named(&dormant.grantable),
+                dormant.why.said()
+            ),
+        };
     }
     match explanation.missing.first() {
         Some(nearest) => format!("{person} does not hold {thing}. Nearest is rule {}.", nearest.rule),

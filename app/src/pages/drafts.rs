@@ -16,7 +16,7 @@ use crate::components::list::{Choice, Empty, ago, empty, filter_chips, paginatio
 use crate::frame::{Section, Sheet};
 use crate::logic::address::Address;
 use crate::logic::flash::Flash;
-use crate::logic::role_model::{self, Fields};
+use crate::logic::role_model::{self, Fields, TermFields};
 use crate::logic::time::Clock;
 use crate::logic::words;
 use crate::pages::role_model::{Counts, Part, parts};
@@ -44,7 +44,15 @@ pub async fn put_into_draft(
     #[server(default)] days_before: String,
     #[server(default)] days_after: String,
     #[server(default)] things: Vec<String>,
+    #[server(default)] category: String,
+    #[server(default)] owner: String,
+    #[server(default)] requestable: String,
+    #[server(default)] state: String,
+    #[server(default)] valid_from: String,
+    #[server(default)] valid_until: String,
+    #[server(default)] maximum_days: String,
 ) -> Result<(), ServerFnError> {
+    let terms = TermFields { category, owner, requestable, state, valid_from, valid_until, maximum_days };
     let fields = Fields {
         display_name,
         description,
@@ -59,6 +67,7 @@ pub async fn put_into_draft(
         days_before,
         days_after,
         things,
+        terms,
     };
     put(&draft, &object, &name, Some(&fields)).await
 }

@@ -2,9 +2,13 @@
 
 pub mod detail;
 
+use engine::role_model::Choices;
 use leptos::prelude::*;
-use model::draft::{ObjectKind, ObjectRow};
+use model::configuration::RoleState;
+use model::draft::{ObjectFilter, ObjectKind, ObjectRow};
 
+use crate::components::chip::role_state;
+use crate::components::form::option;
 use crate::components::icon::icon;
 use crate::components::list::{Empty, empty, tabs};
 use crate::frame::{Rights, Section, Sheet};
@@ -38,10 +42,11 @@ pub fn RulesPage() -> impl IntoView {
 
 fn list_page(kind: ObjectKind) -> AnyView {
     page(move |Asked { op, visitor, query }| async move {
-        let text = query.get("text").unwrap_or_default();
-        let rows = engine::role_model::rows(&op, kind, &text).await?;
+        let filter = role_model::filter(&query);
+        let rows = engine::role_model::rows(&op, kind, &filter).await?;
+        let choices = engine::role_model::choices(&op, kind)?;
         let counts = Counts::read(&op).await?;
-        Ok(objects_sheet(kind, &rows, &text, &counts, &visitor.rights))
+        Ok(objects_sheet(kind, &rows, (&filter, &choices), &counts, &visitor.rights))
     })
 }
 
@@ -103,12 +108,18 @@ fn explained(kind: ObjectKind) -> &'static str {
     }
 }
 
-pub fn objects_sheet(kind: ObjectKind, rows: &[ObjectRow], text: &str, counts: &Counts, rights: &Rights) -> Sheet {
+pub fn objects_sheet(
+    kind: ObjectKind,
+    rows: &[ObjectRow],
+    (filter, choices): (&ObjectFilter, &Choices),
+    counts: &Counts,
+    rights: &Rights,
+) -> Sheet {
     let new = rights.may(engine::drafts::DRAFT).then(|| {
         let label = format!("New {}", kind.noun());
         view! { <a class="button primary" href=role_model::edit(kind, None, None)>{icon("plus")}{label}</a> }
     });
-    let content = match (rows.is_empty(), text.is_empty()) {
+    let content = match (rows.is_empty(), filter.is_empty()) {
         (true, true) => empty(
             "Nothing here yet",
             Empty::NeverUsed {
@@ -127,13 +138,38 @@ pub fn objects_sheet(kind: ObjectKind, rows: &[ObjectRow], text: &str, counts: &
             </div>
         </header>
         {parts(counts, Part::Objects(kind))}
-        <form class="filters" action=role_model::list(kind) role="search" aria-label="Find">
-            <input type="search" name="text" value=text.to_owned() placeholder="Part of a name" aria-label="Part of a name" />
-            <button class="button">"Find"</button>
-        </form>
+        {search(kind, filter, choices)}
         {content}
     };
     Sheet { section: Section::RoleModel, title: title(kind).to_owned(), body: body.into_any() }
+}
+
+fn search(kind: ObjectKind, filter: &ObjectFilter, choices: &Choices) -> impl IntoView + use<> {
+    let select = |name: &'static str, label: &'static str, all: &'static str, options: Vec<AnyView>| {
+        (!options.is_empty()).then(|| {
+            view! { <select name=name aria-label=label><option value="">{all}</option>{options.collect_view()}</select> }
+        })
+    };
+    let is = |chosen: &Option<String>, value: &String| chosen.as_ref() == Some(value);
+    let categories = choices
+        .categories
+        .iter()
+        .map(|(name, label)| option(name.clone(), label.clone(), is(&filter.category, name)).into_any());
+    let owners =
+        choices.owners.iter().map(|owner| option(owner.clone(), owner.clone(), is(&filter.owner, owner)).into_any());
+    let states = RoleState::ALL
+        .into_iter()
+        .filter(|_| kind.has_terms())
+        .map(|state| option(state.name().to_owned(), state.label().to_owned(), filter.state == Some(state)).into_any());
+    view! {
+        <form class="filters" action=role_model::list(kind) role="search" aria-label="Find">
+            <input type="search" name="text" value=filter.text.clone() placeholder="Part of a name" aria-label="Part of a name" />
+            {select("category", "Category", "Every category", categories.collect())}
+            {select("owner", "Owner", "Every owner", owners.collect())}
+            {select("state", "State", "Every state", states.collect())}
+            <button class="button">"Find"</button>
+        </form>
+    }
 }
 
 fn table(kind: ObjectKind, rows: &[ObjectRow]) -> impl IntoView + use<> {
@@ -148,19 +184,29 @@ fn table(kind: ObjectKind, rows: &[ObjectRow]) -> impl IntoView + use<> {
     });
     let lines = rows.iter().take(MOST_ROWS).map(|row| {
         let key = (row.name != row.display_name).then(|| view! { " "<span class="mono subtle">{row.name.clone()}</span> });
+        let terms = row.terms.clone().unwrap_or_default();
+        let state = (terms.state != RoleState::Active).then(|| view! { " "{role_state(terms.state)} });
+        let dash = || view! { <span class="subtle">"—"</span> }.into_any();
+        let or_dash = |text: Option<String>| text.map_or_else(dash, IntoAny::into_any);
+        let sorted = kind.has_terms().then(|| view! {
+            <td data-label="Category">{or_dash(row.category.clone())}</td>
+            <td data-label="Owner">{or_dash(terms.owner)}</td>
+        });
         let note_class = if kind == ObjectKind::Rule { "wide mono" } else { "" };
         view! {
             <tr data-row="">
-                <td data-label="Name" class="name"><a data-open="" href=role_model::object(kind, &row.name)>{row.display_name.clone()}</a>{key}</td>
+                <td data-label="Name" class="name"><a data-open="" href=role_model::object(kind, &row.name)>{row.display_name.clone()}</a>{key}{state}</td>
                 <td data-label=note class=note_class title=row.note.clone()>{row.note.clone()}</td>
+                {sorted}
                 <td data-label="What for" class="wide">{row.description.clone()}</td>
                 <td data-label=people class="number">{words::number(row.people)}</td>
             </tr>
         }
     });
+    let sorted = kind.has_terms().then(|| view! { <th scope="col">"Category"</th><th scope="col">"Owner"</th> });
     view! {
         <table class="ledger">
-            <thead><tr><th scope="col">"Name"</th><th scope="col">{note}</th><th scope="col">"What for"</th><th scope="col" class="number">{people}</th></tr></thead>
+            <thead><tr><th scope="col">"Name"</th><th scope="col">{note}</th>{sorted}<th scope="col">"What for"</th><th scope="col" class="number">{people}</th></tr></thead>
             <tbody>{lines.collect_view()}</tbody>
         </table>
         {rest}

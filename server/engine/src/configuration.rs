@@ -27,6 +27,7 @@ use model::configuration::Configuration;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+pub(crate) use difference::object_difference;
 pub use difference::{ConfigurationPlan, Effect, FieldChange, ObjectChange, PersonEffect, difference};
 pub use effect::effect;
 pub(crate) use effect::{compare, computed};

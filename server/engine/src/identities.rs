@@ -96,7 +96,9 @@ pub async fn why(op: &OpContext, id: IdentityId, kind: Option<&str>, name: &str)
     };
     let today = op.engine.today();
     let explained = op.engine.world().with_population(|population| population.engine.explain(id, &grantable, today));
-    explained.map(Why::Explained).ok_or_else(|| ApiError::not_found(format!("identity {id}")))
+    explained
+        .map(|explained| Why::Explained(Box::new(explained)))
+        .ok_or_else(|| ApiError::not_found(format!("identity {id}")))
 }
 
 /// Everything that can be asked about, with what people call it.

@@ -9,6 +9,7 @@ mod check;
 pub(crate) mod follow;
 mod preview;
 mod risks;
+mod terms;
 mod write;
 
 use jiff::Timestamp;
@@ -56,7 +57,9 @@ pub async fn submit(op: &OpContext, new: NewRequest) -> Result<Submission, ApiEr
 pub(crate) async fn hand_in(op: &OpContext, new: NewRequest) -> Result<Submission, ApiError> {
     op.engine.follow().await.map_err(|_| ApiError::internal())?;
     let new = check::tidy(op, new)?;
+    // Of what was asked: the same asked for again tomorrow is the same, though its last day would be a later one.
     let digest = broker::request::digest(&new);
+    let new = terms::limit(&op.engine.world().configuration(), new, op.engine.today())?;
     for _ in 0..TRIES {
         if let Some(answer) = known(op, &new, &digest).await? {
             return Ok(answer);
@@ -231,6 +234,19 @@ pub async fn given(op: &OpContext, id: IdentityId) -> Result<(Identity, Vec<(Dir
         (grant, label)
     };
     Ok((identity, grants.into_iter().map(labelled).collect()))
+}
+
+/// Everything that may be asked for now, with what people call it.
+pub fn offered(op: &OpContext) -> Result<Vec<(Grantable, String)>, ApiError> {
+    op.require("/Identities/View")?;
+    let configuration = op.engine.world().configuration();
+    let today = op.engine.today();
+    let all = naming::everything(&configuration).into_iter();
+    let is_offered = |grantable: &Grantable| terms::is_offered(&configuration, grantable, today);
+    Ok(all
+        .filter(|(grantable, _)| is_offered(grantable))
+        .map(|(grantable, label)| (grantable, label.to_owned()))
+        .collect())
 }
 
 /// The thing that somebody typed: `role:sales-staff`, its name, or what people call it.

@@ -1,9 +1,11 @@
 //! Roles, access profiles, entitlements and rules, as they are live: what each consists of, who gets it, and whom it reaches.
 //! Changing them is the business of [`crate::drafts`].
 
+mod versions;
+
 use model::access::Grantable;
-use model::configuration::{AssignmentRule, Configuration};
-use model::draft::{Object, ObjectDetail, ObjectKind, ObjectRow, Sample};
+use model::configuration::{AssignmentRule, Configuration, Terms};
+use model::draft::{Object, ObjectDetail, ObjectFilter, ObjectKind, ObjectRow, Sample};
 use model::error::ApiError;
 use model::identity::Identity;
 use policy::naming;
@@ -12,14 +14,16 @@ use crate::context::OpContext;
 use crate::error::internal;
 use crate::world::Population;
 
+pub use versions::{ObjectVersion, Turn, Versions, versions};
+
 /// Sees the role model, and drafts of it.
 pub const VIEW: &str = "/Configuration/View";
 
 /// People named where not all are.
 pub(crate) const SAMPLE: u32 = 20;
 
-/// All objects of a kind whose name, or what people call them, contains the words; by what people call them.
-pub async fn rows(op: &OpContext, kind: ObjectKind, text: &str) -> Result<Vec<ObjectRow>, ApiError> {
+/// All objects of a kind that are meant, by what people call them.
+pub async fn rows(op: &OpContext, kind: ObjectKind, filter: &ObjectFilter) -> Result<Vec<ObjectRow>, ApiError> {
     op.require(VIEW)?;
     op.engine.follow().await.map_err(|_| ApiError::internal())?;
     let configuration = op.engine.world().configuration();
@@ -36,6 +40,7 @@ pub async fn rows(op: &OpContext, kind: ObjectKind, text: &str) -> Result<Vec<Ob
             .and_then(|index| counts.get(index))
             .map_or(0, |c| c.1)
     };
+    let category = |terms: &Terms| terms.category.as_ref().map(|name| configuration.category_label(name));
     let mut rows: Vec<ObjectRow> = match kind {
         ObjectKind::Role => {
             let all = configuration.roles.iter();
@@ -46,6 +51,8 @@ pub async fn rows(op: &OpContext, kind: ObjectKind, text: &str) -> Result<Vec<Ob
                 description: role.description.clone(),
                 note: parts(role.access_profiles.len(), role.roles.len()),
                 people: held(name),
+                category: category(&role.terms()),
+                terms: Some(role.terms()),
             })
             .collect()
         }
@@ -58,6 +65,8 @@ pub async fn rows(op: &OpContext, kind: ObjectKind, text: &str) -> Result<Vec<Ob
                 description: profile.description.clone(),
                 note: op.engine.application_label(&profile.application),
                 people: held(name),
+                category: category(&profile.terms()),
+                terms: Some(profile.terms()),
             })
             .collect()
         }
@@ -72,6 +81,8 @@ pub async fn rows(op: &OpContext, kind: ObjectKind, text: &str) -> Result<Vec<Ob
                     .application_of(&Grantable::Entitlement(name.clone()))
                     .map_or_else(String::new, |application| op.engine.application_label(application)),
                 people: held(name),
+                category: None,
+                terms: None,
             })
             .collect()
         }
@@ -86,18 +97,62 @@ pub async fn rows(op: &OpContext, kind: ObjectKind, text: &str) -> Result<Vec<Ob
                 description: rule.description.clone(),
                 note: rule.when.clone(),
                 people: holding.get(name).copied().unwrap_or_default(),
+                category: None,
+                terms: None,
             })
             .collect()
         }
     };
-    let words = text.to_lowercase();
+    let words = filter.text.to_lowercase();
     let is_meant = |row: &ObjectRow| {
         let texts = [&row.display_name, &row.name, &row.note];
         words.split_whitespace().all(|word| texts.iter().any(|text| text.to_lowercase().contains(word)))
+            && row.terms.as_ref().is_none_or(|terms| is_on_terms(&configuration, filter, terms))
     };
     rows.retain(is_meant);
     rows.sort_by(|a, b| (&a.display_name, &a.name).cmp(&(&b.display_name, &b.name)));
     Ok(rows)
+}
+
+fn is_on_terms(configuration: &Configuration, filter: &ObjectFilter, terms: &Terms) -> bool {
+    let is_in = |category: &String| {
+        let own = terms.category.as_ref();
+        own.is_some_and(|own| own == category || configuration.category_path(own).contains(&category.as_str()))
+    };
+    filter.category.as_ref().is_none_or(is_in)
+        && filter.owner.as_ref().is_none_or(|owner| terms.owner.as_ref() == Some(owner))
+        && filter.state.is_none_or(|state| terms.state == state)
+}
+
+/// What lists of roles and access profiles can be narrowed to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choices {
+    /// Names of categories, with what people call them and those that they are parts of; by the latter.
+    pub categories: Vec<(String, String)>,
+    /// Logins, sorted.
+    pub owners: Vec<String>,
+}
+
+/// What the list of a kind can be narrowed to.
+pub fn choices(op: &OpContext, kind: ObjectKind) -> Result<Choices, ApiError> {
+    op.require(VIEW)?;
+    let configuration = op.engine.world().configuration();
+    let owners: std::collections::BTreeSet<&String> = match kind {
+        ObjectKind::Role => configuration.roles.values().filter_map(|role| role.owner.as_ref()).collect(),
+        ObjectKind::AccessProfile => {
+            configuration.access_profiles.values().filter_map(|profile| profile.owner.as_ref()).collect()
+        }
+        ObjectKind::Entitlement | ObjectKind::Rule => Default::default(),
+    };
+    let categories = if kind.has_terms() { categories(&configuration) } else { Vec::new() };
+    Ok(Choices { categories, owners: owners.into_iter().cloned().collect() })
+}
+
+fn categories(configuration: &Configuration) -> Vec<(String, String)> {
+    let all = configuration.categories.keys();
+    let mut all: Vec<(String, String)> = all.map(|name| (name.clone(), configuration.category_label(name))).collect();
+    all.sort_by(|one, other| (&one.1, &one.0).cmp(&(&other.1, &other.0)));
+    all
 }
 
 /// One object with everything around it.
@@ -117,6 +172,7 @@ pub async fn detail(op: &OpContext, kind: ObjectKind, name: String) -> Result<Ob
     if !op.may("/Identities/View") {
         people.people.clear();
     }
+    let terms = object.terms();
     let mut leads_to = leads_to(op, &object, &name);
     leads_to.sort();
     Ok(ObjectDetail {
@@ -124,6 +180,8 @@ pub async fn detail(op: &OpContext, kind: ObjectKind, name: String) -> Result<Ob
         contained_in: contained_in(&configuration, kind, &name),
         leads_to: leads_to.into_iter().map(|thing| (thing.clone(), op.engine.label(&thing))).collect(),
         drafts: op.engine.store().drafts_of(kind, &name).await.map_err(internal)?,
+        category: terms.as_ref().and_then(|terms| Some(configuration.category_label(terms.category.as_ref()?))),
+        dormancy: terms.and_then(|terms| terms.dormancy(op.engine.today())),
         name,
         object,
         people,
@@ -152,6 +210,8 @@ pub struct Vocabulary {
     pub applications: Vec<(String, String)>,
     /// Attributes that identity sources deliver, sorted.
     pub attributes: Vec<String>,
+    /// Categories, with what people call them.
+    pub categories: Vec<(String, String)>,
 }
 
 /// What a form offers to choose from.
@@ -174,6 +234,7 @@ pub fn vocabulary(op: &OpContext) -> Result<Vocabulary, ApiError> {
         things: things.collect(),
         applications: applications.map(|(name, one)| (name.clone(), one.display_name.clone())).collect(),
         attributes,
+        categories: categories(&configuration),
     })
 }
 

@@ -64,20 +64,16 @@ impl World {
         });
         let profiles = (0_u32..).zip(&access.profiles).map(|(number, of)| {
             let described = AccessProfile {
-                display_name: format!("Profile {number}"),
-                description: None,
-                application: application(of.application),
                 entitlements: of.entitlements.iter().map(|number| entitlement(*number)).collect(),
-                account_types: Vec::new(),
+                ..AccessProfile::new(format!("Profile {number}"), application(of.application))
             };
             (profile(number), described)
         });
         let roles = (0_u32..).zip(&access.roles).map(|(number, of)| {
             let described = Role {
-                display_name: format!("Role {number}"),
-                description: None,
                 access_profiles: of.profiles.iter().map(|number| profile(*number)).collect(),
                 roles: of.contains.iter().map(|number| role(*number)).collect(),
+                ..Role::new(format!("Role {number}"))
             };
             (role(number), described)
         });

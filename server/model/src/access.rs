@@ -1,5 +1,6 @@
 //! Desired access, with reasons: what `policy` answers.
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::configuration::Reference;
@@ -231,13 +232,47 @@ pub struct Explanation {
     /// What the lifecycle state has to do with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifecycle: Option<Box<StateWord>>,
+    /// Where it is not held: roles and access profiles through which it would be, were they in force; or it itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dormant: Vec<Dormant>,
+}
+
+/// A role or an access profile that gives nothing on a day, and why.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Dormant {
+    pub grantable: Grantable,
+    pub why: Dormancy,
+}
+
+/// Why something is not in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "date", rename_all = "snake_case")]
+pub enum Dormancy {
+    Draft,
+    Retired,
+    /// It begins on this day.
+    NotBefore(Date),
+    /// This was its last day.
+    NotAfter(Date),
+}
+
+impl Dormancy {
+    /// For a sentence after its name: "is retired".
+    pub fn said(self) -> String {
+        match self {
+            Self::Draft => "is a draft".to_owned(),
+            Self::Retired => "is retired".to_owned(),
+            Self::NotBefore(day) => format!("is not valid before {day}"),
+            Self::NotAfter(day) => format!("was valid until {day}"),
+        }
+    }
 }
 
 /// Answer to a question that a person typed: why, or why not, the thing of this name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
-    Explained(Explanation),
+    Explained(Box<Explanation>),
     /// Several things have the name; the person has to say which is meant.
     Several(Vec<Grantable>),
     /// Nothing has the name. Those most like it, the nearest first.

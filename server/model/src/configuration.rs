@@ -10,10 +10,12 @@ mod integrations;
 mod lifecycle_states;
 mod naming_rules;
 mod risks;
+mod terms;
 mod thresholds;
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Grantable;
@@ -32,6 +34,7 @@ pub use integrations::{Carrier, Integration, Part, Parts};
 pub use lifecycle_states::{AccountAction, AccountStep, Grantables, LifecycleStateDefinition, StateAccess};
 pub use naming_rules::{NamedBundle, NamedEntitlement, NamingRule};
 pub use risks::{OnConflict, Risk, RiskKind, RiskRule, RiskSide};
+pub use terms::{Category, RoleState, Terms};
 pub use thresholds::{Limit, Thresholds};
 
 /// One state of the whole configuration.
@@ -49,6 +52,9 @@ pub struct Configuration {
     pub integrations: BTreeMap<String, Integration>,
     pub account_types: BTreeMap<String, AccountType>,
     pub entitlements: BTreeMap<String, Entitlement>,
+    /// What roles and access profiles are sorted into.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub categories: BTreeMap<String, Category>,
     pub access_profiles: BTreeMap<String, AccessProfile>,
     pub roles: BTreeMap<String, Role>,
     pub rules: BTreeMap<String, AssignmentRule>,
@@ -361,6 +367,26 @@ pub struct AccessProfile {
     /// Account types given with it, beside those its entitlements need.
     #[serde(default)]
     pub account_types: Vec<String>,
+    /// Name of the category that it is sorted into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// Login of the person who answers for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Whether people may ask for it; rules give it in any case.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub requestable: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub state: RoleState,
+    /// Gives nothing before this day.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "terms::day")]
+    pub valid_from: Option<Date>,
+    /// Gives nothing after this day, which still counts.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "terms::day")]
+    pub valid_until: Option<Date>,
+    /// The most days for which it is given to somebody who asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum_days: Option<u16>,
 }
 
 /// A business role: grants access profiles and other roles.
@@ -373,6 +399,26 @@ pub struct Role {
     pub access_profiles: Vec<String>,
     #[serde(default)]
     pub roles: Vec<String>,
+    /// Name of the category that it is sorted into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// Login of the person who answers for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Whether people may ask for it; rules give it in any case.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub requestable: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub state: RoleState,
+    /// Gives nothing before this day.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "terms::day")]
+    pub valid_from: Option<Date>,
+    /// Gives nothing after this day, which still counts.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "terms::day")]
+    pub valid_until: Option<Date>,
+    /// The most days for which it is given to somebody who asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum_days: Option<u16>,
 }
 
 /// Who gets what by rule.
@@ -473,6 +519,11 @@ impl Configuration {
 
 fn yes() -> bool {
     true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 impl Default for JobDefinition {

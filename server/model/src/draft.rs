@@ -7,8 +7,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::access::Grantable;
-use crate::configuration::{AccessProfile, AssignmentRule, Configuration, Entitlement, Role};
+use crate::access::{Dormancy, Grantable};
+use crate::configuration::{AccessProfile, AssignmentRule, Configuration, Entitlement, Role, RoleState, Terms};
 use crate::ids::{ConfigurationVersionId, DraftId, IdentityId};
 
 /// What of the role model is edited on pages.
@@ -37,6 +37,21 @@ impl ObjectKind {
     /// The reverse of [`Self::name`].
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Table of a configuration file in which such objects stand.
+    pub fn table(self) -> &'static str {
+        match self {
+            Self::Role => "roles",
+            Self::AccessProfile => "access_profiles",
+            Self::Entitlement => "entitlements",
+            Self::Rule => "rules",
+        }
+    }
+
+    /// Whether such objects are sorted into categories, and given on terms.
+    pub fn has_terms(self) -> bool {
+        matches!(self, Self::Role | Self::AccessProfile)
     }
 
     /// In words.
@@ -87,6 +102,15 @@ impl Object {
             Self::AccessProfile(_) => ObjectKind::AccessProfile,
             Self::Entitlement(_) => ObjectKind::Entitlement,
             Self::Rule(_) => ObjectKind::Rule,
+        }
+    }
+
+    /// On which terms it is given; only roles and access profiles have any.
+    pub fn terms(&self) -> Option<Terms> {
+        match self {
+            Self::Role(role) => Some(role.terms()),
+            Self::AccessProfile(profile) => Some(profile.terms()),
+            Self::Entitlement(_) | Self::Rule(_) => None,
         }
     }
 }
@@ -225,6 +249,29 @@ pub struct ObjectRow {
     pub note: String,
     /// Who holds it now, or for whom the rule holds.
     pub people: u64,
+    /// Of a role or an access profile.
+    pub terms: Option<Terms>,
+    /// What people call its category, with those that this one is a part of.
+    pub category: Option<String>,
+}
+
+/// What of the objects of a kind is looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectFilter {
+    /// Words, each a part of the name, of what people call it, or of what it consists of.
+    pub text: String,
+    /// Name of a category; those that are parts of it count.
+    pub category: Option<String>,
+    /// Login.
+    pub owner: Option<String>,
+    pub state: Option<RoleState>,
+}
+
+impl ObjectFilter {
+    /// Whether everything is meant.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Some of the people that something concerns.
@@ -249,4 +296,8 @@ pub struct ObjectDetail {
     pub leads_to: Vec<(Grantable, String)>,
     /// Open drafts that change it.
     pub drafts: Vec<DraftRow>,
+    /// What people call its category, with those that this one is a part of.
+    pub category: Option<String>,
+    /// Why it gives nothing today, where it is not in force.
+    pub dormancy: Option<Dormancy>,
 }

@@ -164,21 +164,13 @@ fn configuration(rules: u64) -> Configuration {
             configuration.entitlements.insert(shared.clone(), entitlement(&shared));
             configuration.entitlements.insert(own.clone(), entitlement(&own));
             let profile = |entitlement: &str| AccessProfile {
-                display_name: entitlement.to_owned(),
-                description: None,
-                application: format!("application-{number}"),
                 entitlements: vec![entitlement.to_owned()],
-                account_types: Vec::new(),
+                ..AccessProfile::new(entitlement, format!("application-{number}"))
             };
             configuration.access_profiles.insert(shared.clone(), profile(&shared));
             configuration.access_profiles.insert(own.clone(), profile(&own));
         }
-        let role = |access_profiles: Vec<String>, roles: Vec<String>| Role {
-            display_name: String::new(),
-            description: None,
-            access_profiles,
-            roles,
-        };
+        let role = |access_profiles: Vec<String>, roles: Vec<String>| Role { access_profiles, roles, ..Role::new("") };
         let profiles = |prefix: &str| (0..APPLICATIONS).map(|number| format!("{prefix}-{number}")).collect();
         let (shared, own) = (format!("department-{department}"), format!("title-{department}-{title}"));
         configuration.roles.insert(shared.clone(), role(profiles(&shared), Vec::new()));

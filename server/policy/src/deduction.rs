@@ -9,7 +9,9 @@
 use std::collections::BTreeSet;
 
 use ::model::access::Grantable;
+use jiff::civil::Date;
 
+use crate::day;
 use crate::model::RoleModel;
 
 /// A role or access profile, and the entitlements that follow from it.
@@ -45,8 +47,9 @@ impl Proposal {
     }
 }
 
-/// All roles and access profiles of the model that give an entitlement, in the order of [`Grantable`].
-pub fn candidates(model: &RoleModel) -> Vec<Candidate> {
+/// All roles and access profiles of the model that give an entitlement on a day, in the order of [`Grantable`].
+pub fn candidates(model: &RoleModel, today: Date) -> Vec<Candidate> {
+    let model = model.on(day::number(today));
     let of = |grantable: &Grantable| {
         let mut candidate =
             Candidate { grantable: grantable.clone(), gives: BTreeSet::new(), contains: BTreeSet::new() };
@@ -60,7 +63,10 @@ pub fn candidates(model: &RoleModel) -> Vec<Candidate> {
         }
         candidate
     };
-    let is_one = |grantable: &&Grantable| matches!(grantable, Grantable::Role(_) | Grantable::AccessProfile(_));
+    let is_one = |grantable: &&Grantable| {
+        matches!(grantable, Grantable::Role(_) | Grantable::AccessProfile(_))
+            && model.position(grantable).is_some_and(|position| model.is_in_force(position))
+    };
     let all = model.grantables.iter().filter(is_one).map(of);
     all.filter(|candidate| !candidate.gives.is_empty()).collect()
 }

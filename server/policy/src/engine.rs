@@ -28,7 +28,6 @@ use crate::model::RoleModel;
 mod account;
 mod answer;
 mod combinations;
-mod day;
 mod dictionary;
 mod difference;
 mod evaluate;
@@ -42,8 +41,8 @@ mod wheel;
 
 pub use difference::{Difference, Holdings};
 
+use crate::day::{self, Day};
 use combinations::Combinations;
-use day::Day;
 use dictionary::Dictionary;
 use matcher::{Matcher, Scratch};
 use person::{Grant, Person};
@@ -86,6 +85,8 @@ pub struct Engine {
     scratch: Scratch,
     /// The day last computed.
     day: Option<Day>,
+    /// Season that everything was worked out for, where there are any.
+    season: Option<usize>,
 }
 
 impl Engine {
@@ -111,6 +112,7 @@ impl Engine {
             stale: RoaringBitmap::new(),
             open: RoaringBitmap::new(),
             day: None,
+            season: None,
         }
     }
 
@@ -128,7 +130,8 @@ impl Engine {
     pub fn upsert(&mut self, identity: &Identity) {
         let grants = self.grants.get(&identity.id).map_or(&[][..], Vec::as_slice);
         let before = self.slots.get(&identity.id).and_then(|slot| self.people.get(*slot as usize)?.as_ref());
-        let mut person = Person::new(identity, grants, &self.model, &mut self.dictionary, before);
+        let model = self.model.in_season(self.season);
+        let mut person = Person::new(identity, grants, model, &mut self.dictionary, before);
         person.confirmed = match self.take(identity.id) {
             Some(before) => before.confirmed,
             None => self.confirmed_early.remove(&identity.id),
@@ -149,7 +152,7 @@ impl Engine {
     /// Takes in what an identity was given directly, in place of all that it was given so before. It is evaluated with
     /// the next computation. May come before the identity itself.
     pub fn set_grants(&mut self, id: IdentityId, grants: Vec<DirectGrant>) {
-        let held = Grant::all(&grants, &self.model);
+        let held = Grant::all(&grants, self.model.in_season(self.season));
         if grants.is_empty() {
             self.grants.remove(&id);
         } else {
@@ -185,8 +188,11 @@ impl Engine {
     /// As [`Engine::set_remembered`], of somebody computed as of that day: where the answer is the same, it stays computed.
     pub fn remember(&mut self, id: IdentityId, remembered: Option<Remembered>, today: Date) {
         self.set_remembered(id, remembered);
-        if let Some(slot) = self.slots.get(&id).copied().filter(|slot| self.stale.contains(*slot)) {
-            self.evaluate_one(slot, day::number(today));
+        let today = day::number(today);
+        if self.enter(today) {
+            self.evaluate_all(today);
+        } else if let Some(slot) = self.slots.get(&id).copied().filter(|slot| self.stale.contains(*slot)) {
+            self.evaluate_one(slot, today);
         }
     }
 
@@ -223,16 +229,41 @@ impl Engine {
         // Only now is it known how many people have which value, and so which predicate of a clause sorts out most.
         self.matcher.hang(&self.model, &self.dictionary);
         let today = day::number(today);
+        self.enter(today);
         self.evaluate_all(today);
         self.day = Some(today);
         Computed { evaluated: self.len(), changed: self.ids(&self.open) }
     }
 
+    /// Drops everything that was worked out for another season, where something was: then everybody has to be evaluated.
+    fn enter(&mut self, today: Day) -> bool {
+        let season = self.model.season(today);
+        if !self.model.has_seasons() || self.season == Some(season) {
+            return false;
+        }
+        let was_another = self.season.replace(season).is_some();
+        self.combinations = Combinations::default();
+        let model = self.model.on(today);
+        for person in self.people.iter_mut().flatten() {
+            (person.set, person.digest) = (None, None);
+            if let Some(grants) = self.grants.get(&person.id) {
+                person.grants = Grant::all(grants, model);
+            }
+        }
+        was_another
+    }
+
     /// Evaluates those named, those taken in since they were last evaluated, and those for whom a period opens or
-    /// closes between the day last computed and today. Where nothing was computed before, everybody.
+    /// closes between the day last computed and today. Where nothing was computed before, or a role or an access profile
+    /// begins or ends in between, everybody.
     pub fn compute_some(&mut self, ids: &[IdentityId], today: Date) -> Computed {
         let Some(last) = self.day else { return self.compute(today) };
         let today = day::number(today);
+        if self.enter(today) {
+            self.evaluate_all(today);
+            self.day = Some(today);
+            return Computed { evaluated: self.len(), changed: self.ids(&self.open) };
+        }
         let mut slots = self.wheel.between(last, today);
         slots |= &self.stale;
         slots.extend(ids.iter().filter_map(|id| self.slots.get(id)).copied());
@@ -244,6 +275,9 @@ impl Engine {
     pub fn compute_only(&mut self, ids: &[IdentityId], today: Date) -> Computed {
         let today = day::number(today);
         let slots: RoaringBitmap = ids.iter().filter_map(|id| self.slots.get(id)).copied().collect();
+        if self.enter(today) {
+            self.evaluate_all(today);
+        }
         for slot in &slots {
             self.evaluate_one(slot, today);
         }
@@ -371,6 +405,7 @@ impl Engine {
     pub fn concerned(&self, after: Date, until: Date) -> Vec<IdentityId> {
         let (after, until) = (day::number(after), day::number(until));
         let mut slots = self.wheel.between(after, until);
+        slots |= self.turning(after, until);
         if self.model.states.is_configured {
             // Nobody knows yet when those are dealt with next who were not evaluated.
             let unknown = self.stale.iter().filter(|slot| {
@@ -391,7 +426,40 @@ impl Engine {
             let person = self.people.get(slot as usize)?.as_ref()?;
             self.answer(person, after).stand?.days(&self.model, person).range(after.saturating_add(1)..).next().copied()
         });
-        known.into_iter().chain(unknown).min().and_then(day::date)
+        let next = known.into_iter().chain(unknown).min();
+        let mut season = self.model.next_season(after);
+        while let Some(day) = season.filter(|day| next.is_none_or(|next| *day < next)) {
+            if !self.turning(day - 1, day).is_empty() {
+                return day::date(day);
+            }
+            season = self.model.next_season(day);
+        }
+        next.and_then(day::date)
+    }
+
+    /// Whoever is given something, by rules and grants that count on the last of these days, from which something follows
+    /// that begins or ends in between.
+    fn turning(&self, after: Day, until: Day) -> RoaringBitmap {
+        let mut slots = RoaringBitmap::new();
+        if self.model.season(after) == self.model.season(until) {
+            return slots;
+        }
+        let turning = self.model.turning(after, until);
+        let is_one = |grantable: &u32| turning.get(*grantable as usize) == Some(&true);
+        let touched: Vec<bool> = self.model.rules.iter().map(|rule| rule.targets.iter().any(is_one)).collect();
+        let mut scratch = Scratch::new(&self.model);
+        for (slot, person) in (0_u32..).zip(&self.people) {
+            let Some(person) = person else { continue };
+            self.matcher.find(&self.model, &self.dictionary, person, until, &mut scratch);
+            let concerns = |(number, _): &sets::Pair| match number & sets::GRANT {
+                0 => touched.get(*number as usize) == Some(&true),
+                _ => is_one(&(number & !sets::GRANT)),
+            };
+            if scratch.pairs.iter().any(concerns) {
+                slots.insert(slot);
+            }
+        }
+        slots
     }
 
     fn person(&self, id: IdentityId) -> Option<&Person> {
@@ -453,19 +521,22 @@ impl Engine {
     }
 
     fn answer<'a>(&'a self, person: &'a Person, today: Day) -> answer::Answer<'a> {
-        let mut scratch = Scratch::new(&self.model);
-        self.matcher.find(&self.model, &self.dictionary, person, today, &mut scratch);
-        let stand = life::stand(&self.model, &self.dictionary, person, today, &scratch.rows);
-        stand.mark(&self.model, &mut scratch.pairs);
-        let known = person.set.filter(|set| self.combinations.is(*set, &scratch.pairs));
-        let known = known.and_then(|set| self.combinations.get(set)?.full(&self.model, set));
+        let model = self.model.on(today);
+        let mut scratch = Scratch::new(model);
+        self.matcher.find(model, &self.dictionary, person, today, &mut scratch);
+        let stand = life::stand(model, &self.dictionary, person, today, &scratch.rows);
+        stand.mark(model, &mut scratch.pairs);
+        let is_this_season = !self.model.has_seasons() || self.season == Some(self.model.season(today));
+        let known = person.set.filter(|set| is_this_season && self.combinations.is(*set, &scratch.pairs));
+        let known = known.and_then(|set| self.combinations.get(set)?.full(model, set));
         let set = match known {
             Some(set) => answer::SetOf::Borrowed(set),
-            None => answer::SetOf::Owned(Box::new(sets::AccessSet::new(&self.model, &scratch.pairs))),
+            None => answer::SetOf::Owned(Box::new(sets::AccessSet::new(model, &scratch.pairs))),
         };
         let rows = answer::Rows::Owned(Box::new(scratch));
         answer::Answer {
-            model: &self.model,
+            model,
+            all: &self.model,
             dictionary: &self.dictionary,
             matcher: &self.matcher,
             person,

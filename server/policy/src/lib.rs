@@ -18,4 +18,5 @@ pub mod referral;
 pub mod risk;
 pub mod selection;
 
+mod day;
 mod digest;

@@ -9,6 +9,7 @@ use ::model::access::Grantable;
 use ::model::configuration::{Configuration, Reference, RuleType};
 use ::model::value::Value;
 
+use crate::day::{ALWAYS, Day, NEVER};
 use crate::digest::Digest;
 use crate::expression::Expression;
 
@@ -16,10 +17,12 @@ mod check;
 mod check_risks;
 mod clause;
 mod closure;
+mod seasons;
 mod states;
 
 pub(crate) use clause::{Clause, clauses};
 pub(crate) use closure::{Closure, Given, MOST_WAYS};
+use seasons::Seasons;
 pub(crate) use states::{AccessModel, States};
 
 /// A configuration without contradictions, compiled.
@@ -42,6 +45,9 @@ pub struct RoleModel {
     pub(crate) states: States,
     /// Where each of them stands first: position of the account type, and of the attribute in it.
     pub(crate) sources: Vec<(usize, usize)>,
+    /// On which days each grantable is in force, where the model is one of a season; none of what is not. Empty: all always.
+    pub(crate) bounds: Vec<Option<(Day, Day)>>,
+    seasons: Seasons,
 }
 
 /// What is wrong with a configuration, and where.
@@ -59,7 +65,7 @@ pub struct ModelError {
 }
 
 /// One assignment rule.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Rule {
     pub(crate) name: String,
     pub(crate) hash: u64,
@@ -78,6 +84,8 @@ pub(crate) struct Rule {
     pub(crate) closure_hash: u64,
     /// What that is, without the ways: all that most people need of it.
     pub(crate) given: Box<[u32]>,
+    /// Of each of these, on which days the rule can give it at all; empty where it always can.
+    pub(crate) bounds: Box<[(Day, Day)]>,
 }
 
 /// An expression and where its attributes are among the model's.
@@ -87,7 +95,7 @@ pub(crate) struct Read {
     pub(crate) attributes: Vec<u16>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct AccountTypeModel {
     pub(crate) name: String,
     pub(crate) application: String,
@@ -102,7 +110,7 @@ pub(crate) struct AccountTypeModel {
     pub(crate) select: Option<Expression>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct AttributeModel {
     pub(crate) name: String,
     pub(crate) source: ValueSource,
@@ -111,7 +119,7 @@ pub(crate) struct AttributeModel {
     pub(crate) secret: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum ValueSource {
     Constant(Value),
     /// With its number among the model's distinct sources: equal ones give equal values.
@@ -129,7 +137,7 @@ impl RoleModel {
     /// Found are: references to nothing, circles of roles and of account types that need each other, expressions that are
     /// not CEL, attributes of account types with none or several sources, access profiles with entitlements or account types
     /// of another application, keys that are no attribute, attributes read that no identity source delivers,
-    /// denials that are not automatic, and risks that nobody, or everybody with one thing, would break.
+    /// denials that are not automatic, categories in a circle, last days before first ones, and risks that nobody, or everybody with one thing, would break.
     pub fn compile(configuration: &Configuration) -> Result<Self, Vec<ModelError>> {
         let expressions = check::check(configuration)?;
         Ok(Self::compiled(configuration, &expressions))
@@ -172,6 +180,7 @@ impl RoleModel {
                 closure: Closure::default(),
                 closure_hash: 0,
                 given: Box::default(),
+                bounds: Box::default(),
             });
         }
         let mut numbers: BTreeMap<(bool, String), usize> = BTreeMap::new();
@@ -242,21 +251,30 @@ impl RoleModel {
             values: numbers.len(),
             sources: Vec::new(),
             states: States::default(),
+            bounds: Vec::new(),
+            seasons: Seasons::default(),
         };
         model.sources = sources(&model.account_types, model.values);
         model.states = States::compiled(configuration, &model, expressions, &model.attributes);
-        for index in 0..model.rules.len() {
-            let closure = match model.rules.get(index) {
-                Some(rule) if !rule.deny => model.closure(rule.kind, &rule.targets, |_| false),
+        model.close_rules();
+        model.seasons = Seasons::compiled(configuration, &model.grantables);
+        model
+    }
+
+    /// Works out what follows from each rule.
+    fn close_rules(&mut self) {
+        for index in 0..self.rules.len() {
+            let closure = match self.rules.get(index) {
+                Some(rule) if !rule.deny => self.closure(rule.kind, &rule.targets, |_| false),
                 _ => continue,
             };
-            let hash = model.hash_of(&closure);
-            if let Some(rule) = model.rules.get_mut(index) {
+            let hash = self.hash_of(&closure);
+            if let Some(rule) = self.rules.get_mut(index) {
                 rule.given = closure.given.iter().map(|given| given.grantable).collect();
+                rule.bounds = closure.bounds();
                 (rule.closure, rule.closure_hash) = (closure, hash);
             }
         }
-        model
     }
 
     /// A hash of what follows from something, by names and not by positions.
@@ -264,6 +282,11 @@ impl RoleModel {
         let mut digest = Digest::default();
         for given in &closure.given {
             digest.number(self.name_hash(given.grantable));
+            if given.bounds != (ALWAYS, NEVER) {
+                digest.number(
+                    u64::from(given.bounds.0.cast_unsigned()) << 32 | u64::from(given.bounds.1.cast_unsigned()),
+                );
+            }
             for ways in [&given.ways, &given.implied] {
                 digest.number(ways.len() as u64);
                 for way in ways {
@@ -310,7 +333,8 @@ impl RoleModel {
         &self.grantables[position as usize]
     }
 
-    /// Everything that holding this leads to, itself included, sorted; what is denied to somebody is not left out.
+    /// Everything that holding this leads to, itself included, sorted; what is denied to somebody is not left out, nor what
+    /// is not in force.
     pub fn reach(&self, grantable: &Grantable) -> Vec<Grantable> {
         let Some(position) = self.position(grantable) else { return Vec::new() };
         let closure = self.closure(RuleType::Automatic, &[position], |_| false);

@@ -183,11 +183,8 @@ impl<'c> Compiled<'c> {
         captures: &Captures<'_>,
     ) -> AccessProfile {
         configuration.access_profiles.get(name).cloned().unwrap_or_else(|| AccessProfile {
-            display_name: self.plain(&bundle.display_name, found, captures),
             description: bundle.description.as_ref().map(|text| self.plain(text, found, captures)),
-            application: self.application.to_owned(),
-            entitlements: Vec::new(),
-            account_types: Vec::new(),
+            ..AccessProfile::new(self.plain(&bundle.display_name, found, captures), self.application)
         })
     }
 
@@ -200,10 +197,8 @@ impl<'c> Compiled<'c> {
         captures: &Captures<'_>,
     ) -> Role {
         configuration.roles.get(name).cloned().unwrap_or_else(|| Role {
-            display_name: self.plain(&bundle.display_name, found, captures),
             description: bundle.description.as_ref().map(|text| self.plain(text, found, captures)),
-            access_profiles: Vec::new(),
-            roles: Vec::new(),
+            ..Role::new(self.plain(&bundle.display_name, found, captures))
         })
     }
 

@@ -12,6 +12,8 @@
 //!   account. Offers (suggested, or waiting for validation) give nothing further.
 //! - What somebody was given directly is given like by a rule of priority 0 that holds for them alone, from its first day
 //!   to its last, on days on which they are active: not before the first day of a joiner, not for a leaver.
+//! - A role or an access profile that is a draft or retired, or whose first day is still to come or last day over, is not given
+//!   and gives nothing, whoever it is for. What is given through others is given for as long as all of them are in force.
 //! - A denial of the same or a smaller priority number takes away: the thing, and what would follow through it. Denying
 //!   an account type denies its entitlements as well.
 //! - Reasons are kept of the strongest state only: given, then waiting for validation, then suggested. Only windows that
@@ -33,7 +35,9 @@ use model::access::{
     Denied, DesiredAccess, DesiredAccount, DesiredAssignment, DesiredAttribute, DesiredValue, Fact, Grantable, Reason,
     WorkflowState,
 };
-use model::configuration::{AssignmentRule, AttributeSpecification, Configuration, LifecycleStateDefinition, RuleType};
+use model::configuration::{
+    AssignmentRule, AttributeSpecification, Configuration, LifecycleStateDefinition, RoleState, RuleType,
+};
 use model::identity::{Context, Identity, LifecycleState, Period};
 use model::lifecycle::Remembered;
 use model::request::DirectGrant;
@@ -127,16 +131,16 @@ impl<'c> Reference<'c> {
         state: Option<&'c LifecycleStateDefinition>,
         today: Date,
     ) -> Walk<'c> {
-        let mut walk = Walk::new(self.configuration, self.denials(holding), state);
+        let mut walk = Walk::new(self.configuration, self.denials(holding), state, today);
         for holding in holding.iter().filter(|holding| !holding.rule.deny) {
             for grantable in targets(holding.rule) {
-                walk.give(&Giver::Rule(holding), grantable, &[], false);
+                walk.give(&Giver::Rule(holding), grantable, &[], false, holding.window);
             }
         }
         if identity.lifecycle(today) == LifecycleState::Active {
             let known = |grantable: &Grantable| exists(self.configuration, grantable);
             for grant in grants.iter().filter(|grant| grant.period.holds(today) && known(&grant.grantable)) {
-                walk.give(&Giver::Grant(grant), grant.grantable.clone(), &[], false);
+                walk.give(&Giver::Grant(grant), grant.grantable.clone(), &[], false, grant.period);
             }
         }
         walk.given.retain(|grantable, _| {
@@ -334,13 +338,6 @@ impl Giver<'_> {
         }
     }
 
-    fn window(&self) -> Period {
-        match self {
-            Self::Rule(holding) => holding.window,
-            Self::Grant(grant) => grant.period,
-        }
-    }
-
     fn reason(&self, path: Vec<Grantable>) -> Reason {
         match self {
             Self::Rule(holding) => holding.reason(path),
@@ -378,6 +375,7 @@ struct Walk<'c> {
     given: BTreeMap<Grantable, Vec<Way>>,
     taken: BTreeMap<Grantable, Vec<Way>>,
     state: Option<&'c LifecycleStateDefinition>,
+    today: Date,
 }
 
 impl<'c> Walk<'c> {
@@ -385,8 +383,9 @@ impl<'c> Walk<'c> {
         configuration: &'c Configuration,
         denials: BTreeMap<Grantable, (i32, Reason)>,
         state: Option<&'c LifecycleStateDefinition>,
+        today: Date,
     ) -> Self {
-        Self { configuration, denials, given: BTreeMap::new(), taken: BTreeMap::new(), state }
+        Self { configuration, denials, given: BTreeMap::new(), taken: BTreeMap::new(), state, today }
     }
 
     /// What is given and not only offered.
@@ -395,9 +394,11 @@ impl<'c> Walk<'c> {
         self.given.iter().filter(|(_, ways)| is_given(ways)).map(|(grantable, _)| grantable.clone()).collect()
     }
 
-    fn give(&mut self, giver: &Giver<'_>, grantable: Grantable, path: &[Grantable], implied: bool) {
+    /// Gives something, in a window in which everything on the way to it is in force, and what follows from it.
+    fn give(&mut self, giver: &Giver<'_>, grantable: Grantable, path: &[Grantable], implied: bool, window: Period) {
+        let Some(window) = self.in_force(&grantable, window) else { return };
         let reason = giver.reason(path.to_vec());
-        let way = Way { kind: giver.kind(), implied, window: giver.window(), reason };
+        let way = Way { kind: giver.kind(), implied, window, reason };
         if self.denials.get(&grantable).is_some_and(|(priority, _)| *priority <= giver.priority()) {
             self.taken.entry(grantable).or_default().push(way);
             return;
@@ -416,30 +417,53 @@ impl<'c> Walk<'c> {
                 let Some(role) = configuration.roles.get(name) else { return };
                 let profiles: BTreeSet<&String> = role.access_profiles.iter().collect();
                 for profile in profiles {
-                    self.give(giver, Grantable::AccessProfile(profile.clone()), &path, false);
+                    self.give(giver, Grantable::AccessProfile(profile.clone()), &path, false, window);
                 }
                 let roles: BTreeSet<&String> = role.roles.iter().collect();
                 for role in roles {
-                    self.give(giver, Grantable::Role(role.clone()), &path, false);
+                    self.give(giver, Grantable::Role(role.clone()), &path, false, window);
                 }
             }
             Grantable::AccessProfile(name) => {
                 let Some(profile) = configuration.access_profiles.get(name) else { return };
                 let entitlements: BTreeSet<&String> = profile.entitlements.iter().collect();
                 for entitlement in entitlements {
-                    self.give(giver, Grantable::Entitlement(entitlement.clone()), &path, false);
+                    self.give(giver, Grantable::Entitlement(entitlement.clone()), &path, false, window);
                 }
                 let kinds: BTreeSet<&String> = profile.account_types.iter().collect();
                 for kind in kinds {
-                    self.give(giver, Grantable::AccountType(kind.clone()), &path, false);
+                    self.give(giver, Grantable::AccountType(kind.clone()), &path, false, window);
                 }
             }
             Grantable::Entitlement(name) => {
                 let Some(entitlement) = configuration.entitlements.get(name) else { return };
-                self.give(giver, Grantable::AccountType(entitlement.account_type.clone()), &path, true);
+                self.give(giver, Grantable::AccountType(entitlement.account_type.clone()), &path, true, window);
             }
             Grantable::AccountType(_) => {}
         }
+    }
+
+    /// The part of a window in which this is in force as well; none where it is not today.
+    fn in_force(&self, grantable: &Grantable, window: Period) -> Option<Period> {
+        let (state, first, last) = match grantable {
+            Grantable::Role(name) => {
+                let role = self.configuration.roles.get(name)?;
+                (role.state, role.valid_from, role.valid_until)
+            }
+            Grantable::AccessProfile(name) => {
+                let profile = self.configuration.access_profiles.get(name)?;
+                (profile.state, profile.valid_from, profile.valid_until)
+            }
+            Grantable::AccountType(_) | Grantable::Entitlement(_) => return Some(window),
+        };
+        let has_begun = first.is_none_or(|first| first <= self.today);
+        let goes_on = last.is_none_or(|last| self.today <= last);
+        if state != RoleState::Active || !has_begun || !goes_on {
+            return None;
+        }
+        let end = last.and_then(|last| last.tomorrow().ok());
+        let ends = window.ends.into_iter().chain(end).min();
+        Some(Period { starts: window.starts.into_iter().chain(first).max(), ends })
     }
 
     fn finish(self, access: &mut DesiredAccess) {

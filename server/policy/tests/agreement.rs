@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use jiff::ToSpan as _;
 use jiff::civil::Date;
-use model::access::{DesiredAccess, GrantOrigin};
+use model::access::{DesiredAccess, GrantOrigin, Grantable};
 use model::identity::{Identity, Period};
 use model::ids::{DirectGrantId, IdentityId, RequestId};
 use model::lifecycle::Remembered;
@@ -173,6 +173,39 @@ proptest! {
         }
     }
 
+    /// Nobody is left out of those whom a new day concerns, whether they were evaluated before or not.
+    #[test]
+    fn whose_answer_is_another_is_concerned(
+        configuration in random::configuration(),
+        people in prop::collection::vec(random::identity(6), 1..6),
+        grants in grants(),
+        (first, days) in (-30_i32..60, 1_i32..20),
+        is_computed in any::<bool>(),
+    ) {
+        let mut engine = Engine::new(Arc::new(RoleModel::compile(&configuration).expect("sound")));
+        let reference = Reference::new(&configuration).expect("sound");
+        let known: BTreeMap<IdentityId, Identity> = people.into_iter().map(|person| (person.id, person)).collect();
+        for (id, person) in &known {
+            engine.upsert(person);
+            engine.set_grants(*id, grants.clone());
+        }
+        if is_computed {
+            engine.compute(day(first));
+        }
+        let (before, after) = (day(first), day(first + days));
+        let concerned = engine.concerned(before, after);
+        let next = engine.next_change(before);
+        for (id, person) in &known {
+            let answers = |today: Date| reference.desired(person, &grants, today);
+            // Since when a state is seen to hold is another question, with what is remembered.
+            let without_state = |access: DesiredAccess| (access.assignments, access.denied, access.accounts);
+            if without_state(answers(before)) != without_state(answers(after)) {
+                prop_assert!(concerned.contains(id), "{:?} between {before} and {after}", id);
+                prop_assert!(next.is_some_and(|next| next <= after), "{next:?} for {:?}", id);
+            }
+        }
+    }
+
     #[test]
     fn an_explanation_says_what_is_desired(
         configuration in random::configuration(),
@@ -196,6 +229,11 @@ proptest! {
             }
             if let Some(denied) = access.denied.iter().find(|denied| denied.grantable == grantable) {
                 prop_assert_eq!(explanation.denied_by.as_ref(), Some(&denied.denied_by));
+            }
+            let terms = |thing: &Grantable| configuration.terms(thing).and_then(|terms| terms.dormancy(day(offset)));
+            prop_assert!(explanation.dormant.iter().all(|one| terms(&one.grantable) == Some(one.why)));
+            if terms(&grantable).is_some() {
+                prop_assert!(!held && explanation.dormant.iter().any(|one| one.grantable == grantable));
             }
             for near in &explanation.missing {
                 prop_assert!(!configuration.rules[&near.rule].deny);

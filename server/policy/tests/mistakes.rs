@@ -7,7 +7,7 @@ mod company;
 use company::{company, manual, march, owned, person, roles, rule, with};
 use model::configuration::{
     AccountType, AssignmentRule, AttributeSpecification, Configuration, Connection, CorrelationRule, IdentitySource,
-    ManualConnection, PermissionProfile, Reference, RuleType, Thresholds,
+    ManualConnection, PermissionProfile, Reference, Role, RuleType, Thresholds,
 };
 use policy::model::RoleModel;
 
@@ -18,6 +18,9 @@ type Mistake = (fn(&mut Configuration), &'static str, &'static str, &'static str
 fn every_mistake_is_found() {
     fn kind(configuration: &mut Configuration) -> &mut AccountType {
         configuration.account_types.get_mut("door").expect("door")
+    }
+    fn role(configuration: &mut Configuration) -> &mut Role {
+        configuration.roles.get_mut("staff").expect("staff")
     }
     fn refer(configuration: &mut Configuration, from: &str, attribute: Option<&str>, expression: Option<&str>) {
         let reference = Reference {
@@ -32,6 +35,40 @@ fn every_mistake_is_found() {
         configuration.rules.insert("r".into(), rule);
     }
     let cases: Vec<Mistake> = vec![
+        (
+            |c| role(c).category = Some("ofice".into()),
+            "role `staff`",
+            "category",
+            "there is no category `ofice`; perhaps `office`",
+            None,
+        ),
+        (|c| role(c).owner = Some(" ".into()), "role `staff`", "owner", "names nobody", None),
+        (
+            |c| {
+                role(c).valid_from = Some(march(9));
+                role(c).valid_until = Some(march(8));
+            },
+            "role `staff`",
+            "valid_until",
+            "the last day, 2026-03-08, comes before the first one, 2026-03-09",
+            None,
+        ),
+        (|c| role(c).maximum_days = Some(0), "role `staff`", "maximum_days", "give at least 1", None),
+        (|c| role(c).maximum_days = Some(40_000), "role `staff`", "maximum_days", "more than a hundred years", None),
+        (
+            |c| c.categories.get_mut("office").expect("office").parent = Some("desk".into()),
+            "category `desk`",
+            "parent",
+            "desk → office → desk",
+            None,
+        ),
+        (
+            |c| c.categories.get_mut("office").expect("office").display_name.clear(),
+            "category `office`",
+            "display_name",
+            "is empty",
+            None,
+        ),
         (
             |c| kind(c).application = "dor".into(),
             "account type `door`",

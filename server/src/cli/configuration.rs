@@ -1,10 +1,14 @@
-//! `config plan|apply|export|secret`.
+//! `config plan|apply|export|list|history|secret`.
 
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use engine::configuration::{ConfigurationPlan, ObjectChange};
 use engine::context::OpContext;
+use engine::role_model::Turn;
+use model::configuration::RoleState;
+use model::draft::{ObjectFilter, ObjectKind};
+use model::ids::ConfigurationVersionId;
 use serde_json::Value;
 
 use super::output::Output;
@@ -29,6 +33,32 @@ pub enum Command {
         /// Write although the directory is not empty
         #[arg(long)]
         overwrite: bool,
+    },
+    /// Roles, access profiles, entitlements or rules, with category, owner and state
+    List {
+        /// What to list: role, access_profile, entitlement or rule
+        #[arg(value_parser = kind)]
+        kind: ObjectKind,
+        /// Those of a category, and of categories that are parts of it
+        #[arg(long)]
+        category: Option<String>,
+        /// Those that this login answers for
+        #[arg(long)]
+        owner: Option<String>,
+        /// Those in a state: draft, active or retired
+        #[arg(long, value_parser = state)]
+        state: Option<RoleState>,
+    },
+    /// When a role, an access profile, an entitlement or a rule changed, by whom, and what
+    History {
+        /// What it is: role, access_profile, entitlement or rule
+        #[arg(value_parser = kind)]
+        kind: ObjectKind,
+        /// Its name
+        name: String,
+        /// Only versions before this one
+        #[arg(long)]
+        before: Option<i64>,
     },
     /// Keep a secret under a name, asked for or read from standard input; connections say `secret:NAME`
     Secret {
@@ -59,6 +89,25 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
             })?;
             Ok(Exit::Done)
         }
+        Command::List { kind, category, owner, state } => {
+            let filter = ObjectFilter { category, owner, state, ..ObjectFilter::default() };
+            let rows = engine::role_model::rows(op, kind, &filter).await?;
+            output.rows(&rows, &["name", "category", "owner", "state", "requests", "people"], |row| {
+                let terms = row.terms.clone().unwrap_or_default();
+                let has_terms = row.terms.is_some();
+                let requests = if terms.requestable { "yes" } else { "no" };
+                vec![
+                    row.name.clone(),
+                    terms.category.unwrap_or_default(),
+                    terms.owner.unwrap_or_default(),
+                    if has_terms { terms.state.name() } else { "" }.to_owned(),
+                    if has_terms { requests } else { "" }.to_owned(),
+                    row.people.to_string(),
+                ]
+            })?;
+            Ok(Exit::Done)
+        }
+        Command::History { kind, name, before } => history(op, kind, &name, before, output).await,
         Command::Secret { name } => {
             let value = secret::read(&format!("Secret {name}"))?;
             if value.is_empty() {
@@ -83,6 +132,63 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
             Ok(Exit::Done)
         }
     }
+}
+
+async fn history(
+    op: &OpContext,
+    kind: ObjectKind,
+    name: &str,
+    before: Option<i64>,
+    output: &Output,
+) -> Result<Exit, CommandError> {
+    let versions = engine::role_model::versions(op, kind, name, before.map(ConfigurationVersionId)).await?;
+    if versions.all.is_empty() && before.is_none() {
+        let message =
+            format!("There never was a {} `{name}`. Names are those of the configuration files.", kind.noun());
+        return Err(CommandError::Usage(message));
+    }
+    let told = versions.all.iter().map(|version| {
+        let (what, fields) = match &version.what {
+            Turn::Added(fields) => ("added", fields.as_slice()),
+            Turn::Changed(fields) => ("changed", fields.as_slice()),
+            Turn::Removed => ("removed", &[][..]),
+        };
+        serde_json::json!({
+            "version": version.version,
+            "at": version.at,
+            "by": version.by,
+            "draft": version.draft.as_ref().map(|(id, _)| id),
+            "what": what,
+            "fields": fields,
+        })
+    });
+    let told: Vec<Value> = told.collect();
+    output.value(&serde_json::json!({ "versions": told, "before": versions.before }), |_| {
+        let mut lines = Vec::new();
+        for version in &versions.all {
+            let (what, fields) = match &version.what {
+                Turn::Added(fields) => ("added", fields.as_slice()),
+                Turn::Changed(fields) => ("changed", fields.as_slice()),
+                Turn::Removed => ("removed", &[][..]),
+            };
+            let draft = version.draft.as_ref().map_or_else(String::new, |(id, title)| format!(", draft {id}: {title}"));
+            lines.push(format!("{what} in version {} by {} at {}{draft}", version.version, version.by, version.at));
+            lines.extend(fields.iter().map(|field| format!("    {field}")));
+        }
+        if let Some(before) = versions.before {
+            lines.push(format!("Older versions: --before {before}"));
+        }
+        lines.join("\n")
+    })?;
+    Ok(Exit::Done)
+}
+
+fn kind(text: &str) -> Result<ObjectKind, String> {
+    ObjectKind::from_name(text).ok_or_else(|| format!("`{text}` is none of role, access_profile, entitlement and rule"))
+}
+
+fn state(text: &str) -> Result<RoleState, String> {
+    RoleState::from_name(text).ok_or_else(|| format!("`{text}` is none of draft, active and retired"))
 }
 
 fn write(directory: &Path, files: &[(PathBuf, String)], overwrite: bool) -> Result<(), CommandError> {

@@ -100,7 +100,7 @@ pub async fn why(op: &OpContext, why: Why, output: &Output) -> Result<Exit, Comm
     let id = find_identity(op, &why.identity).await?;
     match engine::identities::why(op, id, kind, name).await? {
         Answer::Explained(explanation) => {
-            output.value(&explanation, explain)?;
+            output.value(&*explanation, explain)?;
             Ok(if explanation.held { Exit::Done } else { Exit::NotFound })
         }
         Answer::Several(several) => Err(CommandError::Usage(format!(
@@ -212,11 +212,16 @@ fn explain(explanation: &Explanation) -> String {
         if let Some(denied) = &explanation.denied_by {
             lines.push(format!("  denied by {}", reason(denied)));
         }
+        for dormant in &explanation.dormant {
+            let kind = dormant.grantable.kind().replace('_', " ");
+            lines.push(format!("  {kind} {} {}", dormant.grantable.name(), dormant.why.said()));
+        }
         for near in &explanation.missing {
             lines.push(format!("  rule {} would grant it when {}", near.rule, near.when));
             lines.push(format!("    but {}", facts(&near.facts)));
         }
-        if explanation.missing.is_empty() && explanation.denied_by.is_none() && !withheld {
+        let is_told = !explanation.missing.is_empty() || !explanation.dormant.is_empty();
+        if !is_told && explanation.denied_by.is_none() && !withheld {
             lines.push("  no rule grants it".to_owned());
         }
     }

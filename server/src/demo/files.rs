@@ -38,6 +38,7 @@ configuration! {
     "organisation.toml",
     "permissions.toml",
     "risks.toml",
+    "roles/categories.toml",
     "roles/commercial.toml",
     "roles/everybody.toml",
     "roles/office.toml",

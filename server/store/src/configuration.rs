@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use model::configuration::Configuration;
-use model::ids::ConfigurationVersionId;
+use model::ids::{ConfigurationVersionId, DraftId};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -33,6 +33,24 @@ const INSERT_OBJECTS: &str = "
     select value ->> 'kind', value ->> 'name', cast(value ->> 'version' as bigint), value -> 'body'
     from input";
 
+/// An object in each form it had, newest first, with who made each and who ended it, where that is known.
+const OBJECT_VERSIONS: &str = "
+    select
+      o.from_version, o.to_version, cast(o.body as text) as body,
+      began.created_by as began_by, began.created_at as began_at,
+      ended.created_by as ended_by, ended.created_at as ended_at,
+      d.id as draft_id, d.title as draft_title, e.id as end_draft_id, e.title as end_draft_title
+    from configuration_object o
+    join configuration_version began on began.id = o.from_version
+    left join configuration_version ended on ended.id = o.to_version
+    left join configuration_draft d on d.version_id = o.from_version
+    left join configuration_draft e on e.version_id = o.to_version
+    where o.kind = $1
+      and o.name = $2
+      and ($3 is null or o.from_version < $3)
+    order by o.from_version desc
+    limit $4";
+
 const CURRENT_VERSION: &str = "
     select id, digest
     from configuration_version
@@ -60,6 +78,25 @@ const SECRET_NAMES: &str = "
     select name, created_at, created_by
     from secret
     order by name";
+
+/// An object of the configuration as it was from one version up to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectForm {
+    pub began: FormEdge,
+    /// None while it is live.
+    pub ended: Option<FormEdge>,
+    pub body: Value,
+}
+
+/// The version with which a form began or ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormEdge {
+    pub version: ConfigurationVersionId,
+    pub by: String,
+    pub at: Timestamp,
+    /// The draft that was published so, and its title.
+    pub draft: Option<(DraftId, String)>,
+}
 
 #[derive(Serialize)]
 struct ObjectRow<'a> {
@@ -131,6 +168,47 @@ impl Store {
     pub async fn current_configuration_version(&self) -> Result<Option<ConfigurationVersionId>> {
         let row = self.reader().await?.row(CURRENT_VERSION, arguments![]).await?;
         row.map(|row| Ok(ConfigurationVersionId(row.integer("id")?))).transpose()
+    }
+
+    /// The forms in which an object was live, newest first: `limit` of them at most, and only those from before a version.
+    /// The kind is that of the table in files, such as `roles`.
+    pub async fn object_forms(
+        &self,
+        kind: &str,
+        name: &str,
+        before: Option<ConfigurationVersionId>,
+        limit: u32,
+    ) -> Result<Vec<ObjectForm>> {
+        let before = before.map(|version| version.0);
+        let read = |row: Row| {
+            let draft = |id: &str, title: &str| {
+                Ok::<_, StoreError>(match row.optional_integer(id)? {
+                    Some(id) => Some((DraftId(id), row.text(title)?)),
+                    None => None,
+                })
+            };
+            let ended = row.optional_integer("to_version")?;
+            Ok(ObjectForm {
+                began: FormEdge {
+                    version: ConfigurationVersionId(row.integer("from_version")?),
+                    by: row.text("began_by")?,
+                    at: row.time("began_at")?,
+                    draft: draft("draft_id", "draft_title")?,
+                },
+                ended: match ended {
+                    Some(version) => Some(FormEdge {
+                        version: ConfigurationVersionId(version),
+                        by: row.text("ended_by")?,
+                        at: row.time("ended_at")?,
+                        draft: draft("end_draft_id", "end_draft_title")?,
+                    }),
+                    None => None,
+                },
+                body: row.json("body")?,
+            })
+        };
+        let arguments = arguments![kind, name, before, i64::from(limit)];
+        self.reader().await?.read(OBJECT_VERSIONS, arguments, read).await
     }
 
     /// A sealed secret and the id of the key that opens it.

@@ -60,6 +60,7 @@ pub use applications::ApplicationFacts;
 pub use assignments::{AssignmentRecord, AssignmentStateChange};
 pub use blocks::ThresholdUse;
 pub use circuits::CircuitRecord;
+pub use configuration::{FormEdge, ObjectForm};
 pub use declined::UnderReview;
 pub use error::StoreError;
 pub use forms::{FormChanges, FormReader, FormRecord, NewQuestion, QuestionRecord};

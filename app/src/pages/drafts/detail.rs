@@ -145,24 +145,9 @@ fn changes(preview: &DraftPreview, may_change: bool) -> impl IntoView + use<> {
         };
         let fields = known.map(|known| {
             let is_new = change.before.is_none();
-            let lines = known.fields.iter().filter(|field| !(is_new && is_default(field))).map(|field| {
-                let shown = |value: &Option<serde_json::Value>| value.as_ref().map(words_of);
-                let (before, after) = (shown(&field.before), shown(&field.after));
-                view! {
-                    <tr>
-                        <td data-label="Field">{words::attribute(&field.field)}</td>
-                        <td data-label="Now" class="wrap">{before.map_or_else(|| view! { <span class="subtle">"—"</span> }.into_any(), IntoAny::into_any)}</td>
-                        <td data-label="Then" class="wrap">{after.map_or_else(|| view! { <span class="subtle">"—"</span> }.into_any(), IntoAny::into_any)}</td>
-                    </tr>
-                }
-            });
-            let lines = lines.collect_view();
-            view! {
-                <table class="ledger">
-                    <thead><tr><th scope="col">"Field"</th><th scope="col">"Now"</th><th scope="col">"Then"</th></tr></thead>
-                    <tbody>{lines}</tbody>
-                </table>
-            }
+            let fields: Vec<FieldChange> =
+                known.fields.iter().filter(|field| !(is_new && is_default(field))).cloned().collect();
+            fields_table(&fields, ("Now", "Then"))
         });
         let actions = may_change.then(|| {
             let edit = change.after.is_some().then(|| {
@@ -214,8 +199,34 @@ fn changes(preview: &DraftPreview, may_change: bool) -> impl IntoView + use<> {
     }
 }
 
+/// Fields with what they were and what they became.
+pub(crate) fn fields_table(
+    fields: &[FieldChange],
+    (before, after): (&'static str, &'static str),
+) -> impl IntoView + use<> {
+    let shown = |value: &Option<serde_json::Value>| match value.as_ref().map(words_of) {
+        Some(text) => text.into_any(),
+        None => view! { <span class="subtle">"—"</span> }.into_any(),
+    };
+    let lines = fields.iter().map(|field| {
+        view! {
+            <tr>
+                <td data-label="Field">{words::attribute(&field.field)}</td>
+                <td data-label=before class="wrap">{shown(&field.before)}</td>
+                <td data-label=after class="wrap">{shown(&field.after)}</td>
+            </tr>
+        }
+    });
+    view! {
+        <table class="ledger">
+            <thead><tr><th scope="col">"Field"</th><th scope="col">{before}</th><th scope="col">{after}</th></tr></thead>
+            <tbody>{lines.collect_view()}</tbody>
+        </table>
+    }
+}
+
 /// What a new object has where nothing is said.
-fn is_default(field: &FieldChange) -> bool {
+pub(crate) fn is_default(field: &FieldChange) -> bool {
     let nothing = [serde_json::json!(0), serde_json::json!(false), serde_json::json!("automatic")];
     field.after.as_ref().is_some_and(|after| nothing.contains(after))
 }

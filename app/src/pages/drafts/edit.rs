@@ -4,6 +4,7 @@
 use engine::role_model::Vocabulary;
 use leptos::prelude::*;
 use model::access::Grantable;
+use model::configuration::RoleState;
 use model::draft::{Draft, ObjectKind};
 
 use crate::components::explain::shape;
@@ -73,8 +74,10 @@ pub fn edit_sheet(editing: &Editing) -> Sheet {
         .into_any(),
     };
     let own = match kind {
-        ObjectKind::Role => display_name(fields).into_any(),
-        ObjectKind::AccessProfile => view! { {display_name(fields)}{application(fields, vocabulary)} }.into_any(),
+        ObjectKind::Role => view! { {display_name(fields)}{terms(fields, vocabulary)} }.into_any(),
+        ObjectKind::AccessProfile => {
+            view! { {display_name(fields)}{application(fields, vocabulary)}{terms(fields, vocabulary)} }.into_any()
+        }
         ObjectKind::Entitlement => view! { {display_name(fields)}{in_application(fields, vocabulary)} }.into_any(),
         ObjectKind::Rule => condition(fields, vocabulary).into_any(),
     };
@@ -120,6 +123,58 @@ fn application(fields: &Fields, vocabulary: &Vocabulary) -> impl IntoView + use<
         <label class="field">"Application"
             <select name="application" required><option value="">"Choose"</option>{options.collect_view()}</select>
         </label>
+    }
+}
+
+/// On which terms it is given.
+fn terms(fields: &Fields, vocabulary: &Vocabulary) -> impl IntoView + use<> {
+    let terms = &fields.terms;
+    // One that is not known any more stays as it is until another is chosen.
+    let unknown = Some(terms.category.clone())
+        .filter(|name| !name.is_empty() && !vocabulary.categories.iter().any(|(other, _)| other == name));
+    let unknown = unknown.map(|name| (name.clone(), name));
+    let categories = vocabulary.categories.iter().cloned().chain(unknown).map(|(name, label)| {
+        let chosen = name == terms.category;
+        option(name, label, chosen)
+    });
+    let states = RoleState::ALL.map(|state| {
+        let chosen = terms.state == state.name() || (terms.state.is_empty() && state == RoleState::Active);
+        option(state.name().to_owned(), state.label().to_owned(), chosen)
+    });
+    let requestable = [("yes", "May be asked for"), ("no", "Only rules give it")]
+        .map(|(word, label)| option(word.to_owned(), label.to_owned(), (word == "no") == (terms.requestable == "no")));
+    let day = |name: &'static str, label: &'static str, hint: &'static str, value: &str| {
+        let described = format!("{name}-hint");
+        view! {
+            <div class="field">
+                <label for=name>{label}</label>
+                <input id=name type="date" name=name value=value.to_owned() aria-describedby=described.clone() />
+                <span class="hint" id=described>{hint}</span>
+            </div>
+        }
+    };
+    view! {
+        <div class="ask-row">
+            <label class="field">"Category"<select name="category"><option value="">"None"</option>{categories.collect_view()}</select></label>
+            <div class="field">
+                <label for="owner">"Owner"</label>
+                <input id="owner" name="owner" maxlength="200" value=terms.owner.clone() autocomplete="off" aria-describedby="owner-hint" />
+                <span class="hint" id="owner-hint">"Login of the person who answers for it"</span>
+            </div>
+        </div>
+        <div class="ask-row">
+            <label class="field">"State"<select name="state">{states.collect_view()}</select><span class="hint">"Only what is active gives anything"</span></label>
+            <label class="field">"Requests"<select name="requestable">{requestable.collect_view()}</select></label>
+        </div>
+        <div class="ask-row">
+            {day("valid_from", "Valid from", "Gives nothing before this day", &terms.valid_from)}
+            {day("valid_until", "Valid until", "Gives nothing after this day", &terms.valid_until)}
+            <div class="field">
+                <label for="maximum_days">"Most days"</label>
+                <input id="maximum_days" name="maximum_days" inputmode="numeric" size="6" value=terms.maximum_days.clone() autocomplete="off" aria-describedby="maximum-hint" />
+                <span class="hint" id="maximum-hint">"For how long it is given to somebody who asks; open where empty"</span>
+            </div>
+        </div>
     }
 }
 

@@ -124,7 +124,7 @@ pub struct Ask {
     /// To choose from, and the words they were found by.
     pub people: Vec<IdentityRow>,
     pub text: Option<String>,
-    /// Everything that can be given.
+    /// Everything that may be asked for.
     pub known: Vec<(Grantable, String)>,
     /// What the person is given directly now.
     pub grants: Vec<(DirectGrant, String)>,
@@ -170,7 +170,7 @@ pub fn AskRequestPage() -> impl IntoView {
         };
         let (person, grants) = engine::requests::given(&op, id).await?;
         (ask.person, ask.grants) = (Some(person), grants);
-        ask.known = engine::identities::grantables(&op)?;
+        ask.known = engine::requests::offered(&op)?;
         if let Some(thing) = query.get("thing") {
             let change = query.get("change").and_then(|name| Change::from_name(&name)).unwrap_or(Change::Give);
             match engine::requests::name(&op, &thing) {
@@ -333,7 +333,7 @@ fn fields(ask: &Ask, person: &Identity) -> impl IntoView + use<> {
             </fieldset>
             <div class="ask-row">
                 <label class="field">"First day"<input type="date" name="not_before" value=form.not_before.clone() /><span class="hint">"Today unless told"</span>{error("not_before")}</label>
-                <label class="field">"Last day"<input type="date" name="until" value=form.until.clone() /><span class="hint">"Open unless told; only for what is given"</span>{error("until")}</label>
+                <label class="field">"Last day"<input type="date" name="until" value=form.until.clone() /><span class="hint">"Open unless told, or as late as the thing allows; only for what is given"</span>{error("until")}</label>
             </div>
             <label class="field wide">"Why"<input name="justification" maxlength="500" value=form.justification.clone() placeholder="Kept with the request, and shown as the reason" />{error("justification")}</label>
             <div class="actions"><button class="button primary" name="preview" value="yes">{icon("search")}"Preview"</button></div>

@@ -1,16 +1,21 @@
 //! One role, access profile, entitlement or rule: what it consists of, who gets it and how, where it leads, and how to change it.
 
+use engine::role_model::{Turn, Versions};
 use leptos::prelude::*;
 use model::access::Grantable;
-use model::configuration::{AssignmentRule, Entitlement, RuleType};
+use model::configuration::{AssignmentRule, Entitlement, RoleState, RuleType};
 use model::draft::{Object, ObjectDetail, ObjectKind, Sample};
 
+use crate::components::chip::role_state;
 use crate::components::explain::shape;
 use crate::components::form::refused;
 use crate::components::icon::icon;
+use crate::components::list::ago;
 use crate::frame::{Rights, Section, Sheet};
+use crate::logic::address::Address;
 use crate::logic::time::Clock;
 use crate::logic::{role_model, words};
+use crate::pages::drafts::detail::{fields_table, is_default};
 use crate::pages::drafts::{list_of_drafts, sample};
 use crate::pages::{Asked, page, parameter};
 
@@ -36,20 +41,24 @@ pub fn RulePage() -> impl IntoView {
 
 fn object_page(kind: ObjectKind) -> AnyView {
     let name = parameter("name");
-    page(move |Asked { op, visitor, .. }| async move {
+    page(move |Asked { op, visitor, query }| async move {
+        let before = query.get("before").and_then(|version| version.parse().ok());
+        let versions = engine::role_model::versions(&op, kind, &name, before).await?;
         let detail = engine::role_model::detail(&op, kind, name).await?;
         let configuration = op.engine.world().configuration();
         let thing = kind.grantable(&detail.name);
         let application = thing.as_ref().and_then(|thing| configuration.application_of(thing));
         let application = application.map(|name| (name.to_owned(), op.engine.application_label(name)));
-        Ok(object_sheet(&detail, application, &visitor.rights, &visitor.clock))
+        Ok(object_sheet(&detail, application, (&versions, before.is_none()), &visitor.rights, &visitor.clock))
     })
 }
 
-/// `application` is name and label of the one that an access profile or an entitlement belongs to.
+/// `application` is name and label of the one that an access profile or an entitlement belongs to; with the versions comes
+/// whether they are the latest.
 pub fn object_sheet(
     detail: &ObjectDetail,
     application: Option<(String, String)>,
+    (versions, are_latest): (&Versions, bool),
     rights: &Rights,
     clock: &Clock,
 ) -> Sheet {
@@ -93,13 +102,18 @@ pub fn object_sheet(
         ObjectKind::Rule => "Holds for",
         _ => "Held by",
     };
+    let state = detail.object.terms().map(|terms| view! { " "{role_state(terms.state)} });
+    let dormant = detail.dormancy.map(|why| {
+        let text = format!("This {} {}: nobody is given anything by it today.", kind.noun(), why.said());
+        view! { <div class="banner warn">{icon("clock")}<p>{text}</p></div> }
+    });
     let key = (label != detail.name).then(|| view! { <p class="mono subtle">{detail.name.clone()}</p> });
     let body = view! {
         <header class="page-head">
             <div class="with-actions">
                 <div>
                     <p class="muted">{kind.noun()}</p>
-                    <h1>{label.clone()}</h1>
+                    <h1>{label.clone()}{state}</h1>
                     {key}
                     {of_application}
                     {description.map(|text| view! { <p>{text}</p> })}
@@ -107,15 +121,105 @@ pub fn object_sheet(
                 {actions}
             </div>
         </header>
+        {dormant}
         <div class="columns">
-            <div>{content}</div>
+            <div>{content}{history(detail, versions, are_latest, clock)}</div>
             <aside>
+                {terms(detail)}
                 {held_by(people, &detail.people)}
                 {drafts}
             </aside>
         </div>
     };
     Sheet { section: Section::RoleModel, title: label, body: body.into_any() }
+}
+
+/// On which terms it is given.
+fn terms(detail: &ObjectDetail) -> Option<AnyView> {
+    let terms = detail.object.terms()?;
+    let dash = || view! { <span class="subtle">"—"</span> }.into_any();
+    let day = |day: jiff::civil::Date| day.to_string().into_any();
+    let kind = detail.object.kind();
+    let category = terms.category.clone().map_or_else(dash, |name| {
+        let label = detail.category.clone().unwrap_or_else(|| name.clone());
+        let address = Address::new(role_model::list(kind)).with("category", Some(&name)).to_string();
+        view! { <a href=address>{label}</a> }.into_any()
+    });
+    let owner = terms.owner.clone().map_or_else(dash, |owner| {
+        let address = Address::new(role_model::list(kind)).with("owner", Some(&owner)).to_string();
+        view! { <a href=address>{owner}</a> }.into_any()
+    });
+    let requests = match (terms.requestable, terms.maximum_days) {
+        _ if terms.state == RoleState::Draft => "Not while it is a draft".to_owned(),
+        _ if terms.state == RoleState::Retired => "Not any more".to_owned(),
+        (false, _) => "Only rules give it".to_owned(),
+        (true, None) => "May be asked for".to_owned(),
+        (true, Some(days)) => format!("May be asked for, for {} at most", words::plural(days.into(), "day", "days")),
+    };
+    let view = view! {
+        <section class="panel" aria-labelledby="terms-heading">
+            <h2 id="terms-heading">"Terms"</h2>
+            <dl class="pairs">
+                <div><dt>"Category"</dt><dd>{category}</dd></div>
+                <div><dt>"Owner"</dt><dd>{owner}</dd></div>
+                <div><dt>"Requests"</dt><dd>{requests}</dd></div>
+                <div><dt>"Valid from"</dt><dd>{terms.valid_from.map_or_else(dash, day)}</dd></div>
+                <div><dt>"Valid until"</dt><dd>{terms.valid_until.map_or_else(dash, day)}</dd></div>
+            </dl>
+        </section>
+    };
+    Some(view.into_any())
+}
+
+/// Who changed it when, and what.
+fn history(detail: &ObjectDetail, versions: &Versions, are_latest: bool, clock: &Clock) -> impl IntoView + use<> {
+    let clock = clock.clone();
+    let lines = versions.all.iter().map(|version| {
+        let (sign, word, fields) = match &version.what {
+            Turn::Added(fields) => {
+                ("plus", "Added", fields.iter().filter(|field| !is_default(field)).cloned().collect())
+            }
+            Turn::Changed(fields) => ("pencil", "Changed", fields.clone()),
+            Turn::Removed => ("dash", "Removed", Vec::new()),
+        };
+        let fields = (!fields.is_empty()).then(|| fields_table(&fields, ("Before", "After")));
+        // What it was from the beginning is long, and seldom asked about.
+        let fields = match &version.what {
+            Turn::Added(_) => fields
+                .map(|fields| view! { <details><summary>"What it was then"</summary>{fields}</details> }.into_any()),
+            _ => fields.map(IntoAny::into_any),
+        };
+        let source = match &version.draft {
+            Some((id, title)) => {
+                view! { " with the draft "<a href=format!("/drafts/{id}")>{title.clone()}</a> }.into_any()
+            }
+            None => " from files".into_any(),
+        };
+        view! {
+            <li class="draft-change">
+                <h3>{icon(sign)}{word}" in version "{version.version.to_string()}</h3>
+                <p class="muted">{ago(&clock, version.at)}" by "{version.by.clone()}{source}</p>
+                {fields}
+            </li>
+        }
+    });
+    let object = role_model::object(detail.object.kind(), &detail.name);
+    let older = versions.before.map(|before| {
+        view! { <a class="button quiet" href=format!("{object}?before={before}#versions-heading")>"Older versions"</a> }
+    });
+    let latest = (!are_latest)
+        .then(|| view! { <a class="button quiet" href=format!("{object}#versions-heading")>"Latest versions"</a> });
+    let content = match versions.all.is_empty() {
+        true => view! { <p class="muted">"None from before that."</p> }.into_any(),
+        false => view! { <ol class="plain">{lines.collect_view()}</ol> }.into_any(),
+    };
+    view! {
+        <section class="panel" aria-labelledby="versions-heading">
+            <h2 id="versions-heading">"Versions"</h2>
+            {content}
+            <div class="actions">{latest}{older}</div>
+        </section>
+    }
 }
 
 fn held_by(heading: &'static str, people: &Sample) -> impl IntoView + use<> {

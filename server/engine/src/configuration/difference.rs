@@ -115,6 +115,12 @@ pub fn difference(current: &Configuration, wanted: &Configuration) -> Configurat
     plan
 }
 
+/// Compares two forms of one object, which has no credentials.
+pub(crate) fn object_difference(before: Option<&Value>, after: Option<&Value>) -> Vec<FieldChange> {
+    let of = |object: Option<&Value>| object.map(fields).unwrap_or_default();
+    field_changes(&of(before), &of(after))
+}
+
 type Fields = BTreeMap<String, Value>;
 
 /// Every object by position of its kind and name, with its fields by path. The organisation is there once, nameless.

@@ -51,6 +51,9 @@ pub fn export(configuration: &Configuration) -> Vec<(PathBuf, String)> {
     for (name, profile) in &configuration.access_profiles {
         put(application_file(&profile.application), "access_profiles", name, table(profile));
     }
+    for (name, category) in &configuration.categories {
+        put("roles.toml".into(), "categories", name, table(category));
+    }
     for (name, role) in &configuration.roles {
         put("roles.toml".into(), "roles", name, table(role));
     }

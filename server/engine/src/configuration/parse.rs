@@ -16,7 +16,7 @@ use super::places::Index;
 use super::wording;
 
 /// Tables of a configuration file, and what one object in them is called.
-pub(super) const KINDS: [(&str, &str); 15] = [
+pub(super) const KINDS: [(&str, &str); 16] = [
     ("organisation", "organisation"),
     ("sources", "identity source"),
     ("applications", "application"),
@@ -24,6 +24,7 @@ pub(super) const KINDS: [(&str, &str); 15] = [
     ("agents", "agent"),
     ("account_types", "account type"),
     ("entitlements", "entitlement"),
+    ("categories", "category"),
     ("access_profiles", "access profile"),
     ("roles", "role"),
     ("rules", "rule"),
@@ -159,6 +160,7 @@ fn read_object(
         "agents" => insert(&mut configuration.agents, name, value, &what),
         "account_types" => insert(&mut configuration.account_types, name, value, &what),
         "entitlements" => insert(&mut configuration.entitlements, name, value, &what),
+        "categories" => insert(&mut configuration.categories, name, value, &what),
         "access_profiles" => insert(&mut configuration.access_profiles, name, value, &what),
         "roles" => insert(&mut configuration.roles, name, value, &what),
         "rules" => insert(&mut configuration.rules, name, value, &what),

@@ -191,6 +191,19 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
     }
     for (name, profile) in &configuration.access_profiles {
         one(&["access_profiles", name, "application"], "applications", &profile.application);
+        if let Some(category) = &profile.category {
+            one(&["access_profiles", name, "category"], "categories", category);
+        }
+    }
+    for (name, role) in &configuration.roles {
+        if let Some(category) = &role.category {
+            one(&["roles", name, "category"], "categories", category);
+        }
+    }
+    for (name, category) in &configuration.categories {
+        if let Some(parent) = &category.parent {
+            one(&["categories", name, "parent"], "categories", parent);
+        }
     }
     for (name, rule) in &configuration.naming_rules {
         one(&["naming_rules", name, "account_type"], "account_types", &rule.account_type);

@@ -37,7 +37,9 @@ pub(super) async fn all(op: &OpContext, filter: &ReconciliationFilter) -> Result
         .map(|identity| (identity.id, identity.display_name))
         .collect();
     let decided = store.decided_proposals().await.map_err(internal)?;
-    let candidates = candidates(&op.engine.world().live().model);
+    let live = op.engine.world().live();
+    let mut candidates = candidates(&live.model, op.engine.today());
+    candidates.retain(|one| live.configuration.terms(&one.grantable).is_none_or(|terms| terms.requestable));
     let called = |name: &String| op.engine.label(&Grantable::Entitlement(name.clone()));
     let mut all = Vec::new();
     for (identity, unexplained) in unexplained {

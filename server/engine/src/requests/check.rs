@@ -13,7 +13,7 @@ use policy::naming::{self, Named};
 use crate::context::OpContext;
 use crate::error::internal;
 
-use super::EXPEDITE;
+use super::{EXPEDITE, terms};
 
 /// Longest justification that is kept.
 const JUSTIFICATION_LIMIT: usize = 500;
@@ -197,6 +197,7 @@ pub(super) async fn check(op: &OpContext, new: &NewRequest) -> Result<Ready, Api
     }
     let day = new.not_before.unwrap_or(today);
     for item in new.items.iter().filter(|item| item.change == Change::Give) {
+        ready.remarks.extend(terms::remarks(&configuration, new, &item.grantable, today));
         denied(op, &item.grantable, &ready, day)?;
     }
     if lifecycle == LifecycleState::Joiner {
@@ -341,7 +342,7 @@ fn facts(reason: &Reason) -> String {
 }
 
 /// "role `sales`".
-fn told(grantable: &Grantable) -> String {
+pub(super) fn told(grantable: &Grantable) -> String {
     format!("{} `{}`", grantable.kind().replace('_', " "), grantable.name())
 }
 

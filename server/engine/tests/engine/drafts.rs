@@ -112,7 +112,7 @@ async fn what_others_changed_meanwhile_is_seen_before_anything_is_undone() {
     let op = world.op();
     let role = |display_name: &str| {
         let (access_profiles, roles) = (vec!["money".into(), "books".into()], vec!["colleague".into()]);
-        Object::Role(Role { display_name: display_name.into(), description: None, access_profiles, roles })
+        Object::Role(Role { access_profiles, roles, ..Role::new(display_name) })
     };
     let mine = put(&op, None, "bookkeeper", role("Book-keeper")).await;
     let other = put(&op, None, "bookkeeper", role("Accountant")).await;

@@ -52,6 +52,7 @@ mod review;
 mod rings;
 mod routes;
 mod scenarios;
+mod terms;
 mod tickets;
 mod triage;
 mod undo;

@@ -9,11 +9,11 @@ use crate::model::{AccountTypeModel, Read, RoleModel, ValueSource};
 use crate::reference::MOST_CANDIDATES;
 
 use super::answer::{Answer, Seeing};
-use super::day::{self, Day};
 use super::dictionary::{ABSENT, hash_of};
 use super::matcher::Seen;
 use super::person::Person;
 use super::sets::Pair;
+use crate::day::{self, Day};
 
 impl Answer<'_> {
     pub(super) fn accounts(&self) -> Vec<DesiredAccount> {

@@ -9,16 +9,19 @@ use model::value::Value;
 use crate::digest::Digest;
 use crate::model::RoleModel;
 
-use super::day::{self, ALWAYS, Day, NEVER};
 use super::dictionary::{ABSENT, Dictionary};
 use super::life::Stand;
 use super::matcher::{Matcher, Scratch};
 use super::person::{Grant, Person};
-use super::sets::{AccessSet, GRANT, Pair, SetReason};
+use super::sets::{AccessSet, GRANT, Pair, SetReason, Window};
+use crate::day::{self, ALWAYS, Day, NEVER};
 
 /// A person on a day, matched.
 pub(super) struct Answer<'a> {
+    /// As it is on that day.
     pub(super) model: &'a RoleModel,
+    /// With everything, whether it is in force or not.
+    pub(super) all: &'a RoleModel,
     pub(super) dictionary: &'a Dictionary,
     pub(super) matcher: &'a Matcher,
     pub(super) person: &'a Person,
@@ -189,17 +192,17 @@ impl Answer<'_> {
     }
 
     /// From the first start to the last end of windows that all hold today.
-    fn hull(&self, pairs: &[u32]) -> (Day, Day) {
-        let windows = pairs.iter().filter_map(|pair| {
+    fn hull(&self, windows: &[Window]) -> (Day, Day) {
+        let windows = windows.iter().filter_map(|(pair, possible)| {
             let (rule, context) = self.pair(*pair)?;
             if let Some(grant) = self.grant((rule, context)) {
-                return Some(grant.bounds);
+                return Some(day::common(grant.bounds, *possible));
             }
             let rule = self.model.rules.get(rule as usize)?;
             let bounds = self.person.contexts.get(context as usize).map_or((ALWAYS, NEVER), |row| row.bounds);
-            Some(day::widened(bounds, rule.days_before, rule.days_after))
+            Some(day::common(day::widened(bounds, rule.days_before, rule.days_after), *possible))
         });
-        let hull = windows.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)));
+        let hull = windows.reduce(day::hull);
         hull.unwrap_or((ALWAYS, NEVER))
     }
 }

@@ -11,9 +11,9 @@ use model::ids::IdentityId;
 
 use super::Engine;
 use super::combinations::{Shape, hash_of_held};
-use super::day::{self, Day};
 use super::person::Person;
 use super::sets::AccessSet;
+use crate::day::{self, Day};
 
 /// Entitlements that people hold, as read from applications.
 #[derive(Clone, Debug, Default)]
@@ -173,14 +173,17 @@ impl Engine {
         };
         let Shape::Plain(plain) = &combination.shape else {
             // Direct grants are part of such combinations.
-            match combination.full(&self.model, set) {
+            let model = self.model.in_season(self.season);
+            match combination.full(model, set) {
                 Some(full) => wanted.extend(full.held_from(first)),
-                None => wanted.extend(AccessSet::new(&self.model, &combination.pairs).held_from(first)),
+                None => wanted.extend(AccessSet::new(model, &combination.pairs).held_from(first)),
             }
             return;
         };
         let is_active = person.lifecycle(today) == LifecycleState::Active;
         let granted = (0_u32..).zip(&person.grants).filter(|(_, grant)| is_active && day::holds(grant.bounds, today));
+        let model = self.model.in_season(self.season);
+        let granted = granted.filter(|(_, grant)| model.is_in_force(grant.grantable));
         let granted: Vec<u32> = granted.map(|(place, _)| place).collect();
         wanted.extend(plain.given_with(person, &granted, first));
     }

@@ -12,7 +12,6 @@ use crate::model::RoleModel;
 use super::account::value_contexts;
 use super::answer::{Answer, Rows, Seeing, SetOf};
 use super::combinations::{Combinations, NEW, Shape, hash_of, hash_of_held};
-use super::day::Day;
 use super::dictionary::Dictionary;
 use super::life::{Look, Stand};
 use super::matcher::{Matcher, Scratch};
@@ -20,13 +19,17 @@ use super::person::Person;
 use super::plain::Whose;
 use super::sets::GRANT;
 use super::{Engine, life, sets};
+use crate::day::Day;
 
 /// Fewer people are not worth a thread.
 const LEAST_PART: usize = 2_000;
 
 /// What evaluating needs and does not change.
 struct Known<'a> {
+    /// As it is today.
     model: &'a RoleModel,
+    /// With everything, whether it is in force or not.
+    all: &'a RoleModel,
     dictionary: &'a Dictionary,
     matcher: &'a Matcher,
     combinations: &'a Combinations,
@@ -51,7 +54,8 @@ impl Engine {
         let parts = self.threads.min(self.people.len() / LEAST_PART).max(1);
         let size = self.people.len().div_ceil(parts).max(1);
         let known = Known {
-            model: &self.model,
+            model: self.model.on(today),
+            all: &self.model,
             dictionary: &self.dictionary,
             matcher: &self.matcher,
             combinations: &self.combinations,
@@ -92,7 +96,8 @@ impl Engine {
     pub(super) fn evaluate_one(&mut self, slot: u32, today: Day) {
         let Some(person) = self.people.get_mut(slot as usize).and_then(Option::as_mut) else { return };
         let known = Known {
-            model: &self.model,
+            model: self.model.on(today),
+            all: &self.model,
             dictionary: &self.dictionary,
             matcher: &self.matcher,
             combinations: &self.combinations,
@@ -148,7 +153,7 @@ fn stand_of(known: &Known<'_>, person: &mut Person, scratch: &mut Scratch) -> Op
 
 /// Finds what holds for a person, and the digest of what follows. Answers whether it is not the confirmed one.
 fn settle(known: &Known<'_>, person: &mut Person, scratch: &mut Scratch, found: &mut Found) -> bool {
-    let Known { model, dictionary, matcher, combinations, today } = *known;
+    let Known { model, all, dictionary, matcher, combinations, today } = *known;
     let is_filled = !matcher.is_timeless() || person.life.is_some();
     if is_filled {
         matcher.fill(person, today, scratch);
@@ -210,7 +215,7 @@ fn settle(known: &Known<'_>, person: &mut Person, scratch: &mut Scratch, found: 
                 Some(set) => SetOf::Borrowed(set),
                 None => SetOf::Owned(Box::new(sets::AccessSet::new(model, &combination.pairs))),
             };
-            Answer { model, dictionary, matcher, person, today, rows: Rows::Borrowed(scratch), set, stand: None }
+            Answer { model, all, dictionary, matcher, person, today, rows: Rows::Borrowed(scratch), set, stand: None }
                 .digest()
         }
     };

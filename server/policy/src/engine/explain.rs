@@ -1,11 +1,13 @@
 //! Why, and why not.
 
-use model::access::{Explanation, Grantable, NearMiss};
+use model::access::{Dormant, Explanation, Grantable, NearMiss};
+use model::identity::LifecycleState;
 use model::lifecycle::StateWord;
 
 use super::answer::Answer;
-use super::day;
-use super::sets;
+use super::person::Grant;
+use super::sets::{self, GRANT};
+use crate::day;
 
 impl Answer<'_> {
     pub(super) fn explain(&self, grantable: &Grantable) -> Explanation {
@@ -18,6 +20,7 @@ impl Answer<'_> {
             missing: Vec::new(),
             denied_by: None,
             lifecycle: None,
+            dormant: Vec::new(),
         };
         let Some(wanted) = self.model.position(grantable) else { return explanation };
         let access = self.access();
@@ -35,6 +38,9 @@ impl Answer<'_> {
             self.denied_on_the_way(wanted, &access.denied, &mut explanation);
         }
         explanation.missing = self.missing(wanted);
+        if !explanation.held {
+            explanation.dormant = self.dormant(wanted);
+        }
         explanation.lifecycle = access.lifecycle.map(|lifecycle| {
             let kind = self.model.account_type_of(wanted).unwrap_or(wanted);
             Box::new(StateWord {
@@ -63,6 +69,24 @@ impl Answer<'_> {
                 }
             }
         }
+    }
+
+    /// What is not in force and would give it, by rules and grants that count today; itself where that is not.
+    fn dormant(&self, wanted: u32) -> Vec<Dormant> {
+        if !self.all.has_seasons() {
+            return Vec::new();
+        }
+        let rules = self.set.pairs.iter().map(|(number, _)| *number).filter(|number| number & GRANT == 0);
+        let is_active = self.person.lifecycle(self.today) == LifecycleState::Active;
+        let counts = |grant: &&Grant| is_active && day::holds(grant.bounds, self.today);
+        let grants = self.person.grants.iter().filter(counts);
+        let givers = rules.chain(grants.map(|grant| GRANT | grant.grantable));
+        let ways = givers.filter_map(|number| sets::ways_of(self.all, number, wanted)).flatten().flatten();
+        let mut dormant: Vec<Dormant> =
+            ways.chain([wanted]).filter_map(|step| self.all.dormant(step, self.today)).collect();
+        dormant.sort();
+        dormant.dedup();
+        dormant
     }
 
     /// Rules that would give it and do not count today, those with the fewest failing parts first. A rule whose

@@ -20,11 +20,11 @@ use crate::expression::condition_holds;
 use crate::model::{AccessModel, Read, RoleModel};
 
 use super::answer::Answer;
-use super::day::{self, ALWAYS, Day, NEVER};
 use super::dictionary::{ABSENT, Dictionary};
 use super::matcher::Seen;
 use super::person::Person;
 use super::sets::{Pair, STATE};
+use crate::day::{self, ALWAYS, Day, NEVER};
 
 /// A state by position, and how somebody came to be in it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,10 +10,10 @@ use model::value::Value;
 use crate::expression::{Cell, Lookup, condition_holds};
 use crate::model::{Clause, Read, RoleModel};
 
-use super::day::{self, ALWAYS, Day, NEVER};
 use super::dictionary::{ABSENT, Dictionary};
 use super::person::Person;
 use super::sets::GRANT;
+use crate::day::{self, ALWAYS, Day, NEVER};
 
 pub(super) struct Matcher {
     clauses: Vec<Coded>,
@@ -345,6 +345,7 @@ impl Matcher {
         }
         if !person.grants.is_empty() && person.lifecycle(today) == LifecycleState::Active {
             let held = (0_u32..).zip(&person.grants).filter(|(_, grant)| day::holds(grant.bounds, today));
+            let held = held.filter(|(_, grant)| model.is_in_force(grant.grantable));
             pairs.extend(held.map(|(place, grant)| (GRANT | grant.grantable, place)));
         }
         pairs.sort_unstable();

@@ -15,8 +15,8 @@ use crate::digest::Digest;
 use crate::expression::BUILT_IN;
 use crate::model::RoleModel;
 
-use super::day::{self, ALWAYS, Day, NEVER};
 use super::dictionary::{ABSENT, Dictionary};
+use crate::day::{self, ALWAYS, Day, NEVER};
 
 /// Stands for the keys of contexts in the dictionary; no attribute of a model has this position.
 const CONTEXT_KEY: u16 = u16::MAX;
@@ -52,8 +52,10 @@ pub(super) struct Grant {
     pub(super) origin: GrantOrigin,
     /// Of the origin.
     pub(super) hash: u64,
-    /// Everything that follows from it where nothing is denied, sorted.
+    /// Everything that follows from it where nothing is denied, sorted, on the day that the model is of.
     pub(super) given: Box<[u32]>,
+    /// Of each of these, on which days it can be given at all; empty where it always can.
+    pub(super) possible: Box<[(Day, Day)]>,
     /// Of all of that by name, with the ways to it.
     pub(super) given_hash: u64,
 }
@@ -76,6 +78,7 @@ impl Grant {
                     origin: grant.origin.clone(),
                     hash: digest.finish(),
                     given: closure.given.iter().map(|given| given.grantable).collect(),
+                    possible: closure.bounds(),
                     given_hash: model.hash_of(&closure),
                 })
             })

@@ -14,10 +14,10 @@ use crate::digest::Digest;
 use crate::model::{AccountTypeModel, RoleModel, ValueSource};
 
 use super::answer::Seeing;
-use super::day::{self, ALWAYS, Day, NEVER};
 use super::dictionary::ABSENT;
 use super::person::Person;
 use super::sets::Pair;
+use crate::day::{self, ALWAYS, Day, NEVER};
 
 /// Kinds of windows and lists of them that a plain combination has at most; of more, see [`super::sets`].
 const MOST: usize = 64;
@@ -38,11 +38,14 @@ pub(super) struct Plain {
 struct Form {
     /// Sets of windows, as bits.
     windows: Box<[u64]>,
-    /// Context, and days before and after, of each window.
-    kinds: Box<[(u16, u16, u16)]>,
+    /// Each window.
+    kinds: Box<[Kind]>,
     /// Numbers of the distinct expressions that accounts are made up from.
     values: Box<[u16]>,
 }
+
+/// Context, days before and after, and on which days something can be given in it at all.
+type Kind = (u16, u16, u16, (Day, Day));
 
 /// The forms in use, each once, and room to work in.
 #[derive(Default)]
@@ -54,7 +57,7 @@ pub(super) struct Forms {
     facts: Vec<(u16, u16)>,
     given: Vec<u32>,
     windows: Vec<u64>,
-    kinds: Vec<(u16, u16, u16)>,
+    kinds: Vec<Kind>,
     values: Vec<u16>,
 }
 
@@ -74,8 +77,9 @@ impl Forms {
         let Self { known, windows, kinds, values, .. } = self;
         let mut digest = Digest::default();
         windows.iter().for_each(|bits| digest.number(*bits));
-        for (context, before, after) in kinds.iter() {
+        for (context, before, after, possible) in kinds.iter() {
             digest.number(u64::from(*context) << 32 | u64::from(*before) << 16 | u64::from(*after));
+            put(&mut digest, *possible);
         }
         values.iter().for_each(|number| digest.number(u64::from(*number)));
         let hash = digest.finish();
@@ -92,6 +96,15 @@ impl Forms {
         known.insert_unique(hash, (hash, Arc::clone(&form)), |(hash, _)| *hash);
         form
     }
+}
+
+/// The number of a window; none where there are too many.
+fn window_of(kinds: &mut Vec<Kind>, kind: Kind) -> Option<usize> {
+    let window = kinds.iter().position(|known| *known == kind).unwrap_or_else(|| {
+        kinds.push(kind);
+        kinds.len() - 1
+    });
+    (window < MOST).then_some(window)
 }
 
 /// From this bit on stands the number of a set of windows.
@@ -122,17 +135,18 @@ impl Plain {
             digest.number(rule.hash);
             digest.number(rule.closure_hash);
             digest.number(room.contexts.binary_search(&context).map_or(u64::MAX, |place| place as u64));
-            let kind = (context, u16::try_from(rule.days_before).ok()?, u16::try_from(rule.days_after).ok()?);
-            let window = room.kinds.iter().position(|known| *known == kind).unwrap_or_else(|| {
-                room.kinds.push(kind);
-                room.kinds.len() - 1
-            });
-            if window >= MOST {
-                return None;
-            }
+            let (before, after) = (u16::try_from(rule.days_before).ok()?, u16::try_from(rule.days_after).ok()?);
+            let mut kind = (context, before, after, rule.bounds.first().copied().unwrap_or((ALWAYS, NEVER)));
+            let mut window = window_of(&mut room.kinds, kind)?;
             room.facts.extend(rule.when.attributes.iter().map(|attribute| (context, *attribute)));
             // The window stands below what is given, so that one sort brings together what belongs together.
-            room.found.extend(rule.given.iter().map(|given| u64::from(*given) << 6 | window as u64));
+            for (place, given) in rule.given.iter().enumerate() {
+                if let Some(possible) = rule.bounds.get(place).filter(|possible| **possible != kind.3) {
+                    kind.3 = *possible;
+                    window = window_of(&mut room.kinds, kind)?;
+                }
+                room.found.push(u64::from(*given) << 6 | window as u64);
+            }
         }
         room.facts.sort_unstable();
         room.facts.dedup();
@@ -197,7 +211,7 @@ impl Plain {
     pub(super) fn digest(&self, model: &RoleModel, person: &Person, seeing: &Seeing<'_>, whose: &Whose<'_>) -> i64 {
         let mut digest = Digest::default();
         digest.number(self.hash);
-        for (context, _, _) in &self.form.kinds {
+        for (context, ..) in &self.form.kinds {
             digest.number(seeing.key(person, *context));
         }
         for (context, attribute) in &self.facts {
@@ -220,14 +234,16 @@ impl Plain {
         for grant in grants.iter().filter_map(|place| person.grants.get(*place as usize)) {
             digest.number(grant.hash);
             digest.number(grant.given_hash);
-            for given in &grant.given {
+            for (number, given) in grant.given.iter().enumerate() {
+                let possible = grant.possible.get(number).copied().unwrap_or((ALWAYS, NEVER));
+                let own = day::common(grant.bounds, possible);
                 match covered.binary_search_by_key(given, |(known, _)| *known) {
                     Ok(place) => {
                         if let Some((_, bounds)) = covered.get_mut(place) {
-                            *bounds = hull(*bounds, grant.bounds);
+                            *bounds = day::hull(*bounds, own);
                         }
                     }
-                    Err(place) => covered.insert(place, (*given, grant.bounds)),
+                    Err(place) => covered.insert(place, (*given, own)),
                 }
             }
         }
@@ -239,7 +255,7 @@ impl Plain {
             if let Some(list) = self.list_of(*grantable) {
                 rest[list] -= 1;
                 let bits = self.form.windows.get(list).copied().unwrap_or_default();
-                *bounds = hull(*bounds, self.hull(person, bits));
+                *bounds = day::hull(*bounds, self.hull(person, bits));
             } else if let Some(kind) = model.account_type_at(*grantable) {
                 digest.number(kind.hash);
             }
@@ -274,11 +290,11 @@ impl Plain {
     /// From the first start to the last end of windows that all hold today.
     fn hull(&self, person: &Person, bits: u64) -> (Day, Day) {
         let windows = self.form.kinds.iter().enumerate().filter(|(number, _)| bits & (1 << number) != 0);
-        let bounds = windows.map(|(_, (context, before, after))| {
+        let bounds = windows.map(|(_, (context, before, after, possible))| {
             let bounds = person.contexts.get(usize::from(*context)).map_or((ALWAYS, NEVER), |row| row.bounds);
-            day::widened(bounds, i32::from(*before), i32::from(*after))
+            day::common(day::widened(bounds, i32::from(*before), i32::from(*after)), *possible)
         });
-        bounds.reduce(hull).unwrap_or((ALWAYS, NEVER))
+        bounds.reduce(day::hull).unwrap_or((ALWAYS, NEVER))
     }
 }
 
@@ -314,10 +330,6 @@ fn numbers_of(kind: &AccountTypeModel) -> impl Iterator<Item = usize> {
 fn account_types(model: &RoleModel) -> Range<u32> {
     let first = model.account_types.first().map_or(0, |kind| kind.grantable);
     first..first + u32::try_from(model.account_types.len()).unwrap_or(0)
-}
-
-fn hull(one: (Day, Day), other: (Day, Day)) -> (Day, Day) {
-    (one.0.min(other.0), one.1.max(other.1))
 }
 
 fn put(digest: &mut Digest, (starts, ends): (Day, Day)) {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use model::access::{Grantable, WorkflowState};
 use model::configuration::RuleType;
 
+use crate::day::Day;
 use crate::digest::Digest;
 use crate::model::{AccessModel, Closure, Given, RoleModel};
 
@@ -76,8 +77,8 @@ pub(super) struct AccessSet {
     pub(super) withheld: Vec<u32>,
     /// Positions in `pairs` of those that some reason names, sorted.
     pub(super) told: Vec<u32>,
-    /// Which pairs decide on the periods of the assignments: each distinct list once, by first appearance.
-    pub(super) periods: Vec<Vec<u32>>,
+    /// What decides on the periods of the assignments: each distinct list once, by first appearance.
+    pub(super) periods: Vec<Vec<Window>>,
     /// Positions in `pairs` of those of which a denial took something.
     pub(super) altered: Vec<u32>,
     /// Over all of the above, by names and not by positions.
@@ -91,6 +92,9 @@ pub(super) struct SetAssignment {
     /// Position in `periods`.
     pub(super) period: u32,
 }
+
+/// Position of a pair in `pairs`, and on which days it can give what it gives at all.
+pub(super) type Window = (u32, (Day, Day));
 
 /// A pair, and the way from what its rule gives.
 pub(super) struct SetReason {
@@ -122,6 +126,7 @@ struct Ways {
     pair: u32,
     ways: Vec<Vec<u32>>,
     implied: Vec<Vec<u32>>,
+    bounds: (Day, Day),
 }
 
 impl AccessSet {
@@ -186,7 +191,7 @@ impl AccessSet {
             _ if kept().any(|ways| !ways.ways.is_empty()) => WorkflowState::Calculated,
             _ => WorkflowState::GivenByRole,
         };
-        let pairs: Vec<u32> = kept().map(|ways| ways.pair).collect();
+        let pairs: Vec<Window> = kept().map(|ways| (ways.pair, ways.bounds)).collect();
         let period = self.periods.iter().position(|known| *known == pairs).unwrap_or_else(|| {
             self.periods.push(pairs);
             self.periods.len() - 1
@@ -277,6 +282,7 @@ fn collect(
                 pair,
                 ways: found.ways.clone(),
                 implied: found.implied.clone(),
+                bounds: found.bounds,
             };
             for found in closure.given.iter().filter(|found| access.lets_through(found.grantable)) {
                 given.entry(found.grantable).or_default().push(ways_of(found));

@@ -12,8 +12,8 @@ use roaring::RoaringBitmap;
 
 use crate::model::RoleModel;
 
-use super::day::{self, ALWAYS, Day, NEVER};
 use super::person::Person;
+use crate::day::{self, ALWAYS, Day, NEVER};
 
 pub(super) struct Wheel {
     before: Vec<i32>,

@@ -10,6 +10,7 @@ use ::model::work_item::Fulfiller;
 
 mod naming;
 mod states;
+mod terms;
 
 use super::ModelError;
 use crate::expression::{BUILT_IN, Expression, OF_ACCOUNT, nearest};
@@ -83,6 +84,7 @@ pub(super) fn check(configuration: &Configuration) -> Result<Expressions, Vec<Mo
     check.entitlements();
     check.access_profiles();
     check.roles();
+    check.categories();
     check.rules();
     check.lifecycle_states();
     check.risks();

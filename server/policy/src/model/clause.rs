@@ -12,7 +12,7 @@ use crate::expression::{Comparison, Constant, Node};
 use super::Read;
 
 /// One alternative of a rule. It holds where all of its parts do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Clause {
     pub(crate) predicates: Vec<Predicate>,
     pub(crate) residual: Vec<Node>,

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use ::model::configuration::RuleType;
 
 use super::RoleModel;
+use crate::day::{self, ALWAYS, Day, NEVER};
 
 /// Ways on which one rule gives one thing that are told.
 pub(crate) const MOST_WAYS: usize = 16;
@@ -32,21 +33,49 @@ pub(crate) struct Given {
     pub(crate) ways: Ways,
     /// Ways on which it is only needed by something given, as the account of an entitlement.
     pub(crate) implied: Ways,
+    /// On which days something on each of the ways, and the thing, are in force: from the first to the last over all ways.
+    pub(crate) bounds: (Day, Day),
+}
+
+/// What leads to something, as far as it is known.
+#[derive(Default)]
+struct Waiting {
+    ways: Ways,
+    implied: Ways,
+    bounds: Option<(Day, Day)>,
+}
+
+impl Waiting {
+    fn add_bounds(&mut self, bounds: (Day, Day)) {
+        self.bounds = Some(self.bounds.map_or(bounds, |known| day::hull(known, bounds)));
+    }
+}
+
+impl Closure {
+    /// Of each thing given, on which days it can be; empty where all always can.
+    pub(crate) fn bounds(&self) -> Box<[(Day, Day)]> {
+        let is_bounded = self.given.iter().any(|given| given.bounds != (ALWAYS, NEVER));
+        if is_bounded { self.given.iter().map(|given| given.bounds).collect() } else { Box::default() }
+    }
 }
 
 impl RoleModel {
     /// What follows from giving these where some things are denied. Offers give nothing further.
     pub(crate) fn closure(&self, kind: RuleType, targets: &[u32], denied: impl Fn(u32) -> bool) -> Closure {
         let mut closure = Closure::default();
-        let mut waiting: BTreeMap<(u32, u32), (Ways, Ways)> = BTreeMap::new();
+        let mut waiting: BTreeMap<(u32, u32), Waiting> = BTreeMap::new();
         let rank = |grantable: u32| self.rank.get(grantable as usize).copied().unwrap_or(u32::MAX);
         for target in targets {
-            waiting.entry((rank(*target), *target)).or_default().0.push(Vec::new());
+            let target = waiting.entry((rank(*target), *target)).or_default();
+            target.ways.push(Vec::new());
+            target.add_bounds((ALWAYS, NEVER));
         }
-        while let Some(((_, grantable), (mut ways, mut implied))) = waiting.pop_first() {
+        while let Some(((_, grantable), Waiting { mut ways, mut implied, bounds })) = waiting.pop_first() {
             shortest(&mut ways);
             shortest(&mut implied);
-            let found = Given { grantable, ways, implied };
+            // Everything meant here is in force today, so that what these have in common is never nothing.
+            let bounds = day::common(bounds.unwrap_or((ALWAYS, NEVER)), self.bounds_of(grantable));
+            let found = Given { grantable, ways, implied, bounds };
             if denied(grantable) {
                 closure.taken.push(found);
                 continue;
@@ -55,7 +84,8 @@ impl RoleModel {
                 let needs_account = self.account_type_of(grantable).is_some();
                 for next in self.follows(grantable) {
                     let lists = waiting.entry((rank(*next), *next)).or_default();
-                    let list = if needs_account { &mut lists.1 } else { &mut lists.0 };
+                    lists.add_bounds(bounds);
+                    let list = if needs_account { &mut lists.implied } else { &mut lists.ways };
                     list.extend(found.ways.iter().map(|way| way.iter().copied().chain([grantable]).collect()));
                 }
             }

@@ -12,7 +12,7 @@ use super::check::{Expressions, Field};
 use super::{Read, RoleModel};
 
 /// All states, and who is under a legal hold whatever their state.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct States {
     /// In the order of their names; the three that everybody has are among them.
     pub(crate) states: Vec<StateModel>,
@@ -21,7 +21,7 @@ pub(crate) struct States {
     pub(crate) is_configured: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct StateModel {
     pub(crate) name: String,
     pub(crate) label: String,
@@ -36,7 +36,7 @@ pub(crate) struct StateModel {
 }
 
 /// What a state lets through.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AccessModel {
     Keep,
     /// Everything but these, sorted, and what would follow through them.

@@ -87,11 +87,10 @@ fn what_fits_a_pattern_gets_its_name_and_goes_into_its_bundle() {
 fn what_a_bundle_says_already_stays() {
     let mut company = company(&[("applications", rule(PATTERN, 0))]);
     let profile = AccessProfile {
-        display_name: "Customers".into(),
         description: Some("By hand".into()),
-        application: "directory".into(),
         entitlements: vec!["everyone".into()],
         account_types: vec!["user".into()],
+        ..AccessProfile::new("Customers", "directory")
     };
     company.access_profiles.insert("directory-crm".into(), profile.clone());
     let made = objects(&company, &found(&["APP-CRM-Write"]));
@@ -124,13 +123,7 @@ fn names_that_are_taken_or_empty_clash_and_are_left_out() {
     let mut company = company(&[("applications", rule(PATTERN, 0))]);
     let elsewhere = AccountType { application: "payroll".into(), ..AccountType::default() };
     company.account_types.insert("payroll".into(), elsewhere);
-    let profile = AccessProfile {
-        display_name: "ERP".into(),
-        description: None,
-        application: "payroll".into(),
-        entitlements: Vec::new(),
-        account_types: Vec::new(),
-    };
+    let profile = AccessProfile::new("ERP", "payroll");
     company.access_profiles.insert("directory-erp".into(), profile);
     company.naming_rules.insert(
         "z-signs".into(),

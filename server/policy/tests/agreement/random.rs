@@ -8,7 +8,7 @@ use model::access::Grantable;
 use model::configuration::{
     AccessProfile, AccountAction, AccountStep, AccountType, Application, AssignmentRule, AttributeSpecification,
     Configuration, Connection, Entitlement, Grantables, LifecycleStateDefinition, ManualConnection, OnRemoval,
-    Reference, Role, RuleType, StateAccess, Thresholds,
+    Reference, Role, RoleState, RuleType, StateAccess, Terms, Thresholds,
 };
 use model::identity::{Context, Identity, Period};
 use model::ids::IdentityId;
@@ -26,8 +26,8 @@ const APPLICATIONS: usize = 2;
 /// Account type `kind-N` belongs to application `N % 2`, entitlement `entitlement-N` to account type `N % 3`.
 pub(crate) fn configuration() -> impl Strategy<Value = Configuration> {
     let roles = prop::collection::vec(role(), ROLES);
-    let profiles =
-        prop::collection::vec((0..APPLICATIONS, any::<[bool; ENTITLEMENTS]>(), any::<[bool; KINDS]>()), PROFILES);
+    let profile = (0..APPLICATIONS, any::<[bool; ENTITLEMENTS]>(), any::<[bool; KINDS]>(), terms());
+    let profiles = prop::collection::vec(profile, PROFILES);
     let kinds = prop::collection::vec(prop::collection::vec(specification(), 1..4), KINDS);
     let rules = prop::collection::vec(rule(), 0..7);
     let hold = prop::option::weighted(0.2, condition());
@@ -62,28 +62,26 @@ pub(crate) fn configuration() -> impl Strategy<Value = Configuration> {
                 };
                 configuration.entitlements.insert(format!("entitlement-{index}"), entitlement);
             }
-            for (index, (application, entitlements, kinds)) in profiles.into_iter().enumerate() {
+            for (index, (application, entitlements, kinds, terms)) in profiles.into_iter().enumerate() {
                 let of = |kind: usize| kind % APPLICATIONS == application;
                 let entitlements =
                     (0..ENTITLEMENTS).filter(|entitlement| entitlements[*entitlement] && of(entitlement % KINDS));
                 let kinds = (0..KINDS).filter(|kind| kinds[*kind] && of(*kind));
                 let profile = AccessProfile {
-                    display_name: String::new(),
-                    description: None,
                     application: format!("application-{application}"),
                     entitlements: entitlements.map(|entitlement| format!("entitlement-{entitlement}")).collect(),
                     account_types: kinds.map(|kind| format!("kind-{kind}")).collect(),
+                    ..AccessProfile::on(terms)
                 };
                 configuration.access_profiles.insert(format!("profile-{index}"), profile);
             }
-            for (index, (profiles, roles)) in roles.into_iter().enumerate() {
+            for (index, (profiles, roles, terms)) in roles.into_iter().enumerate() {
                 // A role contains only later ones: no circles.
                 let roles = (index + 1..ROLES).filter(|other| roles[*other]);
                 let role = Role {
-                    display_name: String::new(),
-                    description: None,
                     access_profiles: names("profile", &profiles),
                     roles: roles.map(|other| format!("role-{other}")).collect(),
+                    ..Role::on(terms)
                 };
                 configuration.roles.insert(format!("role-{index}"), role);
             }
@@ -336,9 +334,27 @@ fn lifecycle_state() -> impl Strategy<Value = LifecycleStateDefinition> {
     )
 }
 
-fn role() -> impl Strategy<Value = (Vec<bool>, Vec<bool>)> {
+fn role() -> impl Strategy<Value = (Vec<bool>, Vec<bool>, Terms)> {
     let often = || prop::bool::weighted(0.4);
-    (prop::collection::vec(often(), PROFILES), prop::collection::vec(often(), ROLES))
+    (prop::collection::vec(often(), PROFILES), prop::collection::vec(often(), ROLES), terms())
+}
+
+/// Mostly the usual ones.
+fn terms() -> impl Strategy<Value = Terms> {
+    let state = prop_oneof![
+        6 => Just(RoleState::Active),
+        1 => Just(RoleState::Draft),
+        1 => Just(RoleState::Retired),
+    ];
+    let day = || prop::option::weighted(0.5, -25_i32..60);
+    let terms = (state, day(), day()).prop_map(|(state, first, last)| {
+        let date = |offset: i32| FIRST_DAY.checked_add(offset.days()).expect("a day near the first one");
+        let (valid_from, valid_until) = (first.map(date), last.map(date));
+        let is_backwards = valid_until.is_some_and(|last| valid_from.is_some_and(|first| last < first));
+        let valid_until = valid_until.filter(|_| !is_backwards);
+        Terms { state, valid_from, valid_until, ..Terms::default() }
+    });
+    prop_oneof![2 => Just(Terms::default()), 1 => terms]
 }
 
 fn names(kind: &str, chosen: &[bool]) -> Vec<String> {

@@ -4,8 +4,8 @@
 
 use jiff::civil::Date;
 use model::configuration::{
-    AccessProfile, AccountType, Application, AssignmentRule, AttributeSpecification, Configuration, Connection,
-    Entitlement, ManualConnection, OnRemoval, Role, Thresholds,
+    AccessProfile, AccountType, Application, AssignmentRule, AttributeSpecification, Category, Configuration,
+    Connection, Entitlement, ManualConnection, OnRemoval, Role, Thresholds,
 };
 use model::identity::{Context, Identity, Period};
 use model::ids::IdentityId;
@@ -30,6 +30,10 @@ pub(crate) fn company() -> Configuration {
         [("staff", &["basics", "badge"][..], &[][..]), ("clerk", &["desk"], &["staff"]), ("boss", &[], &["clerk"])]
     {
         configuration.roles.insert(name.into(), role(profiles, roles));
+    }
+    for (name, parent) in [("office", None), ("desk", Some("office".to_owned()))] {
+        let category = Category { display_name: name.into(), parent, ..Category::default() };
+        configuration.categories.insert(name.into(), category);
     }
     configuration
 }
@@ -141,22 +145,11 @@ pub(crate) fn entitlement(account_type: &str) -> Entitlement {
 }
 
 pub(crate) fn profile(application: &str, entitlements: &[&str]) -> AccessProfile {
-    AccessProfile {
-        display_name: String::new(),
-        description: None,
-        application: application.into(),
-        entitlements: owned(entitlements),
-        account_types: Vec::new(),
-    }
+    AccessProfile { entitlements: owned(entitlements), ..AccessProfile::new("", application) }
 }
 
 pub(crate) fn role(access_profiles: &[&str], roles: &[&str]) -> Role {
-    Role {
-        display_name: String::new(),
-        description: None,
-        access_profiles: owned(access_profiles),
-        roles: owned(roles),
-    }
+    Role { access_profiles: owned(access_profiles), roles: owned(roles), ..Role::new("") }
 }
 
 pub(crate) fn owned(names: &[&str]) -> Vec<String> {

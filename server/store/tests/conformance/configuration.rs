@@ -51,8 +51,7 @@ pub(crate) fn sample() -> Configuration {
         thresholds: Thresholds::default(),
         native_changes: None,
     };
-    let role =
-        Role { display_name: "Seller".into(), description: None, access_profiles: Vec::new(), roles: Vec::new() };
+    let role = Role::new("Seller");
     let entitlement = Entitlement {
         display_name: "Sellers' folder".into(),
         description: None,
@@ -101,6 +100,22 @@ pub(crate) async fn a_configuration_comes_back_and_keeps_its_history(store: Stor
         assert!(!tx.is_current_configuration(Some(ConfigurationVersionId(3))).await?);
         assert!(!tx.is_current_configuration(None).await?);
     });
+    // What the role was from which version up to which other, newest first.
+    let forms = async |before: Option<i64>, limit| {
+        let found =
+            store.object_forms("roles", "seller", before.map(ConfigurationVersionId), limit).await.unwrap().into_iter();
+        found
+            .map(|form| {
+                assert_eq!(form.body["display_name"], "Seller");
+                assert_eq!((form.began.by.as_str(), form.began.draft.as_ref()), ("root", None));
+                (form.began.version.0, form.ended.map(|end| (end.version.0, end.at)))
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(forms(None, 9).await, [(3, None), (1, Some((2, at(1))))]);
+    assert_eq!(forms(None, 1).await, [(3, None)]);
+    assert_eq!(forms(Some(3), 9).await, [(1, Some((2, at(1))))]);
+    assert_eq!(store.object_forms("rules", "seller", None, 9).await.unwrap(), []);
     let again = first.clone();
     let error =
         refused!(store, |tx| tx.apply_configuration(ConfigurationVersionId(4), &again, "x", "root", at(9)).await?);

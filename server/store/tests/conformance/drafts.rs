@@ -9,16 +9,14 @@ use crate::world::*;
 
 fn role(display_name: &str) -> Object {
     let (access_profiles, roles) = (vec!["seller".into()], Vec::new());
-    Object::Role(Role { display_name: display_name.into(), description: None, access_profiles, roles })
+    Object::Role(Role { access_profiles, roles, ..Role::new(display_name) })
 }
 
 fn profile() -> Object {
     Object::AccessProfile(AccessProfile {
-        display_name: "Seller's folders".into(),
         description: Some("What sellers share.".into()),
-        application: "directory".into(),
         entitlements: vec!["sellers".into()],
-        account_types: Vec::new(),
+        ..AccessProfile::new("Seller's folders", "directory")
     })
 }
 

@@ -1,8 +1,9 @@
 //! Writing a configuration and reading it back gives an equal one, whatever it is called and says.
 
+use jiff::civil::date;
 use model::configuration::{
-    Ask, AssignmentRule, AttributeSpecification, ColumnType, Configuration, Connection, JobDefinition, Limit,
-    ManualConnection, Reference, Rings, Role, RuleType, TaskDefinition,
+    Ask, AssignmentRule, AttributeSpecification, Category, ColumnType, Configuration, Connection, JobDefinition, Limit,
+    ManualConnection, Reference, Rings, Role, RoleState, RuleType, TaskDefinition,
 };
 use model::job::TaskKind;
 use model::value::Value;
@@ -28,12 +29,25 @@ prop_compose! {
     ) -> Configuration {
         let mut configuration = good();
         configuration.organisation.name = texts[0].clone();
+        let category = |parent: Option<&str>| Category {
+            display_name: "Office".into(),
+            description: flags[0].then(|| "Desk work".into()),
+            parent: parent.map(str::to_owned),
+        };
+        configuration.categories.insert("office".into(), category(Some("all")));
+        configuration.categories.insert("all".into(), category(None));
         for (position, name) in roles.iter().enumerate() {
             let mut role = Role {
-                display_name: texts[1].clone(),
                 description: flags[0].then(|| texts[2].clone()),
                 access_profiles: vec!["host-basic".into()],
-                roles: vec![],
+                category: flags[0].then(|| "office".into()),
+                owner: flags[1].then(|| "ann".into()),
+                requestable: flags[2],
+                state: RoleState::ALL[usize::from(number % 3)],
+                valid_from: flags[3].then(|| date(2027, 1, 31)),
+                valid_until: flags[0].then(|| date(2027, 2, 1)),
+                maximum_days: flags[1].then_some(number % 100 + 1),
+                ..Role::new(texts[1].clone())
             };
             // Only earlier names, and none twice, so that there is no cycle.
             if let Some(below) = roles[..position].iter().find(|below| !roles[position..].contains(below)) {

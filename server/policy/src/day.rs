@@ -3,18 +3,18 @@
 use jiff::civil::Date;
 use model::identity::Period;
 
-pub(super) type Day = i32;
+pub(crate) type Day = i32;
 
 /// A period without a first day.
-pub(super) const ALWAYS: Day = Day::MIN;
+pub(crate) const ALWAYS: Day = Day::MIN;
 /// A period without an end.
-pub(super) const NEVER: Day = Day::MAX;
+pub(crate) const NEVER: Day = Day::MAX;
 
 const FIRST: Day = -4_371_587;
 const LAST: Day = 2_932_896;
 
 /// The number of a date (Howard Hinnant, "chrono-compatible low-level date algorithms", days_from_civil).
-pub(super) fn number(date: Date) -> Day {
+pub(crate) fn number(date: Date) -> Day {
     let (year, month, day) = (i32::from(date.year()), i32::from(date.month()), i32::from(date.day()));
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -25,7 +25,7 @@ pub(super) fn number(date: Date) -> Day {
 }
 
 /// The date of a number; `None` outside what a date can be.
-pub(super) fn date(day: Day) -> Option<Date> {
+pub(crate) fn date(day: Day) -> Option<Date> {
     if !(FIRST..=LAST).contains(&day) {
         return None;
     }
@@ -42,23 +42,33 @@ pub(super) fn date(day: Day) -> Option<Date> {
 }
 
 /// First day, and first day after.
-pub(super) fn bounds(period: Period) -> (Day, Day) {
+pub(crate) fn bounds(period: Period) -> (Day, Day) {
     (period.starts.map_or(ALWAYS, number), period.ends.map_or(NEVER, number))
 }
 
 /// The period between two bounds.
-pub(super) fn period((starts, ends): (Day, Day)) -> Period {
+pub(crate) fn period((starts, ends): (Day, Day)) -> Period {
     Period { starts: date(starts), ends: date(ends) }
 }
 
 /// Bounds moved outwards; open where they would leave what a date can be.
-pub(super) fn widened((starts, ends): (Day, Day), before: i32, after: i32) -> (Day, Day) {
+pub(crate) fn widened((starts, ends): (Day, Day), before: i32, after: i32) -> (Day, Day) {
     let starts = if starts == ALWAYS || starts - before < FIRST { ALWAYS } else { starts - before };
     let ends = if ends == NEVER || ends + after > LAST { NEVER } else { ends + after };
     (starts, ends)
 }
 
-pub(super) fn holds((starts, ends): (Day, Day), day: Day) -> bool {
+/// From the first start to the last end.
+pub(crate) fn hull(one: (Day, Day), other: (Day, Day)) -> (Day, Day) {
+    (one.0.min(other.0), one.1.max(other.1))
+}
+
+/// The days that are in both.
+pub(crate) fn common(one: (Day, Day), other: (Day, Day)) -> (Day, Day) {
+    (one.0.max(other.0), one.1.min(other.1))
+}
+
+pub(crate) fn holds((starts, ends): (Day, Day), day: Day) -> bool {
     starts <= day && day < ends
 }
 
