@@ -306,7 +306,8 @@ mod tests {
     #[test]
     fn nothing_is_applied_that_was_not_confirmed_and_looked_at_again() {
         use BulkChangeState as State;
-        let before = |state: State| State::ALL.into_iter().filter(move |from| from.may_become(state)).collect::<Vec<_>>();
+        let before =
+            |state: State| State::ALL.into_iter().filter(move |from| from.may_become(state)).collect::<Vec<_>>();
         assert_eq!(before(State::Applying), [State::Confirmed]);
         assert_eq!(before(State::Confirmed), [State::Previewed]);
         assert_eq!(before(State::Undoing), [State::Applied]);

@@ -210,11 +210,7 @@ impl Store {
     }
 
     /// Newest first, older than `before`.
-    pub async fn bulk_change_page(
-        &self,
-        before: Option<BulkChangeId>,
-        limit: Option<u32>,
-    ) -> Result<Page<BulkChange>> {
+    pub async fn bulk_change_page(&self, before: Option<BulkChangeId>, limit: Option<u32>) -> Result<Page<BulkChange>> {
         let mut connection = self.snapshot().await?;
         let total = connection.number(COUNT, arguments![count_limit()]).await?;
         let wanted = arguments![before.map(|id| id.0), rows_to_read(limit)];

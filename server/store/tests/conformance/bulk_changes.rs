@@ -35,7 +35,7 @@ async fn filled(store: &Store) {
         row(6, 2, BulkRowState::Already),
     ];
     keep!(store, |tx| {
-        tx.insert_identities(&people, at(0)).await?;
+        tx.insert_identities(&people, None, at(0)).await?;
         tx.insert_bulk_change(&change()).await?;
         tx.put_bulk_rows(ID, &rows).await?;
     });
@@ -47,8 +47,16 @@ pub(crate) async fn a_bulk_change_moves_on_from_where_it_was_seen(store: Store) 
     assert_eq!(seen, change());
     let (rows, counts) = store.bulk_counts(ID).await.unwrap();
     assert_eq!(rows, 5);
-    let expected =
-        BulkCounts { people: 1, additions: 1, removals: 1, risks: 1, ready: 2, already: 1, refused: 1, ..BulkCounts::default() };
+    let expected = BulkCounts {
+        people: 1,
+        additions: 1,
+        removals: 1,
+        risks: 1,
+        ready: 2,
+        already: 1,
+        refused: 1,
+        ..BulkCounts::default()
+    };
     assert_eq!(counts, expected);
     let next = BulkChange {
         state: BulkChangeState::Undoing,
