@@ -154,9 +154,10 @@ impl Tx {
     /// Moves it on from where it was seen. False, and nothing is done, where it is no longer there.
     pub async fn step_bulk_change(&mut self, seen: &BulkChange, next: &BulkChange) -> Result<bool> {
         let counts = payload(&[CountsInput { counts: next.counts }])?;
-        let (confirmed_by, confirmed_at) = next.confirmed.clone().unzip();
+        let micros = Timestamp::as_microsecond;
+        let (confirmed_by, confirmed_at) = next.confirmed.clone().map(|(by, at)| (by, micros(at))).unzip();
         let (undone_by, undone_at, why) = match next.undone.clone() {
-            Some((by, at, why)) => (Some(by), Some(at), Some(why)),
+            Some((by, at, why)) => (Some(by), Some(micros(at)), Some(why)),
             None => (None, None, None),
         };
         let arguments = arguments![
@@ -176,7 +177,7 @@ impl Tx {
             undone_by,
             undone_at,
             why,
-            next.ended_at
+            next.ended_at.map(micros)
         ];
         Ok(self.execute(STEP, arguments).await? > 0)
     }

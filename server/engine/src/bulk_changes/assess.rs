@@ -102,7 +102,7 @@ impl Known {
             Ok(weighed) => {
                 row.state = BulkRowState::Ready;
                 row.risk = weighed.risk();
-                row.message = weighed.ready.remarks.first().cloned();
+                row.message = weighed.remark();
                 self.grants.insert(weighed.new.identity, weighed.after().to_vec());
                 if let Some((_, thing)) = &row.item {
                     self.lines.insert((weighed.new.identity, thing.clone()), row.line);

@@ -122,7 +122,7 @@ async fn matching(op: &OpContext, condition: &str) -> Result<Vec<IdentityId>, Ap
 
 /// In one of the contexts that count today, or, without one, for the person as such.
 fn holds(condition: &Expression, identity: &Identity, today: jiff::civil::Date) -> Result<bool, String> {
-    let mut contexts = identity.contexts.iter().filter(|context| context.period.contains(today)).peekable();
+    let mut contexts = identity.contexts.iter().filter(|context| context.period.holds(today)).peekable();
     if contexts.peek().is_none() {
         return condition.holds(&Subject::new(identity, None, today));
     }

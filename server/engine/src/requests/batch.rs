@@ -30,6 +30,11 @@ impl Weighed {
         &self.ready.after
     }
 
+    /// What is to be said beside it, in a sentence.
+    pub(crate) fn remark(&self) -> Option<String> {
+        self.ready.remarks.first().cloned()
+    }
+
     /// The worst risk, in a sentence.
     pub(crate) fn risk(&self) -> Option<String> {
         self.risks.first().map(risks::sentence)
