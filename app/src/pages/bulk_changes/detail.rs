@@ -108,7 +108,7 @@ pub fn BulkChangePage() -> impl IntoView {
     page(move |Asked { op, visitor, query }| async move {
         let id: BulkChangeId = ssr::id(&id, "bulk change")?;
         let change = bulk_changes::find(&op, id).await?;
-        let state = query.parsed("state", BulkRowState::from_name);
+        let state = query.get("state").and_then(|name| BulkRowState::from_name(&name));
         let after = query.get("after").and_then(|after| after.parse().ok()).unwrap_or(0);
         let rows = bulk_changes::rows(&op, id, state, after, ON_A_PAGE).await?;
         Ok(bulk_change_sheet(&change, &Rows { state, after, rows }, &visitor.rights, &visitor.clock))

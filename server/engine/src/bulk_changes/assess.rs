@@ -78,15 +78,11 @@ impl Known {
         Ok(known)
     }
 
-    pub(super) fn person(&self, id: IdentityId) -> Option<&Identity> {
-        self.people.get(&id)
-    }
-
-    pub(super) fn grants(&self, id: IdentityId) -> Vec<DirectGrant> {
+    fn grants(&self, id: IdentityId) -> Vec<DirectGrant> {
         self.grants.get(&id).cloned().unwrap_or_default()
     }
 
-    pub(super) fn accounts(&self, id: IdentityId) -> &[Account] {
+    fn accounts(&self, id: IdentityId) -> &[Account] {
         self.accounts.get(&id).map_or(&[], Vec::as_slice)
     }
 
