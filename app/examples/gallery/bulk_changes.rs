@@ -98,7 +98,8 @@ fn rows(good: BulkRowState) -> Rows {
     };
     let mut risky = row(3, good, None);
     risky.0.risk = Some(
-        "It would bring about the risk \u{201c}Pays what they book\u{201d} (level 80): Books together with Pays.".into(),
+        "It would bring about the risk \u{201c}Pays what they book\u{201d} (level 80): Books together with Pays."
+            .into(),
     );
     let other = if good == BulkRowState::Undone { BulkRowState::Conflict } else { BulkRowState::Already };
     Rows {
@@ -107,7 +108,11 @@ fn rows(good: BulkRowState) -> Rows {
         rows: vec![
             row(2, good, None),
             risky,
-            row(4, BulkRowState::Refused, Some("There is nobody with the key `E10004`. Write a key of the identity source, or # and a number.")),
+            row(
+                4,
+                BulkRowState::Refused,
+                Some("There is nobody with the key `E10004`. Write a key of the identity source, or # and a number."),
+            ),
             row(5, other, Some("Request 8100 gave it anew since. It stays as that request wants it.")),
         ],
     }
