@@ -28,6 +28,6 @@ create table configuration_draft_change (
   changed_by text not null,
   changed_at bigint not null,
   constraint configuration_draft_change_key primary key (draft_id, kind, name),
-  constraint configuration_draft_change_kind_known check (kind in ('role', 'access_profile', 'rule')),
+  constraint configuration_draft_change_kind_known check (kind in ('role', 'access_profile', 'entitlement', 'rule')),
   constraint configuration_draft_change_draft foreign key (draft_id) references configuration_draft (id)
 );

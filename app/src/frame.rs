@@ -276,6 +276,7 @@ fn rail(visitor: &Visitor, section: Section) -> impl IntoView + use<> {
         <nav class="rail" aria-label="Main">
             <a class="wordmark" href="/" aria-label="Quartermaster, home">{mark()}<span>"Quartermaster"</span></a>
             <ul>{links.collect_view()}{questions}</ul>
+            <details class="more"><summary>{icon("more")}<span>"More"</span></summary></details>
             <p class="rail-foot"><kbd>"?"</kbd>" for keys"</p>
         </nav>
     }

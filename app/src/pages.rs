@@ -6,6 +6,7 @@ pub mod applications;
 pub mod bulk_changes;
 pub mod drafts;
 pub mod forms;
+pub mod found_entitlements;
 pub mod home;
 pub mod identities;
 pub mod integrations;

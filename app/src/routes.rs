@@ -10,6 +10,7 @@ use crate::pages::applications::{ApplicationPage, ApplicationsPage};
 use crate::pages::bulk_changes::{BulkChangePage, BulkChangesPage};
 use crate::pages::drafts::{DraftPage, DraftsPage, EditPage};
 use crate::pages::forms::{FormPage, FormsPage};
+use crate::pages::found_entitlements::FoundEntitlementsPage;
 use crate::pages::home::HomePage;
 use crate::pages::identities::{IdentitiesPage, IdentityPage};
 use crate::pages::integrations::IntegrationPage;
@@ -22,7 +23,9 @@ use crate::pages::problem::MissingPage;
 use crate::pages::reconciliation::{GoLivePage, ReconciliationPage};
 use crate::pages::requests::{AskRequestPage, RequestPage, RequestsPage};
 use crate::pages::review::{ConfirmReviewPage, DeclinedPage, ReviewPage};
-use crate::pages::role_model::{AccessProfilePage, AccessProfilesPage, RolePage, RolesPage, RulePage, RulesPage};
+use crate::pages::role_model::{
+    AccessProfilePage, AccessProfilesPage, EntitlementPage, EntitlementsPage, RolePage, RolesPage, RulePage, RulesPage,
+};
 use crate::pages::violations::{ViolationPage, ViolationsPage};
 use crate::pages::work_items::{BulkPage, QuestionsPage, WorkItemPage, WorkItemsPage};
 
@@ -72,6 +75,9 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/roles/:name") view=RolePage ssr=SsrMode::Async />
                 <Route path=path!("/access-profiles") view=AccessProfilesPage ssr=SsrMode::Async />
                 <Route path=path!("/access-profiles/:name") view=AccessProfilePage ssr=SsrMode::Async />
+                <Route path=path!("/found-entitlements") view=FoundEntitlementsPage ssr=SsrMode::Async />
+                <Route path=path!("/entitlements") view=EntitlementsPage ssr=SsrMode::Async />
+                <Route path=path!("/entitlements/:name") view=EntitlementPage ssr=SsrMode::Async />
                 <Route path=path!("/rules") view=RulesPage ssr=SsrMode::Async />
                 <Route path=path!("/rules/:name") view=RulePage ssr=SsrMode::Async />
                 <Route path=path!("/drafts") view=DraftsPage ssr=SsrMode::Async />

@@ -135,6 +135,10 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['role', await first('/roles', '/roles/', '[data-open]')],
     ['access-profiles', '/access-profiles'],
     ['access-profile', await first('/access-profiles', '/access-profiles/', '[data-open]')],
+    ['entitlements', '/entitlements'],
+    ['entitlement', await first('/entitlements', '/entitlements/', '[data-open]')],
+    ['found-entitlements', '/found-entitlements'],
+    ['found-entitlements-unnamed', '/found-entitlements?show=unnamed'],
     ['rules', '/rules'],
     ['rules-none', '/rules?text=nothing-of-this-name'],
     ['rule', await first('/rules', '/rules/', '[data-open]')],
@@ -142,6 +146,7 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['draft', await drafted(page)],
     ['draft-tried', `${await drafted(page)}?person=E10002`],
     ['draft-edit', '/drafts/edit?kind=rule'],
+    ['draft-edit-entitlement', '/drafts/edit?kind=entitlement'],
     ['missing', '/no-such-page'],
   ];
 }

@@ -231,6 +231,20 @@ test('a role loses a part in a draft, what that means is shown, and it is taken 
   await expect(message(page)).toContainText('nothing of it is live');
 });
 
+test('what the directory has is named by a rule and drafted, the rest by hand', async ({ page }) => {
+  await page.goto('/found-entitlements');
+  const row = page.getByRole('row', { name: /APP Berth Planner Read/ });
+  await expect(row).toContainText('directory-group-berth-planner-read');
+  await row.getByRole('checkbox').check();
+  await page.getByRole('button', { name: 'Draft what is ticked' }).click();
+  await expect(page.locator('main')).toContainText('directory-berth-planner-read');
+  await expect(page.locator('main')).toContainText('Nobody');
+  await page.getByRole('button', { name: 'Discard the draft' }).click();
+  await page.goto('/found-entitlements?show=unnamed');
+  await page.getByRole('link', { name: 'Add by hand: Old Fax Distribution' }).click();
+  await expect(page.getByLabel('Key in the application')).toHaveValue('Old Fax Distribution');
+});
+
 test('a bulk change for chosen people keeps what was filled in, and is discarded', async ({ page }) => {
   await page.goto('/bulk-changes');
   const people = page.locator('form[action="/api/pages/bulk-changes/choose"]');

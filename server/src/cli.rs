@@ -7,6 +7,7 @@ pub mod backup;
 mod bulk_changes;
 pub mod configuration;
 pub mod doctor;
+pub mod found_entitlements;
 pub mod generate;
 pub mod identities;
 pub mod input;
@@ -133,6 +134,9 @@ pub enum Command {
     /// What applications hold and nothing grants: keep, remove or postpone it; mark what was there at go-live
     #[command(subcommand)]
     Reconciliation(reconciliation::Command),
+    /// Entitlements that applications have and the role model does not, and what naming rules make of them
+    #[command(subcommand)]
+    FoundEntitlements(found_entitlements::Command),
     /// Provisioning orders
     #[command(subcommand)]
     Orders(orders::Command),
@@ -285,6 +289,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
         Command::Accounts(command) => accounts::run(&op, command, output).await,
         Command::NativeChanges(command) => native_changes::run(&op, command, output).await,
         Command::Violations(command) => violations::run(&op, command, output).await,
+        Command::FoundEntitlements(command) => found_entitlements::run(&op, command, output).await,
         Command::Reconciliation(command) => reconciliation::run(&op, command, output).await,
         Command::Orders(command) => orders::run(&op, command, output).await,
         Command::Requests(command) => requests::run(&op, command, output).await,

@@ -112,7 +112,7 @@ fn role_detail() -> ObjectDetail {
         object: Object::Role(role()),
         people: sample(214),
         rules: vec![("sales-staff".into(), WHEN.into(), false), ("no-interns".into(), "identity.intern".into(), true)],
-        contained_in: vec![("sales-lead".into(), "Sales lead".into())],
+        contained_in: vec![(Grantable::Role("sales-lead".into()), "Sales lead".into())],
         leads_to: vec![
             thing(Grantable::Role("office-worker".into()), "Office worker"),
             thing(Grantable::AccessProfile("crm-access".into()), "CRM access"),

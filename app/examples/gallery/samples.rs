@@ -4,6 +4,7 @@ mod agents;
 mod applications;
 mod bulk_changes;
 pub(crate) mod forms;
+mod found_entitlements;
 mod integrations;
 pub(crate) mod jobs;
 mod lifecycle;
@@ -150,6 +151,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
     ] {
         sheets.extend(of_pages(rights, clock));
     }
+    sheets.extend(found_entitlements::sheets(rights));
     sheets
 }
 

@@ -1,7 +1,7 @@
 //! What a form says about an object of the role model, as text and as that object; and where such objects have their pages.
 
 use model::access::Grantable;
-use model::configuration::{AccessProfile, AssignmentRule, Role, RuleType};
+use model::configuration::{AccessProfile, AssignmentRule, Entitlement, Role, RuleType};
 use model::draft::{Object, ObjectKind};
 use model::error::ApiError;
 use model::ids::DraftId;
@@ -15,6 +15,11 @@ pub struct Fields {
     pub display_name: String,
     pub description: String,
     pub application: String,
+    /// Which account holds an entitlement, and its key in the application.
+    pub account_type: String,
+    pub key: String,
+    /// Whether an entitlement gives power over others: `yes`, or nothing.
+    pub privileged: String,
     pub when: String,
     /// Name of a rule's type.
     pub kind: String,
@@ -48,6 +53,14 @@ impl Fields {
                 .concat(),
                 ..Self::default()
             },
+            Object::Entitlement(entitlement) => Self {
+                display_name: entitlement.display_name.clone(),
+                description: entitlement.description.clone().unwrap_or_default(),
+                account_type: entitlement.account_type.clone(),
+                key: entitlement.key.clone(),
+                privileged: if entitlement.privileged { "yes" } else { "" }.to_owned(),
+                ..Self::default()
+            },
             Object::Rule(rule) => Self {
                 description: rule.description.clone().unwrap_or_default(),
                 when: rule.when.clone(),
@@ -76,6 +89,9 @@ impl Fields {
             display_name: last("display_name"),
             description: last("description"),
             application: last("application"),
+            account_type: last("account_type"),
+            key: last("key"),
+            privileged: last("privileged"),
             when: last("when"),
             kind: last("type"),
             effect: last("effect"),
@@ -97,6 +113,9 @@ impl Fields {
             .with("display_name", Some(&self.display_name))
             .with("description", Some(&self.description))
             .with("application", Some(&self.application))
+            .with("account_type", Some(&self.account_type))
+            .with("key", Some(&self.key))
+            .with("privileged", Some(&self.privileged))
             .with("when", Some(&self.when))
             .with("type", Some(&self.kind))
             .with("effect", Some(&self.effect))
@@ -133,6 +152,18 @@ impl Fields {
                 let application = self.application.trim().to_owned();
                 let profile = AccessProfile { display_name, description, application, entitlements, account_types };
                 Ok(Object::AccessProfile(profile))
+            }
+            ObjectKind::Entitlement => {
+                nothing_left(&things, "An entitlement consists of nothing else")?;
+                let key = self.key.trim().to_owned();
+                if key.is_empty() {
+                    let message = "It has no key. Write what the application calls it, such as a group's name.";
+                    return Err(ApiError::invalid("key", message));
+                }
+                let account_type = self.account_type.trim().to_owned();
+                let privileged = self.privileged == "yes";
+                let entitlement = Entitlement { display_name, description, account_type, key, privileged };
+                Ok(Object::Entitlement(entitlement))
             }
             ObjectKind::Rule => Ok(Object::Rule(AssignmentRule {
                 description,
@@ -227,6 +258,7 @@ pub fn list(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Role => "/roles",
         ObjectKind::AccessProfile => "/access-profiles",
+        ObjectKind::Entitlement => "/entitlements",
         ObjectKind::Rule => "/rules",
     }
 }
@@ -241,7 +273,8 @@ pub fn thing(grantable: &Grantable) -> Option<String> {
     match grantable {
         Grantable::Role(name) => Some(object(ObjectKind::Role, name)),
         Grantable::AccessProfile(name) => Some(object(ObjectKind::AccessProfile, name)),
-        Grantable::AccountType(_) | Grantable::Entitlement(_) => None,
+        Grantable::Entitlement(name) => Some(object(ObjectKind::Entitlement, name)),
+        Grantable::AccountType(_) => None,
     }
 }
 

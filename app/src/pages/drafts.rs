@@ -19,7 +19,7 @@ use crate::logic::flash::Flash;
 use crate::logic::role_model::{self, Fields};
 use crate::logic::time::Clock;
 use crate::logic::words;
-use crate::pages::role_model::{Counts, parts};
+use crate::pages::role_model::{Counts, Part, parts};
 use crate::pages::{Asked, page};
 use crate::ssr;
 
@@ -34,6 +34,9 @@ pub async fn put_into_draft(
     #[server(default)] display_name: String,
     #[server(default)] description: String,
     #[server(default)] application: String,
+    #[server(default)] account_type: String,
+    #[server(default)] key: String,
+    #[server(default)] privileged: String,
     #[server(default)] when: String,
     #[server(default)] kind: String,
     #[server(default)] effect: String,
@@ -46,6 +49,9 @@ pub async fn put_into_draft(
         display_name,
         description,
         application,
+        account_type,
+        key,
+        privileged,
         when,
         kind,
         effect,
@@ -211,7 +217,7 @@ pub fn drafts_sheet(
             <h1>"Drafts"</h1>
             <p class="muted">"Changes of the role model that are prepared, and what became of them."</p>
         </header>
-        {parts(counts, None)}
+        {parts(counts, Part::Drafts)}
         {filter_chips("State", choices.collect())}
         {content}
         {(shown > 0).then(|| pagination(address(state), shown, page.total, is_first, page.next, ("draft", "drafts")))}

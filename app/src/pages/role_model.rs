@@ -1,4 +1,4 @@
-//! Roles, access profiles and rules as they are live. They are changed in drafts (`super::drafts`).
+//! Roles, access profiles, entitlements and rules as they are live. They are changed in drafts (`super::drafts`).
 
 pub mod detail;
 
@@ -11,7 +11,7 @@ use crate::frame::{Rights, Section, Sheet};
 use crate::logic::{role_model, words};
 use crate::pages::{Asked, page};
 
-pub use detail::{AccessProfilePage, RolePage, RulePage, object_sheet};
+pub use detail::{AccessProfilePage, EntitlementPage, RolePage, RulePage, object_sheet};
 
 /// Rows shown at once; more are found by their name.
 const MOST_ROWS: usize = 500;
@@ -24,6 +24,11 @@ pub fn RolesPage() -> impl IntoView {
 #[component]
 pub fn AccessProfilesPage() -> impl IntoView {
     list_page(ObjectKind::AccessProfile)
+}
+
+#[component]
+pub fn EntitlementsPage() -> impl IntoView {
+    list_page(ObjectKind::Entitlement)
 }
 
 #[component]
@@ -54,16 +59,26 @@ impl Counts {
     }
 }
 
-/// The four parts of the role model's administration.
-pub(crate) fn parts(counts: &Counts, chosen: Option<ObjectKind>) -> impl IntoView + use<> {
+/// A part of the role model's administration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Objects(ObjectKind),
+    /// Entitlements that applications have and the role model does not.
+    Found,
+    Drafts,
+}
+
+/// The parts of the role model's administration.
+pub(crate) fn parts(counts: &Counts, chosen: Part) -> impl IntoView + use<> {
     let mut choices: Vec<(String, String, Option<u64>, bool)> = ObjectKind::ALL
         .into_iter()
         .map(|kind| {
             let count = counts.objects.iter().find(|(other, _)| *other == kind).map(|(_, count)| *count);
-            (title(kind).to_owned(), role_model::list(kind).to_owned(), count, chosen == Some(kind))
+            (title(kind).to_owned(), role_model::list(kind).to_owned(), count, chosen == Part::Objects(kind))
         })
         .collect();
-    choices.push(("Drafts".to_owned(), "/drafts".to_owned(), Some(counts.open_drafts), chosen.is_none()));
+    choices.push(("Found".to_owned(), "/found-entitlements".to_owned(), None, chosen == Part::Found));
+    choices.push(("Drafts".to_owned(), "/drafts".to_owned(), Some(counts.open_drafts), chosen == Part::Drafts));
     tabs("Parts of the role model", choices)
 }
 
@@ -72,6 +87,7 @@ pub(crate) fn title(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Role => "Roles",
         ObjectKind::AccessProfile => "Access profiles",
+        ObjectKind::Entitlement => "Entitlements",
         ObjectKind::Rule => "Rules",
     }
 }
@@ -80,6 +96,9 @@ fn explained(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Role => "What people hold because of what they do: access profiles, and other roles.",
         ObjectKind::AccessProfile => "Bundles of entitlements of one application, with the account that holds them.",
+        ObjectKind::Entitlement => {
+            "Single rights in applications, such as a group or a permission, held by an account."
+        }
         ObjectKind::Rule => "Who gets what by what is known of them.",
     }
 }
@@ -107,7 +126,7 @@ pub fn objects_sheet(kind: ObjectKind, rows: &[ObjectRow], text: &str, counts: &
                 {new}
             </div>
         </header>
-        {parts(counts, Some(kind))}
+        {parts(counts, Part::Objects(kind))}
         <form class="filters" action=role_model::list(kind) role="search" aria-label="Find">
             <input type="search" name="text" value=text.to_owned() placeholder="Part of a name" aria-label="Part of a name" />
             <button class="button">"Find"</button>
@@ -120,7 +139,7 @@ pub fn objects_sheet(kind: ObjectKind, rows: &[ObjectRow], text: &str, counts: &
 fn table(kind: ObjectKind, rows: &[ObjectRow]) -> impl IntoView + use<> {
     let (note, people) = match kind {
         ObjectKind::Role => ("Consists of", "Held by"),
-        ObjectKind::AccessProfile => ("Application", "Held by"),
+        ObjectKind::AccessProfile | ObjectKind::Entitlement => ("Application", "Held by"),
         ObjectKind::Rule => ("Condition", "Holds for"),
     };
     let count = words::plural(rows.len() as u64, kind.noun(), &format!("{}s", kind.noun()));

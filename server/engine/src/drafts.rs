@@ -123,16 +123,49 @@ pub async fn put(
         Some(id) => id,
         None => DraftId(op.engine.store().reserve_ids(1).await.map_err(internal)?.start),
     };
-    let (is_new, by, at) = (id.is_none(), op.user.login.clone(), op.now);
+    let title = id.is_none().then_some(title);
+    if store(op, number, title, vec![change]).await? { Ok(number) } else { Err(ended(number)) }
+}
+
+/// Puts several objects, as they are to be, into a new draft.
+pub(crate) async fn begin(
+    op: &OpContext,
+    title: String,
+    objects: Vec<(ObjectKind, String, Object)>,
+) -> Result<DraftId, ApiError> {
+    op.require(DRAFT)?;
+    let live = op.engine.world().configuration();
+    let change = |(kind, name, after): (ObjectKind, String, Object)| DraftChange {
+        kind,
+        before: kind.find(&live, &name),
+        name,
+        after: Some(after),
+        changed_by: op.user.login.clone(),
+        changed_at: op.now,
+    };
+    let changes = objects.into_iter().map(change).collect();
+    let number = DraftId(op.engine.store().reserve_ids(1).await.map_err(internal)?.start);
+    store(op, number, Some(title), changes).await?;
+    Ok(number)
+}
+
+/// Writes changes of a draft, which is begun where it gets a title. Answers whether it is open.
+async fn store(
+    op: &OpContext,
+    id: DraftId,
+    title: Option<String>,
+    changes: Vec<DraftChange>,
+) -> Result<bool, ApiError> {
+    let (by, at) = (op.user.login.clone(), op.now);
     let work = op.engine.store().write(move |tx| {
         Box::pin(async move {
-            if is_new {
-                tx.insert_draft(number, &title, &by, at).await?;
+            if let Some(title) = title {
+                tx.insert_draft(id, &title, &by, at).await?;
             }
-            tx.put_draft_changes(number, &[change], at).await
+            tx.put_draft_changes(id, &changes, at).await
         })
     });
-    if work.await.map_err(internal)? { Ok(number) } else { Err(ended(number)) }
+    work.await.map_err(internal)
 }
 
 /// Gives the draft another title.

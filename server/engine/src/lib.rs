@@ -37,6 +37,7 @@ mod boundaries;
 pub mod bulk_changes;
 pub mod drafts;
 pub mod forms;
+pub mod found_entitlements;
 pub mod home;
 pub mod identities;
 pub mod integrations;

@@ -1,4 +1,4 @@
-//! Roles, access profiles and rules, as they are live: what each consists of, who gets it, and whom it reaches.
+//! Roles, access profiles, entitlements and rules, as they are live: what each consists of, who gets it, and whom it reaches.
 //! Changing them is the business of [`crate::drafts`].
 
 use model::access::Grantable;
@@ -27,6 +27,7 @@ pub async fn rows(op: &OpContext, kind: ObjectKind, text: &str) -> Result<Vec<Ob
         ObjectKind::Rule => Vec::new(),
         ObjectKind::Role => op.engine.store().holder_counts("role").await.map_err(internal)?,
         ObjectKind::AccessProfile => op.engine.store().holder_counts("access_profile").await.map_err(internal)?,
+        ObjectKind::Entitlement => op.engine.store().holder_counts("entitlement").await.map_err(internal)?,
     };
     let held = |name: &String| {
         counts
@@ -56,6 +57,20 @@ pub async fn rows(op: &OpContext, kind: ObjectKind, text: &str) -> Result<Vec<Ob
                 display_name: profile.display_name.clone(),
                 description: profile.description.clone(),
                 note: op.engine.application_label(&profile.application),
+                people: held(name),
+            })
+            .collect()
+        }
+        ObjectKind::Entitlement => {
+            let all = configuration.entitlements.iter();
+            all.map(|(name, entitlement)| ObjectRow {
+                kind,
+                name: name.clone(),
+                display_name: entitlement.display_name.clone(),
+                description: entitlement.description.clone(),
+                note: configuration
+                    .application_of(&Grantable::Entitlement(name.clone()))
+                    .map_or_else(String::new, |application| op.engine.application_label(application)),
                 people: held(name),
             })
             .collect()
@@ -116,12 +131,13 @@ pub async fn detail(op: &OpContext, kind: ObjectKind, name: String) -> Result<Ob
 }
 
 /// How many objects of each kind there are.
-pub fn counts(op: &OpContext) -> Result<[(ObjectKind, u64); 3], ApiError> {
+pub fn counts(op: &OpContext) -> Result<[(ObjectKind, u64); 4], ApiError> {
     op.require(VIEW)?;
     let configuration = op.engine.world().configuration();
     let count = |kind| match kind {
         ObjectKind::Role => configuration.roles.len() as u64,
         ObjectKind::AccessProfile => configuration.access_profiles.len() as u64,
+        ObjectKind::Entitlement => configuration.entitlements.len() as u64,
         ObjectKind::Rule => configuration.rules.len() as u64,
     };
     Ok(ObjectKind::ALL.map(|kind| (kind, count(kind))))
@@ -208,6 +224,7 @@ fn leads_to(op: &OpContext, object: &Object, name: &str) -> Vec<Grantable> {
     let reached = match object {
         Object::Role(_) => vec![Grantable::Role(name.to_owned())],
         Object::AccessProfile(_) => vec![Grantable::AccessProfile(name.to_owned())],
+        Object::Entitlement(_) => vec![Grantable::Entitlement(name.to_owned())],
         Object::Rule(rule) => return targets(rule),
     };
     let mut all: Vec<Grantable> = reached.iter().flat_map(|thing| model.reach(thing)).collect();
@@ -220,14 +237,21 @@ fn rules_of(configuration: &Configuration, thing: &Grantable) -> Vec<(String, St
     giving.map(|(name, rule)| (name.clone(), rule.when.clone(), rule.deny)).collect()
 }
 
-fn contained_in(configuration: &Configuration, kind: ObjectKind, name: &str) -> Vec<(String, String)> {
+fn contained_in(configuration: &Configuration, kind: ObjectKind, name: &str) -> Vec<(Grantable, String)> {
     let contains = |names: &[String]| names.iter().any(|other| other == name);
     let roles = configuration.roles.iter().filter(|(_, role)| match kind {
         ObjectKind::Role => contains(&role.roles),
         ObjectKind::AccessProfile => contains(&role.access_profiles),
-        ObjectKind::Rule => false,
+        ObjectKind::Entitlement | ObjectKind::Rule => false,
     });
-    roles.map(|(name, role)| (name.clone(), role.display_name.clone())).collect()
+    let profiles = configuration
+        .access_profiles
+        .iter()
+        .filter(|(_, profile)| kind == ObjectKind::Entitlement && contains(&profile.entitlements));
+    let roles = roles.map(|(name, role)| (Grantable::Role(name.clone()), role.display_name.clone()));
+    let profiles =
+        profiles.map(|(name, profile)| (Grantable::AccessProfile(name.clone()), profile.display_name.clone()));
+    roles.chain(profiles).collect()
 }
 
 fn parts(profiles: usize, roles: usize) -> String {

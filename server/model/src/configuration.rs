@@ -8,6 +8,7 @@ mod agents;
 mod connections;
 mod integrations;
 mod lifecycle_states;
+mod naming_rules;
 mod risks;
 mod thresholds;
 
@@ -29,6 +30,7 @@ pub use connections::{
 };
 pub use integrations::{Carrier, Integration, Part, Parts};
 pub use lifecycle_states::{AccountAction, AccountStep, Grantables, LifecycleStateDefinition, StateAccess};
+pub use naming_rules::{NamedBundle, NamedEntitlement, NamingRule};
 pub use risks::{OnConflict, Risk, RiskKind, RiskRule, RiskSide};
 pub use thresholds::{Limit, Thresholds};
 
@@ -56,6 +58,9 @@ pub struct Configuration {
     /// What nobody should hold, or hold together.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub risks: BTreeMap<String, Risk>,
+    /// What the names that applications give their entitlements say of them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub naming_rules: BTreeMap<String, NamingRule>,
     /// Jobs beside those that come with Quartermaster, and schedules of both.
     pub jobs: BTreeMap<String, JobDefinition>,
     /// What a user of Quartermaster may do, by profile name.

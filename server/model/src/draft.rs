@@ -1,14 +1,14 @@
 //! Changes of the role model that people prepare on pages before anything of them is live.
 //!
 //! A draft holds objects as they are to be, beside how each was when it was first touched, so that nothing that somebody
-//! else published meanwhile is overwritten unseen. Drafts know roles, access profiles and assignment rules; everything else
-//! of a configuration is changed in files.
+//! else published meanwhile is overwritten unseen. Drafts know roles, access profiles, entitlements and assignment rules;
+//! everything else of a configuration is changed in files.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Grantable;
-use crate::configuration::{AccessProfile, AssignmentRule, Configuration, Role};
+use crate::configuration::{AccessProfile, AssignmentRule, Configuration, Entitlement, Role};
 use crate::ids::{ConfigurationVersionId, DraftId, IdentityId};
 
 /// What of the role model is edited on pages.
@@ -17,17 +17,19 @@ use crate::ids::{ConfigurationVersionId, DraftId, IdentityId};
 pub enum ObjectKind {
     Role,
     AccessProfile,
+    Entitlement,
     Rule,
 }
 
 impl ObjectKind {
-    pub const ALL: [Self; 3] = [Self::Role, Self::AccessProfile, Self::Rule];
+    pub const ALL: [Self; 4] = [Self::Role, Self::AccessProfile, Self::Entitlement, Self::Rule];
 
     /// As stored, and in addresses.
     pub fn name(self) -> &'static str {
         match self {
             Self::Role => "role",
             Self::AccessProfile => "access_profile",
+            Self::Entitlement => "entitlement",
             Self::Rule => "rule",
         }
     }
@@ -42,6 +44,7 @@ impl ObjectKind {
         match self {
             Self::Role => "role",
             Self::AccessProfile => "access profile",
+            Self::Entitlement => "entitlement",
             Self::Rule => "rule",
         }
     }
@@ -51,6 +54,7 @@ impl ObjectKind {
         match self {
             Self::Role => configuration.roles.get(name).cloned().map(Object::Role),
             Self::AccessProfile => configuration.access_profiles.get(name).cloned().map(Object::AccessProfile),
+            Self::Entitlement => configuration.entitlements.get(name).cloned().map(Object::Entitlement),
             Self::Rule => configuration.rules.get(name).cloned().map(Object::Rule),
         }
     }
@@ -60,6 +64,7 @@ impl ObjectKind {
         match self {
             Self::Role => Some(Grantable::Role(name.to_owned())),
             Self::AccessProfile => Some(Grantable::AccessProfile(name.to_owned())),
+            Self::Entitlement => Some(Grantable::Entitlement(name.to_owned())),
             Self::Rule => None,
         }
     }
@@ -71,6 +76,7 @@ impl ObjectKind {
 pub enum Object {
     Role(Role),
     AccessProfile(AccessProfile),
+    Entitlement(Entitlement),
     Rule(AssignmentRule),
 }
 
@@ -79,6 +85,7 @@ impl Object {
         match self {
             Self::Role(_) => ObjectKind::Role,
             Self::AccessProfile(_) => ObjectKind::AccessProfile,
+            Self::Entitlement(_) => ObjectKind::Entitlement,
             Self::Rule(_) => ObjectKind::Rule,
         }
     }
@@ -113,12 +120,16 @@ impl DraftChange {
             Some(Object::AccessProfile(profile)) => {
                 configuration.access_profiles.insert(name, profile.clone());
             }
+            Some(Object::Entitlement(entitlement)) => {
+                configuration.entitlements.insert(name, entitlement.clone());
+            }
             Some(Object::Rule(rule)) => {
                 configuration.rules.insert(name, rule.clone());
             }
             None => match self.kind {
                 ObjectKind::Role => drop(configuration.roles.remove(&name)),
                 ObjectKind::AccessProfile => drop(configuration.access_profiles.remove(&name)),
+                ObjectKind::Entitlement => drop(configuration.entitlements.remove(&name)),
                 ObjectKind::Rule => drop(configuration.rules.remove(&name)),
             },
         }
@@ -232,8 +243,8 @@ pub struct ObjectDetail {
     pub people: Sample,
     /// Rules that give it or, with true, take it away; with their conditions.
     pub rules: Vec<(String, String, bool)>,
-    /// Roles that contain it, by name and by what they are called.
-    pub contained_in: Vec<(String, String)>,
+    /// Roles and access profiles that contain it, with what people call them.
+    pub contained_in: Vec<(Grantable, String)>,
     /// Everything that holding it leads to, with what people call it; itself left out.
     pub leads_to: Vec<(Grantable, String)>,
     /// Open drafts that change it.

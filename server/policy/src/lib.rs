@@ -12,6 +12,7 @@ pub mod engine;
 pub mod expression;
 pub mod model;
 pub mod naming;
+pub mod naming_rules;
 pub mod reference;
 pub mod referral;
 pub mod risk;

@@ -34,6 +34,7 @@ configuration! {
     "feeds/positions.csv",
     "jobs.toml",
     "lifecycle_states.toml",
+    "naming_rules.toml",
     "organisation.toml",
     "permissions.toml",
     "risks.toml",
@@ -78,10 +79,20 @@ pub(super) fn write(directory: &Path, today: Date, directory_port: u16) -> std::
     Ok(())
 }
 
-/// Display names of the directory's groups, as the demo's entitlements name them.
+/// Groups that the directory has and nothing in the configuration stands for: most follow the naming rules.
+const FOUND_GROUPS: [&str; 6] = [
+    "APP Berth Planner Read",
+    "APP Berth Planner Change",
+    "APP Berth Planner Administer",
+    "APP Manifest Archive Read",
+    "APP Manifest Archive Change",
+    "Old Fax Distribution",
+];
+
+/// Display names of the directory's groups: those that the demo's entitlements name, and some that are found.
 pub(super) fn groups() -> Vec<String> {
     let directory = CONFIGURATION.iter().find(|(name, _)| *name == "applications/directory.toml");
-    let mut groups = Vec::new();
+    let mut groups: Vec<String> = FOUND_GROUPS.map(str::to_owned).into();
     let mut within = false;
     for line in directory.map_or("", |(_, text)| *text).lines() {
         if line.starts_with('[') {

@@ -75,6 +75,7 @@ pub fn edit_sheet(editing: &Editing) -> Sheet {
     let own = match kind {
         ObjectKind::Role => display_name(fields).into_any(),
         ObjectKind::AccessProfile => view! { {display_name(fields)}{application(fields, vocabulary)} }.into_any(),
+        ObjectKind::Entitlement => view! { {display_name(fields)}{in_application(fields, vocabulary)} }.into_any(),
         ObjectKind::Rule => condition(fields, vocabulary).into_any(),
     };
     let cancel = match (draft, name) {
@@ -92,7 +93,7 @@ pub fn edit_sheet(editing: &Editing) -> Sheet {
             <label class="field wide">"What for"
                 <textarea name="description" rows="2" maxlength="1000">{fields.description.clone()}</textarea>
             </label>
-            {things(*kind, fields, vocabulary)}
+            {(*kind != ObjectKind::Entitlement).then(|| things(*kind, fields, vocabulary))}
             <div class="actions">
                 <button class="button primary">{icon("check")}"Save into the draft"</button>
                 <a class="button quiet" href=cancel>"Cancel"</a>
@@ -118,6 +119,30 @@ fn application(fields: &Fields, vocabulary: &Vocabulary) -> impl IntoView + use<
     view! {
         <label class="field">"Application"
             <select name="application" required><option value="">"Choose"</option>{options.collect_view()}</select>
+        </label>
+    }
+}
+
+fn in_application(fields: &Fields, vocabulary: &Vocabulary) -> impl IntoView + use<> {
+    let options = vocabulary.things.iter().filter_map(|(thing, label)| match thing {
+        Grantable::AccountType(name) => Some(option(name.clone(), label.clone(), *name == fields.account_type)),
+        _ => None,
+    });
+    let is_privileged = fields.privileged == "yes";
+    view! {
+        <div class="ask-row">
+            <label class="field">"Account that holds it"
+                <select name="account_type" required><option value="">"Choose"</option>{options.collect_view()}</select>
+            </label>
+            <div class="field">
+                <label for="key">"Key in the application"</label>
+                <input id="key" name="key" class="mono" required maxlength="1000" value=fields.key.clone() autocomplete="off" aria-describedby="key-hint" />
+                <span class="hint" id="key-hint">"As the application says it, such as a group's name"</span>
+            </div>
+        </div>
+        <label class="check">
+            <input type="checkbox" name="privileged" value="yes" checked=is_privileged />
+            "Gives power over others, or over the application itself"
         </label>
     }
 }
@@ -159,6 +184,7 @@ fn things(kind: ObjectKind, fields: &Fields, vocabulary: &Vocabulary) -> impl In
     let (legend, kinds): (_, &[&str]) = match kind {
         ObjectKind::Role => ("Consists of access profiles and roles", &["access_profile", "role"]),
         ObjectKind::AccessProfile => ("Consists of entitlements and account types", &["entitlement", "account_type"]),
+        ObjectKind::Entitlement => ("Consists of nothing else", &[]),
         ObjectKind::Rule => (
             "Roles, access profiles, entitlements and account types",
             &["role", "access_profile", "entitlement", "account_type"],

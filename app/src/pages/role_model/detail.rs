@@ -1,8 +1,8 @@
-//! One role, access profile or rule: what it consists of, who gets it and how, where it leads, and how to change it.
+//! One role, access profile, entitlement or rule: what it consists of, who gets it and how, where it leads, and how to change it.
 
 use leptos::prelude::*;
 use model::access::Grantable;
-use model::configuration::{AssignmentRule, RuleType};
+use model::configuration::{AssignmentRule, Entitlement, RuleType};
 use model::draft::{Object, ObjectDetail, ObjectKind, Sample};
 
 use crate::components::explain::shape;
@@ -25,6 +25,11 @@ pub fn AccessProfilePage() -> impl IntoView {
 }
 
 #[component]
+pub fn EntitlementPage() -> impl IntoView {
+    object_page(ObjectKind::Entitlement)
+}
+
+#[component]
 pub fn RulePage() -> impl IntoView {
     object_page(ObjectKind::Rule)
 }
@@ -33,17 +38,15 @@ fn object_page(kind: ObjectKind) -> AnyView {
     let name = parameter("name");
     page(move |Asked { op, visitor, .. }| async move {
         let detail = engine::role_model::detail(&op, kind, name).await?;
-        let application = match &detail.object {
-            Object::AccessProfile(profile) => {
-                Some((profile.application.clone(), op.engine.application_label(&profile.application)))
-            }
-            _ => None,
-        };
+        let configuration = op.engine.world().configuration();
+        let thing = kind.grantable(&detail.name);
+        let application = thing.as_ref().and_then(|thing| configuration.application_of(thing));
+        let application = application.map(|name| (name.to_owned(), op.engine.application_label(name)));
         Ok(object_sheet(&detail, application, &visitor.rights, &visitor.clock))
     })
 }
 
-/// `application` is name and label of an access profile's own.
+/// `application` is name and label of the one that an access profile or an entitlement belongs to.
 pub fn object_sheet(
     detail: &ObjectDetail,
     application: Option<(String, String)>,
@@ -54,6 +57,7 @@ pub fn object_sheet(
     let (label, description) = match &detail.object {
         Object::Role(role) => (role.display_name.clone(), role.description.clone()),
         Object::AccessProfile(profile) => (profile.display_name.clone(), profile.description.clone()),
+        Object::Entitlement(entitlement) => (entitlement.display_name.clone(), entitlement.description.clone()),
         Object::Rule(rule) => (detail.name.clone(), rule.description.clone()),
     };
     let of_application = application.map(|(name, label)| {
@@ -75,7 +79,7 @@ pub fn object_sheet(
     };
     let content = match &detail.object {
         Object::Rule(rule) => of_rule(rule, detail).into_any(),
-        Object::Role(_) | Object::AccessProfile(_) => of_grantable(detail).into_any(),
+        Object::Role(_) | Object::AccessProfile(_) | Object::Entitlement(_) => of_grantable(detail),
     };
     let drafts = (!detail.drafts.is_empty()).then(|| {
         view! {
@@ -124,18 +128,22 @@ fn held_by(heading: &'static str, people: &Sample) -> impl IntoView + use<> {
     }
 }
 
-fn of_grantable(detail: &ObjectDetail) -> impl IntoView + use<> {
+fn of_grantable(detail: &ObjectDetail) -> AnyView {
     let rules = detail.rules.iter().map(|(name, when, deny)| {
         let sign = if *deny { "ban" } else { "function" };
         let verb = if *deny { "taken away by " } else { "given by " };
         view! { <li>{icon(sign)}<span>{verb}<a href=role_model::object(ObjectKind::Rule, name)>{name.clone()}</a>" where "<code>{when.clone()}</code></span></li> }
     });
-    let roles = detail.contained_in.iter().map(|(name, label)| {
-        view! { <li>{icon("role")}<span>"part of the role "<a href=role_model::object(ObjectKind::Role, name)>{label.clone()}</a></span></li> }
+    let containing = detail.contained_in.iter().map(|(thing, label)| {
+        let what = format!("part of the {} ", words::kind(thing));
+        view! { <li>{icon(shape(thing))}<span>{what}<a href=role_model::thing(thing)>{label.clone()}</a></span></li> }
     });
     let ways = match detail.rules.is_empty() && detail.contained_in.is_empty() {
-        true => view! { <p class="muted">"No rule gives it and no role contains it: people hold it only where somebody asked for it."</p> }.into_any(),
-        false => view! { <ul class="plain chosen">{rules.collect_view()}{roles.collect_view()}</ul> }.into_any(),
+        true => view! { <p class="muted">"No rule gives it and nothing contains it: people hold it only where somebody asked for it."</p> }.into_any(),
+        false => view! { <ul class="plain chosen">{rules.collect_view()}{containing.collect_view()}</ul> }.into_any(),
+    };
+    let ways = view! {
+        <section class="panel" aria-labelledby="ways-heading"><h2 id="ways-heading">"How people come to hold it"</h2>{ways}</section>
     };
     let parts = match &detail.object {
         Object::Role(role) => {
@@ -146,11 +154,31 @@ fn of_grantable(detail: &ObjectDetail) -> impl IntoView + use<> {
             let entitlements = profile.entitlements.iter().cloned().map(Grantable::Entitlement);
             entitlements.chain(profile.account_types.iter().cloned().map(Grantable::AccountType)).collect()
         }
+        Object::Entitlement(entitlement) => {
+            let account_type = Grantable::AccountType(entitlement.account_type.clone());
+            let label = detail.leads_to.iter().find(|(thing, _)| *thing == account_type);
+            let label = label.map_or(entitlement.account_type.as_str(), |(_, label)| label);
+            return view! { {ways}{of_entitlement(entitlement, label)} }.into_any();
+        }
         Object::Rule(_) => Vec::new(),
     };
+    view! { {ways}{outline(detail, parts)} }.into_any()
+}
+
+fn of_entitlement(entitlement: &Entitlement, account_type: &str) -> impl IntoView + use<> {
+    let power = match entitlement.privileged {
+        true => "Gives power over others or over the application itself.",
+        false => "Usual.",
+    };
     view! {
-        <section class="panel" aria-labelledby="ways-heading"><h2 id="ways-heading">"How people come to hold it"</h2>{ways}</section>
-        {outline(detail, parts)}
+        <section class="panel" aria-labelledby="entitlement-heading">
+            <h2 id="entitlement-heading">"In the application"</h2>
+            <dl class="pairs">
+                <div><dt>"Key"</dt><dd class="mono">{entitlement.key.clone()}</dd></div>
+                <div><dt>"Held by"</dt><dd>{account_type.to_owned()}</dd></div>
+                <div><dt>"Power"</dt><dd>{power}</dd></div>
+            </dl>
+        </section>
     }
 }
 

@@ -37,6 +37,15 @@ impl<'a> Compiler<'a, '_> {
             self.note(slot, desired, &known, None, &[]);
             return;
         }
+        // What another account stands on that the state holds back waits with it.
+        if about_account == Some(Operation::Create)
+            && let Some(why) = dependencies.iter().find_map(|needed| self.held_back(needed))
+        {
+            self.retain(slot, ItemKind::Lifecycle, slot.name(), format!("It is not created. {why}"));
+            self.plan.withdrawn.extend(slot.replaceable());
+            self.note(slot, desired, &known, None, &[]);
+            return;
+        }
         // Nothing is reserved for a creation that fails anyway.
         if sent.status == Some(AccountStatus::Enabled) || failures(&lines).is_none() {
             self.choose_values(slot, &mut lines);

@@ -101,6 +101,31 @@ impl<'a> Compiler<'a, '_> {
         Some(format!("Withheld: {}.", lifecycle.standing.since_when()))
     }
 
+    /// Why no account of this type comes although one is granted: the state holds it back, or one that it stands on.
+    pub(super) fn held_back(&self, account_type: &str) -> Option<String> {
+        let lifecycle = self.lifecycle()?;
+        let of_type = |account: &&model::account::Account| account.account_type == account_type;
+        if self.input.accounts.iter().filter(of_type).any(super::is_there) {
+            return None;
+        }
+        let needs = |why: String| {
+            let label = self.catalogue.account_type_label(account_type);
+            format!("It needs an account of type \u{201c}{label}\u{201d} first. {why}")
+        };
+        if let Some(why) = self.withheld(&Grantable::AccountType(account_type.to_owned())) {
+            return Some(needs(why));
+        }
+        if !self.input.desired.accounts.iter().any(|desired| desired.account_type == account_type) {
+            return None;
+        }
+        match lifecycle.stage(account_type).filter(|stage| stage.is_acting()) {
+            Some(stage) => Some(needs(format!("{}.", stage.said(&lifecycle.standing)))),
+            None => {
+                self.catalogue.account_type(account_type)?.depends_on.iter().find_map(|needed| self.held_back(needed))
+            }
+        }
+    }
+
     /// Says of what the account holds why it stays.
     pub(super) fn retain_held(&mut self, slot: &Slot<'a>, key: &str, end: End) {
         let why = match (self.legal_hold(), self.lifecycle()) {

@@ -181,6 +181,29 @@ fn what_rules_grant_waits_for_the_end_of_the_state() {
     assert_eq!(summary(&plan), ["keeps person: It is not created. Disabled because Leaver since 2026-11-01."]);
 }
 
+#[test]
+fn what_stands_on_an_account_that_is_held_back_waits_with_it() {
+    let accounts = ["person", "mailbox", "admin"].map(|name| desired_account(name, vec![], &[]));
+    let granted = access(accounts.to_vec());
+    let on_leave = lifecycle(&[("person", &[(0, AccountAction::Disable)])], 0, None);
+    let away = DesiredAccess { lifecycle: Some(Box::new(on_leave)), ..granted.clone() };
+    let plan = compile(&away, &[], &[], &mut Taken::default());
+    let why = "It is not created. It needs an account of type \u{201c}Person\u{201d} first. Disabled because Leaver since \
+               2026-11-01.";
+    let expected = [
+        format!("keeps mailbox: {why}"),
+        format!("keeps admin: {why}"),
+        "keeps person: It is not created. Disabled because Leaver since 2026-11-01.".to_owned(),
+    ];
+    assert_eq!(summary(&plan), expected);
+    // An account that is there carries others, though it is disabled.
+    let mut known = vec![theirs()];
+    apply(&compile(&away, &known, &[], &mut Taken::default()), &mut known);
+    assert!(known.iter().any(|account| account.account_type == "mailbox"), "{known:?}");
+    // Back again, all come.
+    assert_eq!(compile(&granted, &[], &[], &mut Taken::default()).requests.len(), 3);
+}
+
 fn staged_world() -> impl Strategy<Value = World> {
     let action = prop::sample::select(vec![
         AccountAction::Keep,

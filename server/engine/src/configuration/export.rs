@@ -63,6 +63,9 @@ pub fn export(configuration: &Configuration) -> Vec<(PathBuf, String)> {
     for (name, risk) in &configuration.risks {
         put("risks.toml".into(), "risks", name, table(risk));
     }
+    for (name, rule) in &configuration.naming_rules {
+        put("naming_rules.toml".into(), "naming_rules", name, table(rule));
+    }
     for (name, job) in &configuration.jobs {
         put("jobs.toml".into(), "jobs", name, table(job));
     }

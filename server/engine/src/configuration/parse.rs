@@ -16,7 +16,7 @@ use super::places::Index;
 use super::wording;
 
 /// Tables of a configuration file, and what one object in them is called.
-pub(super) const KINDS: [(&str, &str); 14] = [
+pub(super) const KINDS: [(&str, &str); 15] = [
     ("organisation", "organisation"),
     ("sources", "identity source"),
     ("applications", "application"),
@@ -29,6 +29,7 @@ pub(super) const KINDS: [(&str, &str); 14] = [
     ("rules", "rule"),
     ("lifecycle_states", "lifecycle state"),
     ("risks", "risk"),
+    ("naming_rules", "naming rule"),
     ("jobs", "job"),
     ("permission_profiles", "permission profile"),
 ];
@@ -163,6 +164,7 @@ fn read_object(
         "rules" => insert(&mut configuration.rules, name, value, &what),
         "lifecycle_states" => insert(&mut configuration.lifecycle_states, name, value, &what),
         "risks" => insert(&mut configuration.risks, name, value, &what),
+        "naming_rules" => insert(&mut configuration.naming_rules, name, value, &what),
         "jobs" => {
             tasks(value, &what)?;
             insert(&mut configuration.jobs, name, value, &what)

@@ -192,6 +192,9 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
     for (name, profile) in &configuration.access_profiles {
         one(&["access_profiles", name, "application"], "applications", &profile.application);
     }
+    for (name, rule) in &configuration.naming_rules {
+        one(&["naming_rules", name, "account_type"], "account_types", &rule.account_type);
+    }
     let mut many = |kind: &str, name: &str, field: &str, target, names: &'a [String]| {
         found.extend(names.iter().enumerate().map(|(position, member)| Reference {
             path: vec![kind.to_owned(), name.to_owned(), field.to_owned(), position.to_string()],

@@ -35,6 +35,7 @@ mod crash;
 mod drafts;
 mod faults;
 mod forms;
+mod found_entitlements;
 mod jobs;
 mod lifecycle;
 mod lost_database;

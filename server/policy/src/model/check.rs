@@ -8,6 +8,7 @@ use ::model::configuration::{
 use ::model::trigger::LAST;
 use ::model::work_item::Fulfiller;
 
+mod naming;
 mod states;
 
 use super::ModelError;
@@ -85,6 +86,7 @@ pub(super) fn check(configuration: &Configuration) -> Result<Expressions, Vec<Mo
     check.rules();
     check.lifecycle_states();
     check.risks();
+    check.naming_rules();
     if check.errors.is_empty() { Ok(check.expressions) } else { Err(check.errors) }
 }
 
