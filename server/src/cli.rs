@@ -4,7 +4,7 @@
 pub mod accounts;
 pub mod agents;
 pub mod backup;
-mod bulk_changes;
+pub mod bulk_changes;
 pub mod configuration;
 pub mod doctor;
 pub mod found_entitlements;

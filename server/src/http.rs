@@ -15,7 +15,7 @@ pub mod address;
 pub mod agents;
 pub mod assets;
 pub mod bulk;
-mod bulk_changes;
+pub mod bulk_changes;
 pub mod events;
 pub mod health;
 pub mod observe;
