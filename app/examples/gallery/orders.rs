@@ -17,8 +17,8 @@ use model::plan::{
 use model::restoration::RestoredView;
 use model::trigger::Trigger;
 use model::view::{
-    CarrierPause, OrderCounts, OrderDetail, OrderEvent, OrderFilter, OrderGroup, OrderRow, OrderSelection, PauseCause,
-    SelectionSummary, Triage,
+    CarrierPause, OrderBeside, OrderCounts, OrderDetail, OrderEvent, OrderFilter, OrderGroup, OrderRow, OrderSelection,
+    PauseCause, SelectionSummary, Triage,
 };
 
 use super::people::sales_reason;
@@ -62,6 +62,7 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
             ),
         ),
         ("order", orders::order_sheet(&order_detail(), rights, clock)),
+        ("order-beside", orders::order_sheet(&order_beside(), rights, clock)),
     ]
 }
 
@@ -349,6 +350,37 @@ pub(crate) fn request(application: &str, operation: Operation, after: Vec<usize>
     }
 }
 
+/// Somebody has left, and people still hold what they were to be given.
+fn order_beside() -> OrderDetail {
+    let mut whole = order_detail();
+    whole.timeline.truncate(2);
+    whole.plan.requests.iter_mut().for_each(|request| request.operation = Operation::Disable);
+    OrderDetail {
+        order: Order {
+            operation: Operation::Disable,
+            lane: Lane::Leaver,
+            explanation: "Ann Lindqvist has left, so the account is disabled.".into(),
+            after: vec![],
+            executed_at: Some(before(30)),
+            verified_at: Some(before(12)),
+            items: vec![item(1, ItemKind::Lifecycle, "ALINDQV", ItemOperation::Set, None, None, State::Verified)],
+            ..order(State::Verified, None)
+        },
+        beside: vec![OrderBeside {
+            id: OrderId(3_900),
+            operation: Operation::Update,
+            mechanism: Mechanism::Manual,
+            carrier_name: "Cloud Directory".into(),
+            state: State::Transmitted,
+            reason: Some(StateReason::WorkItem),
+        }],
+        attempts: vec![],
+        edits: vec![],
+        requests: vec![],
+        ..whole
+    }
+}
+
 pub(crate) fn order_detail() -> OrderDetail {
     let refused =
         Answer::Failed { class: ErrorClass::Conflict, message: "Another account has the name ann.lindqvist.".into() };
@@ -362,6 +394,7 @@ pub(crate) fn order_detail() -> OrderDetail {
     };
     OrderDetail {
         requests: super::requests::links(),
+        beside: vec![],
         order: order(
             State::Errored,
             Some(StateReason::Failed {

@@ -1,5 +1,6 @@
 //! Orders: the list, and one order with its whole way.
 
+mod beside;
 mod bulk;
 mod detail;
 mod triage;

@@ -1,23 +1,41 @@
 //! Divides what happens to an account where its parts go different ways: a request that changes the account or its
-//! attributes and its entitlements as well becomes two, if not the same carries out both.
+//! attributes and its entitlements as well becomes two, if not the same carries out both. So does one of which somebody else
+//! has an entitlement in hand: the rest does not wait for that ([`beside`]).
 //!
 //! - Of an account that is created or enabled, the entitlements come after it.
 //! - Of an account that is disabled, the entitlements go before it. Where they go a slower way than the account (a
-//!   connection is the quickest, people are the slowest), the account goes first: nobody keeps their access until
-//!   somebody has closed a ticket.
-//! - Of an account that stays as it is, neither waits for the other; one order of an account is in flight at a time, and
-//!   what is answered at once goes first (`Tx::claim_orders`).
+//!   connection is the quickest, people are the slowest), or wait for what somebody else holds, the account goes first: nobody
+//!   keeps their access until somebody has closed a ticket.
+//! - Of an account that stays as it is, neither waits for the other, and what is answered at once goes first
+//!   (`Tx::claim_orders`).
+//! - What is in flight already is waited for, but for what need not keep it.
 
 use model::configuration::Part;
 use model::ids::OrderId;
 use model::order::Order;
 use model::plan::{AccountRequest, ItemKind, Operation, Plan, RequestPart};
 
+use crate::beside::Footprint;
 use crate::catalogue::Catalogue;
 
 /// The plan with every request divided whose parts go different ways. `open_orders` are those that the plan was made with.
 pub fn divide(plan: Plan, open_orders: &[Order], catalogue: &Catalogue) -> Plan {
-    if plan.requests.iter().all(|request| !is_divided(request, catalogue)) {
+    let mut plan = divided(plan, open_orders, catalogue);
+    for request in &mut plan.requests {
+        let waits_for = std::mem::take(&mut request.waits_for);
+        let keeps = |order: &OrderId| {
+            !held(request, *order, open_orders).is_some_and(|held| goes_beside(request, held, catalogue))
+        };
+        request.waits_for = waits_for.into_iter().filter(keeps).collect();
+    }
+    plan
+}
+
+fn divided(plan: Plan, open_orders: &[Order], catalogue: &Catalogue) -> Plan {
+    let is_divided = |request: &AccountRequest| {
+        goes_two_ways(request, catalogue) || is_partly_in_hand(request, open_orders, catalogue)
+    };
+    if plan.requests.iter().all(|request| !is_divided(request)) {
         return plan;
     }
     let mut requests: Vec<AccountRequest> = Vec::with_capacity(plan.requests.len() + 1);
@@ -25,12 +43,14 @@ pub fn divide(plan: Plan, open_orders: &[Order], catalogue: &Catalogue) -> Plan 
     let mut places: Vec<usize> = Vec::with_capacity(plan.requests.len());
     for mut request in plan.requests {
         request.after = request.after.iter().filter_map(|after| places.get(*after).copied()).collect();
-        if !is_divided(&request, catalogue) {
+        if !is_divided(&request) {
             places.push(requests.len());
             requests.push(request);
             continue;
         }
-        let entitlements_first = request.operation.removes() && !is_slower(&request, catalogue);
+        let entitlements_first = request.operation.removes()
+            && !is_slower(&request, catalogue)
+            && !is_partly_in_hand(&request, open_orders, catalogue);
         let (mut account, mut entitlements) = parts(request, open_orders);
         let next = requests.len();
         if entitlements_first {
@@ -48,14 +68,43 @@ pub fn divide(plan: Plan, open_orders: &[Order], catalogue: &Catalogue) -> Plan 
     Plan { requests, ..plan }
 }
 
-/// Whether the request has two parts that go different ways. What only records a failure is never sent.
-fn is_divided(request: &AccountRequest, catalogue: &Catalogue) -> bool {
+/// Whether the request has two parts. What only records a failure is never sent.
+fn has_two_parts(request: &AccountRequest) -> bool {
     let is_entitlement = |kind| kind == ItemKind::Entitlement;
     request.part == RequestPart::Whole
         && request.error.is_none()
         && request.items.iter().any(|item| is_entitlement(item.kind))
         && request.items.iter().any(|item| !is_entitlement(item.kind))
-        && catalogue.is_divided(&request.application)
+}
+
+/// Whether the request has two parts that go different ways.
+fn goes_two_ways(request: &AccountRequest, catalogue: &Catalogue) -> bool {
+    has_two_parts(request) && catalogue.is_divided(&request.application)
+}
+
+/// Whether somebody else has an entitlement of it in hand, and nothing of the rest.
+fn is_partly_in_hand(request: &AccountRequest, open_orders: &[Order], catalogue: &Catalogue) -> bool {
+    if !has_two_parts(request) {
+        return false;
+    }
+    let mechanism = catalogue.route(&request.application, Part::Accounts).mechanism;
+    let whole = Footprint::of_request(request, mechanism);
+    let account = whole.account_part();
+    request.waits_for.iter().filter_map(|order| held(request, *order, open_orders)).any(|held| {
+        let held = Footprint::of(held);
+        account.goes_beside(&held) && !whole.goes_beside(&held)
+    })
+}
+
+/// The order in flight that the request waits for, where it is of the same account.
+fn held<'a>(request: &AccountRequest, order: OrderId, open_orders: &'a [Order]) -> Option<&'a Order> {
+    let is_it = |open: &&Order| open.id == order && open.account.is_some() && open.account == request.account;
+    open_orders.iter().find(is_it)
+}
+
+fn goes_beside(request: &AccountRequest, held: &Order, catalogue: &Catalogue) -> bool {
+    let route = catalogue.route(&request.application, request.goes_as());
+    Footprint::of_request(request, route.mechanism).goes_beside(&Footprint::of(held))
 }
 
 /// Whether the entitlements take longer than the account.
@@ -332,6 +381,36 @@ mod tests {
                 assert!(plan::is_empty(&kept), "{name}: {kept:#?}");
             }
         }
+    }
+
+    /// An entitlement of the account is with people: the account goes all the same, and the entitlement after them.
+    #[test]
+    fn what_people_hold_keeps_no_account_open() {
+        let mut there = account(1, "person", AccountStatus::Enabled, Provenance::Created);
+        there.attributes.insert("login".to_owned(), "ada".into());
+        there.entitlements.insert("A".to_owned());
+        let there = std::slice::from_ref(&there);
+        let desired = access(vec![desired_account("person", login(), &["person-a", "person-b"])]);
+        let plan = compile_in(&catalogue(), &desired, there, &[], &mut Taken::default());
+        let mut open = orders_in(&catalogue(), &plan, 100);
+        (open[0].mechanism, open[0].given_to_people) = (Mechanism::Manual, true);
+        open[0].state = ProvisioningState::Transmitted;
+        let leaves = compile_in(&catalogue(), &access(vec![]), there, &open, &mut Taken::default());
+        assert_eq!(
+            told_in(&catalogue(), &leaves),
+            [
+                "disable person account: direct directory after []",
+                "update person entitlements: direct directory after [0]",
+            ]
+        );
+        let waits: Vec<_> = leaves.requests.iter().map(|request| request.waits_for.as_slice()).collect();
+        assert_eq!(waits, [&[][..], &[open[0].id][..]]);
+        // What was made to wait for it before people had it is made anew.
+        let mut waiting = compile_in(&catalogue(), &access(vec![]), there, &[], &mut Taken::default());
+        waiting.requests[0].waits_for.push(open[0].id);
+        open.extend(orders_in(&catalogue(), &waiting, 200));
+        let again = compile_in(&catalogue(), &access(vec![]), there, &open, &mut Taken::default());
+        assert_eq!((plan::superseded(&again), again.requests.len()), (vec![OrderId(200)], 2), "{again:#?}");
     }
 
     type Contents = BTreeMap<(String, Option<i64>), Vec<(ItemKind, String, ItemOperation)>>;

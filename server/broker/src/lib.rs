@@ -4,9 +4,9 @@
 //!
 //! In reading order: what is read comes in ([`synchronize`], [`correlate`]), what of it nobody ordered is told apart
 //! ([`native_change`]), and what of it nothing grants ([`reconciliation`]); what should be held is compared with what is
-//! ([`assignments`]), a difference becomes a plan
-//! ([`plan`]), of which each part goes its way ([`route`], [`divide`], [`partition`]), a checked plan ([`check`]) and
-//! orders ([`order`]); an order moves through its states ([`lifecycle`]) as answers come back ([`untrusted`],
+//! ([`assignments`]), a difference becomes a plan ([`plan`]), of which each part goes its way ([`route`], [`divide`],
+//! [`partition`]) and waits only for what has to be done before ([`beside`]), a checked plan ([`check`]) and orders
+//! ([`order`]); an order moves through its states ([`lifecycle`]) as answers come back ([`untrusted`],
 //! [`settle`], [`retry`], [`poison`]); [`breaker`] and [`maintenance`] say when nothing is sent; what failed is grouped
 //! ([`fingerprint`]) and mended by people ([`operator`], [`edit`]); [`threshold`] stops what would change too much,
 //! [`approval`] says what a person lets through, and [`review`] what follows from a reviewer's word;
@@ -28,6 +28,7 @@ pub mod synchronize;
 
 pub mod assignments;
 
+pub mod beside;
 pub mod check;
 pub mod choice;
 pub mod conflict;

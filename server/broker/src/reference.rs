@@ -234,9 +234,7 @@ pub fn following_order<'a>(order: &Order, change: Option<&AccountChange>, catalo
     let is_other = match change {
         None => return Vec::new(),
         Some(AccountChange::Created(_)) => true,
-        Some(AccountChange::Updated(account)) => {
-            account.status == AccountStatus::Gone || order.key.as_ref() != Some(&account.key)
-        }
+        Some(AccountChange::Patched(patch)) => patch.status == Some(AccountStatus::Gone) || patch.key.is_some(),
     };
     let is_touched = |reference: &Reference| {
         let is_taken = |item: &OrderItem| {

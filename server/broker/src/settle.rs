@@ -14,13 +14,15 @@ mod reading;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 use model::account::{Account, AccountStatus, Mechanism, Provenance};
 use model::command::{Applied, CommandError, Outcome};
 use model::ids::{AccountId, IdentityId, OrderItemId};
 use model::order::{Answer, ErrorClass, Order, ProvisioningState, StateReason};
 use model::plan::{ItemKind, Operation};
-use model::value::Attributes;
+use model::value::{Attributes, Value};
 
 pub use reading::{read_back, verify, verify_all};
 
@@ -51,8 +53,60 @@ pub enum AccountChange {
     /// (found before it was taken over, or gone and back) is replaced by this and keeps its id. The order gets the
     /// account and its key.
     Created(NewAccount),
-    /// It is like this now; Gone where it is not there any more.
-    Updated(Account),
+    /// This has changed of it.
+    Patched(AccountPatch),
+}
+
+/// What an order did to an account that is on record, and nothing else of it: it is laid over the account as it is by then, so
+/// that of two orders which were under way side by side each keeps what the other did, whichever is recorded first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountPatch {
+    pub account: AccountId,
+    /// Gone where it is not there any more.
+    pub status: Option<AccountStatus>,
+    /// The key that it has got.
+    pub key: Option<String>,
+    /// Whose it is where nobody's was known, and that it is ours to take back. None where nothing was done to it.
+    pub changed_for: Option<IdentityId>,
+    /// None takes a value away.
+    pub attributes: BTreeMap<String, Option<Value>>,
+    /// Whether each is held.
+    pub entitlements: BTreeMap<String, bool>,
+}
+
+impl AccountPatch {
+    /// Lays it over the account.
+    pub fn apply(&self, account: &mut Account) {
+        account.status = match (account.status, self.status) {
+            (known, None) => known,
+            // What is not there is not disabled either, whichever was heard of first; only where it was made once more, or is
+            // enabled, is it there again.
+            (AccountStatus::Gone, Some(AccountStatus::Disabled)) => AccountStatus::Gone,
+            (_, Some(status)) => status,
+        };
+        if let Some(key) = &self.key {
+            account.key.clone_from(key);
+        }
+        if let Some(owner) = self.changed_for {
+            account.owner = account.owner.or(Some(owner));
+            if account.provenance == Provenance::Found {
+                account.provenance = Provenance::Adopted;
+            }
+        }
+        for (name, value) in &self.attributes {
+            match value {
+                Some(value) => account.attributes.insert(name.clone(), value.clone()),
+                None => account.attributes.remove(name),
+            };
+        }
+        for (name, is_held) in &self.entitlements {
+            if *is_held {
+                account.entitlements.insert(name.clone());
+            } else {
+                account.entitlements.remove(name);
+            }
+        }
+    }
 }
 
 /// An account that has no id yet.
@@ -65,7 +119,7 @@ pub struct NewAccount {
     pub status: AccountStatus,
     pub provenance: Provenance,
     pub attributes: Attributes,
-    pub entitlements: std::collections::BTreeSet<String>,
+    pub entitlements: BTreeSet<String>,
 }
 
 impl NewAccount {
@@ -367,7 +421,14 @@ fn is_in_doubt(order: &Order) -> bool {
 /// The account is not there any more; nothing where that is on record, or where no account is.
 fn gone(account: Option<&Account>) -> Option<AccountChange> {
     let account = account.filter(|account| account.status != AccountStatus::Gone)?;
-    Some(AccountChange::Updated(Account { status: AccountStatus::Gone, ..account.clone() }))
+    Some(AccountChange::Patched(AccountPatch {
+        account: account.id,
+        status: Some(AccountStatus::Gone),
+        key: None,
+        changed_for: None,
+        attributes: BTreeMap::new(),
+        entitlements: BTreeMap::new(),
+    }))
 }
 
 /// Stays in flight until the application has been read.

@@ -7,7 +7,8 @@ use model::ids::OrderId;
 use model::order::{Order, Trouble};
 use model::page::Page;
 use model::view::{
-    AuditLine, CarrierPause, OrderCounts, OrderDetail, OrderFilter, OrderRow, OrderSelection, SelectionSummary, Triage,
+    AuditLine, CarrierPause, OrderBeside, OrderCounts, OrderDetail, OrderFilter, OrderRow, OrderSelection,
+    SelectionSummary, Triage,
 };
 
 use crate::circuits;
@@ -18,6 +19,9 @@ pub use act::{BulkOutcome, Deed, act, act_on_many};
 pub(crate) use act::{carry_out, with_values};
 pub use broker::edit::can_be_edited;
 pub use broker::operator::offered;
+
+/// Orders of one account among which those are looked for that go beside another.
+const MOST_BESIDE: u32 = 100;
 
 /// A piece of the list.
 pub async fn page(op: &OpContext, filter: OrderFilter) -> Result<Page<OrderRow>, ApiError> {
@@ -44,10 +48,27 @@ pub async fn detail(op: &OpContext, id: OrderId) -> Result<OrderDetail, ApiError
     let carrier = &detail.order.carrier;
     detail.carrier_name = (*carrier != detail.order.application).then(|| op.engine.application_label(carrier));
     detail.requests = crate::requests::of_order(op, id).await?;
+    detail.beside = beside(op, &detail.order).await?;
     for row in &mut detail.siblings {
         row.application = op.engine.application_label(&row.application);
     }
     Ok(detail)
+}
+
+/// The orders of the same account beside which it goes or went.
+async fn beside(op: &OpContext, order: &Order) -> Result<Vec<OrderBeside>, ApiError> {
+    let Some(account) = order.account else { return Ok(Vec::new()) };
+    let since = order.transmitted_at.unwrap_or(order.created_at);
+    let others = op.engine.store().orders_of_account(account, since, MOST_BESIDE).await.map_err(internal)?;
+    let told = |other: &Order| OrderBeside {
+        id: other.id,
+        operation: other.operation,
+        mechanism: other.mechanism,
+        carrier_name: op.engine.application_label(&other.carrier),
+        state: other.state,
+        reason: other.reason.clone(),
+    };
+    Ok(broker::beside::gone_beside(order, &others).into_iter().map(told).collect())
 }
 
 /// What is broken or stuck, what needs a person first at the top.

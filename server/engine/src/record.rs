@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use broker::catalogue::Catalogue;
-use broker::settle::{AccountChange, Settled};
+use broker::settle::{AccountChange, AccountPatch, Settled};
 use broker::{fingerprint, lifecycle};
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -152,15 +152,34 @@ impl Known {
         }
     }
 
-    /// The account as it is to be written, and whether it is new.
-    fn account(&self, change: &AccountChange, id: Option<AccountId>) -> Option<(Account, bool)> {
+    /// What is to be written of the account.
+    fn account(&self, change: &AccountChange, id: Option<AccountId>) -> Option<AccountWrite> {
         match change {
             AccountChange::Created(created) => {
                 let on_record =
                     self.by_key.get(&(created.application.clone(), created.key.clone())).map(|known| known.id);
-                Some((created.clone().with_id(on_record.or(id)?), on_record.is_none()))
+                let account = created.clone().with_id(on_record.or(id)?);
+                Some(if on_record.is_none() { AccountWrite::New(account) } else { AccountWrite::Replaced(account) })
             }
-            AccountChange::Updated(account) => Some((account.clone(), false)),
+            AccountChange::Patched(patch) => Some(AccountWrite::Patched(patch.clone())),
+        }
+    }
+}
+
+/// What is written of an account.
+enum AccountWrite {
+    New(Account),
+    /// On record before under the key of one that was made.
+    Replaced(Account),
+    Patched(AccountPatch),
+}
+
+impl AccountWrite {
+    /// The account, and its key where the order tells it.
+    fn told(&self) -> (AccountId, Option<String>) {
+        match self {
+            Self::New(account) | Self::Replaced(account) => (account.id, Some(account.key.clone())),
+            Self::Patched(patch) => (patch.account, patch.key.clone()),
         }
     }
 }
@@ -179,16 +198,27 @@ async fn commit(tx: &mut Tx, writes: Vec<Write>, when: When) -> Result<Vec<bool>
     // Accounts come first, because an order refers to the one it created.
     let acceptable = tx.accepts_transitions(&transitions).await?;
     let acceptable = effects.iter_mut().zip(&acceptable).filter(|(_, taken)| **taken);
-    let inserted: Vec<Account> = acceptable.filter_map(|(effects, _)| effects.inserted.take()).collect();
+    let is_new = |write: &mut AccountWrite| matches!(write, AccountWrite::New(_));
+    let new = acceptable.filter_map(|(effects, _)| effects.account.take_if(is_new));
+    let inserted: Vec<Account> = new
+        .filter_map(|write| match write {
+            AccountWrite::New(account) => Some(account),
+            AccountWrite::Replaced(_) | AccountWrite::Patched(_) => None,
+        })
+        .collect();
     tx.insert_accounts(&inserted, at).await?;
     let taken = tx.record_transitions(&transitions).await?;
     let done = transitions.iter().zip(&taken).filter(|(_, taken)| **taken).map(|(transition, _)| transition);
     let orders: Vec<OrderId> = done.clone().map(|transition| transition.order).collect();
     let Some(actor) = done.map(|transition| transition.actor.as_str()).next() else { return Ok(taken) };
     let mut all = Effects::default();
-    let (mut updated, mut items, mut opened) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut replaced, mut patches, mut items, mut opened) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (effects, _) in effects.into_iter().zip(&taken).filter(|(_, taken)| **taken) {
-        updated.extend(effects.updated);
+        match effects.account {
+            Some(AccountWrite::Replaced(account)) => replaced.push(account),
+            Some(AccountWrite::Patched(patch)) => patches.push(patch),
+            Some(AccountWrite::New(_)) | None => {}
+        }
         all.states.extend(effects.states);
         all.events.extend(effects.events);
         all.notices.extend(effects.notices);
@@ -198,7 +228,8 @@ async fn commit(tx: &mut Tx, writes: Vec<Write>, when: When) -> Result<Vec<bool>
             items.push(item);
         }
     }
-    tx.update_accounts(&updated, at).await?;
+    tx.update_accounts(&replaced, at).await?;
+    patch_accounts(tx, &patches, at).await?;
     tx.set_assignment_states(&all.states).await?;
     tx.append_identity_events(&all.events).await?;
     tx.open_work_items(&items).await?;
@@ -207,6 +238,32 @@ async fn commit(tx: &mut Tx, writes: Vec<Write>, when: When) -> Result<Vec<bool>
     tx.note_reference_changes(&all.references, at).await?;
     follow::orders(tx, &orders, Moment { today, now: at, actor }).await?;
     Ok(taken)
+}
+
+/// Lays what orders did over their accounts as these are by now: another order may have gone beside it, and changed something
+/// else of the same account.
+async fn patch_accounts(tx: &mut Tx, patches: &[AccountPatch], at: Timestamp) -> Result<(), StoreError> {
+    if patches.is_empty() {
+        return Ok(());
+    }
+    let mut ids: Vec<AccountId> = patches.iter().map(|patch| patch.account).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let known = tx.accounts_to_change(&ids).await?;
+    let mut accounts: HashMap<AccountId, Account> = known.iter().map(|account| (account.id, account.clone())).collect();
+    for patch in patches {
+        if let Some(account) = accounts.get_mut(&patch.account) {
+            patch.apply(account);
+        }
+    }
+    let changed = known.iter().filter_map(|before| accounts.get(&before.id).filter(|after| *after != before));
+    let changed: Vec<Account> = changed.cloned().collect();
+    tx.update_accounts(&changed, at).await?;
+    let renamed = known.iter().filter_map(|before| {
+        let key = &accounts.get(&before.id)?.key;
+        (*key != before.key).then(|| (before.id, key.clone()))
+    });
+    tx.follow_keys(&renamed.collect::<Vec<_>>()).await
 }
 
 /// An order whose values have come to be known, as it was when that was found out.
@@ -461,8 +518,7 @@ struct Write {
 /// What is written beside a step of an order, where it is taken.
 #[derive(Default)]
 struct Effects {
-    inserted: Option<Account>,
-    updated: Option<Account>,
+    account: Option<AccountWrite>,
     states: Vec<AssignmentStateChange>,
     events: Vec<NewIdentityEvent>,
     /// Opened, with what its history says of that.
@@ -487,13 +543,8 @@ impl Write {
         let is_same = fingerprint.is_some() && fingerprint == order.fingerprint;
         let repeats = repeats.unwrap_or(if is_same { order.repeats } else { 0 });
         let account = settled.account.as_ref().and_then(|change| known.account(change, id));
-        let (account_id, key) =
-            account.as_ref().map(|(account, _)| (Some(account.id), Some(account.key.clone()))).unwrap_or_default();
-        let (inserted, updated) = match account {
-            Some((account, true)) => (Some(account), None),
-            Some((account, false)) => (None, Some(account)),
-            None => (None, None),
-        };
+        let told = account.as_ref().map(AccountWrite::told);
+        let (account_id, key) = told.map(|(account, key)| (Some(account), key)).unwrap_or_default();
         let decided: HashMap<OrderItemId, ProvisioningState> =
             settled.items.iter().map(|(id, state, _)| (*id, *state)).collect();
         let states = states_after(order, settled.to, settled.reason.as_ref(), |item| {
@@ -533,8 +584,7 @@ impl Write {
                 at,
             },
             effects: Effects {
-                inserted,
-                updated,
+                account,
                 states,
                 events: vec![event],
                 work_item: work_item.as_ref().map(with_event),

@@ -264,6 +264,21 @@ pub struct OrderDetail {
     /// What was asked for and is carried out by it.
     #[serde(default)]
     pub requests: Vec<RequestLink>,
+    /// Orders of the same account that are, or were, under way at the same time: neither waits for the other.
+    #[serde(default)]
+    pub beside: Vec<OrderBeside>,
+}
+
+/// An order that goes beside another of the same account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderBeside {
+    pub id: OrderId,
+    pub operation: Operation,
+    pub mechanism: Mechanism,
+    /// Display name of what it is sent to.
+    pub carrier_name: String,
+    pub state: ProvisioningState,
+    pub reason: Option<StateReason>,
 }
 
 impl OrderDetail {

@@ -172,6 +172,7 @@ pub const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
     ("reservation.application, reservation.attribute, reservation.folded", "reservation_key"),
     ("plan_partition.plan_id, plan_partition.sequence", "plan_partition_sequence"),
     ("provisioning_order.account_id", "order_one_in_flight"),
+    ("provisioning_order.account_id, provisioning_order.state", "order_one_held"),
     ("provisioning_order.identity_id, provisioning_order.account_type", "order_one_creation_in_flight"),
     ("order_dependency.order_id, order_dependency.after_id", "order_dependency_key"),
     ("order_attempt.order_id, order_attempt.number", "order_attempt_key"),

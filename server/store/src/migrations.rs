@@ -55,6 +55,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0031_reconcile_access"),
     migration!("0032_create_drafts"),
     migration!("0033_create_lifecycle"),
+    migration!("0034_hold_orders_apart"),
     migration!("0036_create_bulk_changes"),
 ];
 

@@ -1,8 +1,8 @@
 //! Plans, their partitions, and orders with items, dependencies, attempts and events.
 //!
 //! Which state may follow which is the table of `broker`; here only what every writer must respect is enforced: a
-//! result carries the fence of its attempt, and an account has one order in flight (`order_one_in_flight`,
-//! `order_one_creation_in_flight`).
+//! result carries the fence of its attempt, and an account has one order in flight that is sent directly and one that somebody
+//! else holds (`order_one_in_flight`, `order_one_held`, `order_one_creation_in_flight`).
 
 /// That all an order comes after is done (4, 8) or called off (6); the argument is where the order's id stands.
 macro_rules! has_its_turn {

@@ -31,7 +31,7 @@ pub fn order_sheet(detail: &OrderDetail, rights: &Rights, clock: &Clock) -> Shee
             <div>
                 {changes(order)}
                 {edits(&detail.edits, clock)}
-                {why(order)}
+                {why(detail)}
                 {attempts(&detail.attempts, clock)}
                 {plan(&detail.plan, detail)}
             </div>
@@ -196,7 +196,8 @@ fn changes(order: &Order) -> impl IntoView + use<> {
     }
 }
 
-fn why(order: &Order) -> impl IntoView + use<> {
+fn why(detail: &OrderDetail) -> impl IntoView + use<> {
+    let order = &detail.order;
     let items =
         order.items.iter().filter(|item| !item.reasons.is_empty() && item.kind != ItemKind::Lifecycle).map(|item| {
             let what = words::change(item).what;
@@ -223,6 +224,7 @@ fn why(order: &Order) -> impl IntoView + use<> {
             <div class="panel">
                 <p>{order.explanation.clone()}</p>
                 <p class="hint">"Set off because "{words::trigger(order.trigger)}"."</p>
+                {super::beside::lines(detail)}
                 {account}
                 {items.collect_view()}
                 {values}

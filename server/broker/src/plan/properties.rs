@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::account::{AccountStatus, Provenance};
+use model::account::{AccountStatus, Mechanism, Provenance};
 use model::ids::OrderId;
 use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::{ItemKind, ItemOperation, Operation, Plan};
 use proptest::prelude::*;
 
 use super::{is_empty, superseded};
-use crate::worlds::{World, apply, catalogue, compile, orders, world};
+use crate::beside::Footprint;
+use crate::catalogue::Catalogue;
+use crate::worlds::{World, apply, catalogue, compile, compile_in, divided, half_by_hand, orders_in, world};
 use crate::{check, partition};
 
 /// Only what failed is left, and it fails the same way each time.
@@ -19,8 +21,12 @@ fn is_settled(plan: &Plan) -> bool {
 
 /// What the store does with a plan: its orders are open, those it replaces are not.
 fn open_after(plan: &Plan, before: Vec<Order>, first: i64) -> Vec<Order> {
+    open_after_in(&catalogue(), plan, before, first)
+}
+
+fn open_after_in(catalogue: &Catalogue, plan: &Plan, before: Vec<Order>, first: i64) -> Vec<Order> {
     let inactive = superseded(plan);
-    let mut open = orders(plan, first);
+    let mut open = orders_in(catalogue, plan, first);
     open.extend(before.into_iter().filter(|order| !inactive.contains(&order.id)));
     open
 }
@@ -44,6 +50,21 @@ fn progressed(mut open: Vec<Order>, states: &[u8]) -> Vec<Order> {
         }
     }
     open
+}
+
+/// Gives some of what was sent to people, where they still have it.
+fn handed(mut open: Vec<Order>, who: &[bool]) -> Vec<Order> {
+    let sent = open.iter_mut().filter(|order| order.state == ProvisioningState::Transmitted);
+    for (order, _) in sent.zip(who.iter().cycle()).filter(|(_, is_handed)| **is_handed) {
+        (order.mechanism, order.given_to_people) = (Mechanism::Manual, true);
+        order.reason = Some(StateReason::WorkItem);
+    }
+    open
+}
+
+/// Everything goes the same way, parts go different ways, or each carrier has people beside its connection.
+fn some_company() -> impl Strategy<Value = Catalogue> {
+    prop::sample::select(vec![catalogue as fn() -> Catalogue, divided, half_by_hand]).prop_map(|company| company())
 }
 
 fn states() -> impl Strategy<Value = Vec<u8>> {
@@ -124,6 +145,41 @@ proptest! {
         prop_assert!(superseded(&second).iter().all(|order| !in_flight.contains(order)), "{second:#?}");
         let open = open_after(&second, open, 2_000);
         let third = compile(&next.desired, &world.accounts, &open, &mut taken);
+        prop_assert!(is_empty(&third), "{third:#?}\nafter {second:#?}\nwith {open:#?}");
+    }
+
+    /// Whatever parts of an account people and other systems hold: what is planned beside that waits for no more than it has
+    /// to, no account that is to go is left open for it, and nothing is planned twice.
+    #[test]
+    fn a_plan_beside_what_others_hold_waits_for_what_it_has_to(
+        catalogue in some_company(),
+        world in world(),
+        next in world(),
+        (states, who) in (states(), prop::collection::vec(any::<bool>(), 1..6)),
+    ) {
+        let mut taken = world.taken.clone();
+        let first = compile_in(&catalogue, &world.desired, &world.accounts, &[], &mut taken);
+        let open = handed(progressed(open_after_in(&catalogue, &first, Vec::new(), 1_000), &states), &who);
+        let second = compile_in(&catalogue, &next.desired, &world.accounts, &open, &mut taken);
+        let in_flight = |order: &&Order| order.state == ProvisioningState::Transmitted;
+        for order in open.iter().filter(in_flight) {
+            prop_assert!(!superseded(&second).contains(&order.id), "{second:#?}");
+        }
+        let made = orders_in(&catalogue, &second, 2_000);
+        let is_sent = |order: &&Order| order.account.is_some() && order.state != ProvisioningState::Error;
+        for order in made.iter().filter(is_sent) {
+            for held in open.iter().filter(in_flight).filter(|held| held.account == order.account) {
+                let is_apart = Footprint::of(order).goes_beside(&Footprint::of(held));
+                prop_assert!(!(is_apart && order.after.contains(&held.id)), "{order:#?}\nwaits for\n{held:#?}");
+                prop_assert!(is_apart || order.after.contains(&held.id), "{order:#?}\ndoes not wait for\n{held:#?}");
+                let only_holds = held.operation == Operation::Update && held.mechanism != Mechanism::Direct;
+                if order.operation == Operation::Disable && order.mechanism == Mechanism::Direct && only_holds {
+                    prop_assert!(is_apart, "{order:#?}\nwaits for\n{held:#?}");
+                }
+            }
+        }
+        let open = open_after_in(&catalogue, &second, open, 2_000);
+        let third = compile_in(&catalogue, &next.desired, &world.accounts, &open, &mut taken);
         prop_assert!(is_empty(&third), "{third:#?}\nafter {second:#?}\nwith {open:#?}");
     }
 

@@ -11,6 +11,7 @@ use model::plan::Referred;
 use model::trigger::Trigger;
 
 use super::{PlanInput, is_there};
+use crate::beside;
 use crate::catalogue::{AccountTypeFacts, Catalogue};
 use crate::choice::{self, AccountChoice, Chosen};
 use crate::retry::leaves_doubt;
@@ -29,7 +30,7 @@ pub(super) struct Slot<'a> {
     pub(super) unsent: Vec<&'a Order>,
     /// In state 7: the rule failed. Oldest first.
     pub(super) failed: Vec<&'a Order>,
-    /// An order waits for another that is no longer open, and may never be done.
+    /// An order waits for another that is no longer open, and may never be done; or for one that need not keep it.
     pub(super) is_stuck: bool,
     /// One that was not sent would go another way than the configuration says by now.
     pub(super) is_misrouted: bool,
@@ -73,7 +74,8 @@ impl Slot<'_> {
         referred
     }
 
-    /// Orders in flight: whatever else is ordered for the account waits for them.
+    /// Orders in flight: whatever else is ordered for the account waits for them, but for what goes beside them
+    /// ([`crate::divide`]).
     pub(super) fn in_flight(&self) -> impl Iterator<Item = OrderId> {
         self.sent.iter().filter(|order| order.state != ProvisioningState::Executed).map(|order| order.id)
     }
@@ -237,10 +239,14 @@ fn is_in_doubt(order: &Order) -> bool {
 }
 
 /// Whether it has waited, since it was made, for an order that is no longer among the open ones: confirmed, which
-/// releases it, or given up, which would hold it for ever. Ordering it again is right in both cases.
+/// releases it, or given up, which would hold it for ever. Ordering it again is right in both cases; and where it waits for
+/// what somebody else holds by now, and need not.
 fn is_stuck(order: &Order, open: &[Order]) -> bool {
     order.state == ProvisioningState::Pending
         && order.attempts == 0
         && matches!(order.reason, Some(StateReason::HeldBy { .. }))
-        && order.after.iter().any(|awaited| open.iter().all(|other| other.id != *awaited))
+        && order.after.iter().any(|awaited| {
+            let awaited = open.iter().find(|other| other.id == *awaited);
+            awaited.is_none_or(|awaited| beside::is_held_up(order, awaited))
+        })
 }

@@ -191,9 +191,9 @@ fn what_stands_on_an_account_that_is_held_back_waits_with_it() {
     let why = "It is not created. It needs an account of type \u{201c}Person\u{201d} first. Disabled because Leaver since \
                2026-11-01.";
     let expected = [
-        format!("keeps mailbox: {why}"),
         format!("keeps admin: {why}"),
         "keeps person: It is not created. Disabled because Leaver since 2026-11-01.".to_owned(),
+        format!("keeps mailbox: {why}"),
     ];
     assert_eq!(summary(&plan), expected);
     // An account that is there carries others, though it is disabled.

@@ -1,14 +1,14 @@
 //! What is known of an account once an order was carried out.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use model::account::{Account, AccountStatus, Mechanism, Provenance};
 use model::command::Applied;
 use model::order::{Order, OrderItem, ProvisioningState};
 use model::plan::{ItemKind, ItemOperation, Operation};
-use model::value::{Attributes, Value};
+use model::value::Value;
 
-use super::{AccountChange, NewAccount, gone};
+use super::{AccountChange, AccountPatch, NewAccount, gone};
 use crate::catalogue::Catalogue;
 
 /// The account's native key after the order: what the application said, else what the order knew, else the value that
@@ -28,7 +28,7 @@ pub(super) fn key(order: &Order, applied: &Applied, catalogue: &Catalogue) -> Op
     told.or_else(|| order.key.clone()).or_else(named).filter(|key| !key.is_empty())
 }
 
-/// The account with all that was not refused. Nothing where the account on record is not known.
+/// What became of the account: all that was not refused. Nothing where the account on record is not known.
 pub(super) fn after(
     order: &Order,
     account: Option<&Account>,
@@ -46,8 +46,7 @@ pub(super) fn after(
         (Operation::Delete, account) if !is_refused => gone(account),
         (Operation::Delete, None) => None,
         (Operation::Create, None) => {
-            let (mut attributes, mut entitlements) = (Attributes::new(), BTreeSet::new());
-            lay(&mut attributes, &mut entitlements, done);
+            let (attributes, entitlements) = laid(done);
             Some(AccountChange::Created(NewAccount {
                 application: order.application.clone(),
                 account_type: order.account_type.clone(),
@@ -55,57 +54,55 @@ pub(super) fn after(
                 owner: order.identity,
                 status: AccountStatus::Enabled,
                 provenance: if applied.adopted { Provenance::Adopted } else { Provenance::Created },
-                attributes,
-                entitlements,
+                attributes: attributes.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
+                entitlements: entitlements.into_iter().filter(|(_, is_held)| *is_held).map(|(name, _)| name).collect(),
             }))
         }
         (operation, Some(account)) => {
-            let mut account = account.clone();
-            account.status = match operation {
-                _ if is_refused => account.status,
-                Operation::Create | Operation::Enable => AccountStatus::Enabled,
-                Operation::Disable => AccountStatus::Disabled,
-                Operation::Update | Operation::Delete => account.status,
-            };
-            // What is changed on our word is ours to take back.
-            if account.provenance == Provenance::Found {
-                account.provenance = Provenance::Adopted;
-            }
-            account.owner = account.owner.or(Some(order.identity));
-            if let Some(key) = key {
-                account.key = key;
-            }
-            lay(&mut account.attributes, &mut account.entitlements, done);
-            Some(AccountChange::Updated(account))
+            let (attributes, entitlements) = laid(done);
+            Some(AccountChange::Patched(AccountPatch {
+                account: account.id,
+                status: match operation {
+                    _ if is_refused => None,
+                    Operation::Create | Operation::Enable => Some(AccountStatus::Enabled),
+                    Operation::Disable => Some(AccountStatus::Disabled),
+                    Operation::Update | Operation::Delete => None,
+                },
+                key: key.filter(|key| is_news(order, key)),
+                // What is changed on our word is ours to take back.
+                changed_for: Some(order.identity),
+                attributes,
+                entitlements,
+            }))
         }
         (Operation::Update | Operation::Enable | Operation::Disable, None) => None,
     }
 }
 
-fn lay<'a>(
-    attributes: &mut Attributes,
-    entitlements: &mut BTreeSet<String>,
-    items: impl Iterator<Item = &'a OrderItem>,
-) {
+/// Whether the key tells something of the account. An order that says no more than what it went out with may be answered
+/// after another that had the account renamed; and others who were given entitlements alone have named no account.
+fn is_news(order: &Order, key: &str) -> bool {
+    let is_about_account = order.items.iter().any(|item| item.kind != ItemKind::Entitlement);
+    order.key.as_deref() != Some(key) && (order.mechanism == Mechanism::Direct || is_about_account)
+}
+
+/// What becomes of each attribute, and of each entitlement. A secret is never kept.
+fn laid<'a>(items: impl Iterator<Item = &'a OrderItem>) -> (BTreeMap<String, Option<Value>>, BTreeMap<String, bool>) {
+    let (mut attributes, mut entitlements) = (BTreeMap::new(), BTreeMap::new());
     for item in items {
-        match (item.kind, item.operation) {
-            (ItemKind::Attribute, ItemOperation::Remove) => {
-                attributes.remove(&item.name);
+        let name = || item.name.clone();
+        match (item.kind, item.operation, &item.value) {
+            (ItemKind::Attribute, ItemOperation::Remove, _) => {
+                attributes.insert(name(), None);
             }
-            // A secret is never kept.
-            (ItemKind::Attribute, _) if item.secret => {}
-            (ItemKind::Attribute, _) => {
-                if let Some(value) = &item.value {
-                    attributes.insert(item.name.clone(), value.clone());
-                }
+            (ItemKind::Attribute, _, Some(value)) if !item.secret => {
+                attributes.insert(name(), Some(value.clone()));
             }
-            (ItemKind::Entitlement, ItemOperation::Remove) => {
-                entitlements.remove(&item.name);
+            (ItemKind::Entitlement, operation, _) => {
+                entitlements.insert(name(), operation != ItemOperation::Remove);
             }
-            (ItemKind::Entitlement, _) => {
-                entitlements.insert(item.name.clone());
-            }
-            (ItemKind::Lifecycle, _) => {}
+            (ItemKind::Attribute | ItemKind::Lifecycle, _, _) => {}
         }
     }
+    (attributes, entitlements)
 }

@@ -9,6 +9,7 @@ use model::order::{Answer, Order, OrderItem, ProvisioningState, StateReason};
 use model::plan::{ItemKind, ItemOperation, Operation};
 
 use super::{AccountChange, NewAccount, Settled, account, gone};
+use crate::beside;
 use crate::compare::same;
 use crate::lifecycle::{Event, advance};
 
@@ -123,10 +124,12 @@ fn verify_beside(
     readable: bool,
     now: Timestamp,
 ) -> Option<Settled> {
-    // Orders of an account are carried out one after another, so that one after which another was done before the reading
-    // was done before it as well, whatever the clock of the node that said so.
+    // Orders of an account are carried out one after another, but for those that go beside one another: one after which
+    // another was done before the reading was done before it as well, whatever the clock of the node that said so.
     let was_before = |order: &Order| order.executed_at.is_none_or(|executed| executed <= now);
-    let is_overtaken = later.iter().any(|later| later.state == ProvisioningState::Executed && was_before(later));
+    let is_overtaken = later.iter().any(|later| {
+        later.state == ProvisioningState::Executed && was_before(later) && !beside::are_apart(order, later)
+    });
     if order.state != ProvisioningState::Executed || !(was_before(order) || is_overtaken) {
         return None;
     }

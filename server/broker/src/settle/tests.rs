@@ -67,6 +67,15 @@ fn answered(order: &Order, account: Option<&Account>, result: Result<Outcome, Co
     answer(order, account, &result, &catalogue(), &RetryPolicy::default(), at(1_000), 0.5)
 }
 
+/// The account once what an order did is laid over it.
+fn patched(account: &Account, change: Option<AccountChange>) -> Account {
+    let Some(AccountChange::Patched(patch)) = change else { panic!("{change:?}") };
+    assert_eq!(patch.account, account.id);
+    let mut account = account.clone();
+    patch.apply(&mut account);
+    account
+}
+
 fn states(settled: &Settled) -> Vec<i64> {
     settled.items.iter().map(|(_, state, _)| state.number()).collect()
 }
@@ -117,15 +126,16 @@ fn what_is_refused_fails_and_the_rest_is_known() {
 
 #[test]
 fn changes_show_on_the_account() {
-    let settled = answered(&update(), Some(&existing(Provenance::Found)), Ok(Outcome::Applied(applied(None, &[]))));
-    let Some(AccountChange::Updated(account)) = settled.account else { panic!("{settled:?}") };
+    let found = existing(Provenance::Found);
+    let settled = answered(&update(), Some(&found), Ok(Outcome::Applied(applied(None, &[]))));
+    let account = patched(&found, settled.account);
     assert_eq!(account.attributes["city"], Value::from("Genf"));
     assert_eq!(account.entitlements, ["B".to_owned(), "OTHER".to_owned()].into());
     assert_eq!((account.key.as_str(), account.provenance), ("person-1", Provenance::Adopted));
 
-    let settled =
-        answered(&disablement(), Some(&existing(Provenance::Created)), Ok(Outcome::Applied(applied(None, &[]))));
-    let Some(AccountChange::Updated(account)) = settled.account else { panic!("{settled:?}") };
+    let ours = existing(Provenance::Created);
+    let settled = answered(&disablement(), Some(&ours), Ok(Outcome::Applied(applied(None, &[]))));
+    let account = patched(&ours, settled.account);
     assert_eq!((account.status, account.entitlements), (AccountStatus::Disabled, ["OTHER".to_owned()].into()));
 }
 
@@ -194,8 +204,7 @@ fn an_account_that_is_gone() {
     for (order, to) in [(disablement(), ProvisioningState::Executed), (update(), ProvisioningState::Errored)] {
         let settled = answered(&order, Some(&account), not_found());
         assert_eq!(settled.to, to);
-        let Some(AccountChange::Updated(account)) = settled.account else { panic!("{settled:?}") };
-        assert_eq!(account.status, AccountStatus::Gone);
+        assert_eq!(patched(&account, settled.account).status, AccountStatus::Gone);
     }
 }
 
@@ -261,10 +270,9 @@ fn what_is_read_back_as_done_is_known_of_the_account_at_once() {
     let account = existing(Provenance::Created);
     let known = |order: &Order, observed: Option<ObservedAccount>| {
         let settled = read_back(order, Some(&account), observed.as_ref(), at(9));
-        settled.account.map(|change| match change {
-            AccountChange::Updated(account) => (account.status, account.entitlements),
-            AccountChange::Created(created) => panic!("{created:?}"),
-        })
+        let change = settled.account?;
+        let known = patched(&account, Some(change));
+        Some((known.status, known.entitlements))
     };
     let held = |keys: &[&str]| keys.iter().map(|&key| key.to_owned()).collect();
     let updated = known(&update(), Some(seen("Genf", true, &["B", "OTHER"])));
@@ -393,4 +401,24 @@ fn a_later_order_answers_for_what_it_changed_again() {
     entitlements.items.retain(|item| item.kind == ItemKind::Entitlement);
     entitlements.state = ProvisioningState::Transmitted;
     assert_eq!(all(&[entitlements, attributes]), [(1, 4)]);
+}
+
+/// What people did is known late, and what was done beside it meanwhile says nothing about when.
+#[test]
+fn what_goes_beside_does_not_tell_when_the_other_was_done() {
+    let mut by_hand = executed(update(), 200);
+    by_hand.items.retain(|item| item.kind == ItemKind::Entitlement);
+    by_hand.mechanism = Mechanism::Manual;
+    let mut off = executed(disablement(), 300);
+    off.executed_at = Some(at(50));
+    off.items.retain(|item| item.kind == ItemKind::Lifecycle);
+    let observed = seen("Bern", false, &["A", "OTHER"]);
+    let all = |orders: &[Order]| -> Vec<(usize, i64)> {
+        let settled = verify_all(orders, |_| Some(&observed), true, at(90));
+        settled.into_iter().map(|(position, settled)| (position, settled.to.number())).collect()
+    };
+    assert_eq!(all(&[by_hand.clone(), off.clone()]), [(1, 4)], "reported after the reading began");
+    // Where one waits for the other it was done before.
+    by_hand.mechanism = Mechanism::Direct;
+    assert_eq!(all(&[by_hand, off]), [(0, 3), (1, 4)]);
 }

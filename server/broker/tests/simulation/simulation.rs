@@ -14,8 +14,8 @@
 //! | promise (`docs/RELIABILITY.md`) | what is asserted |
 //! |---|---|
 //! | R1 accepted is durable | `sends`, `effect`, `after_power_loss`: what leaves, what happened and what a person was told is on record, and stays there when the power fails |
-//! | R2 effectively once | `effect`: one account per creation and per person; `ordered`, `plan_is_written_whole`, `planned`, `verified`, `accounts_are_right`; `quiescent`: what applications hold is what people should have |
-//! | R3 order per account | `one_in_flight`, `claimed` (dependencies), `effect` (in sequence) |
+//! | R2 effectively once | `effect`: one account per creation and per person; `ordered`, `plan_is_written_whole`, `planned`, `verified`, `accounts_are_right`, `nothing_else_is_recorded`; `quiescent`: what applications hold is what people should have |
+//! | R3 order per account | `in_flight` (at most one sent directly and one that others hold, never the same item), `claimed` (dependencies), `effect` (in sequence) |
 //! | R4 nothing unapproved | `ordered`, `claimed`: reviews, declined and cancelled orders |
 //! | R5 liveness | `quiescent`: nothing waits; `answered`: who waits for a person has a work item; `claimed`: the hopeless is not repeated |
 //! | R6 isolation | `answered`: an application that asks to wait is left alone |
@@ -121,6 +121,8 @@ pub(crate) struct World {
     pub(crate) is_over: bool,
     /// A directory takes doubles: no call outlives its sender's lease, no node is stopped, no clock is wrong.
     pub(crate) is_gentle: bool,
+    /// People carry out a part of what is done in the directory, and what an operator gives them.
+    pub(crate) is_divided: bool,
     pub(crate) clocks_were_wrong: bool,
     pub(crate) deaths: u32,
     pub(crate) lives: u64,
@@ -137,7 +139,9 @@ impl World {
         let roles = RoleModel::random(&mut chance);
         let is_gentle = chance.permille(300);
         let count = 2 + chance.below(2);
-        let configuration = company::configuration();
+        // Not drawn by chance, so that all other companies live on as they did.
+        let is_divided = seed % 3 == 2;
+        let configuration = company::configuration(is_divided);
         let mut world = Self {
             desk: Desk::default(),
             bug,
@@ -154,6 +158,7 @@ impl World {
             is_troubled: true,
             is_over: false,
             is_gentle,
+            is_divided,
             clocks_were_wrong: false,
             deaths: 0,
             lives: 0,
@@ -211,6 +216,9 @@ fn play(seed: u64, bug: Option<PlantedBug>, traced: bool) -> Outcome {
     sim.start(None, people::schedule(sim.clone()));
     sim.start(None, people::operator(sim.clone()));
     sim.start(None, people::fulfiller(sim.clone()));
+    if sim.with(|world| world.is_divided) {
+        sim.start(None, people::helper(sim.clone()));
+    }
     let whole = sim.clone();
     sim.start(None, async move {
         faults::trouble(whole.clone(), TROUBLE).await;

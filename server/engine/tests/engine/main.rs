@@ -37,6 +37,7 @@ mod faults;
 mod forms;
 mod found_entitlements;
 mod jobs;
+mod leavers;
 mod lifecycle;
 mod lost_database;
 mod mail_server;

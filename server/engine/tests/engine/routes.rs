@@ -26,7 +26,7 @@ fn people() -> Vec<Person> {
 }
 
 /// A directory whose entries Quartermaster writes, and whose groups it does not.
-fn company(port: u16, more: &str) -> String {
+pub(crate) fn company(port: u16, more: &str) -> String {
     slapd::application(("company", "Company directory"), port, "uid", more)
         + r#"
 [applications.company.connection.disabled]
@@ -75,13 +75,13 @@ queue = "Access"
     )
 }
 
-async fn run(world: &World, job: &str) {
+pub(crate) async fn run(world: &World, job: &str) {
     let run = world.run(job, RunMode::default()).await;
     assert!(matches!(run.state, RunState::Completed | RunState::Warning), "{run:#?}");
 }
 
 /// The newest order for somebody, of this part.
-async fn newest(world: &World, number: &str, entitlements: bool) -> Order {
+pub(crate) async fn newest(world: &World, number: &str, entitlements: bool) -> Order {
     let identity = identities::find(&world.op(), number).await.unwrap();
     of(&world.orders_of("company").await, identity, entitlements).unwrap().clone()
 }
@@ -94,7 +94,7 @@ fn of(orders: &[Order], identity: IdentityId, entitlements: bool) -> Option<&Ord
 }
 
 /// Lets time pass until the newest order for somebody is as wanted.
-async fn comes_to(world: &World, number: &str, entitlements: bool, is_so: impl Fn(&Order) -> bool) -> Order {
+pub(crate) async fn comes_to(world: &World, number: &str, entitlements: bool, is_so: impl Fn(&Order) -> bool) -> Order {
     let identity = identities::find(&world.op(), number).await.unwrap();
     let what = format!("the order for {number} is as wanted");
     let wanted = |orders: &[Order]| of(orders, identity, entitlements).is_some_and(&is_so);
@@ -104,15 +104,16 @@ async fn comes_to(world: &World, number: &str, entitlements: bool, is_so: impl F
 
 /// It is with somebody, and not just being sent.
 fn is_handed(order: &Order) -> bool {
-    order.state == ProvisioningState::Transmitted && order.reason.is_some()
+    order.state == ProvisioningState::Transmitted
+        && matches!(order.reason, Some(StateReason::WorkItem | StateReason::Handed { .. }))
 }
 
-fn entry(number: &str) -> String {
+pub(crate) fn entry(number: &str) -> String {
     format!("uid={number},ou=people,{}", slapd::SUFFIX)
 }
 
 /// What somebody who looks after groups does.
-async fn join(ldap: &mut ldap3::Ldap, number: &str, group: &str) {
+pub(crate) async fn join(ldap: &mut ldap3::Ldap, number: &str, group: &str) {
     let name = format!("cn={group},ou=groups,{}", slapd::SUFFIX);
     let entry = entry(number);
     let member = ldap3::Mod::Add("member", [entry.as_str()].into());
@@ -126,7 +127,7 @@ async fn members(ldap: &mut ldap3::Ldap, group: &str) -> usize {
     ldap3::SearchEntry::construct(found).attrs["member"].len() - 1
 }
 
-async fn department(ldap: &mut ldap3::Ldap, number: &str) -> String {
+pub(crate) async fn department(ldap: &mut ldap3::Ldap, number: &str) -> String {
     let found = ldap.search(&entry(number), ldap3::Scope::Base, "(objectClass=*)", vec!["departmentNumber"]).await;
     let found = found.unwrap().success().unwrap().0.pop().unwrap();
     ldap3::SearchEntry::construct(found).attrs["departmentNumber"].concat()

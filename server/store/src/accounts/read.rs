@@ -11,7 +11,7 @@ use super::Reservation;
 use crate::connection::{Connection, Row, arguments, numbers, payload};
 use crate::paging::{count_limit, cursor, page, read_cursor, rows_to_read};
 use crate::words::patterns;
-use crate::{Result, Store};
+use crate::{Result, Store, Tx};
 
 macro_rules! account_columns {
     () => {
@@ -32,13 +32,21 @@ const OF_IDENTITIES: &str = concat!(
     order by id"
 );
 
-const BY_IDS: &str = concat!(
-    "select ",
-    account_columns!(),
-    " from account
+macro_rules! by_ids {
+    ($lock:literal) => {
+        concat!(
+            "select ",
+            account_columns!(),
+            " from account
     where id in (select cast(value as bigint) from json_each($1))
-    order by id"
-);
+    order by id",
+            $lock
+        )
+    };
+}
+
+const BY_IDS: &str = by_ids!("");
+const STANDING: &str = by_ids!(" for update");
 
 const RECORDED_SINCE: &str = "
     select id, created_at
@@ -239,6 +247,15 @@ impl Store {
         ];
         let rows = connection.read(PAGE, wanted, |row| account_row(&row)).await?;
         Ok(page(rows, filter.limit, total, |row| cursor(row.id.0, &row.key)))
+    }
+}
+
+impl Tx {
+    /// These accounts as they are, and as they stay until the transaction ends. By id.
+    pub async fn accounts_to_change(&mut self, ids: &[AccountId]) -> Result<Vec<Account>> {
+        let ids = numbers(ids.iter().map(|id| id.0));
+        let sql = if self.connection.is_postgres() { STANDING } else { BY_IDS };
+        self.connection.read(sql, arguments![ids], |row| account(&row)).await
     }
 }
 

@@ -53,6 +53,30 @@ macro_rules! due_orders {
         from provisioning_order other
         where other.account_id = o.account_id
           and other.state = 2
+          and other.mechanism = 'direct'
+      )
+      and 0 = (
+        select count(*)
+        from provisioning_order held
+        where held.account_id = o.account_id
+          and held.state = 2
+          and held.mechanism <> 'direct'
+          and (
+            o.mechanism <> 'direct'
+            or o.operation not in ('update', 'enable', 'disable')
+            or held.operation not in ('update', 'disable')
+            or 0 < (
+              select count(*)
+              from order_item own
+              join order_item theirs
+                on theirs.kind = own.kind
+                and (theirs.name = own.name or own.kind = 'lifecycle')
+              where own.order_id = o.id
+                and theirs.order_id = held.id
+                and own.state <> 6
+                and theirs.state <> 6
+            )
+          )
       )
       and 0 = (
         select count(*)
@@ -182,9 +206,11 @@ impl Store {
     ///
     /// Due orders in state 1 that were released, with their ring where they have one, and are not held, whose predecessors
     /// are done (4, 8) or called off (6) and whose account has no other order in flight, by lane, then by turn
-    /// ([`Order::turn_at`]), then id; of several of one account the first. They are in state 2 afterwards, with a new
-    /// fence, attempt and lease. An order without `next_attempt_at` is not released yet; one of which a value is still to come
-    /// from another account is claimed once that is filled in ([`Tx::fill_orders`]).
+    /// ([`Order::turn_at`]), then id; of several of one account the first. Beside an order that somebody else holds goes what
+    /// is sent directly and touches nothing that the other touches, where both change an account that is there and stays.
+    /// They are in state 2 afterwards, with a new fence, attempt and lease. An order without `next_attempt_at` is not
+    /// released yet; one of which a value is still to come from another account is claimed once that is filled in
+    /// ([`Tx::fill_orders`]).
     ///
     /// The orders come as they are now, but for `reason`, which is still the one from before: it tells whether an earlier
     /// attempt may have arrived. Explanations and reasons are left out, as in [`Store::orders_in_brief`].

@@ -61,6 +61,7 @@ impl Store {
             edits: edits::of_order(&mut connection, id).await?,
             siblings: siblings(&mut connection, order.plan, id).await?,
             requests: Vec::new(),
+            beside: Vec::new(),
             order,
         }))
     }

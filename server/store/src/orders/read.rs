@@ -62,6 +62,16 @@ const OPEN_IDS_OF: &str = "
       and state in (1, 2, 3, 5, 7, 8)
     order by id";
 
+/// Not called off, and not done before that moment.
+const OF_ACCOUNT_SINCE: &str = "
+    select id
+    from provisioning_order
+    where account_id = $1
+      and state in (1, 2, 3, 4, 5, 8)
+      and (executed_at is null or executed_at >= $2)
+    order by id
+    limit $3";
+
 const IDS_IN_STATE: &str = "
     select id
     from provisioning_order
@@ -217,6 +227,14 @@ impl Store {
         let identities = numbers(identities.iter().map(|id| id.0));
         let ids = connection.read(OPEN_IDS_OF, arguments![identities], order_id).await?;
         orders_by_id(&mut connection, &ids, Why::Told).await
+    }
+
+    /// Orders of an account that were not done before that moment, the oldest, in brief as [`Store::orders_in_brief`].
+    pub async fn orders_of_account(&self, account: AccountId, since: Timestamp, limit: u32) -> Result<Vec<Order>> {
+        let mut connection = self.snapshot().await?;
+        let wanted = arguments![account.0, since, limit];
+        let ids = connection.read(OF_ACCOUNT_SINCE, wanted, order_id).await?;
+        orders_by_id(&mut connection, &ids, Why::LeftOut).await
     }
 
     /// By id, in brief as [`Store::orders_in_brief`].

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
-use model::ids::OrderId;
+use model::ids::{AccountId, OrderId};
 use model::order::{Answer, Order, ProvisioningState, StateReason, Trouble};
 use serde::Serialize;
 
@@ -73,6 +73,18 @@ const FOLLOW_ACCOUNTS: &str = "
       and made.operation = 'create'
       and provisioning_order.identity_id = made.identity_id
       and provisioning_order.account_type = made.account_type";
+
+const FOLLOW_KEYS: &str = "
+    with input as materialized (
+      select cast(value ->> 'account' as bigint) as account_id, value ->> 'key' as native_key
+      from jsonb_each($1)
+    )
+    update provisioning_order
+    set key = input.native_key
+    from input
+    where provisioning_order.account_id = input.account_id
+      and provisioning_order.state in (1, 2, 3, 5, 8)
+      and provisioning_order.key <> input.native_key";
 
 const UPDATE_ITEMS: &str = "
     with input as materialized (
@@ -152,6 +164,12 @@ struct TransitionInput<'a> {
 }
 
 #[derive(Serialize)]
+struct KeyInput<'a> {
+    account: i64,
+    key: &'a str,
+}
+
+#[derive(Serialize)]
 struct ItemInput<'a> {
     order: i64,
     item: i64,
@@ -191,6 +209,12 @@ impl Tx {
         let sql = if self.connection.is_postgres() { STANDING_POSTGRES } else { STANDING_SQLITE };
         self.rows(sql, arguments![locked]).await?;
         orders_by_id(&mut self.connection, ids, Why::Told).await
+    }
+
+    /// Orders that are not at their end go on under the key that their account has got.
+    pub async fn follow_keys(&mut self, accounts: &[(AccountId, String)]) -> Result<()> {
+        let inputs: Vec<_> = accounts.iter().map(|(account, key)| KeyInput { account: account.0, key }).collect();
+        self.bulk(FOLLOW_KEYS, &inputs).await
     }
 
     /// The same question without the deed: which of these would be taken now.

@@ -127,6 +127,7 @@ stories! {
         open_orders_are_those_planning_has_to_know,
         orders_are_listed_and_counted,
         an_order_with_its_way,
+        orders_of_an_account_since_a_moment,
         ten_thousand_orders,
     ],
     reconciliation: [
@@ -147,6 +148,10 @@ stories! {
         orders_wait_in_the_queue_of_whom_they_go_to,
         what_was_ordered_with_a_creation_gets_its_account,
         what_is_answered_at_once_goes_first,
+        what_is_sent_directly_goes_beside_what_others_hold,
+        of_an_account_one_is_sent_and_one_is_held,
+        orders_follow_the_key_of_their_account,
+        two_claimers_never_send_the_same_beside_each_other,
     ],
     claims: [
         due_orders_are_claimed_by_lane,

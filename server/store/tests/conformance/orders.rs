@@ -177,6 +177,41 @@ pub(crate) async fn an_order_with_its_way(store: Store) {
     assert_eq!(detail.work_items, []);
 }
 
+pub(crate) async fn orders_of_an_account_since_a_moment(store: Store) {
+    use ProvisioningState::{Executed, Inactive, Pending, Transmitted, Verified};
+    people(&store).await;
+    keep!(store, |tx| {
+        tx.insert_accounts(&[account(20, "directory", "anna", Some(2), &[])], at(0)).await?;
+    });
+    let of = |id, state, done: Option<i64>| Order {
+        state,
+        account: Some(AccountId(20)),
+        key: Some("anna".into()),
+        transmitted_at: Some(at(1)),
+        executed_at: done.map(at),
+        verified_at: (state == Verified).then(|| at(200)),
+        ..order(id, 2)
+    };
+    insert_orders(
+        &store,
+        vec![
+            of(30, Verified, Some(99)),
+            of(31, Verified, Some(100)),
+            of(32, Executed, Some(101)),
+            of(33, Inactive, None),
+            of(34, Transmitted, None),
+            of(35, Pending, None),
+            order(36, 2),
+        ],
+    )
+    .await;
+    for (since, limit, expected) in [(100, 10, &[31, 32, 34, 35][..]), (0, 2, &[30, 31]), (102, 10, &[34, 35])] {
+        let found = store.orders_of_account(AccountId(20), at(since), limit).await.unwrap();
+        assert_eq!(found.iter().map(|order| order.id.0).collect::<Vec<_>>(), expected);
+    }
+    assert_eq!(store.orders_of_account(AccountId(21), at(0), 10).await.unwrap(), []);
+}
+
 pub(crate) async fn ten_thousand_orders(store: Store) {
     people(&store).await;
     let orders: Vec<_> = (1..=10_000)

@@ -4,8 +4,9 @@
 use broker::lifecycle::Event;
 use broker::plan::PlanInput;
 use jiff::{SignedDuration, Timestamp};
-use model::account::{Account, Provenance};
+use model::account::{Account, Mechanism, Provenance};
 use model::command::{CommandError, Outcome};
+use model::ids::OrderId;
 use model::order::{Answer, ErrorClass, Order, ProvisioningState, StateReason};
 use model::plan::{AttributeRequest, ItemKind, ItemOperation, Operation, Plan};
 
@@ -100,6 +101,10 @@ planted_bugs! {
     WorkItemForgotten,
     /// The last order of a plan is not written.
     AnOrderIsForgotten,
+    /// What touches the same as an order that somebody else holds is sent beside it.
+    SameItemSideBySide,
+    /// What an order did is written over the account as it was when the order was sent.
+    RecordedAsItWas,
 }
 
 impl Sim {
@@ -164,6 +169,15 @@ pub(crate) fn mutate_plan(sim: &Sim, input: &PlanInput<'_>, plan: &mut Plan) {
             }
         }
         plan.retained.retain(|retained| retained.name != FOREIGN);
+    }
+    if sim.is_planted(PlantedBug::SameItemSideBySide) {
+        let is_held = |order: &OrderId| {
+            let open = input.open_orders.iter().find(|open| open.id == *order);
+            open.is_some_and(|open| open.mechanism != Mechanism::Direct && open.operation == Operation::Update)
+        };
+        for request in plan.requests.iter_mut().filter(|request| request.operation != Operation::Delete) {
+            request.waits_for.retain(|order| !is_held(order));
+        }
     }
     if sim.is_planted(PlantedBug::OfferedIsTakenAway) {
         let (mut taken, requests) = (Vec::new(), &mut plan.requests);

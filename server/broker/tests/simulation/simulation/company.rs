@@ -26,8 +26,9 @@ pub(crate) const DELETIONS: u64 = 2;
 
 /// `directory` chooses its keys and answers at once, `payroll` too but is keyed by login and deletes; `mail` is another
 /// system that answers later and gives an extract, `badge` one that can never be read; `mainframe` is worked by hand, after
-/// a review. `mail` and `mainframe` need an account in the directory.
-pub(crate) fn configuration() -> Configuration {
+/// a review. `mail` and `mainframe` need an account in the directory. Where the company is `divided`, the directory's connection
+/// writes accounts with their attributes, and people see to its entitlements.
+pub(crate) fn configuration(divided: bool) -> Configuration {
     let limits = serde_json::json!({ "deleted": { "count": DELETIONS, "percent": 0 } });
     let off = serde_json::json!("off");
     let reading = serde_json::json!({
@@ -57,7 +58,7 @@ pub(crate) fn configuration() -> Configuration {
     }
     serde_json::from_value(serde_json::json!({
         "applications": {
-            "directory": { "display_name": "Directory", "thresholds": reading, "connection": { "kind": "scim", "url": "https://directory.example" } },
+            "directory": { "display_name": "Directory", "thresholds": reading, "writes": if divided { "accounts" } else { "everything" }, "connection": { "kind": "scim", "url": "https://directory.example" } },
             "payroll": { "display_name": "Payroll", "thresholds": reading, "connection": { "kind": "sql", "url": "sqlite:payroll.db", "accounts": { "table": "account", "key": "login" } } },
             "mail": { "display_name": "Mail", "thresholds": reading, "connection": { "kind": "csv", "outbox": "o", "inbox": "i", "extract": extract } },
             "badge": { "display_name": "Badge", "connection": { "kind": "csv", "outbox": "o", "inbox": "i" } },

@@ -31,8 +31,8 @@ pub(crate) struct Ledger {
     creations: BTreeMap<OrderId, u32>,
     /// Accounts that came to be by an order, by application and key.
     created: BTreeMap<(&'static str, String), (OrderId, Moment)>,
-    /// The newest order that changed an account, by application and key.
-    newest: BTreeMap<(&'static str, String), OrderId>,
+    /// Orders that changed an account, by application and key.
+    changes: BTreeMap<(&'static str, String), BTreeSet<OrderId>>,
     /// Orders and fences under which something happened.
     effects: BTreeSet<(OrderId, i64)>,
     deletions: BTreeMap<(RunId, String), BTreeSet<Option<AccountId>>>,
@@ -69,9 +69,10 @@ pub(crate) fn committed(world: &mut World, after: &State) {
     }
     let lost = before.orders.keys().find(|id| !after.orders.contains_key(id));
     require(world, "R9", lost.is_none(), || format!("order {lost:?} is lost"));
-    one_in_flight(world, after);
+    in_flight(world, after);
     leavers_go_first(world, &before, after, &new);
     accounts_are_right(world, &before, after, &new);
+    nothing_else_is_recorded(world, &before, after, &new);
 }
 
 /// An event in words, for whoever reads along.
@@ -339,15 +340,42 @@ fn timeline_is_complete(world: &mut World, old: Option<&Rc<StoredOrder>>, stored
     });
 }
 
-/// R3: one order in flight per account, and per account to come.
-fn one_in_flight(world: &mut World, after: &State) {
-    let mut slots = BTreeSet::new();
-    for stored in after.orders.values().filter(|stored| stored.order.state == ProvisioningState::Transmitted) {
-        let order = &stored.order;
-        let slot = (order.account, order.account.is_none().then(|| (order.identity, order.account_type.clone())));
-        let is_alone = slots.insert(slot);
-        require(world, "R3", is_alone, || format!("order {} is in flight beside another of its account", order.id));
+/// R3: of each account one order in flight that is sent directly, and one that somebody else holds, which do not make or
+/// delete it and share nothing; and one per account to come.
+fn in_flight(world: &mut World, after: &State) {
+    let sent = after.orders.values().map(|stored| &stored.order);
+    let sent: Vec<&Order> = sent.filter(|order| order.state == ProvisioningState::Transmitted).collect();
+    for (position, order) in sent.iter().enumerate() {
+        let is_it = |other: &&&Order| match (order.account, other.account) {
+            (None, None) => is_same_account(order, other),
+            (account, other) => account.is_some() && account == other,
+        };
+        for other in sent[position + 1..].iter().filter(is_it) {
+            let is_allowed = order.account.is_some() && are_apart(order, other);
+            require(world, "R3", is_allowed, || {
+                format!("orders {} and {} of one account are in flight", order.id, other.id)
+            });
+        }
     }
+}
+
+/// One is sent directly, the other is held by somebody else, and they have nothing to do with each other.
+fn are_apart(one: &Order, other: &Order) -> bool {
+    let held = if one.mechanism == Mechanism::Direct { other } else { one };
+    (one.mechanism == Mechanism::Direct) != (other.mechanism == Mechanism::Direct)
+        && held.operation != Operation::Enable
+        && !touch_the_same(one, other)
+}
+
+/// An account that is made or deleted is touched with all that it has.
+fn touch_the_same(one: &Order, other: &Order) -> bool {
+    let is_whole = |order: &Order| matches!(order.operation, Operation::Create | Operation::Delete);
+    let touched = |order: &Order| -> BTreeSet<(ItemKind, String)> {
+        let items = order.items.iter().filter(|item| item.state != ProvisioningState::Inactive);
+        let named = |item: &OrderItem| if item.kind == ItemKind::Lifecycle { String::new() } else { item.name.clone() };
+        items.map(|item| (item.kind, named(item))).collect()
+    };
+    is_whole(one) || is_whole(other) || !touched(one).is_disjoint(&touched(other))
 }
 
 /// R7: no order of somebody who stays is taken while one of a leaver could be.
@@ -371,12 +399,20 @@ fn leavers_go_first(world: &mut World, before: &State, after: &State, new: &[Rc<
 }
 
 fn could_go(state: &State, order: &Order, now: Timestamp) -> bool {
-    let is_free = state
-        .orders
-        .values()
-        .all(|other| other.order.state != ProvisioningState::Transmitted || !is_same_account(&other.order, order));
+    let is_direct = order.mechanism == Mechanism::Direct;
+    let is_free = state.orders.values().map(|other| &other.order).all(|other| {
+        !is_same_account(other, order)
+            || match other.state {
+                // What somebody holds keeps nothing that is answered at once.
+                ProvisioningState::Transmitted => is_direct && are_apart(order, other),
+                // What is answered at once goes before what is not.
+                ProvisioningState::Pending => is_direct || other.mechanism != Mechanism::Direct,
+                _ => true,
+            }
+    });
     order.state == ProvisioningState::Pending
         && order.next_attempt_at.is_some_and(|next| next <= now)
+        && (order.account.is_some() || order.operation == Operation::Create)
         && is_free
         && order.after.iter().all(|earlier| {
             state.orders.get(earlier).is_none_or(|earlier| matches!(earlier.order.state.number(), 4 | 6 | 8))
@@ -422,6 +458,38 @@ fn accounts_are_right(world: &mut World, before: &State, after: &State, new: &[R
                 format!("account `{}` of {} is taken for gone", account.key, account.application)
             });
         }
+    }
+}
+
+/// R2: what is recorded of an order is what it did: all else that is known of its account stays as it was.
+fn nothing_else_is_recorded(world: &mut World, before: &State, after: &State, new: &[Rc<Event>]) {
+    let mut touched: BTreeMap<AccountId, (bool, BTreeSet<&str>)> = BTreeMap::new();
+    for event in new.iter().filter(|event| matches!(event.cause, Cause::Answered | Cause::ReadBack)) {
+        let Some(order) = after.orders.get(&event.order).map(|stored| &stored.order) else { continue };
+        if let Some(account) = order.account.filter(|_| order.operation != Operation::Create) {
+            let (is_itself, names) = touched.entry(account).or_default();
+            *is_itself |= order.operation != Operation::Update;
+            names.extend(order.items.iter().map(|item| item.name.as_str()));
+        }
+    }
+    for (id, (is_itself, names)) in touched {
+        let (Some(old), Some(now)) = (before.accounts.get(&id), after.accounts.get(&id)) else { continue };
+        if now.status == AccountStatus::Gone {
+            continue;
+        }
+        let held = old.entitlements.symmetric_difference(&now.entitlements).find(|key| !names.contains(key.as_str()));
+        let is_other = |(name, value): &(&String, &Value)| {
+            now.attributes.get(*name) != Some(*value) && !names.contains(name.as_str())
+        };
+        let values = old.attributes.iter().find(is_other).map(|(name, _)| name);
+        let status = (!is_itself && old.status != now.status).then_some(&now.key);
+        let other = held.or(values).or(status);
+        require(world, "R2", other.is_none(), || {
+            format!(
+                "with an order that does not touch it, `{}` of account {id} was recorded",
+                other.map_or("", String::as_str)
+            )
+        });
     }
 }
 
@@ -497,10 +565,15 @@ pub(crate) fn effect(world: &mut World, effect: Effect) {
         .iter()
         .any(|event| event.order == id && matches!(event.cause, Cause::Person(lifecycle::Event::RetryNow)));
     if is_current && !is_repeated {
-        let newest = world.ledger.newest.entry((application, key.clone())).or_insert(id);
-        let (last, is_in_turn) = (*newest, *newest <= id);
-        *newest = last.max(id);
-        require(world, "R3", is_in_turn, || format!("order {id} changed `{key}` of {application} after order {last}"));
+        let changes = world.ledger.changes.entry((application, key.clone())).or_default();
+        changes.insert(id);
+        let later = changes.range(id..).skip(1).copied().collect::<Vec<_>>();
+        let orders = &world.store.durable.orders;
+        let is_before = |other: &OrderId| orders.get(other).is_some_and(|other| touch_the_same(order, &other.order));
+        let last = later.into_iter().find(is_before);
+        require(world, "R3", last.is_none(), || {
+            format!("order {id} changed `{key}` of {application} after order {last:?}")
+        });
     }
 }
 

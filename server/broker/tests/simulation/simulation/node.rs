@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use broker::catalogue::Catalogue;
-use broker::settle::{AccountChange, Settled};
+use broker::settle::{AccountChange, AccountPatch, Settled};
 use broker::{order, settle};
 use jiff::{SignedDuration, Timestamp};
 use model::account::{Account, Mechanism, ObservedAccount};
 use model::command::{CommandError, LateAnswer, Outcome};
-use model::ids::{AccountId, WorkItemId};
+use model::ids::{AccountId, OrderId, WorkItemId};
 use model::order::{ErrorClass, Order, ProvisioningState, StateReason};
 use model::work_item::WorkItem;
 
@@ -134,7 +134,17 @@ impl Node {
     }
 
     async fn carry_out(&self, application: &'static str, orders: Vec<Order>) -> (usize, bool) {
-        let answers = self.apply(application, &orders).await;
+        // What people carry out does not go through the connection.
+        let (by_hand, to_send): (Vec<Order>, Vec<Order>) = orders
+            .iter()
+            .cloned()
+            .partition(|order| order.mechanism == Mechanism::Manual && application != "mainframe");
+        let mut answers = BTreeMap::new();
+        if !to_send.is_empty() {
+            answers = self.apply(application, &to_send).await;
+        }
+        let handed = || Ok(Outcome::Handed { reference: "work item".to_owned() });
+        answers.extend(by_hand.iter().map(|order| (order.id, handed())));
         let accounts = self.accounts_of(&orders).await;
         let no_answer = |error: &CommandError| error.class.is_retryable() || error.class == ErrorClass::Authentication;
         let dead = answers.values().all(|answer| answer.as_ref().is_err_and(no_answer));
@@ -159,7 +169,7 @@ impl Node {
         &self,
         application: &'static str,
         orders: &[Order],
-    ) -> BTreeMap<model::ids::OrderId, Result<Outcome, CommandError>> {
+    ) -> BTreeMap<OrderId, Result<Outcome, CommandError>> {
         let is_blind =
             self.sim.is_planted(PlantedBug::DoubtIsForgotten) || self.sim.is_planted(PlantedBug::NotReadBack);
         let in_doubt = |order: &Order| order::may_have_arrived(order) && !is_blind;
@@ -295,8 +305,7 @@ impl Node {
                 })
                 .await;
             if is_torn {
-                let accounts: Vec<Account> = writes.iter().filter_map(|write| write.updated.clone()).collect();
-                let _ = self.write(|tx| tx.update_accounts(&accounts)).await;
+                let _ = self.write(|tx| write_accounts(tx, writes.iter())).await;
             }
             // A reading has just put the new account on record; the next look finds it there.
             if recorded != Err("account_key_once") {
@@ -512,9 +521,8 @@ fn commit(tx: &mut Tx<'_>, writes: &[Write], is_torn: bool) -> Result<Vec<bool>,
     let transitions: Vec<Transition> = writes.iter().map(|write| write.transition.clone()).collect();
     let taken = tx.record_transitions(&transitions)?;
     let done = || writes.iter().zip(&taken).filter(|(_, taken)| **taken).map(|(write, _)| write);
-    let updated: Vec<Account> = done().filter_map(|write| write.updated.clone()).collect();
     if !is_torn {
-        tx.update_accounts(&updated)?;
+        write_accounts(tx, done())?;
     }
     let items: Vec<WorkItem> = done().filter_map(|write| write.work_item.clone()).collect();
     if tx.bug != Some(PlantedBug::WorkItemForgotten) {
@@ -523,10 +531,20 @@ fn commit(tx: &mut Tx<'_>, writes: &[Write], is_torn: bool) -> Result<Vec<bool>,
     Ok(taken)
 }
 
+fn write_accounts<'a>(tx: &mut Tx<'_>, writes: impl Iterator<Item = &'a Write> + Clone) -> Result<(), Refused> {
+    let replaced: Vec<Account> = writes.clone().filter_map(|write| write.replaced.clone()).collect();
+    let patches: Vec<(OrderId, AccountPatch)> =
+        writes.filter_map(|write| Some((write.transition.order, write.patch.clone()?))).collect();
+    let accounts = tx.patched(replaced, &patches);
+    tx.update_accounts(&accounts)
+}
+
 struct Write {
     transition: Transition,
     inserted: Option<Account>,
-    updated: Option<Account>,
+    /// On record before under the key of one that was made.
+    replaced: Option<Account>,
+    patch: Option<AccountPatch>,
     work_item: Option<WorkItem>,
 }
 
@@ -539,15 +557,20 @@ impl Write {
         actor: &str,
     ) -> Self {
         let Step { order, settled, cause, work_item } = step;
-        let (inserted, updated) = match settled.account {
+        let (inserted, replaced, patch) = match settled.account {
             Some(AccountChange::Created(created)) => match on_record(&created.application, &created.key) {
-                Some(known) => (None, Some(created.with_id(known))),
-                None => (Some(created.with_id(id)), None),
+                Some(known) => (None, Some(created.with_id(known)), None),
+                None => (Some(created.with_id(id)), None, None),
             },
-            Some(AccountChange::Updated(account)) => (None, Some(account)),
-            None => (None, None),
+            Some(AccountChange::Patched(patch)) => (None, None, Some(patch)),
+            None => (None, None, None),
         };
-        let account = inserted.as_ref().or(updated.as_ref());
+        let account = inserted.as_ref().or(replaced.as_ref());
+        let known = patch.as_ref().map(|patch| (patch.account, patch.key.clone()));
+        let (account, key) = match account {
+            Some(account) => (Some(account.id), Some(account.key.clone())),
+            None => known.map(|(account, key)| (Some(account), key)).unwrap_or_default(),
+        };
         let closes_attempt = order.state == ProvisioningState::Transmitted;
         let transition = Transition {
             order: order.id,
@@ -556,15 +579,15 @@ impl Write {
             to: settled.to,
             reason: settled.reason,
             next_attempt_at: settled.next_attempt_at,
-            account: account.map(|account| account.id),
-            key: account.map(|account| account.key.clone()),
+            account,
+            key,
             items: settled.items,
             answer: closes_attempt.then_some(settled.answer),
             actor: actor.to_owned(),
             cause,
             at,
         };
-        Self { transition, inserted, updated, work_item }
+        Self { transition, inserted, replaced, patch, work_item }
     }
 }
 

@@ -3,9 +3,11 @@
 
 use broker::lifecycle::{self, Event};
 use broker::order;
+use model::account::Mechanism;
 use model::command::{Applied, CommandError, Outcome};
 use model::ids::{OrderId, RunId, WorkItemId};
 use model::order::{ErrorClass, Order, ProvisioningState, StateReason};
+use model::plan::Operation;
 use model::value::Value;
 use model::work_item::WorkItemState;
 
@@ -145,6 +147,30 @@ pub(crate) async fn operator(sim: Sim) {
     }
 }
 
+/// In a divided company somebody gives to people what does not get through to an application.
+pub(crate) async fn helper(sim: Sim) {
+    while sim.with(|world| world.is_troubled) {
+        let wait = sim.with(|world| world.chance.between(5 * SECOND, 30 * SECOND));
+        sim.sleep(wait).await;
+        let decision = sim.with(|world| {
+            let is_change = |operation| matches!(operation, Operation::Update | Operation::Enable | Operation::Disable);
+            let does_not_go = |order: &&Order| {
+                order.mechanism == Mechanism::Direct
+                    && is_change(order.operation)
+                    && (order.state == ProvisioningState::Errored
+                        || order.state == ProvisioningState::Pending && order.attempts > 0)
+            };
+            let open = world.store.current.open_orders();
+            let orders: Vec<OrderId> = open.iter().filter(does_not_go).map(|order| order.id).collect();
+            Some((world.any_node()?, world.chance.pick(&orders)?))
+        });
+        if let Some((node, order)) = decision {
+            let node = sim.with(|world| world.node(&sim, node));
+            sim.start(Some(node.index), async move { node.act(order, Event::SendToManual).await });
+        }
+    }
+}
+
 /// Carries out by hand what is among the work items. Not everybody does what they report, and some cannot.
 pub(crate) async fn fulfiller(sim: Sim) {
     loop {
@@ -158,6 +184,11 @@ pub(crate) async fn fulfiller(sim: Sim) {
         });
         let Some((node, open)) = work else { continue };
         for id in open {
+            // With more to do, people leave what they were given for long.
+            let leaves = |world: &mut World| world.is_divided && world.chance.permille(world.troubled(750));
+            if sim.with(leaves) {
+                continue;
+            }
             let (is_done, is_able, reports) = sim.with(|world| {
                 let lies = world.troubled(30);
                 let cannot = world.troubled(50);
@@ -185,9 +216,10 @@ fn by_hand(sim: &Sim, id: WorkItemId) -> Result<Outcome, CommandError> {
         let item = &world.store.current.work_items[&id];
         order::command(&world.store.current.orders[&item.order].order, &world.catalogue, false)
     });
+    let name = command.application.clone();
     let reply = sim.with(|world| {
         let now = world.desk.now;
-        let application = world.applications.get_mut("mainframe").unwrap();
+        let application = world.applications.get_mut(name.as_str()).unwrap();
         let (reply, effect) = application.carry_out(now, &mut world.chance, &command);
         if let Some(effect) = effect {
             invariants::effect(world, effect);
@@ -234,7 +266,15 @@ impl Node {
             cause: Cause::Person(event),
             at: now,
         };
-        let taken = self.write(|tx| tx.record_transitions(&[transition])).await;
+        let taken = self
+            .write(|tx| {
+                let taken = tx.record_transitions(&[transition])?;
+                if taken == [true] && event == Event::SendToManual {
+                    tx.give_to_people(id)?;
+                }
+                Ok(taken)
+            })
+            .await;
         if taken.is_ok_and(|taken| taken == [true]) {
             // The operator has been told: from here on it is a promise.
             self.sim.with(|world| world.promises.push((id, event)));

@@ -1,6 +1,6 @@
 //! The system of record, in memory, by the rules of the real one (`store`): a claim writes state, fence, attempt and lease
-//! at once; a result counts only with the newest fence and from a state it is allowed from; one order in flight per
-//! account; a transaction is taken whole or not at all. Commits are durable when they are acknowledged; when the power
+//! at once; a result counts only with the newest fence and from a state it is allowed from; of an account one order in flight
+//! that is sent directly, and one that somebody else holds, never of the same item; a transaction is taken whole or not at all. Commits are durable when they are acknowledged; when the power
 //! fails, all is as after the last durable one.
 //!
 //! That the real store keeps these rules on both databases is what its conformance suite shows; that nothing breaks as
@@ -9,12 +9,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use broker::settle::AccountPatch;
 use jiff::Timestamp;
-use model::account::{Account, AccountStatus};
+use model::account::{Account, AccountStatus, Mechanism};
 use model::identity::Identity;
 use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, PlanId, RunId, WorkItemId};
-use model::order::{Answer, Attempt, Order, ProvisioningState, StateReason};
-use model::plan::Plan;
+use model::order::{Answer, Attempt, Order, OrderItem, ProvisioningState, StateReason, Trouble};
+use model::plan::{ItemKind, Operation, Plan};
 use model::work_item::{WorkItem, WorkItemState};
 
 use super::bugs::PlantedBug;
@@ -45,6 +46,8 @@ pub(crate) struct StoredOrder {
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) lease_node: Option<String>,
     pub(crate) lease_until: Option<Timestamp>,
+    /// The account as it was when the order was sent: only a planted bug looks at it.
+    pub(crate) sent_with: Option<Rc<Account>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -278,6 +281,14 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
+    /// People carry it out from now on.
+    pub(crate) fn give_to_people(&mut self, id: OrderId) -> Result<()> {
+        self.statement()?;
+        let order = &mut self.stored_order(id).order;
+        (order.mechanism, order.given_to_people) = (Mechanism::Manual, true);
+        Ok(())
+    }
+
     /// Puts off the end of all leases that the node holds.
     pub(crate) fn renew_leases(&mut self, node: &str, until: Timestamp) -> Result<()> {
         self.statement()?;
@@ -322,8 +333,13 @@ impl<'a> Tx<'a> {
     pub(crate) fn insert_orders(&mut self, orders: &[Order]) -> Result<()> {
         self.statement()?;
         for order in orders {
-            let stored =
-                StoredOrder { order: order.clone(), attempts: Vec::new(), lease_node: None, lease_until: None };
+            let stored = StoredOrder {
+                order: order.clone(),
+                attempts: Vec::new(),
+                lease_node: None,
+                lease_until: None,
+                sent_with: None,
+            };
             Rc::make_mut(&mut self.state.orders).insert(order.id, Rc::new(stored));
             self.append(order.id, ProvisioningState::None, order.state, "Quartermaster", None, Cause::Ordered);
         }
@@ -342,7 +358,9 @@ impl<'a> Tx<'a> {
                     use ProvisioningState::{Executed, Inactive, Verified};
                     matches!(state_of(earlier), None | Some(Executed | Verified | Inactive))
                 }))
+            && (order.account.is_some() || order.operation == Operation::Create)
             && (self.is_planted(PlantedBug::TwoInFlight) || !self.is_busy(order))
+            && (order.mechanism == Mechanism::Direct || !self.is_slower(order, claim.now))
     }
 
     fn was_declined(&self, order: OrderId) -> bool {
@@ -353,12 +371,47 @@ impl<'a> Tx<'a> {
     }
 
     fn is_busy(&self, order: &Order) -> bool {
-        self.state.orders.values().any(|other| {
-            other.order.state == ProvisioningState::Transmitted
-                && (order.account.is_some() && other.order.account == order.account
-                    || other.order.account.is_none()
-                        && other.order.identity == order.identity
-                        && other.order.account_type == order.account_type)
+        self.state.orders.values().map(|other| &other.order).any(|other| {
+            other.state == ProvisioningState::Transmitted
+                && (order.account.is_some() && other.account == order.account && !self.goes_beside(order, other)
+                    || other.account.is_none()
+                        && other.identity == order.identity
+                        && other.account_type == order.account_type)
+        })
+    }
+
+    /// What is answered at once goes beside what somebody else holds, where nothing is touched by both.
+    fn goes_beside(&self, order: &Order, held: &Order) -> bool {
+        let goes_out = |item: &&OrderItem| item.state != ProvisioningState::Inactive;
+        let is_shared = order.items.iter().filter(goes_out).any(|own| {
+            let is_it = |other: &OrderItem| {
+                other.kind == own.kind && (own.kind == ItemKind::Lifecycle || other.name == own.name)
+            };
+            held.items.iter().filter(goes_out).any(is_it)
+        });
+        order.mechanism == Mechanism::Direct
+            && held.mechanism != Mechanism::Direct
+            && matches!(order.operation, Operation::Update | Operation::Enable | Operation::Disable)
+            && matches!(held.operation, Operation::Update | Operation::Disable)
+            && (!is_shared || self.is_planted(PlantedBug::SameItemSideBySide))
+    }
+
+    /// Whether something for the same account that is answered at once is due as well: that goes first.
+    fn is_slower(&self, order: &Order, now: Timestamp) -> bool {
+        let has_its_turn = |quick: &Order| {
+            quick.after.iter().all(|earlier| {
+                let earlier = self.state.orders.get(earlier);
+                earlier.is_none_or(|earlier| matches!(earlier.order.state.number(), 4 | 6 | 8))
+            })
+        };
+        self.state.orders.values().map(|stored| &stored.order).any(|quick| {
+            quick.account.is_some()
+                && quick.account == order.account
+                && quick.state == ProvisioningState::Pending
+                && quick.mechanism == Mechanism::Direct
+                && quick.next_attempt_at.is_some_and(|next| next <= now)
+                && Trouble::of(quick.state, quick.reason.as_ref()).is_none()
+                && has_its_turn(quick)
         })
     }
 
@@ -368,7 +421,10 @@ impl<'a> Tx<'a> {
         }
         self.statement()?;
         for id in taken {
+            let account = self.state.orders[id].order.account;
+            let account = account.and_then(|account| self.state.accounts.get(&account)).cloned();
             let stored = self.stored_order(*id);
+            stored.sent_with = account;
             let from = stored.order.state;
             stored.order.state = ProvisioningState::Transmitted;
             stored.order.reason = None;
@@ -427,7 +483,30 @@ impl<'a> Tx<'a> {
             }
         }
         self.append(row.order, from, row.to, &row.actor, row.fence, row.cause.clone());
+        if row.account.is_some() {
+            self.follow_account(row.order);
+        }
         Ok(())
+    }
+
+    /// The account that came to be, for what was ordered with its creation and waits for it.
+    fn follow_account(&mut self, id: OrderId) {
+        let made = self.state.orders[&id].order.clone();
+        if made.operation != Operation::Create {
+            return;
+        }
+        let follows = |order: &Order| {
+            order.after.contains(&id)
+                && order.account.is_none()
+                && order.operation != Operation::Create
+                && order.account_type == made.account_type
+        };
+        let following = self.state.orders.values().filter(|stored| follows(&stored.order));
+        let following: Vec<OrderId> = following.map(|stored| stored.order.id).collect();
+        for id in following {
+            let order = &mut self.stored_order(id).order;
+            (order.account, order.key) = (made.account, made.key.clone());
+        }
     }
 
     fn append(
@@ -475,6 +554,24 @@ impl<'a> Tx<'a> {
             Rc::make_mut(&mut self.state.accounts).insert(account.id, Rc::new(account));
         }
         Ok(())
+    }
+
+    /// These accounts, and those that orders changed with what they did laid over them as they are by now.
+    pub(crate) fn patched(&self, replaced: Vec<Account>, patches: &[(OrderId, AccountPatch)]) -> Vec<Account> {
+        let mut accounts: BTreeMap<AccountId, Account> =
+            replaced.into_iter().map(|account| (account.id, account)).collect();
+        for (order, patch) in patches {
+            let known = match &self.state.orders[order].sent_with {
+                Some(then) if self.is_planted(PlantedBug::RecordedAsItWas) => Some(then),
+                _ => self.state.accounts.get(&patch.account),
+            };
+            let known = known.map(|known| known.as_ref().clone());
+            if let Some(mut account) = accounts.remove(&patch.account).or(known) {
+                patch.apply(&mut account);
+                accounts.insert(patch.account, account);
+            }
+        }
+        accounts.into_values().collect()
     }
 
     pub(crate) fn put_identities(&mut self, identities: &[Identity]) -> Result<()> {
