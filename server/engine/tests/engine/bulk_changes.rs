@@ -10,7 +10,8 @@ use engine::requests;
 use model::bulk_change::{BulkChange, BulkChangeState as State, BulkRow, BulkRowState as Row};
 use model::error::ErrorCode;
 use model::ids::BulkChangeId;
-use model::request::{Change, DirectGrant};
+use model::job::RunMode;
+use model::request::{Change, DirectGrant, RequestFilter};
 use model::view::IdentityFilter;
 use testkit::world::World;
 
@@ -58,6 +59,27 @@ async fn rows(world: &World, id: BulkChangeId) -> Vec<BulkRow> {
 
 fn states(rows: &[BulkRow]) -> Vec<(u64, Row)> {
     rows.iter().map(|row| (row.line, row.state)).collect()
+}
+
+/// Every request is planned, what was sent is done, and read back.
+async fn carried_out(world: &mut World) {
+    let mut updates = world.engine.updates().subscribe();
+    for row in requests::page(&world.op(), RequestFilter::default()).await.unwrap().rows {
+        loop {
+            let found = requests::detail(&world.op(), row.id).await.unwrap().request;
+            if let Some(run) = found.run.filter(|_| !found.to_plan)
+                && engine::jobs::run(&world.op(), run).await.unwrap().run.state.is_final()
+            {
+                break;
+            }
+            if !found.state.is_open() {
+                break;
+            }
+            let _ = tokio::time::timeout(Duration::from_millis(50), updates.recv()).await;
+        }
+    }
+    world.badges.work();
+    world.run("synchronize-back", RunMode::default()).await;
 }
 
 async fn given(world: &World, key: &str) -> Vec<DirectGrant> {
@@ -157,13 +179,13 @@ async fn what_was_carried_out_is_taken_back_by_requests_and_leaves_what_others_g
     let op = world.op();
     let four = id(&world, "4").await;
     requests::submit(&op, asks(four, vec![give(entitlement("vault"))])).await.unwrap();
-    settle(&mut world).await;
+    carried_out(&mut world).await;
     let change = applied(
         &world,
         "2,give,entitlement,vault,,,\n3,give,entitlement,vault,,2099-12-31,\n4,take,entitlement,vault,,,\n",
     )
     .await;
-    settle(&mut world).await;
+    carried_out(&mut world).await;
     assert!(world.badges.accounts["2"].entitlements.contains("vault"));
     assert!(!world.badges.accounts["4"].entitlements.contains("vault"));
     // Without an end, beside what the bulk change gave until a day.
@@ -172,7 +194,7 @@ async fn what_was_carried_out_is_taken_back_by_requests_and_leaves_what_others_g
     bulk_changes::undo(&op, change.id, "wrong file").await.unwrap();
     let change = rest(&op, change.id).await;
     assert_eq!((change.counts.undone, change.counts.conflicts), (3, 0), "{:?}", rows(&world, change.id).await);
-    settle(&mut world).await;
+    carried_out(&mut world).await;
     assert!(!world.badges.accounts["2"].entitlements.contains("vault"));
     assert!(world.badges.accounts["4"].entitlements.contains("vault"));
     let left = given(&world, "3").await;
