@@ -3,6 +3,7 @@
 
 pub mod agents;
 pub mod applications;
+pub mod bulk_changes;
 pub mod drafts;
 pub mod forms;
 pub mod found_entitlements;

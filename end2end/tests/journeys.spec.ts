@@ -356,3 +356,23 @@ test('a rule is drafted by keyboard, tried with somebody and discarded; a role i
   await expect(page.locator('main')).toContainText('Checks what accountants book.');
   await expect(page.getByRole('region', { name: 'Versions' })).toContainText('with the draft');
 });
+
+test('a bulk change is previewed, applied and taken back', async ({ page }) => {
+  await page.goto('/requests');
+  await page.getByRole('link', { name: 'Bulk changes' }).click();
+  await page.getByLabel('Why').first().fill('Covers at the year’s end');
+  const rows = ['identity,action,kind,name', 'E10002,give,entitlement,payroll-view', 'nobody,give,entitlement,payroll-view'];
+  await page.getByLabel('File', { exact: true }).setInputFiles({ name: 'year-end.csv', mimeType: 'text/csv', buffer: Buffer.from(rows.join('\n')) });
+  await page.getByRole('button', { name: 'Preview the file' }).click();
+  await expect(page).toHaveURL(/\/bulk-changes\/\d+/);
+  await expect(page.locator('.page-head')).toContainText('Waiting for confirmation');
+  await expect(page.locator('tr[data-row]').filter({ hasText: 'Refused' })).toContainText('nobody');
+  await page.getByRole('checkbox').check();
+  await page.getByRole('button', { name: 'Apply: this bulk change' }).click();
+  await expect(message(page)).toContainText('1 request is made');
+  await page.locator('summary', { hasText: 'Undo' }).click();
+  await page.getByLabel('Why').fill('The wrong list');
+  await page.getByRole('button', { name: 'Undo: this bulk change' }).click();
+  await expect(message(page)).toContainText('1 row is taken back');
+  await expect(page.locator('.page-head')).toContainText('Undone');
+});

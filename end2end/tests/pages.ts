@@ -36,6 +36,17 @@ async function asked(page: Page, identity: string): Promise<string> {
   return new URL(page.url()).pathname;
 }
 
+// A bulk change that waits; begins one where there is none. It is never applied.
+async function bulkChanged(page: Page): Promise<string> {
+  await page.goto('/bulk-changes');
+  const known = page.locator('main a[data-open]').first();
+  if (await known.count()) return (await known.getAttribute('href'))!;
+  await page.getByLabel('Why').first().fill('To look at');
+  await page.getByLabel('Or rows, with the headers').fill('identity,action,kind,name\nE10002,give,entitlement,payroll-reports\nnobody,give,role,x');
+  await page.getByRole('button', { name: 'Preview the file' }).click();
+  return new URL(page.url()).pathname;
+}
+
 // A draft that changes something; makes one where there is none. Nothing of it is ever published.
 async function drafted(page: Page): Promise<string> {
   await page.goto('/drafts');
@@ -101,6 +112,8 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['request-new', '/requests/new?find=E1000'],
     ['request-preview', `/requests/new?identity=${identity.split('/').pop()}&item=give:entitlement:payroll-reports&justification=Covers&preview=yes`],
     ['request-mistake', `/requests/new?identity=${identity.split('/').pop()}&justification=Covers&preview=yes`],
+    ['bulk-changes', '/bulk-changes'],
+    ['bulk-change', await bulkChanged(page)],
     ['jobs', '/jobs'],
     ['jobs-filtered', '/jobs?job=complete'],
     ['run', run],

@@ -11,7 +11,7 @@ async function reloadUntilCompleted(page: import('@playwright/test').Page) {
 }
 
 test('every page is there', async ({ page }) => {
-  for (const path of ['/', '/identities', '/orders', '/review', '/work-items', '/forms', '/jobs', '/applications', '/roles', '/drafts', '/native-changes', '/violations', '/reconciliation']) {
+  for (const path of ['/', '/identities', '/orders', '/review', '/work-items', '/forms', '/jobs', '/applications', '/roles', '/drafts', '/native-changes', '/violations', '/reconciliation', '/bulk-changes']) {
     await page.goto(path);
     await expect(page.locator('main h1')).toBeVisible();
     await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();
@@ -243,4 +243,20 @@ test('what the directory has is named by a rule and drafted, the rest by hand', 
   await page.goto('/found-entitlements?show=unnamed');
   await page.getByRole('link', { name: 'Add by hand: Old Fax Distribution' }).click();
   await expect(page.getByLabel('Key in the application')).toHaveValue('Old Fax Distribution');
+});
+
+test('a bulk change for chosen people keeps what was filled in, and is discarded', async ({ page }) => {
+  await page.goto('/bulk-changes');
+  const people = page.locator('form[action="/api/pages/bulk-changes/choose"]');
+  await people.getByLabel('Or for whom a condition holds').fill("identity.department ==");
+  await people.getByLabel('Role, access profile, entitlement or account type').fill('role:controller');
+  await people.getByLabel('Why').fill('All of Finance');
+  await people.getByRole('button', { name: 'Preview for these people' }).click();
+  await expect(message(page)).toContainText('The condition cannot be used');
+  await expect(people.getByLabel('Why')).toHaveValue('All of Finance');
+  await people.getByLabel('Or for whom a condition holds').fill("identity.department == 'Finance'");
+  await people.getByRole('button', { name: 'Preview for these people' }).click();
+  await expect(page.locator('.page-head')).toContainText('Waiting for confirmation');
+  await page.getByRole('button', { name: 'Discard it' }).click();
+  await expect(message(page)).toContainText('nothing of it happened');
 });

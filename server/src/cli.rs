@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod agents;
 pub mod backup;
+pub mod bulk_changes;
 pub mod configuration;
 pub mod doctor;
 pub mod found_entitlements;
@@ -142,6 +143,9 @@ pub enum Command {
     /// Ask for access to be given or taken away, and follow what was asked for
     #[command(subcommand)]
     Requests(requests::Command),
+    /// Give or take away many things at once: previewed, then applied, and taken back as a whole
+    #[command(subcommand)]
+    BulkChanges(bulk_changes::Command),
     /// Work that waits for people
     #[command(subcommand)]
     WorkItems(work_items::Command),
@@ -289,6 +293,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
         Command::Reconciliation(command) => reconciliation::run(&op, command, output).await,
         Command::Orders(command) => orders::run(&op, command, output).await,
         Command::Requests(command) => requests::run(&op, command, output).await,
+        Command::BulkChanges(command) => bulk_changes::run(&op, command, output).await,
         Command::WorkItems(command) => work_items::run(&op, command, output).await,
         Command::Mails(command) => mails::run(&op, command, output).await,
         Command::Why(why) => identities::why(&op, why, output).await,

@@ -15,6 +15,7 @@ pub mod address;
 pub mod agents;
 pub mod assets;
 pub mod bulk;
+pub mod bulk_changes;
 pub mod events;
 pub mod health;
 pub mod observe;
@@ -121,28 +122,38 @@ impl FromRef<Site> for LeptosOptions {
 /// Names the addresses that have no permission.
 pub fn router(site: Site) -> Result<Router, Unguarded> {
     permissions::check(permissions::ROUTES.iter().map(|(path, _)| *path))?;
-    let with_session = Router::new()
+    let with_session = |routes: Router<Site>| {
+        routes
+            .layer(from_fn_with_state(site.clone(), session::identify))
+            .layer(session::layer(site.engine.clone(), site.https))
+    };
+    let pages = Router::new()
         .merge(pages::router(&site)?)
         .merge(sign_in::router())
         .merge(events::router())
         .merge(bulk::router())
-        .layer(from_fn_with_state(site.clone(), session::identify))
-        .layer(session::layer(site.engine.clone(), site.https));
+        .merge(bulk_changes::router());
     let root = PathBuf::from(site.leptos.site_root.as_ref());
-    let all = Router::new().merge(with_session).merge(health::router()).merge(agents::router());
-    Ok(layered(site, all.merge(assets::router(&root))))
+    let all = with_session(pages).merge(health::router()).merge(agents::router()).merge(assets::router(&root));
+    let large = with_session(bulk_changes::upload_router());
+    let large = limited(site.clone(), large, bulk_changes::FILE_LIMIT, bulk_changes::FILE_TIME);
+    Ok(layered(site, all).merge(large))
 }
 
 /// The layers that stand around every route.
 pub fn layered(site: Site, routes: Router<Site>) -> Router {
+    limited(site, routes, BODY_LIMIT, TIME_LIMIT)
+}
+
+fn limited(site: Site, routes: Router<Site>, body_limit: usize, time_limit: Duration) -> Router {
     let cross_site = CsrfLayer::new().with_rejection_response(|_| security::cross_site(&RequestId::default()));
     routes
         .layer(CompressionLayer::new())
         .layer(from_fn(security::refuse_silent_cookies))
         .layer(cross_site)
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME_LIMIT))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, time_limit))
+        .layer(DefaultBodyLimit::max(body_limit))
+        .layer(RequestBodyLimitLayer::new(body_limit))
         .layer(from_fn_with_state(site.clone(), address::find))
         .layer(from_fn_with_state(site.clone(), security::headers))
         .layer(from_fn_with_state(site.clone(), observe::observe))

@@ -2,6 +2,7 @@
 
 mod agents;
 mod applications;
+mod bulk_changes;
 pub(crate) mod forms;
 mod found_entitlements;
 mod integrations;
@@ -142,6 +143,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         people::sheets,
         reconciliation::sheets,
         requests::sheets,
+        bulk_changes::sheets,
         reviews::sheets,
         role_model::sheets,
         violations::sheets,

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use leptos::prelude::*;
 use model::account::AccountStatus;
 use model::agent::ExportState;
+use model::bulk_change::{BulkChangeState, BulkRowState};
 use model::configuration::RoleState;
 use model::draft::DraftState;
 use model::identity::LifecycleState;
@@ -302,6 +303,40 @@ pub fn role_state(state: RoleState) -> impl IntoView {
         RoleState::Draft => (Tone::Info, "pencil"),
         RoleState::Active => (Tone::Ok, "check"),
         RoleState::Retired => (Tone::Idle, "dash"),
+    };
+    chip(tone, shape, state.label(), String::new())
+}
+
+/// Colour and shape of a bulk change.
+pub fn bulk_change_look(state: BulkChangeState) -> (Tone, &'static str) {
+    match state {
+        BulkChangeState::Previewed => (Tone::Warn, "hand"),
+        BulkChangeState::Applied => (Tone::Ok, "check"),
+        BulkChangeState::Undone => (Tone::Idle, "back"),
+        BulkChangeState::Discarded => (Tone::Idle, "dash"),
+        BulkChangeState::Reading
+        | BulkChangeState::Checking
+        | BulkChangeState::Confirmed
+        | BulkChangeState::Applying
+        | BulkChangeState::Undoing => (Tone::Info, "clock"),
+    }
+}
+
+/// A bulk change.
+pub fn bulk_change(state: BulkChangeState) -> impl IntoView {
+    let (tone, shape) = bulk_change_look(state);
+    chip(tone, shape, state.label(), String::new())
+}
+
+/// A row of a bulk change.
+pub fn bulk_row(state: BulkRowState) -> impl IntoView {
+    let (tone, shape) = match state {
+        BulkRowState::New => (Tone::Idle, "clock"),
+        BulkRowState::Ready => (Tone::Info, "plane"),
+        BulkRowState::Already => (Tone::Idle, "dash"),
+        BulkRowState::Refused | BulkRowState::Conflict => (Tone::Danger, "octagon"),
+        BulkRowState::Applied => (Tone::Ok, "check"),
+        BulkRowState::Undone => (Tone::Idle, "back"),
     };
     chip(tone, shape, state.label(), String::new())
 }

@@ -1,6 +1,8 @@
 //! Tables that people fill in: written so that a spreadsheet calculates nothing of them, and read back whatever it made
 //! of them: commas, semicolons or tabs between cells, the latter also where cells were copied and pasted.
 
+use std::io::BufRead;
+
 use crate::csv_extract::guard;
 use crate::table::{Record, RowError, Table};
 
@@ -47,37 +49,79 @@ pub fn write<Cells: IntoIterator<Item = String>>(
     String::from_utf8(bytes).map_err(|error| failed(&error))
 }
 
-/// Reads a filled table. `name` is what findings call it.
+/// A filled table, row by row in bounded memory. Ends with an error where nothing after it can be trusted: number of the
+/// line, and why.
+pub struct Rows<R> {
+    table: Table<R>,
+    record: Record,
+    has_ended: bool,
+}
+
+impl<R: BufRead> Rows<R> {
+    /// Reads the header. `name` is what findings call the table.
+    ///
+    /// # Errors
+    /// Says why not even the header can be read.
+    pub fn open(name: &str, mut input: R) -> Result<Self, String> {
+        let seen = input.fill_buf().map_err(|error| format!("{name} cannot be read: {error}"))?;
+        let first = seen.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let count = |separator: char| first.iter().filter(|byte| char::from(**byte) == separator).count();
+        let separator = [',', ';', '\t'].into_iter().max_by_key(|separator| count(*separator)).unwrap_or(',');
+        // Of several that are as frequent the comma counts, which is what we write.
+        let separator = if count(',') == count(separator) { ',' } else { separator };
+        let table = Table::open(name, Some(separator), input).map_err(|finding| finding.to_string())?;
+        Ok(Self { table, record: Record::default(), has_ended: false })
+    }
+
+    /// What the first line says.
+    pub fn headers(&self) -> &[String] {
+        self.table.headers()
+    }
+}
+
+impl<R: BufRead> Iterator for Rows<R> {
+    type Item = Result<Row, (u64, String)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.has_ended {
+            let problem = match self.table.next(&mut self.record) {
+                Ok(false) => break,
+                Ok(true) => None,
+                Err(RowError::Row(finding)) => Some(finding.message),
+                Err(RowError::File(finding)) => {
+                    self.has_ended = true;
+                    return Some(Err((finding.line.unwrap_or(1), finding.message)));
+                }
+            };
+            let cells: Vec<String> =
+                self.record.cells().map(|cell| guard::open(cell.trim()).trim().to_owned()).collect();
+            if cells.iter().any(|cell| !cell.is_empty()) {
+                return Some(Ok(Row { line: self.record.line(), cells, problem }));
+            }
+        }
+        self.has_ended = true;
+        None
+    }
+}
+
+/// Reads a filled table whole. `name` is what findings call it.
 ///
 /// # Errors
 /// Says why not even the header can be read.
 pub fn read(name: &str, text: &str) -> Result<Sheet, String> {
-    let first = text.lines().next().unwrap_or_default();
-    let count = |separator: char| first.matches(separator).count();
-    let separator = [',', ';', '\t'].into_iter().max_by_key(|separator| count(*separator)).unwrap_or(',');
-    // Of several that are as frequent the comma counts, which is what we write.
-    let separator = if count(',') == count(separator) { ',' } else { separator };
-    let mut table = Table::open(name, Some(separator), text.as_bytes()).map_err(|finding| finding.to_string())?;
-    let mut sheet = Sheet { headers: table.headers().to_vec(), ..Sheet::default() };
-    let mut record = Record::default();
-    loop {
-        let problem = match table.next(&mut record) {
-            Ok(false) => return Ok(sheet),
-            Ok(true) => None,
-            Err(RowError::Row(finding)) => Some(finding.message),
-            Err(RowError::File(finding)) => {
-                let line = finding.line.unwrap_or(1);
+    let rows = Rows::open(name, text.as_bytes())?;
+    let mut sheet = Sheet { headers: rows.headers().to_vec(), ..Sheet::default() };
+    for row in rows {
+        match row {
+            Ok(row) => sheet.rows.push(row),
+            Err((line, message)) => {
                 let before = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
                 let rest: Vec<&str> = text.lines().skip(before).collect();
-                sheet.broken = Some((line, finding.message, rest.join("\n")));
-                return Ok(sheet);
+                sheet.broken = Some((line, message, rest.join("\n")));
             }
-        };
-        let cells: Vec<String> = record.cells().map(|cell| guard::open(cell.trim()).trim().to_owned()).collect();
-        if cells.iter().any(|cell| !cell.is_empty()) {
-            sheet.rows.push(Row { line: record.line(), cells, problem });
         }
     }
+    Ok(sheet)
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ pub mod applications;
 pub mod approvals;
 pub mod backup;
 mod boundaries;
+pub mod bulk_changes;
 pub mod drafts;
 pub mod forms;
 pub mod found_entitlements;
@@ -184,7 +185,7 @@ struct Inner {
     waiting: references::Waiting,
     /// Why the run under way does not go on.
     held_up: Mutex<Option<String>>,
-    /// Applications to which the sweep delivers now.
+    /// Applications to which the sweep delivers now, and bulk changes that it carries on.
     delivering: Mutex<BTreeSet<String>>,
     updates: broadcast::Sender<RunUpdate>,
     wake: Notify,

@@ -5,6 +5,7 @@
 //! these people alone, computes, plans, sends and reads back. The same key, or the same wish while the first one is open,
 //! is the same request; unique indexes see to that, also where two come at once.
 
+pub(crate) mod batch;
 mod check;
 pub(crate) mod follow;
 mod preview;
@@ -33,8 +34,7 @@ use crate::context::OpContext;
 use crate::error::internal;
 
 pub use self::risks::OVERRIDE;
-use self::write::CallOff;
-pub(crate) use self::write::call_off;
+pub(crate) use self::write::{CallOff, call_off};
 
 /// Asking for something by hand, and calling off what was not sent.
 pub const SUBMIT: &str = "/Requests/Submit";
@@ -289,7 +289,7 @@ pub async fn of_order(op: &OpContext, order: OrderId) -> Result<Vec<RequestLink>
 
 /// Queues a run that plans for whatever was asked for; nothing to do where one waits or is under way, which the sweep
 /// looks after.
-async fn start_run(engine: &Engine, by: Option<UserId>) -> Result<(), StoreError> {
+pub(crate) async fn start_run(engine: &Engine, by: Option<UserId>) -> Result<(), StoreError> {
     let tasks = [TaskKind::ComputeRoleModel, TaskKind::GenerateOrders, TaskKind::Fulfil, TaskKind::SynchronizeBack];
     crate::jobs::queue_own(engine, REQUEST, &tasks, by).await
 }

@@ -62,6 +62,7 @@ async fn sweep(engine: &Engine) -> Result<(), StoreError> {
     circuits::mend(engine).await?;
     crate::requests::sweep(engine).await?;
     crate::violations::sweep(engine).await?;
+    crate::bulk_changes::sweep(engine).await?;
     // Side by side: one that takes its time does not keep the others waiting.
     for recovered in futures::future::join_all(names.iter().map(|name| dispatch::recover(engine, name))).await {
         recovered?;

@@ -61,6 +61,8 @@ ids! {
     RunBlockId,
     /// Something that was asked for.
     RequestId,
+    /// Many things that were asked for together.
+    BulkChangeId,
     /// What a request gives somebody.
     DirectGrantId,
     /// A change that a reviewer declined.

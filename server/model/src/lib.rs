@@ -27,6 +27,7 @@ pub mod work_item;
 
 pub mod agent;
 pub mod block;
+pub mod bulk_change;
 pub mod feed;
 pub mod form;
 pub mod job;

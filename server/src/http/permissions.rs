@@ -32,6 +32,8 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("/events/runs/{id}", "/Jobs/View"),
     ("/work-items/bulk.csv", "/WorkItems/Bulk"),
     ("/work-items/bulk/upload", "/WorkItems/Bulk"),
+    ("/bulk-changes/upload", "/Requests/Bulk"),
+    ("/bulk-changes/{id}/rows.csv", "/Requests/View"),
     ("/api/agents/next", AGENT),
     ("/api/agents/exports/{id}/{attempt}/pages/{number}", AGENT),
     ("/api/agents/exports/{id}/{attempt}/lease", AGENT),

@@ -300,6 +300,15 @@ pub(crate) fn payload<T: Serialize>(rows: &[T]) -> Result<String> {
     if has_nul(&text) { Err(nul()) } else { Ok(text) }
 }
 
+/// Texts as a JSON array of objects, whose `text` both databases read alike.
+pub(crate) fn texts<'a>(all: impl IntoIterator<Item = &'a str>) -> Result<String> {
+    #[derive(Serialize)]
+    struct Input<'a> {
+        text: &'a str,
+    }
+    payload(&all.into_iter().map(|text| Input { text }).collect::<Vec<_>>())
+}
+
 /// Whether JSON holds an escaped NUL, rather than an escaped backslash before `u0000`.
 fn has_nul(json: &str) -> bool {
     json.match_indices("\\u0000").any(|(at, _)| {

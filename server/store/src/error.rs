@@ -138,6 +138,7 @@ pub const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
         "configuration_draft_change.draft_id, configuration_draft_change.kind, configuration_draft_change.name",
         "configuration_draft_change_key",
     ),
+    ("bulk_change_row.bulk_change_id, bulk_change_row.line", "bulk_change_row_key"),
     ("secret.name", "secret_key"),
     ("console_user.folded_login", "console_user_login"),
     ("session.id_hash", "session_key"),

@@ -24,6 +24,7 @@ pub mod accounts;
 pub mod assignments;
 mod holders;
 
+mod bulk_changes;
 pub mod declined;
 pub mod forms;
 pub mod native_changes;

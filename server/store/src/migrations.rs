@@ -56,6 +56,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0032_create_drafts"),
     migration!("0033_create_lifecycle"),
     migration!("0034_hold_orders_apart"),
+    migration!("0035_create_bulk_changes"),
 ];
 
 const CREATE_TABLE: &str = r#"

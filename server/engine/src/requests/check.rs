@@ -23,7 +23,7 @@ const NAME_LIMIT: usize = 200;
 const ITEM_LIMIT: usize = 50;
 
 /// What else is known once a request makes sense.
-pub(super) struct Ready {
+pub(crate) struct Ready {
     pub(super) identity: Identity,
     /// What is given directly now.
     pub(super) before: Vec<DirectGrant>,
@@ -167,27 +167,59 @@ fn priority(op: &OpContext, new: &NewRequest) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// Why a request is not taken.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// It is so already: nothing would change.
+    Already(ApiError),
+    Wrong(ApiError),
+}
+
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        Self::Wrong(error)
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Already(error) | Refused::Wrong(error) => error,
+        }
+    }
+}
+
 /// Whether it makes sense for this identity, as things are.
 pub(super) async fn check(op: &OpContext, new: &NewRequest) -> Result<Ready, ApiError> {
     let store = op.engine.store();
-    let today = op.engine.today();
-    let configuration = op.engine.world().configuration();
     let found = store.identities_by_id(&[new.identity]).await.map_err(internal)?.pop();
     let identity = found.ok_or_else(|| {
         ApiError::invalid("identity", format!("There is no identity {}. Choose somebody of the list.", new.identity))
     })?;
+    let before = store.direct_grants(Some(&[new.identity])).await.map_err(internal)?;
+    Ok(decide(op, new, identity, before)?)
+}
+
+/// As [`check`], where the identity and what it is given directly are at hand.
+pub(super) fn decide(
+    op: &OpContext,
+    new: &NewRequest,
+    identity: Identity,
+    before: Vec<DirectGrant>,
+) -> Result<Ready, Refused> {
+    let today = op.engine.today();
     let lifecycle = identity.lifecycle(today);
     if lifecycle == LifecycleState::Leaver {
         let message = format!(
             "{} has left: their access ends by itself, and nothing can be given to them or taken away by hand.",
             identity.display_name
         );
-        return Err(ApiError::invalid("identity", message));
+        return Err(ApiError::invalid("identity", message).into());
     }
+    let configuration = op.engine.world().configuration();
     for item in &new.items {
         exists(&configuration, &item.grantable)?;
     }
-    let before = store.direct_grants(Some(&[new.identity])).await.map_err(internal)?;
     let mut ready = Ready { after: before.clone(), before, taken: Vec::new(), remarks: Vec::new(), identity };
     for item in &new.items {
         match item.change {
@@ -221,7 +253,7 @@ fn exists(configuration: &Configuration, grantable: &Grantable) -> Result<(), Ap
     Err(ApiError::invalid("items", format!("There is no {}.{hint}", told(grantable))))
 }
 
-fn give(new: &NewRequest, grantable: &Grantable, ready: &mut Ready, today: Date) -> Result<(), ApiError> {
+fn give(new: &NewRequest, grantable: &Grantable, ready: &mut Ready, today: Date) -> Result<(), Refused> {
     let period = Period { starts: new.not_before, ends: new.until.and_then(|last| last.tomorrow().ok()) };
     let starts = new.not_before.unwrap_or(today);
     let covers = |grant: &&DirectGrant| {
@@ -238,7 +270,8 @@ fn give(new: &NewRequest, grantable: &Grantable, ready: &mut Ready, today: Date)
             ready.identity.display_name,
             grant.origin.request
         );
-        return Err(ApiError { code: ErrorCode::Conflict, message, field: Some("items".to_owned()) });
+        let error = ApiError { code: ErrorCode::Conflict, message, field: Some("items".to_owned()) };
+        return Err(Refused::Already(error));
     }
     let origin = model::access::GrantOrigin {
         request: RequestId(0),
@@ -258,7 +291,7 @@ fn take(
     grantable: &Grantable,
     ready: &mut Ready,
     today: Date,
-) -> Result<(), ApiError> {
+) -> Result<(), Refused> {
     let is_own = |grant: &DirectGrant| grant.grantable == *grantable && !grant.period.is_past(today);
     let taken: Vec<DirectGrant> = ready.before.iter().filter(|grant| is_own(grant)).cloned().collect();
     if taken.is_empty() {
@@ -281,11 +314,12 @@ pub(super) fn shortened(grant: &DirectGrant, from: Date) -> Option<DirectGrant> 
     Some(DirectGrant { period: Period { ends: Some(ends), ..grant.period }, ..grant.clone() })
 }
 
-fn not_direct(op: &OpContext, grantable: &Grantable, ready: &Ready, today: Date) -> ApiError {
+fn not_direct(op: &OpContext, grantable: &Grantable, ready: &Ready, today: Date) -> Refused {
     let (who, what) = (&ready.identity.display_name, told(grantable));
     let explained = explain(op, ready.identity.id, &ready.before, grantable, today);
-    let message = match explained.filter(|explanation| explanation.held) {
-        None => format!("{who} does not hold {what}, so there is nothing to take away."),
+    let refusal = |message| ApiError { code: ErrorCode::Conflict, message, field: Some("items".to_owned()) };
+    match explained.filter(|explanation| explanation.held) {
+        None => Refused::Already(refusal(format!("{who} does not hold {what}, so there is nothing to take away."))),
         Some(explanation) => {
             let cause = explanation.reasons.first();
             let advice = match cause {
@@ -304,10 +338,10 @@ fn not_direct(op: &OpContext, grantable: &Grantable, ready: &Ready, today: Date)
                 ),
                 None => "The role model gives it.".to_owned(),
             };
-            format!("{what} was not given to {who} by hand, and is not taken away by hand. {advice}")
+            let message = format!("{what} was not given to {who} by hand, and is not taken away by hand. {advice}");
+            Refused::Wrong(refusal(message))
         }
-    };
-    ApiError { code: ErrorCode::Conflict, message, field: Some("items".to_owned()) }
+    }
 }
 
 /// A denial counts for what is given by hand as well.

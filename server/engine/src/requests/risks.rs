@@ -83,7 +83,7 @@ fn accepted(risks: &[RequestRisk], request: RequestId, comment: &str) -> Vec<Acc
 }
 
 /// "It would bring about the risk “Pays what they book” (level 80): Books together with Pays."
-pub(super) fn sentence(found: &RequestRisk) -> String {
+pub(crate) fn sentence(found: &RequestRisk) -> String {
     let sides: Vec<String> = found.sides.iter().map(|side| side.join(", ")).collect();
     format!(
         "It would bring about the risk \u{201c}{}\u{201d} (level {}): {}.",

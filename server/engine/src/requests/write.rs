@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use model::ids::{DirectGrantId, IdentityId, RequestId};
-use model::request::{Change, DirectGrant, NewRequest, Request, RequestItem, RequestState, RequestWithOrders};
+use model::request::{
+    Change, DirectGrant, NewRequest, Request, RequestEvent, RequestItem, RequestState, RequestWithOrders,
+};
 use model::risk::AcceptedRisk;
+use model::view::AuditLine;
 use store::{NewIdentityEvent, RequestProgress, StoreError, Tx};
 
 use crate::Engine;
@@ -14,6 +17,110 @@ use crate::context::OpContext;
 
 use super::check::{Ready, shortened};
 use super::follow::{Moment, event};
+
+/// A request that was checked, with all that is written with it.
+pub(crate) struct Kept {
+    pub(crate) request: Request,
+    open_key: String,
+    key: Option<String>,
+    digest: String,
+    accepted: Vec<AcceptedRisk>,
+    given: Vec<DirectGrant>,
+    taken: Vec<DirectGrantId>,
+    in_place: Vec<DirectGrant>,
+    event: RequestEvent,
+    told: NewIdentityEvent,
+    audit: AuditLine,
+}
+
+impl Kept {
+    /// Takes ids of its own; nothing is written.
+    pub(super) async fn prepare(
+        op: &OpContext,
+        new: &NewRequest,
+        ready: &Ready,
+        digest: &str,
+        accepted: Vec<AcceptedRisk>,
+    ) -> Result<Self, StoreError> {
+        let engine = &op.engine;
+        let (now, today) = (op.now, engine.today());
+        let mut ids = engine.store().reserve_ids(1 + new.items.len() + ready.taken.len()).await?;
+        let mut next = || ids.next().unwrap_or_default();
+        let id = RequestId(next());
+        let accepted: Vec<AcceptedRisk> =
+            accepted.into_iter().map(|risk| AcceptedRisk { request: id, ..risk }).collect();
+        let waits = new.not_before.is_some_and(|first| today < first);
+        let request = Request {
+            id,
+            trigger: new.trigger,
+            priority: new
+                .priority
+                .unwrap_or_else(|| new.trigger.priority(&engine.world().configuration().organisation.priorities)),
+            source: new.source.clone(),
+            requester: requester(op, new),
+            identity: new.identity,
+            items: new.items.clone(),
+            justification: new.justification.clone(),
+            correlation: new.correlation.clone(),
+            not_before: new.not_before,
+            until: new.until,
+            state: if waits { RequestState::Waiting } else { RequestState::Submitted },
+            message: None,
+            to_plan: !waits,
+            run: None,
+            submitted_at: now,
+            planned_at: None,
+            sent_at: None,
+            done_at: None,
+            ended_at: None,
+        };
+        let given: Vec<DirectGrant> = new
+            .items
+            .iter()
+            .filter(|item| item.change == Change::Give)
+            .map(|item| DirectGrant {
+                id: DirectGrantId(next()),
+                identity: new.identity,
+                grantable: item.grantable.clone(),
+                period: request.period(),
+                origin: request.origin(),
+            })
+            .collect();
+        let taken: Vec<DirectGrantId> = ready.taken.iter().map(|grant| grant.id).collect();
+        let in_place: Vec<DirectGrant> = new
+            .not_before
+            .filter(|first| *first > today)
+            .map(|first| ready.taken.iter().filter_map(|grant| shortened(grant, first)).collect::<Vec<_>>())
+            .unwrap_or_default()
+            .into_iter()
+            .map(|grant| DirectGrant { id: DirectGrantId(next()), ..grant })
+            .collect();
+        let sentence = format!("{} asks: {}.", request.requester, asked(engine, &new.items));
+        let told = NewIdentityEvent {
+            identity: new.identity,
+            at: now,
+            message: format!("Request {id}: {sentence} {}", request.justification),
+            order: None,
+            run: None,
+        };
+        let audit =
+            super::audit(op, id, format!("{sentence} For identity {}. {}", new.identity, request.justification));
+        let event = event(id, request.state, sentence, Moment { today, now, actor: &op.user.login });
+        Ok(Self {
+            request,
+            open_key: broker::request::open_key(new),
+            key: new.key.clone(),
+            digest: digest.to_owned(),
+            accepted,
+            given,
+            taken,
+            in_place,
+            event,
+            told,
+            audit,
+        })
+    }
+}
 
 /// Keeps a request that was checked.
 pub(super) async fn write(
@@ -23,90 +130,33 @@ pub(super) async fn write(
     digest: &str,
     accepted: Vec<AcceptedRisk>,
 ) -> Result<RequestId, StoreError> {
-    let engine = &op.engine;
-    let (now, today) = (op.now, engine.today());
-    let mut ids = engine.store().reserve_ids(1 + new.items.len() + ready.taken.len()).await?;
-    let mut next = || ids.next().unwrap_or_default();
-    let id = RequestId(next());
-    let accepted: Vec<AcceptedRisk> = accepted.into_iter().map(|risk| AcceptedRisk { request: id, ..risk }).collect();
-    let waits = new.not_before.is_some_and(|first| today < first);
-    let request = Request {
-        id,
-        trigger: new.trigger,
-        priority: new
-            .priority
-            .unwrap_or_else(|| new.trigger.priority(&engine.world().configuration().organisation.priorities)),
-        source: new.source.clone(),
-        requester: requester(op, new),
-        identity: new.identity,
-        items: new.items.clone(),
-        justification: new.justification.clone(),
-        correlation: new.correlation.clone(),
-        not_before: new.not_before,
-        until: new.until,
-        state: if waits { RequestState::Waiting } else { RequestState::Submitted },
-        message: None,
-        to_plan: !waits,
-        run: None,
-        submitted_at: now,
-        planned_at: None,
-        sent_at: None,
-        done_at: None,
-        ended_at: None,
-    };
-    let given: Vec<DirectGrant> = new
-        .items
-        .iter()
-        .filter(|item| item.change == Change::Give)
-        .map(|item| DirectGrant {
-            id: DirectGrantId(next()),
-            identity: new.identity,
-            grantable: item.grantable.clone(),
-            period: request.period(),
-            origin: request.origin(),
-        })
-        .collect();
-    let taken: Vec<DirectGrantId> = ready.taken.iter().map(|grant| grant.id).collect();
-    let in_place: Vec<DirectGrant> = new
-        .not_before
-        .filter(|first| *first > today)
-        .map(|first| ready.taken.iter().filter_map(|grant| shortened(grant, first)).collect::<Vec<_>>())
-        .unwrap_or_default()
-        .into_iter()
-        .map(|grant| DirectGrant { id: DirectGrantId(next()), ..grant })
-        .collect();
-    let sentence = format!("{} asks: {}.", request.requester, asked(engine, &new.items));
-    let told = NewIdentityEvent {
-        identity: new.identity,
-        at: now,
-        message: format!("Request {id}: {sentence} {}", request.justification),
-        order: None,
-        run: None,
-    };
-    let audit = super::audit(op, id, format!("{sentence} For identity {}. {}", new.identity, request.justification));
-    let first = event(id, request.state, sentence, Moment { today, now, actor: &op.user.login });
-    let (open_key, key, digest) = (broker::request::open_key(new), new.key.clone(), digest.to_owned());
-    let work = engine.store().write(move |tx| {
-        Box::pin(async move {
-            tx.insert_request(&request, &open_key).await?;
-            tx.insert_accepted_risks(&accepted).await?;
-            if let Some(key) = &key {
-                tx.insert_request_key(&request.source, key, &digest, id, now).await?;
-            }
-            tx.append_request_events(&[first]).await?;
-            if tx.close_direct_grants(&taken, Some(id), now).await? != taken.len() as u64 {
-                // Another request took the same away in between: everything is looked at anew.
-                return Err(StoreError::Contended);
-            }
-            tx.open_direct_grants(&in_place, Some(id), now).await?;
-            tx.open_direct_grants(&given, None, now).await?;
-            tx.note_changed_identities(&[request.identity], now).await?;
-            tx.append_identity_events(&[told]).await?;
-            tx.append_audit(&audit).await
-        })
-    });
-    work.await?;
+    let kept = Kept::prepare(op, new, ready, digest, accepted).await?;
+    let id = kept.request.id;
+    op.engine.store().write(move |tx| Box::pin(async move { keep(tx, &kept).await })).await?;
     Ok(id)
+}
+
+/// Writes a request down.
+///
+/// # Errors
+/// `Contended` where what it takes was taken in between: it is to be checked anew.
+pub(crate) async fn keep(tx: &mut Tx, kept: &Kept) -> Result<(), StoreError> {
+    let (id, identity, now) = (kept.request.id, kept.request.identity, kept.request.submitted_at);
+    tx.insert_request(&kept.request, &kept.open_key).await?;
+    tx.insert_accepted_risks(&kept.accepted).await?;
+    if let Some(key) = &kept.key {
+        tx.insert_request_key(&kept.request.source, key, &kept.digest, id, now).await?;
+    }
+    tx.append_request_events(std::slice::from_ref(&kept.event)).await?;
+    if tx.close_direct_grants(&kept.taken, Some(id), now).await? != kept.taken.len() as u64 {
+        // Another request took the same away in between: everything is looked at anew.
+        return Err(StoreError::Contended);
+    }
+    tx.open_direct_grants(&kept.in_place, Some(id), now).await?;
+    tx.open_direct_grants(&kept.given, None, now).await?;
+    tx.note_changed_identities(&[identity], now).await?;
+    tx.append_identity_events(std::slice::from_ref(&kept.told)).await?;
+    tx.append_audit(&kept.audit).await
 }
 
 /// Attaches another request for the same to the one that is open; false where that is no longer open.
@@ -150,7 +200,7 @@ pub(crate) struct CallOff {
 }
 
 impl CallOff {
-    pub(super) async fn prepare(
+    pub(crate) async fn prepare(
         engine: &Engine,
         request: &Request,
         message: String,

@@ -30,6 +30,7 @@ mod slapd;
 
 mod approval;
 mod asking;
+mod bulk_changes;
 mod crash;
 mod drafts;
 mod faults;

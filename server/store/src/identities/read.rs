@@ -11,7 +11,7 @@ use model::view::{IdentityDetail, IdentityEvent, IdentityFilter, IdentityRow, Pe
 
 use crate::accounts::accounts_of;
 use crate::assignments::workflow_state;
-use crate::connection::{Connection, Row, arguments, numbers};
+use crate::connection::{Connection, Row, arguments, numbers, texts};
 use crate::orders::newest_orders_of;
 use crate::paging::{count_limit, cursor, page, read_cursor, rows_to_read};
 use crate::words::patterns;
@@ -38,6 +38,15 @@ const BY_ID: &str = concat!(
 
 const BY_KEY: &str =
     concat!("select ", identity_columns!(), " from identity i where i.key = $1 order by i.source limit 1");
+
+/// Of several sources that have a key, the one that comes first by name.
+const BY_KEYS: &str = concat!(
+    "select ",
+    identity_columns!(),
+    " from identity i
+    where i.key in (select value ->> 'text' from json_each($1))
+      and not exists (select 1 from identity other where other.key = i.key and other.source < i.source)"
+);
 
 const AS_OF: &str = "
     select cast(body as text) as body
@@ -185,6 +194,11 @@ impl Store {
     /// Where several sources have that key, the one whose source comes first by name.
     pub async fn identity_by_key(&self, key: &str) -> Result<Option<Identity>> {
         self.reader().await?.row(BY_KEY, arguments![key]).await?.map(|row| identity(&row)).transpose()
+    }
+
+    /// As [`Self::identity_by_key`], for many; keys that nobody has are left out.
+    pub async fn identities_by_key(&self, keys: &[&str]) -> Result<Vec<Identity>> {
+        self.reader().await?.read(BY_KEYS, arguments![texts(keys.iter().copied())?], |row| identity(&row)).await
     }
 
     /// What was known of the identity at that moment.

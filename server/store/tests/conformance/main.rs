@@ -9,6 +9,7 @@ mod accounts;
 mod agents;
 mod assignments;
 mod blocks;
+mod bulk_changes;
 mod carriers;
 mod claims;
 mod configuration;
@@ -82,6 +83,10 @@ stories! {
     configuration: [
         a_configuration_comes_back_and_keeps_its_history,
         secrets_are_kept_sealed,
+    ],
+    bulk_changes: [
+        a_bulk_change_moves_on_from_where_it_was_seen,
+        rows_of_a_bulk_change_are_found_and_replaced,
     ],
     drafts: [
         a_draft_is_changed_while_it_is_open_and_ends_once,

@@ -1,0 +1,135 @@
+//! A bulk change for chosen people: all that a list shows, or all for whom a condition holds, and one thing to give or to
+//! take away.
+
+use model::bulk_change::{BulkRow, WrittenRow};
+use model::error::ApiError;
+use model::identity::{Identity, LifecycleState};
+use model::ids::{BulkChangeId, IdentityId};
+use model::request::Change;
+use model::view::IdentityFilter;
+use policy::expression::{Expression, Subject};
+use tokio::sync::mpsc;
+
+use crate::context::OpContext;
+use crate::error::internal;
+
+use super::{BULK, checked_reason, file, one_line};
+
+/// Who is meant.
+#[derive(Clone, Debug)]
+pub enum Who {
+    /// All whom the list of people shows by this filter.
+    Listed(IdentityFilter),
+    /// All for whom this condition over `identity` holds, as a rule's would, whose days have not ended.
+    Matching(String),
+}
+
+/// What is to become of whom.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    pub who: Who,
+    pub change: Change,
+    /// As it is typed: `role:sales-staff`, its name, or what people call it.
+    pub thing: String,
+    /// As they are typed; empty for none.
+    pub not_before: String,
+    pub until: String,
+    pub reason: String,
+}
+
+/// Begins a bulk change for chosen people.
+pub async fn choose(op: &OpContext, choice: Choice) -> Result<BulkChangeId, ApiError> {
+    op.require(BULK)?;
+    op.require("/Identities/View")?;
+    let reason = checked_reason(&choice.reason)?;
+    let thing = crate::requests::name(op, choice.thing.trim())?;
+    let (people, title) = match &choice.who {
+        Who::Listed(filter) => (listed(op, filter).await?, told(filter)),
+        Who::Matching(condition) => {
+            (matching(op, condition).await?, format!("People for whom {}", one_line(condition)))
+        }
+    };
+    if people.is_empty() {
+        return Err(ApiError::invalid(
+            "who",
+            "Nobody is meant by this. Choose by fewer or other words, or by another condition.",
+        ));
+    }
+    let written = |person: IdentityId| WrittenRow {
+        identity: format!("#{person}"),
+        action: choice.change.name().to_owned(),
+        kind: thing.kind().to_owned(),
+        name: thing.name().to_owned(),
+        not_before: choice.not_before.trim().to_owned(),
+        until: choice.until.trim().to_owned(),
+        justification: String::new(),
+        problem: None,
+    };
+    let rows: Vec<BulkRow> = (1..).zip(people).map(|(number, person)| BulkRow::new(number, written(person))).collect();
+    let (pieces, mut arriving) = mpsc::channel(1);
+    let sending = async move {
+        for piece in rows.chunks(1_000) {
+            if pieces.send(Ok(piece.to_vec())).await.is_err() {
+                return;
+            }
+        }
+    };
+    let title = title.chars().take(200).collect();
+    tokio::join!(sending, file::keep(op, title, reason, &mut arriving)).1
+}
+
+async fn listed(op: &OpContext, filter: &IdentityFilter) -> Result<Vec<IdentityId>, ApiError> {
+    let mut people = Vec::new();
+    let mut filter = IdentityFilter { after: None, limit: Some(store::paging::LONGEST_PAGE), ..filter.clone() };
+    loop {
+        let page = crate::identities::page(op, filter.clone()).await?;
+        people.extend(page.rows.iter().map(|row| row.id));
+        match page.next {
+            Some(next) => filter.after = Some(next),
+            None => return Ok(people),
+        }
+    }
+}
+
+/// "People of Sales, active, with “bo”".
+fn told(filter: &IdentityFilter) -> String {
+    let parts = [
+        filter.department.as_ref().map(|department| format!("in {department}")),
+        filter.lifecycle.map(|state| format!("in the state {}", state.label().to_lowercase())),
+        filter.state.as_ref().map(|state| format!("recorded as {state}")),
+        filter.text.as_ref().map(|text| format!("with \u{201c}{}\u{201d}", one_line(text))),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { "All people".to_owned() } else { format!("People {}", parts.join(", ")) }
+}
+
+async fn matching(op: &OpContext, condition: &str) -> Result<Vec<IdentityId>, ApiError> {
+    let wrong = |why: String| ApiError::invalid("condition", format!("The condition cannot be used: {why}."));
+    let condition = Expression::parse(condition.trim()).map_err(|error| wrong(error.to_string()))?;
+    let today = op.engine.today();
+    let all = op.engine.store().load_identities().await.map_err(internal)?;
+    let work = move || {
+        let mut people = Vec::new();
+        for identity in all.iter().filter(|identity| identity.lifecycle(today) != LifecycleState::Leaver) {
+            if holds(&condition, identity, today)? {
+                people.push(identity.id);
+            }
+        }
+        Ok::<_, String>(people)
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::internal())?.map_err(wrong)
+}
+
+/// In one of the contexts that count today, or, without one, for the person as such.
+fn holds(condition: &Expression, identity: &Identity, today: jiff::civil::Date) -> Result<bool, String> {
+    let mut contexts = identity.contexts.iter().filter(|context| context.period.holds(today)).peekable();
+    if contexts.peek().is_none() {
+        return condition.holds(&Subject::new(identity, None, today));
+    }
+    for context in contexts {
+        if condition.holds(&Subject::new(identity, Some(context), today))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
