@@ -189,10 +189,10 @@ fn table(kind: ObjectKind, rows: &[ObjectRow]) -> impl IntoView + use<> {
         let dash = || view! { <span class="subtle">"—"</span> }.into_any();
         let or_dash = |text: Option<String>| text.map_or_else(dash, IntoAny::into_any);
         let sorted = kind.has_terms().then(|| view! {
-            <td data-label="Category">{or_dash(row.category.clone())}</td>
+            <td data-label="Category" class="nowrap">{or_dash(row.category.clone())}</td>
             <td data-label="Owner">{or_dash(terms.owner)}</td>
         });
-        let note_class = if kind == ObjectKind::Rule { "wide mono" } else { "" };
+        let note_class = if kind == ObjectKind::Rule { "wide mono" } else { "nowrap" };
         view! {
             <tr data-row="">
                 <td data-label="Name" class="name"><a data-open="" href=role_model::object(kind, &row.name)>{row.display_name.clone()}</a>{key}{state}</td>

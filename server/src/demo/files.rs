@@ -161,6 +161,6 @@ mod tests {
         std::fs::write(&application, "mine").unwrap();
         write(directory.path(), MADE_FOR, 4001).unwrap();
         assert_eq!(std::fs::read_to_string(&application).unwrap(), "mine");
-        assert_eq!(groups().len(), 30);
+        assert_eq!(groups().len(), 36);
     }
 }

@@ -361,6 +361,8 @@ impl AlreadySo {
         let is_planned = |kind: &str| {
             plan.requests.iter().any(|request| request.account_type == kind)
                 || plan.filtered.iter().any(|left| left.account_type == kind && left.why == FilterReason::OnItsWay)
+                // A state of the person's working life, or somebody, keeps the account from being made.
+                || plan.retained.iter().any(|kept| kept.account_type == kind && kept.kind == ItemKind::Lifecycle)
         };
         for account in access.accounts.iter().filter(|account| !is_planned(&account.account_type)) {
             held(Grantable::AccountType(account.account_type.clone()));

@@ -186,8 +186,8 @@ async fn what_was_carried_out_is_taken_back_by_requests_and_leaves_what_others_g
     )
     .await;
     carried_out(&mut world).await;
-    assert!(world.badges.accounts["2"].entitlements.contains("vault"));
-    assert!(!world.badges.accounts["4"].entitlements.contains("vault"));
+    assert!(world.badges.accounts["2"].entitlements.contains("VAULT"));
+    assert!(!world.badges.accounts["4"].entitlements.contains("VAULT"));
     // Without an end, beside what the bulk change gave until a day.
     let three = id(&world, "3").await;
     requests::submit(&op, asks(three, vec![give(entitlement("vault"))])).await.unwrap();
@@ -195,8 +195,8 @@ async fn what_was_carried_out_is_taken_back_by_requests_and_leaves_what_others_g
     let change = rest(&op, change.id).await;
     assert_eq!((change.counts.undone, change.counts.conflicts), (3, 0), "{:?}", rows(&world, change.id).await);
     carried_out(&mut world).await;
-    assert!(!world.badges.accounts["2"].entitlements.contains("vault"));
-    assert!(world.badges.accounts["4"].entitlements.contains("vault"));
+    assert!(!world.badges.accounts["2"].entitlements.contains("VAULT"));
+    assert!(world.badges.accounts["4"].entitlements.contains("VAULT"));
     let left = given(&world, "3").await;
     assert_eq!((left.len(), left[0].period.ends), (1, None));
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use engine::identities;
 use engine::scheduler::Scheduler;
+use model::access::Grantable;
 use model::ids::RunId;
 use model::job::{RunMode, RunState};
-use model::order::Order;
+use model::order::{Order, ProvisioningState};
 use model::plan::ItemKind;
 use testkit::world::{Person, World, crowd};
 
@@ -155,5 +156,26 @@ async fn a_state_without_dates_counts_from_the_day_it_was_seen_and_ends_with_its
     assert_eq!(world.engine.store().lifecycle_periods(None).await.unwrap(), []);
     world.settle().await;
     assert_eq!(ordered(&world, &mut known).await, []);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn who_begins_in_a_state_has_no_account_and_none_counts_as_confirmed() {
+    let mut staff = crowd(40);
+    staff[0].department = "Suspended".into();
+    let mut world = World::with_more(&staff, STATES, |_| {}).await;
+    world.settle().await;
+    let ann = identities::find(&world.op(), "1").await.unwrap();
+    assert!(world.orders_of("badges").await.iter().all(|order| order.identity != ann));
+    let held = world.engine.store().assignments_of(&[ann]).await.unwrap();
+    let badge = held.iter().find(|record| record.grantable == Grantable::AccountType("badge".into())).unwrap();
+    assert_eq!(badge.state, None, "rules give it, and it is not there");
+
+    staff[0].department = "Sales".into();
+    world.feed(&staff);
+    world.settle().await;
+    let held = world.engine.store().assignments_of(&[ann]).await.unwrap();
+    let badge = held.iter().find(|record| record.grantable == Grantable::AccountType("badge".into())).unwrap();
+    assert_eq!(badge.state, Some(ProvisioningState::Verified));
     world.stop().await;
 }
