@@ -9,7 +9,8 @@ use crate::permissions::PERMISSIONS;
 use crate::samples;
 
 /// Forms that the rim answers.
-const ELSEWHERE: [&str; 4] = ["/login", "/logout", "/preferences/theme", "/work-items/bulk/upload"];
+const ELSEWHERE: [&str; 5] =
+    ["/login", "/logout", "/preferences/theme", "/work-items/bulk/upload", "/bulk-changes/upload"];
 
 fn html(name: &str, sheet: Sheet) -> String {
     let owner = Owner::new();

@@ -246,8 +246,11 @@ test('what the directory has is named by a rule and drafted, the rest by hand', 
 });
 
 test('a bulk change for chosen people keeps what was filled in, and is discarded', async ({ page }) => {
-  await page.goto('/bulk-changes');
+  await page.goto('/identities?department=Sales');
+  await page.getByRole('link', { name: 'Give or take something for all of these' }).click();
   const people = page.locator('form[action="/api/pages/bulk-changes/choose"]');
+  await expect(people.getByLabel('Department')).toHaveValue('Sales');
+  await people.getByLabel('Department').selectOption('');
   await people.getByLabel('Or for whom a condition holds').fill("identity.department ==");
   await people.getByLabel('Role, access profile, entitlement or account type').fill('role:controller');
   await people.getByLabel('Why').fill('All of Finance');

@@ -33,6 +33,7 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
                 &DEPARTMENTS.map(str::to_owned),
                 &[("leave".to_owned(), "On leave".to_owned())],
                 identity_rows(),
+                rights,
             ),
         ),
         (

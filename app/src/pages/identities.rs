@@ -13,7 +13,8 @@ use model::view::{IdentityFilter, IdentityRow};
 use crate::components::chip;
 use crate::components::form::option;
 use crate::components::list::{Choice, Empty, empty, filter_chips, pagination};
-use crate::frame::{Section, Sheet};
+use crate::frame::{Rights, Section, Sheet};
+use crate::logic::address::Address;
 use crate::logic::query::{self, Query, identities_address};
 use crate::logic::words;
 use crate::pages::{Asked, page, parameter};
@@ -23,12 +24,12 @@ pub use detail::{Asking, Tab, identity_sheet};
 
 #[component]
 pub fn IdentitiesPage() -> impl IntoView {
-    page(|Asked { op, query, .. }| async move {
+    page(|Asked { op, visitor, query }| async move {
         let filter = query::identities(&query);
         let departments = engine::identities::departments(&op).await?;
         let states = engine::identities::states(&op)?;
         let rows = engine::identities::page(&op, filter.clone()).await?;
-        Ok(identities_sheet(&filter, &departments, &states, rows))
+        Ok(identities_sheet(&filter, &departments, &states, rows, &visitor.rights))
     })
 }
 
@@ -67,6 +68,7 @@ pub fn identities_sheet(
     departments: &[String],
     states: &[(String, String)],
     page: Page<IdentityRow>,
+    rights: &Rights,
 ) -> Sheet {
     let list = identities_address(filter);
     let is_filtered = list != identities_address(&IdentityFilter::default());
@@ -82,6 +84,15 @@ pub fn identities_sheet(
         ),
         _ => table(&page.rows, states).into_any(),
     };
+    // The form there knows no states of the configuration.
+    let is_choice = is_filtered && shown > 0 && filter.state.is_none();
+    let bulk = (is_choice && rights.may(engine::bulk_changes::BULK)).then(|| {
+        let address = Address::new("/bulk-changes")
+            .with("text", filter.text.as_deref())
+            .with("department", filter.department.as_deref())
+            .with("lifecycle", filter.lifecycle.map(LifecycleState::name));
+        view! { <p><a href=address.to_string()>"Give or take something for all of these"</a></p> }
+    });
     let body = view! {
         <header class="page-head">
             <h1>"Identities"</h1>
@@ -89,6 +100,7 @@ pub fn identities_sheet(
         </header>
         {lifecycles(filter, states)}
         {search(filter, departments)}
+        {bulk}
         {rows}
         {(shown > 0).then(|| pagination(list, shown, page.total, filter.after.is_none(), page.next, ("identity", "identities")))}
     };

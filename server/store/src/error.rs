@@ -198,6 +198,7 @@ pub const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
     ("lifecycle_period.identity_id", "lifecycle_period_current"),
     ("lifecycle_period.sequence", "lifecycle_period_pkey"),
     ("boundary.id", "boundary_pkey"),
+    ("bulk_change.id", "bulk_change_pkey"),
     ("violation.id", "violation_pkey"),
     ("violation.identity_id, violation.risk, violation.rule", "violation_current"),
     ("violation_thing.id", "violation_thing_pkey"),

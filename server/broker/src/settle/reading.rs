@@ -67,12 +67,14 @@ pub fn read_back(
 ///
 /// What is there may be a later order's doing: where there can be several of one account, ask [`verify_all`].
 pub fn verify(order: &Order, observed: Option<&ObservedAccount>, readable: bool, now: Timestamp) -> Option<Settled> {
-    verify_beside(order, &[], observed, readable, now)
+    verify_beside(order, &[], false, observed, readable, now)
 }
 
-/// [`verify`] for all orders of an application that are Executed, with those that are Transmitted beside them. While a
-/// later order that may change the same is in flight an order stays as it is. What a later order has changed again is not
-/// compared: that order answers for it. Answers with the position of each order that changes.
+/// [`verify`] for all orders of an application that are Executed, with those that are Transmitted beside them, and, where
+/// work by hand is among them, those that are Errored. While a later order that may change the same is in flight an order
+/// stays as it is. What a later order has changed again is not compared: that order answers for it. Work by hand is not
+/// asked for once more after a later order that has failed: whoever said so may have done it all the same. Answers with
+/// the position of each order that changes.
 pub fn verify_all<'a>(
     orders: &[Order],
     observed: impl Fn(&Order) -> Option<&'a ObservedAccount>,
@@ -85,11 +87,14 @@ pub fn verify_all<'a>(
     }
     let settled = |(position, order): (usize, &Order)| {
         let beside = by_account.get(&(order.identity, order.account_type.as_str())).map_or(&[][..], Vec::as_slice);
-        let later: Vec<&Order> = beside.iter().copied().filter(|other| is_later(order, other)).collect();
+        let all_later = beside.iter().copied().filter(|other| is_later(order, other));
+        let (failed, later): (Vec<&Order>, Vec<&Order>) =
+            all_later.partition(|other| other.state == ProvisioningState::Errored);
+        let has_failed = failed.iter().any(|failed| failed.attempts > 0 && !beside::are_apart(order, failed));
         if later.iter().any(|later| later.state == ProvisioningState::Transmitted && may_change(order, later)) {
             return None;
         }
-        verify_beside(order, &later, observed(order), readable, now).map(|settled| (position, settled))
+        verify_beside(order, &later, has_failed, observed(order), readable, now).map(|settled| (position, settled))
     };
     orders.iter().enumerate().filter_map(settled).collect()
 }
@@ -120,6 +125,7 @@ fn is_overwritten(item: &OrderItem, later: &[&Order]) -> bool {
 fn verify_beside(
     order: &Order,
     later: &[&Order],
+    has_failed: bool,
     observed: Option<&ObservedAccount>,
     readable: bool,
     now: Timestamp,
@@ -175,7 +181,9 @@ fn verify_beside(
         });
     }
     let found = if drifted.is_empty() { NOT_THERE.to_owned() } else { drifted.join("; ") };
-    if order.mechanism == Mechanism::Manual && order.attempts < ASKED_AT_MOST {
+    // What came later was decided knowing of this one: to do it now would be to do it last. A plan sees what is missing.
+    let would_be_last = has_failed || later.iter().any(|later| !beside::are_apart(order, later));
+    if order.mechanism == Mechanism::Manual && order.attempts < ASKED_AT_MOST && !would_be_last {
         return Some(asked_again(order, &findings, &found, now));
     }
     Some(Settled {

@@ -403,6 +403,23 @@ fn a_later_order_answers_for_what_it_changed_again() {
     assert_eq!(all(&[entitlements, attributes]), [(1, 4)]);
 }
 
+#[test]
+fn work_that_is_missing_is_not_asked_for_after_what_came_later() {
+    let by_hand = |order: Order, at| Order { mechanism: Mechanism::Manual, ..executed(order, at) };
+    let (first, off) = (by_hand(update(), 100), by_hand(disablement(), 101));
+    let observed = seen("Bern", false, &[]);
+    let all = |orders: &[Order]| -> Vec<(usize, i64)> {
+        let settled = verify_all(orders, |_| Some(&observed), true, at(100));
+        settled.into_iter().map(|(position, settled)| (position, settled.to.number())).collect()
+    };
+    assert_eq!(all(std::slice::from_ref(&first)), [(0, 1)], "asked for again");
+    assert_eq!(all(&[first.clone(), off.clone()]), [(0, 3), (1, 4)], "left to the next plan");
+    // It was said to have failed, and may have been done.
+    let failed = Order { state: ProvisioningState::Errored, attempts: 1, ..off };
+    assert_eq!(all(&[first.clone(), failed.clone()]), [(0, 3)]);
+    assert_eq!(all(&[first, Order { attempts: 0, ..failed }]), [(0, 1)], "never sent");
+}
+
 /// What people did is known late, and what was done beside it meanwhile says nothing about when.
 #[test]
 fn what_goes_beside_does_not_tell_when_the_other_was_done() {

@@ -245,6 +245,7 @@ impl Node {
             .read(|state| {
                 let mut orders = state.orders_in(reading.application, ProvisioningState::Executed);
                 orders.extend(state.orders_in(reading.application, ProvisioningState::Transmitted));
+                orders.extend(state.orders_in(reading.application, ProvisioningState::Errored));
                 orders
             })
             .await;

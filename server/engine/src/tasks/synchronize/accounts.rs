@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use broker::{approval, settle, synchronize, threshold};
 use jiff::Timestamp;
-use model::account::{Account, AccountStatus, ObservedAccount, ObservedEntitlement};
+use model::account::{Account, AccountStatus, Mechanism, ObservedAccount, ObservedEntitlement};
 use model::correlation::Proposals;
 use model::feed::ChangeCounts;
 use model::ids::{AccountId, IdentityId, RunBlockId};
@@ -348,7 +348,11 @@ async fn verify(
     if orders.is_empty() {
         return Ok(());
     }
+    let is_by_hand = orders.iter().any(|order| order.mechanism == Mechanism::Manual);
     orders.extend(engine.store().orders_in_state(application, ProvisioningState::Transmitted, u32::MAX).await?);
+    if is_by_hand {
+        orders.extend(engine.store().orders_in_state(application, ProvisioningState::Errored, u32::MAX).await?);
+    }
     let live = engine.world().deciding();
     let find = |order: &Order| match &order.key {
         Some(key) => observed.get(key),
