@@ -204,7 +204,7 @@ fn line(row: &FoundRow, may_draft: bool) -> impl IntoView + use<> {
     let by_hand = may_draft.then(|| {
         let fields = Fields { display_name: found.display_name.clone(), key: found.key.clone(), ..Fields::default() };
         let address = fields.address(ObjectKind::Entitlement, "", None);
-        view! { <a href=address aria-label=format!("Add by hand: {}", found.key)>"Add by hand"</a> }
+        view! { <div><a href=address aria-label=format!("Add by hand: {}", found.key)>"Add by hand"</a></div> }
     });
     let comes = match named {
         Some(named) if named.clash.is_none() => {
@@ -222,7 +222,7 @@ fn line(row: &FoundRow, may_draft: bool) -> impl IntoView + use<> {
             {by_hand}
         }
         .into_any(),
-        None => view! { <span class="subtle">"No naming rule fits. "</span>{by_hand} }.into_any(),
+        None => view! { <div class="subtle">"No naming rule fits."</div>{by_hand} }.into_any(),
     };
     let name =
         (found.display_name != found.key).then(|| view! { <div class="subtle">{found.display_name.clone()}</div> });
