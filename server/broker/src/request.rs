@@ -391,23 +391,10 @@ mod tests {
     }
 
     fn new() -> NewRequest {
-        NewRequest {
-            trigger: Trigger::AccessRequest,
-            source: RequestSource::new("page", "by hand"),
-            requester: None,
-            identity: IdentityId(2),
-            items: ["a", "b"]
-                .map(|name| RequestItem { change: Change::Give, grantable: Grantable::Role(name.into()) })
-                .to_vec(),
-            justification: "covers".into(),
-            correlation: None,
-            key: None,
-            not_before: None,
-            until: None,
-            priority: None,
-            risk_comment: None,
-            simulate: false,
-        }
+        let items =
+            ["a", "b"].map(|name| RequestItem { change: Change::Give, grantable: Grantable::Role(name.into()) });
+        let source = RequestSource::new("page", "by hand");
+        NewRequest::new(Trigger::AccessRequest, source, IdentityId(2), items.to_vec(), "covers")
     }
 
     #[test]

@@ -2,11 +2,10 @@
 //!
 //! Nothing here changes anything: what comes out goes into a draft, where a person sees what it would do.
 
-mod template;
+pub(crate) mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::access::Grantable;
 use model::configuration::{AccessProfile, Configuration, Entitlement, NamedBundle, NamingRule, Role};
 use model::draft::{Object, ObjectKind};
 use regex::{Captures, Regex, RegexBuilder};
@@ -48,16 +47,7 @@ pub fn unknown(configuration: &Configuration, found: Vec<FoundEntitlement>) -> V
 /// else, or of one before them, clash.
 pub fn name(configuration: &Configuration, found: &[FoundEntitlement]) -> Vec<Option<Named>> {
     let rules = rules(configuration);
-    let mut taken: BTreeSet<String> = configuration.entitlements.keys().cloned().collect();
-    let of = |one: &FoundEntitlement| rules.iter().find_map(|rule| rule.of(one).map(|made| (rule, made)));
-    let named = found.iter().map(|one| {
-        let (rule, mut named) = of(one)?;
-        named.clash = rule.clash(configuration, &named, &taken);
-        if named.clash.is_none() {
-            taken.insert(named.entitlement.clone());
-        }
-        Some(named)
-    });
+    let named = fitting(configuration, &rules, found).into_iter().map(|fit| fit.map(|(_, named)| named));
     named.collect()
 }
 
@@ -66,22 +56,26 @@ pub fn name(configuration: &Configuration, found: &[FoundEntitlement]) -> Vec<Op
 pub fn objects(configuration: &Configuration, found: &[FoundEntitlement]) -> Vec<(ObjectKind, String, Object)> {
     let rules = rules(configuration);
     let mut made: BTreeMap<(ObjectKind, String), Object> = BTreeMap::new();
-    for (one, named) in found.iter().zip(name(configuration, found)) {
-        let Some(named) = named.filter(|named| named.clash.is_none()) else { continue };
-        let Some((rule, captures)) = rules.iter().find_map(|rule| Some((rule, rule.fits(one)?))) else { continue };
-        let entitlement = rule.entitlement(one, &captures);
-        made.insert((ObjectKind::Entitlement, named.entitlement.clone()), Object::Entitlement(entitlement));
-        let (Some(profile_name), Some(bundle)) = (named.access_profile, &rule.rule.access_profile) else { continue };
-        let profile = made.entry((ObjectKind::AccessProfile, profile_name.clone())).or_insert_with(|| {
-            Object::AccessProfile(rule.profile(configuration, &profile_name, bundle, one, &captures))
-        });
+    for (fit, named) in fitting(configuration, &rules, found).into_iter().flatten() {
+        if named.clash.is_some() {
+            continue;
+        }
+        made.insert((ObjectKind::Entitlement, named.entitlement.clone()), Object::Entitlement(fit.entitlement()));
+        let (Some(profile_name), Some(bundle)) = (named.access_profile, &fit.rule.rule.access_profile) else {
+            continue;
+        };
+        let known = configuration.access_profiles.get(&profile_name);
+        let profile = made
+            .entry((ObjectKind::AccessProfile, profile_name.clone()))
+            .or_insert_with(|| Object::AccessProfile(known.cloned().unwrap_or_else(|| fit.profile(bundle))));
         if let Object::AccessProfile(profile) = profile {
             add(&mut profile.entitlements, named.entitlement);
         }
-        let (Some(role_name), Some(bundle)) = (named.role, &rule.rule.role) else { continue };
+        let (Some(role_name), Some(bundle)) = (named.role, &fit.rule.rule.role) else { continue };
+        let known = configuration.roles.get(&role_name);
         let role = made
             .entry((ObjectKind::Role, role_name.clone()))
-            .or_insert_with(|| Object::Role(rule.role(configuration, &role_name, bundle, one, &captures)));
+            .or_insert_with(|| Object::Role(known.cloned().unwrap_or_else(|| fit.role(bundle))));
         if let Object::Role(role) = role {
             add(&mut role.access_profiles, profile_name);
         }
@@ -129,93 +123,125 @@ fn rules(configuration: &Configuration) -> Vec<Compiled<'_>> {
     rules
 }
 
+/// Each with the rule that says what it is, and what comes of it.
+fn fitting<'c, 'f>(
+    configuration: &'c Configuration,
+    rules: &'c [Compiled<'c>],
+    found: &'f [FoundEntitlement],
+) -> Vec<Option<(Fit<'c, 'f>, Named)>> {
+    let mut taken = Taken {
+        entitlements: configuration.entitlements.keys().cloned().collect(),
+        profiles: configuration
+            .access_profiles
+            .iter()
+            .map(|(name, profile)| (name.clone(), profile.application.clone()))
+            .collect(),
+    };
+    let fits = found.iter().map(|found| {
+        let fit = rules.iter().find_map(|rule| rule.fits(found))?;
+        let named = fit.named();
+        let clash = taken.take(&named, fit.rule.application).err();
+        Some((fit, Named { clash, ..named }))
+    });
+    fits.collect()
+}
+
+/// Names that are given already.
+struct Taken {
+    entitlements: BTreeSet<String>,
+    /// With their applications.
+    profiles: BTreeMap<String, String>,
+}
+
+impl Taken {
+    /// Gives away the names, or says why they cannot be had.
+    fn take(&mut self, named: &Named, application: &str) -> Result<(), String> {
+        let names = [Some(&named.entitlement), named.access_profile.as_ref(), named.role.as_ref()];
+        if names.into_iter().flatten().any(|name| name.trim_matches('-').is_empty()) {
+            return Err("nothing of its key is left for a name; add it by hand".to_owned());
+        }
+        if self.entitlements.contains(&named.entitlement) {
+            let name = &named.entitlement;
+            return Err(format!(
+                "another entitlement has the name `{name}`; let the rule tell them apart, or add it by hand"
+            ));
+        }
+        if let Some(profile) = &named.access_profile {
+            let owner = self.profiles.entry(profile.clone()).or_insert_with(|| application.to_owned());
+            if owner != application {
+                return Err(format!(
+                    "the access profile `{profile}` belongs to the application `{owner}`; let the rule name another"
+                ));
+            }
+        }
+        self.entitlements.insert(named.entitlement.clone());
+        Ok(())
+    }
+}
+
 impl<'c> Compiled<'c> {
-    fn fits<'f>(&self, found: &'f FoundEntitlement) -> Option<Captures<'f>> {
-        (found.application == self.application).then(|| self.pattern.captures(&found.key)).flatten()
+    fn fits<'f>(&'c self, found: &'f FoundEntitlement) -> Option<Fit<'c, 'f>> {
+        let captures = (found.application == self.application).then(|| self.pattern.captures(&found.key)).flatten()?;
+        Some(Fit { rule: self, found, captures })
     }
+}
 
-    fn of(&self, found: &FoundEntitlement) -> Option<Named> {
-        let captures = self.fits(found)?;
-        let name = |bundle: &Option<NamedBundle>| {
-            bundle.as_ref().map(|bundle| self.text(&bundle.name, found, &captures, template::as_name))
-        };
-        Some(Named {
-            rule: self.name.clone(),
-            entitlement: self.text(&self.rule.entitlement.name, found, &captures, template::as_name),
-            access_profile: name(&self.rule.access_profile),
-            role: name(&self.rule.role),
+/// A found entitlement with the rule that says what it is, and the parts of its key.
+struct Fit<'c, 'f> {
+    rule: &'c Compiled<'c>,
+    found: &'f FoundEntitlement,
+    captures: Captures<'f>,
+}
+
+impl Fit<'_, '_> {
+    fn named(&self) -> Named {
+        let name =
+            |bundle: &Option<NamedBundle>| bundle.as_ref().map(|bundle| self.text(&bundle.name, template::as_name));
+        Named {
+            rule: self.rule.name.clone(),
+            entitlement: self.text(&self.rule.rule.entitlement.name, template::as_name),
+            access_profile: name(&self.rule.rule.access_profile),
+            role: name(&self.rule.rule.role),
             clash: None,
-        })
+        }
     }
 
-    fn text(&self, text: &str, found: &FoundEntitlement, captures: &Captures<'_>, write: fn(&str) -> String) -> String {
+    fn text(&self, text: &str, write: fn(&str) -> String) -> String {
         let value = |part: &str| match part {
-            template::KEY => found.key.as_str(),
-            template::DISPLAY_NAME => found.display_name.as_str(),
-            group => captures.name(group).map_or("", |found| found.as_str()),
+            template::KEY => self.found.key.as_str(),
+            template::DISPLAY_NAME => self.found.display_name.as_str(),
+            group => self.captures.name(group).map_or("", |found| found.as_str()),
         };
         Template::parse(text).map(|template| template.fill(|part| write(value(part)))).unwrap_or_default()
     }
 
-    fn plain(&self, text: &str, found: &FoundEntitlement, captures: &Captures<'_>) -> String {
-        let filled = self.text(text, found, captures, str::to_owned);
-        filled.split_whitespace().collect::<Vec<_>>().join(" ")
+    fn plain(&self, text: &str) -> String {
+        self.text(text, str::to_owned).split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    fn entitlement(&self, found: &FoundEntitlement, captures: &Captures<'_>) -> Entitlement {
-        let made = &self.rule.entitlement;
-        let display_name = made.display_name.as_deref().unwrap_or("{display_name}");
+    fn entitlement(&self) -> Entitlement {
+        let made = &self.rule.rule.entitlement;
         Entitlement {
-            display_name: self.plain(display_name, found, captures),
-            description: made.description.as_ref().map(|text| self.plain(text, found, captures)),
-            account_type: self.rule.account_type.clone(),
-            key: found.key.clone(),
+            display_name: self.plain(made.display_name.as_deref().unwrap_or("{display_name}")),
+            description: made.description.as_ref().map(|text| self.plain(text)),
+            account_type: self.rule.rule.account_type.clone(),
+            key: self.found.key.clone(),
             privileged: made.privileged,
         }
     }
 
-    fn profile(
-        &self,
-        configuration: &Configuration,
-        name: &str,
-        bundle: &NamedBundle,
-        found: &FoundEntitlement,
-        captures: &Captures<'_>,
-    ) -> AccessProfile {
-        configuration.access_profiles.get(name).cloned().unwrap_or_else(|| AccessProfile {
-            description: bundle.description.as_ref().map(|text| self.plain(text, found, captures)),
-            ..AccessProfile::new(self.plain(&bundle.display_name, found, captures), self.application)
-        })
+    fn profile(&self, bundle: &NamedBundle) -> AccessProfile {
+        AccessProfile {
+            description: bundle.description.as_ref().map(|text| self.plain(text)),
+            ..AccessProfile::new(self.plain(&bundle.display_name), self.rule.application)
+        }
     }
 
-    fn role(
-        &self,
-        configuration: &Configuration,
-        name: &str,
-        bundle: &NamedBundle,
-        found: &FoundEntitlement,
-        captures: &Captures<'_>,
-    ) -> Role {
-        configuration.roles.get(name).cloned().unwrap_or_else(|| Role {
-            description: bundle.description.as_ref().map(|text| self.plain(text, found, captures)),
-            ..Role::new(self.plain(&bundle.display_name, found, captures))
-        })
-    }
-
-    fn clash(&self, configuration: &Configuration, named: &Named, taken: &BTreeSet<String>) -> Option<String> {
-        let names = [Some(&named.entitlement), named.access_profile.as_ref(), named.role.as_ref()];
-        if names.into_iter().flatten().any(|name| name.trim_matches('-').is_empty()) {
-            return Some("nothing of its key is left for a name; add it by hand".to_owned());
+    fn role(&self, bundle: &NamedBundle) -> Role {
+        Role {
+            description: bundle.description.as_ref().map(|text| self.plain(text)),
+            ..Role::new(self.plain(&bundle.display_name))
         }
-        if taken.contains(&named.entitlement) {
-            let message = "another entitlement has the name `{}`; let the rule tell them apart, or add it by hand";
-            return Some(message.replace("{}", &named.entitlement));
-        }
-        let profile = named.access_profile.as_ref()?;
-        let other = configuration.application_of(&Grantable::AccessProfile(profile.clone()))?;
-        (other != self.application).then(|| {
-            format!("the access profile `{profile}` belongs to the application `{other}`; let the rule name another")
-        })
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Makes an entitlement of what an application says it has, and bundles it, by how its key is written. Called role mapping
-/// elsewhere (`reference/netwrix-identity-manager.md`, section 5).
+/// elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NamingRule {

@@ -150,3 +150,16 @@ fn patterns_that_are_wrong_or_too_large_say_so() {
     assert!(pattern("a(b").is_err_and(|message| message.contains("unclosed group")));
     assert!(pattern("(a{1000}){1000}").is_err_and(|message| message.contains("too large")));
 }
+
+#[test]
+fn rules_of_two_applications_do_not_share_an_access_profile() {
+    let of_payroll = NamingRule { account_type: "payroll".into(), ..rule(PATTERN, 0) };
+    let mut company = company(&[("directory", rule(PATTERN, 0)), ("payroll", of_payroll)]);
+    let elsewhere = AccountType { application: "payroll".into(), ..AccountType::default() };
+    company.account_types.insert("payroll".into(), elsewhere);
+    let mut all = found(&["APP-CRM-Read", "APP-CRM-Write"]);
+    all[1].application = "payroll".into();
+    let clashes: Vec<Option<String>> = name(&company, &all).into_iter().flatten().map(|named| named.clash).collect();
+    assert_eq!(clashes[0], None);
+    assert!(clashes[1].as_ref().is_some_and(|text| text.contains("belongs to the application `directory`")));
+}

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use ::model::configuration::{NamedBundle, NamingRule};
 
 use super::{Check, suggestion};
-use crate::naming_rules::{Template, pattern};
+use crate::naming_rules::{Template, pattern, template};
 
 /// Parts that stand for what the application says, beside the groups of the pattern.
-const ALWAYS: [&str; 2] = ["key", "display_name"];
+const ALWAYS: [&str; 2] = [template::KEY, template::DISPLAY_NAME];
 
 impl Check<'_> {
     pub(super) fn naming_rules(&mut self) {
