@@ -15,6 +15,7 @@ use crate::pages::home::HomePage;
 use crate::pages::identities::{IdentitiesPage, IdentityPage};
 use crate::pages::integrations::IntegrationPage;
 use crate::pages::jobs::{ComparisonPage, JobsPage, RunPage, UndoPage};
+use crate::pages::kept_access::KeptAccessPage;
 use crate::pages::login::LoginPage;
 use crate::pages::mails::{MailsPage, MyMailPage};
 use crate::pages::native_changes::NativeChangesPage;
@@ -60,6 +61,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/reconciliation/go-live") view=GoLivePage ssr=SsrMode::Async />
                 <Route path=path!("/requests") view=RequestsPage ssr=SsrMode::Async />
                 <Route path=path!("/requests/new") view=AskRequestPage ssr=SsrMode::Async />
+                <Route path=path!("/requests/kept") view=KeptAccessPage ssr=SsrMode::Async />
                 <Route path=path!("/requests/:id") view=RequestPage ssr=SsrMode::Async />
                 <Route path=path!("/bulk-changes") view=BulkChangesPage ssr=SsrMode::Async />
                 <Route path=path!("/bulk-changes/:id") view=BulkChangePage ssr=SsrMode::Async />

@@ -137,6 +137,7 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['access-profile', await first('/access-profiles', '/access-profiles/', '[data-open]')],
     ['entitlements', '/entitlements'],
     ['entitlement', await first('/entitlements', '/entitlements/', '[data-open]')],
+    ['requests-kept', '/requests/kept'],
     ['found-entitlements', '/found-entitlements'],
     ['found-entitlements-unnamed', '/found-entitlements?show=unnamed'],
     ['rules', '/rules'],

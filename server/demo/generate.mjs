@@ -180,11 +180,11 @@ for (const person of take(60, longHere)) {
   });
   person.position.from = changed;
 }
-// Move soon: the next position is known already.
-for (const person of take(9, longHere)) {
+// Move soon: the next position is known already. The first of them has ended the one before, and is in a gap.
+for (const [index, person] of take(9, longHere).entries()) {
   const changes = pick(["2026-12-01", "2027-01-01"]);
   const department = pick(DEPARTMENTS.filter((other) => other.name !== person.position.department));
-  person.position.to = addDays(changes, -1);
+  person.position.to = index ? addDays(changes, -1) : addDays(TODAY, -8);
   positions.push({ ...person.position, department: department.name, code: department.code, title: weighted(department.staff), from: changes, to: person.ends });
 }
 // Hold a second position beside the first, for a while.

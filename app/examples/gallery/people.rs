@@ -204,6 +204,7 @@ pub(crate) fn identity() -> Identity {
             ("title".to_owned(), Value::from("Account Executive")),
             ("site".to_owned(), Value::from("Rotterdam")),
         ]),
+        filled: Vec::new(),
     };
     Identity {
         id: IdentityId(100),

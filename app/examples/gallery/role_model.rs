@@ -103,6 +103,7 @@ fn role() -> Role {
         owner: Some("olga".into()),
         valid_until: Some(jiff::civil::date(2027, 6, 30)),
         maximum_days: Some(90),
+        grace_days: 14,
         ..Role::new("Seller")
     }
 }
@@ -284,6 +285,7 @@ fn plan() -> ConfigurationPlan {
         attributes: Vec::new(),
     };
     let effect = Effect {
+        kept: vec![("role claims-handler for 14 days".into(), 3)],
         population: 8_615,
         identities: 214,
         gains: vec![("entitlement price-lists-read".into(), 214), ("access profile price-lists".into(), 214)],

@@ -7,6 +7,7 @@ pub(crate) mod forms;
 mod found_entitlements;
 mod integrations;
 pub(crate) mod jobs;
+mod kept_access;
 mod lifecycle;
 mod mails;
 mod native_changes;
@@ -152,6 +153,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         sheets.extend(of_pages(rights, clock));
     }
     sheets.extend(found_entitlements::sheets(rights));
+    sheets.extend(kept_access::sheets(rights));
     sheets
 }
 

@@ -47,6 +47,8 @@ pub struct TermFields {
     pub valid_from: String,
     pub valid_until: String,
     pub maximum_days: String,
+    /// Empty for none.
+    pub grace_days: String,
 }
 
 impl TermFields {
@@ -60,6 +62,9 @@ impl TermFields {
             valid_from: day(terms.valid_from),
             valid_until: day(terms.valid_until),
             maximum_days: terms.maximum_days.map_or_else(String::new, |days| days.to_string()),
+            grace_days: Some(terms.grace_days)
+                .filter(|days| *days > 0)
+                .map_or_else(String::new, |days| days.to_string()),
         }
     }
 
@@ -73,6 +78,7 @@ impl TermFields {
             valid_from: last("valid_from"),
             valid_until: last("valid_until"),
             maximum_days: last("maximum_days"),
+            grace_days: last("grace_days"),
         }
     }
 
@@ -85,6 +91,7 @@ impl TermFields {
             .with("valid_from", Some(&self.valid_from))
             .with("valid_until", Some(&self.valid_until))
             .with("maximum_days", Some(&self.maximum_days))
+            .with("grace_days", Some(&self.grace_days))
     }
 
     fn terms(&self) -> Result<Terms, ApiError> {
@@ -95,7 +102,7 @@ impl TermFields {
                 ApiError::invalid("state", format!("`{name}` is no state. Choose draft, active or retired."))
             })?,
         };
-        let maximum = self.maximum_days.trim();
+        let (maximum, grace) = (self.maximum_days.trim(), self.grace_days.trim());
         let wrong = "are no days. Write a number from 1 to 36525, or leave it empty.";
         Ok(Terms {
             category: named(&self.category),
@@ -107,6 +114,10 @@ impl TermFields {
             maximum_days: match maximum {
                 "" => None,
                 _ => Some(number(maximum, "maximum_days", wrong)?),
+            },
+            grace_days: match grace {
+                "" => 0,
+                _ => number(grace, "grace_days", wrong)?,
             },
         })
     }
@@ -455,6 +466,7 @@ mod tests {
             valid_from: Some(date(2026, 1, 1)),
             valid_until: Some(date(2026, 12, 31)),
             maximum_days: Some(30),
+            grace_days: 14,
         };
         let role = Object::Role(Role { display_name: "Seller".into(), ..Role::on(terms.clone()) });
         let profile = AccessProfile { application: "crm".into(), ..AccessProfile::on(terms) };
@@ -471,6 +483,7 @@ mod tests {
             (TermFields { valid_from: "soon".into(), ..TermFields::default() }, "valid_from"),
             (TermFields { valid_until: "2026-02-30".into(), ..TermFields::default() }, "valid_until"),
             (TermFields { maximum_days: "many".into(), ..TermFields::default() }, "maximum_days"),
+            (TermFields { grace_days: "-1".into(), ..TermFields::default() }, "grace_days"),
             (TermFields { state: "gone".into(), ..TermFields::default() }, "state"),
         ] {
             let wrong = Fields { terms, ..Fields::default() }.object(ObjectKind::Role, "seller").unwrap_err();

@@ -51,8 +51,9 @@ pub async fn put_into_draft(
     #[server(default)] valid_from: String,
     #[server(default)] valid_until: String,
     #[server(default)] maximum_days: String,
+    #[server(default)] grace_days: String,
 ) -> Result<(), ServerFnError> {
-    let terms = TermFields { category, owner, requestable, state, valid_from, valid_until, maximum_days };
+    let terms = TermFields { category, owner, requestable, state, valid_from, valid_until, maximum_days, grace_days };
     let fields = Fields {
         display_name,
         description,

@@ -71,7 +71,7 @@ pub fn requests_sheet(
                     <h1>"Requests"</h1>
                     <p class="muted">"What was asked for beside the rules: by people, reviews and other systems."</p>
                 </div>
-                <div class="actions"><a class="button" href="/bulk-changes">"Bulk changes"</a>{ask}</div>
+                <div class="actions"><a class="button" href="/requests/kept">"Kept access"</a><a class="button" href="/bulk-changes">"Bulk changes"</a>{ask}</div>
             </div>
         </header>
         {states(filter, counts)}

@@ -81,6 +81,7 @@ mod tests {
             priority: 0,
             period: Period { starts: *starts, ends: *ends },
             attributes: Attributes::new(),
+            filled: Vec::new(),
         };
         Identity {
             id: IdentityId(1),

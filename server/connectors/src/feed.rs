@@ -1,13 +1,16 @@
-//! Identity sources: a CSV feed, and a second file of positions where there is one, turned into people with periods.
+//! Identity sources: a CSV feed, and files of positions or of record sections where there are any, turned into people
+//! with periods.
 //!
 //! A feed is taken whole or not at all. Whatever is wrong is collected with file, line and column, and then nothing is
 //! returned, so that nothing can be applied and the previous state stays. Who is new, gone or changed is not decided
 //! here: complete and incremental runs read the same file, and the engine compares. The format is `docs/FORMATS.md`.
 
 mod columns;
+mod contexts;
 mod findings;
 mod people;
 mod positions;
+mod records;
 mod rows;
 
 use std::fmt;
@@ -23,6 +26,7 @@ use sha2::{Digest, Sha256};
 
 pub use crate::table::Finding;
 use findings::Findings;
+use records::Described;
 
 /// A feed that was read completely and without a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,34 +94,39 @@ pub fn read(
     base: &Path,
     display_name: &mut dyn FnMut(&FeedRow<'_>) -> Result<String, String>,
 ) -> Result<Feed, FeedError> {
-    let mut position_findings = Findings::default();
-    let mut position_hash = None;
-    let positions = match &source.positions {
-        None => None,
-        Some(file) => open(&file.file, base, &mut position_findings).map(|mut input| {
-            let rows = positions::read(file, source.delimiter, &mut input, &mut position_findings);
-            position_hash = Some(input.finish());
+    let files = beside(source);
+    let mut findings_beside = Findings::default();
+    let mut hashes_beside = Vec::new();
+    let mut rows_beside = Vec::new();
+    for file in &files {
+        // Each file is judged by its own headers.
+        let mut own = Findings::default();
+        let rows = open(file.file, base, &mut own).map(|mut input| {
+            let rows = records::read(file, source.delimiter, &mut input, &mut own);
+            hashes_beside.push(input.finish());
             rows
-        }),
-    };
+        });
+        rows_beside.push(rows.unwrap_or_default());
+        findings_beside.append(own);
+    }
     let mut findings = Findings::default();
     let mut people = people::People::default();
     let mut hash = None;
     if let Some(mut input) = open(&source.file, base, &mut findings) {
-        people = people::read(source, positions.unwrap_or_default(), &mut input, display_name, &mut findings);
+        people = people::read(source, rows_beside, &mut input, display_name, &mut findings);
         hash = Some(input.finish());
     }
-    if let (Some(file), true) = (&source.positions, findings.is_empty()) {
-        people.complain_about_strangers(&source.file, file, &mut position_findings);
+    if findings.is_empty() {
+        people.complain_about_strangers(&source.file, &files, &mut findings_beside);
     }
-    findings.append(position_findings);
+    findings.append(findings_beside);
     if let Some(error) = findings.into_error() {
         return Err(error);
     }
     let (warnings, warnings_total) = people.warnings.into_parts();
     Ok(Feed {
         rows: people.identities.len(),
-        digest: combine(source, hash, position_hash),
+        digest: combine(source, hash, &hashes_beside),
         identities: people.identities,
         warnings,
         warnings_total,
@@ -138,11 +147,18 @@ pub fn digest(source: &IdentitySource, base: &Path) -> Result<String, FeedError>
         Some(input.finish())
     };
     let hash = hash_of(&source.file, &mut findings);
-    let position_hash = source.positions.as_ref().and_then(|positions| hash_of(&positions.file, &mut findings));
+    let hashes_beside: Vec<[u8; 32]> =
+        beside(source).iter().filter_map(|file| hash_of(file.file, &mut findings)).collect();
     match findings.into_error() {
         Some(error) => Err(error),
-        None => Ok(combine(source, hash, position_hash)),
+        None => Ok(combine(source, hash, &hashes_beside)),
     }
+}
+
+/// The files beside the one of people: of positions, or of sections in the order of their names.
+fn beside(source: &IdentitySource) -> Vec<Described<'_>> {
+    let sections = source.sections.iter().filter_map(|(name, section)| Described::section(name, section));
+    source.positions.iter().map(Described::positions).chain(sections).collect()
 }
 
 /// A file that is hashed as it is read.
@@ -177,10 +193,10 @@ fn open(name: &str, base: &Path, findings: &mut Findings) -> Option<Hashed> {
 }
 
 /// Files read in another way give other identities, so how they are read is part of the digest.
-fn combine(source: &IdentitySource, people: Option<[u8; 32]>, positions: Option<[u8; 32]>) -> String {
+fn combine(source: &IdentitySource, people: Option<[u8; 32]>, beside: &[[u8; 32]]) -> String {
     let mut hash = Sha256::new();
     hash.update(serde_json::to_vec(source).unwrap_or_default());
-    for part in [people, positions].into_iter().flatten() {
+    for part in people.iter().chain(beside) {
         hash.update(part);
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()

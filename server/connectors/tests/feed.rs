@@ -365,6 +365,118 @@ fn both_files_are_complained_about_at_once() {
     assert_eq!(error.unwrap_err().to_string(), expect);
 }
 
+/// A source whose contracts say when somebody is there, whose positions go on over gaps, and whose badge stands in the row.
+fn sectioned() -> IdentitySource {
+    let mut source = source(false);
+    source.sections = serde_json::from_value(serde_json::json!({
+        "badge": { "starts": "badge_from", "attributes": { "badge": "badge" } },
+        "contract": {
+            "file": "contracts.csv", "key": "number", "record": "contract", "starts": "from", "ends": "until",
+            "boundaries": "employment", "attributes": { "kind": "kind" },
+        },
+        "position": {
+            "file": "positions.csv", "key": "number", "starts": "from", "ends": "until", "gaps": "extend",
+            "sort_key": "share", "not_extended": ["desk"], "attributes": { "title": "title", "desk": "desk" },
+        },
+    }))
+    .unwrap();
+    source
+}
+
+fn read_sections(people: &str, contracts: &str, positions: &str) -> Result<Feed, FeedError> {
+    let folder = tempfile::tempdir().unwrap();
+    let header = format!("{},badge_from,badge\n", HEADER.trim_end());
+    std::fs::write(folder.path().join("hr.csv"), format!("{header}{people}")).unwrap();
+    std::fs::write(folder.path().join("contracts.csv"), format!("number,contract,from,until,kind\n{contracts}"))
+        .unwrap();
+    std::fs::write(folder.path().join("positions.csv"), format!("number,from,until,share,title,desk\n{positions}"))
+        .unwrap();
+    read_from(&sectioned(), folder.path())
+}
+
+#[test]
+fn sections_are_combined_into_contexts() {
+    let feed = read_sections(
+        "1,A,A,,,,2000-01-01,,2000-06-01,B7\n2,B,B,,,,2000-01-01,2000-12-31,,\n3,C,C,,,,2000-01-01,,,\n",
+        "1,C1,,2000-08-31,full\n1,C2,2000-10-01,,part\n2,C3,2000-03-01,,full\n",
+        "1,2000-02-01,2000-03-31,10,Clerk,D1\n1,2000-02-01,2000-03-31,9,Driver,D2\n1,2000-05-01,,1,Auditor,\n",
+    )
+    .unwrap();
+    let told = |context: &Context| {
+        let filled = context.filled.iter().map(|gap| {
+            let day = |day: Option<jiff::civil::Date>| day.map_or("…".to_owned(), |day| day.to_string());
+            format!(" ({} {} [{} {}))", gap.section, gap.how.name(), day(gap.period.starts), day(gap.period.ends))
+        });
+        let values: Vec<String> = context.attributes.values().map(ToString::to_string).collect();
+        format!("{}: {}{}", shown(std::slice::from_ref(context))[0], values.join(" "), filled.collect::<String>())
+    };
+    let of = |index: usize| feed.identities[index].contexts.iter().map(told).collect::<Vec<_>>();
+    // January is before the first position: the one with the greatest share counts already, without its desk, and in
+    // April it goes on. In September no contract holds, and nobody is there.
+    let expect = [
+        "contract C1 + position 2000-02-01/1 [2000-01-01 2000-02-01) 0 Clerk: full Clerk \
+         (position anticipated [2000-01-01 2000-02-01))",
+        "contract C1 + position 2000-02-01/1 #2 [2000-02-01 2000-04-01) 0 Clerk: D1 full Clerk",
+        "contract C1 + position 2000-02-01/2 [2000-02-01 2000-04-01) 0 Driver: D2 full Driver",
+        "contract C1 + position 2000-02-01/1 #3 [2000-04-01 2000-05-01) 0 Clerk: full Clerk \
+         (position extended [2000-04-01 2000-05-01))",
+        "contract C1 + position 2000-05-01/1 [2000-05-01 2000-06-01) 0 Auditor: full Auditor",
+        "badge 2000-06-01/1 + contract C1 + position 2000-05-01/1 [2000-06-01 2000-09-01) 0 Auditor: B7 full Auditor",
+        "badge 2000-06-01/1 + contract C2 + position 2000-05-01/1 [2000-10-01 …) 0 Auditor: B7 part Auditor",
+    ];
+    assert_eq!(of(0), expect);
+    assert_eq!(of(1), ["contract C3 [2000-03-01 2001-01-01) 0 : full"], "no position, and the row's last day");
+    assert_eq!(of(2), ["employment [1900-01-01 1900-01-02) 0 : "], "nobody is there whom no contract says to be");
+    let warnings = feed.warnings.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(warnings, ["hr.csv: nothing says that \"3\" is there on any day"]);
+}
+
+#[test]
+fn bad_sections() {
+    let check = |contracts: &str, positions: &str, expect: &[&str]| {
+        let error = read_sections("1,A,A,,,,,,,\n", contracts, positions).expect_err(contracts).to_string();
+        assert_eq!(error.lines().collect::<Vec<_>>(), expect, "{contracts} {positions}");
+    };
+    check(
+        "1,C1,,,x\n1,,,,x\n1,C1,,,y\n9,C1,,,x\n",
+        "8,,,,x,\n",
+        &[
+            "contracts.csv:3:2 (contract): the record's key is missing",
+            "contracts.csv:4:2 (contract): \"1\" has the record \"C1\" on line 2 already",
+            "contracts.csv:5:1 (number): nobody in hr.csv has the key \"9\"",
+            "positions.csv:2:1 (number): nobody in hr.csv has the key \"8\"",
+        ],
+    );
+    check(
+        "",
+        "1,,,,x,\n",
+        &[
+            "contracts.csv:1: the file has headers and no rows; that would end every record of `contract`. Send the full file",
+        ],
+    );
+    let many = |prefix: &str| (0..30).map(|n| format!("1,{prefix}{n},,,x\n")).collect::<String>();
+    let positions: String = (0..30).map(|n| format!("1,,,,p{n},\n")).collect();
+    check(
+        &many("C"),
+        &positions,
+        &["hr.csv:2: the records of \"1\" make more than 500 combinations; end those that do not hold any more"],
+    );
+}
+
+#[test]
+fn another_file_of_a_section_is_another_digest() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("hr.csv", &format!("{},badge_from,badge\n1,A,A,,,,,,,\n", HEADER.trim_end()));
+    write("contracts.csv", "number,contract,from,until,kind\n1,C1,,,x\n");
+    write("positions.csv", "number,from,until,share,title,desk\n1,,,,x,\n");
+    let source = sectioned();
+    let first = read_from(&source, folder.path()).unwrap().digest;
+    assert_eq!(feed::digest(&source, folder.path()).unwrap(), first);
+    write("positions.csv", "number,from,until,share,title,desk\n1,,,,y,\n");
+    assert_ne!(feed::digest(&source, folder.path()).unwrap(), first);
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(rows in proptest::collection::vec(any::<u8>(), 0..400)) {

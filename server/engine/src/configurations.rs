@@ -11,6 +11,7 @@ use store::StoreError;
 use crate::configuration::{self, ConfigurationFinding, ConfigurationPlan};
 use crate::context::OpContext;
 use crate::error::internal;
+use crate::grace;
 
 /// Why a configuration directory is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +73,12 @@ pub(crate) async fn make_live(
     let version = ConfigurationVersionId(store.reserve_ids(1).await.map_err(internal)?.start);
     let before = op.engine.world().configuration_version();
     let digest = configuration::digest(&wanted);
+    let kept = grace::prepare(op, &wanted, version).await?;
+    let note = match kept.len() {
+        0 => note.to_owned(),
+        1 => format!("{note}; one assignment is kept for its grace period"),
+        count => format!("{note}; {count} assignments are kept for their grace periods"),
+    };
     let (by, at) = (op.user.login.clone(), op.now);
     let audit = AuditLine {
         at,
@@ -91,6 +98,7 @@ pub(crate) async fn make_live(
             {
                 return Err(StoreError::NotFound { what: format!("open draft {draft}") });
             }
+            grace::write(tx, &kept).await?;
             tx.append_audit(&audit).await?;
             Ok::<_, StoreError>(true)
         })

@@ -21,6 +21,7 @@ use crate::configuration::{self, ConfigurationPlan, Effect, compare, computed, s
 use crate::configurations;
 use crate::context::OpContext;
 use crate::error::internal;
+use crate::grace;
 use crate::role_model::{VIEW, sample};
 
 /// Prepares changes of the role model.
@@ -297,8 +298,10 @@ pub async fn try_with(op: &OpContext, id: DraftId, key: &str) -> Result<DraftTri
     let live = op.engine.world().configuration();
     let today = op.engine.today();
     let broken = |_| ApiError::conflict("The draft has to be put right first: what is wrong stands on its page.");
-    let after = computed(&draft.applied_to(&live), &population, &grants, today).map_err(broken)?;
+    let wanted = draft.applied_to(&live);
+    let mut after = computed(&wanted, &population, &grants, today).map_err(broken)?;
     let before = computed(&live, &population, &grants, today).map_err(broken)?;
+    grace::keep(&before, &mut after, &wanted, &population, &grants, today);
     let effect = compare(&before, &after, &population, today);
     let changed = effect.people.into_iter().next();
     let explain =
@@ -345,14 +348,16 @@ fn evaluate(
     rules: &[String],
     today: Date,
 ) -> Result<Evaluated, Vec<ModelError>> {
-    let after = computed(wanted, population, grants, today)?;
+    let mut after = computed(wanted, population, grants, today)?;
     let before = computed(live, population, grants, today)?;
+    let kept = grace::keep(&before, &mut after, wanted, population, grants, today);
     let by_id: std::collections::HashMap<_, _> = population.iter().map(|one| (one.id, one)).collect();
     let matches = rules.iter().map(|rule| {
         let ids = after.affected_by_rule(rule);
         (rule.clone(), sample(ids.iter().filter_map(|id| by_id.get(id).copied())))
     });
-    Ok((compare(&before, &after, population, today), matches.collect()))
+    let matches = matches.collect();
+    Ok((compare(&before, &after, population, today).keeping(&kept), matches))
 }
 
 /// Over everything that is shown: the configuration that comes of it, and what it means for whom.

@@ -1,8 +1,9 @@
 //! Identities: who people are, and what they hold.
 
-use model::access::{Grantable, Why};
+use model::access::{Fact, Grantable, Why};
+use model::configuration::Configuration;
 use model::error::ApiError;
-use model::identity::LifecycleState;
+use model::identity::{Context, LifecycleState};
 use model::ids::IdentityId;
 use model::lifecycle::{LifecycleView, Turn};
 use model::page::Page;
@@ -96,9 +97,32 @@ pub async fn why(op: &OpContext, id: IdentityId, kind: Option<&str>, name: &str)
     };
     let today = op.engine.today();
     let explained = op.engine.world().with_population(|population| population.engine.explain(id, &grantable, today));
-    explained
-        .map(|explained| Why::Explained(Box::new(explained)))
-        .ok_or_else(|| ApiError::not_found(format!("identity {id}")))
+    let mut explained = explained.ok_or_else(|| ApiError::not_found(format!("identity {id}")))?;
+    let configuration = op.engine.world().configuration();
+    let person = op.engine.world().with_population(|population| population.identities().get(&id).cloned());
+    for reason in explained.reasons.iter_mut().chain(&mut explained.denied_by) {
+        reason.facts.iter_mut().for_each(|fact| name_dimension(&configuration, fact));
+        let of_reason = |context: &&Context| reason.context.as_deref() == Some(context.key.as_str());
+        let context = person.as_ref().and_then(|person| person.contexts.iter().find(of_reason));
+        let filled = context.and_then(|context| context.filled.iter().find(|gap| gap.period.holds(today)));
+        if let (Some(key), Some(gap)) = (&mut reason.context, filled) {
+            key.push_str(&format!(", {} over a gap in {}", gap.how.name(), gap.section));
+        }
+    }
+    for miss in &mut explained.missing {
+        miss.facts.iter_mut().for_each(|fact| name_dimension(&configuration, fact));
+    }
+    Ok(Why::Explained(Box::new(explained)))
+}
+
+/// Says of a dimension's value what people call it, and what it is a part of: "D110 (Engineering › Platform)".
+fn name_dimension(configuration: &Configuration, fact: &mut Fact) {
+    let Some(dimension) = configuration.dimension_of(&fact.attribute) else { return };
+    let Some(value) = fact.value.as_ref().and_then(|value| dimension.text_of(value)) else { return };
+    let label = dimension.label(&value);
+    if !label.is_empty() && label != value {
+        fact.value = Some(format!("{value} ({label})").into());
+    }
 }
 
 /// Everything that can be asked about, with what people call it.

@@ -38,6 +38,7 @@ pub mod bulk_changes;
 pub mod drafts;
 pub mod forms;
 pub mod found_entitlements;
+pub mod grace;
 pub mod home;
 pub mod identities;
 pub mod integrations;

@@ -220,14 +220,8 @@ pub fn vocabulary(op: &OpContext) -> Result<Vocabulary, ApiError> {
     let configuration = op.engine.world().configuration();
     let things = naming::everything(&configuration).into_iter().map(|(thing, label)| (thing, label.to_owned()));
     let applications = configuration.applications.iter();
-    let mut attributes: Vec<String> = configuration
-        .sources
-        .values()
-        .flat_map(|source| {
-            let positions = source.positions.iter().flat_map(|positions| positions.attributes.keys());
-            source.attributes.keys().chain(positions).cloned()
-        })
-        .collect();
+    let sources = configuration.sources.values();
+    let mut attributes: Vec<String> = sources.flat_map(|source| source.delivers().cloned()).collect();
     attributes.sort();
     attributes.dedup();
     Ok(Vocabulary {

@@ -171,6 +171,7 @@ fn source() -> IdentitySource {
             attributes: (OWN..ATTRIBUTES).map(column).collect(),
             priority: Some("priority".into()),
         }),
+        sections: BTreeMap::new(),
         thresholds: Thresholds::default(),
     }
 }

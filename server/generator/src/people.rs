@@ -410,6 +410,7 @@ impl Person {
                     ends: position.until.and_then(|last| last.tomorrow().ok()),
                 },
                 attributes: attributes.collect(),
+                filled: Vec::new(),
             });
         }
         Identity {

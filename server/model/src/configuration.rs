@@ -6,9 +6,11 @@
 mod account_types;
 mod agents;
 mod connections;
+mod dimensions;
 mod integrations;
 mod lifecycle_states;
 mod naming_rules;
+mod record_sections;
 mod risks;
 mod terms;
 mod thresholds;
@@ -30,9 +32,11 @@ pub use connections::{
     Connection, CsvConnection, CsvExtract, DisabledMark, LdapConnection, ManualConnection, RequestTrackerConnection,
     ScimConnection, SqlAccounts, SqlCatalogue, SqlConnection, SqlFlag, SqlGrants, TicketMeaning,
 };
+pub use dimensions::{Dimension, DimensionValue};
 pub use integrations::{Carrier, Integration, Part, Parts};
 pub use lifecycle_states::{AccountAction, AccountStep, Grantables, LifecycleStateDefinition, StateAccess};
 pub use naming_rules::{NamedBundle, NamedEntitlement, NamingRule};
+pub use record_sections::{Boundaries, Gaps, RecordSection};
 pub use risks::{OnConflict, Risk, RiskKind, RiskRule, RiskSide};
 pub use terms::{Category, RoleState, Terms};
 pub use thresholds::{Limit, Thresholds};
@@ -46,6 +50,9 @@ pub struct Configuration {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub agents: BTreeMap<String, Agent>,
     pub sources: BTreeMap<String, IdentitySource>,
+    /// Attributes by which access is limited, with the values that there are.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub dimensions: BTreeMap<String, Dimension>,
     pub applications: BTreeMap<String, Application>,
     /// Systems that carry out orders for applications other than themselves.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -194,6 +201,9 @@ pub struct IdentitySource {
     pub ends: Option<String>,
     /// A second file with positions and their dates. Without it, the row itself is the one context.
     pub positions: Option<PositionFile>,
+    /// Parts with dates of their own, in the place of positions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sections: BTreeMap<String, RecordSection>,
     #[serde(default)]
     pub thresholds: Thresholds,
 }
@@ -387,6 +397,9 @@ pub struct AccessProfile {
     /// The most days for which it is given to somebody who asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maximum_days: Option<u16>,
+    /// Days for which whoever has it by a rule keeps it when a change of the configuration takes it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub grace_days: u16,
 }
 
 /// A business role: grants access profiles and other roles.
@@ -419,6 +432,9 @@ pub struct Role {
     /// The most days for which it is given to somebody who asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maximum_days: Option<u16>,
+    /// Days for which whoever has it by a rule keeps it when a change of the configuration takes it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub grace_days: u16,
 }
 
 /// Who gets what by rule.
@@ -490,7 +506,35 @@ pub struct JobDefinition {
     pub rings: Option<Rings>,
 }
 
+impl IdentitySource {
+    /// Names of the attributes that it delivers, of people and of what has dates of its own.
+    pub fn delivers(&self) -> impl Iterator<Item = &String> {
+        self.columns().map(|(name, _)| name)
+    }
+
+    /// Attributes and their columns, of people and of what has dates of its own.
+    pub fn columns(&self) -> impl Iterator<Item = (&String, &Column)> {
+        let positions = self.positions.iter().flat_map(|positions| &positions.attributes);
+        self.attributes.iter().chain(positions).chain(self.sections.values().flat_map(|section| &section.attributes))
+    }
+}
+
+impl Column {
+    /// What its cells mean.
+    pub fn kind(&self) -> ColumnType {
+        match self {
+            Self::Header(_) => ColumnType::Text,
+            Self::Typed(typed) => typed.kind,
+        }
+    }
+}
+
 impl Configuration {
+    /// The dimension that is about an attribute.
+    pub fn dimension_of(&self, attribute: &str) -> Option<&Dimension> {
+        self.dimensions.iter().find(|(name, dimension)| dimension.attribute(name) == attribute).map(|(_, found)| found)
+    }
+
     /// The application that a thing belongs to; none for a role, which may be of several, and for what is not known.
     pub fn application_of(&self, grantable: &Grantable) -> Option<&str> {
         let of_type = |name: &str| self.account_types.get(name).map(|kind| kind.application.as_str());

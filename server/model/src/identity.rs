@@ -34,6 +34,38 @@ pub struct Context {
     pub priority: i32,
     pub period: Period,
     pub attributes: Attributes,
+    /// Days in it on which a record counts that does not hold, because its section has a gap there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filled: Vec<FilledGap>,
+}
+
+/// A gap in a record section, and the record that fills it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FilledGap {
+    pub section: String,
+    /// Key of the record.
+    pub record: String,
+    pub how: GapFilling,
+    pub period: Period,
+}
+
+/// Which record fills a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GapFilling {
+    /// The one before goes on.
+    Extended,
+    /// There is none before: the next one counts already.
+    Anticipated,
+}
+
+impl GapFilling {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Extended => "extended",
+            Self::Anticipated => "anticipated",
+        }
+    }
 }
 
 /// A period of days. `starts` is the first day, `ends` the first day after it no longer holds; open where `None`.

@@ -282,6 +282,7 @@ fn identity(number: u64, rules: u64, random: &mut Random) -> Identity {
             priority: context,
             period: Period { starts: started, ends },
             attributes: attributes.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect(),
+            filled: Vec::new(),
         }
     });
     let contexts = contexts.collect();

@@ -16,6 +16,7 @@
 //! Functions beside CEL's `size`, `contains`, `startsWith`, `endsWith`, `matches`, `string`, `int`, `double`, `bool`:
 //! `lower`, `upper`, `trim`, `ascii`, `initials`, `left(text, n)` (also `first`), `replace(text, from, to)`,
 //! `split(text, separator)`, `join(list, separator)`. Each can be called on its first argument: `identity.name.lower()`.
+//! `within(identity.department, "D100")` asks a dimension whether a value is that one, or a part of it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use model::value::{Attributes, Value};
 
 mod evaluate;
 mod functions;
+mod hierarchy;
 mod node;
 mod parse;
 
@@ -50,6 +52,8 @@ struct Compiled {
     text: String,
     root: Node,
     attributes: Vec<String>,
+    /// Dimensions by attribute, where `within` is worked out by climbing.
+    climbing: Option<hierarchy::Climbing>,
 }
 
 /// Why a text is no expression, and where. Line and column count from 1; the column counts characters.
@@ -72,7 +76,7 @@ impl Expression {
     /// Reads an expression over the named variables; there are `identity`, `attempt`, `account`, and `identity` with `account`.
     pub fn parse_with(text: &str, variables: &[&str]) -> Result<Self, ExpressionError> {
         let (root, attributes) = parse::parse(text, variables)?;
-        Ok(Self(Arc::new(Compiled { text: text.to_owned(), root, attributes })))
+        Ok(Self(Arc::new(Compiled { text: text.to_owned(), root, attributes, climbing: None })))
     }
 
     /// The value for a subject. `None` where an attribute that it needs is absent; an error says what failed.
@@ -104,7 +108,7 @@ impl Expression {
     }
 
     fn seen_by<'a>(&'a self, subject: &'a Subject<'a>) -> Seen<'a> {
-        Seen { names: &self.0.attributes, subject }
+        Seen { names: &self.0.attributes, subject, climbing: self.0.climbing.as_ref() }
     }
 }
 
@@ -208,11 +212,19 @@ pub(crate) fn value_of<'a>(node: &'a Node, lookup: &impl Lookup<'a>) -> Result<O
 struct Seen<'a> {
     names: &'a [String],
     subject: &'a Subject<'a>,
+    climbing: Option<&'a hierarchy::Climbing>,
 }
 
 impl<'a> Lookup<'a> for Seen<'a> {
     fn attribute(&self, index: usize) -> Cell<'a> {
         self.names.get(index).map_or(Cell::Absent, |name| self.subject.cell(name))
+    }
+
+    fn is_within(&self, index: usize, value: &Constant) -> Result<bool, String> {
+        let (Some(climbing), Some(name)) = (self.climbing, self.names.get(index)) else {
+            return Err("`within` has to be given the dimensions first".to_owned());
+        };
+        Ok(hierarchy::climb(climbing, name, &self.attribute(index), value))
     }
 }
 

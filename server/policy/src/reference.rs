@@ -10,6 +10,7 @@
 //!   condition that fails is not true.
 //! - What a rule gives, gives what it contains: roles, access profiles, entitlements, and of each entitlement the
 //!   account. Offers (suggested, or waiting for validation) give nothing further.
+//! - `within` climbs the dimension from the value that somebody has: it holds where the value asked for is on the way.
 //! - What somebody was given directly is given like by a rule of priority 0 that holds for them alone, from its first day
 //!   to its last, on days on which they are active: not before the first day of a joiner, not for a leaver.
 //! - A role or an access profile that is a draft or retired, or whose first day is still to come or last day over, is not given
@@ -73,12 +74,15 @@ impl<'c> Reference<'c> {
         let states = lifecycle::States::new(configuration);
         let mut reference = Self { configuration, conditions: BTreeMap::new(), attributes: BTreeMap::new(), states };
         for (name, rule) in &configuration.rules {
-            reference.conditions.extend(Expression::parse(&rule.when).ok().map(|when| (name.as_str(), when)));
+            reference
+                .conditions
+                .extend(Expression::parse(&rule.when).ok().map(|when| (name.as_str(), when.climbing(configuration))));
         }
         for (name, kind) in &configuration.account_types {
             for (attribute, specification) in &kind.attributes {
                 let text = specification.expression.as_ref().or(specification.unique.as_ref());
                 let parsed = text.and_then(|text| Expression::parse_with(text, &["identity", "attempt"]).ok());
+                let parsed = parsed.map(|parsed| parsed.climbing(configuration));
                 reference.attributes.extend(parsed.map(|parsed| ((name.as_str(), attribute.as_str()), parsed)));
             }
         }

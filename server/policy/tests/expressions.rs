@@ -37,6 +37,7 @@ fn person() -> Identity {
             priority: 0,
             period: Period { starts: None, ends: Some(TODAY) },
             attributes: attributes(&[("title", "Clerk".into()), ("department", "IT".into())]),
+            filled: Vec::new(),
         }],
         manager_key: None,
         present: true,

@@ -59,7 +59,7 @@ fn person(id: i64, attributes: &[(&str, &str)], contexts: Vec<Context>) -> Ident
 fn context(key: &str, starts: Date, ends: Option<Date>, absence: Option<&str>) -> Context {
     let attributes = absence.map(|absence| ("absence".to_owned(), Value::from(absence)));
     let period = Period { starts: Some(starts), ends };
-    Context { key: key.into(), priority: 0, period, attributes: attributes.into_iter().collect() }
+    Context { key: key.into(), priority: 0, period, attributes: attributes.into_iter().collect(), filled: Vec::new() }
 }
 
 fn works(id: i64, ends: Option<Date>) -> Identity {

@@ -6,8 +6,9 @@ mod company;
 
 use company::{company, manual, march, owned, person, roles, rule, with};
 use model::configuration::{
-    AccountType, AssignmentRule, AttributeSpecification, Configuration, Connection, CorrelationRule, IdentitySource,
-    ManualConnection, PermissionProfile, Reference, Role, RuleType, Thresholds,
+    AccountType, AssignmentRule, AttributeSpecification, ColumnType, Configuration, Connection, CorrelationRule,
+    Dimension, DimensionValue, IdentitySource, ManualConnection, PermissionProfile, RecordSection, Reference, Role,
+    RuleType, Thresholds,
 };
 use policy::model::RoleModel;
 
@@ -352,6 +353,182 @@ fn every_mistake_is_found() {
             "reads `identity.departmnt`, which no identity source delivers; perhaps `department`",
             None,
         ),
+        (
+            |c| add(c, rule("true && within(identity.department, \"x\")")),
+            "rule `r`",
+            "when",
+            "no dimension is about `department`",
+            Some((1, 37)),
+        ),
+        (
+            |c| {
+                c.dimensions.insert("department".into(), departments());
+                add(c, rule("within(identity.department, \"D11O\")"));
+            },
+            "rule `r`",
+            "when",
+            "`D11O` is no value of the dimension of `department`; expected perhaps `D110`",
+            Some((1, 29)),
+        ),
+        (
+            |c| {
+                c.dimensions.insert("department".into(), departments());
+                add(c, rule("within(identity.department, 110)"));
+            },
+            "rule `r`",
+            "when",
+            "a value of `department` is written otherwise; expected a text in quotes",
+            Some((1, 29)),
+        ),
+        (
+            |c| add(c, rule("within(\"D100\", \"D100\")")),
+            "rule `r`",
+            "when",
+            "`within` looks at an attribute that is a dimension",
+            Some((1, 8)),
+        ),
+        (
+            |c| {
+                c.dimensions.insert("department".into(), departments());
+                c.sources.insert("hr".into(), source("within(identity.department, \"D100\") ? \"x\" : \"y\""));
+            },
+            "identity source `hr`",
+            "display_name",
+            "use attributes alone",
+            None,
+        ),
+        (
+            |c| {
+                let mut circle = departments();
+                circle.values.get_mut("D100").expect("D100").parent = Some("D110".into());
+                c.dimensions.insert("department".into(), circle);
+            },
+            "dimension `department`",
+            "values.D100.parent",
+            "in a circle: D100 → D110 → D100",
+            None,
+        ),
+        (
+            |c| {
+                let mut lost = departments();
+                lost.values.get_mut("D110").expect("D110").parent = Some("D10".into());
+                c.dimensions.insert("department".into(), lost);
+            },
+            "dimension `department`",
+            "values.D110.parent",
+            "there is no value `D10`; perhaps `D100`",
+            None,
+        ),
+        (
+            |c| {
+                let typed = Dimension { kind: ColumnType::Integer, ..departments() };
+                c.dimensions.insert("department".into(), Dimension { values: Default::default(), ..typed });
+                c.sources.insert("hr".into(), source("identity.name"));
+            },
+            "dimension `department`",
+            "type",
+            "identity source `hr` delivers `department` as text, not as whole number",
+            None,
+        ),
+        (
+            |c| {
+                let other = Dimension { attribute: Some("department".into()), ..departments() };
+                c.dimensions.insert("department".into(), departments());
+                c.dimensions.insert("unit".into(), other);
+            },
+            "dimension `unit`",
+            "attribute",
+            "`department` is what dimension `department` is about already",
+            None,
+        ),
+        (
+            |c| {
+                let mut numbers = Dimension { kind: ColumnType::Integer, ..departments() };
+                numbers.values.retain(|value, _| value == "D100");
+                c.dimensions.insert("level".into(), numbers);
+            },
+            "dimension `level`",
+            "values.D100",
+            "`D100` is no whole number",
+            None,
+        ),
+        (
+            |c| drop(c.sources.insert("hr".into(), sections(&[("a", "{\"gaps\":\"leave\",\"sort_key\":\"x\"}")]))),
+            "identity source `hr`",
+            "sections.a.sort_key",
+            "means nothing where gaps are left",
+            None,
+        ),
+        (
+            |c| {
+                let extended = "{\"gaps\":\"extend\",\"not_extended\":[\"titel_a\"]}";
+                c.sources.insert("hr".into(), sections(&[("a", extended)]));
+            },
+            "identity source `hr`",
+            "sections.a.not_extended",
+            "`titel_a` is no attribute of the section; perhaps `title_a`",
+            None,
+        ),
+        (
+            |c| drop(c.sources.insert("hr".into(), sections(&[("a", "{\"file\":\"a.csv\"}")]))),
+            "identity source `hr`",
+            "sections.a.key",
+            "name the column of the file with the person's key",
+            None,
+        ),
+        (
+            |c| drop(c.sources.insert("hr".into(), sections(&[("a", "{\"key\":\"id\"}")]))),
+            "identity source `hr`",
+            "sections.a.key",
+            "means nothing without a `file`",
+            None,
+        ),
+        (
+            |c| {
+                let there = "{\"boundaries\":\"open\"}";
+                c.sources.insert("hr".into(), sections(&[("a", there), ("b", there)]));
+            },
+            "identity source `hr`",
+            "sections.b.boundaries",
+            "section `a` says already from when to when somebody is there",
+            None,
+        ),
+        (
+            |c| {
+                let mut twice = sections(&[("a", "{}"), ("b", "{}")]);
+                let of_a = twice.sections["a"].attributes.clone();
+                twice.sections.get_mut("b").expect("b").attributes = of_a;
+                c.sources.insert("hr".into(), twice);
+            },
+            "identity source `hr`",
+            "sections.b.attributes.title_a",
+            "`title_a` is delivered by section `a` as well",
+            None,
+        ),
+        (
+            |c| {
+                let mut empty = sections(&[("a", "{}")]);
+                empty.sections.get_mut("a").expect("a").attributes.clear();
+                c.sources.insert("hr".into(), empty);
+            },
+            "identity source `hr`",
+            "sections.a.attributes",
+            "nothing follows from it",
+            None,
+        ),
+        (
+            |c| {
+                let mut both = sections(&[("a", "{}")]);
+                let positions = "{\"file\":\"p.csv\",\"key\":\"k\",\"starts\":\"s\",\"ends\":\"e\",\"attributes\":{}}";
+                both.positions = serde_json::from_str(positions).expect("positions");
+                c.sources.insert("hr".into(), both);
+            },
+            "identity source `hr`",
+            "positions",
+            "make the positions one of the sections",
+            None,
+        ),
+        (|c| role(c).grace_days = 40_000, "role `staff`", "grace_days", "more than a hundred years", None),
     ];
     assert!(RoleModel::compile(&company()).is_ok());
     for (mistake, object, field, message, position) in cases {
@@ -374,6 +551,27 @@ fn all_mistakes_are_told_at_once() {
     assert_eq!(fields, ["role `staff` roles", "role `boss` roles", "rule `r` when", "rule `r` roles"]);
 }
 
+/// D110 is a part of D100.
+fn departments() -> Dimension {
+    let value = |parent: Option<&str>| DimensionValue { display_name: None, parent: parent.map(str::to_owned) };
+    Dimension {
+        display_name: "Department".into(),
+        values: [("D100".to_owned(), value(None)), ("D110".to_owned(), value(Some("D100")))].into(),
+        ..Dimension::default()
+    }
+}
+
+/// A source with these sections, each with a title of its own.
+fn sections(sections: &[(&str, &str)]) -> IdentitySource {
+    let section = |(name, text): &(&str, &str)| {
+        let mut section: RecordSection = serde_json::from_str(text).expect("a section");
+        let title = format!("title_{name}");
+        section.attributes.insert(title.clone(), model::configuration::Column::Header(title));
+        ((*name).to_owned(), section)
+    };
+    IdentitySource { sections: sections.iter().map(section).collect(), ..source("identity.name") }
+}
+
 fn source(display_name: &str) -> IdentitySource {
     let column = |name: &str| (name.to_owned(), model::configuration::Column::Header(name.to_owned()));
     IdentitySource {
@@ -388,6 +586,7 @@ fn source(display_name: &str) -> IdentitySource {
         starts: None,
         ends: None,
         positions: None,
+        sections: Default::default(),
         thresholds: Thresholds::default(),
     }
 }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use engine::context::OpContext;
+use engine::grace::{KeptRow, Verdict};
 use jiff::civil::Date;
 use model::error::{ApiError, ErrorCode};
-use model::ids::RequestId;
+use model::ids::{DirectGrantId, IdentityId, RequestId};
 use model::request::{
     Change, NewRequest, RequestDetail, RequestFilter, RequestItem, RequestRow, RequestSource, RequestState, Standing,
     Submission,
@@ -41,6 +42,19 @@ pub enum Command {
     Show {
         /// Number of the request
         request: RequestId,
+    },
+    /// What people keep for a while although the configuration no longer gives it
+    Kept,
+    /// Decides on something that is kept: it ends now, or is given without an end
+    DecideKept {
+        /// Number of what is kept, from the list
+        grant: DirectGrantId,
+        /// end or approve
+        #[arg(value_parser = verdict)]
+        verdict: Verdict,
+        /// Why
+        #[arg(long)]
+        justification: String,
     },
     /// Calls a request off of which nothing was sent
     Cancel {
@@ -159,12 +173,58 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
             let detail = engine::requests::detail(op, request).await?;
             output.value(&detail, show)?;
         }
+        Command::Kept => {
+            let lines: Vec<KeptLine> = engine::grace::rows(op).await?.into_iter().map(kept_line).collect();
+            output.rows(&lines, &["id", "identity", "what", "until", "why"], |line: &KeptLine| {
+                vec![
+                    line.id.to_string(),
+                    line.identity_name.clone(),
+                    format!("{} {}", line.kind.replace('_', " "), line.name),
+                    line.until.map_or_else(String::new, |last| last.to_string()),
+                    line.why.clone(),
+                ]
+            })?;
+        }
+        Command::DecideKept { grant, verdict, justification } => {
+            let request = engine::grace::decide(op, grant, verdict, &justification).await?;
+            output.say(&format!("Request {request} carries it out."))?;
+        }
         Command::Cancel { request, reason } => {
             engine::requests::cancel(op, request, reason).await?;
             output.say(&format!("Request {request} is cancelled."))?;
         }
     }
     Ok(Exit::Done)
+}
+
+/// A line of what is kept.
+#[derive(Debug, Serialize)]
+struct KeptLine {
+    id: DirectGrantId,
+    identity: IdentityId,
+    identity_name: String,
+    kind: &'static str,
+    name: String,
+    /// The last day.
+    until: Option<Date>,
+    why: String,
+}
+
+fn kept_line(row: KeptRow) -> KeptLine {
+    let KeptRow { grant, identity_name, .. } = row;
+    KeptLine {
+        id: grant.id,
+        identity: grant.identity,
+        identity_name,
+        kind: grant.grantable.kind(),
+        name: grant.grantable.name().to_owned(),
+        until: grant.period.ends.and_then(|ends| ends.yesterday().ok()),
+        why: grant.origin.why,
+    }
+}
+
+fn verdict(text: &str) -> Result<Verdict, String> {
+    one_of(Verdict::from_name(text), Verdict::ALL.map(Verdict::name))
 }
 
 async fn one(op: &OpContext, submit: Submit, output: &Output) -> Result<(), CommandError> {

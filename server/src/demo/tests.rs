@@ -104,6 +104,16 @@ fn the_demo_shows_what_it_is_meant_to_show() {
         person.contexts.iter().filter(|context| context.period.holds(MADE_FOR)).count() > 1
     };
     assert!(people.iter().filter(twice).count() >= 5, "two positions at once");
+    let in_gap = |(person, _): &(Identity, DesiredAccess)| {
+        let mut filled = person.contexts.iter().flat_map(|context| &context.filled);
+        filled.any(|gap| gap.period.holds(MADE_FOR))
+    };
+    assert!(people.iter().any(in_gap), "somebody between two positions");
+    let of_division = |(_, desired): &(Identity, DesiredAccess)| {
+        let mut reasons = desired.assignments.iter().flat_map(|one| &one.reasons);
+        reasons.any(|reason| reason.rule == "commercial-division")
+    };
+    assert!(people.iter().any(of_division), "a rule for all departments of a division");
     let mut names = BTreeSet::new();
     assert!(people.iter().any(|(person, _)| !names.insert(&person.display_name)), "two people of one name");
 }

@@ -240,6 +240,7 @@ fn identity(id: i64) -> Identity {
             attribute("site", format!("Site {}", id % 5)),
         ]
         .into(),
+        filled: Vec::new(),
     }];
     Identity {
         id: IdentityId(id),

@@ -244,7 +244,7 @@ fn words_of(value: &serde_json::Value) -> String {
 fn effect(preview: &DraftPreview) -> Option<AnyView> {
     let effect = preview.plan.effect.as_ref()?;
     let view = match effect.identities {
-        0 => view! {
+        0 if effect.kept.is_empty() => view! {
             <section class="panel" aria-labelledby="effect-heading">
                 <h2 id="effect-heading">"What it would do"</h2>
                 <p class="answer">{icon("check")}{format!("Nobody's access changes, of {} people.", words::number(effect.population))}</p>
@@ -279,6 +279,7 @@ fn effect_on_people(effect: &Effect) -> impl IntoView + use<> {
                 {counted("Gained", &effect.gains)}
                 {counted("Lost", &effect.losses)}
             </div>
+            {(!effect.kept.is_empty()).then(|| counted("Kept for a while", &effect.kept))}
             {(!effect.attributes.is_empty()).then(|| counted("Account attributes with other values", &effect.attributes))}
             {people}
         </section>

@@ -174,6 +174,11 @@ fn terms(fields: &Fields, vocabulary: &Vocabulary) -> impl IntoView + use<> {
                 <input id="maximum_days" name="maximum_days" inputmode="numeric" size="6" value=terms.maximum_days.clone() autocomplete="off" aria-describedby="maximum-hint" />
                 <span class="hint" id="maximum-hint">"For how long it is given to somebody who asks; open where empty"</span>
             </div>
+            <div class="field">
+                <label for="grace_days">"Grace days"</label>
+                <input id="grace_days" name="grace_days" inputmode="numeric" size="6" value=terms.grace_days.clone() autocomplete="off" aria-describedby="grace-hint" />
+                <span class="hint" id="grace-hint">"For how long it is kept when a change of rules takes it; none where empty"</span>
+            </div>
         </div>
     }
 }

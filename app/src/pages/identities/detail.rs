@@ -5,7 +5,7 @@ use model::access::{Grantable, Reason, Why};
 use model::account::Account;
 use model::error::ApiError;
 use model::form::IdentityQuestion;
-use model::identity::{Context, Identity, LifecycleState};
+use model::identity::{Context, FilledGap, GapFilling, Identity, LifecycleState};
 use model::reconciliation::{Origin, ReconciliationFilter};
 use model::value::Attributes;
 use model::view::{IdentityDetail, IdentityEvent, PermissionRow};
@@ -388,6 +388,7 @@ fn attributes(identity: &Identity) -> impl IntoView + use<> {
 }
 
 fn context(context: &Context) -> impl IntoView + use<> {
+    let filled = context.filled.iter().map(gap).collect_view();
     view! {
         <section class="panel">
             <div class="section-head">
@@ -396,8 +397,18 @@ fn context(context: &Context) -> impl IntoView + use<> {
                 <span class="subtle">{format!("priority {}", context.priority)}</span>
             </div>
             {pairs(&context.attributes)}
+            {filled}
         </section>
     }
+}
+
+/// Which gap is filled, by what, and for how long.
+fn gap(gap: &FilledGap) -> impl IntoView + use<> {
+    let goes = match gap.how {
+        GapFilling::Extended => "goes on over a gap",
+        GapFilling::Anticipated => "counts already, before it begins",
+    };
+    view! { <p class="hint">{gap.section.clone()}" "<span class="mono">{gap.record.clone()}</span>" "{goes}", "{words::period(&gap.period)}"."</p> }
 }
 
 fn pairs(attributes: &Attributes) -> impl IntoView + use<> {

@@ -156,6 +156,12 @@ fn terms(detail: &ObjectDetail) -> Option<AnyView> {
         (true, None) => "May be asked for".to_owned(),
         (true, Some(days)) => format!("May be asked for, for {} at most", words::plural(days.into(), "day", "days")),
     };
+    let grace = match terms.grace_days {
+        0 => dash(),
+        days => {
+            format!("Kept for {} when a change of rules takes it", words::plural(days.into(), "day", "days")).into_any()
+        }
+    };
     let view = view! {
         <section class="panel" aria-labelledby="terms-heading">
             <h2 id="terms-heading">"Terms"</h2>
@@ -163,6 +169,7 @@ fn terms(detail: &ObjectDetail) -> Option<AnyView> {
                 <div><dt>"Category"</dt><dd>{category}</dd></div>
                 <div><dt>"Owner"</dt><dd>{owner}</dd></div>
                 <div><dt>"Requests"</dt><dd>{requests}</dd></div>
+                <div><dt>"Grace period"</dt><dd>{grace}</dd></div>
                 <div><dt>"Valid from"</dt><dd>{terms.valid_from.map_or_else(dash, day)}</dd></div>
                 <div><dt>"Valid until"</dt><dd>{terms.valid_until.map_or_else(dash, day)}</dd></div>
             </dl>

@@ -1,105 +1,43 @@
-//! The second file: who holds which position, from when to when.
+//! The contexts of somebody whose source has positions: each of them is one.
 
-use std::collections::HashMap;
-use std::io::Read;
-
-use model::configuration::PositionFile;
 use model::identity::{Context, Period};
-use model::value::Attributes;
 
-use super::columns::{self, Layout, PeriodColumns};
-use super::findings::Findings;
-use super::rows::Rows;
-use crate::table::{Finding, Table};
+use super::records::Row;
 
-/// Positions by the key of who holds them.
-pub(super) type Positions = HashMap<String, Vec<Position>>;
-
-/// One row.
-pub(super) struct Position {
-    pub(super) line: u64,
-    pub(super) column: usize,
-    pub(super) period: Period,
-    priority: i32,
-    attributes: Attributes,
-}
-
-pub(super) fn read(
-    file: &PositionFile,
-    delimiter: Option<char>,
-    input: &mut impl Read,
-    findings: &mut Findings,
-) -> Positions {
-    let mut positions = Positions::new();
-    let table = match Table::open(&file.file, delimiter, input) {
-        Ok(table) => table,
-        Err(finding) => {
-            findings.add(finding);
-            return positions;
-        }
-    };
-    let key_column = columns::resolve(Some(&file.key), &table, findings);
-    let period_columns = PeriodColumns::resolve(Some(&file.starts), Some(&file.ends), &table, findings);
-    let priority_column = columns::resolve(file.priority.as_deref(), &table, findings);
-    let layout = Layout::resolve(&file.attributes, &table, findings);
-    let (Some(key_column), true) = (key_column, findings.is_empty()) else { return positions };
-
-    let mut rows = Rows::new(table, key_column);
-    while let Some(key) = rows.next_key(findings) {
-        let Rows { table, record, .. } = &rows;
-        let period = period_columns.period(table, record, findings);
-        let priority = match priority_column {
-            // All the same where nothing tells them apart.
-            None => 0,
-            // Settled question 4 speaks of the smallest explicit priority: without one, a position comes last.
-            Some(column) => match columns::integer(column, table, record, findings) {
-                None => i32::MAX,
-                Some(number) => i32::try_from(number).unwrap_or(if number < 0 { i32::MIN } else { i32::MAX }),
-            },
+/// Keys of what has none of its own, in the order of the rows that are given back: the first day and a number, from 1, that tells
+/// apart what begins on the same day. Rows are numbered by what they say and not by where they stand, and the last day is
+/// looked at last: neither another order of the file nor an end that becomes known gives a row another key. Equal rows
+/// count once.
+pub(super) fn numbered(mut rows: Vec<Row>) -> Vec<(String, Row)> {
+    rows.sort_by(|a, b| {
+        let of = |row: &Row| (row.period.starts, row.priority, row.sort_key.clone(), row.period.ends);
+        (a.period.starts, &a.attributes).cmp(&(b.period.starts, &b.attributes)).then_with(|| of(a).cmp(&of(b)))
+    });
+    let said = |row: &Row| (row.period, row.priority, row.key.clone(), row.sort_key.clone());
+    rows.dedup_by(|a, b| said(a) == said(b) && a.attributes == b.attributes);
+    let mut number = 0;
+    let mut before = None;
+    let keyed = rows.into_iter().map(|mut row| {
+        let starts = row.period.starts;
+        number = if before == Some(starts) { number + 1 } else { 1 };
+        before = Some(starts);
+        let key = match (row.key.take(), starts) {
+            (Some(key), _) => key,
+            (None, Some(starts)) => format!("{starts}/{number}"),
+            (None, None) => format!("open/{number}"),
         };
-        let attributes = layout.attributes(table, record, findings);
-        let position = Position { line: record.line(), column: key_column, period, priority, attributes };
-        positions.entry(key).or_default().push(position);
-    }
-    if rows.count == 0 && findings.is_empty() {
-        let message = "the file has headers and no rows; that would end every position. Send the full file";
-        findings.add(Finding::line(rows.table.file(), 1, message));
-    }
-    findings.suspect_headers(rows.table.headers());
-    positions
+        (key, row)
+    });
+    keyed.collect()
 }
 
 /// The contexts of one person. A position holds only while the employment does; what lies outside is named to `outside`.
-///
-/// The key is the position's first day and a number, from 1, that tells apart what begins on the same day. Rows are
-/// numbered by what they say and not by where they stand, and the last day is looked at last: neither another order of
-/// the file nor an end that becomes known gives a position another key.
-pub(super) fn contexts(
-    mut positions: Vec<Position>,
-    employment: Period,
-    mut outside: impl FnMut(&Position),
-) -> Vec<Context> {
-    positions.sort_by(|a, b| {
-        let of = |position: &Position| (position.period.starts, position.priority, position.period.ends);
-        (a.period.starts, &a.attributes).cmp(&(b.period.starts, &b.attributes)).then_with(|| of(a).cmp(&of(b)))
-    });
-    positions.dedup_by(|a, b| (a.period, a.priority, &a.attributes) == (b.period, b.priority, &b.attributes));
+pub(super) fn contexts(positions: Vec<Row>, employment: Period, mut outside: impl FnMut(u64)) -> Vec<Context> {
     let mut contexts = Vec::with_capacity(positions.len());
-    let mut number = 0;
-    let mut before = None;
-    for position in positions {
-        let starts = position.period.starts;
-        number = if before == Some(starts) { number + 1 } else { 1 };
-        before = Some(starts);
-        let key = match starts {
-            Some(starts) => format!("{starts}/{number}"),
-            None => format!("open/{number}"),
-        };
-        match intersection(position.period, employment) {
-            Some(period) => {
-                contexts.push(Context { key, priority: position.priority, period, attributes: position.attributes });
-            }
-            None => outside(&position),
+    for (key, Row { period, priority, attributes, line, .. }) in numbered(positions) {
+        match intersection(period, employment) {
+            Some(period) => contexts.push(Context { key, priority, period, attributes, filled: Vec::new() }),
+            None => outside(line),
         }
     }
     contexts

@@ -84,8 +84,12 @@ impl Site {
             }
             ExportTask::Source { name, source } => {
                 let own = self.own(&self.tables.sources, "sources", &name, environment)?;
-                let places: &[&str] = if source.positions.is_some() { &["file", "positions.file"] } else { &["file"] };
-                let mut source: IdentitySource = self.merged(&source, own, places, &name)?;
+                let mut places = vec!["file".to_owned()];
+                places.extend(source.positions.iter().map(|_| "positions.file".to_owned()));
+                let with_file = source.sections.iter().filter(|(_, section)| section.file.is_some());
+                places.extend(with_file.map(|(section, _)| format!("sections.{section}.file")));
+                let places: Vec<&str> = places.iter().map(String::as_str).collect();
+                let mut source: IdentitySource = self.merged(&source, own, &places, &name)?;
                 paths::resolve_source(&mut source, &self.folder);
                 Ok(ExportTask::Source { name, source })
             }

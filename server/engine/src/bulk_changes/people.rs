@@ -105,7 +105,9 @@ fn told(filter: &IdentityFilter) -> String {
 
 async fn matching(op: &OpContext, condition: &str) -> Result<Vec<IdentityId>, ApiError> {
     let wrong = |why: String| ApiError::invalid("condition", format!("The condition cannot be used: {why}."));
-    let condition = Expression::parse(condition.trim()).map_err(|error| wrong(error.to_string()))?;
+    let live = op.engine.world().configuration();
+    let parsed = Expression::parse(condition.trim()).and_then(|parsed| parsed.expanded(&live));
+    let condition = parsed.map_err(|error| wrong(error.to_string()))?;
     let today = op.engine.today();
     let all = op.engine.store().load_identities().await.map_err(internal)?;
     let work = move || {

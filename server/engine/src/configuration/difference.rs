@@ -56,6 +56,9 @@ pub struct Effect {
     /// Thing, such as "entitlement directory-group-sales", and for how many it is new; most first.
     pub gains: Vec<(String, u64)>,
     pub losses: Vec<(String, u64)>,
+    /// What is kept for a while although nothing gives it any more: "role sales for 14 days", and for how many.
+    #[serde(default)]
+    pub kept: Vec<(String, u64)>,
     /// Account attributes that get another value, such as "directory-user title", and for how many.
     pub attributes: Vec<(String, u64)>,
     /// The first few people, in words.
@@ -257,11 +260,12 @@ const SHOWN: usize = 10;
 impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f)?;
-        if self.identities == 0 {
-            return writeln!(f, "Effect: nobody's access changes, of {} people.", self.population);
+        match self.identities {
+            0 => writeln!(f, "Effect: nobody's access changes, of {} people.", self.population)?,
+            changed => writeln!(f, "Effect: access changes for {changed} of {} people.", self.population)?,
         }
-        writeln!(f, "Effect: access changes for {} of {} people.", self.identities, self.population)?;
-        for (sign, list) in [("  gain ", &self.gains), ("  lose ", &self.losses), ("  value", &self.attributes)] {
+        let lists = [&self.gains, &self.losses, &self.kept, &self.attributes];
+        for (sign, list) in ["  gain ", "  lose ", "  keep ", "  value"].into_iter().zip(lists) {
             for (thing, people) in list.iter().take(SHOWN) {
                 writeln!(f, "{sign} {people:>6}  {thing}")?;
             }

@@ -12,6 +12,7 @@ use policy::engine::Engine as RoleEngine;
 use policy::model::{ModelError, RoleModel};
 
 use super::{Effect, PersonEffect};
+use crate::grace::{self, Kept};
 use crate::world::{by_identity, role_engine};
 
 /// People named as examples.
@@ -33,8 +34,22 @@ pub fn effect(
     today: Date,
 ) -> Result<Effect, Vec<ModelError>> {
     let before = computed(current, population, grants, today)?;
-    let after = computed(wanted, population, grants, today)?;
-    Ok(compare(&before, &after, population, today))
+    let mut after = computed(wanted, population, grants, today)?;
+    let kept = grace::keep(&before, &mut after, wanted, population, grants, today);
+    Ok(compare(&before, &after, population, today).keeping(&kept))
+}
+
+impl Effect {
+    /// With what people keep for a while, which is no loss yet.
+    pub(crate) fn keeping(mut self, kept: &[Kept]) -> Self {
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        let days = |days: u16| if days == 1 { "a day".to_owned() } else { format!("{days} days") };
+        for one in kept {
+            *counts.entry(format!("{} for {}", label(&one.grantable), days(one.days))).or_default() += 1;
+        }
+        self.kept = most_first(counts);
+        self
+    }
 }
 
 /// The same of two role models that were computed over the same people.

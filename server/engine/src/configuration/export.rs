@@ -29,6 +29,9 @@ pub fn export(configuration: &Configuration) -> Vec<(PathBuf, String)> {
     for (name, source) in &configuration.sources {
         put(format!("sources/{}.toml", file_name(name)), "sources", name, table(source));
     }
+    for (name, dimension) in &configuration.dimensions {
+        put("dimensions.toml".into(), "dimensions", name, table(dimension));
+    }
     for (name, application) in &configuration.applications {
         put(application_file(name), "applications", name, table(&without_secrets(name, application)));
     }

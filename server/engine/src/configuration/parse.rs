@@ -16,9 +16,10 @@ use super::places::Index;
 use super::wording;
 
 /// Tables of a configuration file, and what one object in them is called.
-pub(super) const KINDS: [(&str, &str); 16] = [
+pub(super) const KINDS: [(&str, &str); 17] = [
     ("organisation", "organisation"),
     ("sources", "identity source"),
+    ("dimensions", "dimension"),
     ("applications", "application"),
     ("integrations", "integration"),
     ("agents", "agent"),
@@ -149,6 +150,7 @@ fn read_object(
             columns(value, &what)?;
             insert(&mut configuration.sources, name, value, &what)
         }
+        "dimensions" => insert(&mut configuration.dimensions, name, value, &what),
         "applications" => {
             connection(value, &what)?;
             insert(&mut configuration.applications, name, value, &what)
@@ -231,7 +233,9 @@ fn connection(carrier: &Spanned<DeValue<'_>>, what: &str) -> Result<(), Problem>
 fn columns(source: &Spanned<DeValue<'_>>, what: &str) -> Result<(), Problem> {
     let Some(source) = source.get_ref().as_table() else { return Ok(()) };
     let positions = source.get("positions").and_then(|positions| positions.get_ref().as_table());
-    for table in [Some(source), positions].into_iter().flatten() {
+    let sections = source.get("sections").and_then(|sections| sections.get_ref().as_table());
+    let sections = sections.into_iter().flat_map(DeTable::iter).map(|(_, section)| section.get_ref().as_table());
+    for table in [Some(source), positions].into_iter().chain(sections).flatten() {
         let Some(attributes) = table.get("attributes").and_then(|value| value.get_ref().as_table()) else { continue };
         for (name, column) in attributes.iter().filter(|(_, column)| column.get_ref().is_table()) {
             object::<TypedColumn>(column, &format!("the attribute `{}` of {what}", name.get_ref()))?;

@@ -40,6 +40,9 @@ pub(crate) fn resolve_source(source: &mut IdentitySource, directory: &Path) {
     if let Some(positions) = &mut source.positions {
         absolute(&mut positions.file, directory);
     }
+    for file in source.sections.values_mut().filter_map(|section| section.file.as_mut()) {
+        absolute(file, directory);
+    }
 }
 
 fn extract(extract: &mut Option<CsvExtract>, directory: &Path) {

@@ -36,6 +36,7 @@ mod drafts;
 mod faults;
 mod forms;
 mod found_entitlements;
+mod grace;
 mod jobs;
 mod leavers;
 mod lifecycle;

@@ -103,6 +103,7 @@ pub struct Terms {
     /// This day still counts.
     pub valid_until: Option<Date>,
     pub maximum_days: Option<u16>,
+    pub grace_days: u16,
 }
 
 impl Default for Terms {
@@ -115,6 +116,7 @@ impl Default for Terms {
             valid_from: None,
             valid_until: None,
             maximum_days: None,
+            grace_days: 0,
         }
     }
 }
@@ -146,7 +148,7 @@ impl Role {
 
     /// One without a name, on these terms.
     pub fn on(terms: Terms) -> Self {
-        let Terms { category, owner, requestable, state, valid_from, valid_until, maximum_days } = terms;
+        let Terms { category, owner, requestable, state, valid_from, valid_until, maximum_days, grace_days } = terms;
         Self {
             display_name: String::new(),
             description: None,
@@ -159,6 +161,7 @@ impl Role {
             valid_from,
             valid_until,
             maximum_days,
+            grace_days,
         }
     }
 
@@ -171,6 +174,7 @@ impl Role {
             valid_from: self.valid_from,
             valid_until: self.valid_until,
             maximum_days: self.maximum_days,
+            grace_days: self.grace_days,
         }
     }
 }
@@ -183,7 +187,7 @@ impl AccessProfile {
 
     /// One without a name, on these terms.
     pub fn on(terms: Terms) -> Self {
-        let Terms { category, owner, requestable, state, valid_from, valid_until, maximum_days } = terms;
+        let Terms { category, owner, requestable, state, valid_from, valid_until, maximum_days, grace_days } = terms;
         Self {
             display_name: String::new(),
             description: None,
@@ -197,6 +201,7 @@ impl AccessProfile {
             valid_from,
             valid_until,
             maximum_days,
+            grace_days,
         }
     }
 
@@ -209,6 +214,7 @@ impl AccessProfile {
             valid_from: self.valid_from,
             valid_until: self.valid_until,
             maximum_days: self.maximum_days,
+            grace_days: self.grace_days,
         }
     }
 }

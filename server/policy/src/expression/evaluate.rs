@@ -34,6 +34,11 @@ pub(crate) enum Cell<'a> {
 pub(crate) trait Lookup<'a> {
     /// The attribute at that position of the expression's own list.
     fn attribute(&self, index: usize) -> Cell<'a>;
+
+    /// Whether the attribute has a value of its dimension, or a part of it. Elsewhere that is written out before.
+    fn is_within(&self, _index: usize, value: &Constant) -> Result<bool, String> {
+        Err(format!("nothing is known here of what is within {value:?}"))
+    }
 }
 
 /// The value of an expression.
@@ -114,9 +119,13 @@ impl<'l, 'a, L: Lookup<'a>> Run<'l, 'a, L> {
                 }
                 Ok(Cell::Map(cells))
             }
-            Node::Not(_) | Node::And(_) | Node::Or(_) | Node::Compare(..) | Node::In(_) | Node::Matches(..) => {
-                self.truth(node).map(Cell::Boolean)
-            }
+            Node::Not(_)
+            | Node::And(_)
+            | Node::Or(_)
+            | Node::Compare(..)
+            | Node::In(_)
+            | Node::Matches(..)
+            | Node::Within(_) => self.truth(node).map(Cell::Boolean),
             Node::Negate(inner) => match self.cell(inner)? {
                 Cell::Absent => Ok(Cell::Absent),
                 Cell::Integer(value) => value.checked_neg().map(Cell::Integer).ok_or_else(overflow),
@@ -180,6 +189,7 @@ impl<'l, 'a, L: Lookup<'a>> Run<'l, 'a, L> {
                 let [member, list] = &**operands;
                 self.contains(member, list)
             }
+            Node::Within(within) => self.lookup.is_within(within.attribute, &within.value),
             Node::Matches(subject, pattern) => match self.cell(subject)? {
                 Cell::Absent => Ok(false),
                 Cell::Text(text) => Ok(pattern.is_match(&text)),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::hierarchy::Within;
+
 #[derive(Clone, Debug)]
 pub(crate) enum Node {
     Constant(Constant),
@@ -26,6 +28,7 @@ pub(crate) enum Node {
     Index(Box<[Node; 2]>),
     Call(Function, Vec<Node>),
     Matches(Box<Node>, Arc<regex::Regex>),
+    Within(Box<Within>),
     Comprehension(Box<Comprehension>),
 }
 
@@ -34,7 +37,12 @@ impl Node {
     pub(super) fn any(&self, such: &impl Fn(&Node) -> bool) -> bool {
         such(self)
             || match self {
-                Self::Constant(_) | Self::Attribute(_) | Self::Has(_) | Self::Attempt | Self::Variable(_) => false,
+                Self::Constant(_)
+                | Self::Attribute(_)
+                | Self::Has(_)
+                | Self::Attempt
+                | Self::Variable(_)
+                | Self::Within(_) => false,
                 Self::Kept(_, inner) | Self::Not(inner) | Self::Negate(inner) | Self::Matches(inner, _) => {
                     inner.any(such)
                 }
@@ -53,6 +61,46 @@ impl Node {
                         || comprehension.body.any(such)
                 }
             }
+    }
+
+    /// The same with every node, from the leaves up, in the place of which something else stands.
+    pub(super) fn replaced(self, by: &mut impl FnMut(Node) -> Node) -> Self {
+        let mut all = |nodes: Vec<Node>| nodes.into_iter().map(|node| node.replaced(by)).collect::<Vec<_>>();
+        let node = match self {
+            Self::Constant(_)
+            | Self::Attribute(_)
+            | Self::Has(_)
+            | Self::Attempt
+            | Self::Variable(_)
+            | Self::Within(_) => self,
+            Self::List(nodes) => Self::List(all(nodes)),
+            Self::And(nodes) => Self::And(all(nodes)),
+            Self::Or(nodes) => Self::Or(all(nodes)),
+            Self::Call(function, nodes) => Self::Call(function, all(nodes)),
+            Self::Kept(number, inner) => Self::Kept(number, Box::new(inner.replaced(by))),
+            Self::Not(inner) => Self::Not(Box::new(inner.replaced(by))),
+            Self::Negate(inner) => Self::Negate(Box::new(inner.replaced(by))),
+            Self::Matches(inner, pattern) => Self::Matches(Box::new(inner.replaced(by)), pattern),
+            Self::Map(entries) => {
+                Self::Map(entries.into_iter().map(|(key, value)| (key.replaced(by), value.replaced(by))).collect())
+            }
+            Self::Conditional(nodes) => Self::Conditional(Box::new((*nodes).map(|node| node.replaced(by)))),
+            Self::Compare(comparison, nodes) => {
+                Self::Compare(comparison, Box::new((*nodes).map(|node| node.replaced(by))))
+            }
+            Self::Arithmetic(operator, nodes) => {
+                Self::Arithmetic(operator, Box::new((*nodes).map(|node| node.replaced(by))))
+            }
+            Self::In(nodes) => Self::In(Box::new((*nodes).map(|node| node.replaced(by)))),
+            Self::Index(nodes) => Self::Index(Box::new((*nodes).map(|node| node.replaced(by)))),
+            Self::Comprehension(comprehension) => {
+                let Comprehension { kind, range, filter, body } = *comprehension;
+                let filter = filter.map(|filter| filter.replaced(by));
+                let (range, body) = (range.replaced(by), body.replaced(by));
+                Self::Comprehension(Box::new(Comprehension { kind, range, filter, body }))
+            }
+        };
+        by(node)
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SelectExpr, SourceInfo, operators};
 
 use super::functions::nearest;
+use super::hierarchy::Within;
 use super::node::{
     Arithmetic, COMPREHENSIONS, Comparison, Comprehension, ComprehensionKind, Constant, FUNCTIONS, Node,
 };
@@ -376,8 +377,11 @@ impl Compiler<'_> {
         if name == "matches" {
             return self.matches(tree, &arguments);
         }
+        if name == "within" {
+            return self.within(tree, &arguments);
+        }
         let Some((_, function, count)) = FUNCTIONS.iter().find(|(known, ..)| *known == name) else {
-            let others = ["has", "matches"].into_iter().chain(COMPREHENSIONS.iter().map(|(name, _)| *name));
+            let others = ["has", "matches", "within"].into_iter().chain(COMPREHENSIONS.iter().map(|(name, _)| *name));
             let known = FUNCTIONS.iter().map(|(name, ..)| *name).chain(others);
             let expected = nearest(name, known).map(|nearest| format!("perhaps `{nearest}`"));
             return self.error(tree, format!("there is no function `{name}`"), expected);
@@ -463,6 +467,26 @@ impl Compiler<'_> {
             Ok(pattern) => Ok(Node::Matches(Box::new(self.node(subject)?), Arc::new(pattern))),
             Err(error) => self.error(pattern, format!("is no pattern: {error}"), None),
         }
+    }
+
+    fn within(&mut self, tree: &IdedExpr, arguments: &[&IdedExpr]) -> Parsed<Node> {
+        let usage = Some(format!("`within({}, \"D100\")`", self.example()));
+        let [subject, value] = arguments else {
+            return self.error(tree, "`within` takes an attribute and a value".into(), usage);
+        };
+        let Some(name) = attribute(self.variables, subject) else {
+            return self.error(subject, "`within` looks at an attribute that is a dimension".into(), usage);
+        };
+        let Expr::Literal(literal) = &value.expr else {
+            return self.error(value, "the value of `within` has to be written out".into(), usage);
+        };
+        let at = self.places.offset_for(value.id).map_or(0, |(start, _)| start as usize);
+        let within = Within {
+            attribute: self.attribute(subject, &name)?,
+            value: self.literal(value, literal)?,
+            place: place(self.text, at),
+        };
+        Ok(Node::Within(Box::new(within)))
     }
 
     fn comprehension(&mut self, tree: &IdedExpr, kind: ComprehensionKind, call: &CallExpr) -> Parsed<Node> {

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ::model::configuration::{
-    AccountType, AttributeSpecification, Column, Configuration, Connection, Limit, Reference, RuleType, Thresholds,
+    AccountType, AttributeSpecification, Configuration, Connection, Limit, Reference, RuleType, Thresholds,
 };
 use ::model::trigger::LAST;
 use ::model::work_item::Fulfiller;
 
+mod dimensions;
 mod naming;
+mod sections;
 mod states;
 mod terms;
 
@@ -78,6 +80,7 @@ pub(super) fn check(configuration: &Configuration) -> Result<Expressions, Vec<Mo
         expressions: Expressions::default(),
         errors: Vec::new(),
     };
+    check.dimensions();
     check.sources();
     check.applications();
     check.account_types();
@@ -120,7 +123,8 @@ impl<'c> Check<'c> {
     }
 
     fn expression(&mut self, object: &str, path: &str, field: Field, text: &str, variables: &[&str]) {
-        match Expression::parse_with(text, variables) {
+        let parsed = Expression::parse_with(text, variables).and_then(|parsed| parsed.expanded(self.configuration));
+        match parsed {
             Ok(expression) => {
                 let unknown: Vec<&String> = match &self.delivered {
                     Some(delivered) if !matches!(field, Field::Classification(..)) => expression
@@ -161,7 +165,12 @@ impl<'c> Check<'c> {
         for (name, source) in &self.configuration.sources {
             let object = format!("identity source `{name}`");
             let field = Field::DisplayName(name.clone());
+            if source.display_name.contains("within(") {
+                let message = "asks a dimension with `within`, which a row of a feed cannot; use attributes alone";
+                self.error(&object, "display_name", message.to_owned());
+            }
             self.expression(&object, "display_name", field, &source.display_name, &["identity"]);
+            self.sections(&object, source);
             self.thresholds(&object, &source.thresholds, Scope::Source);
         }
     }
@@ -468,17 +477,12 @@ fn suggestion<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Strin
     nearest(name, known).map_or_else(String::new, |nearest| format!("; perhaps `{nearest}` is meant"))
 }
 
-/// What identity sources and their position files deliver.
+/// What identity sources deliver.
 fn delivered(configuration: &Configuration) -> Option<BTreeSet<&str>> {
-    fn names(columns: &BTreeMap<String, Column>) -> impl Iterator<Item = &str> {
-        columns.keys().map(String::as_str)
-    }
     if configuration.sources.is_empty() {
         return None;
     }
-    let of_people = configuration.sources.values().flat_map(|source| names(&source.attributes));
-    let positions = configuration.sources.values().filter_map(|source| source.positions.as_ref());
-    Some(of_people.chain(positions.flat_map(|positions| names(&positions.attributes))).collect())
+    Some(configuration.sources.values().flat_map(|source| source.delivers().map(String::as_str)).collect())
 }
 
 /// Which account types have to be there before one of this type: what it depends on, and what its values come from.

@@ -40,7 +40,9 @@ pub(super) struct States<'c> {
 
 impl<'c> States<'c> {
     pub(super) fn new(configuration: &'c Configuration) -> Self {
-        let read = |text: &Option<String>| text.as_ref().and_then(|text| Expression::parse(text).ok());
+        let read = |text: &Option<String>| {
+            text.as_ref().and_then(|text| Expression::parse(text).ok()).map(|read| read.climbing(configuration))
+        };
         let states = || configuration.lifecycle_states.iter();
         Self {
             configuration,

@@ -7,8 +7,9 @@ use jiff::civil::Date;
 use model::access::Grantable;
 use model::configuration::{
     AccessProfile, AccountAction, AccountStep, AccountType, Application, AssignmentRule, AttributeSpecification,
-    Configuration, Connection, Entitlement, Grantables, LifecycleStateDefinition, ManualConnection, OnRemoval,
-    Reference, Role, RoleState, RuleType, StateAccess, Terms, Thresholds,
+    ColumnType, Configuration, Connection, Dimension, DimensionValue, Entitlement, Grantables,
+    LifecycleStateDefinition, ManualConnection, OnRemoval, Reference, Role, RoleState, RuleType, StateAccess, Terms,
+    Thresholds,
 };
 use model::identity::{Context, Identity, Period};
 use model::ids::IdentityId;
@@ -35,6 +36,7 @@ pub(crate) fn configuration() -> impl Strategy<Value = Configuration> {
         |(roles, profiles, kinds, rules, states, hold)| {
             let mut configuration = Configuration { lifecycle_states: states, ..Configuration::default() };
             configuration.organisation.legal_hold = hold;
+            configuration.dimensions = dimensions();
             for index in 0..APPLICATIONS {
                 configuration.applications.insert(format!("application-{index}"), application());
             }
@@ -141,11 +143,29 @@ pub(crate) fn identity(count: i64) -> impl Strategy<Value = Identity> {
                 priority,
                 period,
                 attributes,
+                filled: Vec::new(),
             })
             .collect(),
         manager_key: (chance & 8 == 0).then(|| "E0".into()),
         present: chance & 0xf0 != 0,
     })
+}
+
+/// Departments below each other, sites that stand alone, levels that are numbers.
+fn dimensions() -> BTreeMap<String, Dimension> {
+    let value = |parent: Option<&str>| DimensionValue { display_name: None, parent: parent.map(str::to_owned) };
+    let dimension = |kind, values: &[(&str, Option<&str>)]| Dimension {
+        display_name: "Dimension".into(),
+        kind,
+        values: values.iter().map(|(name, parent)| ((*name).to_owned(), value(*parent))).collect(),
+        ..Dimension::default()
+    };
+    let tree = [("Sales", None), ("IT", Some("Sales")), ("x", Some("IT")), ("Löwe", Some("Sales")), ("", None)];
+    BTreeMap::from([
+        ("department".to_owned(), dimension(ColumnType::Text, &tree)),
+        ("site".to_owned(), dimension(ColumnType::Text, &[("Sales", None), ("x", None)])),
+        ("level".to_owned(), dimension(ColumnType::Integer, &[("0", None), ("1", Some("0")), ("2", Some("1"))])),
+    ])
 }
 
 fn period() -> impl Strategy<Value = Period> {
@@ -188,6 +208,10 @@ fn condition() -> impl Strategy<Value = String> {
         1 => attribute().prop_map(|attribute| format!("\"x\" in identity.{attribute}")),
         1 => attribute().prop_map(|attribute| format!("identity[\"{attribute}\"] == 1.0")),
         1 => Just("true".to_owned()),
+        3 => prop::sample::select(vec!["Sales", "IT", "x"])
+            .prop_map(|value| format!("within(identity.department, \"{value}\")")),
+        1 => prop::sample::select(vec!["Sales", "x"]).prop_map(|value| format!("identity.site.within(\"{value}\")")),
+        1 => (0_i64..3).prop_map(|value| format!("within(identity.level, {value})")),
     ];
     simple.prop_recursive(3, 8, 3, |inner| {
         prop_oneof![

@@ -72,6 +72,7 @@ pub(crate) fn context(key: &str, priority: i32, starts: Option<Date>, ends: Opti
         priority,
         period: Period { starts, ends },
         attributes: [("department".to_owned(), Value::from(department))].into(),
+        filled: Vec::new(),
     }
 }
 

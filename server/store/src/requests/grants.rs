@@ -51,6 +51,16 @@ const REPLACED_BY: &str = concat!(grants!(), "g.until is null and g.ended_by = $
 
 const TAKEN_BY: &str = concat!(grants!(), "g.until is not null and g.ended_by = $1 order by g.id");
 
+/// Whatever ends first comes first.
+const FROM_SOURCE: &str = "
+    select g.id, g.identity_id, g.request_id, g.kind, g.name, g.starts, g.ends, r.requester, r.justification,
+           i.display_name as identity_name
+    from direct_grant g
+    join request r on r.id = g.request_id
+    join identity i on i.id = g.identity_id
+    where g.until is null and r.source_kind = $1 and r.source_name = $2
+    order by g.ends, g.id";
+
 #[derive(Serialize)]
 struct GrantInput<'a> {
     id: i64,
@@ -113,6 +123,15 @@ impl Store {
     pub async fn direct_grants(&self, identities: Option<&[IdentityId]>) -> Result<Vec<DirectGrant>> {
         let identities = identities.map(|ids| numbers(ids.iter().map(|id| id.0)));
         self.reader().await?.read(CURRENT, arguments![identities], grant).await
+    }
+
+    /// What requests of one source give, each with the name of who has it; what ends first comes first.
+    pub async fn direct_grants_from(&self, kind: &str, name: &str) -> Result<Vec<(DirectGrant, String)>> {
+        let read = |row: Row| {
+            let person = row.text("identity_name")?;
+            Ok((grant(row)?, person))
+        };
+        self.reader().await?.read(FROM_SOURCE, arguments![kind, name], read).await
     }
 
     /// Those whose last day is over.

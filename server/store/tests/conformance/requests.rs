@@ -187,6 +187,12 @@ pub(crate) async fn direct_grants_are_closed_and_not_forgotten(store: Store) {
     assert_eq!(store.direct_grants(Some(&[IdentityId(2)])).await.unwrap(), []);
     assert_eq!(store.direct_grants_over(day("2026-03-08")).await.unwrap(), []);
     assert_eq!(store.direct_grants_over(day("2026-03-09")).await.unwrap().len(), 1);
+    let source = request(50, 1).source;
+    let named = store.direct_grants_from(&source.kind, &source.name).await.unwrap();
+    let named: Vec<_> = named.into_iter().map(|(grant, person)| (grant.id, person.is_empty())).collect();
+    assert_eq!(named.len(), 2);
+    assert!(named.contains(&(DirectGrantId(61), false)), "{named:?}");
+    assert_eq!(store.direct_grants_from(&source.kind, "another").await.unwrap(), []);
     // Another request gives it a last day; called off, what was is known.
     keep!(store, |tx| {
         assert_eq!(tx.close_direct_grants(&[DirectGrantId(60)], Some(RequestId(51)), at(3)).await?, 1);

@@ -79,7 +79,13 @@ pub(crate) fn period(starts: &str, ends: &str) -> Period {
 }
 
 pub(crate) fn context(key: &str, priority: i32, starts: &str, ends: &str, pairs: &[(&str, &str)]) -> Context {
-    Context { key: key.into(), priority, period: period(starts, ends), attributes: attributes(pairs) }
+    Context {
+        key: key.into(),
+        priority,
+        period: period(starts, ends),
+        attributes: attributes(pairs),
+        filled: Vec::new(),
+    }
 }
 
 pub(crate) fn reason(rule: &str) -> Reason {

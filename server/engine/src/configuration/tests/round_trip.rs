@@ -47,6 +47,7 @@ prop_compose! {
                 valid_from: flags[3].then(|| date(2027, 1, 31)),
                 valid_until: flags[0].then(|| date(2027, 2, 1)),
                 maximum_days: flags[1].then_some(number % 100 + 1),
+                grace_days: number % 3,
                 ..Role::new(texts[1].clone())
             };
             // Only earlier names, and none twice, so that there is no cycle.

@@ -61,5 +61,10 @@ impl Check<'_> {
             }
             _ => {}
         }
+        if terms.grace_days > LONGEST_DAYS {
+            let days = terms.grace_days;
+            let message = format!("{days} days are more than a hundred years; give at most {LONGEST_DAYS}");
+            self.error(object, "grace_days", message);
+        }
     }
 }
