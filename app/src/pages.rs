@@ -11,6 +11,7 @@ pub mod home;
 pub mod identities;
 pub mod integrations;
 pub mod jobs;
+pub mod lint;
 pub mod login;
 pub mod mails;
 pub mod native_changes;

@@ -139,6 +139,8 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['entitlement', await first('/entitlements', '/entitlements/', '[data-open]')],
     ['found-entitlements', '/found-entitlements'],
     ['found-entitlements-unnamed', '/found-entitlements?show=unnamed'],
+    ['lint', '/lint'],
+    ['lint-none', '/lint?kind=never_true&severity=note'],
     ['rules', '/rules'],
     ['rules-none', '/rules?text=nothing-of-this-name'],
     ['rule', await first('/rules', '/rules/', '[data-open]')],

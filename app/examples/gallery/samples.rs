@@ -8,6 +8,7 @@ mod found_entitlements;
 mod integrations;
 pub(crate) mod jobs;
 mod lifecycle;
+mod lint;
 mod mails;
 mod native_changes;
 pub(crate) mod orders;
@@ -152,6 +153,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         sheets.extend(of_pages(rights, clock));
     }
     sheets.extend(found_entitlements::sheets(rights));
+    sheets.extend(lint::sheets());
     sheets
 }
 

@@ -39,6 +39,7 @@ pub use thresholds::{Limit, Thresholds};
 
 /// One state of the whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Configuration {
     pub organisation: Organisation,
@@ -74,6 +75,7 @@ pub struct Configuration {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Organisation {
     pub name: String,
@@ -104,6 +106,7 @@ pub const ANSWER_WITHIN_DAYS: u16 = 14;
 
 /// Release of a run's orders in rings: first for a few people, and for more where it went well. Leavers never wait.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Rings {
     /// Of the people whom a run concerns, in percent and rising: how many are in this ring and those before. Everybody
@@ -141,6 +144,7 @@ impl Default for Organisation {
 
 /// A server that takes mail (SMTP).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MailServer {
     /// Host, or host and port.
@@ -158,6 +162,7 @@ pub struct MailServer {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MailEncryption {
     /// Begins in clear and goes on encrypted, or not at all; port 587 unless told.
@@ -171,6 +176,7 @@ pub enum MailEncryption {
 
 /// An authority on who people are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct IdentitySource {
     pub description: Option<String>,
@@ -200,6 +206,7 @@ pub struct IdentitySource {
 
 /// A column of a feed, written as its header or as a table with its type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Column {
     Header(String),
@@ -207,6 +214,7 @@ pub enum Column {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TypedColumn {
     pub column: String,
@@ -217,6 +225,7 @@ pub struct TypedColumn {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ColumnType {
     #[default]
@@ -228,6 +237,7 @@ pub enum ColumnType {
 
 /// Positions of a feed: one row a period, several of which may hold at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PositionFile {
     pub file: String,
@@ -243,6 +253,7 @@ pub struct PositionFile {
 
 /// A system in which people have accounts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Application {
     pub display_name: String,
@@ -284,6 +295,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 /// How often and how long failed orders of an application are tried again. What is not said is as usual: after a
 /// minute, doubling to an hour, for a day.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Retries {
     /// Given up after so many attempts, however young.
@@ -306,6 +318,7 @@ pub struct Retries {
 
 /// See [`Retries`]; what is not said is as the application says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RetryLimits {
     pub attempts: Option<u32>,
@@ -317,6 +330,7 @@ pub struct RetryLimits {
 /// A time in which nothing is sent: with `days` each week from one time of day to another, the next day's where that is
 /// earlier; without, once, from one date and time to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MaintenanceWindow {
     #[serde(default)]
@@ -328,6 +342,7 @@ pub struct MaintenanceWindow {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Weekday {
     Monday,
@@ -341,6 +356,7 @@ pub enum Weekday {
 
 /// A value of an application that can be granted. The name in the configuration is unique over all applications.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Entitlement {
     pub display_name: String,
@@ -357,6 +373,7 @@ pub struct Entitlement {
 
 /// A bundle of entitlements of one application, with the account that holds them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AccessProfile {
     pub display_name: String,
@@ -391,6 +408,7 @@ pub struct AccessProfile {
 
 /// A business role: grants access profiles and other roles.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Role {
     pub display_name: String,
@@ -423,6 +441,7 @@ pub struct Role {
 
 /// Who gets what by rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AssignmentRule {
     pub description: Option<String>,
@@ -452,6 +471,7 @@ pub struct AssignmentRule {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RuleType {
     #[default]
@@ -462,6 +482,7 @@ pub enum RuleType {
 
 /// What runs, in which order, and when. A job named as one that comes with Quartermaster keeps that one's tasks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct JobDefinition {
     pub display_name: Option<String>,
@@ -545,6 +566,7 @@ impl Default for JobDefinition {
 
 /// One task of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TaskDefinition {
     pub kind: TaskKind,
@@ -576,6 +598,7 @@ impl TaskDefinition {
 
 /// What the holders of a profile may do: permission paths, a parent granting all below it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PermissionProfile {
     pub display_name: String,
@@ -584,6 +607,7 @@ pub struct PermissionProfile {
 
 /// A permission path of a profile, written as a text or as a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum PermissionEntry {
     Path(String),
@@ -591,6 +615,7 @@ pub enum PermissionEntry {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PermissionTable {
     pub path: String,
