@@ -12,6 +12,7 @@ pub mod identities;
 pub mod integrations;
 pub mod jobs;
 pub mod kept_access;
+pub mod lint;
 pub mod login;
 pub mod mails;
 pub mod native_changes;

@@ -45,6 +45,7 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/access-profiles/{name}", "/Configuration/View"),
     ("/entitlements", "/Configuration/View"),
     ("/found-entitlements", "/Configuration/View"),
+    ("/lint", "/Configuration/View"),
     ("/entitlements/{name}", "/Configuration/View"),
     ("/rules", "/Configuration/View"),
     ("/rules/{name}", "/Configuration/View"),

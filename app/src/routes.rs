@@ -16,6 +16,7 @@ use crate::pages::identities::{IdentitiesPage, IdentityPage};
 use crate::pages::integrations::IntegrationPage;
 use crate::pages::jobs::{ComparisonPage, JobsPage, RunPage, UndoPage};
 use crate::pages::kept_access::KeptAccessPage;
+use crate::pages::lint::LintPage;
 use crate::pages::login::LoginPage;
 use crate::pages::mails::{MailsPage, MyMailPage};
 use crate::pages::native_changes::NativeChangesPage;
@@ -78,6 +79,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/access-profiles") view=AccessProfilesPage ssr=SsrMode::Async />
                 <Route path=path!("/access-profiles/:name") view=AccessProfilePage ssr=SsrMode::Async />
                 <Route path=path!("/found-entitlements") view=FoundEntitlementsPage ssr=SsrMode::Async />
+                <Route path=path!("/lint") view=LintPage ssr=SsrMode::Async />
                 <Route path=path!("/entitlements") view=EntitlementsPage ssr=SsrMode::Async />
                 <Route path=path!("/entitlements/:name") view=EntitlementPage ssr=SsrMode::Async />
                 <Route path=path!("/rules") view=RulesPage ssr=SsrMode::Async />

@@ -140,6 +140,8 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['requests-kept', '/requests/kept'],
     ['found-entitlements', '/found-entitlements'],
     ['found-entitlements-unnamed', '/found-entitlements?show=unnamed'],
+    ['lint', '/lint'],
+    ['lint-none', '/lint?kind=never_true&severity=note'],
     ['rules', '/rules'],
     ['rules-none', '/rules?text=nothing-of-this-name'],
     ['rule', await first('/rules', '/rules/', '[data-open]')],

@@ -313,6 +313,7 @@ fn preview() -> DraftPreview {
         plan: plan(),
         findings: Vec::new(),
         moved: Vec::new(),
+        lint: super::lint::findings().into_iter().take(1).collect(),
         matches: vec![("sales-staff".into(), sample(214))],
         seal: Some("5f".into()),
     }
@@ -328,6 +329,7 @@ fn wrong() -> DraftPreview {
         plan: ConfigurationPlan { effect: None, ..plan() },
         findings: vec![finding],
         moved: vec![(ObjectKind::Role, "seller".into())],
+        lint: Vec::new(),
         matches: Vec::new(),
         seal: None,
         ..preview()
@@ -343,6 +345,7 @@ fn published() -> DraftPreview {
     };
     DraftPreview {
         draft,
+        lint: Vec::new(),
         matches: Vec::new(),
         seal: None,
         plan: ConfigurationPlan { effect: None, ..plan() },

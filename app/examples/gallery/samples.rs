@@ -9,6 +9,7 @@ mod integrations;
 pub(crate) mod jobs;
 mod kept_access;
 mod lifecycle;
+mod lint;
 mod mails;
 mod native_changes;
 pub(crate) mod orders;
@@ -154,6 +155,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
     }
     sheets.extend(found_entitlements::sheets(rights));
     sheets.extend(kept_access::sheets(rights));
+    sheets.extend(lint::sheets());
     sheets
 }
 

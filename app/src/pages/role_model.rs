@@ -71,6 +71,8 @@ pub(crate) enum Part {
     /// Entitlements that applications have and the role model does not.
     Found,
     Drafts,
+    /// What makes no sense beside the rest.
+    Check,
 }
 
 /// The parts of the role model's administration.
@@ -84,6 +86,7 @@ pub(crate) fn parts(counts: &Counts, chosen: Part) -> impl IntoView + use<> {
         .collect();
     choices.push(("Found".to_owned(), "/found-entitlements".to_owned(), None, chosen == Part::Found));
     choices.push(("Drafts".to_owned(), "/drafts".to_owned(), Some(counts.open_drafts), chosen == Part::Drafts));
+    choices.push(("Check".to_owned(), "/lint".to_owned(), None, chosen == Part::Check));
     tabs("Parts of the role model", choices)
 }
 

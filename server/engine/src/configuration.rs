@@ -13,9 +13,11 @@ mod native;
 mod parse;
 pub(crate) mod paths;
 mod places;
+pub(crate) mod policy_tests;
 mod questions;
 mod references;
 mod routes;
+mod schema;
 mod secrets;
 mod servers;
 mod wording;
@@ -33,6 +35,7 @@ pub use effect::effect;
 pub(crate) use effect::{compare, computed};
 pub use export::export;
 pub(crate) use meaning::sentence;
+pub use schema::{schema, test_schema};
 
 use places::{Index, SourceFile};
 
@@ -49,6 +52,16 @@ pub struct ConfigurationFiles {
     pub directory: PathBuf,
     /// Relative to the directory, in the order read.
     pub files: Vec<PathBuf>,
+    index: std::sync::Arc<Index>,
+}
+
+impl ConfigurationFiles {
+    /// File and line of an object, or of one of its fields, such as `rules/sales.toml:12`.
+    pub fn place_of(&self, table: &str, name: &str, field: Option<&str>) -> Option<String> {
+        let path = self.index.path_of(table, name, field.unwrap_or_default());
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        self.index.get(&path).map(|place| self.index.describe(place))
+    }
 }
 
 /// Something wrong in a configuration directory.
@@ -79,11 +92,11 @@ impl fmt::Display for ConfigurationFinding {
     }
 }
 
-/// Reads all `*.toml` files below the directory, merges and checks them. Either everything is good, or all that is
+/// Reads all `*.toml` files below the directory but policy tests, merges and checks them. Either everything is good, or all that is
 /// wrong is told, sorted by place; nothing is half taken over.
 pub fn read(directory: &Path) -> Result<ConfigurationFiles, Vec<ConfigurationFinding>> {
     let directory = &std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
-    let (files, mut findings) = load(directory);
+    let (files, mut findings) = load(directory, false);
     if files.is_empty() && findings.is_empty() {
         return Err(vec![ConfigurationFinding::whole(
             directory,
@@ -110,7 +123,7 @@ pub fn read(directory: &Path) -> Result<ConfigurationFiles, Vec<ConfigurationFin
         return Err(findings);
     }
     paths::resolve(&mut configuration, directory);
-    Ok(ConfigurationFiles { configuration, directory: directory.clone(), files: names })
+    Ok(ConfigurationFiles { configuration, directory: directory.clone(), files: names, index: index.into() })
 }
 
 /// SHA-256, in hexadecimal, of the configuration's canonical JSON: equal configurations have equal digests, however
@@ -126,10 +139,12 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn load(directory: &Path) -> (Vec<SourceFile>, Vec<ConfigurationFinding>) {
+/// The configuration files, or those of policy tests.
+fn load(directory: &Path, tests: bool) -> (Vec<SourceFile>, Vec<ConfigurationFinding>) {
     let mut paths = Vec::new();
     let mut findings = Vec::new();
     list(directory, DEPTH, &mut paths, &mut findings);
+    paths.retain(|path| policy_tests::is_test(path) == tests);
     paths.sort();
     let mut files = Vec::new();
     for path in paths {

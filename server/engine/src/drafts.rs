@@ -11,10 +11,12 @@ use model::draft::{Draft, DraftChange, DraftRow, DraftState, Object, ObjectKind,
 use model::error::{ApiError, ErrorCode};
 use model::identity::Identity;
 use model::ids::{ConfigurationVersionId, DraftId};
+use model::lint::Finding;
 use model::page::Page;
 use model::request::DirectGrant;
 use model::view::AuditLine;
 use policy::model::ModelError;
+use policy::naming_rules::FoundEntitlement;
 use store::StoreError;
 
 use crate::configuration::{self, ConfigurationPlan, Effect, compare, computed, sentence};
@@ -22,6 +24,7 @@ use crate::configurations;
 use crate::context::OpContext;
 use crate::error::internal;
 use crate::grace;
+use crate::lint;
 use crate::role_model::{VIEW, sample};
 
 /// Prepares changes of the role model.
@@ -44,6 +47,8 @@ pub struct DraftPreview {
     pub findings: Vec<DraftFinding>,
     /// Objects that somebody else changed since the draft first touched them.
     pub moved: Vec<(ObjectKind, String)>,
+    /// What the policy check would newly find; none of it keeps the draft from being published.
+    pub lint: Vec<Finding>,
     /// For whom each rule that the draft changes would hold.
     pub matches: Vec<(String, Sample)>,
     /// Stands for all of this: what publishing has to be given. None where it cannot be published.
@@ -257,18 +262,20 @@ pub async fn preview(op: &OpContext, id: DraftId) -> Result<DraftPreview, ApiErr
         .collect();
     let today = op.engine.today();
     let digest = configuration::digest(&wanted);
-    let work = move || evaluate(&live, &wanted, &population, &grants, &rules, today);
+    let found = crate::found_entitlements::on_record(op, &wanted).await?;
+    let work = move || evaluate(&live, &wanted, &population, &grants, &rules, found, today);
     let evaluated = tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::internal())?;
-    let (matches, findings) = match evaluated {
-        Ok((effect, matches)) => {
+    let (matches, mut lint, findings) = match evaluated {
+        Ok((effect, matches, lint)) => {
             plan.effect = Some(effect);
-            (matches, Vec::new())
+            (matches, lint, Vec::new())
         }
-        Err(errors) => (Vec::new(), errors.iter().map(|error| finding(error, &draft)).collect()),
+        Err(errors) => (Vec::new(), Vec::new(), errors.iter().map(|error| finding(error, &draft)).collect()),
     };
+    lint::hide_people(op, &mut lint);
     let is_whole = findings.is_empty() && moved.is_empty() && !plan.is_empty();
     let seal = is_whole.then(|| seal(&digest, &plan));
-    let mut preview = DraftPreview { draft, plan, findings, moved, matches, seal };
+    let mut preview = DraftPreview { draft, plan, findings, moved, lint, matches, seal };
     if !op.may("/Identities/View") {
         hide_people(&mut preview);
     }
@@ -338,7 +345,7 @@ pub async fn publish(op: &OpContext, id: DraftId, seen: &str) -> Result<Configur
     }
 }
 
-type Evaluated = (Effect, Vec<(String, Sample)>);
+type Evaluated = (Effect, Vec<(String, Sample)>, Vec<Finding>);
 
 fn evaluate(
     live: &Configuration,
@@ -346,6 +353,7 @@ fn evaluate(
     population: &[Identity],
     grants: &[DirectGrant],
     rules: &[String],
+    found: Vec<FoundEntitlement>,
     today: Date,
 ) -> Result<Evaluated, Vec<ModelError>> {
     let mut after = computed(wanted, population, grants, today)?;
@@ -356,8 +364,9 @@ fn evaluate(
         let ids = after.affected_by_rule(rule);
         (rule.clone(), sample(ids.iter().filter_map(|id| by_id.get(id).copied())))
     });
-    let matches = matches.collect();
-    Ok((compare(&before, &after, population, today).keeping(&kept), matches))
+    let known = lint::of_computed(live, &before, population, found.clone(), today);
+    let brought = lint::new_ones(&known, lint::of_computed(wanted, &after, population, found, today));
+    Ok((compare(&before, &after, population, today).keeping(&kept), matches.collect(), brought))
 }
 
 /// Over everything that is shown: the configuration that comes of it, and what it means for whom.
@@ -385,7 +394,15 @@ fn ended_preview(draft: Draft, live: &Configuration) -> DraftPreview {
         DraftChange { after: change.before.clone(), ..change.clone() }.put_into(&mut before);
     }
     let plan = configuration::difference(&before, &draft.applied_to(&before));
-    DraftPreview { draft, plan, findings: Vec::new(), moved: Vec::new(), matches: Vec::new(), seal: None }
+    DraftPreview {
+        draft,
+        plan,
+        findings: Vec::new(),
+        moved: Vec::new(),
+        lint: Vec::new(),
+        matches: Vec::new(),
+        seal: None,
+    }
 }
 
 fn hide_people(preview: &mut DraftPreview) {

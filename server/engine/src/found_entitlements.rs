@@ -108,6 +108,19 @@ pub async fn draft(op: &OpContext, chosen: Option<&BTreeSet<(String, String)>>) 
 type Holders = std::collections::HashMap<(String, String), u64>;
 
 async fn found(op: &OpContext, configuration: &Configuration) -> Result<(Vec<FoundEntitlement>, Holders), ApiError> {
+    let (all, holders) = read(op, configuration).await?;
+    Ok((naming_rules::unknown(configuration, all), holders))
+}
+
+/// Everything that applications of a configuration said they have, whether the role model knows it or not.
+pub(crate) async fn on_record(
+    op: &OpContext,
+    configuration: &Configuration,
+) -> Result<Vec<FoundEntitlement>, ApiError> {
+    Ok(read(op, configuration).await?.0)
+}
+
+async fn read(op: &OpContext, configuration: &Configuration) -> Result<(Vec<FoundEntitlement>, Holders), ApiError> {
     let (mut all, mut holders) = (Vec::new(), Holders::new());
     for application in configuration.applications.keys() {
         for row in op.engine.store().entitlement_rows(application).await.map_err(internal)? {
@@ -116,5 +129,5 @@ async fn found(op: &OpContext, configuration: &Configuration) -> Result<(Vec<Fou
             all.push(FoundEntitlement { application: application.clone(), key: row.key, display_name });
         }
     }
-    Ok((naming_rules::unknown(configuration, all), holders))
+    Ok((all, holders))
 }

@@ -43,6 +43,7 @@ pub use thresholds::{Limit, Thresholds};
 
 /// One state of the whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Configuration {
     pub organisation: Organisation,
@@ -81,6 +82,7 @@ pub struct Configuration {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Organisation {
     pub name: String,
@@ -111,6 +113,7 @@ pub const ANSWER_WITHIN_DAYS: u16 = 14;
 
 /// Release of a run's orders in rings: first for a few people, and for more where it went well. Leavers never wait.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Rings {
     /// Of the people whom a run concerns, in percent and rising: how many are in this ring and those before. Everybody
@@ -148,6 +151,7 @@ impl Default for Organisation {
 
 /// A server that takes mail (SMTP).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MailServer {
     /// Host, or host and port.
@@ -165,6 +169,7 @@ pub struct MailServer {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MailEncryption {
     /// Begins in clear and goes on encrypted, or not at all; port 587 unless told.
@@ -178,6 +183,7 @@ pub enum MailEncryption {
 
 /// An authority on who people are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct IdentitySource {
     pub description: Option<String>,
@@ -210,6 +216,7 @@ pub struct IdentitySource {
 
 /// A column of a feed, written as its header or as a table with its type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Column {
     Header(String),
@@ -217,6 +224,7 @@ pub enum Column {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TypedColumn {
     pub column: String,
@@ -227,6 +235,7 @@ pub struct TypedColumn {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ColumnType {
     #[default]
@@ -238,6 +247,7 @@ pub enum ColumnType {
 
 /// Positions of a feed: one row a period, several of which may hold at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PositionFile {
     pub file: String,
@@ -253,6 +263,7 @@ pub struct PositionFile {
 
 /// A system in which people have accounts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Application {
     pub display_name: String,
@@ -294,6 +305,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 /// How often and how long failed orders of an application are tried again. What is not said is as usual: after a
 /// minute, doubling to an hour, for a day.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Retries {
     /// Given up after so many attempts, however young.
@@ -316,6 +328,7 @@ pub struct Retries {
 
 /// See [`Retries`]; what is not said is as the application says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RetryLimits {
     pub attempts: Option<u32>,
@@ -327,6 +340,7 @@ pub struct RetryLimits {
 /// A time in which nothing is sent: with `days` each week from one time of day to another, the next day's where that is
 /// earlier; without, once, from one date and time to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MaintenanceWindow {
     #[serde(default)]
@@ -338,6 +352,7 @@ pub struct MaintenanceWindow {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Weekday {
     Monday,
@@ -351,6 +366,7 @@ pub enum Weekday {
 
 /// A value of an application that can be granted. The name in the configuration is unique over all applications.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Entitlement {
     pub display_name: String,
@@ -367,6 +383,7 @@ pub struct Entitlement {
 
 /// A bundle of entitlements of one application, with the account that holds them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AccessProfile {
     pub display_name: String,
@@ -404,6 +421,7 @@ pub struct AccessProfile {
 
 /// A business role: grants access profiles and other roles.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Role {
     pub display_name: String,
@@ -439,6 +457,7 @@ pub struct Role {
 
 /// Who gets what by rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AssignmentRule {
     pub description: Option<String>,
@@ -468,6 +487,7 @@ pub struct AssignmentRule {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RuleType {
     #[default]
@@ -478,6 +498,7 @@ pub enum RuleType {
 
 /// What runs, in which order, and when. A job named as one that comes with Quartermaster keeps that one's tasks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct JobDefinition {
     pub display_name: Option<String>,
@@ -589,6 +610,7 @@ impl Default for JobDefinition {
 
 /// One task of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TaskDefinition {
     pub kind: TaskKind,
@@ -620,6 +642,7 @@ impl TaskDefinition {
 
 /// What the holders of a profile may do: permission paths, a parent granting all below it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PermissionProfile {
     pub display_name: String,
@@ -628,6 +651,7 @@ pub struct PermissionProfile {
 
 /// A permission path of a profile, written as a text or as a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum PermissionEntry {
     Path(String),
@@ -635,6 +659,7 @@ pub enum PermissionEntry {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PermissionTable {
     pub path: String,

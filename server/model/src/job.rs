@@ -13,6 +13,7 @@ use crate::ids::{ConfigurationVersionId, RunId, UserId};
 
 /// What a step of a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum TaskKind {
     /// Read sources and applications into the staging area.

@@ -14,6 +14,7 @@ pub mod correlation;
 pub mod draft;
 pub mod identity;
 pub mod lifecycle;
+pub mod lint;
 
 pub mod blast_radius;
 pub mod circuit;

@@ -11,6 +11,7 @@ use crate::value::Value;
 
 /// What happened to the account, or to one thing on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NativeChangeKind {
     /// An account that nobody ordered is there.
@@ -73,6 +74,7 @@ impl NativeChangeKind {
 
 /// What follows by itself when one is seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NativeReaction {
     /// Nothing, and nothing is recorded.
@@ -249,6 +251,7 @@ impl NativeChange {
 
 /// What is looked at and what follows, for an application or an account type.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct NativeChanges {
     /// What follows, where `reactions` says nothing else.

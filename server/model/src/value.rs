@@ -12,6 +12,7 @@ pub type Attributes = BTreeMap<String, Value>;
 /// One attribute's value. Dates are ISO 8601 text: they compare, sort and print as such everywhere.
 /// An absent attribute is absent from its map; there is no null.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Value {
     Boolean(bool),

@@ -1,16 +1,19 @@
-//! `config plan|apply|export|list|history|secret`.
+//! `config plan|apply|lint|test|schema|export|list|history|secret`.
 
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use engine::configuration::{ConfigurationPlan, ObjectChange};
 use engine::context::OpContext;
+use engine::policy_tests::TestOutcome;
 use engine::role_model::Turn;
 use model::configuration::RoleState;
 use model::draft::{ObjectFilter, ObjectKind};
 use model::ids::ConfigurationVersionId;
+use model::lint::{Finding, FindingKind, Severity};
 use serde_json::Value;
 
+use super::identities::explain;
 use super::output::Output;
 use super::{CommandError, Exit, secret};
 
@@ -25,6 +28,31 @@ pub enum Command {
     Apply {
         /// Directory of the configuration files
         directory: PathBuf,
+    },
+    /// Check what makes no sense although it is allowed: rules that never hold, roles that nobody can get, and the like; exit code 3 where an error or a warning is found
+    Lint {
+        /// Directory of configuration files; what is in force where none is given
+        directory: Option<PathBuf>,
+        /// Only findings of a kind, such as never_true or shadowed
+        #[arg(long, value_parser = finding_kind)]
+        kind: Option<FindingKind>,
+    },
+    /// Evaluate the policy tests of a directory; exit code 1 where one of them fails
+    Test {
+        /// Directory with files ending in .test.toml, and the configuration files that they are about
+        directory: PathBuf,
+        /// Evaluate them with what is in force in place of the configuration files
+        #[arg(long)]
+        live: bool,
+        /// Print the outcome as JUnit writes it, for build servers
+        #[arg(long)]
+        junit: bool,
+    },
+    /// Print the JSON Schema of configuration files, for editors
+    Schema {
+        /// The one of files of policy tests
+        #[arg(long)]
+        tests: bool,
     },
     /// Write the configuration in force to a directory
     Export {
@@ -79,6 +107,31 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
         Command::Apply { directory } => {
             let plan = engine::configurations::apply(op, &directory).await?;
             output.value(&plan, |plan| format!("{}\n\nApplied.", show(plan)))?;
+            Ok(Exit::Done)
+        }
+        Command::Lint { directory, kind } => {
+            let mut findings = match directory {
+                Some(directory) => engine::lint::of_files(op, &directory).await?,
+                None => engine::lint::findings(op).await?,
+            };
+            findings.retain(|finding| kind.is_none_or(|kind| finding.kind == kind));
+            output.value(&findings, |findings| lint(findings))?;
+            let is_clean = engine::lint::worst(&findings).is_none_or(|worst| worst == Severity::Note);
+            Ok(if is_clean { Exit::Done } else { Exit::Changes })
+        }
+        Command::Test { directory, live, junit } => {
+            let outcomes = engine::policy_tests::run(op, &directory, live).await?;
+            if junit {
+                output.text(&engine::policy_tests::junit(&outcomes))?;
+            } else {
+                output.value(&outcomes, |outcomes| tested(outcomes))?;
+            }
+            let passed = outcomes.iter().all(|outcome| outcome.passed);
+            Ok(if passed { Exit::Done } else { Exit::Failed })
+        }
+        Command::Schema { tests } => {
+            let schema = if tests { engine::configuration::test_schema() } else { engine::configuration::schema() };
+            output.value(&schema, |schema| format!("{schema:#}"))?;
             Ok(Exit::Done)
         }
         Command::Export { directory, overwrite } => {
@@ -181,6 +234,56 @@ async fn history(
         lines.join("\n")
     })?;
     Ok(Exit::Done)
+}
+
+fn lint(findings: &[Finding]) -> String {
+    if findings.is_empty() {
+        return "Nothing found.".to_owned();
+    }
+    let mut lines = Vec::new();
+    for finding in findings {
+        let spot = finding.spots.first();
+        let place = spot.map(|spot| spot.place.clone().unwrap_or_else(|| spot.to_string())).unwrap_or_default();
+        lines.push(format!("{}: {}, {}: {}", place, finding.severity.name(), finding.kind.name(), finding.message));
+        for witnessed in &finding.witness.people {
+            let person = &witnessed.identity;
+            let values = person.attributes.iter().map(|(name, value)| format!("{name} {value}"));
+            let who = if witnessed.is_made_up {
+                "somebody made up".to_owned()
+            } else {
+                format!("{} ({})", person.display_name, person.key)
+            };
+            lines.push(
+                format!("    {who}: {}", values.collect::<Vec<_>>().join(", ")).trim_end_matches([' ', ':']).to_owned(),
+            );
+        }
+        lines.extend(finding.witness.claims.iter().map(|claim| format!("    {claim}")));
+    }
+    let count = |severity: Severity| findings.iter().filter(|finding| finding.severity == severity).count();
+    let (errors, warnings, notes) = (count(Severity::Error), count(Severity::Warning), count(Severity::Note));
+    lines.push(format!("\nErrors: {errors}, warnings: {warnings}, notes: {notes}."));
+    lines.join("\n")
+}
+
+fn tested(outcomes: &[TestOutcome]) -> String {
+    let mut lines = Vec::new();
+    for outcome in outcomes {
+        let word = if outcome.passed { "passed" } else { "FAILED" };
+        lines.push(format!("{word}  {} ({})", outcome.name, outcome.place));
+        for failure in &outcome.failures {
+            lines.push(format!("    {}", failure.message));
+            let why = failure.why.as_ref().map(explain).unwrap_or_default();
+            lines.extend(why.lines().map(|line| format!("      {line}")));
+        }
+    }
+    let failed = outcomes.iter().filter(|outcome| !outcome.passed).count();
+    lines.push(format!("\n{} passed, {failed} failed.", outcomes.len() - failed));
+    lines.join("\n")
+}
+
+fn finding_kind(text: &str) -> Result<FindingKind, String> {
+    let known = || FindingKind::ALL.map(FindingKind::name).join(", ");
+    FindingKind::from_name(text).ok_or_else(|| format!("`{text}` is none of {}", known()))
 }
 
 fn kind(text: &str) -> Result<ObjectKind, String> {

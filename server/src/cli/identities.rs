@@ -200,7 +200,8 @@ fn show(detail: &IdentityDetail) -> String {
     text
 }
 
-fn explain(explanation: &Explanation) -> String {
+/// Why something is held or not, in lines.
+pub(super) fn explain(explanation: &Explanation) -> String {
     let thing = format!("{} `{}`", explanation.grantable.kind().replace('_', " "), explanation.grantable.name());
     let mut lines = Vec::new();
     let withheld = explanation.lifecycle.as_deref().is_some_and(|word| word.withheld);

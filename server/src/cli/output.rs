@@ -45,6 +45,11 @@ impl Output {
         }
     }
 
+    /// A text that is the same for everybody.
+    pub fn text(&self, text: &str) -> io::Result<()> {
+        line(text.trim_end())
+    }
+
     /// Rows with a heading: a table for people.
     pub fn rows<T: Serialize>(
         &self,

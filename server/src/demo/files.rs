@@ -38,6 +38,7 @@ configuration! {
     "naming_rules.toml",
     "organisation.toml",
     "permissions.toml",
+    "policy.test.toml",
     "risks.toml",
     "roles/categories.toml",
     "roles/commercial.toml",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use engine::configuration;
 use jiff::civil::Date;
@@ -50,6 +51,40 @@ fn computed(today: Date) -> Vec<(Identity, DesiredAccess)> {
             (person, desired)
         })
         .collect()
+}
+
+/// What the policy check finds of the demo: nothing but what it is to show.
+#[test]
+fn the_policy_check_finds_what_is_meant_to_be_seen() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/configuration");
+    let configuration =
+        configuration::read(&directory).unwrap_or_else(|findings| panic!("{findings:#?}")).configuration;
+    let model = Arc::new(RoleModel::compile(&configuration).unwrap());
+    let people: Vec<Identity> = computed(MADE_FOR).into_iter().map(|(person, _)| person).collect();
+    let mut engine = policy::engine::Engine::new(Arc::clone(&model));
+    people.iter().for_each(|person| engine.upsert(person));
+    engine.compute(MADE_FOR);
+    let found = ["APP Freight Read", "APP Freight Administer"].map(|key| policy::naming_rules::FoundEntitlement {
+        application: "directory".to_owned(),
+        key: key.to_owned(),
+        display_name: String::new(),
+    });
+    let crowd = policy::lint::Crowd { engine: &engine, people: people.iter().collect(), found: &found };
+    let findings = policy::lint::lint(&configuration, &model, Some(&crowd), MADE_FOR);
+    let told: Vec<String> = findings
+        .iter()
+        .map(|finding| format!("{} {} {}", finding.severity.name(), finding.kind.name(), finding.spots[0].name))
+        .collect();
+    // Human resources get their group with their role as well: what the check has to show here.
+    assert_eq!(told, ["warning shadowed department-human-resources"], "{findings:#?}");
+}
+
+#[test]
+fn its_policy_tests_pass() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/configuration");
+    let outcomes =
+        engine::policy_tests::without_records(&directory, MADE_FOR).unwrap_or_else(|error| panic!("{error}"));
+    assert!(outcomes.len() > 3 && outcomes.iter().all(|outcome| outcome.passed), "{outcomes:#?}");
 }
 
 #[test]

@@ -77,6 +77,7 @@ pub fn draft_sheet(preview: &DraftPreview, trial: Option<&Trial>, rights: &Right
             <div>
                 {trial.map(tried)}
                 {changes(preview, may_change)}
+                {lint(preview)}
                 {effect(preview)}
             </div>
             <aside>
@@ -128,6 +129,20 @@ fn findings(preview: &DraftPreview) -> Option<AnyView> {
             {icon("octagon")}
             <div><p>"This cannot be published as it is:"</p><ul>{lines.collect_view()}</ul></div>
         </div>
+    };
+    Some(view.into_any())
+}
+
+/// What the policy check would newly find. It is told, and keeps nobody from publishing.
+fn lint(preview: &DraftPreview) -> Option<AnyView> {
+    if preview.lint.is_empty() {
+        return None;
+    }
+    let view = view! {
+        <section class="panel" aria-labelledby="lint-heading">
+            <h2 id="lint-heading">"What the policy check would newly find"</h2>
+            {crate::pages::lint::list(preview.lint.iter())}
+        </section>
     };
     Some(view.into_any())
 }

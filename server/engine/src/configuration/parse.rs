@@ -44,7 +44,8 @@ const LONGEST_NAME: usize = 200;
 
 /// What an object of the kind is called: "rule" for `rules`.
 pub(super) fn noun(kind: &str) -> &'static str {
-    KINDS.iter().find(|(key, _)| *key == kind).map_or("object", |(_, noun)| noun)
+    let others = [("tests", "test")];
+    KINDS.iter().chain(&others).find(|(key, _)| *key == kind).map_or("object", |(_, noun)| noun)
 }
 
 /// Reads every file of the index into one configuration, remembers the place of everything, and tells what is wrong.
@@ -68,9 +69,10 @@ pub(super) fn parse(index: &mut Index, findings: &mut Vec<ConfigurationFinding>)
     configuration
 }
 
-struct Problem {
-    span: Range<usize>,
-    message: String,
+/// Something wrong with an object, and where in its file.
+pub(super) struct Problem {
+    pub(super) span: Range<usize>,
+    pub(super) message: String,
 }
 
 fn read_file(
@@ -111,7 +113,7 @@ fn read_file(
 }
 
 /// Remembers the object's place, unless another file has it already.
-fn declare(
+pub(super) fn declare(
     file: usize,
     path: &[&str],
     key: Range<usize>,
@@ -187,7 +189,7 @@ fn insert<T: DeserializeOwned>(
     Ok(())
 }
 
-fn object<T: DeserializeOwned>(value: &Spanned<DeValue<'_>>, what: &str) -> Result<T, Problem> {
+pub(super) fn object<T: DeserializeOwned>(value: &Spanned<DeValue<'_>>, what: &str) -> Result<T, Problem> {
     T::deserialize(ValueDeserializer::from(value.clone())).map_err(|error| Problem {
         span: error.span().unwrap_or_else(|| value.span()),
         message: capitalised(wording::reword(error.message(), what)),

@@ -8,6 +8,7 @@ use model::draft::{DraftState, Object, ObjectKind};
 use model::error::ErrorCode;
 use model::ids::DraftId;
 use model::job::{RunMode, RunState};
+use model::lint::{Claim, FindingKind};
 use testkit::world::{Person, World, person};
 
 /// Ann is in Finance: a bookkeeper. Bo and Cy are in Sales.
@@ -33,6 +34,30 @@ fn rule(department: &str) -> Object {
 
 async fn put(op: &OpContext, id: Option<DraftId>, name: &str, object: Object) -> DraftId {
     drafts::put(op, id, object.kind(), name, Some(object)).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_tells_what_the_policy_check_would_newly_find() {
+    let world = world().await;
+    let op = world.op();
+    let before = engine::lint::findings(&op).await.unwrap();
+    let of_files = engine::lint::of_files(&op, &world.configuration()).await.unwrap();
+    assert_eq!(of_files.len(), before.len());
+    assert!(of_files.iter().all(|one| one.spots[0].place.is_some()), "{of_files:#?}");
+    // Nobody is in a department of that name, and some are in one that is written almost like it.
+    let id = put(&op, None, "sales", rule("Sale")).await;
+    let preview = drafts::preview(&op, id).await.unwrap();
+    let told: Vec<_> = preview.lint.iter().map(|one| (one.kind, one.spots[0].name.as_str())).collect();
+    assert_eq!(told, [(FindingKind::UnknownValue, "sales")], "{before:#?}");
+    let witness = &preview.lint[0].witness;
+    let has = Claim::Has { attribute: "department".to_owned(), value: "Sales".into() };
+    assert!(witness.people.len() == 1 && witness.claims.contains(&has), "{witness:?}");
+
+    // It keeps nobody from publishing, and is a finding like others then.
+    drafts::publish(&op, id, &preview.seal.unwrap()).await.unwrap();
+    let after = engine::lint::findings(&op).await.unwrap();
+    assert_eq!(after.len(), before.len() + 1);
+    assert!(after.contains(&preview.lint[0]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

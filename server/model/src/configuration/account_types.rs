@@ -10,6 +10,7 @@ use crate::value::Value;
 
 /// A kind of account in an application.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AccountType {
     pub display_name: String,
@@ -55,6 +56,7 @@ pub struct AccountType {
 
 /// What happens where somebody has several accounts of a type and it is not settled which is meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Several {
     /// The oldest is used.
@@ -71,6 +73,7 @@ pub enum Several {
 /// Where one attribute's value comes from, and what it has to be like. At most one of `value`, `expression`, `unique` and
 /// `reference` is given; without any, `ask` says that a person has to give it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AttributeSpecification {
     /// A constant.
@@ -128,6 +131,7 @@ pub struct AttributeSpecification {
 /// A value that is taken from the account that the same person has of another type, in whatever application. Exactly one of
 /// `attribute` and `expression` is given.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Reference {
     pub account_type: String,
@@ -165,6 +169,7 @@ impl Reference {
 /// Whom a question goes to. Who cannot sign in cannot be asked: then it is the application's owner, and where there is
 /// none, whoever may answer every form.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Ask {
     /// The person's manager.
@@ -180,6 +185,7 @@ pub enum Ask {
 
 /// Compares an identity's value with an account's. Confidence of 100 or more links by itself, below goes to review.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CorrelationRule {
     /// CEL over `identity`.
@@ -192,6 +198,7 @@ pub struct CorrelationRule {
 /// Tells that an account is of a type. Confidence of 100 or more classifies by itself, below goes to review; among types
 /// the highest confidence counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ClassificationRule {
     /// CEL over `account`: its attributes, and `key`, `enabled` and `entitlements`.
@@ -200,6 +207,7 @@ pub struct ClassificationRule {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnRemoval {
     #[default]

@@ -6,6 +6,7 @@ use super::{Application, Parts};
 
 /// A program that runs elsewhere and reads applications and feeds there. Which ones says each of them with `read_by`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Agent {
     pub display_name: String,

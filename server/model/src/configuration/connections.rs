@@ -9,6 +9,7 @@ use crate::account::Mechanism;
 /// How an application is reached. Which mechanism it is follows from the kind, see [`Connection::mechanism`].
 /// A text of the form `secret:NAME` stands for a secret kept encrypted in the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Connection {
     Scim(ScimConnection),
@@ -83,6 +84,7 @@ impl Connection {
 
 /// SCIM 2.0 (RFC 7643, 7644). Attributes are paths such as `userName` or `name.givenName`; entitlements are Groups by `displayName`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ScimConnection {
     pub url: String,
@@ -94,6 +96,7 @@ pub struct ScimConnection {
 
 /// LDAP (RFC 4511): accounts below one base, groups below another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LdapConnection {
     pub url: String,
@@ -116,6 +119,7 @@ pub struct LdapConnection {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DisabledMark {
     pub attribute: String,
@@ -126,6 +130,7 @@ pub struct DisabledMark {
 
 /// SQL: accounts and grants in tables, or through statements and procedures. Statements use `:name` placeholders.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SqlConnection {
     /// `sqlite:`, `postgres:` or `mysql:` address.
@@ -137,6 +142,7 @@ pub struct SqlConnection {
 
 /// Where accounts are. With a table alone, all statements follow from it; each can be replaced, by a procedure call for instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SqlAccounts {
     pub table: String,
@@ -155,6 +161,7 @@ pub struct SqlAccounts {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SqlFlag {
     pub column: String,
@@ -163,6 +170,7 @@ pub struct SqlFlag {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SqlGrants {
     pub table: String,
@@ -177,6 +185,7 @@ pub struct SqlGrants {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SqlCatalogue {
     pub table: String,
@@ -187,6 +196,7 @@ pub struct SqlCatalogue {
 /// CSV exchange: a batch file out, a result file back, and an extract that tells what the application holds.
 /// File formats: `docs/FORMATS.md`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CsvConnection {
     /// Folder into which batch files are written.
@@ -201,6 +211,7 @@ pub struct CsvConnection {
 
 /// Tickets in Request Tracker (REST 2.0): one for each order, that somebody there carries out and resolves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RequestTrackerConnection {
     /// Address of Request Tracker, without `/REST/2.0`.
@@ -252,6 +263,7 @@ impl RequestTrackerConnection {
 
 /// What a ticket's status says about the order behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TicketMeaning {
     /// Somebody will do it.
@@ -264,6 +276,7 @@ pub enum TicketMeaning {
 
 /// A list of accounts in a CSV file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CsvExtract {
     pub file: String,
@@ -279,6 +292,7 @@ pub struct CsvExtract {
 
 /// A person does it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ManualConnection {
     /// What to do, in Markdown; shown on each work item.

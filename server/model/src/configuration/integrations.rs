@@ -9,6 +9,7 @@ use super::{Application, Configuration, Connection, MaintenanceWindow, Retries, 
 
 /// A part of an account's change that may go its own way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
     /// The account itself and its attributes.
@@ -31,6 +32,7 @@ impl Part {
 
 /// What somebody writes: both parts, one of them, or none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Parts {
     #[default]
@@ -53,6 +55,7 @@ impl Parts {
 
 /// A system that carries out orders for applications: a ticket system, a batch exchange, or people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Integration {
     pub display_name: String,

@@ -10,6 +10,7 @@ use crate::identity::LifecycleState;
 /// What a lifecycle state means. One named `joiner`, `active` or `leaver` says more about that one; any other is the
 /// organisation's own, and holds for whom `when` does.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct LifecycleStateDefinition {
     /// The name itself where nothing is said.
@@ -41,6 +42,7 @@ pub struct LifecycleStateDefinition {
 
 /// What of the access that rules and requests give is there in a state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StateAccess {
     #[default]
@@ -50,6 +52,7 @@ pub enum StateAccess {
 
 /// Names of what can be held, by kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Grantables {
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -64,6 +67,7 @@ pub struct Grantables {
 
 /// One step of what happens to accounts in a state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AccountStep {
     /// 0 is the first day of the state.
@@ -79,6 +83,7 @@ pub struct AccountStep {
 
 /// What a step does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AccountAction {
     /// The account stays as it is although nothing grants it.

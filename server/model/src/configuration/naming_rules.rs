@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Makes an entitlement of what an application says it has, and bundles it, by how its key is written. Called role mapping
 /// elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NamingRule {
     pub description: Option<String>,
@@ -26,6 +27,7 @@ pub struct NamingRule {
 
 /// An entitlement as texts with `{group}`, `{key}` and `{display_name}` in them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NamedEntitlement {
     /// What stands for a group here is written in small letters and digits with hyphens between.
@@ -41,6 +43,7 @@ pub struct NamedEntitlement {
 
 /// An access profile or a role, in the same way. What one of that name says already stays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NamedBundle {
     pub name: String,

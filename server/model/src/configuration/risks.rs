@@ -6,6 +6,7 @@ use crate::access::Grantable;
 
 /// A risk: it is there for whoever breaks one of its rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Risk {
     pub display_name: String,
@@ -42,6 +43,7 @@ impl Risk {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RiskKind {
     /// Two or more things that nobody should hold together.
@@ -79,6 +81,7 @@ impl RiskKind {
 
 /// What happens where something would newly bring a risk about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnConflict {
     /// Whoever asks for it says why; rules give it all the same.
@@ -108,6 +111,7 @@ impl OnConflict {
 
 /// Broken by whoever holds something of every side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RiskRule {
     pub sides: Vec<RiskSide>,
@@ -115,6 +119,7 @@ pub struct RiskRule {
 
 /// One side of a rule: any one of these things is enough. They may be of several applications.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RiskSide {
     /// What people call this side, such as "Books invoices".

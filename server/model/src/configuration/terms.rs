@@ -12,6 +12,7 @@ use crate::identity::Period;
 
 /// Something that roles and access profiles are sorted into.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Category {
     pub display_name: String,
@@ -24,6 +25,7 @@ pub struct Category {
 
 /// How far a role or an access profile is in its life. Only an active one gives anything, or is given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RoleState {
     /// Prepared, and not in use yet.

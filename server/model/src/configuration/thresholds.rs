@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Limits on what may be changed within one run, and within an hour; beyond them a run stops before the first effect.
 /// Exceeding either the count or the percentage trips. Percentages are of what is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Thresholds {
     pub inserted: Option<Limit>,
@@ -26,6 +27,7 @@ pub struct Thresholds {
 
 /// A number, a percentage, or both, of which each alone is enough to stop; `off` is said, never left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "LimitText", into = "LimitText")]
 pub struct Limit {
     /// 0 where only the percentage limits.
@@ -44,6 +46,7 @@ impl Limit {
 
 /// A limit as it is written.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged, expecting = "expected \"off\", or a table with `count`, `percent` or both")]
 enum LimitText {
     Word(String),
@@ -51,6 +54,7 @@ enum LimitText {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct LimitSizes {
     #[serde(default)]

@@ -34,7 +34,7 @@ pub(crate) enum Node {
 
 impl Node {
     /// Whether some node in it is such a node.
-    pub(super) fn any(&self, such: &impl Fn(&Node) -> bool) -> bool {
+    pub(crate) fn any(&self, such: &impl Fn(&Node) -> bool) -> bool {
         such(self)
             || match self {
                 Self::Constant(_)

@@ -1,0 +1,121 @@
+//! The policy check: what of a configuration makes no sense beside the rest of it (`policy::lint`), over the people on
+//! record; of what is live, of files that are not applied yet, and of what a draft would newly bring.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use jiff::civil::Date;
+use model::configuration::Configuration;
+use model::error::ApiError;
+use model::identity::Identity;
+use model::lint::{Finding, FindingKind, Severity};
+use model::request::DirectGrant;
+use policy::engine::Engine as RoleEngine;
+use policy::lint::{Crowd, lint};
+use policy::naming_rules::{FoundEntitlement, unknown};
+
+use crate::configuration;
+use crate::configurations::ConfigurationError;
+use crate::context::OpContext;
+use crate::error::internal;
+use crate::found_entitlements::on_record;
+use crate::role_model::VIEW;
+
+/// Which findings are meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FindingFilter {
+    pub kind: Option<FindingKind>,
+    pub severity: Option<Severity>,
+}
+
+impl FindingFilter {
+    pub fn includes(self, finding: &Finding) -> bool {
+        self.kind.is_none_or(|kind| kind == finding.kind)
+            && self.severity.is_none_or(|severity| severity == finding.severity)
+    }
+
+    /// How many findings there are of each kind, whatever kind is meant; kinds without any are left out.
+    pub fn counts(self, findings: &[Finding]) -> BTreeMap<FindingKind, u64> {
+        let mut counts = BTreeMap::new();
+        let any_kind = Self { kind: None, ..self };
+        for finding in findings.iter().filter(|finding| any_kind.includes(finding)) {
+            *counts.entry(finding.kind).or_default() += 1;
+        }
+        counts
+    }
+}
+
+/// All findings of the live configuration.
+pub async fn findings(op: &OpContext) -> Result<Vec<Finding>, ApiError> {
+    op.require(VIEW)?;
+    op.engine.follow().await.map_err(|_| ApiError::internal())?;
+    let wanted = op.engine.world().configuration();
+    checked(op, (*wanted).clone()).await
+}
+
+/// All findings of a configuration directory, with file and line.
+///
+/// # Errors
+/// What is wrong with the files, where they are no configuration.
+pub async fn of_files(op: &OpContext, directory: &Path) -> Result<Vec<Finding>, ConfigurationError> {
+    op.require(VIEW)?;
+    let files = configuration::read(directory).map_err(ConfigurationError::Findings)?;
+    let mut findings = checked(op, files.configuration.clone()).await?;
+    for spot in findings.iter_mut().flat_map(|finding| &mut finding.spots) {
+        spot.place = files.place_of(&spot.table, &spot.name, spot.field.as_deref());
+    }
+    Ok(findings)
+}
+
+/// The worst of them; none where there is nothing.
+pub fn worst(findings: &[Finding]) -> Option<Severity> {
+    findings.iter().map(|finding| finding.severity).min()
+}
+
+async fn checked(op: &OpContext, wanted: Configuration) -> Result<Vec<Finding>, ApiError> {
+    let store = op.engine.store();
+    let population = store.load_identities().await.map_err(internal)?;
+    let grants = store.direct_grants(None).await.map_err(internal)?;
+    let found = on_record(op, &wanted).await?;
+    let today = op.engine.today();
+    let work = move || evaluate(&wanted, &population, &grants, found, today);
+    let mut findings = tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::internal())??;
+    hide_people(op, &mut findings);
+    Ok(findings)
+}
+
+fn evaluate(
+    wanted: &Configuration,
+    population: &[Identity],
+    grants: &[DirectGrant],
+    found: Vec<FoundEntitlement>,
+    today: Date,
+) -> Result<Vec<Finding>, ApiError> {
+    let engine = configuration::computed(wanted, population, grants, today).map_err(|_| ApiError::internal())?;
+    Ok(of_computed(wanted, &engine, population, found, today))
+}
+
+/// Findings of a configuration with which people were computed.
+pub(crate) fn of_computed(
+    configuration: &Configuration,
+    engine: &RoleEngine,
+    population: &[Identity],
+    found: Vec<FoundEntitlement>,
+    today: Date,
+) -> Vec<Finding> {
+    let found = unknown(configuration, found);
+    let people = population.iter().filter(|person| person.present).collect();
+    lint(configuration, engine.model(), Some(&Crowd { engine, people, found: &found }), today)
+}
+
+/// Those after a change that were not there before.
+pub(crate) fn new_ones(before: &[Finding], after: Vec<Finding>) -> Vec<Finding> {
+    after.into_iter().filter(|finding| !before.iter().any(|known| known.is_same(finding))).collect()
+}
+
+/// Takes people out of witnesses for whoever may not see them; whom somebody made up is nobody's secret.
+pub(crate) fn hide_people(op: &OpContext, findings: &mut [Finding]) {
+    if !op.may("/Identities/View") {
+        findings.iter_mut().for_each(|finding| finding.witness.people.retain(|person| person.is_made_up));
+    }
+}
