@@ -18,6 +18,7 @@ pub mod bulk;
 pub mod bulk_changes;
 pub mod events;
 pub mod health;
+pub mod listener;
 pub mod observe;
 pub mod pages;
 pub mod permissions;

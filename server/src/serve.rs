@@ -1,4 +1,7 @@
 //! Start and stop: listens, starts the runner, and on a signal lets what is under way come to its end.
+//!
+//! A socket that whoever starts the program already listens on (`LISTEN_FDS`, as systemd hands it over) is taken in the place
+//! of one of its own: it stays open while one process ends and the next begins, so that nobody who calls is turned away.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,6 +13,7 @@ use engine::error::OpenError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::http::listener::{Listener, Peer};
 use crate::http::permissions::Unguarded;
 use crate::http::{self, Site, SiteOptions};
 use crate::telemetry;
@@ -18,11 +22,15 @@ use crate::telemetry;
 const SWEEP_SESSIONS: Duration = Duration::from_secs(600);
 /// How long requests under way may take to end once the program is asked to stop.
 const DRAIN: Duration = Duration::from_secs(20);
+/// How long whoever is connected may take to ask, where a socket is handed on.
+const LAST_REQUESTS: Duration = Duration::from_secs(1);
+/// Who cannot run the jobs looks so often whether they can be taken over.
+const TAKE_OVER: Duration = Duration::from_millis(500);
 
 /// Where and how pages are served.
 #[derive(Args, Clone, Debug)]
 pub struct ServeOptions {
-    /// Address and port to listen on; port 0 takes a free one
+    /// Address and port to listen on; port 0 takes a free one. A socket handed over by systemd is used in its place
     #[arg(long, env = "QUARTERMASTER_ADDRESS", default_value = "127.0.0.1:3000")]
     pub address: SocketAddr,
     /// How people reach this server, such as https://quartermaster.example.org, when a proxy ends TLS in front of it
@@ -51,6 +59,11 @@ pub enum ServeError {
     PublicUrl { url: String },
     #[error("cannot listen on {address}: {source}. Stop what uses it, or choose another with --address")]
     Listen { address: SocketAddr, source: std::io::Error },
+    #[error(
+        "the socket that was handed over (LISTEN_FDS) cannot be used: {0}. Hand over one TCP socket, or none and name the \
+         address with --address"
+    )]
+    Given(std::io::Error),
     #[error(transparent)]
     Unguarded(#[from] Unguarded),
     #[error("numbers cannot be counted: {0}")]
@@ -68,7 +81,12 @@ pub enum ServeError {
 /// # Errors
 /// See [`ServeError`].
 pub async fn run(engine: Engine, options: ServeOptions, ready: impl FnOnce(&str)) -> Result<(), ServeError> {
-    let https = is_https(&options)?;
+    let given = given_listener().map_err(ServeError::Given)?;
+    let address = match &given {
+        Some(listener) => listener.local_addr().map_err(ServeError::Given)?,
+        None => options.address,
+    };
+    let https = is_https(&options, address)?;
     let (stop, stopping) = watch::channel(false);
     let metrics = telemetry::start_metrics().map_err(ServeError::Metrics)?;
     let site = Site::new(
@@ -84,25 +102,36 @@ pub async fn run(engine: Engine, options: ServeOptions, ready: impl FnOnce(&str)
         },
     );
     let router = http::router(site)?;
-    let listen = |source| ServeError::Listen { address: options.address, source };
-    let listener = TcpListener::bind(options.address).await.map_err(listen)?;
-    let address = listener.local_addr().map_err(listen)?;
-    if engine.start_runner().await? {
-        engine.start_scheduler();
-    } else {
-        tracing::warn!("another process runs the jobs of this database; this one only serves pages");
+    let listen = |source| ServeError::Listen { address, source };
+    // Where the socket outlives this process, whoever comes after it serves those who connect from now on.
+    let last_requests = if given.is_some() { LAST_REQUESTS } else { Duration::ZERO };
+    let socket = match given {
+        Some(socket) => socket,
+        None => TcpListener::bind(address).await.map_err(listen)?,
+    };
+    let (close, closing) = watch::channel(false);
+    let listener = Listener::new(socket, closing).map_err(listen)?;
+    let address = listener.address();
+    if !start_runner(&engine).await? {
+        tracing::warn!(
+            "another process runs the jobs of this database; this one serves pages, and takes over when that ends"
+        );
+        tokio::spawn(take_over(engine.clone(), stopping.clone()));
     }
 
     let asked = asked_to_stop();
     let housekeeping = tokio::spawn(keep_house(engine.clone(), metrics));
     let mut drained = stopping.clone();
-    let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(async move {
+    let server = axum::serve(listener, router.into_make_service_with_connect_info::<Peer>()).with_graceful_shutdown(
+        async move {
             asked.await;
             tracing::info!("stopping: requests and orders under way come to their end");
-            // Nobody listens any more only when serving has ended already.
+            // Nobody hears either only when serving has ended already.
+            let _ = close.send(true);
+            tokio::time::sleep(last_requests).await;
             let _ = stop.send(true);
-        });
+        },
+    );
     tracing::info!(%address, "listening");
     ready(options.public_url.as_deref().unwrap_or(&format!("http://{address}")));
     let outcome = tokio::select! {
@@ -121,15 +150,47 @@ pub async fn run(engine: Engine, options: ServeOptions, ready: impl FnOnce(&str)
     outcome
 }
 
-fn is_https(options: &ServeOptions) -> Result<bool, ServeError> {
+/// The socket that whoever started the program listens on already.
+fn given_listener() -> std::io::Result<Option<TcpListener>> {
+    let Some(listener) = listenfd::ListenFd::from_env().take_tcp_listener(0)? else { return Ok(None) };
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener).map(Some)
+}
+
+/// Whether this process runs the jobs from now on.
+async fn start_runner(engine: &Engine) -> Result<bool, OpenError> {
+    let runs = engine.start_runner().await?;
+    if runs {
+        engine.start_scheduler();
+    }
+    Ok(runs)
+}
+
+/// Runs the jobs once the process that runs them now has ended.
+async fn take_over(engine: Engine, mut stopping: watch::Receiver<bool>) {
+    let mut again = tokio::time::interval(TAKE_OVER);
+    loop {
+        tokio::select! {
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+            _ = again.tick() => {}
+        }
+        match start_runner(&engine).await {
+            Ok(true) => return tracing::info!("this process runs the jobs of this database now"),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "the jobs of this database cannot be taken over yet"),
+        }
+    }
+}
+
+fn is_https(options: &ServeOptions, address: SocketAddr) -> Result<bool, ServeError> {
     let https = match &options.public_url {
         None => false,
         Some(url) if url.starts_with("https://") && url.len() > 8 => true,
         Some(url) if url.starts_with("http://") && url.len() > 7 => false,
         Some(url) => return Err(ServeError::PublicUrl { url: url.clone() }),
     };
-    if !https && !options.address.ip().is_loopback() && !options.insecure_http {
-        return Err(ServeError::Plain { address: options.address });
+    if !https && !address.ip().is_loopback() && !options.insecure_http {
+        return Err(ServeError::Plain { address });
     }
     Ok(https)
 }
@@ -215,7 +276,8 @@ mod tests {
             ("127.0.0.1:3000", Some("https://"), false, None),
         ];
         for (address, url, insecure, expected) in cases {
-            assert_eq!(is_https(&options(address, url, insecure)).ok(), expected, "{address} {url:?}");
+            let options = options(address, url, insecure);
+            assert_eq!(is_https(&options, options.address).ok(), expected, "{address} {url:?}");
         }
     }
 }

@@ -7,6 +7,17 @@ mod child;
 #[expect(clippy::expect_used, reason = "a test whose surroundings fail has failed")]
 #[path = "../connectors/tests/support/free_port.rs"]
 mod free_port;
+#[expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test whose surroundings fail has failed"
+)]
+#[path = "../connectors/tests/support/postgres.rs"]
+mod postgres;
+#[expect(clippy::expect_used, unreachable_pub, reason = "a test whose surroundings fail has failed")]
+#[path = "../connectors/tests/support/ready.rs"]
+mod ready;
 #[expect(clippy::unwrap_used, clippy::expect_used, reason = "a test whose surroundings fail has failed")]
 #[path = "../connectors/tests/support/slapd.rs"]
 mod slapd;
@@ -21,4 +32,5 @@ mod it {
     mod http;
     mod promises;
     mod security;
+    mod upgrade;
 }

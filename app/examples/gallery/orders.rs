@@ -347,6 +347,7 @@ pub(crate) fn request(application: &str, operation: Operation, after: Vec<usize>
         awaits: vec![],
         refers: vec![],
         sets_back: vec![],
+        in_doubt: false,
     }
 }
 

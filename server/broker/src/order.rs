@@ -88,7 +88,8 @@ pub fn orders(
             explanation: request.explanation.clone(),
             reasons: request.reasons.clone(),
             after,
-            fence: 0,
+            // Ahead of its attempts: see `may_have_arrived`.
+            fence: i64::from(request.in_doubt),
             attempts: 0,
             fingerprint: None,
             repeats: 0,
@@ -150,7 +151,8 @@ pub fn natural_key(order: &Order, catalogue: &Catalogue) -> Option<(String, Valu
 }
 
 /// Whether an attempt of this order may have had its effect although nobody confirmed it: the application is then read
-/// before it is written. `attempts` counts the one that is about to be made.
+/// before it is written. `attempts` counts the one that is about to be made. A creation in the place of another that was
+/// sent begins with a fence ahead of its attempts.
 pub fn may_have_arrived(order: &Order) -> bool {
     match &order.reason {
         Some(StateReason::InDoubt | StateReason::Timeout) => true,
@@ -161,7 +163,10 @@ pub fn may_have_arrived(order: &Order) -> bool {
         ) if leaves_doubt(*class) => true,
         // A creation must never happen twice; reading first costs one call. Others look for what an order was handed over
         // as, and an answer that was given is not to be taken for the next one.
-        _ => order.operation == Operation::Create && order.attempts > 1 && order.mechanism == Mechanism::Direct,
+        _ => {
+            let is_first = order.attempts <= 1 && order.fence <= i64::from(order.attempts);
+            order.operation == Operation::Create && !is_first && order.mechanism == Mechanism::Direct
+        }
     }
 }
 
@@ -338,6 +343,10 @@ mod tests {
             (order.reason, order.attempts) = (reason, attempts);
             assert_eq!(may_have_arrived(&order), expect, "{:?} {attempts}", order.reason);
         }
+        (order.reason, order.attempts, order.fence) = (None, 1, 1);
+        assert!(!may_have_arrived(&order), "its first attempt, and the first of all");
+        order.fence = 2;
+        assert!(may_have_arrived(&order), "its first attempt, in the place of an order that was sent");
         (order.operation, order.reason, order.attempts) = (Operation::Update, None, 5);
         assert!(!may_have_arrived(&order));
     }

@@ -135,9 +135,21 @@ pub fn compile(input: &PlanInput<'_>, catalogue: &Catalogue, values: &mut dyn Va
         }
     }
     let mut plan = divide::divide(compiler.plan, input.open_orders, catalogue);
+    doubt(&mut plan, input.open_orders);
     native_change::explain(&mut plan, input.native);
     reconciliation::explain(&mut plan, input.marks);
     finish(plan)
+}
+
+/// A creation that takes the place of one that was sent takes over its doubt: what was given up for lack of an answer may
+/// have made the account all the same.
+fn doubt(plan: &mut Plan, open: &[Order]) {
+    let was_sent = |id: &OrderId| {
+        open.iter().any(|order| order.id == *id && order.operation == Operation::Create && order.fence > 0)
+    };
+    for request in plan.requests.iter_mut().filter(|request| request.operation == Operation::Create) {
+        request.in_doubt = request.supersedes.iter().any(was_sent);
+    }
 }
 
 /// The open orders that this plan makes Inactive, sorted: those it replaces and those it withdraws. A replaced one

@@ -456,6 +456,7 @@ impl<'a> Undoing<'a> {
             awaits: Vec::new(),
             refers: Vec::new(),
             sets_back: Vec::new(),
+            in_doubt: false,
         })
     }
 

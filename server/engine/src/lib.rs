@@ -177,6 +177,8 @@ pub struct Engine(Arc<Inner>);
 
 struct Inner {
     store: Store,
+    /// The newest migration that a newer version has applied, and this one does not know.
+    newest_unknown: Option<String>,
     clock: Clock,
     node: String,
     tuning: Tuning,
@@ -219,11 +221,18 @@ impl Engine {
             .map_err(|source| OpenError::DataDirectory { path: options.data_directory.clone(), source })?;
         let keys = Keys::open(&options.data_directory.join("secret.key"))?;
         let store = Store::open(&options.database).await?;
-        store.migrate().await?;
+        let newest = store.migrate().await?.newer.pop();
+        if let Some(migration) = &newest {
+            tracing::warn!(
+                migration,
+                "A newer version has brought the database further; this one goes on working on it"
+            );
+        }
         let lock = RunnerLock::new(&options.data_directory, store.dialect());
         let world = World::load(&store).await?;
         let engine = Self(Arc::new(Inner {
             store,
+            newest_unknown: newest,
             clock: options.clock,
             node: options.node,
             tuning: options.tuning,
@@ -304,6 +313,11 @@ impl Engine {
     /// The system of record.
     pub fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// The newest migration of the database, where a newer version has applied it and this one goes on without knowing it.
+    pub fn newest_unknown_migration(&self) -> Option<&str> {
+        self.0.newest_unknown.as_deref()
     }
 
     /// Whether the database can be used, by this process and for what it has to do: reading, small changes and large ones.

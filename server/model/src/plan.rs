@@ -105,6 +105,10 @@ pub struct AccountRequest {
     /// Native changes that it sets back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sets_back: Vec<NativeChangeId>,
+    /// A creation in the place of one that was sent, of which nobody knows for sure that it had no effect: the application
+    /// is read before it is sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_doubt: bool,
 }
 
 /// A value that is still to come from another account of the same person.

@@ -89,7 +89,13 @@ async fn database(global: &Global) -> Vec<Finding> {
     };
     let mut findings = vec![match engine.is_ready().await {
         Ok(()) => {
-            Finding::good(WHAT, format!("{:?}, can be read and written, schema up to date", engine.store().dialect()))
+            let schema = match engine.newest_unknown_migration() {
+                None => "schema up to date".to_owned(),
+                Some(newer) => {
+                    format!("brought further by a newer version ({newer}), with which this one goes on working")
+                }
+            };
+            Finding::good(WHAT, format!("{:?}, can be read and written, {schema}", engine.store().dialect()))
         }
         Err(error) => Finding::bad(WHAT, format!("{error}. Look at free space and rights, then try again")),
     }];

@@ -1,6 +1,6 @@
 //! From where a request comes. What a proxy says about it is believed only when the operator said that there is one.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::HeaderMap;
@@ -8,6 +8,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::Site;
+use super::listener::Peer;
 
 /// The address of who asks.
 #[derive(Clone, Copy, Debug)]
@@ -17,8 +18,8 @@ pub struct ClientAddress(pub IpAddr);
 pub async fn find(State(site): State<Site>, mut request: Request, next: Next) -> Response {
     let peer = request
         .extensions()
-        .get::<ConnectInfo<SocketAddr>>()
-        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
+        .get::<ConnectInfo<Peer>>()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(Peer(peer))| peer.ip());
     let address = if site.behind_proxy { forwarded(request.headers()).unwrap_or(peer) } else { peer };
     request.extensions_mut().insert(ClientAddress(address.to_canonical()));
     next.run(request).await

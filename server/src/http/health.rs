@@ -1,7 +1,5 @@
 //! For the machines that watch: alive, ready, and numbers.
 
-use std::net::SocketAddr;
-
 use axum::Router;
 use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
@@ -13,6 +11,7 @@ use engine::error::StoreError;
 
 use super::Site;
 use super::address::is_local;
+use super::listener::Peer;
 
 /// The routes.
 pub fn router() -> Router<Site> {
@@ -64,7 +63,7 @@ fn reason(error: &StoreError) -> String {
 }
 
 /// In Prometheus' text format, for this machine or whoever has the token; for others there is no such page.
-async fn metrics(State(site): State<Site>, ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap) -> Response {
+async fn metrics(State(site): State<Site>, ConnectInfo(Peer(peer)): ConnectInfo<Peer>, headers: HeaderMap) -> Response {
     let token = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())

@@ -1,4 +1,8 @@
 //! The schema, and bringing a database to it. Rules for the files: `migrations/README.md`.
+//!
+//! Nodes are brought to another version one after the other, and back where it disappoints: a program goes on working on a
+//! schema that a newer one has brought further, where each migration it does not know says in its first line that it may.
+//! The database keeps the text of what it applied, so that the older program can read that line.
 
 use sqlx::AssertSqlSafe;
 
@@ -12,6 +16,8 @@ pub struct MigrationReport {
     pub applied: Vec<String>,
     /// Number of the newest migration in the database.
     pub current: i64,
+    /// Names of the migrations of a newer program, which this one can live with.
+    pub newer: Vec<String>,
 }
 
 macro_rules! migration {
@@ -91,19 +97,20 @@ impl Store {
     /// Brings the schema up to date: all that is missing in one transaction, or nothing.
     ///
     /// # Errors
-    /// [`StoreError::Migration`] where an applied migration is not the one this program knows.
+    /// [`StoreError::Migration`] where an applied migration is not the one this program knows, or is of a newer program and
+    /// does not let this one go on.
     pub async fn migrate(&self) -> Result<MigrationReport> {
         self.write(|tx| Box::pin(tx.migrate())).await
     }
 
-    /// Whether the database can be read and written and its schema is this program's.
+    /// Whether the database can be read and written and its schema is this program's, or one that it can live with.
     pub async fn is_ready(&self) -> Result<()> {
         let mut connection = self.reader().await?;
         let exists = if connection.is_postgres() { TABLE_EXISTS_POSTGRES } else { TABLE_EXISTS_SQLITE };
         if connection.number(exists, arguments![]).await? == 0 {
             return Err(StoreError::Migration { reason: "it is empty; run `quartermaster migrate`".into() });
         }
-        let missing = missing(&mut connection).await?;
+        let Schema { missing, .. } = Schema::read(&mut connection).await?;
         if let Some((name, _)) = missing.first() {
             return Err(StoreError::Migration {
                 reason: format!(
@@ -144,8 +151,9 @@ impl Tx {
             self.execute(LOCK, arguments![]).await?;
         }
         self.execute(CREATE_TABLE, arguments![]).await?;
+        let Schema { missing, newer } = Schema::read(&mut self.connection).await?;
         let mut applied = Vec::new();
-        for (name, body) in missing(&mut self.connection).await? {
+        for (name, body) in missing {
             let text = if is_postgres { body.to_owned() } else { sqlite_text(body) };
             // The text is part of the program; only the names of types were exchanged.
             self.connection.script(AssertSqlSafe(text)).await.map_err(|error| StoreError::Migration {
@@ -154,7 +162,8 @@ impl Tx {
             self.execute(RECORD, arguments![number(name), name, body]).await?;
             applied.push(name.to_owned());
         }
-        Ok(MigrationReport { applied, current: expected(is_postgres).last().map_or(0, |(name, _)| number(name)) })
+        let newest = newer.last().map(String::as_str).or(expected(is_postgres).last().map(|(name, _)| name));
+        Ok(MigrationReport { applied, current: newest.map_or(0, number), newer })
     }
 
     /// Writes something that changes nothing.
@@ -169,24 +178,51 @@ impl Tx {
     }
 }
 
-async fn missing(connection: &mut Connection) -> Result<Vec<(&'static str, &'static str)>> {
-    let mut expected = expected(connection.is_postgres()).peekable();
-    for row in connection.rows(APPLIED, arguments![]).await? {
-        let name = row.text("name")?;
-        let Some((known, body)) = expected.next() else {
-            return Err(StoreError::Migration {
-                reason: format!("it has migration {name}, which this program does not know; run a newer version"),
-            });
-        };
-        if name != known || row.text("body")? != body {
-            return Err(StoreError::Migration {
-                reason: format!(
-                    "its migration {name} differs from this program's {known}; run the version that made it"
-                ),
-            });
+/// The database's schema beside this program's.
+struct Schema {
+    /// What is to be applied, in order: name and text.
+    missing: Vec<(&'static str, &'static str)>,
+    /// Names of what a newer program has applied.
+    newer: Vec<String>,
+}
+
+impl Schema {
+    async fn read(connection: &mut Connection) -> Result<Self> {
+        let is_postgres = connection.is_postgres();
+        let mut expected = expected(is_postgres).peekable();
+        let own = MIGRATIONS.last().map_or(0, |(name, _)| number(name));
+        let mut newer = Vec::new();
+        for row in connection.rows(APPLIED, arguments![]).await? {
+            let (name, body) = (row.text("name")?, row.text("body")?);
+            match expected.next() {
+                Some((known, text)) if name == known && body == text => {}
+                Some((known, _)) => {
+                    return Err(StoreError::Migration {
+                        reason: format!(
+                            "its migration {name} differs from this program's {known}; run the version that made it"
+                        ),
+                    });
+                }
+                None if goes_on_from(&body).is_some_and(|from| from <= own) => newer.push(name),
+                None => {
+                    return Err(StoreError::Migration {
+                        reason: format!(
+                            "it has migration {name}, which this program does not know and cannot live with; run a newer version"
+                        ),
+                    });
+                }
+            }
         }
+        Ok(Self { missing: expected.collect(), newer })
     }
-    Ok(expected.collect())
+}
+
+const GOES_ON: &str = "-- Programs go on from ";
+
+/// The number of the migration with which a program has to be acquainted to go on working once this one is applied, as its
+/// first line says it. Without that line it has to know this one.
+fn goes_on_from(body: &str) -> Option<i64> {
+    body.lines().next()?.strip_prefix(GOES_ON)?.strip_suffix('.')?.parse().ok()
 }
 
 fn expected(is_postgres: bool) -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -215,5 +251,82 @@ fn cause(error: &StoreError) -> String {
     match error {
         StoreError::Database(error) => error.to_string(),
         error => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_says_which_programs_go_on() {
+        for (body, from) in [
+            ("-- Programs go on from 0035.\ncreate table a (id bigint primary key);", Some(35)),
+            ("-- Programs go on from 0035.", Some(35)),
+            ("create table a (id bigint primary key);\n-- Programs go on from 0035.", None),
+            ("-- Programs go on from here.\n", None),
+            ("-- Programs go on from 0035", None),
+            ("", None),
+        ] {
+            assert_eq!(goes_on_from(body), from, "{body}");
+        }
+    }
+
+    /// What an older program reads, and the rows it writes, must be as they were: statements that only add.
+    #[test]
+    fn a_migration_that_says_so_takes_nothing_away() {
+        for (name, body) in MIGRATIONS {
+            let Some(from) = goes_on_from(body) else { continue };
+            assert!(from < number(name), "{name}: programs that do not know it yet go on, so it names one before it");
+            assert_eq!(
+                takes_away(body),
+                None,
+                "{name}: programs from {from:04} would not go on; leave out its first line"
+            );
+        }
+    }
+
+    #[test]
+    fn what_takes_something_away_is_noticed() {
+        for (body, taken) in [
+            ("create table a (id bigint primary key, b text not null);\ncreate unique index a_b on a (b);", false),
+            ("alter table run add column note text;\ncreate index run_note on run (note);", false),
+            ("alter table run add column note text not null default '';", false),
+            ("-- why; and more\ninsert into number_space (id, next) values (2, 1);", false),
+            ("alter table run add column note text not null;", true),
+            ("alter table run drop column state;", true),
+            ("alter table run rename to job_run;", true),
+            ("drop table run;", true),
+            ("update run set state = 'x';", true),
+            ("create unique index run_once on run (state);", true),
+        ] {
+            assert_eq!(takes_away(body).is_some(), taken, "{body}");
+        }
+    }
+
+    /// The first statement that an older program might trip over.
+    fn takes_away(body: &str) -> Option<String> {
+        let lines = body.lines().filter(|line| !line.trim_start().starts_with("--"));
+        let text = lines.collect::<Vec<_>>().join("\n");
+        let mut made: Vec<String> = Vec::new();
+        for statement in text.split(";\n").map(|statement| statement.trim().trim_end_matches(';')) {
+            let words: Vec<&str> = statement.split_whitespace().collect();
+            let harmless = match words.as_slice() {
+                [] | ["insert", "into", ..] | ["create", "index", ..] => true,
+                ["create", "table", table, ..] => {
+                    made.push((*table).to_owned());
+                    true
+                }
+                ["create", "unique", "index", _, "on", table, ..] => made.iter().any(|own| own == table),
+                ["alter", "table", _, "add", "column", ..] => {
+                    !statement.contains("not null") || statement.contains(" default ")
+                }
+                _ => false,
+            };
+            if !harmless {
+                return Some(statement.to_owned());
+            }
+        }
+        None
     }
 }

@@ -346,6 +346,18 @@ fn nothing_is_ordered_beside_a_creation_in_flight() {
 }
 
 #[test]
+fn a_creation_takes_over_the_doubt_of_the_one_it_replaces() {
+    let desired = |city| vec![desired_account("person", vec![text("city", city)], &[])];
+    let mut open = open(desired("Bern"), &[], ProvisioningState::Errored, 100);
+    for fence in [0, 1] {
+        open[0].fence = fence;
+        let plan = compile(&access(desired("Genf")), &[], &open, &mut Taken::default());
+        assert_eq!(plan.requests[0].supersedes, [OrderId(100)]);
+        assert_eq!(plan.requests[0].in_doubt, fence > 0, "sent {fence} times");
+    }
+}
+
+#[test]
 fn what_waits_is_ordered_again_with_what_it_waits_for() {
     let desired =
         |city| vec![desired_account("person", vec![text("city", city)], &[]), desired_account("mailbox", vec![], &[])];

@@ -439,6 +439,7 @@ pub(super) fn empty_request(
         awaits: Vec::new(),
         refers: Vec::new(),
         sets_back: Vec::new(),
+        in_doubt: false,
     }
 }
 

@@ -76,6 +76,7 @@ mod tests {
             awaits: vec![],
             refers: vec![],
             sets_back: vec![],
+            in_doubt: false,
         }
     }
 

@@ -71,9 +71,9 @@ pub fn verify(order: &Order, observed: Option<&ObservedAccount>, readable: bool,
 }
 
 /// [`verify`] for all orders of an application that are Executed, with those that are Transmitted beside them, and, where
-/// work by hand is among them, those that are Errored. While a later order that may change the same is in flight an order
+/// work by hand is among them, those that are Errored, or Inactive after they were sent. While a later order that may change the same is in flight an order
 /// stays as it is. What a later order has changed again is not compared: that order answers for it. Work by hand is not
-/// asked for once more after a later order that has failed: whoever said so may have done it all the same. Answers with
+/// asked for once more after a later order that has failed, or was given up: whoever said so may have done it all the same. Answers with
 /// the position of each order that changes.
 pub fn verify_all<'a>(
     orders: &[Order],
@@ -88,8 +88,8 @@ pub fn verify_all<'a>(
     let settled = |(position, order): (usize, &Order)| {
         let beside = by_account.get(&(order.identity, order.account_type.as_str())).map_or(&[][..], Vec::as_slice);
         let all_later = beside.iter().copied().filter(|other| is_later(order, other));
-        let (failed, later): (Vec<&Order>, Vec<&Order>) =
-            all_later.partition(|other| other.state == ProvisioningState::Errored);
+        let (failed, later): (Vec<&Order>, Vec<&Order>) = all_later
+            .partition(|other| matches!(other.state, ProvisioningState::Errored | ProvisioningState::Inactive));
         let has_failed = failed.iter().any(|failed| failed.attempts > 0 && !beside::are_apart(order, failed));
         if later.iter().any(|later| later.state == ProvisioningState::Transmitted && may_change(order, later)) {
             return None;

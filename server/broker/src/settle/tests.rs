@@ -417,6 +417,9 @@ fn work_that_is_missing_is_not_asked_for_after_what_came_later() {
     // It was said to have failed, and may have been done.
     let failed = Order { state: ProvisioningState::Errored, attempts: 1, ..off };
     assert_eq!(all(&[first.clone(), failed.clone()]), [(0, 3)]);
+    // And was given up since.
+    let given_up = Order { state: ProvisioningState::Inactive, ..failed.clone() };
+    assert_eq!(all(&[first.clone(), given_up]), [(0, 3)]);
     assert_eq!(all(&[first, Order { attempts: 0, ..failed }]), [(0, 1)], "never sent");
 }
 

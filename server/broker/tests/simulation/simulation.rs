@@ -16,12 +16,12 @@
 //! | R1 accepted is durable | `sends`, `effect`, `after_power_loss`: what leaves, what happened and what a person was told is on record, and stays there when the power fails |
 //! | R2 effectively once | `effect`: one account per creation and per person; `ordered`, `plan_is_written_whole`, `planned`, `verified`, `accounts_are_right`, `nothing_else_is_recorded`; `quiescent`: what applications hold is what people should have |
 //! | R3 order per account | `in_flight` (at most one sent directly and one that others hold, never the same item), `claimed` (dependencies), `effect` (in sequence) |
-//! | R4 nothing unapproved | `ordered`, `claimed`: reviews, declined and cancelled orders |
+//! | R4 nothing unapproved | `ordered`, `claimed`: reviews, declined and cancelled orders; `approved`: beyond a limit a run writes what a person let through, and nothing else |
 //! | R5 liveness | `quiescent`: nothing waits; `answered`: who waits for a person has a work item; `claimed`: the hopeless is not repeated |
 //! | R6 isolation | `answered`: an application that asks to wait is left alone |
 //! | R7 leavers first | `leavers_go_first` |
 //! | R9 recovery | `event_is_allowed` (fences), `reclaimed`, `answered` (one commit), `answers_are_kept`, nothing lost |
-//! | R10 mass change | `ordered`: no run without a person's word takes more away than its limit |
+//! | R10 mass change | `ordered`: no run without a person's word takes more away than its limit; `claimed`, `rings_go_in_turn`: no order before its ring, and no ring by itself after one that failed |
 //! | R11 timeline | `timeline_is_complete`, `event_is_allowed`: one line for each change, along the table of states |
 
 #![expect(
@@ -34,6 +34,7 @@ pub(crate) mod bugs;
 pub(crate) mod company;
 pub(crate) mod connector;
 pub(crate) mod faults;
+pub(crate) mod gates;
 pub(crate) mod invariants;
 pub(crate) mod node;
 pub(crate) mod people;
@@ -49,7 +50,7 @@ use std::time::Duration;
 use broker::catalogue::Catalogue;
 use broker::lifecycle::Event;
 use broker::retry::RetryPolicy;
-use model::configuration::Configuration;
+use model::configuration::{Configuration, Rings};
 use model::ids::OrderId;
 
 use applications::{Application, Reply};
@@ -123,6 +124,8 @@ pub(crate) struct World {
     pub(crate) is_gentle: bool,
     /// People carry out a part of what is done in the directory, and what an operator gives them.
     pub(crate) is_divided: bool,
+    /// How the orders of a run go, where not all at once.
+    pub(crate) rings: Option<Rings>,
     pub(crate) clocks_were_wrong: bool,
     pub(crate) deaths: u32,
     pub(crate) lives: u64,
@@ -159,6 +162,7 @@ impl World {
             is_over: false,
             is_gentle,
             is_divided,
+            rings: (seed % 4 == 1).then(company::rings),
             clocks_were_wrong: false,
             deaths: 0,
             lives: 0,

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use connectors::Connector;
 use engine::clock::Clock;
 use engine::{Engine, Options, configurations, jobs};
+use model::ids::RunId;
 use model::job::{Run, RunMode, RunState, TaskKind};
 use testkit::configuration::SOURCE;
 
@@ -96,11 +97,16 @@ impl Company {
         std::fs::write(self.folder.join("people.csv"), text).unwrap();
     }
 
+    /// Starts a job.
+    pub async fn start(&self, job: &str, mode: RunMode) -> RunId {
+        let op = self.engine.operating_context("benchmark");
+        jobs::start(&op, job.into(), mode).await.unwrap()
+    }
+
     /// Runs a job to its end.
     pub async fn run(&self, job: &str, mode: RunMode) -> Run {
         let mut updates = self.engine.updates().subscribe();
-        let op = self.engine.operating_context("benchmark");
-        let id = jobs::start(&op, job.into(), mode).await.unwrap();
+        let id = self.start(job, mode).await;
         let begun = Instant::now();
         loop {
             if let Ok(Ok(update)) = tokio::time::timeout(Duration::from_secs(1), updates.recv()).await

@@ -17,14 +17,16 @@ pub struct Target {
     accounts: Mutex<HashMap<String, ObservedAccount>>,
     /// How long each batch takes.
     latency: Duration,
+    /// Keeps nothing of what it is told: an application's memory is not the product's.
+    forgets: bool,
     /// Keys of accounts in the order in which they were disabled, with the moment.
     pub disabled: Mutex<Vec<(String, std::time::Instant)>>,
 }
 
 impl Target {
-    /// One that takes so long for each batch.
+    /// One that takes so long for each batch, and keeps nothing.
     pub fn slow(latency: Duration) -> Self {
-        Self { latency, ..Self::default() }
+        Self { latency, forgets: true, ..Self::default() }
     }
 
     pub fn count(&self) -> usize {
@@ -32,11 +34,18 @@ impl Target {
     }
 
     fn carry_out(&self, command: &Command) -> Outcome {
-        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let natural = command.natural_key.as_ref().and_then(|(_, value)| value.as_text()).map(str::to_owned);
         let key = command.key.clone().or(natural).expect("every account is named");
-        let account = accounts.entry(key.clone()).or_insert_with(|| ObservedAccount {
-            key: key.clone(),
+        if !self.forgets {
+            self.keep(command, &key);
+        }
+        Outcome::Applied(Applied { key: Some(key), detail: "done".into(), ..Applied::default() })
+    }
+
+    fn keep(&self, command: &Command, key: &str) {
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let account = accounts.entry(key.to_owned()).or_insert_with(|| ObservedAccount {
+            key: key.to_owned(),
             enabled: true,
             attributes: Default::default(),
             entitlements: BTreeSet::new(),
@@ -50,15 +59,14 @@ impl Target {
             Operation::Disable => {
                 account.enabled = false;
                 let mut disabled = self.disabled.lock().unwrap_or_else(PoisonError::into_inner);
-                disabled.push((key.clone(), std::time::Instant::now()));
+                disabled.push((key.to_owned(), std::time::Instant::now()));
             }
             Operation::Enable => account.enabled = true,
             Operation::Delete => {
-                accounts.remove(&key);
+                accounts.remove(key);
             }
             Operation::Create | Operation::Update => {}
         }
-        Outcome::Applied(Applied { key: Some(key), detail: "done".into(), ..Applied::default() })
     }
 }
 

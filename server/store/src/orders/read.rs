@@ -80,6 +80,14 @@ const IDS_IN_STATE: &str = "
     order by id
     limit $3";
 
+const GIVEN_UP_IDS_OF: &str = "
+    select id
+    from provisioning_order
+    where account_id in (select cast(value as bigint) from json_each($1))
+      and state = 6
+      and attempts > 0
+    order by id";
+
 const IDS_SENT_TO: &str = "
     select id
     from provisioning_order
@@ -234,6 +242,14 @@ impl Store {
         let mut connection = self.snapshot().await?;
         let wanted = arguments![account.0, since, limit];
         let ids = connection.read(OF_ACCOUNT_SINCE, wanted, order_id).await?;
+        orders_by_id(&mut connection, &ids, Why::LeftOut).await
+    }
+
+    /// Orders of these accounts that were sent and called off afterwards, by id, in brief as [`Store::orders_in_brief`].
+    pub async fn given_up_orders_of(&self, accounts: &[AccountId]) -> Result<Vec<Order>> {
+        let accounts = numbers(accounts.iter().map(|account| account.0));
+        let mut connection = self.snapshot().await?;
+        let ids = connection.read(GIVEN_UP_IDS_OF, arguments![accounts], order_id).await?;
         orders_by_id(&mut connection, &ids, Why::LeftOut).await
     }
 

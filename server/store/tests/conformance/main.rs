@@ -63,6 +63,7 @@ stories! {
         migrating_twice_changes_nothing,
         a_database_without_schema_is_not_ready,
         a_foreign_migration_is_refused,
+        a_newer_migration_that_only_adds_is_lived_with,
         every_unique_constraint_is_reported_by_name,
         checks_and_foreign_keys_are_reported,
         addresses_that_are_none_are_refused_without_their_password,

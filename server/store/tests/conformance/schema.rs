@@ -43,6 +43,30 @@ pub(crate) async fn a_foreign_migration_is_refused(store: Store) {
     other.close().await;
 }
 
+/// What a newer version applied that only adds: this one goes on, and leaves it as it is.
+pub(crate) async fn a_newer_migration_that_only_adds_is_lived_with(store: Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let address = empty_database_like(&store, folder.path());
+    let other = Store::open(&address).await.unwrap();
+    let current = other.migrate().await.unwrap().current;
+    let newer = "insert into schema_migration (number, name, body)
+        select 9998, '9998_add_notes', '-- Programs go on from ' || max(number) || '.' from schema_migration";
+    execute(&address, newer).await;
+    other.is_ready().await.unwrap();
+    let report = other.migrate().await.unwrap();
+    assert_eq!(report.newer, ["9998_add_notes"]);
+    assert!(report.applied.is_empty() && report.current == 9998 && current < 9998);
+
+    // Another one needs what the first brought, which this program does not know.
+    let further = "insert into schema_migration (number, name, body)
+        values (9999, '9999_use_notes', '-- Programs go on from 9998.')";
+    execute(&address, further).await;
+    let error = other.is_ready().await.unwrap_err();
+    assert!(matches!(&error, StoreError::Migration { reason } if reason.contains("9999_use_notes")), "{error:?}");
+    assert!(other.migrate().await.is_err());
+    other.close().await;
+}
+
 async fn execute(address: &str, sql: &'static str) {
     use sqlx::Connection;
     if address.starts_with("sqlite") {

@@ -105,6 +105,12 @@ planted_bugs! {
     SameItemSideBySide,
     /// What an order did is written over the account as it was when the order was sent.
     RecordedAsItWas,
+    /// An approval lets through whatever the run does by then.
+    ApprovalForAnything,
+    /// All rings go at once.
+    RingsGoAtOnce,
+    /// The next ring goes although the one before it failed.
+    SickRingIsFollowed,
 }
 
 impl Sim {

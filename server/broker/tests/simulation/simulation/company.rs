@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::access::{
     DesiredAccess, DesiredAccount, DesiredAssignment, DesiredAttribute, DesiredValue, Grantable, Reason, WorkflowState,
 };
-use model::configuration::Configuration;
+use model::configuration::{Configuration, Rings};
 use model::feed::FeedIdentity;
 use model::identity::{Identity, Period};
 use model::value::Value;
@@ -23,6 +23,11 @@ pub(crate) const FOREIGN: &str = "FOREIGN";
 
 /// How many deletions one run may order of an account type, and forget of the source, without a person's word.
 pub(crate) const DELETIONS: u64 = 2;
+
+/// In every fourth company a third of the people go first.
+pub(crate) fn rings() -> Rings {
+    Rings { percent: vec![34], at_least: 2, failed_percent: 20, unverified_percent: 50 }
+}
 
 /// `directory` chooses its keys and answers at once, `payroll` too but is keyed by login and deletes; `mail` is another
 /// system that answers later and gives an extract, `badge` one that can never be read; `mainframe` is worked by hand, after

@@ -10,6 +10,7 @@ use broker::lifecycle;
 use broker::plan::{self, PlanInput};
 use jiff::Timestamp;
 use model::account::{Account, AccountStatus, Mechanism, ObservedAccount, Provenance};
+use model::block::{BlockState, RunBlock};
 use model::command::LateAnswer;
 use model::ids::{AccountId, IdentityId, OrderId, RunId};
 use model::order::{ErrorClass, Lane, Order, OrderItem, ProvisioningState, StateReason};
@@ -20,8 +21,8 @@ use model::work_item::WorkItemState;
 
 use super::applications::{Effect, EffectKind, text};
 use super::company::{self, DELETIONS, FOREIGN, MANAGED};
-use super::run::Evidence;
-use super::scheduler::{MINUTE, Moment};
+use super::run::{Evidence, ORDERS};
+use super::scheduler::{MINUTE, Moment, SECOND};
 use super::store::{Cause, Event, State, StoredOrder};
 use super::{Violation, World};
 
@@ -69,6 +70,8 @@ pub(crate) fn committed(world: &mut World, after: &State) {
     }
     let lost = before.orders.keys().find(|id| !after.orders.contains_key(id));
     require(world, "R9", lost.is_none(), || format!("order {lost:?} is lost"));
+    approved(world, &before, after);
+    rings_go_in_turn(world, &before, after);
     in_flight(world, after);
     leavers_go_first(world, &before, after, &new);
     accounts_are_right(world, &before, after, &new);
@@ -184,7 +187,9 @@ fn ordered(world: &mut World, before: &State, after: &State, order: &Order) {
     {
         let taken = world.ledger.deletions.entry((run, order.account_type.clone())).or_default();
         taken.insert(order.account);
-        let (count, approved) = (taken.len() as u64, after.runs.get(&run).is_some_and(|run| run.approved));
+        let of_orders = |block: &RunBlock| block.subject == ORDERS && block.state == BlockState::Used;
+        let approved = after.runs.get(&run).is_some_and(|run| run.blocks.iter().any(of_orders));
+        let count = taken.len() as u64;
         require(world, "R10", approved || count <= DELETIONS, || {
             format!("run {run} takes {count} accounts of `{}` away; {DELETIONS} are the limit", order.account_type)
         });
@@ -202,6 +207,7 @@ fn claimed(world: &mut World, before: &State, old: Option<&Rc<StoredOrder>>, ord
         !matches!(state, None | Some(4 | 6 | 8))
     });
     require(world, "R3", holds.is_none(), || format!("order {id} was sent before order {holds:?}"));
+    require(world, "R10", before.ring_has_gone(old), || format!("order {id} was sent before its ring"));
     let is_reviewed = world.catalogue.account_type(&order.account_type).is_some_and(|kind| kind.review);
     if is_reviewed && old.order.attempts == 0 {
         let approved = before
@@ -216,6 +222,62 @@ fn claimed(world: &mut World, before: &State, old: Option<&Rc<StoredOrder>>, ord
             ErrorClass::Transient | ErrorClass::RateLimited | ErrorClass::Unknown | ErrorClass::Protocol
         );
         require(world, "R5", passes, || format!("order {id} is tried again by itself after {class:?}"));
+    }
+}
+
+/// R4: what is written on the strength of an approval is what the person saw.
+fn approved(world: &mut World, before: &State, after: &State) {
+    for (id, run) in after.runs.iter() {
+        let was_used = |block: &RunBlock| {
+            let earlier = before.runs.get(id).and_then(|run| run.blocks.iter().find(|other| other.id == block.id));
+            earlier.is_some_and(|earlier| earlier.state == BlockState::Used)
+        };
+        let used = run.blocks.iter().filter(|block| block.subject == ORDERS && block.state == BlockState::Used);
+        for block in used.filter(|block| !was_used(block)) {
+            let new =
+                after.plans.iter().filter(|(id, _)| !before.plans.contains_key(id)).map(|(_, plan)| plan.as_ref());
+            let written = broker::approval::of_plans(new);
+            require(world, "R4", written == block.digest, || {
+                format!("run {id} writes something else than what was approved as {}", block.id)
+            });
+        }
+    }
+}
+
+/// How long a failure has to be on record before whoever lets a ring go must have seen it: longer where a node was stopped
+/// between looking and writing.
+fn seen_after(world: &World) -> Moment {
+    let is_disturbed = world.nodes.iter().any(|node| node.last_fault + 10 * MINUTE > world.desk.now);
+    if is_disturbed { 15 * MINUTE } else { 5 * SECOND }
+}
+
+/// R10: where no person let it go, a ring goes after one that did not fail.
+fn rings_go_in_turn(world: &mut World, before: &State, after: &State) {
+    for (id, run) in after.runs.iter() {
+        let Some(rings) = &run.rings else { continue };
+        let Some(earlier) = before.runs.get(id).and_then(|run| run.rings.as_ref()) else { continue };
+        if rings.released == earlier.released || rings.released_by.is_some() {
+            continue;
+        }
+        let ring = earlier.released;
+        let is_left = before.orders.values().any(|stored| {
+            stored.order.run == Some(*id)
+                && stored.ring.is_some_and(|own| own > ring)
+                && !matches!(stored.order.state.number(), 0 | 4 | 6 | 8)
+        });
+        let of_ring =
+            before.orders.values().filter(|stored| stored.order.run == Some(*id) && stored.ring == Some(ring));
+        let (mut all, mut failed) = (0_u64, 0_u64);
+        for stored in of_ring.filter(|stored| stored.order.state != ProvisioningState::Inactive) {
+            all += 1;
+            let last = before.events.iter().rev().find(|event| event.order == stored.order.id).map(|event| event.at);
+            let is_old = last.is_some_and(|at| at + seen_after(world) < world.desk.now);
+            failed += u64::from(stored.order.state == ProvisioningState::Errored && is_old);
+        }
+        let allowed = u64::from(earlier.limits.failed_percent);
+        require(world, "R10", !is_left || failed * 100 <= all * allowed, || {
+            format!("ring {} of run {id} went by itself after {failed} of {all} orders had failed", rings.released)
+        });
     }
 }
 

@@ -14,8 +14,9 @@ use model::work_item::WorkItemState;
 use super::applications::Reply;
 use super::bugs;
 use super::company::{DEPARTMENTS, Person};
+use super::gates;
 use super::node::{Node, Step};
-use super::scheduler::{MINUTE, SECOND, Sim};
+use super::scheduler::{MINUTE, SECOND, Sim, timestamp};
 use super::store::{Cause, Refused, RunState, Transition};
 use super::{World, invariants};
 
@@ -103,18 +104,13 @@ pub(crate) fn queue_run(world: &mut World) {
     let _ = world.transaction(None, |tx| tx.queue_run(id));
 }
 
-/// Lets a run go on beyond its thresholds, or ends it.
+/// Lets a run go on that was stopped, or ends it.
 pub(crate) fn decide_on(world: &mut World, id: RunId, lets_through: bool) {
     if world.store.current.runs.values().any(|run| run.state.is_active()) {
         return;
     }
-    let _ = world.transaction(None, |tx| {
-        tx.change_run(id, |run| {
-            run.state = if lets_through { RunState::Queued } else { RunState::Cancelled };
-            run.approved |= lets_through;
-        });
-        Ok(())
-    });
+    let now = timestamp(world.desk.now);
+    let _ = world.transaction(None, |tx| gates::decide(tx, id, lets_through, now));
 }
 
 /// An operator looks at orders now and then, and decides on one of them.
@@ -322,6 +318,7 @@ pub(crate) async fn clear_up(sim: Sim, rounds: usize) {
             for id in blocked {
                 decide_on(world, id, true);
             }
+            release_all(world);
         });
         decide_all(&sim).await;
         sim.with(queue_run);
@@ -342,6 +339,24 @@ pub(crate) async fn clear_up(sim: Sim, rounds: usize) {
     }
     sim.with(invariants::quiescent);
     sim.with(|world| world.is_over = true);
+}
+
+/// Lets the next ring of every run go that a person has to let go, whatever became of its run.
+fn release_all(world: &mut World) {
+    let halted: Vec<(RunId, u32)> = world
+        .store
+        .current
+        .runs
+        .iter()
+        .filter_map(|(id, run)| Some((*id, run.rings.as_ref().filter(|rings| rings.halted.is_some())?.released)))
+        .collect();
+    let now = timestamp(world.desk.now);
+    for (run, seen) in halted {
+        let _ = world.transaction(None, |tx| {
+            tx.release_ring(run, seen, Some("operator"))?;
+            tx.release_orders(now)
+        });
+    }
 }
 
 /// Approves what waits for it, mends what failed and has it tried again.

@@ -7,13 +7,13 @@ use std::rc::Rc;
 use broker::correlate::{Correlation, CorrelationIndex, correlate};
 use broker::lifecycle::{self, Event};
 use broker::plan::{PlanInput, Values};
-use broker::{check, order, partition, plan, settle, synchronize, threshold};
+use broker::{approval, check, order, partition, plan, settle, synchronize, threshold};
 use jiff::Timestamp;
 use model::account::{Account, AccountStatus, ObservedAccount, Provenance};
 use model::configuration::{Limit, Thresholds};
 use model::feed::{ChangeCounts, FeedIdentity};
 use model::identity::Identity;
-use model::ids::{AccountId, IdentityId, OrderId, PartitionId, PlanId, RunId};
+use model::ids::{AccountId, IdentityId, OrderId, PartitionId, PlanId, RunBlockId, RunId};
 use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::Plan;
 use model::trigger::Trigger;
@@ -21,12 +21,16 @@ use model::value::Value;
 
 use super::bugs::{self, PlantedBug};
 use super::company::{self, DELETIONS, SOURCE};
+use super::gates::{self, APPROVAL_VOID, Way};
 use super::node::{LEASE, Node, Step};
 use super::scheduler::SECOND;
 use super::store::{Cause, RunState, StoredRun, Transition, Tx};
 use super::{Refused, invariants};
 
 const TASKS: usize = 5;
+
+/// What a block of a run's orders is about.
+pub(crate) const ORDERS: &str = "orders";
 
 /// A reading of an application: what an order's verification rests on.
 #[derive(Debug)]
@@ -38,8 +42,10 @@ pub(crate) struct Evidence {
 /// How a task ended.
 enum End {
     Done,
-    /// A threshold stopped it before its first effect.
+    /// A threshold stopped it before its first effect, or a ring that is not healthy.
     Blocked,
+    /// Its approval was replaced meanwhile: it is judged anew.
+    Again,
     /// The run is another node's by now.
     Lost,
 }
@@ -64,20 +70,17 @@ impl Node {
     async fn carry_out_run(&self, id: RunId, run: StoredRun) {
         for task in run.task..TASKS {
             let end = match task {
-                0 => self.take_people_over(id, run.approved).await,
-                1 => self.take_applications_over(id, run.approved).await,
-                2 => self.generate(id, run.approved).await,
-                3 => {
-                    self.fulfil().await;
-                    End::Done
-                }
+                0 => self.take_people_over(id).await,
+                1 => self.take_applications_over(id).await,
+                2 => self.generate(id).await,
+                3 => self.fulfil_in_rings(id).await,
                 _ => {
                     self.poll_executors().await;
-                    self.take_applications_over(id, run.approved).await
+                    self.take_applications_over(id).await
                 }
             };
             let (state, done) = match end {
-                End::Lost => return,
+                End::Lost | End::Again => return,
                 End::Blocked => (RunState::Blocked, task),
                 End::Done if task + 1 == TASKS => (RunState::Finished, TASKS),
                 End::Done => (RunState::Running, task + 1),
@@ -94,8 +97,30 @@ impl Node {
         }
     }
 
+    /// Delivers ring by ring, as long as each is healthy.
+    async fn fulfil_in_rings(&self, run: RunId) -> End {
+        loop {
+            self.fulfil().await;
+            if !self.read(|state| state.runs.values().any(|run| run.rings.is_some())).await {
+                return End::Done;
+            }
+            // Read back first: what went is healthy once it was seen.
+            self.poll_executors().await;
+            for application in company::APPLICATIONS.into_iter().filter(|application| *application != "badge") {
+                if let Some((reading, at)) = self.reading(application).await {
+                    self.verify(&reading, at).await;
+                }
+            }
+            match self.advance_rings(run).await {
+                (_, true) => return End::Blocked,
+                (true, false) => {}
+                (false, false) => return End::Done,
+            }
+        }
+    }
+
     /// A transaction of a run: taken only while this node has the run.
-    async fn write_of_run<T>(
+    pub(super) async fn write_of_run<T>(
         &self,
         run: RunId,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, Refused>,
@@ -110,8 +135,18 @@ impl Node {
 
     // -------------------------------------------------------------------------------------------------- people
 
-    async fn take_people_over(&self, run: RunId, approved: bool) -> End {
-        self.step().await;
+    async fn take_people_over(&self, run: RunId) -> End {
+        loop {
+            self.step().await;
+            match self.take_feed_over(run).await {
+                Ok(()) => return End::Done,
+                Err(End::Again) => {}
+                Err(end) => return end,
+            }
+        }
+    }
+
+    async fn take_feed_over(&self, run: RunId) -> Result<(), End> {
         let feed: Vec<FeedIdentity> = self
             .sim
             .with(|world| world.people.iter().filter(|person| person.is_listed).map(|person| person.row()).collect());
@@ -119,17 +154,45 @@ impl Node {
         let changes = synchronize::identities(stored.iter().map(Rc::as_ref), feed, SOURCE, true);
         let limit = Some(Limit { count: DELETIONS, percent: 0 });
         let thresholds = Thresholds { deleted: limit, ..Thresholds::default() };
-        if !approved && self.exceeds(&changes.counts, &thresholds) {
-            return End::Blocked;
-        }
+        let lines = || {
+            let inserted = changes.inserted.iter().map(|row| format!("{row:?}"));
+            inserted
+                .chain(changes.updated.iter().chain(&changes.deleted).map(|changed| format!("{changed:?}")))
+                .collect()
+        };
+        let approval = self.gate(run, "source:personnel", self.exceeds(&changes.counts, &thresholds), lines).await?;
         let ids = self.reserve_ids(changes.inserted.len()).await;
         let mut written: Vec<Identity> =
             changes.inserted.into_iter().zip(ids).map(|(row, id)| identity(row, id)).collect();
         written.extend(changes.updated);
         written.extend(changes.deleted);
-        match self.write_of_run(run, |tx| tx.put_identities(&written)).await {
-            Ok(()) => End::Done,
-            Err(_) => End::Lost,
+        let write = |tx: &mut Tx<'_>| {
+            redeem(tx, run, approval)?;
+            tx.put_identities(&written)
+        };
+        self.write_of_run(run, write).await.map_err(ended)
+    }
+
+    /// The approval that what is about to happen needs, where it exceeds a limit.
+    async fn gate(
+        &self,
+        run: RunId,
+        subject: &str,
+        exceeds: bool,
+        lines: impl FnOnce() -> Vec<String>,
+    ) -> Result<Option<RunBlockId>, End> {
+        if !exceeds {
+            return Ok(None);
+        }
+        let digest = approval::of_changes(subject, lines());
+        self.way(run, subject, &digest).await
+    }
+
+    async fn way(&self, run: RunId, subject: &str, digest: &str) -> Result<Option<RunBlockId>, End> {
+        match self.judge(run, subject, digest).await {
+            Way::Approved(block) => Ok(Some(block)),
+            Way::Blocked => Err(End::Blocked),
+            Way::Lost => Err(End::Lost),
         }
     }
 
@@ -143,29 +206,34 @@ impl Node {
 
     // -------------------------------------------------------------------------------------------- applications
 
-    async fn take_applications_over(&self, run: RunId, approved: bool) -> End {
+    async fn take_applications_over(&self, run: RunId) -> End {
         for application in company::APPLICATIONS {
             if application == "badge" {
                 continue;
             }
-            let at = self.now();
-            let accounts = match self.connector(application).accounts().await {
-                Ok(accounts) => accounts,
-                // A reading that failed says nothing; taken for a short one it says that people lost their accounts.
-                Err(_) if self.sim.is_planted(PlantedBug::FailedReadingIsEmpty) => Vec::new(),
-                Err(_) => continue,
-            };
-            let accounts = accounts.into_iter().map(|account| (account.key.clone(), account)).collect();
-            let reading = Rc::new(Evidence { application, accounts });
-            match self.take_over(run, approved, &reading, at).await {
-                End::Done => self.verify(&reading, at).await,
-                end => return end,
+            let Some((reading, at)) = self.reading(application).await else { continue };
+            match self.take_over(run, &reading, at).await {
+                Ok(()) => self.verify(&reading, at).await,
+                Err(end) => return end,
             }
         }
         End::Done
     }
 
-    async fn take_over(&self, run: RunId, approved: bool, reading: &Evidence, at: Timestamp) -> End {
+    /// What the application holds, and when it was asked; nothing where it does not say.
+    async fn reading(&self, application: &'static str) -> Option<(Rc<Evidence>, Timestamp)> {
+        let at = self.now();
+        let accounts = match self.connector(application).accounts().await {
+            Ok(accounts) => accounts,
+            // A reading that failed says nothing; taken for a short one it says that people lost their accounts.
+            Err(_) if self.sim.is_planted(PlantedBug::FailedReadingIsEmpty) => Vec::new(),
+            Err(_) => return None,
+        };
+        let accounts = accounts.into_iter().map(|account| (account.key.clone(), account)).collect();
+        Some((Rc::new(Evidence { application, accounts }), at))
+    }
+
+    async fn take_over(&self, run: RunId, reading: &Evidence, at: Timestamp) -> Result<(), End> {
         let application = reading.application;
         loop {
             let stored: Vec<Account> = self
@@ -187,9 +255,15 @@ impl Node {
                 stored.iter().filter(|account| !newer.contains(&account.id)).cloned().collect();
             let changes = synchronize::accounts(&compared, observed, application, at);
             let thresholds = self.sim.with(|world| world.configuration.applications[application].thresholds.clone());
-            if !approved && self.exceeds(&changes.counts, &thresholds) {
-                return End::Blocked;
-            }
+            let lines = || {
+                let inserted = changes.inserted.iter().map(|account| format!("{account:?}"));
+                let changed = changes.updated.iter().chain(&changes.gone);
+                // When it was seen changes nothing.
+                let changed = changed.map(|account| format!("{:?}", Account { observed_at: None, ..account.clone() }));
+                inserted.chain(changed).collect()
+            };
+            let subject = format!("application:{application}");
+            let approval = self.gate(run, &subject, self.exceeds(&changes.counts, &thresholds), lines).await?;
             let owners = self.owners(application, &changes.inserted).await;
             let ids = self.reserve_ids(changes.inserted.len()).await;
             let inserted: Vec<Account> = changes
@@ -203,16 +277,17 @@ impl Node {
             updated.extend(changes.gone);
             let written = self
                 .write_of_run(run, |tx| {
+                    redeem(tx, run, approval)?;
                     tx.insert_accounts(&inserted)?;
                     tx.update_accounts(&updated)?;
                     tx.reserve_values(&values)
                 })
                 .await;
             match written {
-                Ok(_) => return End::Done,
+                Ok(_) => return Ok(()),
                 // The answer to an order has just put one of these on record: it is not new any more.
-                Err("account_key_once") => {}
-                Err(_) => return End::Lost,
+                Err("account_key_once" | APPROVAL_VOID) => {}
+                Err(_) => return Err(End::Lost),
             }
         }
     }
@@ -246,6 +321,9 @@ impl Node {
                 let mut orders = state.orders_in(reading.application, ProvisioningState::Executed);
                 orders.extend(state.orders_in(reading.application, ProvisioningState::Transmitted));
                 orders.extend(state.orders_in(reading.application, ProvisioningState::Errored));
+                let mut given_up = state.orders_in(reading.application, ProvisioningState::Inactive);
+                given_up.retain(|order| order.attempts > 0 && order.account.is_some());
+                orders.extend(given_up);
                 orders
             })
             .await;
@@ -263,23 +341,34 @@ impl Node {
 
     // ------------------------------------------------------------------------------------------------ generate
 
-    async fn generate(&self, run: RunId, approved: bool) -> End {
+    async fn generate(&self, run: RunId) -> End {
         loop {
-            let planned = match self.plan_everybody(approved).await {
-                Some(planned) => planned,
-                None => return End::Blocked,
+            let planned = self.plan_everybody().await;
+            let approval = match self.approval_of(run, &planned).await {
+                Ok(approval) => approval,
+                Err(end) => return end,
             };
-            match self.write_plans(run, planned).await {
+            match self.write_plans(run, planned, approval).await {
                 Ok(()) => return End::Done,
-                // Somebody was quicker: a value was taken, or an order that was to be replaced has been sent.
-                Err("reserved_value_key" | "order_sent_meanwhile") => {}
+                // Somebody was quicker: a value was taken, an order that was to be replaced has been sent, or the approval
+                // was replaced.
+                Err("reserved_value_key" | "order_sent_meanwhile" | APPROVAL_VOID) => {}
                 Err(_) => return End::Lost,
             }
         }
     }
 
-    /// All plans, checked one by one and their thresholds together. None where a threshold stops them.
-    async fn plan_everybody(&self, approved: bool) -> Option<Planned> {
+    /// What lets these plans through, where their limits do not.
+    async fn approval_of(&self, run: RunId, planned: &Planned) -> Result<Option<RunBlockId>, End> {
+        if planned.is_within_limits {
+            return Ok(None);
+        }
+        let digest = approval::of_plans(planned.plans.iter().map(|(checked, _)| checked.plan()));
+        self.way(run, ORDERS, &digest).await
+    }
+
+    /// All plans, checked one by one and their thresholds together.
+    async fn plan_everybody(&self) -> Planned {
         // Orders first: what is done in between then shows on the account as well, rather than on neither.
         let orders = self.read(|state| state.open_orders()).await;
         let accounts: Vec<Account> =
@@ -329,7 +418,8 @@ impl Node {
             }
         }
         planned.taken = values.taken;
-        (approved || self.is_within_limits(&planned, &accounts)).then_some(planned)
+        planned.is_within_limits = self.is_within_limits(&planned, &accounts);
+        planned
     }
 
     fn is_within_limits(&self, planned: &Planned, accounts: &[Account]) -> bool {
@@ -351,7 +441,12 @@ impl Node {
         if of_one_by_one { plans.iter().all(|plan| is_within(&[plan])) } else { is_within(&plans) }
     }
 
-    async fn write_plans(&self, run: RunId, planned: Planned) -> Result<(), &'static str> {
+    async fn write_plans(
+        &self,
+        run: RunId,
+        planned: Planned,
+        approval: Option<RunBlockId>,
+    ) -> Result<(), &'static str> {
         let now = self.now();
         let needed = |checked: &check::CheckedPlan| 1 + checked.partitions().len() + order::ids_needed(checked.plan());
         let mut ids = self.reserve_ids(planned.plans.iter().map(|(checked, _)| needed(checked)).sum()).await;
@@ -380,9 +475,13 @@ impl Node {
             orders.extend(made);
             records.push((plan_id, checked.plan().clone()));
         }
+        let limits = self.sim.with(|world| world.rings.clone());
+        let (rings, members) = gates::arrange(run, &mut orders, limits.as_ref()).unzip();
+        let members = members.unwrap_or_default();
         let Planned { taken, adopted, .. } = planned;
         let lets_it_pass = self.sim.is_planted(PlantedBug::ReplacedAlthoughSent);
         self.write_of_run(run, |tx| {
+            redeem(tx, run, approval)?;
             if tx.reserve_values(&taken)?.contains(&false) {
                 return Err(Refused::Conflict("reserved_value_key"));
             }
@@ -392,7 +491,8 @@ impl Node {
             if tx.record_transitions(&replaced)?.contains(&false) && !lets_it_pass {
                 return Err(Refused::Conflict("order_sent_meanwhile"));
             }
-            tx.insert_orders(&orders)?;
+            tx.insert_orders(&orders, &members)?;
+            tx.change_run(run, |run| run.rings = rings);
             tx.update_accounts(&adopted)
         })
         .await
@@ -404,6 +504,19 @@ struct Planned {
     plans: Vec<(check::CheckedPlan, bool)>,
     taken: Vec<((String, String, String), IdentityId)>,
     adopted: Vec<Account>,
+    is_within_limits: bool,
+}
+
+/// Uses an approval up, in the transaction that writes what it was given for.
+fn redeem(tx: &mut Tx<'_>, run: RunId, approval: Option<RunBlockId>) -> Result<(), Refused> {
+    match approval {
+        Some(block) if !tx.use_approval(run, block)? => Err(Refused::Conflict(APPROVAL_VOID)),
+        _ => Ok(()),
+    }
+}
+
+fn ended(refused: &'static str) -> End {
+    if refused == APPROVAL_VOID { End::Again } else { End::Lost }
 }
 
 /// Values of unique attributes that are taken, and those taken while planning.

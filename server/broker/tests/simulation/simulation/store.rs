@@ -12,10 +12,12 @@ use std::rc::Rc;
 use broker::settle::AccountPatch;
 use jiff::Timestamp;
 use model::account::{Account, AccountStatus, Mechanism};
+use model::block::{BlockState, RunBlock};
 use model::identity::Identity;
-use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, PlanId, RunId, WorkItemId};
+use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, PlanId, RunBlockId, RunId, WorkItemId};
 use model::order::{Answer, Attempt, Order, OrderItem, ProvisioningState, StateReason, Trouble};
 use model::plan::{ItemKind, Operation, Plan};
+use model::rings::RunRings;
 use model::work_item::{WorkItem, WorkItemState};
 
 use super::bugs::PlantedBug;
@@ -44,6 +46,8 @@ pub(crate) struct State {
 pub(crate) struct StoredOrder {
     pub(crate) order: Order,
     pub(crate) attempts: Vec<Attempt>,
+    /// The ring of its run with which it goes.
+    pub(crate) ring: Option<u32>,
     pub(crate) lease_node: Option<String>,
     pub(crate) lease_until: Option<Timestamp>,
     /// The account as it was when the order was sent: only a planted bug looks at it.
@@ -54,7 +58,7 @@ pub(crate) struct StoredOrder {
 pub(crate) enum RunState {
     Queued,
     Running,
-    /// A threshold stopped it.
+    /// A threshold stopped it, or a ring that is not healthy.
     Blocked,
     Finished,
     /// A person did not let it through.
@@ -72,7 +76,10 @@ pub(crate) struct StoredRun {
     pub(crate) state: RunState,
     /// The first task that is not done.
     pub(crate) task: usize,
-    pub(crate) approved: bool,
+    /// What thresholds stopped, oldest first, and what was said about it.
+    pub(crate) blocks: Vec<RunBlock>,
+    /// How far its rings are, where its orders go in rings.
+    pub(crate) rings: Option<RunRings>,
     pub(crate) lease_node: Option<String>,
     pub(crate) lease_until: Option<Timestamp>,
 }
@@ -273,6 +280,7 @@ impl<'a> Tx<'a> {
             .orders
             .values()
             .filter(|stored| stored.order.state == ProvisioningState::Pending && stored.order.next_attempt_at.is_none())
+            .filter(|stored| self.has_gone(stored))
             .map(|stored| stored.order.id)
             .collect();
         for id in waiting {
@@ -330,12 +338,13 @@ impl<'a> Tx<'a> {
         })
     }
 
-    pub(crate) fn insert_orders(&mut self, orders: &[Order]) -> Result<()> {
+    pub(crate) fn insert_orders(&mut self, orders: &[Order], rings: &BTreeMap<OrderId, u32>) -> Result<()> {
         self.statement()?;
         for order in orders {
             let stored = StoredOrder {
                 order: order.clone(),
                 attempts: Vec::new(),
+                ring: rings.get(&order.id).copied(),
                 lease_node: None,
                 lease_until: None,
                 sent_with: None,
@@ -361,6 +370,12 @@ impl<'a> Tx<'a> {
             && (order.account.is_some() || order.operation == Operation::Create)
             && (self.is_planted(PlantedBug::TwoInFlight) || !self.is_busy(order))
             && (order.mechanism == Mechanism::Direct || !self.is_slower(order, claim.now))
+            && self.has_gone(stored)
+    }
+
+    /// Whether the order's ring has gone.
+    fn has_gone(&self, stored: &StoredOrder) -> bool {
+        self.is_planted(PlantedBug::RingsGoAtOnce) || self.state.ring_has_gone(stored)
     }
 
     fn was_declined(&self, order: OrderId) -> bool {
@@ -404,7 +419,7 @@ impl<'a> Tx<'a> {
                 earlier.is_none_or(|earlier| matches!(earlier.order.state.number(), 4 | 6 | 8))
             })
         };
-        self.state.orders.values().map(|stored| &stored.order).any(|quick| {
+        self.state.orders.values().filter(|stored| self.has_gone(stored)).map(|stored| &stored.order).any(|quick| {
             quick.account.is_some()
                 && quick.account == order.account
                 && quick.state == ProvisioningState::Pending
@@ -629,7 +644,14 @@ impl<'a> Tx<'a> {
         if self.state.runs.values().any(|run| run.state.is_active()) {
             return Err(Refused::Conflict("run_one_active"));
         }
-        let run = StoredRun { state: RunState::Queued, task: 0, approved: false, lease_node: None, lease_until: None };
+        let run = StoredRun {
+            state: RunState::Queued,
+            task: 0,
+            blocks: Vec::new(),
+            rings: None,
+            lease_node: None,
+            lease_until: None,
+        };
         Rc::make_mut(&mut self.state.runs).insert(id, Rc::new(run));
         Ok(())
     }
@@ -669,6 +691,63 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
+    pub(crate) fn run(&self, id: RunId) -> &StoredRun {
+        &self.state.runs[&id]
+    }
+
+    /// What waited, or was approved, for the same subject of the run is replaced.
+    pub(crate) fn insert_block(&mut self, block: RunBlock) -> Result<()> {
+        self.statement()?;
+        self.change_run(block.run, |run| {
+            for earlier in run.blocks.iter_mut().filter(|earlier| earlier.subject == block.subject) {
+                if matches!(earlier.state, BlockState::Waiting | BlockState::Approved) {
+                    earlier.state = BlockState::Replaced;
+                }
+            }
+            run.blocks.push(block);
+        });
+        Ok(())
+    }
+
+    /// An approval is used once, by what it was given for; false where it is none any more.
+    pub(crate) fn use_approval(&mut self, run: RunId, id: RunBlockId) -> Result<bool> {
+        self.statement()?;
+        let mut is_used = false;
+        self.change_run(run, |run| {
+            let given = run.blocks.iter_mut().find(|block| block.id == id && block.state == BlockState::Approved);
+            if let Some(block) = given {
+                block.state = BlockState::Used;
+                is_used = true;
+            }
+        });
+        Ok(is_used)
+    }
+
+    /// The next ring goes; false where another went meanwhile.
+    pub(crate) fn release_ring(&mut self, run: RunId, seen: u32, by: Option<&str>) -> Result<bool> {
+        self.statement()?;
+        let mut is_released = false;
+        self.change_run(run, |run| {
+            if let Some(rings) = run.rings.as_mut().filter(|rings| rings.released == seen && rings.is_open()) {
+                rings.released += 1;
+                rings.halted = None;
+                rings.released_by = by.map(str::to_owned);
+                is_released = true;
+            }
+        });
+        Ok(is_released)
+    }
+
+    pub(crate) fn halt_rings(&mut self, run: RunId, seen: u32, why: &str) -> Result<()> {
+        self.statement()?;
+        self.change_run(run, |run| {
+            if let Some(rings) = run.rings.as_mut().filter(|rings| rings.released == seen) {
+                rings.halted = Some(why.to_owned());
+            }
+        });
+        Ok(())
+    }
+
     pub(crate) fn change_run(&mut self, id: RunId, change: impl FnOnce(&mut StoredRun)) {
         if let Some(run) = Rc::make_mut(&mut self.state.runs).get_mut(&id) {
             change(Rc::make_mut(run));
@@ -691,6 +770,13 @@ impl State {
             .filter(|stored| stored.order.state == state && stored.order.application == application)
             .map(|stored| stored.order.clone())
             .collect()
+    }
+
+    /// Whether the ring with which an order goes has gone.
+    pub(crate) fn ring_has_gone(&self, stored: &StoredOrder) -> bool {
+        let (Some(ring), Some(run)) = (stored.ring, stored.order.run) else { return true };
+        let rings = self.runs.get(&run).and_then(|run| run.rings.as_ref());
+        rings.is_none_or(|rings| ring <= rings.released)
     }
 
     /// What planning has to know: 8 counts until it is verified, 7 so that a rule that fails is not ordered anew.
