@@ -10,6 +10,7 @@ use crate::value::Value;
 /// An attribute by which access is limited. Its values may be parts of one another, as departments are: then
 /// `within(identity.department, "D100")` holds for everybody below.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Dimension {
     pub display_name: String,
@@ -26,6 +27,7 @@ pub struct Dimension {
 
 /// A value of a dimension.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct DimensionValue {
     #[serde(skip_serializing_if = "Option::is_none")]

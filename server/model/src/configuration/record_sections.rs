@@ -9,6 +9,7 @@ use super::Column;
 /// A part of what a source says of people, in records of which several may hold at once. What holds at the same time in all
 /// sections makes a context.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RecordSection {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,6 +48,7 @@ pub struct RecordSection {
 
 /// What becomes of days on which no record of a section holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Gaps {
     /// Nothing of the section is known then.
@@ -58,6 +60,7 @@ pub enum Gaps {
 
 /// What a record of the section with the boundaries means that has no first or no last day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Boundaries {
     /// That of the person's row.
