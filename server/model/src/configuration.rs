@@ -5,6 +5,7 @@
 
 mod account_types;
 mod agents;
+mod approvals;
 mod connections;
 mod integrations;
 mod lifecycle_states;
@@ -26,6 +27,7 @@ pub use account_types::{
     AccountType, Ask, AttributeSpecification, ClassificationRule, CorrelationRule, OnRemoval, Reference, Several,
 };
 pub use agents::Agent;
+pub use approvals::{ApprovalStage, Approver, AutomationRule, AutomationTarget, MOST_STAGES};
 pub use connections::{
     Connection, CsvConnection, CsvExtract, DisabledMark, LdapConnection, ManualConnection, RequestTrackerConnection,
     ScimConnection, SqlAccounts, SqlCatalogue, SqlConnection, SqlFlag, SqlGrants, TicketMeaning,
@@ -67,6 +69,9 @@ pub struct Configuration {
     /// What the names that applications give their entitlements say of them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub naming_rules: BTreeMap<String, NamingRule>,
+    /// What decides about requests that wait too long for an approval.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub automation_rules: BTreeMap<String, AutomationRule>,
     /// Jobs beside those that come with Quartermaster, and schedules of both.
     pub jobs: BTreeMap<String, JobDefinition>,
     /// What a user of Quartermaster may do, by profile name.
@@ -97,6 +102,9 @@ pub struct Organisation {
     /// CEL over `identity`: nothing is stripped or deleted of whom it holds for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub legal_hold: Option<String>,
+    /// Who has to agree to what is asked for, where neither the thing nor its category says it; nobody unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<Vec<ApprovalStage>>,
 }
 
 /// Days to answer a question where nothing is said.
@@ -135,6 +143,7 @@ impl Default for Organisation {
             answer_within_days: None,
             priorities: BTreeMap::new(),
             legal_hold: None,
+            approvals: None,
         }
     }
 }
@@ -353,6 +362,9 @@ pub struct Entitlement {
     /// in a run's blast radius.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub privileged: bool,
+    /// Who has to agree before it is given to somebody who asks; as the organisation says where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<Vec<ApprovalStage>>,
 }
 
 /// A bundle of entitlements of one application, with the account that holds them.
@@ -387,6 +399,9 @@ pub struct AccessProfile {
     /// The most days for which it is given to somebody who asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maximum_days: Option<u16>,
+    /// Who has to agree before it is given to somebody who asks; as its category says where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<Vec<ApprovalStage>>,
 }
 
 /// A business role: grants access profiles and other roles.
@@ -419,6 +434,9 @@ pub struct Role {
     /// The most days for which it is given to somebody who asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maximum_days: Option<u16>,
+    /// Who has to agree before it is given to somebody who asks; as its category says where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<Vec<ApprovalStage>>,
 }
 
 /// Who gets what by rule.

@@ -16,7 +16,7 @@ use super::places::Index;
 use super::wording;
 
 /// Tables of a configuration file, and what one object in them is called.
-pub(super) const KINDS: [(&str, &str); 16] = [
+pub(super) const KINDS: [(&str, &str); 17] = [
     ("organisation", "organisation"),
     ("sources", "identity source"),
     ("applications", "application"),
@@ -31,6 +31,7 @@ pub(super) const KINDS: [(&str, &str); 16] = [
     ("lifecycle_states", "lifecycle state"),
     ("risks", "risk"),
     ("naming_rules", "naming rule"),
+    ("automation_rules", "automation rule"),
     ("jobs", "job"),
     ("permission_profiles", "permission profile"),
 ];
@@ -167,6 +168,7 @@ fn read_object(
         "lifecycle_states" => insert(&mut configuration.lifecycle_states, name, value, &what),
         "risks" => insert(&mut configuration.risks, name, value, &what),
         "naming_rules" => insert(&mut configuration.naming_rules, name, value, &what),
+        "automation_rules" => insert(&mut configuration.automation_rules, name, value, &what),
         "jobs" => {
             tasks(value, &what)?;
             insert(&mut configuration.jobs, name, value, &what)

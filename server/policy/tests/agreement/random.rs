@@ -59,6 +59,7 @@ pub(crate) fn configuration() -> impl Strategy<Value = Configuration> {
                     account_type: format!("kind-{}", index % KINDS),
                     key: format!("group {index}"),
                     privileged: false,
+                    approvals: None,
                 };
                 configuration.entitlements.insert(format!("entitlement-{index}"), entitlement);
             }
