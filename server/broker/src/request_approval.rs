@@ -22,6 +22,8 @@ use jiff::{SignedDuration, Timestamp};
 use model::approval::{ApprovalDecision, ApprovalState, Decider, RequestApproval, Verdict};
 use model::configuration::{ApprovalStage, Approver};
 use model::ids::IdentityId;
+use model::request::Change;
+use model::trigger::Trigger;
 
 mod automation;
 #[cfg(test)]
@@ -47,7 +49,7 @@ pub struct Person {
 }
 
 /// What a thing is asked for by whom, as far as it says who may decide.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Matter {
     /// Whom it is for.
     pub identity: IdentityId,
@@ -83,6 +85,12 @@ impl Matter {
             Approver::Profile(profile) => person.profiles.contains(profile),
         }
     }
+}
+
+/// Whether something that is asked for in this way needs approvals at all: what people ask for does, and what other
+/// systems, reviews and administrators have decided does not. Taking away needs none.
+pub fn is_asked_for(trigger: Trigger, change: Change) -> bool {
+    trigger == Trigger::AccessRequest && change == Change::Give
 }
 
 /// Who may decide about a stage that was escalated so often, in the order of `people`.

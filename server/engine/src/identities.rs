@@ -96,9 +96,16 @@ pub async fn why(op: &OpContext, id: IdentityId, kind: Option<&str>, name: &str)
     };
     let today = op.engine.today();
     let explained = op.engine.world().with_population(|population| population.engine.explain(id, &grantable, today));
-    explained
-        .map(|explained| Why::Explained(Box::new(explained)))
-        .ok_or_else(|| ApiError::not_found(format!("identity {id}")))
+    let mut explained = explained.ok_or_else(|| ApiError::not_found(format!("identity {id}")))?;
+    for reason in &mut explained.reasons {
+        let Some(origin) = &mut reason.grant else { continue };
+        let given = reason.path.first().unwrap_or(&grantable);
+        let approved = crate::request_approvals::approved_by(&op.engine, origin.request, given).await;
+        if let Some(approved) = approved.map_err(internal)? {
+            origin.by = format!("{}, {approved}", origin.by);
+        }
+    }
+    Ok(Why::Explained(Box::new(explained)))
 }
 
 /// Everything that can be asked about, with what people call it.

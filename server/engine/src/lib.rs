@@ -47,6 +47,7 @@ pub mod native_changes;
 pub mod orders;
 pub mod reconciliation;
 pub(crate) mod references;
+pub mod request_approvals;
 pub mod requests;
 pub mod restoration;
 pub mod reviews;

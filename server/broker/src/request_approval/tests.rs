@@ -1,7 +1,7 @@
 use model::access::Grantable;
 use model::configuration::{AutomationRule, Category, Configuration, Role};
 use model::ids::RequestId;
-use model::request::{Change, RequestItem};
+use model::request::RequestItem;
 use proptest::prelude::*;
 
 use super::*;
@@ -84,6 +84,14 @@ fn logins(approval: &RequestApproval, people: &[Person]) -> Vec<String> {
 
 fn agree(approval: &RequestApproval, login: &str) -> Result<RequestApproval, Refused> {
     decide(approval, &matter(), &people(), (login, Verdict::Approve, ""), at(1))
+}
+
+#[test]
+fn only_what_people_ask_to_be_given_needs_approvals() {
+    for trigger in Trigger::ALL {
+        assert_eq!(is_asked_for(trigger, Change::Give), trigger == Trigger::AccessRequest, "{trigger:?}");
+        assert!(!is_asked_for(trigger, Change::Take));
+    }
 }
 
 #[test]

@@ -323,6 +323,7 @@ fn lifecycle_state() -> impl Strategy<Value = LifecycleStateDefinition> {
     (condition(), 0_i32..2, 0_u8..4, things, hold, accounts, name).prop_map(
         |(when, priority, access, things, legal_hold, accounts, display_name)| LifecycleStateDefinition {
             display_name,
+            absent: access == 3,
             description: None,
             when: Some(when),
             priority,

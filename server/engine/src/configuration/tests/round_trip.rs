@@ -2,7 +2,7 @@
 
 use jiff::civil::date;
 use model::configuration::{
-    Ask, AssignmentRule, AttributeSpecification, Category, ColumnType, Configuration, Connection, JobDefinition, Limit,
+    ApprovalStage, Approver, Ask, AssignmentRule, AttributeSpecification, Category, ColumnType, Configuration, Connection, JobDefinition, Limit,
     ManualConnection, Reference, Rings, Role, RoleState, RuleType, TaskDefinition,
 };
 use model::job::TaskKind;
