@@ -28,6 +28,8 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/requests", "/Requests/View"),
     ("/requests/new", "/Requests/Submit"),
     ("/requests/{id}", "/Requests/View"),
+    // Whoever may decide about a request sees and decides that one, whatever their profile says.
+    ("/approvals", "signed in"),
     ("/bulk-changes", "/Requests/View"),
     ("/bulk-changes/{id}", "/Requests/View"),
     ("/jobs", "/Jobs/View"),
@@ -83,6 +85,7 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/api/pages/reconciliation/go-live", "/Reconciliation/GoLive"),
     ("/api/pages/requests/submit", "/Requests/Submit"),
     ("/api/pages/requests/cancel", "/Requests/Submit"),
+    ("/api/pages/approvals/decide", "signed in"),
     ("/api/pages/bulk-changes/choose", "/Requests/Bulk"),
     ("/api/pages/bulk-changes/confirm", "/Requests/Bulk"),
     ("/api/pages/bulk-changes/look-again", "/Requests/Bulk"),

@@ -35,6 +35,8 @@ pub fn read(text: &str) -> Option<RequestItem> {
 /// What somebody can do about a request that does not go on by itself, or when it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
+    /// Some of it waits for those who have to agree.
+    Approve,
     /// A threshold stopped the run that plans it.
     DecideAboutRun(RunId),
     /// Its orders wait for a reviewer.
@@ -48,8 +50,11 @@ pub enum Next {
 /// What comes next; none where it goes on by itself, or is over.
 pub fn next(request: &Request) -> Option<Next> {
     match request.state {
+        RequestState::Approval if !request.awaiting.is_empty() => Some(Next::Approve),
         RequestState::Approval if request.planned_at.is_none() => request.run.map(Next::DecideAboutRun),
         RequestState::Approval => Some(Next::Review),
+        // What was declined is not mended.
+        RequestState::PartlyCompleted if !request.refused.is_empty() => None,
         RequestState::Failed | RequestState::PartlyCompleted => Some(Next::MendOrders),
         RequestState::Waiting => request.not_before.map(Next::Begins),
         RequestState::Submitted
@@ -65,7 +70,7 @@ pub fn without_orders(state: RequestState) -> &'static str {
     match state {
         RequestState::Submitted => "They are being made; reload the page in a moment.",
         RequestState::Waiting => "They are made on its first day.",
-        RequestState::Approval => "None is made before somebody approves what a threshold stopped.",
+        RequestState::Approval => "None is made before it is approved.",
         RequestState::Failed => "None could be made; what went wrong is said above.",
         RequestState::Cancelled => "None was made before it was cancelled.",
         RequestState::Provisioning
