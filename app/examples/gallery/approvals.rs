@@ -4,7 +4,9 @@ use app::frame::{Rights, Sheet};
 use app::logic::time::Clock;
 use app::pages::approvals::approvals_sheet;
 use model::access::Grantable;
-use model::approval::{ApprovalDecision, ApprovalFilter, ApprovalRow, ApprovalState, Decider, RequestApproval, Verdict};
+use model::approval::{
+    ApprovalDecision, ApprovalFilter, ApprovalRow, ApprovalState, Decider, RequestApproval, Verdict,
+};
 use model::configuration::{ApprovalStage, Approver, OnConflict};
 use model::ids::{IdentityId, RequestId};
 use model::page::Page;
@@ -97,7 +99,10 @@ fn row(line: u32, label: &str, stages: Vec<ApprovalStage>) -> ApprovalRow {
         approval: RequestApproval {
             request: RequestId(8_100),
             line,
-            item: RequestItem { change: Change::Give, grantable: Grantable::Role(label.to_lowercase().replace(' ', "-")) },
+            item: RequestItem {
+                change: Change::Give,
+                grantable: Grantable::Role(label.to_lowercase().replace(' ', "-")),
+            },
             stages,
             state: ApprovalState::Waiting,
             stage: 0,

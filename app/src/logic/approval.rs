@@ -133,7 +133,8 @@ mod tests {
     fn what_came_of_deciding_says_what_still_waits() {
         let refused = || Err(ApiError::new(ErrorCode::Forbidden, "It does not wait for you."));
         let said = |outcomes: Vec<Result<ApprovalState, ApiError>>| {
-            let numbered = outcomes.into_iter().enumerate().map(|(number, one)| (number.to_string(), one)).collect::<Vec<_>>();
+            let numbered =
+                outcomes.into_iter().enumerate().map(|(number, one)| (number.to_string(), one)).collect::<Vec<_>>();
             let flash = flash(&numbered, Verdict::Approve);
             (flash.kind, flash.title)
         };

@@ -1,8 +1,8 @@
 //! The query of an address, and the filters of lists read from it. Unknown words are ignored: an address typed by hand
 //! shows more than was asked for, never an error.
 
-use model::approval::ApprovalFilter;
 use model::account::Mechanism;
+use model::approval::ApprovalFilter;
 use model::form::{FormFilter, FormScope};
 use model::identity::LifecycleState;
 use model::job::LogLevel;

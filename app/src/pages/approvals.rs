@@ -38,8 +38,8 @@ async fn carry_out(
     act: &str,
     comment: &str,
 ) -> Result<Flash, ApiError> {
-    let verdict = Verdict::from_name(act)
-        .ok_or_else(|| ApiError::invalid("act", "Choose whether to approve or to decline."))?;
+    let verdict =
+        Verdict::from_name(act).ok_or_else(|| ApiError::invalid("act", "Choose whether to approve or to decline."))?;
     if ids.is_empty() {
         return Err(ApiError::invalid("ids", "Nothing was chosen. Tick what you decide about, then decide."));
     }
@@ -73,9 +73,7 @@ pub fn approvals_sheet(
     let shown = page.rows.len();
     let list = approvals_address(filter);
     let content = match (shown, filter.request.is_some(), filter.all) {
-        (0, true, _) => {
-            empty("Nothing of this request waits", Empty::Filtered { clear: "/approvals".to_owned() })
-        }
+        (0, true, _) => empty("Nothing of this request waits", Empty::Filtered { clear: "/approvals".to_owned() }),
         (0, false, false) => empty(
             "Nothing waits for you",
             Empty::AllDone { text: "What people ask for, and you have to agree to, appears here." },
@@ -221,8 +219,12 @@ pub(crate) fn stages(row: &ApprovalRow, clock: &Clock) -> impl IntoView + use<> 
 /// Who may decide, and when others come in.
 fn waits(row: &ApprovalRow, clock: &Clock) -> impl IntoView + use<> {
     let who = approval::waits_for(row);
-    let when = row.approval.escalates_at.map(|at| view! { <li class="subtle">"Others may decide as well from "{ago(clock, at)}</li> });
-    let escalated = (row.approval.level > 0).then(|| view! { <li class="subtle">{icon("clock")}" Escalated: others may decide as well."</li> });
+    let when = row
+        .approval
+        .escalates_at
+        .map(|at| view! { <li class="subtle">"Others may decide as well from "{ago(clock, at)}</li> });
+    let escalated = (row.approval.level > 0)
+        .then(|| view! { <li class="subtle">{icon("clock")}" Escalated: others may decide as well."</li> });
     view! { <li>{who}</li>{escalated}{when}<li class="subtle">"Waits since "{ago(clock, row.approval.since)}</li> }
 }
 

@@ -97,9 +97,7 @@ pub fn is_asked_for(trigger: Trigger, change: Change) -> bool {
 pub fn approvers<'p>(stage: &ApprovalStage, level: u32, matter: &Matter, people: &'p [Person]) -> Vec<&'p Person> {
     let is_meant = |person: &Person| {
         let among = |named: &[Approver]| named.iter().any(|approver| matter.is_meant(approver, person));
-        among(&stage.from)
-            || (level >= 1 && among(&stage.escalate_to))
-            || (level >= TOP && person.may_decide_all)
+        among(&stage.from) || (level >= 1 && among(&stage.escalate_to)) || (level >= TOP && person.may_decide_all)
     };
     people.iter().filter(|person| !person.is_away && !matter.is_own(person, people) && is_meant(person)).collect()
 }
@@ -204,7 +202,13 @@ pub fn decide(
 }
 
 /// The approval with what an automation rule decides; nothing where it is over.
-pub fn automate(approval: &RequestApproval, rule: &str, verdict: Verdict, why: &str, now: Timestamp) -> Option<RequestApproval> {
+pub fn automate(
+    approval: &RequestApproval,
+    rule: &str,
+    verdict: Verdict,
+    why: &str,
+    now: Timestamp,
+) -> Option<RequestApproval> {
     let waits = approval.state == ApprovalState::Waiting;
     waits.then(|| with(approval, Decider::Rule(rule.to_owned()), verdict, why, true, now))
 }

@@ -111,7 +111,10 @@ pub async fn page(op: &OpContext, filter: &ApprovalFilter) -> Result<Page<Approv
     let total = rows.len() as u64;
     if let Some(after) = &filter.after {
         let Some((request, line)) = place(after) else {
-            return Err(ApiError::invalid("after", "This does not continue the list. Start again from its first page."));
+            return Err(ApiError::invalid(
+                "after",
+                "This does not continue the list. Start again from its first page.",
+            ));
         };
         rows.retain(|row| (row.approval.request, row.approval.line) > (request, line));
     }
@@ -253,7 +256,9 @@ pub async fn decide(
             return Ok(state);
         }
     }
-    Err(ApiError::conflict("Others decide about the same at this moment. Nothing was changed. Look again, then decide."))
+    Err(ApiError::conflict(
+        "Others decide about the same at this moment. Nothing was changed. Look again, then decide.",
+    ))
 }
 
 fn refusal(refused: &Refused, engine: &Engine, approval: &RequestApproval) -> ApiError {

@@ -75,12 +75,14 @@ pub(crate) async fn hand_in(op: &OpContext, new: NewRequest) -> Result<Submissio
         }
         let accepted = risks::decide(&preview.risks, &new)?;
         match write::write(op, &new, &ready, &digest, accepted).await {
-            Ok(id) => {
-                if let Err(error) = start_run(&op.engine, Some(op.user.id)).await {
+            Ok(request) => {
+                if request.to_plan
+                    && let Err(error) = start_run(&op.engine, Some(op.user.id)).await
+                {
                     // It stands; the next sweep starts the run.
                     tracing::warn!(error = &error as &dyn std::error::Error, "A run of requests could not be queued");
                 }
-                return Ok(Submission { standing: Standing::New, request: Some(id), preview });
+                return Ok(Submission { standing: Standing::New, request: Some(request.id), preview });
             }
             // Somebody asked for the same at the same time: theirs stands, and answers.
             Err(StoreError::Conflict { constraint })

@@ -33,8 +33,15 @@ pub enum NoticeKind {
 }
 
 impl NoticeKind {
-    pub const ALL: [Self; 7] =
-        [Self::WorkItem, Self::Approval, Self::Review, Self::Form, Self::NativeChange, Self::RunEnded, Self::ApplicationTrouble];
+    pub const ALL: [Self; 7] = [
+        Self::WorkItem,
+        Self::Approval,
+        Self::Review,
+        Self::Form,
+        Self::NativeChange,
+        Self::RunEnded,
+        Self::ApplicationTrouble,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {

@@ -7,8 +7,9 @@ mod company;
 use company::{company, manual, march, owned, person, roles, rule, with};
 use model::approval::Verdict;
 use model::configuration::{
-    AccountType, ApprovalStage, Approver, AssignmentRule, AttributeSpecification, AutomationRule, Configuration, Connection, CorrelationRule, IdentitySource,
-    ManualConnection, PermissionProfile, Reference, Role, RuleType, Thresholds,
+    AccountType, ApprovalStage, Approver, AssignmentRule, AttributeSpecification, AutomationRule, Configuration,
+    Connection, CorrelationRule, IdentitySource, ManualConnection, PermissionProfile, Reference, Role, RuleType,
+    Thresholds,
 };
 use policy::model::RoleModel;
 
@@ -94,8 +95,7 @@ fn every_mistake_is_found() {
         ),
         (
             |c| {
-                role(c).approvals =
-                    stage(&["manager"], |stage| stage.escalate_to = vec![Approver::ApplicationOwner]);
+                role(c).approvals = stage(&["manager"], |stage| stage.escalate_to = vec![Approver::ApplicationOwner]);
             },
             "role `staff`",
             "approvals[0].escalate_to[0]",

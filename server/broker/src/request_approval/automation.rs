@@ -26,7 +26,9 @@ fn specificity(rule: &AutomationRule, thing: &Grantable, categories: &[&str]) ->
     }
     let one = |target: &AutomationTarget<'_>| match target {
         AutomationTarget::Thing(meant) => (meant == thing).then_some(usize::MAX),
-        AutomationTarget::Category(name) => categories.iter().position(|category| category == name).map(|depth| depth + 1),
+        AutomationTarget::Category(name) => {
+            categories.iter().position(|category| category == name).map(|depth| depth + 1)
+        }
     };
     targets.iter().filter_map(one).max()
 }

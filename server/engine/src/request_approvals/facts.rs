@@ -2,10 +2,10 @@
 
 use broker::request_approval::{Matter, Person};
 use model::access::Grantable;
+use model::approval::RequestApproval;
 use model::identity::{Identity, LifecycleState};
 use model::ids::IdentityId;
 use model::request::Request;
-use model::approval::RequestApproval;
 use model::user::{PermissionPath, User};
 use store::StoreError;
 

@@ -68,11 +68,8 @@ pub(super) fn notices(
     if !are_wanted(engine) || approval.state != ApprovalState::Waiting {
         return Vec::new();
     }
-    let sentence = format!(
-        "{} of request {} waits for your approval",
-        engine.label(&approval.item.grantable),
-        approval.request
-    );
+    let sentence =
+        format!("{} of request {} waits for your approval", engine.label(&approval.item.grantable), approval.request);
     let standing = request_approval::standing(approval, matter, &facts.people);
     let notice = |login: &String| Notice {
         at: now,

@@ -135,18 +135,18 @@ impl Kept {
     }
 }
 
-/// Keeps a request that was checked.
+/// Keeps a request that was checked, and answers it as it stands.
 pub(super) async fn write(
     op: &OpContext,
     new: &NewRequest,
     ready: &Ready,
     digest: &str,
     accepted: Vec<AcceptedRisk>,
-) -> Result<RequestId, StoreError> {
+) -> Result<Request, StoreError> {
     let kept = Kept::prepare(op, new, ready, digest, accepted).await?;
-    let id = kept.request.id;
+    let request = kept.request.clone();
     op.engine.store().write(move |tx| Box::pin(async move { keep(tx, &kept).await })).await?;
-    Ok(id)
+    Ok(request)
 }
 
 /// Writes a request down.

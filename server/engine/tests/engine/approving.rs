@@ -120,12 +120,7 @@ pub async fn state(world: &World, id: RequestId) -> RequestState {
 }
 
 /// Somebody decides about the first thing of a request.
-pub async fn decide(
-    world: &World,
-    id: RequestId,
-    login: &str,
-    verdict: Verdict,
-) -> Result<ApprovalState, ApiError> {
+pub async fn decide(world: &World, id: RequestId, login: &str, verdict: Verdict) -> Result<ApprovalState, ApiError> {
     request_approvals::decide(&world.op_of(login).await, (id, 1), verdict, "said why").await
 }
 

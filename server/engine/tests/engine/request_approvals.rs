@@ -97,9 +97,7 @@ async fn what_is_cancelled_or_decided_is_decided_no_more() {
     let bo = id(&world, "2").await;
     let request = asks_for_keeper(&world, bo).await;
     assert_eq!((waits_for(&world, "olga").await, waits_for(&world, "sue").await), (1, 0));
-    for (login, code) in
-        [("sue", ErrorCode::Forbidden), ("pat", ErrorCode::Forbidden), ("bo", ErrorCode::Forbidden)]
-    {
+    for (login, code) in [("sue", ErrorCode::Forbidden), ("pat", ErrorCode::Forbidden), ("bo", ErrorCode::Forbidden)] {
         let refused = decide(&world, request, login, Verdict::Approve).await.unwrap_err();
         assert_eq!(refused.code, code, "{login} {refused:?}");
         assert!(refused.message.contains("Nothing was changed"), "{refused:?}");
@@ -185,7 +183,10 @@ decision = "approve"
     assert_eq!(row(&world, request).await.approvers, ["Max"]);
     world.clock.step(25 * HOUR);
     until(&world, request, |row| row.approval.level == 1).await;
-    assert_eq!((waits_for(&world, "max").await, waits_for(&world, "mia").await, waits_for(&world, "bea").await), (1, 1, 0));
+    assert_eq!(
+        (waits_for(&world, "max").await, waits_for(&world, "mia").await, waits_for(&world, "bea").await),
+        (1, 1, 0)
+    );
     world.clock.step(25 * HOUR);
     until(&world, request, |row| row.approval.level == 2).await;
     assert_eq!(waits_for(&world, "bea").await, 1);
@@ -201,7 +202,11 @@ decision = "approve"
     assert!(said.iter().any(|message| message.contains("The automation rule late declined Vault keeper")), "{said:?}");
     assert!(said.iter().filter(|message| message.contains("is escalated")).count() == 2, "{said:?}");
     let told = identities::detail(&world.op(), over.identity).await.unwrap();
-    assert!(told.events.iter().any(|event| event.message.contains("The automation rule late declined")), "{:#?}", told.events);
+    assert!(
+        told.events.iter().any(|event| event.message.contains("The automation rule late declined")),
+        "{:#?}",
+        told.events
+    );
 }
 
 #[tokio::test]

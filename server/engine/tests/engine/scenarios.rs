@@ -373,7 +373,7 @@ async fn scenario_10_stages_decide_in_order_by_quorum_and_escalate_who_is_absent
     let request = approving::asks_for_keeper(&world, bo).await;
     assert_eq!(approving::state(&world, request).await, RequestState::Approval);
     settle(&mut world).await;
-    assert_eq!(world.badges.accounts["2"].entitlements.contains("VAULT"), false, "nothing is given before it is approved");
+    assert!(!world.badges.accounts["2"].entitlements.contains("VAULT"), "nothing is given before it is approved");
 
     // Security first, by two of three; the manager only then.
     let approve = |login: &'static str| approving::decide(&world, request, login, Verdict::Approve);

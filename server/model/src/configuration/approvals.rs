@@ -135,7 +135,9 @@ impl AutomationRule {
     pub fn targets(&self) -> Vec<AutomationTarget<'_>> {
         [
             self.role.as_deref().map(|name| AutomationTarget::Thing(Grantable::Role(name.to_owned()))),
-            self.access_profile.as_deref().map(|name| AutomationTarget::Thing(Grantable::AccessProfile(name.to_owned()))),
+            self.access_profile
+                .as_deref()
+                .map(|name| AutomationTarget::Thing(Grantable::AccessProfile(name.to_owned()))),
             self.entitlement.as_deref().map(|name| AutomationTarget::Thing(Grantable::Entitlement(name.to_owned()))),
             self.category.as_deref().map(AutomationTarget::Category),
         ]

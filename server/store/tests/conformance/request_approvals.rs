@@ -75,8 +75,9 @@ pub(crate) async fn an_approval_comes_back_whole_and_moves_on(store: Store) {
         tx.update_request_approvals(&[row]).await?;
     });
     assert_eq!(store.waiting_request_approvals().await.unwrap(), [approval(51, 1)]);
-    assert_eq!(store.request_approvals(&[RequestId(50)]).await.unwrap(), [moved.clone()]);
-    assert_eq!(keep!(store, |tx| tx.request_approvals(&[RequestId(50)]).await?), [moved]);
+    let found = store.request_approvals(&[RequestId(50)]).await.unwrap();
+    assert_eq!(found, keep!(store, |tx| tx.request_approvals(&[RequestId(50)]).await?));
+    assert_eq!(found, [moved]);
     assert_eq!(store.request_approvals(&[RequestId(7)]).await.unwrap(), []);
     let over = store.request(RequestId(50)).await.unwrap().unwrap();
     assert_eq!((over.awaiting, over.refused), (vec![], vec![approval(50, 1).item]));

@@ -2,8 +2,8 @@
 
 use jiff::civil::date;
 use model::configuration::{
-    ApprovalStage, Approver, Ask, AssignmentRule, AttributeSpecification, Category, ColumnType, Configuration, Connection, JobDefinition, Limit,
-    ManualConnection, Reference, Rings, Role, RoleState, RuleType, TaskDefinition,
+    ApprovalStage, Approver, Ask, AssignmentRule, AttributeSpecification, Category, ColumnType, Configuration,
+    Connection, JobDefinition, Limit, ManualConnection, Reference, Rings, Role, RoleState, RuleType, TaskDefinition,
 };
 use model::job::TaskKind;
 use model::value::Value;

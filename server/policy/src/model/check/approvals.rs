@@ -65,7 +65,8 @@ impl Check<'_> {
                     self.error(object, &format!("{path}.days"), message.to_owned());
                 }
                 Some(days) if days > LONGEST_DAYS => {
-                    let message = format!("{days} days are more than a year; give at most {LONGEST_DAYS}, or leave it out");
+                    let message =
+                        format!("{days} days are more than a year; give at most {LONGEST_DAYS}, or leave it out");
                     self.error(object, &format!("{path}.days"), message);
                 }
                 _ => {}
@@ -106,7 +107,8 @@ impl Check<'_> {
                     self.error(object, &field, message.to_owned());
                 }
                 Approver::ApplicationOwner if !has.application => {
-                    let message = "it has no application of its own with an `owner` who could decide; name somebody else";
+                    let message =
+                        "it has no application of its own with an `owner` who could decide; name somebody else";
                     self.error(object, &field, message.to_owned());
                 }
                 _ => {}
