@@ -7,12 +7,14 @@ use engine::{identities, request_approvals, requests};
 use model::access::Grantable;
 use model::approval::{ApprovalFilter, ApprovalState, Decider, Verdict};
 use model::error::ErrorCode;
+use model::mail::MailFilter;
 use model::request::{NewRequest, RequestState};
 use model::trigger::Trigger;
 use testkit::world::World;
 
 use crate::approving::{self, STAGES, asked, asks_for_keeper, decide, keeper, planned, row, state, submit, until};
 use crate::asking::{id, settle};
+use crate::mails::name_mail_server;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -259,4 +261,80 @@ async fn the_list_has_what_waits_for_whoever_looks_and_with_permission_everythin
     assert_eq!(list("max", true, None).await.unwrap_err().code, ErrorCode::Forbidden);
     let everything = list("bea", true, None).await.unwrap();
     assert_eq!((everything.total, everything.rows[0].mine), (3, false));
+}
+
+/// Addresses of all mails, once there are so many.
+async fn told(world: &World, count: usize) -> Vec<String> {
+    for _ in 0..500 {
+        engine::mails::round(&world.engine).await.unwrap();
+        let rows = engine::mails::page(&world.op(), MailFilter::default()).await.unwrap().rows;
+        if rows.len() >= count {
+            assert!(rows.iter().all(|row| row.subject.contains("waits for your approval")), "{rows:#?}");
+            let mut addresses: Vec<String> = rows.into_iter().map(|row| row.address).collect();
+            addresses.sort();
+            return addresses;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("fewer than {count} mails are made");
+}
+
+#[tokio::test]
+async fn exactly_those_who_may_decide_are_told() {
+    let world = approving::world(STAGES).await;
+    // Nobody listens there: the mails wait, and can be looked at.
+    name_mail_server(&world, 9).await;
+    for login in ["pat", "max", "mia", "sue", "sia", "sol", "olga", "bea"] {
+        let address = format!("{login}@example.org");
+        engine::mails::set_address(&world.op(), login, Some(address)).await.unwrap();
+    }
+    let request = asks_for_keeper(&world, id(&world, "2").await).await;
+    let team = ["sia@example.org", "sol@example.org", "sue@example.org"];
+    assert_eq!(told(&world, 3).await, team);
+    decide(&world, request, "sue", Verdict::Approve).await.unwrap();
+    decide(&world, request, "sia", Verdict::Approve).await.unwrap();
+    let with_manager = ["max@example.org", "sia@example.org", "sol@example.org", "sue@example.org"];
+    assert_eq!(told(&world, 4).await, with_manager);
+    world.clock.step(73 * HOUR);
+    until(&world, request, |row| row.approval.level == 1).await;
+    let escalated = told(&world, 6).await;
+    assert!(escalated.contains(&"mia@example.org".to_owned()), "{escalated:?}");
+    assert!(!escalated.iter().any(|address| ["olga@example.org", "bea@example.org", "pat@example.org"].contains(&address.as_str())));
+}
+
+/// Something was sent already: what waits is cancelled, and what was approved stays.
+#[tokio::test]
+async fn what_was_sent_stays_when_the_rest_is_cancelled() {
+    let mut world = approving::world(OWNER).await;
+    let bo = id(&world, "2").await;
+    let request = submit(&world, asked(bo, &[keeper(), Grantable::Entitlement("ledger".into())])).await;
+    planned(&world, request).await;
+    settle(&mut world).await;
+    assert_eq!(state(&world, request).await, RequestState::Approval, "the role still waits");
+    requests::cancel(&world.op(), request, "changed our minds".into()).await.unwrap();
+    let found = requests::detail(&world.op(), request).await.unwrap();
+    assert_eq!(found.request.state, RequestState::PartlyCompleted, "{found:#?}");
+    assert_eq!(found.approvals[0].approval.state, ApprovalState::Cancelled);
+    assert!(!found.can_be_cancelled);
+    let given = world.engine.store().direct_grants(Some(&[bo])).await.unwrap();
+    assert_eq!(given.iter().map(|grant| grant.grantable.name()).collect::<Vec<_>>(), ["ledger"]);
+}
+
+/// Its first day comes while something else still waits: what needs no approval begins all the same.
+#[tokio::test]
+async fn a_first_day_comes_for_what_is_approved() {
+    let world = approving::world(OWNER).await;
+    let bo = id(&world, "2").await;
+    let first = world.engine.today().tomorrow().unwrap();
+    let things = [keeper(), Grantable::Entitlement("ledger".into())];
+    let request = submit(&world, NewRequest { not_before: Some(first), ..asked(bo, &things) }).await;
+    assert!(requests::detail(&world.op(), request).await.unwrap().request.run.is_none());
+    world.clock.step(24 * HOUR);
+    planned(&world, request).await;
+    assert_eq!(state(&world, request).await, RequestState::Approval);
+    decide(&world, request, "olga", Verdict::Approve).await.unwrap();
+    planned(&world, request).await;
+    let found = requests::detail(&world.op(), request).await.unwrap();
+    assert_ne!(found.request.state, RequestState::Approval, "{found:#?}");
+    assert_eq!(world.engine.store().direct_grants(Some(&[bo])).await.unwrap().len(), 2);
 }
