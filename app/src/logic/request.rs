@@ -100,6 +100,7 @@ mod tests {
         let day: Date = "2026-12-01".parse().unwrap();
         let of = |state, is_planned: bool| {
             let mut request = samples::detail(state).request;
+            request.awaiting.clear();
             request.run = Some(RunId(7));
             request.not_before = Some(day);
             if !is_planned {
@@ -117,5 +118,6 @@ mod tests {
             assert_eq!(of(state, true), expected, "{state:?}");
         }
         assert_eq!(of(RequestState::Approval, false), Some(Next::DecideAboutRun(RunId(7))));
+        assert_eq!(next(&samples::detail(RequestState::Approval).request), Some(Next::Approve));
     }
 }

@@ -430,7 +430,7 @@ fn all_mistakes_are_told_at_once() {
         complaints(files),
         [
             "a.toml:2:1: `display` is not a key that is known here. Known here: display_name, description, \
-             access_profiles, roles, category, owner, requestable, state, valid_from, valid_until, maximum_days.",
+             access_profiles, roles, category, owner, requestable, state, valid_from, valid_until, maximum_days, approvals.",
             "b.toml:3:15: There is no role `c`. Add [roles.c].",
             "c.toml:3:15: `soon` is no day; write it as year-month-day: \"2026-12-31\".",
             "d.toml:3:9: `retird` is not accepted here. Did you mean `retired`? Expected one of: draft, active, retired.",
