@@ -75,7 +75,8 @@ fn state(request: &Request, orders: &[OrderStanding], today: Date) -> (RequestSt
             (RequestState::Completed, Some("Nothing had to be changed.".to_owned()))
         }
         _ if lost == 0 && !request.refused.is_empty() => {
-            let message = format!("{} of {} declined.", request.refused.len(), things(request.items.len()));
+            let message =
+                format!("{} of {} declined or cancelled.", request.refused.len(), things(request.items.len()));
             (RequestState::PartlyCompleted, Some(message))
         }
         _ if lost == 0 => (RequestState::Completed, None),
@@ -310,6 +311,26 @@ mod tests {
     fn of(states: &[ProvisioningState]) -> RequestState {
         let orders: Vec<_> = (1..).zip(states).map(|(id, state)| order(id, *state, None)).collect();
         progress(&request(), &orders, date(2026, 3, 1), at(9)).state
+    }
+
+    #[test]
+    fn what_is_not_decided_waits_and_what_is_refused_is_said() {
+        use ProvisioningState::Verified;
+        let item = request().items.remove(0);
+        let done = [order(1, Verified, None)];
+        let of = |request: &Request, orders: &[OrderStanding]| {
+            let progress = progress(request, orders, date(2026, 3, 1), at(9));
+            (progress.state, progress.message.unwrap_or_default())
+        };
+        let waits = Request { awaiting: vec![item.clone()], ..request() };
+        assert_eq!(of(&waits, &done), (RequestState::Approval, "1 of 1 thing waiting for approval.".into()));
+        assert!(can_be_cancelled(&waits, &done) && waits.in_force().is_empty());
+        let refused = Request { refused: vec![item], ..request() };
+        let said = "1 of 1 thing declined or cancelled.".to_owned();
+        assert_eq!(of(&refused, &done), (RequestState::PartlyCompleted, said.clone()));
+        assert_eq!(of(&refused, &[]), (RequestState::PartlyCompleted, said));
+        let off = Request { state: RequestState::Cancelled, awaiting: refused.refused.clone(), ..request() };
+        assert_eq!(of(&off, &[]).0, RequestState::Cancelled);
     }
 
     #[test]

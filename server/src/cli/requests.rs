@@ -349,7 +349,11 @@ fn show(detail: &RequestDetail) -> String {
         .iter()
         .map(|event| format!("{}  {}: {}", event.at.strftime("%F %T"), event.actor, event.message))
         .collect();
-    [head, approvals, orders, events.join("\n")].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
+    [head, approvals, orders, events.join("\n")]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }
 
 fn approval(row: &ApprovalRow) -> Vec<String> {

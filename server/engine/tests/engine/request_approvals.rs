@@ -67,7 +67,7 @@ approvals = [{ from = ["user:sia"] }]
     request_approvals::decide(&sia, (request, files_line), Verdict::Decline, "not needed").await.unwrap();
     let found = requests::detail(&world.op(), request).await.unwrap().request;
     assert_eq!(found.state, RequestState::PartlyCompleted, "{found:#?}");
-    assert_eq!(found.message.as_deref(), Some("1 of 3 things declined."));
+    assert_eq!(found.message.as_deref(), Some("1 of 3 things declined or cancelled."));
     assert_eq!(found.refused.len(), 1);
     let given = world.engine.store().direct_grants(Some(&[bo])).await.unwrap();
     assert_eq!(given.len(), 2, "{given:#?}");
@@ -298,7 +298,11 @@ async fn exactly_those_who_may_decide_are_told() {
     until(&world, request, |row| row.approval.level == 1).await;
     let escalated = told(&world, 6).await;
     assert!(escalated.contains(&"mia@example.org".to_owned()), "{escalated:?}");
-    assert!(!escalated.iter().any(|address| ["olga@example.org", "bea@example.org", "pat@example.org"].contains(&address.as_str())));
+    assert!(
+        !escalated
+            .iter()
+            .any(|address| ["olga@example.org", "bea@example.org", "pat@example.org"].contains(&address.as_str()))
+    );
 }
 
 /// Something was sent already: what waits is cancelled, and what was approved stays.

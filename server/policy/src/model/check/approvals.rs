@@ -81,7 +81,10 @@ impl Check<'_> {
         if stage.required == 0 {
             let message = "nobody would have to agree; give at least 1, or remove the stage";
             self.error(object, &field, message.to_owned());
-        } else if !named.iter().any(|approver| approver.is_team()) && named.len() < usize::from(stage.required) {
+        } else if !named.is_empty()
+            && !named.iter().any(|approver| approver.is_team())
+            && named.len() < usize::from(stage.required)
+        {
             let message = format!(
                 "{} have to agree and only {} named; name more of them in `from`, a permission profile among them, or ask for fewer",
                 stage.required,
