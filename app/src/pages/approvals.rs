@@ -141,7 +141,7 @@ fn card(row: &ApprovalRow, list: &str, rights: &Rights, clock: &Clock) -> impl I
     let decide = row.mine.then(|| form(&id, &title, list));
     view! {
         <li class="panel" aria-labelledby=named_by>
-            <div class="section-head">{tick}<h2 id=heading>{request::named(&row.approval.item.grantable, &row.label)}" for "{person}</h2></div>
+            <div class="section-head">{tick}<h2 id=heading><span>{request::named(&row.approval.item.grantable, &row.label)}" for "{person}</span></h2></div>
             <blockquote class="said">{row.justification.clone()}<footer class="muted">{row.requester.clone()}" · "{ago(clock, row.submitted_at)}" · "{link}</footer></blockquote>
             {risks(row)}
             {stages(row, clock)}
@@ -222,7 +222,7 @@ fn waits(row: &ApprovalRow, clock: &Clock) -> impl IntoView + use<> {
     let when = row
         .approval
         .escalates_at
-        .map(|at| view! { <li class="subtle">"Others may decide as well from "{ago(clock, at)}</li> });
+        .map(|at| view! { <li class="subtle">"Others may decide as well "{ago(clock, at)}</li> });
     let escalated = (row.approval.level > 0)
         .then(|| view! { <li class="subtle">{icon("clock")}" Escalated: others may decide as well."</li> });
     view! { <li>{who}</li>{escalated}{when}<li class="subtle">"Waits since "{ago(clock, row.approval.since)}</li> }
