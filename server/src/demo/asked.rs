@@ -35,7 +35,7 @@ async fn one(engine: &Engine, person: &str, role: &str, why: &str) -> Result<(),
     let new = NewRequest {
         requester: Some("employee".to_owned()),
         key: Some(format!("{person}-{role}")),
-        risk_comment: Some("The finance director looks at all payments meanwhile".to_owned()),
+        risk_comment: Some("It is for a few weeks, and the auditor knows of it".to_owned()),
         ..NewRequest::new(Trigger::AccessRequest, source, identity, vec![item], why)
     };
     requests::submit(&op, new).await.map(|_| ())
