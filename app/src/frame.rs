@@ -21,6 +21,7 @@ pub enum Section {
     Orders,
     Identities,
     Requests,
+    Approvals,
     Jobs,
     Applications,
     RoleModel,
@@ -32,11 +33,12 @@ pub enum Section {
 }
 
 impl Section {
-    const RAIL: [Self; 13] = [
+    const RAIL: [Self; 14] = [
         Self::Home,
         Self::WorkItems,
         Self::Forms,
         Self::Review,
+        Self::Approvals,
         Self::Requests,
         Self::Orders,
         Self::Identities,
@@ -57,6 +59,7 @@ impl Section {
             Self::Orders => "Orders",
             Self::Identities => "Identities",
             Self::Requests => "Requests",
+            Self::Approvals => "Approvals",
             Self::Jobs => "Job execution",
             Self::Applications => "Applications",
             Self::RoleModel => "Role model",
@@ -76,6 +79,7 @@ impl Section {
             Self::Orders => "/orders",
             Self::Identities => "/identities",
             Self::Requests => "/requests",
+            Self::Approvals => "/approvals",
             Self::Jobs => "/jobs",
             Self::Applications => "/applications",
             Self::RoleModel => "/roles",
@@ -94,6 +98,7 @@ impl Section {
             Self::Orders => "orders",
             Self::Identities => "identities",
             Self::Requests => "plane",
+            Self::Approvals => "check",
             Self::Jobs => "jobs",
             Self::Applications => "applications",
             Self::RoleModel => "role",
@@ -112,6 +117,7 @@ impl Section {
             Self::Orders => "/Orders/View",
             Self::Identities => "/Identities/View",
             Self::Requests => "/Requests/View",
+            Self::Approvals => "/Requests/Approve",
             Self::Jobs => "/Jobs/View",
             Self::Applications => "/Applications/View",
             Self::RoleModel => "/Configuration/View",
@@ -170,6 +176,8 @@ pub struct Visitor {
     pub native_changes: u64,
     /// Violations that wait for a decision this person may take.
     pub violations: u64,
+    /// What people asked for and this person may agree to.
+    pub approvals: u64,
     /// Questions that wait for this person's answer.
     pub questions: u64,
     /// Forms that wait for this person's answers.
@@ -252,9 +260,11 @@ fn search_of(section: Section) -> (&'static str, &'static str) {
 }
 
 fn rail(visitor: &Visitor, section: Section) -> impl IntoView + use<> {
-    // Whoever owns a risk sees its violations, whatever their profile says.
+    // Whoever owns a risk sees its violations, and whoever may decide about a request sees that, whatever their profile says.
     let is_shown = |place: &Section| {
-        visitor.rights.may(place.permission()) || (*place == Section::Violations && visitor.violations > 0)
+        visitor.rights.may(place.permission())
+            || (*place == Section::Violations && visitor.violations > 0)
+            || (*place == Section::Approvals && visitor.approvals > 0)
     };
     let links = Section::RAIL.into_iter().filter(is_shown).map(|place| {
         let current = (place == section).then_some("page");
@@ -263,6 +273,7 @@ fn rail(visitor: &Visitor, section: Section) -> impl IntoView + use<> {
             Section::Forms => visitor.forms,
             Section::NativeChanges => visitor.native_changes,
             Section::Violations => visitor.violations,
+            Section::Approvals => visitor.approvals,
             _ => 0,
         };
         let count = (waiting > 0)

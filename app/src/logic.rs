@@ -2,6 +2,7 @@
 //! No markup and no clock in here; the moment a page is made is an argument.
 
 pub mod address;
+pub mod approval;
 pub mod flash;
 pub mod form;
 pub mod markdown;

@@ -3,6 +3,7 @@
 
 pub mod agents;
 pub mod applications;
+pub mod approvals;
 pub mod bulk_changes;
 pub mod drafts;
 pub mod forms;
@@ -71,6 +72,7 @@ where
             0
         };
         visitor.violations = engine::violations::open(&op).await.unwrap_or(0);
+        visitor.approvals = engine::request_approvals::waiting(&op).await.unwrap_or(0);
         visitor.questions = engine::work_items::open_questions(&op).await.unwrap_or(0);
         let forms = engine::forms::counts(&op).await.unwrap_or_default();
         visitor.forms = forms.me + forms.team;

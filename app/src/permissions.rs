@@ -29,6 +29,8 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/requests/new", "/Requests/Submit"),
     ("/requests/kept", "/Requests/View"),
     ("/requests/{id}", "/Requests/View"),
+    // Whoever may decide about a request sees and decides that one, whatever their profile says.
+    ("/approvals", "signed in"),
     ("/bulk-changes", "/Requests/View"),
     ("/bulk-changes/{id}", "/Requests/View"),
     ("/jobs", "/Jobs/View"),
@@ -86,6 +88,7 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/api/pages/requests/submit", "/Requests/Submit"),
     ("/api/pages/requests/cancel", "/Requests/Submit"),
     ("/api/pages/requests/kept", "/Requests/Submit"),
+    ("/api/pages/approvals/decide", "signed in"),
     ("/api/pages/bulk-changes/choose", "/Requests/Bulk"),
     ("/api/pages/bulk-changes/confirm", "/Requests/Bulk"),
     ("/api/pages/bulk-changes/look-again", "/Requests/Bulk"),

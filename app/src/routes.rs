@@ -7,6 +7,7 @@ use leptos_router::{SsrMode, path};
 
 use crate::pages::agents::AgentsPage;
 use crate::pages::applications::{ApplicationPage, ApplicationsPage};
+use crate::pages::approvals::ApprovalsPage;
 use crate::pages::bulk_changes::{BulkChangePage, BulkChangesPage};
 use crate::pages::drafts::{DraftPage, DraftsPage, EditPage};
 use crate::pages::forms::{FormPage, FormsPage};
@@ -64,6 +65,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/requests/new") view=AskRequestPage ssr=SsrMode::Async />
                 <Route path=path!("/requests/kept") view=KeptAccessPage ssr=SsrMode::Async />
                 <Route path=path!("/requests/:id") view=RequestPage ssr=SsrMode::Async />
+                <Route path=path!("/approvals") view=ApprovalsPage ssr=SsrMode::Async />
                 <Route path=path!("/bulk-changes") view=BulkChangesPage ssr=SsrMode::Async />
                 <Route path=path!("/bulk-changes/:id") view=BulkChangePage ssr=SsrMode::Async />
                 <Route path=path!("/jobs") view=JobsPage ssr=SsrMode::Async />

@@ -64,6 +64,7 @@ pub fn visitor(op: &OpContext) -> Visitor {
         reviews: 0,
         native_changes: 0,
         violations: 0,
+        approvals: 0,
         questions: 0,
         forms: 0,
         is_demo: op.engine.world().configuration().applications.values().any(|application| application.demo),

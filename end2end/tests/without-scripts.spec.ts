@@ -11,11 +11,26 @@ async function reloadUntilCompleted(page: import('@playwright/test').Page) {
 }
 
 test('every page is there', async ({ page }) => {
-  for (const path of ['/', '/identities', '/orders', '/review', '/work-items', '/forms', '/jobs', '/applications', '/roles', '/drafts', '/native-changes', '/violations', '/reconciliation', '/bulk-changes']) {
+  for (const path of ['/', '/identities', '/orders', '/review', '/work-items', '/forms', '/jobs', '/applications', '/roles', '/drafts', '/native-changes', '/violations', '/reconciliation', '/bulk-changes', '/approvals']) {
     await page.goto(path);
     await expect(page.locator('main h1')).toBeVisible();
     await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();
   }
+});
+
+test('what somebody asks for is approved by one of two', async ({ page }) => {
+  await page.goto('/approvals');
+  const card = page.locator('.approvals > li', { hasText: 'Systems administrator' });
+  await expect(card).toContainText('2 of them have to agree');
+  await card.getByRole('button', { name: /^Decline/ }).click();
+  await expect(message(page)).toContainText('Say why it is declined');
+  await card.getByLabel(/^Comment on/).fill('The rooms are ready');
+  await card.getByRole('button', { name: /^Approve/ }).click();
+  await expect(message(page)).toContainText('1 request approved. 1 still waits for others.');
+  await page.goto('/approvals?whose=all');
+  await expect(card).toContainText('Demo administrator approved: The rooms are ready');
+  await card.getByRole('link', { name: /^Request \d+/ }).click();
+  await expect(page.locator('main')).toContainText('Waits for');
 });
 
 test('a job is started and followed by reloading', async ({ page }) => {

@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod agents;
+pub mod approvals;
 pub mod backup;
 pub mod bulk_changes;
 pub mod configuration;
@@ -128,6 +129,9 @@ pub enum Command {
     /// What was changed in applications themselves, without an order
     #[command(subcommand)]
     NativeChanges(native_changes::Command),
+    /// What people asked for and somebody has to agree to
+    #[command(subcommand)]
+    Approvals(approvals::Command),
     /// Who holds what a risk speaks against
     #[command(subcommand)]
     Violations(violations::Command),
@@ -288,6 +292,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
         Command::Agents(command) => agents::run(&op, command, output).await,
         Command::Accounts(command) => accounts::run(&op, command, output).await,
         Command::NativeChanges(command) => native_changes::run(&op, command, output).await,
+        Command::Approvals(command) => approvals::run(&op, command, output).await,
         Command::Violations(command) => violations::run(&op, command, output).await,
         Command::FoundEntitlements(command) => found_entitlements::run(&op, command, output).await,
         Command::Reconciliation(command) => reconciliation::run(&op, command, output).await,

@@ -2,6 +2,7 @@
 //! own. The systems stand for a company's: a SCIM directory, a payroll database, a badge system that speaks through
 //! files, and a mainframe whose terminal is moved by confirmed work items. None of this runs in `serve`.
 
+mod asked;
 mod badges;
 mod directory;
 mod files;
@@ -174,7 +175,10 @@ pub(crate) async fn run(global: &Global, arguments: DemoArguments) -> Result<Exi
             demo.directory,
         ));
     };
-    serve::run(engine, arguments.serve, announce).await?;
+    let asking = tokio::spawn(asked::ask(engine.clone()));
+    let served = serve::run(engine, arguments.serve, announce).await;
+    asking.abort();
+    served?;
     Ok(Exit::Done)
 }
 

@@ -35,6 +35,7 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
             ),
         ),
         ("request", pages::request_sheet(&detail(RequestState::PartlyCompleted), clock)),
+        ("request-approval", pages::request_sheet(&detail(RequestState::Approval), clock)),
         ("request-waiting", pages::request_sheet(&detail(RequestState::Waiting), clock)),
         ("request-new", pages::ask_sheet(&ask(None), rights)),
         ("request-preview", pages::ask_sheet(&ask(Some(Ok(preview()))), rights)),
@@ -106,6 +107,8 @@ pub(crate) fn detail(state: RequestState) -> RequestDetail {
             requester: "olga".into(),
             identity: IdentityId(100),
             items: vec![item(Change::Give)],
+            awaiting: if state == RequestState::Approval { vec![item(Change::Give)] } else { Vec::new() },
+            refused: Vec::new(),
             justification: "Covers for Ann until the end of the quarter".into(),
             correlation: Some("CHG-2201".into()),
             not_before: (state == RequestState::Waiting).then(|| jiff::civil::date(2026, 12, 1)),
@@ -129,6 +132,7 @@ pub(crate) fn detail(state: RequestState) -> RequestDetail {
         ],
         keys: vec!["chg-2201".into()],
         risks: Vec::new(),
+        approvals: if state == RequestState::Approval { super::approvals::rows() } else { Vec::new() },
         can_be_cancelled: !is_planned,
     }
 }

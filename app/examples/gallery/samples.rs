@@ -2,6 +2,7 @@
 
 mod agents;
 mod applications;
+mod approvals;
 mod bulk_changes;
 pub(crate) mod forms;
 mod found_entitlements;
@@ -100,6 +101,7 @@ pub(crate) fn visitor() -> Visitor {
         reviews: 3,
         native_changes: 2,
         violations: 3,
+        approvals: 2,
         questions: 1,
         forms: 2,
     }
@@ -136,6 +138,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
     for of_pages in [
         agents::sheets,
         applications::sheets,
+        approvals::sheets,
         forms::sheets,
         integrations::sheets,
         jobs::sheets,
@@ -169,6 +172,7 @@ fn home_of_today() -> Home {
         awaiting_review: 3,
         native_changes: 2,
         violations: 3,
+        approvals: 2,
         forms: model::form::FormCounts { me: 2, team: 1, all: 5 },
         work_items: work_items::rows(8),
         failed: failed.collect(),

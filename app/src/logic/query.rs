@@ -2,6 +2,7 @@
 //! shows more than was asked for, never an error.
 
 use model::account::Mechanism;
+use model::approval::ApprovalFilter;
 use model::form::{FormFilter, FormScope};
 use model::identity::LifecycleState;
 use model::job::LogLevel;
@@ -129,6 +130,22 @@ pub fn requests_address(filter: &RequestFilter) -> Address {
         .with("text", filter.text.as_deref())
         .with("trigger", filter.trigger.map(Trigger::name))
         .with("identity", filter.identity.map(|id| id.to_string()).as_deref())
+}
+
+pub fn approvals(query: &Query) -> ApprovalFilter {
+    ApprovalFilter {
+        all: query.get("whose").is_some_and(|whose| whose == "all"),
+        request: query.parsed("request", |text| text.parse().ok()),
+        after: query.get("after"),
+        limit: None,
+    }
+}
+
+/// The address of the list with this filter, from its first row.
+pub fn approvals_address(filter: &ApprovalFilter) -> Address {
+    Address::new("/approvals")
+        .with("whose", filter.all.then_some("all"))
+        .with("request", filter.request.map(|id| id.to_string()).as_deref())
 }
 
 pub fn native_changes(query: &Query) -> NativeChangeFilter {

@@ -35,6 +35,8 @@ pub fn read(text: &str) -> Option<RequestItem> {
 /// What somebody can do about a request that does not go on by itself, or when it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
+    /// Some of it waits for those who have to agree.
+    Approve,
     /// A threshold stopped the run that plans it.
     DecideAboutRun(RunId),
     /// Its orders wait for a reviewer.
@@ -48,8 +50,11 @@ pub enum Next {
 /// What comes next; none where it goes on by itself, or is over.
 pub fn next(request: &Request) -> Option<Next> {
     match request.state {
+        RequestState::Approval if !request.awaiting.is_empty() => Some(Next::Approve),
         RequestState::Approval if request.planned_at.is_none() => request.run.map(Next::DecideAboutRun),
         RequestState::Approval => Some(Next::Review),
+        // What was declined is not mended.
+        RequestState::PartlyCompleted if !request.refused.is_empty() => None,
         RequestState::Failed | RequestState::PartlyCompleted => Some(Next::MendOrders),
         RequestState::Waiting => request.not_before.map(Next::Begins),
         RequestState::Submitted
@@ -65,7 +70,7 @@ pub fn without_orders(state: RequestState) -> &'static str {
     match state {
         RequestState::Submitted => "They are being made; reload the page in a moment.",
         RequestState::Waiting => "They are made on its first day.",
-        RequestState::Approval => "None is made before somebody approves what a threshold stopped.",
+        RequestState::Approval => "None is made before it is approved.",
         RequestState::Failed => "None could be made; what went wrong is said above.",
         RequestState::Cancelled => "None was made before it was cancelled.",
         RequestState::Provisioning
@@ -95,6 +100,7 @@ mod tests {
         let day: Date = "2026-12-01".parse().unwrap();
         let of = |state, is_planned: bool| {
             let mut request = samples::detail(state).request;
+            request.awaiting.clear();
             request.run = Some(RunId(7));
             request.not_before = Some(day);
             if !is_planned {
@@ -112,5 +118,6 @@ mod tests {
             assert_eq!(of(state, true), expected, "{state:?}");
         }
         assert_eq!(of(RequestState::Approval, false), Some(Next::DecideAboutRun(RunId(7))));
+        assert_eq!(next(&samples::detail(RequestState::Approval).request), Some(Next::Approve));
     }
 }

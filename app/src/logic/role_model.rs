@@ -275,7 +275,8 @@ impl Fields {
                 }
                 let account_type = self.account_type.trim().to_owned();
                 let privileged = self.privileged == "yes";
-                let entitlement = Entitlement { display_name, description, account_type, key, privileged };
+                let entitlement =
+                    Entitlement { display_name, description, account_type, key, privileged, approvals: None };
                 Ok(Object::Entitlement(entitlement))
             }
             ObjectKind::Rule => Ok(Object::Rule(AssignmentRule {

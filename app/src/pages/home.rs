@@ -37,6 +37,7 @@ pub fn home_sheet(home: &Home, clock: &Clock) -> Sheet {
         {review(home.awaiting_review)}
         {native(home.native_changes)}
         {violations(home.violations)}
+        {approvals(home.approvals)}
         {forms(home.forms)}
         {orders(&home.orders)}
         <div class="columns">
@@ -139,6 +140,13 @@ fn native(waiting: u64) -> impl IntoView + use<> {
 fn violations(waiting: u64) -> impl IntoView + use<> {
     (waiting > 0).then(|| view! {
         <p class="banner">{icon("octagon")}<span><a href="/violations?state=open">{words::plural(waiting, "violation waits", "violations wait")}</a>" for a decision: somebody holds what a risk speaks against."</span></p>
+    })
+}
+
+/// Where somebody has to agree to what is asked for.
+fn approvals(waiting: u64) -> impl IntoView + use<> {
+    (waiting > 0).then(|| view! {
+        <p class="banner">{icon("check")}<span><a href="/approvals">{words::plural(waiting, "request waits", "requests wait")}</a>" for your approval: nothing is given before you agree."</span></p>
     })
 }
 

@@ -65,6 +65,7 @@ pub mod threshold;
 pub mod undo;
 
 pub mod request;
+pub mod request_approval;
 pub mod trigger;
 pub mod violation;
 

@@ -2,11 +2,12 @@
 //!
 //! | its orders | the request is |
 //! |---|---|
+//! | whatever they say, while something that is asked for waits for an approval | approval |
 //! | not made yet | submitted; waiting, where its first day has not come; approval, where a threshold stopped them |
 //! | one waits for a reviewer | approval |
 //! | one is on its way, or waits: for a person who carries it out, answers or keeps it back, which is said with the state, or to be tried again by itself | provisioning |
 //! | one is done and not read back | verifying |
-//! | all done, or there are none | completed |
+//! | all done, or there are none | completed; partly completed, where something that was asked for was declined |
 //! | some done, others failed, declined or cancelled | partly completed |
 //! | none done | failed |
 //!
@@ -51,6 +52,10 @@ fn state(request: &Request, orders: &[OrderStanding], today: Date) -> (RequestSt
     if request.state == RequestState::Cancelled {
         return (RequestState::Cancelled, request.message.clone());
     }
+    if !request.awaiting.is_empty() {
+        let message = format!("{} of {} waiting for approval.", request.awaiting.len(), things(request.items.len()));
+        return (RequestState::Approval, Some(message));
+    }
     if request.planned_at.is_none() {
         return match request.state {
             // A threshold: it is the run that waits.
@@ -66,7 +71,14 @@ fn state(request: &Request, orders: &[OrderStanding], today: Date) -> (RequestSt
         _ if counted.reviewed > 0 => (RequestState::Approval, of(counted.reviewed, "waiting for a reviewer")),
         _ if counted.moving > 0 => (RequestState::Provisioning, moves(&counted, orders)),
         _ if counted.unconfirmed > 0 => (RequestState::Verifying, (lost > 0).then(|| told(&counted))),
-        _ if orders.is_empty() => (RequestState::Completed, Some("Nothing had to be changed.".to_owned())),
+        _ if orders.is_empty() && request.refused.is_empty() => {
+            (RequestState::Completed, Some("Nothing had to be changed.".to_owned()))
+        }
+        _ if lost == 0 && !request.refused.is_empty() => {
+            let message =
+                format!("{} of {} declined or cancelled.", request.refused.len(), things(request.items.len()));
+            (RequestState::PartlyCompleted, Some(message))
+        }
         _ if lost == 0 => (RequestState::Completed, None),
         _ if counted.done > 0 => (RequestState::PartlyCompleted, Some(told(&counted))),
         _ => (RequestState::Failed, Some(told(&counted))),
@@ -95,6 +107,10 @@ fn moves(counted: &Counted, orders: &[OrderStanding]) -> Option<String> {
     ];
     let said: Vec<String> = said.into_iter().flatten().collect();
     (!said.is_empty()).then(|| said.join(" "))
+}
+
+fn things(count: usize) -> String {
+    if count == 1 { "1 thing".to_owned() } else { format!("{count} things") }
 }
 
 fn plural(count: usize) -> String {
@@ -152,8 +168,13 @@ impl Counted {
     }
 }
 
-/// Whether a request can be called off: nothing was sent because of it, and it is not over.
+/// Whether a request, or what of it waits for an approval, can be called off.
 pub fn can_be_cancelled(request: &Request, orders: &[OrderStanding]) -> bool {
+    !request.awaiting.is_empty() || can_be_called_off(request, orders)
+}
+
+/// Whether all of a request can be called off: nothing was sent because of it, and it is not over.
+pub fn can_be_called_off(request: &Request, orders: &[OrderStanding]) -> bool {
     let is_untouched = |order: &OrderStanding| {
         order.transmitted_at.is_none()
             && matches!(
@@ -265,6 +286,8 @@ mod tests {
             requester: "ann".into(),
             identity: IdentityId(2),
             items: vec![RequestItem { change: Change::Give, grantable: Grantable::Role("clerk".into()) }],
+            awaiting: Vec::new(),
+            refused: Vec::new(),
             justification: "covers".into(),
             correlation: None,
             not_before: None,
@@ -288,6 +311,26 @@ mod tests {
     fn of(states: &[ProvisioningState]) -> RequestState {
         let orders: Vec<_> = (1..).zip(states).map(|(id, state)| order(id, *state, None)).collect();
         progress(&request(), &orders, date(2026, 3, 1), at(9)).state
+    }
+
+    #[test]
+    fn what_is_not_decided_waits_and_what_is_refused_is_said() {
+        use ProvisioningState::Verified;
+        let item = request().items.remove(0);
+        let done = [order(1, Verified, None)];
+        let of = |request: &Request, orders: &[OrderStanding]| {
+            let progress = progress(request, orders, date(2026, 3, 1), at(9));
+            (progress.state, progress.message.unwrap_or_default())
+        };
+        let waits = Request { awaiting: vec![item.clone()], ..request() };
+        assert_eq!(of(&waits, &done), (RequestState::Approval, "1 of 1 thing waiting for approval.".into()));
+        assert!(can_be_cancelled(&waits, &done) && waits.in_force().is_empty());
+        let refused = Request { refused: vec![item], ..request() };
+        let said = "1 of 1 thing declined or cancelled.".to_owned();
+        assert_eq!(of(&refused, &done), (RequestState::PartlyCompleted, said.clone()));
+        assert_eq!(of(&refused, &[]), (RequestState::PartlyCompleted, said));
+        let off = Request { state: RequestState::Cancelled, awaiting: refused.refused.clone(), ..request() };
+        assert_eq!(of(&off, &[]).0, RequestState::Cancelled);
     }
 
     #[test]

@@ -112,6 +112,7 @@ pub async fn put(
             None => Err(ApiError::not_found(format!("{} `{name}`", kind.noun()))),
         };
     }
+    let after = after.map(|after| after.with_approvals_of(before.as_ref()));
     let title = match (&before, &after) {
         (_, None) => format!("Remove {} {name}", kind.noun()),
         (None, _) => format!("Add {} {name}", kind.noun()),

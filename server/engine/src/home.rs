@@ -30,6 +30,7 @@ pub async fn home(op: &OpContext) -> Result<Home, ApiError> {
         home.native_changes = 0;
     }
     home.violations = crate::violations::open(op).await?;
+    home.approvals = crate::request_approvals::waiting(op).await?;
     if !op.may("/Jobs/View") {
         home.runs.clear();
     }

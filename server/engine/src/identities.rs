@@ -112,6 +112,14 @@ pub async fn why(op: &OpContext, id: IdentityId, kind: Option<&str>, name: &str)
     for miss in &mut explained.missing {
         miss.facts.iter_mut().for_each(|fact| name_dimension(&configuration, fact));
     }
+    for reason in &mut explained.reasons {
+        let Some(origin) = &mut reason.grant else { continue };
+        let given = reason.path.first().unwrap_or(&grantable);
+        let approved = crate::request_approvals::approved_by(&op.engine, origin.request, given).await;
+        if let Some(approved) = approved.map_err(internal)? {
+            origin.by = format!("{}, {approved}", origin.by);
+        }
+    }
     Ok(Why::Explained(Box::new(explained)))
 }
 

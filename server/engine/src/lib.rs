@@ -50,6 +50,7 @@ pub mod orders;
 pub mod policy_tests;
 pub mod reconciliation;
 pub(crate) mod references;
+pub mod request_approvals;
 pub mod requests;
 pub mod restoration;
 pub mod reviews;

@@ -75,12 +75,14 @@ pub(crate) async fn hand_in(op: &OpContext, new: NewRequest) -> Result<Submissio
         }
         let accepted = risks::decide(&preview.risks, &new)?;
         match write::write(op, &new, &ready, &digest, accepted).await {
-            Ok(id) => {
-                if let Err(error) = start_run(&op.engine, Some(op.user.id)).await {
+            Ok(request) => {
+                if request.to_plan
+                    && let Err(error) = start_run(&op.engine, Some(op.user.id)).await
+                {
                     // It stands; the next sweep starts the run.
                     tracing::warn!(error = &error as &dyn std::error::Error, "A run of requests could not be queued");
                 }
-                return Ok(Submission { standing: Standing::New, request: Some(id), preview });
+                return Ok(Submission { standing: Standing::New, request: Some(request.id), preview });
             }
             // Somebody asked for the same at the same time: theirs stands, and answers.
             Err(StoreError::Conflict { constraint })
@@ -136,7 +138,7 @@ pub async fn cancel(op: &OpContext, id: RequestId, reason: String) -> Result<(),
     let request = found.ok_or_else(|| ApiError::not_found(format!("request {id}")))?;
     let message = format!("Cancelled by {}: {reason}", op.user.display_name);
     let audit = audit(op, id, format!("cancelled: {reason}"));
-    if !called_off(op, &request, &message, &audit).await.map_err(internal)? {
+    if !called_off(op, request, &message, &audit).await.map_err(internal)? {
         return Err(ApiError::conflict(format!(
             "Request {id} cannot be cancelled any more: something was sent because of it, or it is over. Ask for the \
              opposite instead."
@@ -149,9 +151,14 @@ pub async fn cancel(op: &OpContext, id: RequestId, reason: String) -> Result<(),
 }
 
 /// False where it is too late.
-async fn called_off(op: &OpContext, request: &Request, message: &str, audit: &AuditLine) -> Result<bool, StoreError> {
+async fn called_off(
+    op: &OpContext,
+    mut request: Request,
+    message: &str,
+    audit: &AuditLine,
+) -> Result<bool, StoreError> {
     for _ in 0..TRIES {
-        let off = CallOff::prepare(&op.engine, request, message.to_owned(), &op.user.login, op.now).await?;
+        let off = CallOff::prepare(&op.engine, &request, message.to_owned(), &op.user.login, op.now).await?;
         let audit = audit.clone();
         let work = op.engine.store().write(move |tx| {
             Box::pin(async move {
@@ -163,7 +170,11 @@ async fn called_off(op: &OpContext, request: &Request, message: &str, audit: &Au
             })
         });
         match work.await {
-            Err(StoreError::Contended) => {}
+            Err(StoreError::Contended) => {
+                if let Some(now) = op.engine.store().request(request.id).await? {
+                    request = now;
+                }
+            }
             done => return done,
         }
     }
@@ -184,6 +195,11 @@ pub(crate) async fn rejected(
         all.push(CallOff::prepare(engine, &request, message, by, now).await?);
     }
     Ok(all)
+}
+
+/// A text that a person wrote, on one line; `missing` says what to do where there is none.
+pub(crate) fn said(text: &str, field: &str, missing: &str) -> Result<String, ApiError> {
+    check::justification(text, field, missing)
 }
 
 /// A piece of the list.
@@ -217,6 +233,7 @@ pub async fn detail(op: &OpContext, id: RequestId) -> Result<RequestDetail, ApiE
     }
     detail.labels = detail.request.items.iter().map(|item| op.engine.label(&item.grantable)).collect();
     let standing = store.request_with_orders(id).await.map_err(internal)?;
+    detail.approvals = crate::request_approvals::of_request(op, id).await?;
     detail.can_be_cancelled = op.may(SUBMIT)
         && standing.is_some_and(|found| broker::request::can_be_cancelled(&found.request, &found.orders));
     Ok(detail)

@@ -30,6 +30,7 @@ pub use self::clock::look as look_at_clocks;
 pub use self::hand::{REASSIGN, reassign, split};
 pub use self::questions::{answer, ask, take_back, to_me as questions_to_me};
 pub use self::report::{Told, report};
+pub(crate) use self::staff::profile_label;
 pub use broker::work_item::is_address;
 
 /// What became of one work item of several.

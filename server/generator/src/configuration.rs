@@ -59,6 +59,7 @@ impl World {
                 account_type: account_type(*application),
                 key: entitlement(number),
                 privileged: number.is_multiple_of(100),
+                approvals: None,
             };
             (entitlement(number), described)
         });

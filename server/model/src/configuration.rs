@@ -5,6 +5,7 @@
 
 mod account_types;
 mod agents;
+mod approvals;
 mod connections;
 mod dimensions;
 mod integrations;
@@ -28,6 +29,7 @@ pub use account_types::{
     AccountType, Ask, AttributeSpecification, ClassificationRule, CorrelationRule, OnRemoval, Reference, Several,
 };
 pub use agents::Agent;
+pub use approvals::{ApprovalStage, Approver, AutomationRule, AutomationTarget, MOST_STAGES};
 pub use connections::{
     Connection, CsvConnection, CsvExtract, DisabledMark, LdapConnection, ManualConnection, RequestTrackerConnection,
     ScimConnection, SqlAccounts, SqlCatalogue, SqlConnection, SqlFlag, SqlGrants, TicketMeaning,
@@ -75,6 +77,9 @@ pub struct Configuration {
     /// What the names that applications give their entitlements say of them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub naming_rules: BTreeMap<String, NamingRule>,
+    /// What decides about requests that wait too long for an approval.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub automation_rules: BTreeMap<String, AutomationRule>,
     /// Jobs beside those that come with Quartermaster, and schedules of both.
     pub jobs: BTreeMap<String, JobDefinition>,
     /// What a user of Quartermaster may do, by profile name.
@@ -106,6 +111,9 @@ pub struct Organisation {
     /// CEL over `identity`: nothing is stripped or deleted of whom it holds for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub legal_hold: Option<String>,
+    /// Who has to agree to what is asked for, where neither the thing nor its category says it; nobody unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<Vec<ApprovalStage>>,
 }
 
 /// Days to answer a question where nothing is said.
@@ -145,6 +153,7 @@ impl Default for Organisation {
             answer_within_days: None,
             priorities: BTreeMap::new(),
             legal_hold: None,
+            approvals: None,
         }
     }
 }
@@ -379,6 +388,9 @@ pub struct Entitlement {
     /// in a run's blast radius.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub privileged: bool,
+    /// Who has to agree before it is given to somebody who asks; as the organisation says where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<Vec<ApprovalStage>>,
 }
 
 /// A bundle of entitlements of one application, with the account that holds them.
@@ -417,6 +429,9 @@ pub struct AccessProfile {
     /// Days for which whoever has it by a rule keeps it when a change of the configuration takes it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub grace_days: u16,
+    /// Who has to agree before it is given to somebody who asks; as its category says where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<Vec<ApprovalStage>>,
 }
 
 /// A business role: grants access profiles and other roles.
@@ -453,6 +468,9 @@ pub struct Role {
     /// Days for which whoever has it by a rule keeps it when a change of the configuration takes it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub grace_days: u16,
+    /// Who has to agree before it is given to somebody who asks; as its category says where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<Vec<ApprovalStage>>,
 }
 
 /// Who gets what by rule.

@@ -105,6 +105,22 @@ impl Object {
         }
     }
 
+    /// What pages do not show stays as it was: who has to agree before it is given.
+    #[must_use]
+    pub fn with_approvals_of(mut self, before: Option<&Self>) -> Self {
+        match (&mut self, before) {
+            (Self::Role(role), Some(Self::Role(before))) => role.approvals.clone_from(&before.approvals),
+            (Self::AccessProfile(profile), Some(Self::AccessProfile(before))) => {
+                profile.approvals.clone_from(&before.approvals);
+            }
+            (Self::Entitlement(entitlement), Some(Self::Entitlement(before))) => {
+                entitlement.approvals.clone_from(&before.approvals);
+            }
+            _ => {}
+        }
+        self
+    }
+
     /// On which terms it is given; only roles and access profiles have any.
     pub fn terms(&self) -> Option<Terms> {
         match self {

@@ -27,6 +27,7 @@ pub mod undo;
 pub mod work_item;
 
 pub mod agent;
+pub mod approval;
 pub mod block;
 pub mod bulk_change;
 pub mod feed;

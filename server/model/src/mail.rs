@@ -28,11 +28,20 @@ pub enum NoticeKind {
     Form,
     /// An application holds what nobody ordered; about an account type, or about the application where it has none.
     NativeChange,
+    /// A request waits for an approval; about what is asked for. Those who may decide are told by name.
+    Approval,
 }
 
 impl NoticeKind {
-    pub const ALL: [Self; 6] =
-        [Self::WorkItem, Self::Review, Self::Form, Self::NativeChange, Self::RunEnded, Self::ApplicationTrouble];
+    pub const ALL: [Self; 7] = [
+        Self::WorkItem,
+        Self::Approval,
+        Self::Review,
+        Self::Form,
+        Self::NativeChange,
+        Self::RunEnded,
+        Self::ApplicationTrouble,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -42,6 +51,7 @@ impl NoticeKind {
             Self::ApplicationTrouble => "application_trouble",
             Self::Form => "form",
             Self::NativeChange => "native_change",
+            Self::Approval => "approval",
         }
     }
 
@@ -58,6 +68,7 @@ impl NoticeKind {
             Self::ApplicationTrouble => "Applications in trouble",
             Self::Form => "Questions for you to answer",
             Self::NativeChange => "Changes made in applications themselves",
+            Self::Approval => "Requests that wait for your approval",
         }
     }
 
@@ -70,8 +81,8 @@ impl NoticeKind {
             Self::RunEnded => only("/Jobs/View"),
             Self::ApplicationTrouble => only("/Applications/View"),
             Self::NativeChange => only("/NativeChanges/View"),
-            // Whoever owns it, see `engine::mails`.
-            Self::Form => Vec::new(),
+            // Whoever owns it, or may decide, see `engine::mails`.
+            Self::Form | Self::Approval => Vec::new(),
         }
     }
 }

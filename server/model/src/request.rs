@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::access::{GrantOrigin, Grantable};
+use crate::approval::ApprovalRow;
 use crate::identity::Period;
 use crate::ids::{DirectGrantId, IdentityId, OrderId, RequestId, RunId};
 use crate::order::{ProvisioningState, StateReason};
@@ -24,7 +25,7 @@ pub enum RequestState {
     Submitted,
     /// Its first day has not come.
     Waiting,
-    /// A person has to decide: a review of its orders, or a threshold.
+    /// A person has to decide: an approval of what is asked for, a review of its orders, or a threshold.
     Approval,
     /// Its orders are on their way.
     Provisioning,
@@ -201,6 +202,10 @@ pub struct Request {
     pub identity: IdentityId,
     /// Sorted.
     pub items: Vec<RequestItem>,
+    /// Of these, what still waits for an approval.
+    pub awaiting: Vec<RequestItem>,
+    /// And what will never be given: it was declined, or cancelled before it was approved.
+    pub refused: Vec<RequestItem>,
     pub justification: String,
     pub correlation: Option<String>,
     pub not_before: Option<Date>,
@@ -225,6 +230,12 @@ impl Request {
     /// The days on which what it gives holds.
     pub fn period(&self) -> Period {
         Period { starts: self.not_before, ends: self.until.and_then(|last| last.tomorrow().ok()) }
+    }
+
+    /// What counts: needs no approval, or has it.
+    pub fn in_force(&self) -> Vec<RequestItem> {
+        let counts = |item: &&RequestItem| !self.awaiting.contains(item) && !self.refused.contains(item);
+        self.items.iter().filter(counts).cloned().collect()
     }
 
     /// As it stands in the reasons of what it gives.
@@ -333,6 +344,8 @@ pub struct RequestDetail {
     pub risks: Vec<(AcceptedRisk, String)>,
     /// Whether it can still be cancelled.
     pub can_be_cancelled: bool,
+    /// What of it needs an approval, and how far that is.
+    pub approvals: Vec<ApprovalRow>,
 }
 
 /// Something that happened to a request.

@@ -708,6 +708,8 @@ pub struct Home {
     /// Violations that wait for a decision.
     #[serde(default)]
     pub violations: u64,
+    /// What people asked for and the caller may agree to.
+    pub approvals: u64,
     /// Forms that wait for answers.
     #[serde(default)]
     pub forms: FormCounts,

@@ -158,6 +158,7 @@ fn configuration(rules: u64) -> Configuration {
                 account_type: format!("account-{number}"),
                 key: name.to_owned(),
                 privileged: false,
+                approvals: None,
             };
             let shared = format!("department-{department}-{number}");
             let own = format!("title-{department}-{title}-{number}");

@@ -227,6 +227,7 @@ impl Fit<'_, '_> {
             account_type: self.rule.rule.account_type.clone(),
             key: self.found.key.clone(),
             privileged: made.privileged,
+            approvals: None,
         }
     }
 

@@ -5,10 +5,11 @@
 mod company;
 
 use company::{company, manual, march, owned, person, roles, rule, with};
+use model::approval::Verdict;
 use model::configuration::{
-    AccountType, AssignmentRule, AttributeSpecification, ColumnType, Configuration, Connection, CorrelationRule,
-    Dimension, DimensionValue, IdentitySource, ManualConnection, PermissionProfile, RecordSection, Reference, Role,
-    RuleType, Thresholds,
+    AccountType, ApprovalStage, Approver, AssignmentRule, AttributeSpecification, AutomationRule, ColumnType,
+    Configuration, Connection, CorrelationRule, Dimension, DimensionValue, IdentitySource, ManualConnection,
+    PermissionProfile, RecordSection, Reference, Role, RuleType, Thresholds,
 };
 use policy::model::RoleModel;
 
@@ -35,7 +36,137 @@ fn every_mistake_is_found() {
     fn add(configuration: &mut Configuration, rule: AssignmentRule) {
         configuration.rules.insert("r".into(), rule);
     }
+    fn stage(from: &[&str], change: impl FnOnce(&mut ApprovalStage)) -> Option<Vec<ApprovalStage>> {
+        let mut stage = ApprovalStage::of(from.iter().map(|text| Approver::from((*text).to_owned())));
+        change(&mut stage);
+        Some(vec![stage])
+    }
+    fn automate(configuration: &mut Configuration, change: impl FnOnce(&mut AutomationRule)) {
+        let mut rule = AutomationRule {
+            description: None,
+            role: None,
+            access_profile: None,
+            entitlement: None,
+            category: None,
+            hours: 24,
+            decision: Verdict::Approve,
+        };
+        change(&mut rule);
+        configuration.automation_rules.insert("late".into(), rule);
+    }
     let cases: Vec<Mistake> = vec![
+        (
+            |c| {
+                let one = ApprovalStage::of([Approver::Manager]);
+                role(c).approvals = Some(vec![one.clone(), one.clone(), one.clone(), one]);
+            },
+            "role `staff`",
+            "approvals",
+            "4 stages are more than 3",
+            None,
+        ),
+        (
+            |c| role(c).approvals = stage(&[], |_| {}),
+            "role `staff`",
+            "approvals[0].from",
+            "names nobody who may decide",
+            None,
+        ),
+        (
+            |c| role(c).approvals = stage(&["securty"], |_| {}),
+            "role `staff`",
+            "approvals[0].from[0]",
+            "there is no permission profile `securty`",
+            None,
+        ),
+        (
+            |c| c.organisation.approvals = stage(&["user: "], |_| {}),
+            "organisation",
+            "approvals[0].from[0]",
+            "`user:` names nobody",
+            None,
+        ),
+        (
+            |c| role(c).approvals = stage(&["owner"], |_| {}),
+            "role `staff`",
+            "approvals[0].from[0]",
+            "it has no `owner`",
+            None,
+        ),
+        (
+            |c| {
+                role(c).approvals = stage(&["manager"], |stage| stage.escalate_to = vec![Approver::ApplicationOwner]);
+            },
+            "role `staff`",
+            "approvals[0].escalate_to[0]",
+            "no application of its own",
+            None,
+        ),
+        (
+            |c| role(c).approvals = stage(&["manager", "user:ann"], |stage| stage.required = 3),
+            "role `staff`",
+            "approvals[0].required",
+            "3 have to agree and only 2 are named",
+            None,
+        ),
+        (
+            |c| role(c).approvals = stage(&["manager"], |stage| stage.required = 0),
+            "role `staff`",
+            "approvals[0].required",
+            "nobody would have to agree",
+            None,
+        ),
+        (
+            |c| role(c).approvals = stage(&["manager"], |stage| stage.days = Some(0)),
+            "role `staff`",
+            "approvals[0].days",
+            "give at least 1",
+            None,
+        ),
+        (
+            |c| role(c).approvals = stage(&["user:ann", "user:ann"], |_| {}),
+            "role `staff`",
+            "approvals[0].from",
+            "names somebody twice",
+            None,
+        ),
+        (
+            |c| {
+                let profile = PermissionProfile { display_name: "M".into(), permissions: Vec::new() };
+                c.permission_profiles.insert("manager".into(), profile);
+                role(c).approvals = stage(&["manager"], |_| {});
+            },
+            "role `staff`",
+            "approvals[0].from[0]",
+            "`manager` is a permission profile as well",
+            None,
+        ),
+        (
+            |c| automate(c, |rule| rule.role = Some("staf".into())),
+            "automation rule `late`",
+            "role",
+            "there is no role `staf`; perhaps `staff`",
+            None,
+        ),
+        (
+            |c| {
+                automate(c, |rule| {
+                    rule.role = Some("staff".into());
+                    rule.category = Some("office".into());
+                });
+            },
+            "automation rule `late`",
+            "decision",
+            "is about several things",
+            None,
+        ),
+        (
+            |c| automate(c, |rule| rule.hours = 0),
+            "automation rule `late`",
+            "hours",
+            "before anybody could see it",
+            None,
+        ),
         (
             |c| role(c).category = Some("ofice".into()),
             "role `staff`",

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use engine::context::OpContext;
 use engine::grace::{KeptRow, Verdict};
 use jiff::civil::Date;
+use model::approval::ApprovalRow;
 use model::error::{ApiError, ErrorCode};
 use model::ids::{DirectGrantId, IdentityId, RequestId};
 use model::request::{
@@ -398,12 +399,32 @@ fn show(detail: &RequestDetail) -> String {
         .collect();
     let orders =
         if orders.is_empty() { String::new() } else { table(&["order", "what", "application", "state"], &orders) };
+    let approvals: Vec<Vec<String>> = detail.approvals.iter().map(approval).collect();
+    let approvals = match approvals.is_empty() {
+        true => String::new(),
+        false => table(&["approval", "what", "state", "stage", "may decide"], &approvals),
+    };
     let events: Vec<String> = detail
         .events
         .iter()
         .map(|event| format!("{}  {}: {}", event.at.strftime("%F %T"), event.actor, event.message))
         .collect();
-    [head, orders, events.join("\n")].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
+    [head, approvals, orders, events.join("\n")]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
+
+fn approval(row: &ApprovalRow) -> Vec<String> {
+    let approval = &row.approval;
+    vec![
+        format!("{}-{}", approval.request, approval.line),
+        row.label.clone(),
+        approval.state.name().to_owned(),
+        format!("{} of {}: {}", approval.stage + 1, approval.stages.len(), row.stages.join("; ")),
+        row.approvers.join(", "),
+    ]
 }
 
 fn asked<'a>(items: impl Iterator<Item = (&'a RequestItem, &'a str)>) -> String {

@@ -30,6 +30,7 @@ configuration! {
     "applications/directory.toml",
     "applications/mainframe.toml",
     "applications/payroll.toml",
+    "automation_rules.toml",
     "dimensions.toml",
     "feeds/people.csv",
     "feeds/positions.csv",

@@ -138,6 +138,11 @@ pub const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
         "configuration_draft_change.draft_id, configuration_draft_change.kind, configuration_draft_change.name",
         "configuration_draft_change_key",
     ),
+    ("request_approval.request_id, request_approval.line", "request_approval_key"),
+    (
+        "request_decision.request_id, request_decision.line, request_decision.stage, request_decision.by_kind, request_decision.by_name",
+        "request_decision_once",
+    ),
     ("bulk_change_row.bulk_change_id, bulk_change_row.line", "bulk_change_row_key"),
     ("secret.name", "secret_key"),
     ("console_user.folded_login", "console_user_login"),

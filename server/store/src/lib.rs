@@ -30,6 +30,7 @@ pub mod forms;
 pub mod native_changes;
 pub mod orders;
 pub mod reconciliation;
+pub mod request_approvals;
 pub mod requests;
 pub mod violations;
 pub mod work_items;

@@ -63,6 +63,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0033_create_lifecycle"),
     migration!("0034_hold_orders_apart"),
     migration!("0035_create_bulk_changes"),
+    migration!("0036_approve_requests"),
 ];
 
 const CREATE_TABLE: &str = r#"

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use model::access::Grantable;
+use model::approval::ApprovalState;
 use model::ids::{IdentityId, OrderId, RequestId, RunId};
 use model::order::ProvisioningState;
 use model::page::Page;
@@ -212,12 +213,32 @@ const BY_OPEN_KEY: &str = "
     from request
     where open_key = $1";
 
+/// What waits for approvals, and of which something needs none or has them, comes as well.
 const COME: &str = "
-    select id
-    from request
-    where state = 'waiting'
-      and starts <= $1
-    order by id";
+    select r.id
+    from request r
+    where r.starts <= $1
+      and (r.state = 'waiting'
+        or (r.state = 'approval' and r.planned_at is null and r.to_plan is null and r.run_id is null
+          and exists (
+            select 1
+            from request_item i
+            where i.request_id = r.id
+              and not exists (
+                select 1
+                from request_approval a
+                where a.request_id = i.request_id and a.line = i.sequence and a.state <> 'approved'
+              )
+          )))
+    order by r.id";
+
+const UNAPPROVED: &str = "
+    select i.request_id, i.change, i.kind, i.name, a.state
+    from request_approval a
+    join request_item i on i.request_id = a.request_id and i.sequence = a.line
+    where a.request_id in (select cast(value as bigint) from json_each($1))
+      and a.state <> 'approved'
+    order by a.request_id, a.line";
 
 const EVENTS: &str = "
     select request_id, at, state, actor, message
@@ -536,6 +557,7 @@ impl Store {
             keys: connection.read(KEYS, arguments![id.0], |row| row.text("key")).await?,
             risks: accepted(&mut connection, &[id]).await?.into_iter().map(|risk| (risk.clone(), risk.risk)).collect(),
             can_be_cancelled: false,
+            approvals: Vec::new(),
             request,
         }))
     }
@@ -602,15 +624,32 @@ async fn whole(connection: &mut Connection, rows: Vec<Row>) -> Result<Vec<Reques
         return Ok(Vec::new());
     }
     let ids = rows.iter().map(|row| row.integer("id")).collect::<Result<Vec<_>>>()?;
+    let ids = numbers(ids);
     let mut items: HashMap<i64, Vec<RequestItem>> = HashMap::new();
-    for row in connection.rows(ITEMS, arguments![numbers(ids)]).await? {
-        let name = row.text("name")?;
-        items.entry(row.integer("request_id")?).or_default().push(RequestItem {
-            change: row.named("change", Change::from_name)?,
-            grantable: row.named("kind", |kind| Grantable::from_parts(kind, &name))?,
-        });
+    for row in connection.rows(ITEMS, arguments![ids.clone()]).await? {
+        items.entry(row.integer("request_id")?).or_default().push(item(&row)?);
     }
-    rows.iter().map(|row| request(row, items.remove(&row.integer("id")?).unwrap_or_default())).collect()
+    let mut requests = rows
+        .iter()
+        .map(|row| request(row, items.remove(&row.integer("id")?).unwrap_or_default()))
+        .collect::<Result<Vec<_>>>()?;
+    for row in connection.rows(UNAPPROVED, arguments![ids]).await? {
+        let id = RequestId(row.integer("request_id")?);
+        let Some(request) = requests.iter_mut().find(|request| request.id == id) else { continue };
+        match row.named("state", ApprovalState::from_name)? {
+            ApprovalState::Waiting => request.awaiting.push(item(&row)?),
+            _ => request.refused.push(item(&row)?),
+        }
+    }
+    Ok(requests)
+}
+
+fn item(row: &Row) -> Result<RequestItem> {
+    let name = row.text("name")?;
+    Ok(RequestItem {
+        change: row.named("change", Change::from_name)?,
+        grantable: row.named("kind", |kind| Grantable::from_parts(kind, &name))?,
+    })
 }
 
 fn request(row: &Row, items: Vec<RequestItem>) -> Result<Request> {
@@ -626,6 +665,8 @@ fn request(row: &Row, items: Vec<RequestItem>) -> Result<Request> {
         requester: row.text("requester")?,
         identity: IdentityId(row.integer("identity_id")?),
         items,
+        awaiting: Vec::new(),
+        refused: Vec::new(),
         justification: row.text("justification")?,
         correlation: row.optional_text("correlation")?,
         not_before: row.optional_date("starts")?,

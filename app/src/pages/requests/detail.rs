@@ -14,7 +14,7 @@ use crate::frame::{Section, Sheet};
 use crate::logic::flash::Flash;
 use crate::logic::request::{self, Next};
 use crate::logic::time::Clock;
-use crate::pages::{Asked, orders, page, parameter};
+use crate::pages::{Asked, approvals, orders, page, parameter};
 use crate::ssr;
 
 #[server(prefix = "/api/pages", endpoint = "requests/cancel")]
@@ -56,6 +56,7 @@ pub fn request_sheet(detail: &RequestDetail, clock: &Clock) -> Sheet {
                     <div class="section-head"><h2 id="why-heading">"Why"</h2></div>
                     <blockquote class="panel said">{request.justification.clone()}<footer class="muted">{request.requester.clone()}</footer></blockquote>
                 </section>
+                {approvals::of_request(&detail.approvals, clock)}
                 {risks(detail)}
                 {orders_of(detail, clock)}
             </div>
@@ -72,6 +73,7 @@ pub fn request_sheet(detail: &RequestDetail, clock: &Clock) -> Sheet {
 /// Why it is where it is, and what to do about that.
 fn standing(request: &Request) -> impl IntoView + use<> {
     let next = request::next(request).map(|next| match next {
+        Next::Approve => view! { <p>"Below stands who has to agree. What is approved goes on by itself."</p> }.into_any(),
         Next::DecideAboutRun(run) => view! { <p><a href=format!("/jobs/runs/{run}")>"Look at the run that was stopped"</a>", and approve or reject it there."</p> }.into_any(),
         Next::Review => view! { <p><a href="/review">"Open the review"</a>"."</p> }.into_any(),
         Next::MendOrders => view! { <p>"Each order says what failed. Mend it and try the order again: the request goes on by itself."</p> }.into_any(),
@@ -93,7 +95,7 @@ fn cancel(detail: &RequestDetail) -> impl IntoView + use<> {
                     <form method="post" action="/api/pages/requests/cancel" class="inline-form">
                         <input type="hidden" name="id" value=id />
                         <label class="field">"Why"<input name="reason" required maxlength="500" placeholder="Kept with the request" /></label>
-                        <p class="hint">"Nothing was sent yet. What it gives is no longer given, and what it takes away stays."</p>
+                        <p class="hint">"What was not sent yet is no longer given or taken away, and nobody has to approve it any more."</p>
                         <button class="button danger">"Cancel: this request"</button>
                     </form>
                 </details>

@@ -72,6 +72,9 @@ pub fn export(configuration: &Configuration) -> Vec<(PathBuf, String)> {
     for (name, rule) in &configuration.naming_rules {
         put("naming_rules.toml".into(), "naming_rules", name, table(rule));
     }
+    for (name, rule) in &configuration.automation_rules {
+        put("automation_rules.toml".into(), "automation_rules", name, table(rule));
+    }
     for (name, job) in &configuration.jobs {
         put("jobs.toml".into(), "jobs", name, table(job));
     }

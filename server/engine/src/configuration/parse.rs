@@ -32,6 +32,7 @@ pub(super) const KINDS: [(&str, &str); 17] = [
     ("lifecycle_states", "lifecycle state"),
     ("risks", "risk"),
     ("naming_rules", "naming rule"),
+    ("automation_rules", "automation rule"),
     ("jobs", "job"),
     ("permission_profiles", "permission profile"),
 ];
@@ -171,6 +172,7 @@ fn read_object(
         "lifecycle_states" => insert(&mut configuration.lifecycle_states, name, value, &what),
         "risks" => insert(&mut configuration.risks, name, value, &what),
         "naming_rules" => insert(&mut configuration.naming_rules, name, value, &what),
+        "automation_rules" => insert(&mut configuration.automation_rules, name, value, &what),
         "jobs" => {
             tasks(value, &what)?;
             insert(&mut configuration.jobs, name, value, &what)

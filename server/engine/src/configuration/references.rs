@@ -208,6 +208,19 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
     for (name, rule) in &configuration.naming_rules {
         one(&["naming_rules", name, "account_type"], "account_types", &rule.account_type);
     }
+    for (name, rule) in &configuration.automation_rules {
+        let targets = [
+            ("role", "roles", &rule.role),
+            ("access_profile", "access_profiles", &rule.access_profile),
+            ("entitlement", "entitlements", &rule.entitlement),
+            ("category", "categories", &rule.category),
+        ];
+        for (field, target, named) in targets {
+            if let Some(named) = named {
+                one(&["automation_rules", name, field], target, named);
+            }
+        }
+    }
     let mut many = |kind: &str, name: &str, field: &str, target, names: &'a [String]| {
         found.extend(names.iter().enumerate().map(|(position, member)| Reference {
             path: vec![kind.to_owned(), name.to_owned(), field.to_owned(), position.to_string()],

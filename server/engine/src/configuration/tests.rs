@@ -105,7 +105,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "[rules.everybody]",
             "[rule.everybody]",
             &[
-                "all.toml:36:2: `rule` is not a key that is known here. Did you mean `rules`? Known here: organisation, sources, dimensions, applications, integrations, agents, account_types, entitlements, categories, access_profiles, roles, rules, lifecycle_states, risks, naming_rules, jobs, permission_profiles.",
+                "all.toml:36:2: `rule` is not a key that is known here. Did you mean `rules`? Known here: organisation, sources, dimensions, applications, integrations, agents, account_types, entitlements, categories, access_profiles, roles, rules, lifecycle_states, risks, naming_rules, automation_rules, jobs, permission_profiles.",
             ],
         ),
         (
@@ -360,7 +360,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "organisation = \"x\"\n[organisatio]\n",
             &[
                 "all.toml:2:16: Expected a table, found the text \"x\".",
-                "all.toml:3:2: `organisatio` is not a key that is known here. Did you mean `organisation`? Known here: organisation, sources, dimensions, applications, integrations, agents, account_types, entitlements, categories, access_profiles, roles, rules, lifecycle_states, risks, naming_rules, jobs, permission_profiles.",
+                "all.toml:3:2: `organisatio` is not a key that is known here. Did you mean `organisation`? Known here: organisation, sources, dimensions, applications, integrations, agents, account_types, entitlements, categories, access_profiles, roles, rules, lifecycle_states, risks, naming_rules, automation_rules, jobs, permission_profiles.",
             ],
         ),
     ];
@@ -430,7 +430,7 @@ fn all_mistakes_are_told_at_once() {
         complaints(files),
         [
             "a.toml:2:1: `display` is not a key that is known here. Known here: display_name, description, \
-             access_profiles, roles, category, owner, requestable, state, valid_from, valid_until, maximum_days, grace_days.",
+             access_profiles, roles, category, owner, requestable, state, valid_from, valid_until, maximum_days, grace_days, approvals.",
             "b.toml:3:15: There is no role `c`. Add [roles.c].",
             "c.toml:3:15: `soon` is no day; write it as year-month-day: \"2026-12-31\".",
             "d.toml:3:9: `retird` is not accepted here. Did you mean `retired`? Expected one of: draft, active, retired.",

@@ -218,6 +218,8 @@ fn headline(kind: NoticeKind, notices: &[&&Notice]) -> String {
     let plural = if count == 1 { "" } else { "s" };
     match (kind, notices) {
         (NoticeKind::WorkItem, _) => format!("{count} work item{plural} for you"),
+        (NoticeKind::Approval, [_]) => "1 request waits for your approval".to_owned(),
+        (NoticeKind::Approval, _) => format!("{count} requests wait for your approval"),
         (NoticeKind::Review, [_]) => "1 order waits for your review".to_owned(),
         (NoticeKind::Review, _) => format!("{count} orders wait for your review"),
         // Why is in the text.
@@ -236,6 +238,7 @@ fn headline(kind: NoticeKind, notices: &[&&Notice]) -> String {
 fn list(kind: NoticeKind) -> &'static str {
     match kind {
         NoticeKind::WorkItem => "/work-items",
+        NoticeKind::Approval => "/approvals",
         NoticeKind::Review => "/orders?state=awaiting_approval",
         NoticeKind::RunEnded => "/jobs",
         NoticeKind::ApplicationTrouble => "/applications",

@@ -24,15 +24,20 @@ pub(crate) async fn orders(tx: &mut Tx, orders: &[OrderId], moment: Moment<'_>) 
     note(tx, found, moment).await
 }
 
-/// What was planned for them stands: nothing has to be planned because of them any more.
+/// What was planned for them stands: nothing has to be planned because of them any more. Each comes with how much of it
+/// waited for an approval when it was planned; where something was decided since, it is planned once more.
 pub(crate) async fn planned(
     tx: &mut Tx,
-    requests: &[RequestId],
+    requests: &[(RequestId, usize)],
     run: RunId,
     moment: Moment<'_>,
 ) -> Result<(), StoreError> {
-    let mut found = tx.requests_to_change(requests).await?;
+    let ids: Vec<RequestId> = requests.iter().map(|(id, _)| *id).collect();
+    let mut found = tx.requests_to_change(&ids).await?;
     for RequestWithOrders { request, .. } in &mut found {
+        if !requests.contains(&(request.id, request.awaiting.len())) {
+            continue;
+        }
         request.to_plan = false;
         if request.state != RequestState::Cancelled {
             request.planned_at.get_or_insert(moment.now);
@@ -104,6 +109,6 @@ async fn note(tx: &mut Tx, found: Vec<RequestWithOrders>, moment: Moment<'_>) ->
     tx.append_request_events(&events).await
 }
 
-pub(super) fn event(request: RequestId, state: RequestState, message: String, moment: Moment<'_>) -> RequestEvent {
+pub(crate) fn event(request: RequestId, state: RequestState, message: String, moment: Moment<'_>) -> RequestEvent {
     RequestEvent { request, at: moment.now, state, actor: moment.actor.to_owned(), message }
 }

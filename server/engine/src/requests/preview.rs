@@ -35,6 +35,7 @@ pub(super) async fn preview(op: &OpContext, new: &NewRequest, ready: &Ready) -> 
     let losses = labelled(had.difference(&has).copied().collect());
     let reach = Reach::of(&new.items, |grantable| live.model.reach(grantable));
     let mut remarks = ready.remarks.clone();
+    remarks.extend(crate::request_approvals::remarks(engine, new).await.map_err(internal)?);
     for item in &new.items {
         remarks.extend(stays(engine, &item.grantable, &reach, &before, &after, &name));
     }

@@ -14,6 +14,7 @@ use store::{NewIdentityEvent, RequestProgress, StoreError, Tx};
 
 use crate::Engine;
 use crate::context::OpContext;
+use crate::request_approvals::{self, Asked};
 
 use super::check::{Ready, shortened};
 use super::follow::{Moment, event};
@@ -26,6 +27,7 @@ pub(crate) struct Kept {
     digest: String,
     accepted: Vec<AcceptedRisk>,
     given: Vec<DirectGrant>,
+    asked: Asked,
     taken: Vec<DirectGrantId>,
     in_place: Vec<DirectGrant>,
     event: RequestEvent,
@@ -50,7 +52,7 @@ impl Kept {
         let accepted: Vec<AcceptedRisk> =
             accepted.into_iter().map(|risk| AcceptedRisk { request: id, ..risk }).collect();
         let waits = new.not_before.is_some_and(|first| today < first);
-        let request = Request {
+        let mut request = Request {
             id,
             trigger: new.trigger,
             priority: new
@@ -60,6 +62,8 @@ impl Kept {
             requester: requester(op, new),
             identity: new.identity,
             items: new.items.clone(),
+            awaiting: Vec::new(),
+            refused: Vec::new(),
             justification: new.justification.clone(),
             correlation: new.correlation.clone(),
             not_before: new.not_before,
@@ -74,10 +78,18 @@ impl Kept {
             done_at: None,
             ended_at: None,
         };
+        let asked = request_approvals::begin(engine, &request, now).await?;
+        if !asked.approvals.is_empty() {
+            request.awaiting = asked.approvals.iter().map(|approval| approval.item.clone()).collect();
+            request.to_plan &= !request.in_force().is_empty();
+            let progress = broker::request::progress(&request, &[], today, now);
+            (request.state, request.message) = (progress.state, progress.message);
+        }
+        // What waits for an approval is given once it has it.
         let given: Vec<DirectGrant> = new
             .items
             .iter()
-            .filter(|item| item.change == Change::Give)
+            .filter(|item| item.change == Change::Give && !request.awaiting.contains(item))
             .map(|item| DirectGrant {
                 id: DirectGrantId(next()),
                 identity: new.identity,
@@ -95,7 +107,7 @@ impl Kept {
             .into_iter()
             .map(|grant| DirectGrant { id: DirectGrantId(next()), ..grant })
             .collect();
-        let sentence = format!("{} asks: {}.", request.requester, asked(engine, &new.items));
+        let sentence = format!("{} asks: {}.", request.requester, said(engine, &new.items));
         let told = NewIdentityEvent {
             identity: new.identity,
             at: now,
@@ -113,6 +125,7 @@ impl Kept {
             digest: digest.to_owned(),
             accepted,
             given,
+            asked,
             taken,
             in_place,
             event,
@@ -122,18 +135,18 @@ impl Kept {
     }
 }
 
-/// Keeps a request that was checked.
+/// Keeps a request that was checked, and answers it as it stands.
 pub(super) async fn write(
     op: &OpContext,
     new: &NewRequest,
     ready: &Ready,
     digest: &str,
     accepted: Vec<AcceptedRisk>,
-) -> Result<RequestId, StoreError> {
+) -> Result<Request, StoreError> {
     let kept = Kept::prepare(op, new, ready, digest, accepted).await?;
-    let id = kept.request.id;
+    let request = kept.request.clone();
     op.engine.store().write(move |tx| Box::pin(async move { keep(tx, &kept).await })).await?;
-    Ok(id)
+    Ok(request)
 }
 
 /// Writes a request down.
@@ -144,6 +157,8 @@ pub(crate) async fn keep(tx: &mut Tx, kept: &Kept) -> Result<(), StoreError> {
     let (id, identity, now) = (kept.request.id, kept.request.identity, kept.request.submitted_at);
     tx.insert_request(&kept.request, &kept.open_key).await?;
     tx.insert_accepted_risks(&kept.accepted).await?;
+    tx.insert_request_approvals(&kept.asked.approvals).await?;
+    tx.insert_notices(&kept.asked.notices).await?;
     if let Some(key) = &kept.key {
         tx.insert_request_key(&kept.request.source, key, &kept.digest, id, now).await?;
     }
@@ -193,6 +208,8 @@ pub(crate) struct CallOff {
     ended: Vec<DirectGrantId>,
     /// What it took away.
     again: Vec<DirectGrant>,
+    /// How much of it waited for an approval.
+    awaiting: usize,
     message: String,
     by: String,
     now: Timestamp,
@@ -217,6 +234,7 @@ impl CallOff {
             identity: request.identity,
             ended: given.iter().chain(&in_place).map(|grant| grant.id).collect(),
             again: taken.into_iter().map(renewed).collect(),
+            awaiting: request.awaiting.len(),
             message,
             by: by.to_owned(),
             now,
@@ -225,16 +243,36 @@ impl CallOff {
     }
 }
 
-/// Ends a request of which nothing was sent, with all that it gave and took away. False where it is too late.
+/// Ends a request of which nothing was sent, with all that it gave and took away; where something was sent, what of it waits
+/// for an approval. False where it is too late.
 ///
 /// # Errors
 /// `Contended` where what it gave or took has changed since: it is to be prepared anew.
 pub(crate) async fn call_off(tx: &mut Tx, off: &CallOff) -> Result<bool, StoreError> {
     let found = tx.requests_to_change(&[off.request]).await?;
     let can = |found: &&RequestWithOrders| broker::request::can_be_cancelled(&found.request, &found.orders);
-    let Some(RequestWithOrders { request, .. }) = found.first().filter(can) else {
+    let Some(RequestWithOrders { request, orders }) = found.first().filter(can) else {
         return Ok(false);
     };
+    if request.awaiting.len() != off.awaiting {
+        return Err(StoreError::Contended);
+    }
+    let moment = Moment { today: off.today, now: off.now, actor: &off.by };
+    let approvals = tx.request_approvals(&[off.request]).await?;
+    let cancelled: Vec<_> =
+        approvals.iter().filter_map(|approval| broker::request_approval::cancel(approval, off.now)).collect();
+    tx.update_request_approvals(&cancelled).await?;
+    if !broker::request::can_be_called_off(request, orders) {
+        let mut request = request.clone();
+        let refused = std::mem::take(&mut request.awaiting);
+        request.refused.extend(refused);
+        let row = request_approvals::settled(&request, orders, &off.message, (off.today, off.now));
+        let state = row.state;
+        tx.update_requests(&[row]).await?;
+        let message = format!("{} What was approved before stays.", off.message);
+        tx.append_request_events(&[event(off.request, state, message, moment)]).await?;
+        return Ok(true);
+    }
     if tx.close_direct_grants(&off.ended, None, off.now).await? != off.ended.len() as u64 {
         return Err(StoreError::Contended);
     }
@@ -248,7 +286,6 @@ pub(crate) async fn call_off(tx: &mut Tx, off: &CallOff) -> Result<bool, StoreEr
         ..RequestProgress::of(request)
     }])
     .await?;
-    let moment = Moment { today: off.today, now: off.now, actor: &off.by };
     tx.append_request_events(&[event(off.request, RequestState::Cancelled, off.message.clone(), moment)]).await?;
     Ok(true)
 }
@@ -258,7 +295,7 @@ pub(super) async fn day_came(engine: &Engine, come: Vec<RequestId>, over: Vec<Di
     let (now, today, node) = (engine.now(), engine.today(), engine.node().to_owned());
     let ended: Vec<DirectGrantId> = over.iter().map(|grant| grant.id).collect();
     let mut concerned: BTreeSet<RequestId> = over.iter().map(|grant| grant.origin.request).collect();
-    concerned.extend(come);
+    concerned.extend(&come);
     let concerned: Vec<RequestId> = concerned.into_iter().collect();
     let told: Vec<NewIdentityEvent> = over
         .iter()
@@ -279,13 +316,18 @@ pub(super) async fn day_came(engine: &Engine, come: Vec<RequestId>, over: Vec<Di
             let found = tx.requests_to_change(&concerned).await?;
             let moment = Moment { today, now, actor: &node };
             let (mut rows, mut events, mut identities) = (Vec::new(), Vec::new(), Vec::new());
+            let mut begun = false;
             for RequestWithOrders { request, .. } in &found {
-                let begins = begins(request, today);
+                let begins = come.contains(&request.id) && begins(request, today);
                 let ends = over.iter().any(|grant| grant.origin.request == request.id);
                 if !begins && !ends {
                     continue;
                 }
-                let state = if begins { RequestState::Submitted } else { request.state };
+                begun |= begins;
+                let state = match begins {
+                    true if request.awaiting.is_empty() => RequestState::Submitted,
+                    _ => request.state,
+                };
                 let sentence =
                     if begins { "Its first day has come." } else { "Its last day is over: what it gave ends." };
                 rows.push(RequestProgress { state, to_plan: true, ..RequestProgress::of(request) });
@@ -294,7 +336,7 @@ pub(super) async fn day_came(engine: &Engine, come: Vec<RequestId>, over: Vec<Di
             }
             // Where another node was quicker, nothing is left to tell.
             let closed = tx.close_direct_grants(&ended, None, now).await?;
-            if closed == 0 && !rows.iter().any(|row| row.state == RequestState::Submitted) {
+            if closed == 0 && !begun {
                 return Ok(());
             }
             tx.update_requests(&rows).await?;
@@ -308,7 +350,13 @@ pub(super) async fn day_came(engine: &Engine, come: Vec<RequestId>, over: Vec<Di
 }
 
 fn begins(request: &Request, today: Date) -> bool {
-    request.state == RequestState::Waiting && request.not_before.is_none_or(|first| first <= today)
+    let waits = match request.state {
+        RequestState::Waiting => true,
+        // It waits for approvals of something else.
+        RequestState::Approval => request.planned_at.is_none() && !request.to_plan && request.run.is_none(),
+        _ => false,
+    };
+    waits && request.not_before.is_none_or(|first| first <= today)
 }
 
 fn requester(op: &OpContext, new: &NewRequest) -> String {
@@ -316,7 +364,7 @@ fn requester(op: &OpContext, new: &NewRequest) -> String {
 }
 
 /// "give Sales staff; take away Vault".
-fn asked(engine: &Engine, items: &[RequestItem]) -> String {
+fn said(engine: &Engine, items: &[RequestItem]) -> String {
     let one = |item: &RequestItem| match item.change {
         Change::Give => format!("give {}", engine.label(&item.grantable)),
         Change::Take => format!("take away {}", engine.label(&item.grantable)),

@@ -45,7 +45,7 @@ async fn world(port: u16) -> World {
 }
 
 /// As an administrator does: in the file that describes the organisation.
-async fn name_mail_server(world: &World, port: u16) {
+pub async fn name_mail_server(world: &World, port: u16) {
     let file = world.configuration().join("all.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     let (before, after) = text.split_once("[organisation]\n").unwrap();

@@ -29,6 +29,7 @@ mod scim2_server;
 mod slapd;
 
 mod approval;
+mod approving;
 mod asking;
 mod bulk_changes;
 mod crash;
@@ -48,6 +49,7 @@ mod pipeline;
 mod real_input;
 mod reconciliation;
 mod references;
+mod request_approvals;
 mod requests;
 mod restoration;
 mod review;

@@ -7,20 +7,24 @@ use std::time::Duration;
 use engine::accounts;
 use engine::orders::Deed;
 use engine::scheduler::Scheduler;
-use engine::{approvals, configurations, identities, orders, work_items};
-use model::access::Grantable;
+use engine::{approvals, configurations, identities, orders, requests, work_items};
+use model::access::{Grantable, Why};
 use model::account::AccountStatus;
+use model::approval::{ApprovalState, Verdict};
 use model::correlation::Decision;
+use model::error::ErrorCode;
 use model::ids::IdentityId;
 use model::job::{RunMode, RunState};
 use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::ItemOperation;
+use model::request::RequestState;
 use model::view::{AccountFilter, OrderFilter, WorkItemFilter};
 use model::work_item::WorkItemState;
 use testkit::configuration;
 use testkit::directory::{Directory, Refusal};
 use testkit::world::{Person, World, all, crowd, person};
 
+use crate::approving;
 use crate::fault_proxy::{Fault, FaultProxy};
 use crate::slapd;
 
@@ -360,6 +364,58 @@ async fn scenario_09_a_first_day_begins_at_midnight_where_the_organisation_is() 
         assert_eq!(world.badges.accounts.len(), 4, "{zone}");
         world.stop().await;
     }
+}
+
+#[tokio::test]
+async fn scenario_10_stages_decide_in_order_by_quorum_and_escalate_who_is_absent() {
+    let mut world = approving::world(approving::STAGES).await;
+    let bo = identity(&world, "2").await;
+    let request = approving::asks_for_keeper(&world, bo).await;
+    assert_eq!(approving::state(&world, request).await, RequestState::Approval);
+    settle(&mut world).await;
+    assert!(!world.badges.accounts["2"].entitlements.contains("VAULT"), "nothing is given before it is approved");
+
+    // Security first, by two of three; the manager only then.
+    let approve = |login: &'static str| approving::decide(&world, request, login, Verdict::Approve);
+    assert_eq!(approve("max").await.unwrap_err().code, ErrorCode::Forbidden, "the manager has to wait");
+    assert_eq!(approve("sue").await.unwrap(), ApprovalState::Waiting);
+    assert_eq!(approve("sue").await.unwrap_err().code, ErrorCode::Conflict, "nobody counts twice");
+    assert_eq!(approve("max").await.unwrap_err().code, ErrorCode::Forbidden, "one of two is not enough");
+    assert_eq!(approve("sol").await.unwrap(), ApprovalState::Waiting);
+    assert_eq!(approve("sia").await.unwrap_err().code, ErrorCode::Forbidden, "the third is not needed any more");
+    assert_eq!(approve("max").await.unwrap(), ApprovalState::Approved);
+    approving::planned(&world, request).await;
+    settle(&mut world).await;
+    assert!(world.badges.accounts["2"].entitlements.contains("VAULT"));
+    assert_eq!(approving::state(&world, request).await, RequestState::Completed);
+    let Why::Explained(why) = identities::why(&world.op(), bo, None, "vault").await.unwrap() else { panic!() };
+    assert!(why.reasons[0].cause().contains("approved by Sue, Sol and Max"), "{}", why.reasons[0].cause());
+
+    // One who declines is enough.
+    let cy = identity(&world, "3").await;
+    let declined = approving::asks_for_keeper(&world, cy).await;
+    approving::decide(&world, declined, "sue", Verdict::Approve).await.unwrap();
+    assert_eq!(approving::decide(&world, declined, "sol", Verdict::Decline).await.unwrap(), ApprovalState::Declined);
+    let late = approving::decide(&world, declined, "sia", Verdict::Approve).await.unwrap_err();
+    assert_eq!(late.code, ErrorCode::Conflict, "{late:?}");
+    let found = requests::detail(&world.op(), declined).await.unwrap();
+    assert_eq!(found.request.state, RequestState::Cancelled);
+    assert!(found.request.message.is_some_and(|message| message.contains("Sol declined")));
+    settle(&mut world).await;
+    assert!(!world.badges.accounts["3"].entitlements.contains("VAULT"));
+
+    // Whoever is away is passed over: the manager's manager decides.
+    let di = identity(&world, "4").await;
+    let waits = approving::asks_for_keeper(&world, di).await;
+    for login in ["sue", "sia"] {
+        approving::decide(&world, waits, login, Verdict::Approve).await.unwrap();
+    }
+    assert_eq!(approving::decide(&world, waits, "mia", Verdict::Approve).await.unwrap_err().code, ErrorCode::Forbidden);
+    approving::feed(&world, "Leave");
+    run(&world, "complete").await;
+    approving::until(&world, waits, |row| row.approvers == ["Mia"]).await;
+    assert_eq!(approving::decide(&world, waits, "max", Verdict::Approve).await.unwrap_err().code, ErrorCode::Forbidden);
+    assert_eq!(approving::decide(&world, waits, "mia", Verdict::Approve).await.unwrap(), ApprovalState::Approved);
 }
 
 #[tokio::test]

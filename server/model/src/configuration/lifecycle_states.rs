@@ -35,6 +35,9 @@ pub struct LifecycleStateDefinition {
     /// CEL over `identity`: nothing is stripped or deleted of whom it holds for while they are in this state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub legal_hold: Option<String>,
+    /// Whoever is in it is away: requests wait for the approval of others.
+    #[serde(skip_serializing_if = "is_default")]
+    pub absent: bool,
     /// What happens to accounts, counted in days from the first day of the state.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<AccountStep>,

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{AccessProfile, Configuration, Role};
+use super::{AccessProfile, ApprovalStage, Configuration, Role};
 use crate::access::{Dormancy, Grantable};
 use crate::identity::Period;
 
@@ -21,6 +21,9 @@ pub struct Category {
     /// Name of the category that this one is a part of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
+    /// Who has to agree to what is sorted into it, where the thing itself says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<Vec<ApprovalStage>>,
 }
 
 /// How far a role or an access profile is in its life. Only an active one gives anything, or is given.
@@ -164,6 +167,7 @@ impl Role {
             valid_until,
             maximum_days,
             grace_days,
+            approvals: None,
         }
     }
 
@@ -204,6 +208,7 @@ impl AccessProfile {
             valid_until,
             maximum_days,
             grace_days,
+            approvals: None,
         }
     }
 

@@ -98,8 +98,13 @@ fn made_up(values: BTreeMap<String, Option<Value>>, rule: &AssignmentRule, today
                     LifecycleState::Joiner => Period { starts: today.tomorrow().ok(), ends: None },
                     LifecycleState::Leaver => Period { starts: today.checked_sub(1.year()).ok(), ends: Some(today) },
                 };
-                let context =
-                    Context { key: "position".to_owned(), priority: 0, period, attributes: Attributes::new() };
+                let context = Context {
+                    key: "position".to_owned(),
+                    priority: 0,
+                    period,
+                    attributes: Attributes::new(),
+                    filled: Vec::new(),
+                };
                 person.contexts.push(context);
             }
             _ => {

@@ -8,6 +8,7 @@ use ::model::configuration::{
 use ::model::trigger::LAST;
 use ::model::work_item::Fulfiller;
 
+mod approvals;
 mod dimensions;
 mod naming;
 mod sections;
@@ -92,6 +93,7 @@ pub(super) fn check(configuration: &Configuration) -> Result<Expressions, Vec<Mo
     check.lifecycle_states();
     check.risks();
     check.naming_rules();
+    check.approvals();
     if check.errors.is_empty() { Ok(check.expressions) } else { Err(check.errors) }
 }
 

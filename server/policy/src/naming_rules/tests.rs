@@ -54,6 +54,7 @@ fn entitlement(key: &str) -> Entitlement {
         account_type: "user".into(),
         key: key.into(),
         privileged: false,
+        approvals: None,
     }
 }
 

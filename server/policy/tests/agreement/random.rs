@@ -61,6 +61,7 @@ pub(crate) fn configuration() -> impl Strategy<Value = Configuration> {
                     account_type: format!("kind-{}", index % KINDS),
                     key: format!("group {index}"),
                     privileged: false,
+                    approvals: None,
                 };
                 configuration.entitlements.insert(format!("entitlement-{index}"), entitlement);
             }
@@ -346,6 +347,7 @@ fn lifecycle_state() -> impl Strategy<Value = LifecycleStateDefinition> {
     (condition(), 0_i32..2, 0_u8..4, things, hold, accounts, name).prop_map(
         |(when, priority, access, things, legal_hold, accounts, display_name)| LifecycleStateDefinition {
             display_name,
+            absent: access == 3,
             description: None,
             when: Some(when),
             priority,

@@ -142,6 +142,7 @@ pub(crate) fn entitlement(account_type: &str) -> Entitlement {
         account_type: account_type.into(),
         key: String::new(),
         privileged: false,
+        approvals: None,
     }
 }
 

@@ -58,6 +58,7 @@ pub(crate) fn sample() -> Configuration {
         account_type: "directory-user".into(),
         key: "sellers".into(),
         privileged: true,
+        approvals: None,
     };
     Configuration {
         organisation: Organisation { name: "Acme".into(), ..Organisation::default() },

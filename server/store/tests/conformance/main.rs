@@ -25,6 +25,7 @@ mod orders;
 mod people;
 mod reconciliation;
 mod references;
+mod request_approvals;
 mod requests;
 mod restoration;
 mod rings;
@@ -136,6 +137,11 @@ stories! {
         decisions_stand_until_their_day_or_until_taken_back,
         what_was_there_at_go_live_is_marked_until_something_grants_it,
         grants_are_told_beside_all_reasons,
+    ],
+    request_approvals: [
+        an_approval_comes_back_whole_and_moves_on,
+        nobody_decides_twice_about_a_stage,
+        a_day_begins_for_what_is_approved_alone,
     ],
     requests: [
         a_request_comes_back_whole,

@@ -168,6 +168,8 @@ async fn give(store: &Store, id: i64, identity: i64, grantable: Grantable) {
             requester: "olga".into(),
             identity: IdentityId(identity),
             items: Vec::new(),
+            awaiting: Vec::new(),
+            refused: Vec::new(),
             justification: "needed".into(),
             correlation: None,
             not_before: None,

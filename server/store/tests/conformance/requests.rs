@@ -19,6 +19,8 @@ pub(crate) fn request(id: i64, identity: i64) -> Request {
             RequestItem { change: Change::Give, grantable: Grantable::Role("clerk".into()) },
             RequestItem { change: Change::Take, grantable: Grantable::Entitlement("vault".into()) },
         ],
+        awaiting: Vec::new(),
+        refused: Vec::new(),
         justification: "covers for Bo".into(),
         correlation: Some("X-1".into()),
         not_before: Some(day("2026-03-04")),

@@ -2,8 +2,8 @@
 
 use jiff::civil::date;
 use model::configuration::{
-    Ask, AssignmentRule, AttributeSpecification, Category, ColumnType, Configuration, Connection, JobDefinition, Limit,
-    ManualConnection, Reference, Rings, Role, RoleState, RuleType, TaskDefinition,
+    ApprovalStage, Approver, Ask, AssignmentRule, AttributeSpecification, Category, ColumnType, Configuration,
+    Connection, JobDefinition, Limit, ManualConnection, Reference, Rings, Role, RoleState, RuleType, TaskDefinition,
 };
 use model::job::TaskKind;
 use model::value::Value;
@@ -33,6 +33,7 @@ prop_compose! {
             display_name: "Office".into(),
             description: flags[0].then(|| "Desk work".into()),
             parent: parent.map(str::to_owned),
+            approvals: flags[1].then(|| vec![ApprovalStage::of([Approver::Manager, Approver::User("ann".into())])]),
         };
         configuration.categories.insert("office".into(), category(Some("all")));
         configuration.categories.insert("all".into(), category(None));

@@ -26,7 +26,7 @@ impl Asked {
         let live = context.engine.world().deciding();
         let mut by_identity: HashMap<IdentityId, Vec<(Request, Reach)>> = HashMap::new();
         for request in context.engine.store().requests_in_force(identities).await? {
-            let reach = Reach::of(&request.items, |grantable| live.model.reach(grantable));
+            let reach = Reach::of(&request.in_force(), |grantable| live.model.reach(grantable));
             by_identity.entry(request.identity).or_default().push((request, reach));
         }
         Ok(Self { by_identity, priorities: live.configuration.organisation.priorities.clone() })

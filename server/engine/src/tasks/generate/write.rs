@@ -155,7 +155,8 @@ pub(crate) async fn write(
     states.extend(orders.iter().flat_map(crate::record::assignment_states));
     let count = orders.len();
     linked.extend(asked.links(orders.iter()));
-    let requests: Vec<RequestId> = context.requests.iter().map(|request| request.id).collect();
+    let requests: Vec<(RequestId, usize)> =
+        context.requests.iter().map(|request| (request.id, request.awaiting.len())).collect();
     let replaced_orders: Vec<OrderId> = replaced.iter().map(|replaced| replaced.order).collect();
     let linked_orders: Vec<OrderId> = linked.iter().map(|(_, order)| *order).chain(replaced_orders).collect();
     let (node, today) = (context.engine.node().to_owned(), context.engine.today());
