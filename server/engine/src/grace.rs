@@ -235,6 +235,8 @@ fn done(op: &OpContext, id: RequestId, new: &NewRequest) -> Request {
         requester: op.user.login.clone(),
         identity: new.identity,
         items: new.items.clone(),
+        awaiting: Vec::new(),
+        refused: Vec::new(),
         justification: new.justification.clone(),
         correlation: None,
         not_before: None,

@@ -254,6 +254,7 @@ impl Reading<'_> {
                 priority: context.priority,
                 period: Period { starts, ends: last.and_then(|last| last.tomorrow().ok()) },
                 attributes: context.attributes.clone(),
+                filled: Vec::new(),
             }
         });
         let contexts = contexts.collect();
