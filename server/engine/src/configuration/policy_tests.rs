@@ -274,12 +274,7 @@ impl Reading<'_> {
     /// What no source delivers is a typing mistake: no rule could read it.
     fn attributes(&mut self, path: &[&str], attributes: &Attributes) {
         let sources = self.configuration.sources.values();
-        let of_people = sources.clone().flat_map(|source| source.attributes.keys());
-        let of_positions = sources.filter_map(|source| source.positions.as_ref());
-        let known: BTreeSet<&str> = of_people
-            .chain(of_positions.flat_map(|positions| positions.attributes.keys()))
-            .map(String::as_str)
-            .collect();
+        let known: BTreeSet<&str> = sources.flat_map(|source| source.delivers()).map(String::as_str).collect();
         if self.configuration.sources.is_empty() {
             return;
         }

@@ -52,7 +52,11 @@ fn each(person: &Identity, attribute: &str, mut see: impl FnMut(&Value)) {
 impl Lint<'_> {
     /// Whether nobody on record has the value. Of states of life everything is known.
     pub(super) fn is_unknown(&self, attribute: &str, value: &Value) -> bool {
-        attribute != "lifecycle" && self.values.get(attribute).is_some_and(|known| !known.contains(value))
+        // A dimension says which values there are, also where nobody has one: a part of the organisation that only has parts.
+        let dimension = self.configuration.dimension_of(attribute);
+        let is_listed =
+            dimension.is_some_and(|found| found.text_of(value).is_some_and(|text| found.values.contains_key(&text)));
+        attribute != "lifecycle" && !is_listed && self.values.get(attribute).is_some_and(|known| !known.contains(value))
     }
 
     /// The value most like it that somebody has, with somebody who has it.
