@@ -142,7 +142,8 @@ fn card(row: &ApprovalRow, list: &str, rights: &Rights, clock: &Clock) -> impl I
     view! {
         <li class="panel" aria-labelledby=named_by>
             <div class="section-head">{tick}<h2 id=heading><span>{request::named(&row.approval.item.grantable, &row.label)}" for "{person}</span></h2></div>
-            <blockquote class="said">{row.justification.clone()}<footer class="muted">{row.requester.clone()}" · "{ago(clock, row.submitted_at)}" · "{link}</footer></blockquote>
+            <blockquote class="said">{row.justification.clone()}<footer class="muted">{row.requester.clone()}" · "{ago(clock, row.submitted_at)}</footer></blockquote>
+            <div>{link}</div>
             {risks(row)}
             {stages(row, clock)}
             {decide}
