@@ -12,16 +12,16 @@
 //! - Everything that one person gets is in one ring, since it depends on each other.
 //! - What people do by hand, decide about or keep back takes days; no ring waits for it.
 //!
-//! What this leaves out: leavers. Their orders have no ring at all ([`picks`] is not asked about them): taking access away
-//! from somebody who has left waits for nobody.
+//! What this leaves out: leavers. Their orders have no ring at all ([`arrange`]): taking access away from somebody who has
+//! left waits for nobody.
 
 use std::collections::BTreeMap;
 
 use model::account::Mechanism;
 use model::configuration::Rings;
-use model::ids::IdentityId;
-use model::order::{ProvisioningState, Trouble};
-use model::rings::{RingHealth, RingTally};
+use model::ids::{IdentityId, OrderId, RunId};
+use model::order::{Lane, Order, ProvisioningState, StateReason, Trouble};
+use model::rings::{RingHealth, RingTally, RunRings};
 use sha2::{Digest, Sha256};
 
 /// The ring of each of these people, from 1; nobody has one where there are too few of them, or where the configuration
@@ -37,6 +37,36 @@ pub fn picks(people: impl IntoIterator<Item = IdentityId>, rings: &Rings) -> BTr
     let ends: Vec<u64> = rings.percent.iter().map(|percent| (count * u64::from(*percent)).div_ceil(100)).collect();
     let ring = |position: u64| (1..).zip(&ends).find(|(_, end)| position < **end).map_or(last(rings), |(ring, _)| ring);
     (0..).zip(ranked).map(|(position, (_, id))| (id, ring(position))).collect()
+}
+
+/// The ring of each order, and the beginning of the run's rings; none where all go at once. Orders that go later say so.
+pub fn arrange(run: RunId, orders: &mut [Order], limits: &Rings) -> Option<(RunRings, Vec<(OrderId, u32)>)> {
+    // What waits for an answer is never sent: the order that has the answer goes in its place, with its own run.
+    let has_ring =
+        |order: &Order| order.lane != Lane::Leaver && !order.reason.as_ref().is_some_and(StateReason::awaits_answer);
+    let picked = picks(orders.iter().filter(|order| has_ring(order)).map(|order| order.identity), limits);
+    if picked.is_empty() {
+        return None;
+    }
+    let mut members = Vec::with_capacity(orders.len());
+    for order in orders.iter_mut().filter(|order| has_ring(order)) {
+        let Some(ring) = picked.get(&order.identity).copied() else { continue };
+        members.push((order.id, ring));
+        if ring > 1 && order.state == ProvisioningState::Pending && order.reason.is_none() {
+            order.reason = Some(StateReason::Ring { ring });
+        }
+    }
+    let rings =
+        RunRings { run, rings: last(limits), released: 1, limits: limits.clone(), halted: None, released_by: None };
+    Some((rings, members))
+}
+
+/// Whether nothing is left that would go after this ring: all of it has been replaced, called off, or done.
+pub fn is_last<'a>(tallies: impl IntoIterator<Item = &'a RingTally>, ring: u32) -> bool {
+    use ProvisioningState as State;
+    let may_still_go =
+        |tally: &RingTally| !matches!(tally.state, State::None | State::Inactive | State::Executed | State::Verified);
+    !tallies.into_iter().any(|tally| tally.ring > ring && may_still_go(tally))
 }
 
 /// How many rings there are: one more than shares, for everybody who is left.

@@ -6,6 +6,7 @@
 //! there on it is a grant like any other, with its reason, and the boundary at its end withdraws it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use jiff::ToSpan as _;
 use jiff::civil::Date;
@@ -56,10 +57,10 @@ pub(crate) fn keep(
     grants: &[DirectGrant],
     today: Date,
 ) -> Vec<Kept> {
-    let Some(model) = Some(wanted).filter(|wanted| has_grace(wanted)).and_then(|it| RoleModel::compile(it).ok()) else {
+    if !has_grace(wanted) {
         return Vec::new();
-    };
-    let mut reached = Reached { model, known: BTreeMap::new() };
+    }
+    let mut reached = Reached { model: Arc::clone(after.model()), known: BTreeMap::new() };
     let mut kept: Vec<Kept> = Vec::new();
     // Before the first day and after the last nothing is given directly.
     for identity in population.iter().filter(|identity| identity.lifecycle(today) == LifecycleState::Active) {
@@ -88,7 +89,7 @@ pub(crate) fn keep(
 
 /// What holding something leads to, worked out once for each.
 struct Reached {
-    model: RoleModel,
+    model: Arc<RoleModel>,
     known: BTreeMap<Grantable, BTreeSet<Grantable>>,
 }
 

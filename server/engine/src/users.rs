@@ -169,10 +169,7 @@ pub async fn permissions(engine: &Engine, user: &User) -> Result<Vec<PermissionP
         tracing::error!(error = &error as &dyn std::error::Error, "Memory cannot follow the database");
         ApiError::internal()
     })?;
-    let configuration = engine.world().configuration();
-    let profiles = user.profiles.iter().filter_map(|name| configuration.permission_profiles.get(name));
-    let entries = profiles.flat_map(|profile| &profile.permissions);
-    Ok(entries.filter_map(|entry| PermissionPath::parse(entry.path())).collect())
+    Ok(PermissionPath::held(&engine.world().configuration(), &user.profiles))
 }
 
 fn check_login(login: &str) -> Result<(), ApiError> {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::configuration::Configuration;
 use crate::ids::{IdentityId, UserId};
 
 /// Somebody who signs in to Quartermaster.
@@ -39,6 +40,13 @@ impl PermissionPath {
     pub fn of(parent: &str, name: &str) -> Option<Self> {
         let kept = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '-' };
         Self::parse(&format!("{parent}/{}", name.chars().map(kept).collect::<String>()))
+    }
+
+    /// What permission profiles allow, by their names; those that are not there, and what is no path, allow nothing.
+    pub fn held(configuration: &Configuration, profiles: &[String]) -> Vec<Self> {
+        let profiles = profiles.iter().filter_map(|name| configuration.permission_profiles.get(name));
+        let entries = profiles.flat_map(|profile| &profile.permissions);
+        entries.filter_map(|entry| Self::parse(entry.path())).collect()
     }
 
     pub fn as_str(&self) -> &str {

@@ -76,12 +76,8 @@ async fn people(engine: &Engine, users: &[User]) -> Result<Vec<Person>, StoreErr
     let configuration = engine.world().configuration();
     let wanted = PermissionPath::parse(APPROVE);
     let holds = |user: &User| {
-        let profiles = user.profiles.iter().filter_map(|name| configuration.permission_profiles.get(name));
-        let mut held = profiles.flat_map(|profile| &profile.permissions);
-        held.any(|entry| {
-            let path = PermissionPath::parse(entry.path());
-            path.zip(wanted.as_ref()).is_some_and(|(held, wanted)| held.grants(wanted))
-        })
+        let held = PermissionPath::held(&configuration, &user.profiles);
+        wanted.as_ref().is_some_and(|wanted| held.iter().any(|held| held.grants(wanted)))
     };
     let is_gone = |user: &User| {
         let identity = identities.iter().find(|identity| Some(identity.id) == user.identity);

@@ -1,4 +1,4 @@
-//! Release in rings, within a run: which order goes with which ring, and letting the next ring go. What is decided is
+//! Release in rings, within a run: whether its orders go in rings, and letting the next ring go. What is decided is
 //! `broker::rings`'; that nothing of a later ring is sent is the store's.
 
 use std::collections::BTreeSet;
@@ -6,9 +6,8 @@ use std::collections::BTreeSet;
 use broker::rings::{self, Verdict};
 use model::account::Mechanism;
 use model::configuration::Rings;
-use model::ids::{OrderId, RunId};
 use model::job::{LogLevel, TaskKind, TaskScope, UNDO};
-use model::order::{Lane, Order, ProvisioningState, StateReason};
+use model::order::ProvisioningState;
 use model::rings::{RingTally, RunRings};
 use store::StoreError;
 
@@ -24,34 +23,6 @@ pub(super) fn of_the_run(context: &Context, progress: &Progress) -> Option<Rings
     // Where one application is fulfilled apart from others, no moment says how a ring went in all of them.
     let in_part = run.tasks.iter().any(|run| run.task.kind == TaskKind::Fulfil && !run.task.scope.is_all());
     context.engine.world().deciding().configuration().rings(&run.job).filter(|_| !in_part).cloned()
-}
-
-/// The ring of each order, and the beginning of the run's rings; none where all go at once. Orders that go later say so.
-pub(super) fn arrange(run: RunId, orders: &mut [Order], limits: &Rings) -> Option<(RunRings, Vec<(OrderId, u32)>)> {
-    // What waits for an answer is never sent: the order that has the answer goes in its place, with its own run.
-    let has_ring =
-        |order: &Order| order.lane != Lane::Leaver && !order.reason.as_ref().is_some_and(StateReason::awaits_answer);
-    let picked = rings::picks(orders.iter().filter(|order| has_ring(order)).map(|order| order.identity), limits);
-    if picked.is_empty() {
-        return None;
-    }
-    let mut members = Vec::with_capacity(orders.len());
-    for order in orders.iter_mut().filter(|order| has_ring(order)) {
-        let Some(ring) = picked.get(&order.identity).copied() else { continue };
-        members.push((order.id, ring));
-        if ring > 1 && order.state == ProvisioningState::Pending && order.reason.is_none() {
-            order.reason = Some(StateReason::Ring { ring });
-        }
-    }
-    let rings = RunRings {
-        run,
-        rings: rings::last(limits),
-        released: 1,
-        limits: limits.clone(),
-        halted: None,
-        released_by: None,
-    };
-    Some((rings, members))
 }
 
 /// What came of looking at the rings.
@@ -96,7 +67,7 @@ async fn step(rings: &RunRings, context: &mut Context, progress: &Progress) -> R
     let (run, ring) = (rings.run, rings.released);
     let all = store.ring_tallies(run).await?;
     let now = context.engine.now();
-    if !all.iter().any(|tally| tally.ring > ring && may_still_go(tally.state)) {
+    if rings::is_last(&all, ring) {
         // Whatever would have gone has been replaced or called off: the rings are over.
         store.write(move |tx| Box::pin(async move { tx.release_ring(run, ring, None, now).await })).await?;
         return Ok(Advance::Released(0));
@@ -152,11 +123,6 @@ async fn step(rings: &RunRings, context: &mut Context, progress: &Progress) -> R
             Ok(Advance::Nothing)
         }
     }
-}
-
-fn may_still_go(state: ProvisioningState) -> bool {
-    use ProvisioningState as State;
-    !matches!(state, State::None | State::Inactive | State::Executed | State::Verified)
 }
 
 fn of_ring(tallies: Vec<RingTally>, ring: u32) -> Vec<RingTally> {

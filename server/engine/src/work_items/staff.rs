@@ -18,14 +18,9 @@ pub(crate) struct Staff(Vec<(User, Vec<PermissionPath>)>);
 impl Staff {
     pub(crate) async fn read(engine: &Engine) -> Result<Self, StoreError> {
         let configuration = engine.world().configuration();
-        let held = |user: &User| {
-            let profiles = user.profiles.iter().filter_map(|name| configuration.permission_profiles.get(name));
-            let entries = profiles.flat_map(|profile| &profile.permissions);
-            entries.filter_map(|entry| PermissionPath::parse(entry.path())).collect()
-        };
         let users = engine.store().users().await?;
         let with_rights = |user: User| {
-            let held = held(&user);
+            let held = PermissionPath::held(&configuration, &user.profiles);
             (user, held)
         };
         Ok(Self(users.into_iter().map(with_rights).collect()))

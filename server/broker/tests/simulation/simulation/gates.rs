@@ -1,14 +1,11 @@
 //! What a run asks before it goes on, as `engine::tasks::guard` and `engine::tasks::rings` walk it: whether a person let through
 //! exactly what exceeds a limit, and whether the ring that went is healthy enough for the next one.
 
-use std::collections::BTreeMap;
-
 use broker::approval::{self, Standing};
 use broker::rings::{self, Verdict};
 use model::block::{BlockState, RunBlock};
-use model::configuration::Rings;
-use model::ids::{OrderId, RunBlockId, RunId};
-use model::order::{Lane, Order, ProvisioningState, StateReason, Trouble};
+use model::ids::{RunBlockId, RunId};
+use model::order::Trouble;
 use model::rings::{RingTally, RunRings};
 
 use super::Refused;
@@ -74,7 +71,7 @@ impl Node {
         for (id, rings) in open {
             let ring = rings.released;
             let tallies = self.read(|state| tallies(state, id)).await;
-            let is_over = !tallies.iter().any(|tally| tally.ring > ring && may_still_go(tally.state));
+            let is_over = rings::is_last(&tallies, ring);
             let own: Vec<RingTally> = tallies.into_iter().filter(|tally| tally.ring == ring).collect();
             let health = rings::health(&own, &|application| self.catalogue.can_be_read_back(application));
             let verdict = match rings::judge(&health, &rings.limits) {
@@ -105,11 +102,6 @@ impl Node {
     }
 }
 
-fn may_still_go(state: ProvisioningState) -> bool {
-    use ProvisioningState as State;
-    !matches!(state, State::None | State::Inactive | State::Executed | State::Verified)
-}
-
 fn tallies(state: &State, run: RunId) -> Vec<RingTally> {
     let of_run = state.orders.values().filter(|stored| stored.order.run == Some(run));
     of_run
@@ -125,38 +117,6 @@ fn tallies(state: &State, run: RunId) -> Vec<RingTally> {
             })
         })
         .collect()
-}
-
-/// The ring of each order, and the beginning of the run's rings; none where all go at once.
-pub(super) fn arrange(
-    run: RunId,
-    orders: &mut [Order],
-    limits: Option<&Rings>,
-) -> Option<(RunRings, BTreeMap<OrderId, u32>)> {
-    let limits = limits?;
-    let has_ring = |order: &&mut Order| order.lane != Lane::Leaver;
-    let people = orders.iter().filter(|order| order.lane != Lane::Leaver).map(|order| order.identity);
-    let picked = rings::picks(people, limits);
-    if picked.is_empty() {
-        return None;
-    }
-    let mut members = BTreeMap::new();
-    for order in orders.iter_mut().filter(has_ring) {
-        let Some(ring) = picked.get(&order.identity).copied() else { continue };
-        members.insert(order.id, ring);
-        if ring > 1 && order.state == ProvisioningState::Pending && order.reason.is_none() {
-            order.reason = Some(StateReason::Ring { ring });
-        }
-    }
-    let rings = RunRings {
-        run,
-        rings: rings::last(limits),
-        released: 1,
-        limits: limits.clone(),
-        halted: None,
-        released_by: None,
-    };
-    Some((rings, members))
 }
 
 /// What a person says of a run that was stopped: it goes on, or ends. What a threshold stopped is approved as it was shown,

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use broker::correlate::{Correlation, CorrelationIndex, correlate};
 use broker::lifecycle::{self, Event};
 use broker::plan::{PlanInput, Values};
-use broker::{approval, check, order, partition, plan, settle, synchronize, threshold};
+use broker::{approval, check, order, partition, plan, rings, settle, synchronize, threshold};
 use jiff::Timestamp;
 use model::account::{Account, AccountStatus, ObservedAccount, Provenance};
 use model::configuration::{Limit, Thresholds};
@@ -21,7 +21,7 @@ use model::value::Value;
 
 use super::bugs::{self, PlantedBug};
 use super::company::{self, DELETIONS, SOURCE};
-use super::gates::{self, APPROVAL_VOID, Way};
+use super::gates::{APPROVAL_VOID, Way};
 use super::node::{LEASE, Node, Step};
 use super::scheduler::SECOND;
 use super::store::{Cause, RunState, StoredRun, Transition, Tx};
@@ -476,8 +476,8 @@ impl Node {
             records.push((plan_id, checked.plan().clone()));
         }
         let limits = self.sim.with(|world| world.rings.clone());
-        let (rings, members) = gates::arrange(run, &mut orders, limits.as_ref()).unzip();
-        let members = members.unwrap_or_default();
+        let (rings, members) = limits.and_then(|limits| rings::arrange(run, &mut orders, &limits)).unzip();
+        let members = members.unwrap_or_default().into_iter().collect();
         let Planned { taken, adopted, .. } = planned;
         let lets_it_pass = self.sim.is_planted(PlantedBug::ReplacedAlthoughSent);
         self.write_of_run(run, |tx| {

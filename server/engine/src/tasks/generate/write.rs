@@ -6,7 +6,7 @@ use broker::catalogue::Catalogue;
 use broker::check::CheckedPlan;
 use broker::conflict::{self, Conflict};
 use broker::lifecycle::{self, Event};
-use broker::{fingerprint, order, undo};
+use broker::{fingerprint, order, rings, undo};
 use model::account::Account;
 use model::configuration::Rings;
 use model::ids::{IdentityId, OrderId, PartitionId, PlanId, RequestId, RunBlockId};
@@ -24,7 +24,7 @@ use super::asked::Asked;
 use super::questions::Questions;
 use super::{Planned, SENT_MEANWHILE, VALUE_TAKEN};
 use crate::requests::follow::{self, Moment};
-use crate::tasks::{Context, guard, rings};
+use crate::tasks::{Context, guard};
 
 /// What is written beside plans and orders.
 #[derive(Default)]
