@@ -341,17 +341,15 @@ pub(crate) async fn clear_up(sim: Sim, rounds: usize) {
     sim.with(|world| world.is_over = true);
 }
 
-/// Lets the next ring of every run go that a person has to let go, whatever became of its run.
+/// Lets the next ring of every run go, whatever became of the run: of one that is halted, and of one whose orders were all
+/// called off, so that nothing was learned from it and no ring goes by itself.
 fn release_all(world: &mut World) {
-    let halted: Vec<(RunId, u32)> = world
-        .store
-        .current
-        .runs
-        .iter()
-        .filter_map(|(id, run)| Some((*id, run.rings.as_ref().filter(|rings| rings.halted.is_some())?.released)))
+    let runs = world.store.current.runs.iter();
+    let open: Vec<(RunId, u32)> = runs
+        .filter_map(|(id, run)| Some((*id, run.rings.as_ref().filter(|rings| rings.is_open())?.released)))
         .collect();
     let now = timestamp(world.desk.now);
-    for (run, seen) in halted {
+    for (run, seen) in open {
         let _ = world.transaction(None, |tx| {
             tx.release_ring(run, seen, Some("operator"))?;
             tx.release_orders(now)

@@ -1,5 +1,6 @@
 //! The tasks of a complete job, as `engine::tasks` walks them: take people over, take applications over and verify by
-//! them, generate orders, fulfil, synchronize back. The staging area in between is left out: what was read goes on at once.
+//! them, generate orders, fulfil, synchronize back. What a threshold stops is what was read: it is staged with the run, and not
+//! read once more when the run goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -147,9 +148,22 @@ impl Node {
     }
 
     async fn take_feed_over(&self, run: RunId) -> Result<(), End> {
-        let feed: Vec<FeedIdentity> = self
-            .sim
-            .with(|world| world.people.iter().filter(|person| person.is_listed).map(|person| person.row()).collect());
+        let staged = self.read(|state| state.runs[&run].feed.clone()).await;
+        let feed: Vec<FeedIdentity> = match staged {
+            Some(staged) => staged.as_ref().clone(),
+            None => {
+                let feed: Vec<FeedIdentity> = self.sim.with(|world| {
+                    world.people.iter().filter(|person| person.is_listed).map(|person| person.row()).collect()
+                });
+                let staged = Rc::new(feed.clone());
+                let stage = |tx: &mut Tx<'_>| {
+                    tx.change_run(run, |run| run.feed = Some(staged));
+                    Ok(())
+                };
+                self.write_of_run(run, stage).await.map_err(ended)?;
+                feed
+            }
+        };
         let stored: Vec<Rc<Identity>> = self.read(|state| state.identities.values().cloned().collect()).await;
         let changes = synchronize::identities(stored.iter().map(Rc::as_ref), feed, SOURCE, true);
         let limit = Some(Limit { count: DELETIONS, percent: 0 });
@@ -168,6 +182,7 @@ impl Node {
         written.extend(changes.deleted);
         let write = |tx: &mut Tx<'_>| {
             redeem(tx, run, approval)?;
+            tx.change_run(run, |run| run.feed = None);
             tx.put_identities(&written)
         };
         self.write_of_run(run, write).await.map_err(ended)
@@ -211,13 +226,34 @@ impl Node {
             if application == "badge" {
                 continue;
             }
-            let Some((reading, at)) = self.reading(application).await else { continue };
+            let (reading, at) = match self.staged(run, application).await {
+                Ok(Some(staged)) => staged,
+                Ok(None) => continue,
+                Err(end) => return end,
+            };
             match self.take_over(run, &reading, at).await {
                 Ok(()) => self.verify(&reading, at).await,
                 Err(end) => return end,
             }
         }
         End::Done
+    }
+
+    /// What this run has read of the application, or reads now.
+    async fn staged(&self, run: RunId, application: &'static str) -> Result<Option<(Rc<Evidence>, Timestamp)>, End> {
+        if let Some(staged) = self.read(|state| state.runs[&run].readings.get(application).cloned()).await {
+            return Ok(Some(staged));
+        }
+        let Some(reading) = self.reading(application).await else { return Ok(None) };
+        let staged = reading.clone();
+        let stage = |tx: &mut Tx<'_>| {
+            tx.change_run(run, |run| {
+                run.readings.insert(application, staged);
+            });
+            Ok(())
+        };
+        self.write_of_run(run, stage).await.map_err(ended)?;
+        Ok(Some(reading))
     }
 
     /// What the application holds, and when it was asked; nothing where it does not say.
@@ -278,6 +314,9 @@ impl Node {
             let written = self
                 .write_of_run(run, |tx| {
                     redeem(tx, run, approval)?;
+                    tx.change_run(run, |run| {
+                        run.readings.remove(application);
+                    });
                     tx.insert_accounts(&inserted)?;
                     tx.update_accounts(&updated)?;
                     tx.reserve_values(&values)

@@ -13,6 +13,7 @@ use broker::settle::AccountPatch;
 use jiff::Timestamp;
 use model::account::{Account, AccountStatus, Mechanism};
 use model::block::{BlockState, RunBlock};
+use model::feed::FeedIdentity;
 use model::identity::Identity;
 use model::ids::{AccountId, IdentityId, OrderId, OrderItemId, PlanId, RunBlockId, RunId, WorkItemId};
 use model::order::{Answer, Attempt, Order, OrderItem, ProvisioningState, StateReason, Trouble};
@@ -22,6 +23,7 @@ use model::work_item::{WorkItem, WorkItemState};
 
 use super::bugs::PlantedBug;
 use super::company::RoleModel;
+use super::run::Evidence;
 use super::scheduler::{Chance, Moment};
 
 pub(crate) type Table<K, V> = Rc<BTreeMap<K, Rc<V>>>;
@@ -78,6 +80,10 @@ pub(crate) struct StoredRun {
     pub(crate) task: usize,
     /// What thresholds stopped, oldest first, and what was said about it.
     pub(crate) blocks: Vec<RunBlock>,
+    /// The people that it has read and not taken over yet.
+    pub(crate) feed: Option<Rc<Vec<FeedIdentity>>>,
+    /// Applications that it has read and not taken over yet, with when each was asked.
+    pub(crate) readings: BTreeMap<&'static str, (Rc<Evidence>, Timestamp)>,
     /// How far its rings are, where its orders go in rings.
     pub(crate) rings: Option<RunRings>,
     pub(crate) lease_node: Option<String>,
@@ -112,7 +118,7 @@ pub(crate) enum Cause {
     Replaced,
     Person(broker::lifecycle::Event),
     /// A reading of the application, which is the evidence.
-    Verified(Rc<super::run::Evidence>),
+    Verified(Rc<Evidence>),
 }
 
 /// A step to be written down, decided elsewhere.
@@ -648,6 +654,8 @@ impl<'a> Tx<'a> {
             state: RunState::Queued,
             task: 0,
             blocks: Vec::new(),
+            feed: None,
+            readings: BTreeMap::new(),
             rings: None,
             lease_node: None,
             lease_until: None,
