@@ -12,5 +12,6 @@ pub mod report;
 pub mod request;
 pub mod review;
 pub mod role_model;
+pub mod schema_form;
 pub mod time;
 pub mod words;

@@ -23,6 +23,7 @@ pub mod reconciliation;
 pub mod requests;
 pub mod review;
 pub mod role_model;
+pub mod settings;
 pub mod violations;
 pub mod work_items;
 

@@ -29,6 +29,7 @@ use crate::pages::review::{ConfirmReviewPage, DeclinedPage, ReviewPage};
 use crate::pages::role_model::{
     AccessProfilePage, AccessProfilesPage, EntitlementPage, EntitlementsPage, RolePage, RolesPage, RulePage, RulesPage,
 };
+use crate::pages::settings::SettingsPage;
 use crate::pages::violations::{ViolationPage, ViolationsPage};
 use crate::pages::work_items::{BulkPage, QuestionsPage, WorkItemPage, WorkItemsPage};
 
@@ -82,6 +83,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/access-profiles/:name") view=AccessProfilePage ssr=SsrMode::Async />
                 <Route path=path!("/found-entitlements") view=FoundEntitlementsPage ssr=SsrMode::Async />
                 <Route path=path!("/lint") view=LintPage ssr=SsrMode::Async />
+                <Route path=path!("/configuration") view=SettingsPage ssr=SsrMode::Async />
                 <Route path=path!("/entitlements") view=EntitlementsPage ssr=SsrMode::Async />
                 <Route path=path!("/entitlements/:name") view=EntitlementPage ssr=SsrMode::Async />
                 <Route path=path!("/rules") view=RulesPage ssr=SsrMode::Async />

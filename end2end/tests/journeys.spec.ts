@@ -357,6 +357,21 @@ test('a rule is drafted by keyboard, tried with somebody and discarded; a role i
   await expect(page.getByRole('region', { name: 'Versions' })).toContainText('with the draft');
 });
 
+test('a category is added by keyboard, published and named by a role', async ({ page }) => {
+  await page.goto('/drafts/edit?kind=category');
+  await page.getByLabel('Key', { exact: true }).focus();
+  await page.keyboard.type('harbour-works');
+  await page.keyboard.press('Tab');
+  await page.keyboard.type('Harbour works');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('heading', { name: /New category/ })).toBeVisible();
+  await page.getByRole('button', { name: 'Publish' }).click();
+  await expect(message(page)).toContainText('Published');
+  await page.goto('/configuration');
+  await page.locator('#categories').getByRole('link', { name: 'Harbour works' }).click();
+  await expect(page.getByLabel(/^Display name/)).toHaveValue('Harbour works');
+});
+
 test('a bulk change is previewed, applied and taken back', async ({ page }) => {
   await page.goto('/requests');
   await page.getByRole('link', { name: 'Bulk changes' }).click();

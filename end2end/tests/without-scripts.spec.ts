@@ -11,7 +11,7 @@ async function reloadUntilCompleted(page: import('@playwright/test').Page) {
 }
 
 test('every page is there', async ({ page }) => {
-  for (const path of ['/', '/identities', '/orders', '/review', '/work-items', '/forms', '/jobs', '/applications', '/roles', '/drafts', '/native-changes', '/violations', '/reconciliation', '/bulk-changes', '/approvals']) {
+  for (const path of ['/', '/identities', '/orders', '/review', '/work-items', '/forms', '/jobs', '/applications', '/roles', '/configuration', '/drafts', '/native-changes', '/violations', '/reconciliation', '/bulk-changes', '/approvals']) {
     await page.goto(path);
     await expect(page.locator('main h1')).toBeVisible();
     await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();
@@ -31,6 +31,28 @@ test('what somebody asks for is approved by one of two', async ({ page }) => {
   await expect(card).toContainText('Demo administrator approved: The rooms are ready');
   await card.getByRole('link', { name: /^Request \d+/ }).click();
   await expect(page.locator('main')).toContainText('Waits for');
+});
+
+test('an application is connected in a draft, put right and tried', async ({ page }) => {
+  await page.goto('/configuration');
+  await page.getByRole('link', { name: 'New application' }).click();
+  await page.getByLabel('Key', { exact: true }).fill('wiki');
+  await page.getByLabel('Display name').fill('Wiki');
+  await page.getByLabel('Kind', { exact: true }).selectOption('scim');
+  await page.getByRole('button', { name: 'Use this kind' }).click();
+  await expect(message(page)).toContainText('Saved in the draft');
+  await expect(page.locator('main [role=alert]')).toContainText('url');
+  await page.getByLabel('URL', { exact: true }).fill('http://127.0.0.1:9/scim');
+  await page.getByLabel(/^Concurrency/).fill('many');
+  await page.getByRole('button', { name: 'Save and stay here' }).click();
+  await expect(page.locator('main [role=alert]')).toContainText('concurrency');
+  await expect(page.getByLabel(/^Concurrency/)).toHaveValue('many');
+  await page.getByLabel(/^Concurrency/).fill('2');
+  await page.getByRole('button', { name: 'Save into the draft' }).click();
+  await expect(page.getByRole('heading', { name: /New application/ })).toBeVisible();
+  await page.getByRole('button', { name: 'Try the connection of wiki' }).click();
+  await expect(message(page)).toContainText('The connection of wiki does not work.');
+  await page.getByRole('button', { name: 'Discard the draft' }).click();
 });
 
 test('a job is started and followed by reloading', async ({ page }) => {

@@ -18,7 +18,7 @@ pub(crate) fn sheets(rights: &Rights) -> Vec<(&'static str, Sheet)> {
 }
 
 fn counts() -> Counts {
-    Counts { objects: ObjectKind::ALL.map(|kind| (kind, 12)).to_vec(), open_drafts: 1 }
+    Counts { objects: ObjectKind::ROLE_MODEL.map(|kind| (kind, 12)).to_vec(), open_drafts: 1 }
 }
 
 fn rows() -> Vec<FoundRow> {

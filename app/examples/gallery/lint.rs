@@ -12,7 +12,7 @@ use model::lint::{Claim, Finding, FindingKind, Severity, Spot, Witness, Witnesse
 use model::value::Value;
 
 pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
-    let counts = Counts { objects: ObjectKind::ALL.map(|kind| (kind, 12)).to_vec(), open_drafts: 1 };
+    let counts = Counts { objects: ObjectKind::ROLE_MODEL.map(|kind| (kind, 12)).to_vec(), open_drafts: 1 };
     let of_kind = FindingFilter { kind: Some(FindingKind::Duplicate), severity: None };
     vec![
         ("lint", lint_sheet(&findings(), FindingFilter::default(), &counts)),

@@ -187,6 +187,8 @@ impl Fields {
                 .concat(),
                 ..Self::default()
             },
+            // They have a form of their own: `super::schema_form`.
+            Object::Setting(..) => Self::default(),
         }
     }
 
@@ -295,6 +297,9 @@ impl Fields {
                 days_before: number(&self.days_before, "days_before", DAYS)?,
                 days_after: number(&self.days_after, "days_after", DAYS)?,
             })),
+            ObjectKind::Setting(kind) => {
+                Err(ApiError::invalid("object", format!("This form is not for {}. Open Configuration.", kind.plural())))
+            }
         }
     }
 
@@ -374,11 +379,15 @@ pub fn list(kind: ObjectKind) -> &'static str {
         ObjectKind::AccessProfile => "/access-profiles",
         ObjectKind::Entitlement => "/entitlements",
         ObjectKind::Rule => "/rules",
+        ObjectKind::Setting(_) => "/configuration",
     }
 }
 
 /// Page of one object.
 pub fn object(kind: ObjectKind, name: &str) -> String {
+    if let ObjectKind::Setting(_) = kind {
+        return edit(kind, Some(name), None);
+    }
     format!("{}/{}", list(kind), encode(name))
 }
 

@@ -70,6 +70,8 @@ pub(crate) enum Part {
     Objects(ObjectKind),
     /// Entitlements that applications have and the role model does not.
     Found,
+    /// Everything else of the configuration.
+    Settings,
     Drafts,
     /// What makes no sense beside the rest.
     Check,
@@ -77,7 +79,7 @@ pub(crate) enum Part {
 
 /// The parts of the role model's administration.
 pub(crate) fn parts(counts: &Counts, chosen: Part) -> impl IntoView + use<> {
-    let mut choices: Vec<(String, String, Option<u64>, bool)> = ObjectKind::ALL
+    let mut choices: Vec<(String, String, Option<u64>, bool)> = ObjectKind::ROLE_MODEL
         .into_iter()
         .map(|kind| {
             let count = counts.objects.iter().find(|(other, _)| *other == kind).map(|(_, count)| *count);
@@ -85,6 +87,7 @@ pub(crate) fn parts(counts: &Counts, chosen: Part) -> impl IntoView + use<> {
         })
         .collect();
     choices.push(("Found".to_owned(), "/found-entitlements".to_owned(), None, chosen == Part::Found));
+    choices.push(("Configuration".to_owned(), "/configuration".to_owned(), None, chosen == Part::Settings));
     choices.push(("Drafts".to_owned(), "/drafts".to_owned(), Some(counts.open_drafts), chosen == Part::Drafts));
     choices.push(("Check".to_owned(), "/lint".to_owned(), None, chosen == Part::Check));
     tabs("Parts of the role model", choices)
@@ -97,6 +100,7 @@ pub(crate) fn title(kind: ObjectKind) -> &'static str {
         ObjectKind::AccessProfile => "Access profiles",
         ObjectKind::Entitlement => "Entitlements",
         ObjectKind::Rule => "Rules",
+        ObjectKind::Setting(kind) => kind.plural(),
     }
 }
 
@@ -108,6 +112,7 @@ fn explained(kind: ObjectKind) -> &'static str {
             "Single rights in applications, such as a group or a permission, held by an account."
         }
         ObjectKind::Rule => "Who gets what by what is known of them.",
+        ObjectKind::Setting(_) => "Everything beside the role model.",
     }
 }
 
@@ -180,6 +185,7 @@ fn table(kind: ObjectKind, rows: &[ObjectRow]) -> impl IntoView + use<> {
         ObjectKind::Role => ("Consists of", "Held by"),
         ObjectKind::AccessProfile | ObjectKind::Entitlement => ("Application", "Held by"),
         ObjectKind::Rule => ("Condition", "Holds for"),
+        ObjectKind::Setting(_) => ("What for", "Concerns"),
     };
     let count = words::plural(rows.len() as u64, kind.noun(), &format!("{}s", kind.noun()));
     let rest = rows.len().checked_sub(MOST_ROWS).filter(|rest| *rest > 0).map(|rest| {

@@ -18,7 +18,7 @@ use crate::patience::Patience;
 use crate::turns::Turns;
 use crate::{AccountTypeKey, Answered};
 
-/// Members in one change of a group.
+/// Members in one change of a group, where the protocol says nothing else.
 const MEMBERS_AT_ONCE: usize = 200;
 
 /// Ids of the groups of each name. More than one id: the name does not say which is meant.
@@ -65,6 +65,11 @@ pub(crate) trait Directory: Send + Sync {
 
     /// The groups there are, from memory where `fresh` does not ask for more.
     async fn groups(&self, fresh: bool) -> Result<Arc<Groups>, CommandError>;
+
+    /// As many members as one change may have.
+    fn members_at_once(&self) -> usize {
+        MEMBERS_AT_ONCE
+    }
 
     /// Adds or removes members, at most as many as one change can take. Answers whether anything changed, as far as
     /// the application tells; one member that is so already is no failure.
@@ -243,7 +248,7 @@ async fn change_group<D: Directory + ?Sized>(
     for change in [Change::Remove, Change::Add] {
         let members: Vec<_> = changes.iter().filter(|(wanted, _, _)| *wanted == change).collect();
         // The last chunk is on top; halves go back on it.
-        let mut chunks: Vec<&[&(Change, usize, String)]> = members.chunks(MEMBERS_AT_ONCE).rev().collect();
+        let mut chunks: Vec<&[&(Change, usize, String)]> = members.chunks(directory.members_at_once()).rev().collect();
         let mut looked_again = false;
         while let Some(chunk) = chunks.pop() {
             let keys: BTreeSet<String> = chunk.iter().map(|(_, _, key)| key.clone()).collect();

@@ -4,6 +4,7 @@
 
 mod agents;
 mod difference;
+mod drafted;
 mod effect;
 mod export;
 mod jobs;
@@ -31,11 +32,13 @@ use sha2::{Digest, Sha256};
 
 pub(crate) use difference::object_difference;
 pub use difference::{ConfigurationPlan, Effect, FieldChange, ObjectChange, PersonEffect, difference};
+pub(crate) use drafted::{DraftedFinding, drafted};
 pub use effect::effect;
 pub(crate) use effect::{compare, computed};
 pub use export::export;
 pub(crate) use meaning::sentence;
 pub use schema::{schema, test_schema};
+pub(crate) use secrets::REFERENCE as SECRET_REFERENCE;
 
 use places::{Index, SourceFile};
 
@@ -96,7 +99,7 @@ impl fmt::Display for ConfigurationFinding {
 /// wrong is told, sorted by place; nothing is half taken over.
 pub fn read(directory: &Path) -> Result<ConfigurationFiles, Vec<ConfigurationFinding>> {
     let directory = &std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
-    let (files, mut findings) = load(directory, false);
+    let (files, findings) = load(directory, false);
     if files.is_empty() && findings.is_empty() {
         return Err(vec![ConfigurationFinding::whole(
             directory,
@@ -104,8 +107,18 @@ pub fn read(directory: &Path) -> Result<ConfigurationFiles, Vec<ConfigurationFin
         )]);
     }
     let names = files.iter().map(|file| file.name.clone()).collect();
+    let (mut configuration, index) = check_files(files, findings)?;
+    paths::resolve(&mut configuration, directory);
+    Ok(ConfigurationFiles { configuration, directory: directory.clone(), files: names, index: index.into() })
+}
+
+/// Merges the files, and checks what comes of it, beside what is known to be wrong already.
+fn check_files(
+    files: Vec<SourceFile>,
+    mut findings: Vec<ConfigurationFinding>,
+) -> Result<(Configuration, Index), Vec<ConfigurationFinding>> {
     let mut index = Index::new(files);
-    let mut configuration = parse::parse(&mut index, &mut findings);
+    let configuration = parse::parse(&mut index, &mut findings);
     let is_whole = findings.is_empty();
     references::check(&configuration, &index, &mut findings);
     // Where objects are missing, what is said about the rest would mislead.
@@ -122,8 +135,7 @@ pub fn read(directory: &Path) -> Result<ConfigurationFiles, Vec<ConfigurationFin
         findings.dedup();
         return Err(findings);
     }
-    paths::resolve(&mut configuration, directory);
-    Ok(ConfigurationFiles { configuration, directory: directory.clone(), files: names, index: index.into() })
+    Ok((configuration, index))
 }
 
 /// SHA-256, in hexadecimal, of the configuration's canonical JSON: equal configurations have equal digests, however

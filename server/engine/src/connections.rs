@@ -49,17 +49,23 @@ impl Engine {
         let Some(described) = configuration.carrier(name) else {
             return Err(CommandError::new(ErrorClass::Invalid, format!("`{name}` is no longer in the configuration")));
         };
-        let connection = from_here(&configuration, name, described.connection)?;
-        let secrets = Revealed::load(self, &secret_names(&connection)).await;
-        let made = connectors::connect(
-            name,
-            &connection,
-            &account_types(&configuration, &self.world().live().catalogue, name),
-            self.settings(&configuration, name, &described),
-            &secrets,
-        )?;
+        let account_types = account_types(&configuration, &self.world().live().catalogue, name);
+        let made = self.connect(&configuration, name, &described, &account_types).await?;
         let mut connectors = connections.made.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(connectors.entry(name.to_owned()).or_insert(made).clone())
+    }
+
+    async fn connect(
+        &self,
+        configuration: &Configuration,
+        name: &str,
+        described: &Carrier<'_>,
+        account_types: &[AccountTypeKey],
+    ) -> Result<Arc<dyn Connector>, CommandError> {
+        let connection = from_here(configuration, name, described.connection)?;
+        let secrets = Revealed::load(self, &secret_names(&connection)).await;
+        let settings = self.settings(configuration, name, described);
+        connectors::connect(name, &connection, account_types, settings, &secrets)
     }
 
     fn settings(&self, configuration: &Configuration, name: &str, carrier: &Carrier<'_>) -> Settings {
@@ -76,6 +82,15 @@ impl Engine {
 /// Tries the connection of an application or integration, step by step.
 pub(crate) async fn test(engine: &Engine, name: &str) -> Vec<(bool, String)> {
     untrusted::lines(match engine.connector(name).await {
+        Ok(connector) => connector.test().await,
+        Err(error) => vec![(false, error.message)],
+    })
+}
+
+/// The same as another configuration than the live one has it; nothing of it is kept.
+pub(crate) async fn test_drafted(engine: &Engine, configuration: &Configuration, name: &str) -> Vec<(bool, String)> {
+    let Some(described) = configuration.carrier(name) else { return Vec::new() };
+    untrusted::lines(match engine.connect(configuration, name, &described, &[]).await {
         Ok(connector) => connector.test().await,
         Err(error) => vec![(false, error.message)],
     })

@@ -1,4 +1,4 @@
-//! Drafts of the role model: prepared on pages, looked at beside what is live, then published or discarded.
+//! Drafts of the configuration: prepared on pages, looked at beside what is live, then published or discarded.
 //!
 //! What a draft would do is computed for everybody with the functions that `config plan` uses, and publishing takes the
 //! seal of exactly what was looked at: where the configuration or people changed meanwhile, it is refused and shown anew.
@@ -19,7 +19,7 @@ use policy::model::ModelError;
 use policy::naming_rules::FoundEntitlement;
 use store::StoreError;
 
-use crate::configuration::{self, ConfigurationPlan, Effect, compare, computed, sentence};
+use crate::configuration::{self, ConfigurationPlan, DraftedFinding, Effect, compare, computed, sentence};
 use crate::configurations;
 use crate::context::OpContext;
 use crate::error::internal;
@@ -27,7 +27,7 @@ use crate::grace;
 use crate::lint;
 use crate::role_model::{VIEW, sample};
 
-/// Prepares changes of the role model.
+/// Prepares changes of the configuration.
 pub const DRAFT: &str = "/Configuration/Draft";
 /// Makes them live.
 pub const PUBLISH: &str = "/Configuration/Apply";
@@ -35,7 +35,7 @@ pub const PUBLISH: &str = "/Configuration/Apply";
 /// Characters of a title.
 const LONGEST_TITLE: usize = 120;
 /// Characters of an object's name: names are keys in files and addresses.
-const LONGEST_NAME: usize = 100;
+pub(crate) const LONGEST_NAME: usize = 100;
 
 /// What a draft would do, as of now.
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ pub struct DraftPreview {
 /// Something wrong in a draft.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DraftFinding {
-    /// The object at fault where the draft can change it.
+    /// The object at fault.
     pub object: Option<(ObjectKind, String)>,
     /// In words: rule `sales-staff`, when.
     pub place: String,
@@ -244,7 +244,10 @@ pub async fn preview(op: &OpContext, id: DraftId) -> Result<DraftPreview, ApiErr
     if draft.state != DraftState::Open {
         return Ok(ended_preview(draft, &live));
     }
-    let wanted = draft.applied_to(&live);
+    let (wanted, broken) = match configuration::drafted(&live, &draft) {
+        Ok(wanted) => (wanted, Vec::new()),
+        Err(broken) => (draft.applied_to(&live), broken),
+    };
     let mut plan = configuration::difference(&live, &wanted);
     let store = op.engine.store();
     let population = store.load_identities().await.map_err(internal)?;
@@ -264,15 +267,19 @@ pub async fn preview(op: &OpContext, id: DraftId) -> Result<DraftPreview, ApiErr
     let today = op.engine.today();
     let digest = configuration::digest(&wanted);
     let found = crate::found_entitlements::on_record(op, &wanted).await?;
-    let work = move || evaluate(&live, &wanted, &population, &grants, &rules, found, today);
-    let evaluated = tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::internal())?;
-    let (matches, mut lint, findings) = match evaluated {
-        Ok((effect, matches, lint)) => {
-            plan.effect = Some(effect);
-            (matches, lint, Vec::new())
+    let mut findings: Vec<DraftFinding> = broken.into_iter().map(drafted_finding).collect();
+    let (mut matches, mut lint) = (Vec::new(), Vec::new());
+    // What of a setting cannot be read is missing in what would be computed, which would mislead.
+    if findings.is_empty() {
+        let work = move || evaluate(&live, &wanted, &population, &grants, &rules, found, today);
+        match tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::internal())? {
+            Ok((effect, matched, brought)) => {
+                plan.effect = Some(effect);
+                (matches, lint) = (matched, brought);
+            }
+            Err(errors) => findings = errors.iter().map(finding).collect(),
         }
-        Err(errors) => (Vec::new(), Vec::new(), errors.iter().map(|error| finding(error, &draft)).collect()),
-    };
+    }
     lint::hide_people(op, &mut lint);
     let is_whole = findings.is_empty() && moved.is_empty() && !plan.is_empty();
     let seal = is_whole.then(|| seal(&digest, &plan));
@@ -306,7 +313,9 @@ pub async fn try_with(op: &OpContext, id: DraftId, key: &str) -> Result<DraftTri
     let live = op.engine.world().configuration();
     let today = op.engine.today();
     let broken = |_| ApiError::conflict("The draft has to be put right first: what is wrong stands on its page.");
-    let wanted = draft.applied_to(&live);
+    let broken_setting =
+        |_| ApiError::conflict("The draft has to be put right first: what is wrong stands on its page.");
+    let wanted = configuration::drafted(&live, &draft).map_err(broken_setting)?;
     let mut after = computed(&wanted, &population, &grants, today).map_err(broken)?;
     let before = computed(&live, &population, &grants, today).map_err(broken)?;
     grace::keep(&before, &mut after, &wanted, &population, &grants, today);
@@ -334,12 +343,10 @@ pub async fn publish(op: &OpContext, id: DraftId, seen: &str) -> Result<Configur
         None => Err(ApiError::conflict(
             "This draft cannot be published as it is: what has to be put right stands on its page. Nothing was changed.",
         )),
-        Some(seal) if seal != seen => Err(ApiError::conflict(
-            "The configuration, or people, changed since you looked: what the draft would do now stands on its page. \
-             Look again, then publish. Nothing was changed.",
-        )),
+        Some(seal) if seal != seen => Err(moved_on()),
         Some(_) => {
-            let wanted = preview.draft.applied_to(&op.engine.world().configuration());
+            let live = op.engine.world().configuration();
+            let wanted = configuration::drafted(&live, &preview.draft).map_err(|_| moved_on())?;
             let note = format!(" from draft {id}: {}", preview.draft.title);
             configurations::make_live(op, wanted, Some(id), &note).await
         }
@@ -376,13 +383,29 @@ fn seal(digest: &str, plan: &ConfigurationPlan) -> String {
     configuration::hexadecimal(format!("{digest}{effect}").as_bytes())
 }
 
-fn finding(error: &ModelError, draft: &Draft) -> DraftFinding {
+fn moved_on() -> ApiError {
+    ApiError::conflict(
+        "The configuration, or people, changed since you looked: what the draft would do now stands on its page. Look \
+         again, then publish. Nothing was changed.",
+    )
+}
+
+fn drafted_finding(finding: DraftedFinding) -> DraftFinding {
+    let place = match &finding.object {
+        Some((kind, name)) if finding.field.is_empty() => format!("{} `{name}`", kind.noun()),
+        Some((kind, name)) => format!("{} `{name}`, {}", kind.noun(), finding.field),
+        None => "the configuration".to_owned(),
+    };
+    DraftFinding { object: finding.object, place, message: finding.message }
+}
+
+fn finding(error: &ModelError) -> DraftFinding {
     let (noun, name) = error.object.split_once(" `").unwrap_or((&error.object, ""));
     let name = name.trim_end_matches('`');
-    let kind = ObjectKind::ALL.into_iter().find(|kind| kind.noun() == noun);
+    let kind = ObjectKind::all().find(|kind| kind.noun() == noun);
     let position = error.position.map_or_else(String::new, |(line, column)| format!(", line {line}, column {column}"));
     DraftFinding {
-        object: kind.filter(|kind| draft.change(*kind, name).is_some()).map(|kind| (kind, name.to_owned())),
+        object: kind.map(|kind| (kind, name.to_owned())),
         place: format!("{}, {}{position}", error.object, error.field),
         message: sentence(error),
     }

@@ -57,6 +57,7 @@ pub mod reviews;
 pub mod rings;
 pub mod role_model;
 pub mod sessions;
+pub mod settings;
 pub mod undo;
 pub mod users;
 pub mod violations;

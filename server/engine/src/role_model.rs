@@ -28,7 +28,7 @@ pub async fn rows(op: &OpContext, kind: ObjectKind, filter: &ObjectFilter) -> Re
     op.engine.follow().await.map_err(|_| ApiError::internal())?;
     let configuration = op.engine.world().configuration();
     let counts = match kind {
-        ObjectKind::Rule => Vec::new(),
+        ObjectKind::Rule | ObjectKind::Setting(_) => Vec::new(),
         ObjectKind::Role => op.engine.store().holder_counts("role").await.map_err(internal)?,
         ObjectKind::AccessProfile => op.engine.store().holder_counts("access_profile").await.map_err(internal)?,
         ObjectKind::Entitlement => op.engine.store().holder_counts("entitlement").await.map_err(internal)?,
@@ -102,6 +102,8 @@ pub async fn rows(op: &OpContext, kind: ObjectKind, filter: &ObjectFilter) -> Re
             })
             .collect()
         }
+        // They have a list of their own: `crate::settings`.
+        ObjectKind::Setting(_) => Vec::new(),
     };
     let words = filter.text.to_lowercase();
     let is_meant = |row: &ObjectRow| {
@@ -142,7 +144,7 @@ pub fn choices(op: &OpContext, kind: ObjectKind) -> Result<Choices, ApiError> {
         ObjectKind::AccessProfile => {
             configuration.access_profiles.values().filter_map(|profile| profile.owner.as_ref()).collect()
         }
-        ObjectKind::Entitlement | ObjectKind::Rule => Default::default(),
+        ObjectKind::Entitlement | ObjectKind::Rule | ObjectKind::Setting(_) => Default::default(),
     };
     let categories = if kind.has_terms() { categories(&configuration) } else { Vec::new() };
     Ok(Choices { categories, owners: owners.into_iter().cloned().collect() })
@@ -197,8 +199,9 @@ pub fn counts(op: &OpContext) -> Result<[(ObjectKind, u64); 4], ApiError> {
         ObjectKind::AccessProfile => configuration.access_profiles.len() as u64,
         ObjectKind::Entitlement => configuration.entitlements.len() as u64,
         ObjectKind::Rule => configuration.rules.len() as u64,
+        ObjectKind::Setting(kind) => kind.names(&configuration).len() as u64,
     };
-    Ok(ObjectKind::ALL.map(|kind| (kind, count(kind))))
+    Ok(ObjectKind::ROLE_MODEL.map(|kind| (kind, count(kind))))
 }
 
 /// What a form offers to choose from.
@@ -281,6 +284,7 @@ fn leads_to(op: &OpContext, object: &Object, name: &str) -> Vec<Grantable> {
         Object::AccessProfile(_) => vec![Grantable::AccessProfile(name.to_owned())],
         Object::Entitlement(_) => vec![Grantable::Entitlement(name.to_owned())],
         Object::Rule(rule) => return targets(rule),
+        Object::Setting(..) => Vec::new(),
     };
     let mut all: Vec<Grantable> = reached.iter().flat_map(|thing| model.reach(thing)).collect();
     all.retain(|thing| !reached.contains(thing));
@@ -297,7 +301,7 @@ fn contained_in(configuration: &Configuration, kind: ObjectKind, name: &str) -> 
     let roles = configuration.roles.iter().filter(|(_, role)| match kind {
         ObjectKind::Role => contains(&role.roles),
         ObjectKind::AccessProfile => contains(&role.access_profiles),
-        ObjectKind::Entitlement | ObjectKind::Rule => false,
+        ObjectKind::Entitlement | ObjectKind::Rule | ObjectKind::Setting(_) => false,
     });
     let profiles = configuration
         .access_profiles

@@ -1,17 +1,22 @@
-//! Changes of the role model that people prepare on pages before anything of them is live.
+//! Changes of the configuration that people prepare on pages before anything of them is live.
 //!
 //! A draft holds objects as they are to be, beside how each was when it was first touched, so that nothing that somebody
-//! else published meanwhile is overwritten unseen. Drafts know roles, access profiles, entitlements and assignment rules;
-//! everything else of a configuration is changed in files.
+//! else published meanwhile is overwritten unseen. Roles, access profiles, entitlements and assignment rules are typed;
+//! everything else is a [`SettingKind`].
+
+pub mod settings;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::access::{Dormancy, Grantable};
 use crate::configuration::{AccessProfile, AssignmentRule, Configuration, Entitlement, Role, RoleState, Terms};
 use crate::ids::{ConfigurationVersionId, DraftId, IdentityId};
 
-/// What of the role model is edited on pages.
+pub use settings::SettingKind;
+
+/// What of a configuration is edited on pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ObjectKind {
@@ -19,10 +24,16 @@ pub enum ObjectKind {
     AccessProfile,
     Entitlement,
     Rule,
+    Setting(SettingKind),
 }
 
 impl ObjectKind {
-    pub const ALL: [Self; 4] = [Self::Role, Self::AccessProfile, Self::Entitlement, Self::Rule];
+    /// Those that say who holds what.
+    pub const ROLE_MODEL: [Self; 4] = [Self::Role, Self::AccessProfile, Self::Entitlement, Self::Rule];
+
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::ROLE_MODEL.into_iter().chain(SettingKind::ALL.iter().copied().map(Self::Setting))
+    }
 
     /// As stored, and in addresses.
     pub fn name(self) -> &'static str {
@@ -31,12 +42,13 @@ impl ObjectKind {
             Self::AccessProfile => "access_profile",
             Self::Entitlement => "entitlement",
             Self::Rule => "rule",
+            Self::Setting(kind) => kind.name(),
         }
     }
 
     /// The reverse of [`Self::name`].
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        Self::all().find(|kind| kind.name() == name)
     }
 
     /// Table of a configuration file in which such objects stand.
@@ -46,6 +58,7 @@ impl ObjectKind {
             Self::AccessProfile => "access_profiles",
             Self::Entitlement => "entitlements",
             Self::Rule => "rules",
+            Self::Setting(kind) => kind.table(),
         }
     }
 
@@ -61,6 +74,7 @@ impl ObjectKind {
             Self::AccessProfile => "access profile",
             Self::Entitlement => "entitlement",
             Self::Rule => "rule",
+            Self::Setting(kind) => kind.noun(),
         }
     }
 
@@ -71,21 +85,22 @@ impl ObjectKind {
             Self::AccessProfile => configuration.access_profiles.get(name).cloned().map(Object::AccessProfile),
             Self::Entitlement => configuration.entitlements.get(name).cloned().map(Object::Entitlement),
             Self::Rule => configuration.rules.get(name).cloned().map(Object::Rule),
+            Self::Setting(kind) => kind.find(configuration, name).map(|value| Object::Setting(kind, value)),
         }
     }
 
-    /// The thing that people hold; none for a rule.
+    /// The thing that people hold; none for a rule or a setting.
     pub fn grantable(self, name: &str) -> Option<Grantable> {
         match self {
             Self::Role => Some(Grantable::Role(name.to_owned())),
             Self::AccessProfile => Some(Grantable::AccessProfile(name.to_owned())),
             Self::Entitlement => Some(Grantable::Entitlement(name.to_owned())),
-            Self::Rule => None,
+            Self::Rule | Self::Setting(_) => None,
         }
     }
 }
 
-/// An object of the role model in one form.
+/// An object of a configuration in one form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "body", rename_all = "snake_case")]
 pub enum Object {
@@ -93,6 +108,8 @@ pub enum Object {
     AccessProfile(AccessProfile),
     Entitlement(Entitlement),
     Rule(AssignmentRule),
+    /// As its table of a file would have it, whether or not it makes sense yet.
+    Setting(SettingKind, Value),
 }
 
 impl Object {
@@ -102,6 +119,7 @@ impl Object {
             Self::AccessProfile(_) => ObjectKind::AccessProfile,
             Self::Entitlement(_) => ObjectKind::Entitlement,
             Self::Rule(_) => ObjectKind::Rule,
+            Self::Setting(kind, _) => ObjectKind::Setting(*kind),
         }
     }
 
@@ -126,7 +144,7 @@ impl Object {
         match self {
             Self::Role(role) => Some(role.terms()),
             Self::AccessProfile(profile) => Some(profile.terms()),
-            Self::Entitlement(_) | Self::Rule(_) => None,
+            Self::Entitlement(_) | Self::Rule(_) | Self::Setting(..) => None,
         }
     }
 }
@@ -150,7 +168,7 @@ impl DraftChange {
         self.kind.find(live, &self.name) != self.before
     }
 
-    /// Puts the object, as it is to be, into a configuration.
+    /// Puts the object, as it is to be, into a configuration. A setting that is none of its kind yet is left out.
     pub fn put_into(&self, configuration: &mut Configuration) {
         let name = self.name.clone();
         match &self.after {
@@ -166,11 +184,13 @@ impl DraftChange {
             Some(Object::Rule(rule)) => {
                 configuration.rules.insert(name, rule.clone());
             }
+            Some(Object::Setting(kind, value)) => drop(kind.put(configuration, &name, value)),
             None => match self.kind {
                 ObjectKind::Role => drop(configuration.roles.remove(&name)),
                 ObjectKind::AccessProfile => drop(configuration.access_profiles.remove(&name)),
                 ObjectKind::Entitlement => drop(configuration.entitlements.remove(&name)),
                 ObjectKind::Rule => drop(configuration.rules.remove(&name)),
+                ObjectKind::Setting(kind) => kind.remove(configuration, &name),
             },
         }
     }
@@ -193,7 +213,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// The configuration as it would be, were the draft published.
+    /// The configuration as it would be, were the draft published, without settings that are none of their kind yet.
     pub fn applied_to(&self, live: &Configuration) -> Configuration {
         let mut wanted = live.clone();
         self.changes.iter().for_each(|change| change.put_into(&mut wanted));

@@ -62,9 +62,9 @@ pub enum Command {
         #[arg(long)]
         overwrite: bool,
     },
-    /// Roles, access profiles, entitlements or rules, with category, owner and state
+    /// What there is of a kind: roles and the like with category, owner and state; of all else names and what they are for
     List {
-        /// What to list: role, access_profile, entitlement or rule
+        /// What to list, such as role, access_profile, entitlement, rule, application or lifecycle_state
         #[arg(value_parser = kind)]
         kind: ObjectKind,
         /// Those of a category, and of categories that are parts of it
@@ -77,9 +77,9 @@ pub enum Command {
         #[arg(long, value_parser = state)]
         state: Option<RoleState>,
     },
-    /// When a role, an access profile, an entitlement or a rule changed, by whom, and what
+    /// When something of the configuration changed, by whom, and what
     History {
-        /// What it is: role, access_profile, entitlement or rule
+        /// What it is, such as role, access_profile, entitlement, rule, application or lifecycle_state
         #[arg(value_parser = kind)]
         kind: ObjectKind,
         /// Its name
@@ -139,6 +139,14 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
             write(&directory, &files, overwrite)?;
             output.value(&serde_json::json!({ "files": files.len() }), |_| {
                 format!("{} files written to {}.", files.len(), directory.display())
+            })?;
+            Ok(Exit::Done)
+        }
+        Command::List { kind: ObjectKind::Setting(kind), .. } => {
+            let mut rows = engine::settings::rows(op).await?;
+            rows.retain(|row| row.kind == kind);
+            output.rows(&rows, &["name", "called", "what for"], |row| {
+                vec![row.name.clone(), row.label.clone(), row.description.clone().unwrap_or_default()]
             })?;
             Ok(Exit::Done)
         }
@@ -287,7 +295,8 @@ fn finding_kind(text: &str) -> Result<FindingKind, String> {
 }
 
 fn kind(text: &str) -> Result<ObjectKind, String> {
-    ObjectKind::from_name(text).ok_or_else(|| format!("`{text}` is none of role, access_profile, entitlement and rule"))
+    let known = || ObjectKind::all().map(ObjectKind::name).collect::<Vec<_>>().join(", ");
+    ObjectKind::from_name(text).ok_or_else(|| format!("`{text}` is none of {}", known()))
 }
 
 fn state(text: &str) -> Result<RoleState, String> {

@@ -1,4 +1,4 @@
-//! Drafts of the role model: what they change, and how they ended.
+//! Drafts of the configuration: what they change, and how they ended.
 
 use jiff::Timestamp;
 use model::draft::{Draft, DraftChange, DraftRow, DraftState, Object, ObjectKind};
@@ -30,7 +30,7 @@ const TOUCH: &str = "
 
 const PUT: &str = "
     with input as materialized (select value from jsonb_each($1))
-    insert into configuration_draft_change (draft_id, kind, name, body_before, body_after, changed_by, changed_at)
+    insert into configuration_draft_object (draft_id, kind, name, body_before, body_after, changed_by, changed_at)
     select
       cast(value ->> 'draft' as bigint), value ->> 'kind', value ->> 'name', value -> 'before', value -> 'after',
       value ->> 'changed_by', cast(value ->> 'changed_at' as bigint)
@@ -43,7 +43,7 @@ const PUT: &str = "
         changed_at = excluded.changed_at";
 
 const TAKE_OUT: &str = "
-    delete from configuration_draft_change
+    delete from configuration_draft_object
     where draft_id = $1
       and kind = $2
       and name = $3";
@@ -66,14 +66,14 @@ const BY_ID: &str = "
 const CHANGES: &str = "
     select kind, name, cast(body_before as text) as body_before, cast(body_after as text) as body_after, changed_by,
       changed_at
-    from configuration_draft_change
+    from configuration_draft_object
     where draft_id = $1
     order by kind, name";
 
 macro_rules! listed {
     () => {
         "select d.id, d.title, d.state, d.created_by, d.created_at, d.changed_at,
-           (select count(*) from configuration_draft_change c where c.draft_id = d.id) as changes
+           (select count(*) from configuration_draft_object c where c.draft_id = d.id) as changes
          from configuration_draft d "
     };
 }
@@ -95,7 +95,7 @@ const OF_OBJECT: &str = concat!(
     listed!(),
     "where d.state = 'open'
        and exists (
-         select 1 from configuration_draft_change c where c.draft_id = d.id and c.kind = $1 and c.name = $2
+         select 1 from configuration_draft_object c where c.draft_id = d.id and c.kind = $1 and c.name = $2
        )
      order by d.id desc"
 );

@@ -135,8 +135,8 @@ pub const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
     ),
     ("configuration_object.kind, configuration_object.name", "configuration_object_current"),
     (
-        "configuration_draft_change.draft_id, configuration_draft_change.kind, configuration_draft_change.name",
-        "configuration_draft_change_key",
+        "configuration_draft_object.draft_id, configuration_draft_object.kind, configuration_draft_object.name",
+        "configuration_draft_object_key",
     ),
     ("request_approval.request_id, request_approval.line", "request_approval_key"),
     (

@@ -4,7 +4,7 @@ use engine::configuration::{Effect, FieldChange, ObjectChange, PersonEffect};
 use engine::drafts::{DraftPreview, DraftTrial};
 use leptos::prelude::*;
 use model::access::Explanation;
-use model::draft::{DraftState, ObjectKind};
+use model::draft::{DraftState, ObjectKind, SettingKind};
 use model::error::ApiError;
 
 use super::{draft_address, sample};
@@ -165,6 +165,18 @@ fn changes(preview: &DraftPreview, may_change: bool) -> impl IntoView + use<> {
             fields_table(&fields, ("Now", "Then"))
         });
         let actions = may_change.then(|| {
+            let is_carrier =
+                matches!(change.kind, ObjectKind::Setting(SettingKind::Application | SettingKind::Integration));
+            let try_connection = (is_carrier && change.after.is_some()).then(|| {
+                let label = format!("Try the connection of {}", change.name);
+                view! {
+                    <form method="post" action="/api/pages/drafts/try-connection">
+                        <input type="hidden" name="id" value=draft.id.to_string() />
+                        <input type="hidden" name="name" value=change.name.clone() />
+                        <button class="button quiet" aria-label=label>{icon("plug")}"Try the connection"</button>
+                    </form>
+                }
+            });
             let edit = change.after.is_some().then(|| {
                 let address = role_model::edit(change.kind, Some(&change.name), Some(draft.id));
                 let label = format!("Change {} {} further", change.kind.noun(), change.name);
@@ -173,6 +185,7 @@ fn changes(preview: &DraftPreview, may_change: bool) -> impl IntoView + use<> {
             let label = format!("Take out {} {}: it stays as it is live", change.kind.noun(), change.name);
             view! {
                 <div class="actions">
+                    {try_connection}
                     {edit}
                     <form method="post" action="/api/pages/drafts/take-out">
                         <input type="hidden" name="id" value=draft.id.to_string() />
@@ -195,15 +208,22 @@ fn changes(preview: &DraftPreview, may_change: bool) -> impl IntoView + use<> {
     });
     let content = match draft.changes.is_empty() {
         true => {
-            view! { <p class="muted">"Nothing. Open a role, an access profile or a rule and change it."</p> }.into_any()
+            view! { <p class="muted">"Nothing. Open a role, a rule or anything else of the configuration and change it."</p> }.into_any()
         }
         false => lines.collect_view().into_any(),
     };
     let add = may_change.then(|| {
-        let links = ObjectKind::ALL.map(|kind| {
+        let link = |kind: ObjectKind| {
             view! { <a class="button quiet" href=role_model::edit(kind, None, Some(draft.id))>{icon("plus")}"New "{kind.noun()}</a> }
+        };
+        let settings = ObjectKind::all().filter(|kind| match kind {
+            ObjectKind::Setting(kind) => *kind != SettingKind::Organisation,
+            _ => false,
         });
-        view! { <div class="actions">{links.collect_view()}</div> }
+        view! {
+            <div class="actions">{ObjectKind::ROLE_MODEL.map(link).collect_view()}</div>
+            <details><summary>"Something else"</summary><div class="actions">{settings.map(link).collect_view()}</div></details>
+        }
     });
     view! {
         <section class="panel" aria-labelledby="changes-heading">

@@ -13,7 +13,7 @@ use crate::components::icon::icon;
 use crate::frame::{Section, Sheet};
 use crate::logic::role_model::{self, Fields, RULE_TYPES};
 use crate::logic::words;
-use crate::pages::{Asked, page};
+use crate::pages::{Asked, page, settings};
 use crate::ssr;
 
 /// Empty lines for things to be added.
@@ -37,6 +37,9 @@ pub fn EditPage() -> impl IntoView {
     page(|Asked { op, query, .. }| async move {
         op.require(engine::drafts::DRAFT)?;
         let kind = query.get("kind").and_then(|kind| ObjectKind::from_name(&kind)).unwrap_or(ObjectKind::Role);
+        if let ObjectKind::Setting(kind) = kind {
+            return settings::edit::load(&op, kind, &query).await;
+        }
         let draft = match query.get("draft") {
             Some(id) => Some(engine::drafts::draft(&op, ssr::id(&id, "draft")?).await?),
             None => None,
@@ -80,6 +83,8 @@ pub fn edit_sheet(editing: &Editing) -> Sheet {
         }
         ObjectKind::Entitlement => view! { {display_name(fields)}{in_application(fields, vocabulary)} }.into_any(),
         ObjectKind::Rule => condition(fields, vocabulary).into_any(),
+        // Settings have a form of their own.
+        ObjectKind::Setting(_) => ().into_any(),
     };
     let cancel = match (draft, name) {
         (Some(draft), _) => format!("/drafts/{}", draft.id),
@@ -244,7 +249,7 @@ fn things(kind: ObjectKind, fields: &Fields, vocabulary: &Vocabulary) -> impl In
     let (legend, kinds): (_, &[&str]) = match kind {
         ObjectKind::Role => ("Consists of access profiles and roles", &["access_profile", "role"]),
         ObjectKind::AccessProfile => ("Consists of entitlements and account types", &["entitlement", "account_type"]),
-        ObjectKind::Entitlement => ("Consists of nothing else", &[]),
+        ObjectKind::Entitlement | ObjectKind::Setting(_) => ("Consists of nothing else", &[]),
         ObjectKind::Rule => (
             "Roles, access profiles, entitlements and account types",
             &["role", "access_profile", "entitlement", "account_type"],

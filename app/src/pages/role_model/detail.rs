@@ -68,6 +68,7 @@ pub fn object_sheet(
         Object::AccessProfile(profile) => (profile.display_name.clone(), profile.description.clone()),
         Object::Entitlement(entitlement) => (entitlement.display_name.clone(), entitlement.description.clone()),
         Object::Rule(rule) => (detail.name.clone(), rule.description.clone()),
+        Object::Setting(..) => (detail.name.clone(), None),
     };
     let of_application = application.map(|(name, label)| {
         view! { <p>"of "<a href=crate::logic::address::application(&name)>{label}</a></p> }
@@ -88,6 +89,8 @@ pub fn object_sheet(
     };
     let content = match &detail.object {
         Object::Rule(rule) => of_rule(rule, detail).into_any(),
+        // Settings have pages of their own.
+        Object::Setting(..) => ().into_any(),
         Object::Role(_) | Object::AccessProfile(_) | Object::Entitlement(_) => of_grantable(detail),
     };
     let drafts = (!detail.drafts.is_empty()).then(|| {
@@ -271,7 +274,7 @@ fn of_grantable(detail: &ObjectDetail) -> AnyView {
             let label = label.map_or(entitlement.account_type.as_str(), |(_, label)| label);
             return view! { {ways}{of_entitlement(entitlement, label)} }.into_any();
         }
-        Object::Rule(_) => Vec::new(),
+        Object::Rule(_) | Object::Setting(..) => Vec::new(),
     };
     view! { {ways}{outline(detail, parts)} }.into_any()
 }

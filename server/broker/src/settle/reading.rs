@@ -67,14 +67,15 @@ pub fn read_back(
 ///
 /// What is there may be a later order's doing: where there can be several of one account, ask [`verify_all`].
 pub fn verify(order: &Order, observed: Option<&ObservedAccount>, readable: bool, now: Timestamp) -> Option<Settled> {
-    verify_beside(order, &[], false, observed, readable, now)
+    verify_beside(order, &[], true, observed, readable, now)
 }
 
 /// [`verify`] for all orders of an application that are Executed, with those that are Transmitted beside them, and, where
-/// work by hand is among them, those that are Errored, or Inactive after they were sent. While a later order that may change the same is in flight an order
-/// stays as it is. What a later order has changed again is not compared: that order answers for it. Work by hand is not
-/// asked for once more after a later order that has failed, or was given up: whoever said so may have done it all the same. Answers with
-/// the position of each order that changes.
+/// work by hand is among them, those that wait, are Errored, or Inactive after they were sent. While a later order that may
+/// change the same is in flight an order stays as it is. What a later order has changed again is not compared: that order
+/// answers for it. Work by hand is not asked for once more after a later order that waits for something else than it, and may
+/// go first; nor after one that has failed, or was given up: whoever said so may have done it all the same. Answers with the
+/// position of each order that changes.
 pub fn verify_all<'a>(
     orders: &[Order],
     observed: impl Fn(&Order) -> Option<&'a ObservedAccount>,
@@ -87,16 +88,33 @@ pub fn verify_all<'a>(
     }
     let settled = |(position, order): (usize, &Order)| {
         let beside = by_account.get(&(order.identity, order.account_type.as_str())).map_or(&[][..], Vec::as_slice);
-        let all_later = beside.iter().copied().filter(|other| is_later(order, other));
-        let (failed, later): (Vec<&Order>, Vec<&Order>) = all_later
-            .partition(|other| matches!(other.state, ProvisioningState::Errored | ProvisioningState::Inactive));
-        let has_failed = failed.iter().any(|failed| failed.attempts > 0 && !beside::are_apart(order, failed));
+        let all_later: Vec<&Order> = beside.iter().copied().filter(|other| is_later(order, other)).collect();
+        let may_come_again = all_later.iter().all(|later| leaves_room_for(order, later));
+        let later: Vec<&Order> = all_later.into_iter().filter(|later| has_been_sent(later)).collect();
         if later.iter().any(|later| later.state == ProvisioningState::Transmitted && may_change(order, later)) {
             return None;
         }
-        verify_beside(order, &later, has_failed, observed(order), readable, now).map(|settled| (position, settled))
+        verify_beside(order, &later, may_come_again, observed(order), readable, now).map(|settled| (position, settled))
     };
     orders.iter().enumerate().filter_map(settled).collect()
+}
+
+/// Sent, and neither given up nor failed.
+fn has_been_sent(order: &Order) -> bool {
+    matches!(order.state, ProvisioningState::Transmitted | ProvisioningState::Executed)
+}
+
+/// Whether what this order did may be asked for again for all that a later one says: that one was decided knowing of this
+/// one, and to do this one after it would be to do it last.
+fn leaves_room_for(order: &Order, later: &Order) -> bool {
+    let comes_after = match later.state {
+        // It waits until this one is done again.
+        ProvisioningState::Pending | ProvisioningState::AwaitingApproval => later.after.contains(&order.id),
+        // Nobody was told of it.
+        ProvisioningState::Errored | ProvisioningState::Inactive => later.attempts == 0,
+        _ => false,
+    };
+    comes_after || beside::are_apart(order, later)
 }
 
 /// Whether the other order is for the same account and came later.
@@ -125,7 +143,7 @@ fn is_overwritten(item: &OrderItem, later: &[&Order]) -> bool {
 fn verify_beside(
     order: &Order,
     later: &[&Order],
-    has_failed: bool,
+    may_come_again: bool,
     observed: Option<&ObservedAccount>,
     readable: bool,
     now: Timestamp,
@@ -181,9 +199,8 @@ fn verify_beside(
         });
     }
     let found = if drifted.is_empty() { NOT_THERE.to_owned() } else { drifted.join("; ") };
-    // What came later was decided knowing of this one: to do it now would be to do it last. A plan sees what is missing.
-    let would_be_last = has_failed || later.iter().any(|later| !beside::are_apart(order, later));
-    if order.mechanism == Mechanism::Manual && order.attempts < ASKED_AT_MOST && !would_be_last {
+    // Where it may not, a plan sees what is missing.
+    if order.mechanism == Mechanism::Manual && order.attempts < ASKED_AT_MOST && may_come_again {
         return Some(asked_again(order, &findings, &found, now));
     }
     Some(Settled {

@@ -420,7 +420,16 @@ fn work_that_is_missing_is_not_asked_for_after_what_came_later() {
     // And was given up since.
     let given_up = Order { state: ProvisioningState::Inactive, ..failed.clone() };
     assert_eq!(all(&[first.clone(), given_up]), [(0, 3)]);
-    assert_eq!(all(&[first, Order { attempts: 0, ..failed }]), [(0, 1)], "never sent");
+    assert_eq!(all(&[first.clone(), Order { attempts: 0, ..failed.clone() }]), [(0, 1)], "never sent");
+    for state in [ProvisioningState::Pending, ProvisioningState::AwaitingApproval] {
+        let waiting = Order { state, attempts: 0, ..failed.clone() };
+        assert_eq!(all(&[first.clone(), waiting.clone()]), [(0, 3)], "it may go before");
+        assert_eq!(
+            all(&[first.clone(), Order { after: vec![first.id], ..waiting }]),
+            [(0, 1)],
+            "it waits for this one"
+        );
+    }
 }
 
 /// What people did is known late, and what was done beside it meanwhile says nothing about when.

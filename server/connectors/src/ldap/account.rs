@@ -17,8 +17,11 @@ use super::pool::{Search, declined};
 use super::{Ldap, check_name, dn, texts};
 use crate::directory::{Change, Directory, Done, Groups, MemberError, secrets};
 
-/// Accounts looked up in one search.
-const LOOKED_UP_AT_ONCE: usize = 100;
+/// Accounts looked up in one search: servers compare each of those found with each of the names.
+const LOOKED_UP_AT_ONCE: usize = 25;
+
+/// Members in one change of a group: servers write the whole group each time.
+const MEMBERS_AT_ONCE: usize = 1_000;
 
 #[async_trait]
 impl Directory for Ldap {
@@ -57,6 +60,10 @@ impl Directory for Ldap {
             Some(groups) if !fresh => Ok(groups),
             _ => self.read_groups().await,
         }
+    }
+
+    fn members_at_once(&self) -> usize {
+        MEMBERS_AT_ONCE
     }
 
     async fn change_members(&self, group: &str, change: Change, members: &[String]) -> Result<bool, MemberError> {

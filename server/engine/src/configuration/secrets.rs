@@ -8,7 +8,7 @@ use super::places::Index;
 use super::references;
 
 /// How a reference to a kept secret begins.
-pub(super) const REFERENCE: &str = "secret:";
+pub(crate) const REFERENCE: &str = "secret:";
 
 /// Tells of every credential in clear text.
 pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut Vec<ConfigurationFinding>) {

@@ -1,6 +1,6 @@
 //! Bad configuration directories and the exact complaints about them; and that writing and reading are each other's reverse.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use jiff::civil::Date;
@@ -9,7 +9,7 @@ use model::identity::Identity;
 use model::ids::IdentityId;
 use model::value::Value;
 
-use super::{difference, digest, effect, export, read};
+use super::{difference, digest, effect, export, parse, read};
 
 mod agents;
 mod jobs;
@@ -678,4 +678,12 @@ fn expressions_and_circles_are_told_with_their_place() {
         let text = GOOD.replace(from, to);
         assert_eq!(complaints(&[("all.toml", text.as_bytes())]), *expected, "{from} → {to}");
     }
+}
+
+/// What a file can hold, a draft can change: nothing is left to files alone.
+#[test]
+fn everything_of_a_configuration_can_be_drafted() {
+    let drafted: BTreeSet<(&str, &str)> =
+        model::draft::ObjectKind::all().map(|kind| (kind.table(), kind.noun())).collect();
+    assert_eq!(drafted, parse::KINDS.into_iter().collect());
 }

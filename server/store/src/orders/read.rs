@@ -80,12 +80,11 @@ const IDS_IN_STATE: &str = "
     order by id
     limit $3";
 
-const GIVEN_UP_IDS_OF: &str = "
+const WAITING_OR_GIVEN_UP_IDS_OF: &str = "
     select id
     from provisioning_order
     where account_id in (select cast(value as bigint) from json_each($1))
-      and state = 6
-      and attempts > 0
+      and (state in (1, 5) or (state = 6 and attempts > 0))
     order by id";
 
 const IDS_SENT_TO: &str = "
@@ -245,11 +244,12 @@ impl Store {
         orders_by_id(&mut connection, &ids, Why::LeftOut).await
     }
 
-    /// Orders of these accounts that were sent and called off afterwards, by id, in brief as [`Store::orders_in_brief`].
-    pub async fn given_up_orders_of(&self, accounts: &[AccountId]) -> Result<Vec<Order>> {
+    /// Orders of these accounts that wait to be sent, for a person too, or were sent and called off afterwards, by id, in brief
+    /// as [`Store::orders_in_brief`].
+    pub async fn waiting_or_given_up_orders_of(&self, accounts: &[AccountId]) -> Result<Vec<Order>> {
         let accounts = numbers(accounts.iter().map(|account| account.0));
         let mut connection = self.snapshot().await?;
-        let ids = connection.read(GIVEN_UP_IDS_OF, arguments![accounts], order_id).await?;
+        let ids = connection.read(WAITING_OR_GIVEN_UP_IDS_OF, arguments![accounts], order_id).await?;
         orders_by_id(&mut connection, &ids, Why::LeftOut).await
     }
 

@@ -359,6 +359,9 @@ impl Node {
             .read(|state| {
                 let mut orders = state.orders_in(reading.application, ProvisioningState::Executed);
                 orders.extend(state.orders_in(reading.application, ProvisioningState::Transmitted));
+                for waiting in [ProvisioningState::Pending, ProvisioningState::AwaitingApproval] {
+                    orders.extend(state.orders_in(reading.application, waiting));
+                }
                 orders.extend(state.orders_in(reading.application, ProvisioningState::Errored));
                 let mut given_up = state.orders_in(reading.application, ProvisioningState::Inactive);
                 given_up.retain(|order| order.attempts > 0 && order.account.is_some());

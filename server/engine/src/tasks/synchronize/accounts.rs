@@ -354,7 +354,7 @@ async fn verify(
         orders.extend(engine.store().orders_in_state(application, ProvisioningState::Errored, u32::MAX).await?);
         let worked_on = orders.iter().filter(|order| order.mechanism == Mechanism::Manual);
         let accounts: BTreeSet<AccountId> = worked_on.filter_map(|order| order.account).collect();
-        orders.extend(engine.store().given_up_orders_of(&accounts.into_iter().collect::<Vec<_>>()).await?);
+        orders.extend(engine.store().waiting_or_given_up_orders_of(&accounts.into_iter().collect::<Vec<_>>()).await?);
     }
     let live = engine.world().deciding();
     let find = |order: &Order| match &order.key {
