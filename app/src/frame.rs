@@ -15,6 +15,7 @@ use crate::logic::time::Clock;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     Home,
+    Access,
     WorkItems,
     Forms,
     Review,
@@ -33,8 +34,9 @@ pub enum Section {
 }
 
 impl Section {
-    const RAIL: [Self; 14] = [
+    const RAIL: [Self; 15] = [
         Self::Home,
+        Self::Access,
         Self::WorkItems,
         Self::Forms,
         Self::Review,
@@ -53,6 +55,7 @@ impl Section {
     fn label(self) -> &'static str {
         match self {
             Self::Home => "Home",
+            Self::Access => "My access",
             Self::WorkItems => "Work items",
             Self::Forms => "Forms",
             Self::Review => "Review",
@@ -73,6 +76,7 @@ impl Section {
     fn path(self) -> &'static str {
         match self {
             Self::Home | Self::Elsewhere => "/",
+            Self::Access => "/access",
             Self::WorkItems => "/work-items",
             Self::Forms => "/forms",
             Self::Review => "/review",
@@ -92,6 +96,7 @@ impl Section {
     fn shape(self) -> &'static str {
         match self {
             Self::Home | Self::Elsewhere => "home",
+            Self::Access => "key",
             Self::WorkItems => "work",
             Self::Forms => "pencil",
             Self::Review => "hand",
@@ -111,7 +116,7 @@ impl Section {
     fn permission(self) -> &'static str {
         match self {
             // Everybody who comes in may be asked something.
-            Self::Home | Self::Forms | Self::Elsewhere => "/Home/View",
+            Self::Home | Self::Access | Self::Forms | Self::Elsewhere => "/Home/View",
             Self::WorkItems => "/WorkItems/View",
             Self::Review => "/Orders/Review",
             Self::Orders => "/Orders/View",
@@ -182,6 +187,8 @@ pub struct Visitor {
     pub questions: u64,
     /// Forms that wait for this person's answers.
     pub forms: u64,
+    /// Somebody has said which identity this person is, so that there is access of theirs to show.
+    pub has_identity: bool,
 }
 
 /// The sheet with everything around it.
@@ -255,6 +262,7 @@ fn search_of(section: Section) -> (&'static str, &'static str) {
         Section::Orders => ("/orders", "Search orders"),
         Section::WorkItems => ("/work-items", "Search work items"),
         Section::Requests => ("/requests", "Search requests"),
+        Section::Access => ("/access/request", "Search what to ask for"),
         _ => ("/identities", "Search people"),
     }
 }
@@ -262,7 +270,8 @@ fn search_of(section: Section) -> (&'static str, &'static str) {
 fn rail(visitor: &Visitor, section: Section) -> impl IntoView + use<> {
     // Whoever owns a risk sees its violations, and whoever may decide about a request sees that, whatever their profile says.
     let is_shown = |place: &Section| {
-        visitor.rights.may(place.permission())
+        (*place == Section::Access && visitor.has_identity)
+            || (*place != Section::Access && visitor.rights.may(place.permission()))
             || (*place == Section::Violations && visitor.violations > 0)
             || (*place == Section::Approvals && visitor.approvals > 0)
     };
@@ -321,6 +330,7 @@ fn menu(visitor: &Visitor) -> impl IntoView + use<> {
                     {themes}
                 </form>
                 <a class="button quiet wide" href="/work-items/questions">{icon("hand")}"Questions to me"{(visitor.questions > 0).then(|| view! { <span class="count">{crate::logic::words::total(visitor.questions)}</span> })}</a>
+                <a class="button quiet wide" href="/access">{icon("key")}"My access"</a>
                 <a class="button quiet wide" href="/my-mail">{icon("pencil")}"My mail"</a>
                 {visitor.rights.may("/Mails/View").then(|| view! { <a class="button quiet wide" href="/mails">{icon("plane")}"Mail that was sent"</a> })}
                 {visitor.rights.may("/Agents/View").then(|| view! { <a class="button quiet wide" href="/agents">{icon("plug")}"Agents"</a> })}

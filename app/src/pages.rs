@@ -1,6 +1,7 @@
 //! Pages, one file each: server functions on top, the page, its parts. A page reads with the use cases of `engine`; what
 //! it shows is a plain function of what they answer.
 
+pub mod access;
 pub mod agents;
 pub mod applications;
 pub mod approvals;

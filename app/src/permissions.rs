@@ -29,6 +29,11 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/requests/new", "/Requests/Submit"),
     ("/requests/kept", "/Requests/View"),
     ("/requests/{id}", "/Requests/View"),
+    // Whoever is somebody of the organisation sees and asks for their own access, and that of those who report to them,
+    // whatever their profile says; the use cases look whose it is.
+    ("/access", "signed in"),
+    ("/access/request", "signed in"),
+    ("/access/requests/{id}", "signed in"),
     // Whoever may decide about a request sees and decides that one, whatever their profile says.
     ("/approvals", "signed in"),
     ("/bulk-changes", "/Requests/View"),
@@ -89,6 +94,8 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/api/pages/requests/submit", "/Requests/Submit"),
     ("/api/pages/requests/cancel", "/Requests/Submit"),
     ("/api/pages/requests/kept", "/Requests/Submit"),
+    ("/api/pages/access/submit", "signed in"),
+    ("/api/pages/access/withdraw", "signed in"),
     ("/api/pages/approvals/decide", "signed in"),
     ("/api/pages/bulk-changes/choose", "/Requests/Bulk"),
     ("/api/pages/bulk-changes/confirm", "/Requests/Bulk"),

@@ -5,6 +5,7 @@ use leptos_meta::{Title, provide_meta_context};
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
+use crate::pages::access::{AccessPage, AccessRequestPage, RequestAccessPage};
 use crate::pages::agents::AgentsPage;
 use crate::pages::applications::{ApplicationPage, ApplicationsPage};
 use crate::pages::approvals::ApprovalsPage;
@@ -44,6 +45,9 @@ pub fn App() -> impl IntoView {
             <Routes fallback=MissingPage>
                 <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async />
                 <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
+                <Route path=path!("/access") view=AccessPage ssr=SsrMode::Async />
+                <Route path=path!("/access/request") view=RequestAccessPage ssr=SsrMode::Async />
+                <Route path=path!("/access/requests/:id") view=AccessRequestPage ssr=SsrMode::Async />
                 <Route path=path!("/identities") view=IdentitiesPage ssr=SsrMode::Async />
                 <Route path=path!("/identities/:id") view=IdentityPage ssr=SsrMode::Async />
                 <Route path=path!("/orders") view=OrdersPage ssr=SsrMode::Async />

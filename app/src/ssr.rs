@@ -67,6 +67,7 @@ pub fn visitor(op: &OpContext) -> Visitor {
         approvals: 0,
         questions: 0,
         forms: 0,
+        has_identity: op.user.identity.is_some(),
         is_demo: op.engine.world().configuration().applications.values().any(|application| application.demo),
     }
 }

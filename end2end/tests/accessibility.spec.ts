@@ -1,7 +1,7 @@
 // axe on every page, light and dark, wide and narrow; nothing may stick out sideways.
 import AxeBuilder from '@axe-core/playwright';
-import { everyPage } from './pages';
-import { expect, test } from './steps';
+import { everyPage, ownPages } from './pages';
+import { expect, signedInAs, test } from './steps';
 
 for (const [scheme, width] of [['light', 1440], ['dark', 380]] as const) {
   test(`every page is accessible, ${scheme} and ${width} pixels wide`, async ({ page, browser }) => {
@@ -20,6 +20,12 @@ for (const [scheme, width] of [['light', 1440], ['dark', 380]] as const) {
       await page.goto(path);
       await look(name, page);
     }
+    const employee = await signedInAs(browser, 'employee', { colorScheme: scheme, viewport: { width, height: 900 } });
+    for (const [name, path] of await ownPages(employee)) {
+      await employee.goto(path);
+      await look(name, employee);
+    }
+    await employee.context().close();
     const signedOut = { colorScheme: scheme, viewport: { width, height: 900 }, storageState: { cookies: [], origins: [] } };
     const context = await browser.newContext(signedOut);
     const stranger = await context.newPage();

@@ -132,6 +132,7 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['application-schema', '/applications/directory?tab=schema'],
     ['integration', '/integrations/treasury-desk'],
     ['agents', '/agents'],
+    ['access-unknown', '/access'],
     ['mails', '/mails'],
     ['my-mail', '/my-mail'],
     ['roles', '/roles'],
@@ -157,5 +158,26 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['draft-edit', '/drafts/edit?kind=rule'],
     ['draft-edit-entitlement', '/drafts/edit?kind=entitlement'],
     ['missing', '/no-such-page'],
+  ];
+}
+
+// Every page on which people see and ask for access of their own, for somebody who has signed in as the demo's employee.
+export async function ownPages(page: Page): Promise<[string, string][]> {
+  await page.goto('/access?show=requests');
+  const known = page.locator('main a[data-open]').first();
+  if (!(await known.count())) {
+    await page.goto('/access/request?item=give:entitlement:payroll-view&justification=Covers&not_before=2099-01-01&preview=yes');
+    await page.getByRole('button', { name: 'Send the request' }).click();
+    await page.goto('/access?show=requests');
+  }
+  const request = (await known.getAttribute('href'))!;
+  return [
+    ['access', '/access'],
+    ['access-requests', '/access?show=requests'],
+    ['access-request', request],
+    ['access-ask', '/access/request'],
+    ['access-ask-none', '/access/request?text=nothing-of-this-name'],
+    ['access-ask-preview', '/access/request?item=give:access_profile:directory-vpn&justification=Covers&preview=yes'],
+    ['access-ask-mistake', '/access/request?item=give:access_profile:directory-vpn&until=2020-01-01&preview=yes'],
   ];
 }

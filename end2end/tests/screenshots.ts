@@ -1,8 +1,8 @@
 // Remakes the pictures of docs/screenshots: every page, light, dark and on a telephone, as small WebP files.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { everyPage } from './pages';
-import { expectCompleted, startJob, test } from './steps';
+import { everyPage, ownPages } from './pages';
+import { expectCompleted, signedInAs, startJob, test } from './steps';
 
 const folder = process.env.QUARTERMASTER_SCREENSHOTS!;
 const looks = [
@@ -36,9 +36,16 @@ test('pictures of every page', async ({ page, browser }) => {
       await page.goto(path);
       await save(`${name}-${look}`, await page.screenshot());
     }
+    const colorScheme = look === 'dark' ? 'dark' : 'light';
+    const employee = await signedInAs(browser, 'employee', { viewport: size, colorScheme });
+    for (const [name, path] of await ownPages(employee)) {
+      await employee.goto(path);
+      await save(`${name}-${look}`, await employee.screenshot());
+    }
+    await employee.context().close();
     const stranger = await browser.newPage({
       viewport: size,
-      colorScheme: look === 'dark' ? 'dark' : 'light',
+      colorScheme,
       storageState: { cookies: [], origins: [] },
     });
     await stranger.goto('/login');

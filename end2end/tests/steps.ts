@@ -1,7 +1,7 @@
 // What several walks do.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test as base, type Page } from '@playwright/test';
+import { expect, test as base, type Browser, type BrowserContextOptions, type Page } from '@playwright/test';
 
 export const PASSWORD = 'harbour-and-vale';
 
@@ -27,6 +27,15 @@ export async function signIn(page: Page, login: string) {
   await page.getByLabel('Login').fill(login);
   await page.getByLabel('Password').fill(PASSWORD);
   await page.getByRole('button', { name: 'Sign in' }).click();
+}
+
+// Somebody else, in a browser of their own.
+export async function signedInAs(browser: Browser, login: string, options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext({ ...options, storageState: { cookies: [], origins: [] } });
+  const page = await context.newPage();
+  await page.goto('/login');
+  await signIn(page, login);
+  return page;
 }
 
 // What came of the last form.

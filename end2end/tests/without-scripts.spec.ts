@@ -1,5 +1,5 @@
 // The same as plain links and forms.
-import { downloadLines, expect, loseInFeed, message, moveInFeed, nativelyChanged, startJob, test } from './steps';
+import { downloadLines, expect, loseInFeed, message, moveInFeed, nativelyChanged, signedInAs, startJob, test } from './steps';
 
 test.describe.configure({ mode: 'serial' });
 
@@ -53,6 +53,65 @@ test('an application is connected in a draft, put right and tried', async ({ pag
   await page.getByRole('button', { name: 'Try the connection of wiki' }).click();
   await expect(message(page)).toContainText('The connection of wiki does not work.');
   await page.getByRole('button', { name: 'Discard the draft' }).click();
+});
+
+test('an employee asks for access, the manager agrees, and the employee has it', async ({ browser }) => {
+  test.setTimeout(120_000);
+  const employee = await signedInAs(browser, 'employee', { javaScriptEnabled: false });
+  await employee.getByRole('link', { name: 'My access' }).first().click();
+  await expect(employee.locator('main')).toContainText('Entitlements');
+  await employee.getByRole('link', { name: 'Request access' }).click();
+  await employee.getByLabel('Words').fill('from home');
+  await employee.getByRole('button', { name: 'Search' }).click();
+  const offer = employee.locator('.offers > li', { hasText: 'Remote access' });
+  await expect(offer).toContainText('Has to be approved, for at most 365 days');
+  await employee.getByLabel('Why').fill('Nights on call');
+  await offer.getByRole('button', { name: 'Add: Remote access' }).click();
+  await expect(offer).toContainText('Chosen');
+  await employee.getByLabel('Last day').fill('2020-01-01');
+  await employee.getByRole('button', { name: 'Look at what would happen' }).click();
+  await expect(employee.locator('#request')).toContainText('is over. Choose a later one');
+  await employee.getByLabel('Last day').fill('');
+  await employee.getByRole('button', { name: 'Look at what would happen' }).click();
+  await expect(employee.locator('#preview')).toContainText('The manager: Demo manager.');
+  await expect(employee.locator('#preview .ledger')).toContainText('Cloud directory');
+  await employee.getByRole('button', { name: 'Send the request' }).click();
+  await expect(message(employee)).toContainText('The request is sent');
+  await expect(employee.locator('.stages')).toContainText('Waits for Demo manager');
+  const followed = employee.url();
+  await employee.goto('/access/request?text=from+home');
+  await expect(employee.locator('.offers > li', { hasText: 'Remote access' })).toContainText('Asked for already');
+  for (const path of ['/requests', '/identities', '/requests/new', '/orders']) {
+    expect((await employee.goto(path))!.status()).toBe(403);
+  }
+
+  const manager = await signedInAs(browser, 'manager', { javaScriptEnabled: false });
+  await manager.goto('/approvals');
+  const card = manager.locator('.approvals > li', { hasText: 'Remote access' });
+  await card.getByLabel(/^Comment on/).fill('Agreed');
+  await card.getByRole('button', { name: /^Approve/ }).click();
+  await expect(message(manager)).toContainText('1 request approved');
+  await manager.goto('/access');
+  await manager.locator('select[name=person]').selectOption({ label: 'Mei Bakker' });
+  await manager.getByRole('button', { name: 'Show' }).click();
+  await expect(manager.locator('main h1')).toHaveText('Access of Mei Bakker');
+  await manager.context().close();
+
+  await employee.goto(followed);
+  await expect(employee.locator('.stages')).toContainText('Demo manager approved: Agreed');
+  await expect(async () => {
+    await employee.reload();
+    await expect(employee.locator('.head-state')).toContainText('Completed', { timeout: 500 });
+  }).toPass({ timeout: 60_000 });
+  await employee.goto('/access');
+  const held = employee.locator('tr', { hasText: 'Remote access' }).first();
+  await expect(held).toContainText('Nights on call');
+  await held.getByRole('link', { name: 'Give back: Remote access' }).click();
+  await employee.getByLabel('Why').fill('No longer on call');
+  await employee.getByRole('button', { name: 'Look at what would happen' }).click();
+  await employee.getByRole('button', { name: 'Send the request' }).click();
+  await expect(message(employee)).toContainText('The request is sent');
+  await employee.context().close();
 });
 
 test('a job is started and followed by reloading', async ({ page }) => {

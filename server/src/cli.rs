@@ -21,6 +21,7 @@ pub mod reconciliation;
 pub mod requests;
 pub mod restored;
 pub mod secret;
+pub mod sign_ins;
 pub mod users;
 pub mod violations;
 pub mod work_items;
@@ -158,6 +159,9 @@ pub enum Command {
     Mails(mails::Command),
     /// Why an identity holds something, or why not
     Why(identities::Why),
+    /// Sign-ins that identity providers tell of
+    #[command(subcommand)]
+    SignIns(sign_ins::Command),
     /// People who sign in
     #[command(subcommand)]
     User(users::Command),
@@ -302,6 +306,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
         Command::WorkItems(command) => work_items::run(&op, command, output).await,
         Command::Mails(command) => mails::run(&op, command, output).await,
         Command::Why(why) => identities::why(&op, why, output).await,
+        Command::SignIns(command) => sign_ins::run(&op, command, output).await,
         Command::User(command) => users::run(&op, command, output).await,
         Command::Backup(command) => backup::run(&op, &command, output).await,
         Command::Restored(command) => restored::run(&op, command, output).await,

@@ -31,13 +31,16 @@ const DIRECTORY_TOKEN: &str = "demo-directory";
 /// Password of everybody who signs in to the demo; it is printed, so the demo serves this machine alone.
 pub const PASSWORD: &str = "harbour-and-vale";
 /// Who signs in to the demo: login, name, permission profile.
-pub const USERS: [(&str, &str, &str); 5] = [
+pub const USERS: [(&str, &str, &str); 6] = [
     ("admin", "Demo administrator", "administrator"),
     ("operator", "Demo operator", "operator"),
     ("mainframe", "Demo mainframe operator", "mainframe-fulfiller"),
     ("auditor", "Demo auditor", "auditor"),
     ("employee", "Demo employee", "employee"),
+    ("manager", "Demo manager", "employee"),
 ];
+/// Who of the organisation they are, by the key in the feed: the manager is the employee's.
+pub const PEOPLE: [(&str, &str); 2] = [("employee", "E10327"), ("manager", "E10310")];
 
 /// How the demo is served.
 #[derive(Args, Clone, Debug)]

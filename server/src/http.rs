@@ -26,6 +26,7 @@ pub mod problem;
 pub mod security;
 pub mod session;
 pub mod sign_in;
+pub mod sign_ins;
 pub mod throttle;
 
 use std::path::PathBuf;
@@ -135,7 +136,11 @@ pub fn router(site: Site) -> Result<Router, Unguarded> {
         .merge(bulk::router())
         .merge(bulk_changes::router());
     let root = PathBuf::from(site.leptos.site_root.as_ref());
-    let all = with_session(pages).merge(health::router()).merge(agents::router()).merge(assets::router(&root));
+    let all = with_session(pages)
+        .merge(health::router())
+        .merge(agents::router())
+        .merge(sign_ins::router())
+        .merge(assets::router(&root));
     let large = with_session(bulk_changes::upload_router());
     let large = limited(site.clone(), large, bulk_changes::FILE_LIMIT, bulk_changes::FILE_TIME);
     Ok(layered(site, all).merge(large))

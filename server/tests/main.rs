@@ -32,5 +32,6 @@ mod it {
     mod http;
     mod promises;
     mod security;
+    mod sign_ins;
     mod upgrade;
 }

@@ -174,5 +174,6 @@ pub(crate) fn preview() -> RequestPreview {
         first_day: None,
         reviewed: vec!["Payroll user".into()],
         risks: vec![super::violations::request_risk()],
+        approvals: Vec::new(),
     }
 }

@@ -1,5 +1,6 @@
 //! Made-up data for every page: an organisation in the middle of a working day.
 
+mod access;
 mod agents;
 mod applications;
 mod approvals;
@@ -104,6 +105,7 @@ pub(crate) fn visitor() -> Visitor {
         approvals: 2,
         questions: 1,
         forms: 2,
+        has_identity: true,
     }
 }
 
@@ -136,6 +138,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         ("failed", problem::sheet(&ApiError::internal(), &Visitor { flash: Some(failed), ..visitor() })),
     ];
     for of_pages in [
+        access::sheets,
         agents::sheets,
         applications::sheets,
         approvals::sheets,

@@ -67,11 +67,19 @@ pub fn look(state: ApprovalState) -> (Tone, &'static str) {
 
 /// "Waits for Ann Lee, Bo Ek or Cy Ash; 2 of them have to agree."
 pub fn waits_for(row: &ApprovalRow) -> String {
-    let quorum = if row.missing > 1 { format!("; {} of them have to agree", row.missing) } else { String::new() };
-    match row.approvers.as_slice() {
+    match row.approvers.is_empty() {
+        true => who(&row.approvers, row.missing),
+        false => format!("Waits for {}", who(&row.approvers, row.missing)),
+    }
+}
+
+/// "Ann Lee, Bo Ek or Cy Ash; 2 of them have to agree."
+pub fn who(approvers: &[String], missing: u32) -> String {
+    let quorum = if missing > 1 { format!("; {missing} of them have to agree") } else { String::new() };
+    match approvers {
         [] => "Nobody is there who may decide. Ask an administrator of Quartermaster who should.".to_owned(),
-        [only] => format!("Waits for {only}{quorum}."),
-        [before @ .., last] => format!("Waits for {} or {last}{quorum}.", before.join(", ")),
+        [only] => format!("{only}{quorum}."),
+        [before @ .., last] => format!("{} or {last}{quorum}.", before.join(", ")),
     }
 }
 

@@ -118,6 +118,7 @@ pub fn requests(query: &Query) -> RequestFilter {
         state: query.parsed("state", RequestState::from_name),
         trigger: query.parsed("trigger", Trigger::from_name),
         identity: query.parsed("identity", |text| text.parse().ok()),
+        requester: query.get("requester"),
         after: query.get("after"),
         limit: None,
     }
@@ -130,6 +131,7 @@ pub fn requests_address(filter: &RequestFilter) -> Address {
         .with("text", filter.text.as_deref())
         .with("trigger", filter.trigger.map(Trigger::name))
         .with("identity", filter.identity.map(|id| id.to_string()).as_deref())
+        .with("requester", filter.requester.as_deref())
 }
 
 pub fn approvals(query: &Query) -> ApprovalFilter {

@@ -32,6 +32,18 @@ pub fn read(text: &str) -> Option<RequestItem> {
     Some(RequestItem { change: Change::from_name(change)?, grantable: Grantable::from_parts(kind, name)? })
 }
 
+/// Keys of a request, of which each sign-in may add one: the first few.
+pub fn keys(keys: &[String]) -> Option<String> {
+    const SHOWN: usize = 3;
+    let shown = keys.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    let more = keys.len().saturating_sub(SHOWN);
+    match (keys.is_empty(), more) {
+        (true, _) => None,
+        (false, 0) => Some(shown),
+        (false, more) => Some(format!("{shown}, and {more} more")),
+    }
+}
+
 /// What somebody can do about a request that does not go on by itself, or when it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -92,6 +104,14 @@ mod tests {
         }
         for text in ["", "give", "give:role", "give:thing:x", "keep:role:x"] {
             assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn of_many_keys_the_first_are_shown() {
+        let all = |count: usize| (1..=count).map(|number| number.to_string()).collect::<Vec<_>>();
+        for (count, expected) in [(0, None), (1, Some("1")), (3, Some("1, 2, 3")), (5, Some("1, 2, 3, and 2 more"))] {
+            assert_eq!(keys(&all(count)).as_deref(), expected);
         }
     }
 

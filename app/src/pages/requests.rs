@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod detail;
+pub(crate) mod preview;
 
 use leptos::prelude::*;
 use model::page::Page;

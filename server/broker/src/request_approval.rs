@@ -286,6 +286,20 @@ pub fn escalate(
     why.map(|why| (after, why))
 }
 
+/// The approval as it would be when a stage begins: escalated at once where too few are there who may decide.
+pub fn at_stage(
+    approval: &RequestApproval,
+    stage: u32,
+    matter: &Matter,
+    people: &[Person],
+    now: Timestamp,
+) -> RequestApproval {
+    let mut then = RequestApproval { stage, decisions: Vec::new(), ..approval.clone() };
+    begin(&mut then, now);
+    let escalated = escalate(&then, matter, people, now).map(|(after, _)| after);
+    escalated.unwrap_or(then)
+}
+
 /// Nobody is named for the middle step: it is left out.
 fn up(approval: &mut RequestApproval, now: Timestamp) {
     let names_others = approval.current().is_some_and(|stage| !stage.escalate_to.is_empty());

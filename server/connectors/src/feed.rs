@@ -13,12 +13,13 @@ mod positions;
 mod records;
 mod rows;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use model::configuration::IdentitySource;
+use model::configuration::{Column, IdentitySource};
 use model::feed::FeedIdentity;
 use model::identity::Context;
 use model::value::Attributes;
@@ -154,6 +155,37 @@ pub fn digest(source: &IdentitySource, base: &Path) -> Result<String, FeedError>
         None => Ok(combine(source, hash, &hashes_beside)),
     }
 }
+
+/// One person of a source that is not read from files, out of values by column, judged like a row of a feed. Columns without a
+/// value are empty.
+///
+/// # Errors
+/// Everything that is wrong with the values.
+pub fn row(
+    source: &IdentitySource,
+    values: &BTreeMap<String, String>,
+    display_name: &mut dyn FnMut(&FeedRow<'_>) -> Result<String, String>,
+) -> Result<FeedIdentity, FeedError> {
+    let named = IdentitySource { file: CLAIMS.to_owned(), delimiter: None, ..source.clone() };
+    let own = [Some(&source.key), source.manager.as_ref(), source.starts.as_ref(), source.ends.as_ref()];
+    let columns: BTreeSet<&str> =
+        own.into_iter().flatten().map(String::as_str).chain(source.attributes.values().map(Column::header)).collect();
+    let cells = columns.iter().map(|column| values.get(*column).map_or("", String::as_str));
+    let wrong = |message: String| FeedError { findings: vec![Finding::file(CLAIMS, message)], total: 1 };
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let written = writer.write_record(&columns).and_then(|()| writer.write_record(cells));
+    written.map_err(|error| wrong(error.to_string()))?;
+    let text = writer.into_inner().map_err(|error| wrong(error.to_string()))?;
+    let mut findings = Findings::default();
+    let mut people = people::read(&named, Vec::new(), &mut text.as_slice(), display_name, &mut findings);
+    match findings.into_error() {
+        Some(error) => Err(error),
+        None => people.identities.pop().ok_or_else(|| wrong("they say nobody".to_owned())),
+    }
+}
+
+/// What values that come from no file are called in findings.
+const CLAIMS: &str = "claims";
 
 /// The files beside the one of people: of positions, or of sections in the order of their names.
 fn beside(source: &IdentitySource) -> Vec<Described<'_>> {

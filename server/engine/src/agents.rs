@@ -292,7 +292,9 @@ pub async fn rows(op: &OpContext) -> Result<Vec<AgentView>, ApiError> {
     op.require("/Agents/View")?;
     let configuration = op.engine.world().configuration();
     let store = op.engine.store();
-    let tokens = store.agent_tokens().await.map_err(internal)?;
+    let mut tokens = store.agent_tokens().await.map_err(internal)?;
+    // Those of identity providers are kept beside them.
+    tokens.retain(|token| !token.agent.starts_with(crate::sign_ins::HOLDER));
     let mut facts: BTreeMap<String, AgentFacts> =
         store.agent_facts().await.map_err(internal)?.into_iter().map(|facts| (facts.name.clone(), facts)).collect();
     let exports = store.agent_exports().await.map_err(internal)?;

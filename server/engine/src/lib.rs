@@ -28,6 +28,7 @@ pub mod scheduler;
 pub mod sweeps;
 pub mod tasks;
 
+pub mod access;
 pub mod accounts;
 pub mod agents;
 pub mod applications;
@@ -58,6 +59,7 @@ pub mod rings;
 pub mod role_model;
 pub mod sessions;
 pub mod settings;
+pub mod sign_ins;
 pub mod undo;
 pub mod users;
 pub mod violations;

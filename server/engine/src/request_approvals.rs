@@ -10,11 +10,15 @@ mod words;
 
 use broker::request_approval::{self, Escalated, Refused};
 use jiff::Timestamp;
-use model::approval::{ApprovalFilter, ApprovalRow, ApprovalState, Decider, RequestApproval, Verdict};
+use model::approval::{
+    ApprovalFilter, ApprovalPreview, ApprovalRow, ApprovalState, Decider, RequestApproval, StagePreview, Verdict,
+};
+use model::configuration::ApprovalStage;
 use model::error::{ApiError, ErrorCode};
 use model::ids::RequestId;
 use model::page::Page;
-use model::request::{NewRequest, Request};
+use model::request::{NewRequest, Request, RequestItem};
+use model::trigger::Trigger;
 use model::user::User;
 use store::StoreError;
 
@@ -42,60 +46,78 @@ pub(crate) struct Asked {
 
 /// What needs approvals of what is asked for, with its line, as it begins.
 pub(crate) async fn begin(engine: &Engine, request: &Request, now: Timestamp) -> Result<Asked, StoreError> {
-    let configuration = engine.world().configuration();
-    let mut approvals: Vec<RequestApproval> = (1..)
-        .zip(&request.items)
-        .filter(|(_, item)| request_approval::is_asked_for(request.trigger, item.change))
-        .filter_map(|(line, item)| {
-            let stages = configuration.approvals(&item.grantable);
-            (!stages.is_empty()).then(|| RequestApproval {
-                request: request.id,
-                line,
-                item: item.clone(),
-                stages: stages.to_vec(),
-                state: ApprovalState::Waiting,
-                stage: 0,
-                level: 0,
-                since: now,
-                escalates_at: None,
-                ended_at: None,
-                decisions: Vec::new(),
-            })
-        })
-        .collect();
+    let mut approvals = needed(engine, request.id, (request.trigger, &request.items), now);
     let mut notices = Vec::new();
     if !approvals.is_empty() {
         let questions: Vec<Question> = approvals.iter().map(|approval| Question::of(request, approval)).collect();
         let facts = Facts::read(engine, &questions).await?;
         for (approval, matter) in approvals.iter_mut().zip(&facts.matters) {
-            request_approval::begin(approval, now);
-            if let Some((after, _)) = request_approval::escalate(approval, matter, &facts.people, now) {
-                *approval = after;
-            }
+            *approval = request_approval::at_stage(approval, 0, matter, &facts.people, now);
             notices.extend(words::notices(engine, approval, matter, &facts, now));
         }
     }
     Ok(Asked { approvals, notices })
 }
 
-/// What is to be said of approvals before something is asked for: sentences.
-pub(crate) async fn remarks(engine: &Engine, new: &NewRequest) -> Result<Vec<String>, StoreError> {
+/// What would have to be approved of this, none of it begun.
+fn needed(
+    engine: &Engine,
+    request: RequestId,
+    (trigger, items): (Trigger, &[RequestItem]),
+    now: Timestamp,
+) -> Vec<RequestApproval> {
     let configuration = engine.world().configuration();
-    let mut remarks = Vec::new();
-    let users = engine.store().users().await?;
-    for item in new.items.iter().filter(|item| request_approval::is_asked_for(new.trigger, item.change)) {
+    let asked = (1..).zip(items).filter(|(_, item)| request_approval::is_asked_for(trigger, item.change));
+    let approval = |(line, item): (u32, &RequestItem)| {
         let stages = configuration.approvals(&item.grantable);
-        if stages.is_empty() {
-            continue;
-        }
-        let said: Vec<String> = stages.iter().map(|stage| words::stage(&configuration, &users, stage)).collect();
-        remarks.push(format!(
-            "{} is given once it is approved: by {}.",
-            engine.label(&item.grantable),
-            said.join(", and then by ")
-        ));
+        (!stages.is_empty()).then(|| RequestApproval {
+            request,
+            line,
+            item: item.clone(),
+            stages: stages.to_vec(),
+            state: ApprovalState::Waiting,
+            stage: 0,
+            level: 0,
+            since: now,
+            escalates_at: None,
+            ended_at: None,
+            decisions: Vec::new(),
+        })
+    };
+    asked.filter_map(approval).collect()
+}
+
+/// Who would have to agree to what, were it asked for now: stage by stage, by the functions that ask them.
+pub(crate) async fn foresee(
+    engine: &Engine,
+    new: &NewRequest,
+    requester: &str,
+    now: Timestamp,
+) -> Result<Vec<ApprovalPreview>, StoreError> {
+    let approvals = needed(engine, RequestId(0), (new.trigger, &new.items), now);
+    if approvals.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(remarks)
+    let question = |approval: &RequestApproval| Question::new(new.identity, requester, approval);
+    let facts = Facts::read(engine, &approvals.iter().map(question).collect::<Vec<_>>()).await?;
+    let configuration = engine.world().configuration();
+    let preview = |(approval, matter): (&RequestApproval, &request_approval::Matter)| {
+        let stage = |(number, stage): (u32, &ApprovalStage)| {
+            let then = request_approval::at_stage(approval, number, matter, &facts.people, now);
+            let standing = request_approval::standing(&then, matter, &facts.people);
+            StagePreview {
+                who: words::stage(&configuration, &facts.users, stage),
+                approvers: standing.approvers.iter().map(|person| person.display_name.clone()).collect(),
+                missing: standing.missing,
+                escalated: then.level > 0,
+            }
+        };
+        ApprovalPreview {
+            label: engine.label(&approval.item.grantable),
+            stages: (0..).zip(&approval.stages).map(stage).collect(),
+        }
+    };
+    Ok(approvals.iter().zip(&facts.matters).map(preview).collect())
 }
 
 /// What waits for the caller; with the permission everything that waits.

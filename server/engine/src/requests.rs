@@ -8,6 +8,7 @@
 pub(crate) mod batch;
 mod check;
 pub(crate) mod follow;
+pub(crate) mod offer;
 mod preview;
 mod risks;
 mod terms;
@@ -133,9 +134,15 @@ async fn known(op: &OpContext, new: &NewRequest, digest: &str) -> Result<Option<
 /// is given again.
 pub async fn cancel(op: &OpContext, id: RequestId, reason: String) -> Result<(), ApiError> {
     op.require(SUBMIT)?;
-    let reason = check::justification(&reason, "reason", "Say why it is cancelled; it is kept with the request.")?;
     let found = op.engine.store().request(id).await.map_err(internal)?;
     let request = found.ok_or_else(|| ApiError::not_found(format!("request {id}")))?;
+    withdraw(op, request, &reason).await
+}
+
+/// As [`cancel`], for who may do it for another reason.
+pub(crate) async fn withdraw(op: &OpContext, request: Request, reason: &str) -> Result<(), ApiError> {
+    let id = request.id;
+    let reason = check::justification(reason, "reason", "Say why it is cancelled; it is kept with the request.")?;
     let message = format!("Cancelled by {}: {reason}", op.user.display_name);
     let audit = audit(op, id, format!("cancelled: {reason}"));
     if !called_off(op, request, &message, &audit).await.map_err(internal)? {
@@ -205,7 +212,12 @@ pub(crate) fn said(text: &str, field: &str, missing: &str) -> Result<String, Api
 /// A piece of the list.
 pub async fn page(op: &OpContext, filter: RequestFilter) -> Result<Page<RequestRow>, ApiError> {
     op.require(VIEW)?;
-    let mut page = op.engine.store().request_page(&filter).await.map_err(internal)?;
+    list(op, &filter).await
+}
+
+/// As [`page`], for who may see these for another reason.
+pub(crate) async fn list(op: &OpContext, filter: &RequestFilter) -> Result<Page<RequestRow>, ApiError> {
+    let mut page = op.engine.store().request_page(filter).await.map_err(internal)?;
     for (item, label) in page.rows.iter_mut().flat_map(|row| &mut row.items) {
         *label = op.engine.label(&item.grantable);
     }
@@ -221,6 +233,13 @@ pub async fn counts(op: &OpContext, filter: RequestFilter) -> Result<Vec<(Reques
 /// One request with its orders and its history.
 pub async fn detail(op: &OpContext, id: RequestId) -> Result<RequestDetail, ApiError> {
     op.require(VIEW)?;
+    let mut detail = read(op, id).await?;
+    detail.can_be_cancelled &= op.may(SUBMIT);
+    Ok(detail)
+}
+
+/// As [`detail`], for who may see it for another reason.
+pub(crate) async fn read(op: &OpContext, id: RequestId) -> Result<RequestDetail, ApiError> {
     let store = op.engine.store();
     let found = store.request_detail(id).await.map_err(internal)?;
     let mut detail = found.ok_or_else(|| ApiError::not_found(format!("request {id}")))?;
@@ -234,8 +253,8 @@ pub async fn detail(op: &OpContext, id: RequestId) -> Result<RequestDetail, ApiE
     detail.labels = detail.request.items.iter().map(|item| op.engine.label(&item.grantable)).collect();
     let standing = store.request_with_orders(id).await.map_err(internal)?;
     detail.approvals = crate::request_approvals::of_request(op, id).await?;
-    detail.can_be_cancelled = op.may(SUBMIT)
-        && standing.is_some_and(|found| broker::request::can_be_cancelled(&found.request, &found.orders));
+    detail.can_be_cancelled =
+        standing.is_some_and(|found| broker::request::can_be_cancelled(&found.request, &found.orders));
     Ok(detail)
 }
 

@@ -103,7 +103,7 @@ async fn view(op: &OpContext) -> Result<Option<RestoredView>, StoreError> {
     let configuration = op.engine.world().configuration();
     let readable = configuration.applications.iter().filter(|(_, application)| application.connection.can_be_read());
     let unread = readable.filter(|(name, _)| !is_read(name)).map(|(_, application)| application.display_name.clone());
-    let sources = configuration.sources.iter().filter(|(name, _)| !is_read(name));
+    let sources = configuration.sources.iter().filter(|(name, source)| !source.filled_by_sign_ins && !is_read(name));
     let unread = sources.map(|(_, source)| source.display_name.clone()).chain(unread);
     let counts = store.order_counts(&OrderFilter::default()).await?.by_state;
     let waiting = counts.iter().filter(|(state, _)| *state == ProvisioningState::Pending).map(|(_, count)| count).sum();

@@ -154,6 +154,7 @@ fn source() -> IdentitySource {
     };
     let names = ["given_name", "family_name"].map(|name| (name.to_owned(), Column::Header(name.to_owned())));
     IdentitySource {
+        filled_by_sign_ins: false,
         description: Some("Out of a seed: nobody in it exists".into()),
         read_by: None,
         file: "feeds/people.csv".into(),

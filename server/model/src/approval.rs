@@ -125,6 +125,27 @@ pub struct ApprovalDecision {
     pub at: Timestamp,
 }
 
+/// Who would have to agree to one thing before it is given, were it asked for now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalPreview {
+    /// What people call the thing.
+    pub label: String,
+    pub stages: Vec<StagePreview>,
+}
+
+/// One stage of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagePreview {
+    /// Whose word it takes: "2 of the team Security".
+    pub who: String,
+    /// Those who could decide now, by name.
+    pub approvers: Vec<String>,
+    /// How many of them have to agree.
+    pub missing: u32,
+    /// Nobody whom it names could decide: it would go on to others at once.
+    pub escalated: bool,
+}
+
 /// The approval of one thing that a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestApproval {

@@ -13,6 +13,7 @@ mod lifecycle_states;
 mod naming_rules;
 mod record_sections;
 mod risks;
+mod sign_ins;
 mod terms;
 mod thresholds;
 
@@ -40,6 +41,7 @@ pub use lifecycle_states::{AccountAction, AccountStep, Grantables, LifecycleStat
 pub use naming_rules::{NamedBundle, NamedEntitlement, NamingRule};
 pub use record_sections::{Boundaries, Gaps, RecordSection};
 pub use risks::{OnConflict, Risk, RiskKind, RiskRule, RiskSide};
+pub use sign_ins::{SignInProvider, UnknownPerson, WhenLate};
 pub use terms::{Category, RoleState, Terms};
 pub use thresholds::{Limit, Thresholds};
 
@@ -53,6 +55,9 @@ pub struct Configuration {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub agents: BTreeMap<String, Agent>,
     pub sources: BTreeMap<String, IdentitySource>,
+    /// Identity providers that tell of sign-ins.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub sign_ins: BTreeMap<String, SignInProvider>,
     /// Attributes by which access is limited, with the values that there are.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub dimensions: BTreeMap<String, Dimension>,
@@ -199,7 +204,11 @@ pub struct IdentitySource {
     /// Agent that reads it; read here unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_by: Option<String>,
+    /// Nothing is read: its people are those who sign in ([`SignInProvider`]), and columns are their claims.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub filled_by_sign_ins: bool,
     /// A CSV file: absolute, or relative to the configuration directory.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub file: String,
     /// One character; a comma unless told.
     pub delimiter: Option<char>,
@@ -559,6 +568,14 @@ impl IdentitySource {
 }
 
 impl Column {
+    /// What the column is called in the feed.
+    pub fn header(&self) -> &str {
+        match self {
+            Self::Header(header) => header,
+            Self::Typed(typed) => &typed.column,
+        }
+    }
+
     /// What its cells mean.
     pub fn kind(&self) -> ColumnType {
         match self {

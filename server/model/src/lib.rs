@@ -39,6 +39,7 @@ pub mod request;
 pub mod restoration;
 pub mod review;
 pub mod risk;
+pub mod sign_in;
 
 pub mod error;
 pub mod mail;

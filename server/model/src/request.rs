@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::access::{GrantOrigin, Grantable};
-use crate::approval::ApprovalRow;
+use crate::approval::{ApprovalPreview, ApprovalRow};
 use crate::identity::Period;
 use crate::ids::{DirectGrantId, IdentityId, OrderId, RequestId, RunId};
 use crate::order::{ProvisioningState, StateReason};
@@ -294,6 +294,9 @@ pub struct RequestPreview {
     pub reviewed: Vec<String>,
     /// Risks that it would newly bring about.
     pub risks: Vec<RequestRisk>,
+    /// Who has to agree to what of it, and in which order; empty where nobody has to.
+    #[serde(default)]
+    pub approvals: Vec<ApprovalPreview>,
 }
 
 /// A line of the list of requests.
@@ -324,6 +327,8 @@ pub struct RequestFilter {
     pub state: Option<RequestState>,
     pub trigger: Option<Trigger>,
     pub identity: Option<IdentityId>,
+    /// Login of who asked.
+    pub requester: Option<String>,
     pub after: Option<String>,
     pub limit: Option<u32>,
 }

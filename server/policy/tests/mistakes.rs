@@ -9,7 +9,7 @@ use model::approval::Verdict;
 use model::configuration::{
     AccountType, ApprovalStage, Approver, AssignmentRule, AttributeSpecification, AutomationRule, ColumnType,
     Configuration, Connection, CorrelationRule, Dimension, DimensionValue, IdentitySource, ManualConnection,
-    PermissionProfile, RecordSection, Reference, Role, RuleType, Thresholds,
+    PermissionProfile, RecordSection, Reference, Role, RuleType, SignInProvider, Thresholds, UnknownPerson,
 };
 use policy::model::RoleModel;
 
@@ -693,6 +693,125 @@ fn departments() -> Dimension {
 }
 
 /// A source with these sections, each with a title of its own.
+#[test]
+fn what_is_wrong_with_sign_ins_and_their_sources_is_found() {
+    fn partner(configuration: &mut Configuration) -> &mut SignInProvider {
+        configuration.sign_ins.get_mut("partner").expect("partner")
+    }
+    fn hr(configuration: &mut Configuration) -> &mut IdentitySource {
+        configuration.sources.get_mut("hr").expect("hr")
+    }
+    fn fill(configuration: &mut Configuration) {
+        let source = hr(configuration);
+        (source.filled_by_sign_ins, source.file, source.key) = (true, String::new(), "subject".into());
+        let provider = partner(configuration);
+        provider.confirmed.clear();
+        provider.unknown = UnknownPerson::Create;
+    }
+    fn again(configuration: &mut Configuration) -> &mut SignInProvider {
+        let other = SignInProvider { issuer: "https://other.example".into(), ..partner(configuration).clone() };
+        configuration.sign_ins.entry("second".into()).or_insert(other)
+    }
+    let sound = || {
+        let mut configuration = company();
+        configuration.sources.insert("hr".into(), source("identity.name"));
+        let provider = serde_json::json!({
+            "issuer": "https://partner.example", "source": "hr", "confirmed": { "department": "department" }, "requires": ["door"],
+        });
+        configuration.sign_ins.insert("partner".into(), serde_json::from_value(provider).expect("a provider"));
+        configuration
+    };
+    let mut filled = sound();
+    fill(&mut filled);
+    for configuration in [sound(), filled] {
+        assert!(RoleModel::compile(&configuration).is_ok(), "{:?}", RoleModel::compile(&configuration).err());
+    }
+    let (object, of_source) = ("sign-in `partner`", "identity source `hr`");
+    let cases: Vec<Mistake> = vec![
+        (|c| partner(c).issuer = " ".into(), object, "issuer", "is empty", None),
+        (|c| again(c).issuer = "https://partner.example".into(), "sign-in `second`", "issuer", "another sign-in", None),
+        (|c| partner(c).requires.clear(), object, "requires", "names nothing", None),
+        (|c| partner(c).wait_seconds = 46, object, "wait_seconds", "is more than 45", None),
+        (|c| partner(c).valid_days = 0, object, "valid_days", "is not from 1 to 731", None),
+        (|c| drop(partner(c).ended.insert("status".into(), Vec::new())), object, "ended.status", "has no value", None),
+        (|c| partner(c).unknown = UnknownPerson::Create, object, "unknown", "is read from elsewhere", None),
+        (|c| partner(c).confirmed.clear(), object, "confirmed", "nothing but names", None),
+        (
+            |c| partner(c).confirmed = [("name".to_owned(), "name".to_owned())].into(),
+            object,
+            "confirmed",
+            "which two may share",
+            None,
+        ),
+        (
+            |c| drop(partner(c).confirmed.insert("mail".into(), "mail".into())),
+            object,
+            "confirmed.mail",
+            "is no attribute of the source `hr`",
+            None,
+        ),
+        (
+            |c| {
+                fill(c);
+                partner(c).confirmed = [("department".to_owned(), "department".to_owned())].into();
+            },
+            object,
+            "confirmed",
+            "known by their subject",
+            None,
+        ),
+        (|c| hr(c).file.clear(), of_source, "file", "is missing", None),
+        (
+            |c| {
+                fill(c);
+                hr(c).file = "hr.csv".into();
+            },
+            of_source,
+            "file",
+            "sign-ins fill this one",
+            None,
+        ),
+        (
+            |c| {
+                fill(c);
+                hr(c).key = "mail".into();
+            },
+            of_source,
+            "key",
+            "is the claim `subject`",
+            None,
+        ),
+        (
+            |c| {
+                fill(c);
+                again(c);
+            },
+            of_source,
+            "filled_by_sign_ins",
+            "is filled by 2 of `sign_ins`",
+            None,
+        ),
+        (
+            |c| {
+                fill(c);
+                c.sign_ins.clear();
+            },
+            of_source,
+            "filled_by_sign_ins",
+            "has nobody who fills it",
+            None,
+        ),
+    ];
+    for (change, object, field, part, _) in cases {
+        let mut configuration = sound();
+        change(&mut configuration);
+        let errors = RoleModel::compile(&configuration).err().unwrap_or_default();
+        let is_it =
+            errors.iter().any(|error| error.object == object && error.field == field && error.message.contains(part));
+        assert!(is_it && errors.len() == 1, "{object} {field} {part}: {errors:#?}");
+    }
+}
+
 fn sections(sections: &[(&str, &str)]) -> IdentitySource {
     let section = |(name, text): &(&str, &str)| {
         let mut section: RecordSection = serde_json::from_str(text).expect("a section");
@@ -706,6 +825,7 @@ fn sections(sections: &[(&str, &str)]) -> IdentitySource {
 fn source(display_name: &str) -> IdentitySource {
     let column = |name: &str| (name.to_owned(), model::configuration::Column::Header(name.to_owned()));
     IdentitySource {
+        filled_by_sign_ins: false,
         read_by: None,
         description: None,
         file: "hr.csv".into(),

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use engine::context::OpContext;
 use engine::grace::{KeptRow, Verdict};
 use jiff::civil::Date;
-use model::approval::ApprovalRow;
+use model::approval::{ApprovalPreview, ApprovalRow};
 use model::error::{ApiError, ErrorCode};
 use model::ids::{DirectGrantId, IdentityId, RequestId};
 use model::request::{
@@ -96,6 +96,12 @@ pub struct Submit {
     /// From 0, the most urgent, to 100
     #[arg(long)]
     priority: Option<Priority>,
+    /// What sets it off, such as access-request: administrator unless told
+    #[arg(long, value_parser = trigger)]
+    trigger: Option<Trigger>,
+    /// Login of who asks, where somebody else hands it in
+    #[arg(long)]
+    requester: Option<String>,
     /// Why a risk is borne that it would newly bring about
     #[arg(long)]
     accept_risk: Option<String>,
@@ -103,7 +109,7 @@ pub struct Submit {
     #[arg(long)]
     simulate: bool,
     /// Requests as JSON, one a line; `-` reads standard input
-    #[arg(long, conflicts_with_all = ["identity", "give", "take", "justification", "not_before", "until", "key", "correlation", "priority", "accept_risk"])]
+    #[arg(long, conflicts_with_all = ["identity", "give", "take", "justification", "not_before", "until", "key", "correlation", "priority", "trigger", "requester", "accept_risk"])]
     file: Option<PathBuf>,
 }
 
@@ -239,9 +245,9 @@ async fn one(op: &OpContext, submit: Submit, output: &Output) -> Result<(), Comm
         key: submit.key,
         correlation: submit.correlation,
         priority: submit.priority,
-        trigger: None,
+        trigger: submit.trigger,
         source: None,
-        requester: None,
+        requester: submit.requester,
         accept_risk: submit.accept_risk,
         simulate: submit.simulate,
     };
@@ -353,7 +359,13 @@ fn told(submission: &Submission) -> String {
         .map(|line| vec![line.operation.clone(), line.application.clone(), line.change.clone()])
         .collect();
     let orders = if lines.is_empty() { String::new() } else { table(&["order", "application", "change"], &lines) };
-    [head, orders, preview.remarks.join("\n")]
+    let stages = |approval: &ApprovalPreview| {
+        let said = approval.stages.iter().map(|stage| format!("{} ({})", stage.who, stage.approvers.join(", ")));
+        let said: Vec<String> = said.collect();
+        format!("{} is given once it is approved: by {}.", approval.label, said.join(", and then by "))
+    };
+    let approvals: Vec<String> = preview.approvals.iter().map(stages).collect();
+    [head, approvals.join("\n"), orders, preview.remarks.join("\n")]
         .into_iter()
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>()
@@ -436,5 +448,5 @@ fn state(text: &str) -> Result<RequestState, String> {
 }
 
 fn trigger(text: &str) -> Result<Trigger, String> {
-    one_of(Trigger::from_name(text), Trigger::ALL.map(Trigger::name))
+    one_of(Trigger::from_name(&text.replace('-', "_")), Trigger::ALL.map(Trigger::name))
 }

@@ -1,5 +1,5 @@
-//! What the demo's employee asks for as soon as the feed was read: so that something waits for an approval. What was asked
-//! for once, by its key, is never asked for again.
+//! Who of the demo's people the employee and the manager are, and what the employee asks for for others, as soon as the feed
+//! was read: so that something waits for an approval. What was asked for once, by its key, is never asked for again.
 
 use std::time::Duration;
 
@@ -19,12 +19,26 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 /// Asks, once there is somebody for whom.
 pub(super) async fn ask(engine: Engine) {
+    for (login, person) in super::PEOPLE {
+        while let Err(error) = link(&engine, login, person).await {
+            tracing::debug!(%error, person, "the demo's people are not there yet");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
     for (person, role, why) in ASKED {
         while let Err(error) = one(&engine, person, role, why).await {
             tracing::debug!(%error, person, "the demo's employee cannot ask yet");
             tokio::time::sleep(PAUSE).await;
         }
     }
+}
+
+/// Unless somebody has said otherwise since.
+async fn link(engine: &Engine, login: &str, person: &str) -> Result<(), model::error::ApiError> {
+    let op = engine.operating_context("demo");
+    let users = engine::users::list(engine).await?;
+    let is_known = users.iter().any(|user| user.login == login && user.identity.is_some());
+    if is_known { Ok(()) } else { engine::users::set_identity(&op, login, Some(person)).await }
 }
 
 async fn one(engine: &Engine, person: &str, role: &str, why: &str) -> Result<(), model::error::ApiError> {

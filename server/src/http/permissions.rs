@@ -15,6 +15,8 @@ pub enum Needs {
     SignedIn,
     /// The token of an agent, which is asked for by the route itself.
     AgentToken,
+    /// The token of an identity provider, which is asked for by the route itself.
+    ProviderToken,
     /// A permission path.
     Permission(PermissionPath),
 }
@@ -23,6 +25,7 @@ pub enum Needs {
 const PUBLIC: &str = "public";
 const SIGNED_IN: &str = "signed in";
 const AGENT: &str = "an agent's token";
+const PROVIDER: &str = "an identity provider's token";
 
 /// The routes of this crate. Pages and their server functions are in `app`.
 pub const ROUTES: &[(&str, &str)] = &[
@@ -38,6 +41,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("/api/agents/exports/{id}/{attempt}/pages/{number}", AGENT),
     ("/api/agents/exports/{id}/{attempt}/lease", AGENT),
     ("/api/agents/exports/{id}/{attempt}/outcome", AGENT),
+    ("/api/sign-ins", PROVIDER),
     ("/livez", PUBLIC),
     ("/healthz", PUBLIC),
     ("/readyz", PUBLIC),
@@ -108,6 +112,7 @@ fn parse(needs: &str) -> Option<Needs> {
         PUBLIC => Some(Needs::Nothing),
         SIGNED_IN => Some(Needs::SignedIn),
         AGENT => Some(Needs::AgentToken),
+        PROVIDER => Some(Needs::ProviderToken),
         path => PermissionPath::parse(path).map(Needs::Permission),
     }
 }

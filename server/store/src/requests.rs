@@ -246,7 +246,7 @@ const EVENTS: &str = "
     where request_id = $1
     order by sequence";
 
-/// $1–$4 words, $5 trigger, $6 identity, $7 state.
+/// $1–$4 words, $5 trigger, $6 identity, $7 requester, $8 state.
 macro_rules! request_filter {
     () => {
         "from request r
@@ -254,7 +254,8 @@ macro_rules! request_filter {
     where i.words like $1 and i.words like $2 and i.words like $3 and i.words like $4
       and ($5 is null or r.set_off_by = $5)
       and ($6 is null or r.identity_id = $6)
-      and ($7 is null or r.state = $7)"
+      and ($7 is null or lower(r.requester) = lower($7))
+      and ($8 is null or r.state = $8)"
     };
 }
 
@@ -269,6 +270,7 @@ macro_rules! filter_arguments {
             fourth,
             filter.trigger.map(Trigger::name),
             filter.identity.map(|id| id.0),
+            filter.requester.as_deref(),
             $state
             $(, $more)*
         ]
@@ -281,12 +283,12 @@ const PAGE: &str = concat!(
     ", i.display_name as identity_name ",
     request_filter!(),
     "
-      and ($8 is null or r.id < $8)
+      and ($9 is null or r.id < $9)
     order by r.id desc
-    limit $9"
+    limit $10"
 );
 
-const COUNT: &str = concat!("select count(*) from (select 1 ", request_filter!(), " limit $8) as found");
+const COUNT: &str = concat!("select count(*) from (select 1 ", request_filter!(), " limit $9) as found");
 
 const COUNTS: &str = concat!("select r.state, count(*) as requests ", request_filter!(), " group by r.state");
 

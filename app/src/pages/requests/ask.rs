@@ -4,7 +4,6 @@
 use jiff::civil::Date;
 use leptos::prelude::*;
 use model::access::Grantable;
-use model::configuration::OnConflict;
 use model::error::ApiError;
 use model::identity::Identity;
 use model::ids::IdentityId;
@@ -13,7 +12,7 @@ use model::request::{
 };
 use model::risk::RequestRisk;
 use model::trigger::Trigger;
-use model::view::{IdentityFilter, IdentityRow, PreviewLine};
+use model::view::{IdentityFilter, IdentityRow};
 
 use crate::components::form::{option, refused};
 use crate::components::icon::icon;
@@ -25,6 +24,8 @@ use crate::logic::query::Query;
 use crate::logic::{request, words};
 use crate::pages::{Asked, page};
 use crate::ssr;
+
+use super::preview::{is_blocked, outcome, why_borne};
 
 #[server(prefix = "/api/pages", endpoint = "requests/submit")]
 pub async fn submit_request(
@@ -111,7 +112,7 @@ impl Form {
     }
 }
 
-fn day(text: &str, field: &str) -> Result<Option<Date>, ApiError> {
+pub(crate) fn day(text: &str, field: &str) -> Result<Option<Date>, ApiError> {
     let wrong = |_| ApiError::invalid(field, format!("`{text}` is no day. Write it as year-month-day: 2026-12-31."));
     (!text.is_empty()).then(|| text.parse()).transpose().map_err(wrong)
 }
@@ -194,7 +195,7 @@ pub fn AskRequestPage() -> impl IntoView {
 }
 
 /// A preview that says where the same is asked for already.
-fn with_standing(submission: Submission) -> RequestPreview {
+pub(crate) fn with_standing(submission: Submission) -> RequestPreview {
     let mut preview = submission.preview;
     if let Some(id) = submission.request {
         preview
@@ -344,108 +345,29 @@ fn fields(ask: &Ask, person: &Identity) -> impl IntoView + use<> {
 /// What would happen, and the button that makes it so.
 fn preview(ask: &Ask) -> Option<AnyView> {
     let Some(Ok(preview)) = &ask.preview else { return None };
-    let list = |heading: &'static str, shape: &'static str, things: &[(Grantable, String)]| {
-        (!things.is_empty()).then(|| {
-            let things = things
-                .iter()
-                .map(|(grantable, label)| view! { <li>{icon(shape)}{request::named(grantable, label)}</li> });
-            view! { <h3>{heading}</h3><ul class="plain chosen">{things.collect_view()}</ul> }
-        })
-    };
-    let remarks = preview.remarks.iter().map(|remark| view! { <li>{remark.clone()}</li> });
-    let when = match preview.first_day {
-        Some(day) => format!("Nothing happens before {day}. On that day, as things are now:"),
-        None => "As things are now:".to_owned(),
-    };
-    let reviewed = (!preview.reviewed.is_empty()).then(|| {
-        let text = format!("Orders for {} wait for a review before they are sent.", preview.reviewed.join(", "));
-        view! { <p class="banner warn">{icon("hand")}<span>{text}</span></p> }
-    });
-    let orders = match preview.lines.is_empty() {
-        true => view! { <p class="muted">"No application has to be changed."</p> }.into_any(),
-        false => orders(&preview.lines).into_any(),
-    };
     let view = view! {
         <section class="panel" aria-labelledby="preview-heading" id="preview">
             <h2 id="preview-heading">"What would happen"</h2>
-            <p>{when}" "{words::plural(preview.lines.len() as u64, "order", "orders")}"."</p>
-            {reviewed}
-            {list("Will be held", "plus", &preview.gains)}
-            {list("Will no longer be held", "dash", &preview.losses)}
-            {orders}
-            {(!preview.remarks.is_empty()).then(|| view! { <h3>"Good to know"</h3><ul>{remarks.collect_view()}</ul> })}
-            {risks(&preview.risks)}
+            {outcome(preview)}
             {submit(ask, &preview.risks)}
         </section>
     };
     Some(view.into_any())
 }
 
-/// Risks that it would newly bring about.
-fn risks(found: &[RequestRisk]) -> impl IntoView + use<> {
-    let one = |found: &RequestRisk| {
-        let (class, then) = match found.follows {
-            OnConflict::Warn => ("banner warn", "Say below why it is borne."),
-            OnConflict::Approve => {
-                ("banner warn", "The orders that would bring it about wait for a review. Say below why it is borne.")
-            }
-            OnConflict::Block => (
-                "banner danger",
-                "It blocks this request. Ask for less, or have it asked for by somebody who may override risks.",
-            ),
-        };
-        let sides: Vec<String> = found.sides.iter().map(|side| side.join(", ")).collect();
-        let heading = format!("Risk \u{201c}{}\u{201d}, level {}", found.risk.display_name, found.risk.level);
-        view! {
-            <div class=class>{icon("octagon")}<div><p><strong>{heading}</strong>": "{sides.join(" together with ")}</p><p>{then}</p></div></div>
-        }
-    };
-    (!found.is_empty()).then(|| {
-        let heading = "Risks it would bring about";
-        view! { <section aria-label=heading><h3>{heading}</h3>{found.iter().map(one).collect_view()}</section> }
-    })
-}
-
 /// The button that makes it so; none where a risk blocks it.
 fn submit(ask: &Ask, risks: &[RequestRisk]) -> Option<AnyView> {
-    if risks.iter().any(|found| found.follows == OnConflict::Block) {
+    if is_blocked(risks) {
         return None;
     }
-    let why = (!risks.is_empty()).then(|| {
-        let offered = risks.iter().find_map(|found| found.risk.mitigating_control.clone());
-        let hint = offered.map(|control| view! { <span class="hint">{format!("Such as: {control}")}</span> });
-        view! {
-            <label class="field wide">"Why the risk is borne"<input name="risk_comment" required maxlength="500" placeholder="Kept with the request" />{hint}</label>
-        }
-    });
     let view = view! {
         <form method="post" action="/api/pages/requests/submit" class="ask-form">
             <input type="hidden" name="asked" value=ask.form.address(false).query() />
-            {why}
+            {why_borne(risks)}
             <div class="actions"><button class="button primary">{icon("check")}"Submit"</button></div>
         </form>
     };
     Some(view.into_any())
-}
-
-fn orders(lines: &[PreviewLine]) -> impl IntoView + use<> {
-    let rows = lines.iter().map(|line| {
-        let operation = model::plan::Operation::from_name(&line.operation).map_or("", words::operation);
-        view! {
-            <tr>
-                <td data-label="What" class="name">{operation}" "<span class="muted">{line.account_type.clone()}</span></td>
-                <td data-label="Application">{line.application.clone()}</td>
-                <td data-label="Change" class="wide wrap">{line.change.clone()}</td>
-            </tr>
-        }
-    });
-    view! {
-        <h3>"Orders"</h3>
-        <table class="ledger">
-            <thead><tr><th scope="col">"What"</th><th scope="col">"Application"</th><th scope="col">"Change"</th></tr></thead>
-            <tbody>{rows.collect_view()}</tbody>
-        </table>
-    }
 }
 
 /// What was given by hand before, each with the way to take it away.

@@ -105,7 +105,7 @@ fn cancel(detail: &RequestDetail) -> impl IntoView + use<> {
 }
 
 /// Risks that were known when it was handed in, and why they are borne.
-fn risks(detail: &RequestDetail) -> impl IntoView + use<> {
+pub(crate) fn risks(detail: &RequestDetail) -> impl IntoView + use<> {
     (!detail.risks.is_empty()).then(|| {
         let known = detail.risks.iter().map(|(risk, label)| {
             let overridden = (risk.on_conflict == OnConflict::Block).then_some(" (overridden)");
@@ -136,7 +136,7 @@ fn orders_of(detail: &RequestDetail, clock: &Clock) -> impl IntoView + use<> {
 }
 
 /// The way of a request, with when it came how far.
-fn phases(request: &Request, clock: &Clock) -> impl IntoView + use<> {
+pub(crate) fn phases(request: &Request, clock: &Clock) -> impl IntoView + use<> {
     let phase = |label: &'static str, at: Option<Timestamp>| {
         let at = ago_or_dash(clock, at);
         view! { <div><dt>{label}</dt><dd>{at}</dd></div> }
@@ -172,14 +172,14 @@ fn facts(detail: &RequestDetail) -> impl IntoView + use<> {
                 {pair("First day", request.not_before.map(|day| day.to_string()))}
                 {pair("Last day", request.until.map(|day| day.to_string()))}
                 {pair("Known elsewhere as", request.correlation.clone())}
-                {pair("Key", (!detail.keys.is_empty()).then(|| detail.keys.join(", ")))}
+                {pair("Key", request::keys(&detail.keys))}
                 {run}
             </dl>
         </section>
     }
 }
 
-fn happened(events: &[RequestEvent], clock: &Clock) -> impl IntoView + use<> {
+pub(crate) fn happened(events: &[RequestEvent], clock: &Clock) -> impl IntoView + use<> {
     let entries = events.iter().map(|event| {
         let sign = chip::request(event.state, None).into_any();
         Entry::of(clock, event.at, sign, &event.message, &event.actor)

@@ -191,6 +191,19 @@ fn where_nobody_is_left_it_does_not_wait_for_its_day() {
 }
 
 #[test]
+fn who_would_be_asked_in_a_later_stage_is_foreseen() {
+    let approval = waiting(vec![security(2), manager()]);
+    let later = at_stage(&approval, 1, &matter(), &people(), at(5));
+    assert_eq!((later.stage, later.level, later.since), (1, 0, at(5)));
+    assert_eq!(logins(&later, &people()), ["max"]);
+    let away: Vec<Person> =
+        people().into_iter().map(|person| Person { is_away: person.login == "max", ..person }).collect();
+    let escalated = at_stage(&approval, 1, &matter(), &away, at(5));
+    assert_eq!(escalated.level, 1);
+    assert_eq!(logins(&escalated, &away), ["mia"]);
+}
+
+#[test]
 fn the_most_specific_rule_decides_and_of_equal_ones_the_one_that_declines() {
     let mut configuration = Configuration::default();
     for (name, parent) in [("outer", None), ("inner", Some("outer"))] {

@@ -11,7 +11,7 @@ use crate::Engine;
 use crate::context::OpContext;
 use crate::error::internal;
 
-/// How a token begins, so that it is known for what it is wherever it turns up.
+/// How a token begins, so that it is known for what it is wherever it turns up, and counts for nothing else.
 const PREFIX: &str = "qma_";
 /// Longest note to a token, in characters.
 const LONGEST_LABEL: usize = 200;
@@ -23,13 +23,23 @@ pub async fn create(op: &OpContext, agent: String, label: String) -> Result<NewA
     if !op.engine.world().configuration().agents.contains_key(&agent) {
         return Err(ApiError::not_found(format!("agent `{agent}` in the configuration")));
     }
+    make(op, PREFIX, agent, label).await
+}
+
+/// A token that begins so, for whoever it is given to.
+pub(crate) async fn make(
+    op: &OpContext,
+    prefix: &str,
+    agent: String,
+    label: String,
+) -> Result<NewAgentToken, ApiError> {
     let label = label.trim().to_owned();
     if label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control) {
         let message =
             format!("The note is longer than {LONGEST_LABEL} characters, or has control characters. Shorten it.");
         return Err(ApiError::invalid("label", message));
     }
-    let token = format!("{PREFIX}{}", hexadecimal(&rand::random::<[u8; 32]>()));
+    let token = format!("{prefix}{}", hexadecimal(&rand::random::<[u8; 32]>()));
     let id = AgentTokenId(op.engine.store().reserve_ids(1).await.map_err(internal)?.start);
     let said = if label.is_empty() { format!("created token {id}") } else { format!("created token {id} ({label})") };
     let audit = audit(op, &agent, said);
@@ -49,6 +59,11 @@ pub async fn create(op: &OpContext, agent: String, label: String) -> Result<NewA
 /// Makes a token worth nothing, from this moment on.
 pub async fn revoke(op: &OpContext, id: AgentTokenId) -> Result<AgentToken, ApiError> {
     op.require("/Agents/Tokens")?;
+    end(op, id).await
+}
+
+/// As [`revoke`], for who may do it for another reason.
+pub(crate) async fn end(op: &OpContext, id: AgentTokenId) -> Result<AgentToken, ApiError> {
     let known = op.engine.store().agent_token(id).await.map_err(internal)?;
     let token = known.ok_or_else(|| ApiError::not_found(format!("token {id}")))?;
     let audit = audit(op, &token.agent, format!("revoked token {id}"));
@@ -72,15 +87,13 @@ pub async fn revoke(op: &OpContext, id: AgentTokenId) -> Result<AgentToken, ApiE
 /// The token behind a text, where it is in force and its agent still exists.
 pub(super) async fn find(engine: &Engine, token: &str) -> Result<AgentToken, ApiError> {
     let refused = |message: String| ApiError::new(ErrorCode::Unauthenticated, message);
-    let found = engine.store().agent_token_by_hash(&hash(token.trim())).await.map_err(internal)?;
-    let Some(found) = found.filter(|_| token.trim().starts_with(PREFIX)) else {
+    let Some(found) = known(engine, PREFIX, token).await? else {
         return Err(refused(
             "This is no token of an agent here. Make one with `quartermaster agents token AGENT` or on the page of agents, \
              and see that the agent speaks to the right server."
                 .to_owned(),
         ));
     };
-    check(&found)?;
     engine.follow_configuration().await.map_err(|_| ApiError::internal())?;
     if !engine.world().configuration().agents.contains_key(&found.agent) {
         return Err(refused(format!(
@@ -89,6 +102,19 @@ pub(super) async fn find(engine: &Engine, token: &str) -> Result<AgentToken, Api
         )));
     }
     Ok(found)
+}
+
+/// The token behind a text that begins so; none where there is none.
+///
+/// # Errors
+/// `Unauthenticated` where it was revoked.
+pub(crate) async fn known(engine: &Engine, prefix: &str, token: &str) -> Result<Option<AgentToken>, ApiError> {
+    let token = token.trim();
+    if !token.starts_with(prefix) {
+        return Ok(None);
+    }
+    let found = engine.store().agent_token_by_hash(&hash(token)).await.map_err(internal)?;
+    found.map(|found| check(&found).map(|()| found)).transpose()
 }
 
 /// Whether a token that somebody has shown still counts, while they wait.
@@ -103,7 +129,7 @@ pub(super) async fn is_in_force(engine: &Engine, id: AgentTokenId) -> Result<(),
 fn check(token: &AgentToken) -> Result<(), ApiError> {
     let (Some(by), Some(at)) = (&token.revoked_by, token.revoked_at) else { return Ok(()) };
     let message = format!(
-        "This token of the agent `{}` was revoked by {by} on {}. Make another, and give it to the agent.",
+        "This token of `{}` was revoked by {by} on {}. Make another, and give it to the other side.",
         token.agent,
         at.strftime("%F %T UTC")
     );

@@ -75,6 +75,9 @@ pub fn export(configuration: &Configuration) -> Vec<(PathBuf, String)> {
     for (name, rule) in &configuration.automation_rules {
         put("automation_rules.toml".into(), "automation_rules", name, table(rule));
     }
+    for (name, provider) in &configuration.sign_ins {
+        put("sign_ins.toml".into(), "sign_ins", name, table(provider));
+    }
     for (name, job) in &configuration.jobs {
         put("jobs.toml".into(), "jobs", name, table(job));
     }

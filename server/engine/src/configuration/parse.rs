@@ -16,7 +16,7 @@ use super::places::Index;
 use super::wording;
 
 /// Tables of a configuration file, and what one object in them is called.
-pub(super) const KINDS: [(&str, &str); 18] = [
+pub(super) const KINDS: [(&str, &str); 19] = [
     ("organisation", "organisation"),
     ("sources", "identity source"),
     ("dimensions", "dimension"),
@@ -33,6 +33,7 @@ pub(super) const KINDS: [(&str, &str); 18] = [
     ("risks", "risk"),
     ("naming_rules", "naming rule"),
     ("automation_rules", "automation rule"),
+    ("sign_ins", "sign-in"),
     ("jobs", "job"),
     ("permission_profiles", "permission profile"),
 ];
@@ -173,6 +174,7 @@ fn read_object(
         "risks" => insert(&mut configuration.risks, name, value, &what),
         "naming_rules" => insert(&mut configuration.naming_rules, name, value, &what),
         "automation_rules" => insert(&mut configuration.automation_rules, name, value, &what),
+        "sign_ins" => insert(&mut configuration.sign_ins, name, value, &what),
         "jobs" => {
             tasks(value, &what)?;
             insert(&mut configuration.jobs, name, value, &what)

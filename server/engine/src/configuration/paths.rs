@@ -8,7 +8,9 @@ use model::configuration::{Configuration, Connection, CsvExtract, IdentitySource
 /// Makes every path of sources and connections absolute. What an agent reads lies where the agent is, and it says itself
 /// where: nothing is known of it here.
 pub(super) fn resolve(configuration: &mut Configuration, directory: &Path) {
-    for source in configuration.sources.values_mut().filter(|source| source.read_by.is_none()) {
+    for source in
+        configuration.sources.values_mut().filter(|source| source.read_by.is_none() && !source.file.is_empty())
+    {
         resolve_source(source, directory);
     }
     let own = configuration.applications.values_mut().filter(|application| application.read_by.is_none());

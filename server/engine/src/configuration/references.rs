@@ -208,6 +208,9 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
     for (name, rule) in &configuration.naming_rules {
         one(&["naming_rules", name, "account_type"], "account_types", &rule.account_type);
     }
+    for (name, provider) in &configuration.sign_ins {
+        one(&["sign_ins", name, "source"], "sources", &provider.source);
+    }
     for (name, rule) in &configuration.automation_rules {
         let targets = [
             ("role", "roles", &rule.role),
@@ -247,6 +250,9 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
         many("rules", name, "access_profiles", "access_profiles", &rule.access_profiles);
         many("rules", name, "account_types", "account_types", &rule.account_types);
         many("rules", name, "entitlements", "entitlements", &rule.entitlements);
+    }
+    for (name, provider) in &configuration.sign_ins {
+        many("sign_ins", name, "requires", "account_types", &provider.requires);
     }
     for (name, state) in &configuration.lifecycle_states {
         found.extend(in_state(name, state));

@@ -21,11 +21,11 @@ pub(super) struct Question {
 
 impl Question {
     pub(super) fn of(request: &Request, approval: &RequestApproval) -> Self {
-        Self {
-            identity: request.identity,
-            requester: request.requester.clone(),
-            grantable: approval.item.grantable.clone(),
-        }
+        Self::new(request.identity, &request.requester, approval)
+    }
+
+    pub(super) fn new(identity: IdentityId, requester: &str, approval: &RequestApproval) -> Self {
+        Self { identity, requester: requester.to_owned(), grantable: approval.item.grantable.clone() }
     }
 }
 

@@ -85,7 +85,12 @@ pub(crate) fn take_exactly(
 }
 
 /// What is only taken away brings no risk about.
-fn found(op: &OpContext, new: &NewRequest, ready: &Ready, accounts: &[Account]) -> Result<Vec<RequestRisk>, ApiError> {
+pub(super) fn found(
+    op: &OpContext,
+    new: &NewRequest,
+    ready: &Ready,
+    accounts: &[Account],
+) -> Result<Vec<RequestRisk>, ApiError> {
     if new.items.iter().all(|item| item.change == Change::Take) {
         return Ok(Vec::new());
     }

@@ -35,7 +35,8 @@ pub(super) async fn preview(op: &OpContext, new: &NewRequest, ready: &Ready) -> 
     let losses = labelled(had.difference(&has).copied().collect());
     let reach = Reach::of(&new.items, |grantable| live.model.reach(grantable));
     let mut remarks = ready.remarks.clone();
-    remarks.extend(crate::request_approvals::remarks(engine, new).await.map_err(internal)?);
+    let requester = super::write::requester(op, new);
+    let approvals = crate::request_approvals::foresee(engine, new, &requester, op.now).await.map_err(internal)?;
     for item in &new.items {
         remarks.extend(stays(engine, &item.grantable, &reach, &before, &after, &name));
     }
@@ -78,7 +79,8 @@ pub(super) async fn preview(op: &OpContext, new: &NewRequest, ready: &Ready) -> 
         tracing::error!(?findings, "The plan of a request is refused by its checker");
         return Err(ApiError::internal());
     }
-    Ok(RequestPreview { lines, gains, losses, remarks, first_day: (day > today).then_some(day), reviewed, risks })
+    let first_day = (day > today).then_some(day);
+    Ok(RequestPreview { lines, gains, losses, remarks, first_day, reviewed, risks, approvals })
 }
 
 fn held(access: &DesiredAccess) -> BTreeSet<&Grantable> {

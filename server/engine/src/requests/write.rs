@@ -359,7 +359,7 @@ fn begins(request: &Request, today: Date) -> bool {
     waits && request.not_before.is_none_or(|first| first <= today)
 }
 
-fn requester(op: &OpContext, new: &NewRequest) -> String {
+pub(super) fn requester(op: &OpContext, new: &NewRequest) -> String {
     new.requester.clone().unwrap_or_else(|| op.user.login.clone())
 }
 

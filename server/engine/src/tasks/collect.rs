@@ -35,7 +35,9 @@ pub(super) async fn carry_out(scope: &TaskScope, context: &mut Context, progress
                 .into(),
         );
     }
-    for (name, source) in configuration.sources.iter().filter(|(name, _)| scope.has_source(name)) {
+    for (name, source) in
+        configuration.sources.iter().filter(|(name, source)| !source.filled_by_sign_ins && scope.has_source(name))
+    {
         if let Err(end) = collect_source(context, progress, name, source).await {
             return end;
         }
@@ -151,6 +153,13 @@ pub(crate) async fn read_feed(source: &IdentitySource) -> Result<Feed, String> {
         feed::read(&source, Path::new(""), &mut display_name).map_err(|error| error.to_string())
     });
     read.await.unwrap_or_else(|error| Err(error.to_string()))
+}
+
+/// One row of a source that sign-ins fill, out of values by column; the problem is one line a finding.
+pub(crate) fn read_row(source: &IdentitySource, values: &BTreeMap<String, String>) -> Result<FeedIdentity, String> {
+    let expression = Expression::parse(&source.display_name).map_err(|error| error.to_string())?;
+    let mut display_name = |row: &FeedRow<'_>| display_name(&expression, row);
+    feed::row(source, values, &mut display_name).map_err(|error| error.to_string())
 }
 
 fn display_name(expression: &Expression, row: &FeedRow<'_>) -> Result<String, String> {

@@ -32,7 +32,9 @@ use crate::progress::Progress;
 pub(super) async fn carry_out(scope: &TaskScope, context: &mut Context, progress: &Progress) -> TaskEnd {
     let configuration = context.engine.world().deciding().configuration();
     let mut taken_over = 0;
-    for (name, source) in configuration.sources.iter().filter(|(name, _)| scope.has_source(name)) {
+    for (name, source) in
+        configuration.sources.iter().filter(|(name, source)| !source.filled_by_sign_ins && scope.has_source(name))
+    {
         let (reading, feed) = match staged_feed(context, name).await {
             Ok(Some(found)) => found,
             Ok(None) => continue,
@@ -166,7 +168,7 @@ async fn take_over_source(
     Ok(())
 }
 
-fn identity(row: FeedIdentity, id: IdentityId, source: &str) -> Identity {
+pub(crate) fn identity(row: FeedIdentity, id: IdentityId, source: &str) -> Identity {
     Identity {
         id,
         source: source.to_owned(),
@@ -239,7 +241,7 @@ fn identity_events(
 }
 
 /// "department: Sales → Finance".
-fn changed_attributes(before: &Identity, after: &Identity) -> String {
+pub(crate) fn changed_attributes(before: &Identity, after: &Identity) -> String {
     let flat = |identity: &Identity| -> BTreeMap<String, String> {
         let own = identity.attributes.iter().map(|(name, value)| (name.clone(), value.to_string()));
         let contexts = identity.contexts.iter().flat_map(|context| {

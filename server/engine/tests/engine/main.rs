@@ -28,6 +28,7 @@ mod scim2_server;
 #[path = "../../../connectors/tests/support/slapd.rs"]
 mod slapd;
 
+mod access;
 mod approval;
 mod approving;
 mod asking;
@@ -56,6 +57,7 @@ mod review;
 mod rings;
 mod routes;
 mod scenarios;
+mod sign_ins;
 mod terms;
 mod tickets;
 mod triage;

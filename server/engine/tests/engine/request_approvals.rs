@@ -81,12 +81,19 @@ async fn only_what_people_ask_for_waits() {
         let requester = (trigger != Trigger::Administrator).then(|| "pat".to_owned());
         let new = NewRequest { trigger, requester, simulate: true, ..asked(bo, &[keeper()]) };
         let preview = requests::submit(&world.op(), new).await.unwrap().preview;
-        assert!(preview.remarks.iter().all(|remark| !remark.contains("approved")), "{trigger:?} {preview:#?}");
+        assert_eq!(preview.approvals, [], "{trigger:?}");
     }
     let new = NewRequest { simulate: true, ..asked(bo, &[keeper()]) };
     let preview = requests::submit(&world.op(), new).await.unwrap().preview;
-    let said = "Vault keeper is given once it is approved: by 2 of the team Security, and then by the manager.";
-    assert!(preview.remarks.iter().any(|remark| remark == said), "{preview:#?}");
+    let stages = &preview.approvals[0].stages;
+    let said: Vec<_> =
+        stages.iter().map(|stage| (stage.who.as_str(), stage.approvers.join(", "), stage.missing)).collect();
+    assert_eq!(
+        said,
+        [("2 of the team Security", "Sia, Sol, Sue".to_owned(), 2), ("the manager", "Max".to_owned(), 1)],
+        "{preview:#?}"
+    );
+    assert!(stages.iter().all(|stage| !stage.escalated));
     let new = NewRequest { trigger: Trigger::Administrator, requester: None, ..asked(bo, &[keeper()]) };
     let request = submit(&world, new).await;
     planned(&world, request).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use engine::accounts;
 use engine::orders::Deed;
 use engine::scheduler::Scheduler;
-use engine::{approvals, configurations, identities, orders, requests, work_items};
+use engine::{approvals, configurations, identities, orders, requests, sign_ins, work_items};
 use model::access::{Grantable, Why};
 use model::account::AccountStatus;
 use model::approval::{ApprovalState, Verdict};
@@ -18,6 +18,8 @@ use model::job::{RunMode, RunState};
 use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::ItemOperation;
 use model::request::RequestState;
+use model::sign_in::{SignIn, SignInDecision};
+use model::trigger::Trigger;
 use model::view::{AccountFilter, OrderFilter, WorkItemFilter};
 use model::work_item::WorkItemState;
 use testkit::configuration;
@@ -454,6 +456,126 @@ async fn scenario_11_work_that_was_not_done_is_found_and_asked_for_again() {
     let orders = world.orders_of("mainframe").await;
     assert!(orders.iter().all(|order| order.state == ProvisioningState::Verified), "{orders:#?}");
     assert_eq!(orders.len(), 30);
+    world.stop().await;
+}
+
+/// People of a partner, of whom only sign-ins tell; an entry in the directory has to be there before they are let in.
+fn partner(port: u16, when_late: &str) -> String {
+    let class = "group_class = \"groupOfNames\"\n";
+    let disabled = "disabled = { attribute = \"employeeType\", value = \"disabled\", enabled = \"active\" }\n";
+    ldap(port).replacen(class, &[class, disabled].concat(), 1)
+        + &format!(
+            r#"
+[sources.partners]
+filled_by_sign_ins = true
+key = "subject"
+display_name = 'identity.given_name + " " + identity.family_name'
+[sources.partners.attributes]
+given_name = {{ column = "given_name", required = true }}
+family_name = {{ column = "family_name", required = true }}
+department = "department"
+[sign_ins.partner]
+issuer = "https://sign-in.partner.example"
+source = "partners"
+unknown = "create"
+requires = ["entry"]
+wait_seconds = 2
+when_late = "{when_late}"
+ended = {{ affiliation = ["former"] }}
+valid_days = 30
+"#
+        )
+}
+
+/// Zoe signs in at the partner.
+fn zoe(event: &str, affiliation: &str) -> SignIn {
+    serde_json::from_value(serde_json::json!({
+        "issuer": "https://sign-in.partner.example", "subject": "zoe-77", "event": event,
+        "claims": {
+            "given_name": "Zoe", "family_name": "Quist", "department": "Partner", "affiliation": [affiliation],
+        },
+    }))
+    .unwrap()
+}
+
+#[tokio::test]
+async fn scenario_14_a_sign_in_with_a_dead_target_is_denied_or_queued_and_never_silently_allowed() {
+    let server = slapd::start_slapd(&["readers"], false);
+    let proxy = FaultProxy::start(server.server.port).await;
+    let tune = |tuning: &mut engine::Tuning| tuning.call_timeout = Duration::from_millis(500);
+    let mut world = World::with_more(&many(), &partner(proxy.port, "deny"), tune).await;
+    settle(&mut world).await;
+    let told = async |world: &World, event: &str| sign_ins::sign_in(&world.op(), &zoe(event, "member")).await.unwrap();
+
+    // Dead: denied, and nobody of the partner is in the directory.
+    proxy.set(Fault::Refuse);
+    let denied = told(&world, "1").await;
+    assert_eq!(denied.decision, SignInDecision::Deny, "{denied:?}");
+    assert!(denied.reason.contains("Entry is not there after 2 seconds"), "{}", denied.reason);
+    let request = denied.request.unwrap();
+    let zoes = identity(&world, "zoe-77").await;
+    let entries = async |world: &World| {
+        let detail = identities::detail(&world.op(), zoes).await.unwrap();
+        detail.accounts.into_iter().filter(|account| account.application == "company").collect::<Vec<_>>()
+    };
+    assert!(entries(&world).await.iter().all(|account| account.status != AccountStatus::Enabled));
+    let followed = requests::detail(&world.op(), request).await.unwrap();
+    assert_eq!(followed.request.trigger, Trigger::InboundProvisioning);
+    assert!(followed.request.state.is_open() && followed.orders.len() == 1, "{followed:#?}");
+
+    // By policy: queued, under the same number, and still nobody is there.
+    std::fs::write(world.configuration().join("more.toml"), partner(proxy.port, "allow_queued")).unwrap();
+    configurations::apply(&world.op(), &world.configuration()).await.unwrap();
+    let queued = told(&world, "2").await;
+    assert_eq!((queued.decision, queued.request), (SignInDecision::Queued, Some(request)), "{queued:?}");
+    assert!(queued.reason.contains(&format!("request {request}")), "{}", queued.reason);
+    assert_eq!(requests::detail(&world.op(), request).await.unwrap().orders.len(), 1, "nothing is ordered twice");
+
+    // Alive: it comes by itself, and then, and only then, the answer is allow.
+    proxy.set(Fault::None);
+    world.clock.step(Duration::from_secs(30 * 60));
+    comes_to_rest(&world, "company").await;
+    let allowed = told(&world, "3").await;
+    assert_eq!((allowed.decision, allowed.request), (SignInDecision::Allow, Some(request)), "{allowed:?}");
+    let mut ldap = slapd::signed_in(server.server.port).await;
+    let (_, name) = entry(&mut ldap, "zoe-77").await;
+    assert_eq!(name, format!("cn=Zoe Quist,ou=people,{}", slapd::SUFFIX));
+
+    // Told again, an event changes nothing; each is on the timeline once.
+    assert_eq!(told(&world, "3").await.decision, SignInDecision::Allow);
+    let timeline = identities::detail(&world.op(), zoes).await.unwrap().events;
+    let said: Vec<&str> = timeline.iter().rev().map(|event| event.message.as_str()).collect();
+    let signed: Vec<&&str> = said.iter().filter(|message| message.starts_with("Signed in at partner")).collect();
+    assert_eq!(signed.len(), 3, "{said:#?}");
+    for (message, decision) in signed.iter().zip(["deny", "queued", "allow"]) {
+        assert!(message.starts_with(&format!("Signed in at partner: {decision}: ")), "{said:#?}");
+    }
+
+    // A claim that ends it: denied at once, and whoever has left loses the entry in the usual way.
+    let ended = sign_ins::sign_in(&world.op(), &zoe("4", "former")).await.unwrap();
+    assert_eq!(ended.decision, SignInDecision::Deny, "{ended:?}");
+    assert!(ended.reason.contains("affiliation is `former`"), "{}", ended.reason);
+    let lost = async || {
+        for _ in 0..500 {
+            if entries(&world).await.iter().all(|account| account.status != AccountStatus::Enabled) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{:#?}", entries(&world).await);
+    };
+    lost().await;
+
+    // Who comes back is let in again once the entry is; who does not, leaves after the last day that the sign-in counts.
+    let back = sign_ins::sign_in(&world.op(), &SignIn { event: None, ..zoe("", "member") }).await.unwrap();
+    assert_ne!(back.decision, SignInDecision::Deny, "{back:?}");
+    comes_to_rest(&world, "company").await;
+    assert_eq!(told(&world, "6").await.decision, SignInDecision::Allow);
+    let last = identities::detail(&world.op(), zoes).await.unwrap().identity.contexts[0].period.ends;
+    assert_eq!(last, world.engine.today().checked_add(jiff::Span::new().days(30)).ok());
+    world.clock.step(Duration::from_secs(31 * 24 * 3600));
+    settle(&mut world).await;
+    assert!(entries(&world).await.iter().all(|account| account.status != AccountStatus::Enabled));
     world.stop().await;
 }
 

@@ -12,6 +12,7 @@ mod approvals;
 mod dimensions;
 mod naming;
 mod sections;
+mod sign_ins;
 mod states;
 mod terms;
 
@@ -94,6 +95,7 @@ pub(super) fn check(configuration: &Configuration) -> Result<Expressions, Vec<Mo
     check.risks();
     check.naming_rules();
     check.approvals();
+    check.sign_ins();
     if check.errors.is_empty() { Ok(check.expressions) } else { Err(check.errors) }
 }
 
@@ -173,6 +175,7 @@ impl<'c> Check<'c> {
             }
             self.expression(&object, "display_name", field, &source.display_name, &["identity"]);
             self.sections(&object, source);
+            self.origin(name, source);
             self.thresholds(&object, &source.thresholds, Scope::Source);
         }
     }

@@ -87,6 +87,8 @@ pub(crate) async fn a_request_comes_back_whole(store: Store) {
         (RequestFilter::default(), vec![51, 50]),
         (RequestFilter { trigger: Some(Trigger::Administrator), ..RequestFilter::default() }, vec![51]),
         (RequestFilter { identity: Some(IdentityId(1)), ..RequestFilter::default() }, vec![50]),
+        (RequestFilter { requester: Some("NOBODY".into()), ..RequestFilter::default() }, vec![]),
+        (RequestFilter { requester: Some(first.requester.to_uppercase()), ..RequestFilter::default() }, vec![51, 50]),
         (RequestFilter { state: Some(RequestState::Completed), ..RequestFilter::default() }, vec![]),
         (RequestFilter { text: Some("person 2".into()), ..RequestFilter::default() }, vec![51]),
         (RequestFilter { after: Some("51".into()), ..RequestFilter::default() }, vec![50]),
