@@ -333,6 +333,7 @@ fn menu(visitor: &Visitor) -> impl IntoView + use<> {
                 <a class="button quiet wide" href="/access">{icon("key")}"My access"</a>
                 <a class="button quiet wide" href="/my-mail">{icon("pencil")}"My mail"</a>
                 {visitor.rights.may("/Mails/View").then(|| view! { <a class="button quiet wide" href="/mails">{icon("plane")}"Mail that was sent"</a> })}
+                {visitor.rights.may("/Events/View").then(|| view! { <a class="button quiet wide" href="/events">{icon("plane")}"Events for other systems"</a> })}
                 {visitor.rights.may("/Agents/View").then(|| view! { <a class="button quiet wide" href="/agents">{icon("plug")}"Agents"</a> })}
                 <form method="post" action="/logout"><button class="button quiet wide">{icon("exit")}"Sign out"</button></form>
             </div>

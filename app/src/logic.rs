@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod approval;
+pub mod event;
 pub mod flash;
 pub mod form;
 pub mod markdown;

@@ -7,6 +7,7 @@ pub mod applications;
 pub mod approvals;
 pub mod bulk_changes;
 pub mod drafts;
+pub mod events;
 pub mod forms;
 pub mod found_entitlements;
 pub mod home;

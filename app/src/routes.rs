@@ -11,6 +11,7 @@ use crate::pages::applications::{ApplicationPage, ApplicationsPage};
 use crate::pages::approvals::ApprovalsPage;
 use crate::pages::bulk_changes::{BulkChangePage, BulkChangesPage};
 use crate::pages::drafts::{DraftPage, DraftsPage, EditPage};
+use crate::pages::events::EventsPage;
 use crate::pages::forms::{FormPage, FormsPage};
 use crate::pages::found_entitlements::FoundEntitlementsPage;
 use crate::pages::home::HomePage;
@@ -77,6 +78,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/jobs/compare") view=ComparisonPage ssr=SsrMode::Async />
                 <Route path=path!("/jobs/runs/:id") view=RunPage ssr=SsrMode::Async />
                 <Route path=path!("/jobs/runs/:id/undo") view=UndoPage ssr=SsrMode::Async />
+                <Route path=path!("/events") view=EventsPage ssr=SsrMode::Async />
                 <Route path=path!("/mails") view=MailsPage ssr=SsrMode::Async />
                 <Route path=path!("/my-mail") view=MyMailPage ssr=SsrMode::Async />
                 <Route path=path!("/applications") view=ApplicationsPage ssr=SsrMode::Async />

@@ -133,6 +133,7 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['integration', '/integrations/treasury-desk'],
     ['agents', '/agents'],
     ['access-unknown', '/access'],
+    ['events', '/events'],
     ['mails', '/mails'],
     ['my-mail', '/my-mail'],
     ['roles', '/roles'],

@@ -8,6 +8,7 @@ pub mod backup;
 pub mod bulk_changes;
 pub mod configuration;
 pub mod doctor;
+pub mod events;
 pub mod found_entitlements;
 pub mod generate;
 pub mod identities;
@@ -154,6 +155,9 @@ pub enum Command {
     /// Work that waits for people
     #[command(subcommand)]
     WorkItems(work_items::Command),
+    /// Events and the audit trail for other systems: who is told, how far each is, and sending again
+    #[command(subcommand)]
+    Events(events::Command),
     /// Mails that tell people what waits for them
     #[command(subcommand)]
     Mails(mails::Command),
@@ -304,6 +308,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
         Command::Requests(command) => requests::run(&op, command, output).await,
         Command::BulkChanges(command) => bulk_changes::run(&op, command, output).await,
         Command::WorkItems(command) => work_items::run(&op, command, output).await,
+        Command::Events(command) => events::run(&op, command, output).await,
         Command::Mails(command) => mails::run(&op, command, output).await,
         Command::Why(why) => identities::why(&op, why, output).await,
         Command::SignIns(command) => sign_ins::run(&op, command, output).await,

@@ -23,6 +23,7 @@ pub mod observe;
 pub mod pages;
 pub mod permissions;
 pub mod problem;
+pub mod receivers;
 pub mod security;
 pub mod session;
 pub mod sign_in;
@@ -140,6 +141,7 @@ pub fn router(site: Site) -> Result<Router, Unguarded> {
         .merge(health::router())
         .merge(agents::router())
         .merge(sign_ins::router())
+        .merge(receivers::router())
         .merge(assets::router(&root));
     let large = with_session(bulk_changes::upload_router());
     let large = limited(site.clone(), large, bulk_changes::FILE_LIMIT, bulk_changes::FILE_TIME);

@@ -27,6 +27,7 @@ mod it {
     mod agents;
     mod architecture;
     mod backup;
+    mod events;
     mod faults;
     mod generated;
     mod http;

@@ -5,6 +5,7 @@ mod agents;
 mod applications;
 mod approvals;
 mod bulk_changes;
+mod events;
 pub(crate) mod forms;
 mod found_entitlements;
 mod integrations;
@@ -142,6 +143,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         agents::sheets,
         applications::sheets,
         approvals::sheets,
+        events::sheets,
         forms::sheets,
         integrations::sheets,
         jobs::sheets,

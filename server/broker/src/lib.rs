@@ -66,6 +66,7 @@ pub mod undo;
 
 pub mod request;
 pub mod request_approval;
+pub mod subscription;
 pub mod trigger;
 pub mod violation;
 

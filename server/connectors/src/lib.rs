@@ -15,6 +15,7 @@ mod http;
 mod ldap;
 pub mod mail;
 mod manual;
+pub mod outgoing;
 mod patience;
 mod request_tracker;
 mod scim;

@@ -37,6 +37,7 @@ pub mod backup;
 mod boundaries;
 pub mod bulk_changes;
 pub mod drafts;
+pub mod events;
 pub mod forms;
 pub mod found_entitlements;
 pub mod grace;
@@ -203,6 +204,7 @@ struct Inner {
     stop: CancellationToken,
     tasks: TaskTracker,
     lock: RunnerLock,
+    data_directory: PathBuf,
     on_confirmed: Option<ConfirmedHook>,
     /// When each executor that is not asked all the time is asked again.
     asked: Mutex<sweeps::Asked>,
@@ -254,6 +256,7 @@ impl Engine {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             lock,
+            data_directory: options.data_directory,
             on_confirmed: options.on_confirmed,
             asked: Mutex::default(),
             fulfilling: AtomicBool::new(false),
@@ -272,7 +275,13 @@ impl Engine {
         }
         if self.0.lock.is_exclusive() {
             // Nobody else can hold a lease on a database that is ours alone: those that are left are of a process that died.
-            self.0.store.write(|tx| Box::pin(async move { tx.void_leases().await })).await?;
+            let work = self.0.store.write(|tx| {
+                Box::pin(async move {
+                    tx.free_subscriptions().await?;
+                    tx.void_leases().await
+                })
+            });
+            work.await?;
         }
         // Listening before the first look at what is queued: nothing falls in between.
         if let Some(signals) = self.0.store.signals().await? {
@@ -281,6 +290,7 @@ impl Engine {
         self.0.tasks.spawn(runner::run(self.clone()));
         self.0.tasks.spawn(sweeps::run(self.clone()));
         self.0.tasks.spawn(mails::run(self.clone()));
+        self.0.tasks.spawn(events::run(self.clone()));
         Ok(true)
     }
 
@@ -382,6 +392,10 @@ impl Engine {
 
     pub(crate) fn node(&self) -> &str {
         &self.0.node
+    }
+
+    pub(crate) fn data_directory(&self) -> &std::path::Path {
+        &self.0.data_directory
     }
 
     pub(crate) fn tuning(&self) -> &Tuning {

@@ -14,6 +14,7 @@ mod naming_rules;
 mod record_sections;
 mod risks;
 mod sign_ins;
+mod subscriptions;
 mod terms;
 mod thresholds;
 
@@ -42,6 +43,10 @@ pub use naming_rules::{NamedBundle, NamedEntitlement, NamingRule};
 pub use record_sections::{Boundaries, Gaps, RecordSection};
 pub use risks::{OnConflict, Risk, RiskKind, RiskRule, RiskSide};
 pub use sign_ins::{SignInProvider, UnknownPerson, WhenLate};
+pub use subscriptions::{
+    Delivery, EventFile, KEEP_EVENTS_DAYS, OnRefusal, Subscription, SubscriptionStart, Syslog, SyslogEncryption,
+    SyslogFormat, Webhook,
+};
 pub use terms::{Category, RoleState, Terms};
 pub use thresholds::{Limit, Thresholds};
 
@@ -85,6 +90,9 @@ pub struct Configuration {
     /// What decides about requests that wait too long for an approval.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub automation_rules: BTreeMap<String, AutomationRule>,
+    /// Who is told of what happens.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub subscriptions: BTreeMap<String, Subscription>,
     /// Jobs beside those that come with Quartermaster, and schedules of both.
     pub jobs: BTreeMap<String, JobDefinition>,
     /// What a user of Quartermaster may do, by profile name.
@@ -119,6 +127,9 @@ pub struct Organisation {
     /// Who has to agree to what is asked for, where neither the thing nor its category says it; nobody unless told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approvals: Option<Vec<ApprovalStage>>,
+    /// Days for which events are kept for receivers that ask again; 30 unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_events_days: Option<u16>,
 }
 
 /// Days to answer a question where nothing is said.
@@ -159,6 +170,7 @@ impl Default for Organisation {
             priorities: BTreeMap::new(),
             legal_hold: None,
             approvals: None,
+            keep_events_days: None,
         }
     }
 }

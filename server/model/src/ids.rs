@@ -85,4 +85,6 @@ ids! {
     AgentTokenId,
     /// One reading that an agent is asked for.
     AgentExportId,
+    /// What a receiver of events proves with that it is one.
+    EventTokenId,
 }

@@ -12,6 +12,7 @@ pub mod account;
 pub mod configuration;
 pub mod correlation;
 pub mod draft;
+pub mod event;
 pub mod identity;
 pub mod lifecycle;
 pub mod lint;

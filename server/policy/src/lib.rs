@@ -18,6 +18,7 @@ pub mod reference;
 pub mod referral;
 pub mod risk;
 pub mod selection;
+pub mod subscription;
 
 mod day;
 mod digest;

@@ -9,8 +9,9 @@ use model::approval::Verdict;
 use model::configuration::{
     AccountType, ApprovalStage, Approver, AssignmentRule, AttributeSpecification, AutomationRule, ColumnType,
     Configuration, Connection, CorrelationRule, Dimension, DimensionValue, IdentitySource, ManualConnection,
-    PermissionProfile, RecordSection, Reference, Role, RuleType, SignInProvider, Thresholds, UnknownPerson,
+    PermissionProfile, RecordSection, Reference, Role, RuleType, SignInProvider, Subscription, Thresholds, UnknownPerson,
 };
+use model::event::Stream;
 use policy::model::RoleModel;
 
 /// What one mistake makes of the company, and the complaint: object, field, part of the message, place.
@@ -53,6 +54,11 @@ fn every_mistake_is_found() {
         };
         change(&mut rule);
         configuration.automation_rules.insert("late".into(), rule);
+    }
+    fn tell(configuration: &mut Configuration, change: impl FnOnce(&mut Subscription)) {
+        let mut subscription = Subscription { refusals: 3, ..Subscription::default() };
+        change(&mut subscription);
+        configuration.subscriptions.insert("portal".into(), subscription);
     }
     let cases: Vec<Mistake> = vec![
         (
@@ -158,6 +164,46 @@ fn every_mistake_is_found() {
             "automation rule `late`",
             "decision",
             "is about several things",
+            None,
+        ),
+        (
+            |c| tell(c, |subscription| subscription.types = vec!["account.create".into()]),
+            "subscription `portal`",
+            "types",
+            "there is no type `account.create`; perhaps `account.created`",
+            None,
+        ),
+        (
+            |c| tell(c, |subscription| subscription.applications = vec!["nowhere".into()]),
+            "subscription `portal`",
+            "applications",
+            "there is no application `nowhere`",
+            None,
+        ),
+        (
+            |c| tell(c, |subscription| subscription.when = Some("event.stat == 1".into())),
+            "subscription `portal`",
+            "when",
+            "reads `event.stat`, which no event has; perhaps `state`",
+            None,
+        ),
+        (
+            |c| tell(c, |subscription| subscription.refusals = 0),
+            "subscription `portal`",
+            "refusals",
+            "from 1 to 20",
+            None,
+        ),
+        (
+            |c| {
+                tell(c, |subscription| {
+                    subscription.source = Stream::Audit;
+                    subscription.types = vec!["audit".into()];
+                });
+            },
+            "subscription `portal`",
+            "source",
+            "choose lines with `when`",
             None,
         ),
         (

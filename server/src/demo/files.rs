@@ -54,6 +54,7 @@ configuration! {
     "rules/terminal.toml",
     "rules/treasury.toml",
     "sources/hr.toml",
+    "subscriptions.toml",
 }
 
 /// Writes the configuration directory, unless there is one. The feeds' dates move so that what was next month when they

@@ -59,7 +59,7 @@ impl FromRequestParts<Site> for Agent {
     }
 }
 
-fn too_many(wait: Duration) -> Response {
+pub(super) fn too_many(wait: Duration) -> Response {
     let seconds = wait.as_secs().max(1);
     let message = format!("Too many wrong tokens came from this address. Wait {seconds} seconds, then try again.");
     let mut response = problem::json(&ApiError::new(ErrorCode::TooManyRequests, message));

@@ -17,6 +17,8 @@ pub enum Needs {
     AgentToken,
     /// The token of an identity provider, which is asked for by the route itself.
     ProviderToken,
+    /// The token of a receiver of events, which is asked for by the route itself.
+    ReceiverToken,
     /// A permission path.
     Permission(PermissionPath),
 }
@@ -26,6 +28,7 @@ const PUBLIC: &str = "public";
 const SIGNED_IN: &str = "signed in";
 const AGENT: &str = "an agent's token";
 const PROVIDER: &str = "an identity provider's token";
+const RECEIVER: &str = "a receiver's token";
 
 /// The routes of this crate. Pages and their server functions are in `app`.
 pub const ROUTES: &[(&str, &str)] = &[
@@ -42,6 +45,8 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("/api/agents/exports/{id}/{attempt}/lease", AGENT),
     ("/api/agents/exports/{id}/{attempt}/outcome", AGENT),
     ("/api/sign-ins", PROVIDER),
+    ("/api/events", RECEIVER),
+    ("/api/events/snapshot", RECEIVER),
     ("/livez", PUBLIC),
     ("/healthz", PUBLIC),
     ("/readyz", PUBLIC),
@@ -113,6 +118,7 @@ fn parse(needs: &str) -> Option<Needs> {
         SIGNED_IN => Some(Needs::SignedIn),
         AGENT => Some(Needs::AgentToken),
         PROVIDER => Some(Needs::ProviderToken),
+        RECEIVER => Some(Needs::ReceiverToken),
         path => PermissionPath::parse(path).map(Needs::Permission),
     }
 }

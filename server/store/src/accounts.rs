@@ -13,6 +13,7 @@ use serde::Serialize;
 pub(crate) use read::{accounts_of, is_proposed};
 
 use crate::connection::{CHUNK, Row, arguments, numbers, payload};
+use crate::events::account_fact;
 use crate::words::fold;
 use crate::{Result, Tx};
 
@@ -184,6 +185,7 @@ impl Tx {
     /// `Conflict` with `account_key_once` where another account of that type, not gone, has the key.
     pub async fn insert_accounts(&mut self, rows: &[Account], at: Timestamp) -> Result<()> {
         self.write_accounts(INSERT, rows, at).await?;
+        self.note_facts(rows.iter().filter_map(|account| account_fact(account, None, at))).await?;
         let held = rows.iter().flat_map(held_in).collect::<Vec<_>>();
         self.begin_entitlements(&held, at).await
     }
@@ -191,7 +193,9 @@ impl Tx {
     /// Replaces attributes and entitlements; intervals of entitlements that are gone end at `at`, those of new ones
     /// begin. An account that is gone holds nothing any more.
     pub async fn update_accounts(&mut self, rows: &[Account], at: Timestamp) -> Result<()> {
+        let before = self.accounts_before(rows).await?;
         self.write_accounts(UPDATE, rows, at).await?;
+        self.note_facts(rows.iter().filter_map(|row| account_fact(row, Some(before.get(&row.id)?), at))).await?;
         let ids = numbers(rows.iter().map(|account| account.id.0));
         let held = self.rows(HELD, arguments![ids]).await?;
         let held = held.iter().map(held_entitlement).collect::<Result<BTreeSet<_>>>()?;

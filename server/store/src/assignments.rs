@@ -2,12 +2,14 @@
 
 use jiff::Timestamp;
 use model::access::{Grantable, Reason, WorkflowState};
+use model::event::{EventBody, EventType};
 use model::identity::Period;
 use model::ids::{AssignmentId, IdentityId, OrderId, RunId};
 use model::order::{ProvisioningState, StateReason};
 use serde::Serialize;
 
 use crate::connection::{CHUNK, Row, arguments, numbers, payload};
+use crate::events::NewFact;
 use crate::orders::optional_state;
 use crate::{Result, Store, StoreError, Tx};
 
@@ -60,6 +62,14 @@ const CLOSE: &str = "
         closed_by_run = $3
     where id in (select cast(value as bigint) from json_each($1))
       and until is null";
+
+/// What is about to end, for those who want to be told.
+const CLOSING: &str = "
+    select identity_id, kind, name, workflow_state
+    from assignment
+    where id in (select cast(value as bigint) from json_each($1))
+      and until is null
+    order by id";
 
 const SET_DIGESTS: &str = "
     with input as materialized (
@@ -180,12 +190,18 @@ impl Tx {
             let inputs: Vec<_> = chunk.iter().map(input).collect();
             self.execute(INSERT, arguments![payload(&inputs)?, run.map(|run| run.0)]).await?;
         }
-        Ok(())
+        let held = rows.iter().filter(|row| row.until.is_none() && is_held(row.workflow_state));
+        self.note_facts(held.map(|row| granted(row, run))).await
     }
 
     /// Those that are closed already stay as they are.
     pub async fn close_assignments(&mut self, ids: &[AssignmentId], run: Option<RunId>, at: Timestamp) -> Result<()> {
         let ids = numbers(ids.iter().map(|id| id.0));
+        if self.wants_events().await? {
+            let rows = self.rows(CLOSING, arguments![ids.as_str()]).await?;
+            let ended = rows.iter().map(|row| ended(row, run, at)).collect::<Result<Vec<_>>>()?;
+            self.note_facts(ended.into_iter().flatten()).await?;
+        }
         self.execute(CLOSE, arguments![ids, at, run.map(|run| run.0)]).await?;
         Ok(())
     }
@@ -247,6 +263,34 @@ impl Store {
         let read = |row: Row| Ok((IdentityId(row.integer("id")?), row.integer("role_model_digest")?));
         self.reader().await?.read(DIGESTS, arguments![], read).await
     }
+}
+
+/// Suggestions, and what waits for an approval, are given to nobody.
+fn is_held(state: WorkflowState) -> bool {
+    !matches!(state, WorkflowState::Suggested | WorkflowState::AutomaticWithValidation)
+}
+
+fn granted(row: &AssignmentRecord, run: Option<RunId>) -> NewFact {
+    let mut body = EventBody::new(EventType::AssignmentGranted, row.since)
+        .with("kind", row.grantable.kind())
+        .with("name", row.grantable.name());
+    for (name, day) in [("starts", row.period.starts), ("ends", row.period.ends)] {
+        if let Some(day) = day {
+            body = body.with(name, day.to_string());
+        }
+    }
+    body.run = run;
+    NewFact::about(body, row.identity)
+}
+
+fn ended(row: &Row, run: Option<RunId>, at: Timestamp) -> Result<Option<NewFact>> {
+    if !is_held(workflow_state(row)?) {
+        return Ok(None);
+    }
+    let mut body =
+        EventBody::new(EventType::AssignmentEnded, at).with("kind", row.text("kind")?).with("name", row.text("name")?);
+    body.run = run;
+    Ok(Some(NewFact::about(body, IdentityId(row.integer("identity_id")?))))
 }
 
 pub(crate) fn workflow_state(row: &Row) -> Result<WorkflowState> {

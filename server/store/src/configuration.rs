@@ -144,7 +144,8 @@ impl Tx {
             .map(|(kind, name, body)| row(kind, name, Some(body)))
             .collect();
         self.bulk(CLOSE_OBJECTS, &closed).await?;
-        self.bulk(INSERT_OBJECTS, &opened).await
+        self.bulk(INSERT_OBJECTS, &opened).await?;
+        self.follow_subscriptions(configuration, at).await
     }
 
     /// Stores what is sealed already; the store never sees a secret's own text.

@@ -13,6 +13,7 @@ use model::value::{Attributes, Value};
 use serde::Serialize;
 
 use crate::connection::{CHUNK, arguments, numbers, payload};
+use crate::events::{identity_fact, of_run};
 use crate::words::{fold, sort_key};
 use crate::{Result, Tx};
 
@@ -143,13 +144,18 @@ impl Tx {
     /// `Conflict` with `identity_source_key` where the source has that key already.
     pub async fn insert_identities(&mut self, rows: &[Identity], run: Option<RunId>, at: Timestamp) -> Result<()> {
         self.bulk(INSERT_IDENTITIES, &inputs(rows)).await?;
+        let facts = rows.iter().filter_map(|row| identity_fact(row, None, at).map(|fact| of_run(fact, run)));
+        self.note_facts(facts).await?;
         self.follow_identities(rows, run, at).await
     }
 
     /// Replaces what is known of these identities; what was known before stays in the history. Ids that are not there
     /// are refused with the constraint `identity_history_identity`, on SQLite `foreign_key`.
     pub async fn update_identities(&mut self, rows: &[Identity], run: Option<RunId>, at: Timestamp) -> Result<()> {
+        let before = self.identities_before(rows).await?;
         self.bulk(UPDATE_IDENTITIES, &inputs(rows)).await?;
+        let changed = |row| identity_fact(row, Some(before.get(&row.id)?), at).map(|fact| of_run(fact, run));
+        self.note_facts(rows.iter().filter_map(changed)).await?;
         let ids = ids(rows);
         self.execute(DELETE_CONTEXTS, arguments![ids.as_str()]).await?;
         self.execute(CLOSE_HISTORY, arguments![ids, at]).await?;

@@ -46,6 +46,7 @@ pub mod applications;
 pub mod circuits;
 
 pub mod audit;
+pub mod events;
 pub mod home;
 pub mod mails;
 pub mod sessions;
@@ -65,6 +66,7 @@ pub use circuits::CircuitRecord;
 pub use configuration::{FormEdge, ObjectForm};
 pub use declined::UnderReview;
 pub use error::StoreError;
+pub use events::{Claimed, Delivered, NewFact, SnapshotLine};
 pub use forms::{FormChanges, FormReader, FormRecord, NewQuestion, QuestionRecord};
 pub use futures::future::BoxFuture;
 pub use identities::NewIdentityEvent;

@@ -6,11 +6,13 @@ use jiff::Timestamp;
 use model::access::Grantable;
 use model::approval::{ApprovalDecision, ApprovalState, Decider, RequestApproval, Verdict};
 use model::configuration::ApprovalStage;
+use model::event::{EventBody, EventType};
 use model::ids::RequestId;
 use model::request::{Change, RequestItem};
 use serde::Serialize;
 
 use crate::connection::{Connection, Row, arguments, numbers};
+use crate::events::NewFact;
 use crate::{Result, Store, Tx};
 
 const INSERT: &str = "
@@ -79,13 +81,32 @@ impl Tx {
     /// Without decisions: none was made yet.
     pub async fn insert_request_approvals(&mut self, rows: &[RequestApproval]) -> Result<()> {
         let inputs: Vec<_> = rows.iter().map(input).collect();
-        self.bulk(INSERT, &inputs).await
+        self.bulk(INSERT, &inputs).await?;
+        self.tell_of_decisions(rows).await
     }
 
     /// Where they are now; their decisions are appended on their own.
     pub async fn update_request_approvals(&mut self, rows: &[RequestApproval]) -> Result<()> {
         let inputs: Vec<_> = rows.iter().map(input).collect();
-        self.bulk(UPDATE, &inputs).await
+        self.bulk(UPDATE, &inputs).await?;
+        self.tell_of_decisions(rows).await
+    }
+
+    async fn tell_of_decisions(&mut self, rows: &[RequestApproval]) -> Result<()> {
+        let decided: Vec<_> = rows.iter().filter_map(|row| Some((row, decision_of(row.state)?))).collect();
+        if decided.is_empty() || !self.wants_events().await? {
+            return Ok(());
+        }
+        let whose = self.whose_requests(decided.iter().map(|(row, _)| row.request)).await?;
+        self.note_facts(decided.into_iter().map(|(row, kind)| {
+            let mut body = EventBody::new(kind, row.ended_at.unwrap_or(row.since))
+                .with("change", row.item.change.name())
+                .with("kind", row.item.grantable.kind())
+                .with("name", row.item.grantable.name());
+            body.requests = vec![row.request];
+            NewFact { body, identity: whose.get(&row.request).copied() }
+        }))
+        .await
     }
 
     /// # Errors
@@ -184,6 +205,14 @@ fn approval(row: &Row) -> Result<RequestApproval> {
         ended_at: row.optional_time("ended_at")?,
         decisions: Vec::new(),
     })
+}
+
+fn decision_of(state: ApprovalState) -> Option<EventType> {
+    match state {
+        ApprovalState::Approved => Some(EventType::RequestApproved),
+        ApprovalState::Declined => Some(EventType::RequestDeclined),
+        ApprovalState::Waiting | ApprovalState::Cancelled => None,
+    }
 }
 
 fn small(number: i64) -> Option<u32> {

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use model::access::Grantable;
 use model::approval::ApprovalState;
+use model::event::{EventBody, EventType};
 use model::ids::{IdentityId, OrderId, RequestId, RunId};
 use model::order::ProvisioningState;
 use model::page::Page;
@@ -20,6 +21,7 @@ use model::trigger::Trigger;
 use serde::Serialize;
 
 use crate::connection::{Connection, Row, arguments, numbers};
+use crate::events::NewFact;
 use crate::orders::orders_of_request;
 use crate::paging::{count_limit, page, rows_to_read};
 use crate::violations::accepted;
@@ -83,6 +85,11 @@ const INSERT_EVENTS: &str = "
       value ->> 'message'
     from input
     order by key";
+
+const WHOSE: &str = "
+    select id, identity_id
+    from request
+    where id in (select cast(value as bigint) from json_each($1))";
 
 /// Orders first and requests after, as everywhere: whoever moves one of them meanwhile is waited for, and seen.
 const LOCK_ORDERS: &str = "
@@ -385,7 +392,27 @@ impl Tx {
                 message: &row.message,
             })
             .collect();
-        self.bulk(INSERT_EVENTS, &inputs).await
+        self.bulk(INSERT_EVENTS, &inputs).await?;
+        let ended: Vec<_> = rows.iter().filter(|row| !row.state.is_open()).collect();
+        if ended.is_empty() || !self.wants_events().await? {
+            return Ok(());
+        }
+        let whose = self.whose_requests(ended.iter().map(|row| row.request)).await?;
+        self.note_facts(ended.into_iter().map(|row| {
+            let mut body = EventBody::new(EventType::RequestEnded, row.at).with("state", row.state.name());
+            body.requests = vec![row.request];
+            NewFact { body, identity: whose.get(&row.request).copied() }
+        }))
+        .await
+    }
+
+    /// Whom requests are for.
+    pub(crate) async fn whose_requests(
+        &mut self,
+        ids: impl IntoIterator<Item = RequestId>,
+    ) -> Result<HashMap<RequestId, IdentityId>> {
+        let rows = self.rows(WHOSE, arguments![numbers(ids.into_iter().map(|id| id.0))]).await?;
+        rows.iter().map(|row| Ok((RequestId(row.integer("id")?), IdentityId(row.integer("identity_id")?)))).collect()
     }
 
     /// Links that are there already stay as they are.

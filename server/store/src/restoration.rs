@@ -43,6 +43,9 @@ const COUNT_AN_ATTEMPT: &str = "
 
 const END_SESSIONS: &str = "delete from session";
 
+/// Numbers of events that were given out since are given out again, to others: receivers see that by the epoch.
+const NEW_EPOCH: &str = "update event_stream set epoch = null";
+
 const END: &str = "
     update restoration
     set ended_at = $1,
@@ -85,6 +88,8 @@ impl Tx {
         self.execute(LEAVE_OUT_NUMBERS, arguments![NUMBERS_LEFT_OUT]).await?;
         self.execute(COUNT_AN_ATTEMPT, arguments![]).await?;
         self.execute(END_SESSIONS, arguments![]).await?;
+        self.execute(NEW_EPOCH, arguments![]).await?;
+        self.free_subscriptions().await?;
         self.void_leases().await?;
         Ok(true)
     }

@@ -10,6 +10,7 @@ pub use schedules::JobScheduleRecord;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use model::event::{EventBody, EventType};
 use model::ids::{ConfigurationVersionId, RunId, UserId};
 use model::job::{JobTask, Run, RunMode, RunState, TaskKind, TaskRun, TaskScope};
 use model::order::ProvisioningState;
@@ -18,6 +19,7 @@ use model::view::{RunFilter, RunOrders, RunRow};
 use serde::{Deserialize, Serialize};
 
 use crate::connection::{Connection, Row, arguments, numbers, payload};
+use crate::events::NewFact;
 use crate::{Result, Store, StoreError, Tx};
 
 const INSERT: &str = "
@@ -149,6 +151,8 @@ const CANCEL_QUEUED: &str = "
         cancel_requested = true
     where id = $1
       and state = 'queued'";
+
+const JOB: &str = "select job, dry_run from run where id = $1";
 
 const REQUEST_CANCEL: &str = "
     update run
@@ -340,7 +344,9 @@ impl Tx {
             return Err(StoreError::NotFound { what: format!("run {}", run.id) });
         }
         if run.state.is_final() {
-            self.give_exports_of_run_up(run.id, run.finished_at.unwrap_or(run.queued_at)).await?;
+            let at = run.finished_at.unwrap_or(run.queued_at);
+            self.give_exports_of_run_up(run.id, at).await?;
+            self.note_facts([ended(run.id, &run.job, run.state, run.mode.dry_run, at)]).await?;
         }
         self.signal_run(run.id).await
     }
@@ -367,6 +373,10 @@ impl Tx {
     pub async fn cancel_run(&mut self, run: RunId, message: &str, at: Timestamp) -> Result<Cancelled> {
         let cancelled = if self.execute(CANCEL_QUEUED, arguments![run.0, message, at]).await? > 0 {
             self.give_exports_of_run_up(run, at).await?;
+            if let Some(row) = self.row(JOB, arguments![run.0]).await? {
+                let fact = ended(run, &row.text("job")?, RunState::Cancelled, row.boolean("dry_run")?, at);
+                self.note_facts([fact]).await?;
+            }
             Cancelled::AtOnce
         } else if self.execute(REQUEST_CANCEL, arguments![run.0]).await? > 0 {
             Cancelled::Asked
@@ -485,6 +495,15 @@ pub(crate) async fn run_rows(connection: &mut Connection, choice: RunChoice<'_>)
 
 fn active(state: RunState) -> Option<i64> {
     (!state.is_final()).then_some(1)
+}
+
+fn ended(run: RunId, job: &str, state: RunState, is_dry: bool, at: Timestamp) -> NewFact {
+    let mut body = EventBody::new(EventType::RunEnded, at).with("job", job).with("state", state.name());
+    if is_dry {
+        body = body.with("dry_run", true);
+    }
+    body.run = Some(run);
+    NewFact::new(body)
 }
 
 fn task_input(task: &TaskRun) -> TaskInput<'_> {

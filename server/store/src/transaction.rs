@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use serde::Serialize;
 
 use crate::connection::{Argument, CHUNK, Connection, Row, payload};
+use crate::events::NewFact;
 use crate::open::Backend;
 use crate::writer::Request;
 use crate::{Result, Store, StoreError};
@@ -16,6 +17,10 @@ use crate::{Result, Store, StoreError};
 pub struct Tx {
     pub(crate) connection: Connection,
     failed: bool,
+    /// What happened, to be written down at its end.
+    pub(crate) facts: Vec<NewFact>,
+    /// Whether anybody wants to be told, once that was looked up.
+    pub(crate) wants_events: Option<bool>,
 }
 
 tokio::task_local! {
@@ -80,9 +85,15 @@ where
     E: From<StoreError>,
 {
     tx.failed = false;
+    tx.facts.clear();
+    tx.wants_events = None;
     let result = AssertUnwindSafe(WRITING.scope((), work(tx))).catch_unwind().await;
     match result {
         Ok(Ok(_)) if tx.failed => Err(StoreError::Invalid { what: SWALLOWED.into() }.into()),
+        Ok(Ok(value)) => {
+            tx.write_facts().await?;
+            Ok(value)
+        }
         Ok(result) => result,
         Err(_) => Err(stopped().into()),
     }
@@ -96,7 +107,7 @@ pub(crate) fn stopped() -> StoreError {
 
 impl Tx {
     pub(crate) fn new(connection: Connection) -> Self {
-        Self { connection, failed: false }
+        Self { connection, failed: false, facts: Vec::new(), wants_events: None }
     }
 
     pub(crate) async fn execute<const N: usize>(&mut self, sql: &'static str, arguments: [Argument; N]) -> Result<u64> {

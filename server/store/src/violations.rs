@@ -5,11 +5,13 @@ mod read;
 
 use jiff::Timestamp;
 use model::access::Reason;
+use model::event::{EventBody, EventType};
 use model::ids::{AccountId, IdentityId, RunId, ViolationDecisionId, ViolationId, ViolationThingId};
 use model::risk::{AcceptedRisk, Decided, HeldThing, ViolationEvent, ViolationState};
 use serde::Serialize;
 
-use crate::connection::{CHUNK, arguments, numbers, payload};
+use crate::connection::{CHUNK, Row, arguments, numbers, payload};
+use crate::events::NewFact;
 use crate::{Result, Tx};
 
 pub use read::RiskyHoldings;
@@ -31,6 +33,13 @@ const CLOSE: &str = "
         version = version + 1
     where id in (select cast(value as bigint) from json_each($1))
       and until is null";
+
+const CLOSING: &str = "
+    select identity_id, risk, rule
+    from violation
+    where id in (select cast(value as bigint) from json_each($1))
+      and until is null
+    order by id";
 
 const CLOSE_THINGS_OF: &str = "
     update violation_thing
@@ -187,7 +196,9 @@ impl Tx {
                 .collect();
             self.execute(INSERT, arguments![payload(&inputs)?, at, run.map(|run| run.0)]).await?;
         }
-        Ok(())
+        let opened =
+            |row: &NewViolation| fact(EventType::ViolationOpened, row.identity, &row.risk, row.rule.into(), run, at);
+        self.note_facts(rows.iter().map(opened)).await
     }
 
     /// Ends them with all that they rest on, and what was decided about them. Those that are closed stay as they are.
@@ -196,6 +207,15 @@ impl Tx {
             return Ok(());
         }
         let ids = || numbers(ids.iter().map(|id| id.0));
+        if self.wants_events().await? {
+            let rows = self.rows(CLOSING, arguments![ids()]).await?;
+            let closed = |row: &Row| {
+                let (identity, risk) = (IdentityId(row.integer("identity_id")?), row.text("risk")?);
+                Ok(fact(EventType::ViolationClosed, identity, &risk, row.integer("rule")?, run, at))
+            };
+            let closed = rows.iter().map(closed).collect::<Result<Vec<_>>>()?;
+            self.note_facts(closed).await?;
+        }
         self.execute(CLOSE, arguments![ids(), at, run.map(|run| run.0)]).await?;
         self.execute(CLOSE_THINGS_OF, arguments![ids(), at]).await?;
         self.execute(END_DECISIONS, arguments![ids(), at, None::<&str>, "It is no longer so."]).await?;
@@ -311,4 +331,10 @@ impl Tx {
             .collect();
         self.bulk(INSERT_ACCEPTED, &inputs).await
     }
+}
+
+fn fact(kind: EventType, identity: IdentityId, risk: &str, rule: i64, run: Option<RunId>, at: Timestamp) -> NewFact {
+    let mut body = EventBody::new(kind, at).with("risk", risk).with("rule", rule);
+    body.run = run;
+    NewFact::about(body, identity)
 }

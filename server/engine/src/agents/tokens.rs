@@ -140,10 +140,10 @@ fn audit(op: &OpContext, agent: &str, detail: String) -> AuditLine {
     AuditLine { at: op.now, actor: op.user.login.clone(), action: "agent".into(), subject: agent.to_owned(), detail }
 }
 
-fn hash(token: &str) -> String {
+pub(crate) fn hash(token: &str) -> String {
     hexadecimal(&Sha256::digest(token.as_bytes()))
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

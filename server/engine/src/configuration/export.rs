@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use model::configuration::{Application, Configuration, Connection};
+use model::configuration::{Application, Configuration, Connection, Delivery};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
@@ -78,6 +78,13 @@ pub fn export(configuration: &Configuration) -> Vec<(PathBuf, String)> {
     for (name, provider) in &configuration.sign_ins {
         put("sign_ins.toml".into(), "sign_ins", name, table(provider));
     }
+    for (name, subscription) in &configuration.subscriptions {
+        let mut subscription = subscription.clone();
+        if let Some(Delivery::Webhook(webhook)) = &mut subscription.deliver {
+            hide(name, "secret", &mut webhook.secret);
+        }
+        put("subscriptions.toml".into(), "subscriptions", name, table(&subscription));
+    }
     for (name, job) in &configuration.jobs {
         put("jobs.toml".into(), "jobs", name, table(job));
     }
@@ -147,12 +154,15 @@ fn without_secrets(name: &str, application: &Application) -> Application {
     application
 }
 
+/// A credential in clear text becomes the name under which it should be kept.
+fn hide(name: &str, field: &str, value: &mut String) {
+    if !value.starts_with(REFERENCE) {
+        *value = format!("{REFERENCE}{name}-{field}");
+    }
+}
+
 fn hide_secrets(name: &str, connection: &mut Connection) {
-    let hide = |field: &str, value: &mut String| {
-        if !value.starts_with(REFERENCE) {
-            *value = format!("{REFERENCE}{name}-{field}");
-        }
-    };
+    let hide = |field: &str, value: &mut String| hide(name, field, value);
     match connection {
         Connection::Scim(scim) => scim.token.iter_mut().for_each(|token| hide("token", token)),
         Connection::Ldap(ldap) => hide("password", &mut ldap.password),

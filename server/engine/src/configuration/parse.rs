@@ -34,6 +34,7 @@ pub(super) const KINDS: [(&str, &str); 19] = [
     ("naming_rules", "naming rule"),
     ("automation_rules", "automation rule"),
     ("sign_ins", "sign-in"),
+    ("subscriptions", "subscription"),
     ("jobs", "job"),
     ("permission_profiles", "permission profile"),
 ];
@@ -175,6 +176,7 @@ fn read_object(
         "naming_rules" => insert(&mut configuration.naming_rules, name, value, &what),
         "automation_rules" => insert(&mut configuration.automation_rules, name, value, &what),
         "sign_ins" => insert(&mut configuration.sign_ins, name, value, &what),
+        "subscriptions" => insert(&mut configuration.subscriptions, name, value, &what),
         "jobs" => {
             tasks(value, &what)?;
             insert(&mut configuration.jobs, name, value, &what)

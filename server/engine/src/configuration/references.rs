@@ -234,6 +234,9 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
     for (name, integration) in &configuration.integrations {
         many("integrations", name, "applications", "applications", &integration.applications);
     }
+    for (name, subscription) in &configuration.subscriptions {
+        many("subscriptions", name, "applications", "applications", &subscription.applications);
+    }
     for (name, account_type) in &configuration.account_types {
         many("account_types", name, "depends_on", "account_types", &account_type.depends_on);
     }

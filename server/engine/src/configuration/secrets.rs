@@ -1,7 +1,7 @@
 //! Credentials do not belong into files: a connection names a secret, the store keeps it encrypted. Applications of the
 //! demo may hold clear text, because everybody can read the demo anyway.
 
-use model::configuration::{Configuration, Connection};
+use model::configuration::{Configuration, Connection, Delivery};
 
 use super::ConfigurationFinding;
 use super::places::Index;
@@ -13,6 +13,7 @@ pub(crate) const REFERENCE: &str = "secret:";
 /// Tells of every credential in clear text.
 pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut Vec<ConfigurationFinding>) {
     check_mail(configuration, index, findings);
+    check_subscriptions(configuration, index, findings);
     let is_demo = |name: &str| configuration.applications.get(name).is_some_and(|application| application.demo);
     let is_read_elsewhere =
         |name: &str| configuration.applications.get(name).is_some_and(|application| application.read_by.is_some());
@@ -56,6 +57,26 @@ fn check_mail(configuration: &Configuration, index: &Index, findings: &mut Vec<C
         let message = "A password in clear text does not belong into a file. Keep it with \
                        `quartermaster config secret mail-password` and write password = \"secret:mail-password\".";
         findings.push(index.finding(&["organisation", "mail", "password"], message));
+    }
+}
+
+/// Tells of what messages are signed with in clear text.
+fn check_subscriptions(configuration: &Configuration, index: &Index, findings: &mut Vec<ConfigurationFinding>) {
+    for (name, subscription) in &configuration.subscriptions {
+        let Some(Delivery::Webhook(webhook)) = &subscription.deliver else { continue };
+        let path = |field| ["subscriptions", name, "deliver", "webhook", field];
+        if !webhook.secret.starts_with(REFERENCE) {
+            let message = format!(
+                "A secret in clear text does not belong into a file. Keep it with `quartermaster config secret {name}-secret` \
+                 and write secret = \"secret:{name}-secret\"."
+            );
+            findings.push(index.finding(&path("secret"), message));
+        }
+        if has_password(&webhook.url) {
+            let message = "This address contains a password, which would be shown to everybody who may see subscriptions. \
+                           Take it out: the receiver knows us by the signature.";
+            findings.push(index.finding(&path("url"), message));
+        }
     }
 }
 

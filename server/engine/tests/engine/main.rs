@@ -35,6 +35,7 @@ mod asking;
 mod bulk_changes;
 mod crash;
 mod drafts;
+mod events;
 mod faults;
 mod forms;
 mod found_entitlements;

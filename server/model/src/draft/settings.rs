@@ -105,6 +105,7 @@ macro_rules! settings {
 settings! {
     Source, sources, "source", "identity source", "Identity sources";
     SignIn, sign_ins, "sign_in", "sign-in", "Sign-ins";
+    Subscription, subscriptions, "subscription", "subscription", "Subscriptions";
     Dimension, dimensions, "dimension", "dimension", "Dimensions";
     Application, applications, "application", "application", "Applications";
     Integration, integrations, "integration", "integration", "Integrations";

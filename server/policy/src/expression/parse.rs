@@ -62,7 +62,7 @@ fn read(text: &str, variables: &[&str]) -> Parsed<(Node, Vec<String>)> {
 /// One that selects an account looks at both; what it reads of the account has a name of its own then.
 fn subject<'a>(variables: &[&'a str]) -> &'a str {
     let of = |wanted: &str| variables.iter().find(|variable| **variable == wanted).copied();
-    of("identity").or(of("account")).unwrap_or("identity")
+    of("identity").or(of("account")).or(of("event")).unwrap_or("identity")
 }
 
 fn has_both(variables: &[&str]) -> bool {

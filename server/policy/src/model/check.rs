@@ -14,6 +14,7 @@ mod naming;
 mod sections;
 mod sign_ins;
 mod states;
+mod subscriptions;
 mod terms;
 
 use super::ModelError;
@@ -96,6 +97,7 @@ pub(super) fn check(configuration: &Configuration) -> Result<Expressions, Vec<Mo
     check.naming_rules();
     check.approvals();
     check.sign_ins();
+    check.subscriptions();
     if check.errors.is_empty() { Ok(check.expressions) } else { Err(check.errors) }
 }
 

@@ -4,13 +4,15 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
-use model::ids::{AccountId, OrderId};
+use model::event::{EventBody, EventType};
+use model::ids::{AccountId, IdentityId, OrderId, RunId};
 use model::order::{Answer, Order, ProvisioningState, StateReason, Trouble};
 use serde::Serialize;
 
 use super::read::{Why, orders_by_id};
 use super::{AS_THE_ORDER, RecordedTransition};
 use crate::connection::{CHUNK, Row, arguments, numbers, payload};
+use crate::events::NewFact;
 use crate::{Result, Tx};
 
 macro_rules! standing {
@@ -85,6 +87,12 @@ const FOLLOW_KEYS: &str = "
     where provisioning_order.account_id = input.account_id
       and provisioning_order.state in (1, 2, 3, 5, 8)
       and provisioning_order.key <> input.native_key";
+
+const ENDED: &str = "
+    select id, identity_id, run_id, application, account_type, account_id, key, operation, state
+    from provisioning_order
+    where id in (select cast(value as bigint) from json_each($1))
+    order by id";
 
 const UPDATE_ITEMS: &str = "
     with input as materialized (
@@ -284,6 +292,7 @@ impl Tx {
         for (state, ids) in silent {
             self.execute(MOVE_ITEMS, arguments![numbers(ids), state]).await?;
         }
+        self.tell_of_ends(accepted).await?;
         self.end_what_was_approved(accepted).await?;
         self.bulk(UPDATE_ITEMS, &items).await?;
         let attempts: Vec<_> = accepted
@@ -298,6 +307,39 @@ impl Tx {
 }
 
 impl Tx {
+    /// Orders at which nothing more happens by itself are told of, where somebody wants to be.
+    async fn tell_of_ends(&mut self, accepted: &[(ProvisioningState, &RecordedTransition)]) -> Result<()> {
+        let ended: BTreeMap<i64, (EventType, Timestamp)> = accepted
+            .iter()
+            .filter(|(from, row)| *from != row.to)
+            .filter_map(|(_, row)| Some((row.order.0, (end_of(row.to)?, row.at))))
+            .collect();
+        if ended.is_empty() || !self.wants_events().await? {
+            return Ok(());
+        }
+        let rows = self.rows(ENDED, arguments![numbers(ended.keys().copied())]).await?;
+        let mut facts = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let id = row.integer("id")?;
+            let Some((kind, at)) = ended.get(&id) else { continue };
+            let mut body = EventBody::new(*kind, *at)
+                .with("operation", row.text("operation")?)
+                .with("account_type", row.text("account_type")?)
+                .with("state", row.numbered("state", ProvisioningState::from_number)?.slug());
+            if let Some(key) = row.optional_text("key")? {
+                body = body.with("key", key);
+            }
+            if let Some(account) = row.optional_integer("account_id")? {
+                body = body.with("account", account);
+            }
+            body.order = Some(OrderId(id));
+            body.run = row.optional_integer("run_id")?.map(RunId);
+            body.application = Some(row.text("application")?);
+            facts.push(NewFact::about(body, IdentityId(row.integer("identity_id")?)));
+        }
+        self.note_facts(facts).await
+    }
+
     /// Orders that do again what was undone wait for a person: with their approval nothing of it is held up any more.
     async fn end_what_was_approved(&mut self, accepted: &[(ProvisioningState, &RecordedTransition)]) -> Result<()> {
         let is_approval = |(from, row): &&(ProvisioningState, &RecordedTransition)| {
@@ -307,6 +349,15 @@ impl Tx {
         let Some(at) = approved.iter().map(|(_, row)| row.at).max() else { return Ok(()) };
         let orders: Vec<_> = approved.iter().map(|(_, row)| row.order).collect();
         self.end_undone_by(&orders, at).await
+    }
+}
+
+fn end_of(state: ProvisioningState) -> Option<EventType> {
+    match state {
+        ProvisioningState::Verified => Some(EventType::OrderVerified),
+        ProvisioningState::Errored | ProvisioningState::Error => Some(EventType::OrderFailed),
+        ProvisioningState::Inactive => Some(EventType::OrderCancelled),
+        _ => None,
     }
 }
 

@@ -16,6 +16,7 @@ mod configuration;
 mod declined;
 mod drafts;
 mod durability;
+mod events;
 mod forms;
 mod identities;
 mod lifecycle;
@@ -89,6 +90,14 @@ stories! {
     bulk_changes: [
         a_bulk_change_moves_on_from_where_it_was_seen,
         rows_of_a_bulk_change_are_found_and_replaced,
+    ],
+    events: [
+        nothing_is_written_while_nobody_wants_events,
+        what_changes_is_told_without_values,
+        numbers_have_no_gaps_and_nothing_is_lost_or_told_twice,
+        a_subscription_is_served_by_one_and_moved_by_whoever_holds_it,
+        events_are_kept_for_the_slowest_and_for_those_set_aside,
+        a_database_that_was_put_back_numbers_in_another_epoch,
     ],
     drafts: [
         a_draft_is_changed_while_it_is_open_and_ends_once,

@@ -1,0 +1,100 @@
+//! Receivers of events: one that has everything, one that is away, one that refused messages.
+
+use app::frame::{Rights, Sheet};
+use app::logic::time::Clock;
+use app::pages::events::events_sheet;
+use jiff::SignedDuration;
+use model::event::{
+    Event, EventBody, EventIdentity, EventType, SetAsideMessage, Stream, SubscriptionRow, SubscriptionStanding,
+    SubscriptionState,
+};
+use model::ids::{IdentityId, RunId};
+
+use super::{NAMES, before, now};
+
+pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet)> {
+    let rows = rows();
+    let reader = Rights::default();
+    vec![
+        ("events", events_sheet(&rows, &set_aside(), &newest(), rights, clock)),
+        ("events-reader", events_sheet(&rows, &set_aside(), &newest(), &reader, clock)),
+        ("events-nothing-yet", events_sheet(rows.get(..1).unwrap_or_default(), &[], &[], rights, clock)),
+        ("events-none", events_sheet(&[], &[], &[], rights, clock)),
+    ]
+}
+
+fn rows() -> Vec<SubscriptionRow> {
+    let row = |name: &str, stream, way: &str, cursor| SubscriptionRow {
+        standing: SubscriptionStanding {
+            name: name.to_owned(),
+            stream,
+            state: SubscriptionState::Active,
+            cursor,
+            previous: cursor,
+            attempts: 0,
+            next_attempt_at: None,
+            problem: None,
+            failing_since: None,
+            delivered: u64::try_from(cursor).unwrap_or_default(),
+            delivered_at: Some(before(2)),
+            fence: 3,
+        },
+        description: None,
+        way: way.to_owned(),
+        last: 1_412,
+        waiting_since: None,
+        set_aside: 0,
+    };
+    let portal = row("portal", Stream::Events, "webhook https://portal.example.org/hooks/quartermaster", 1_412);
+    let mut collector = row("security-collector", Stream::Audit, "syslog collector.example.org:6514", 1_020);
+    collector.description = Some("The audit trail, for those who look for attacks.".into());
+    collector.waiting_since = Some(before(190));
+    collector.standing.attempts = 14;
+    collector.standing.problem = Some(
+        "The syslog server collector.example.org:6514 cannot be reached: Connection refused (os error 111).".into(),
+    );
+    collector.standing.failing_since = Some(before(190));
+    collector.standing.next_attempt_at = Some(now() + SignedDuration::from_mins(3));
+    let mut ledger = row("ledger", Stream::Events, "webhook https://ledger.example.org/in", 1_410);
+    ledger.set_aside = 2;
+    ledger.standing.state = SubscriptionState::Paused;
+    vec![portal, collector, ledger, row("warehouse", Stream::Events, "asks by itself", 900)]
+}
+
+fn set_aside() -> Vec<SetAsideMessage> {
+    let message = |sequence, again| SetAsideMessage {
+        subscription: "ledger".into(),
+        sequence,
+        previous: sequence - 1,
+        at: before(40),
+        attempts: 3,
+        problem: "The receiver answered 422 Unprocessable Entity.".into(),
+        again,
+    };
+    vec![message(1_388, false), message(1_391, true)]
+}
+
+fn newest() -> Vec<Event> {
+    let event = |place: i64, kind, data: &[(&str, &str)], person: Option<usize>| {
+        let mut body = EventBody::new(kind, before(place));
+        for (name, value) in data {
+            body = body.with(name, *value);
+        }
+        body.run = Some(RunId(77));
+        body.identity = person.and_then(|person| NAMES.get(person)).map(|name| EventIdentity {
+            id: IdentityId(1_000 + place),
+            source: "hr".into(),
+            key: (4_700 + place).to_string(),
+            display_name: (*name).to_owned(),
+        });
+        body.application = person.map(|_| "directory".to_owned());
+        Event { stream: Stream::Events, epoch: "5f1c".into(), sequence: 1_412 - place, body }
+    };
+    vec![
+        event(0, EventType::RunEnded, &[("job", "complete"), ("state", "completed")], None),
+        event(1, EventType::OrderVerified, &[("operation", "create"), ("key", "alindqvist")], Some(0)),
+        event(2, EventType::AccountCreated, &[("key", "alindqvist"), ("status", "enabled")], Some(0)),
+        event(3, EventType::AssignmentGranted, &[("kind", "role"), ("name", "office")], Some(1)),
+        event(4, EventType::IdentityLeft, &[], Some(2)),
+    ]
+}
