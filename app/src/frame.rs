@@ -23,6 +23,7 @@ pub enum Section {
     Identities,
     Requests,
     Approvals,
+    Certifications,
     Jobs,
     Applications,
     RoleModel,
@@ -41,6 +42,7 @@ impl Section {
         Self::Forms,
         Self::Review,
         Self::Approvals,
+        Self::Certifications,
         Self::Requests,
         Self::Orders,
         Self::Identities,
@@ -63,6 +65,7 @@ impl Section {
             Self::Identities => "Identities",
             Self::Requests => "Requests",
             Self::Approvals => "Approvals",
+            Self::Certifications => "Certifications",
             Self::Jobs => "Job execution",
             Self::Applications => "Applications",
             Self::RoleModel => "Role model",
@@ -84,6 +87,7 @@ impl Section {
             Self::Identities => "/identities",
             Self::Requests => "/requests",
             Self::Approvals => "/approvals",
+            Self::Certifications => "/certifications",
             Self::Jobs => "/jobs",
             Self::Applications => "/applications",
             Self::RoleModel => "/roles",
@@ -104,6 +108,7 @@ impl Section {
             Self::Identities => "identities",
             Self::Requests => "plane",
             Self::Approvals => "check",
+            Self::Certifications => "key",
             Self::Jobs => "jobs",
             Self::Applications => "applications",
             Self::RoleModel => "role",
@@ -123,6 +128,7 @@ impl Section {
             Self::Identities => "/Identities/View",
             Self::Requests => "/Requests/View",
             Self::Approvals => "/Requests/Approve",
+            Self::Certifications => "/Certifications/View",
             Self::Jobs => "/Jobs/View",
             Self::Applications => "/Applications/View",
             Self::RoleModel => "/Configuration/View",
@@ -183,6 +189,8 @@ pub struct Visitor {
     pub violations: u64,
     /// What people asked for and this person may agree to.
     pub approvals: u64,
+    /// Access that waits for this person's word.
+    pub certifications: u64,
     /// Questions that wait for this person's answer.
     pub questions: u64,
     /// Forms that wait for this person's answers.
@@ -268,12 +276,14 @@ fn search_of(section: Section) -> (&'static str, &'static str) {
 }
 
 fn rail(visitor: &Visitor, section: Section) -> impl IntoView + use<> {
-    // Whoever owns a risk sees its violations, and whoever may decide about a request sees that, whatever their profile says.
+    // Whoever owns a risk sees its violations, and whoever may decide about a request, or is asked to certify access, sees
+    // that, whatever their profile says.
     let is_shown = |place: &Section| {
         (*place == Section::Access && visitor.has_identity)
             || (*place != Section::Access && visitor.rights.may(place.permission()))
             || (*place == Section::Violations && visitor.violations > 0)
             || (*place == Section::Approvals && visitor.approvals > 0)
+            || (*place == Section::Certifications && visitor.certifications > 0)
     };
     let links = Section::RAIL.into_iter().filter(is_shown).map(|place| {
         let current = (place == section).then_some("page");
@@ -283,6 +293,7 @@ fn rail(visitor: &Visitor, section: Section) -> impl IntoView + use<> {
             Section::NativeChanges => visitor.native_changes,
             Section::Violations => visitor.violations,
             Section::Approvals => visitor.approvals,
+            Section::Certifications => visitor.certifications,
             _ => 0,
         };
         let count = (waiting > 0)

@@ -6,6 +6,7 @@ pub mod agents;
 pub mod applications;
 pub mod approvals;
 pub mod bulk_changes;
+pub mod certifications;
 pub mod drafts;
 pub mod events;
 pub mod forms;
@@ -76,6 +77,7 @@ where
         };
         visitor.violations = engine::violations::open(&op).await.unwrap_or(0);
         visitor.approvals = engine::request_approvals::waiting(&op).await.unwrap_or(0);
+        visitor.certifications = engine::certifications::waiting(&op).await.unwrap_or(0);
         visitor.questions = engine::work_items::open_questions(&op).await.unwrap_or(0);
         let forms = engine::forms::counts(&op).await.unwrap_or_default();
         visitor.forms = forms.me + forms.team;

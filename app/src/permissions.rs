@@ -36,6 +36,11 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/access/requests/{id}", "signed in"),
     // Whoever may decide about a request sees and decides that one, whatever their profile says.
     ("/approvals", "signed in"),
+    // Whoever is asked to certify access sees that, and decides about it, whatever their profile says.
+    ("/certifications", "signed in"),
+    ("/certifications/new", "/Certifications/Manage"),
+    ("/certifications/{id}", "signed in"),
+    ("/certifications/{id}/sign-off", "signed in"),
     ("/bulk-changes", "/Requests/View"),
     ("/bulk-changes/{id}", "/Requests/View"),
     ("/jobs", "/Jobs/View"),
@@ -98,6 +103,10 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/api/pages/access/submit", "signed in"),
     ("/api/pages/access/withdraw", "signed in"),
     ("/api/pages/approvals/decide", "signed in"),
+    ("/api/pages/certifications/decide", "signed in"),
+    ("/api/pages/certifications/sign-off", "signed in"),
+    ("/api/pages/certifications/start", "/Certifications/Manage"),
+    ("/api/pages/certifications/finish", "/Certifications/Manage"),
     ("/api/pages/bulk-changes/choose", "/Requests/Bulk"),
     ("/api/pages/bulk-changes/confirm", "/Requests/Bulk"),
     ("/api/pages/bulk-changes/look-again", "/Requests/Bulk"),

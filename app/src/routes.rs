@@ -10,6 +10,7 @@ use crate::pages::agents::AgentsPage;
 use crate::pages::applications::{ApplicationPage, ApplicationsPage};
 use crate::pages::approvals::ApprovalsPage;
 use crate::pages::bulk_changes::{BulkChangePage, BulkChangesPage};
+use crate::pages::certifications::{CampaignPage, CertificationsPage, NewCampaignPage, SignOffPage};
 use crate::pages::drafts::{DraftPage, DraftsPage, EditPage};
 use crate::pages::events::EventsPage;
 use crate::pages::forms::{FormPage, FormsPage};
@@ -74,6 +75,10 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/approvals") view=ApprovalsPage ssr=SsrMode::Async />
                 <Route path=path!("/bulk-changes") view=BulkChangesPage ssr=SsrMode::Async />
                 <Route path=path!("/bulk-changes/:id") view=BulkChangePage ssr=SsrMode::Async />
+                <Route path=path!("/certifications") view=CertificationsPage ssr=SsrMode::Async />
+                <Route path=path!("/certifications/new") view=NewCampaignPage ssr=SsrMode::Async />
+                <Route path=path!("/certifications/:id") view=CampaignPage ssr=SsrMode::Async />
+                <Route path=path!("/certifications/:id/sign-off") view=SignOffPage ssr=SsrMode::Async />
                 <Route path=path!("/jobs") view=JobsPage ssr=SsrMode::Async />
                 <Route path=path!("/jobs/compare") view=ComparisonPage ssr=SsrMode::Async />
                 <Route path=path!("/jobs/runs/:id") view=RunPage ssr=SsrMode::Async />

@@ -65,6 +65,7 @@ pub fn visitor(op: &OpContext) -> Visitor {
         native_changes: 0,
         violations: 0,
         approvals: 0,
+        certifications: 0,
         questions: 0,
         forms: 0,
         has_identity: op.user.identity.is_some(),

@@ -1,6 +1,6 @@
 // Every page there is, with something on it: name and address.
 import type { Page } from '@playwright/test';
-import { nativelyChanged } from './steps';
+import { expect, nativelyChanged } from './steps';
 
 // The step before a decision, with one order approved.
 async function chosen(page: Page): Promise<string> {
@@ -60,6 +60,16 @@ async function drafted(page: Page): Promise<string> {
   return new URL(page.url()).pathname;
 }
 
+// The campaign that the demo begins once a run has given people what they should have.
+async function certified(page: Page): Promise<string> {
+  const campaign = page.locator('main a[data-open]').first();
+  await expect(async () => {
+    await page.goto('/certifications');
+    await expect(campaign).toBeVisible({ timeout: 500 });
+  }).toPass({ timeout: 20_000 });
+  return new URL((await campaign.getAttribute('href'))!, page.url()).pathname;
+}
+
 export async function everyPage(page: Page): Promise<[string, string][]> {
   const first = async (list: string, link: string, mark = '') => {
     await page.goto(list);
@@ -115,6 +125,12 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['approvals', '/approvals'],
     ['approvals-all', '/approvals?whose=all'],
     ['approvals-none', '/approvals?request=1'],
+    ['certifications', '/certifications'],
+    ['certifications-new', '/certifications/new'],
+    ['certification', await certified(page)],
+    ['certification-mine', `${await certified(page)}?mine=yes`],
+    ['certification-none', `${await certified(page)}?text=nobody-of-this-name`],
+    ['certification-sign-off', `${await certified(page)}/sign-off`],
     ['bulk-changes', '/bulk-changes'],
     ['bulk-change', await bulkChanged(page)],
     ['jobs', '/jobs'],

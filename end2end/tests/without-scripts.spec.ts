@@ -11,7 +11,7 @@ async function reloadUntilCompleted(page: import('@playwright/test').Page) {
 }
 
 test('every page is there', async ({ page }) => {
-  for (const path of ['/', '/identities', '/orders', '/review', '/work-items', '/forms', '/jobs', '/applications', '/roles', '/configuration', '/drafts', '/native-changes', '/violations', '/reconciliation', '/bulk-changes', '/approvals']) {
+  for (const path of ['/', '/identities', '/orders', '/review', '/work-items', '/forms', '/jobs', '/applications', '/roles', '/configuration', '/drafts', '/native-changes', '/violations', '/reconciliation', '/bulk-changes', '/approvals', '/certifications']) {
     await page.goto(path);
     await expect(page.locator('main h1')).toBeVisible();
     await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();

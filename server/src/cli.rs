@@ -6,6 +6,7 @@ pub mod agents;
 pub mod approvals;
 pub mod backup;
 pub mod bulk_changes;
+pub mod certifications;
 pub mod configuration;
 pub mod doctor;
 pub mod events;
@@ -134,6 +135,9 @@ pub enum Command {
     /// What people asked for and somebody has to agree to
     #[command(subcommand)]
     Approvals(approvals::Command),
+    /// Campaigns in which people look at access that others hold
+    #[command(subcommand)]
+    Certifications(certifications::Command),
     /// Who holds what a risk speaks against
     #[command(subcommand)]
     Violations(violations::Command),
@@ -301,6 +305,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
         Command::Accounts(command) => accounts::run(&op, command, output).await,
         Command::NativeChanges(command) => native_changes::run(&op, command, output).await,
         Command::Approvals(command) => approvals::run(&op, command, output).await,
+        Command::Certifications(command) => certifications::run(&op, command, output).await,
         Command::Violations(command) => violations::run(&op, command, output).await,
         Command::FoundEntitlements(command) => found_entitlements::run(&op, command, output).await,
         Command::Reconciliation(command) => reconciliation::run(&op, command, output).await,

@@ -4,6 +4,7 @@
 
 mod asked;
 mod badges;
+mod certified;
 mod directory;
 mod files;
 mod holdings;
@@ -179,8 +180,10 @@ pub(crate) async fn run(global: &Global, arguments: DemoArguments) -> Result<Exi
         ));
     };
     let asking = tokio::spawn(asked::ask(engine.clone()));
+    let certifying = tokio::spawn(certified::begin(engine.clone()));
     let served = serve::run(engine, arguments.serve, announce).await;
     asking.abort();
+    certifying.abort();
     served?;
     Ok(Exit::Done)
 }

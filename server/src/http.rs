@@ -16,6 +16,7 @@ pub mod agents;
 pub mod assets;
 pub mod bulk;
 pub mod bulk_changes;
+mod certifications;
 pub mod events;
 pub mod health;
 pub mod listener;
@@ -135,7 +136,8 @@ pub fn router(site: Site) -> Result<Router, Unguarded> {
         .merge(sign_in::router())
         .merge(events::router())
         .merge(bulk::router())
-        .merge(bulk_changes::router());
+        .merge(bulk_changes::router())
+        .merge(certifications::router());
     let root = PathBuf::from(site.leptos.site_root.as_ref());
     let all = with_session(pages)
         .merge(health::router())

@@ -357,5 +357,6 @@ pub(crate) fn why_not() -> Explanation {
         denied_by: None,
         lifecycle: None,
         dormant: Vec::new(),
+        certified: None,
     }
 }

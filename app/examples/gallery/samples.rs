@@ -5,6 +5,7 @@ mod agents;
 mod applications;
 mod approvals;
 mod bulk_changes;
+mod certifications;
 mod events;
 pub(crate) mod forms;
 mod found_entitlements;
@@ -104,6 +105,7 @@ pub(crate) fn visitor() -> Visitor {
         native_changes: 2,
         violations: 3,
         approvals: 2,
+        certifications: 12,
         questions: 1,
         forms: 2,
         has_identity: true,
@@ -143,6 +145,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         agents::sheets,
         applications::sheets,
         approvals::sheets,
+        certifications::sheets,
         events::sheets,
         forms::sheets,
         integrations::sheets,
@@ -178,6 +181,7 @@ fn home_of_today() -> Home {
         native_changes: 2,
         violations: 3,
         approvals: 2,
+        certifications: 12,
         forms: model::form::FormCounts { me: 2, team: 1, all: 5 },
         work_items: work_items::rows(8),
         failed: failed.collect(),

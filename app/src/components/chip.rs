@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use model::account::AccountStatus;
 use model::agent::ExportState;
 use model::bulk_change::{BulkChangeState, BulkRowState};
+use model::certification::{CampaignState, ItemState};
 use model::configuration::RoleState;
 use model::draft::DraftState;
 use model::identity::LifecycleState;
@@ -210,6 +211,38 @@ pub fn violation_look(state: ViolationState) -> (Tone, &'static str) {
         ViolationState::Remediation => (Tone::Info, "plane"),
         ViolationState::Closed => (Tone::Ok, "check"),
     }
+}
+
+pub fn campaign(state: CampaignState) -> impl IntoView {
+    let (tone, shape) = match state {
+        CampaignState::Staged => (Tone::Idle, "clock"),
+        CampaignState::Active => (Tone::Info, "hand"),
+        CampaignState::Ended => (Tone::Ok, "check"),
+        CampaignState::Cancelled => (Tone::Idle, "ban"),
+    };
+    chip(tone, shape, state.label(), String::new())
+}
+
+pub fn certification_look(state: ItemState) -> (Tone, &'static str) {
+    match state {
+        ItemState::Open => (Tone::Warn, "hand"),
+        ItemState::Approved => (Tone::Info, "check"),
+        ItemState::Revoked => (Tone::Info, "ban"),
+        ItemState::Certified => (Tone::Ok, "double-check"),
+        ItemState::Requested => (Tone::Info, "plane"),
+        ItemState::WithOwner => (Tone::Manual, "pencil"),
+        ItemState::Removed => (Tone::Ok, "trash"),
+        ItemState::Failed => (Tone::Danger, "octagon"),
+        ItemState::Kept => (Tone::Idle, "user"),
+        ItemState::Lapsed => (Tone::Idle, "half"),
+        ItemState::Marked => (Tone::Warn, "half"),
+        ItemState::Cancelled => (Tone::Idle, "dash"),
+    }
+}
+
+pub fn certification(state: ItemState) -> impl IntoView {
+    let (tone, shape) = certification_look(state);
+    chip(tone, shape, state.label(), String::new())
 }
 
 pub fn violation(state: ViolationState) -> impl IntoView {

@@ -116,11 +116,13 @@ pub fn explanation(explanation: &Explanation, person: &str) -> impl IntoView + u
         view! { <h4>"Not in force"</h4><ul class="plain chosen">{lines.collect_view()}</ul> }
     });
     let state = explanation.lifecycle.as_deref().map(state);
+    let certified =
+        explanation.certified.as_ref().map(|said| view! { <p class="hint">{format!("Certified last on {said}.")}</p> });
     let sign = if explanation.held { "check" } else { "ban" };
     view! {
         <section class="panel verdict" id="why" aria-label="Why, or why not">
             <p class="answer">{icon(sign)}{words::verdict(explanation, person)}</p>
-            {state}{held}{denied}{dormant}{missing}
+            {state}{held}{certified}{denied}{dormant}{missing}
         </section>
     }
 }

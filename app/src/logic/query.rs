@@ -3,8 +3,10 @@
 
 use model::account::Mechanism;
 use model::approval::ApprovalFilter;
+use model::certification::{ItemFilter, ItemState};
 use model::form::{FormFilter, FormScope};
 use model::identity::LifecycleState;
+use model::ids::CampaignId;
 use model::job::LogLevel;
 use model::mail::{MailFilter, MailState};
 use model::native_change::{NativeChangeFilter, NativeChangeKind, NativeChangeState};
@@ -190,6 +192,28 @@ pub fn violations_address(filter: &ViolationFilter) -> Address {
         .with("state", filter.state.map(ViolationState::name))
         .with("application", filter.application.as_deref())
         .with("identity", filter.identity.map(|id| id.to_string()).as_deref())
+}
+
+pub fn certification_items(query: &Query) -> ItemFilter {
+    ItemFilter {
+        state: query.parsed("state", ItemState::from_name),
+        origin: query.parsed("origin", model::certification::Origin::from_name),
+        application: query.get("application"),
+        text: query.get("text"),
+        mine: query.get("mine").is_some(),
+        after: query.parsed("after", |text| text.parse().ok()),
+        limit: None,
+    }
+}
+
+/// The address of the campaign with this filter, from its first item.
+pub fn certification_items_address(id: CampaignId, filter: &ItemFilter) -> Address {
+    Address::new(format!("/certifications/{id}"))
+        .with("mine", filter.mine.then_some("yes"))
+        .with("state", filter.state.map(ItemState::name))
+        .with("origin", filter.origin.map(model::certification::Origin::name))
+        .with("application", filter.application.as_deref())
+        .with("text", filter.text.as_deref())
 }
 
 pub fn reconciliation(query: &Query) -> ReconciliationFilter {

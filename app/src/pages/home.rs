@@ -38,6 +38,7 @@ pub fn home_sheet(home: &Home, clock: &Clock) -> Sheet {
         {native(home.native_changes)}
         {violations(home.violations)}
         {approvals(home.approvals)}
+        {certifications(home.certifications)}
         {forms(home.forms)}
         {orders(&home.orders)}
         <div class="columns">
@@ -140,6 +141,13 @@ fn native(waiting: u64) -> impl IntoView + use<> {
 fn violations(waiting: u64) -> impl IntoView + use<> {
     (waiting > 0).then(|| view! {
         <p class="banner">{icon("octagon")}<span><a href="/violations?state=open">{words::plural(waiting, "violation waits", "violations wait")}</a>" for a decision: somebody holds what a risk speaks against."</span></p>
+    })
+}
+
+/// Where somebody is asked whether access stays.
+fn certifications(waiting: u64) -> impl IntoView + use<> {
+    (waiting > 0).then(|| view! {
+        <p class="banner">{icon("key")}<span><a href="/certifications">{words::plural(waiting, "item waits", "items wait")}</a>" for you to say whether the access stays."</span></p>
     })
 }
 

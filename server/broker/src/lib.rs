@@ -14,7 +14,8 @@
 //! ([`deadline`]), and what becomes of it when it is not done in time ([`escalation`]); [`blast_radius`] says how much it
 //! is, [`rings`] lets it go to a few people first, and [`undo`] takes back what was done.
 //! [`agent`] says how long a run waits for what is read elsewhere.
-//! [`request`] follows what was asked for through the orders that carry it out; [`trigger`] says what set the others off.
+//! [`request`] follows what was asked for through the orders that carry it out; [`certification`] says what becomes of
+//! access that people look at, and where a revocation goes; [`trigger`] says what set the others off.
 
 pub mod catalogue;
 pub mod compare;
@@ -64,6 +65,7 @@ pub mod rings;
 pub mod threshold;
 pub mod undo;
 
+pub mod certification;
 pub mod request;
 pub mod request_approval;
 pub mod subscription;

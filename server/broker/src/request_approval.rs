@@ -99,7 +99,8 @@ pub fn approvers<'p>(stage: &ApprovalStage, level: u32, matter: &Matter, people:
         let among = |named: &[Approver]| named.iter().any(|approver| matter.is_meant(approver, person));
         among(&stage.from) || (level >= 1 && among(&stage.escalate_to)) || (level >= TOP && person.may_decide_all)
     };
-    people.iter().filter(|person| !person.is_away && !matter.is_own(person, people) && is_meant(person)).collect()
+    // Whether it is their own takes a look at everybody: only of those who are meant.
+    people.iter().filter(|person| !person.is_away && is_meant(person) && !matter.is_own(person, people)).collect()
 }
 
 /// Where an approval stands: who may still decide, and how many of them have to agree.

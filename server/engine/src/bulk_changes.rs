@@ -8,7 +8,7 @@
 mod assess;
 pub mod file;
 mod pass;
-mod people;
+pub(crate) mod people;
 mod undo;
 
 use std::time::Duration;

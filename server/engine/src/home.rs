@@ -31,6 +31,7 @@ pub async fn home(op: &OpContext) -> Result<Home, ApiError> {
     }
     home.violations = crate::violations::open(op).await?;
     home.approvals = crate::request_approvals::waiting(op).await?;
+    home.certifications = crate::certifications::waiting(op).await?;
     if !op.may("/Jobs/View") {
         home.runs.clear();
     }

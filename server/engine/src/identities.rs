@@ -120,6 +120,10 @@ pub async fn why(op: &OpContext, id: IdentityId, kind: Option<&str>, name: &str)
             origin.by = format!("{}, {approved}", origin.by);
         }
     }
+    if explained.held {
+        let certified = crate::certifications::certified(&op.engine, id, &grantable).await.map_err(internal)?;
+        explained.certified = certified.map(|(at, by)| format!("{} by {by}", op.engine.day(at)));
+    }
     Ok(Why::Explained(Box::new(explained)))
 }
 

@@ -36,6 +36,7 @@ pub mod approvals;
 pub mod backup;
 mod boundaries;
 pub mod bulk_changes;
+pub mod certifications;
 pub mod drafts;
 pub mod events;
 pub mod forms;

@@ -135,8 +135,8 @@ async fn piece(
     store.reconciliation_page(filter, &known(op), accounts, today).await.map_err(internal)
 }
 
-/// All of it.
-async fn findings(
+/// All of it, or what these accounts hold.
+pub(crate) async fn findings(
     op: &OpContext,
     filter: &ReconciliationFilter,
     accounts: Option<&[AccountId]>,

@@ -4,7 +4,7 @@
 //! `broker::request_approval` says what follows. Whatever moves an approval is written by `record`, with the request, the
 //! grant that it opens, the history and the notices, and only while the approval is as it was seen.
 
-mod facts;
+pub(crate) mod facts;
 mod record;
 mod words;
 
@@ -50,7 +50,7 @@ pub(crate) async fn begin(engine: &Engine, request: &Request, now: Timestamp) ->
     let mut notices = Vec::new();
     if !approvals.is_empty() {
         let questions: Vec<Question> = approvals.iter().map(|approval| Question::of(request, approval)).collect();
-        let facts = Facts::read(engine, &questions).await?;
+        let facts = Facts::read(engine, &questions, APPROVE).await?;
         for (approval, matter) in approvals.iter_mut().zip(&facts.matters) {
             *approval = request_approval::at_stage(approval, 0, matter, &facts.people, now);
             notices.extend(words::notices(engine, approval, matter, &facts, now));
@@ -295,9 +295,7 @@ fn refusal(refused: &Refused, engine: &Engine, approval: &RequestApproval) -> Ap
 /// The caller in the place of somebody who signs in: the command line is nobody who could be asked.
 pub async fn in_the_name_of(op: &OpContext, login: &str) -> Result<OpContext, ApiError> {
     op.require(APPROVE)?;
-    let found = op.engine.store().user_by_login(login).await.map_err(internal)?;
-    let (user, _): (User, _) = found.ok_or_else(|| ApiError::not_found(format!("user `{login}`")))?;
-    Ok(OpContext { user, ..op.clone() })
+    crate::users::in_the_place_of(op, login).await
 }
 
 /// What goes on by itself: last days that come before a decision, automation rules, and escalations.

@@ -1,5 +1,5 @@
 //! What goes on without a run: orders whose next attempt is due, orders of processes that died, late answers of
-//! executors, work that is due, approvals that are late, applications that are tried again, pauses that are over, requests that begin, end or wait
+//! executors, work that is due, approvals that are late, certification campaigns, applications that are tried again, pauses that are over, requests that begin, end or wait
 //! to be planned, sessions that expired. A sweep takes no input: it compares what is with what should be, and signals
 //! that got lost are made good by the next one.
 
@@ -44,6 +44,9 @@ pub(crate) async fn run(engine: Engine) {
             && let Err(error) = crate::request_approvals::sweep(&engine).await
         {
             tracing::error!(error = &error as &dyn std::error::Error, "Approvals that are late cannot be moved on");
+        }
+        if rounds.is_multiple_of(10) {
+            crate::certifications::sweep(&engine);
         }
         if rounds.is_multiple_of(60)
             && let Err(error) = let_go_of_the_unknown(&engine).await

@@ -158,6 +158,13 @@ pub async fn find(engine: &Engine, id: UserId) -> Result<Option<User>, ApiError>
     Ok(user.filter(|user| !user.disabled))
 }
 
+/// The caller in the place of somebody who signs in, with the caller’s own rights.
+pub(crate) async fn in_the_place_of(op: &OpContext, login: &str) -> Result<OpContext, ApiError> {
+    let found = op.engine.store().user_by_login(login).await.map_err(internal)?;
+    let (user, _) = found.ok_or_else(|| ApiError::not_found(format!("user `{login}`")))?;
+    Ok(OpContext { user, ..op.clone() })
+}
+
 /// Everybody who can sign in.
 pub async fn list(engine: &Engine) -> Result<Vec<User>, ApiError> {
     engine.store().users().await.map_err(internal)

@@ -235,6 +235,9 @@ pub struct Explanation {
     /// Where it is not held: roles and access profiles through which it would be, were they in force; or it itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dormant: Vec<Dormant>,
+    /// When a reviewer certified it last, and who: "2026-03-02 by Ann Lee". Never the role model's answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certified: Option<String>,
 }
 
 /// A role or an access profile that gives nothing on a day, and why.

@@ -61,6 +61,10 @@ ids! {
     RunBlockId,
     /// Something that was asked for.
     RequestId,
+    /// Access that is looked at by reviewers.
+    CampaignId,
+    /// One thing that somebody held when a campaign began.
+    CertificationItemId,
     /// Many things that were asked for together.
     BulkChangeId,
     /// What a request gives somebody.

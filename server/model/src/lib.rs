@@ -31,6 +31,7 @@ pub mod agent;
 pub mod approval;
 pub mod block;
 pub mod bulk_change;
+pub mod certification;
 pub mod feed;
 pub mod form;
 pub mod job;

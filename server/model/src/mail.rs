@@ -30,12 +30,15 @@ pub enum NoticeKind {
     NativeChange,
     /// A request waits for an approval; about what is asked for. Those who may decide are told by name.
     Approval,
+    /// Access to certify, or to change as its owner; about the campaign. Those who are asked are told by name.
+    Certification,
 }
 
 impl NoticeKind {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::WorkItem,
         Self::Approval,
+        Self::Certification,
         Self::Review,
         Self::Form,
         Self::NativeChange,
@@ -52,6 +55,7 @@ impl NoticeKind {
             Self::Form => "form",
             Self::NativeChange => "native_change",
             Self::Approval => "approval",
+            Self::Certification => "certification",
         }
     }
 
@@ -69,6 +73,7 @@ impl NoticeKind {
             Self::Form => "Questions for you to answer",
             Self::NativeChange => "Changes made in applications themselves",
             Self::Approval => "Requests that wait for your approval",
+            Self::Certification => "Access that you are asked to certify",
         }
     }
 
@@ -82,7 +87,7 @@ impl NoticeKind {
             Self::ApplicationTrouble => only("/Applications/View"),
             Self::NativeChange => only("/NativeChanges/View"),
             // Whoever owns it, or may decide, see `engine::mails`.
-            Self::Form | Self::Approval => Vec::new(),
+            Self::Form | Self::Approval | Self::Certification => Vec::new(),
         }
     }
 }

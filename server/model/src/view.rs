@@ -710,6 +710,9 @@ pub struct Home {
     pub violations: u64,
     /// What people asked for and the caller may agree to.
     pub approvals: u64,
+    /// Access that waits for the caller's word.
+    #[serde(default)]
+    pub certifications: u64,
     /// Forms that wait for answers.
     #[serde(default)]
     pub forms: FormCounts,

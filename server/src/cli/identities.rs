@@ -208,6 +208,7 @@ pub(super) fn explain(explanation: &Explanation) -> String {
     if explanation.held {
         lines.push(format!("Held: {thing}."));
         lines.extend(explanation.reasons.iter().map(|granted| format!("  by {}", reason(granted))));
+        lines.extend(explanation.certified.iter().map(|said| format!("  certified last on {said}")));
     } else {
         lines.push(format!("Not held: {thing}."));
         if let Some(denied) = &explanation.denied_by {

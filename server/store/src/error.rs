@@ -208,6 +208,14 @@ pub const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
     ("lifecycle_period.sequence", "lifecycle_period_pkey"),
     ("boundary.id", "boundary_pkey"),
     ("bulk_change.id", "bulk_change_pkey"),
+    ("certification_campaign.id", "certification_campaign_pkey"),
+    ("certification_item.id", "certification_item_pkey"),
+    (
+        "certification_item.campaign_id, certification_item.identity_id, certification_item.kind, certification_item.name, \
+         certification_item.subject",
+        "certification_item_once",
+    ),
+    ("certification_reviewer.item_id, certification_reviewer.login", "certification_reviewer_key"),
     ("violation.id", "violation_pkey"),
     ("violation.identity_id, violation.risk, violation.rule", "violation_current"),
     ("violation_thing.id", "violation_thing_pkey"),

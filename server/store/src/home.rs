@@ -52,6 +52,7 @@ impl Store {
             native_changes: count(connection.number(OPEN, arguments![]).await?),
             violations: count(connection.number(violations::OPEN, arguments![None::<&str>]).await?),
             approvals: 0,
+            certifications: 0,
             forms: FormCounts::default(),
             work_items: work_item_page(&mut connection, &open, &WorkItemViewer::default(), now).await?.rows,
             failed: order_rows_in_states(&mut connection, &failed, 8).await?,

@@ -25,6 +25,7 @@ pub mod assignments;
 mod holders;
 
 mod bulk_changes;
+mod certifications;
 pub mod declined;
 pub mod forms;
 pub mod native_changes;
@@ -62,6 +63,7 @@ pub use agents::{Attempt, ExportEnd, NewExport, NewPage, PageKept};
 pub use applications::ApplicationFacts;
 pub use assignments::{AssignmentRecord, AssignmentStateChange};
 pub use blocks::ThresholdUse;
+pub use certifications::{CampaignStep, ItemChoice};
 pub use circuits::CircuitRecord;
 pub use configuration::{FormEdge, ObjectForm};
 pub use declined::UnderReview;

@@ -64,9 +64,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0034_hold_orders_apart"),
     migration!("0035_create_bulk_changes"),
     migration!("0036_approve_requests"),
+    migration!("0037_certifications"),
     migration!("0038_events"),
-    migration!("0040_draft_everything"),
-    migration!("0041_leave_room_for_updates.postgres"),
+    migration!("0039_draft_everything"),
+    migration!("0040_leave_room_for_updates.postgres"),
 ];
 
 const CREATE_TABLE: &str = r#"

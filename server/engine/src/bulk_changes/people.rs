@@ -2,6 +2,7 @@
 //! take away.
 
 use model::bulk_change::{BulkRow, WrittenRow};
+use model::configuration::Configuration;
 use model::error::ApiError;
 use model::identity::{Identity, LifecycleState};
 use model::ids::{BulkChangeId, IdentityId};
@@ -104,10 +105,7 @@ fn told(filter: &IdentityFilter) -> String {
 }
 
 async fn matching(op: &OpContext, condition: &str) -> Result<Vec<IdentityId>, ApiError> {
-    let wrong = |why: String| ApiError::invalid("condition", format!("The condition cannot be used: {why}."));
-    let live = op.engine.world().configuration();
-    let parsed = Expression::parse(condition.trim()).and_then(|parsed| parsed.expanded(&live));
-    let condition = parsed.map_err(|error| wrong(error.to_string()))?;
+    let condition = understood(&op.engine.world().configuration(), condition)?;
     let today = op.engine.today();
     let all = op.engine.store().load_identities().await.map_err(internal)?;
     let work = move || {
@@ -122,8 +120,18 @@ async fn matching(op: &OpContext, condition: &str) -> Result<Vec<IdentityId>, Ap
     tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::internal())?.map_err(wrong)
 }
 
+/// A condition over `identity` that somebody typed.
+pub(crate) fn understood(configuration: &Configuration, condition: &str) -> Result<Expression, ApiError> {
+    let parsed = Expression::parse(condition.trim()).and_then(|parsed| parsed.expanded(configuration));
+    parsed.map_err(|error| wrong(error.to_string()))
+}
+
+fn wrong(why: String) -> ApiError {
+    ApiError::invalid("condition", format!("The condition cannot be used: {why}."))
+}
+
 /// In one of the contexts that count today, or, without one, for the person as such.
-fn holds(condition: &Expression, identity: &Identity, today: jiff::civil::Date) -> Result<bool, String> {
+pub(crate) fn holds(condition: &Expression, identity: &Identity, today: jiff::civil::Date) -> Result<bool, String> {
     let mut contexts = identity.contexts.iter().filter(|context| context.period.holds(today)).peekable();
     if contexts.peek().is_none() {
         return condition.holds(&Subject::new(identity, None, today));

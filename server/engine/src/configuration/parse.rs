@@ -16,7 +16,7 @@ use super::places::Index;
 use super::wording;
 
 /// Tables of a configuration file, and what one object in them is called.
-pub(super) const KINDS: [(&str, &str); 19] = [
+pub(super) const KINDS: [(&str, &str); 20] = [
     ("organisation", "organisation"),
     ("sources", "identity source"),
     ("dimensions", "dimension"),

@@ -220,6 +220,8 @@ fn headline(kind: NoticeKind, notices: &[&&Notice]) -> String {
         (NoticeKind::WorkItem, _) => format!("{count} work item{plural} for you"),
         (NoticeKind::Approval, [_]) => "1 request waits for your approval".to_owned(),
         (NoticeKind::Approval, _) => format!("{count} requests wait for your approval"),
+        (NoticeKind::Certification, [only]) => one_line(&only.sentence),
+        (NoticeKind::Certification, _) => "Access for you to certify".to_owned(),
         (NoticeKind::Review, [_]) => "1 order waits for your review".to_owned(),
         (NoticeKind::Review, _) => format!("{count} orders wait for your review"),
         // Why is in the text.
@@ -239,6 +241,7 @@ fn list(kind: NoticeKind) -> &'static str {
     match kind {
         NoticeKind::WorkItem => "/work-items",
         NoticeKind::Approval => "/approvals",
+        NoticeKind::Certification => "/certifications",
         NoticeKind::Review => "/orders?state=awaiting_approval",
         NoticeKind::RunEnded => "/jobs",
         NoticeKind::ApplicationTrouble => "/applications",

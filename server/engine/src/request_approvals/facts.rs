@@ -13,14 +13,19 @@ use super::APPROVE;
 use crate::Engine;
 
 /// Something that somebody has to decide about.
-pub(super) struct Question {
+pub(crate) struct Question {
     identity: IdentityId,
     requester: String,
     grantable: Grantable,
 }
 
 impl Question {
-    pub(super) fn of(request: &Request, approval: &RequestApproval) -> Self {
+    /// What nobody asked for.
+    pub(crate) fn about(identity: IdentityId, grantable: Grantable) -> Self {
+        Self { identity, requester: String::new(), grantable }
+    }
+
+    pub(crate) fn of(request: &Request, approval: &RequestApproval) -> Self {
         Self::new(request.identity, &request.requester, approval)
     }
 
@@ -30,15 +35,15 @@ impl Question {
 }
 
 /// Everybody who signs in, and a matter for each question.
-pub(super) struct Facts {
-    pub(super) users: Vec<User>,
-    pub(super) people: Vec<Person>,
-    pub(super) matters: Vec<Matter>,
+pub(crate) struct Facts {
+    pub(crate) users: Vec<User>,
+    pub(crate) people: Vec<Person>,
+    pub(crate) matters: Vec<Matter>,
 }
 
 impl Facts {
     /// For these approvals, whose requests are at hand.
-    pub(super) async fn of(
+    pub(crate) async fn of(
         engine: &Engine,
         requests: &[Request],
         approvals: &[RequestApproval],
@@ -49,32 +54,33 @@ impl Facts {
             Ok(Question::of(request.ok_or_else(gone)?, approval))
         };
         let questions = approvals.iter().map(question).collect::<Result<Vec<_>, StoreError>>()?;
-        Self::read(engine, &questions).await
+        Self::read(engine, &questions, APPROVE).await
     }
 
-    pub(super) async fn read(engine: &Engine, questions: &[Question]) -> Result<Self, StoreError> {
+    /// `all` is the path of those who may decide about everything.
+    pub(crate) async fn read(engine: &Engine, questions: &[Question], all: &str) -> Result<Self, StoreError> {
         let users = engine.store().users().await?;
-        let people = people(engine, &users).await?;
+        let people = people(engine, &users, all).await?;
         let matters = matters(engine, questions).await?;
         Ok(Self { users, people, matters })
     }
 
     /// What people call whoever has this login; the login where nobody has it.
-    pub(super) fn name(&self, login: &str) -> String {
+    pub(crate) fn name(&self, login: &str) -> String {
         name(&self.users, login)
     }
 }
 
-pub(super) fn name(users: &[User], login: &str) -> String {
+pub(crate) fn name(users: &[User], login: &str) -> String {
     let found = users.iter().find(|user| user.login.eq_ignore_ascii_case(login));
     found.map_or_else(|| login.to_owned(), |user| user.display_name.clone())
 }
 
-async fn people(engine: &Engine, users: &[User]) -> Result<Vec<Person>, StoreError> {
+async fn people(engine: &Engine, users: &[User], all: &str) -> Result<Vec<Person>, StoreError> {
     let ids: Vec<IdentityId> = users.iter().filter_map(|user| user.identity).collect();
     let identities = engine.store().identities_by_id(&ids).await?;
     let configuration = engine.world().configuration();
-    let wanted = PermissionPath::parse(APPROVE);
+    let wanted = PermissionPath::parse(all);
     let holds = |user: &User| {
         let held = PermissionPath::held(&configuration, &user.profiles);
         wanted.as_ref().is_some_and(|wanted| held.iter().any(|held| held.grants(wanted)))

@@ -33,6 +33,8 @@ mod approval;
 mod approving;
 mod asking;
 mod bulk_changes;
+mod certifications;
+mod certifying;
 mod crash;
 mod drafts;
 mod events;

@@ -7,17 +7,18 @@ use std::time::Duration;
 use engine::accounts;
 use engine::orders::Deed;
 use engine::scheduler::Scheduler;
-use engine::{approvals, configurations, identities, orders, requests, sign_ins, work_items};
+use engine::{approvals, certifications, configurations, identities, orders, requests, sign_ins, work_items};
 use model::access::{Grantable, Why};
 use model::account::AccountStatus;
 use model::approval::{ApprovalState, Verdict};
+use model::certification::{self, ItemRow, ItemState, Origin};
 use model::correlation::Decision;
 use model::error::ErrorCode;
 use model::ids::IdentityId;
 use model::job::{RunMode, RunState};
 use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::ItemOperation;
-use model::request::RequestState;
+use model::request::{RequestFilter, RequestState};
 use model::sign_in::{SignIn, SignInDecision};
 use model::trigger::Trigger;
 use model::view::{AccountFilter, OrderFilter, WorkItemFilter};
@@ -27,6 +28,7 @@ use testkit::directory::{Directory, Refusal};
 use testkit::world::{Person, World, all, crowd, person};
 
 use crate::approving;
+use crate::certifying;
 use crate::fault_proxy::{Fault, FaultProxy};
 use crate::slapd;
 
@@ -616,6 +618,70 @@ account_types = ["locker"]
     run(&world, "synchronize-back").await;
     assert!(lockers(world.orders_of("badges").await).all(|order| order.state == ProvisioningState::Verified));
     assert_eq!(world.badges.accounts.keys().filter(|key| key.starts_with("locker")).count(), 4);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn scenario_16_what_a_review_revokes_is_ended_where_it_comes_from() {
+    let mut world = approving::world(&[certifying::KEEPER, certifying::GYM].concat()).await;
+    let bo = identity(&world, "2").await;
+    certifying::give_keeper(&mut world, bo).await;
+    certifying::hand_out_the_vault(&mut world, "3").await;
+    let campaign = certifying::campaign(&world, certifying::by_manager()).await;
+    let find = |rows: &[ItemRow], key: &str, name: &str| {
+        let found = rows.iter().find(|row| row.identity_name.starts_with(key) && row.item.grantable.name() == name);
+        found.unwrap_or_else(|| panic!("{key} {name}: {rows:#?}")).clone()
+    };
+    let rows = certifying::rows(&world, campaign, "max").await;
+    let (vault, door, found) = (find(&rows, "Bo", "vault"), find(&rows, "Bo", "door"), find(&rows, "Cy", "vault"));
+    let origins = [&vault, &door, &found].map(|row| row.item.origin);
+    assert_eq!(origins, [Origin::Inherited, Origin::Inherited, Origin::NonConforming], "{rows:#?}");
+    assert_eq!(found.recommendation.decision, Some(certification::Decision::Revoke));
+    assert_eq!(door.recommendation.decision, Some(certification::Decision::Approve));
+    assert!(vault.routes[0].contains("Vault keeper"), "{vault:#?}");
+    for row in [&vault, &door, &found] {
+        certifying::decides(&world, "max", row, certification::Decision::Revoke).await.unwrap();
+    }
+
+    // Before the sign-off it is said what goes with it, and nothing goes.
+    let max = world.op_of("max").await;
+    let preview = certifications::preview_sign_off(&max, campaign).await.unwrap();
+    let of_vault = preview.consequences.iter().find(|one| one.item.item.id == vault.item.id).unwrap();
+    let losses: Vec<&str> =
+        of_vault.preview.iter().flat_map(|one| &one.losses).map(|(_, label)| label.as_str()).collect();
+    assert!(["Vault keeper", "Money room", "Vault"].iter().all(|label| losses.contains(label)), "{losses:?}");
+    assert_eq!(requests::page(&world.op(), RequestFilter::default()).await.unwrap().total, 1);
+    certifications::sign_off(&max, campaign, Some(&preview.digest)).await.unwrap();
+
+    // By hand: the role is taken away, by a case of its own. By nothing: as reconciliation does it.
+    let asked = certifying::until(&world, campaign, vault.item.id, |item| item.request.is_some()).await;
+    let request = requests::detail(&world.op(), asked.request.unwrap()).await.unwrap().request;
+    assert_eq!((request.trigger, request.requester.as_str()), (Trigger::Certification, "max"));
+    assert_eq!(request.items[0].grantable, Grantable::Role("keeper".into()));
+    assert_eq!(asked.state, ItemState::Requested, "it is not done before it was read back");
+    // By a rule: its owner is asked, and it stays in sight.
+    let with = certifying::until(&world, campaign, door.item.id, |item| item.state == ItemState::WithOwner).await;
+    assert_eq!((with.changes, with.reviewers), (Some(Grantable::Role("colleague".into())), vec!["olga".to_owned()]));
+    for _ in 0..2 {
+        certifying::everything(&mut world).await;
+    }
+    for item in [vault.item.id, found.item.id] {
+        certifying::until(&world, campaign, item, |item| item.state == ItemState::Removed).await;
+    }
+    assert!(!world.badges.accounts["2"].entitlements.contains("VAULT"));
+    assert!(!world.badges.accounts["3"].entitlements.contains("VAULT"));
+    assert!(rules_behind(&world, "2", "vault").await.is_none(), "neither the role nor what it gave comes back");
+    assert!(world.badges.accounts["2"].entitlements.contains("DOOR"));
+    let still = certifying::item(&world, campaign, door.item.id).await;
+    assert_eq!(still.state, ItemState::WithOwner, "nobody has changed the rule");
+
+    // Once the rule does not give it any more, and it was read back, it is done.
+    certifying::rule_leaves_out_bo(&world).await;
+    for _ in 0..2 {
+        certifying::everything(&mut world).await;
+    }
+    certifying::until(&world, campaign, door.item.id, |item| item.state == ItemState::Removed).await;
+    assert!(!world.badges.accounts["2"].entitlements.contains("DOOR"));
     world.stop().await;
 }
 

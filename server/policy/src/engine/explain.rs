@@ -21,6 +21,7 @@ impl Answer<'_> {
             denied_by: None,
             lifecycle: None,
             dormant: Vec::new(),
+            certified: None,
         };
         let Some(wanted) = self.model.position(grantable) else { return explanation };
         let access = self.access();

@@ -26,6 +26,9 @@ macro_rules! identity_columns {
 
 const ALL: &str = concat!("select ", identity_columns!(), " from identity i order by i.id");
 
+const AFTER: &str =
+    concat!("select ", identity_columns!(), " from identity i where i.id > $1 and i.present order by i.id limit $2");
+
 const OF_SOURCE: &str = concat!("select ", identity_columns!(), " from identity i where i.source = $1 order by i.id");
 
 const BY_ID: &str = concat!(
@@ -179,6 +182,11 @@ const PERMISSIONS: &str = "
 impl Store {
     pub async fn load_identities(&self) -> Result<Vec<Identity>> {
         self.reader().await?.read(ALL, arguments![], |row| identity(&row)).await
+    }
+
+    /// The next ones by id, of those that their source still lists.
+    pub async fn identities_after(&self, after: IdentityId, limit: u32) -> Result<Vec<Identity>> {
+        self.reader().await?.read(AFTER, arguments![after.0, limit], |row| identity(&row)).await
     }
 
     pub async fn identities_of_source(&self, source: &str) -> Result<Vec<Identity>> {

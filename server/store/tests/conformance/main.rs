@@ -11,6 +11,7 @@ mod assignments;
 mod blocks;
 mod bulk_changes;
 mod carriers;
+mod certifications;
 mod claims;
 mod configuration;
 mod declined;
@@ -132,6 +133,12 @@ stories! {
         a_thing_is_held_once_at_a_time,
         role_model_digests_are_kept,
         what_has_no_state_yet_is_told,
+    ],
+    certifications: [
+        a_campaign_is_put_together_once_and_comes_back_whole,
+        an_item_changes_only_as_it_was_seen,
+        what_waits_for_whom_is_found_and_counted,
+        what_was_certified_last_is_told,
     ],
     orders: [
         an_order_comes_back_whole,
