@@ -1,4 +1,4 @@
--- Programs go on from 0036.
+-- Programs go on from 0037.
 -- What other systems are told. Whoever writes a fact writes an `event_fact` in the same transaction; one publisher at a time,
 -- which holds the row of the stream, moves what is committed into `event` and numbers it there. So numbers have no gaps: they
 -- are given to what is there already, in the transaction that counts the stream up. The audit trail is numbered likewise, in

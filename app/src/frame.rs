@@ -35,7 +35,7 @@ pub enum Section {
 }
 
 impl Section {
-    const RAIL: [Self; 15] = [
+    const RAIL: [Self; 16] = [
         Self::Home,
         Self::Access,
         Self::WorkItems,

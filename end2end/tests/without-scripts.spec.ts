@@ -11,7 +11,7 @@ async function reloadUntilCompleted(page: import('@playwright/test').Page) {
 }
 
 test('every page is there', async ({ page }) => {
-  for (const path of ['/', '/identities', '/orders', '/review', '/work-items', '/forms', '/jobs', '/applications', '/roles', '/configuration', '/drafts', '/native-changes', '/violations', '/reconciliation', '/bulk-changes', '/approvals', '/certifications']) {
+  for (const path of ['/', '/identities', '/orders', '/review', '/work-items', '/forms', '/jobs', '/applications', '/roles', '/configuration', '/drafts', '/native-changes', '/violations', '/reconciliation', '/bulk-changes', '/approvals', '/certifications', '/events']) {
     await page.goto(path);
     await expect(page.locator('main h1')).toBeVisible();
     await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();
@@ -38,8 +38,8 @@ test('an application is connected in a draft, put right and tried', async ({ pag
   await page.getByRole('link', { name: 'New application' }).click();
   await page.getByLabel('Key', { exact: true }).fill('wiki');
   await page.getByLabel('Display name').fill('Wiki');
-  await page.getByLabel('Kind', { exact: true }).selectOption('scim');
-  await page.getByRole('button', { name: 'Use this kind' }).click();
+  await page.getByLabel('Kind of connection').selectOption('scim');
+  await page.locator('fieldset', { hasText: 'Kind of connection' }).last().getByRole('button', { name: 'Use this kind' }).click();
   await expect(message(page)).toContainText('Saved in the draft');
   await expect(page.locator('main [role=alert]')).toContainText('url');
   await page.getByLabel('URL', { exact: true }).fill('http://127.0.0.1:9/scim');
@@ -112,6 +112,44 @@ test('an employee asks for access, the manager agrees, and the employee has it',
   await employee.getByRole('button', { name: 'Send the request' }).click();
   await expect(message(employee)).toContainText('The request is sent');
   await employee.context().close();
+});
+
+test('a manager certifies what their people hold', async ({ page, browser }) => {
+  await page.goto('/certifications/new');
+  await page.getByLabel('Name').fill('Without scripts');
+  await page.getByLabel('Last day').fill('2099-01-01');
+  await page.getByLabel('People for whom a condition holds').fill("identity.manager == 'E10310'");
+  await page.getByLabel('Roles', { exact: true }).check();
+  await page.getByRole('button', { name: 'Begin the campaign' }).click();
+  await expect(message(page)).toContainText('The campaign is on record');
+  await expect(page.locator('main h1')).toContainText('Without scripts');
+  const campaign = new URL(page.url()).pathname;
+
+  const manager = await signedInAs(browser, 'manager', { javaScriptEnabled: false });
+  await manager.getByRole('link', { name: /^Certifications \d+ waiting/ }).click();
+  await manager.getByRole('link', { name: 'Without scripts' }).click();
+  await expect(manager).toHaveURL(`${campaign}?mine=yes`);
+  const open = manager.locator('tr[data-row]', { hasText: 'To decide' });
+  const count = await open.count();
+  expect(count).toBeGreaterThan(1);
+  await open.first().getByRole('button', { name: /^Revoke/ }).click();
+  await expect(message(manager)).toContainText('1 item revoked; nothing happens before you sign off');
+  for (const box of await open.locator('input[type=checkbox]').all()) await box.check();
+  await manager.getByLabel('Comment').fill('Needed every day');
+  await manager.getByRole('button', { name: 'Approve', exact: true }).click();
+  await expect(message(manager)).toContainText('approved; nothing happens before you sign off');
+  await manager.getByRole('link', { name: 'See what you have decided, and sign off' }).click();
+  await expect(manager.locator('.approvals > li')).toHaveCount(1);
+  await manager.getByRole('button', { name: 'Sign off' }).click();
+  await expect(message(manager)).toContainText(`Signed off: ${count - 1} certified, 1 revoked`);
+  await manager.context().close();
+
+  // What a rule gives waits for whoever answers for it, and is not done before.
+  await page.goto(`${campaign}?state=with_owner`);
+  await expect(page.locator('tr[data-row]')).toHaveCount(1);
+  await page.getByLabel('Comment').fill('Everybody in the department has it');
+  await page.getByRole('button', { name: /^It stays/ }).click();
+  await expect(message(page)).toContainText('1 item kept');
 });
 
 test('a job is started and followed by reloading', async ({ page }) => {

@@ -399,7 +399,12 @@ fn value(shape: &Shape, path: &str, typed: &Typed) -> Option<Value> {
                     Some(Value::Object(object))
                 }
                 // Nothing of it was typed yet: the form that was chosen is kept all the same.
-                None => found.or_else(|| Some(nothing_yet(&variant.shape))),
+                None => found.or_else(|| match &variant.shape {
+                    Shape::Group(fields) if let [only] = fields.as_slice() => {
+                        Some(Value::Object(Map::from_iter([(only.key.clone(), nothing_yet(&only.shape))])))
+                    }
+                    shape => Some(nothing_yet(shape)),
+                }),
             }
         }
         Shape::Fixed(word) => Some(Value::String(word.clone())),
@@ -412,9 +417,6 @@ fn value(shape: &Shape, path: &str, typed: &Typed) -> Option<Value> {
 /// What stands for something that has a name and nothing else yet.
 fn nothing_yet(shape: &Shape) -> Value {
     match shape {
-        Shape::Group(fields) if let [only] = fields.as_slice() => {
-            Value::Object(Map::from_iter([(only.key.clone(), nothing_yet(&only.shape))]))
-        }
         Shape::Group(_) | Shape::Named(_) | Shape::Variants(_) => Value::Object(Map::new()),
         Shape::Fixed(word) => Value::String(word.clone()),
         Shape::List(_) | Shape::Lines(_) | Shape::Choices(_) => Value::Array(Vec::new()),

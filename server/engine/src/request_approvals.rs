@@ -19,7 +19,6 @@ use model::ids::RequestId;
 use model::page::Page;
 use model::request::{NewRequest, Request, RequestItem};
 use model::trigger::Trigger;
-use model::user::User;
 use store::StoreError;
 
 use crate::Engine;
@@ -99,7 +98,7 @@ pub(crate) async fn foresee(
         return Ok(Vec::new());
     }
     let question = |approval: &RequestApproval| Question::new(new.identity, requester, approval);
-    let facts = Facts::read(engine, &approvals.iter().map(question).collect::<Vec<_>>()).await?;
+    let facts = Facts::read(engine, &approvals.iter().map(question).collect::<Vec<_>>(), APPROVE).await?;
     let configuration = engine.world().configuration();
     let preview = |(approval, matter): (&RequestApproval, &request_approval::Matter)| {
         let stage = |(number, stage): (u32, &ApprovalStage)| {

@@ -9,7 +9,8 @@ use model::approval::Verdict;
 use model::configuration::{
     AccountType, ApprovalStage, Approver, AssignmentRule, AttributeSpecification, AutomationRule, ColumnType,
     Configuration, Connection, CorrelationRule, Dimension, DimensionValue, IdentitySource, ManualConnection,
-    PermissionProfile, RecordSection, Reference, Role, RuleType, SignInProvider, Subscription, Thresholds, UnknownPerson,
+    PermissionProfile, RecordSection, Reference, Role, RuleType, SignInProvider, Subscription, Thresholds,
+    UnknownPerson,
 };
 use model::event::Stream;
 use policy::model::RoleModel;

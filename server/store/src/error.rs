@@ -145,6 +145,8 @@ pub const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
     ),
     ("bulk_change_row.bulk_change_id, bulk_change_row.line", "bulk_change_row_key"),
     ("secret.name", "secret_key"),
+    ("event.number", "event_pkey"),
+    ("event_token.id", "event_token_pkey"),
     ("event_stream.name", "event_stream_key"),
     ("subscription.name", "subscription_key"),
     ("set_aside_message.subscription, set_aside_message.number", "set_aside_message_key"),

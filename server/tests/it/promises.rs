@@ -158,6 +158,10 @@ async fn looking_changes_nothing() {
         addresses.push(path.to_owned());
     }
 
+    // What was written before is numbered by the program itself, a moment later.
+    while number(&mut database, "select count(*) from audit_line where number is null").await != "0" {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let before = everything(&mut database).await;
     assert!(before.values().map(Vec::len).sum::<usize>() > 20, "there is something that could change");
     for address in &addresses {
@@ -166,7 +170,9 @@ async fn looking_changes_nothing() {
         // To the end, or a page that streams might not have read what it reads.
         answer.bytes().await.unwrap();
         client().head(server.url(address)).header("cookie", &cookie).send().await.unwrap();
-        assert_eq!(everything(&mut database).await, before, "GET or HEAD {address} changed something");
+        let after = everything(&mut database).await;
+        let changed: Vec<_> = after.iter().filter(|(table, rows)| before.get(*table) != Some(rows)).collect();
+        assert!(changed.is_empty(), "GET or HEAD {address} changed something: {changed:?}");
     }
 }
 

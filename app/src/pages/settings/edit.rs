@@ -313,7 +313,7 @@ impl Place<'_> {
         let content = chosen.map(|variant| self.shape(&variant.shape, value, path, label));
         view! {
             <div class="field wide">
-                <label for=id.clone()>"Kind"</label>
+                <label for=id.clone()>{format!("Kind of {}", label.to_lowercase())}</label>
                 <div class="with-button">
                     <select id=id name=name><option value="">"None"</option>{words.collect_view()}</select>
                     <button class="button" name="then" value="again">"Use this kind"</button>

@@ -227,7 +227,7 @@ mod tests {
             assert_eq!((&findings[0].object, findings[0].field.as_str()), (&object, field), "{findings:?}");
         }
         let relative =
-            json!({ "display_name": "Staff", "file": "people.csv", "key": "id", "attributes": { "id": "id" } });
+            json!({ "display_name": "identity.key", "file": "people.csv", "key": "id", "attributes": { "id": "id" } });
         let findings = drafted(&live, &draft(vec![(SettingKind::Source, "staff", Some(relative))])).unwrap_err();
         assert!(findings.iter().any(|finding| finding.field == "file"), "{findings:?}");
     }

@@ -183,7 +183,7 @@ pub(crate) async fn a_subscription_is_served_by_one_and_moved_by_whoever_holds_i
     let third = claim("a", 62).await.unwrap().standing;
     assert_eq!((third.cursor, third.previous, third.delivered, third.delivered_at), (2, 2, 2, Some(at(61))));
     assert!(!keep!(store, |tx| tx.note_not_delivered("portal", fence, "old", None, at(63)).await?));
-    assert!(keep!(store, |tx| { tx.note_not_delivered("portal", third.fence, "away", Some(at(90)), at(63)).await? }));
+    assert!(keep!(store, |tx| tx.note_not_delivered("portal", third.fence, "away", Some(at(90)), at(63)).await?));
     assert_eq!(claim("a", 80).await, None, "not its time");
     let fourth = claim("a", 90).await.unwrap().standing;
     assert_eq!((fourth.attempts, fourth.problem.as_deref(), fourth.failing_since), (1, Some("away"), Some(at(63))));
