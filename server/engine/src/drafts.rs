@@ -312,12 +312,10 @@ pub async fn try_with(op: &OpContext, id: DraftId, key: &str) -> Result<DraftTri
     let grants = store.direct_grants(Some(&[person])).await.map_err(internal)?;
     let live = op.engine.world().configuration();
     let today = op.engine.today();
-    let broken = |_| ApiError::conflict("The draft has to be put right first: what is wrong stands on its page.");
-    let broken_setting =
-        |_| ApiError::conflict("The draft has to be put right first: what is wrong stands on its page.");
-    let wanted = configuration::drafted(&live, &draft).map_err(broken_setting)?;
-    let mut after = computed(&wanted, &population, &grants, today).map_err(broken)?;
-    let before = computed(&live, &population, &grants, today).map_err(broken)?;
+    let broken = || ApiError::conflict("The draft has to be put right first: what is wrong stands on its page.");
+    let wanted = configuration::drafted(&live, &draft).map_err(|_| broken())?;
+    let mut after = computed(&wanted, &population, &grants, today).map_err(|_| broken())?;
+    let before = computed(&live, &population, &grants, today).map_err(|_| broken())?;
     grace::keep(&before, &mut after, &wanted, &population, &grants, today);
     let effect = compare(&before, &after, &population, today);
     let changed = effect.people.into_iter().next();

@@ -1,6 +1,6 @@
 //! Settings: what of a configuration is not the role model, as it is live, for lists and forms.
 
-use model::configuration::{Configuration, Connection};
+use model::configuration::Connection;
 use model::draft::settings::ORGANISATION;
 use model::draft::{Draft, DraftState, Object, ObjectKind, SettingKind};
 use model::error::ApiError;
@@ -176,7 +176,7 @@ pub async fn try_connection(op: &OpContext, id: DraftId, name: &str) -> Result<V
     op.require("/Applications/Test")?;
     let draft = drafts::draft(op, id).await?;
     op.engine.follow().await.map_err(|_| ApiError::internal())?;
-    let wanted: Configuration = crate::configuration::drafted(&op.engine.world().configuration(), &draft)
+    let wanted = crate::configuration::drafted(&op.engine.world().configuration(), &draft)
         .map_err(|_| ApiError::conflict("The draft has to be put right first: what is wrong stands on its page."))?;
     match wanted.carrier(name) {
         Some(carrier) if !matches!(carrier.connection, Connection::Manual(_)) => {

@@ -92,8 +92,7 @@ pub fn setting_sheet(form: &SettingForm) -> Sheet {
         }
         .into_any(),
     };
-    let place = Place { form };
-    let controls = fields.iter().map(|field| place.field(field, value.get(&field.key), &field.key)).collect_view();
+    let controls = fields.iter().map(|field| form.field(field, value.get(&field.key), &field.key)).collect_view();
     let lists = form.names.iter().filter(|(_, names)| !names.is_empty()).map(|(table, names)| {
         let options = names.iter().take(MOST_NAMES).map(|name| view! { <option value=name.clone()></option> });
         view! { <datalist id=format!("names-{table}")>{options.collect_view()}</datalist> }
@@ -101,7 +100,7 @@ pub fn setting_sheet(form: &SettingForm) -> Sheet {
     let cancel = draft.as_ref().map_or_else(|| "/configuration".to_owned(), |draft| format!("/drafts/{}", draft.id));
     let body = view! {
         <header class="page-head"><h1>{title.clone()}</h1>{about.as_ref().map(|about| view! { <p>{about.clone()}</p> })}{into}</header>
-        {place.banner()}
+        {form.banner()}
         <form method="post" action="/api/pages/drafts/put-setting" class="panel ask-form setting-form" aria-label=title.clone()>
             <input type="hidden" name="kind" value=kind.name() />
             {draft.as_ref().map(|draft| view! { <input type="hidden" name="draft" value=draft.id.to_string() /> })}
@@ -118,18 +117,13 @@ pub fn setting_sheet(form: &SettingForm) -> Sheet {
     Sheet { section: Section::RoleModel, title, body: body.into_any() }
 }
 
-/// A form as it is being drawn.
-struct Place<'a> {
-    form: &'a SettingForm,
-}
-
-impl Place<'_> {
+impl SettingForm {
     /// What is wrong with the setting, said once above it.
     fn banner(&self) -> Option<AnyView> {
-        if self.form.findings.is_empty() {
+        if self.findings.is_empty() {
             return None;
         }
-        let lines = self.form.findings.iter().map(|(path, message)| {
+        let lines = self.findings.iter().map(|(path, message)| {
             let place = (!path.is_empty()).then(|| view! { <a href=format!("#{path}")>{path.clone()}</a>": " });
             view! { <li>{place}{message.clone()}</li> }
         });
@@ -143,7 +137,7 @@ impl Place<'_> {
     }
 
     fn finding(&self, path: &str) -> Option<String> {
-        self.form.findings.iter().find(|(other, _)| other == path).map(|(_, message)| message.clone())
+        self.findings.iter().find(|(other, _)| other == path).map(|(_, message)| message.clone())
     }
 
     fn field(&self, field: &Field, value: Option<&Value>, path: &str) -> AnyView {
@@ -210,7 +204,7 @@ impl Place<'_> {
             field.hint.iter().map(|_| hint_id(path)).chain(is_invalid.map(|_| error_id(path))).collect();
         let described = (!described.is_empty()).then(|| described.join(" "));
         let list = table_of(&field.key)
-            .filter(|table| self.form.names.iter().any(|(other, names)| other == table && !names.is_empty()));
+            .filter(|table| self.names.iter().any(|(other, names)| other == table && !names.is_empty()));
         let list = list.map(|table| format!("names-{table}"));
         match shape {
             Shape::Choice(words) => {
@@ -363,8 +357,7 @@ impl Place<'_> {
                     .into_any();
             }
             // Many of them, each with many fields: what is in one is seen when it is opened, or wrong.
-            let is_wrong =
-                self.form.findings.iter().any(|(wrong, _)| wrong.starts_with(&format!("{field_path}.{title}")));
+            let is_wrong = self.findings.iter().any(|(wrong, _)| wrong.starts_with(&format!("{field_path}.{title}")));
             view! {
                 <details class="entry" open=is_wrong>
                     <summary>{title.clone()}</summary>
