@@ -6,5 +6,6 @@ pub mod form;
 pub mod icon;
 pub mod list;
 pub mod markdown;
+pub mod matching;
 pub mod run;
 pub mod timeline;

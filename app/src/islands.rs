@@ -2,10 +2,12 @@
 
 pub mod copy;
 pub mod keys;
+pub mod live_matching;
 pub mod live_run;
 pub mod selection;
 
 pub use copy::Copy;
 pub use keys::Keys;
+pub use live_matching::LiveMatching;
 pub use live_run::LiveRun;
 pub use selection::Selection;

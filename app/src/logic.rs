@@ -6,6 +6,7 @@ pub mod approval;
 pub mod event;
 pub mod flash;
 pub mod form;
+pub mod graph;
 pub mod markdown;
 pub mod progress;
 pub mod query;

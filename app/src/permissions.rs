@@ -59,6 +59,7 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/found-entitlements", "/Configuration/View"),
     ("/configuration", "/Configuration/View"),
     ("/lint", "/Configuration/View"),
+    ("/graph", "/Configuration/View"),
     ("/entitlements/{name}", "/Configuration/View"),
     ("/rules", "/Configuration/View"),
     ("/rules/{name}", "/Configuration/View"),

@@ -29,6 +29,7 @@ use crate::pages::problem::MissingPage;
 use crate::pages::reconciliation::{GoLivePage, ReconciliationPage};
 use crate::pages::requests::{AskRequestPage, RequestPage, RequestsPage};
 use crate::pages::review::{ConfirmReviewPage, DeclinedPage, ReviewPage};
+use crate::pages::role_model::graph::GraphPage;
 use crate::pages::role_model::{
     AccessProfilePage, AccessProfilesPage, EntitlementPage, EntitlementsPage, RolePage, RolesPage, RulePage, RulesPage,
 };
@@ -94,6 +95,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/access-profiles/:name") view=AccessProfilePage ssr=SsrMode::Async />
                 <Route path=path!("/found-entitlements") view=FoundEntitlementsPage ssr=SsrMode::Async />
                 <Route path=path!("/lint") view=LintPage ssr=SsrMode::Async />
+                <Route path=path!("/graph") view=GraphPage ssr=SsrMode::Async />
                 <Route path=path!("/configuration") view=SettingsPage ssr=SsrMode::Async />
                 <Route path=path!("/entitlements") view=EntitlementsPage ssr=SsrMode::Async />
                 <Route path=path!("/entitlements/:name") view=EntitlementPage ssr=SsrMode::Async />

@@ -99,7 +99,13 @@ pub fn finish(outcome: Result<Flash, ApiError>, target: &str) -> Result<(), Serv
     Ok(())
 }
 
-/// The same where the message holds what nobody else may see: no page but `target`, a path without a query, is sent it.
+/// Goes on to another page, with nothing to say.
+pub fn go(target: &str) -> Result<(), ServerFnError> {
+    leptos_axum::redirect(safe_return(target));
+    Ok(())
+}
+
+/// As [`finish`], where the message holds what nobody else may see: no page but `target`, a path without a query, is sent it.
 pub fn finish_in_private(outcome: Result<Flash, ApiError>, target: &'static str) -> Result<(), ServerFnError> {
     let flash = outcome.unwrap_or_else(|error| Flash::failed(error.message));
     set_cookie(&flash.cookie_of_page(target));

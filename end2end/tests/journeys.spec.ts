@@ -329,6 +329,13 @@ test('a rule is drafted by keyboard, tried with somebody and discarded; a role i
   await expect(page.getByRole('button', { name: 'Publish' })).toHaveCount(0);
   await page.getByRole('link', { name: 'Put it right' }).click();
   await expect(page.getByLabel('Condition')).toHaveValue("identity.department == 'No such place' ||");
+  // While it is typed, the line beneath says whom it is for.
+  const line = page.locator('.matching');
+  await expect(line).toContainText('Not a condition yet: line 1');
+  await page.getByLabel('Condition').fill("identity.department == 'Sales'");
+  await expect(line).toContainText(/Holds for [1-9]\d* of \d+ people today: /);
+  await page.getByLabel('Condition').fill("identity.department == 'Sales' && identity.display_name == 'Nobody'");
+  await expect(line).toContainText(/Holds for 0 of \d+ people today\./);
   await page.getByLabel('Condition').fill("identity.department == 'Sales'");
   await page.getByRole('button', { name: 'Save into the draft' }).click();
   await expect(page.locator('main')).toContainText(/Access changes for \d+ of \d+ people/);
@@ -355,6 +362,18 @@ test('a rule is drafted by keyboard, tried with somebody and discarded; a role i
   await page.goto('/roles/controller');
   await expect(page.locator('main')).toContainText('Checks what accountants book.');
   await expect(page.getByRole('region', { name: 'Versions' })).toContainText('with the draft');
+
+  // It is not what the files say any more, and stands in the middle of what leads to it and from it.
+  await page.goto('/configuration');
+  await expect(page.getByRole('heading', { name: /changed on pages since/ })).toBeVisible();
+  await page.locator('summary', { hasText: 'What was changed' }).click();
+  await expect(page.locator('main')).toContainText('role controller: description');
+  await page.goto('/roles/controller');
+  await page.getByRole('link', { name: 'Graph', exact: true }).click();
+  const graph = page.getByRole('region', { name: /^Graph of role/ });
+  await graph.getByRole('link').filter({ hasText: /rule/ }).first().focus();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('region', { name: /^Graph of rule/ })).toBeVisible();
 });
 
 test('a category is added by keyboard, published and named by a role', async ({ page }) => {

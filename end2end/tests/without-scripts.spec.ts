@@ -397,3 +397,15 @@ test('a bulk change for chosen people keeps what was filled in, and is discarded
   await page.getByRole('button', { name: 'Discard it' }).click();
   await expect(message(page)).toContainText('nothing of it happened');
 });
+
+test('whom a condition holds for is asked without scripts, and nothing typed is lost', async ({ page }) => {
+  await page.goto('/drafts/edit?kind=rule');
+  await page.getByLabel('Name', { exact: true }).fill('people-of-sales');
+  await page.getByLabel('Condition').fill("identity.department == 'Sales'");
+  await page.getByLabel('Add, line 1').fill('role:controller');
+  await page.getByRole('button', { name: 'Whom it holds for' }).click();
+  await expect(page.locator('.matching')).toContainText(/Holds for [1-9]\d* of \d+ people today/);
+  await expect(page.getByLabel('Name', { exact: true })).toHaveValue('people-of-sales');
+  await expect(page.getByLabel('Condition')).toHaveValue("identity.department == 'Sales'");
+  await expect(page.getByRole('checkbox', { checked: true })).toHaveCount(1);
+});

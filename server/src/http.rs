@@ -17,6 +17,7 @@ pub mod assets;
 pub mod bulk;
 pub mod bulk_changes;
 mod certifications;
+mod conditions;
 pub mod events;
 pub mod health;
 pub mod listener;
@@ -137,7 +138,8 @@ pub fn router(site: Site) -> Result<Router, Unguarded> {
         .merge(events::router())
         .merge(bulk::router())
         .merge(bulk_changes::router())
-        .merge(certifications::router());
+        .merge(certifications::router())
+        .merge(conditions::router());
     let root = PathBuf::from(site.leptos.site_root.as_ref());
     let all = with_session(pages)
         .merge(health::router())

@@ -11,7 +11,8 @@ use engine::role_model::{Choices, ObjectVersion, Turn, Versions, Vocabulary};
 use model::access::{Dormancy, Grantable};
 use model::configuration::{AssignmentRule, Role, RoleState, RuleType, Terms};
 use model::draft::{
-    Draft, DraftChange, DraftRow, DraftState, Object, ObjectDetail, ObjectFilter, ObjectKind, ObjectRow, Sample,
+    Draft, DraftChange, DraftRow, DraftState, Matching, Object, ObjectDetail, ObjectFilter, ObjectKind, ObjectRow,
+    Sample,
 };
 use model::ids::{ConfigurationVersionId, DraftId, IdentityId};
 use model::page::Page;
@@ -304,6 +305,7 @@ fn plan() -> ConfigurationPlan {
         removed: vec![removed],
         effect: Some(effect),
         left_behind: Vec::new(),
+        seal: None,
     }
 }
 
@@ -370,5 +372,11 @@ fn editing(is_known: bool) -> Editing {
             attributes: vec!["country".into(), "department".into()],
             categories: choices().categories,
         },
+        matching: if is_known { matching() } else { Matching::Nothing },
     }
+}
+
+fn matching() -> Matching {
+    let people = ["Ada Byron", "Grace Hopper"].into_iter().zip(1..).map(|(name, id)| (IdentityId(id), name.to_owned()));
+    Matching::People { found: Sample { total: 1_204, people: people.collect() }, of: 8_615 }
 }

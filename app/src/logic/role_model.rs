@@ -129,6 +129,12 @@ fn day(text: &str, field: &str) -> Result<Option<Date>, ApiError> {
     (!text.is_empty()).then(|| text.parse()).transpose().map_err(wrong)
 }
 
+/// Days before and after as they are typed; what is no number counts as none until the form is sent.
+pub fn days(before: &str, after: &str) -> (u16, u16) {
+    let number = |text: &str| text.trim().parse().unwrap_or_default();
+    (number(before), number(after))
+}
+
 /// What a list of objects is narrowed to, by its address.
 pub fn filter(query: &Query) -> ObjectFilter {
     ObjectFilter {
@@ -389,6 +395,11 @@ pub fn object(kind: ObjectKind, name: &str) -> String {
         return edit(kind, Some(name), None);
     }
     format!("{}/{}", list(kind), encode(name))
+}
+
+/// Page of what stands around an object.
+pub fn graph(kind: ObjectKind, name: &str) -> String {
+    Address::new("/graph").with("kind", Some(kind.name())).with("name", Some(name)).to_string()
 }
 
 /// Page of what can be held, where it has one.

@@ -52,6 +52,7 @@ pub async fn put_into_draft(
     #[server(default)] valid_until: String,
     #[server(default)] maximum_days: String,
     #[server(default)] grace_days: String,
+    #[server(default)] look: String,
 ) -> Result<(), ServerFnError> {
     let terms = TermFields { category, owner, requestable, state, valid_from, valid_until, maximum_days, grace_days };
     let fields = Fields {
@@ -70,7 +71,12 @@ pub async fn put_into_draft(
         things,
         terms,
     };
-    put(&draft, &object, &name, Some(&fields)).await
+    if look.is_empty() {
+        return put(&draft, &object, &name, Some(&fields)).await;
+    }
+    // Nothing is kept: the form again, with what it would be for.
+    let kind = ObjectKind::from_name(&object).unwrap_or(ObjectKind::Role);
+    ssr::go(&fields.address(kind, name.trim(), draft.parse().ok()))
 }
 
 /// Drafts the removal of an object.

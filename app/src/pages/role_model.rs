@@ -1,6 +1,7 @@
 //! Roles, access profiles, entitlements and rules as they are live. They are changed in drafts (`super::drafts`).
 
 pub mod detail;
+pub mod graph;
 
 use engine::role_model::Choices;
 use leptos::prelude::*;

@@ -4,6 +4,8 @@ pub mod edit;
 
 use std::collections::HashMap;
 
+use engine::configuration::ObjectChange;
+use engine::configurations::Drift;
 use engine::settings::SettingRow;
 use leptos::prelude::*;
 use model::draft::{ObjectKind, SettingKind};
@@ -11,8 +13,10 @@ use model::error::ApiError;
 use model::ids::DraftId;
 
 use crate::components::icon::icon;
+use crate::components::list::ago;
 use crate::frame::{Rights, Section, Sheet};
 use crate::logic::flash::Flash;
+use crate::logic::time::Clock;
 use crate::logic::{role_model, schema_form};
 use crate::pages::role_model::{Counts, Part, parts};
 use crate::pages::{Asked, page};
@@ -79,12 +83,19 @@ fn tried(name: &str, steps: Vec<(bool, String)>) -> Flash {
 pub fn SettingsPage() -> impl IntoView {
     page(|Asked { op, visitor, .. }| async move {
         let rows = engine::settings::rows(&op).await?;
+        let drift = engine::configurations::drift(&op).await?;
         let counts = Counts::read(&op).await?;
-        Ok(settings_sheet(&rows, &counts, &visitor.rights))
+        Ok(settings_sheet(&rows, drift.as_ref(), &counts, &visitor.rights, &visitor.clock))
     })
 }
 
-pub fn settings_sheet(rows: &[SettingRow], counts: &Counts, rights: &Rights) -> Sheet {
+pub fn settings_sheet(
+    rows: &[SettingRow],
+    drift: Option<&Drift>,
+    counts: &Counts,
+    rights: &Rights,
+    clock: &Clock,
+) -> Sheet {
     let may_change = rights.may(engine::drafts::DRAFT);
     let schema = engine::configuration::schema();
     let kinds = SettingKind::ALL.iter().map(|kind| {
@@ -103,10 +114,46 @@ pub fn settings_sheet(rows: &[SettingRow], counts: &Counts, rights: &Rights) -> 
             <p class="muted">"Everything beside the role model: where people come from, what is connected, and how it is run. A change goes into a draft first."</p>
         </header>
         {parts(counts, Part::Settings)}
+        {drift.map(|drift| drifted(drift, clock))}
         <nav aria-label="Kinds of settings"><ul class="index">{index.collect_view()}</ul></nav>
         {kinds.collect_view()}
     };
     Sheet { section: Section::RoleModel, title: "Configuration".to_owned(), body: body.into_any() }
+}
+
+/// How far what is live has gone from the files.
+fn drifted(drift: &Drift, clock: &Clock) -> impl IntoView + use<> {
+    let changes = &drift.changes;
+    let since = view! { "since "{drift.by.clone()}" applied files, "{ago(clock, drift.at)} };
+    if changes.is_empty() {
+        return view! { <p class="muted">"As the files say: nothing was changed on pages "{since}"."</p> }.into_any();
+    }
+    let of = |what: &'static str, changes: &[ObjectChange]| {
+        let lines = changes.iter().map(|change| {
+            let name =
+                if change.name.is_empty() { change.kind.clone() } else { format!("{} {}", change.kind, change.name) };
+            let fields = change.fields.iter().map(|field| field.field.as_str()).collect::<Vec<_>>().join(", ");
+            let fields =
+                (what == "Changed" && !fields.is_empty()).then(|| view! { <span class="muted">": "{fields}</span> });
+            view! { <li>{name}{fields}</li> }
+        });
+        (!changes.is_empty()).then(|| view! { <h3>{what}</h3><ul class="plain">{lines.collect_view()}</ul> })
+    };
+    let count = changes.added.len() + changes.changed.len() + changes.removed.len();
+    let objects = if count == 1 { "1 object was".to_owned() } else { format!("{count} objects were") };
+    view! {
+        <section class="panel" aria-labelledby="drift-heading">
+            <h2 id="drift-heading">{objects}" changed on pages "{since}</h2>
+            <p class="muted">"Applying those files again would undo this. "<code>"quartermaster config export"</code>" writes out what is live."</p>
+            <details>
+                <summary>"What was changed"</summary>
+                {of("Added", &changes.added)}
+                {of("Changed", &changes.changed)}
+                {of("Removed", &changes.removed)}
+            </details>
+        </section>
+    }
+    .into_any()
 }
 
 fn section(kind: SettingKind, rows: &[&SettingRow], about: Option<String>, may_change: bool) -> impl IntoView + use<> {

@@ -33,7 +33,6 @@ use sha2::{Digest, Sha256};
 pub(crate) use difference::object_difference;
 pub use difference::{ConfigurationPlan, Effect, FieldChange, ObjectChange, PersonEffect, difference};
 pub(crate) use drafted::{DraftedFinding, drafted};
-pub use effect::effect;
 pub(crate) use effect::{compare, computed};
 pub use export::export;
 pub(crate) use meaning::sentence;

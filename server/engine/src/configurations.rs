@@ -2,16 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use model::configuration::Configuration;
 use model::error::{ApiError, ErrorCode};
 use model::ids::{ConfigurationVersionId, DraftId};
 use model::view::AuditLine;
+use serde::Serialize;
 use store::StoreError;
 
 use crate::configuration::{self, ConfigurationFinding, ConfigurationPlan};
 use crate::context::OpContext;
 use crate::error::internal;
 use crate::grace;
+use crate::what_if::WhatIf;
 
 /// Why a configuration directory is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -31,16 +34,61 @@ fn findings(findings: &[ConfigurationFinding]) -> String {
 pub async fn plan(op: &OpContext, directory: &Path) -> Result<ConfigurationPlan, ConfigurationError> {
     op.require("/Configuration/View")?;
     let files = configuration::read(directory).map_err(ConfigurationError::Findings)?;
+    Ok(planned(op, &files.configuration).await?)
+}
+
+async fn planned(op: &OpContext, wanted: &Configuration) -> Result<ConfigurationPlan, ApiError> {
     op.engine.follow().await.map_err(|_| ApiError::internal())?;
     let current = op.engine.world().configuration();
-    let mut plan = difference(op, &current, &files.configuration).await?;
+    let mut plan = difference(op, &current, wanted).await?;
     if !plan.is_empty() {
-        let population = op.engine.store().load_identities().await.map_err(internal)?;
-        let grants = op.engine.store().direct_grants(None).await.map_err(internal)?;
-        let today = op.engine.today();
-        plan.effect = configuration::effect(&current, &files.configuration, &population, &grants, today).ok();
+        let (engine, new, today) = (op.engine.clone(), wanted.clone(), op.engine.today());
+        let work = move || {
+            let live = engine.world().live();
+            WhatIf::new(engine.world(), &live, new, today).map(|mut what_if| what_if.effect())
+        };
+        plan.effect = tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::internal())?.ok();
+        plan.seal = Some(seal(&configuration::digest(wanted), &plan));
     }
     Ok(plan)
+}
+
+/// Over everything that is shown: the configuration that comes of it, and what it means for whom.
+pub(crate) fn seal(digest: &str, plan: &ConfigurationPlan) -> String {
+    let effect = serde_json::to_string(&plan.effect).unwrap_or_default();
+    configuration::hexadecimal(format!("{digest}{effect}").as_bytes())
+}
+
+fn moved_on(plan: &ConfigurationPlan) -> ApiError {
+    let now = plan.seal.as_deref().map_or_else(
+        || "nothing would change any more".to_owned(),
+        |seal| format!("the plan of these files is {seal} now"),
+    );
+    ApiError::conflict(format!(
+        "The files, the configuration or people changed since you looked: {now}. Nothing was applied. Look at `config plan` \
+         again, then apply with the number that it shows.",
+    ))
+}
+
+/// What was changed on pages since files were last applied.
+#[derive(Clone, Debug, Serialize)]
+pub struct Drift {
+    /// The version that the files made, by whom, and when.
+    pub version: ConfigurationVersionId,
+    pub by: String,
+    pub at: Timestamp,
+    /// From what the files said to what is live.
+    pub changes: ConfigurationPlan,
+}
+
+/// How far what is live has gone from the files; none where none were ever applied. Applying the same files again would undo
+/// all of it.
+pub async fn drift(op: &OpContext) -> Result<Option<Drift>, ApiError> {
+    op.require("/Configuration/View")?;
+    op.engine.follow().await.map_err(|_| ApiError::internal())?;
+    let Some(files) = op.engine.store().last_from_files().await.map_err(internal)? else { return Ok(None) };
+    let changes = configuration::difference(&files.configuration, &op.engine.world().configuration());
+    Ok(Some(Drift { version: files.version, by: files.by, at: files.at, changes }))
 }
 
 /// Makes the directory the live configuration; nothing happens where it already is. People's access follows with the
@@ -49,12 +97,33 @@ pub async fn apply(op: &OpContext, directory: &Path) -> Result<ConfigurationPlan
     op.require("/Configuration/Apply")?;
     let files = configuration::read(directory).map_err(ConfigurationError::Findings)?;
     op.engine.follow().await.map_err(|_| ApiError::internal())?;
-    let current = op.engine.world().configuration();
-    let plan = difference(op, &current, &files.configuration).await?;
-    if plan.is_empty() && op.engine.world().configuration_version().is_some() {
-        return Ok(plan);
+    let plan = difference(op, &op.engine.world().configuration(), &files.configuration).await?;
+    taken_over(op, files.configuration, plan).await
+}
+
+/// The same, where it would do just what somebody looked at: `seen` is the seal of that plan.
+pub async fn apply_as_seen(
+    op: &OpContext,
+    directory: &Path,
+    seen: &str,
+) -> Result<ConfigurationPlan, ConfigurationError> {
+    op.require("/Configuration/Apply")?;
+    let files = configuration::read(directory).map_err(ConfigurationError::Findings)?;
+    let plan = planned(op, &files.configuration).await?;
+    if plan.seal.as_deref() != Some(seen.trim()) {
+        return Err(moved_on(&plan).into());
     }
-    make_live(op, files.configuration, None, "").await?;
+    taken_over(op, files.configuration, plan).await
+}
+
+async fn taken_over(
+    op: &OpContext,
+    wanted: Configuration,
+    plan: ConfigurationPlan,
+) -> Result<ConfigurationPlan, ConfigurationError> {
+    if !plan.is_empty() || op.engine.world().configuration_version().is_none() {
+        make_live(op, wanted, None, "").await?;
+    }
     Ok(plan)
 }
 

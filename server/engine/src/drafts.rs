@@ -7,25 +7,28 @@
 use jiff::civil::Date;
 use model::access::{Explanation, Grantable};
 use model::configuration::Configuration;
-use model::draft::{Draft, DraftChange, DraftRow, DraftState, Object, ObjectKind, Sample};
+use model::draft::{Draft, DraftChange, DraftRow, DraftState, Matching, Object, ObjectKind, Sample};
 use model::error::{ApiError, ErrorCode};
 use model::identity::Identity;
 use model::ids::{ConfigurationVersionId, DraftId};
 use model::lint::Finding;
 use model::page::Page;
-use model::request::DirectGrant;
 use model::view::AuditLine;
+use policy::expression::{BUILT_IN, Expression};
 use policy::model::ModelError;
 use policy::naming_rules::FoundEntitlement;
 use store::StoreError;
 
+use crate::Engine;
 use crate::configuration::{self, ConfigurationPlan, DraftedFinding, Effect, compare, computed, sentence};
 use crate::configurations;
 use crate::context::OpContext;
 use crate::error::internal;
 use crate::grace;
 use crate::lint;
-use crate::role_model::{VIEW, sample};
+use crate::role_model::{self, VIEW};
+use crate::what_if::{self, WhatIf};
+use crate::world::Live;
 
 /// Prepares changes of the configuration.
 pub const DRAFT: &str = "/Configuration/Draft";
@@ -240,22 +243,19 @@ pub async fn discard(op: &OpContext, id: DraftId) -> Result<(), ApiError> {
 pub async fn preview(op: &OpContext, id: DraftId) -> Result<DraftPreview, ApiError> {
     let draft = draft(op, id).await?;
     op.engine.follow().await.map_err(|_| ApiError::internal())?;
-    let live = op.engine.world().configuration();
+    let live = op.engine.world().live();
     if draft.state != DraftState::Open {
-        return Ok(ended_preview(draft, &live));
+        return Ok(ended_preview(draft, &live.configuration));
     }
-    let (wanted, broken) = match configuration::drafted(&live, &draft) {
+    let (wanted, broken) = match configuration::drafted(&live.configuration, &draft) {
         Ok(wanted) => (wanted, Vec::new()),
-        Err(broken) => (draft.applied_to(&live), broken),
+        Err(broken) => (draft.applied_to(&live.configuration), broken),
     };
-    let mut plan = configuration::difference(&live, &wanted);
-    let store = op.engine.store();
-    let population = store.load_identities().await.map_err(internal)?;
-    let grants = store.direct_grants(None).await.map_err(internal)?;
+    let mut plan = configuration::difference(&live.configuration, &wanted);
     let moved: Vec<(ObjectKind, String)> = draft
         .changes
         .iter()
-        .filter(|change| change.has_moved(&live))
+        .filter(|change| change.has_moved(&live.configuration))
         .map(|change| (change.kind, change.name.clone()))
         .collect();
     let rules: Vec<String> = draft
@@ -271,7 +271,8 @@ pub async fn preview(op: &OpContext, id: DraftId) -> Result<DraftPreview, ApiErr
     let (mut matches, mut lint) = (Vec::new(), Vec::new());
     // What of a setting cannot be read is missing in what would be computed, which would mislead.
     if findings.is_empty() {
-        let work = move || evaluate(&live, &wanted, &population, &grants, &rules, found, today);
+        let (engine, wanted) = (op.engine.clone(), wanted.clone());
+        let work = move || evaluate(&engine, &live, wanted, &rules, found, today);
         match tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::internal())? {
             Ok((effect, matched, brought)) => {
                 plan.effect = Some(effect);
@@ -282,12 +283,41 @@ pub async fn preview(op: &OpContext, id: DraftId) -> Result<DraftPreview, ApiErr
     }
     lint::hide_people(op, &mut lint);
     let is_whole = findings.is_empty() && moved.is_empty() && !plan.is_empty();
-    let seal = is_whole.then(|| seal(&digest, &plan));
+    let seal = is_whole.then(|| configurations::seal(&digest, &plan));
     let mut preview = DraftPreview { draft, plan, findings, moved, lint, matches, seal };
     if !op.may("/Identities/View") {
         hide_people(&mut preview);
     }
     Ok(preview)
+}
+
+/// For whom a condition holds that somebody is writing; days before and after are those of the rule that it is for.
+pub async fn matching(op: &OpContext, when: &str, days: (u16, u16)) -> Result<Matching, ApiError> {
+    op.require(DRAFT)?;
+    if when.trim().is_empty() {
+        return Ok(Matching::Nothing);
+    }
+    let delivered = role_model::vocabulary(op)?.attributes;
+    let configuration = op.engine.world().configuration();
+    let expression = Expression::parse(when.trim()).and_then(|parsed| parsed.expanded(&configuration));
+    let expression = match expression {
+        Ok(expression) => expression,
+        Err(error) => return Ok(Matching::Unclear(error.to_string())),
+    };
+    let is_known = |name: &&String| delivered.contains(name) || BUILT_IN.contains(&name.as_str());
+    if let Some(name) = expression.attributes().iter().find(|name| !delivered.is_empty() && !is_known(name)) {
+        return Ok(Matching::Unclear(format!("no identity source delivers `{name}`")));
+    }
+    op.engine.follow().await.map_err(|_| ApiError::internal())?;
+    let (engine, today) = (op.engine.clone(), op.engine.today());
+    let work = move || what_if::who_meets(engine.world(), &expression, days, today);
+    let mut matching = tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::internal())?;
+    if let Matching::People { found, .. } = &mut matching
+        && !op.may("/Identities/View")
+    {
+        found.people.clear();
+    }
+    Ok(matching)
 }
 
 /// What the draft would do to one person, with why.
@@ -354,31 +384,20 @@ pub async fn publish(op: &OpContext, id: DraftId, seen: &str) -> Result<Configur
 type Evaluated = (Effect, Vec<(String, Sample)>, Vec<Finding>);
 
 fn evaluate(
-    live: &Configuration,
-    wanted: &Configuration,
-    population: &[Identity],
-    grants: &[DirectGrant],
+    engine: &Engine,
+    live: &Live,
+    wanted: Configuration,
     rules: &[String],
     found: Vec<FoundEntitlement>,
     today: Date,
 ) -> Result<Evaluated, Vec<ModelError>> {
-    let mut after = computed(wanted, population, grants, today)?;
-    let before = computed(live, population, grants, today)?;
-    let kept = grace::keep(&before, &mut after, wanted, population, grants, today);
-    let by_id: std::collections::HashMap<_, _> = population.iter().map(|one| (one.id, one)).collect();
-    let matches = rules.iter().map(|rule| {
-        let ids = after.affected_by_rule(rule);
-        (rule.clone(), sample(ids.iter().filter_map(|id| by_id.get(id).copied())))
-    });
-    let known = lint::of_computed(live, &before, population, found.clone(), today);
-    let brought = lint::new_ones(&known, lint::of_computed(wanted, &after, population, found, today));
-    Ok((compare(&before, &after, population, today).keeping(&kept), matches.collect(), brought))
-}
-
-/// Over everything that is shown: the configuration that comes of it, and what it means for whom.
-fn seal(digest: &str, plan: &ConfigurationPlan) -> String {
-    let effect = serde_json::to_string(&plan.effect).unwrap_or_default();
-    configuration::hexadecimal(format!("{digest}{effect}").as_bytes())
+    let world = engine.world();
+    let mut what_if = WhatIf::new(world, live, wanted.clone(), today)?;
+    let effect = what_if.effect();
+    let matched = what_if::matches(world, what_if.wanted(), rules, today);
+    let known = what_if::findings(world, &live.configuration, &live.model, found.clone(), today);
+    let brought = what_if::findings(world, &wanted, what_if.wanted(), found, today);
+    Ok((effect, matched, lint::new_ones(&known, brought)))
 }
 
 fn moved_on() -> ApiError {

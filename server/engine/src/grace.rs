@@ -20,13 +20,13 @@ use model::request::{
 };
 use model::trigger::Trigger;
 use policy::engine::Engine as RoleEngine;
-use policy::model::{ModelError, RoleModel};
+use policy::model::RoleModel;
 use store::{NewIdentityEvent, RequestProgress, StoreError, Tx};
 
-use crate::configuration::computed;
 use crate::context::OpContext;
 use crate::error::internal;
 use crate::requests;
+use crate::what_if::WhatIf;
 use crate::world::by_identity;
 
 /// As the requests are marked that keep something.
@@ -181,14 +181,10 @@ pub(crate) async fn prepare(
         return Ok(Written::default());
     }
     let store = op.engine.store();
-    let current = op.engine.world().configuration();
-    let population = store.load_identities().await.map_err(internal)?;
-    let grants = store.direct_grants(None).await.map_err(internal)?;
-    let (today, new) = (op.engine.today(), wanted.clone());
+    let (engine, today, new) = (op.engine.clone(), op.engine.today(), wanted.clone());
     let work = move || {
-        let before = computed(&current, &population, &grants, today)?;
-        let mut after = computed(&new, &population, &grants, today)?;
-        Ok::<_, Vec<ModelError>>(keep(&before, &mut after, &new, &population, &grants, today))
+        let live = engine.world().live();
+        WhatIf::new(engine.world(), &live, new, today).map(|mut what_if| what_if.keep())
     };
     let kept = tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::internal())?;
     let Ok(kept) = kept else { return Err(ApiError::internal()) };

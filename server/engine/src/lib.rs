@@ -65,6 +65,7 @@ pub mod sign_ins;
 pub mod undo;
 pub mod users;
 pub mod violations;
+mod what_if;
 pub mod work_items;
 
 use std::collections::{BTreeSet, HashMap};

@@ -3,23 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use jiff::civil::Date;
 use model::configuration::Configuration;
 use model::error::ApiError;
-use model::identity::Identity;
 use model::lint::{Finding, FindingKind, Severity};
-use model::request::DirectGrant;
-use policy::engine::Engine as RoleEngine;
-use policy::lint::{Crowd, lint};
-use policy::naming_rules::{FoundEntitlement, unknown};
+use policy::model::{ModelError, RoleModel};
 
 use crate::configuration;
 use crate::configurations::ConfigurationError;
 use crate::context::OpContext;
-use crate::error::internal;
 use crate::found_entitlements::on_record;
 use crate::role_model::VIEW;
+use crate::what_if;
 
 /// Which findings are meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,7 +44,6 @@ impl FindingFilter {
 /// All findings of the live configuration.
 pub async fn findings(op: &OpContext) -> Result<Vec<Finding>, ApiError> {
     op.require(VIEW)?;
-    op.engine.follow().await.map_err(|_| ApiError::internal())?;
     let wanted = op.engine.world().configuration();
     checked(op, (*wanted).clone()).await
 }
@@ -73,39 +68,17 @@ pub fn worst(findings: &[Finding]) -> Option<Severity> {
 }
 
 async fn checked(op: &OpContext, wanted: Configuration) -> Result<Vec<Finding>, ApiError> {
-    let store = op.engine.store();
-    let population = store.load_identities().await.map_err(internal)?;
-    let grants = store.direct_grants(None).await.map_err(internal)?;
+    op.engine.follow().await.map_err(|_| ApiError::internal())?;
     let found = on_record(op, &wanted).await?;
-    let today = op.engine.today();
-    let work = move || evaluate(&wanted, &population, &grants, found, today);
-    let mut findings = tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::internal())??;
+    let (engine, today) = (op.engine.clone(), op.engine.today());
+    let work = move || {
+        let model = Arc::new(RoleModel::compile(&wanted)?);
+        Ok::<_, Vec<ModelError>>(what_if::findings(engine.world(), &wanted, &model, found, today))
+    };
+    let findings = tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::internal())?;
+    let mut findings = findings.map_err(|_| ApiError::internal())?;
     hide_people(op, &mut findings);
     Ok(findings)
-}
-
-fn evaluate(
-    wanted: &Configuration,
-    population: &[Identity],
-    grants: &[DirectGrant],
-    found: Vec<FoundEntitlement>,
-    today: Date,
-) -> Result<Vec<Finding>, ApiError> {
-    let engine = configuration::computed(wanted, population, grants, today).map_err(|_| ApiError::internal())?;
-    Ok(of_computed(wanted, &engine, population, found, today))
-}
-
-/// Findings of a configuration with which people were computed.
-pub(crate) fn of_computed(
-    configuration: &Configuration,
-    engine: &RoleEngine,
-    population: &[Identity],
-    found: Vec<FoundEntitlement>,
-    today: Date,
-) -> Vec<Finding> {
-    let found = unknown(configuration, found);
-    let people = population.iter().filter(|person| person.present).collect();
-    lint(configuration, engine.model(), Some(&Crowd { engine, people, found: &found }), today)
 }
 
 /// Those after a change that were not there before.

@@ -1,6 +1,7 @@
 //! Roles, access profiles, entitlements and rules, as they are live: what each consists of, who gets it, and whom it reaches.
 //! Changing them is the business of [`crate::drafts`].
 
+pub mod graph;
 mod versions;
 
 use model::access::Grantable;
@@ -12,7 +13,7 @@ use policy::naming;
 
 use crate::context::OpContext;
 use crate::error::internal;
-use crate::world::Population;
+use crate::what_if;
 
 pub use versions::{ObjectVersion, Turn, Versions, versions};
 
@@ -87,8 +88,11 @@ pub async fn rows(op: &OpContext, kind: ObjectKind, filter: &ObjectFilter) -> Re
             .collect()
         }
         ObjectKind::Rule => {
-            compute(op);
-            let holding = op.engine.world().with_population(|population| population.engine.affected_by_each_rule());
+            let today = op.engine.today();
+            let holding = op.engine.world().with_population(|population| {
+                population.engine.compute_some(&[], today);
+                population.engine.affected_by_each_rule()
+            });
             let all = configuration.rules.iter();
             all.map(|(name, rule)| ObjectRow {
                 kind,
@@ -167,8 +171,9 @@ pub async fn detail(op: &OpContext, kind: ObjectKind, name: String) -> Result<Ob
     let mut people = match kind.grantable(&name) {
         Some(grantable) => op.engine.store().holders(&grantable, SAMPLE).await.map_err(internal)?,
         None => {
-            compute(op);
-            op.engine.world().with_population(|population| population.held_by_rule(&name))
+            let (world, today) = (op.engine.world(), op.engine.today());
+            let found = what_if::matches(world, &world.live().model, std::slice::from_ref(&name), today);
+            found.into_iter().next().map(|(_, people)| people).unwrap_or_default()
         }
     };
     if !op.may("/Identities/View") {
@@ -244,20 +249,6 @@ pub fn targets(rule: &AssignmentRule) -> Vec<Grantable> {
     let mut targets: Vec<Grantable> = roles.chain(profiles).chain(kinds).chain(entitlements).collect();
     targets.sort();
     targets
-}
-
-/// Lets the population be computed as of today, where it is not yet.
-fn compute(op: &OpContext) {
-    let today = op.engine.today();
-    op.engine.world().with_population(|population| population.engine.compute_some(&[], today));
-}
-
-impl Population {
-    /// For whom a rule of the live configuration holds.
-    pub(crate) fn held_by_rule(&self, rule: &str) -> Sample {
-        let ids = self.engine.affected_by_rule(rule);
-        sample(ids.iter().filter_map(|id| self.identities().get(id)))
-    }
 }
 
 /// How many there are, and the first of them by name.

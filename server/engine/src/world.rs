@@ -9,16 +9,21 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use broker::catalogue::Catalogue;
 use jiff::tz::TimeZone;
 use model::configuration::Configuration;
+use model::draft::Sample;
 use model::identity::Identity;
 use model::ids::{ConfigurationVersionId, IdentityId};
 use model::lifecycle::Remembered;
 use model::request::DirectGrant;
-use policy::engine::Engine as RoleEngine;
+use policy::engine::{Engine as RoleEngine, People};
 use policy::model::RoleModel;
 use policy::risk::RiskModel;
 use store::{Store, StoreError};
 
 use crate::error::OpenError;
+use crate::role_model;
+
+/// People are sampled out of so many, where there are more: names are in no order in memory.
+const SAMPLED: usize = 2_000;
 
 /// See the module's head.
 pub struct World {
@@ -187,9 +192,41 @@ impl Live {
 }
 
 impl Population {
+    /// These people and nobody else, as they are.
+    pub(crate) fn of(people: Vec<Identity>, model: Arc<RoleModel>) -> Self {
+        let mut engine = role_engine(model);
+        people.iter().for_each(|identity| engine.upsert(identity));
+        let identities = people.into_iter().map(|identity| (identity.id, identity)).collect();
+        Self { engine, identities, position: 0 }
+    }
+
     /// Everybody, as stored, by id.
     pub(crate) fn identities(&self) -> &BTreeMap<IdentityId, Identity> {
         &self.identities
+    }
+
+    /// These people, as stored, in the order of their ids.
+    pub(crate) fn those(&self, people: &People) -> Vec<Identity> {
+        let ids = self.engine.ids_of(people);
+        ids.iter().filter_map(|id| self.identities.get(id)).cloned().collect()
+    }
+
+    /// How many they are, with the first by name; of a great many, only some are looked at for that.
+    pub(crate) fn sample(&self, people: &People) -> Sample {
+        let some = self.engine.some_of(people, SAMPLED);
+        let named = role_model::sample(some.iter().filter_map(|id| self.identities.get(id)));
+        Sample { total: people.len() as u64, ..named }
+    }
+
+    /// An engine of another model with these people, and what is known of them besides.
+    pub(crate) fn taken_in_anew(&self, people: &[Identity], model: Arc<RoleModel>) -> RoleEngine {
+        let mut engine = role_engine(model);
+        for identity in people {
+            engine.upsert(identity);
+            engine.set_grants(identity.id, self.engine.grants(identity.id).to_vec());
+            engine.set_remembered(identity.id, self.engine.remembered(identity.id).cloned());
+        }
+        engine
     }
 }
 
@@ -236,12 +273,7 @@ pub(crate) fn role_engine(model: Arc<RoleModel>) -> RoleEngine {
 async fn read_population(store: &Store, model: &Arc<RoleModel>) -> Result<Population, StoreError> {
     // The position is read first: a change that comes in between is followed a second time, which does no harm.
     let position = store.change_log_head().await?;
-    let mut engine = role_engine(model.clone());
-    let identities: BTreeMap<IdentityId, Identity> =
-        store.load_identities().await?.into_iter().map(|identity| (identity.id, identity)).collect();
-    for identity in identities.values() {
-        engine.upsert(identity);
-    }
+    let Population { mut engine, identities, .. } = Population::of(store.load_identities().await?, model.clone());
     for (id, grants) in by_identity(store.direct_grants(None).await?) {
         engine.set_grants(id, grants);
     }

@@ -318,6 +318,18 @@ pub struct Sample {
     pub people: Vec<(IdentityId, String)>,
 }
 
+/// For whom a condition holds that somebody is writing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Matching {
+    /// Nothing is written yet.
+    Nothing,
+    /// So many of all people on record, of whom the sample names a few.
+    People { found: Sample, of: u64 },
+    /// It cannot be read; what is wrong, where, and what to do.
+    Unclear(String),
+}
+
 /// An object of the role model with everything around it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectDetail {

@@ -32,18 +32,24 @@ mod dictionary;
 mod difference;
 mod evaluate;
 mod explain;
+mod index;
 mod life;
 mod matcher;
+mod part;
 mod person;
 mod plain;
 mod sets;
+mod what_if;
 mod wheel;
 
 pub use difference::{Difference, Holdings};
+pub use index::People;
+pub use what_if::Concerned;
 
 use crate::day::{self, Day};
 use combinations::Combinations;
 use dictionary::Dictionary;
+use index::Index;
 use matcher::{Matcher, Scratch};
 use person::{Grant, Person};
 use wheel::Wheel;
@@ -83,6 +89,8 @@ pub struct Engine {
     /// On how many threads everybody is evaluated.
     threads: usize,
     scratch: Scratch,
+    /// Who has which value, as far as somebody asked.
+    index: Index,
     /// The day last computed.
     day: Option<Day>,
     /// Season that everything was worked out for, where there are any.
@@ -111,6 +119,7 @@ impl Engine {
             confirmed_early: HashMap::new(),
             stale: RoaringBitmap::new(),
             open: RoaringBitmap::new(),
+            index: Index::default(),
             day: None,
             season: None,
         }
@@ -141,9 +150,14 @@ impl Engine {
             self.people.push(None);
             u32::try_from(self.people.len() - 1).unwrap_or(u32::MAX)
         });
+        self.place(slot, person);
+    }
+
+    fn place(&mut self, slot: u32, person: Person) {
         self.wheel.insert(slot, &person);
-        self.slots.insert(identity.id, slot);
+        self.slots.insert(person.id, slot);
         self.stale.insert(slot);
+        self.index.touch(slot);
         if let Some(place) = self.people.get_mut(slot as usize) {
             *place = Some(person);
         }
@@ -496,6 +510,7 @@ impl Engine {
         }
         self.stale.remove(slot);
         self.open.remove(slot);
+        self.index.touch(slot);
         self.free.push(slot);
         Some(person)
     }

@@ -8,6 +8,7 @@
 //! What no configuration may hold at all is [`crate::model`]'s, and refused there.
 
 mod condition;
+mod crowd;
 mod domain;
 mod example;
 mod index;
@@ -16,31 +17,22 @@ mod roles;
 mod rules;
 mod values;
 
+pub use crowd::{Asked, Crowd};
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::civil::Date;
 use model::access::{DesiredAccess, GrantOrigin, Grantable};
 use model::configuration::{AssignmentRule, Configuration, RoleState};
-use model::identity::{Identity, Period};
+use model::identity::Period;
 use model::ids::{DirectGrantId, IdentityId, RequestId};
 use model::lint::{Claim, Finding, FindingKind, Severity, Spot, Witness, Witnessed};
 use model::request::DirectGrant;
 
 use crate::engine::Engine;
 use crate::model::RoleModel;
-use crate::naming_rules::FoundEntitlement;
-use condition::{Condition, Known, named_values};
-use values::Values;
-
-/// Everybody on record.
-pub struct Crowd<'a> {
-    /// Computed with the configuration that is checked.
-    pub engine: &'a Engine,
-    pub people: Vec<&'a Identity>,
-    /// What applications say they have beside what the role model knows.
-    pub found: &'a [FoundEntitlement],
-}
+use condition::{Condition, Known};
 
 /// All that can be found, the worst first. Without a crowd, only what is so whoever there is.
 pub fn lint(
@@ -57,15 +49,13 @@ pub fn lint(
     let mut lint = Lint {
         configuration,
         model,
-        crowd: crowd.filter(|crowd| !crowd.people.is_empty()),
+        crowd: crowd.filter(|crowd| crowd.count() > 0),
         today,
         rules: rules.collect(),
         gives: Vec::new(),
         denied: BTreeSet::new(),
-        met: BTreeSet::new(),
         requestable: BTreeSet::new(),
         obtainable: BTreeSet::new(),
-        values: Values::default(),
         laboratory: Engine::new(Arc::clone(model)),
         findings: Vec::new(),
     };
@@ -74,12 +64,6 @@ pub fn lint(
     lint.denied = denials.flat_map(|facts| &facts.compiled.targets).copied().collect();
     lint.requestable = lint.requestable();
     lint.obtainable = lint.obtainable();
-    if let Some(crowd) = lint.crowd {
-        lint.met = crowd.engine.affected_by_each_rule().into_keys().collect();
-        let conditions = lint.rules.iter().flat_map(|facts| named_values(&facts.compiled.when.expression));
-        let asked: BTreeSet<String> = conditions.map(|(attribute, _)| attribute.to_owned()).collect();
-        lint.values = Values::of(&crowd.people, asked);
-    }
     lint.conditions();
     lint.shadows();
     lint.denials();
@@ -104,14 +88,10 @@ struct Lint<'a> {
     gives: Vec<Vec<u32>>,
     /// What some rule denies by name.
     denied: BTreeSet<u32>,
-    /// Rules that hold for somebody on record.
-    met: BTreeSet<String>,
     /// What people may ask for of roles and access profiles, and what that leads to.
     requestable: BTreeSet<u32>,
     /// What somebody can get by a rule, or by asking for a role or an access profile.
     obtainable: BTreeSet<u32>,
-    /// What people on record have of the attributes that rules ask for by value.
-    values: Values,
     /// An engine for people who are made up.
     laboratory: Engine,
     findings: Vec<Finding>,
@@ -139,11 +119,7 @@ impl RuleFacts<'_> {
 
     /// Somebody for whom it holds: on record where there is one, or else made up.
     fn somebody(&self, lint: &Lint<'_>) -> Option<Witnessed> {
-        let on_record = lint.crowd.and_then(|crowd| {
-            let id = crowd.engine.affected_by_rule(self.name).first().copied()?;
-            let place = crowd.people.iter().find(|person| person.id == id)?;
-            Some(Witnessed { is_made_up: false, identity: (*place).clone() })
-        });
+        let on_record = lint.crowd.and_then(|crowd| crowd.meeting(self.name));
         let expression = &self.compiled.when.expression;
         on_record.or_else(|| example::meeting(&self.condition, expression, &self.known, self.rule, lint.today))
     }

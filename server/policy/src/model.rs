@@ -88,6 +88,25 @@ pub(crate) struct Rule {
     pub(crate) bounds: Box<[(Day, Day)]>,
 }
 
+/// A condition over people by itself, in the form in which a population can be asked for whom it holds.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    /// Those that it reads, sorted.
+    pub(crate) attributes: Vec<String>,
+    pub(crate) read: Read,
+    pub(crate) clauses: Vec<Clause>,
+}
+
+impl Condition {
+    /// Takes an expression over `identity` in which no `within` stands any more ([`Expression::expanded`]).
+    pub fn new(expression: &Expression) -> Self {
+        let attributes = expression.attributes().to_vec();
+        let read = Read::new(expression, &attributes);
+        let clauses = clauses(&read);
+        Self { attributes, read, clauses }
+    }
+}
+
 /// An expression and where its attributes are among the model's.
 #[derive(Clone, Debug)]
 pub(crate) struct Read {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use engine::configuration::{ConfigurationPlan, ObjectChange};
+use engine::configurations::Drift;
 use engine::context::OpContext;
 use engine::policy_tests::TestOutcome;
 use engine::role_model::Turn;
@@ -28,7 +29,12 @@ pub enum Command {
     Apply {
         /// Directory of the configuration files
         directory: PathBuf,
+        /// Number that `config plan` showed: nothing is applied where the plan would be another now
+        #[arg(long)]
+        plan: Option<String>,
     },
+    /// Show what was changed on pages since files were last applied, and applying them again would undo; exit code 3 where anything was
+    Drift,
     /// Check what makes no sense although it is allowed: rules that never hold, roles that nobody can get, and the like; exit code 3 where an error or a warning is found
     Lint {
         /// Directory of configuration files; what is in force where none is given
@@ -101,11 +107,25 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
     match command {
         Command::Plan { directory } => {
             let plan = engine::configurations::plan(op, &directory).await?;
-            output.value(&plan, show)?;
+            output.value(&plan, |plan| match &plan.seal {
+                Some(seal) => format!(
+                    "{}\n\nPlan {seal}. To apply this and nothing else, give it to `config apply --plan`.",
+                    show(plan)
+                ),
+                None => show(plan),
+            })?;
             Ok(if plan.is_empty() { Exit::Done } else { Exit::Changes })
         }
-        Command::Apply { directory } => {
-            let plan = engine::configurations::apply(op, &directory).await?;
+        Command::Drift => {
+            let drift = engine::configurations::drift(op).await?;
+            output.value(&drift, |drift| drift.as_ref().map_or_else(|| NO_FILES.to_owned(), show_drift))?;
+            Ok(if drift.is_none_or(|drift| drift.changes.is_empty()) { Exit::Done } else { Exit::Changes })
+        }
+        Command::Apply { directory, plan } => {
+            let plan = match plan {
+                Some(seen) => engine::configurations::apply_as_seen(op, &directory, &seen).await?,
+                None => engine::configurations::apply(op, &directory).await?,
+            };
             output.value(&plan, |plan| format!("{}\n\nApplied.", show(plan)))?;
             Ok(Exit::Done)
         }
@@ -362,6 +382,19 @@ fn show(plan: &ConfigurationPlan) -> String {
         lines.extend(effect.examples.iter().map(|example| format!("  {example}")));
     }
     lines.join("\n")
+}
+
+const NO_FILES: &str = "No files were applied yet: everything was made on pages. `config export` writes it out.";
+
+fn show_drift(drift: &Drift) -> String {
+    let since = format!("version {}, applied from files by {} at {}", drift.version, drift.by, drift.at);
+    if drift.changes.is_empty() {
+        return format!("As the files say: {since}.");
+    }
+    format!(
+        "{}\n\nChanged on pages since {since}. Applying those files again would undo it; `config export` writes out what is live.",
+        show(&drift.changes)
+    )
 }
 
 fn fields(change: &ObjectChange) -> impl Iterator<Item = String> {

@@ -63,13 +63,14 @@ fn the_policy_check_finds_what_is_meant_to_be_seen() {
     let people: Vec<Identity> = computed(MADE_FOR).into_iter().map(|(person, _)| person).collect();
     let mut engine = policy::engine::Engine::new(Arc::clone(&model));
     people.iter().for_each(|person| engine.upsert(person));
-    engine.compute(MADE_FOR);
     let found = ["APP Freight Read", "APP Freight Administer"].map(|key| policy::naming_rules::FoundEntitlement {
         application: "directory".to_owned(),
         key: key.to_owned(),
         display_name: String::new(),
     });
-    let crowd = policy::lint::Crowd { engine: &engine, people: people.iter().collect(), found: &found };
+    let asked = policy::lint::Asked::new(&mut engine, &model, MADE_FOR).unwrap();
+    let person = |id| people.iter().find(|person| person.id == id).cloned();
+    let crowd = policy::lint::Crowd { asked: &asked, person: &person, found: &found };
     let findings = policy::lint::lint(&configuration, &model, Some(&crowd), MADE_FOR);
     let told: Vec<String> = findings
         .iter()

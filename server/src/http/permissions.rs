@@ -46,6 +46,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("/api/agents/exports/{id}/{attempt}/outcome", AGENT),
     ("/api/sign-ins", PROVIDER),
     ("/certifications/{id}/items.csv", SIGNED_IN),
+    ("/api/conditions/matching", "/Configuration/Draft"),
     ("/api/events", RECEIVER),
     ("/api/events/snapshot", RECEIVER),
     ("/livez", PUBLIC),

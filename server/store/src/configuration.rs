@@ -1,5 +1,7 @@
 //! The configuration as rows, one for each object in each form it ever had, and the secrets it refers to.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use model::configuration::Configuration;
 use model::ids::{ConfigurationVersionId, DraftId};
@@ -51,6 +53,20 @@ const OBJECT_VERSIONS: &str = "
     order by o.from_version desc
     limit $4";
 
+/// The last version that no draft brought.
+const LAST_FROM_FILES: &str = "
+    select v.id, v.created_by, v.created_at
+    from configuration_version v
+    where not exists (select 1 from configuration_draft d where d.version_id = v.id)
+    order by v.id desc
+    limit 1";
+
+const OBJECTS_OF: &str = "
+    select kind, name, cast(body as text) as body
+    from configuration_object
+    where from_version <= $1
+      and (to_version is null or to_version > $1)";
+
 const CURRENT_VERSION: &str = "
     select id, digest
     from configuration_version
@@ -98,6 +114,15 @@ pub struct FormEdge {
     pub draft: Option<(DraftId, String)>,
 }
 
+/// A configuration that was taken from files.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FromFiles {
+    pub version: ConfigurationVersionId,
+    pub by: String,
+    pub at: Timestamp,
+    pub configuration: Configuration,
+}
+
 #[derive(Serialize)]
 struct ObjectRow<'a> {
     kind: &'a str,
@@ -133,16 +158,17 @@ impl Tx {
         let held = self.rows(CURRENT_OBJECTS, arguments![]).await?;
         let held = held.iter().map(object).collect::<Result<Vec<_>>>()?;
         let row = |kind, name, body| ObjectRow { kind, name, version: version.0, body };
-        let closed: Vec<_> = held
-            .iter()
-            .filter(|(kind, name, body)| !wanted.iter().any(|w| w.0 == *kind && w.1 == *name && w.2 == *body))
-            .map(|(kind, name, _)| row(kind, name, None))
-            .collect();
-        let opened: Vec<_> = wanted
-            .iter()
-            .filter(|wanted| !held.contains(wanted))
-            .map(|(kind, name, body)| row(kind, name, Some(body)))
-            .collect();
+        let by_name = |objects: &[Object]| -> BTreeMap<(String, String), Value> {
+            objects.iter().map(|(kind, name, body)| ((kind.clone(), name.clone()), body.clone())).collect()
+        };
+        let (is_wanted, is_held) = (by_name(&wanted), by_name(&held));
+        let stays = |other: &BTreeMap<(String, String), Value>, (kind, name, body): &Object| {
+            other.get(&(kind.clone(), name.clone())) == Some(body)
+        };
+        let closed = held.iter().filter(|object| !stays(&is_wanted, object));
+        let closed: Vec<_> = closed.map(|(kind, name, _)| row(kind, name, None)).collect();
+        let opened = wanted.iter().filter(|object| !stays(&is_held, object));
+        let opened: Vec<_> = opened.map(|(kind, name, body)| row(kind, name, Some(body))).collect();
         self.bulk(CLOSE_OBJECTS, &closed).await?;
         self.bulk(INSERT_OBJECTS, &opened).await?;
         self.follow_subscriptions(configuration, at).await
@@ -163,6 +189,20 @@ impl Store {
         let objects = connection.read(CURRENT_OBJECTS, arguments![], |row| object(&row)).await?;
         let configuration = from_objects(objects)?;
         Ok(Some((ConfigurationVersionId(version.integer("id")?), version.text("digest")?, configuration)))
+    }
+
+    /// The configuration as files last made it; none where none were ever applied.
+    pub async fn last_from_files(&self) -> Result<Option<FromFiles>> {
+        let mut connection = self.snapshot().await?;
+        let Some(version) = connection.row(LAST_FROM_FILES, arguments![]).await? else { return Ok(None) };
+        let id = version.integer("id")?;
+        let objects = connection.read(OBJECTS_OF, arguments![id], |row| object(&row)).await?;
+        Ok(Some(FromFiles {
+            version: ConfigurationVersionId(id),
+            by: version.text("created_by")?,
+            at: version.time("created_at")?,
+            configuration: from_objects(objects)?,
+        }))
     }
 
     /// Which version is current, without reading it.

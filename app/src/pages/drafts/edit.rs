@@ -5,12 +5,13 @@ use engine::role_model::Vocabulary;
 use leptos::prelude::*;
 use model::access::Grantable;
 use model::configuration::RoleState;
-use model::draft::{Draft, ObjectKind};
+use model::draft::{Draft, Matching, ObjectKind};
 
 use crate::components::explain::shape;
 use crate::components::form::option;
 use crate::components::icon::icon;
 use crate::frame::{Section, Sheet};
+use crate::islands::LiveMatching;
 use crate::logic::role_model::{self, Fields, RULE_TYPES};
 use crate::logic::words;
 use crate::pages::{Asked, page, settings};
@@ -30,6 +31,8 @@ pub struct Editing {
     pub draft: Option<Draft>,
     pub fields: Fields,
     pub vocabulary: Vocabulary,
+    /// For whom the condition of a rule holds.
+    pub matching: Matching,
 }
 
 #[component]
@@ -51,12 +54,17 @@ pub fn EditPage() -> impl IntoView {
         let fields = Fields::read(&query).or_else(|| known.as_ref().map(Fields::of)).unwrap_or_default();
         let vocabulary = engine::role_model::vocabulary(&op)?;
         let name = Some(named.clone()).filter(|_| is_known);
-        Ok(edit_sheet(&Editing { kind, name, typed_name: named, draft, fields, vocabulary }))
+        let days = role_model::days(&fields.days_before, &fields.days_after);
+        let matching = match kind {
+            ObjectKind::Rule => engine::drafts::matching(&op, &fields.when, days).await?,
+            _ => Matching::Nothing,
+        };
+        Ok(edit_sheet(&Editing { kind, name, typed_name: named, draft, fields, vocabulary, matching }))
     })
 }
 
 pub fn edit_sheet(editing: &Editing) -> Sheet {
-    let Editing { kind, name, typed_name, draft, fields, vocabulary } = editing;
+    let Editing { kind, name, typed_name, draft, fields, vocabulary, matching } = editing;
     let title = match name {
         Some(name) => format!("Change {} {name}", kind.noun()),
         None => format!("New {}", kind.noun()),
@@ -82,7 +90,7 @@ pub fn edit_sheet(editing: &Editing) -> Sheet {
             view! { {display_name(fields)}{application(fields, vocabulary)}{terms(fields, vocabulary)} }.into_any()
         }
         ObjectKind::Entitlement => view! { {display_name(fields)}{in_application(fields, vocabulary)} }.into_any(),
-        ObjectKind::Rule => condition(fields, vocabulary).into_any(),
+        ObjectKind::Rule => condition(fields, vocabulary, matching).into_any(),
         // Settings have a form of their own.
         ObjectKind::Setting(_) => ().into_any(),
     };
@@ -104,6 +112,10 @@ pub fn edit_sheet(editing: &Editing) -> Sheet {
             {(*kind != ObjectKind::Entitlement).then(|| things(*kind, fields, vocabulary))}
             <div class="actions">
                 <button class="button primary">{icon("check")}"Save into the draft"</button>
+                // After the other one: the enter key takes the first.
+                {(*kind == ObjectKind::Rule).then(|| view! {
+                    <button class="button without-script" name="look" value="yes" formnovalidate>{icon("identities")}"Whom it holds for"</button>
+                })}
                 <a class="button quiet" href=cancel>"Cancel"</a>
             </div>
         </form>
@@ -212,7 +224,7 @@ fn in_application(fields: &Fields, vocabulary: &Vocabulary) -> impl IntoView + u
     }
 }
 
-fn condition(fields: &Fields, vocabulary: &Vocabulary) -> impl IntoView + use<> {
+fn condition(fields: &Fields, vocabulary: &Vocabulary, matching: &Matching) -> impl IntoView + use<> {
     let types = RULE_TYPES.map(|(_, word, label)| option(word.to_owned(), label.to_owned(), word == fields.kind));
     let effects = [("give", "Give it"), ("deny", "Take it away from whoever has it by another rule")]
         .map(|(word, label)| option(word.to_owned(), label.to_owned(), word == fields.effect));
@@ -233,6 +245,7 @@ fn condition(fields: &Fields, vocabulary: &Vocabulary) -> impl IntoView + use<> 
             <textarea name="when" rows="4" class="mono" required spellcheck="false" aria-describedby="when-hint" placeholder="identity.department == 'Sales'">{fields.when.clone()}</textarea>
         </label>
         <details class="hint" id="when-hint"><summary>"Written in CEL over what is known of people"</summary><p>{attributes.collect_view()}</p></details>
+        <LiveMatching known=matching.clone() />
         <div class="ask-row">
             <label class="field">"Type"<select name="kind">{types.collect_view()}</select></label>
             <label class="field">"What it does"<select name="effect">{effects.collect_view()}</select></label>

@@ -73,9 +73,11 @@ pub fn object_sheet(
     let of_application = application.map(|(name, label)| {
         view! { <p>"of "<a href=crate::logic::address::application(&name)>{label}</a></p> }
     });
+    let graph = || view! { <a class="button" href=role_model::graph(kind, &detail.name)>{icon("graph")}"Graph"</a> };
     let actions = match rights.may(engine::drafts::DRAFT) {
         true => view! {
             <div class="actions">
+                {graph()}
                 <a class="button primary" href=role_model::edit(kind, Some(&detail.name), None)>{icon("pencil")}"Change"</a>
                 <form method="post" action="/api/pages/drafts/remove">
                     <input type="hidden" name="object" value=kind.name() />
@@ -85,7 +87,7 @@ pub fn object_sheet(
             </div>
         }
         .into_any(),
-        false => refused("Changing it", engine::drafts::DRAFT).into_any(),
+        false => view! { <div class="actions">{graph()}</div>{refused("Changing it", engine::drafts::DRAFT)} }.into_any(),
     };
     let content = match &detail.object {
         Object::Rule(rule) => of_rule(rule, detail).into_any(),

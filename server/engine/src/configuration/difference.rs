@@ -25,6 +25,9 @@ pub struct ConfigurationPlan {
     /// Applications and integrations that are removed while they have orders, and how many.
     #[serde(default)]
     pub left_behind: Vec<(String, u64)>,
+    /// Stands for all of this, where it was computed for people: whoever has seen it can have just this applied.
+    #[serde(default)]
+    pub seal: Option<String>,
 }
 
 /// One object's change.

@@ -1,6 +1,7 @@
 //! What a configuration would mean for people, before it is applied: the role model of both, over everybody.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -12,32 +13,17 @@ use policy::engine::Engine as RoleEngine;
 use policy::model::{ModelError, RoleModel};
 
 use super::{Effect, PersonEffect};
-use crate::grace::{self, Kept};
+use crate::grace::Kept;
 use crate::world::{by_identity, role_engine};
 
 /// People named as examples.
 const EXAMPLES: usize = 5;
 /// People listed with all that changes for them.
 const LISTED: usize = 50;
+/// Fewer people are not worth a thread.
+const LEAST_PART: usize = 1_000;
 /// Things named for one example.
 const NAMED: usize = 3;
-
-/// Compares what everybody should have on that day under both configurations. Nothing is changed.
-///
-/// # Errors
-/// What is wrong with either configuration; a directory that was read has nothing wrong.
-pub fn effect(
-    current: &Configuration,
-    wanted: &Configuration,
-    population: &[Identity],
-    grants: &[DirectGrant],
-    today: Date,
-) -> Result<Effect, Vec<ModelError>> {
-    let before = computed(current, population, grants, today)?;
-    let mut after = computed(wanted, population, grants, today)?;
-    let kept = grace::keep(&before, &mut after, wanted, population, grants, today);
-    Ok(compare(&before, &after, population, today).keeping(&kept))
-}
 
 impl Effect {
     /// With what people keep for a while, which is no loss yet.
@@ -52,11 +38,39 @@ impl Effect {
     }
 }
 
-/// The same of two role models that were computed over the same people.
-pub(crate) fn compare(before: &RoleEngine, after: &RoleEngine, population: &[Identity], today: Date) -> Effect {
+/// Compares what these people should have on that day under both role models, which were computed over them. Nothing is changed.
+pub(crate) fn compare(before: &RoleEngine, after: &RoleEngine, people: &[Identity], today: Date) -> Effect {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let parts = people.chunks(people.len().div_ceil(threads).max(LEAST_PART));
+    let mut all: Vec<(Effect, Counts)> = std::thread::scope(|scope| {
+        let parts: Vec<_> = parts.map(|part| scope.spawn(move || compared(before, after, part, today))).collect();
+        let joined = parts.into_iter().map(|part| match part.join() {
+            Ok(found) => found,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        joined.collect()
+    });
+    let mut effect = Effect { population: people.len() as u64, ..Effect::default() };
     let mut counts = Counts::default();
-    let mut effect = Effect { population: population.len() as u64, ..Effect::default() };
-    for identity in population {
+    for (part, of_part) in &mut all {
+        effect.identities += part.identities;
+        effect.examples.append(&mut part.examples);
+        effect.people.append(&mut part.people);
+        counts.add(of_part);
+    }
+    effect.examples.truncate(EXAMPLES);
+    keep_most_affected(&mut effect.people);
+    effect.gains = most_first(counts.gains);
+    effect.losses = most_first(counts.losses);
+    effect.attributes = most_first(counts.attributes);
+    effect
+}
+
+/// The same of some of them: people, and how often what changes.
+fn compared(before: &RoleEngine, after: &RoleEngine, people: &[Identity], today: Date) -> (Effect, Counts) {
+    let mut counts = Counts::default();
+    let mut effect = Effect::default();
+    for identity in people {
         if before.digest(identity.id) == after.digest(identity.id) {
             continue;
         }
@@ -88,11 +102,7 @@ pub(crate) fn compare(before: &RoleEngine, after: &RoleEngine, population: &[Ide
         losses.into_iter().for_each(|thing| *counts.losses.entry(label(thing)).or_default() += 1);
         attributes.into_iter().for_each(|attribute| *counts.attributes.entry(attribute).or_default() += 1);
     }
-    keep_most_affected(&mut effect.people);
-    effect.gains = most_first(counts.gains);
-    effect.losses = most_first(counts.losses);
-    effect.attributes = most_first(counts.attributes);
-    effect
+    (effect, counts)
 }
 
 fn keep_most_affected(people: &mut Vec<PersonEffect>) {
@@ -124,6 +134,21 @@ struct Counts {
     gains: BTreeMap<String, u64>,
     losses: BTreeMap<String, u64>,
     attributes: BTreeMap<String, u64>,
+}
+
+impl Counts {
+    fn add(&mut self, other: &mut Self) {
+        let sides = [
+            (&mut self.gains, &mut other.gains),
+            (&mut self.losses, &mut other.losses),
+            (&mut self.attributes, &mut other.attributes),
+        ];
+        for (own, other) in sides {
+            for (name, people) in std::mem::take(other) {
+                *own.entry(name).or_default() += people;
+            }
+        }
+    }
 }
 
 /// What an identity really has, without the reasons: a rule that only changes its name changes nothing for people.

@@ -4,11 +4,12 @@
 use engine::context::OpContext;
 use engine::{configurations, drafts, role_model};
 use model::configuration::{AssignmentRule, Role};
-use model::draft::{DraftState, Object, ObjectKind};
+use model::draft::{DraftState, Matching, Object, ObjectKind};
 use model::error::ErrorCode;
 use model::ids::DraftId;
 use model::job::{RunMode, RunState};
 use model::lint::{Claim, FindingKind};
+use model::user::PermissionPath;
 use testkit::world::{Person, World, person};
 
 /// Ann is in Finance: a bookkeeper. Bo and Cy are in Sales.
@@ -210,5 +211,78 @@ async fn drafts_end_once_and_ask_for_their_permissions() {
     let preview = drafts::preview(&reader, shown).await.unwrap();
     assert_eq!((preview.plan.effect.unwrap().people.len(), preview.matches[0].1.people.len()), (0, 0));
     assert_eq!(preview.matches[0].1.total, 2);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_condition_that_is_typed_says_whom_it_would_hold_for() {
+    let world = world().await;
+    let op = world.op();
+    let asked = |when: &'static str| drafts::matching(&op, when, (0, 0));
+    let named = |found: Matching| match found {
+        Matching::People { found, of } => {
+            let names = found.people.into_iter().map(|(_, name)| name).collect::<Vec<_>>();
+            assert_eq!((found.total, of), (names.len() as u64, 3));
+            names
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(named(asked("identity.department == 'Sales'").await.unwrap()), ["Bo Ek", "Cy Ek"]);
+    assert_eq!(
+        named(
+            asked("identity.department in ['Sales', 'Finance'] && identity.display_name.startsWith('A')")
+                .await
+                .unwrap()
+        ),
+        ["Ann Lee"]
+    );
+    assert_eq!(named(asked("identity.department == 'Nowhere'").await.unwrap()), Vec::<String>::new());
+    // No rule reads this yet, so that nothing of it is kept beside the people themselves.
+    assert_eq!(named(asked("identity.given_name == 'Cy'").await.unwrap()), ["Cy Ek"]);
+    assert_eq!(asked("  ").await.unwrap(), Matching::Nothing);
+    for (when, part) in
+        [("identity.department ==", "line 1"), ("identity.shoe_size == 4", "no identity source delivers `shoe_size`")]
+    {
+        match asked(when).await.unwrap() {
+            Matching::Unclear(why) => assert!(why.contains(part), "{why}"),
+            other => panic!("{when}: {other:?}"),
+        }
+    }
+    let mut blind = op.clone();
+    blind.permissions.retain(|_| false);
+    assert_eq!(drafts::matching(&blind, "true", (0, 0)).await.unwrap_err().code, ErrorCode::Forbidden);
+    blind.permissions.extend(PermissionPath::parse("/Configuration"));
+    match drafts::matching(&blind, "identity.department == 'Sales'", (0, 0)).await.unwrap() {
+        Matching::People { found, .. } => assert_eq!((found.total, found.people.len()), (2, 0)),
+        other => panic!("{other:?}"),
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_pages_changed_since_files_were_applied_is_told() {
+    let world = world().await;
+    let op = world.op();
+    let drift = configurations::drift(&op).await.unwrap().unwrap();
+    assert!(drift.changes.is_empty());
+    let id = put(&op, None, "sales", rule("Sales")).await;
+    let seal = drafts::preview(&op, id).await.unwrap().seal.unwrap();
+    drafts::publish(&op, id, &seal).await.unwrap();
+    let drifted = configurations::drift(&op).await.unwrap().unwrap();
+    assert_eq!((drifted.version, drifted.at), (drift.version, drift.at));
+    assert_eq!(drifted.changes.added.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["sales"]);
+    assert!(drifted.changes.changed.is_empty() && drifted.changes.removed.is_empty());
+
+    // The files know nothing of it. Whoever looked at the plan before it was made is told so, and nothing is undone unseen.
+    let plan = configurations::plan(&op, &world.configuration()).await.unwrap();
+    assert_eq!(plan.removed[0].name, "sales");
+    let wrong = configurations::apply_as_seen(&op, &world.configuration(), "0").await.unwrap_err().to_string();
+    assert!(wrong.contains(plan.seal.as_deref().unwrap()) && wrong.contains("Nothing was applied"), "{wrong}");
+    assert!(op.engine.world().configuration().rules.contains_key("sales"));
+    configurations::apply_as_seen(&op, &world.configuration(), plan.seal.as_deref().unwrap()).await.unwrap();
+    assert!(!op.engine.world().configuration().rules.contains_key("sales"));
+    assert!(configurations::drift(&op).await.unwrap().unwrap().changes.is_empty());
+    let gone = configurations::apply_as_seen(&op, &world.configuration(), plan.seal.as_deref().unwrap()).await;
+    assert!(gone.unwrap_err().to_string().contains("nothing would change any more"));
     world.stop().await;
 }

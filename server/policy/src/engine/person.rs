@@ -19,7 +19,7 @@ use super::dictionary::{ABSENT, Dictionary};
 use crate::day::{self, ALWAYS, Day, NEVER};
 
 /// Stands for the keys of contexts in the dictionary; no attribute of a model has this position.
-const CONTEXT_KEY: u16 = u16::MAX;
+pub(super) const CONTEXT_KEY: u16 = u16::MAX;
 
 #[derive(Clone)]
 pub(super) struct Person {

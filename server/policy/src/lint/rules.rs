@@ -61,10 +61,10 @@ impl Lint<'_> {
                 continue;
             }
             let Some(crowd) = self.crowd else { continue };
-            if !self.met.contains(&name) && !self.names_unknown_value(facts) {
+            if !crowd.meets(&name) && !self.names_unknown_value(facts) {
                 let message = format!(
                     "Rule `{name}` can hold, and holds for none of the {} people on record. Check its condition, or remove it where nobody like that is to come.",
-                    crowd.people.len()
+                    crowd.count()
                 );
                 let made_up =
                     example::meeting(&facts.condition, &compiled.when.expression, &facts.known, rule, self.today);
@@ -276,7 +276,7 @@ impl Lint<'_> {
         for (name, attribute, value, near) in found {
             let mut message = format!(
                 "Rule `{name}` asks for {attribute} \"{value}\", which none of the {} people on record has",
-                crowd.people.len()
+                crowd.count()
             );
             let severity = match &near {
                 Some((value, _)) => {

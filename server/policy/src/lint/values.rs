@@ -1,53 +1,13 @@
 //! Which values people on record have, and what else there is to compare names with.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use model::identity::Identity;
 use model::lint::{Claim, FindingKind, Severity, Spot, Witnessed};
 use model::value::Value;
 
 use super::{Lint, claim};
 use crate::expression::nearest;
 use crate::naming_rules;
-
-/// Values by attribute, of those attributes that rules ask for values of.
-#[derive(Default)]
-pub(super) struct Values(BTreeMap<String, BTreeSet<Value>>);
-
-impl Values {
-    pub(super) fn of(people: &[&Identity], attributes: BTreeSet<String>) -> Self {
-        let mut values: BTreeMap<String, BTreeSet<Value>> =
-            attributes.into_iter().map(|name| (name, BTreeSet::new())).collect();
-        for person in people {
-            for (name, known) in &mut values {
-                each(person, name, |value| {
-                    if !known.contains(value) {
-                        known.insert(value.clone());
-                    }
-                });
-            }
-        }
-        Self(values)
-    }
-
-    fn get(&self, attribute: &str) -> Option<&BTreeSet<Value>> {
-        self.0.get(attribute)
-    }
-}
-
-/// Calls with everything that an attribute of somebody is, in one of their contexts or by itself.
-fn each(person: &Identity, attribute: &str, mut see: impl FnMut(&Value)) {
-    match attribute {
-        "key" => see(&Value::from(person.key.as_str())),
-        "source" => see(&Value::from(person.source.as_str())),
-        "display_name" => see(&Value::from(person.display_name.as_str())),
-        "manager" => person.manager_key.iter().for_each(|key| see(&Value::from(key.as_str()))),
-        _ => {
-            let contexts = person.contexts.iter().map(|context| &context.attributes);
-            std::iter::once(&person.attributes).chain(contexts).filter_map(|own| own.get(attribute)).for_each(see);
-        }
-    }
-}
 
 impl Lint<'_> {
     /// Whether nobody on record has the value. Of states of life everything is known.
@@ -56,20 +16,17 @@ impl Lint<'_> {
         let dimension = self.configuration.dimension_of(attribute);
         let is_listed =
             dimension.is_some_and(|found| found.text_of(value).is_some_and(|text| found.values.contains_key(&text)));
-        attribute != "lifecycle" && !is_listed && self.values.get(attribute).is_some_and(|known| !known.contains(value))
+        let known = self.crowd.and_then(|crowd| crowd.values(attribute));
+        attribute != "lifecycle" && !is_listed && known.is_some_and(|known| !known.contains_key(value))
     }
 
     /// The value most like it that somebody has, with somebody who has it.
     pub(super) fn nearest(&self, attribute: &str, value: &Value) -> Option<(Value, Witnessed)> {
-        let known = self.values.get(attribute)?.iter().filter_map(Value::as_text);
-        let near = Value::from(nearest(value.as_text()?, known)?);
-        let people = self.crowd?.people.iter();
-        let person = people.into_iter().find(|person| {
-            let mut has = false;
-            each(person, attribute, |own| has |= *own == near);
-            has
-        })?;
-        Some((near, Witnessed { is_made_up: false, identity: (**person).clone() }))
+        let crowd = self.crowd?;
+        let known = crowd.values(attribute)?;
+        let near = Value::from(nearest(value.as_text()?, known.keys().filter_map(Value::as_text))?);
+        let person = crowd.witnessed(*known.get(&near)?)?;
+        Some((near, person))
     }
 
     /// Naming rules that fit nothing of an application whose entitlements are known.

@@ -12,7 +12,7 @@ use model::identity::{Identity, Period};
 use model::ids::RequestId;
 use model::lint::{Claim, Finding, FindingKind};
 use policy::engine::Engine;
-use policy::lint::{Crowd, granted, lint};
+use policy::lint::{Asked, Crowd, granted, lint};
 use policy::model::RoleModel;
 use policy::naming_rules::FoundEntitlement;
 use policy::reference::Reference;
@@ -48,8 +48,9 @@ impl Checked<'_> {
         let model = Arc::new(RoleModel::compile(self.configuration).expect("a sound configuration"));
         let mut engine = Engine::new(Arc::clone(&model));
         self.people.iter().for_each(|person| engine.upsert(person));
-        engine.compute(self.today);
-        let crowd = Crowd { engine: &engine, people: self.people.iter().collect(), found: self.found };
+        let person = |id| self.people.iter().find(|person| person.id == id).cloned();
+        let asked = Asked::new(&mut engine, &model, self.today).expect("its own model");
+        let crowd = Crowd { asked: &asked, person: &person, found: self.found };
         let findings = lint(self.configuration, &model, Some(&crowd), self.today);
         // Without people it says what does not depend on them, and no more.
         let kinds = |findings: &[Finding]| -> BTreeSet<_> {
@@ -275,8 +276,9 @@ fn held(access: &DesiredAccess) -> Held {
 }
 
 fn has(person: &Identity, attribute: &str, value: &model::value::Value) -> bool {
-    let contexts: Vec<Option<&model::identity::Context>> =
-        std::iter::once(None).chain(person.contexts.iter().map(Some)).collect();
+    // What somebody has by themselves, no rule sees where each of their contexts has something else.
+    let alone = std::iter::once(None).filter(|_| person.contexts.is_empty());
+    let contexts: Vec<Option<&model::identity::Context>> = alone.chain(person.contexts.iter().map(Some)).collect();
     let subject = |context| policy::expression::Subject::new(person, context, Date::constant(2026, 3, 1));
     contexts.into_iter().any(|context| subject(context).value(attribute).as_ref() == Some(value))
 }

@@ -1,0 +1,170 @@
+//! What another configuration would mean for people, out of the population in memory: the database is not read, and of the
+//! role model only those are computed whom it could concern.
+//!
+//! Drafts, `config plan` and what is kept for a while ([`crate::grace`]) all look here, so that what is shown and what is
+//! done are the same. Whom a change concerns is told by `policy` ([`RoleEngine::concerned_by`]); where that cannot be told,
+//! everybody is computed.
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use model::configuration::{AssignmentRule, Configuration};
+use model::draft::{Matching, Sample};
+use model::identity::Identity;
+use model::lint::Finding;
+use model::request::DirectGrant;
+use policy::engine::{Concerned, Engine as RoleEngine, People};
+use policy::expression::Expression;
+use policy::lint::{Asked, Crowd, lint};
+use policy::model::{Condition, ModelError, RoleModel};
+use policy::naming_rules::{FoundEntitlement, unknown};
+
+use crate::configuration::{Effect, compare};
+use crate::grace::{self, Kept};
+use crate::world::{Live, Population, World};
+
+/// The role model before and after, over those for whom it could make a difference.
+pub(crate) struct WhatIf {
+    before: RoleEngine,
+    after: RoleEngine,
+    wanted: Configuration,
+    /// Those who are in both engines, in the order of their ids.
+    people: Vec<Identity>,
+    grants: Vec<DirectGrant>,
+    everybody: u64,
+    today: Date,
+}
+
+impl WhatIf {
+    /// Puts a configuration beside the one that is live. Takes its time: not for a thread that serves requests.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration.
+    pub(crate) fn new(world: &World, live: &Live, wanted: Configuration, today: Date) -> Result<Self, Vec<ModelError>> {
+        let after = Arc::new(RoleModel::compile(&wanted)?);
+        Ok(world.with_population(|population| Self::among(population, &live.model, after, wanted, today)).computed())
+    }
+
+    /// The same with a population that is given.
+    #[cfg(test)]
+    pub(crate) fn of(
+        current: &Configuration,
+        wanted: &Configuration,
+        people: &[Identity],
+        today: Date,
+    ) -> Result<Self, Vec<ModelError>> {
+        let before = Arc::new(RoleModel::compile(current)?);
+        let after = Arc::new(RoleModel::compile(wanted)?);
+        let mut population = Population::of(people.to_vec(), Arc::clone(&before));
+        Ok(Self::among(&mut population, &before, after, wanted.clone(), today).computed())
+    }
+
+    /// Both engines, with nobody computed yet: no more than that is done while nobody else can work on the population.
+    fn among(
+        population: &mut Population,
+        before: &Arc<RoleModel>,
+        after: Arc<RoleModel>,
+        wanted: Configuration,
+        today: Date,
+    ) -> Self {
+        let everybody = population.identities().len() as u64;
+        let people = match population.engine.concerned_by(before, &after, today) {
+            Concerned::These(people) => people,
+            Concerned::Everybody => population.engine.everybody(),
+        };
+        let identities = population.those(&people);
+        let grants = identities.iter().flat_map(|person| population.engine.grants(person.id)).cloned().collect();
+        let engine = |model: Arc<RoleModel>| {
+            let part = population.engine.part(&people, Arc::clone(&model));
+            part.unwrap_or_else(|| population.taken_in_anew(&identities, model))
+        };
+        let (before, after) = (engine(Arc::clone(before)), engine(after));
+        Self { before, after, wanted, people: identities, grants, everybody, today }
+    }
+
+    fn computed(mut self) -> Self {
+        let today = self.today;
+        std::thread::scope(|scope| {
+            let before = &mut self.before;
+            scope.spawn(move || before.compute(today));
+            self.after.compute(today);
+        });
+        self
+    }
+
+    /// What people lose and keep for a while; the engine of the wanted configuration has them keep it from here on.
+    pub(crate) fn keep(&mut self) -> Vec<Kept> {
+        grace::keep(&self.before, &mut self.after, &self.wanted, &self.people, &self.grants, self.today)
+    }
+
+    /// What people would gain and lose, with what they keep for a while.
+    pub(crate) fn effect(&mut self) -> Effect {
+        let kept = self.keep();
+        let effect = compare(&self.before, &self.after, &self.people, self.today).keeping(&kept);
+        Effect { population: self.everybody, ..effect }
+    }
+
+    /// The role model of the wanted configuration.
+    pub(crate) fn wanted(&self) -> &Arc<RoleModel> {
+        self.after.model()
+    }
+}
+
+/// For whom rules of a configuration hold, each with a sample; rules that it does not have are left out.
+pub(crate) fn matches(world: &World, model: &Arc<RoleModel>, rules: &[String], today: Date) -> Vec<(String, Sample)> {
+    let sampled = |population: &mut Population| {
+        let of = |rule: &String| Some((rule.clone(), population.engine.who_meets_rule(model, rule, today)?));
+        let found: Option<Vec<(String, People)>> = rules.iter().map(of).collect();
+        Some(found?.into_iter().map(|(rule, people)| (rule, population.sample(&people))).collect())
+    };
+    asked(world, model, sampled).unwrap_or_default()
+}
+
+/// For whom a condition would hold were it a rule's, looked ahead and back so many days.
+pub(crate) fn who_meets(world: &World, expression: &Expression, days: (u16, u16), today: Date) -> Matching {
+    let condition = Condition::new(expression);
+    let of = world.with_population(|population| population.identities().len() as u64);
+    let found = world.with_population(|population| {
+        let people = population.engine.who_meets(&condition, days, today)?;
+        Some(population.sample(&people))
+    });
+    if let Some(found) = found {
+        return Matching::People { found, of };
+    }
+    // It asks for something that nothing live does: everybody is taken in with a rule that has this condition.
+    let mut configuration = Configuration::default();
+    let rule = AssignmentRule { when: expression.text().to_owned(), ..AssignmentRule::default() };
+    configuration.rules.insert("condition".to_owned(), rule);
+    let Ok(model) = RoleModel::compile(&configuration) else { return Matching::Nothing };
+    let people: Vec<Identity> = world.with_population(|population| population.identities().values().cloned().collect());
+    let mut population = Population::of(people, Arc::new(model));
+    let people = population.engine.who_meets(&condition, days, today).unwrap_or_default();
+    Matching::People { found: population.sample(&people), of }
+}
+
+/// What of a configuration makes no sense beside the rest of it, over the people on record.
+pub(crate) fn findings(
+    world: &World,
+    configuration: &Configuration,
+    model: &Arc<RoleModel>,
+    found: Vec<FoundEntitlement>,
+    today: Date,
+) -> Vec<Finding> {
+    let found = unknown(configuration, found);
+    let Some(asked) = asked(world, model, |population| Asked::new(&mut population.engine, model, today)) else {
+        return lint(configuration, model, None, today);
+    };
+    // Whoever is to be shown is looked up one by one: finding takes longer than others should wait for the population.
+    let person = |id| world.with_population(|population| population.identities().get(&id).cloned());
+    lint(configuration, model, Some(&Crowd { asked: &asked, person: &person, found: &found }), today)
+}
+
+/// Asks the population in memory, or, where nothing is kept there of something that the model reads, one that is put together for
+/// this model.
+fn asked<T>(world: &World, model: &Arc<RoleModel>, ask: impl Fn(&mut Population) -> Option<T>) -> Option<T> {
+    if let Some(answer) = world.with_population(&ask) {
+        return Some(answer);
+    }
+    let people: Vec<Identity> = world.with_population(|population| population.identities().values().cloned().collect());
+    ask(&mut Population::of(people, Arc::clone(model)))
+}

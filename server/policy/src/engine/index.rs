@@ -1,0 +1,583 @@
+//! Who has which value, as sets: for whom a condition holds that nobody was computed with, over everybody at once.
+//!
+//! Evaluating everybody answers what people have; this answers whom a rule would be for that somebody is still writing, and
+//! which people another configuration could concern at all. Each attribute is put in order of its values when it is first
+//! asked about, out of the coded rows; parts of a condition that no value decides are evaluated for each distinct value, or
+//! for the rows that are left. Whoever changes afterwards is looked at by themselves, until there are so many that all of it
+//! is built anew.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use hashbrown::HashMap;
+use jiff::civil::Date;
+use model::identity::LifecycleState;
+use model::ids::IdentityId;
+use model::value::Value;
+use roaring::RoaringBitmap;
+
+use crate::day::{self, ALWAYS, Day, NEVER};
+use crate::expression::{Cell, Lookup, Node, condition_holds};
+use crate::model::{Clause, Condition, Read, RoleModel, Rule};
+
+use super::Engine;
+use super::dictionary::{ABSENT, Dictionary};
+use super::matcher::Seen;
+use super::person::Person;
+
+/// One in so many people may have changed before everything is built anew.
+const CHANGED: usize = 50;
+/// A set so many times larger than the rows that are left is not made: each row is asked for its value.
+const RATHER_ASK: usize = 4;
+
+/// People of one engine, as a condition found them; they are those of that engine until somebody is taken in or forgotten.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct People(pub(super) RoaringBitmap);
+
+impl People {
+    /// How many they are.
+    pub fn len(&self) -> usize {
+        usize::try_from(self.0.len()).unwrap_or(usize::MAX)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// What has been put in order so far.
+#[derive(Default)]
+pub(super) struct Index(Option<Built>);
+
+struct Built {
+    rows: Rows,
+    columns: HashMap<u16, Column>,
+    /// What changes with the day.
+    today: Option<Today>,
+    /// Slots that changed since.
+    changed: RoaringBitmap,
+}
+
+/// The contexts of everybody, numbered: a person's first context, or the person alone, has the number of the slot.
+struct Rows {
+    /// Slots there were.
+    slots: u32,
+    /// Slot and context of each number from there on.
+    others: Vec<(u32, u32)>,
+}
+
+/// The rows that have each value of one attribute.
+struct Column {
+    /// Sorted.
+    codes: Vec<u32>,
+    /// Where the rows of each code begin; one more at the end.
+    starts: Vec<u32>,
+    /// Sorted for each code.
+    rows: Vec<u32>,
+}
+
+struct Today {
+    day: Day,
+    lifecycle: Option<Column>,
+    /// By days before and after: the rows that count then.
+    open: HashMap<(i32, i32), RoaringBitmap>,
+}
+
+impl Index {
+    /// Somebody was taken in, or forgotten.
+    pub(super) fn touch(&mut self, slot: u32) {
+        let Some(built) = &mut self.0 else { return };
+        built.changed.insert(slot);
+        let limit = built.rows.slots as usize / CHANGED + 100;
+        if usize::try_from(built.changed.len()).unwrap_or(usize::MAX) > limit {
+            self.0 = None;
+        }
+    }
+}
+
+/// A condition in the attributes of one engine.
+#[derive(Clone)]
+struct Asked {
+    read: Read,
+    clauses: Vec<Clause>,
+    window: (i32, i32),
+}
+
+impl Asked {
+    /// None where it reads what the engine keeps of nobody.
+    fn new(engine: &Engine, names: &[String], read: &Read, clauses: &[Clause], window: (i32, i32)) -> Option<Self> {
+        let place = |attribute: &u16| -> Option<u16> {
+            let known = engine.model.attributes.binary_search(names.get(*attribute as usize)?).ok()?;
+            u16::try_from(known).ok()
+        };
+        let attributes: Option<Vec<u16>> = read.attributes.iter().map(place).collect();
+        let mut clauses = clauses.to_vec();
+        for predicate in clauses.iter_mut().flat_map(|clause| &mut clause.predicates) {
+            predicate.attribute = place(&predicate.attribute)?;
+        }
+        let read = Read { expression: read.expression.clone(), attributes: attributes? };
+        Some(Self { read, clauses, window })
+    }
+}
+
+impl Engine {
+    /// Those for whom a condition holds on that day, in a context that counts then, or so many days before and after. None where
+    /// it reads an attribute that no rule, account attribute or state of this engine's model does: nothing is kept of it here.
+    pub fn who_meets(&mut self, condition: &Condition, days: (u16, u16), today: Date) -> Option<People> {
+        let Condition { attributes, read, clauses } = condition;
+        let asked = Asked::new(self, attributes, read, clauses, (i32::from(days.0), i32::from(days.1)))?;
+        Some(People(self.slots_of(&asked, day::number(today))))
+    }
+
+    /// Those for whom a rule of a model holds on that day, whether anybody was computed or not. The engine's own model may be another.
+    /// None where it has no such rule, or reads what is kept of nobody here.
+    pub fn who_meets_rule(&mut self, model: &RoleModel, rule: &str, today: Date) -> Option<People> {
+        let place = model.rules.binary_search_by(|other| other.name.as_str().cmp(rule)).ok()?;
+        let rule = model.rules.get(place)?;
+        self.slots_of_rule(&model.attributes, rule, day::number(today)).map(People)
+    }
+
+    /// Everybody.
+    pub fn everybody(&self) -> People {
+        People(self.slots.values().copied().collect())
+    }
+
+    /// Somebody for whom a rule of some model holds on that day, taken in first where there are several; none also where it reads
+    /// what is kept of nobody.
+    pub(crate) fn somebody_meets(&mut self, names: &[String], rule: &Rule, today: Day) -> Option<IdentityId> {
+        let asked = Asked::new(self, names, &rule.when, &rule.clauses, (rule.days_before, rule.days_after))?;
+        self.prepare(&asked, today);
+        let first = self.built().and_then(|built| {
+            let mut first: Option<u32> = None;
+            for clause in &asked.clauses {
+                let row = Question { engine: self, built, asked: &asked, today }.first_of(clause);
+                let slot = row.map(|row| built.rows.slot(row));
+                first = first.into_iter().chain(slot).min();
+            }
+            first
+        });
+        let changed = self.built().map(|built| built.changed.clone()).unwrap_or_default();
+        let changed = changed.into_iter().find(|slot| self.slot_meets(*slot, &asked, today));
+        let slot = first.into_iter().chain(changed).min()?;
+        self.people.get(slot as usize)?.as_ref().map(|person| person.id)
+    }
+
+    /// Whether what a rule of some model reads is kept of people here.
+    pub(crate) fn keeps_what_is_read(&self, names: &[String], rule: &Rule) -> bool {
+        Asked::new(self, names, &rule.when, &[], (0, 0)).is_some()
+    }
+
+    /// How many are listed by their sources.
+    pub(crate) fn present(&self) -> usize {
+        self.people.iter().flatten().filter(|person| person.present).count()
+    }
+
+    /// The slots for which a rule of some model holds. None where it reads what is kept of nobody.
+    pub(super) fn slots_of_rule(&mut self, names: &[String], rule: &Rule, today: Day) -> Option<RoaringBitmap> {
+        let asked = Asked::new(self, names, &rule.when, &rule.clauses, (rule.days_before, rule.days_after))?;
+        Some(self.slots_of(&asked, today))
+    }
+
+    /// The slots for which one of two rules holds in a context, and the other does not in the same.
+    pub(super) fn slots_of_either(
+        &mut self,
+        (names, rule): (&[String], &Rule),
+        (other_names, other): (&[String], &Rule),
+        today: Day,
+    ) -> Option<RoaringBitmap> {
+        let one = Asked::new(self, names, &rule.when, &rule.clauses, (rule.days_before, rule.days_after))?;
+        let two = Asked::new(self, other_names, &other.when, &other.clauses, (other.days_before, other.days_after))?;
+        self.prepare(&one, today);
+        self.prepare(&two, today);
+        let Some(built) = self.built() else { return Some(RoaringBitmap::new()) };
+        let rows = |asked| Question { engine: self, built, asked, today }.rows();
+        let mut slots = built.rows.slots_of(&(rows(&one) ^ rows(&two)));
+        // Of those who changed since, all: they are few.
+        slots |= &built.changed;
+        Some(slots)
+    }
+
+    /// Every value that rules can see somebody present have of an attribute, with who was taken in first. None where nothing is
+    /// kept of it.
+    pub(crate) fn values_of(&self, attribute: &str) -> Option<BTreeMap<Value, IdentityId>> {
+        let place = self.model.attributes.binary_search_by(|name| name.as_str().cmp(attribute)).ok()?;
+        let place = u16::try_from(place).ok()?;
+        let mut first: HashMap<u32, IdentityId> = HashMap::new();
+        for person in self.people.iter().flatten().filter(|person| person.present) {
+            let contexts =
+                (0..person.contexts.len().max(1)).filter_map(|context| person.row(context).get(place as usize));
+            for code in contexts.copied().filter(|code| *code != ABSENT) {
+                first.entry(code).or_insert(person.id);
+            }
+        }
+        let values = first.into_iter().filter_map(|(code, id)| Some((self.dictionary.value(code)?.clone(), id)));
+        Some(values.collect())
+    }
+
+    /// Their ids, sorted.
+    pub fn ids_of(&self, people: &People) -> Vec<IdentityId> {
+        self.ids(&people.0)
+    }
+
+    /// The ids of so many of them, those who were taken in first.
+    pub fn some_of(&self, people: &People, most: usize) -> Vec<IdentityId> {
+        let people = people.0.iter().take(most).filter_map(|slot| self.people.get(slot as usize)?.as_ref());
+        people.map(|person| person.id).collect()
+    }
+
+    fn built(&self) -> Option<&Built> {
+        self.index.0.as_ref()
+    }
+
+    fn slots_of(&mut self, asked: &Asked, today: Day) -> RoaringBitmap {
+        self.prepare(asked, today);
+        let Some(built) = self.built() else { return RoaringBitmap::new() };
+        let question = Question { engine: self, built, asked, today };
+        let mut slots = built.rows.slots_of(&question.rows());
+        slots -= &built.changed;
+        slots.extend(built.changed.iter().filter(|slot| self.slot_meets(*slot, asked, today)));
+        slots
+    }
+
+    /// The same of one person, without any sets.
+    fn slot_meets(&self, slot: u32, asked: &Asked, today: Day) -> bool {
+        let Some(person) = self.people.get(slot as usize).and_then(Option::as_ref) else { return false };
+        (0..person.contexts.len().max(1)).any(|context| {
+            let counts = counts(person, context, asked.window, today);
+            counts && asked.clauses.iter().any(|clause| self.row_meets(person, context, clause, asked, today))
+        })
+    }
+
+    fn row_meets(&self, person: &Person, context: usize, clause: &Clause, asked: &Asked, today: Day) -> bool {
+        let code = |attribute: u16| self.code(person, context, attribute, today);
+        let is_met = |attribute: u16, values: &[Value]| {
+            self.dictionary.value(code(attribute)).is_some_and(|value| values.binary_search(value).is_ok())
+        };
+        if !clause.predicates.iter().all(|predicate| is_met(predicate.attribute, &predicate.values)) {
+            return false;
+        }
+        if clause.residual.is_empty() {
+            return true;
+        }
+        let row = self.row(person, context, today);
+        let seen = Seen { dictionary: &self.dictionary, row: &row, read: &asked.read };
+        clause.residual.iter().all(|node| condition_holds(node, &seen) == Ok(true))
+    }
+
+    /// What somebody has of an attribute in a context, as of that day.
+    fn code(&self, person: &Person, context: usize, attribute: u16, today: Day) -> u32 {
+        if Some(attribute) == self.lifecycle() {
+            return self.lifecycle_code(attribute, person.lifecycle(today));
+        }
+        person.row(context).get(attribute as usize).copied().unwrap_or(ABSENT)
+    }
+
+    fn row(&self, person: &Person, context: usize, today: Day) -> Vec<u32> {
+        let mut row = person.row(context).to_vec();
+        if let Some(attribute) = self.lifecycle()
+            && let Some(cell) = row.get_mut(attribute as usize)
+        {
+            *cell = self.lifecycle_code(attribute, person.lifecycle(today));
+        }
+        row
+    }
+
+    fn lifecycle(&self) -> Option<u16> {
+        let place = self.model.attributes.binary_search_by(|name| name.as_str().cmp("lifecycle")).ok()?;
+        u16::try_from(place).ok()
+    }
+
+    fn lifecycle_code(&self, attribute: u16, state: LifecycleState) -> u32 {
+        self.dictionary.find(attribute, &Value::Text(state.name().to_owned())).unwrap_or(ABSENT)
+    }
+
+    /// Puts in order what the condition asks about and was not asked about before.
+    fn prepare(&mut self, asked: &Asked, today: Day) {
+        let lifecycle = self.lifecycle();
+        let mut built = self.index.0.take().unwrap_or_else(|| self.numbered());
+        let predicates = asked.clauses.iter().flat_map(|clause| &clause.predicates);
+        let mut attributes: BTreeSet<u16> = predicates.map(|predicate| predicate.attribute).collect();
+        let nodes = asked.clauses.iter().flat_map(|clause| &clause.residual);
+        let single = nodes.filter_map(only_attribute).filter_map(|index| asked.read.attributes.get(index));
+        attributes.extend(single);
+        if built.today.as_ref().is_none_or(|known| known.day != today) {
+            built.today = Some(Today { day: today, lifecycle: None, open: HashMap::new() });
+        }
+        let Built { rows, columns, today: known, changed } = &mut built;
+        if let Some(known) = known {
+            if !known.open.contains_key(&asked.window) {
+                let open = rows
+                    .all(&self.people, changed)
+                    .filter(|(_, person, context)| counts(person, *context, asked.window, today));
+                let open = sorted(open.map(|(row, ..)| row));
+                known.open.insert(asked.window, open);
+            }
+            for attribute in attributes {
+                let column = || {
+                    let rows = rows.all(&self.people, changed);
+                    Column::new(rows.map(|(row, person, context)| (self.code(person, context, attribute, today), row)))
+                };
+                if Some(attribute) == lifecycle {
+                    known.lifecycle.get_or_insert_with(column);
+                } else {
+                    columns.entry(attribute).or_insert_with(column);
+                }
+            }
+        }
+        self.index.0 = Some(built);
+    }
+
+    fn numbered(&self) -> Built {
+        let mut others = Vec::new();
+        for (slot, person) in (0_u32..).zip(&self.people) {
+            let contexts = person.as_ref().map_or(0, |person| person.contexts.len());
+            others.extend((1..contexts).map(|context| (slot, u32::try_from(context).unwrap_or(u32::MAX))));
+        }
+        let slots = u32::try_from(self.people.len()).unwrap_or(u32::MAX);
+        let rows = Rows { slots, others };
+        Built { rows, columns: HashMap::new(), today: None, changed: RoaringBitmap::new() }
+    }
+}
+
+/// Whether a context of somebody counts on that day, looked ahead and back so many days.
+fn counts(person: &Person, context: usize, (before, after): (i32, i32), today: Day) -> bool {
+    let bounds = person.contexts.get(context).map_or((ALWAYS, NEVER), |own| own.bounds);
+    person.present && day::holds(day::widened(bounds, before, after), today)
+}
+
+impl Rows {
+    /// Slot and context of a row.
+    fn place(&self, row: u32) -> (u32, u32) {
+        match row.checked_sub(self.slots) {
+            None => (row, 0),
+            Some(other) => self.others.get(other as usize).copied().unwrap_or((u32::MAX, 0)),
+        }
+    }
+
+    fn slot(&self, row: u32) -> u32 {
+        self.place(row).0
+    }
+
+    fn slots_of(&self, rows: &RoaringBitmap) -> RoaringBitmap {
+        let mut slots = rows.clone();
+        slots.remove_range(self.slots..);
+        slots.extend(rows.range(self.slots..).map(|row| self.slot(row)));
+        slots
+    }
+
+    /// Every row of those who did not change, in order.
+    fn all<'a>(
+        &'a self,
+        people: &'a [Option<Person>],
+        changed: &'a RoaringBitmap,
+    ) -> impl Iterator<Item = (u32, &'a Person, usize)> {
+        let known = |slot: u32| people.get(slot as usize)?.as_ref().filter(|_| !changed.contains(slot));
+        let firsts = (0..self.slots).filter_map(move |slot| Some((slot, known(slot)?, 0)));
+        let others = (self.slots..).zip(&self.others);
+        firsts.chain(others.filter_map(move |(row, (slot, context))| Some((row, known(*slot)?, *context as usize))))
+    }
+}
+
+impl Column {
+    fn new(cells: impl Iterator<Item = (u32, u32)>) -> Self {
+        let mut cells: Vec<(u32, u32)> = cells.collect();
+        // Rows come in order, and stay in it.
+        cells.sort_by_key(|(code, _)| *code);
+        let mut column = Self { codes: Vec::new(), starts: Vec::new(), rows: Vec::with_capacity(cells.len()) };
+        for (code, row) in cells {
+            if column.codes.last() != Some(&code) {
+                column.codes.push(code);
+                column.starts.push(u32::try_from(column.rows.len()).unwrap_or(u32::MAX));
+            }
+            column.rows.push(row);
+        }
+        column.starts.push(u32::try_from(column.rows.len()).unwrap_or(u32::MAX));
+        column
+    }
+
+    fn at(&self, place: usize) -> &[u32] {
+        let (Some(start), Some(end)) = (self.starts.get(place), self.starts.get(place + 1)) else { return &[] };
+        self.rows.get(*start as usize..*end as usize).unwrap_or_default()
+    }
+
+    fn of(&self, code: u32) -> &[u32] {
+        self.codes.binary_search(&code).map_or(&[], |place| self.at(place))
+    }
+}
+
+fn sorted(rows: impl Iterator<Item = u32>) -> RoaringBitmap {
+    // They come in order; should they not, they are put into it.
+    let rows: Vec<u32> = rows.collect();
+    RoaringBitmap::from_sorted_iter(rows.iter().copied()).unwrap_or_else(|_| rows.into_iter().collect())
+}
+
+/// The one attribute that a part of a condition reads, by its position in the expression; none of several.
+fn only_attribute(node: &Node) -> Option<usize> {
+    let read = RefCell::new(BTreeSet::new());
+    node.any(&|node| {
+        match node {
+            Node::Attribute(index) | Node::Has(index) => read.borrow_mut().insert(*index),
+            Node::Within(within) => read.borrow_mut().insert(within.attribute),
+            _ => false,
+        };
+        false
+    });
+    let read = read.into_inner();
+    if read.len() == 1 { read.first().copied() } else { None }
+}
+
+/// One value in the place of the only attribute that is read.
+struct One<'a> {
+    dictionary: &'a Dictionary,
+    code: u32,
+}
+
+impl<'a> Lookup<'a> for One<'a> {
+    fn attribute(&self, _: usize) -> Cell<'a> {
+        self.dictionary.cell(self.code)
+    }
+}
+
+/// A condition that is asked of everybody who did not change.
+#[derive(Clone, Copy)]
+struct Question<'a> {
+    engine: &'a Engine,
+    built: &'a Built,
+    asked: &'a Asked,
+    today: Day,
+}
+
+impl<'a> Question<'a> {
+    fn rows(self) -> RoaringBitmap {
+        let mut rows = RoaringBitmap::new();
+        let Some(open) = self.open() else { return rows };
+        for clause in &self.asked.clauses {
+            let mut left = self.left_of(clause, open);
+            left -= &rows;
+            let mut rest: Vec<&Node> = Vec::new();
+            for node in &clause.residual {
+                match self.met_by_value(node, &left) {
+                    Some(met) => left &= met,
+                    None => rest.push(node),
+                }
+            }
+            if !rest.is_empty() {
+                left = sorted(left.iter().filter(|row| self.holds(*row, &rest)));
+            }
+            rows |= left;
+        }
+        rows
+    }
+
+    /// The first row that meets a clause: rows are looked at one by one, of the smallest set that there is.
+    fn first_of(self, clause: &Clause) -> Option<u32> {
+        let open = self.open()?;
+        let meets = |row: &u32| {
+            let is_as_it_was = !self.built.changed.contains(self.built.rows.slot(*row));
+            is_as_it_was
+                && open.contains(*row)
+                && self.person(*row).is_some_and(|(person, context)| {
+                    self.engine.row_meets(person, context, clause, self.asked, self.today)
+                })
+        };
+        let smallest =
+            clause.predicates.iter().min_by_key(|predicate| self.size(predicate.attribute, &predicate.values));
+        match smallest {
+            None => open.iter().find(meets),
+            Some(predicate) => {
+                let slices = self.slices(predicate.attribute, &predicate.values);
+                let firsts = slices.into_iter().filter_map(|rows| rows.iter().copied().find(meets));
+                firsts.min_by_key(|row| self.built.rows.slot(*row))
+            }
+        }
+    }
+
+    fn open(self) -> Option<&'a RoaringBitmap> {
+        self.built.today.as_ref()?.open.get(&self.asked.window)
+    }
+
+    fn column(self, attribute: u16) -> Option<&'a Column> {
+        if Some(attribute) == self.engine.lifecycle() {
+            return self.built.today.as_ref()?.lifecycle.as_ref();
+        }
+        self.built.columns.get(&attribute)
+    }
+
+    /// The rows of each value.
+    fn slices(self, attribute: u16, values: &[Value]) -> Vec<&'a [u32]> {
+        let Some(column) = self.column(attribute) else { return Vec::new() };
+        let codes = values.iter().filter_map(|value| self.engine.dictionary.find(attribute, value));
+        codes.map(|code| column.of(code)).collect()
+    }
+
+    fn size(self, attribute: u16, values: &[Value]) -> usize {
+        self.slices(attribute, values).iter().map(|rows| rows.len()).sum()
+    }
+
+    /// The rows that count and meet all predicates of a clause.
+    fn left_of(self, clause: &Clause, open: &RoaringBitmap) -> RoaringBitmap {
+        let mut predicates: Vec<_> = clause.predicates.iter().collect();
+        predicates.sort_by_key(|predicate| self.size(predicate.attribute, &predicate.values));
+        let mut predicates = predicates.into_iter();
+        let Some(first) = predicates.next() else { return open.clone() };
+        let mut left = self.joined(first.attribute, &first.values) & open;
+        for predicate in predicates {
+            let size = self.size(predicate.attribute, &predicate.values);
+            if size / RATHER_ASK > usize::try_from(left.len()).unwrap_or(usize::MAX) {
+                let codes: Vec<u32> = predicate
+                    .values
+                    .iter()
+                    .filter_map(|value| self.engine.dictionary.find(predicate.attribute, value))
+                    .collect();
+                left = sorted(left.iter().filter(|row| {
+                    self.person(*row).is_some_and(|(person, context)| {
+                        codes.contains(&self.engine.code(person, context, predicate.attribute, self.today))
+                    })
+                }));
+            } else {
+                left &= self.joined(predicate.attribute, &predicate.values);
+            }
+        }
+        left
+    }
+
+    fn joined(self, attribute: u16, values: &[Value]) -> RoaringBitmap {
+        let mut slices = self.slices(attribute, values).into_iter();
+        let first = slices.next().unwrap_or_default();
+        let mut rows = sorted(first.iter().copied());
+        for slice in slices {
+            rows |= sorted(slice.iter().copied());
+        }
+        rows
+    }
+
+    /// The rows that meet a part of a condition which one attribute decides, where there are fewer values than rows.
+    fn met_by_value(self, node: &Node, left: &RoaringBitmap) -> Option<RoaringBitmap> {
+        let attribute = *self.asked.read.attributes.get(only_attribute(node)?)?;
+        let column = self.column(attribute)?;
+        if column.codes.len() > usize::try_from(left.len()).unwrap_or(usize::MAX) {
+            return None;
+        }
+        let dictionary = &self.engine.dictionary;
+        let holds = |code: u32| condition_holds(node, &One { dictionary, code }) == Ok(true);
+        let mut rows = RoaringBitmap::new();
+        for (place, code) in column.codes.iter().enumerate() {
+            if holds(*code) {
+                rows |= sorted(column.at(place).iter().copied());
+            }
+        }
+        Some(rows)
+    }
+
+    fn person(self, row: u32) -> Option<(&'a Person, usize)> {
+        let (slot, context) = self.built.rows.place(row);
+        Some((self.engine.people.get(slot as usize)?.as_ref()?, context as usize))
+    }
+
+    fn holds(self, row: u32, nodes: &[&Node]) -> bool {
+        let Some((person, context)) = self.person(row) else { return false };
+        let row = self.engine.row(person, context, self.today);
+        let seen = Seen { dictionary: &self.engine.dictionary, row: &row, read: &self.asked.read };
+        nodes.iter().all(|node| condition_holds(node, &seen) == Ok(true))
+    }
+}
