@@ -58,6 +58,7 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/entitlements", "/Configuration/View"),
     ("/found-entitlements", "/Configuration/View"),
     ("/configuration", "/Configuration/View"),
+    ("/identities/quality", "/Identities/View"),
     ("/lint", "/Configuration/View"),
     ("/graph", "/Configuration/View"),
     ("/entitlements/{name}", "/Configuration/View"),

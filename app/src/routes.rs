@@ -16,6 +16,7 @@ use crate::pages::events::EventsPage;
 use crate::pages::forms::{FormPage, FormsPage};
 use crate::pages::found_entitlements::FoundEntitlementsPage;
 use crate::pages::home::HomePage;
+use crate::pages::identities::quality::QualityPage;
 use crate::pages::identities::{IdentitiesPage, IdentityPage};
 use crate::pages::integrations::IntegrationPage;
 use crate::pages::jobs::{ComparisonPage, JobsPage, RunPage, UndoPage};
@@ -52,6 +53,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/access/request") view=RequestAccessPage ssr=SsrMode::Async />
                 <Route path=path!("/access/requests/:id") view=AccessRequestPage ssr=SsrMode::Async />
                 <Route path=path!("/identities") view=IdentitiesPage ssr=SsrMode::Async />
+                <Route path=path!("/identities/quality") view=QualityPage ssr=SsrMode::Async />
                 <Route path=path!("/identities/:id") view=IdentityPage ssr=SsrMode::Async />
                 <Route path=path!("/orders") view=OrdersPage ssr=SsrMode::Async />
                 <Route path=path!("/orders/:id") view=OrderPage ssr=SsrMode::Async />

@@ -166,6 +166,7 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['setting-new', '/drafts/edit?kind=lifecycle_state'],
     ['lint', '/lint'],
     ['lint-none', '/lint?kind=never_true&severity=note'],
+    ['attribute-quality', '/identities/quality'],
     ['graph', '/graph?kind=role&name=employee'],
     ['rules', '/rules'],
     ['rules-none', '/rules?text=nothing-of-this-name'],

@@ -178,6 +178,8 @@ fn line(held: &HeldRow, person: IdentityId, clock: &Clock) -> impl IntoView + us
     };
     let extend = held.can_be_extended.then(|| change(Change::Give, "Extend"));
     let back = held.can_be_given_back.then(|| change(Change::Take, "Give back"));
+    // An empty cell has no place on a narrow screen.
+    let may_change = extend.is_some() || back.is_some();
     view! {
         <tr>
             <td data-label="What" class="name">{row.display_name.clone()}{row.application.clone().map(|name| view! { <span class="subtle">" · "{name}</span> })}</td>
@@ -185,7 +187,7 @@ fn line(held: &HeldRow, person: IdentityId, clock: &Clock) -> impl IntoView + us
             <td data-label="Since" class="when">{ago(clock, row.since)}</td>
             <td data-label="Until" class="nowrap">{until.unwrap_or_else(|| "no end".to_owned())}</td>
             <td data-label="State">{state}</td>
-            <td data-label="Change" class="nowrap">{extend}" "{back}</td>
+            <td data-label="Change" class="nowrap">{may_change.then(|| view! { {extend}" "{back} })}</td>
         </tr>
     }
 }

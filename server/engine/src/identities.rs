@@ -7,12 +7,17 @@ use model::identity::{Context, LifecycleState};
 use model::ids::IdentityId;
 use model::lifecycle::{LifecycleView, Turn};
 use model::page::Page;
+use model::quality::AttributeQuality;
 use model::view::{IdentityDetail, IdentityFilter, IdentityRow};
 use policy::naming::{self, Named};
+use policy::quality;
 
 use crate::Engine;
 use crate::context::OpContext;
 use crate::error::internal;
+
+/// People looked at in one go.
+const PIECE: usize = 5_000;
 
 /// A piece of the list.
 pub async fn page(op: &OpContext, filter: IdentityFilter) -> Result<Page<IdentityRow>, ApiError> {
@@ -24,6 +29,26 @@ pub async fn page(op: &OpContext, filter: IdentityFilter) -> Result<Page<Identit
 pub async fn departments(op: &OpContext) -> Result<Vec<String>, ApiError> {
     op.require("/Identities/View")?;
     op.engine.store().identity_departments().await.map_err(internal)
+}
+
+/// How good what identity sources say is, attribute by attribute.
+pub async fn quality(op: &OpContext) -> Result<Vec<AttributeQuality>, ApiError> {
+    op.require("/Identities/View")?;
+    op.engine.follow().await.map_err(|_| ApiError::internal())?;
+    let engine = op.engine.clone();
+    let work = move || {
+        let world = engine.world();
+        let everybody: Vec<IdentityId> =
+            world.with_population(|population| population.identities().keys().copied().collect());
+        // Piece by piece, so that nobody waits long for the population.
+        let people = everybody.chunks(PIECE).flat_map(|ids| {
+            world.with_population(|population| {
+                ids.iter().filter_map(|id| population.identities().get(id)).cloned().collect::<Vec<_>>()
+            })
+        });
+        quality::quality(&world.configuration(), people)
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::internal())
 }
 
 /// One identity with everything around it.

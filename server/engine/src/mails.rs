@@ -171,6 +171,7 @@ pub fn my_subjects(op: &OpContext) -> Vec<(NoticeKind, Vec<String>)> {
             NoticeKind::NativeChange => {
                 configuration.account_types.keys().chain(configuration.applications.keys()).cloned().collect()
             }
+            NoticeKind::Violation => configuration.risks.keys().cloned().collect(),
             NoticeKind::Form | NoticeKind::Approval | NoticeKind::Certification => Vec::new(),
         }
     };

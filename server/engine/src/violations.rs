@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use model::configuration::Risk;
 use model::error::ApiError;
 use model::ids::{IdentityId, ViolationDecisionId, ViolationId};
+use model::mail::Notice;
 use model::page::Page;
 use model::risk::{
     Decided, RiskFacts, RiskScore, Violation, ViolationDetail, ViolationEvent, ViolationFilter, ViolationRow,
@@ -23,6 +24,7 @@ pub use remedy::remediate;
 use crate::Engine;
 use crate::context::OpContext;
 use crate::error::internal;
+use crate::mails::notices::{self, ViolationNews};
 use crate::tasks::violations::risk_label;
 use crate::world::Live;
 
@@ -151,10 +153,17 @@ pub(crate) async fn sweep(engine: &Engine) -> Result<(), StoreError> {
     };
     let events: Vec<ViolationEvent> = over.iter().map(event).collect();
     let told: Vec<NewIdentityEvent> = over.iter().map(told).collect();
+    let mut risks: BTreeMap<&str, usize> = BTreeMap::new();
+    over.iter().for_each(|violation| *risks.entry(&violation.risk).or_default() += 1);
+    let notices = risks.into_iter().filter_map(|(risk, people)| {
+        notices::violations(engine, risk, ViolationNews::ExceptionOver, people, None, now)
+    });
+    let notices: Vec<Notice> = notices.collect();
     let work = engine.store().write(move |tx| {
         Box::pin(async move {
             tx.reopen_violations(&ids, &node, WHY, now).await?;
             tx.append_violation_events(&events).await?;
+            tx.insert_notices(&notices).await?;
             tx.append_identity_events(&told).await?;
             tx.note_changed_identities(&people, now).await
         })

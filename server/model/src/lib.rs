@@ -22,6 +22,7 @@ pub mod circuit;
 pub mod command;
 pub mod order;
 pub mod plan;
+pub mod quality;
 pub mod rings;
 pub mod trigger;
 pub mod undo;

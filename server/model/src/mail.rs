@@ -32,16 +32,19 @@ pub enum NoticeKind {
     Approval,
     /// Access to certify, or to change as its owner; about the campaign. Those who are asked are told by name.
     Certification,
+    /// A risk is newly broken, or an exception from it is over; about the risk. Its owner is told by name, where it has one.
+    Violation,
 }
 
 impl NoticeKind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::WorkItem,
         Self::Approval,
         Self::Certification,
         Self::Review,
         Self::Form,
         Self::NativeChange,
+        Self::Violation,
         Self::RunEnded,
         Self::ApplicationTrouble,
     ];
@@ -56,6 +59,7 @@ impl NoticeKind {
             Self::NativeChange => "native_change",
             Self::Approval => "approval",
             Self::Certification => "certification",
+            Self::Violation => "violation",
         }
     }
 
@@ -74,6 +78,7 @@ impl NoticeKind {
             Self::NativeChange => "Changes made in applications themselves",
             Self::Approval => "Requests that wait for your approval",
             Self::Certification => "Access that you are asked to certify",
+            Self::Violation => "People who break a risk\u{2019}s rules",
         }
     }
 
@@ -86,6 +91,7 @@ impl NoticeKind {
             Self::RunEnded => only("/Jobs/View"),
             Self::ApplicationTrouble => only("/Applications/View"),
             Self::NativeChange => only("/NativeChanges/View"),
+            Self::Violation => only("/Violations/View"),
             // Whoever owns it, or may decide, see `engine::mails`.
             Self::Form | Self::Approval | Self::Certification => Vec::new(),
         }

@@ -1,4 +1,4 @@
-//! `identities list`, `identities show`, `why`.
+//! `identities list`, `identities show`, `identities quality`, `why`.
 
 use clap::{Args, Subcommand};
 use engine::context::OpContext;
@@ -6,6 +6,7 @@ use model::access::{Explanation, Fact, Grantable, Reason, Why as Answer};
 use model::error::{ApiError, ErrorCode};
 use model::identity::LifecycleState;
 use model::lifecycle::{LifecycleView, StateWord, Turn};
+use model::quality::AttributeQuality;
 use model::value::Value;
 use model::view::{IdentityDetail, IdentityFilter, IdentityRow};
 
@@ -34,6 +35,8 @@ pub enum Command {
         /// Key in the identity source, or number
         identity: String,
     },
+    /// How good what sources say of people is: for each attribute who has none, and which values look mistyped
+    Quality,
 }
 
 /// Arguments of `why`.
@@ -48,6 +51,21 @@ pub struct Why {
 
 pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Exit, CommandError> {
     match command {
+        Command::Quality => {
+            let all = engine::identities::quality(op).await?;
+            let heading = ["attribute", "sources", "filled", "values", "rules", "mistyped?"];
+            output.rows(&all, &heading, |one: &AttributeQuality| {
+                let odd = one.odd.iter().map(|odd| format!("{} ({}) for {} ({})", odd.value, odd.people, odd.like, odd.like_people));
+                vec![
+                    one.name.clone(),
+                    one.sources.join(", "),
+                    format!("{} of {}", one.filled, one.people),
+                    one.distinct.to_string(),
+                    one.rules.len().to_string(),
+                    odd.collect::<Vec<_>>().join("; "),
+                ]
+            })?;
+        }
         Command::List { text, department, state, limit } => {
             let lifecycle = state.as_deref().and_then(LifecycleState::of_name);
             let state = known_state(op, state.filter(|_| lifecycle.is_none()))?;

@@ -68,6 +68,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0038_events"),
     migration!("0039_draft_everything"),
     migration!("0040_leave_room_for_updates.postgres"),
+    migration!("0041_tell_of_violations"),
 ];
 
 const CREATE_TABLE: &str = r#"

@@ -226,12 +226,14 @@ fn headline(kind: NoticeKind, notices: &[&&Notice]) -> String {
         (NoticeKind::Review, _) => format!("{count} orders wait for your review"),
         // Why is in the text.
         (NoticeKind::RunEnded, [only]) => one_line(only.sentence.split(": ").next().unwrap_or_default()),
-        (NoticeKind::Form | NoticeKind::ApplicationTrouble | NoticeKind::NativeChange, [only]) => {
-            one_line(&only.sentence)
-        }
+        (
+            NoticeKind::Form | NoticeKind::ApplicationTrouble | NoticeKind::NativeChange | NoticeKind::Violation,
+            [only],
+        ) => one_line(&only.sentence),
         (NoticeKind::RunEnded, _) => format!("{count} runs ended"),
         (NoticeKind::Form, _) => "Questions for you to answer".to_owned(),
         (NoticeKind::ApplicationTrouble, _) => format!("{count} applications in trouble"),
+        (NoticeKind::Violation, _) => format!("{count} risks that people break"),
         (NoticeKind::NativeChange, _) => format!("{count} notices of changes made in applications"),
     }
 }
@@ -247,6 +249,7 @@ fn list(kind: NoticeKind) -> &'static str {
         NoticeKind::ApplicationTrouble => "/applications",
         NoticeKind::Form => "/forms",
         NoticeKind::NativeChange => "/native-changes",
+        NoticeKind::Violation => "/violations",
     }
 }
 

@@ -187,6 +187,45 @@ pub(crate) fn native_changes(
     })
 }
 
+/// What became of violations of one risk, which many people may break: its owner is told, or, where it has none, whoever holds
+/// the path of the risk.
+pub(crate) fn violations(
+    engine: &Engine,
+    risk: &str,
+    news: ViolationNews,
+    people: usize,
+    run: Option<RunId>,
+    at: Timestamp,
+) -> Option<Notice> {
+    if !are_wanted(engine) {
+        return None;
+    }
+    let configuration = engine.world().configuration();
+    let known = configuration.risks.get(risk);
+    let label = known.map_or(risk, |risk| risk.display_name.as_str());
+    let count = if people == 1 { "1 person".to_owned() } else { format!("{people} people") };
+    let sentence = match news {
+        ViolationNews::Found => format!("Risk \u{201c}{label}\u{201d}: newly broken by {count}"),
+        ViolationNews::ExceptionOver => format!("Risk \u{201c}{label}\u{201d}: the exception of {count} is over"),
+    };
+    Some(Notice {
+        at,
+        kind: NoticeKind::Violation,
+        about: risk.to_owned(),
+        sentence,
+        link: format!("/violations?risk={risk}"),
+        run,
+        to: known.and_then(|risk| risk.owner.clone()).map(Fulfiller::User),
+    })
+}
+
+/// What there is to tell of violations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ViolationNews {
+    Found,
+    ExceptionOver,
+}
+
 fn what(engine: &Engine, order: &Order) -> String {
     let verb = match order.operation {
         Operation::Create => "create",

@@ -8,11 +8,13 @@ use jiff::Timestamp;
 use model::access::{DesiredAccess, DesiredAssignment, Grantable};
 use model::account::Account;
 use model::ids::{IdentityId, ViolationId, ViolationThingId};
+use model::mail::Notice;
 use model::risk::{BrokenRule, HeldThing, Violation, ViolationEvent, ViolationState};
 use store::{NewIdentityEvent, NewViolation, NewViolationThing, RiskyHoldings, StoreError, Tx};
 
 use super::Context;
 use crate::Engine;
+use crate::mails::notices::{self, ViolationNews};
 use crate::world::Live;
 
 /// Identities that are looked at, and written, at once.
@@ -28,6 +30,7 @@ pub(crate) struct Change {
     reopen: Vec<ViolationId>,
     events: Vec<ViolationEvent>,
     told: Vec<NewIdentityEvent>,
+    notices: Vec<Notice>,
 }
 
 impl Change {
@@ -89,6 +92,7 @@ pub(crate) async fn change<'a>(
     for (id, known, difference) in differences {
         writing.add(id, known, difference);
     }
+    writing.notice();
     Ok(writing.change)
 }
 
@@ -105,6 +109,7 @@ pub(crate) async fn write(
     tx.change_violation_things(&change.end, &change.begin, at).await?;
     tx.reopen_violations(&change.reopen, node, "More is held by now.", at).await?;
     tx.append_violation_events(&change.events).await?;
+    tx.insert_notices(&change.notices).await?;
     tx.append_identity_events(&change.told).await
 }
 
@@ -225,6 +230,19 @@ impl Writing<'_> {
                 things.into_iter().for_each(|thing| self.hold(id, side, thing));
             }
         }
+    }
+
+    /// One notice for each risk that is newly broken, whoever breaks it.
+    fn notice(&mut self) {
+        let mut people: BTreeMap<&str, BTreeSet<IdentityId>> = BTreeMap::new();
+        for opened in &self.change.open {
+            people.entry(&opened.risk).or_default().insert(opened.identity);
+        }
+        let (engine, run) = (&self.context.engine, Some(self.context.run));
+        let notices = people.into_iter().filter_map(|(risk, people)| {
+            notices::violations(engine, risk, ViolationNews::Found, people.len(), run, self.now)
+        });
+        self.change.notices = notices.collect();
     }
 
     fn hold(&mut self, violation: ViolationId, side: u32, thing: HeldThing) {

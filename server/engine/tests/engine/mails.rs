@@ -279,3 +279,48 @@ async fn applications_in_trouble_are_told_once() {
     assert!(arrived[0].text.contains("https://q.example.org/applications/badges"));
     world.stop().await;
 }
+
+/// Two risks that Ann breaks, one with an owner.
+const RISKS: &str = r#"
+[risks.owned]
+display_name = "Vault and ledger"
+kind = "separation_of_duties"
+level = 70
+owner = "ria"
+rules = [{ sides = [{ entitlements = ["vault"] }, { entitlements = ["ledger"] }] }]
+[risks.watched]
+display_name = "Vault at all"
+kind = "high_privilege"
+level = 10
+rules = [{ sides = [{ entitlements = ["vault"] }] }]
+[permission_profiles.watchers]
+display_name = "Watchers"
+permissions = ["/Violations/View/watched"]
+[permission_profiles.all-violations]
+display_name = "All violations"
+permissions = ["/Violations/View"]
+"#;
+
+#[tokio::test]
+async fn whoever_answers_for_a_risk_is_told_when_it_is_broken() {
+    let server = start_mail_server();
+    let more = format!("{PROFILES}{RISKS}");
+    let mut world = World::with_more(&people(), &more, |tuning| tuning.sweep_every = Duration::from_hours(1)).await;
+    name_mail_server(&world, server.server.port).await;
+    for (login, profile) in [("ria", "silent"), ("watcher", "watchers"), ("parent", "all-violations")] {
+        user(&world, login, profile, &format!("{login}@example.org")).await;
+    }
+    world.run("complete", RunMode::default()).await;
+    delivered(&world, MailState::Sent).await;
+    let arrived = server.arrived();
+    assert_eq!(addresses(&arrived), ["ria@example.org", "watcher@example.org"], "{arrived:#?}");
+    let of = |login: &str| arrived.iter().find(|mail| mail.to.starts_with(login)).unwrap().text.clone();
+    assert!(of("ria").contains("newly broken by 1 person") && of("ria").contains("/violations?risk=owned"), "{}", of("ria"));
+    assert!(!of("ria").contains("Ann"), "a mail names no people: {}", of("ria"));
+    assert!(of("watcher").contains("/violations?risk=watched"), "{}", of("watcher"));
+    // It stays broken, which is no news.
+    world.run("complete", RunMode::default()).await;
+    delivered(&world, MailState::Sent).await;
+    assert_eq!(server.arrived().len(), arrived.len());
+    world.stop().await;
+}
