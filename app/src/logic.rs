@@ -8,6 +8,7 @@ pub mod flash;
 pub mod form;
 pub mod graph;
 pub mod markdown;
+pub mod mining;
 pub mod progress;
 pub mod query;
 pub mod report;

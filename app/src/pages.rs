@@ -19,6 +19,7 @@ pub mod kept_access;
 pub mod lint;
 pub mod login;
 pub mod mails;
+pub mod mining;
 pub mod native_changes;
 pub mod orders;
 pub mod problem;

@@ -24,6 +24,7 @@ use crate::pages::kept_access::KeptAccessPage;
 use crate::pages::lint::LintPage;
 use crate::pages::login::LoginPage;
 use crate::pages::mails::{MailsPage, MyMailPage};
+use crate::pages::mining::MiningPage;
 use crate::pages::native_changes::NativeChangesPage;
 use crate::pages::orders::{OrderPage, OrdersPage};
 use crate::pages::problem::MissingPage;
@@ -96,6 +97,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/access-profiles") view=AccessProfilesPage ssr=SsrMode::Async />
                 <Route path=path!("/access-profiles/:name") view=AccessProfilePage ssr=SsrMode::Async />
                 <Route path=path!("/found-entitlements") view=FoundEntitlementsPage ssr=SsrMode::Async />
+                <Route path=path!("/mining") view=MiningPage ssr=SsrMode::Async />
                 <Route path=path!("/lint") view=LintPage ssr=SsrMode::Async />
                 <Route path=path!("/graph") view=GraphPage ssr=SsrMode::Async />
                 <Route path=path!("/configuration") view=SettingsPage ssr=SsrMode::Async />

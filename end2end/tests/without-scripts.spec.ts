@@ -409,3 +409,19 @@ test('whom a condition holds for is asked without scripts, and nothing typed is 
   await expect(page.getByLabel('Condition')).toHaveValue("identity.department == 'Sales'");
   await expect(page.getByRole('checkbox', { checked: true })).toHaveCount(1);
 });
+
+test('role mining says what is wrong, keeps what was filled in, and says what it looked at', async ({ page }) => {
+  await page.goto('/roles');
+  await page.getByRole('link', { name: 'Mining' }).click();
+  const people = page.getByLabel('People that a proposal is about, at least');
+  await expect(people).toHaveValue('5');
+  await people.fill('few');
+  await page.getByLabel('Precision, at least, in percent').fill('99.5');
+  await page.getByRole('button', { name: 'Look for proposals' }).click();
+  await expect(page.getByRole('alert')).toContainText('`few` is no whole number');
+  await expect(people).toHaveValue('few');
+  await people.fill('2');
+  await page.getByRole('button', { name: 'Look for proposals' }).click();
+  await expect(page.getByRole('region', { name: 'Proposals' })).toContainText('held by hand or by nothing');
+  await expect(page.getByLabel('Precision, at least, in percent')).toHaveValue('99.5');
+});

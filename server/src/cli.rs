@@ -16,6 +16,7 @@ pub mod identities;
 pub mod input;
 pub mod jobs;
 pub mod mails;
+pub mod mining;
 pub mod native_changes;
 pub mod orders;
 pub mod output;
@@ -147,6 +148,9 @@ pub enum Command {
     /// Entitlements that applications have and the role model does not, and what naming rules make of them
     #[command(subcommand)]
     FoundEntitlements(found_entitlements::Command),
+    /// Rules and roles that would explain what people hold by hand or by nothing
+    #[command(subcommand)]
+    Mining(mining::Command),
     /// Provisioning orders
     #[command(subcommand)]
     Orders(orders::Command),
@@ -308,6 +312,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
         Command::Certifications(command) => certifications::run(&op, command, output).await,
         Command::Violations(command) => violations::run(&op, command, output).await,
         Command::FoundEntitlements(command) => found_entitlements::run(&op, command, output).await,
+        Command::Mining(command) => mining::run(&op, command, output).await,
         Command::Reconciliation(command) => reconciliation::run(&op, command, output).await,
         Command::Orders(command) => orders::run(&op, command, output).await,
         Command::Requests(command) => requests::run(&op, command, output).await,

@@ -31,6 +31,7 @@ mod it {
     mod faults;
     mod generated;
     mod http;
+    mod mining;
     mod promises;
     mod security;
     mod sign_ins;

@@ -217,7 +217,7 @@ fn rule_detail() -> ObjectDetail {
     }
 }
 
-fn row(state: DraftState) -> DraftRow {
+pub(super) fn row(state: DraftState) -> DraftRow {
     DraftRow {
         id: DraftId(if state == DraftState::Open { 71 } else { 70 }),
         title: "Sellers of the north get price lists".into(),

@@ -15,6 +15,7 @@ mod kept_access;
 mod lifecycle;
 mod lint;
 mod mails;
+mod mining;
 mod native_changes;
 pub(crate) mod orders;
 mod people;
@@ -167,6 +168,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
     sheets.extend(found_entitlements::sheets(rights));
     sheets.extend(kept_access::sheets(rights));
     sheets.extend(lint::sheets());
+    sheets.extend(mining::sheets(rights));
     sheets
 }
 

@@ -71,6 +71,8 @@ pub(crate) enum Part {
     Objects(ObjectKind),
     /// Entitlements that applications have and the role model does not.
     Found,
+    /// Rules and roles that are proposed from what people hold.
+    Mining,
     /// Everything else of the configuration.
     Settings,
     Drafts,
@@ -88,6 +90,7 @@ pub(crate) fn parts(counts: &Counts, chosen: Part) -> impl IntoView + use<> {
         })
         .collect();
     choices.push(("Found".to_owned(), "/found-entitlements".to_owned(), None, chosen == Part::Found));
+    choices.push(("Mining".to_owned(), "/mining".to_owned(), None, chosen == Part::Mining));
     choices.push(("Configuration".to_owned(), "/configuration".to_owned(), None, chosen == Part::Settings));
     choices.push(("Drafts".to_owned(), "/drafts".to_owned(), Some(counts.open_drafts), chosen == Part::Drafts));
     choices.push(("Check".to_owned(), "/lint".to_owned(), None, chosen == Part::Check));

@@ -159,6 +159,52 @@ pub(crate) async fn begin(
     Ok(number)
 }
 
+/// Puts several new objects into an open draft, or into a new one. What has one of the names already is left as it is.
+///
+/// # Errors
+/// Where a name is none, or is taken, live or in the draft. Nothing is drafted then.
+pub(crate) async fn add(
+    op: &OpContext,
+    id: Option<DraftId>,
+    title: String,
+    objects: Vec<(ObjectKind, String, Object)>,
+) -> Result<DraftId, ApiError> {
+    op.require(DRAFT)?;
+    let live = op.engine.world().configuration();
+    let known = match id {
+        Some(id) => Some(open(op, id).await?),
+        None => None,
+    };
+    let mut names = std::collections::BTreeSet::new();
+    for (kind, name, _) in &objects {
+        check_name(name)?;
+        let is_drafted = known.as_ref().is_some_and(|draft| draft.change(*kind, name).is_some());
+        if kind.find(&live, name).is_some() || is_drafted || !names.insert((*kind, name)) {
+            let message =
+                format!("There is {} `{name}` already. Choose another name. Nothing was drafted.", article(*kind));
+            return Err(ApiError::invalid("name", message));
+        }
+    }
+    let Some(id) = id else { return begin(op, title, objects).await };
+    let change = |(kind, name, after): (ObjectKind, String, Object)| DraftChange {
+        kind,
+        name,
+        before: None,
+        after: Some(after),
+        changed_by: op.user.login.clone(),
+        changed_at: op.now,
+    };
+    let changes = objects.into_iter().map(change).collect();
+    if store(op, id, None, changes).await? { Ok(id) } else { Err(ended(id)) }
+}
+
+/// "an access profile".
+fn article(kind: ObjectKind) -> String {
+    let noun = kind.noun();
+    let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {noun}")
+}
+
 /// Writes changes of a draft, which is begun where it gets a title. Answers whether it is open.
 async fn store(
     op: &OpContext,

@@ -48,6 +48,7 @@ pub mod integrations;
 pub mod jobs;
 pub mod lint;
 pub mod mails;
+pub mod mining;
 pub mod native_changes;
 pub mod orders;
 pub mod policy_tests;

@@ -46,6 +46,7 @@ pub mod sign_in;
 
 pub mod error;
 pub mod mail;
+pub mod mining;
 pub mod page;
 pub mod user;
 pub mod view;

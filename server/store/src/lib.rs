@@ -22,6 +22,7 @@ pub mod lifecycle;
 pub mod account_reviews;
 pub mod accounts;
 pub mod assignments;
+mod held;
 mod holders;
 
 mod bulk_changes;
@@ -71,6 +72,7 @@ pub use error::StoreError;
 pub use events::{Claimed, Delivered, NewFact, SnapshotLine};
 pub use forms::{FormChanges, FormReader, FormRecord, NewQuestion, QuestionRecord};
 pub use futures::future::BoxFuture;
+pub use held::{HeldEntitlements, HeldKey};
 pub use identities::NewIdentityEvent;
 pub use mails::{Recipient, SentMail, WaitingNotice};
 pub use migrations::MigrationReport;

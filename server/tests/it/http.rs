@@ -321,7 +321,7 @@ fn exit_codes_say_what_kind_of_trouble_it_is() {
 }
 
 /// A data directory in which [`DESK`] and more is in force, and the role model of these people computed.
-fn computed(more: &str, people: &str) -> TempDir {
+pub(crate) fn computed(more: &str, people: &str) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let configuration = directory.path().join("configuration");
     std::fs::create_dir(&configuration).unwrap();

@@ -48,6 +48,7 @@ mod lifecycle;
 mod lost_database;
 mod mail_server;
 mod mails;
+mod mining;
 mod native_changes;
 mod pipeline;
 mod real_input;

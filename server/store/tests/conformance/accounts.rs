@@ -3,7 +3,7 @@ use model::correlation::{Decision, Match, OwnerCandidate, Proposals, StandingDec
 use model::ids::{AccountId, IdentityId};
 use model::order::ProvisioningState;
 use model::view::{AccountFilter, AccountShow};
-use store::{Reservation, Store};
+use store::{HeldKey, Reservation, Store};
 
 use crate::world::*;
 
@@ -34,6 +34,30 @@ pub(crate) async fn accounts_come_back_by_every_way(store: Store) {
     let error =
         refused!(store, |tx| tx.insert_accounts(&[account(22, "directory", "x", Some(77), &[])], at(0)).await?);
     assert_foreign_key(&error, "account_owner");
+}
+
+pub(crate) async fn what_everybody_holds_is_read_at_once(store: Store) {
+    people(&store).await;
+    let gone = Account { status: AccountStatus::Gone, ..account(24, "payroll", "gone", Some(1), &["pay"]) };
+    let disabled = Account { status: AccountStatus::Disabled, ..account(23, "payroll", "off", Some(2), &["pay"]) };
+    let rows = [
+        account(20, "directory", "anna", Some(1), &["a", "b"]),
+        account(21, "payroll", "4711", Some(1), &["pay"]),
+        account(22, "payroll", "nobody", None, &["pay"]),
+        disabled,
+        gone,
+    ];
+    let less = Account { entitlements: ["b".to_owned()].into(), ..rows[0].clone() };
+    keep!(store, |tx| tx.insert_accounts(&rows, at(0)).await?);
+    keep!(store, |tx| tx.update_accounts(&[less], at(1)).await?);
+    let held = store.held_entitlements().await.unwrap();
+    let key = |application: &str, key: &str| HeldKey {
+        application: application.into(),
+        account_type: format!("{application}-user"),
+        key: key.into(),
+    };
+    assert_eq!(held.keys, [key("directory", "b"), key("payroll", "pay")], "each once, and nothing that was taken");
+    assert_eq!(held.holdings, [(IdentityId(1), 0), (IdentityId(1), 1), (IdentityId(2), 1)]);
 }
 
 pub(crate) async fn entitlements_keep_their_intervals(store: Store) {

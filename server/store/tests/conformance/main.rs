@@ -119,6 +119,7 @@ stories! {
     accounts: [
         accounts_come_back_by_every_way,
         entitlements_keep_their_intervals,
+        what_everybody_holds_is_read_at_once,
         a_key_is_used_once_unless_gone,
         the_catalogue_is_replaced,
         values_are_reserved_for_the_first,
