@@ -68,7 +68,7 @@ export default defineConfig({
       ]
     : [
         { name: 'sign in', testMatch: 'sign-in.setup.ts' },
-        { name: 'journeys', testMatch: 'journeys.spec.ts', dependencies: ['sign in'], use: signedIn },
+        { name: 'journeys', testMatch: ['journeys.spec.ts', 'search.spec.ts'], dependencies: ['sign in'], use: signedIn },
         {
           name: 'without scripts',
           testMatch: 'without-scripts.spec.ts',

@@ -5,6 +5,7 @@ pub mod explain;
 pub mod form;
 pub mod icon;
 pub mod list;
+pub mod list_tools;
 pub mod markdown;
 pub mod matching;
 pub mod run;

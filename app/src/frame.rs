@@ -7,7 +7,8 @@ use model::user::{Duty, PermissionPath};
 use crate::components::chip::Tone;
 use crate::components::form;
 use crate::components::icon::{icon, mark, sprite};
-use crate::islands::Keys;
+use crate::components::list_tools::{ListTools, list_tools};
+use crate::islands::{Keys, Palette};
 use crate::logic::flash::{Flash, FlashKind};
 use crate::logic::time::Clock;
 
@@ -195,6 +196,10 @@ pub struct Visitor {
     pub questions: u64,
     /// Forms that wait for this person's answers.
     pub forms: u64,
+    /// What of the list on this page can be kept and taken along.
+    pub tools: Option<ListTools>,
+    /// Lists that the menu opens with a view: page, and where it leads.
+    pub menu: Vec<(String, String)>,
     /// Somebody has said which identity this person is, so that there is access of theirs to show.
     pub has_identity: bool,
 }
@@ -202,7 +207,6 @@ pub struct Visitor {
 /// The sheet with everything around it.
 pub fn frame(visitor: &Visitor, sheet: Sheet) -> AnyView {
     let Sheet { section, title, body } = sheet;
-    let search = search_of(section);
     view! {
         <Title text=title.clone() />
         {sprite()}
@@ -212,17 +216,19 @@ pub fn frame(visitor: &Visitor, sheet: Sheet) -> AnyView {
             <div class="stage">
                 <header class="topbar">
                     {breadcrumb(section, &title)}
-                    <form class="search" role="search" action=search.0>
+                    <form class="search" role="search" action="/search" aria-label="Everything">
                         {icon("search")}
-                        <input type="search" name="text" aria-label=search.1 placeholder=search.1 autocomplete="off" />
+                        <input type="search" name="q" aria-label="Search everything" placeholder="Search everything" autocomplete="off" />
                         <kbd aria-hidden="true">"/"</kbd>
                     </form>
+                    <Palette login=visitor.login.clone() />
                     {visitor.is_demo.then(|| view! { <span class="environment" title="Applications marked as demo stand for real ones">"Demo"</span> })}
                     <Keys />
                     {menu(visitor)}
                 </header>
                 <main id="content" tabindex="-1">
                     {visitor.flash.as_ref().map(flash)}
+                    {visitor.tools.as_ref().map(list_tools)}
                     {body}
                 </main>
             </div>
@@ -265,16 +271,6 @@ pub fn flash(flash: &Flash) -> impl IntoView + use<> {
     }
 }
 
-fn search_of(section: Section) -> (&'static str, &'static str) {
-    match section {
-        Section::Orders => ("/orders", "Search orders"),
-        Section::WorkItems => ("/work-items", "Search work items"),
-        Section::Requests => ("/requests", "Search requests"),
-        Section::Access => ("/access/request", "Search what to ask for"),
-        _ => ("/identities", "Search people"),
-    }
-}
-
 fn rail(visitor: &Visitor, section: Section) -> impl IntoView + use<> {
     // Whoever owns a risk sees its violations, and whoever may decide about a request, or is asked to certify access, sees
     // that, whatever their profile says.
@@ -298,7 +294,9 @@ fn rail(visitor: &Visitor, section: Section) -> impl IntoView + use<> {
         };
         let count = (waiting > 0)
             .then(|| view! { <span class="count">{crate::logic::words::total(waiting)}<span class="sr">" waiting"</span></span> });
-        view! { <li><a href=place.path() aria-current=current>{icon(place.shape())}<span>{place.label()}</span>{count}</a></li> }
+        let own = visitor.menu.iter().find(|(page, _)| page == place.path());
+        let address = own.map_or_else(|| place.path().to_owned(), |(_, address)| address.clone());
+        view! { <li><a href=address data-place=place.path() aria-current=current>{icon(place.shape())}<span>{place.label()}</span>{count}</a></li> }
     });
     let questions = (visitor.questions > 0).then(|| {
         view! { <li><a href="/work-items/questions">{icon("pencil")}<span>"Questions"</span><span class="count">{crate::logic::words::total(visitor.questions)}<span class="sr">" to you"</span></span></a></li> }

@@ -11,6 +11,8 @@ pub mod islands;
 pub mod logic;
 
 #[cfg(feature = "ssr")]
+pub mod exports;
+#[cfg(feature = "ssr")]
 pub mod frame;
 #[cfg(feature = "ssr")]
 pub mod pages;

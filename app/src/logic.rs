@@ -16,5 +16,6 @@ pub mod request;
 pub mod review;
 pub mod role_model;
 pub mod schema_form;
+pub mod search;
 pub mod time;
 pub mod words;

@@ -27,6 +27,8 @@ pub mod reconciliation;
 pub mod requests;
 pub mod review;
 pub mod role_model;
+pub mod saved_views;
+pub mod search;
 pub mod settings;
 pub mod violations;
 pub mod work_items;
@@ -61,14 +63,21 @@ where
     let response = use_context::<ResponseOptions>();
     let asked = Asked { op: op.clone(), visitor: visitor.clone(), query: ssr::query() };
     Suspend::new(async move {
+        let query = asked.query.clone();
         let sheet = match load(asked).await {
-            Ok(sheet) => sheet,
+            Ok(sheet) => {
+                let path = visitor.path.split('?').next().unwrap_or_default();
+                visitor.tools = saved_views::tools(&op, path, &query).await;
+                sheet
+            }
             Err(error) => {
                 ssr::set_status(&response, error.code);
                 problem::sheet(&error, &visitor)
             }
         };
         // Afterwards, so that what the page itself has just decided is counted.
+        let defaults = engine::saved_views::defaults(&op).await.unwrap_or_default();
+        visitor.menu = defaults.iter().map(|row| (row.view.page.clone(), row.view.address())).collect();
         visitor.reviews =
             if op.may(engine::reviews::REVIEW) { engine::reviews::waiting(&op).await.unwrap_or(0) } else { 0 };
         visitor.native_changes = if op.may(engine::native_changes::DECIDE) {

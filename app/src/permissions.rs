@@ -5,6 +5,8 @@
 pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/login", "public"),
     ("/", "/Home/View"),
+    // Each thing is found with the permission of its page.
+    ("/search", "signed in"),
     ("/identities", "/Identities/View"),
     ("/identities/{id}", "/Identities/View"),
     ("/orders", "/Orders/View"),
@@ -71,6 +73,8 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/events", "/Events/View"),
     ("/mails", "/Mails/View"),
     ("/my-mail", "signed in"),
+    // Views are one's own, and what others share of lists that one may see.
+    ("/views", "signed in"),
     ("/api/pages/orders/retry", "/Orders/Retry"),
     ("/api/pages/orders/edit", "/Orders/Edit"),
     ("/api/pages/orders/send-to-manual", "/Orders/SendToManual"),
@@ -137,6 +141,8 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/api/pages/mails/give-up", "/Mails/GiveUp"),
     ("/api/pages/mails/test", "/Mails/Test"),
     ("/api/pages/my-mail", "signed in"),
+    ("/api/pages/views/save", "signed in"),
+    ("/api/pages/views/change", "signed in"),
     ("/api/pages/drafts/put", "/Configuration/Draft"),
     ("/api/pages/drafts/put-setting", "/Configuration/Draft"),
     ("/api/pages/drafts/try-connection", "/Applications/Test"),

@@ -35,6 +35,8 @@ use crate::pages::role_model::graph::GraphPage;
 use crate::pages::role_model::{
     AccessProfilePage, AccessProfilesPage, EntitlementPage, EntitlementsPage, RolePage, RolesPage, RulePage, RulesPage,
 };
+use crate::pages::saved_views::SavedViewsPage;
+use crate::pages::search::SearchPage;
 use crate::pages::settings::SettingsPage;
 use crate::pages::violations::{ViolationPage, ViolationsPage};
 use crate::pages::work_items::{BulkPage, QuestionsPage, WorkItemPage, WorkItemsPage};
@@ -50,6 +52,8 @@ pub fn App() -> impl IntoView {
             <Routes fallback=MissingPage>
                 <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async />
                 <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
+                <Route path=path!("/search") view=SearchPage ssr=SsrMode::Async />
+                <Route path=path!("/views") view=SavedViewsPage ssr=SsrMode::Async />
                 <Route path=path!("/access") view=AccessPage ssr=SsrMode::Async />
                 <Route path=path!("/access/request") view=RequestAccessPage ssr=SsrMode::Async />
                 <Route path=path!("/access/requests/:id") view=AccessRequestPage ssr=SsrMode::Async />

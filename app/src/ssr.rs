@@ -68,6 +68,8 @@ pub fn visitor(op: &OpContext) -> Visitor {
         certifications: 0,
         questions: 0,
         forms: 0,
+        tools: None,
+        menu: Vec::new(),
         has_identity: op.user.identity.is_some(),
         is_demo: op.engine.world().configuration().applications.values().any(|application| application.demo),
     }

@@ -154,3 +154,75 @@ fn what_people_are_called_is_escaped() {
     });
     assert!(!html.contains("<img") && !html.contains("<script"), "{html}");
 }
+
+/// Each list's own reading and writing of an address, with every filter in force, against what views keep of it.
+#[test]
+fn views_know_the_filters_of_their_lists_and_no_others() {
+    use crate::logic::query::{self, Query};
+    type Again = fn(&Query) -> String;
+    let cases: [(&str, &str, Again); 13] = [
+        ("/identities", "text=a&department=b&lifecycle=active&state=c", |q| {
+            query::identities_address(&query::identities(q)).to_string()
+        }),
+        (
+            "/orders",
+            "state=errored&text=a&application=b&mechanism=direct&carrier=c&identity=1&run=2&trouble=set_aside&fingerprint=d",
+            |q| query::orders_address(&query::orders(q)).to_string(),
+        ),
+        ("/work-items", "scope=mine&state=done&overdue=yes&text=a&application=b", |q| {
+            query::work_items_address(&query::work_items(q)).to_string()
+        }),
+        ("/forms", "scope=all&state=answered", |q| query::forms_address(&query::forms(q)).to_string()),
+        ("/approvals", "whose=all&request=1", |q| query::approvals_address(&query::approvals(q)).to_string()),
+        ("/requests", "state=failed&text=a&trigger=administrator&identity=1&requester=b", |q| {
+            query::requests_address(&query::requests(q)).to_string()
+        }),
+        ("/native-changes", "application=a&kind=attribute&state=open&identity=1", |q| {
+            query::native_changes_address(&query::native_changes(q)).to_string()
+        }),
+        ("/violations", "risk=a&level=50&state=open&application=b&identity=1", |q| {
+            query::violations_address(&query::violations(q)).to_string()
+        }),
+        (
+            "/reconciliation",
+            "view=accounts&application=a&account_type=b&text=c&identity=1&since=2026-01-01&origin=pre_existing",
+            |q| query::reconciliation_address(&query::reconciliation(q)).to_string(),
+        ),
+        ("/certifications/{}", "mine=yes&state=open&origin=rule&application=a&text=b", |q| {
+            query::certification_items_address(model::ids::CampaignId(1), &query::certification_items(q)).to_string()
+        }),
+        ("/applications/{}", "tab=accounts&text=a&show=without_owner", |q| {
+            query::accounts_address(&query::accounts("x", q)).to_string()
+        }),
+        ("/mails", "state=failed", |q| query::mails_address(&query::mails(q)).to_string()),
+        ("/lint", "kind=never_true&severity=warning", |q| {
+            let filter = crate::pages::lint::filter(q);
+            let kind = filter.kind.map(|kind| format!("kind={}&", kind.name())).unwrap_or_default();
+            format!("/lint?{kind}severity={}", filter.severity.map(|one| one.name()).unwrap_or_default())
+        }),
+    ];
+    let keys = |query: &str| {
+        let mut keys: Vec<String> = Query::parse(query).pairs().map(|(key, _)| key.to_owned()).collect();
+        keys.sort_unstable();
+        keys
+    };
+    for (path, asked, again) in cases {
+        let list = engine::saved_views::LISTS.iter().find(|list| list.path == path).expect(path);
+        let mut known: Vec<String> = list.keys.iter().map(|key| (*key).to_owned()).collect();
+        known.sort_unstable();
+        assert_eq!(keys(asked), known, "{path}");
+        let address = again(&Query::parse(asked));
+        assert_eq!(keys(address.split_once('?').map_or("", |(_, query)| query)), known, "{path}: {address}");
+    }
+}
+
+#[test]
+fn a_view_takes_what_its_page_takes() {
+    for list in engine::saved_views::LISTS {
+        let route = list.path.replace("{}", "{name}");
+        let other = list.path.replace("{}", "{id}");
+        let line = PERMISSIONS.iter().find(|(path, _)| *path == route || *path == other);
+        let (_, needs) = line.expect(list.path);
+        assert_eq!(*needs, list.permission.unwrap_or("signed in"), "{}", list.path);
+    }
+}

@@ -70,6 +70,17 @@ async function certified(page: Page): Promise<string> {
   return new URL((await campaign.getAttribute('href'))!, page.url()).pathname;
 }
 
+// A page with a view on it; keeps one where there is none.
+async function kept(page: Page): Promise<string> {
+  await page.goto('/views');
+  if (await page.locator('.kept-views > li').count()) return '/views';
+  await page.goto('/orders?state=errored');
+  await page.getByText('Save this view').click();
+  await page.locator('.list-tools form').getByLabel('Name').fill('Failed');
+  await page.locator('.list-tools form').getByRole('button', { name: 'Save' }).click();
+  return '/views';
+}
+
 export async function everyPage(page: Page): Promise<[string, string][]> {
   const first = async (list: string, link: string, mark = '') => {
     await page.goto(list);
@@ -152,6 +163,10 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['events', '/events'],
     ['mails', '/mails'],
     ['my-mail', '/my-mail'],
+    ['search', '/search?q=pay'],
+    ['search-none', '/search?q=nobody-of-this-name'],
+    ['search-empty', '/search'],
+    ['views', await kept(page)],
     ['roles', '/roles'],
     ['role', await first('/roles', '/roles/', '[data-open]')],
     ['access-profiles', '/access-profiles'],

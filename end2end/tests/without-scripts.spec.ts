@@ -1,4 +1,5 @@
 // The same as plain links and forms.
+import { readFileSync } from 'node:fs';
 import { downloadLines, expect, loseInFeed, message, moveInFeed, nativelyChanged, signedInAs, startJob, test } from './steps';
 
 test.describe.configure({ mode: 'serial' });
@@ -11,7 +12,7 @@ async function reloadUntilCompleted(page: import('@playwright/test').Page) {
 }
 
 test('every page is there', async ({ page }) => {
-  for (const path of ['/', '/identities', '/orders', '/review', '/work-items', '/forms', '/jobs', '/applications', '/roles', '/configuration', '/drafts', '/native-changes', '/violations', '/reconciliation', '/bulk-changes', '/approvals', '/certifications', '/events']) {
+  for (const path of ['/', '/identities', '/orders', '/review', '/work-items', '/forms', '/jobs', '/applications', '/roles', '/configuration', '/drafts', '/native-changes', '/violations', '/reconciliation', '/bulk-changes', '/approvals', '/certifications', '/events', '/search?q=pay', '/views']) {
     await page.goto(path);
     await expect(page.locator('main h1')).toBeVisible();
     await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();
@@ -424,4 +425,38 @@ test('role mining says what is wrong, keeps what was filled in, and says what it
   await page.getByRole('button', { name: 'Look for proposals' }).click();
   await expect(page.getByRole('region', { name: 'Proposals' })).toContainText('held by hand or by nothing');
   await expect(page.getByLabel('Precision, at least, in percent')).toHaveValue('99.5');
+});
+
+test('things are found, a view is kept, and a list is downloaded', async ({ page }) => {
+  await page.goto('/');
+  await page.getByRole('searchbox', { name: 'Search everything' }).fill('E10002');
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL('/search?q=E10002');
+  await page.locator('.hits a[href^="/identities/"]').first().click();
+  await expect(page).toHaveURL(/\/identities\/\d+$/);
+
+  await page.goto('/identities?text=E1000');
+  const shown = await page.locator('tr[data-row]').count();
+  await page.getByText('Save this view').click();
+  await page.locator('.list-tools form').getByLabel('Name').fill('First people');
+  await page.locator('.list-tools form').getByRole('button', { name: 'Save' }).click();
+  await expect(message(page)).toContainText('“First people” is saved');
+  await page.getByRole('link', { name: 'Manage views' }).click();
+  const line = page.locator('.kept-views > li', { hasText: 'First people' });
+  await line.getByLabel('New name of First people').fill('Oldest people');
+  await line.getByRole('button', { name: 'Rename: First people' }).click();
+  await expect(message(page)).toContainText('has its new name');
+  await page.getByRole('link', { name: 'Oldest people' }).click();
+  await expect(page).toHaveURL('/identities?text=E1000');
+
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('link', { name: 'Export as CSV' }).click(),
+  ]);
+  expect(download.suggestedFilename()).toBe('identities.csv');
+  const lines = readFileSync(await download.path(), 'utf8').trim().split('\r\n');
+  expect(lines.length - 1).toBe(shown);
+  await page.goto('/views');
+  await page.getByRole('button', { name: 'Delete: Oldest people' }).click();
+  await expect(message(page)).toContainText('is deleted');
 });

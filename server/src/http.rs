@@ -19,6 +19,7 @@ pub mod bulk_changes;
 mod certifications;
 mod conditions;
 pub mod events;
+mod exports;
 pub mod health;
 pub mod listener;
 pub mod observe;
@@ -26,6 +27,7 @@ pub mod pages;
 pub mod permissions;
 pub mod problem;
 pub mod receivers;
+mod search;
 pub mod security;
 pub mod session;
 pub mod sign_in;
@@ -139,7 +141,9 @@ pub fn router(site: Site) -> Result<Router, Unguarded> {
         .merge(bulk::router())
         .merge(bulk_changes::router())
         .merge(certifications::router())
-        .merge(conditions::router());
+        .merge(conditions::router())
+        .merge(search::router())
+        .merge(exports::router());
     let root = PathBuf::from(site.leptos.site_root.as_ref());
     let all = with_session(pages)
         .merge(health::router())

@@ -28,6 +28,7 @@ mod it {
     mod architecture;
     mod backup;
     mod events;
+    mod exports;
     mod faults;
     mod generated;
     mod http;

@@ -23,6 +23,7 @@ mod reconciliation;
 pub(crate) mod requests;
 mod reviews;
 mod role_model;
+mod search;
 mod undo;
 mod violations;
 mod work_items;
@@ -109,6 +110,8 @@ pub(crate) fn visitor() -> Visitor {
         certifications: 12,
         questions: 1,
         forms: 2,
+        tools: Some(search::tools()),
+        menu: vec![("/orders".into(), "/orders?state=errored".into())],
         has_identity: true,
     }
 }
@@ -160,6 +163,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         bulk_changes::sheets,
         reviews::sheets,
         role_model::sheets,
+        search::sheets,
         violations::sheets,
         work_items::sheets,
     ] {

@@ -5,15 +5,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlDialogElement, HtmlElement, HtmlInputElement, KeyboardEvent};
 
-/// Where `g` and a letter go, and what that is called.
-const PLACES: [(&str, &str, &str); 6] = [
-    ("h", "/", "Home"),
-    ("w", "/work-items", "Work items"),
-    ("o", "/orders", "Orders"),
-    ("i", "/identities", "Identities"),
-    ("j", "/jobs", "Job execution"),
-    ("a", "/applications", "Applications"),
-];
+use crate::logic::search::KEYS;
 
 /// Kept by the browser when single letters are off.
 const OFF: &str = "single-letter-keys-off";
@@ -53,7 +45,7 @@ pub fn Keys() -> impl IntoView {
         }
     };
     let open = move |_| show(help);
-    let places = PLACES.map(|(key, _, name)| {
+    let places = KEYS.map(|(key, _, name)| {
         view! { <div><dt><kbd>"g"</kbd>" "<kbd>{key}</kbd></dt><dd>{name}</dd></div> }
     });
     view! {
@@ -67,6 +59,7 @@ pub fn Keys() -> impl IntoView {
                 <div><dt><kbd>"j"</kbd>" "<kbd>"k"</kbd></dt><dd>"Next and previous row"</dd></div>
                 <div><dt><kbd>"x"</kbd></dt><dd>"Tick the row"</dd></div>
                 <div><dt><kbd>"Enter"</kbd></dt><dd>"Open the row"</dd></div>
+                <div><dt><kbd>"Ctrl"</kbd>" "<kbd>"K"</kbd></dt><dd>"Find and do anything"</dd></div>
                 <div><dt><kbd>"/"</kbd></dt><dd>"Search"</dd></div>
                 <div><dt><kbd>"?"</kbd></dt><dd>"This help"</dd></div>
             </dl>
@@ -84,8 +77,8 @@ pub fn Keys() -> impl IntoView {
 fn pressed(key: &str, going: RwSignal<bool>, help: NodeRef<leptos::html::Dialog>) -> bool {
     if going.get_untracked() {
         going.set(false);
-        let place = PLACES.iter().find(|(letter, ..)| *letter == key);
-        return place.is_some_and(|(_, path, _)| window().location().set_href(path).is_ok());
+        let place = KEYS.iter().find(|(letter, ..)| *letter == key);
+        return place.is_some_and(|(_, path, _)| window().location().set_href(&opened_by_menu(path)).is_ok());
     }
     match key {
         "g" => going.set(true),
@@ -97,6 +90,12 @@ fn pressed(key: &str, going: RwSignal<bool>, help: NodeRef<leptos::html::Dialog>
         _ => return false,
     }
     true
+}
+
+/// Where the menu leads for that page: with the view that somebody chose to open it with.
+fn opened_by_menu(path: &str) -> String {
+    let link = document().query_selector(&format!("nav.rail a[data-place='{path}']")).ok().flatten();
+    link.and_then(|link| link.get_attribute("href")).unwrap_or_else(|| path.to_owned())
 }
 
 fn is_typing(event: &KeyboardEvent) -> bool {

@@ -1,9 +1,19 @@
 //! For whom a condition holds, as it is typed. Without scripts a button of the form asks the same.
 
+use std::time::Duration;
+
 use leptos::prelude::*;
 use model::draft::Matching;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::closure::Closure;
+use web_sys::Event;
 
+use super::fetch::fetch;
 use crate::components::matching::matching;
+use crate::logic::address::Address;
+
+/// How long the writer has to pause.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// The line beneath the condition in the field `when`; asks again whenever its writer pauses.
 #[island]
@@ -14,43 +24,23 @@ pub fn LiveMatching(known: Matching) -> impl IntoView {
 }
 
 /// Listens to the fields of the form, and takes the last answer that was asked for.
-#[cfg(feature = "hydrate")]
 fn follow(known: RwSignal<Matching>) {
-    use std::time::Duration;
-
-    use wasm_bindgen::JsCast;
-    use wasm_bindgen::closure::Closure;
-    use web_sys::{Event, XmlHttpRequest};
-
-    /// How long its writer has to pause.
-    const PAUSE: Duration = Duration::from_millis(250);
-
     let asked = StoredValue::new(0_u32);
     let waiting = StoredValue::new(None::<TimeoutHandle>);
     let ask = move || {
         let number = asked.get_value() + 1;
         asked.set_value(number);
-        let Ok(request) = XmlHttpRequest::new() else { return };
-        let field = |name: &str| {
-            let typed = document().query_selector(&format!(".ask-form [name={name}]")).ok().flatten();
-            let typed = typed.and_then(|field| js_sys::Reflect::get(&field, &"value".into()).ok()?.as_string());
-            String::from(js_sys::encode_uri_component(&typed.unwrap_or_default()))
-        };
         let [when, before, after] = ["when", "days_before", "days_after"].map(field);
-        let address = format!("/api/conditions/matching?when={when}&days_before={before}&days_after={after}");
-        let answered = request.clone();
-        let take = Closure::once_into_js(move || {
-            let text = answered.response_text().ok().flatten().unwrap_or_default();
-            // A refusal, as after the session's end, leaves what was said last: sending the form tells what is wrong.
-            if let (true, Ok(answer)) = (asked.get_value() == number, serde_json::from_str(&text)) {
+        let address = Address::new("/api/conditions/matching")
+            .with("when", Some(&when))
+            .with("days_before", Some(&before))
+            .with("days_after", Some(&after));
+        fetch(&address.to_string(), move |answer| {
+            // Without one, the line says what it said last: sending the form tells what is wrong.
+            if let Some(answer) = answer.filter(|_| asked.get_value() == number) {
                 known.set(answer);
             }
         });
-        request.set_onload(Some(take.unchecked_ref()));
-        if request.open("GET", &address).is_ok() {
-            // Whatever goes wrong on the way, the line stays as it is.
-            let _ = request.send();
-        }
     };
     let typed = Closure::<dyn FnMut(Event)>::new(move |_| {
         if let Some(earlier) = waiting.get_value() {
@@ -59,12 +49,16 @@ fn follow(known: RwSignal<Matching>) {
         waiting.set_value(set_timeout_with_handle(ask, PAUSE).ok());
     });
     if let Ok(Some(form)) = document().query_selector(".ask-form") {
+        // A form that cannot be listened to keeps the line of the page.
         let _ = form.add_event_listener_with_callback("input", typed.as_ref().unchecked_ref());
     }
     // It lives as long as the page.
     typed.forget();
 }
 
-/// The server draws once.
-#[cfg(not(feature = "hydrate"))]
-fn follow(_known: RwSignal<Matching>) {}
+/// What stands in a field of the form.
+fn field(name: &str) -> String {
+    let found = document().query_selector(&format!(".ask-form [name={name}]")).ok().flatten();
+    let value = found.and_then(|field| js_sys::Reflect::get(&field, &"value".into()).ok());
+    value.and_then(|value| value.as_string()).unwrap_or_default()
+}

@@ -189,15 +189,20 @@ fn draft_address(id: &str) -> String {
 #[component]
 pub fn DraftsPage() -> impl IntoView {
     page(|Asked { op, visitor, query }| async move {
-        let state = match query.get("state") {
-            Some(name) => DraftState::from_name(&name),
-            None => Some(DraftState::Open),
-        };
+        let state = shown(&query);
         let before = query.get("after").and_then(|after| after.parse().ok());
         let rows = engine::drafts::page(&op, state, before).await?;
         let counts = Counts::read(&op).await?;
         Ok(drafts_sheet(state, before.is_none(), rows, &counts, &visitor.clock))
     })
+}
+
+/// Drafts of which state are listed: the open ones unless told, none for all.
+pub(crate) fn shown(query: &crate::logic::query::Query) -> Option<DraftState> {
+    match query.get("state") {
+        Some(name) => DraftState::from_name(&name),
+        None => Some(DraftState::Open),
+    }
 }
 
 /// `state` is that of the drafts shown; none shows all.

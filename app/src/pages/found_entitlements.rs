@@ -75,7 +75,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn read(query: &Query) -> Self {
+    pub(crate) fn read(query: &Query) -> Self {
         Self {
             show: query.get("show").and_then(|name| Show::from_name(&name)).unwrap_or_default(),
             application: query.get("application").unwrap_or_default(),
@@ -92,7 +92,7 @@ impl Filter {
     }
 
     /// Whether the application and the words are those of the row.
-    fn fits(&self, row: &FoundRow) -> bool {
+    pub(crate) fn fits(&self, row: &FoundRow) -> bool {
         let text = format!("{} {}", row.found.key, row.found.display_name).to_lowercase();
         (self.application.is_empty() || self.application == row.found.application)
             && self.text.to_lowercase().split_whitespace().all(|word| text.contains(word))

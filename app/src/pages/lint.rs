@@ -30,7 +30,7 @@ pub fn LintPage() -> impl IntoView {
     })
 }
 
-fn filter(query: &Query) -> FindingFilter {
+pub(crate) fn filter(query: &Query) -> FindingFilter {
     let severity = |name: String| Severity::ALL.into_iter().find(|severity| severity.name() == name);
     FindingFilter {
         kind: query.get("kind").and_then(|name| FindingKind::from_name(&name)),

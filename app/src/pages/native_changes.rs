@@ -324,7 +324,7 @@ fn line(row: &NativeChangeRow, may_decide: bool, rights: &Rights, clock: &Clock)
     }
 }
 
-fn kind_of_account(row: &NativeChangeRow) -> String {
+pub(crate) fn kind_of_account(row: &NativeChangeRow) -> String {
     if row.change.account_type.is_empty() { "type not known".to_owned() } else { row.account_type_label.clone() }
 }
 

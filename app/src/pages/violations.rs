@@ -159,7 +159,7 @@ fn line(row: &ViolationRow, _rights: &Rights, clock: &Clock) -> impl IntoView + 
 }
 
 /// "Books invoices + Pays invoices".
-fn held(row: &ViolationRow) -> String {
+pub(crate) fn held(row: &ViolationRow) -> String {
     let side = |number: u32| {
         let own = row.violation.things.iter().zip(&row.labels).filter(|(thing, _)| thing.side == number);
         own.map(|(_, label)| label.clone()).collect::<Vec<_>>().join(", ")
@@ -185,7 +185,7 @@ fn look(level: i32) -> (chip::Tone, &'static str) {
 }
 
 /// Until when it is excepted, or what is given up.
-fn until(violation: &Violation) -> Option<String> {
+pub(crate) fn until(violation: &Violation) -> Option<String> {
     violation.decision.as_ref().map(|decision| match &decision.what {
         Decided::Exception { last_day, .. } => format!("until {last_day}, by {}", decision.by),
         Decided::Remediation { request: Some(request), .. } => format!("by {}, request {request}", decision.by),

@@ -392,14 +392,7 @@ pub async fn file(
             item.message.clone().unwrap_or_default(),
         ]
     };
-    let text = connectors::sheet::write(&HEADERS, page.rows.iter().map(cells)).map_err(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, "A campaign could not be written");
-        ApiError::internal()
-    })?;
-    let text = match (after, text.split_once("\r\n")) {
-        (Some(_), Some((_, rows))) => rows.to_owned(),
-        _ => text,
-    };
+    let text = crate::exports::piece(&HEADERS, page.rows.iter().map(cells), after.is_none())?;
     Ok((text, page.next.and_then(|next| next.parse().ok())))
 }
 

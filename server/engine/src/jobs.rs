@@ -45,6 +45,15 @@ impl Engine {
     }
 }
 
+/// What people call the job.
+pub(crate) fn label(engine: &Engine, name: &str) -> String {
+    let configuration = engine.world().configuration();
+    let own = OWN_RUNS.iter().find(|(own, _)| *own == name).map(|(_, label)| (*label).to_owned());
+    let jobs = || Job::all(&configuration.jobs, &configuration.organisation.time_zone);
+    let job = || jobs().into_iter().find(|job| job.name == name).map(|job| job.label);
+    own.or_else(job).unwrap_or_else(|| name.to_owned())
+}
+
 /// Every job there is, with its schedule and its last run.
 pub async fn list(op: &OpContext) -> Result<Vec<JobRow>, ApiError> {
     op.require("/Jobs/View")?;

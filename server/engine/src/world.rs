@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use broker::catalogue::Catalogue;
 use jiff::tz::TimeZone;
@@ -21,6 +21,7 @@ use store::{Store, StoreError};
 
 use crate::error::OpenError;
 use crate::role_model;
+use crate::search::Described;
 
 /// People are sampled out of so many, where there are more: names are in no order in memory.
 const SAMPLED: usize = 2_000;
@@ -45,6 +46,8 @@ pub(crate) struct Live {
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) risks: Arc<RiskModel>,
     time_zone: TimeZone,
+    /// Made when somebody first searches.
+    described: OnceLock<Vec<Described>>,
 }
 
 /// Everybody, in the engine of the role model.
@@ -185,6 +188,11 @@ impl Drop for Pinned<'_> {
 }
 
 impl Live {
+    /// What the configuration describes, for searching.
+    pub(crate) fn described(&self) -> &[Described] {
+        self.described.get_or_init(|| Described::all(&self.configuration))
+    }
+
     /// What administrators decided.
     pub(crate) fn configuration(&self) -> Arc<Configuration> {
         self.configuration.clone()
@@ -262,6 +270,7 @@ async fn read_live(store: &Store) -> Result<Live, OpenError> {
         configuration: Arc::new(configuration),
         model: Arc::new(model),
         time_zone,
+        described: OnceLock::new(),
     })
 }
 

@@ -67,6 +67,8 @@ ids! {
     CertificationItemId,
     /// Many things that were asked for together.
     BulkChangeId,
+    /// A view of a list that somebody keeps.
+    SavedViewId,
     /// What a request gives somebody.
     DirectGrantId,
     /// A change that a reviewer declined.

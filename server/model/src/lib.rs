@@ -48,5 +48,6 @@ pub mod error;
 pub mod mail;
 pub mod mining;
 pub mod page;
+pub mod search;
 pub mod user;
 pub mod view;

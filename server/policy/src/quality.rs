@@ -145,8 +145,11 @@ impl Seen {
             let others = texts().filter(|(other, more)| *other != text && more.people >= having.people * TIMES);
             let others: Vec<(&str, &Having)> = others.collect();
             // Codes such as `D10` and `D11` are almost like each other, and meant to be.
-            let like = nearest(text, others.iter().map(|(other, _)| *other).filter(|other| !differs_in_a_number(text, other)));
-            let Some((like, more)) = like.and_then(|like| others.iter().find(|(other, _)| *other == like)) else { continue };
+            let like =
+                nearest(text, others.iter().map(|(other, _)| *other).filter(|other| !differs_in_a_number(text, other)));
+            let Some((like, more)) = like.and_then(|like| others.iter().find(|(other, _)| *other == like)) else {
+                continue;
+            };
             odd.push(OddValue {
                 value: text.to_owned(),
                 people: having.people,
@@ -221,8 +224,9 @@ mod tests {
 
     #[test]
     fn missing_mistyped_and_mixed_values_are_told() {
-        let mut people: Vec<Identity> =
-            (0..40).map(|number| person(number, Some("Sales"), &format!("S{:02}", number % 4), Value::Integer(3))).collect();
+        let mut people: Vec<Identity> = (0..40)
+            .map(|number| person(number, Some("Sales"), &format!("S{:02}", number % 4), Value::Integer(3)))
+            .collect();
         people.push(person(40, Some("Slaes"), "S00", Value::Integer(3)));
         people.push(person(41, None, "S00", Value::Text("3".into())));
         people.push(Identity { present: false, ..person(42, None, "nowhere", Value::Boolean(true)) });

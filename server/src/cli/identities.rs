@@ -55,7 +55,10 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
             let all = engine::identities::quality(op).await?;
             let heading = ["attribute", "sources", "filled", "values", "rules", "mistyped?"];
             output.rows(&all, &heading, |one: &AttributeQuality| {
-                let odd = one.odd.iter().map(|odd| format!("{} ({}) for {} ({})", odd.value, odd.people, odd.like, odd.like_people));
+                let odd = one
+                    .odd
+                    .iter()
+                    .map(|odd| format!("{} ({}) for {} ({})", odd.value, odd.people, odd.like, odd.like_people));
                 vec![
                     one.name.clone(),
                     one.sources.join(", "),

@@ -36,6 +36,9 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("/logout", PUBLIC),
     ("/preferences/theme", PUBLIC),
     ("/events/runs/{id}", "/Jobs/View"),
+    // Each thing is found with the permission of its page, and each list goes out with that of its page.
+    ("/api/search", SIGNED_IN),
+    ("/exports/{list}", SIGNED_IN),
     ("/work-items/bulk.csv", "/WorkItems/Bulk"),
     ("/work-items/bulk/upload", "/WorkItems/Bulk"),
     ("/bulk-changes/upload", "/Requests/Bulk"),

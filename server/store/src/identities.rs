@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::connection::{CHUNK, arguments, numbers, payload};
 use crate::events::{identity_fact, of_run};
-use crate::words::{fold, sort_key};
+use crate::words::{apart, before_at, fold, sort_key};
 use crate::{Result, Tx};
 
 /// Something that happened to an identity, to be written down.
@@ -56,6 +56,16 @@ const UPDATE_IDENTITIES: &str = "
         context_count = cast(input.value ->> 'context_count' as bigint)
     from input
     where identity.id = cast(input.value ->> 'id' as bigint)";
+
+const DELETE_WORDS: &str = "
+    delete from identity_word
+    where identity_id in (select cast(value as bigint) from json_each($1))";
+
+const INSERT_WORDS: &str = "
+    with input as materialized (select value from jsonb_each($1))
+    insert into identity_word (word, identity_id)
+    select value ->> 'word', cast(value ->> 'identity' as bigint)
+    from input";
 
 const DELETE_CONTEXTS: &str = "
     delete from identity_context
@@ -125,6 +135,12 @@ struct ContextInput<'a> {
 }
 
 #[derive(Serialize)]
+struct WordInput {
+    word: String,
+    identity: i64,
+}
+
+#[derive(Serialize)]
 struct HistoryInput<'a> {
     id: i64,
     body: &'a Identity,
@@ -158,6 +174,7 @@ impl Tx {
         self.note_facts(rows.iter().filter_map(changed)).await?;
         let ids = ids(rows);
         self.execute(DELETE_CONTEXTS, arguments![ids.as_str()]).await?;
+        self.execute(DELETE_WORDS, arguments![ids.as_str()]).await?;
         self.execute(CLOSE_HISTORY, arguments![ids, at]).await?;
         self.follow_identities(rows, run, at).await
     }
@@ -182,6 +199,7 @@ impl Tx {
             return Ok(());
         }
         self.bulk(INSERT_CONTEXTS, &contexts(rows)).await?;
+        self.bulk(INSERT_WORDS, &words_apart(rows)).await?;
         let run = run.map(|run| run.0);
         for chunk in rows.chunks(CHUNK) {
             let inputs: Vec<_> =
@@ -209,11 +227,26 @@ fn inputs(rows: &[Identity]) -> Vec<IdentityInput<'_>> {
         .map(|identity| IdentityInput {
             identity,
             sort_name: sort_key(&identity.display_name),
-            words: fold([identity.display_name.as_str(), identity.key.as_str()]),
+            words: words(identity),
             department: text_of(&identity.attributes, "department"),
             context_count: identity.contexts.len(),
         })
         .collect()
+}
+
+/// By which somebody is found: name, key, and what of a mail is theirs.
+fn words(identity: &Identity) -> String {
+    let mail =
+        ["mail", "email"].map(|name| text_of(&identity.attributes, name)).into_iter().find(|mail| !mail.is_empty());
+    fold([identity.display_name.as_str(), identity.key.as_str(), before_at(mail.unwrap_or_default())])
+}
+
+fn words_apart(rows: &[Identity]) -> Vec<WordInput> {
+    let of = |identity: &Identity| {
+        let id = identity.id.0;
+        apart(&words(identity)).into_iter().map(move |word| WordInput { word, identity: id })
+    };
+    rows.iter().flat_map(of).collect()
 }
 
 fn contexts(rows: &[Identity]) -> Vec<ContextInput<'_>> {

@@ -57,7 +57,9 @@ pub mod users;
 mod copy;
 mod open;
 mod restoration;
-mod words;
+mod saved_views;
+mod search;
+pub mod words;
 
 pub use accounts::Reservation;
 pub use agents::{Attempt, ExportEnd, NewExport, NewPage, PageKept};
@@ -83,6 +85,7 @@ pub use reconciliation::{GrantBeside, KnownEntitlement};
 pub use requests::RequestProgress;
 pub use restoration::Restoration;
 pub use runs::{Cancelled, JobScheduleRecord, RUN_LOST};
+pub use search::{FoundAccount, FoundPerson, Numbered};
 pub use sessions::SessionRecord;
 pub use signals::{Signal, Signals};
 pub use transaction::Tx;

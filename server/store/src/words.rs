@@ -2,13 +2,14 @@
 //! by one space, and a space in front of each. A word of the question matches where it begins a word: `like '% ann%'`,
 //! which both databases answer alike. Folded words hold letters and digits only, so no `%` or `_` can come in.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// Words of a question that count; more are ignored.
 pub(crate) const WORDS: usize = 4;
 
 /// ` anna bjork 10042`.
-pub(crate) fn fold<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+pub fn fold<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     let mut folded = String::new();
     for text in texts {
         for word in text.split(|c: char| !c.is_alphanumeric() && !is_mark(c)) {
@@ -21,6 +22,34 @@ pub(crate) fn fold<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
         }
     }
     folded
+}
+
+/// Longest word that is kept where people are found by words.
+const LONGEST: usize = 40;
+
+/// The words of a folded text, once each, as they are kept apart.
+pub(crate) fn apart(folded: &str) -> BTreeSet<String> {
+    folded.split_whitespace().map(|word| word.chars().take(LONGEST).collect()).collect()
+}
+
+/// What of a mail names somebody: the part before the `@`, which everybody of an organisation has after it.
+pub(crate) fn before_at(mail: &str) -> &str {
+    mail.split_once('@').map_or("", |(before, _)| before)
+}
+
+/// A question about people: where somebody types a whole mail, its part before the `@` counts.
+pub fn of_person(question: &str) -> String {
+    let words = question.split_whitespace().map(|word| match before_at(word) {
+        "" => word,
+        before => before,
+    });
+    fold(words)
+}
+
+/// The bounds between which words lie that begin with this one.
+pub(crate) fn bounds(beginning: &str) -> (String, String) {
+    let beginning: String = beginning.chars().take(LONGEST).collect();
+    (beginning.clone(), format!("{beginning}\u{10ffff}"))
 }
 
 /// For sorting: as [`fold`], without the space in front.

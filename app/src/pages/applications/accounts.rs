@@ -338,7 +338,7 @@ fn line(row: &AccountRow, types: &[(String, String)], may_decide: bool, clock: &
 }
 
 /// As people know it.
-fn known_as(row: &AccountRow) -> String {
+pub(crate) fn known_as(row: &AccountRow) -> String {
     row.called.clone().unwrap_or_else(|| row.key.clone())
 }
 

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 
-use connectors::sheet::{self, Row, Rows};
+use connectors::sheet::{Row, Rows};
 use model::bulk_change::{BulkChange, BulkChangeState, BulkRow, BulkRowState, WrittenRow};
 use model::error::ApiError;
 use model::ids::BulkChangeId;
@@ -190,13 +190,7 @@ pub async fn piece(
         [written.identity, written.action, written.kind, written.name].into_iter().chain(dates).chain(why)
     });
     let headers: Vec<&str> = COLUMNS.into_iter().chain(["line", "why"]).collect();
-    let text = sheet::write(&headers, lines).map_err(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, "Rows cannot be written");
-        ApiError::internal()
-    })?;
-    // The header stands once.
-    let text =
-        if after == 0 { text } else { text.split_once("\r\n").map_or(String::new(), |(_, rest)| rest.to_owned()) };
+    let text = crate::exports::piece(&headers, lines, after == 0)?;
     Ok((text, last))
 }
 

@@ -315,7 +315,11 @@ async fn whoever_answers_for_a_risk_is_told_when_it_is_broken() {
     let arrived = server.arrived();
     assert_eq!(addresses(&arrived), ["ria@example.org", "watcher@example.org"], "{arrived:#?}");
     let of = |login: &str| arrived.iter().find(|mail| mail.to.starts_with(login)).unwrap().text.clone();
-    assert!(of("ria").contains("newly broken by 1 person") && of("ria").contains("/violations?risk=owned"), "{}", of("ria"));
+    assert!(
+        of("ria").contains("newly broken by 1 person") && of("ria").contains("/violations?risk=owned"),
+        "{}",
+        of("ria")
+    );
     assert!(!of("ria").contains("Ann"), "a mail names no people: {}", of("ria"));
     assert!(of("watcher").contains("/violations?risk=watched"), "{}", of("watcher"));
     // It stays broken, which is no news.

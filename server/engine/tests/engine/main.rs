@@ -61,6 +61,7 @@ mod review;
 mod rings;
 mod routes;
 mod scenarios;
+mod search;
 mod sign_ins;
 mod terms;
 mod tickets;

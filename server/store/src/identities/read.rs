@@ -14,7 +14,7 @@ use crate::assignments::workflow_state;
 use crate::connection::{Connection, Row, arguments, numbers, texts};
 use crate::orders::newest_orders_of;
 use crate::paging::{count_limit, cursor, page, read_cursor, rows_to_read};
-use crate::words::patterns;
+use crate::words::{of_person, patterns};
 use crate::{Result, Store};
 
 macro_rules! identity_columns {
@@ -228,7 +228,7 @@ impl Store {
     /// By name. An identity is found under every department it has on the day.
     pub async fn identity_page(&self, filter: &IdentityFilter, today: Date) -> Result<Page<IdentityRow>> {
         let (id, key) = read_cursor(filter.after.as_deref())?;
-        let [first, second, third, fourth] = patterns(filter.text.as_deref());
+        let [first, second, third, fourth] = patterns(filter.text.as_deref().map(of_person).as_deref());
         let department = filter.department.as_deref().filter(|department| !department.is_empty());
         let lifecycle = filter.lifecycle.map(LifecycleState::name);
         let state = filter.state.as_deref().filter(|state| !state.is_empty());

@@ -33,6 +33,7 @@ mod restoration;
 mod rings;
 mod runs;
 mod schema;
+mod search;
 mod transitions;
 mod triage;
 mod undo;
@@ -70,6 +71,14 @@ stories! {
         every_unique_constraint_is_reported_by_name,
         checks_and_foreign_keys_are_reported,
         addresses_that_are_none_are_refused_without_their_password,
+    ],
+    search: [
+        people_are_found_by_the_beginnings_of_words,
+        many_with_the_same_word_are_told_apart_by_another,
+        accounts_are_found_by_how_their_key_begins,
+        whatever_has_a_number_is_found_by_it,
+        whom_an_older_version_knew_is_found,
+        views_are_kept_shared_and_opened_by_the_menu,
     ],
     lifecycle: [states_follow_each_other, days_are_decided_once],
     restoration: [a_database_that_was_put_back_is_made_ready_once],

@@ -67,7 +67,7 @@ pub(crate) async fn a_newer_migration_that_only_adds_is_lived_with(store: Store)
     other.close().await;
 }
 
-async fn execute(address: &str, sql: &'static str) {
+pub(crate) async fn execute(address: &str, sql: &'static str) {
     use sqlx::Connection;
     if address.starts_with("sqlite") {
         let mut connection = sqlx::SqliteConnection::connect(address).await.unwrap();
