@@ -31,12 +31,13 @@ pub enum Section {
     NativeChanges,
     Violations,
     Reconciliation,
+    Users,
     /// A page that belongs to none.
     Elsewhere,
 }
 
 impl Section {
-    const RAIL: [Self; 16] = [
+    const RAIL: [Self; 17] = [
         Self::Home,
         Self::Access,
         Self::WorkItems,
@@ -53,6 +54,7 @@ impl Section {
         Self::NativeChanges,
         Self::Violations,
         Self::Reconciliation,
+        Self::Users,
     ];
 
     fn label(self) -> &'static str {
@@ -73,6 +75,7 @@ impl Section {
             Self::NativeChanges => "Native changes",
             Self::Violations => "Violations",
             Self::Reconciliation => "Reconciliation",
+            Self::Users => "Users",
             Self::Elsewhere => "",
         }
     }
@@ -95,6 +98,7 @@ impl Section {
             Self::NativeChanges => "/native-changes",
             Self::Violations => "/violations",
             Self::Reconciliation => "/reconciliation",
+            Self::Users => "/users",
         }
     }
 
@@ -116,6 +120,7 @@ impl Section {
             Self::NativeChanges => "wrench",
             Self::Violations => "octagon",
             Self::Reconciliation => "double-check",
+            Self::Users => "user",
         }
     }
 
@@ -136,6 +141,7 @@ impl Section {
             Self::NativeChanges => "/NativeChanges/View",
             Self::Violations => "/Violations/View",
             Self::Reconciliation => "/Reconciliation/View",
+            Self::Users => "/Users/View",
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod mails;
 pub mod mining;
 pub mod native_changes;
 pub mod orders;
+pub mod permissions;
 pub mod problem;
 pub mod reconciliation;
 pub mod requests;
@@ -30,6 +31,7 @@ pub mod role_model;
 pub mod saved_views;
 pub mod search;
 pub mod settings;
+pub mod users;
 pub mod violations;
 pub mod work_items;
 

@@ -1,6 +1,9 @@
 //! What each page and each server function takes. The program refuses to start when one of them has no line here; the
 //! use cases of `engine` ask for the same paths once more.
 
+pub mod asked;
+pub mod tree;
+
 /// Path of a route or server function, and the permission path that it takes, `signed in`, or `public`.
 pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/login", "public"),
@@ -70,6 +73,12 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/drafts", "/Configuration/View"),
     ("/drafts/edit", "/Configuration/Draft"),
     ("/drafts/{id}", "/Configuration/View"),
+    ("/users", "/Users/View"),
+    ("/users/new", "/Users/Manage"),
+    ("/users/{id}", "/Users/View"),
+    ("/permissions", "/Users/View"),
+    ("/permissions/test", "/Users/View"),
+    ("/permissions/notices", "/Users/View"),
     ("/events", "/Events/View"),
     ("/mails", "/Mails/View"),
     ("/my-mail", "signed in"),
@@ -143,6 +152,12 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/api/pages/my-mail", "signed in"),
     ("/api/pages/views/save", "signed in"),
     ("/api/pages/views/change", "signed in"),
+    ("/api/pages/users/create", "/Users/Manage"),
+    ("/api/pages/users/change", "/Users/Manage"),
+    ("/api/pages/users/link", "/Users/Manage"),
+    ("/api/pages/users/disable", "/Users/Manage"),
+    ("/api/pages/users/enable", "/Users/Manage"),
+    ("/api/pages/users/password", "/Users/Manage"),
     ("/api/pages/drafts/put", "/Configuration/Draft"),
     ("/api/pages/drafts/put-setting", "/Configuration/Draft"),
     ("/api/pages/drafts/try-connection", "/Applications/Test"),

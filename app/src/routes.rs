@@ -27,6 +27,7 @@ use crate::pages::mails::{MailsPage, MyMailPage};
 use crate::pages::mining::MiningPage;
 use crate::pages::native_changes::NativeChangesPage;
 use crate::pages::orders::{OrderPage, OrdersPage};
+use crate::pages::permissions::{NoticesPage, PermissionsPage, TestPermissionPage};
 use crate::pages::problem::MissingPage;
 use crate::pages::reconciliation::{GoLivePage, ReconciliationPage};
 use crate::pages::requests::{AskRequestPage, RequestPage, RequestsPage};
@@ -38,6 +39,7 @@ use crate::pages::role_model::{
 use crate::pages::saved_views::SavedViewsPage;
 use crate::pages::search::SearchPage;
 use crate::pages::settings::SettingsPage;
+use crate::pages::users::{NewUserPage, UserPage, UsersPage};
 use crate::pages::violations::{ViolationPage, ViolationsPage};
 use crate::pages::work_items::{BulkPage, QuestionsPage, WorkItemPage, WorkItemsPage};
 
@@ -92,6 +94,12 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/jobs/runs/:id") view=RunPage ssr=SsrMode::Async />
                 <Route path=path!("/jobs/runs/:id/undo") view=UndoPage ssr=SsrMode::Async />
                 <Route path=path!("/events") view=EventsPage ssr=SsrMode::Async />
+                <Route path=path!("/users") view=UsersPage ssr=SsrMode::Async />
+                <Route path=path!("/users/new") view=NewUserPage ssr=SsrMode::Async />
+                <Route path=path!("/users/:id") view=UserPage ssr=SsrMode::Async />
+                <Route path=path!("/permissions") view=PermissionsPage ssr=SsrMode::Async />
+                <Route path=path!("/permissions/notices") view=NoticesPage ssr=SsrMode::Async />
+                <Route path=path!("/permissions/test") view=TestPermissionPage ssr=SsrMode::Async />
                 <Route path=path!("/mails") view=MailsPage ssr=SsrMode::Async />
                 <Route path=path!("/my-mail") view=MyMailPage ssr=SsrMode::Async />
                 <Route path=path!("/applications") view=ApplicationsPage ssr=SsrMode::Async />

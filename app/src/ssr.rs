@@ -108,7 +108,7 @@ pub fn go(target: &str) -> Result<(), ServerFnError> {
 }
 
 /// As [`finish`], where the message holds what nobody else may see: no page but `target`, a path without a query, is sent it.
-pub fn finish_in_private(outcome: Result<Flash, ApiError>, target: &'static str) -> Result<(), ServerFnError> {
+pub fn finish_in_private(outcome: Result<Flash, ApiError>, target: &str) -> Result<(), ServerFnError> {
     let flash = outcome.unwrap_or_else(|error| Flash::failed(error.message));
     set_cookie(&flash.cookie_of_page(target));
     leptos_axum::redirect(target);

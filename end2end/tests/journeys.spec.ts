@@ -1,5 +1,5 @@
 // The way through the product, in the order in which somebody new would go it.
-import { breakFeed, downloadLines, expect, expectCompleted, message, moveInFeed, signIn, startJob, test } from './steps';
+import { breakFeed, downloadLines, expect, expectCompleted, message, moveInFeed, signIn, startJob, test, walkOfANewUser } from './steps';
 
 test.describe.configure({ mode: 'serial' });
 
@@ -409,4 +409,9 @@ test('a bulk change is previewed, applied and taken back', async ({ page }) => {
   await page.getByRole('button', { name: 'Undo: this bulk change' }).click();
   await expect(message(page)).toContainText('1 row is taken back');
   await expect(page.locator('.page-head')).toContainText('Undone');
+});
+
+test('a user is added, linked to a person and given a profile, and sees exactly what the tester says', async ({ page, browser }) => {
+  test.setTimeout(120_000);
+  await walkOfANewUser(page, browser, 'noor', 'E10007', {});
 });

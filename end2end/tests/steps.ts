@@ -24,7 +24,7 @@ export const test = base.extend<{ complaints: string[] }>({
 export { expect };
 
 export async function signIn(page: Page, login: string) {
-  await page.getByLabel('Login').fill(login);
+  await page.getByLabel(/^Login/).fill(login);
   await page.getByLabel('Password').fill(PASSWORD);
   await page.getByRole('button', { name: 'Sign in' }).click();
 }
@@ -147,4 +147,59 @@ export async function nativelyChanged(page: Page): Promise<string> {
     }).toPass({ timeout: 50_000 });
   }
   return '/native-changes';
+}
+
+// A user is added without a profile, linked to a person, given a profile, and signs in: the tester, asked of every page of
+// the rail, says what they find there.
+export async function walkOfANewUser(page: Page, browser: Browser, login: string, person: string, options: BrowserContextOptions) {
+  await page.goto('/users');
+  await page.getByRole('link', { name: 'Add a user' }).click();
+  await page.getByLabel(/^Login/).fill(login);
+  await page.getByLabel(/^Name to show/).fill(`New ${login}`);
+  await page.getByLabel('Password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Add the user' }).click();
+  await expect(message(page)).toContainText(`${login} can sign in`);
+  await expect(page.locator('main h1')).toHaveText(`New ${login}`);
+  const user = new URL(page.url()).pathname;
+
+  await page.getByLabel('Name or key of a person').fill(person);
+  await page.getByRole('button', { name: 'Find people' }).click();
+  await page.locator('tr', { hasText: person }).getByRole('button', { name: /^Link/ }).click();
+  await expect(message(page)).toContainText('Linked');
+  await expect(page.locator('section', { hasText: 'Person' }).last()).toContainText(person);
+
+  const stranger = await signedInAs(browser, login, options);
+  expect((await stranger.goto('/jobs'))!.status()).toBe(403);
+
+  await page.getByLabel('User desk').check();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await expect(message(page)).toContainText('Saved');
+  await page.getByLabel('Auditor').check();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await expect(message(page)).toContainText('Manages users and audits: /Users/Manage in user-desk and /Certifications/View in auditor');
+  await page.goto(user);
+  await expect(page.getByLabel('Auditor')).not.toBeChecked();
+
+  for (const path of ['/', '/users', '/users/new', '/permissions', '/identities', '/jobs', '/orders', '/access', '/drafts/edit?kind=rule']) {
+    const status = (await stranger.goto(path))!.status();
+    await page.goto(`/permissions/test?user=${login}&what=${encodeURIComponent(path)}`);
+    await expect(page.locator('#answer')).toContainText(status === 200 ? /^Yes: / : /^No: /);
+  }
+  await stranger.goto('/users');
+  await expect(stranger.locator('nav[aria-label=Main] li')).toHaveText(['Home', 'My access', /^Forms/, 'Identities', 'Users']);
+  // Whoever may manage users raises nobody beyond themselves.
+  await stranger.goto(user);
+  await stranger.getByLabel('Administrator').check();
+  await stranger.getByRole('button', { name: 'Save', exact: true }).click();
+  await expect(message(stranger)).toContainText('/Users/Elevate');
+  await page.goto(`/permissions/test?user=${login}&what=/Jobs/Run`);
+  await expect(page.locator('#answer')).toContainText('The smallest entry that would be enough: /Jobs/Run');
+  await expect(page.locator('#answer')).toContainText('/Jobs in the profile operator, a parent path');
+
+  await page.goto(user);
+  await page.getByRole('button', { name: 'Disable' }).click();
+  await expect(message(page)).toContainText('Disabled, and signed out everywhere');
+  await stranger.goto('/users');
+  await expect(stranger).toHaveURL(/\/login/);
+  await stranger.context().close();
 }

@@ -1,6 +1,6 @@
 // The same as plain links and forms.
 import { readFileSync } from 'node:fs';
-import { downloadLines, expect, loseInFeed, message, moveInFeed, nativelyChanged, signedInAs, startJob, test } from './steps';
+import { downloadLines, expect, loseInFeed, message, moveInFeed, nativelyChanged, signedInAs, startJob, test, walkOfANewUser } from './steps';
 
 test.describe.configure({ mode: 'serial' });
 
@@ -459,4 +459,9 @@ test('things are found, a view is kept, and a list is downloaded', async ({ page
   await page.goto('/views');
   await page.getByRole('button', { name: 'Delete: Oldest people' }).click();
   await expect(message(page)).toContainText('is deleted');
+});
+
+test('a user is added, linked and given a profile', async ({ page, browser }) => {
+  test.setTimeout(120_000);
+  await walkOfANewUser(page, browser, 'quinn', 'E10008', { javaScriptEnabled: false });
 });

@@ -20,6 +20,7 @@ pub mod mining;
 pub mod native_changes;
 pub mod orders;
 pub mod output;
+pub mod permissions;
 pub mod reconciliation;
 pub mod requests;
 pub mod restored;
@@ -177,6 +178,9 @@ pub enum Command {
     /// People who sign in
     #[command(subcommand)]
     User(users::Command),
+    /// What people who sign in may do, and why
+    #[command(subcommand)]
+    Permissions(permissions::Command),
     /// Copy the embedded database into a file while it is in use
     Backup(backup::Backup),
     /// A database that was put back to an earlier state, out of which nothing goes until a person says so
@@ -323,6 +327,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
         Command::Why(why) => identities::why(&op, why, output).await,
         Command::SignIns(command) => sign_ins::run(&op, command, output).await,
         Command::User(command) => users::run(&op, command, output).await,
+        Command::Permissions(command) => permissions::run(&op, command, output).await,
         Command::Backup(command) => backup::run(&op, &command, output).await,
         Command::Restored(command) => restored::run(&op, command, output).await,
         // Opening has done it.

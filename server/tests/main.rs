@@ -37,4 +37,5 @@ mod it {
     mod security;
     mod sign_ins;
     mod upgrade;
+    mod users;
 }

@@ -25,6 +25,7 @@ mod reviews;
 mod role_model;
 mod search;
 mod undo;
+mod users;
 mod violations;
 mod work_items;
 
@@ -164,6 +165,7 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         reviews::sheets,
         role_model::sheets,
         search::sheets,
+        users::sheets,
         violations::sheets,
         work_items::sheets,
     ] {

@@ -16,6 +16,7 @@ use model::reconciliation::{Origin, ReconciliationFilter, View};
 use model::request::{RequestFilter, RequestState};
 use model::risk::{ViolationFilter, ViolationState};
 use model::trigger::Trigger;
+use model::user::{UserFilter, UserShow};
 use model::view::{AccountFilter, AccountShow, BulkFilter, IdentityFilter, OrderFilter, WorkItemFilter, WorkItemScope};
 use model::work_item::WorkItemState;
 
@@ -134,6 +135,24 @@ pub fn requests_address(filter: &RequestFilter) -> Address {
         .with("trigger", filter.trigger.map(Trigger::name))
         .with("identity", filter.identity.map(|id| id.to_string()).as_deref())
         .with("requester", filter.requester.as_deref())
+}
+
+pub fn users(query: &Query) -> UserFilter {
+    UserFilter {
+        text: query.get("text"),
+        profile: query.get("profile"),
+        show: query.parsed("show", UserShow::from_name),
+        after: query.get("after"),
+        limit: None,
+    }
+}
+
+/// The address of the list with this filter, from its first row.
+pub fn users_address(filter: &UserFilter) -> Address {
+    Address::new("/users")
+        .with("text", filter.text.as_deref())
+        .with("profile", filter.profile.as_deref())
+        .with("show", filter.show.map(UserShow::name))
 }
 
 pub fn approvals(query: &Query) -> ApprovalFilter {

@@ -15,7 +15,8 @@
 //! is, [`rings`] lets it go to a few people first, and [`undo`] takes back what was done.
 //! [`agent`] says how long a run waits for what is read elsewhere.
 //! [`request`] follows what was asked for through the orders that carry it out; [`certification`] says what becomes of
-//! access that people look at, and where a revocation goes; [`trigger`] says what set the others off.
+//! access that people look at, and where a revocation goes; [`trigger`] says what set the others off;
+//! [`user_change`] says what may become of those who sign in, and at whose hand.
 
 pub mod catalogue;
 pub mod compare;
@@ -70,6 +71,7 @@ pub mod request;
 pub mod request_approval;
 pub mod subscription;
 pub mod trigger;
+pub mod user_change;
 pub mod violation;
 
 #[cfg(test)]

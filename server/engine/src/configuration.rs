@@ -13,6 +13,7 @@ mod meaning;
 mod native;
 mod parse;
 pub(crate) mod paths;
+mod permissions;
 mod places;
 pub(crate) mod policy_tests;
 mod questions;

@@ -52,6 +52,7 @@ pub mod mails;
 pub mod mining;
 pub mod native_changes;
 pub mod orders;
+pub mod permissions;
 pub mod policy_tests;
 pub mod reconciliation;
 pub(crate) mod references;

@@ -10,19 +10,23 @@
 
 mod compose;
 mod deliver;
+mod foretell;
 pub(crate) mod notices;
 
+use model::configuration::Configuration;
 use model::error::ApiError;
 use model::ids::{MailId, UserId};
-use model::job::Job;
 use model::mail::{MailFilter, MailOverview, MailPreferences, MailRow, MailState, NoticeKind};
 use model::page::Page;
+use model::permission::catalogue::Narrowing;
 use model::view::AuditLine;
 use store::{Recipient, StoreError};
 
 use crate::Engine;
 use crate::context::OpContext;
 use crate::error::internal;
+
+pub use foretell::{Told, foretell};
 
 /// Makes and delivers mails until the engine stops. On its own, because a mail server may take its time.
 pub(crate) async fn run(engine: Engine) {
@@ -162,24 +166,23 @@ pub async fn my_preferences(op: &OpContext) -> Result<MailPreferences, ApiError>
 pub fn my_subjects(op: &OpContext) -> Vec<(NoticeKind, Vec<String>)> {
     let configuration = op.engine.world().configuration();
     let held = compose::told_paths(&configuration, &op.user.profiles);
-    let jobs = Job::all(&configuration.jobs, &configuration.organisation.time_zone);
-    let subjects = |kind: NoticeKind| -> Vec<String> {
-        match kind {
-            NoticeKind::WorkItem | NoticeKind::Review => configuration.account_types.keys().cloned().collect(),
-            NoticeKind::RunEnded => jobs.iter().map(|job| job.name.clone()).collect(),
-            NoticeKind::ApplicationTrouble => configuration.carriers().map(|(name, _)| name.clone()).collect(),
-            NoticeKind::NativeChange => {
-                configuration.account_types.keys().chain(configuration.applications.keys()).cloned().collect()
-            }
-            NoticeKind::Violation => configuration.risks.keys().cloned().collect(),
-            NoticeKind::Form | NoticeKind::Approval | NoticeKind::Certification => Vec::new(),
-        }
-    };
     let told = |kind: NoticeKind| {
         let is_told = |about: &String| kind.paths(about).iter().any(|path| held.contains(path));
-        (kind, subjects(kind).into_iter().filter(is_told).collect())
+        (kind, subjects(&configuration, kind).into_iter().filter(is_told).collect())
     };
     NoticeKind::ALL.into_iter().map(told).collect()
+}
+
+/// What notices of this kind are about, where paths say who is told.
+fn subjects(configuration: &Configuration, kind: NoticeKind) -> Vec<String> {
+    match kind {
+        NoticeKind::WorkItem | NoticeKind::Review => Narrowing::AccountType.names(configuration),
+        NoticeKind::RunEnded => Narrowing::Job.names(configuration),
+        NoticeKind::ApplicationTrouble => Narrowing::Carrier.names(configuration),
+        NoticeKind::NativeChange => Narrowing::AccountTypeOrApplication.names(configuration),
+        NoticeKind::Violation => Narrowing::Risk.names(configuration),
+        NoticeKind::Form | NoticeKind::Approval | NoticeKind::Certification => Vec::new(),
+    }
 }
 
 /// Says how the caller wants to get mail.
@@ -189,7 +192,7 @@ pub async fn set_my_preferences(op: &OpContext, preferences: MailPreferences) ->
 
 /// Gives somebody an address, or takes it away.
 pub async fn set_address(op: &OpContext, login: &str, address: Option<String>) -> Result<(), ApiError> {
-    op.require("/Users/Change")?;
+    op.require(crate::users::MANAGE)?;
     let found = op.engine.store().user_by_login(login).await.map_err(internal)?;
     let (user, _) = found.ok_or_else(|| ApiError::not_found(format!("user `{login}`")))?;
     let preferences = op.engine.store().mail_preferences(user.id).await.map_err(internal)?;

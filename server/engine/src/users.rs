@@ -3,6 +3,9 @@
 //! Passwords are hashed with argon2id (46 MiB, one pass; OWASP ASVS 5.0 11.4.2). Too many failures slow a login and an
 //! address down; nobody is locked out for good.
 
+mod change;
+mod look;
+
 use std::sync::LazyLock;
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
@@ -11,13 +14,18 @@ use jiff::{SignedDuration, Timestamp};
 use model::error::{ApiError, ErrorCode};
 use model::ids::UserId;
 use model::user::{PermissionPath, User};
-use model::view::AuditLine;
-use store::StoreError;
 use tokio::sync::Semaphore;
 
 use crate::Engine;
 use crate::context::OpContext;
 use crate::error::internal;
+
+pub use broker::user_change::{ELEVATE, MANAGE};
+pub use change::{add, create, link, rename_and_grant, set_disabled, set_identity, set_password};
+pub use look::{by_login, detail, page};
+
+/// Seeing who signs in, what they may do, and who is notified.
+pub const VIEW: &str = "/Users/View";
 
 /// Failures of one login after which it has to wait, and of one address.
 const FREE_FAILURES_OF_LOGIN: u64 = 5;
@@ -73,83 +81,6 @@ fn wait(of_login: u64, of_address: u64, last: Option<Timestamp>, now: Timestamp)
     let wait = 1_i64.checked_shl(u32::try_from(beyond).unwrap_or(63).min(62)).unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
     let passed = now.duration_since(last?).as_secs();
     (passed < wait).then_some(wait - passed)
-}
-
-/// Adds a user with permission profiles.
-pub async fn add(
-    engine: &Engine,
-    login: &str,
-    display_name: &str,
-    password: &str,
-    profiles: Vec<String>,
-) -> Result<UserId, ApiError> {
-    check_login(login)?;
-    check_password(password)?;
-    let configuration = engine.world().configuration();
-    if let Some(unknown) = profiles.iter().find(|name| !configuration.permission_profiles.contains_key(*name)) {
-        let known: Vec<&str> = configuration.permission_profiles.keys().map(String::as_str).collect();
-        return Err(ApiError::invalid(
-            "profiles",
-            format!("There is no permission profile `{unknown}`. There are: {}.", known.join(", ")),
-        ));
-    }
-    let hash = hash(password.to_owned()).await?;
-    let id = UserId(engine.store().reserve_ids(1).await.map_err(internal)?.start);
-    let user = User {
-        id,
-        login: login.to_owned(),
-        display_name: display_name.to_owned(),
-        identity: None,
-        profiles,
-        disabled: false,
-    };
-    let at = engine.now();
-    let work = engine.store().write(move |tx| Box::pin(async move { tx.insert_user(&user, &hash, at).await }));
-    match work.await {
-        Ok(()) => Ok(id),
-        Err(StoreError::Conflict { .. }) => {
-            Err(ApiError::invalid("login", format!("The login `{login}` is taken. Choose another.")))
-        }
-        Err(error) => Err(internal(error)),
-    }
-}
-
-/// Says which identity somebody is, by its key in the source, or that nobody knows: managers and people themselves are
-/// asked questions by it.
-pub async fn set_identity(op: &OpContext, login: &str, key: Option<&str>) -> Result<(), ApiError> {
-    op.require("/Users/Change")?;
-    let store = op.engine.store();
-    let found = store.user_by_login(login).await.map_err(internal)?;
-    let (user, _) = found.ok_or_else(|| ApiError::not_found(format!("user `{login}`")))?;
-    let identity = match key {
-        Some(key) => Some(crate::identities::find(op, key).await?),
-        None => None,
-    };
-    let audit = AuditLine {
-        at: op.now,
-        actor: op.user.login.clone(),
-        action: "user".into(),
-        subject: login.to_owned(),
-        detail: identity.map_or_else(|| "is no identity".to_owned(), |identity| format!("is identity {identity}")),
-    };
-    let user = User { identity, ..user };
-    let work = store.write(move |tx| {
-        Box::pin(async move {
-            tx.update_user(&user).await?;
-            tx.append_audit(&audit).await
-        })
-    });
-    work.await.map_err(internal)
-}
-
-/// Gives a user another password.
-pub async fn set_password(engine: &Engine, login: &str, password: &str) -> Result<(), ApiError> {
-    check_password(password)?;
-    let found = engine.store().user_by_login(login).await.map_err(internal)?;
-    let (user, _) = found.ok_or_else(|| ApiError::not_found(format!("user `{login}`")))?;
-    let hash = hash(password.to_owned()).await?;
-    let work = engine.store().write(move |tx| Box::pin(async move { tx.set_password(user.id, &hash).await }));
-    work.await.map_err(internal)
 }
 
 /// The user, unless disabled or removed since.

@@ -11,6 +11,7 @@ mod dimensions;
 mod integrations;
 mod lifecycle_states;
 mod naming_rules;
+mod permission_conflicts;
 mod record_sections;
 mod risks;
 mod sign_ins;
@@ -40,6 +41,7 @@ pub use dimensions::{Dimension, DimensionValue};
 pub use integrations::{Carrier, Integration, Part, Parts};
 pub use lifecycle_states::{AccountAction, AccountStep, Grantables, LifecycleStateDefinition, StateAccess};
 pub use naming_rules::{NamedBundle, NamedEntitlement, NamingRule};
+pub use permission_conflicts::{ConflictEffect, PermissionConflict};
 pub use record_sections::{Boundaries, Gaps, RecordSection};
 pub use risks::{OnConflict, Risk, RiskKind, RiskRule, RiskSide};
 pub use sign_ins::{SignInProvider, UnknownPerson, WhenLate};
@@ -97,6 +99,9 @@ pub struct Configuration {
     pub jobs: BTreeMap<String, JobDefinition>,
     /// What a user of Quartermaster may do, by profile name.
     pub permission_profiles: BTreeMap<String, PermissionProfile>,
+    /// What users of Quartermaster should not be allowed together.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub permission_conflicts: BTreeMap<String, PermissionConflict>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -48,6 +48,7 @@ pub mod error;
 pub mod mail;
 pub mod mining;
 pub mod page;
+pub mod permission;
 pub mod search;
 pub mod user;
 pub mod view;

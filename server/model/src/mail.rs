@@ -98,6 +98,37 @@ impl NoticeKind {
     }
 }
 
+/// What becomes of a notice to somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hearing {
+    /// They are told.
+    Told,
+    /// They would be, and have no address.
+    NoAddress,
+    /// They would be, and do not want to be told of this kind.
+    Unwanted,
+    /// They hold the exact path in an entry that does not notify.
+    Silent,
+    /// They may act by a parent path, which notifies nobody.
+    MayAct,
+}
+
+impl Hearing {
+    pub const ALL: [Self; 5] = [Self::Told, Self::NoAddress, Self::Unwanted, Self::Silent, Self::MayAct];
+
+    /// What a person calls it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Told => "Is told",
+            Self::NoAddress => "Not told: has no address",
+            Self::Unwanted => "Not told: does not want to be",
+            Self::Silent => "Not told: the entry does not notify",
+            Self::MayAct => "Not told: may act, by a parent path",
+        }
+    }
+}
+
 /// Something that happened, and that somebody may have to be told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {

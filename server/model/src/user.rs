@@ -1,9 +1,13 @@
 //! Who signs in, and what they may do.
 
+mod list;
+
 use serde::{Deserialize, Serialize};
 
 use crate::configuration::Configuration;
 use crate::ids::{IdentityId, UserId};
+
+pub use list::{LinkedPerson, NewUser, UserDetail, UserFilter, UserRow, UserShow};
 
 /// Somebody who signs in to Quartermaster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +90,11 @@ impl Duty {
     /// The duty whose path for every account type this is.
     pub fn of(path: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|duty| duty.path() == path)
+    }
+
+    /// The paths for every account type, in both spellings.
+    pub fn everywhere(self) -> Vec<PermissionPath> {
+        self.spellings().into_iter().filter_map(PermissionPath::parse).collect()
     }
 
     /// The whole paths for one account type.

@@ -1,8 +1,8 @@
-//! `user add`, `user password`, `user email`, `user identity`, `user list`.
+//! `user add`, `user password`, `user email`, `user identity`, `user profiles`, `user disable`, `user enable`, `user list`.
 
 use clap::Subcommand;
 use engine::context::OpContext;
-use model::user::User;
+use model::user::{NewUser, UserFilter, UserRow, UserShow};
 
 use super::output::Output;
 use super::{CommandError, Exit, secret};
@@ -42,8 +42,42 @@ pub enum Command {
         /// The identity's key, such as its number in the feed
         key: Option<String>,
     },
+    /// Give permission profiles to somebody, and take others away
+    Profiles {
+        /// What they sign in with
+        login: String,
+        /// Profile to give; may be given several times
+        #[arg(long, value_name = "PROFILE")]
+        give: Vec<String>,
+        /// Profile to take away; may be given several times
+        #[arg(long, value_name = "PROFILE")]
+        take: Vec<String>,
+    },
+    /// Let somebody sign in no more; whoever is signed in is signed out
+    Disable {
+        /// What they sign in with
+        login: String,
+    },
+    /// Let somebody sign in again
+    Enable {
+        /// What they sign in with
+        login: String,
+    },
     /// Everybody who signs in
-    List,
+    List {
+        /// Only those with this in their login or name
+        #[arg(long)]
+        text: Option<String>,
+        /// Only those who hold this permission profile
+        #[arg(long)]
+        profile: Option<String>,
+        /// enabled, disabled, unlinked or conflicting; all unless given
+        #[arg(long, value_parser = show)]
+        show: Option<UserShow>,
+        /// At most so many
+        #[arg(long, default_value_t = 1000)]
+        limit: u32,
+    },
 }
 
 pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Exit, CommandError> {
@@ -52,7 +86,8 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
             engine::mails::check_address(email.as_deref())?;
             let password = secret::read(&format!("Password for {login}"))?;
             let name = name.unwrap_or_else(|| login.clone());
-            let id = engine::users::add(&op.engine, &login, &name, &password, profiles).await?;
+            let new = NewUser { login: login.clone(), display_name: name, profiles };
+            let (id, _) = engine::users::create(op, new, Some(&password)).await?;
             if email.is_some() {
                 engine::mails::set_address(op, &login, email).await?;
             }
@@ -60,8 +95,9 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
         }
         Command::Password { login } => {
             let password = secret::read(&format!("New password for {login}"))?;
-            engine::users::set_password(&op.engine, &login, &password).await?;
-            output.say(&format!("The password of {login} is set."))?;
+            let user = engine::users::by_login(op, &login).await?;
+            engine::users::set_password(op, user.id, Some(&password)).await?;
+            output.say(&format!("The password of {login} is set. Whoever was signed in has to sign in again."))?;
         }
         Command::Email { login, address } => {
             let said = match &address {
@@ -79,18 +115,59 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
             };
             output.say(&said)?;
         }
-        Command::List => {
-            let users = engine::users::list(&op.engine).await?;
-            output.rows(&users, &["id", "login", "name", "profiles", "disabled"], |user: &User| {
+        Command::Profiles { login, give, take } => {
+            let known = engine::users::detail(op, engine::users::by_login(op, &login).await?.id).await?;
+            let mut profiles = known.user.profiles;
+            if let Some(missing) = take.iter().find(|name| !profiles.contains(name)) {
+                return Err(CommandError::Usage(format!(
+                    "{login} does not hold {missing}. They hold: {}.",
+                    profiles.join(", ")
+                )));
+            }
+            profiles.retain(|name| !take.contains(name));
+            profiles.extend(give);
+            engine::users::rename_and_grant(op, known.user.id, Some(&known.seen), None, Some(profiles)).await?;
+            let now = engine::users::by_login(op, &login).await?.profiles;
+            for met in engine::permissions::met(op, &now).await? {
+                output.say(&format!("Not to be held together, and held: {}.", met.words()))?;
+            }
+            output.say(&format!(
+                "{login} holds {}.",
+                if now.is_empty() { "no profile".to_owned() } else { now.join(", ") }
+            ))?;
+        }
+        Command::Disable { login } => {
+            let user = engine::users::by_login(op, &login).await?;
+            engine::users::set_disabled(op, user.id, None, true).await?;
+            output
+                .say(&format!("{login} cannot sign in any more. `quartermaster user enable {login}` changes that."))?;
+        }
+        Command::Enable { login } => {
+            let user = engine::users::by_login(op, &login).await?;
+            engine::users::set_disabled(op, user.id, None, false).await?;
+            output.say(&format!("{login} can sign in."))?;
+        }
+        Command::List { text, profile, show, limit } => {
+            let filter = UserFilter { text, profile, show, after: None, limit: Some(limit) };
+            let page = engine::users::page(op, &filter).await?;
+            let head = ["id", "login", "name", "person", "profiles", "disabled", "last sign-in", "conflicts"];
+            output.rows(&page.rows, &head, |user: &UserRow| {
                 vec![
                     user.id.to_string(),
                     user.login.clone(),
                     user.display_name.clone(),
+                    user.identity.as_ref().map(|(_, name)| name.clone()).unwrap_or_default(),
                     user.profiles.join(", "),
                     if user.disabled { "yes".to_owned() } else { String::new() },
+                    user.last_sign_in.map(|at| at.strftime("%F %T").to_string()).unwrap_or_default(),
+                    user.conflicts.join(", "),
                 ]
             })?;
         }
     }
     Ok(Exit::Done)
+}
+
+fn show(text: &str) -> Result<UserShow, String> {
+    UserShow::from_name(text).ok_or_else(|| "expected enabled, disabled, unlinked or conflicting".to_owned())
 }

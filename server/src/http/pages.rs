@@ -14,7 +14,8 @@ use leptos::prelude::{provide_context, use_context, use_nonce};
 use leptos::server_fn::axum::server_fn_paths;
 use leptos_axum::{LeptosRoutes, ResponseOptions};
 use model::error::{ApiError, ErrorCode};
-use model::user::{Duty, PermissionPath};
+use model::permission::Question;
+use model::user::PermissionPath;
 
 use super::permissions::{self, Needs, Unguarded};
 use super::session::Caller;
@@ -71,7 +72,7 @@ async fn guard(request: Request, next: Next) -> Response {
             format!("Your profile does not include `{}`. Ask an administrator of Quartermaster for it.", path.as_str()),
         )),
         // The page itself says what is missing, with everything around it; only its status is set here.
-        Needs::Permission(path) if !op.may(path.as_str()) => {
+        Needs::Permission(path) if !may_call(op, path) => {
             let mut response = next.run(request).await;
             if response.status().is_success() {
                 *response.status_mut() = StatusCode::FORBIDDEN;
@@ -82,9 +83,9 @@ async fn guard(request: Request, next: Next) -> Response {
     }
 }
 
-/// A duty that the caller has for one account type opens the function; the use case looks at the order's own type.
+/// A duty that the caller has for one account type opens the page or function; the use case looks at the order's own type.
 fn may_call(op: &OpContext, path: &PermissionPath) -> bool {
-    op.may(path.as_str()) || Duty::of(path.as_str()).is_some_and(|duty| duty.is_allowed_somewhere(&op.permissions))
+    Question::of_line(path.clone()).is_allowed(&op.permissions)
 }
 
 fn provide_caller() {

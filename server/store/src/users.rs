@@ -51,6 +51,19 @@ const BY_ID: &str = concat!("select ", user_columns!(), " from console_user wher
 
 const ALL: &str = concat!("select ", user_columns!(), " from console_user order by folded_login");
 
+/// Whoever changes users waits for who does so at the same time: what is allowed depends on all of them.
+const LOCK_USERS: &str = "select pg_advisory_xact_lock(7233213)";
+
+const LAST_SIGN_INS: &str = "
+    with input as materialized (select value from jsonb_each($1))
+    select input.value ->> 'login' as login, (
+      select max(attempt.at)
+      from login_attempt attempt
+      where attempt.folded_login = input.value ->> 'login'
+        and attempt.succeeded
+    ) as last
+    from input";
+
 const FAILED_OF_LOGIN: &str = "
     select count(*) as failures, max(at) as last
     from login_attempt
@@ -81,6 +94,14 @@ impl Tx {
     pub async fn insert_user(&mut self, user: &User, password_hash: &str, at: Timestamp) -> Result<()> {
         self.execute(INSERT, arguments![input(user)?, password_hash, at]).await?;
         Ok(())
+    }
+
+    /// All users by login, as they stay until the transaction has ended.
+    pub async fn locked_users(&mut self) -> Result<Vec<User>> {
+        if self.connection.is_postgres() {
+            self.execute(LOCK_USERS, arguments![]).await?;
+        }
+        self.rows(ALL, arguments![]).await?.iter().map(user).collect()
     }
 
     /// All but the password.
@@ -120,6 +141,18 @@ impl Store {
     /// By login.
     pub async fn users(&self) -> Result<Vec<User>> {
         self.reader().await?.read(ALL, arguments![], |row| user(&row)).await
+    }
+
+    /// When each of these logins last came in; without those that never did.
+    pub async fn last_sign_ins(&self, logins: &[&str]) -> Result<Vec<(String, Timestamp)>> {
+        #[derive(Serialize)]
+        struct Input {
+            login: String,
+        }
+        let input: Vec<Input> = logins.iter().map(|login| Input { login: login.to_lowercase() }).collect();
+        let read = |row: Row| Ok((row.text("login")?, row.optional_time("last")?));
+        let found = self.reader().await?.read(LAST_SIGN_INS, arguments![payload(&input)?], read).await?;
+        Ok(found.into_iter().filter_map(|(login, last)| Some((login, last?))).collect())
     }
 
     /// Failures since then: of the login, counted from its last success; of the address; and when the last of both was.

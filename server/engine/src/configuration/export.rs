@@ -91,6 +91,9 @@ pub fn export(configuration: &Configuration) -> Vec<(PathBuf, String)> {
     for (name, profile) in &configuration.permission_profiles {
         put("permissions.toml".into(), "permission_profiles", name, table(profile));
     }
+    for (name, conflict) in &configuration.permission_conflicts {
+        put("permissions.toml".into(), "permission_conflicts", name, table(conflict));
+    }
     files
         .into_iter()
         .map(|(file, table)| (PathBuf::from(file), toml::to_string_pretty(&table).unwrap_or_default()))

@@ -16,7 +16,7 @@ use super::places::Index;
 use super::wording;
 
 /// Tables of a configuration file, and what one object in them is called.
-pub(super) const KINDS: [(&str, &str); 20] = [
+pub(super) const KINDS: [(&str, &str); 21] = [
     ("organisation", "organisation"),
     ("sources", "identity source"),
     ("dimensions", "dimension"),
@@ -37,6 +37,7 @@ pub(super) const KINDS: [(&str, &str); 20] = [
     ("subscriptions", "subscription"),
     ("jobs", "job"),
     ("permission_profiles", "permission profile"),
+    ("permission_conflicts", "permission conflict"),
 ];
 
 /// Kinds of connections.
@@ -181,6 +182,7 @@ fn read_object(
             tasks(value, &what)?;
             insert(&mut configuration.jobs, name, value, &what)
         }
+        "permission_conflicts" => insert(&mut configuration.permission_conflicts, name, value, &what),
         _ => insert(&mut configuration.permission_profiles, name, value, &what),
     }
 }

@@ -4,13 +4,12 @@ use broker::maintenance;
 use broker::retry::Patterns;
 use jiff::tz::TimeZone;
 use model::configuration::{Ask, Carrier, Configuration, Connection, LifecycleStateDefinition, ManualConnection};
-use model::user::PermissionPath;
 use model::work_item::Fulfiller;
 
 use super::ConfigurationFinding;
 use super::parse::noun;
 use super::places::Index;
-use super::{native, questions, wording};
+use super::{native, permissions, questions, wording};
 
 /// Tells of every reference to nothing, with the nearest name there is, and of other single values that cannot be meant.
 pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut Vec<ConfigurationFinding>) {
@@ -31,16 +30,7 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
         };
         findings.push(index.finding(&path, message + &advice));
     }
-    for (name, profile) in &configuration.permission_profiles {
-        for (position, entry) in profile.permissions.iter().enumerate() {
-            let path = entry.path();
-            if PermissionPath::parse(path).is_none() {
-                let message = format!("`{path}` is no permission path. Expected one such as /Jobs/Run, or /* for all.");
-                let place = ["permission_profiles", name, "permissions", &position.to_string()];
-                findings.push(index.finding(&place, message));
-            }
-        }
-    }
+    permissions::check(configuration, index, findings);
     questions::check(configuration, index, findings);
     native::check(configuration, index, findings);
     for (kind, name, carrier) in carriers(configuration) {

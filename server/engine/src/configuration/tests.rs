@@ -105,7 +105,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "[rules.everybody]",
             "[rule.everybody]",
             &[
-                "all.toml:36:2: `rule` is not a key that is known here. Did you mean `rules`? Known here: organisation, sources, dimensions, applications, integrations, agents, account_types, entitlements, categories, access_profiles, roles, rules, lifecycle_states, risks, naming_rules, automation_rules, sign_ins, subscriptions, jobs, permission_profiles.",
+                "all.toml:36:2: `rule` is not a key that is known here. Did you mean `rules`? Known here: organisation, sources, dimensions, applications, integrations, agents, account_types, entitlements, categories, access_profiles, roles, rules, lifecycle_states, risks, naming_rules, automation_rules, sign_ins, subscriptions, jobs, permission_profiles, permission_conflicts.",
             ],
         ),
         (
@@ -270,6 +270,24 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
         ),
         (
             "permissions = [\"/*\"]",
+            "permissions = [\"/Jobs\"]\n[permission_conflicts.pair]\ndisplay_name = \"Pair\"\nfirst = [\"/Jobs/Run\", \"/Jobz/Run\", \"Jobs\"]\nsecond = [\"/Jobs/Resume\", \"/*\"]",
+            &[
+                "all.toml:42:15: Whoever holds this profile meets both sides of the permission conflict `pair`: /Jobs and /Jobs. Split the profile, or say `effect = \"warn\"` there.",
+                "all.toml:45:23: Nothing takes the permission `/Jobz/Run`. Did you mean `/Jobs/Run`?",
+                "all.toml:45:36: `Jobs` is no permission path. Expected one such as /Jobs/Run, or /* for all.",
+                "all.toml:46:26: `/*` is everything, of which nobody could hold one side alone. Name what is meant.",
+            ],
+        ),
+        (
+            "permissions = [\"/*\"]",
+            "permissions = [\"/Jobs\"]\n[permission_conflicts.pair]\ndisplay_name = \"Pair\"\nfirst = [\"/Jobs/Run\"]\nsecond = []\n[permission_conflicts.same]\ndisplay_name = \"Same\"\nfirst = [\"/Orders\"]\nsecond = [\"/Orders\"]\neffect = \"warn\"",
+            &[
+                "all.toml:46:10: This side names no path, so nobody meets it. Name at least one.",
+                "all.toml:50:10: `/Orders` is on both sides, so whoever holds it meets them at once. Keep it on one.",
+            ],
+        ),
+        (
+            "permissions = [\"/*\"]",
             "permissions = [7]",
             &["all.toml:42:15: Expected a permission path, or a table with `path` and `notify`."],
         ),
@@ -360,7 +378,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "organisation = \"x\"\n[organisatio]\n",
             &[
                 "all.toml:2:16: Expected a table, found the text \"x\".",
-                "all.toml:3:2: `organisatio` is not a key that is known here. Did you mean `organisation`? Known here: organisation, sources, dimensions, applications, integrations, agents, account_types, entitlements, categories, access_profiles, roles, rules, lifecycle_states, risks, naming_rules, automation_rules, sign_ins, subscriptions, jobs, permission_profiles.",
+                "all.toml:3:2: `organisatio` is not a key that is known here. Did you mean `organisation`? Known here: organisation, sources, dimensions, applications, integrations, agents, account_types, entitlements, categories, access_profiles, roles, rules, lifecycle_states, risks, naming_rules, automation_rules, sign_ins, subscriptions, jobs, permission_profiles, permission_conflicts.",
             ],
         ),
     ];

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use model::configuration::{Configuration, MailServer};
 use model::form::FormOwner;
 use model::ids::{MailId, RunId};
-use model::mail::{Mail, MailState, Notice, NoticeKind};
+use model::mail::{Hearing, Mail, MailState, Notice, NoticeKind};
 use model::user::PermissionPath;
 use model::work_item::Fulfiller;
 use store::{Recipient, StoreError, WaitingNotice};
@@ -126,17 +126,12 @@ fn distribute<'a>(
     notices: &'a [Notice],
 ) -> Vec<(&'a Recipient, &'a str, Vec<&'a Notice>)> {
     let mut told = Vec::new();
-    for recipient in recipients.iter().filter(|recipient| !recipient.user.disabled) {
+    for recipient in recipients {
         let Some(address) = recipient.preferences.address.as_deref() else { continue };
         let held = told_paths(configuration, &recipient.user.profiles);
         let concerns = |notice: &&Notice| {
-            let is_theirs = match (notice.kind, &notice.to) {
-                (NoticeKind::Form, _) => owns_forms(configuration, recipient, &notice.about),
-                (_, Some(Fulfiller::User(login))) => recipient.user.login.eq_ignore_ascii_case(login),
-                (_, Some(Fulfiller::Profile(profile))) => recipient.user.profiles.contains(profile),
-                (kind, _) => kind.paths(&notice.about).iter().any(|path| held.contains(path)),
-            };
-            !recipient.preferences.silenced.contains(&notice.kind) && is_theirs
+            let hearing = hearing(configuration, recipient, &held, notice.kind, &notice.about, notice.to.as_ref());
+            hearing == Some(Hearing::Told)
         };
         let mut said = BTreeSet::new();
         let is_news = |notice: &&'a Notice| said.insert((notice.kind, &notice.link, &notice.sentence));
@@ -146,6 +141,31 @@ fn distribute<'a>(
         }
     }
     told
+}
+
+/// What becomes of a notice to somebody whose paths `held` notify; none where it does not concern them. The one rule by
+/// which mails are made, and by which it is foretold who gets them.
+pub(super) fn hearing(
+    configuration: &Configuration,
+    recipient: &Recipient,
+    held: &BTreeSet<PermissionPath>,
+    kind: NoticeKind,
+    about: &str,
+    to: Option<&Fulfiller>,
+) -> Option<Hearing> {
+    let is_theirs = match (kind, to) {
+        (NoticeKind::Form, _) => owns_forms(configuration, recipient, about),
+        (_, Some(Fulfiller::User(login))) => recipient.user.login.eq_ignore_ascii_case(login),
+        (_, Some(Fulfiller::Profile(profile))) => recipient.user.profiles.contains(profile),
+        (kind, _) => kind.paths(about).iter().any(|path| held.contains(path)),
+    };
+    let preferences = &recipient.preferences;
+    match (is_theirs && !recipient.user.disabled, &preferences.address) {
+        (false, _) => None,
+        _ if preferences.silenced.contains(&kind) => Some(Hearing::Unwanted),
+        (true, None) => Some(Hearing::NoAddress),
+        (true, Some(_)) => Some(Hearing::Told),
+    }
 }
 
 /// Whether the forms of this owner, as a notice names it, are theirs to answer: nobody else is told, whatever they may do.

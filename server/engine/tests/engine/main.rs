@@ -67,5 +67,6 @@ mod terms;
 mod tickets;
 mod triage;
 mod undo;
+mod users;
 mod violations;
 mod work_items;

@@ -118,6 +118,7 @@ settings! {
     AutomationRule, automation_rules, "automation_rule", "automation rule", "Automation rules";
     Job, jobs, "job", "job", "Jobs";
     PermissionProfile, permission_profiles, "permission_profile", "permission profile", "Permission profiles";
+    PermissionConflict, permission_conflicts, "permission_conflict", "permission conflict", "Permission conflicts";
 }
 
 impl SettingKind {

@@ -23,7 +23,9 @@ pub(crate) async fn users_are_found_without_regard_to_case(store: Store) {
     assert_eq!(store.user_by_login("anna").await.unwrap().unwrap().1, "hash 3");
     assert_eq!(store.user_by_login("bertha").await.unwrap(), Some((expected.clone(), "hash 2".into())));
     assert_eq!(store.user(UserId(2)).await.unwrap(), Some(expected.clone()));
-    assert_eq!(store.users().await.unwrap(), [user(1, "Anna"), expected]);
+    assert_eq!(store.users().await.unwrap(), [user(1, "Anna"), expected.clone()]);
+    let locked = store.write(|tx| Box::pin(async move { tx.locked_users().await })).await.unwrap();
+    assert_eq!(locked, [user(1, "Anna"), expected]);
     let error = refused!(store, |tx| tx.set_password(UserId(77), "x").await?);
     assert!(matches!(error, StoreError::NotFound { .. }));
 }
@@ -44,6 +46,9 @@ pub(crate) async fn failed_logins_count_from_the_last_success(store: Store) {
     assert_eq!(store.failed_logins("ANNA", "::1", at(0)).await.unwrap(), (2, 3, Some(at(5))));
     assert_eq!(store.failed_logins("anna", "::1", at(4)).await.unwrap(), (1, 2, Some(at(5))));
     assert_eq!(store.failed_logins("bert", "::9", at(0)).await.unwrap(), (1, 0, Some(at(4))));
+    let last = store.last_sign_ins(&["Anna", "bert", "nobody"]).await.unwrap();
+    assert_eq!(last, [("anna".to_owned(), at(2))], "the last success, whatever came after");
+    assert_eq!(store.last_sign_ins(&[]).await.unwrap(), []);
 }
 
 pub(crate) async fn sessions_live_until_deleted(store: Store) {

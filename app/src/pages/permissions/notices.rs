@@ -1,0 +1,127 @@
+//! Who would be told of what now, and why others would not.
+
+use engine::mails::Told;
+use leptos::prelude::*;
+use model::mail::{Hearing, NoticeKind};
+
+use super::anchor;
+use crate::components::chip::{self, Tone};
+use crate::components::icon::icon;
+use crate::components::list::{Choice, filter_chips};
+use crate::frame::{Section, Sheet};
+use crate::logic::address::Address;
+use crate::pages::users::{Part, parts};
+use crate::pages::{Asked, page};
+
+#[component]
+pub fn NoticesPage() -> impl IntoView {
+    page(|Asked { op, query, .. }| async move {
+        let kind = query.get("kind").and_then(|name| NoticeKind::from_name(&name)).unwrap_or(NoticeKind::WorkItem);
+        let told = engine::mails::foretell(&op, Some(kind), None).await?;
+        Ok(notices_sheet(kind, &told, engine::mails::server(&op).is_some()))
+    })
+}
+
+pub fn notices_sheet(kind: NoticeKind, told: &[Told], has_server: bool) -> Sheet {
+    let choice = |one: NoticeKind| Choice {
+        label: one.label().to_owned(),
+        count: None,
+        address: Address::new("/permissions/notices").with("kind", Some(one.name())).to_string(),
+        chosen: one == kind,
+        shape: None,
+    };
+    let server = (!has_server).then(|| {
+        view! {
+            <div class="banner warn">{icon("octagon")}<p>"No mail server is configured, so nobody is told by mail. This is who would be told if there were one."</p></div>
+        }
+    });
+    let mut topics: Vec<&str> = told.iter().map(|told| told.about.as_str()).collect();
+    topics.dedup();
+    let sections = topics.iter().map(|about| topic(kind, about, told));
+    let content = match (by_name(kind), topics.is_empty()) {
+        (Some(text), _) => view! { <p class="muted">{text}</p> }.into_any(),
+        (None, true) => {
+            view! { <p class="muted">"Nobody who can sign in, and nobody could act either."</p> }.into_any()
+        }
+        (None, false) => sections.collect_view().into_any(),
+    };
+    let body = view! {
+        <header class="page-head">
+            <h1>"Who is notified"</h1>
+            <p class="muted">"Told is whoever holds exactly the path of the thing. A parent path allows the same and tells of nothing."</p>
+        </header>
+        {parts(Part::Notices)}
+        {server}
+        {filter_chips("Kinds of notices", NoticeKind::ALL.map(choice).into())}
+        {content}
+    };
+    Sheet { section: Section::Users, title: "Who is notified".to_owned(), body: body.into_any() }
+}
+
+/// Of kinds that go to people by name.
+fn by_name(kind: NoticeKind) -> Option<&'static str> {
+    match kind {
+        NoticeKind::Approval => Some(
+            "Exactly those are told who may decide about a request, and they are named by the configuration for what is asked for: the request says who. No permission path tells of it.",
+        ),
+        NoticeKind::Certification => Some(
+            "Exactly those are told whom a campaign asks, and owners who have to change something: the campaign says who. No permission path tells of it.",
+        ),
+        _ => None,
+    }
+}
+
+fn topic(kind: NoticeKind, about: &str, told: &[Told]) -> impl IntoView + use<> {
+    let paths = kind.paths(about);
+    let paths = paths.iter().enumerate().map(|(position, path)| {
+        let or = (position > 0).then_some(" or ");
+        view! { {or}<code class="wrap">{path.as_str().to_owned()}</code> }
+    });
+    let paths = (!kind.paths(about).is_empty()).then(|| view! { <p class="hint">"Tells: "{paths.collect_view()}</p> });
+    let rows = told.iter().filter(|told| told.about == about).map(|told| {
+        let by = told.by.iter().map(|grant| {
+            let address = format!("/permissions#{}", anchor(&grant.profile));
+            view! { <li><code>{grant.entry.as_str().to_owned()}</code>" in the profile "<a href=address>{grant.profile.clone()}</a></li> }
+        });
+        let by = match told.by.is_empty() {
+            true => view! { <span class="subtle">"As whoever is asked"</span> }.into_any(),
+            false => view! { <ul class="plain">{by.collect_view()}</ul> }.into_any(),
+        };
+        view! {
+            <tr data-row="">
+                <td data-label="User" class="name"><a href=format!("/users/{}", told.id)>{told.display_name.clone()}</a>" "<span class="mono subtle">{told.login.clone()}</span></td>
+                <td data-label="Mail">{hearing(told.hearing)}</td>
+                <td data-label="Because of" class="wide">{by}</td>
+            </tr>
+        }
+    });
+    view! {
+        <section class="panel" aria-label=heading(kind, about)>
+            <h2>{heading(kind, about)}</h2>
+            {paths}
+            <table class="ledger">
+                <thead><tr><th scope="col">"User"</th><th scope="col">"Mail"</th><th scope="col">"Because of"</th></tr></thead>
+                <tbody>{rows.collect_view()}</tbody>
+            </table>
+        </section>
+    }
+}
+
+/// What a topic is called: questions are told by whom they are for.
+fn heading(kind: NoticeKind, about: &str) -> String {
+    match (kind, about.split_once(':')) {
+        (NoticeKind::Form, Some(("profile", name))) => format!("Questions to the profile {name}"),
+        (NoticeKind::Form, _) => "Questions that nobody else can answer".to_owned(),
+        _ => about.to_owned(),
+    }
+}
+
+fn hearing(hearing: Hearing) -> impl IntoView {
+    let (tone, shape) = match hearing {
+        Hearing::Told => (Tone::Ok, "check"),
+        Hearing::NoAddress => (Tone::Warn, "octagon"),
+        Hearing::Unwanted | Hearing::Silent => (Tone::Idle, "ban"),
+        Hearing::MayAct => (Tone::Info, "dash"),
+    };
+    chip::chip(tone, shape, hearing.label(), String::new())
+}
