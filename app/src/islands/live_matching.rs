@@ -54,11 +54,19 @@ fn follow(known: RwSignal<Matching>) {
     }
     // It lives as long as the page.
     typed.forget();
+    // What was typed before this code had come.
+    if property("when", "value") != property("when", "defaultValue") {
+        ask();
+    }
 }
 
 /// What stands in a field of the form.
 fn field(name: &str) -> String {
-    let found = document().query_selector(&format!(".ask-form [name={name}]")).ok().flatten();
-    let value = found.and_then(|field| js_sys::Reflect::get(&field, &"value".into()).ok());
+    property(name, "value")
+}
+
+fn property(field: &str, name: &str) -> String {
+    let found = document().query_selector(&format!(".ask-form [name={field}]")).ok().flatten();
+    let value = found.and_then(|field| js_sys::Reflect::get(&field, &name.into()).ok());
     value.and_then(|value| value.as_string()).unwrap_or_default()
 }

@@ -189,7 +189,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_refused_with_its_field() {
-        let wrong: [(fn(&mut Typed), &str); 4] = [
+        type Break = fn(&mut Typed);
+        let wrong: [(Break, &str); 4] = [
             (|typed| typed.people = "few".into(), "people"),
             (|typed| typed.precision = "101".into(), "precision"),
             (|typed| typed.false_positives = "-1".into(), "false_positives"),

@@ -118,15 +118,20 @@ fn user(id: &str) -> String {
 }
 
 fn added(login: &str, drawn: Option<String>) -> Flash {
-    set(drawn, &format!("{login} can sign in"))
+    said(&format!("{login} can sign in"), drawn, None)
 }
 
 fn set(drawn: Option<String>, done: &str) -> Flash {
+    said(done, drawn, Some("Whoever was signed in has to sign in again."))
+}
+
+/// What was done, with a password that was drawn, and what follows for others.
+fn said(done: &str, drawn: Option<String>, follows: Option<&str>) -> Flash {
+    let follows = follows.map(|text| format!(" {text}")).unwrap_or_default();
     match drawn {
-        Some(password) => Flash::done(format!("{done}. The password is {password}")).with_lines(vec![
-            "It is shown this once: hand it over now. Whoever was signed in has to sign in again.".to_owned(),
-        ]),
-        None => Flash::done(format!("{done}. Whoever was signed in has to sign in again.")),
+        Some(password) => Flash::done(format!("{done}. The password is {password}"))
+            .with_lines(vec![format!("It is shown this once: hand it over now.{follows}")]),
+        None => Flash::done(format!("{done}.{follows}")),
     }
 }
 

@@ -45,7 +45,7 @@ pub enum Refusal {
         path: PermissionPath,
     },
     /// The profiles together allow what nobody should be allowed together.
-    Conflicts(Met),
+    Conflicts(Box<Met>),
     OwnIdentity,
     OwnDisabling,
     LastManager,
@@ -83,7 +83,7 @@ pub fn check(
     let held_before = before.map_or(&[][..], |before| &before.profiles);
     let met = conflict::newly_met(configuration, held_before, &after.profiles);
     if let Some(met) = met.into_iter().find(|met| met.effect == ConflictEffect::Refuse) {
-        return Err(Refusal::Conflicts(met));
+        return Err(Refusal::Conflicts(Box::new(met)));
     }
     if is_own && after.disabled && before.is_some_and(|before| !before.disabled) {
         return Err(Refusal::OwnDisabling);
@@ -238,7 +238,7 @@ mod tests {
         let held = [path("/*")];
         let root = Changer { id: UserId(1), held: &held };
         let both = user(2, &["people", "jobs"]);
-        let refused = |outcome| matches!(outcome, Err(Refusal::Conflicts(Met { conflict, .. })) if conflict == "pair");
+        let refused = |outcome| matches!(outcome, Err(Refusal::Conflicts(met)) if met.conflict == "pair");
         assert!(refused(check(&configuration, root, Some(&user(2, &["people"])), &both, &[])));
         assert!(refused(check(&configuration, root, None, &both, &[])));
         // What is so already holds up nothing else, and can be put right.

@@ -192,7 +192,8 @@ pub async fn conflicts(op: &OpContext) -> Result<Vec<ConflictView>, ApiError> {
 /// Pairs of which whoever holds these profiles meets both sides.
 pub async fn met(op: &OpContext, profiles: &[String]) -> Result<Vec<Met>, ApiError> {
     op.require(VIEW)?;
-    Ok(conflict::met(&*live(op).await?, profiles))
+    let configuration = live(op).await?;
+    Ok(conflict::met(&configuration, profiles))
 }
 
 fn holder(user: &User) -> Holder {

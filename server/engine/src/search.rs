@@ -165,6 +165,8 @@ async fn people(op: &OpContext, text: &str, question: &Question, each: usize) ->
         let name = store::words::fold([person.display_name.as_str()]);
         // The index found them; where the mail did it, the name says nothing.
         let score = asked.score(&name, &person.words).or_else(|| question.score(&name, &person.words)).unwrap_or(1);
+        // A whole key names one person; accounts may be called the same.
+        let score = if person.key.eq_ignore_ascii_case(text.trim()) { NUMBER } else { score };
         let detail = match person.department.as_str() {
             "" => person.key,
             department => format!("{}, {department}", person.key),

@@ -132,7 +132,8 @@ pub(crate) fn who_meets(world: &World, expression: &Expression, days: (u16, u16)
         return Matching::People { found, of };
     }
     // It asks for something that nothing live does: everybody is taken in with a rule that has this condition.
-    let mut configuration = Configuration::default();
+    let dimensions = world.configuration().dimensions.clone();
+    let mut configuration = Configuration { dimensions, ..Configuration::default() };
     let rule = AssignmentRule { when: expression.text().to_owned(), ..AssignmentRule::default() };
     configuration.rules.insert("condition".to_owned(), rule);
     let Ok(model) = RoleModel::compile(&configuration) else { return Matching::Nothing };

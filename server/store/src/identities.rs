@@ -199,13 +199,14 @@ impl Tx {
             return Ok(());
         }
         self.bulk(INSERT_CONTEXTS, &contexts(rows)).await?;
-        self.bulk(INSERT_WORDS, &words_apart(rows)).await?;
         let run = run.map(|run| run.0);
         for chunk in rows.chunks(CHUNK) {
             let inputs: Vec<_> =
                 chunk.iter().map(|identity| HistoryInput { id: identity.id.0, body: identity }).collect();
             self.execute(INSERT_HISTORY, arguments![payload(&inputs)?, at, run]).await?;
         }
+        // After the history, which says of whom nothing is known.
+        self.bulk(INSERT_WORDS, &words_apart(rows)).await?;
         self.append_changes(&ids(rows), at).await
     }
 

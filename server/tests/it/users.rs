@@ -29,7 +29,7 @@ async fn a_user_is_added_on_a_page_and_does_what_the_tester_says() {
     let server = Server::start();
     let cookie = server.sign_in(ADMINISTRATOR).await;
     let signed_in = [("cookie", cookie.as_str())];
-    let form = [("login", "cy"), ("display_name", "Cy Ash"), ("profiles[0]", "employee"), ("password", PASSWORD)];
+    let form = [("login", "cy"), ("display_name", "Cy Ash"), ("profiles[]", "employee"), ("password", PASSWORD)];
     let answer = server.post("/api/pages/users/create", &signed_in, &form).await;
     let user = answer.headers()["location"].to_str().unwrap().to_owned();
     assert!(user.starts_with("/users/"), "{user}");
@@ -56,12 +56,8 @@ async fn a_user_is_added_on_a_page_and_does_what_the_tester_says() {
     let page = server.get(&user, &signed_in).await.text().await.unwrap();
     let (id, seen) = (hidden(&page, "id"), hidden(&page, "seen"));
     let change = |seen: String, name: &str, profile: &str| {
-        let form = [
-            ("id", id.clone()),
-            ("seen", seen),
-            ("display_name", name.to_owned()),
-            ("profiles[0]", profile.to_owned()),
-        ];
+        let form =
+            [("id", id.clone()), ("seen", seen), ("display_name", name.to_owned()), ("profiles[]", profile.to_owned())];
         client()
             .post(server.url("/api/pages/users/change"))
             .header("sec-fetch-site", "same-origin")

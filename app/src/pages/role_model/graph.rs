@@ -23,9 +23,27 @@ pub fn GraphPage() -> impl IntoView {
     page(|Asked { op, query, .. }| async move {
         let kind = query.get("kind").and_then(|kind| ObjectKind::from_name(&kind)).unwrap_or(ObjectKind::Role);
         let name = query.get("name").unwrap_or_default();
+        if name.is_empty() {
+            return Ok(no_sheet());
+        }
         let graph = engine::role_model::graph::graph(&op, kind, &name).await?;
         Ok(graph_sheet(kind, &name, &graph))
     })
+}
+
+/// Where no object is named: a graph is one object's.
+fn no_sheet() -> Sheet {
+    let lists = ObjectKind::ROLE_MODEL.map(|kind| {
+        view! { <li><a href=role_model::list(kind)>{kind.noun()}</a></li> }
+    });
+    let body = view! {
+        <header class="page-head">
+            <h1>"Graph"</h1>
+            <p>"Open an object and choose "<strong>"Graph"</strong>" on its page to see what leads to it, and what it leads to."</p>
+        </header>
+        <ul>{lists.collect_view()}</ul>
+    };
+    Sheet { section: Section::RoleModel, title: "Graph".to_owned(), body: body.into_any() }
 }
 
 pub fn graph_sheet(kind: ObjectKind, name: &str, graph: &Graph) -> Sheet {

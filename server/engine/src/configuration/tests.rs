@@ -275,7 +275,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
                 "all.toml:42:15: Whoever holds this profile meets both sides of the permission conflict `pair`: /Jobs and /Jobs. Split the profile, or say `effect = \"warn\"` there.",
                 "all.toml:45:23: Nothing takes the permission `/Jobz/Run`. Did you mean `/Jobs/Run`?",
                 "all.toml:45:36: `Jobs` is no permission path. Expected one such as /Jobs/Run, or /* for all.",
-                "all.toml:46:26: `/*` is everything, of which nobody could hold one side alone. Name what is meant.",
+                "all.toml:46:27: `/*` is everything, of which nobody could hold one side alone. Name what is meant.",
             ],
         ),
         (

@@ -131,7 +131,7 @@ mod tests {
         let texts = ["Payroll", "Payroll reports", "Prepay", "Badge system", "Human pay", "Pay"];
         let cases: [(&str, &[&str]); 8] = [
             ("pay", &["Pay", "Human pay", "Payroll", "Payroll reports", "Prepay"]),
-            ("PAY rep", &["Payroll reports"]),
+            ("PAY rep", &["Payroll reports", "Prepay"]),
             ("bsys", &["Badge system"]),
             ("bdg", &["Badge system"]),
             ("pyrll", &[]),

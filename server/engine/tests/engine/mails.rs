@@ -305,7 +305,7 @@ permissions = ["/Violations/View"]
 async fn whoever_answers_for_a_risk_is_told_when_it_is_broken() {
     let server = start_mail_server();
     let more = format!("{PROFILES}{RISKS}");
-    let mut world = World::with_more(&people(), &more, |tuning| tuning.sweep_every = Duration::from_hours(1)).await;
+    let world = World::with_more(&people(), &more, |tuning| tuning.sweep_every = Duration::from_hours(1)).await;
     name_mail_server(&world, server.server.port).await;
     for (login, profile) in [("ria", "silent"), ("watcher", "watchers"), ("parent", "all-violations")] {
         user(&world, login, profile, &format!("{login}@example.org")).await;
@@ -316,7 +316,7 @@ async fn whoever_answers_for_a_risk_is_told_when_it_is_broken() {
     assert_eq!(addresses(&arrived), ["ria@example.org", "watcher@example.org"], "{arrived:#?}");
     let of = |login: &str| arrived.iter().find(|mail| mail.to.starts_with(login)).unwrap().text.clone();
     assert!(
-        of("ria").contains("newly broken by 1 person") && of("ria").contains("/violations?risk=owned"),
+        of("ria").contains("newly broken by 2 people") && of("ria").contains("/violations?risk=owned"),
         "{}",
         of("ria")
     );

@@ -36,7 +36,7 @@ permissions = [{ path = "/WorkItems/Fulfil/terminal", notify = false }]
 
 async fn world() -> World {
     let people = [person(1, "Ann", "Lee", "Finance"), person(2, "Bo", "Ek", "Sales")];
-    let mut world = World::with_more(&people, PROFILES, |_| {}).await;
+    let world = World::with_more(&people, PROFILES, |_| {}).await;
     world.run("complete", model::job::RunMode::default()).await;
     for (login, profile) in [("root", "administrator"), ("desk", "people"), ("ann", "employee")] {
         users::add(&world.engine, login, login, PASSWORD, vec![profile.into()]).await.unwrap();

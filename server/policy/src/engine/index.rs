@@ -6,7 +6,9 @@
 //! for the rows that are left. Whoever changes afterwards is looked at by themselves, until there are so many that all of it
 //! is built anew.
 
-use std::cell::RefCell;
+mod question;
+mod rows;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
@@ -17,18 +19,18 @@ use model::value::Value;
 use roaring::RoaringBitmap;
 
 use crate::day::{self, ALWAYS, Day, NEVER};
-use crate::expression::{Cell, Lookup, Node, condition_holds};
+use crate::expression::condition_holds;
 use crate::model::{Clause, Condition, Read, RoleModel, Rule};
 
 use super::Engine;
-use super::dictionary::{ABSENT, Dictionary};
+use super::dictionary::ABSENT;
 use super::matcher::Seen;
 use super::person::Person;
+use question::{Question, only_attribute};
+use rows::{Column, Rows, sorted};
 
 /// One in so many people may have changed before everything is built anew.
 const CHANGED: usize = 50;
-/// A set so many times larger than the rows that are left is not made: each row is asked for its value.
-const RATHER_ASK: usize = 4;
 
 /// People of one engine, as a condition found them; they are those of that engine until somebody is taken in or forgotten.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,24 +58,6 @@ struct Built {
     today: Option<Today>,
     /// Slots that changed since.
     changed: RoaringBitmap,
-}
-
-/// The contexts of everybody, numbered: a person's first context, or the person alone, has the number of the slot.
-struct Rows {
-    /// Slots there were.
-    slots: u32,
-    /// Slot and context of each number from there on.
-    others: Vec<(u32, u32)>,
-}
-
-/// The rows that have each value of one attribute.
-struct Column {
-    /// Sorted.
-    codes: Vec<u32>,
-    /// Where the rows of each code begin; one more at the end.
-    starts: Vec<u32>,
-    /// Sorted for each code.
-    rows: Vec<u32>,
 }
 
 struct Today {
@@ -343,241 +327,4 @@ impl Engine {
 fn counts(person: &Person, context: usize, (before, after): (i32, i32), today: Day) -> bool {
     let bounds = person.contexts.get(context).map_or((ALWAYS, NEVER), |own| own.bounds);
     person.present && day::holds(day::widened(bounds, before, after), today)
-}
-
-impl Rows {
-    /// Slot and context of a row.
-    fn place(&self, row: u32) -> (u32, u32) {
-        match row.checked_sub(self.slots) {
-            None => (row, 0),
-            Some(other) => self.others.get(other as usize).copied().unwrap_or((u32::MAX, 0)),
-        }
-    }
-
-    fn slot(&self, row: u32) -> u32 {
-        self.place(row).0
-    }
-
-    fn slots_of(&self, rows: &RoaringBitmap) -> RoaringBitmap {
-        let mut slots = rows.clone();
-        slots.remove_range(self.slots..);
-        slots.extend(rows.range(self.slots..).map(|row| self.slot(row)));
-        slots
-    }
-
-    /// Every row of those who did not change, in order.
-    fn all<'a>(
-        &'a self,
-        people: &'a [Option<Person>],
-        changed: &'a RoaringBitmap,
-    ) -> impl Iterator<Item = (u32, &'a Person, usize)> {
-        let known = |slot: u32| people.get(slot as usize)?.as_ref().filter(|_| !changed.contains(slot));
-        let firsts = (0..self.slots).filter_map(move |slot| Some((slot, known(slot)?, 0)));
-        let others = (self.slots..).zip(&self.others);
-        firsts.chain(others.filter_map(move |(row, (slot, context))| Some((row, known(*slot)?, *context as usize))))
-    }
-}
-
-impl Column {
-    fn new(cells: impl Iterator<Item = (u32, u32)>) -> Self {
-        let mut cells: Vec<(u32, u32)> = cells.collect();
-        // Rows come in order, and stay in it.
-        cells.sort_by_key(|(code, _)| *code);
-        let mut column = Self { codes: Vec::new(), starts: Vec::new(), rows: Vec::with_capacity(cells.len()) };
-        for (code, row) in cells {
-            if column.codes.last() != Some(&code) {
-                column.codes.push(code);
-                column.starts.push(u32::try_from(column.rows.len()).unwrap_or(u32::MAX));
-            }
-            column.rows.push(row);
-        }
-        column.starts.push(u32::try_from(column.rows.len()).unwrap_or(u32::MAX));
-        column
-    }
-
-    fn at(&self, place: usize) -> &[u32] {
-        let (Some(start), Some(end)) = (self.starts.get(place), self.starts.get(place + 1)) else { return &[] };
-        self.rows.get(*start as usize..*end as usize).unwrap_or_default()
-    }
-
-    fn of(&self, code: u32) -> &[u32] {
-        self.codes.binary_search(&code).map_or(&[], |place| self.at(place))
-    }
-}
-
-fn sorted(rows: impl Iterator<Item = u32>) -> RoaringBitmap {
-    // They come in order; should they not, they are put into it.
-    let rows: Vec<u32> = rows.collect();
-    RoaringBitmap::from_sorted_iter(rows.iter().copied()).unwrap_or_else(|_| rows.into_iter().collect())
-}
-
-/// The one attribute that a part of a condition reads, by its position in the expression; none of several.
-fn only_attribute(node: &Node) -> Option<usize> {
-    let read = RefCell::new(BTreeSet::new());
-    node.any(&|node| {
-        match node {
-            Node::Attribute(index) | Node::Has(index) => read.borrow_mut().insert(*index),
-            Node::Within(within) => read.borrow_mut().insert(within.attribute),
-            _ => false,
-        };
-        false
-    });
-    let read = read.into_inner();
-    if read.len() == 1 { read.first().copied() } else { None }
-}
-
-/// One value in the place of the only attribute that is read.
-struct One<'a> {
-    dictionary: &'a Dictionary,
-    code: u32,
-}
-
-impl<'a> Lookup<'a> for One<'a> {
-    fn attribute(&self, _: usize) -> Cell<'a> {
-        self.dictionary.cell(self.code)
-    }
-}
-
-/// A condition that is asked of everybody who did not change.
-#[derive(Clone, Copy)]
-struct Question<'a> {
-    engine: &'a Engine,
-    built: &'a Built,
-    asked: &'a Asked,
-    today: Day,
-}
-
-impl<'a> Question<'a> {
-    fn rows(self) -> RoaringBitmap {
-        let mut rows = RoaringBitmap::new();
-        let Some(open) = self.open() else { return rows };
-        for clause in &self.asked.clauses {
-            let mut left = self.left_of(clause, open);
-            left -= &rows;
-            let mut rest: Vec<&Node> = Vec::new();
-            for node in &clause.residual {
-                match self.met_by_value(node, &left) {
-                    Some(met) => left &= met,
-                    None => rest.push(node),
-                }
-            }
-            if !rest.is_empty() {
-                left = sorted(left.iter().filter(|row| self.holds(*row, &rest)));
-            }
-            rows |= left;
-        }
-        rows
-    }
-
-    /// The first row that meets a clause: rows are looked at one by one, of the smallest set that there is.
-    fn first_of(self, clause: &Clause) -> Option<u32> {
-        let open = self.open()?;
-        let meets = |row: &u32| {
-            let is_as_it_was = !self.built.changed.contains(self.built.rows.slot(*row));
-            is_as_it_was
-                && open.contains(*row)
-                && self.person(*row).is_some_and(|(person, context)| {
-                    self.engine.row_meets(person, context, clause, self.asked, self.today)
-                })
-        };
-        let smallest =
-            clause.predicates.iter().min_by_key(|predicate| self.size(predicate.attribute, &predicate.values));
-        match smallest {
-            None => open.iter().find(meets),
-            Some(predicate) => {
-                let slices = self.slices(predicate.attribute, &predicate.values);
-                let firsts = slices.into_iter().filter_map(|rows| rows.iter().copied().find(meets));
-                firsts.min_by_key(|row| self.built.rows.slot(*row))
-            }
-        }
-    }
-
-    fn open(self) -> Option<&'a RoaringBitmap> {
-        self.built.today.as_ref()?.open.get(&self.asked.window)
-    }
-
-    fn column(self, attribute: u16) -> Option<&'a Column> {
-        if Some(attribute) == self.engine.lifecycle() {
-            return self.built.today.as_ref()?.lifecycle.as_ref();
-        }
-        self.built.columns.get(&attribute)
-    }
-
-    /// The rows of each value.
-    fn slices(self, attribute: u16, values: &[Value]) -> Vec<&'a [u32]> {
-        let Some(column) = self.column(attribute) else { return Vec::new() };
-        let codes = values.iter().filter_map(|value| self.engine.dictionary.find(attribute, value));
-        codes.map(|code| column.of(code)).collect()
-    }
-
-    fn size(self, attribute: u16, values: &[Value]) -> usize {
-        self.slices(attribute, values).iter().map(|rows| rows.len()).sum()
-    }
-
-    /// The rows that count and meet all predicates of a clause.
-    fn left_of(self, clause: &Clause, open: &RoaringBitmap) -> RoaringBitmap {
-        let mut predicates: Vec<_> = clause.predicates.iter().collect();
-        predicates.sort_by_key(|predicate| self.size(predicate.attribute, &predicate.values));
-        let mut predicates = predicates.into_iter();
-        let Some(first) = predicates.next() else { return open.clone() };
-        let mut left = self.joined(first.attribute, &first.values) & open;
-        for predicate in predicates {
-            let size = self.size(predicate.attribute, &predicate.values);
-            if size / RATHER_ASK > usize::try_from(left.len()).unwrap_or(usize::MAX) {
-                let codes: Vec<u32> = predicate
-                    .values
-                    .iter()
-                    .filter_map(|value| self.engine.dictionary.find(predicate.attribute, value))
-                    .collect();
-                left = sorted(left.iter().filter(|row| {
-                    self.person(*row).is_some_and(|(person, context)| {
-                        codes.contains(&self.engine.code(person, context, predicate.attribute, self.today))
-                    })
-                }));
-            } else {
-                left &= self.joined(predicate.attribute, &predicate.values);
-            }
-        }
-        left
-    }
-
-    fn joined(self, attribute: u16, values: &[Value]) -> RoaringBitmap {
-        let mut slices = self.slices(attribute, values).into_iter();
-        let first = slices.next().unwrap_or_default();
-        let mut rows = sorted(first.iter().copied());
-        for slice in slices {
-            rows |= sorted(slice.iter().copied());
-        }
-        rows
-    }
-
-    /// The rows that meet a part of a condition which one attribute decides, where there are fewer values than rows.
-    fn met_by_value(self, node: &Node, left: &RoaringBitmap) -> Option<RoaringBitmap> {
-        let attribute = *self.asked.read.attributes.get(only_attribute(node)?)?;
-        let column = self.column(attribute)?;
-        if column.codes.len() > usize::try_from(left.len()).unwrap_or(usize::MAX) {
-            return None;
-        }
-        let dictionary = &self.engine.dictionary;
-        let holds = |code: u32| condition_holds(node, &One { dictionary, code }) == Ok(true);
-        let mut rows = RoaringBitmap::new();
-        for (place, code) in column.codes.iter().enumerate() {
-            if holds(*code) {
-                rows |= sorted(column.at(place).iter().copied());
-            }
-        }
-        Some(rows)
-    }
-
-    fn person(self, row: u32) -> Option<(&'a Person, usize)> {
-        let (slot, context) = self.built.rows.place(row);
-        Some((self.engine.people.get(slot as usize)?.as_ref()?, context as usize))
-    }
-
-    fn holds(self, row: u32, nodes: &[&Node]) -> bool {
-        let Some((person, context)) = self.person(row) else { return false };
-        let row = self.engine.row(person, context, self.today);
-        let seen = Seen { dictionary: &self.engine.dictionary, row: &row, read: &self.asked.read };
-        nodes.iter().all(|node| condition_holds(node, &seen) == Ok(true))
-    }
 }

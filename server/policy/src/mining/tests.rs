@@ -114,7 +114,8 @@ fn conditions_describe_who_holds_something() {
     let identities = identities(&people);
     let crowd = crowd(&identities, &NONE, 1);
     // Holders, those of them that a rule gives it to, limits, and what is found with how many each explains.
-    let cases: &[(&[u32], &[u32], MiningLimits, &[&str])] = &[
+    type Case<'c> = (&'c [u32], &'c [u32], MiningLimits, &'c [&'c str]);
+    let cases: &[Case<'_>] = &[
         (&[], &[], limits(1, 1_000, 0, 2), &[]),
         (&[0, 1, 2, 3, 4, 5, 6], &[], limits(1, 1_000, 0, 2), &["true 7"]),
         (

@@ -1,0 +1,192 @@
+//! A condition asked of everybody at once: sets of rows where values decide, and row by row where they do not.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use model::value::Value;
+use roaring::RoaringBitmap;
+
+use super::super::Engine;
+use super::super::dictionary::Dictionary;
+use super::super::matcher::Seen;
+use super::super::person::Person;
+use super::rows::{Column, sorted};
+use super::{Asked, Built};
+use crate::day::Day;
+use crate::expression::{Cell, Lookup, Node, condition_holds};
+use crate::model::Clause;
+
+/// A set so many times larger than the rows that are left is not made: each row is asked for its value.
+const RATHER_ASK: usize = 4;
+
+/// A condition that is asked of everybody who did not change.
+#[derive(Clone, Copy)]
+pub(super) struct Question<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) built: &'a Built,
+    pub(super) asked: &'a Asked,
+    pub(super) today: Day,
+}
+
+impl<'a> Question<'a> {
+    /// The rows that meet it and count.
+    pub(super) fn rows(self) -> RoaringBitmap {
+        let mut rows = RoaringBitmap::new();
+        let Some(open) = self.open() else { return rows };
+        for clause in &self.asked.clauses {
+            let mut left = self.left_of(clause, open);
+            left -= &rows;
+            let mut rest: Vec<&Node> = Vec::new();
+            for node in &clause.residual {
+                match self.met_by_value(node, &left) {
+                    Some(met) => left &= met,
+                    None => rest.push(node),
+                }
+            }
+            if !rest.is_empty() {
+                left = sorted(left.iter().filter(|row| self.holds(*row, &rest)));
+            }
+            rows |= left;
+        }
+        rows
+    }
+
+    /// The first row that meets a clause: rows are looked at one by one, of the smallest set that there is.
+    pub(super) fn first_of(self, clause: &Clause) -> Option<u32> {
+        let open = self.open()?;
+        let meets = |row: &u32| {
+            let is_as_it_was = !self.built.changed.contains(self.built.rows.slot(*row));
+            is_as_it_was
+                && open.contains(*row)
+                && self.person(*row).is_some_and(|(person, context)| {
+                    self.engine.row_meets(person, context, clause, self.asked, self.today)
+                })
+        };
+        let smallest =
+            clause.predicates.iter().min_by_key(|predicate| self.size(predicate.attribute, &predicate.values));
+        match smallest {
+            None => open.iter().find(meets),
+            Some(predicate) => {
+                let slices = self.slices(predicate.attribute, &predicate.values);
+                let firsts = slices.into_iter().filter_map(|rows| rows.iter().copied().find(meets));
+                firsts.min_by_key(|row| self.built.rows.slot(*row))
+            }
+        }
+    }
+
+    fn open(self) -> Option<&'a RoaringBitmap> {
+        self.built.today.as_ref()?.open.get(&self.asked.window)
+    }
+
+    fn column(self, attribute: u16) -> Option<&'a Column> {
+        if Some(attribute) == self.engine.lifecycle() {
+            return self.built.today.as_ref()?.lifecycle.as_ref();
+        }
+        self.built.columns.get(&attribute)
+    }
+
+    /// The rows of each value.
+    fn slices(self, attribute: u16, values: &[Value]) -> Vec<&'a [u32]> {
+        let Some(column) = self.column(attribute) else { return Vec::new() };
+        let codes = values.iter().filter_map(|value| self.engine.dictionary.find(attribute, value));
+        codes.map(|code| column.of(code)).collect()
+    }
+
+    fn size(self, attribute: u16, values: &[Value]) -> usize {
+        self.slices(attribute, values).iter().map(|rows| rows.len()).sum()
+    }
+
+    /// The rows that count and meet all predicates of a clause.
+    fn left_of(self, clause: &Clause, open: &RoaringBitmap) -> RoaringBitmap {
+        let mut predicates: Vec<_> = clause.predicates.iter().collect();
+        predicates.sort_by_key(|predicate| self.size(predicate.attribute, &predicate.values));
+        let mut predicates = predicates.into_iter();
+        let Some(first) = predicates.next() else { return open.clone() };
+        let mut left = self.joined(first.attribute, &first.values) & open;
+        for predicate in predicates {
+            let size = self.size(predicate.attribute, &predicate.values);
+            if size / RATHER_ASK > usize::try_from(left.len()).unwrap_or(usize::MAX) {
+                let codes: Vec<u32> = predicate
+                    .values
+                    .iter()
+                    .filter_map(|value| self.engine.dictionary.find(predicate.attribute, value))
+                    .collect();
+                left = sorted(left.iter().filter(|row| {
+                    self.person(*row).is_some_and(|(person, context)| {
+                        codes.contains(&self.engine.code(person, context, predicate.attribute, self.today))
+                    })
+                }));
+            } else {
+                left &= self.joined(predicate.attribute, &predicate.values);
+            }
+        }
+        left
+    }
+
+    fn joined(self, attribute: u16, values: &[Value]) -> RoaringBitmap {
+        let mut slices = self.slices(attribute, values).into_iter();
+        let first = slices.next().unwrap_or_default();
+        let mut rows = sorted(first.iter().copied());
+        for slice in slices {
+            rows |= sorted(slice.iter().copied());
+        }
+        rows
+    }
+
+    /// The rows that meet a part of a condition which one attribute decides, where there are fewer values than rows.
+    fn met_by_value(self, node: &Node, left: &RoaringBitmap) -> Option<RoaringBitmap> {
+        let attribute = *self.asked.read.attributes.get(only_attribute(node)?)?;
+        let column = self.column(attribute)?;
+        if column.codes.len() > usize::try_from(left.len()).unwrap_or(usize::MAX) {
+            return None;
+        }
+        let dictionary = &self.engine.dictionary;
+        let holds = |code: u32| condition_holds(node, &One { dictionary, code }) == Ok(true);
+        let mut rows = RoaringBitmap::new();
+        for (place, code) in column.codes.iter().enumerate() {
+            if holds(*code) {
+                rows |= sorted(column.at(place).iter().copied());
+            }
+        }
+        Some(rows)
+    }
+
+    fn person(self, row: u32) -> Option<(&'a Person, usize)> {
+        let (slot, context) = self.built.rows.place(row);
+        Some((self.engine.people.get(slot as usize)?.as_ref()?, context as usize))
+    }
+
+    fn holds(self, row: u32, nodes: &[&Node]) -> bool {
+        let Some((person, context)) = self.person(row) else { return false };
+        let row = self.engine.row(person, context, self.today);
+        let seen = Seen { dictionary: &self.engine.dictionary, row: &row, read: &self.asked.read };
+        nodes.iter().all(|node| condition_holds(node, &seen) == Ok(true))
+    }
+}
+
+/// The one attribute that a part of a condition reads, by its position in the expression; none of several.
+pub(super) fn only_attribute(node: &Node) -> Option<usize> {
+    let read = RefCell::new(BTreeSet::new());
+    node.any(&|node| {
+        match node {
+            Node::Attribute(index) | Node::Has(index) => read.borrow_mut().insert(*index),
+            Node::Within(within) => read.borrow_mut().insert(within.attribute),
+            _ => false,
+        };
+        false
+    });
+    let read = read.into_inner();
+    if read.len() == 1 { read.first().copied() } else { None }
+}
+
+/// One value in the place of the only attribute that is read.
+struct One<'a> {
+    dictionary: &'a Dictionary,
+    code: u32,
+}
+
+impl<'a> Lookup<'a> for One<'a> {
+    fn attribute(&self, _: usize) -> Cell<'a> {
+        self.dictionary.cell(self.code)
+    }
+}
