@@ -26,13 +26,11 @@ test('the palette finds a person, an order and something to do, by keyboard alon
   await expect(page).toHaveURL(/\/identities\/\d+$/);
   await expect(page.locator('main h1')).toContainText(person);
 
-  await page.goto('/orders');
   await openPalette(page);
   await page.keyboard.type(`order ${order}`);
   await page.keyboard.press('Enter');
   await expect(page).toHaveURL(`/orders/${order}`);
 
-  await page.goto('/orders');
   await openPalette(page);
   await page.keyboard.type('start complete');
   await expect(lines.first()).toContainText('Start the complete job');
@@ -40,10 +38,11 @@ test('the palette finds a person, an order and something to do, by keyboard alon
   await expect(page).toHaveURL('/jobs');
 
   // Escape goes back to where one was.
-  await page.goto('/jobs');
   const first = page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Orders' });
-  await first.focus();
   await openPalette(page);
+  await page.keyboard.press('Escape');
+  await first.focus();
+  await page.keyboard.press('Control+k');
   await page.keyboard.type('nobody-of-this-name');
   await expect(palette.getByRole('status')).toContainText('Nothing found');
   await page.keyboard.press('Escape');

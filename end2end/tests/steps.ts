@@ -1,7 +1,7 @@
 // What several walks do.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test as base, type Browser, type BrowserContextOptions, type Locator, type Page } from '@playwright/test';
+import { expect, test as base, type Browser, type BrowserContextOptions, type Page } from '@playwright/test';
 
 export const PASSWORD = 'harbour-and-vale';
 
@@ -204,14 +204,18 @@ export async function walkOfANewUser(page: Page, browser: Browser, login: string
   await stranger.context().close();
 }
 
-/** Opens the palette. It listens once the page's own code has come, which a loaded machine takes its time for. */
-export async function openPalette(page: Page): Promise<Locator> {
+/**
+ * Opens the palette by its keys. Until the page's own code has come, the keys are the browser's and take the focus away from the
+ * page, so the button is tried first: it does nothing until then.
+ */
+export async function openPalette(page: Page): Promise<void> {
   const field = page.getByRole('dialog', { name: 'Find and do anything' }).getByRole('combobox');
   await expect(async () => {
-    if (!(await field.isVisible())) {
-      await page.keyboard.press('Control+k');
-    }
-    await expect(field).toBeFocused({ timeout: 1_000 });
+    await page.getByRole('button', { name: 'Find and do anything' }).click();
+    await expect(field).toBeVisible({ timeout: 500 });
   }).toPass({ timeout: 30_000 });
-  return field;
+  await page.keyboard.press('Escape');
+  await expect(field).toBeHidden();
+  await page.keyboard.press('Control+k');
+  await expect(field).toBeFocused();
 }

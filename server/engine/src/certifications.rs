@@ -285,7 +285,7 @@ async fn checked(op: &OpContext, mut new: NewCampaign) -> Result<NewCampaign, Ap
             all.try_for_each(|one| crate::bulk_changes::people::holds(one, identity, today).map(|_| ()))
         })
     });
-    tried.map_err(|why| ApiError::invalid("condition", format!("The condition cannot be used: {why}.")))?;
+    tried.map_err(crate::bulk_changes::people::wrong)?;
     if let Some(gone) = scope.applications.iter().find(|name| !configuration.applications.contains_key(*name)) {
         return Err(ApiError::invalid(
             "applications",

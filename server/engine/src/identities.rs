@@ -16,9 +16,6 @@ use crate::Engine;
 use crate::context::OpContext;
 use crate::error::internal;
 
-/// People looked at in one go.
-const PIECE: usize = 5_000;
-
 /// A piece of the list.
 pub async fn page(op: &OpContext, filter: IdentityFilter) -> Result<Page<IdentityRow>, ApiError> {
     op.require("/Identities/View")?;
@@ -38,15 +35,7 @@ pub async fn quality(op: &OpContext) -> Result<Vec<AttributeQuality>, ApiError> 
     let engine = op.engine.clone();
     let work = move || {
         let world = engine.world();
-        let everybody: Vec<IdentityId> =
-            world.with_population(|population| population.identities().keys().copied().collect());
-        // Piece by piece, so that nobody waits long for the population.
-        let people = everybody.chunks(PIECE).flat_map(|ids| {
-            world.with_population(|population| {
-                ids.iter().filter_map(|id| population.identities().get(id)).cloned().collect::<Vec<_>>()
-            })
-        });
-        quality::quality(&world.configuration(), people)
+        quality::quality(&world.configuration(), world.everybody())
     };
     tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::internal())
 }

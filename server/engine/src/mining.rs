@@ -72,7 +72,7 @@ pub async fn mine(op: &OpContext, query: &MiningQuery) -> Result<Mining, ApiErro
     }
     let read = Read {
         configuration,
-        population: store.load_identities().await.map_err(internal)?,
+        population: op.engine.world().everybody().collect(),
         grants: store.direct_grants(None).await.map_err(internal)?,
         held: store.held_entitlements().await.map_err(internal)?,
         names,

@@ -117,30 +117,27 @@ pub(crate) fn matches(world: &World, model: &Arc<RoleModel>, rules: &[String], t
         let found: Option<Vec<(String, People)>> = rules.iter().map(of).collect();
         Some(found?.into_iter().map(|(rule, people)| (rule, population.sample(&people))).collect())
     };
-    asked(world, model, sampled).unwrap_or_default()
+    asked(world, || Some(Arc::clone(model)), sampled).unwrap_or_default()
 }
 
 /// For whom a condition would hold were it a rule's, looked ahead and back so many days.
 pub(crate) fn who_meets(world: &World, expression: &Expression, days: (u16, u16), today: Date) -> Matching {
     let condition = Condition::new(expression);
-    let of = world.with_population(|population| population.identities().len() as u64);
-    let found = world.with_population(|population| {
+    let found = |population: &mut Population| {
         let people = population.engine.who_meets(&condition, days, today)?;
-        Some(population.sample(&people))
-    });
-    if let Some(found) = found {
-        return Matching::People { found, of };
-    }
-    // It asks for something that nothing live does: everybody is taken in with a rule that has this condition.
-    let dimensions = world.configuration().dimensions.clone();
-    let mut configuration = Configuration { dimensions, ..Configuration::default() };
-    let rule = AssignmentRule { when: expression.text().to_owned(), ..AssignmentRule::default() };
-    configuration.rules.insert("condition".to_owned(), rule);
-    let Ok(model) = RoleModel::compile(&configuration) else { return Matching::Nothing };
-    let people: Vec<Identity> = world.with_population(|population| population.identities().values().cloned().collect());
-    let mut population = Population::of(people, Arc::new(model));
-    let people = population.engine.who_meets(&condition, days, today).unwrap_or_default();
-    Matching::People { found: population.sample(&people), of }
+        Some(Matching::People { found: population.sample(&people), of: population.identities().len() as u64 })
+    };
+    // Where it asks for something that nothing live does: a model of one rule that has this condition.
+    let alone = || {
+        let rule = AssignmentRule { when: expression.text().to_owned(), ..AssignmentRule::default() };
+        let configuration = Configuration {
+            dimensions: world.configuration().dimensions.clone(),
+            rules: [("condition".to_owned(), rule)].into(),
+            ..Configuration::default()
+        };
+        RoleModel::compile(&configuration).ok().map(Arc::new)
+    };
+    asked(world, alone, found).unwrap_or(Matching::Nothing)
 }
 
 /// What of a configuration makes no sense beside the rest of it, over the people on record.
@@ -152,7 +149,8 @@ pub(crate) fn findings(
     today: Date,
 ) -> Vec<Finding> {
     let found = unknown(configuration, found);
-    let Some(asked) = asked(world, model, |population| Asked::new(&mut population.engine, model, today)) else {
+    let ask = |population: &mut Population| Asked::new(&mut population.engine, model, today);
+    let Some(asked) = asked(world, || Some(Arc::clone(model)), ask) else {
         return lint(configuration, model, None, today);
     };
     // Whoever is to be shown is looked up one by one: finding takes longer than others should wait for the population.
@@ -160,12 +158,15 @@ pub(crate) fn findings(
     lint(configuration, model, Some(&Crowd { asked: &asked, person: &person, found: &found }), today)
 }
 
-/// Asks the population in memory, or, where nothing is kept there of something that the model reads, one that is put together for
-/// this model.
-fn asked<T>(world: &World, model: &Arc<RoleModel>, ask: impl Fn(&mut Population) -> Option<T>) -> Option<T> {
+/// Asks the population in memory, or, where nothing is kept there of something that the question reads, one that is put together
+/// for a model which reads it.
+fn asked<T>(
+    world: &World,
+    model: impl FnOnce() -> Option<Arc<RoleModel>>,
+    ask: impl Fn(&mut Population) -> Option<T>,
+) -> Option<T> {
     if let Some(answer) = world.with_population(&ask) {
         return Some(answer);
     }
-    let people: Vec<Identity> = world.with_population(|population| population.identities().values().cloned().collect());
-    ask(&mut Population::of(people, Arc::clone(model)))
+    ask(&mut Population::of(world.everybody().collect(), model()?))
 }

@@ -23,6 +23,8 @@ use crate::error::OpenError;
 use crate::role_model;
 use crate::search::Described;
 
+/// People copied in one go.
+const PIECE: usize = 5_000;
 /// People are sampled out of so many, where there are more: names are in no order in memory.
 const SAMPLED: usize = 2_000;
 
@@ -116,6 +118,19 @@ impl World {
     /// Works on the population; quick, and never across a wait.
     pub(crate) fn with_population<T>(&self, work: impl FnOnce(&mut Population) -> T) -> T {
         work(&mut self.population.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Everybody, as stored, by id; copied piece by piece, so that nobody waits long for the population. Who comes in meanwhile is
+    /// not among them.
+    pub(crate) fn everybody(&self) -> impl Iterator<Item = Identity> {
+        let ids: Vec<IdentityId> = self.with_population(|population| population.identities.keys().copied().collect());
+        let pieces = ids.len().div_ceil(PIECE);
+        (0..pieces).flat_map(move |piece| {
+            let ids = ids.iter().skip(piece * PIECE).take(PIECE);
+            self.with_population(|population| {
+                ids.filter_map(|id| population.identities.get(id)).cloned().collect::<Vec<_>>()
+            })
+        })
     }
 
     /// Follows the database: a configuration applied, and identities changed, since memory last looked. Answers whether

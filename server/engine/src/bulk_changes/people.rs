@@ -1,10 +1,11 @@
 //! A bulk change for chosen people: all that a list shows, or all for whom a condition holds, and one thing to give or to
 //! take away.
 
+use jiff::civil::Date;
 use model::bulk_change::{BulkRow, WrittenRow};
 use model::configuration::Configuration;
 use model::error::ApiError;
-use model::identity::{Identity, LifecycleState};
+use model::identity::{Context, Identity, LifecycleState};
 use model::ids::{BulkChangeId, IdentityId};
 use model::request::Change;
 use model::view::IdentityFilter;
@@ -12,7 +13,6 @@ use policy::expression::{Expression, Subject};
 use tokio::sync::mpsc;
 
 use crate::context::OpContext;
-use crate::error::internal;
 
 use super::{BULK, checked_reason, file, one_line};
 
@@ -105,13 +105,14 @@ fn told(filter: &IdentityFilter) -> String {
 }
 
 async fn matching(op: &OpContext, condition: &str) -> Result<Vec<IdentityId>, ApiError> {
+    op.engine.follow().await.map_err(|_| ApiError::internal())?;
     let condition = understood(&op.engine.world().configuration(), condition)?;
-    let today = op.engine.today();
-    let all = op.engine.store().load_identities().await.map_err(internal)?;
+    let (engine, today) = (op.engine.clone(), op.engine.today());
     let work = move || {
         let mut people = Vec::new();
-        for identity in all.iter().filter(|identity| identity.lifecycle(today) != LifecycleState::Leaver) {
-            if holds(&condition, identity, today)? {
+        let is_here = |identity: &Identity| identity.lifecycle(today) != LifecycleState::Leaver;
+        for identity in engine.world().everybody().filter(is_here) {
+            if holds(&condition, &identity, today)? {
                 people.push(identity.id);
             }
         }
@@ -126,20 +127,32 @@ pub(crate) fn understood(configuration: &Configuration, condition: &str) -> Resu
     parsed.map_err(|error| wrong(error.to_string()))
 }
 
-fn wrong(why: String) -> ApiError {
+pub(crate) fn wrong(why: String) -> ApiError {
     ApiError::invalid("condition", format!("The condition cannot be used: {why}."))
 }
 
-/// In one of the contexts that count today, or, without one, for the person as such.
-pub(crate) fn holds(condition: &Expression, identity: &Identity, today: jiff::civil::Date) -> Result<bool, String> {
-    let mut contexts = identity.contexts.iter().filter(|context| context.period.holds(today)).peekable();
-    if contexts.peek().is_none() {
-        return condition.holds(&Subject::new(identity, None, today));
+/// Whether it holds in one of the contexts that count today, or, without one, for the person as such.
+pub(crate) fn holds(condition: &Expression, identity: &Identity, today: Date) -> Result<bool, String> {
+    contexts(Some(condition), identity, today).map(|contexts| !contexts.is_empty())
+}
+
+/// The contexts that count today in which the condition holds; that of the person as such where they have none.
+pub(crate) fn contexts<'a>(
+    condition: Option<&Expression>,
+    identity: &'a Identity,
+    today: Date,
+) -> Result<Vec<Option<&'a Context>>, String> {
+    let mut all: Vec<Option<&Context>> =
+        identity.contexts.iter().filter(|context| context.period.holds(today)).map(Some).collect();
+    if all.is_empty() {
+        all.push(None);
     }
-    for context in contexts {
-        if condition.holds(&Subject::new(identity, Some(context), today))? {
-            return Ok(true);
+    let Some(condition) = condition else { return Ok(all) };
+    let mut meant = Vec::new();
+    for context in all {
+        if condition.holds(&Subject::new(identity, context, today))? {
+            meant.push(context);
         }
     }
-    Ok(false)
+    Ok(meant)
 }

@@ -8,18 +8,19 @@ use jiff::civil::Date;
 use model::access::Grantable;
 use model::configuration::Configuration;
 use model::error::ApiError;
-use model::identity::{Context, Identity, LifecycleState};
+use model::identity::{Identity, LifecycleState};
 use model::ids::IdentityId;
 use model::mining::{MinedThing, MiningQuery};
 use model::request::DirectGrant;
 use policy::deduction::{Candidate, candidates};
 use policy::engine::Engine as RoleEngine;
-use policy::expression::{Expression, Subject};
+use policy::expression::Expression;
 use policy::mining::{Chosen, Crowd, Item, Thing};
 use roaring::RoaringBitmap;
 use store::HeldEntitlements;
 
 use super::attributes;
+use crate::bulk_changes::people::{contexts, wrong};
 use crate::configuration::computed;
 
 /// All that is read for it.
@@ -155,34 +156,14 @@ pub(super) fn gather(read: Read, query: &MiningQuery, condition: Option<&Express
 fn whom(population: Vec<Identity>, condition: Option<&Expression>, today: Date) -> Result<Vec<Identity>, ApiError> {
     let mut people = Vec::new();
     for identity in population {
-        if identity.lifecycle(today) == LifecycleState::Active && !contexts(&identity, condition, today)?.is_empty() {
+        if identity.lifecycle(today) == LifecycleState::Active
+            && !contexts(condition, &identity, today).map_err(wrong)?.is_empty()
+        {
             people.push(identity);
         }
     }
     people.sort_by_key(|identity| identity.id);
     Ok(people)
-}
-
-/// The contexts that count today in which the condition holds; that of the person as such where they have none.
-fn contexts<'a>(
-    identity: &'a Identity,
-    condition: Option<&Expression>,
-    today: Date,
-) -> Result<Vec<Option<&'a Context>>, ApiError> {
-    let mut all: Vec<Option<&Context>> =
-        identity.contexts.iter().filter(|context| context.period.holds(today)).map(Some).collect();
-    if all.is_empty() {
-        all.push(None);
-    }
-    let Some(condition) = condition else { return Ok(all) };
-    let mut meant = Vec::new();
-    for context in all {
-        let holds = condition.holds(&Subject::new(identity, context, today));
-        if holds.map_err(|why| ApiError::invalid("condition", format!("The condition cannot be used: {why}.")))? {
-            meant.push(context);
-        }
-    }
-    Ok(meant)
 }
 
 fn crowd(
@@ -202,7 +183,7 @@ fn crowd(
         .collect();
     let mut rows = Vec::with_capacity(people.len());
     for identity in people {
-        rows.push((identity, contexts(identity, condition, today)?));
+        rows.push((identity, contexts(condition, identity, today).map_err(wrong)?));
     }
     Ok(Crowd::new(&rows, &chosen, query.limits.people, today))
 }
