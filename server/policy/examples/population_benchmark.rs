@@ -121,8 +121,9 @@ impl Side {
                     json!({"evaluated": computed.evaluated, "changed": computed.changed.len()})
                 }
                 "rule" => {
-                    let affected = (0..50).map(|rule| self.engine.affected_by_rule(&generator::role(rule * 7)).len());
-                    json!({"rules": 50, "affected": affected.sum::<usize>()})
+                    let rules = (0..50).map(|rule| generator::role(rule * 7));
+                    let people = rules.filter_map(|rule| self.engine.who_meets_rule(&self.model, &rule, DAY));
+                    json!({"rules": 50, "affected": people.map(|people| people.len()).sum::<usize>()})
                 }
                 "write" => self.write_answer()?,
                 "memory" => json!({"resident": status("VmRSS"), "peak": status("VmHWM")}),

@@ -20,7 +20,6 @@ use model::identity::Identity;
 use model::ids::IdentityId;
 use model::lifecycle::{Boundary, LifecycleView, Remembered, Turn};
 use model::request::DirectGrant;
-use model::value::Value;
 use roaring::RoaringBitmap;
 
 use crate::model::RoleModel;
@@ -84,8 +83,6 @@ pub struct Engine {
     stale: RoaringBitmap,
     /// Slots whose digest is not the confirmed one.
     open: RoaringBitmap,
-    /// Codes below are of values that some rule compares with.
-    compared: u32,
     /// On how many threads everybody is evaluated.
     threads: usize,
     scratch: Scratch,
@@ -103,7 +100,6 @@ impl Engine {
         let mut dictionary = Dictionary::default();
         let matcher = Matcher::new(&model, &mut dictionary);
         Self {
-            compared: u32::try_from(dictionary.len()).unwrap_or(u32::MAX),
             threads: 1,
             wheel: Wheel::new(&model),
             scratch: Scratch::new(&model),
@@ -357,26 +353,10 @@ impl Engine {
         Some(self.answer(self.person(id)?, day::number(today)).explain(grantable))
     }
 
-    /// Those for whom a rule held on the day last computed, sorted.
-    pub fn affected_by_rule(&self, rule: &str) -> Vec<IdentityId> {
-        let index = self.model.rules.binary_search_by(|other| other.name.as_str().cmp(rule));
-        let Some(index) = index.ok().and_then(|index| u32::try_from(index).ok()) else { return Vec::new() };
-        let holds = self.combinations.with_rule(index);
-        self.ids_where(|person| person.set.is_some_and(|set| holds.get(set as usize) == Some(&true)))
-    }
-
     /// For how many people each rule held on the day last computed; rules that held for nobody are left out.
     pub fn affected_by_each_rule(&self) -> BTreeMap<String, u64> {
         let named = |(rule, people): (u32, u64)| Some((self.model.rules.get(rule as usize)?.name.clone(), people));
         self.combinations.people_by_rule().into_iter().filter_map(named).collect()
-    }
-
-    /// Those who have a value as any of their contexts shows them, sorted. `None` where no rule compares the attribute
-    /// with that value.
-    pub fn people_having(&self, attribute: &str, value: &Value) -> Option<Vec<IdentityId>> {
-        let attribute = self.model.attributes.binary_search_by(|other| other.as_str().cmp(attribute)).ok()?;
-        let code = self.dictionary.find(u16::try_from(attribute).ok()?, value)?;
-        (code < self.compared).then(|| self.ids_where(|person| person.rows.contains(&code)))
     }
 
     /// The value of each correlation rule's expression, in the order of the rules; none where it gives no text or number.
@@ -482,13 +462,6 @@ impl Engine {
 
     fn ids(&self, slots: &RoaringBitmap) -> Vec<IdentityId> {
         let people = slots.iter().filter_map(|slot| self.people.get(slot as usize)?.as_ref());
-        let mut ids: Vec<IdentityId> = people.map(|person| person.id).collect();
-        ids.sort_unstable();
-        ids
-    }
-
-    fn ids_where(&self, holds: impl Fn(&Person) -> bool) -> Vec<IdentityId> {
-        let people = self.people.iter().flatten().filter(|person| holds(person));
         let mut ids: Vec<IdentityId> = people.map(|person| person.id).collect();
         ids.sort_unstable();
         ids

@@ -162,7 +162,8 @@ proptest! {
                 confirmed.insert(*id, (digest, engine.desired(*id, today).expect("is known")));
             }
             for (rule, alone) in &alone {
-                let told: Vec<IdentityId> = engine.affected_by_rule(rule);
+                let told = engine.who_meets_rule(&model, rule, today).expect("its own rule");
+                let told: Vec<IdentityId> = engine.ids_of(&told);
                 let count = engine.affected_by_each_rule().get(*rule).copied().unwrap_or_default();
                 prop_assert_eq!(count, told.len() as u64);
                 for (id, person) in &known {

@@ -17,7 +17,8 @@ use model::ids::IdentityId;
 use model::value::Value;
 use policy::classification::Seen;
 use policy::engine::Engine;
-use policy::model::RoleModel;
+use policy::expression::Expression;
+use policy::model::{Condition, RoleModel};
 
 fn engine(configuration: &Configuration, person: &Identity) -> Engine {
     let mut engine = Engine::new(Arc::new(RoleModel::compile(configuration).expect("sound")));
@@ -406,7 +407,7 @@ fn days_pass_as_small_changes() {
         let digest = engine.digest(id).expect("computed");
         engine.confirm(id, digest);
     }
-    assert_eq!(engine.affected_by_rule("all"), [IdentityId(8)]);
+    assert_eq!(meeting(&mut engine, "all", march(1)), [IdentityId(8)]);
     assert_eq!(engine.next_change(march(1)), Some(march(8)));
     assert_eq!(engine.next_change(march(8)), Some(march(10)));
     assert_eq!(engine.next_change(march(20)), None);
@@ -414,7 +415,7 @@ fn days_pass_as_small_changes() {
     assert_eq!((quiet.evaluated, quiet.changed), (0, vec![]));
     let opened = engine.compute_some(&[], march(8));
     assert_eq!((opened.evaluated, opened.changed), (1, vec![IdentityId(7)]));
-    assert_eq!(engine.affected_by_rule("all"), [IdentityId(7), IdentityId(8)]);
+    assert_eq!(meeting(&mut engine, "all", march(8)), [IdentityId(7), IdentityId(8)]);
     // Nobody acted on it: it is told again. Going back takes it back.
     assert_eq!(engine.compute_some(&[IdentityId(8)], march(8)).changed, [IdentityId(7)]);
     assert_eq!(engine.compute_some(&[], march(7)).changed, []);
@@ -452,11 +453,22 @@ fn correlation_looks_at_all_contexts() {
 fn people_by_value() {
     let configuration = with(&[("sales", roles("identity.department in [\"Sales\", \"IT\"]", &["staff"]))]);
     let mut engine = engine(&configuration, &person(vec![context("1", 0, None, None, "IT")]));
-    assert_eq!(engine.people_having("department", &"IT".into()), Some(vec![IdentityId(7)]));
+    let having = |engine: &mut Engine, attribute: &str, value: &str| {
+        let condition = Expression::parse(&format!("identity.{attribute} == '{value}'")).expect("a condition");
+        let people = engine.who_meets(&Condition::new(&condition), (0, 0), march(1))?;
+        Some(engine.ids_of(&people))
+    };
+    assert_eq!(having(&mut engine, "department", "IT"), Some(vec![IdentityId(7)]));
     // The position's own department hides the person's.
-    assert_eq!(engine.people_having("department", &"Sales".into()), Some(vec![]));
-    assert_eq!(engine.people_having("department", &"Law".into()), None);
-    assert_eq!(engine.people_having("name", &"Ada".into()), None);
+    assert_eq!(having(&mut engine, "department", "Sales"), Some(vec![]));
+    assert_eq!(having(&mut engine, "department", "Law"), Some(vec![]));
+    assert_eq!(having(&mut engine, "shoe_size", "42"), None, "no rule reads it, so nothing is kept of it");
     engine.remove(IdentityId(7));
-    assert_eq!(engine.people_having("department", &"IT".into()), Some(vec![]));
+    assert_eq!(having(&mut engine, "department", "IT"), Some(vec![]));
+}
+
+fn meeting(engine: &mut Engine, rule: &str, today: Date) -> Vec<IdentityId> {
+    let model = Arc::clone(engine.model());
+    let people = engine.who_meets_rule(&model, rule, today).expect("its own rule");
+    engine.ids_of(&people)
 }

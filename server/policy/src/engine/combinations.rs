@@ -203,12 +203,6 @@ impl Combinations {
         }
         people
     }
-
-    /// Of each number, whether the rule is in that combination.
-    pub(super) fn with_rule(&self, rule: u32) -> Vec<bool> {
-        let holds = |combination: &Combination| combination.pairs.iter().any(|(other, _)| *other == rule);
-        self.all.iter().map(|combination| combination.as_ref().is_some_and(holds)).collect()
-    }
 }
 
 /// A hash of entitlements in the order of their numbers.
