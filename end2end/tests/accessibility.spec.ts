@@ -5,7 +5,8 @@ import { expect, signedInAs, test } from './steps';
 
 for (const [scheme, width] of [['light', 1440], ['dark', 380]] as const) {
   test(`every page is accessible, ${scheme} and ${width} pixels wide`, async ({ page, browser }) => {
-    test.setTimeout(360_000);
+    // Some hundred pages, each looked at whole.
+    test.setTimeout(900_000);
     const pages = await everyPage(page);
     await page.emulateMedia({ colorScheme: scheme });
     await page.setViewportSize({ width, height: 900 });

@@ -7,6 +7,7 @@ pub mod test;
 use engine::permissions::{ConflictView, EntryView, ProfileView};
 use leptos::prelude::*;
 use model::draft::{ObjectKind, SettingKind};
+use model::permission::Grant;
 
 use crate::components::chip::{self, Tone};
 use crate::components::icon::icon;
@@ -114,6 +115,12 @@ fn holders(profile: &ProfileView) -> AnyView {
         view! { {comma}<a href=format!("/users/{}", holder.id)>{holder.display_name.clone()}</a>{disabled} }
     });
     view! { <p>{format!("Held by {}: ", words::plural(count, "user", "users"))}{links.collect_view()}</p> }.into_any()
+}
+
+/// "`/Jobs` in the profile operator": an entry, and where it stands.
+fn granted(grant: &Grant) -> impl IntoView + use<> {
+    let address = format!("/permissions#{}", anchor(&grant.profile));
+    view! { <span><code>{grant.entry.as_str().to_owned()}</code>" in the profile "<a href=address>{grant.profile.clone()}</a></span> }
 }
 
 /// What entries open, as a table: area, action, path, pages.

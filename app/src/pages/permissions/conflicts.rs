@@ -72,7 +72,7 @@ fn who(view: &ConflictView) -> AnyView {
         view! { <li><a href=format!("/users/{}", holder.id)>{holder.display_name.clone()}</a><p class="hint">{met.entries()}</p></li> }
     });
     let profiles = view.profiles.iter().filter_map(|met| met.first.first()).map(|grant| {
-        view! { <li>"The profile "<a href=format!("#{}", anchor(&grant.profile))>{grant.profile.clone()}</a>" by itself"</li> }
+        view! { <li><span>"The profile "<a href=format!("#{}", anchor(&grant.profile))>{grant.profile.clone()}</a>" by itself"</span></li> }
     });
     view! { <ul class="plain">{users.collect_view()}{profiles.collect_view()}</ul> }.into_any()
 }

@@ -4,7 +4,7 @@ use engine::mails::Told;
 use leptos::prelude::*;
 use model::mail::{Hearing, NoticeKind};
 
-use super::anchor;
+use super::granted;
 use crate::components::chip::{self, Tone};
 use crate::components::icon::icon;
 use crate::components::list::{Choice, filter_chips};
@@ -79,10 +79,7 @@ fn topic(kind: NoticeKind, about: &str, told: &[Told]) -> impl IntoView + use<> 
     });
     let paths = (!kind.paths(about).is_empty()).then(|| view! { <p class="hint">"Tells: "{paths.collect_view()}</p> });
     let rows = told.iter().filter(|told| told.about == about).map(|told| {
-        let by = told.by.iter().map(|grant| {
-            let address = format!("/permissions#{}", anchor(&grant.profile));
-            view! { <li><code>{grant.entry.as_str().to_owned()}</code>" in the profile "<a href=address>{grant.profile.clone()}</a></li> }
-        });
+        let by = told.by.iter().map(|grant| view! { <li>{granted(grant)}</li> });
         let by = match told.by.is_empty() {
             true => view! { <span class="subtle">"As whoever is asked"</span> }.into_any(),
             false => view! { <ul class="plain">{by.collect_view()}</ul> }.into_any(),

@@ -6,12 +6,13 @@ use model::error::ApiError;
 use model::permission::catalogue::ACTIONS;
 use model::permission::{Extent, Grant};
 
+use super::granted;
 use crate::components::form::option;
 use crate::components::icon::icon;
 use crate::frame::{Section, Sheet};
 use crate::logic::query::Query;
 use crate::logic::words;
-use crate::pages::users::{Part, anchor, parts, tester};
+use crate::pages::users::{Part, parts, tester};
 use crate::pages::{Asked as Request, page};
 use crate::permissions::PERMISSIONS;
 use crate::permissions::asked::{self, Asked, Takes};
@@ -213,8 +214,7 @@ fn reasons(grants: &[Grant]) -> impl IntoView + use<> {
 
 /// "`/Jobs` in the profile operator, a parent path".
 fn reason(grant: &Grant) -> impl IntoView + use<> {
-    let address = format!("/permissions#{}", anchor(&grant.profile));
-    view! { <code>{grant.entry.as_str().to_owned()}</code>" in the profile "<a href=address>{grant.profile.clone()}</a>", "{grant.extent.words()} }
+    view! { {granted(grant)}", "{grant.extent.words()} }
 }
 
 fn who(able: &[Able], asked: &Asked, what: &str) -> AnyView {
