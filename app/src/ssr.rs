@@ -55,7 +55,7 @@ pub fn visitor(op: &OpContext) -> Visitor {
     Visitor {
         name: op.user.display_name.clone(),
         login: op.user.login.clone(),
-        rights: Rights::of(&op.permissions),
+        rights: Rights::of(&op.opened()),
         path: path(),
         theme: theme(),
         flash: take_flash(),

@@ -145,13 +145,15 @@ fn views() -> Vec<ProfileView> {
     };
     vec![
         ProfileView {
+            people: None,
             name: "operator".into(),
             label: "Operator".into(),
             entries: vec![entry("/Home", true), entry("/WorkItems/Fulfil/mainframe", false), entry("/Jobz", true)],
             holders: vec![holder(1, false), holder(2, true)],
         },
-        ProfileView { name: "empty".into(), label: "Nothing".into(), entries: vec![], holders: vec![] },
+        ProfileView { name: "empty".into(), label: "Nothing".into(), entries: vec![], people: None, holders: vec![] },
         ProfileView {
+            people: None,
             name: "retired-desk".into(),
             label: "retired-desk".into(),
             entries: vec![],
@@ -181,7 +183,8 @@ fn conflicts() -> Vec<ConflictView> {
 }
 
 fn met() -> Met {
-    let grant = || path("/Jobs").map(|entry| Grant { profile: "operator".into(), entry, extent: Extent::Parent });
+    let grant =
+        || path("/Jobs").map(|entry| Grant { profile: "operator".into(), entry, extent: Extent::Parent, people: None });
     Met {
         conflict: "runs-and-approves".into(),
         label: "Runs jobs and lets stopped ones go on".into(),
@@ -205,7 +208,7 @@ fn configuration() -> Configuration {
         [("administrator", &["/*"]), ("operator", &["/Jobs/View", "/Home"]), ("auditor", &["/Home/View"])];
     let profile = |(name, paths): (&str, &[&str])| {
         let permissions = paths.iter().map(|path| (*path).into()).collect();
-        (name.to_owned(), PermissionProfile { display_name: name.to_owned(), permissions })
+        (name.to_owned(), PermissionProfile { display_name: name.to_owned(), permissions, people: None })
     };
     Configuration { permission_profiles: profiles.map(profile).into(), ..Configuration::default() }
 }
@@ -216,7 +219,8 @@ fn tested(what: &str, profiles: &[&str]) -> Sheet {
     let answered = asked::read(what, None).map_err(|problem| ApiError::invalid("what", problem)).map(|asked| {
         let answer = asked.takes.question().map(|question| question.answer(&configuration(), &profiles));
         let by = answer.as_ref().map(|answer| answer.by.clone()).unwrap_or_default();
-        let tested = Tested { user: Some(user(false)), profiles, disabled: false, answer };
+        let tested =
+            Tested { user: Some(user(false)), profiles, disabled: false, answer, about: None, apart: Vec::new() };
         let able = |n: i64, by: Vec<Grant>| Able {
             id: UserId(n),
             login: format!("user{n}"),
@@ -240,7 +244,7 @@ fn told() -> Vec<Told> {
             Hearing::MayAct => ("/WorkItems", Extent::Parent),
             _ => ("/WorkItems/Fulfil/mainframe", Extent::Exact),
         };
-        let grant = path(entry).map(|entry| Grant { profile: "operator".into(), entry, extent });
+        let grant = path(entry).map(|entry| Grant { profile: "operator".into(), entry, extent, people: None });
         Told {
             kind: NoticeKind::WorkItem,
             about: "mainframe".into(),

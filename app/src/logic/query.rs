@@ -74,7 +74,7 @@ pub fn identities(query: &Query) -> IdentityFilter {
         lifecycle: query.parsed("lifecycle", lifecycle),
         state: query.get("state"),
         after: query.get("after"),
-        limit: None,
+        ..IdentityFilter::default()
     }
 }
 
@@ -91,7 +91,7 @@ pub fn orders(query: &Query) -> OrderFilter {
         trouble: query.parsed("trouble", Trouble::from_name),
         fingerprint: query.get("fingerprint"),
         after: query.get("after"),
-        limit: None,
+        ..OrderFilter::default()
     };
     let mut words = Vec::new();
     for word in query.get("text").unwrap_or_default().split_whitespace() {
@@ -123,7 +123,7 @@ pub fn requests(query: &Query) -> RequestFilter {
         identity: query.parsed("identity", |text| text.parse().ok()),
         requester: query.get("requester"),
         after: query.get("after"),
-        limit: None,
+        ..RequestFilter::default()
     }
 }
 
@@ -402,6 +402,7 @@ mod tests {
             fingerprint: Some("00ff00ff00ff00ff".into()),
             after: None,
             limit: None,
+            ..OrderFilter::default()
         };
         let address = orders_address(&filter).to_string();
         let (_, query) = address.split_once('?').unwrap();

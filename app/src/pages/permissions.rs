@@ -73,10 +73,14 @@ fn section(profile: &ProfileView, may_draft: bool) -> impl IntoView + use<> {
     let held: Vec<Held> =
         profile.entries.iter().filter_map(|entry| Some((profile.name.clone(), entry.path.clone()?))).collect();
     let opens = tree::areas(&held).iter().map(|area| area.actions.len() as u64).sum::<u64>();
+    let about = profile.people.clone().map(|people| {
+        view! { <p>"Only about people for whom "<code class="wrap">{people}</code>" holds."</p> }
+    });
     let content = match is_gone {
         true => view! { <p class="muted">"The configuration has no such profile any more, so it allows nothing. Take it from those who hold it."</p> }.into_any(),
         false => view! {
             <ul class="index">{profile.entries.iter().map(entry).collect_view()}</ul>
+            {about}
             <details class="disclose">
                 <summary>{format!("What it opens: {}", words::plural(opens, "action", "actions"))}</summary>
                 {opened(&held)}

@@ -34,7 +34,7 @@ pub fn SearchPage() -> impl IntoView {
 /// # Errors
 /// Where the database cannot be read.
 pub async fn suggestions(op: &OpContext, text: &str) -> Result<Vec<Suggestion>, ApiError> {
-    let pages = places::found(text, &Rights::of(&op.permissions));
+    let pages = places::found(text, &Rights::of(&op.opened()));
     let groups = engine::search::find(op, text, EACH_OF_PALETTE, pages).await?;
     Ok(search::best(groups.into_iter().map(|group| group.hits).collect(), LINES_OF_PALETTE))
 }

@@ -100,8 +100,10 @@ fn elevation(
     given: &[&String],
 ) -> Result<(), Refusal> {
     let beyond = |profiles: &[String]| {
-        let paths = PermissionPath::held(configuration, profiles);
-        paths.into_iter().find(|path| !changer.held.iter().any(|held| held.grants(path)))
+        // What somebody may do about a few takes as much as what they may do about everybody.
+        let limited = PermissionPath::limited(configuration, profiles).into_iter().map(|(_, path)| path);
+        let mut paths = PermissionPath::held(configuration, profiles).into_iter().chain(limited);
+        paths.find(|path| !changer.held.iter().any(|held| held.grants(path)))
     };
     if let Some(before) = before.filter(|before| before.id != changer.id)
         && let Some(path) = beyond(&before.profiles)
@@ -132,16 +134,18 @@ mod tests {
     use super::*;
 
     fn configuration() -> Configuration {
-        let profiles: [(&str, &[&str]); 5] = [
-            ("admin", &["/*"]),
-            ("people", &["/Users/View", "/Users/Manage", "/Home"]),
-            ("chief", &["/Users", "/Home"]),
-            ("staff", &["/Home/View"]),
-            ("jobs", &["/Jobs/Run"]),
+        let profiles: [(&str, &[&str], Option<&str>); 6] = [
+            ("admin", &["/*"], None),
+            ("people", &["/Users/View", "/Users/Manage", "/Home"], None),
+            ("chief", &["/Users", "/Home"], None),
+            ("staff", &["/Home/View"], None),
+            ("jobs", &["/Jobs/Run"], None),
+            ("team", &["/Orders/View"], Some("identity.manager == user.key")),
         ];
-        let profile = |(name, paths): (&str, &[&str])| {
+        let profile = |(name, paths, people): (&str, &[&str], Option<&str>)| {
             let permissions = paths.iter().map(|path| (*path).into()).collect();
-            (name.to_owned(), PermissionProfile { display_name: name.to_owned(), permissions })
+            let people = people.map(str::to_owned);
+            (name.to_owned(), PermissionProfile { display_name: name.to_owned(), permissions, people })
         };
         Configuration { permission_profiles: profiles.map(profile).into(), ..Configuration::default() }
     }
@@ -178,7 +182,9 @@ mod tests {
             ("people", "jobs", elevates("jobs", "/Jobs/Run")),
             ("people", "admin", elevates("admin", "/*")),
             ("people", "chief", elevates("chief", "/Users")),
+            ("people", "team", elevates("team", "/Orders/View")),
             ("chief", "admin", Ok(())),
+            ("admin", "team", Ok(())),
             ("admin", "admin", Ok(())),
             ("admin", "none", Err(Refusal::NoProfile("none".to_owned()))),
         ] {

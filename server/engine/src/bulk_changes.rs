@@ -232,8 +232,7 @@ async fn driver(engine: &Engine, change: &BulkChange) -> Result<Option<OpContext
     if let Some((user, _)) = engine.store().user_by_login(change.driver()).await.map_err(internal)?
         && !user.disabled
     {
-        let permissions = crate::users::permissions(engine, &user).await?;
-        let op = OpContext { user, permissions, ..operating };
+        let op = crate::users::caller(engine, user, &request_id).await?;
         if op.may(BULK) {
             return Ok(Some(op));
         }

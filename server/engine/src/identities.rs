@@ -16,21 +16,24 @@ use crate::Engine;
 use crate::context::OpContext;
 use crate::error::internal;
 
-/// A piece of the list.
+/// A permission that may be held about some people only, as those below that ask for a reach.
+pub const VIEW: &str = "/Identities/View";
+
+/// A piece of the list: of those whom the caller may see.
 pub async fn page(op: &OpContext, filter: IdentityFilter) -> Result<Page<IdentityRow>, ApiError> {
-    op.require("/Identities/View")?;
+    let filter = IdentityFilter { reach: op.reach(VIEW).await?, ..filter };
     op.engine.store().identity_page(&filter, op.engine.today()).await.map_err(internal)
 }
 
 /// The departments there are, for the filter.
 pub async fn departments(op: &OpContext) -> Result<Vec<String>, ApiError> {
-    op.require("/Identities/View")?;
+    op.require_for_some(VIEW)?;
     op.engine.store().identity_departments().await.map_err(internal)
 }
 
 /// How good what identity sources say is, attribute by attribute.
 pub async fn quality(op: &OpContext) -> Result<Vec<AttributeQuality>, ApiError> {
-    op.require("/Identities/View")?;
+    op.require(VIEW)?;
     op.engine.follow().await.map_err(|_| ApiError::internal())?;
     let engine = op.engine.clone();
     let work = move || {
@@ -42,7 +45,7 @@ pub async fn quality(op: &OpContext) -> Result<Vec<AttributeQuality>, ApiError> 
 
 /// One identity with everything around it.
 pub async fn detail(op: &OpContext, id: IdentityId) -> Result<IdentityDetail, ApiError> {
-    op.require("/Identities/View")?;
+    op.require_about(VIEW, id).await?;
     let found = op.engine.store().identity_detail(id, op.engine.today()).await.map_err(internal)?;
     let mut detail = found.ok_or_else(|| ApiError::not_found(format!("identity {id}")))?;
     let configuration = op.engine.world().configuration();
@@ -81,7 +84,7 @@ async fn life(op: &OpContext, id: IdentityId) -> Result<Option<LifecycleView>, A
 
 /// The configured states that something follows from, with what people call them, for the filter.
 pub fn states(op: &OpContext) -> Result<Vec<(String, String)>, ApiError> {
-    op.require("/Identities/View")?;
+    op.require_for_some(VIEW)?;
     let configuration = op.engine.world().configuration();
     let states = configuration
         .lifecycle_states
@@ -92,17 +95,18 @@ pub fn states(op: &OpContext) -> Result<Vec<(String, String)>, ApiError> {
 
 /// Finds an identity by its key in the source, or by its id written `#42`.
 pub async fn find(op: &OpContext, key: &str) -> Result<IdentityId, ApiError> {
-    op.require("/Identities/View")?;
+    let reach = op.reach(VIEW).await?;
     if let Some(id) = key.strip_prefix('#').and_then(|number| number.parse().ok()) {
         return Ok(id);
     }
     let found = op.engine.store().identity_by_key(key).await.map_err(internal)?;
-    found.map(|identity| identity.id).ok_or_else(|| ApiError::not_found(format!("identity with the key `{key}`")))
+    let found = found.map(|identity| identity.id).filter(|id| reach.contains(*id));
+    found.ok_or_else(|| ApiError::not_found(format!("identity with the key `{key}`")))
 }
 
 /// Why the identity holds the thing of this name, or why not. Without a kind, the name may be of anything.
 pub async fn why(op: &OpContext, id: IdentityId, kind: Option<&str>, name: &str) -> Result<Why, ApiError> {
-    op.require("/Identities/View")?;
+    op.require_about(VIEW, id).await?;
     op.engine.follow().await.map_err(|_| ApiError::internal())?;
     let grantable = match naming::find(&op.engine.world().configuration(), kind, name) {
         Named::One(grantable) => grantable,
@@ -153,7 +157,7 @@ fn name_dimension(configuration: &Configuration, fact: &mut Fact) {
 
 /// Everything that can be asked about, with what people call it.
 pub fn grantables(op: &OpContext) -> Result<Vec<(Grantable, String)>, ApiError> {
-    op.require("/Identities/View")?;
+    op.require_for_some(VIEW)?;
     let configuration = op.engine.world().configuration();
     let all = naming::everything(&configuration).into_iter();
     Ok(all.map(|(grantable, label)| (grantable, label.to_owned())).collect())

@@ -54,6 +54,7 @@ pub mod native_changes;
 pub mod orders;
 pub mod permissions;
 pub mod policy_tests;
+mod reach;
 pub mod reconciliation;
 pub(crate) mod references;
 pub mod request_approvals;
@@ -392,6 +393,7 @@ impl Engine {
                 disabled: false,
             },
             permissions: PermissionPath::parse("/*").into_iter().collect(),
+            limited: Vec::new(),
             request_id: request_id.to_owned(),
             now: self.now(),
         }

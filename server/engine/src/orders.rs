@@ -23,9 +23,12 @@ pub use broker::operator::offered;
 /// Orders of one account among which those are looked for that go beside another.
 const MOST_BESIDE: u32 = 100;
 
-/// A piece of the list.
+/// May be held about some people only.
+pub const VIEW: &str = "/Orders/View";
+
+/// A piece of the list: orders of those whom the caller may see here.
 pub async fn page(op: &OpContext, filter: OrderFilter) -> Result<Page<OrderRow>, ApiError> {
-    op.require("/Orders/View")?;
+    let filter = OrderFilter { reach: op.reach(VIEW).await?, ..filter };
     let mut page = op.engine.store().order_page(&filter).await.map_err(internal)?;
     for row in &mut page.rows {
         row.application = op.engine.application_label(&row.application);
@@ -35,15 +38,16 @@ pub async fn page(op: &OpContext, filter: OrderFilter) -> Result<Page<OrderRow>,
 
 /// How many orders there are in each state, by the same filter without its state.
 pub async fn counts(op: &OpContext, filter: OrderFilter) -> Result<OrderCounts, ApiError> {
-    op.require("/Orders/View")?;
-    op.engine.store().order_counts(&OrderFilter { state: None, ..filter }).await.map_err(internal)
+    let reach = op.reach(VIEW).await?;
+    op.engine.store().order_counts(&OrderFilter { state: None, reach, ..filter }).await.map_err(internal)
 }
 
 /// One order with its whole way.
 pub async fn detail(op: &OpContext, id: OrderId) -> Result<OrderDetail, ApiError> {
-    op.require("/Orders/View")?;
+    op.require_for_some(VIEW)?;
     let found = op.engine.store().order_detail(id).await.map_err(internal)?;
     let mut detail = found.ok_or_else(|| ApiError::not_found(format!("order {id}")))?;
+    op.require_about(VIEW, detail.order.identity).await?;
     detail.application_name = op.engine.application_label(&detail.order.application);
     let carrier = &detail.order.carrier;
     detail.carrier_name = (*carrier != detail.order.application).then(|| op.engine.application_label(carrier));
@@ -71,9 +75,13 @@ async fn beside(op: &OpContext, order: &Order) -> Result<Vec<OrderBeside>, ApiEr
     Ok(broker::beside::gone_beside(order, &others).into_iter().map(told).collect())
 }
 
-/// What is broken or stuck, what needs a person first at the top.
+/// What is broken or stuck, what needs a person first at the top. It is about everybody: nothing to whoever sees orders of some
+/// people only.
 pub async fn triage(op: &OpContext) -> Result<Triage, ApiError> {
-    op.require("/Orders/View")?;
+    op.require_for_some(VIEW)?;
+    if !op.may(VIEW) {
+        return Ok(Triage::default());
+    }
     let store = op.engine.store();
     let mut groups = store.order_groups().await.map_err(internal)?;
     for group in &mut groups {
@@ -102,7 +110,7 @@ pub async fn triage(op: &OpContext) -> Result<Triage, ApiError> {
 
 /// What a person is about to act on.
 pub async fn selected(op: &OpContext, selection: &OrderSelection) -> Result<SelectionSummary, ApiError> {
-    op.require("/Orders/View")?;
+    op.require(VIEW)?;
     let mut summary = op.engine.store().selection_summary(selection).await.map_err(internal)?;
     for (application, _) in &mut summary.by_application {
         *application = op.engine.application_label(application);

@@ -1,16 +1,22 @@
 //! What the product's own users may do: asked for one user or for some profiles, and for everybody. The questions are
 //! `model::permission`'s, and answered by what [`OpContext::may`] asks as well.
 
+use std::sync::Arc;
+
+use jiff::civil::Date;
 use model::configuration::{Configuration, PermissionConflict, PermissionEntry};
 use model::error::ApiError;
-use model::ids::UserId;
+use model::identity::Identity;
+use model::ids::{IdentityId, UserId};
 use model::permission::conflict::{self, Met};
 use model::permission::{Answer, Grant, Question, catalogue};
 use model::user::{PermissionPath, User};
+use policy::model::RoleModel;
 use serde::Serialize;
 
 use crate::context::OpContext;
 use crate::error::internal;
+use crate::reach;
 use crate::users::{self, VIEW};
 
 /// Of whom something is asked.
@@ -32,16 +38,43 @@ pub struct Tested {
     pub disabled: bool,
     /// None where it takes no permission.
     pub answer: Option<Answer>,
+    /// The person about whom it was asked.
+    pub about: Option<String>,
+    /// Entries of profiles that are about others than that person.
+    pub apart: Vec<Grant>,
 }
 
 impl Tested {
     pub fn allowed(&self) -> bool {
         !self.disabled && self.answer.as_ref().is_none_or(|answer| answer.allowed)
     }
+
+    /// "Yes: Ann may see people, about some people only."; `words` say what it is that somebody may do.
+    pub fn sentence(&self, name: &str, words: &str) -> String {
+        let is_about_some = self
+            .answer
+            .as_ref()
+            .is_some_and(|answer| !answer.by.is_empty() && answer.by.iter().all(|grant| grant.people.is_some()));
+        let about = match &self.about {
+            Some(person) => format!(", about {person}"),
+            None if is_about_some => ", about some people only".to_owned(),
+            None => String::new(),
+        };
+        match self.allowed() {
+            true => format!("Yes: {name} may {words}{about}."),
+            false => format!("No: {name} may not {words}{about}."),
+        }
+    }
 }
 
-/// Asks of somebody; without a question, whether they could sign in for it.
-pub async fn test(op: &OpContext, subject: &Subject, question: Option<&Question>) -> Result<Tested, ApiError> {
+/// Asks of somebody; without a question, whether they could sign in for it. Without a person, whether they may do it about
+/// somebody at least.
+pub async fn test(
+    op: &OpContext,
+    subject: &Subject,
+    question: Option<&Question>,
+    about: Option<IdentityId>,
+) -> Result<Tested, ApiError> {
     op.require(VIEW)?;
     let configuration = live(op).await?;
     let (user, profiles) = match subject {
@@ -57,8 +90,69 @@ pub async fn test(op: &OpContext, subject: &Subject, question: Option<&Question>
             (None, profiles.clone())
         }
     };
-    let answer = question.map(|question| question.answer(&configuration, &profiles));
-    Ok(Tested { disabled: user.as_ref().is_some_and(|user| user.disabled), user, profiles, answer })
+    let mut tested = Tested {
+        disabled: user.as_ref().is_some_and(|user| user.disabled),
+        answer: question.map(|question| question.answer(&configuration, &profiles)),
+        user,
+        profiles,
+        about: None,
+        apart: Vec::new(),
+    };
+    if let (Some(about), Some(question)) = (about, question) {
+        let known = Known::read(op, about, tested.user.as_slice()).await?;
+        tested.about = Some(known.person.display_name.clone());
+        tested.apart = known.narrow(&mut tested.answer, question, &configuration, tested.user.as_ref());
+    }
+    Ok(tested)
+}
+
+/// What it takes to say whom a profile is about: the person, and who the users are.
+struct Known {
+    person: Identity,
+    users: Vec<Identity>,
+    model: Arc<RoleModel>,
+    today: Date,
+}
+
+impl Known {
+    async fn read(op: &OpContext, about: IdentityId, users: &[User]) -> Result<Self, ApiError> {
+        let ids: Vec<IdentityId> = users.iter().filter_map(|user| user.identity).collect();
+        let store = op.engine.store();
+        let person = store.identities_by_id(&[about]).await.map_err(internal)?.pop();
+        Ok(Self {
+            person: person.ok_or_else(|| ApiError::not_found(format!("identity {about}")))?,
+            users: store.identities_by_id(&ids).await.map_err(internal)?,
+            model: op.engine.world().live().model.clone(),
+            today: op.engine.today(),
+        })
+    }
+
+    fn is_about(&self, grant: &Grant, user: Option<&User>) -> bool {
+        if grant.people.is_none() {
+            return true;
+        }
+        let user = user.and_then(|user| self.users.iter().find(|other| Some(other.id) == user.identity));
+        let condition = self.model.people_of(&grant.profile);
+        condition.is_some_and(|condition| reach::is_about(condition, user, &self.person, self.today))
+    }
+
+    /// Takes away what is about others, and answers with that.
+    fn narrow(
+        &self,
+        answer: &mut Option<Answer>,
+        question: &Question,
+        configuration: &Configuration,
+        user: Option<&User>,
+    ) -> Vec<Grant> {
+        let Some(answer) = answer else { return Vec::new() };
+        let (by, apart) = std::mem::take(&mut answer.by).into_iter().partition(|grant| self.is_about(grant, user));
+        answer.by = by;
+        if answer.by.is_empty() && answer.allowed {
+            *answer = question.answer(configuration, &[]);
+        }
+        answer.others.retain(|grant| self.is_about(grant, user) && !apart.contains(grant));
+        apart
+    }
 }
 
 /// Somebody who may do something, and by what.
@@ -71,14 +165,28 @@ pub struct Able {
     pub by: Vec<Grant>,
 }
 
-/// Everybody who can sign in and may do it.
-pub async fn who(op: &OpContext, question: Option<&Question>) -> Result<Vec<Able>, ApiError> {
+/// Everybody who can sign in and may do it: about that person, or about somebody at least.
+pub async fn who(
+    op: &OpContext,
+    question: Option<&Question>,
+    about: Option<IdentityId>,
+) -> Result<Vec<Able>, ApiError> {
     op.require(VIEW)?;
     let configuration = live(op).await?;
     let users = op.engine.store().users().await.map_err(internal)?;
+    let known = match about {
+        Some(about) => Some(Known::read(op, about, &users).await?),
+        None => None,
+    };
     let able = |user: User| {
         let by = match question {
-            Some(question) => Some(question.answer(&configuration, &user.profiles)).filter(|it| it.allowed)?.by,
+            Some(question) => {
+                let mut answer = Some(question.answer(&configuration, &user.profiles));
+                if let Some(known) = &known {
+                    known.narrow(&mut answer, question, &configuration, Some(&user));
+                }
+                answer.filter(|it| it.allowed)?.by
+            }
             None => Vec::new(),
         };
         Some(Able { id: user.id, login: user.login, display_name: user.display_name, by })
@@ -92,6 +200,8 @@ pub struct ProfileView {
     pub name: String,
     pub label: String,
     pub entries: Vec<EntryView>,
+    /// The condition for those about whom it is; about everybody without one.
+    pub people: Option<String>,
     pub holders: Vec<Holder>,
 }
 
@@ -139,6 +249,7 @@ pub async fn profiles(op: &OpContext) -> Result<Vec<ProfileView>, ApiError> {
         name: name.clone(),
         label: profile.display_name.clone(),
         entries: profile.permissions.iter().map(entry).collect(),
+        people: profile.people.clone(),
         holders: holders(name),
     });
     let mut gone: Vec<String> = users.iter().flat_map(|user| user.profiles.iter().cloned()).collect();
@@ -148,6 +259,7 @@ pub async fn profiles(op: &OpContext) -> Result<Vec<ProfileView>, ApiError> {
     let gone = gone.into_iter().map(|name| ProfileView {
         label: name.clone(),
         entries: Vec::new(),
+        people: None,
         holders: holders(&name),
         name,
     });

@@ -50,7 +50,10 @@ pub(crate) const TRIES: u32 = 5;
 
 /// Takes a request, or says what it would do where it is only simulated.
 pub async fn submit(op: &OpContext, new: NewRequest) -> Result<Submission, ApiError> {
-    op.require(if new.trigger == Trigger::Administrator { SUBMIT } else { RELAY })?;
+    match new.trigger {
+        Trigger::Administrator => op.require_about(SUBMIT, new.identity).await?,
+        _ => op.require(RELAY)?,
+    }
     hand_in(op, new).await
 }
 
@@ -133,9 +136,10 @@ async fn known(op: &OpContext, new: &NewRequest, digest: &str) -> Result<Option<
 /// Calls a request off, as long as nothing was sent because of it: what it gave is no longer given, and what it took away
 /// is given again.
 pub async fn cancel(op: &OpContext, id: RequestId, reason: String) -> Result<(), ApiError> {
-    op.require(SUBMIT)?;
+    op.require_for_some(SUBMIT)?;
     let found = op.engine.store().request(id).await.map_err(internal)?;
     let request = found.ok_or_else(|| ApiError::not_found(format!("request {id}")))?;
+    op.require_about(SUBMIT, request.identity).await?;
     withdraw(op, request, &reason).await
 }
 
@@ -209,10 +213,10 @@ pub(crate) fn said(text: &str, field: &str, missing: &str) -> Result<String, Api
     check::justification(text, field, missing)
 }
 
-/// A piece of the list.
+/// A piece of the list: requests for those whom the caller may see here.
 pub async fn page(op: &OpContext, filter: RequestFilter) -> Result<Page<RequestRow>, ApiError> {
-    op.require(VIEW)?;
-    list(op, &filter).await
+    let reach = op.reach(VIEW).await?;
+    list(op, &RequestFilter { reach, ..filter }).await
 }
 
 /// As [`page`], for who may see these for another reason.
@@ -226,15 +230,16 @@ pub(crate) async fn list(op: &OpContext, filter: &RequestFilter) -> Result<Page<
 
 /// How many requests there are in each state, by the same filter without its state.
 pub async fn counts(op: &OpContext, filter: RequestFilter) -> Result<Vec<(RequestState, u64)>, ApiError> {
-    op.require(VIEW)?;
-    op.engine.store().request_counts(&RequestFilter { state: None, ..filter }).await.map_err(internal)
+    let reach = op.reach(VIEW).await?;
+    op.engine.store().request_counts(&RequestFilter { state: None, reach, ..filter }).await.map_err(internal)
 }
 
 /// One request with its orders and its history.
 pub async fn detail(op: &OpContext, id: RequestId) -> Result<RequestDetail, ApiError> {
-    op.require(VIEW)?;
+    op.require_for_some(VIEW)?;
     let mut detail = read(op, id).await?;
-    detail.can_be_cancelled &= op.may(SUBMIT);
+    op.require_about(VIEW, detail.request.identity).await?;
+    detail.can_be_cancelled &= op.may_about(SUBMIT, detail.request.identity).await?;
     Ok(detail)
 }
 
@@ -260,7 +265,7 @@ pub(crate) async fn read(op: &OpContext, id: RequestId) -> Result<RequestDetail,
 
 /// Somebody, with what they are given directly and what people call it.
 pub async fn given(op: &OpContext, id: IdentityId) -> Result<(Identity, Vec<(DirectGrant, String)>), ApiError> {
-    op.require("/Identities/View")?;
+    op.require_about(crate::identities::VIEW, id).await?;
     let store = op.engine.store();
     let identity = store.identities_by_id(&[id]).await.map_err(internal)?.pop();
     let identity = identity.ok_or_else(|| ApiError::not_found(format!("identity {id}")))?;
@@ -274,7 +279,7 @@ pub async fn given(op: &OpContext, id: IdentityId) -> Result<(Identity, Vec<(Dir
 
 /// Everything that may be asked for now, with what people call it.
 pub fn offered(op: &OpContext) -> Result<Vec<(Grantable, String)>, ApiError> {
-    op.require("/Identities/View")?;
+    op.require_for_some(crate::identities::VIEW)?;
     let configuration = op.engine.world().configuration();
     let today = op.engine.today();
     let all = naming::everything(&configuration).into_iter();
@@ -287,7 +292,7 @@ pub fn offered(op: &OpContext) -> Result<Vec<(Grantable, String)>, ApiError> {
 
 /// The thing that somebody typed: `role:sales-staff`, its name, or what people call it.
 pub fn name(op: &OpContext, typed: &str) -> Result<Grantable, ApiError> {
-    op.require("/Identities/View")?;
+    op.require_for_some(crate::identities::VIEW)?;
     let configuration = op.engine.world().configuration();
     let (kind, name) = match typed.split_once(':') {
         Some((kind, name)) if Grantable::from_parts(kind, name).is_some() => (Some(kind), name),
@@ -315,7 +320,7 @@ pub fn name(op: &OpContext, typed: &str) -> Result<Grantable, ApiError> {
 
 /// Requests that an order carries out.
 pub async fn of_order(op: &OpContext, order: OrderId) -> Result<Vec<RequestLink>, ApiError> {
-    if !op.may(VIEW) {
+    if !op.may_about_some(VIEW) {
         return Ok(Vec::new());
     }
     op.engine.store().requests_of_order(order).await.map_err(internal)

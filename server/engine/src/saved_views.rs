@@ -53,7 +53,7 @@ pub enum ViewChange {
 
 /// The list at a path, where it is one whose page the caller may see.
 pub fn list(op: &OpContext, path: &str) -> Option<&'static List> {
-    List::at(path).filter(|list| list.permission.is_none_or(|permission| op.may(permission)))
+    List::at(path).filter(|list| list.permission.is_none_or(|permission| op.may_about_some(permission)))
 }
 
 /// What the caller sees of one page: their own views, and what others share.

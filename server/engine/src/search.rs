@@ -12,7 +12,7 @@ use model::search::{Hit, HitKind, Target};
 
 use crate::context::OpContext;
 use crate::error::internal;
-use crate::{certifications, saved_views};
+use crate::{certifications, identities, orders, requests, saved_views};
 
 pub(crate) use self::live::Described;
 pub use self::matching::Question;
@@ -102,7 +102,7 @@ pub fn permission(target: &Target) -> Option<&'static str> {
 }
 
 fn may_open(op: &OpContext, target: &Target) -> bool {
-    permission(target).is_none_or(|path| op.may(path))
+    permission(target).is_none_or(|path| op.may_about_some(path))
 }
 
 /// Roles, rules, applications, settings …
@@ -124,10 +124,15 @@ async fn numbered(op: &OpContext, question: &Question) -> Result<Vec<Hit>, ApiEr
     found.retain(|one| may_open(op, &one.target));
     let mut hits = Vec::new();
     for one in found {
-        // Who is not asked in a campaign does not see it.
-        if let Target::Certification(id) = one.target
-            && certifications::campaign(op, id).await.is_err()
-        {
+        // Who is not asked in a campaign does not see it, nor whoever sees some people only what is about others.
+        let is_refused = match one.target {
+            Target::Certification(id) => certifications::campaign(op, id).await.is_err(),
+            Target::Identity(id) => !op.may_about(identities::VIEW, id).await?,
+            Target::Order(id) if !op.may(orders::VIEW) => orders::detail(op, id).await.is_err(),
+            Target::Request(id) if !op.may(requests::VIEW) => requests::detail(op, id).await.is_err(),
+            _ => false,
+        };
+        if is_refused {
             continue;
         }
         let (noun, detail) = match &one.target {
@@ -154,12 +159,13 @@ async fn numbered(op: &OpContext, question: &Question) -> Result<Vec<Hit>, ApiEr
 const NUMBER: u32 = 1_000;
 
 async fn people(op: &OpContext, text: &str, question: &Question, each: usize) -> Result<Vec<Hit>, ApiError> {
-    if !op.may("/Identities/View") {
+    if !op.may_about_some(identities::VIEW) {
         return Ok(Vec::new());
     }
     let folded = store::words::of_person(text);
     let words: Vec<&str> = folded.split_whitespace().collect();
-    let found = op.engine.store().people_by_words(&words, wanted(each)).await.map_err(internal)?;
+    let reach = op.reach(identities::VIEW).await?;
+    let found = op.engine.store().people_by_words(&words, &reach, wanted(each)).await.map_err(internal)?;
     let asked = Question::new(&folded);
     let hit = |person: store::FoundPerson| {
         let name = store::words::fold([person.display_name.as_str()]);

@@ -101,13 +101,21 @@ pub async fn list(engine: &Engine) -> Result<Vec<User>, ApiError> {
     engine.store().users().await.map_err(internal)
 }
 
-/// What the user's profiles allow now, also where another process changed a profile a moment ago.
-pub async fn permissions(engine: &Engine, user: &User) -> Result<Vec<PermissionPath>, ApiError> {
+/// The user as a caller, with what their profiles allow now, also where another process changed a profile a moment ago.
+pub async fn caller(engine: &Engine, user: User, request_id: &str) -> Result<OpContext, ApiError> {
     engine.follow_configuration().await.map_err(|error| {
         tracing::error!(error = &error as &dyn std::error::Error, "Memory cannot follow the database");
         ApiError::internal()
     })?;
-    Ok(PermissionPath::held(&engine.world().configuration(), &user.profiles))
+    let configuration = engine.world().configuration();
+    Ok(OpContext {
+        engine: engine.clone(),
+        permissions: PermissionPath::held(&configuration, &user.profiles),
+        limited: PermissionPath::limited(&configuration, &user.profiles),
+        user,
+        request_id: request_id.to_owned(),
+        now: engine.now(),
+    })
 }
 
 fn check_login(login: &str) -> Result<(), ApiError> {

@@ -113,6 +113,7 @@ impl World {
                 PermissionProfile {
                     display_name: "Administrator".into(),
                     permissions: vec![PermissionEntry::Path("/*".into())],
+                    people: None,
                 },
             )]
             .into(),

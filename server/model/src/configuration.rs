@@ -699,6 +699,10 @@ impl TaskDefinition {
 pub struct PermissionProfile {
     pub display_name: String,
     pub permissions: Vec<PermissionEntry>,
+    /// CEL over `identity` and `user`, the person that the user is: the profile allows nothing about other people. Without it, it
+    /// is about everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<String>,
 }
 
 /// A permission path of a profile, written as a text or as a table.

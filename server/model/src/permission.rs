@@ -7,7 +7,34 @@ pub mod conflict;
 use serde::{Deserialize, Serialize};
 
 use crate::configuration::Configuration;
+use crate::ids::IdentityId;
 use crate::user::{Duty, PermissionPath};
+
+/// About whom somebody may do something.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    #[default]
+    Everybody,
+    /// In the order of their ids.
+    People(Vec<IdentityId>),
+}
+
+impl Reach {
+    pub fn contains(&self, id: IdentityId) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::People(people) => people.binary_search(&id).is_ok(),
+        }
+    }
+
+    /// Ids of those, unless it is everybody.
+    pub fn people(&self) -> Option<&[IdentityId]> {
+        match self {
+            Self::Everybody => None,
+            Self::People(people) => Some(people),
+        }
+    }
+}
 
 /// What somebody wants to do, as a matter of paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,10 +96,13 @@ impl Question {
     /// Entries of the profiles that allow it, the narrowest first.
     fn entries(&self, configuration: &Configuration, is_meant: impl Fn(&str) -> bool) -> Vec<Grant> {
         let mut found: Vec<Grant> = profile_entries(configuration, is_meant)
-            .filter_map(|(profile, entry)| Some(Grant { extent: self.extent(&entry)?, profile: profile.into(), entry }))
+            .filter_map(|(profile, entry)| {
+                Some(Grant { extent: self.extent(&entry)?, ..grant(configuration, profile, entry) })
+            })
             .collect();
         found.sort_by(|one, other| {
-            let narrowness = |grant: &Grant| (grant.extent, usize::MAX - grant.entry.as_str().len());
+            let narrowness =
+                |grant: &Grant| (grant.people.is_none(), grant.extent, usize::MAX - grant.entry.as_str().len());
             narrowness(one).cmp(&narrowness(other)).then_with(|| one.cmp(other))
         });
         found.dedup();
@@ -83,14 +113,20 @@ impl Question {
 /// Entries of these profiles that are one of the paths, or a parent of one.
 pub fn entries(configuration: &Configuration, profiles: &[String], wanted: &[PermissionPath]) -> Vec<Grant> {
     let is_meant = |name: &str| profiles.iter().any(|held| held == name);
-    let grant = |(profile, entry): (&str, PermissionPath)| {
+    let granted = |(profile, entry): (&str, PermissionPath)| {
         let extent = match wanted.contains(&entry) {
             true => Extent::Exact,
             false => wanted.iter().any(|wanted| entry.grants(wanted)).then_some(Extent::Parent)?,
         };
-        Some(Grant { profile: profile.to_owned(), entry, extent })
+        Some(Grant { extent, ..grant(configuration, profile, entry) })
     };
-    profile_entries(configuration, is_meant).filter_map(grant).collect()
+    profile_entries(configuration, is_meant).filter_map(granted).collect()
+}
+
+/// An entry as an exact one, with about whom its profile is.
+fn grant(configuration: &Configuration, profile: &str, entry: PermissionPath) -> Grant {
+    let people = configuration.permission_profiles.get(profile).and_then(|profile| profile.people.clone());
+    Grant { profile: profile.to_owned(), entry, extent: Extent::Exact, people }
 }
 
 /// Entries of profiles that can be read, with the profile's name.
@@ -112,6 +148,19 @@ pub struct Grant {
     pub profile: String,
     pub entry: PermissionPath,
     pub extent: Extent,
+    /// The condition for those about whom it is; about everybody without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<String>,
+}
+
+impl Grant {
+    /// After the entry: "a parent path", and about whom where it is about some.
+    pub fn words(&self) -> String {
+        match &self.people {
+            Some(people) => format!("{}, about people for whom `{people}` holds", self.extent.words()),
+            None => self.extent.words().to_owned(),
+        }
+    }
 }
 
 /// How an entry comes to allow something.
@@ -157,7 +206,7 @@ mod tests {
     pub(super) fn configuration(profiles: &[(&str, &[&str])]) -> Configuration {
         let profile = |(name, paths): &(&str, &[&str])| {
             let permissions = paths.iter().map(|path| (*path).into()).collect();
-            ((*name).to_owned(), PermissionProfile { display_name: (*name).to_owned(), permissions })
+            ((*name).to_owned(), PermissionProfile { display_name: (*name).to_owned(), permissions, people: None })
         };
         Configuration { permission_profiles: profiles.iter().map(profile).collect(), ..Configuration::default() }
     }

@@ -13,6 +13,7 @@ use crate::approval::{ApprovalPreview, ApprovalRow};
 use crate::identity::Period;
 use crate::ids::{DirectGrantId, IdentityId, OrderId, RequestId, RunId};
 use crate::order::{ProvisioningState, StateReason};
+use crate::permission::Reach;
 use crate::risk::{AcceptedRisk, RequestRisk};
 use crate::trigger::{Priority, Trigger};
 use crate::view::{OrderRow, PreviewLine};
@@ -331,6 +332,9 @@ pub struct RequestFilter {
     pub requester: Option<String>,
     pub after: Option<String>,
     pub limit: Option<u32>,
+    /// Of these people only: what the caller's permission profiles say, never what was asked for.
+    #[serde(skip)]
+    pub reach: Reach,
 }
 
 /// A request with all that belongs to it.

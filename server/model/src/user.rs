@@ -46,11 +46,19 @@ impl PermissionPath {
         Self::parse(&format!("{parent}/{}", name.chars().map(kept).collect::<String>()))
     }
 
-    /// What permission profiles allow, by their names; those that are not there, and what is no path, allow nothing.
+    /// What permission profiles allow about everybody, by their names; those that are not there, and what is no path, allow nothing.
     pub fn held(configuration: &Configuration, profiles: &[String]) -> Vec<Self> {
         let profiles = profiles.iter().filter_map(|name| configuration.permission_profiles.get(name));
-        let entries = profiles.flat_map(|profile| &profile.permissions);
+        let entries = profiles.filter(|profile| profile.people.is_none()).flat_map(|profile| &profile.permissions);
         entries.filter_map(|entry| Self::parse(entry.path())).collect()
+    }
+
+    /// What permission profiles allow about some people only, with the name of the profile.
+    pub fn limited(configuration: &Configuration, profiles: &[String]) -> Vec<(String, Self)> {
+        let profiles = profiles.iter().filter_map(|name| Some((name, configuration.permission_profiles.get(name)?)));
+        let limited = profiles.filter(|(_, profile)| profile.people.is_some());
+        let entries = limited.flat_map(|(name, profile)| profile.permissions.iter().map(move |entry| (name, entry)));
+        entries.filter_map(|(name, entry)| Some((name.clone(), Self::parse(entry.path())?))).collect()
     }
 
     pub fn as_str(&self) -> &str {

@@ -16,6 +16,7 @@ use crate::ids::{AccountId, AssignmentId, IdentityId, OrderId, PlanId, RunId};
 use crate::job::{Job, LogLevel, Run, TaskRun};
 use crate::lifecycle::LifecycleView;
 use crate::order::{Attempt, Order, ProvisioningState, StateReason, Trouble, ValueEdit};
+use crate::permission::Reach;
 use crate::plan::{Operation, Partition, Plan};
 use crate::reconciliation::{DecisionRow, Finding};
 use crate::request::RequestLink;
@@ -59,6 +60,9 @@ pub struct IdentityFilter {
     pub state: Option<String>,
     pub after: Option<String>,
     pub limit: Option<u32>,
+    /// Of these people only: what the caller's permission profiles say, never what was asked for.
+    #[serde(skip)]
+    pub reach: Reach,
 }
 
 /// An identity with everything around it.
@@ -156,6 +160,9 @@ pub struct OrderFilter {
     pub fingerprint: Option<String>,
     pub after: Option<String>,
     pub limit: Option<u32>,
+    /// Of these people only: what the caller's permission profiles say, never what was asked for.
+    #[serde(skip)]
+    pub reach: Reach,
 }
 
 /// Orders that need somebody's look for the same reason.

@@ -30,6 +30,7 @@ mod functions;
 mod hierarchy;
 mod node;
 mod parse;
+mod user;
 
 pub(crate) use evaluate::{Attempts, Cell, Lookup, evaluate as cell_of, holds as condition_holds};
 pub(crate) use functions::nearest;
@@ -43,6 +44,9 @@ pub const BUILT_IN: [&str; 5] = ["key", "source", "display_name", "lifecycle", "
 
 /// How an expression over an identity and an account names what it reads of the account.
 pub(crate) const OF_ACCOUNT: &str = "account:";
+
+/// How an expression over an identity and a user names what it reads of the user.
+pub(crate) const OF_USER: &str = "user:";
 
 /// A compiled expression. Cheap to clone.
 #[derive(Clone)]
@@ -73,7 +77,8 @@ impl Expression {
         Self::parse_with(text, &["identity"])
     }
 
-    /// Reads an expression over the named variables; there are `identity`, `attempt`, `account`, and `identity` with `account`.
+    /// Reads an expression over the named variables; there are `identity`, `attempt`, `account`, and `identity` with
+    /// `account` or with `user`, whose values have to be put in ([`Self::of_user`]) before it holds for anybody.
     pub fn parse_with(text: &str, variables: &[&str]) -> Result<Self, ExpressionError> {
         let (root, attributes) = parse::parse(text, variables)?;
         Ok(Self(Arc::new(Compiled { text: text.to_owned(), root, attributes, climbing: None })))

@@ -48,6 +48,8 @@ pub struct RoleModel {
     /// On which days each grantable is in force, where the model is one of a season; none of what is not. Empty: all always.
     pub(crate) bounds: Vec<Option<(Day, Day)>>,
     seasons: Seasons,
+    /// Of permission profiles that are about some people only, by name.
+    people: BTreeMap<String, Expression>,
 }
 
 /// What is wrong with a configuration, and where.
@@ -260,7 +262,11 @@ impl RoleModel {
                 }
             })
             .collect();
+        let limited = configuration.permission_profiles.iter().filter(|(_, profile)| profile.people.is_some());
+        let people =
+            limited.map(|(name, _)| (name.clone(), expressions.get(&check::Field::People(name.clone())).clone()));
         let mut model = Self {
+            people: people.collect(),
             grantables,
             follows,
             rank,
@@ -278,6 +284,11 @@ impl RoleModel {
         model.close_rules();
         model.seasons = Seasons::compiled(configuration, &model.grantables);
         model
+    }
+
+    /// About whom a permission profile is, over an identity and a user; none where it is about everybody.
+    pub fn people_of(&self, profile: &str) -> Option<&Expression> {
+        self.people.get(profile)
     }
 
     /// Works out what follows from each rule.

@@ -139,7 +139,7 @@ fn every_mistake_is_found() {
         ),
         (
             |c| {
-                let profile = PermissionProfile { display_name: "M".into(), permissions: Vec::new() };
+                let profile = PermissionProfile { display_name: "M".into(), permissions: Vec::new(), people: None };
                 c.permission_profiles.insert("manager".into(), profile);
                 role(c).approvals = stage(&["manager"], |_| {});
             },
@@ -504,7 +504,7 @@ fn every_mistake_is_found() {
             |c| {
                 let connection = ManualConnection { fulfiller: Some("hlep".into()), ..manual() };
                 c.applications.get_mut("door").expect("door").connection = Connection::Manual(connection);
-                let help = PermissionProfile { display_name: String::new(), permissions: Vec::new() };
+                let help = PermissionProfile { display_name: String::new(), permissions: Vec::new(), people: None };
                 c.permission_profiles.insert("help".into(), help);
             },
             "application `door`",

@@ -6,6 +6,7 @@ use clap::Subcommand;
 use engine::context::OpContext;
 use engine::mails::Told;
 use engine::permissions::{Able, ConflictView, ProfileView, Subject, Tested};
+use model::ids::IdentityId;
 use model::mail::NoticeKind;
 use model::permission::Grant;
 
@@ -25,6 +26,9 @@ pub enum Command {
         /// For accounts of this type
         #[arg(long, value_name = "TYPE")]
         account_type: Option<String>,
+        /// About the person with this key; unless given, about somebody at least
+        #[arg(long, value_name = "PERSON")]
+        about: Option<String>,
     },
     /// The same for whoever would hold these permission profiles
     TestProfiles {
@@ -36,6 +40,9 @@ pub enum Command {
         /// For accounts of this type
         #[arg(long, value_name = "TYPE")]
         account_type: Option<String>,
+        /// About the person with this key; unless given, about somebody at least
+        #[arg(long, value_name = "PERSON")]
+        about: Option<String>,
     },
     /// Everybody who may come to a page or do something, and by what
     Who {
@@ -44,6 +51,9 @@ pub enum Command {
         /// For accounts of this type
         #[arg(long, value_name = "TYPE")]
         account_type: Option<String>,
+        /// About the person with this key; unless given, about somebody at least
+        #[arg(long, value_name = "PERSON")]
+        about: Option<String>,
     },
     /// What nobody should be allowed together, and who is
     Conflicts,
@@ -61,15 +71,16 @@ pub enum Command {
 pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Exit, CommandError> {
     match command {
         Command::List => list(op, output).await,
-        Command::Test { login, what, account_type } => {
-            test(op, &Subject::Login(login), &what, account_type.as_deref(), output).await
+        Command::Test { login, what, account_type, about } => {
+            test(op, &Subject::Login(login), &what, account_type.as_deref(), about.as_deref(), output).await
         }
-        Command::TestProfiles { what, profiles, account_type } => {
-            test(op, &Subject::Profiles(profiles), &what, account_type.as_deref(), output).await
+        Command::TestProfiles { what, profiles, account_type, about } => {
+            test(op, &Subject::Profiles(profiles), &what, account_type.as_deref(), about.as_deref(), output).await
         }
-        Command::Who { what, account_type } => {
+        Command::Who { what, account_type, about } => {
             let asked = read(&what, account_type.as_deref())?;
-            let able = engine::permissions::who(op, asked.takes.question()).await?;
+            let about = person(op, about.as_deref()).await?;
+            let able = engine::permissions::who(op, asked.takes.question(), about).await?;
             output.rows(&able, &["login", "name", "by"], |able: &Able| {
                 let by = able.by.first().map_or_else(|| "it takes no permission".to_owned(), reason);
                 vec![able.login.clone(), able.display_name.clone(), by]
@@ -127,6 +138,8 @@ async fn list(op: &OpContext, output: &Output) -> Result<Exit, CommandError> {
             (true, false) => format!("{} (silent)", entry.text),
             (true, true) => entry.text.clone(),
         });
+        let people = profile.people.iter().map(|people| format!("(about people for whom {people} holds)"));
+        let entries = entries.chain(people);
         let holders: Vec<&str> = profile.holders.iter().map(|holder| holder.login.as_str()).collect();
         vec![profile.name.clone(), entries.collect::<Vec<_>>().join(" "), holders.join(", ")]
     })?;
@@ -138,13 +151,22 @@ async fn test(
     subject: &Subject,
     what: &str,
     account_type: Option<&str>,
+    about: Option<&str>,
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let asked = read(what, account_type)?;
-    let tested = engine::permissions::test(op, subject, asked.takes.question()).await?;
+    let about = person(op, about).await?;
+    let tested = engine::permissions::test(op, subject, asked.takes.question(), about).await?;
     let said = serde_json::json!({ "allowed": tested.allowed(), "tested": tested });
     output.value(&said, |_| sentences(&tested, &asked))?;
     Ok(if tested.allowed() { Exit::Done } else { Exit::Refused })
+}
+
+async fn person(op: &OpContext, key: Option<&str>) -> Result<Option<IdentityId>, CommandError> {
+    match key {
+        Some(key) => Ok(Some(engine::identities::find(op, key).await?)),
+        None => Ok(None),
+    }
 }
 
 fn read(what: &str, account_type: Option<&str>) -> Result<Asked, CommandError> {
@@ -156,10 +178,7 @@ fn sentences(tested: &Tested, asked: &Asked) -> String {
         Some(user) => user.login.clone(),
         None => format!("whoever holds {}", tested.profiles.join(" and ")),
     };
-    let mut lines = vec![match tested.allowed() {
-        true => format!("Yes: {name} may {}.", asked.words),
-        false => format!("No: {name} may not {}.", asked.words),
-    }];
+    let mut lines = vec![tested.sentence(&name, &asked.words)];
     if tested.disabled {
         lines.push("The user is disabled and cannot sign in, whatever the profiles say.".to_owned());
     }
@@ -178,6 +197,10 @@ fn sentences(tested: &Tested, asked: &Asked) -> String {
         (None, Takes::Nothing) => lines.push("It takes nothing, not even signing in.".to_owned()),
         (None, _) => lines.push("It takes no permission: whoever has signed in finds what is their own.".to_owned()),
     }
+    if !tested.apart.is_empty() {
+        lines.push("About others only:".to_owned());
+        lines.extend(tested.apart.iter().map(|grant| format!("  {}", reason(grant))));
+    }
     if asked.is_unknown {
         lines.push("Nothing asks for this path, so whoever holds it can do nothing by it.".to_owned());
     }
@@ -185,5 +208,5 @@ fn sentences(tested: &Tested, asked: &Asked) -> String {
 }
 
 fn reason(grant: &Grant) -> String {
-    format!("{} in the profile {}, {}", grant.entry.as_str(), grant.profile, grant.extent.words())
+    format!("{} in the profile {}, {}", grant.entry.as_str(), grant.profile, grant.words())
 }

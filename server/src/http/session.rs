@@ -118,8 +118,7 @@ async fn find(
         session.set_expiry(Some(expiry(&signed_in)));
         session.insert(KEY, &signed_in).await?;
     }
-    let permissions = engine::users::permissions(engine, &user).await?;
-    Ok(Some(Caller(OpContext { engine: engine.clone(), user, permissions, request_id: id.0.clone(), now })))
+    Ok(Some(Caller(engine::users::caller(engine, user, &id.0).await?)))
 }
 
 fn expiry(signed_in: &SignedIn) -> Expiry {

@@ -20,7 +20,7 @@ use model::request::{
 use model::trigger::Trigger;
 use serde::Serialize;
 
-use crate::connection::{Connection, Row, arguments, numbers};
+use crate::connection::{Connection, Row, among, arguments, numbers};
 use crate::events::NewFact;
 use crate::orders::orders_of_request;
 use crate::paging::{count_limit, page, rows_to_read};
@@ -256,13 +256,46 @@ const EVENTS: &str = "
 /// $1–$4 words, $5 trigger, $6 identity, $7 requester, $8 state.
 macro_rules! request_filter {
     () => {
-        "from request r
-    join identity i on i.id = r.identity_id
-    where i.words like $1 and i.words like $2 and i.words like $3 and i.words like $4
+        request_filter!("request r join identity i on i.id = r.identity_id where true")
+    };
+    ($from:expr) => {
+        concat!(
+            "from ",
+            $from,
+            "
+      and i.words like $1 and i.words like $2 and i.words like $3 and i.words like $4
       and ($5 is null or r.set_off_by = $5)
       and ($6 is null or r.identity_id = $6)
       and ($7 is null or lower(r.requester) = lower($7))
       and ($8 is null or r.state = $8)"
+        )
+    };
+}
+
+/// Of some people only: these are looked up one by one, since most who see a part of all see a small part.
+macro_rules! among {
+    ($people:literal) => {
+        request_filter!(concat!(
+            "json_each(",
+            $people,
+            ") p cross join identity i cross join request r
+    where i.id = cast(p.value as bigint) and r.identity_id = i.id"
+        ))
+    };
+}
+
+macro_rules! request_page {
+    ($filter:expr) => {
+        concat!(
+            "select ",
+            request_columns!(),
+            ", i.display_name as identity_name ",
+            $filter,
+            "
+      and ($9 is null or r.id < $9)
+    order by r.id desc
+    limit $10"
+        )
     };
 }
 
@@ -284,20 +317,14 @@ macro_rules! filter_arguments {
     }};
 }
 
-const PAGE: &str = concat!(
-    "select ",
-    request_columns!(),
-    ", i.display_name as identity_name ",
-    request_filter!(),
-    "
-      and ($9 is null or r.id < $9)
-    order by r.id desc
-    limit $10"
-);
+const PAGE: &str = request_page!(request_filter!());
+const PAGE_AMONG: &str = request_page!(among!("$11"));
 
 const COUNT: &str = concat!("select count(*) from (select 1 ", request_filter!(), " limit $9) as found");
+const COUNT_AMONG: &str = concat!("select count(*) from (select 1 ", among!("$10"), " limit $9) as found");
 
 const COUNTS: &str = concat!("select r.state, count(*) as requests ", request_filter!(), " group by r.state");
+const COUNTS_AMONG: &str = concat!("select r.state, count(*) as requests ", among!("$9"), " group by r.state");
 
 #[derive(Serialize)]
 struct ItemInput<'a> {
@@ -533,7 +560,7 @@ impl Store {
         self.reader().await?.read(LINKS_OF_ORDER, arguments![order.0], read).await
     }
 
-    /// Newest first. Words are looked for in the identity's name and key.
+    /// Newest first, of those within the filter's reach. Words are looked for in the identity's name and key.
     pub async fn request_page(&self, filter: &RequestFilter) -> Result<Page<RequestRow>> {
         let after = filter.after.as_deref().map(|after| {
             after.parse::<i64>().map_err(|_| StoreError::Invalid {
@@ -543,9 +570,19 @@ impl Store {
         let after = after.transpose()?;
         let state = filter.state.map(RequestState::name);
         let mut connection = self.snapshot().await?;
-        let total = connection.number(COUNT, filter_arguments!(filter, state, count_limit())).await?;
-        let wanted = filter_arguments!(filter, state, after, rows_to_read(filter.limit));
-        let rows = connection.rows(PAGE, wanted).await?;
+        let rows = rows_to_read(filter.limit);
+        let (total, rows) = match among(&filter.reach) {
+            Some(among) => {
+                let count = filter_arguments!(filter, state, count_limit(), among.as_str());
+                let total = connection.number(COUNT_AMONG, count).await?;
+                let wanted = filter_arguments!(filter, state, after, rows, among);
+                (total, connection.rows(PAGE_AMONG, wanted).await?)
+            }
+            None => {
+                let total = connection.number(COUNT, filter_arguments!(filter, state, count_limit())).await?;
+                (total, connection.rows(PAGE, filter_arguments!(filter, state, after, rows)).await?)
+            }
+        };
         let names = rows.iter().map(|row| row.text("identity_name")).collect::<Result<Vec<_>>>()?;
         let requests = whole(&mut connection, rows).await?;
         let rows = requests.into_iter().zip(names).map(|(request, identity_name)| request_row(request, identity_name));
@@ -555,7 +592,11 @@ impl Store {
     /// Requests by state, whatever state the filter asks for.
     pub async fn request_counts(&self, filter: &RequestFilter) -> Result<Vec<(RequestState, u64)>> {
         let read = |row: Row| Ok((row.named("state", RequestState::from_name)?, row.count("requests")?));
-        let mut counts = self.reader().await?.read(COUNTS, filter_arguments!(filter, None::<&str>), read).await?;
+        let mut connection = self.reader().await?;
+        let mut counts = match among(&filter.reach) {
+            Some(among) => connection.read(COUNTS_AMONG, filter_arguments!(filter, None::<&str>, among), read).await?,
+            None => connection.read(COUNTS, filter_arguments!(filter, None::<&str>), read).await?,
+        };
         counts.sort_unstable();
         Ok(counts)
     }

@@ -2,9 +2,10 @@
 //! (`identity_word`), accounts by the beginning of their key, and what has a number by that.
 
 use model::ids::{BulkChangeId, CampaignId, DraftId, IdentityId, OrderId, RequestId, RunId, ViolationId, WorkItemId};
+use model::permission::Reach;
 use model::search::Target;
 
-use crate::connection::{Row, arguments};
+use crate::connection::{Row, among, arguments};
 use crate::words::{bounds, fold};
 use crate::{Result, Store, StoreError};
 
@@ -47,12 +48,20 @@ const LOOKED_THROUGH: i64 = 20_000;
 
 /// $1 and $2 bound the word that fewest have, $3–$8 the others. The inner part comes in the order of its index and ends as
 /// soon as enough are found; whoever has words that many have is found as quickly as others.
-const PEOPLE: &str = "
+macro_rules! people {
+    ($from:literal) => {
+        concat!(
+            "
     select i.id, i.display_name, i.key, i.department, i.words
     from (
       select f.word, f.identity_id
       from (
-        select word, identity_id from identity_word where word >= $1 and word < $2 order by word, identity_id limit $9
+        select w.word, w.identity_id
+        from ",
+            $from,
+            " w.word >= $1 and w.word < $2
+        order by w.word, w.identity_id
+        limit $9
       ) f
       where ($3 is null or exists (
           select 1 from identity_word w where w.identity_id = f.identity_id and w.word >= $3 and w.word < $4
@@ -66,7 +75,14 @@ const PEOPLE: &str = "
       limit $10
     ) found
     join identity i on i.id = found.identity_id
-    order by found.word, found.identity_id";
+    order by found.word, found.identity_id"
+        )
+    };
+}
+
+const PEOPLE: &str = people!("identity_word w where");
+const PEOPLE_AMONG: &str =
+    people!("json_each($11) r cross join identity_word w where w.identity_id = cast(r.value as bigint) and");
 
 const ACCOUNTS: &str = "
     select a.application, a.account_type, a.key, i.display_name as owner
@@ -105,9 +121,9 @@ const NUMBERED: &str = "
     select 'certification', c.name, '' from certification_campaign c where c.id = $1";
 
 impl Store {
-    /// People each of whose names, key or mail has a word that begins with each of these; those whose word is the shortest
+    /// People within reach each of whose names, key or mail has a word that begins with each of these; those whose word is the shortest
     /// come first, each once.
-    pub async fn people_by_words(&self, words: &[&str], limit: u32) -> Result<Vec<FoundPerson>> {
+    pub async fn people_by_words(&self, words: &[&str], reach: &Reach, limit: u32) -> Result<Vec<FoundPerson>> {
         let mut words: Vec<&str> = words.to_vec();
         // The longest word is the one that fewest have, as far as can be told without looking.
         words.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
@@ -119,9 +135,19 @@ impl Store {
         // Somebody may have the word several times, such as in name and mail.
         let rows = i64::from(limit) * 4;
         let looked_through = if others.is_empty() { rows } else { LOOKED_THROUGH };
-        let arguments = arguments![from, to, from2, to2, from3, to3, from4, to4, looked_through, rows];
+        let mut connection = self.reader().await?;
+        let people = match among(reach) {
+            Some(among) => {
+                let arguments = arguments![from, to, from2, to2, from3, to3, from4, to4, looked_through, rows, among];
+                connection.read(PEOPLE_AMONG, arguments, |row| person(&row)).await?
+            }
+            None => {
+                let arguments = arguments![from, to, from2, to2, from3, to3, from4, to4, looked_through, rows];
+                connection.read(PEOPLE, arguments, |row| person(&row)).await?
+            }
+        };
         let mut found: Vec<FoundPerson> = Vec::new();
-        for person in self.reader().await?.read(PEOPLE, arguments, |row| person(&row)).await? {
+        for person in people {
             if found.iter().all(|other| other.id != person.id) {
                 found.push(person);
             }

@@ -164,8 +164,7 @@ impl World {
     /// Whoever signs in with this login, with what their profiles allow, at the time it is.
     pub async fn op_of(&self, login: &str) -> OpContext {
         let (user, _) = self.engine.store().user_by_login(login).await.unwrap().expect("the login is known");
-        let permissions = users::permissions(&self.engine, &user).await.unwrap();
-        OpContext { user, permissions, ..self.op() }
+        users::caller(&self.engine, user, "test").await.unwrap()
     }
 
     /// Where the configuration and the feed lie.

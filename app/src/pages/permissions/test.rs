@@ -26,6 +26,8 @@ pub struct Question {
     /// A page, form or permission path.
     pub what: String,
     pub account_type: String,
+    /// Key of the person about whom; about somebody at least where it is empty.
+    pub about: String,
 }
 
 impl Question {
@@ -36,6 +38,7 @@ impl Question {
             profiles: query.all("profiles"),
             what: text("what"),
             account_type: text("account_type"),
+            about: text("about").trim().to_owned(),
         }
     }
 
@@ -89,11 +92,15 @@ async fn answer(op: &engine::context::OpContext, question: &Question) -> Result<
     let asked = asked::read(&question.what, Some(&question.account_type))
         .map_err(|problem| ApiError::invalid("what", problem))?;
     let takes = asked.takes.question();
+    let about = match question.about.as_str() {
+        "" => None,
+        key => Some(engine::identities::find(op, key).await?),
+    };
     let tested = match question.subject() {
-        Some(subject) => Some(engine::permissions::test(op, &subject, takes).await?),
+        Some(subject) => Some(engine::permissions::test(op, &subject, takes, about).await?),
         None => None,
     };
-    let able = engine::permissions::who(op, takes).await?;
+    let able = engine::permissions::who(op, takes, about).await?;
     Ok(Answered { asked, tested, able })
 }
 
@@ -153,6 +160,10 @@ fn form(question: &Question, offered: &Offered) -> impl IntoView + use<> {
                     <select name="account_type"><option value="">"Whatever it is"</option>{account_types.collect_view()}</select>
                     <span class="hint">"Doing work and reviewing orders can be allowed for one account type alone."</span>
                 </label>
+                <label class="field">"about the person with the key"
+                    <input name="about" value=question.about.clone() autocomplete="off" spellcheck="false" />
+                    <span class="hint">"A profile can be about some people only. Left empty, it is asked whether they may do it about somebody at least."</span>
+                </label>
                 <div class="actions"><button class="button primary">{icon("flask")}"Ask"</button></div>
             </form>
         </section>
@@ -178,14 +189,11 @@ fn verdict(tested: &Tested, asked: &Asked) -> impl IntoView + use<> {
         Some(user) => user.display_name.clone(),
         None => format!("Whoever holds {}", tested.profiles.join(" and ")),
     };
-    let (class, shape, word) = match tested.allowed() {
-        true => ("banner ok", "check", "Yes"),
-        false => ("banner danger", "ban", "No"),
+    let (class, shape) = match tested.allowed() {
+        true => ("banner ok", "check"),
+        false => ("banner danger", "ban"),
     };
-    let sentence = match tested.allowed() {
-        true => format!("{word}: {name} may {}.", asked.words),
-        false => format!("{word}: {name} may not {}.", asked.words),
-    };
+    let sentence = tested.sentence(&name, &asked.words);
     let disabled =
         tested.disabled.then(|| view! { <p>"The user is disabled and cannot sign in, whatever the profiles say."</p> });
     let why = match (&tested.answer, &asked.takes) {
@@ -204,7 +212,9 @@ fn verdict(tested: &Tested, asked: &Asked) -> impl IntoView + use<> {
         (None, Takes::Nothing) => view! { <p>"It takes nothing: everybody comes there, also without signing in."</p> }.into_any(),
         (None, _) => view! { <p>"It takes no permission: whoever has signed in comes there, and finds what is their own or what they are asked by name."</p> }.into_any(),
     };
-    view! { <div class=class role="status" id="answer">{icon(shape)}<div><p><strong>{sentence}</strong></p>{disabled}{why}</div></div> }
+    let apart = (!tested.apart.is_empty())
+        .then(|| view! { <p>"Entries that are about others only:"</p>{reasons(&tested.apart)} });
+    view! { <div class=class role="status" id="answer">{icon(shape)}<div><p><strong>{sentence}</strong></p>{disabled}{why}{apart}</div></div> }
 }
 
 fn reasons(grants: &[Grant]) -> impl IntoView + use<> {
@@ -214,7 +224,12 @@ fn reasons(grants: &[Grant]) -> impl IntoView + use<> {
 
 /// "`/Jobs` in the profile operator, a parent path".
 fn reason(grant: &Grant) -> impl IntoView + use<> {
-    view! { {granted(grant)}", "{grant.extent.words()} }
+    view! { {granted(grant)}", "{grant.extent.words()}{about_whom(grant.people.as_deref())} }
+}
+
+/// ", about people for whom `…` holds".
+fn about_whom(people: Option<&str>) -> impl IntoView + use<> {
+    people.map(|people| view! { ", about people for whom "<code class="wrap">{people.to_owned()}</code>" holds" })
 }
 
 fn who(able: &[Able], asked: &Asked, what: &str) -> AnyView {

@@ -160,7 +160,7 @@ impl Ask {
 #[component]
 pub fn AskRequestPage() -> impl IntoView {
     page(|Asked { op, visitor, query }| async move {
-        op.require(engine::requests::SUBMIT)?;
+        op.require_for_some(engine::requests::SUBMIT)?;
         let mut ask = Ask::new(&query);
         let Some(id) = ask.form.identity else {
             if let Some(text) = ask.text.clone() {

@@ -16,6 +16,11 @@ pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut
                 let place = ["permission_profiles", name, "permissions", &position.to_string()];
                 findings.push(index.finding(&place, no_path(entry.path())));
             }
+            let path = PermissionPath::parse(entry.path()).filter(|_| profile.people.is_some());
+            if let Some(path) = path.filter(|path| !catalogue::is_about_people(path)) {
+                let place = ["permission_profiles", name, "permissions", &position.to_string()];
+                findings.push(index.finding(&place, not_about_people(path.as_str())));
+            }
         }
         let met = conflict::met(configuration, std::slice::from_ref(name));
         for met in met.into_iter().filter(|met| met.effect == ConflictEffect::Refuse) {
@@ -60,6 +65,14 @@ fn side_path(configuration: &Configuration, text: &str) -> Option<String> {
     let near = wording::nearest(path.as_str(), catalogue::ACTIONS.iter().map(|(path, _)| *path));
     let near = near.map(|near| format!(" Did you mean `{near}`?")).unwrap_or_default();
     Some(format!("Nothing takes the permission `{text}`.{near}"))
+}
+
+fn not_about_people(path: &str) -> String {
+    let known: Vec<String> = catalogue::ABOUT_PEOPLE.iter().map(|path| format!("`{path}`")).collect();
+    format!(
+        "`{path}` cannot be allowed about some people only, and this profile has `people`. Put it into a profile without; here can stand {}.",
+        known.join(", ")
+    )
 }
 
 fn no_path(text: &str) -> String {

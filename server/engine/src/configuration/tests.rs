@@ -151,6 +151,21 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             ],
         ),
         (
+            "permissions = [\"/*\"]",
+            "permissions = [\"/Orders/View\", \"/Jobs/Run\"]\npeople = \"identity.given_name == user.given_name\"",
+            &[
+                "all.toml:42:32: `/Jobs/Run` cannot be allowed about some people only, and this profile has `people`. Put it into a profile without; here can stand `/Identities/View`, `/Orders/View`, `/Requests/View`, `/Requests/Submit`.",
+            ],
+        ),
+        (
+            "permissions = [\"/*\"]",
+            "permissions = [\"/Orders/View\"]\npeople = \"identity.given_nam == user.site\"",
+            &[
+                "all.toml:43:10: Reads `identity.given_nam`, which no identity source delivers. Did you mean `given_name`?",
+                "all.toml:43:10: Reads `user.site`, which no identity source delivers.",
+            ],
+        ),
+        (
             "kind = \"manual\"",
             "kind = \"manual\", due_days = \"three\"",
             &["all.toml:14:44: Expected a whole number of 0 or more, found the text \"three\"."],

@@ -356,7 +356,7 @@ mod tests {
         .into_iter()
         .enumerate()
         {
-            let profile = PermissionProfile { display_name: name.into(), permissions: entries };
+            let profile = PermissionProfile { display_name: name.into(), permissions: entries, people: None };
             configuration.permission_profiles.insert(name.into(), profile);
             let address = (name != "without").then(|| format!("{name}@example.org"));
             let silenced = if name == "unwilling" { vec![NoticeKind::WorkItem] } else { Vec::new() };
@@ -382,7 +382,7 @@ mod tests {
     fn forms_are_told_to_their_owner_alone() {
         let mut configuration = Configuration::default();
         for (name, path) in [("all", "/*"), ("desk", "/Home"), ("operator", "/Forms")] {
-            let profile = PermissionProfile { display_name: name.into(), permissions: vec![path.into()] };
+            let profile = PermissionProfile { display_name: name.into(), permissions: vec![path.into()], people: None };
             configuration.permission_profiles.insert(name.into(), profile);
         }
         let recipient = |id: i64, login: &str, profile: &str| Recipient {

@@ -51,6 +51,7 @@ mod mails;
 mod mining;
 mod native_changes;
 mod pipeline;
+mod reach;
 mod real_input;
 mod reconciliation;
 mod references;

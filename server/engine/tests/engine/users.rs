@@ -214,7 +214,7 @@ async fn the_tester_says_what_the_program_does() {
             let mut configuration = Configuration::default();
             for (number, paths) in profiles.iter().enumerate() {
                 let permissions = paths.iter().map(|path| path.as_str().into()).collect();
-                let profile = PermissionProfile { display_name: number.to_string(), permissions };
+                let profile = PermissionProfile { display_name: number.to_string(), permissions, people: None };
                 configuration.permission_profiles.insert(number.to_string(), profile);
             }
             // The last profile is held by nobody.
@@ -256,21 +256,21 @@ async fn it_is_asked_of_users_of_profiles_and_of_everybody() {
     let run = Question::Path(PermissionPath::parse("/Jobs/Run").unwrap());
     let manage = Question::Path(PermissionPath::parse("/Users/Manage").unwrap());
     let of = |login: &str| Subject::Login(login.into());
-    assert!(permissions::test(&op, &of("root"), Some(&run)).await.unwrap().allowed());
-    assert!(!permissions::test(&op, &of("ann"), Some(&run)).await.unwrap().allowed());
-    assert!(permissions::test(&op, &of("ann"), None).await.unwrap().allowed());
+    assert!(permissions::test(&op, &of("root"), Some(&run), None).await.unwrap().allowed());
+    assert!(!permissions::test(&op, &of("ann"), Some(&run), None).await.unwrap().allowed());
+    assert!(permissions::test(&op, &of("ann"), None, None).await.unwrap().allowed());
     let profiles = Subject::Profiles(vec!["employee".into(), "people".into()]);
-    assert!(permissions::test(&op, &profiles, Some(&manage)).await.unwrap().allowed());
-    let unknown = permissions::test(&op, &Subject::Profiles(vec!["none".into()]), Some(&run)).await.unwrap_err();
+    assert!(permissions::test(&op, &profiles, Some(&manage), None).await.unwrap().allowed());
+    let unknown = permissions::test(&op, &Subject::Profiles(vec!["none".into()]), Some(&run), None).await.unwrap_err();
     assert_eq!(unknown.code, ErrorCode::NotFound);
 
-    let who = permissions::who(&op, Some(&manage)).await.unwrap();
+    let who = permissions::who(&op, Some(&manage), None).await.unwrap();
     assert_eq!(who.iter().map(|able| able.login.as_str()).collect::<Vec<_>>(), ["desk", "root"]);
     users::set_disabled(&world.op(), id(&world, "desk").await, None, true).await.unwrap();
-    let who = permissions::who(&op, Some(&manage)).await.unwrap();
+    let who = permissions::who(&op, Some(&manage), None).await.unwrap();
     assert_eq!(who.iter().map(|able| able.login.as_str()).collect::<Vec<_>>(), ["root"]);
-    assert!(!permissions::test(&op, &of("desk"), Some(&manage)).await.unwrap().allowed(), "whoever is disabled");
-    assert!(permissions::who(&world.op_of("ann").await, Some(&run)).await.is_err());
+    assert!(!permissions::test(&op, &of("desk"), Some(&manage), None).await.unwrap().allowed(), "whoever is disabled");
+    assert!(permissions::who(&world.op_of("ann").await, Some(&run), None).await.is_err());
     world.stop().await;
 }
 

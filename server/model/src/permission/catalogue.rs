@@ -71,6 +71,14 @@ pub const ACTIONS: &[(&str, &str)] = &[
     ("/Users/Elevate", "give permissions that one does not hold, and change users who may do more"),
 ];
 
+/// What a profile may allow about some people only; these alone ask about whom.
+pub const ABOUT_PEOPLE: [&str; 4] = ["/Identities/View", "/Orders/View", "/Requests/View", "/Requests/Submit"];
+
+/// Whether everything that the entry allows can be allowed about some people only.
+pub fn is_about_people(entry: &PermissionPath) -> bool {
+    ABOUT_PEOPLE.contains(&entry.as_str())
+}
+
 /// What a path may be narrowed to by the name of a thing below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Narrowing {

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Extent, Grant, profile_entries};
+use super::{Extent, Grant, grant, profile_entries};
 use crate::configuration::{Configuration, ConflictEffect, PermissionConflict};
 use crate::user::{Duty, PermissionPath};
 
@@ -80,16 +80,16 @@ fn side(configuration: &Configuration, profiles: &[String], paths: &[String]) ->
     let wanted: Vec<PermissionPath> =
         paths.iter().filter_map(|path| PermissionPath::parse(path)).flat_map(spellings).collect();
     let is_meant = |name: &str| profiles.iter().any(|held| held == name);
-    let grant = |(profile, entry): (&str, PermissionPath)| {
+    let granted = |(profile, entry): (&str, PermissionPath)| {
         let extent = match () {
             () if wanted.contains(&entry) => Extent::Exact,
             () if wanted.iter().any(|wanted| wanted.grants(&entry)) => Extent::Part,
             () if wanted.iter().any(|wanted| entry.grants(wanted)) => Extent::Parent,
             () => return None,
         };
-        Some(Grant { profile: profile.to_owned(), entry, extent })
+        Some(Grant { extent, ..grant(configuration, profile, entry) })
     };
-    let mut found: Vec<Grant> = profile_entries(configuration, is_meant).filter_map(grant).collect();
+    let mut found: Vec<Grant> = profile_entries(configuration, is_meant).filter_map(granted).collect();
     found.sort_by(|one, other| (one.extent, one).cmp(&(other.extent, other)));
     found
 }

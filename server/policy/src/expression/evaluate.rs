@@ -96,6 +96,7 @@ impl<'l, 'a, L: Lookup<'a>> Run<'l, 'a, L> {
             Node::Constant(constant) => Ok(Cell::from(constant)),
             Node::Attribute(index) => Ok(self.lookup.attribute(*index)),
             Node::Has(index) => Ok(Cell::Boolean(!matches!(self.lookup.attribute(*index), Cell::Absent))),
+            Node::Absent => Ok(Cell::Absent),
             Node::Attempt => Ok(self.attempt.map_or(Cell::Absent, Cell::Integer)),
             Node::Kept(number, inner) => self.kept(*number, inner),
             Node::Variable(index) => Ok(self.bound.get(*index).cloned().unwrap_or(Cell::Absent)),

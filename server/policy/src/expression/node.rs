@@ -10,6 +10,8 @@ pub(crate) enum Node {
     /// Position in the expression's list of attributes.
     Attribute(usize),
     Has(usize),
+    /// What is never there, whoever is looked at.
+    Absent,
     Attempt,
     /// A part that is the same at every attempt, by its number among such parts.
     Kept(usize, Box<Node>),
@@ -40,6 +42,7 @@ impl Node {
                 Self::Constant(_)
                 | Self::Attribute(_)
                 | Self::Has(_)
+                | Self::Absent
                 | Self::Attempt
                 | Self::Variable(_)
                 | Self::Within(_) => false,
@@ -70,6 +73,7 @@ impl Node {
             Self::Constant(_)
             | Self::Attribute(_)
             | Self::Has(_)
+            | Self::Absent
             | Self::Attempt
             | Self::Variable(_)
             | Self::Within(_) => self,

@@ -10,7 +10,7 @@ use super::hierarchy::Within;
 use super::node::{
     Arithmetic, COMPREHENSIONS, Comparison, Comprehension, ComprehensionKind, Constant, FUNCTIONS, Node,
 };
-use super::{ExpressionError, LONGEST_TEXT, OF_ACCOUNT};
+use super::{ExpressionError, LONGEST_TEXT, OF_ACCOUNT, OF_USER};
 
 /// Levels of nesting of the finished tree.
 const DEEPEST: usize = 64;
@@ -59,7 +59,8 @@ fn read(text: &str, variables: &[&str]) -> Parsed<(Node, Vec<String>)> {
 }
 
 /// The variable whose attributes are read: a rule of classification looks at an account, all others at an identity.
-/// One that selects an account looks at both; what it reads of the account has a name of its own then.
+/// One that selects an account looks at both, and one about whom a user sees at an identity and the user; what it reads of the
+/// other has a name of its own then.
 fn subject<'a>(variables: &[&'a str]) -> &'a str {
     let of = |wanted: &str| variables.iter().find(|variable| **variable == wanted).copied();
     of("identity").or(of("account")).or(of("event")).unwrap_or("identity")
@@ -220,6 +221,10 @@ fn attribute<'a>(variables: &[&str], tree: &'a IdedExpr) -> Option<Cow<'a, str>>
         let name = attribute_of("account", tree).filter(|_| has_both(variables))?;
         Some(Cow::Owned(format!("{OF_ACCOUNT}{name}")))
     })
+    .or_else(|| {
+        let name = attribute_of("user", tree).filter(|_| variables.contains(&"user"))?;
+        Some(Cow::Owned(format!("{OF_USER}{name}")))
+    })
 }
 
 fn attribute_of<'a>(subject: &str, tree: &'a IdedExpr) -> Option<&'a str> {
@@ -334,7 +339,7 @@ impl Compiler<'_> {
         if let Some(index) = self.bound.iter().rposition(|bound| bound == name) {
             return Ok(Node::Variable(index));
         }
-        if (name == self.subject || name == "account") && self.variables.contains(&name) {
+        if (name == self.subject || name == "account" || name == "user") && self.variables.contains(&name) {
             let expected = Some(format!("an attribute of it, such as `{}`", self.example()));
             return self.error(tree, format!("`{name}` by itself is no value"), expected);
         }
@@ -426,7 +431,11 @@ impl Compiler<'_> {
             }
             (operators::IN, [left, right]) => Node::In(Box::new([self.node(left)?, self.node(right)?])),
             (operators::INDEX, [object, index]) => {
-                let is_subject = |name: &str| name == self.subject || (name == "account" && has_both(self.variables));
+                let is_subject = |name: &str| {
+                    name == self.subject
+                        || (name == "account" && has_both(self.variables))
+                        || (name == "user" && self.variables.contains(&"user"))
+                };
                 if matches!(&object.expr, Expr::Ident(name) if is_subject(name)) {
                     let expected = Some(format!("an attribute by its name, such as `{}`", self.example()));
                     return self.error(tree, "which attribute this reads is not known".into(), expected);

@@ -18,7 +18,7 @@ mod subscriptions;
 mod terms;
 
 use super::ModelError;
-use crate::expression::{BUILT_IN, Expression, OF_ACCOUNT, nearest};
+use crate::expression::{BUILT_IN, Expression, OF_ACCOUNT, OF_USER, nearest};
 
 /// Where an expression stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +39,8 @@ pub(super) enum Field {
     State(String),
     /// Of a lifecycle state, or of the organisation.
     LegalHold(Option<String>),
+    /// Of a permission profile; about identities and a user.
+    People(String),
 }
 
 /// What thresholds limit.
@@ -71,7 +73,7 @@ impl Expressions {
         };
         let about_identities = self.parsed.iter().filter(|(field, _)| !elsewhere(field));
         let names: BTreeSet<&String> = about_identities.flat_map(|(_, expression)| expression.attributes()).collect();
-        names.into_iter().cloned().collect()
+        names.into_iter().filter(|name| !name.starts_with(OF_USER)).cloned().collect()
     }
 }
 
@@ -98,6 +100,7 @@ pub(super) fn check(configuration: &Configuration) -> Result<Expressions, Vec<Mo
     check.approvals();
     check.sign_ins();
     check.subscriptions();
+    check.permission_profiles();
     if check.errors.is_empty() { Ok(check.expressions) } else { Err(check.errors) }
 }
 
@@ -136,7 +139,11 @@ impl<'c> Check<'c> {
                     Some(delivered) if !matches!(field, Field::Classification(..)) => expression
                         .attributes()
                         .iter()
-                        .filter(|name| !delivered.contains(name.as_str()) && !BUILT_IN.contains(&name.as_str()))
+                        .filter(|name| {
+                            // A user is a person as well.
+                            let name = name.strip_prefix(OF_USER).unwrap_or(name);
+                            !delivered.contains(name) && !BUILT_IN.contains(&name)
+                        })
                         .filter(|name| {
                             let has_account = matches!(field, Field::Select(_) | Field::Reference(..));
                             !(has_account && name.starts_with(OF_ACCOUNT))
@@ -148,8 +155,12 @@ impl<'c> Check<'c> {
                     .into_iter()
                     .map(|name| {
                         let known = self.delivered.iter().flatten().copied().chain(BUILT_IN);
+                        let (of, name) = match name.strip_prefix(OF_USER) {
+                            Some(name) => ("user", name),
+                            None => ("identity", name.as_str()),
+                        };
                         let hint = suggestion(name, known);
-                        format!("reads `identity.{name}`, which no identity source delivers{hint}")
+                        format!("reads `{of}.{name}`, which no identity source delivers{hint}")
                     })
                     .collect();
                 messages.into_iter().for_each(|message| self.error(object, path, message));
@@ -164,6 +175,14 @@ impl<'c> Check<'c> {
                     position: Some((error.line, error.column)),
                 });
             }
+        }
+    }
+
+    fn permission_profiles(&mut self) {
+        for (name, profile) in &self.configuration.permission_profiles {
+            let Some(people) = &profile.people else { continue };
+            let object = format!("permission profile `{name}`");
+            self.expression(&object, "people", Field::People(name.clone()), people, &["identity", "user"]);
         }
     }
 

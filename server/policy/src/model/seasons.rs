@@ -138,6 +138,7 @@ impl RoleModel {
         }
         let follows = follows.collect();
         let mut model = Self {
+            people: self.people.clone(),
             grantables: self.grantables.clone(),
             follows,
             rank: self.rank.clone(),

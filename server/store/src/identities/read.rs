@@ -11,7 +11,7 @@ use model::view::{IdentityDetail, IdentityEvent, IdentityFilter, IdentityRow, Pe
 
 use crate::accounts::accounts_of;
 use crate::assignments::workflow_state;
-use crate::connection::{Connection, Row, arguments, numbers, texts};
+use crate::connection::{Connection, Row, among, arguments, numbers, texts};
 use crate::orders::newest_orders_of;
 use crate::paging::{count_limit, cursor, page, read_cursor, rows_to_read};
 use crate::words::{of_person, patterns};
@@ -101,7 +101,28 @@ macro_rules! identity_filter {
     };
 }
 
-const PAGE: &str = concat!(
+/// The arguments of [`identity_filter`], and more.
+macro_rules! filter_arguments {
+    ($filter:expr, $today:expr $(, $more:expr)* $(,)?) => {{
+        let filter: &IdentityFilter = $filter;
+        let [first, second, third, fourth] = patterns(filter.text.as_deref().map(of_person).as_deref());
+        arguments![
+            first,
+            second,
+            third,
+            fourth,
+            filter.department.as_deref().filter(|department| !department.is_empty()),
+            filter.lifecycle.map(LifecycleState::name),
+            $today,
+            filter.state.as_deref().filter(|state| !state.is_empty())
+            $(, $more)*
+        ]
+    }};
+}
+
+macro_rules! identity_list {
+    ($from:literal) => {
+        concat!(
     "select ", identity_columns!(), ", i.sort_name,
       (select count(*) from account a where a.owner_id = i.id and a.status <> 'gone') as accounts,
       (
@@ -112,15 +133,26 @@ const PAGE: &str = concat!(
       ) as entitlements,
       (select count(*) from provisioning_order o where o.identity_id = i.id and o.state in (1, 2, 3, 5, 7)) as open_orders,
       (select p.state from lifecycle_period p where p.identity_id = i.id and p.until is null) as recorded_state
-    from identity i
-    where ", identity_filter!(), "
+    from ", $from, " and ", identity_filter!(), "
       and ($9 is null or (i.sort_name, i.id) > ($10, $9))
     order by i.sort_name, i.id
     limit $11"
-);
+        )
+    };
+}
 
-const COUNT: &str =
-    concat!("select count(*) from (select 1 from identity i where ", identity_filter!(), " limit $9) as found");
+macro_rules! identity_count {
+    ($from:literal) => {
+        concat!("select count(*) from (select 1 from ", $from, " and ", identity_filter!(), " limit $9) as found")
+    };
+}
+
+const PAGE: &str = identity_list!("identity i where true");
+const COUNT: &str = identity_count!("identity i where true");
+// Those people are looked up one by one: most who see a part of all see a small part.
+const PAGE_AMONG: &str = identity_list!("json_each($12) r cross join identity i where i.id = cast(r.value as bigint)");
+const COUNT_AMONG: &str =
+    identity_count!("json_each($10) r cross join identity i where i.id = cast(r.value as bigint)");
 
 const DEPARTMENTS: &str = "
     select department from identity where department <> ''
@@ -225,41 +257,26 @@ impl Store {
         self.reader().await?.read(CHANGES_SINCE, arguments![sequence], read).await
     }
 
-    /// By name. An identity is found under every department it has on the day.
+    /// By name; of those within the filter's reach. An identity is found under every department it has on the day.
     pub async fn identity_page(&self, filter: &IdentityFilter, today: Date) -> Result<Page<IdentityRow>> {
         let (id, key) = read_cursor(filter.after.as_deref())?;
-        let [first, second, third, fourth] = patterns(filter.text.as_deref().map(of_person).as_deref());
-        let department = filter.department.as_deref().filter(|department| !department.is_empty());
-        let lifecycle = filter.lifecycle.map(LifecycleState::name);
-        let state = filter.state.as_deref().filter(|state| !state.is_empty());
+        let rows = rows_to_read(filter.limit);
+        let among = among(&filter.reach);
         let mut connection = self.snapshot().await?;
-        let count = arguments![
-            first.as_str(),
-            second.as_str(),
-            third.as_str(),
-            fourth.as_str(),
-            department,
-            lifecycle,
-            today,
-            state,
-            count_limit()
-        ];
-        let total = connection.number(COUNT, count).await?;
-        let wanted = arguments![
-            first,
-            second,
-            third,
-            fourth,
-            department,
-            lifecycle,
-            today,
-            state,
-            id,
-            key,
-            rows_to_read(filter.limit)
-        ];
-        let rows =
-            connection.read(PAGE, wanted, |row| Ok((row.text("sort_name")?, identity_row(&row, today)?))).await?;
+        let total = match &among {
+            Some(among) => {
+                let count = filter_arguments!(filter, today, count_limit(), among.as_str());
+                connection.number(COUNT_AMONG, count).await?
+            }
+            None => connection.number(COUNT, filter_arguments!(filter, today, count_limit())).await?,
+        };
+        let read = |row: Row| Ok((row.text("sort_name")?, identity_row(&row, today)?));
+        let rows = match among {
+            Some(among) => {
+                connection.read(PAGE_AMONG, filter_arguments!(filter, today, id, key, rows, among), read).await?
+            }
+            None => connection.read(PAGE, filter_arguments!(filter, today, id, key, rows), read).await?,
+        };
         let found = page(rows, filter.limit, total, |(sort_name, row)| cursor(row.id.0, sort_name));
         Ok(Page { rows: found.rows.into_iter().map(|(_, row)| row).collect(), next: found.next, total: found.total })
     }

@@ -9,7 +9,7 @@ use model::plan::Operation;
 use model::view::{OrderCounts, OrderFilter, OrderRow};
 
 use super::read::state;
-use crate::connection::{Connection, Row, arguments, numbers};
+use crate::connection::{Connection, Row, among, arguments, numbers};
 use crate::paging::{count_limit, cursor, page, read_time_cursor, rows_to_read};
 use crate::words::patterns;
 use crate::{Result, Store};
@@ -24,9 +24,14 @@ macro_rules! row_columns {
 /// $1–$4 words, $5 application, $6 mechanism, $7 identity, $8 run, $9 state, $10 trouble, $11 fingerprint, $12 carrier.
 macro_rules! order_filter {
     () => {
-        "from provisioning_order o
-    join identity i on i.id = o.identity_id
-    where i.words like $1 and i.words like $2 and i.words like $3 and i.words like $4
+        order_filter!("provisioning_order o join identity i on i.id = o.identity_id where true")
+    };
+    ($from:expr) => {
+        concat!(
+            "from ",
+            $from,
+            "
+      and i.words like $1 and i.words like $2 and i.words like $3 and i.words like $4
       and ($5 is null or o.application = $5)
       and ($6 is null or o.mechanism = $6)
       and ($7 is null or o.identity_id = $7)
@@ -35,6 +40,7 @@ macro_rules! order_filter {
       and ($10 is null or o.trouble = $10)
       and ($11 is null or (o.fingerprint = $11 and o.trouble is not null))
       and ($12 is null or o.carrier = $12)"
+        )
     };
 }
 pub(super) use order_filter;
@@ -63,21 +69,43 @@ macro_rules! filter_arguments {
 }
 pub(super) use filter_arguments;
 
-const PAGE: &str = concat!(
-    "select ",
-    row_columns!(),
-    " ",
-    order_filter!(),
-    "
+macro_rules! order_page {
+    ($filter:expr) => {
+        concat!(
+            "select ",
+            row_columns!(),
+            " ",
+            $filter,
+            "
       and ($13 is null or (o.created_at, o.id) < ($14, $13))
     order by o.created_at desc, o.id desc
     limit $15"
-);
+        )
+    };
+}
+
+/// Of some people only: these are looked up one by one, since most who see a part of all see a small part.
+macro_rules! among {
+    ($people:literal) => {
+        order_filter!(concat!(
+            "json_each(",
+            $people,
+            ") r cross join identity i cross join provisioning_order o
+    where i.id = cast(r.value as bigint) and o.identity_id = i.id"
+        ))
+    };
+}
+
+const PAGE: &str = order_page!(order_filter!());
+const PAGE_AMONG: &str = order_page!(among!("$16"));
 
 const COUNT: &str = concat!("select count(*) from (select 1 ", order_filter!(), " limit $13) as found");
+const COUNT_AMONG: &str = concat!("select count(*) from (select 1 ", among!("$14"), " limit $13) as found");
 
 const COUNTS: &str =
     concat!("select o.state, count(*) as orders ", order_filter!(), " group by o.state order by o.state");
+const COUNTS_AMONG: &str =
+    concat!("select o.state, count(*) as orders ", among!("$13"), " group by o.state order by o.state");
 
 const NEWEST_OF: &str = concat!(
     "select ",
@@ -124,14 +152,25 @@ const SIBLINGS: &str = concat!(
 );
 
 impl Store {
-    /// Newest first. Words are looked for in the identity's name and key.
+    /// Newest first, of those within the filter's reach. Words are looked for in the identity's name and key.
     pub async fn order_page(&self, filter: &OrderFilter) -> Result<Page<OrderRow>> {
         let (id, created_at) = read_time_cursor(filter.after.as_deref())?;
         let state = filter.state.map(ProvisioningState::number);
         let mut connection = self.snapshot().await?;
-        let total = connection.number(COUNT, filter_arguments!(filter, state, count_limit())).await?;
-        let wanted = filter_arguments!(filter, state, id, created_at, rows_to_read(filter.limit));
-        let rows = connection.read(PAGE, wanted, |row| order_row(&row)).await?;
+        let rows = rows_to_read(filter.limit);
+        let (total, rows) = match among(&filter.reach) {
+            Some(among) => {
+                let count = filter_arguments!(filter, state, count_limit(), among.as_str());
+                let wanted = filter_arguments!(filter, state, id, created_at, rows, among.as_str());
+                let total = connection.number(COUNT_AMONG, count).await?;
+                (total, connection.read(PAGE_AMONG, wanted, |row| order_row(&row)).await?)
+            }
+            None => {
+                let total = connection.number(COUNT, filter_arguments!(filter, state, count_limit())).await?;
+                let wanted = filter_arguments!(filter, state, id, created_at, rows);
+                (total, connection.read(PAGE, wanted, |row| order_row(&row)).await?)
+            }
+        };
         Ok(page(rows, filter.limit, total, |row| cursor(row.id.0, row.created_at.as_microsecond())))
     }
 
@@ -142,9 +181,12 @@ impl Store {
 }
 
 pub(crate) async fn order_counts(connection: &mut Connection, filter: &OrderFilter) -> Result<OrderCounts> {
-    let wanted = filter_arguments!(filter, None::<i64>);
     let read = |row: Row| Ok((state(&row, "state")?, row.count("orders")?));
-    Ok(OrderCounts { by_state: connection.read(COUNTS, wanted, read).await? })
+    let by_state = match among(&filter.reach) {
+        Some(among) => connection.read(COUNTS_AMONG, filter_arguments!(filter, None::<i64>, among), read).await?,
+        None => connection.read(COUNTS, filter_arguments!(filter, None::<i64>), read).await?,
+    };
+    Ok(OrderCounts { by_state })
 }
 
 pub(crate) async fn newest_orders_of(connection: &mut Connection, identity: IdentityId) -> Result<Vec<OrderRow>> {

@@ -2,6 +2,7 @@ use model::access::{Grantable, WorkflowState};
 use model::identity::{Identity, LifecycleState, Period};
 use model::ids::*;
 use model::order::ProvisioningState;
+use model::permission::Reach;
 use model::view::{IdentityFilter, IdentityRow};
 use store::{AssignmentRecord, NewIdentityEvent, Store, StoreError};
 
@@ -169,6 +170,25 @@ pub(crate) async fn identities_are_filtered_by_day(store: Store) {
         ]
     );
     assert_eq!(store.identity_departments().await.unwrap(), ["Finance", "Legal", "Sales"]);
+    // Those within reach, by whatever else the list is filtered, page by page.
+    let among = |people: &[i64]| Reach::People(people.iter().copied().map(IdentityId).collect());
+    for (reach, filter, expected) in [
+        (among(&[]), IdentityFilter::default(), vec![]),
+        (among(&[2, 3, 7, 99]), IdentityFilter::default(), vec![2, 3, 7]),
+        (among(&[2, 3, 7]), lifecycle(LifecycleState::Active), vec![3, 7]),
+        (Reach::Everybody, lifecycle(LifecycleState::Joiner), vec![4]),
+    ] {
+        let mut filter = IdentityFilter { reach, limit: Some(1), ..filter };
+        let mut found = Vec::new();
+        loop {
+            let page = store.identity_page(&filter, day("2026-07-01")).await.unwrap();
+            assert_eq!(page.total, expected.len() as u64, "{filter:?}");
+            found.extend(page.rows.iter().map(|row| row.id.0));
+            let Some(next) = page.next else { break };
+            filter.after = Some(next);
+        }
+        assert_eq!(found, expected, "{filter:?}");
+    }
 }
 
 pub(crate) async fn pages_are_stable_under_inserts(store: Store) {

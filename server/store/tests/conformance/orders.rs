@@ -1,6 +1,7 @@
 use model::account::Mechanism;
 use model::ids::*;
 use model::order::{Lane, Order, ProvisioningState, StateReason};
+use model::permission::Reach;
 use model::plan::Operation;
 use model::trigger::Trigger;
 use model::value::Value;
@@ -119,6 +120,10 @@ pub(crate) async fn orders_are_listed_and_counted(store: Store) {
     assert_eq!(paged[0].id, OrderId(159));
     assert_eq!(paged[0].summary, "department, 1 entitlement added");
     assert_eq!(paged[0].identity_name, "Person 2");
+    let among = |people: &[i64]| {
+        let reach = Reach::People(people.iter().copied().map(IdentityId).collect());
+        OrderFilter { reach, ..OrderFilter::default() }
+    };
     let cases = [
         (OrderFilter { application: Some("payroll".into()), ..OrderFilter::default() }, 60),
         (OrderFilter { application: Some("".into()), ..OrderFilter::default() }, 69),
@@ -134,6 +139,10 @@ pub(crate) async fn orders_are_listed_and_counted(store: Store) {
         (OrderFilter { run: Some(RunId(9)), ..OrderFilter::default() }, 0),
         (OrderFilter { text: Some("person 4".into()), ..OrderFilter::default() }, 20),
         (OrderFilter { text: Some("e1".into()), ..OrderFilter::default() }, 9),
+        (among(&[]), 0),
+        (among(&[3, 77]), 20),
+        (OrderFilter { text: Some("person 4".into()), ..among(&[3, 4]) }, 20),
+        (OrderFilter { text: Some("person 4".into()), ..among(&[1, 3]) }, 0),
     ];
     for (filter, expected) in cases {
         let page = store.order_page(&filter).await.unwrap();

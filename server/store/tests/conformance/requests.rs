@@ -1,6 +1,7 @@
 use model::access::{GrantOrigin, Grantable};
 use model::ids::*;
 use model::order::{Order, ProvisioningState};
+use model::permission::Reach;
 use model::request::*;
 use model::trigger::Trigger;
 use store::{RequestProgress, Store, StoreError};
@@ -92,12 +93,24 @@ pub(crate) async fn a_request_comes_back_whole(store: Store) {
         (RequestFilter { state: Some(RequestState::Completed), ..RequestFilter::default() }, vec![]),
         (RequestFilter { text: Some("person 2".into()), ..RequestFilter::default() }, vec![51]),
         (RequestFilter { after: Some("51".into()), ..RequestFilter::default() }, vec![50]),
+        (RequestFilter { reach: Reach::People(vec![]), ..RequestFilter::default() }, vec![]),
+        (RequestFilter { reach: Reach::People(vec![IdentityId(2)]), ..RequestFilter::default() }, vec![51]),
+        (
+            RequestFilter {
+                reach: Reach::People(vec![IdentityId(1), IdentityId(2)]),
+                after: Some("51".into()),
+                ..RequestFilter::default()
+            },
+            vec![50],
+        ),
     ];
     for (filter, expected) in filters {
         assert_eq!(ids(store.request_page(&filter).await.unwrap()), expected, "{filter:?}");
     }
     let counts = store.request_counts(&RequestFilter::default()).await.unwrap();
     assert_eq!(counts, [(RequestState::Waiting, 2)]);
+    let among = RequestFilter { reach: Reach::People(vec![IdentityId(1)]), ..RequestFilter::default() };
+    assert_eq!(store.request_counts(&among).await.unwrap(), [(RequestState::Waiting, 1)]);
     let wrong = RequestFilter { after: Some("x".into()), ..RequestFilter::default() };
     assert!(matches!(store.request_page(&wrong).await, Err(StoreError::Invalid { .. })));
 }

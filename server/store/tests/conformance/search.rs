@@ -1,5 +1,6 @@
 use model::account::AccountStatus;
 use model::ids::*;
+use model::permission::Reach;
 use model::search::{SavedView, Target};
 use model::view::IdentityFilter;
 use store::{Store, StoreError};
@@ -9,7 +10,13 @@ use crate::schema::execute;
 use crate::world::*;
 
 async fn found(store: &Store, words: &[&str], limit: u32) -> Vec<i64> {
-    store.people_by_words(words, limit).await.unwrap().into_iter().map(|person| person.id.0).collect()
+    store
+        .people_by_words(words, &Reach::Everybody, limit)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|person| person.id.0)
+        .collect()
 }
 
 pub(crate) async fn people_are_found_by_the_beginnings_of_words(store: Store) {
@@ -42,6 +49,11 @@ pub(crate) async fn people_are_found_by_the_beginnings_of_words(store: Store) {
         assert_eq!(found(&store, words, 10).await, expected, "{words:?}");
     }
     assert_eq!(found(&store, &["ann"], 1).await, [1]);
+    for (people, expected) in [(vec![], vec![]), (vec![2, 3, 9], vec![3, 2])] {
+        let reach = Reach::People(people.into_iter().map(IdentityId).collect());
+        let among = store.people_by_words(&["ann"], &reach, 10).await.unwrap();
+        assert_eq!(among.iter().map(|person| person.id.0).collect::<Vec<i64>>(), expected, "{reach:?}");
+    }
     let long = "x".repeat(500);
     assert_eq!(found(&store, &[&long], 10).await, [] as [i64; 0]);
 

@@ -1,0 +1,184 @@
+//! How long the server takes for its pages over a large organisation:
+//! `cargo run --release -p server --example page_benchmark -- [people] [requests of each page] [folder]`.
+//!
+//! A generated organisation on SQLite, in which the first twenty thousand people have orders. Each list and detail page is asked for
+//! over HTTP in turn, one request at a time, and so is what the palette asks while names are typed. Beside the list of people stands
+//! the same list drawn by leptos_axum and nothing else, asked for in turn with it. Prints one JSON line a measurement with the
+//! ratio to its limit. With a folder, the organisation is kept there for the next time.
+#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints and may fail")]
+
+mod bare;
+mod world;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use engine::Engine;
+use server::http::listener::{Listener, Peer};
+use server::http::{self, Site, SiteOptions};
+
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const PASSWORD: &str = "a benchmark signs in";
+const PAGE: Duration = Duration::from_millis(50);
+const PALETTE: Duration = Duration::from_millis(80);
+/// Share of what leptos_axum alone draws.
+const SHARE: f64 = 0.5;
+/// People whose names are typed, letter by letter.
+const TYPED: usize = 60;
+
+#[tokio::main]
+async fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let mut number = |usual: usize| arguments.next().map_or(usual, |text| text.parse().expect("a number"));
+    let (people, requests) = (number(1_000_000), number(40));
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = arguments.next().map_or_else(|| temporary.path().to_owned(), Into::into);
+    let engine = world::open(&folder, people as u64, PASSWORD).await;
+    let address = serve(site(&engine)).await;
+    let bare = serve(bare::router(&engine)).await;
+    let client = Client::signed_in(address).await;
+
+    let pages = pages(&client, address).await;
+    let mut times: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
+    for _ in 0..requests {
+        for page in &pages {
+            times.entry(page).or_default().push(client.took(address, page).await);
+        }
+    }
+    let mut measured: Vec<(&str, Vec<Duration>)> = times.into_iter().collect();
+    measured.sort_by_key(|(_, times)| std::cmp::Reverse(percentile(times, 95)));
+    for (page, times) in &measured {
+        report(page, times, PAGE);
+    }
+    let all: Vec<Duration> = measured.iter().flat_map(|(_, times)| times.iter().copied()).collect();
+    report("all pages", &all, PAGE);
+
+    let mut typed = Vec::new();
+    for name in world::names(&engine, TYPED).await {
+        let letters: Vec<char> = name.chars().collect();
+        for length in 1..=letters.len() {
+            let text: String = letters[..length].iter().collect();
+            typed.push(client.took(address, &format!("/api/search?q={}", text.replace(' ', "+"))).await);
+        }
+    }
+    report("palette, each letter of names", &typed, PALETTE);
+
+    let (mut own, mut alone) = (Vec::new(), Vec::new());
+    for _ in 0..requests * 5 {
+        own.push(client.took(address, "/identities").await);
+        alone.push(client.took(bare, "/identities").await);
+    }
+    let (own, alone) = (percentile(&own, 50), percentile(&alone, 50));
+    let share = alone.as_secs_f64() / own.as_secs_f64();
+    println!(
+        r#"{{"what":"list of people beside leptos_axum alone","own_ms":{:.2},"alone_ms":{:.2},"share":{share:.2},"limit":{SHARE},"ratio":{:.2}}}"#,
+        own.as_secs_f64() * 1e3,
+        alone.as_secs_f64() * 1e3,
+        SHARE / share,
+    );
+    engine.stop().await;
+}
+
+fn site(engine: &Engine) -> axum::Router {
+    let (_stop, stopping) = tokio::sync::watch::channel(false);
+    let options = SiteOptions {
+        https: false,
+        behind_proxy: false,
+        metrics: None,
+        metrics_token: None,
+        stopping,
+        site_root: None,
+        executable: std::env::current_exe().unwrap(),
+    };
+    http::router(Site::new(engine.clone(), options)).unwrap()
+}
+
+/// On a port of its own, for as long as the program runs.
+async fn serve(router: axum::Router) -> SocketAddr {
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (close, closing) = tokio::sync::watch::channel(false);
+    let listener = Listener::new(socket, closing).unwrap();
+    let address = listener.address();
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    tokio::spawn(async move {
+        let _open = close;
+        axum::serve(listener, service).await
+    });
+    address
+}
+
+struct Client(reqwest::Client);
+
+impl Client {
+    async fn signed_in(address: SocketAddr) -> Self {
+        let client = reqwest::Client::builder().cookie_store(true).build().unwrap();
+        let origin = format!("http://{address}");
+        let form = [("login", world::LOGIN), ("password", PASSWORD), ("return_to", "/")];
+        let answer = client.post(format!("{origin}/login")).header("origin", &origin).form(&form).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.status());
+        Self(client)
+    }
+
+    async fn got(&self, address: SocketAddr, path: &str) -> String {
+        let answer = self.0.get(format!("http://{address}{path}")).send().await.unwrap();
+        assert!(answer.status().is_success(), "{path} answered {}", answer.status());
+        answer.text().await.unwrap()
+    }
+
+    async fn took(&self, address: SocketAddr, path: &str) -> Duration {
+        let begun = Instant::now();
+        self.got(address, path).await;
+        begun.elapsed()
+    }
+}
+
+/// Every page that needs no parameter, and one of each kind that these lead to.
+async fn pages(client: &Client, address: SocketAddr) -> Vec<String> {
+    let known = app::permissions::PERMISSIONS.iter().map(|(path, _)| *path);
+    let (patterns, mut pages): (Vec<&str>, Vec<String>) = (
+        known.clone().filter(|path| !path.starts_with("/api") && path.contains('{')).collect(),
+        known.filter(|path| !path.starts_with("/api") && !path.contains('{')).map(str::to_owned).collect(),
+    );
+    let mut links = Vec::new();
+    for page in &pages {
+        let body = client.got(address, page).await;
+        links.extend(
+            body.split("href=\"").skip(1).filter_map(|rest| rest.split(['"', '?', '#']).next()).map(str::to_owned),
+        );
+    }
+    pages.extend(patterns.iter().filter_map(|pattern| links.iter().find(|link| fits(pattern, link)).cloned()));
+    pages.sort();
+    pages.dedup();
+    pages
+}
+
+/// Whether the address is one of the pattern's; a place for a parameter takes what is no page of its own.
+fn fits(pattern: &str, address: &str) -> bool {
+    let (wanted, given): (Vec<&str>, Vec<&str>) = (pattern.split('/').collect(), address.split('/').collect());
+    let is_static = app::permissions::PERMISSIONS.iter().any(|(path, _)| *path == address);
+    let part = |(wanted, given): (&&str, &&str)| wanted.starts_with('{') || wanted == given;
+    !is_static && wanted.len() == given.len() && wanted.iter().zip(&given).all(part)
+}
+
+fn percentile(times: &[Duration], percent: usize) -> Duration {
+    let mut sorted = times.to_vec();
+    sorted.sort();
+    sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)]
+}
+
+fn report(what: &str, times: &[Duration], limit: Duration) {
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+    let (middle, high) = (percentile(times, 50), percentile(times, 95));
+    println!(
+        r#"{{"what":"{what}","requests":{},"p50_ms":{:.2},"p95_ms":{:.2},"limit_ms":{},"ratio":{:.3}}}"#,
+        times.len(),
+        milliseconds(middle),
+        milliseconds(high),
+        limit.as_millis(),
+        milliseconds(high) / milliseconds(limit),
+    );
+}

@@ -1,0 +1,82 @@
+//! The organisation that is looked at: many people, of whom the first have orders.
+
+use std::path::Path;
+
+use engine::{Engine, Options, configuration, configurations, jobs, users};
+use generator::World;
+use jiff::civil::Date;
+use model::ids::IdentityId;
+use model::job::{RunMode, RunState};
+use model::view::IdentityFilter;
+
+pub const LOGIN: &str = "administrator";
+const DAY: Date = Date::constant(2026, 3, 2);
+/// People written in one transaction; those of the first have orders.
+const CHUNK: u64 = 20_000;
+
+/// Opens it where the folder has it already, or makes it.
+pub async fn open(folder: &Path, people: u64, password: &str) -> Engine {
+    let is_there = folder.join("quartermaster.db").exists();
+    let engine = opened(folder).await;
+    if is_there {
+        return engine;
+    }
+    let op = engine.operating_context("benchmark");
+    let world = World::new(people, 3, DAY);
+    let directory = folder.join("configuration");
+    for (path, text) in configuration::export(&world.configuration()) {
+        let place = directory.join(path);
+        std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+        std::fs::write(place, text).unwrap();
+    }
+    configurations::apply(&op, &directory).await.unwrap_or_else(|error| panic!("{error}"));
+    users::add(&engine, LOGIN, "Administrator", password, vec!["administrator".into()]).await.unwrap();
+    let ids = engine.store().reserve_ids(usize::try_from(people).unwrap()).await.unwrap();
+    let number = |offset: u64| IdentityId(ids.start + i64::try_from(offset).unwrap());
+    for first in (0..people).step_by(usize::try_from(CHUNK).unwrap()) {
+        let chunk: Vec<_> =
+            (first..people.min(first + CHUNK)).map(|offset| world.person(offset, 0).identity(number(offset))).collect();
+        let now = op.now;
+        let work =
+            engine.store().write(move |tx| Box::pin(async move { tx.insert_identities(&chunk, None, now).await }));
+        work.await.unwrap();
+        if first == 0 {
+            for job in ["compute-role-model", "generate-orders"] {
+                run(&engine, job).await;
+            }
+        }
+    }
+    engine.stop().await;
+    drop(engine);
+    opened(folder).await
+}
+
+async fn opened(folder: &Path) -> Engine {
+    let address = format!("sqlite:{}", folder.join("quartermaster.db").display());
+    Engine::open(Options::new(address, folder.join("data"))).await.unwrap()
+}
+
+async fn run(engine: &Engine, job: &str) {
+    engine.start_runner().await.unwrap();
+    let mut updates = engine.updates().subscribe();
+    let id = jobs::start(&engine.operating_context("benchmark"), job.into(), RunMode::default()).await.unwrap();
+    loop {
+        let update = updates.recv().await.expect("fewer updates than the channel holds");
+        if update.run.id == id && update.run.state.is_final() {
+            assert!(matches!(update.run.state, RunState::Completed), "{:#?}", update.run);
+            return;
+        }
+    }
+}
+
+/// So many people's names, spread over the list.
+pub async fn names(engine: &Engine, count: usize) -> Vec<String> {
+    let op = engine.operating_context("benchmark");
+    let mut names = Vec::new();
+    for letter in ('a'..='z').cycle().take(count) {
+        let filter = IdentityFilter { text: Some(letter.to_string()), limit: Some(50), ..IdentityFilter::default() };
+        let page = engine::identities::page(&op, filter).await.unwrap();
+        names.extend(page.rows.into_iter().nth(names.len() % 50).map(|row| row.display_name));
+    }
+    names
+}
