@@ -161,7 +161,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "permissions = [\"/*\"]",
             "permissions = [\"/Orders/View\"]\npeople = \"identity.given_nam == user.site\"",
             &[
-                "all.toml:43:10: Reads `identity.given_nam`, which no identity source delivers. Did you mean `given_name`?",
+                "all.toml:43:10: Reads `identity.given_nam`, which no identity source delivers; perhaps `given_name` is meant.",
                 "all.toml:43:10: Reads `user.site`, which no identity source delivers.",
             ],
         ),

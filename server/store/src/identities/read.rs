@@ -154,10 +154,26 @@ const PAGE_AMONG: &str = identity_list!("json_each($12) r cross join identity i 
 const COUNT_AMONG: &str =
     identity_count!("json_each($10) r cross join identity i where i.id = cast(r.value as bigint)");
 
+/// From one department to the next along the indexes: there are few of them, and many who are in one.
 const DEPARTMENTS: &str = "
-    select department from identity where department <> ''
+    with recursive
+      own (department) as (
+        select min(department) from identity where department > ''
+        union all
+        select (select min(i.department) from identity i where i.department > own.department)
+        from own
+        where own.department is not null
+      ),
+      of_context (department) as (
+        select min(department) from identity_context where department > ''
+        union all
+        select (select min(c.department) from identity_context c where c.department > of_context.department)
+        from of_context
+        where of_context.department is not null
+      )
+    select department from own where department is not null
     union
-    select department from identity_context where department <> ''
+    select department from of_context where department is not null
     order by department";
 
 const MANAGER: &str = "
