@@ -39,11 +39,12 @@ impl Rows {
 }
 
 /// Names of files, and the pages whose lists they hold; `{}` stands for the part that `of` names.
-const FILES: [(&str, &str); 23] = [
+const FILES: [(&str, &str); 25] = [
     ("identities", "/identities"),
     ("orders", "/orders"),
     ("work-items", "/work-items"),
     ("forms", "/forms"),
+    ("review", "/review"),
     ("approvals", "/approvals"),
     ("requests", "/requests"),
     ("bulk-changes", "/bulk-changes"),
@@ -63,6 +64,7 @@ const FILES: [(&str, &str); 23] = [
     ("policy-check", "/lint"),
     ("drafts", "/drafts"),
     ("mails", "/mails"),
+    ("events", "/events"),
 ];
 
 /// Where the list of a page is to be had as a file, narrowed as on the page; none where the page is no list.
@@ -100,6 +102,8 @@ pub async fn piece(op: &OpContext, name: &str, query: &Query, after: Option<Stri
         "mails" => people::mails(op, query, after).await?,
         "forms" => people::forms(op, query, after).await?,
         "orders" => changes::orders(op, query, after).await?,
+        "review" => changes::review(op, query, after).await?,
+        "events" => changes::events(op, query, after).await?,
         "requests" => changes::requests(op, query, after).await?,
         "bulk-changes" => changes::bulk_changes(op, after).await?,
         "native-changes" => changes::native_changes(op, query, after).await?,
@@ -153,6 +157,9 @@ mod tests {
             ),
             ("/certifications/7", "mine=yes", Some("/exports/certification-items.csv?of=7&mine=yes")),
             ("/certifications/new", "", None),
+            ("/review", "cause=review&type=a%20b", Some("/exports/review.csv?cause=review&type=a%20b")),
+            ("/review/declined", "", None),
+            ("/events", "stream=audit&text=ann&after=7", Some("/exports/events.csv?stream=audit&text=ann")),
             ("/certifications/7/sign-off", "", None),
             ("/", "", None),
         ] {

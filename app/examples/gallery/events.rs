@@ -2,24 +2,39 @@
 
 use app::frame::{Rights, Sheet};
 use app::logic::time::Clock;
-use app::pages::events::events_sheet;
+use app::pages::events::{event_list_sheet, events_sheet};
 use jiff::SignedDuration;
 use model::event::{
-    Event, EventBody, EventIdentity, EventType, SetAsideMessage, Stream, SubscriptionRow, SubscriptionStanding,
-    SubscriptionState,
+    Event, EventBody, EventFilter, EventIdentity, EventType, SetAsideMessage, Stream, SubscriptionRow,
+    SubscriptionStanding, SubscriptionState,
 };
 use model::ids::{IdentityId, RunId};
+use model::page::Page;
 
 use super::{NAMES, before, now};
 
 pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet)> {
     let rows = rows();
     let reader = Rights::default();
+    let applications = [("directory".to_owned(), "Directory".to_owned())];
+    let filter = EventFilter::default();
+    let narrowed = EventFilter {
+        kind: Some("account.*".into()),
+        identity: Some(IdentityId(1_001)),
+        text: Some("nobody".into()),
+        ..filter.clone()
+    };
+    let audit = EventFilter { stream: Stream::Audit, ..filter.clone() };
     vec![
-        ("events", events_sheet(&rows, &set_aside(), &newest(), rights, clock)),
-        ("events-reader", events_sheet(&rows, &set_aside(), &newest(), &reader, clock)),
-        ("events-nothing-yet", events_sheet(rows.get(..1).unwrap_or_default(), &[], &[], rights, clock)),
-        ("events-none", events_sheet(&[], &[], &[], rights, clock)),
+        ("events", events_sheet(&rows, &set_aside(), rights, clock)),
+        ("events-reader", events_sheet(&rows, &set_aside(), &reader, clock)),
+        ("events-one", events_sheet(rows.get(..1).unwrap_or_default(), &[], rights, clock)),
+        ("events-nobody", events_sheet(&[], &[], rights, clock)),
+        ("events-list", event_list_sheet(&filter, listed(newest()), &applications, clock)),
+        ("events-list-none", event_list_sheet(&narrowed, Page::empty(), &applications, clock)),
+        ("events-list-nothing-yet", event_list_sheet(&filter, Page::empty(), &applications, clock)),
+        ("events-audit", event_list_sheet(&audit, listed(lines()), &applications, clock)),
+        ("events-audit-nothing-yet", event_list_sheet(&audit, Page::empty(), &applications, clock)),
     ]
 }
 
@@ -72,6 +87,22 @@ fn set_aside() -> Vec<SetAsideMessage> {
         again,
     };
     vec![message(1_388, false), message(1_391, true)]
+}
+
+fn listed(rows: Vec<Event>) -> Page<Event> {
+    Page { total: 1_412, next: rows.last().map(|event| event.sequence.to_string()), rows }
+}
+
+fn lines() -> Vec<Event> {
+    let line = |place: i64, [actor, action, subject, detail]: [&str; 4]| {
+        let body = EventBody::new(EventType::Audited, before(place));
+        let body = body.with("actor", actor).with("action", action).with("subject", subject).with("detail", detail);
+        Event { stream: Stream::Audit, epoch: "5f1c".into(), sequence: 212 - place, body }
+    };
+    vec![
+        line(0, ["ann.lee", "run", "run 77", "the complete job was started"]),
+        line(1, ["ann.lee", "subscription", "ledger", "paused"]),
+    ]
 }
 
 fn newest() -> Vec<Event> {

@@ -2,16 +2,18 @@
 
 use engine::context::OpContext;
 use model::error::ApiError;
+use model::event::{Event, EventFilter, Stream};
 use model::native_change::{NativeChangeFilter, NativeChangeKind, NativeChangeRow};
 use model::page::Page;
 use model::request::RequestFilter;
+use model::review::{ReviewFilter, ReviewOrder};
 use model::value::Value;
 use model::view::{OrderFilter, RunFilter};
 
 use super::{LIMIT, Rows, place, time};
 use crate::components::chip;
 use crate::logic::query::{self, Query};
-use crate::logic::{request, words};
+use crate::logic::{event, request, review, words};
 use crate::pages::native_changes::kind_of_account;
 
 pub(super) async fn orders(op: &OpContext, query: &Query, after: Option<String>) -> Result<Rows, ApiError> {
@@ -34,6 +36,105 @@ pub(super) async fn orders(op: &OpContext, query: &Query, after: Option<String>)
             time(Some(row.changed_at)),
         ]
     }))
+}
+
+/// A line for each property that waits for a word, as the page shows them, and one for each order that failed.
+pub(super) async fn review(op: &OpContext, query: &Query, after: Option<String>) -> Result<Rows, ApiError> {
+    let filter = ReviewFilter { after: place(after.as_ref())?, limit: LIMIT, ..review::filter(query) };
+    let page = engine::reviews::page(op, filter).await?;
+    const COLUMNS: &[&str] = &[
+        "Order",
+        "State",
+        "Kind",
+        "Person",
+        "Application",
+        "Account type",
+        "Account",
+        "Why",
+        "What",
+        "Now",
+        "Proposed",
+        "Holds",
+        "Needed",
+        "Ordered",
+    ];
+    let rows = page.orders.iter().flat_map(review_lines).collect();
+    Ok(Rows { columns: COLUMNS, rows, next: page.next })
+}
+
+fn review_lines(row: &ReviewOrder) -> Vec<Vec<String>> {
+    let order = &row.order;
+    let (_, _, state) = chip::held_look(order.state, order.reason.as_ref());
+    let why = match &order.reason {
+        Some(reason) => words::state_reason(reason).0,
+        None => order.explanation.clone(),
+    };
+    let line = |[what, now, proposed, holds, needed]: [String; 5]| {
+        vec![
+            order.id.to_string(),
+            state.to_owned(),
+            words::review_kind(row.kind).to_owned(),
+            row.identity_name.clone(),
+            row.application_name.clone(),
+            row.account_type_label.clone(),
+            order.key.clone().unwrap_or_default(),
+            why.clone(),
+            what,
+            now,
+            proposed,
+            holds,
+            needed,
+            time(Some(order.created_at)),
+        ]
+    };
+    let lines = review::open_items(order).map(|item| {
+        let change = words::change(item);
+        let holds = row.periods.iter().find(|(id, _)| *id == item.id).map(|(_, period)| words::period(period));
+        let needed = if row.needed.contains(&item.id) { "yes" } else { "" };
+        line([change.what, change.before, change.after, holds.unwrap_or_default(), needed.to_owned()])
+    });
+    let mut lines: Vec<Vec<String>> = lines.collect();
+    if lines.is_empty() {
+        lines.push(line([const { String::new() }; 5]));
+    }
+    lines
+}
+
+pub(super) async fn events(op: &OpContext, query: &Query, after: Option<String>) -> Result<Rows, ApiError> {
+    let filter = EventFilter { before: place(after.as_ref())?, limit: LIMIT, ..query::events(query) };
+    let page = engine::events::operate::page(op, &filter).await?;
+    let text =
+        |event: &Event, name: &str| event.body.data.get(name).and_then(Value::as_text).unwrap_or_default().to_owned();
+    Ok(match filter.stream {
+        Stream::Events => {
+            const COLUMNS: &[&str] =
+                &["Number", "Type", "Person", "Key", "Application", "What", "Order", "Run", "When"];
+            Rows::of(COLUMNS, page, |event| {
+                let body = &event.body;
+                let whom = body.identity.as_ref();
+                vec![
+                    event.sequence.to_string(),
+                    body.kind.name().to_owned(),
+                    whom.map(|identity| identity.display_name.clone()).unwrap_or_default(),
+                    whom.map(|identity| identity.key.clone()).unwrap_or_default(),
+                    body.application.clone().unwrap_or_default(),
+                    event::said(body),
+                    body.order.map(|order| order.to_string()).unwrap_or_default(),
+                    body.run.map(|run| run.to_string()).unwrap_or_default(),
+                    time(Some(body.at)),
+                ]
+            })
+        }
+        Stream::Audit => {
+            const COLUMNS: &[&str] = &["Number", "Who", "What", "To what", "Detail", "When"];
+            Rows::of(COLUMNS, page, |event| {
+                let mut cells = vec![event.sequence.to_string()];
+                cells.extend(["actor", "action", "subject", "detail"].map(|name| text(event, name)));
+                cells.push(time(Some(event.body.at)));
+                cells
+            })
+        }
+    })
 }
 
 pub(super) async fn requests(op: &OpContext, query: &Query, after: Option<String>) -> Result<Rows, ApiError> {

@@ -1,7 +1,43 @@
-//! Where a subscription is told to go on, as a person writes it.
+//! Events in words, and where a subscription is told to go on, as a person writes it.
 
 use model::error::ApiError;
-use model::event::Position;
+use model::event::{EventBody, EventType, Position};
+use model::value::Value;
+
+/// What happened, for a list.
+pub fn label(kind: EventType) -> &'static str {
+    match kind {
+        EventType::StreamBegan => "Events begin",
+        EventType::IdentityJoined => "Person joined",
+        EventType::IdentityChanged => "Person changed",
+        EventType::IdentityLeft => "Person left",
+        EventType::AssignmentGranted => "Access granted",
+        EventType::AssignmentChanged => "Access changed",
+        EventType::AssignmentEnded => "Access ended",
+        EventType::AccountCreated => "Account created",
+        EventType::AccountChanged => "Account changed",
+        EventType::AccountEnabled => "Account enabled",
+        EventType::AccountDisabled => "Account disabled",
+        EventType::AccountDeleted => "Account deleted",
+        EventType::OrderVerified => "Order confirmed",
+        EventType::OrderFailed => "Order failed",
+        EventType::OrderCancelled => "Order called off",
+        EventType::RequestApproved => "Request approved",
+        EventType::RequestDeclined => "Request declined",
+        EventType::RequestEnded => "Request ended",
+        EventType::RunEnded => "Run ended",
+        EventType::ViolationOpened => "Violation opened",
+        EventType::ViolationClosed => "Violation closed",
+        EventType::Audited => "Line of the audit trail",
+    }
+}
+
+/// "entitlement · payroll-view", "E10504 · create · verified".
+pub fn said(body: &EventBody) -> String {
+    let said = ["kind", "name", "key", "operation", "state", "job", "risk"];
+    let said = said.into_iter().filter_map(|name| body.data.get(name).and_then(Value::as_text));
+    said.map(|text| text.replace('_', " ")).collect::<Vec<_>>().join(" · ")
+}
 
 /// A number, a time, or `end`.
 ///

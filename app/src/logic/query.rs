@@ -4,6 +4,7 @@
 use model::account::Mechanism;
 use model::approval::ApprovalFilter;
 use model::certification::{ItemFilter, ItemState};
+use model::event::{EventFilter, EventType, Stream};
 use model::form::{FormFilter, FormScope};
 use model::identity::LifecycleState;
 use model::ids::CampaignId;
@@ -314,6 +315,43 @@ pub fn accounts_address(filter: &AccountFilter) -> Address {
         .with("show", (filter.show != AccountShow::All).then(|| filter.show.name()))
 }
 
+/// Which stream the page of events shows as a list; without it, the page shows receivers.
+pub const STREAM: &str = "stream";
+
+pub fn events(query: &Query) -> EventFilter {
+    let day = |text: &str| text.parse().ok();
+    let is_type =
+        |word: &String| EventType::ALL.iter().any(|kind| *kind != EventType::Audited && kind.is_meant_by(word));
+    let filter = EventFilter {
+        stream: query.parsed(STREAM, Stream::from_name).unwrap_or_default(),
+        kind: query.get("type").filter(is_type),
+        application: query.get("application"),
+        identity: query.parsed("identity", |text| text.parse().ok()),
+        text: query.get("text"),
+        since: query.parsed("since", day),
+        until: query.parsed("until", day),
+        before: query.parsed("after", |text| text.parse().ok()),
+        limit: None,
+    };
+    match filter.stream {
+        Stream::Events => filter,
+        // A line of the audit trail is of no type and no application; whom it is about stands in its words.
+        Stream::Audit => EventFilter { kind: None, application: None, identity: None, ..filter },
+    }
+}
+
+/// The address of the list with this filter, from its first row.
+pub fn events_address(filter: &EventFilter) -> Address {
+    Address::new("/events")
+        .with(STREAM, Some(filter.stream.name()))
+        .with("type", filter.kind.as_deref())
+        .with("application", filter.application.as_deref())
+        .with("identity", filter.identity.map(|id| id.to_string()).as_deref())
+        .with("text", filter.text.as_deref())
+        .with("since", filter.since.map(|day| day.to_string()).as_deref())
+        .with("until", filter.until.map(|day| day.to_string()).as_deref())
+}
+
 pub fn mails(query: &Query) -> MailFilter {
     MailFilter { state: query.parsed("state", MailState::from_name), after: query.get("after"), limit: None }
 }
@@ -407,6 +445,31 @@ mod tests {
         let address = orders_address(&filter).to_string();
         let (_, query) = address.split_once('?').unwrap();
         assert_eq!(orders(&Query::parse(query)), filter);
+    }
+
+    #[test]
+    fn events_survive_their_address_and_a_line_has_no_type() {
+        let filter = EventFilter {
+            stream: Stream::Events,
+            kind: Some("account.*".into()),
+            application: Some("badge & co".into()),
+            identity: Some(IdentityId(7)),
+            text: Some("ann lee".into()),
+            since: Some(jiff::civil::date(2026, 3, 1)),
+            until: Some(jiff::civil::date(2026, 3, 2)),
+            ..EventFilter::default()
+        };
+        let again = |filter: &EventFilter| {
+            let address = events_address(filter).to_string();
+            events(&Query::parse(address.split_once('?').unwrap().1))
+        };
+        assert_eq!(again(&filter), filter);
+        let of_lines = EventFilter { kind: None, application: None, identity: None, ..filter.clone() };
+        let lines = EventFilter { stream: Stream::Audit, ..of_lines };
+        assert_eq!(again(&EventFilter { stream: Stream::Audit, ..filter }), lines);
+        for nonsense in ["stream=x", "stream=events&type=purple", "type=audit", "since=today&identity=x", "type=%25"] {
+            assert_eq!(events(&Query::parse(nonsense)), EventFilter::default(), "{nonsense}");
+        }
     }
 
     #[test]

@@ -1,24 +1,24 @@
-//! Events: who is told of what happens, how far each receiver is, and what happened last.
+//! Events: who is told of what happens, and how far each receiver is; and what happened, as a list.
+
+mod list;
 
 use leptos::prelude::*;
-use model::event::{Event, SetAsideMessage, SubscriptionRow, SubscriptionState};
-use model::value::Value;
+use model::event::{EventFilter, SetAsideMessage, Stream, SubscriptionRow, SubscriptionState};
 
 use crate::components::chip::{self, Tone};
 use crate::components::form;
 use crate::components::icon::icon;
-use crate::components::list::{Empty, ago, ago_or_dash, empty};
+use crate::components::list::{self as lists, Empty, ago, empty};
 use crate::frame::{Rights, Section, Sheet};
 use crate::logic::event::position;
 use crate::logic::flash::Flash;
+use crate::logic::query::{self, events_address};
 use crate::logic::time::Clock;
 use crate::logic::words;
 use crate::pages::{Asked, page};
 use crate::ssr;
 
-/// Events that are shown.
-#[cfg(feature = "ssr")]
-const NEWEST: u32 = 30;
+pub use list::event_list_sheet;
 
 #[server(prefix = "/api/pages", endpoint = "events/pause")]
 pub async fn pause_subscription(#[server(default)] name: String) -> Result<(), ServerFnError> {
@@ -57,28 +57,47 @@ pub async fn send_set_aside(
 
 #[component]
 pub fn EventsPage() -> impl IntoView {
-    page(|Asked { op, visitor, .. }| async move {
+    page(|Asked { op, visitor, query }| async move {
+        if query.get(query::STREAM).is_some() {
+            let filter = query::events(&query);
+            let found = engine::events::operate::page(&op, &filter).await?;
+            let applications = engine::events::operate::applications(&op)?;
+            return Ok(event_list_sheet(&filter, found, &applications, &visitor.clock));
+        }
         let rows = engine::events::operate::rows(&op).await?;
         let set_aside = engine::events::operate::set_aside(&op).await?;
-        let newest = engine::events::operate::newest(&op, NEWEST).await?;
-        Ok(events_sheet(&rows, &set_aside, &newest, &visitor.rights, &visitor.clock))
+        Ok(events_sheet(&rows, &set_aside, &visitor.rights, &visitor.clock))
     })
 }
 
-pub fn events_sheet(
-    rows: &[SubscriptionRow],
-    set_aside: &[SetAsideMessage],
-    newest: &[Event],
-    rights: &Rights,
-    clock: &Clock,
-) -> Sheet {
+/// Part of the page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    Receivers,
+    Stream(Stream),
+}
+
+fn tabs(at: At) -> impl IntoView {
+    let list = |stream| events_address(&EventFilter { stream, ..EventFilter::default() }).to_string();
+    let all = [
+        ("Receivers", "/events".to_owned(), At::Receivers),
+        ("What happened", list(Stream::Events), At::Stream(Stream::Events)),
+        ("Audit trail", list(Stream::Audit), At::Stream(Stream::Audit)),
+    ];
+    let all = all.map(|(label, address, place)| (label.to_owned(), address, None, place == at));
+    lists::tabs("Events", all.into())
+}
+
+pub fn events_sheet(rows: &[SubscriptionRow], set_aside: &[SetAsideMessage], rights: &Rights, clock: &Clock) -> Sheet {
     let subscriptions = match rows {
         [] => empty(
             "Nobody is told",
             Empty::NeverUsed {
                 text: "Describe a subscription in the configuration: what a receiver is told of, and whether it is sent to as a \
                        webhook, to a syslog server or into a file, or asks by itself. From then on events are written.",
-                action: None,
+                action: rights
+                    .may(engine::drafts::DRAFT)
+                    .then_some(("New subscription", "/drafts/edit?kind=subscription")),
             },
         ),
         rows => rows
@@ -88,25 +107,13 @@ pub fn events_sheet(
             .collect_view()
             .into_any(),
     };
-    let happened = (!rows.is_empty()).then(|| {
-        let table = match newest {
-            [] => empty("Nothing yet", Empty::AllDone { text: "What happens from now on stands here." }),
-            newest => events(newest, clock).into_any(),
-        };
-        view! {
-            <section class="panel" aria-labelledby="newest">
-                <h2 id="newest">"Newest events"</h2>
-                {table}
-            </section>
-        }
-    });
     let body = view! {
         <header class="page-head">
             <h1>"Events"</h1>
             <p class="muted">"Which other systems are told of what happens here and of the audit trail, and how far each of them is."</p>
         </header>
+        {tabs(At::Receivers)}
         {subscriptions}
-        {happened}
     };
     Sheet { section: Section::Elsewhere, title: "Events".to_owned(), body: body.into_any() }
 }
@@ -135,7 +142,21 @@ fn subscription(
     let heading = format!("subscription-{place}");
     let labelled_by = heading.clone();
     let (tone, shape, word) = health(row);
-    let waiting = row.waiting_since.map(|since| view! { ", the oldest from "{ago(clock, since)} });
+    let place_now = match row.lag() {
+        0 => view! { "Has everything up to number "{row.last.to_string()}". " }.into_any(),
+        _ => {
+            let waiting = row.waiting_since.map(|since| view! { ", the first from "{ago(clock, since)} });
+            view! { "Has everything up to number "{standing.cursor.to_string()}"; the last is "{row.last.to_string()}". What lies between waits"{waiting}". " }
+                .into_any()
+        }
+    };
+    let delivered = match standing.delivered {
+        0 => view! { "Nothing was delivered yet." }.into_any(),
+        count => {
+            let last = standing.delivered_at.map(|at| view! { ", the last "{ago(clock, at)} });
+            view! { {words::total(count)}" delivered"{last}"." }.into_any()
+        }
+    };
     let problem = standing.problem.clone().map(|problem| {
         let since = standing.failing_since.map(|since| view! { " since "{ago(clock, since)} });
         let next = standing.next_attempt_at.map(|at| view! { ", tried again "{ago(clock, at)} });
@@ -152,10 +173,7 @@ fn subscription(
                 <span class="muted">{standing.stream.name()}" → "{row.way.clone()}</span>
             </div>
             {problem}
-            <p>
-                "At number "{standing.cursor.to_string()}" of "{row.last.to_string()}{waiting}". Delivered: "
-                {words::total(standing.delivered)}", last "{ago_or_dash(clock, standing.delivered_at)}"."
-            </p>
+            <p>{place_now}{delivered}</p>
             {apart}
             {actions(row, rights)}
         </section>
@@ -172,15 +190,20 @@ fn actions(row: &SubscriptionRow, rights: &Rights) -> AnyView {
         _ => form::named_action("/api/pages/events/resume", &name, "Resume", "play").into_any(),
     };
     view! {
-        <div class="actions">{turn}</div>
-        <form method="post" action="/api/pages/events/replay" class="inline-form">
-            <input type="hidden" name="name" value=name />
-            <label class="field">"Go on after this number, from this time on, or at the end"
-                <input name="from" required autocomplete="off" placeholder="0, 2026-03-02T08:00:00Z or end" />
-                <span class="hint">"What lies behind is sent again; what is left out is given up."</span>
-            </label>
-            <button class="button">{icon("play")}"Replay"</button>
-        </form>
+        <div class="actions">
+            {turn}
+            <details class="disclose">
+                <summary class="button quiet">{icon("back")}"Send again, or leave out"</summary>
+                <form method="post" action="/api/pages/events/replay" class="inline-form">
+                    <input type="hidden" name="name" value=name />
+                    <label class="field">"Go on after this number, from this time on, or at the end"
+                        <input name="from" required autocomplete="off" placeholder="0, 2026-03-02T08:00:00Z or end" />
+                        <span class="hint">"What lies behind is sent again; what is left out is given up."</span>
+                    </label>
+                    <button class="button">{icon("play")}"Go on from there"</button>
+                </form>
+            </details>
+        </div>
     }
     .into_any()
 }
@@ -220,34 +243,5 @@ fn messages(own: &[&SetAsideMessage], count: u64, rights: &Rights, clock: &Clock
             <tbody>{lines.collect_view()}</tbody>
         </table>
         <div class="actions">{all}</div>
-    }
-}
-
-fn events(newest: &[Event], clock: &Clock) -> impl IntoView + use<> {
-    let lines = newest.iter().map(|event| {
-        let body = &event.body;
-        let whom = body.identity.as_ref().map(|identity| {
-            view! { <a href=format!("/identities/{}", identity.id)>{identity.display_name.clone()}</a> }
-        });
-        let said: Vec<String> = ["kind", "name", "key", "operation", "state", "job", "risk"]
-            .into_iter()
-            .filter_map(|name| body.data.get(name).and_then(Value::as_text).map(str::to_owned))
-            .collect();
-        view! {
-            <tr data-row="">
-                <td data-label="Number" class="number">{event.sequence.to_string()}</td>
-                <td data-label="Type"><code>{body.kind.name()}</code></td>
-                <td data-label="Whom">{whom}</td>
-                <td data-label="Application">{body.application.clone()}</td>
-                <td data-label="What" class="wide">{said.join(" · ")}</td>
-                <td data-label="When" class="when">{ago(clock, body.at)}</td>
-            </tr>
-        }
-    });
-    view! {
-        <table class="ledger">
-            <thead><tr><th scope="col" class="number">"Number"</th><th scope="col">"Type"</th><th scope="col">"Whom"</th><th scope="col">"Application"</th><th scope="col">"What"</th><th scope="col">"When"</th></tr></thead>
-            <tbody>{lines.collect_view()}</tbody>
-        </table>
     }
 }

@@ -11,7 +11,7 @@ use crate::components::list_tools::ListTools;
 use crate::exports;
 use crate::frame::{Rights, Section, Sheet};
 use crate::logic::flash::Flash;
-use crate::logic::query::Query;
+use crate::logic::query::{Query, STREAM};
 use crate::pages::{Asked, page};
 use crate::ssr;
 
@@ -82,8 +82,10 @@ fn said(name: &str, kept: &Kept) -> Flash {
 
 /// What stands above the list at this path; none where the page is no list, or not one for whoever asks.
 pub(crate) async fn tools(op: &engine::context::OpContext, path: &str, query: &Query) -> Option<ListTools> {
-    // An application's page is a list only where its accounts are shown.
-    if path.starts_with("/applications/") && query.get("tab").as_deref() != Some("accounts") {
+    // An application's page is a list only where its accounts are shown, that of events where a stream is.
+    let is_other_part = (path.starts_with("/applications/") && query.get("tab").as_deref() != Some("accounts"))
+        || (path == "/events" && query.get(STREAM).is_none());
+    if is_other_part {
         return None;
     }
     let list = engine::saved_views::list(op, path);

@@ -22,6 +22,7 @@ use store::{RecordedTransition, StoreError, UnderReview};
 
 use crate::context::OpContext;
 use crate::error::internal;
+use crate::exports::IN_A_PIECE;
 use crate::orders::{self, Deed};
 use crate::requests::follow::{self, Moment};
 
@@ -60,7 +61,7 @@ pub async fn page(op: &OpContext, filter: ReviewFilter) -> Result<ReviewPage, Ap
         .filter(|row| filter.order.is_none_or(|order| order == row.id))
         .map(|row| row.id)
         .collect();
-    let size = filter.limit.unwrap_or(SHOWN).clamp(1, 100) as usize;
+    let size = filter.limit.unwrap_or(SHOWN).clamp(1, IN_A_PIECE) as usize;
     let rest: Vec<OrderId> =
         chosen.iter().copied().filter(|id| filter.after.is_none_or(|after| *id > after)).take(size + 1).collect();
     let shown = rest.get(..size.min(rest.len())).unwrap_or_default();

@@ -53,7 +53,10 @@ pub enum ViewChange {
 
 /// The list at a path, where it is one whose page the caller may see.
 pub fn list(op: &OpContext, path: &str) -> Option<&'static List> {
-    List::at(path).filter(|list| list.permission.is_none_or(|permission| op.may_about_some(permission)))
+    List::at(path).filter(|list| {
+        list.permission.is_none_or(|permission| op.may_about_some(permission))
+            && list.duty.is_none_or(|duty| op.require_duty_somewhere(duty).is_ok())
+    })
 }
 
 /// What the caller sees of one page: their own views, and what others share.

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{EventTokenId, IdentityId, OrderId, RequestId, RunId};
@@ -333,6 +334,25 @@ pub struct SetAsideMessage {
     pub problem: String,
     /// A person wants it sent once more.
     pub again: bool,
+}
+
+/// Which part of a stream a list shows, the newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EventFilter {
+    pub stream: Stream,
+    /// A type, or everything of a kind as in `account.*`. Lines of the audit trail are all of one.
+    pub kind: Option<String>,
+    /// What happened in it, and to what belongs to it.
+    pub application: Option<String>,
+    pub identity: Option<IdentityId>,
+    /// Words of a person, or the key or name of what it happened to; of the audit trail a part of a line.
+    pub text: Option<String>,
+    /// The first day and the last one, in the organisation's zone.
+    pub since: Option<Date>,
+    pub until: Option<Date>,
+    pub before: Option<i64>,
+    pub limit: Option<u32>,
 }
 
 /// Where a subscription is told to go on.

@@ -9,11 +9,14 @@ mod facts;
 mod subscriptions;
 
 use jiff::Timestamp;
-use model::event::{Event, EventBody, EventType, Position, Stream, StreamFacts};
+use model::event::{Event, EventBody, EventFilter, EventType, Position, Stream, StreamFacts};
 use model::ids::AssignmentId;
+use model::page::Page;
 use model::value::Value;
 
-use crate::connection::{Connection, Row, arguments};
+use crate::connection::{Connection, Row, arguments, texts};
+use crate::paging::{count_limit, page, rows_to_read};
+use crate::words::patterns;
 use crate::{Result, Store, StoreError, Tx};
 
 pub use facts::NewFact;
@@ -101,11 +104,71 @@ const LINES_AT: &str = "
     where number in (select cast(value as bigint) from json_each($1))
     order by number";
 
-const NEWEST: &str = "
-    select number, cast(body as text) as body
-    from event
-    order by number desc
-    limit $1";
+/// $1 and $2 between which times, $3 type, $4 beginning of types, $5 application, $6 what else belongs to it, $7 identity,
+/// $8 a key or name, $9–$12 words of a person.
+macro_rules! chosen_events {
+    () => {
+        "
+    from event e
+    where ($1 is null or e.at >= $1)
+      and ($2 is null or e.at < $2)
+      and ($3 is null or e.body ->> 'type' = $3 or e.body ->> 'type' like $4)
+      and (
+        $5 is null
+        or e.body ->> 'application' = $5
+        or (e.body ->> 'application') is null
+          and (e.body -> 'data' ->> 'kind') || ' ' || (e.body -> 'data' ->> 'name')
+            in (select value ->> 'text' from json_each($6))
+      )
+      and ($7 is null or cast(e.body -> 'identity' ->> 'id' as bigint) = $7)
+      and (
+        $8 is null
+        or $8 in (
+          e.body -> 'data' ->> 'key', e.body -> 'data' ->> 'name', e.body -> 'data' ->> 'job',
+          e.body -> 'data' ->> 'risk', e.body -> 'identity' ->> 'key'
+        )
+        or cast(e.body -> 'identity' ->> 'id' as bigint) in (
+          select i.id
+          from identity i
+          where i.words like $9 and i.words like $10 and i.words like $11 and i.words like $12
+        )
+      )"
+    };
+}
+
+const EVENT_PAGE: &str = concat!(
+    "select e.number, cast(e.body as text) as body",
+    chosen_events!(),
+    "
+      and ($13 is null or e.number < $13)
+    order by e.number desc
+    limit $14"
+);
+
+const EVENT_COUNT: &str = concat!("select count(*) from (select 1", chosen_events!(), " limit $13) as found");
+
+/// $1 and $2 between which times, $3 a part of the line. What waits for its number is there with the next look.
+macro_rules! chosen_lines {
+    () => {
+        "
+    from audit_line l
+    where l.number is not null
+      and ($1 is null or l.at >= $1)
+      and ($2 is null or l.at < $2)
+      and ($3 is null or lower(l.actor || ' ' || l.action || ' ' || l.subject || ' ' || l.detail) like $3 escape '!')"
+    };
+}
+
+const LINE_PAGE: &str = concat!(
+    "select l.number, l.at, l.actor, l.action, l.subject, l.detail",
+    chosen_lines!(),
+    "
+      and ($4 is null or l.number < $4)
+    order by l.number desc
+    limit $5"
+);
+
+const LINE_COUNT: &str = concat!("select count(*) from (select 1", chosen_lines!(), " limit $4) as found");
 
 const FIRST_EVENT: &str = "select min(number) as first from event";
 const FIRST_LINE: &str = "select min(number) as first from audit_line";
@@ -237,11 +300,47 @@ impl Store {
         events(&facts, &connection.rows(sql, arguments![numbers]).await?)
     }
 
-    /// The newest events, the newest first.
-    pub async fn newest_events(&self, limit: u32) -> Result<Vec<Event>> {
+    /// A piece of a stream, the newest first, of what happened between two times; `belonging` is what belongs to the
+    /// application, each as kind and name with a space between them, because not every event says of which it is.
+    pub async fn event_page(
+        &self,
+        filter: &EventFilter,
+        since: Option<Timestamp>,
+        until: Option<Timestamp>,
+        belonging: &[String],
+    ) -> Result<Page<Event>> {
         let mut connection = self.snapshot().await?;
-        let facts = facts_of(&mut connection, Stream::Events).await?;
-        events(&facts, &connection.rows(NEWEST, arguments![limit]).await?)
+        let facts = facts_of(&mut connection, filter.stream).await?;
+        let (since, until) = (since.map(Timestamp::as_microsecond), until.map(Timestamp::as_microsecond));
+        let text = filter.text.as_deref().map(str::trim).filter(|text| !text.is_empty());
+        let limit = rows_to_read(filter.limit);
+        let (rows, total) = match filter.stream {
+            Stream::Events => {
+                let beginning = filter.kind.as_deref().and_then(|kind| kind.strip_suffix('*'));
+                let beginning = beginning.map(|beginning| format!("{beginning}%"));
+                let belonging = texts(belonging.iter().map(String::as_str))?;
+                macro_rules! chosen {
+                    ($($more:expr),+) => {{
+                        let [first, second, third, fourth] = patterns(text);
+                        arguments![
+                            since, until, filter.kind.as_deref(), beginning.clone(), filter.application.as_deref(),
+                            belonging.as_str(), filter.identity.map(|id| id.0), text, first, second, third, fourth,
+                            $($more),+
+                        ]
+                    }};
+                }
+                let total = connection.number(EVENT_COUNT, chosen![count_limit()]).await?;
+                (connection.rows(EVENT_PAGE, chosen![filter.before, limit]).await?, total)
+            }
+            Stream::Audit => {
+                let part = text.map(part);
+                let total =
+                    connection.number(LINE_COUNT, arguments![since, until, part.as_deref(), count_limit()]).await?;
+                let arguments = arguments![since, until, part.as_deref(), filter.before, limit];
+                (connection.rows(LINE_PAGE, arguments).await?, total)
+            }
+        };
+        Ok(page(events(&facts, &rows)?, filter.limit, total, |event| event.sequence.to_string()))
     }
 
     /// The number after which a position lies.
@@ -307,6 +406,19 @@ fn events(facts: &StreamFacts, rows: &[Row]) -> Result<Vec<Event>> {
             })
         })
         .collect()
+}
+
+/// The pattern of what holds the text.
+fn part(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.to_lowercase().chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
 }
 
 fn line(row: &Row) -> Result<EventBody> {

@@ -12,6 +12,7 @@ type Place = (&'static str, &'static str, &'static str, &'static str);
 const PAGES: &[Place] = &[
     ("Home", "start overview dashboard", "/", "/Home/View"),
     ("Identities", "people persons everybody employees", "/identities", "/Identities/View"),
+    ("Attribute quality", "identities sources missing values", "/identities/quality", "/Identities/View"),
     ("Orders", "provisioning changes", "/orders", "/Orders/View"),
     ("Failed orders", "errored state problems", "/orders?state=errored", "/Orders/View"),
     ("Work items", "manual provisioning tasks", "/work-items", "/WorkItems/View"),
@@ -34,6 +35,7 @@ const PAGES: &[Place] = &[
     ("Entitlements", "role model groups", "/entitlements", "/Configuration/View"),
     ("Rules", "role model assignment", "/rules", "/Configuration/View"),
     ("Found entitlements", "role model naming", "/found-entitlements", "/Configuration/View"),
+    ("Role mining", "role model proposals", "/mining", "/Configuration/View"),
     ("Policy check", "lint role model findings", "/lint", "/Configuration/View"),
     ("Configuration", "settings sources connections", "/configuration", "/Configuration/View"),
     ("Drafts", "changes prepared configuration", "/drafts", "/Configuration/View"),
@@ -41,7 +43,13 @@ const PAGES: &[Place] = &[
     ("Violations", "risks segregation duties", "/violations", "/Violations/View"),
     ("Reconciliation", "non-conforming access", "/reconciliation", "/Reconciliation/View"),
     ("Go-live", "reconciliation", "/reconciliation/go-live", "/Reconciliation/View"),
-    ("Events", "subscriptions webhooks syslog", "/events", "/Events/View"),
+    ("Events", "subscriptions receivers webhooks syslog", "/events", "/Events/View"),
+    ("What happened", "events list", "/events?stream=events", "/Events/View"),
+    ("Audit trail", "events who did what log", "/events?stream=audit", "/Events/View"),
+    ("Users", "sign in logins accounts of the product", "/users", "/Users/View"),
+    ("Permission profiles", "users rights", "/permissions", "/Users/View"),
+    ("Permission tester", "users may rights", "/permissions/test", "/Users/View"),
+    ("Who is notified", "users mail permissions", "/permissions/notices", "/Users/View"),
     ("Mail", "notifications delivered", "/mails", "/Mails/View"),
     ("My mail", "notifications preferences", "/my-mail", ""),
     ("Saved views", "lists filters", "/views", ""),
@@ -56,6 +64,7 @@ const ACTIONS: &[Place] = &[
     ("New rule", "draft", "/drafts/edit?kind=rule", "/Configuration/Draft"),
     ("New application", "draft connect", "/drafts/edit?kind=application", "/Configuration/Draft"),
     ("New certification campaign", "recertification", "/certifications/new", "/Certifications/Manage"),
+    ("Add a user", "sign in login", "/users/new", "/Users/Manage"),
     ("Give or take something for many", "bulk change file", "/bulk-changes", "/Requests/Bulk"),
 ];
 

@@ -1,7 +1,11 @@
 //! What people see of subscriptions, and do about them.
 
+use jiff::civil::Date;
+use model::access::Grantable;
+use model::configuration::Configuration;
 use model::error::ApiError;
-use model::event::{Event, Position, SetAsideMessage, Stream, SubscriptionRow, SubscriptionState};
+use model::event::{Event, EventFilter, Position, SetAsideMessage, Stream, SubscriptionRow, SubscriptionState};
+use model::page::Page;
 use model::view::AuditLine;
 use store::{StoreError, Tx};
 
@@ -41,12 +45,38 @@ async fn all(engine: &Engine) -> Result<Vec<SubscriptionRow>, StoreError> {
     Ok(rows)
 }
 
-/// The newest events, the newest first.
-pub async fn newest(op: &OpContext, limit: u32) -> Result<Vec<Event>, ApiError> {
+/// A piece of a stream, the newest first.
+pub async fn page(op: &OpContext, filter: &EventFilter) -> Result<Page<Event>, ApiError> {
+    op.require("/Events/View")?;
+    publish(&op.engine).await.map_err(internal)?;
+    let configuration = op.engine.world().configuration();
+    let zone = op.engine.world().time_zone();
+    let begins = |day: Date| day.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp());
+    let since = filter.since.and_then(begins);
+    let until = filter.until.and_then(|day| day.tomorrow().ok()).and_then(begins);
+    let belonging = filter.application.as_deref().map(|name| belonging(&configuration, name)).unwrap_or_default();
+    let found = op.engine.store().event_page(filter, since, until, &belonging).await.map_err(internal)?;
+    let rows = found.rows.into_iter().map(|event| complete(&configuration, event)).collect();
+    Ok(Page { rows, next: found.next, total: found.total })
+}
+
+/// Applications by name and what people call them, for the filter.
+pub fn applications(op: &OpContext) -> Result<Vec<(String, String)>, ApiError> {
     op.require("/Events/View")?;
     let configuration = op.engine.world().configuration();
-    let events = op.engine.store().newest_events(limit).await.map_err(internal)?;
-    Ok(events.into_iter().map(|event| complete(&configuration, event)).collect())
+    let named = configuration.applications.iter();
+    Ok(named.map(|(name, application)| (name.clone(), application.display_name.clone())).collect())
+}
+
+/// What belongs to an application, as events name it: kind and name.
+fn belonging(configuration: &Configuration, application: &str) -> Vec<String> {
+    let profiles = configuration.access_profiles.keys().cloned().map(Grantable::AccessProfile);
+    let types = configuration.account_types.keys().cloned().map(Grantable::AccountType);
+    let entitlements = configuration.entitlements.keys().cloned().map(Grantable::Entitlement);
+    let all = profiles.chain(types).chain(entitlements);
+    all.filter(|thing| configuration.application_of(thing) == Some(application))
+        .map(|thing| format!("{} {}", thing.kind(), thing.name()))
+        .collect()
 }
 
 /// Events after that number, the oldest first.

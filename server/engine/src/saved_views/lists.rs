@@ -1,5 +1,7 @@
 //! The lists of which views are kept, with what each can be narrowed to.
 
+use model::user::Duty;
+
 /// A list with filters.
 #[derive(Debug, PartialEq, Eq)]
 pub struct List {
@@ -7,16 +9,22 @@ pub struct List {
     pub path: &'static str,
     /// What it takes to see it; none where the page asks for nothing and shows what concerns whoever looks.
     pub permission: Option<&'static str>,
+    /// A duty that can be held for one account type alone; whoever has it for any sees the page.
+    pub duty: Option<Duty>,
     /// Parameters of its filters.
     pub keys: &'static [&'static str],
 }
 
 const fn list(path: &'static str, permission: &'static str, keys: &'static [&'static str]) -> List {
-    List { path, permission: Some(permission), keys }
+    List { path, permission: Some(permission), duty: None, keys }
+}
+
+const fn of_duty(path: &'static str, duty: Duty, keys: &'static [&'static str]) -> List {
+    List { path, permission: None, duty: Some(duty), keys }
 }
 
 const fn own(path: &'static str, keys: &'static [&'static str]) -> List {
-    List { path, permission: None, keys }
+    List { path, permission: None, duty: None, keys }
 }
 
 const OBJECTS: &[&str] = &["text", "category", "owner", "state"];
@@ -31,6 +39,7 @@ pub const LISTS: &[List] = &[
     ),
     list("/work-items", "/WorkItems/View", &["scope", "state", "overdue", "text", "application"]),
     own("/forms", &["scope", "state"]),
+    of_duty("/review", Duty::Review, &["cause", "type", "order"]),
     own("/approvals", &["whose", "request"]),
     list("/requests", "/Requests/View", &["state", "text", "trigger", "identity", "requester"]),
     list("/native-changes", "/NativeChanges/View", &["application", "kind", "state", "identity"]),
@@ -51,6 +60,7 @@ pub const LISTS: &[List] = &[
     list("/lint", "/Configuration/View", &["kind", "severity"]),
     list("/drafts", "/Configuration/View", &["state"]),
     list("/mails", "/Mails/View", &["state"]),
+    list("/events", "/Events/View", &["stream", "type", "application", "identity", "text", "since", "until"]),
 ];
 
 impl List {

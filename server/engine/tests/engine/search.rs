@@ -143,3 +143,29 @@ async fn views_are_ones_own_or_shared_by_those_who_may() {
     assert_eq!(saved_views::visible(&ann).await.unwrap().len(), 1);
     assert!(matches!(found(&ann, "other").await.as_slice(), [(HitKind::View, name)] if name == "Other"));
 }
+
+/// The review can be somebody's for one account type alone, and is a list of theirs then.
+#[tokio::test]
+async fn views_of_the_review_and_of_events_are_kept_by_those_who_see_their_pages() {
+    let world = World::new(&[]).await;
+    engine::users::add(&world.engine, "ann", "ann", "canary-password-of-everybody", Vec::new()).await.unwrap();
+    let ann = world.op_of("ann").await;
+    let query = [("cause", "review"), ("type", "badge"), ("stream", "audit"), ("text", "ann"), ("after", "7")];
+    for (page, paths, others, kept, unknown) in [
+        ("/review", ["/Orders/Review"], "/Orders/View", "cause=review&type=badge", ["stream", "text"]),
+        ("/review", ["/Orders/Review/badge"], "/Events/View", "cause=review&type=badge", ["stream", "text"]),
+        ("/review", ["/ProvisioningPolicy"], "/Home", "cause=review&type=badge", ["stream", "text"]),
+        ("/events", ["/Events/View"], "/Orders/Review", "type=badge&stream=audit&text=ann", ["cause", ""]),
+    ] {
+        let may = with(&ann, &paths);
+        let saved = saved_views::save(&may, view("Mine", page, &query, false)).await.unwrap();
+        let left_out: Vec<&str> = unknown.into_iter().filter(|name| !name.is_empty()).collect();
+        assert_eq!(saved.unknown, left_out, "{page}");
+        let seen = saved_views::of_page(&may, page).await.unwrap();
+        assert_eq!(seen[0].view.query, kept, "{page} {paths:?}");
+        let stranger = with(&ann, &[others]);
+        assert!(saved_views::of_page(&stranger, page).await.unwrap().is_empty(), "{page} {others}");
+        let refused = saved_views::save(&stranger, view("Mine", page, &query, false)).await.unwrap_err();
+        assert_eq!(refused.code, ErrorCode::NotFound, "{page} {others}");
+    }
+}

@@ -1,11 +1,12 @@
 use std::collections::BTreeSet;
 
+use model::access::{Grantable, WorkflowState};
 use model::configuration::{Configuration, Delivery, EventFile, Subscription, SubscriptionStart};
-use model::event::{Event, EventType, Position, SetAsideMessage, Stream, SubscriptionState};
+use model::event::{Event, EventFilter, EventType, Position, SetAsideMessage, Stream, SubscriptionState};
 use model::ids::*;
 use model::value::Value;
 use model::view::AuditLine;
-use store::{Delivered, Store, StoreError};
+use store::{AssignmentRecord, Delivered, Store, StoreError};
 
 use crate::world::*;
 
@@ -94,6 +95,85 @@ pub(crate) async fn what_changes_is_told_without_values(store: Store) {
     assert_eq!(events[4].body.identity.as_ref().unwrap().display_name, "Anna");
     let text = serde_json::to_string(&events).unwrap();
     assert!(!text.contains("canary"), "{text}");
+}
+
+/// What a list shows of a stream: piece by piece, the newest first, and only what fits.
+pub(crate) async fn a_list_of_events_is_narrowed_and_cut(store: Store) {
+    apply(&store, 1, wanted(SubscriptionStart::Now)).await;
+    keep!(store, |tx| {
+        tx.insert_identities(&[identity(1, "Ann\u{e4} Lee"), identity(2, "Bo Ek")], None, at(10)).await?;
+        tx.insert_accounts(&[account(5, "badges", "anna", Some(1), &["DOOR"])], at(20)).await?;
+        tx.append_audit(&line(30, "50% of run_7")).await?;
+        tx.append_audit(&line(40, "other")).await?;
+    });
+    published(&store).await;
+    let listed = async |filter: &EventFilter, since: Option<i64>, until: Option<i64>, belonging: &[String]| {
+        let page = store.event_page(filter, since.map(at), until.map(at), belonging).await.unwrap();
+        let kinds: Vec<&str> = page.rows.iter().map(|event| event.body.kind.name()).collect();
+        assert_eq!(page.total, kinds.len() as u64, "{filter:?}");
+        kinds.join(" ")
+    };
+    let all = EventFilter::default();
+    let with = |change: &dyn Fn(&mut EventFilter)| {
+        let mut filter = all.clone();
+        change(&mut filter);
+        filter
+    };
+    let everything = "account.created identity.joined identity.joined stream.began";
+    assert_eq!(listed(&all, None, None, &[]).await, everything);
+    for (filter, expected) in [
+        (with(&|filter| filter.kind = Some("identity.joined".into())), "identity.joined identity.joined"),
+        (with(&|filter| filter.kind = Some("account.*".into())), "account.created"),
+        (with(&|filter| filter.kind = Some("account".into())), ""),
+        (with(&|filter| filter.application = Some("badges".into())), "account.created"),
+        (with(&|filter| filter.application = Some("other".into())), ""),
+        (with(&|filter| filter.identity = Some(IdentityId(2))), "identity.joined"),
+        (with(&|filter| filter.text = Some("lee anna".into())), "account.created identity.joined"),
+        (with(&|filter| filter.text = Some("anna".into())), "account.created identity.joined"),
+        (with(&|filter| filter.text = Some("E2".into())), "identity.joined"),
+        (with(&|filter| filter.text = Some("nobody".into())), ""),
+    ] {
+        assert_eq!(listed(&filter, None, None, &[]).await, expected, "{filter:?}");
+    }
+    assert_eq!(listed(&all, Some(10), Some(20), &[]).await, "identity.joined identity.joined");
+
+    // Piece by piece.
+    let first = store.event_page(&EventFilter { limit: Some(3), ..all.clone() }, None, None, &[]).await.unwrap();
+    assert_eq!((first.rows.len(), first.total), (3, 4));
+    let before = first.next.map(|next| next.parse().unwrap());
+    let rest = store.event_page(&EventFilter { before, ..all.clone() }, None, None, &[]).await.unwrap();
+    assert_eq!((kinds(&rest.rows), rest.next), (vec!["stream.began"], None));
+
+    // What says of no application belongs to that of the thing.
+    let held = AssignmentRecord {
+        id: AssignmentId(9),
+        identity: IdentityId(1),
+        grantable: Grantable::Entitlement("door".into()),
+        workflow_state: WorkflowState::Suggested,
+        period: period("2026-01-01", ""),
+        reasons: vec![reason("sellers")],
+        since: at(50),
+        until: None,
+        state: None,
+        state_reason: None,
+        order: None,
+    };
+    keep!(store, |tx| tx.open_assignments(&[held], None).await?);
+    published(&store).await;
+    let of_badges = EventFilter { application: Some("badges".into()), ..all.clone() };
+    assert_eq!(listed(&of_badges, None, None, &[]).await, "account.created");
+    let belonging = ["entitlement door".to_owned()];
+    assert_eq!(listed(&of_badges, None, None, &belonging).await, "assignment.granted account.created");
+
+    // Lines of the audit trail, by a part of them, letter by letter.
+    let lines = async |text: &str| {
+        let filter = EventFilter { stream: Stream::Audit, text: Some(text.into()), ..EventFilter::default() };
+        let page = store.event_page(&filter, None, None, &[]).await.unwrap();
+        page.rows.iter().map(|event| event.body.data["subject"].to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(lines("ANNA run").await, ["other", "50% of run_7"]);
+    assert_eq!(lines("50% of run_").await, ["50% of run_7"]);
+    assert_eq!(lines("50_").await, [] as [String; 0]);
 }
 
 /// Two writers, some of whose transactions are rolled back, and two publishers at once.
