@@ -8,5 +8,6 @@ pub mod list;
 pub mod list_tools;
 pub mod markdown;
 pub mod matching;
+pub mod quoted;
 pub mod run;
 pub mod timeline;

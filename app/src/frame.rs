@@ -8,6 +8,7 @@ use crate::components::chip::Tone;
 use crate::components::form;
 use crate::components::icon::{icon, mark, sprite};
 use crate::components::list_tools::{ListTools, list_tools};
+use crate::components::quoted::quoted;
 use crate::islands::{Keys, Palette};
 use crate::logic::flash::{Flash, FlashKind};
 use crate::logic::time::Clock;
@@ -265,12 +266,12 @@ pub fn banner(kind: FlashKind) -> (&'static str, &'static str) {
 /// What came of the last form.
 pub fn flash(flash: &Flash) -> impl IntoView + use<> {
     let (class, shape) = banner(flash.kind);
-    let lines = flash.lines.iter().map(|line| view! { <li>{line.clone()}</li> }).collect_view();
+    let lines = flash.lines.iter().map(|line| view! { <li>{quoted(line)}</li> }).collect_view();
     view! {
         <div class=class role="status">
             {icon(shape)}
             <div>
-                <p>{flash.title.clone()}</p>
+                <p>{quoted(&flash.title)}</p>
                 {(!flash.lines.is_empty()).then(|| view! { <ul>{lines}</ul> })}
             </div>
         </div>

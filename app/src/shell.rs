@@ -7,6 +7,27 @@ use leptos_meta::{HashedStylesheet, MetaTags};
 
 use crate::{App, ssr};
 
+/// Opens the palette while the page's own code is still on its way: its keys are the browser's otherwise, and what is typed
+/// then is lost. The palette says with `data-palette` that it listens itself, and goes on with what was typed.
+const EARLY: &str = r#"(() => {
+  const early = (event) => {
+    if (document.documentElement.hasAttribute("data-palette")) return;
+    const palette = document.querySelector("dialog.palette");
+    if (!palette) return;
+    const isKey = event.type === "keydown" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey
+      && event.key.toLowerCase() === "k";
+    const isButton = event.type === "click" && event.target.closest(".palette-open");
+    if (isKey || isButton) {
+      event.preventDefault();
+      palette.open ? palette.close() : palette.showModal();
+    } else if (event.key === "Enter" && palette.open) {
+      palette.setAttribute("data-hurried", "");
+    }
+  };
+  addEventListener("keydown", early);
+  addEventListener("click", early);
+})();"#;
+
 /// The whole document. Theme and language are there before the first paint.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     let theme = ssr::theme().unwrap_or("system");
@@ -20,6 +41,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 <HashedStylesheet options=options.clone() id="style" />
                 <HydrationScripts options=options islands=true />
+                <script nonce=use_nonce() inner_html=EARLY></script>
                 <MetaTags />
                 {refresh()}
             </head>

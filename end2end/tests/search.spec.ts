@@ -1,4 +1,5 @@
 // Finding things by keyboard, and keeping what a list was narrowed to.
+import { readFileSync } from 'node:fs';
 import { expect, message, openPalette, signedInAs, test } from './steps';
 
 test.describe.configure({ mode: 'serial' });
@@ -13,8 +14,9 @@ test('the palette finds a person, an order and something to do, by keyboard alon
   const field = palette.getByRole('combobox');
   const lines = palette.getByRole('option');
   await openPalette(page);
-  // What was opened last stands there before anything is typed.
-  await expect(lines.first()).toContainText('Orders');
+  // What was opened last stands there before anything is typed; where one is, one need not go.
+  await expect(lines.first()).toContainText('Identities');
+  await expect(palette.getByRole('option', { name: '/orders Opened before' })).toHaveCount(0);
   await expect(field).toHaveAttribute('aria-activedescendant', 'palette-0');
   await page.keyboard.press('ArrowDown');
   await expect(field).toHaveAttribute('aria-activedescendant', 'palette-1');
@@ -48,6 +50,67 @@ test('the palette finds a person, an order and something to do, by keyboard alon
   await page.keyboard.press('Escape');
   await expect(palette).toBeHidden();
   await expect(first).toBeFocused();
+});
+
+test('the palette takes what is typed before the code of the page has come', async ({ page }) => {
+  let arrives = () => {};
+  const held = new Promise<void>((resolve) => (arrives = resolve));
+  await page.route(/\/pkg\/.*\.wasm$/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.goto('/roles');
+  await openPalette(page);
+  await page.keyboard.type('audit trail');
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL('/roles');
+  arrives();
+  await expect(page).toHaveURL('/events?stream=audit');
+  await expect(page.locator('main h1')).toHaveText('Audit trail');
+
+  // By its button as well, and closed again by the same keys.
+  await page.unroute(/\/pkg\/.*\.wasm$/);
+  await page.route(/\/pkg\/.*\.wasm$/, () => {});
+  await page.goto('/orders');
+  const palette = page.getByRole('dialog', { name: 'Find and do anything' });
+  await page.getByRole('button', { name: 'Find and do anything' }).click();
+  await expect(palette.getByRole('combobox')).toBeFocused();
+  await page.keyboard.press('Control+k');
+  await expect(palette).toBeHidden();
+});
+
+test('what happened is narrowed, kept as a view and taken along', async ({ page }) => {
+  await page.goto('/events');
+  await expect(page.locator('.list-tools')).toHaveCount(0);
+  await page.getByRole('link', { name: 'What happened' }).click();
+  await page.getByLabel('Type').selectOption({ label: 'Person joined' });
+  await page.getByLabel('Person, key, or name of a thing').fill('E10002');
+  await page.getByRole('button', { name: 'Filter' }).click();
+  await expect(page.locator('main tr[data-row]')).toHaveCount(1);
+  await page.getByText('Save this view').click();
+  const form = page.locator('.list-tools form');
+  await form.getByLabel('Name').fill('One joined');
+  await form.getByRole('button', { name: 'Save' }).click();
+  await expect(message(page)).toContainText('“One joined” is saved');
+  await expect(page).toHaveURL('/events?stream=events&text=E10002&type=identity.joined');
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('link', { name: 'Export as CSV' }).click(),
+  ]);
+  const lines = readFileSync(await download.path(), 'utf8').trim().split('\r\n');
+  expect(lines[0]).toBe('Number,Type,Person,Key,Application,What,Order,Run,When');
+  expect(lines.slice(1)).toHaveLength(1);
+  expect(lines[1]).toContain(',identity.joined,');
+
+  await page.getByRole('link', { name: 'Audit trail' }).click();
+  await page.getByLabel('Who, what, or to what').fill('admin');
+  await page.getByRole('button', { name: 'Filter' }).click();
+  await expect(page.locator('main tr[data-row]').first()).toContainText('admin');
+  await page.goto('/review');
+  await expect(page.locator('.list-tools')).toContainText('Export as CSV');
+  await page.goto('/views');
+  await page.getByRole('button', { name: 'Delete: One joined' }).click();
+  await expect(message(page)).toContainText('is deleted');
 });
 
 test('a letter after g goes somewhere, and typing goes nowhere', async ({ page }) => {

@@ -74,7 +74,7 @@ fn save(tools: &ListTools) -> impl IntoView + use<> {
             <form method="post" action="/api/pages/views/save">
                 <input type="hidden" name="page" value=tools.page.clone() />
                 <input type="hidden" name="query" value=tools.query.clone() />
-                <label>"Name"<input name="name" required maxlength="60" autocomplete="off" /></label>
+                <label class="field">"Name"<input name="name" required maxlength="60" autocomplete="off" /></label>
                 <p class="hint">"It keeps the filters that are in force now. A view of yours with that name is replaced."</p>
                 {share}
                 <label class="check"><input type="checkbox" name="default" value="yes" />"Open the list with it from the menu"</label>

@@ -22,6 +22,7 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(70);
 /// Buttons and links of the page that stand for what can be done on it.
 const DEEDS: &str = "main button[type=submit], main button:not([type]), main a.button";
 const DEEDS_SHOWN: usize = 6;
+const NOTHING: &str = "Nothing found. Write fewer words, or only the beginning of one.";
 const NO_ANSWER: &str = "The server does not answer. Reload the page, then search again.";
 /// In place of an address: the deed of that number.
 const DEED: &str = "deed:";
@@ -61,7 +62,10 @@ pub fn Palette(login: String) -> impl IntoView {
         let number = question.get_value().wrapping_add(1);
         question.set_value(number);
         answered.set_value(false);
-        let recent = owner.with_value(|login| recent(login));
+        // Where one is, one need not go.
+        let here = here();
+        let mut recent = owner.with_value(|login| recent(login));
+        recent.retain(|page| Some(&page.address) != here.as_ref());
         if text.is_empty() {
             let deeds = deeds(&text);
             return show(recent.into_iter().chain(deeds).collect(), "");
@@ -74,7 +78,7 @@ pub fn Palette(login: String) -> impl IntoView {
                 let address = Address::new("/api/search").with("q", Some(&text)).to_string();
                 fetch(&address, move |found: Option<Vec<Suggestion>>| {
                     if question.get_value() == number {
-                        let otherwise = if found.is_some() { "Nothing found" } else { NO_ANSWER };
+                        let otherwise = if found.is_some() { NOTHING } else { NO_ANSWER };
                         show(beside(found.unwrap_or_default(), recent, &text), otherwise);
                     }
                 });
@@ -95,8 +99,25 @@ pub fn Palette(login: String) -> impl IntoView {
         let _ = dialog.show_modal();
         let _ = field.focus();
     };
+    // What was opened and typed before this code had come is gone on with.
+    let take_over = move || {
+        // It can only fail for a name that is none.
+        let _ = document().document_element().map(|root| root.set_attribute("data-palette", ""));
+        let (Some(dialog), Some(field)) = (dialog.get_untracked(), field.get_untracked()) else { return };
+        let dialog: HtmlDialogElement = dialog;
+        if dialog.open() {
+            ask(field.value().trim().to_owned());
+            if dialog.has_attribute("data-hurried") {
+                match answered.get_value() {
+                    true => open(lines, 0),
+                    false => hurried.set_value(true),
+                }
+            }
+        }
+    };
     Effect::new(move |_| {
         owner.with_value(|login| remember(login));
+        take_over();
         let handle = window_event_listener(leptos::ev::keydown, move |event: KeyboardEvent| {
             let is_k = event.key().eq_ignore_ascii_case("k") && !event.alt_key() && !event.shift_key();
             if is_k && (event.ctrl_key() || event.meta_key()) {
@@ -144,15 +165,16 @@ pub fn Palette(login: String) -> impl IntoView {
         }).collect_view()
     };
     view! {
-        <button type="button" class="icon-button needs-script" aria-label="Find and do anything" title="Find and do anything (Ctrl K)" on:click=move |_| open_palette()>
-            {icon("more")}
+        <button type="button" class="icon-button palette-open needs-script" aria-label="Find and do anything" title="Find and do anything (Ctrl K)" on:click=move |_| open_palette()>
+            {icon("prompt")}
         </button>
         <dialog node_ref=dialog class="palette" aria-label="Find and do anything">
             <input node_ref=field type="text" role="combobox" aria-label="Find a page, a person, a number, or something to do" placeholder="Find a page, a person, a number, or something to do"
                 aria-autocomplete="list" aria-expanded="true" aria-controls="palette-lines" aria-activedescendant=current autocomplete="off" spellcheck="false"
                 on:input=typed on:keydown=pressed />
             <ul id="palette-lines" role="listbox" aria-label="Found">{options}</ul>
-            <p class="palette-said" role="status">{move || said.get()}</p>
+            <p class="palette-said" role="status">{move || Some(said.get()).filter(|said| !said.is_empty())}</p>
+            <p class="palette-keys" aria-hidden="true"><span><kbd>"↑"</kbd>" "<kbd>"↓"</kbd>" choose"</span><span><kbd>"Enter"</kbd>" open or do"</span><span><kbd>"Esc"</kbd>" back to the page"</span></p>
         </dialog>
     }
 }
@@ -205,7 +227,11 @@ fn deeds(text: &str) -> Vec<Suggestion> {
 fn all_deeds() -> Vec<HtmlElement> {
     let Ok(found) = document().query_selector_all(DEEDS) else { return Vec::new() };
     let elements = (0..found.length()).filter_map(|index| found.get(index)?.dyn_into::<HtmlElement>().ok());
-    elements.filter(|element| !element.has_attribute("disabled") && element.offset_width() > 0).collect()
+    // What stands in something that is closed is out of sight, though it has a width.
+    let is_closed = |element: &HtmlElement| !matches!(element.closest("details:not([open])"), Ok(None));
+    elements
+        .filter(|element| !element.has_attribute("disabled") && element.offset_width() > 0 && !is_closed(element))
+        .collect()
 }
 
 /// What this person opened last.
@@ -218,15 +244,14 @@ fn recent(login: &str) -> Vec<Suggestion> {
 
 /// Keeps the page that is open. A page that could not be shown, and the search, are none to come back to.
 fn remember(login: &str) {
-    let location = window().location();
-    let (Ok(path), Ok(query)) = (location.pathname(), location.search()) else { return };
+    let Some(address) = here() else { return };
+    let path = address.split('?').next().unwrap_or_default().to_owned();
     let is_refused = document().query_selector("main .problem").is_ok_and(|found| found.is_some());
     let title = document().title();
     let title = title.strip_suffix(" · Quartermaster").unwrap_or(&title).to_owned();
     if is_refused || path == "/search" || title.is_empty() {
         return;
     }
-    let address = format!("{path}{query}");
     let mut pages = recent(login);
     pages.retain(|page| page.address != address && page.title != title);
     pages.insert(0, Suggestion { kind: "Opened before".to_owned(), title, detail: path, address });
@@ -236,6 +261,12 @@ fn remember(login: &str) {
         // A browser that keeps nothing has nothing to offer later, no worse.
         let _ = storage.set_item(RECENT, &text);
     }
+}
+
+/// Path and query of this page.
+fn here() -> Option<String> {
+    let location = window().location();
+    Some(format!("{}{}", location.pathname().ok()?, location.search().ok()?))
 }
 
 fn storage() -> Option<web_sys::Storage> {

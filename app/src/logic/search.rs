@@ -34,10 +34,16 @@ pub struct Suggestion {
 
 impl Suggestion {
     pub fn of(hit: &Hit) -> Self {
+        let kind = noun(&hit.target);
+        // What it is stands beside it.
+        let detail = match hit.detail.strip_prefix(kind) {
+            Some(rest) if rest.is_empty() || rest.starts_with(' ') => rest.trim_start(),
+            _ => &hit.detail,
+        };
         Self {
-            kind: noun(&hit.target).to_owned(),
+            kind: kind.to_owned(),
             title: hit.title.clone(),
-            detail: hit.detail.clone(),
+            detail: detail.to_owned(),
             address: address(&hit.target),
         }
     }

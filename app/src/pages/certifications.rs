@@ -50,14 +50,18 @@ pub fn certifications_sheet(page: Page<CampaignRow>, is_first: bool, sees_all: b
         _ => table(&page.rows, sees_all).into_any(),
     };
     let new = may_start.then(|| {
-        view! { <div class="actions"><a class="button primary" href="/certifications/new">{icon("pencil")}"New campaign"</a></div> }
+        view! { <div class="actions"><a class="button primary" href="/certifications/new">{icon("plus")}"New campaign"</a></div> }
     });
     let body = view! {
         <header class="page-head">
-            <h1>"Certifications"</h1>
-            <p class="muted">"What people hold, looked at by those who know: nothing happens before a reviewer signs off."</p>
+            <div class="with-actions">
+                <div>
+                    <h1>"Certifications"</h1>
+                    <p class="muted">"What people hold, looked at by those who know: nothing happens before a reviewer signs off."</p>
+                </div>
+                {new}
+            </div>
         </header>
-        {new}
         {content}
         {(shown > 0).then(|| pagination(Address::new("/certifications"), shown, page.total, is_first, page.next, ("campaign", "campaigns")))}
     };
@@ -66,10 +70,11 @@ pub fn certifications_sheet(page: Page<CampaignRow>, is_first: bool, sees_all: b
 
 fn table(rows: &[CampaignRow], sees_all: bool) -> impl IntoView + use<> {
     let lines = rows.iter().map(|row| line(row, sees_all)).collect_view();
-    let all = sees_all.then(|| view! { <th scope="col">"Signed off"</th><th scope="col">"Being taken away"</th> });
+    let all = sees_all
+        .then(|| view! { <th scope="col">"Signed off"</th><th scope="col" class="number">"Being taken away"</th> });
     view! {
         <table class="ledger">
-            <thead><tr><th scope="col">"Campaign"</th><th scope="col">"State"</th><th scope="col">"Last day"</th><th scope="col">"Waits for you"</th>{all}</tr></thead>
+            <thead><tr><th scope="col">"Campaign"</th><th scope="col">"State"</th><th scope="col">"Last day"</th><th scope="col" class="number">"Waits for you"</th>{all}</tr></thead>
             <tbody>{lines}</tbody>
         </table>
     }
@@ -82,7 +87,7 @@ fn line(row: &CampaignRow, sees_all: bool) -> impl IntoView + use<> {
     let all = sees_all.then(|| {
         view! {
             <td data-label="Signed off" class="wrap">{progress(row)}</td>
-            <td data-label="Being taken away">{words::total(following)}</td>
+            <td data-label="Being taken away" class="number">{words::total(following)}</td>
         }
     });
     view! {
@@ -90,7 +95,7 @@ fn line(row: &CampaignRow, sees_all: bool) -> impl IntoView + use<> {
             <td data-label="Campaign" class="name wrap"><a data-open="" href=address>{campaign.what.name.clone()}</a><div class="subtle">{campaign.what.description.clone()}</div></td>
             <td data-label="State">{chip::campaign(campaign.state)}</td>
             <td data-label="Last day" class="nowrap">{campaign.what.ends.to_string()}</td>
-            <td data-label="Waits for you">{words::total(row.mine)}</td>
+            <td data-label="Waits for you" class="number">{words::total(row.mine)}</td>
             {all}
         </tr>
     }

@@ -8,6 +8,7 @@ use model::lint::{Finding, FindingKind, Severity, Spot, Witness, Witnessed};
 
 use crate::components::chip;
 use crate::components::list::{Choice, Empty, empty, filter_chips};
+use crate::components::quoted::quoted;
 use crate::frame::{Section, Sheet};
 use crate::logic::address::{Address, encode};
 use crate::logic::query::Query;
@@ -124,7 +125,7 @@ fn finding(finding: &Finding) -> impl IntoView + use<> {
     view! {
         <div class="draft-change" data-finding=finding.kind.name()>
             <h3>{chip::chip(tone, shape, finding.kind.label(), finding.severity.label().to_owned())}</h3>
-            <p>{finding.message.clone()}</p>
+            <p>{quoted(&finding.message)}</p>
             <ul class="plain names">{links}</ul>
             {proof(&finding.witness)}
         </div>

@@ -13,6 +13,7 @@ use model::mining::{Mining, MiningLimits};
 use crate::components::form::{option, refused};
 use crate::components::icon::icon;
 use crate::components::list::{Empty, empty};
+use crate::components::quoted::quoted;
 use crate::frame::{Rights, Section, Sheet};
 use crate::logic::flash::Flash;
 use crate::logic::mining::{KINDS, Typed, kind};
@@ -106,13 +107,13 @@ pub fn mining_sheet(
     rights: &Rights,
 ) -> Sheet {
     let wrong = answer.and_then(|answer| answer.as_ref().err()).map(|error| {
-        view! { <div class="banner danger" role="alert">{icon("octagon")}<div><p>{error.message.clone()}</p></div></div> }
+        view! { <div class="banner danger" role="alert">{icon("octagon")}<div><p>{quoted(&error.message)}</p></div></div> }
     });
     let found = answer.and_then(|answer| answer.as_ref().ok());
     let body = view! {
         <header class="page-head">
             <h1>"Role mining"</h1>
-            <p class="muted">"What people hold by hand or by nothing, and which rules and roles would explain it. Nothing happens before you take a proposal into a draft, look at what it would do, and publish it."</p>
+            <p class="muted">"Which rules and roles would explain what people hold by hand or by nothing. A proposal goes into a draft; nothing happens before that is published."</p>
         </header>
         {parts(counts, Part::Mining)}
         {wrong}
@@ -141,6 +142,7 @@ fn question(typed: &Typed, choices: &Choices, is_answered: bool) -> impl IntoVie
     let category = (!choices.categories.is_empty()).then(|| {
         view! { <label class="field">"Only roles and access profiles of the category"<select name="category"><option value="">"Every category"</option>{select(&choices.categories, &typed.category)}</select></label> }
     });
+    let usual = Typed::default();
     let again = if is_answered { "Look again" } else { "Look for proposals" };
     view! {
         <form action="/mining" class="columns even" aria-label="What to look for">
@@ -156,17 +158,17 @@ fn question(typed: &Typed, choices: &Choices, is_answered: bool) -> impl IntoVie
             </section>
             <section class="panel" aria-labelledby="limits-heading">
                 <h2 id="limits-heading">"Limits and costs"</h2>
-                {numeric("People that a proposal is about, at least", "people", &typed.people, "")}
-                {numeric("Precision, at least, in percent", "precision", &typed.precision, "Of those for whom a rule would hold, how many hold the thing already.")}
-                {numeric("False positives, at most, in percent", "false_positives", &typed.false_positives, "How many would newly get the thing by all rules for it together, measured by those who hold it. Both limits have to be kept.")}
-                {numeric("Attributes that a condition may join, at most", "joined", &typed.joined, &format!("0 to {}. Shorter conditions are looked for first.", MiningLimits::MOST_ATTRIBUTES))}
+                {numeric("People that a proposal is about, at least", "people", (&typed.people, &usual.people), "")}
+                {numeric("Precision, at least, in percent", "precision", (&typed.precision, &usual.precision), "Of those for whom a rule would hold, how many hold the thing already.")}
+                {numeric("False positives, at most, in percent", "false_positives", (&typed.false_positives, &usual.false_positives), "How many would newly get the thing by all rules for it together, measured by those who hold it. Both limits have to be kept.")}
+                {numeric("Attributes that a condition may join, at most", "joined", (&typed.joined, &usual.joined), &format!("0 to {}. Shorter conditions are looked for first.", MiningLimits::MOST_ATTRIBUTES))}
                 <fieldset>
                     <legend>"What each piece costs"</legend>
                     <p class="hint">"Proposals lower the weighted structural complexity: the sum of what is there, each by its cost. A dear role makes for few large ones, a cheap one for many small ones."</p>
-                    {numeric("Something given to one person", "assignment", &typed.assignment, "")}
-                    {numeric("Something inside a role or access profile", "inclusion", &typed.inclusion, "")}
-                    {numeric("A role or access profile", "role", &typed.role, "")}
-                    {numeric("A rule", "rule", &typed.rule, "")}
+                    {numeric("Something given to one person", "assignment", (&typed.assignment, &usual.assignment), "")}
+                    {numeric("Something inside a role or access profile", "inclusion", (&typed.inclusion, &usual.inclusion), "")}
+                    {numeric("A role or access profile", "role", (&typed.role, &usual.role), "")}
+                    {numeric("A rule", "rule", (&typed.rule, &usual.rule), "")}
                 </fieldset>
                 <div class="actions"><button class="button primary">{icon("search")}{again}</button></div>
             </section>
@@ -178,9 +180,10 @@ fn owned(all: [(&str, &str); 2]) -> Vec<(String, String)> {
     all.map(|(name, label)| (name.to_owned(), label.to_owned())).into()
 }
 
-fn numeric(label: &'static str, name: &'static str, value: &str, hint: &str) -> impl IntoView + use<> {
+/// `usual` is what counts where the field is left empty.
+fn numeric(label: &'static str, name: &'static str, (value, usual): (&str, &str), hint: &str) -> impl IntoView + use<> {
     let hint = (!hint.is_empty()).then(|| view! { <span class="hint">{hint.to_owned()}</span> });
-    view! { <label class="field">{label}<input name=name inputmode="decimal" value=value.to_owned() autocomplete="off" />{hint}</label> }
+    view! { <label class="field">{label}<input name=name inputmode="decimal" value=value.to_owned() placeholder=usual.to_owned() autocomplete="off" />{hint}</label> }
 }
 
 /// A box for each, those ticked that are chosen.
@@ -189,7 +192,8 @@ fn boxes(name: &'static str, known: &[(String, String)], chosen: &[String]) -> i
         let is_chosen = chosen.contains(value);
         view! { <li><label><input type="checkbox" name=name value=value.clone() checked=is_chosen />{label.clone()}</label></li> }
     });
-    view! { <ul class="plain chosen">{boxes.collect_view()}</ul> }
+    let class = if known.len() > 4 { "plain chosen in-columns" } else { "plain chosen" };
+    view! { <ul class=class>{boxes.collect_view()}</ul> }
 }
 
 fn results(mining: &Mining, typed: &Typed, offered: &Offered, rights: &Rights) -> impl IntoView + use<> {
@@ -198,6 +202,12 @@ fn results(mining: &Mining, typed: &Typed, offered: &Offered, rights: &Rights) -
     let may_take = rights.may(DRAFT);
     let is_empty = mining.rules.is_empty() && mining.bundles.is_empty();
     let content = match (is_empty, may_take) {
+        (true, _) if mining.holdings == 0 => empty(
+            "Nothing to explain",
+            Empty::AllDone {
+                text: "Everything that these people hold is given to them by rules, or until a last day. There is nothing that a rule or role would have to explain.",
+            },
+        ),
         (true, _) => empty(
             "No proposals",
             Empty::AllDone {
@@ -210,7 +220,7 @@ fn results(mining: &Mining, typed: &Typed, offered: &Offered, rights: &Rights) -
         }
         .into_any(),
         (false, true) => view! {
-            <form method="post" action="/api/pages/mining/take" aria-label="Take proposals">
+            <form method="post" action="/api/pages/mining/take" class="stack" aria-label="Take proposals">
                 <input type="hidden" name="asked" value=typed.address().query() />
                 {proposals::list(mining, true)}
                 {taking(&offered.drafts)}
@@ -219,10 +229,10 @@ fn results(mining: &Mining, typed: &Typed, offered: &Offered, rights: &Rights) -
         .into_any(),
     };
     view! {
-        <section aria-labelledby="found-heading">
-            <div class="section-head"><h2 id="found-heading">"Proposals"</h2></div>
+        <section class="stack" aria-labelledby="found-heading">
+            <h2 id="found-heading">"Proposals"</h2>
             <p>{summary(mining)}</p>
-            {complexity(mining)}
+            {(mining.holdings > 0).then(|| complexity(mining))}
             {notes}
             {content}
         </section>
@@ -234,6 +244,9 @@ fn summary(mining: &Mining) -> String {
     let people = words::plural(mining.people, "person", "people");
     let things = words::plural(mining.things, "thing is", "things are");
     let times = words::plural(mining.holdings, "time", "times");
+    if mining.holdings == 0 {
+        return format!("Looked at what {people} hold: nothing of it is held by hand or by nothing.");
+    }
     let (seconds, tenths) = (mining.took_milliseconds / 1_000, mining.took_milliseconds % 1_000 / 100);
     format!(
         "Of {people}, {things} held by hand or by nothing, {times} in all. Looked at in {seconds}.{tenths} seconds."
@@ -258,7 +271,7 @@ fn taking(drafts: &[DraftRow]) -> impl IntoView + use<> {
     let drafts =
         drafts.iter().map(|draft| option(draft.id.to_string(), format!("{} ({})", draft.title, draft.id), false));
     view! {
-        <section class="panel" aria-labelledby="take-heading">
+        <section class="panel taking" aria-labelledby="take-heading">
             <h2 id="take-heading">"Take what is ticked"</h2>
             <label class="field">"Rules are"<select name="kind">{kinds}</select></label>
             <label class="field">"Priority of the rules"<input name="priority" inputmode="numeric" value="0" autocomplete="off" /><span class="hint">"Smaller wins where another rule denies."</span></label>

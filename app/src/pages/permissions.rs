@@ -50,11 +50,15 @@ pub fn permissions_sheet(profiles: &[ProfileView], conflicts: &[ConflictView], r
     });
     let body = view! {
         <header class="page-head">
-            <h1>"Permission profiles"</h1>
-            <p class="muted">"What those who hold them may do here. A path allows everything below it; only the exact path notifies."</p>
+            <div class="with-actions">
+                <div>
+                    <h1>"Permission profiles"</h1>
+                    <p class="muted">"What those who hold them may do here. A path allows everything below it; only the exact path notifies."</p>
+                </div>
+                <div class="actions">{new}</div>
+            </div>
         </header>
         {parts(Part::Profiles)}
-        <div class="actions">{new}</div>
         {content}
         {conflicts::section(conflicts, may_draft)}
     };

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use model::error::{ApiError, ErrorCode};
 
 use crate::components::icon::icon;
+use crate::components::quoted::quoted;
 use crate::frame::{Section, Sheet, Visitor, bare, frame};
 use crate::ssr;
 
@@ -38,7 +39,7 @@ pub fn sheet(error: &ApiError, visitor: &Visitor) -> Sheet {
         <div class="problem">
             <span class="empty-art">{icon(shape)}</span>
             <h1>{title}</h1>
-            <p>{error.message.clone()}</p>
+            <p>{quoted(&error.message)}</p>
             {request}
             <p><a class="button" href="/">{icon("home")}"Home"</a></p>
         </div>

@@ -10,8 +10,10 @@ use crate::components::list::{Empty, empty};
 use crate::components::list_tools::ListTools;
 use crate::exports;
 use crate::frame::{Rights, Section, Sheet};
+use crate::logic::address::decode;
 use crate::logic::flash::Flash;
 use crate::logic::query::{Query, STREAM};
+use crate::logic::words;
 use crate::pages::{Asked, page};
 use crate::ssr;
 
@@ -155,13 +157,16 @@ fn line(row: &SavedViewRow, rights: &Rights) -> impl IntoView + use<> {
     };
     let rename = row.own.then(|| {
         let (id, label) = (view.id.to_string(), format!("New name of {}", view.name));
-        let button = format!("Rename: {}", view.name);
+        let (opens, button) = (format!("Rename {}", view.name), format!("Rename: {}", view.name));
         view! {
-            <form method="post" action="/api/pages/views/change">
-                <input type="hidden" name="id" value=id />
-                <input name="name" value=view.name.clone() required maxlength="60" aria-label=label autocomplete="off" />
-                <button class="button" name="act" value="rename" aria-label=button>"Rename"</button>
-            </form>
+            <details class="rename">
+                <summary class="button quiet" aria-label=opens>"Rename"</summary>
+                <form method="post" action="/api/pages/views/change">
+                    <input type="hidden" name="id" value=id />
+                    <input name="name" value=view.name.clone() required maxlength="60" aria-label=label autocomplete="off" />
+                    <button class="button" name="act" value="rename" aria-label=button>"Rename"</button>
+                </form>
+            </details>
         }
     });
     let may_share = rights.may(SHARE);
@@ -171,21 +176,37 @@ fn line(row: &SavedViewRow, rights: &Rights) -> impl IntoView + use<> {
         _ => None,
     };
     let default =
-        if row.default { act("no-default", "No longer from the menu") } else { act("default", "Open from the menu") };
+        if row.default { act("no-default", "Not from the menu") } else { act("default", "Open from the menu") };
+    let from_menu = row.default.then(|| view! { " "<span class="tag">"the menu opens it"</span> });
     let delete = (row.own || may_share).then(|| act("delete", "Delete"));
     let filters = if view.query.is_empty() { "no filters".to_owned() } else { filters(&view.query) };
     view! {
         <li data-row="">
-            <div class="name"><a data-open="" href=view.address()>{view.name.clone()}</a><div class="subtle">{view.page.clone()}", "{filters}" · "{whose}</div></div>
-            {rename}{share}{default}{delete}
+            <div class="name"><a data-open="" href=view.address()>{view.name.clone()}</a>{from_menu}<div class="subtle">{list_name(&view.page)}": "{filters}" · "{whose}</div></div>
+            <div class="actions">{default}{share}{rename}{delete}</div>
         </li>
+    }
+}
+
+/// "Orders", "Access profiles"; of a page that is one of many, whose it is as well: "Applications, payroll".
+fn list_name(page: &str) -> String {
+    let mut parts = page.split('/').skip(1);
+    let name = match parts.next().unwrap_or_default() {
+        "jobs" => "Job execution".to_owned(),
+        "lint" => "Policy check".to_owned(),
+        "mails" => "Mail".to_owned(),
+        other => words::sentence_case(&other.replace('-', " ")),
+    };
+    match parts.next() {
+        Some(part) => format!("{name}, {}", decode(part)),
+        None => name,
     }
 }
 
 /// "state errored, text ann".
 fn filters(query: &str) -> String {
     let query = Query::parse(query);
-    query.pairs().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
+    query.pairs().map(|(name, value)| format!("{} {value}", name.replace('_', " "))).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -203,6 +224,18 @@ mod tests {
         let flash = said("Mine", &kept(true, &["purple"]));
         assert!(flash.title.contains("shows these filters now"));
         assert_eq!(flash.lines, ["Left out, because this page has no such filter: purple"]);
+    }
+
+    #[test]
+    fn a_list_is_called_as_its_page() {
+        for (page, name) in [
+            ("/orders", "Orders"),
+            ("/access-profiles", "Access profiles"),
+            ("/lint", "Policy check"),
+            ("/applications/badge%20system", "Applications, badge system"),
+        ] {
+            assert_eq!(list_name(page), name);
+        }
     }
 
     #[test]

@@ -95,14 +95,15 @@ fn section(group: &Group, text: &str) -> impl IntoView + use<> {
 }
 
 fn hit(hit: &Hit) -> impl IntoView + use<> {
+    let noun = search::noun(&hit.target);
     let kind = match hit.target.kind() {
-        HitKind::Request | HitKind::Application => {
-            Some(view! { <span class="subtle">{search::noun(&hit.target)}</span> })
+        HitKind::Request | HitKind::Application if !hit.detail.starts_with(noun) => {
+            Some(view! { <span class="subtle">{noun}</span> })
         }
         _ => None,
     };
     view! {
-        <li data-row=""><a data-open="" href=search::address(&hit.target)>{hit.title.clone()}</a>{kind}<span class="muted">{hit.detail.clone()}</span></li>
+        <li data-row=""><a data-open="" href=search::address(&hit.target)>{hit.title.clone()}</a><span class="muted">{kind}" "{hit.detail.clone()}</span></li>
     }
 }
 
@@ -120,13 +121,13 @@ fn lists(text: &str, groups: &[Group], rights: &Rights) -> impl IntoView + use<>
         .filter(|(kind, permission)| rights.may(permission) && !linked(*kind))
         .filter_map(|(kind, _)| {
             let address = search::list(kind, text)?;
-            Some(view! { <li><a href=address>{format!("Look through {}", kind.label().to_lowercase())}</a></li> })
+            Some(view! { <li><a href=address>{format!("{} with \u{201c}{text}\u{201d}", kind.label())}</a></li> })
         })
         .collect();
     (!links.is_empty()).then(|| {
         view! {
             <section class="found" aria-labelledby="found-elsewhere">
-                <h2 id="found-elsewhere">"In lists"</h2>
+                <h2 id="found-elsewhere">"Look through whole lists"</h2>
                 <ul class="hits">{links}</ul>
             </section>
         }

@@ -124,7 +124,7 @@ pub fn settings_sheet(
 /// How far what is live has gone from the files.
 fn drifted(drift: &Drift, clock: &Clock) -> impl IntoView + use<> {
     let changes = &drift.changes;
-    let since = view! { "since "{drift.by.clone()}" applied files, "{ago(clock, drift.at)} };
+    let since = view! { "since files were applied "{ago(clock, drift.at)}" by "{drift.by.clone()} };
     if changes.is_empty() {
         return view! { <p class="muted">"As the files say: nothing was changed on pages "{since}"."</p> }.into_any();
     }
@@ -145,7 +145,7 @@ fn drifted(drift: &Drift, clock: &Clock) -> impl IntoView + use<> {
         <section class="panel" aria-labelledby="drift-heading">
             <h2 id="drift-heading">{objects}" changed on pages "{since}</h2>
             <p class="muted">"Applying those files again would undo this. "<code>"quartermaster config export"</code>" writes out what is live."</p>
-            <details>
+            <details class="disclose">
                 <summary>"What was changed"</summary>
                 {of("Added", &changes.added)}
                 {of("Changed", &changes.changed)}
@@ -186,7 +186,7 @@ fn section(kind: SettingKind, rows: &[&SettingRow], about: Option<String>, may_c
     let content = match rows.is_empty() {
         true => view! { <p class="muted">"None yet."</p> }.into_any(),
         false => view! {
-            <table class="ledger">
+            <table class="ledger settings">
                 <thead><tr><th scope="col">"Name"</th><th scope="col">"What for"</th><th scope="col"><span class="sr">"Actions"</span></th></tr></thead>
                 <tbody>{lines.collect_view()}</tbody>
             </table>

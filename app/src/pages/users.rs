@@ -149,7 +149,7 @@ pub fn parts(part: Part) -> impl IntoView + use<> {
     let parts = [
         (Part::Users, "Users", "/users"),
         (Part::Profiles, "Permission profiles", "/permissions"),
-        (Part::Tester, "Tester", "/permissions/test"),
+        (Part::Tester, "Permission tester", "/permissions/test"),
         (Part::Notices, "Who is notified", "/permissions/notices"),
     ];
     let links = parts.map(|(one, label, address)| (label.to_owned(), address.to_owned(), None, one == part));
@@ -190,13 +190,17 @@ pub fn users_sheet(
         .then(|| view! { <a class="button primary" href="/users/new">{icon("plus")}"Add a user"</a> });
     let body = view! {
         <header class="page-head">
-            <h1>"Users"</h1>
-            <p class="muted">"Everybody who signs in to Quartermaster, who they are, and which permission profiles they hold."</p>
+            <div class="with-actions">
+                <div>
+                    <h1>"Users"</h1>
+                    <p class="muted">"Everybody who signs in to Quartermaster, who they are, and which permission profiles they hold."</p>
+                </div>
+                <div class="actions">{new}</div>
+            </div>
         </header>
         {parts(Part::Users)}
         {shows(filter)}
         {search(filter, profiles)}
-        <div class="actions">{new}</div>
         {rows}
         {(shown > 0).then(|| pagination(list, shown, page.total, filter.after.is_none(), page.next, ("user", "users")))}
     };
@@ -233,7 +237,7 @@ fn table(rows: &[UserRow], profiles: &[(String, String)], rights: &Rights, clock
         let person = match &row.identity {
             Some((id, name)) if sees_people => view! { <a href=format!("/identities/{id}")>{name.clone()}</a> }.into_any(),
             Some((_, name)) => name.clone().into_any(),
-            None => view! { <span class="subtle">"Nobody has said"</span> }.into_any(),
+            None => view! { <span class="subtle">"Linked to nobody"</span> }.into_any(),
         };
         let held = row.profiles.iter().map(|name| {
             let label = profiles.iter().find(|(known, _)| known == name).map_or(name, |(_, label)| label);

@@ -99,9 +99,11 @@ async fn take(op: &OpContext, form: Result<Multipart, MultipartRejection>) -> Re
             Some("reason") => reason = field.text().await.map_err(|_| broken())?,
             Some("file") => {
                 let name = field.file_name().unwrap_or_default().to_owned();
-                // A browser sends an empty one where none was chosen.
-                if let Some(first) = field.chunk().await.map_err(|_| broken())? {
-                    return arrive(op, &name, &reason, first, field).await;
+                // A browser sends an empty one where none was chosen, and of that an empty piece may arrive.
+                while let Some(first) = field.chunk().await.map_err(|_| broken())? {
+                    if !first.is_empty() {
+                        return arrive(op, &name, &reason, first, field).await;
+                    }
                 }
             }
             Some("text") => {

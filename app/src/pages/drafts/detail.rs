@@ -13,6 +13,7 @@ use crate::components::explain::explanation;
 use crate::components::form::refused;
 use crate::components::icon::icon;
 use crate::components::list::ago;
+use crate::components::quoted::quoted;
 use crate::frame::{Rights, Section, Sheet};
 use crate::logic::role_model;
 use crate::logic::time::Clock;
@@ -122,7 +123,7 @@ fn findings(preview: &DraftPreview) -> Option<AnyView> {
             let address = role_model::edit(*kind, Some(name), Some(preview.draft.id));
             view! { " "<a href=address>"Put it right"</a> }
         });
-        view! { <li><strong>{finding.place.clone()}</strong>": "{finding.message.clone()}{mend}</li> }
+        view! { <li><strong>{finding.place.clone()}</strong>": "{quoted(&finding.message)}{mend}</li> }
     });
     let view = view! {
         <div class="banner danger" role="alert">
@@ -222,7 +223,7 @@ fn changes(preview: &DraftPreview, may_change: bool) -> impl IntoView + use<> {
         });
         view! {
             <div class="actions">{ObjectKind::ROLE_MODEL.map(link).collect_view()}</div>
-            <details><summary>"Something else"</summary><div class="actions">{settings.map(link).collect_view()}</div></details>
+            <details class="disclose"><summary>"Something else"</summary><div class="actions">{settings.map(link).collect_view()}</div></details>
         }
     });
     view! {
@@ -302,7 +303,7 @@ fn effect_on_people(effect: &Effect) -> impl IntoView + use<> {
         let rest = effect.identities.saturating_sub(effect.people.len() as u64);
         let rest = (rest > 0).then(|| view! { <p class="muted">{format!("and {} more people, for whom less changes", words::number(rest))}</p> });
         let others = (!others.is_empty()).then(|| {
-            view! { <details><summary>{format!("{} more people", words::number(others.len() as u64))}</summary>{table_of_people(others)}</details> }
+            view! { <details class="disclose"><summary>{format!("{} more people", words::number(others.len() as u64))}</summary>{table_of_people(others)}</details> }
         });
         view! { <h3>"For whom most changes"</h3>{table_of_people(first)}{others}{rest} }
     });
@@ -330,6 +331,7 @@ fn table_of_people(people: &[PersonEffect]) -> impl IntoView + use<> {
         );
         names.join(", ")
     };
+    let or_dash = |text: String| if text.is_empty() { "—".to_owned() } else { text };
     let lines = people.iter().map(|person| {
         let attributes = (!person.attributes.is_empty()).then(|| format!("new values: {}", person.attributes.join(", ")));
         let mut gains: Vec<String> = Some(named(&person.gains)).into_iter().filter(|text| !text.is_empty()).collect();
@@ -337,8 +339,8 @@ fn table_of_people(people: &[PersonEffect]) -> impl IntoView + use<> {
         view! {
             <tr data-row="">
                 <td data-label="Person" class="name"><a data-open="" href=format!("/identities/{}", person.id)>{person.name.clone()}</a>" "<span class="mono subtle">{person.key.clone()}</span></td>
-                <td data-label="Gains" class="wrap">{gains.join("; ")}</td>
-                <td data-label="Loses" class="wrap">{named(&person.losses)}</td>
+                <td data-label="Gains" class="wrap">{or_dash(gains.join("; "))}</td>
+                <td data-label="Loses" class="wrap">{or_dash(named(&person.losses))}</td>
             </tr>
         }
     });
@@ -432,7 +434,7 @@ fn tried(trial: &Trial) -> AnyView {
                 (!found.is_empty()).then(|| {
                     let things: Vec<_> = found.iter().map(|one| (one.grantable.clone(), one.grantable.name().to_owned())).collect();
                     let why = found.iter().map(|one| view! { <li>{explanation_of(one, name)}</li> }).collect_view();
-                    view! { <h3>{heading}</h3>{list_of_things(&things)}<details><summary>"Why"</summary><ol class="plain">{why}</ol></details> }
+                    view! { <h3>{heading}</h3>{list_of_things(&things)}<details class="disclose"><summary>"Why"</summary><ol class="plain">{why}</ol></details> }
                 })
             };
             let nothing = (tried.gains.is_empty() && tried.losses.is_empty() && tried.attributes.is_empty())

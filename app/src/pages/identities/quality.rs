@@ -27,14 +27,14 @@ pub fn quality_sheet(all: &[AttributeQuality]) -> Sheet {
         let text = "Attributes come from identity sources, such as the feed of human resources.";
         empty("No attributes yet", Empty::NeverUsed { text, action: Some(("Configuration", "/configuration")) })
     });
-    let part = |heading: &'static str, id: &'static str, attributes: &[&AttributeQuality]| {
+    let part = |heading: &'static str, id: &'static str, last: &'static str, attributes: &[&AttributeQuality]| {
         let lines = attributes.iter().map(|one| line(one)).collect_view();
         (!attributes.is_empty()).then(|| {
             view! {
                 <section aria-labelledby=id>
-                    <h2 id=id>{heading}</h2>
+                    <div class="section-head"><h2 id=id>{heading}</h2><span class="count">{attributes.len()}</span></div>
                     <table class="ledger">
-                        <thead><tr><th scope="col">"Attribute"</th><th scope="col" class="number">"Filled"</th><th scope="col" class="number">"Values"</th><th scope="col">"Most often"</th><th scope="col">"To look at"</th></tr></thead>
+                        <thead><tr><th scope="col">"Attribute"</th><th scope="col" class="number">"Filled"</th><th scope="col" class="number">"Values"</th><th scope="col">"Most often"</th><th scope="col">{last}</th></tr></thead>
                         <tbody>{lines}</tbody>
                     </table>
                 </section>
@@ -47,8 +47,8 @@ pub fn quality_sheet(all: &[AttributeQuality]) -> Sheet {
             <p class="muted">"What identity sources say of people, attribute by attribute. Rules are no better than what they read."</p>
         </header>
         {nothing}
-        {part("To look at", "doubtful-heading", &doubtful)}
-        {part("As it should be", "fine-heading", &fine)}
+        {part("To look at", "doubtful-heading", "What to look at, and what reads it", &doubtful)}
+        {part("As it should be", "fine-heading", "What is missing, and what reads it", &fine)}
     };
     Sheet { section: Section::Identities, title: "Attribute quality".to_owned(), body: body.into_any() }
 }
@@ -57,7 +57,9 @@ fn line(one: &AttributeQuality) -> impl IntoView + use<> {
     let thousandths = one.filled_of_thousand();
     let filled = format!("{}.{} %", thousandths / 10, thousandths % 10);
     let most = one.most.iter().map(|(value, people)| format!("{value} ({})", words::number(*people)));
-    let most = most.collect::<Vec<_>>().join(", ");
+    // Where everybody has a value of their own, none of them says anything.
+    let is_own = one.most.iter().all(|(_, people)| *people <= 1);
+    let most = if is_own { "each about once".to_owned() } else { most.collect::<Vec<_>>().join(", ") };
     let lacking = one.people - one.filled;
     let missing = (lacking > 0).then(|| {
         let verb = if lacking == 1 { "person has none" } else { "people have none" };
@@ -86,10 +88,10 @@ fn line(one: &AttributeQuality) -> impl IntoView + use<> {
     view! {
         <tr data-row="">
             <td data-label="Attribute" class="name"><strong>{one.name.clone()}</strong>" "<span class="subtle">{format!("from {}", one.sources.join(", "))}</span></td>
-            <td data-label="Filled" class="number">{filled}</td>
+            <td data-label="Filled" class="number nowrap">{filled}</td>
             <td data-label="Values" class="number">{words::number(one.distinct)}</td>
-            <td data-label="Most often">{most}</td>
-            <td data-label="To look at" class="wide">{missing}{odd}{kinds}{rules}</td>
+            <td data-label="Most often" class="wrap" class:subtle=is_own>{most}</td>
+            <td data-label="To look at" class="wide wrap">{missing}{odd}{kinds}{rules}</td>
         </tr>
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn list(mining: &Mining, may_take: bool) -> impl IntoView + use<> {
     let bundles = mining.bundles.iter().map(|one| bundle(one, may_take)).collect_view();
     let rules = mining.rules.iter().map(|one| rule(one, may_take)).collect_view();
     view! {
-        {may_take.then(|| view! { <div class="actions"><Selection /></div> })}
+        {may_take.then(|| view! { <div class="actions selection"><Selection /></div> })}
         {(!mining.rules.is_empty()).then(|| view! {
             <section class="panel" aria-labelledby="rules-heading"><h3 id="rules-heading">"Rules for what is there"</h3>{rules}</section>
         })}
@@ -31,9 +31,9 @@ fn head(key: &str, name: &str, what: String, may_take: bool) -> AnyView {
         return view! { <h4 class="wrap">{what}</h4> }.into_any();
     }
     view! {
-        <h4 class="wrap"><label><input type="checkbox" name="ids[]" value=key.to_owned() />" "{what.clone()}</label></h4>
+        <h4 class="wrap"><label class="check"><input type="checkbox" name="ids[]" value=key.to_owned() />{what.clone()}</label></h4>
         <input type="hidden" name="keys[]" value=key.to_owned() />
-        <label class="field">"Name"<input name="names[]" value=name.to_owned() maxlength="100" aria-label=format!("Name of {what}") autocomplete="off" /></label>
+        <label class="field called">"Name"<input name="names[]" value=name.to_owned() maxlength="100" aria-label=format!("Name of {what}") autocomplete="off" /></label>
     }
     .into_any()
 }
@@ -48,14 +48,16 @@ fn rule(proposal: &RuleProposal, may_take: bool) -> impl IntoView + use<> {
     view! {
         <div class="draft-change" data-proposal=key.clone()>
             {head(key, name, what, may_take)}
-            <p>{thing(&proposal.thing, label)}" for whom "<code class="mono">{condition.when.clone()}</code></p>
+            <p>"Gives the "{thing(&proposal.thing, label)}" to everybody for whom "<code class="mono">{condition.when.clone()}</code></p>
             {same(&condition.same)}
             <p>{explained(condition, *holders)}</p>
             {saves(*saving)}
             {rivals}
-            {people("Covered", &condition.covered)}
-            {people("Hold it and are not covered", not_covered)}
-            {people("Would newly get it", &condition.gains)}
+            <div class="whom">
+                {people("Covered", &condition.covered)}
+                {people("Hold it and are not covered", not_covered)}
+                {people("Would newly get it", &condition.gains)}
+            </div>
         </div>
     }
 }
@@ -82,9 +84,11 @@ fn bundle(proposal: &BundleProposal, may_take: bool) -> impl IntoView + use<> {
             <p>{text}</p>
             {conditions}
             {saves(*saving)}
-            {people("Who hold it together", members)}
-            {people("Who would get something new", gains)}
-            {people("Whom no rule would describe", not_described)}
+            <div class="whom">
+                {people("Who hold it together", members)}
+                {people("Who would get something new", gains)}
+                {people("Whom no rule would describe", not_described)}
+            </div>
         </div>
     }
 }

@@ -24,7 +24,7 @@ pub fn NoticesPage() -> impl IntoView {
 
 pub fn notices_sheet(kind: NoticeKind, told: &[Told], has_server: bool) -> Sheet {
     let choice = |one: NoticeKind| Choice {
-        label: one.label().to_owned(),
+        label: short(one).to_owned(),
         count: None,
         address: Address::new("/permissions/notices").with("kind", Some(one.name())).to_string(),
         chosen: one == kind,
@@ -41,14 +41,14 @@ pub fn notices_sheet(kind: NoticeKind, told: &[Told], has_server: bool) -> Sheet
     let content = match (by_name(kind), topics.is_empty()) {
         (Some(text), _) => view! { <p class="muted">{text}</p> }.into_any(),
         (None, true) => {
-            view! { <p class="muted">"Nobody who can sign in, and nobody could act either."</p> }.into_any()
+            view! { <p class="muted">"Nobody is told, and nobody could act either: no profile of anybody who can sign in has an entry for it."</p> }.into_any()
         }
         (None, false) => sections.collect_view().into_any(),
     };
     let body = view! {
         <header class="page-head">
             <h1>"Who is notified"</h1>
-            <p class="muted">"Told is whoever holds exactly the path of the thing. A parent path allows the same and tells of nothing."</p>
+            <p class="muted">"Mail goes to whoever holds exactly the path of the thing. A parent path allows the same, and brings no mail."</p>
         </header>
         {parts(Part::Notices)}
         {server}
@@ -56,6 +56,21 @@ pub fn notices_sheet(kind: NoticeKind, told: &[Told], has_server: bool) -> Sheet
         {content}
     };
     Sheet { section: Section::Users, title: "Who is notified".to_owned(), body: body.into_any() }
+}
+
+/// What a notice is about, for whoever gets none of them.
+fn short(kind: NoticeKind) -> &'static str {
+    match kind {
+        NoticeKind::WorkItem => "Work items",
+        NoticeKind::Review => "Reviews",
+        NoticeKind::RunEnded => "Runs that ended",
+        NoticeKind::ApplicationTrouble => "Applications in trouble",
+        NoticeKind::Form => "Questions",
+        NoticeKind::NativeChange => "Native changes",
+        NoticeKind::Approval => "Approvals",
+        NoticeKind::Certification => "Certifications",
+        NoticeKind::Violation => "Violations",
+    }
 }
 
 /// Of kinds that go to people by name.
@@ -77,7 +92,8 @@ fn topic(kind: NoticeKind, about: &str, told: &[Told]) -> impl IntoView + use<> 
         let or = (position > 0).then_some(" or ");
         view! { {or}<code class="wrap">{path.as_str().to_owned()}</code> }
     });
-    let paths = (!kind.paths(about).is_empty()).then(|| view! { <p class="hint">"Tells: "{paths.collect_view()}</p> });
+    let paths = (!kind.paths(about).is_empty())
+        .then(|| view! { <p class="hint">"Mail takes exactly "{paths.collect_view()}</p> });
     let rows = told.iter().filter(|told| told.about == about).map(|told| {
         let by = told.by.iter().map(|grant| view! { <li>{granted(grant)}</li> });
         let by = match told.by.is_empty() {
@@ -92,9 +108,11 @@ fn topic(kind: NoticeKind, about: &str, told: &[Told]) -> impl IntoView + use<> 
             </tr>
         }
     });
+    let nobody = !told.iter().any(|told| told.about == about && told.hearing == Hearing::Told);
+    let nobody = nobody.then(|| chip::chip(Tone::Warn, "octagon", "Nobody is told", String::new()));
     view! {
         <section class="panel" aria-label=heading(kind, about)>
-            <h2>{heading(kind, about)}</h2>
+            <div class="section-head"><h2>{heading(kind, about)}</h2>{nobody}</div>
             {paths}
             <table class="ledger">
                 <thead><tr><th scope="col">"User"</th><th scope="col">"Mail"</th><th scope="col">"Because of"</th></tr></thead>
@@ -118,7 +136,7 @@ fn hearing(hearing: Hearing) -> impl IntoView {
         Hearing::Told => (Tone::Ok, "check"),
         Hearing::NoAddress => (Tone::Warn, "octagon"),
         Hearing::Unwanted | Hearing::Silent => (Tone::Idle, "ban"),
-        Hearing::MayAct => (Tone::Info, "dash"),
+        Hearing::MayAct => (Tone::Idle, "dash"),
     };
     chip::chip(tone, shape, hearing.label(), String::new())
 }

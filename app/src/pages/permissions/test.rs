@@ -3,12 +3,13 @@
 use engine::permissions::{Able, Subject, Tested};
 use leptos::prelude::*;
 use model::error::ApiError;
+use model::permission::Grant;
 use model::permission::catalogue::ACTIONS;
-use model::permission::{Extent, Grant};
 
 use super::granted;
 use crate::components::form::option;
 use crate::components::icon::icon;
+use crate::components::quoted::quoted;
 use crate::frame::{Section, Sheet};
 use crate::logic::query::Query;
 use crate::logic::words;
@@ -108,21 +109,21 @@ pub fn test_sheet(question: &Question, offered: &Offered, answered: Option<Resul
     let answer = match answered {
         None => None,
         Some(Err(error)) => Some(
-            view! { <div class="banner danger" role="status" id="answer">{icon("octagon")}<p>{error.message}</p></div> }
+            view! { <div class="banner danger" role="status" id="answer">{icon("octagon")}<p>{quoted(&error.message)}</p></div> }
                 .into_any(),
         ),
         Some(Ok(answered)) => Some(answer_view(&answered, &question.what)),
     };
     let body = view! {
         <header class="page-head">
-            <h1>"Tester"</h1>
-            <p class="muted">"May somebody do something, by which entry of which profile, and what would be enough where not."</p>
+            <h1>"Permission tester"</h1>
+            <p class="muted">"Whether somebody may come to a page or do something, by which entry of which profile; and where not, what would be enough."</p>
         </header>
         {parts(Part::Tester)}
         {form(question, offered)}
         {answer}
     };
-    Sheet { section: Section::Users, title: "Tester".to_owned(), body: body.into_any() }
+    Sheet { section: Section::Users, title: "Permission tester".to_owned(), body: body.into_any() }
 }
 
 fn form(question: &Question, offered: &Offered) -> impl IntoView + use<> {
@@ -143,21 +144,21 @@ fn form(question: &Question, offered: &Offered) -> impl IntoView + use<> {
     });
     view! {
         <section class="panel" aria-label="Question">
-            <form action="/permissions/test">
-                <label class="field">"May"
-                    <select name="user"><option value="">"Whoever holds the profiles below"</option>{users.collect_view()}</select>
+            <form action="/permissions/test#answer" class="narrow">
+                <label class="field">"Who"
+                    <select name="user"><option value="">"No user: whoever holds the profiles ticked below"</option>{users.collect_view()}</select>
                 </label>
                 <details class="disclose" open=!question.profiles.is_empty()>
-                    <summary>"Ask of profiles, not of a user"</summary>
+                    <summary>"Profiles, in place of a user"</summary>
                     <fieldset><legend>"Permission profiles"</legend><ul class="plain chosen">{boxes.collect_view()}</ul></fieldset>
                 </details>
-                <label class="field">"come to this page, or do this"
+                <label class="field">"Page, or what is done"
                     <input name="what" list="asked-for" required value=question.what.clone() placeholder="/jobs or /Jobs/Run" autocomplete="off" spellcheck="false" />
                     <span class="hint">"A page as in the address line, an action, or a permission path."</span>
                 </label>
                 <datalist id="asked-for">{paths.collect_view()}{pages.collect_view()}</datalist>
-                <label class="field">"for accounts of the type"
-                    <select name="account_type"><option value="">"Whatever it is"</option>{account_types.collect_view()}</select>
+                <label class="field">"Account type"
+                    <select name="account_type"><option value="">"Every account type"</option>{account_types.collect_view()}</select>
                     <span class="hint">"Doing work and reviewing orders can be allowed for one account type alone."</span>
                 </label>
                 <label class="field">"about the person with the key"
@@ -239,13 +240,11 @@ fn who(able: &[Able], asked: &Asked, what: &str) -> AnyView {
             Some(grant) => view! { {reason(grant)}{(able.by.len() > 1).then(|| format!(", and {} more", able.by.len() - 1))} }.into_any(),
             None => view! { <span class="subtle">"It takes no permission"</span> }.into_any(),
         };
-        let exact = able.by.first().is_some_and(|grant| grant.extent == Extent::Exact);
         let test = tester(&able.login, Some(what));
         view! {
             <tr data-row="">
                 <td data-label="User" class="name"><a href=format!("/users/{}", able.id)>{able.display_name.clone()}</a>" "<span class="mono subtle">{able.login.clone()}</span></td>
                 <td data-label="By" class="wide">{by}</td>
-                <td data-label="Exactly">{if exact { "yes" } else { "—" }}</td>
                 <td><a class="button quiet" href=test aria-label=format!("Test {}", able.login)>"Test"</a></td>
             </tr>
         }
@@ -254,7 +253,7 @@ fn who(able: &[Able], asked: &Asked, what: &str) -> AnyView {
         true => view! { <p class="muted">"Nobody who can sign in."</p> }.into_any(),
         false => view! {
             <table class="ledger">
-                <thead><tr><th scope="col">"User"</th><th scope="col">"By"</th><th scope="col">"Exactly"</th><th scope="col"><span class="sr">"Test"</span></th></tr></thead>
+                <thead><tr><th scope="col">"User"</th><th scope="col">"By"</th><th scope="col"><span class="sr">"Test"</span></th></tr></thead>
                 <tbody>{rows.collect_view()}</tbody>
             </table>
         }

@@ -13,8 +13,8 @@ use crate::logic::{role_model, words};
 use crate::pages::{Asked, page};
 
 /// Of a box and of the space for it, in pixels.
-const BOX: (usize, usize) = (190, 40);
-const CELL: (usize, usize) = (250, 52);
+const BOX: (usize, usize) = (184, 40);
+const CELL: (usize, usize) = (230, 52);
 /// Characters of a label that fit into a box.
 const FITTING: usize = 25;
 
@@ -34,14 +34,20 @@ pub fn GraphPage() -> impl IntoView {
 /// Where no object is named: a graph is one object's.
 fn no_sheet() -> Sheet {
     let lists = ObjectKind::ROLE_MODEL.map(|kind| {
-        view! { <li><a href=role_model::list(kind)>{kind.noun()}</a></li> }
+        let name = words::sentence_case(&format!("{}s", kind.noun()));
+        view! { <a class="button" href=role_model::list(kind)>{name}</a> }
     });
     let body = view! {
         <header class="page-head">
             <h1>"Graph"</h1>
-            <p>"Open an object and choose "<strong>"Graph"</strong>" on its page to see what leads to it, and what it leads to."</p>
+            <p class="muted">"What leads to a role, an access profile, an entitlement or a rule, and what it leads to."</p>
         </header>
-        <ul>{lists.collect_view()}</ul>
+        <div class="empty">
+            <span class="empty-art">{icon("graph")}</span>
+            <h2>"Of what?"</h2>
+            <p>"Open one in its list, and choose “Graph” on its page."</p>
+            <div class="actions">{lists.collect_view()}</div>
+        </div>
     };
     Sheet { section: Section::RoleModel, title: "Graph".to_owned(), body: body.into_any() }
 }
@@ -58,7 +64,8 @@ pub fn graph_sheet(kind: ObjectKind, name: &str, graph: &Graph) -> Sheet {
         <header class="page-head">
             <p class="muted">{kind.noun()}</p>
             <h1>{label.clone()}</h1>
-            <p>"What leads to it stands on the left, what it leads to on the right. "<a href=role_model::object(kind, name)>"Back to its page"</a></p>
+            <p class="muted">"What leads to it stands on the left, what it leads to on the right. "<a href=role_model::object(kind, name)>"Back to its page"</a></p>
+            {graph.nodes.iter().any(|node| node.denies).then(|| view! { <p class="muted"><span class="takes-line" aria-hidden="true"></span>" A dashed line: the rule takes it away."</p> })}
         </header>
         {left_out}
         {drawing(graph, &title)}
@@ -97,7 +104,7 @@ fn drawing(graph: &Graph, title: &str) -> impl IntoView + use<> {
     let (width, height) = (layout.columns * CELL.0 - (CELL.0 - BOX.0) + 4, layout.rows * CELL.1);
     view! {
         <div class="graph" tabindex="0" role="region" aria-label=title.to_owned()>
-            <svg width=width height=height viewBox=format!("0 0 {width} {height}") role="group" aria-label=title.to_owned()>
+            <svg width=width height=height class:wide=layout.columns > 3 viewBox=format!("0 0 {width} {height}") role="group" aria-label=title.to_owned()>
                 <g aria-hidden="true">{lines.collect_view()}</g>
                 {boxes.collect_view()}
             </svg>
@@ -126,7 +133,7 @@ fn list(graph: &Graph) -> impl IntoView + use<> {
         let parts = inner.iter().map(|inner| view! { <li>{named(inner)}</li> }).collect_view();
         (!inner.is_empty()).then(|| view! { <li>{named(node)}" "{verb}<ul>{parts}</ul></li> })
     });
-    view! { <details class="graph-list"><summary>"As a list"</summary><ul>{lines.collect_view()}</ul></details> }
+    view! { <details class="disclose graph-list"><summary>"As a list"</summary><ul>{lines.collect_view()}</ul></details> }
 }
 
 fn layer(thing: &Thing) -> usize {

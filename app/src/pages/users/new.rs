@@ -45,10 +45,10 @@ pub fn new_user_sheet(typed: &TypedUser, profiles: &[(String, String)]) -> Sheet
     let body = view! {
         <header class="page-head">
             <h1>"Add a user"</h1>
-            <p class="muted">"Somebody who signs in to Quartermaster. Afterwards, say which person of the organisation it is."</p>
+            <p class="muted">"Somebody who signs in to Quartermaster. Which person of the organisation it is, is said on the page that follows."</p>
         </header>
         <section class="panel" aria-label="New user">
-            <form method="post" action="/api/pages/users/create">
+            <form method="post" action="/api/pages/users/create" class="narrow">
                 <label class="field">"Login"
                     <input name="login" required maxlength="64" value=typed.login.clone() autocomplete="off" spellcheck="false" />
                     <span class="hint">"What they sign in with: letters, digits, dot, hyphen, underscore or @. It stays as it is."</span>
@@ -62,7 +62,7 @@ pub fn new_user_sheet(typed: &TypedUser, profiles: &[(String, String)]) -> Sheet
                     <input type="password" name="password" autocomplete="new-password" maxlength="1024" />
                     <span class="hint">{format!("At least {shortest} characters. Left empty, one is drawn by lot and shown once.")}</span>
                 </label>
-                <div class="actions"><button class="button primary">{icon("check")}"Add the user"</button></div>
+                <div class="actions"><button class="button primary">{icon("check")}"Add the user"</button><a class="button quiet" href="/users">"Cancel"</a></div>
             </form>
         </section>
     };
