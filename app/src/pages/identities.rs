@@ -98,7 +98,7 @@ pub fn identities_sheet(
         <header class="page-head">
             <h1>"Identities"</h1>
             <p class="muted">"Everybody the identity sources know, and what they hold."</p>
-            <p><a href="/identities/quality">"How good what sources say is"</a></p>
+            <p><a href="/identities/quality">"Attribute quality: what is missing or looks wrong"</a></p>
         </header>
         {lifecycles(filter, states)}
         {search(filter, departments)}
