@@ -16,7 +16,7 @@ pub fn quoted(text: &str) -> AnyView {
     parts.collect_view().into_any()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "ssr"))]
 mod tests {
     use super::*;
 

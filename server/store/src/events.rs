@@ -314,6 +314,9 @@ impl Store {
         let (since, until) = (since.map(Timestamp::as_microsecond), until.map(Timestamp::as_microsecond));
         let text = filter.text.as_deref().map(str::trim).filter(|text| !text.is_empty());
         let limit = rows_to_read(filter.limit);
+        // What fits onto the first page is counted by reading it.
+        let is_whole =
+            |rows: &[Row]| filter.before.is_none() && i64::try_from(rows.len()).is_ok_and(|read| read < limit);
         let (rows, total) = match filter.stream {
             Stream::Events => {
                 let beginning = filter.kind.as_deref().and_then(|kind| kind.strip_suffix('*'));
@@ -329,15 +332,24 @@ impl Store {
                         ]
                     }};
                 }
-                let total = connection.number(EVENT_COUNT, chosen![count_limit()]).await?;
-                (connection.rows(EVENT_PAGE, chosen![filter.before, limit]).await?, total)
+                let rows = connection.rows(EVENT_PAGE, chosen![filter.before, limit]).await?;
+                let total = match is_whole(&rows) {
+                    true => i64::try_from(rows.len()).unwrap_or(i64::MAX),
+                    false => connection.number(EVENT_COUNT, chosen![count_limit()]).await?,
+                };
+                (rows, total)
             }
             Stream::Audit => {
                 let part = text.map(part);
-                let total =
-                    connection.number(LINE_COUNT, arguments![since, until, part.as_deref(), count_limit()]).await?;
-                let arguments = arguments![since, until, part.as_deref(), filter.before, limit];
-                (connection.rows(LINE_PAGE, arguments).await?, total)
+                let chosen = arguments![since, until, part.as_deref(), filter.before, limit];
+                let rows = connection.rows(LINE_PAGE, chosen).await?;
+                let total = match is_whole(&rows) {
+                    true => i64::try_from(rows.len()).unwrap_or(i64::MAX),
+                    false => {
+                        connection.number(LINE_COUNT, arguments![since, until, part.as_deref(), count_limit()]).await?
+                    }
+                };
+                (rows, total)
             }
         };
         Ok(page(events(&facts, &rows)?, filter.limit, total, |event| event.sequence.to_string()))
