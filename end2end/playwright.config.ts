@@ -76,5 +76,7 @@ export default defineConfig({
           use: { ...signedIn, javaScriptEnabled: false },
         },
         { name: 'accessibility', testMatch: 'accessibility.spec.ts', dependencies: ['without scripts'], use: signedIn },
+        // Beside the demo: it starts a server on an empty folder and a directory, and ends them.
+        { name: 'from nothing', testMatch: 'from-nothing.spec.ts' },
       ],
 });

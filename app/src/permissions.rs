@@ -161,6 +161,7 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/api/pages/drafts/put", "/Configuration/Draft"),
     ("/api/pages/drafts/put-setting", "/Configuration/Draft"),
     ("/api/pages/drafts/try-connection", "/Applications/Test"),
+    ("/api/pages/drafts/try-source", "/Configuration/Apply"),
     ("/api/pages/found-entitlements/draft", "/Configuration/Draft"),
     ("/api/pages/mining/take", "/Configuration/Draft"),
     ("/api/pages/drafts/remove", "/Configuration/Draft"),

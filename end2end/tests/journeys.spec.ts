@@ -378,7 +378,7 @@ test('a rule is drafted by keyboard, tried with somebody and discarded; a role i
 
 test('a category is added by keyboard, published and named by a role', async ({ page }) => {
   await page.goto('/drafts/edit?kind=category');
-  await page.getByLabel('Key', { exact: true }).focus();
+  await page.getByLabel('Short name').focus();
   await page.keyboard.type('harbour-works');
   await page.keyboard.press('Tab');
   await page.keyboard.type('Harbour works');

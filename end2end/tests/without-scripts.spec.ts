@@ -37,7 +37,7 @@ test('what somebody asks for is approved by one of two', async ({ page }) => {
 test('an application is connected in a draft, put right and tried', async ({ page }) => {
   await page.goto('/configuration');
   await page.getByRole('link', { name: 'New application' }).click();
-  await page.getByLabel('Key', { exact: true }).fill('wiki');
+  await page.getByLabel('Short name').fill('wiki');
   await page.getByLabel('Display name').fill('Wiki');
   await page.getByLabel('Kind of connection').selectOption('scim');
   await page.locator('fieldset', { hasText: 'Kind of connection' }).last().getByRole('button', { name: 'Use this kind' }).click();

@@ -132,6 +132,9 @@ pub async fn run(engine: Engine, options: ServeOptions, ready: impl FnOnce(&str)
             let _ = stop.send(true);
         },
     );
+    if engine::users::list(&engine).await.is_ok_and(|users| users.is_empty()) {
+        tracing::warn!("nobody can sign in yet; run: quartermaster user add NAME");
+    }
     tracing::info!(%address, "listening");
     ready(options.public_url.as_deref().unwrap_or(&format!("http://{address}")));
     let outcome = tokio::select! {

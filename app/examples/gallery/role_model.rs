@@ -317,6 +317,7 @@ fn preview() -> DraftPreview {
         moved: Vec::new(),
         lint: super::lint::findings().into_iter().take(1).collect(),
         matches: vec![("sales-staff".into(), sample(214))],
+        unmarked: vec![("directory".into(), "Directory".into())],
         seal: Some("5f".into()),
     }
 }
@@ -333,6 +334,7 @@ fn wrong() -> DraftPreview {
         moved: vec![(ObjectKind::Role, "seller".into())],
         lint: Vec::new(),
         matches: Vec::new(),
+        unmarked: Vec::new(),
         seal: None,
         ..preview()
     }

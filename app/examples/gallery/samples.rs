@@ -33,6 +33,7 @@ use app::frame::{Rights, Sheet, Visitor};
 use app::logic::flash::{Flash, FlashKind};
 use app::logic::time::Clock;
 use app::pages::{home, login, problem};
+use engine::home::Beginning;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use model::access::Grantable;
@@ -129,9 +130,11 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
         title: "2 of 3 work items confirmed; 1 refused.".into(),
         lines: vec!["Work item 41: somebody else has closed it.".into()],
     };
+    let beginning = Beginning { has_source: true, has_application: true, ..Beginning::default() };
     let mut sheets = vec![
         ("login", login::login_sheet(Some(Flash::failed("Login or password is wrong.")), "/orders")),
-        ("home", home::home_sheet(&home_of_today(), clock)),
+        ("home", home::home_sheet(&home_of_today(), None, clock)),
+        ("home-first-steps", home::home_sheet(&home_of_today(), Some(beginning), clock)),
         (
             "refused",
             problem::sheet(

@@ -309,6 +309,27 @@ impl Fields {
         }
     }
 
+    /// The same with things that were typed by their name, or by what people call them, written as `kind:name`, where exactly one
+    /// thing that such an object consists of is meant.
+    #[must_use]
+    pub fn resolved(mut self, kind: ObjectKind, known: &[(Grantable, String)]) -> Self {
+        for text in &mut self.things {
+            let typed = text.trim().to_lowercase();
+            if typed.is_empty() || thing_of(text).is_some() {
+                continue;
+            }
+            let fits = |(thing, label): &&(Grantable, String)| {
+                parts_of(kind).contains(&thing.kind())
+                    && (thing.name().to_lowercase() == typed || label.to_lowercase() == typed)
+            };
+            let mut fitting = known.iter().filter(fits);
+            if let (Some((thing, _)), None) = (fitting.next(), fitting.next()) {
+                *text = written(thing);
+            }
+        }
+        self
+    }
+
     fn read_things(&self) -> Result<Vec<Grantable>, ApiError> {
         let mut things: Vec<Grantable> = Vec::new();
         for text in self.things.iter().map(|text| text.trim()).filter(|text| !text.is_empty()) {
@@ -316,7 +337,7 @@ impl Fields {
                 ApiError::invalid(
                     "things",
                     format!(
-                        "`{text}` names nothing. Choose from the list, or write kind and name: `role:NAME`, \
+                        "`{text}` names nothing, or several things. Choose from the list, or write kind and name: `role:NAME`, \
                          `access_profile:NAME`, `entitlement:NAME` or `account_type:NAME`."
                     ),
                 )
@@ -340,6 +361,16 @@ pub const RULE_TYPES: [(RuleType, &str, &str); 3] = [
 
 fn rule_type(kind: RuleType) -> &'static str {
     RULE_TYPES.iter().find(|(other, ..)| *other == kind).map_or("automatic", |(_, word, _)| word)
+}
+
+/// Kinds of things that such an object consists of or gives.
+pub fn parts_of(kind: ObjectKind) -> &'static [&'static str] {
+    match kind {
+        ObjectKind::Role => &["access_profile", "role"],
+        ObjectKind::AccessProfile => &["entitlement", "account_type"],
+        ObjectKind::Entitlement | ObjectKind::Setting(_) => &[],
+        ObjectKind::Rule => &["role", "access_profile", "entitlement", "account_type"],
+    }
 }
 
 fn prefixed(kind: &str, names: &[String]) -> Vec<String> {
@@ -422,6 +453,7 @@ pub fn edit(kind: ObjectKind, name: Option<&str>, draft: Option<DraftId>) -> Str
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
+    use model::access::Grantable;
     use model::configuration::{AccessProfile, Role, RoleState, RuleType, Terms};
     use model::draft::{Object, ObjectKind};
     use model::ids::DraftId;
@@ -441,6 +473,21 @@ mod tests {
         let Ok(Object::Role(made)) = fields.object(ObjectKind::Role, "seller") else { panic!("no role") };
         assert_eq!((made.display_name.as_str(), made.description.as_deref()), ("seller", Some("For sellers.")));
         assert_eq!((made.access_profiles, made.roles), (vec!["crm".into(), "mail".into()], vec!["office".into()]));
+    }
+
+    #[test]
+    fn a_name_or_what_people_call_it_is_enough_where_one_thing_is_meant() {
+        let known = [
+            (Grantable::Role("sales".into()), "Sales staff".into()),
+            (Grantable::AccessProfile("crm".into()), "Customers".into()),
+            (Grantable::Entitlement("crm".into()), "Group of customers".into()),
+        ];
+        let texts = |kind, typed_things: &[&str]| typed(typed_things).resolved(kind, &known).things;
+        assert_eq!(texts(ObjectKind::Rule, &["sales staff", " SALES "]), ["role:sales", "role:sales"]);
+        // A rule gives either; a role consists of one of them only.
+        assert_eq!(texts(ObjectKind::Rule, &["crm"]), ["crm"]);
+        assert_eq!(texts(ObjectKind::Role, &["crm", "role:other"]), ["access_profile:crm", "role:other"]);
+        assert_eq!(texts(ObjectKind::Role, &["", "nothing"]), ["", "nothing"]);
     }
 
     #[test]

@@ -168,7 +168,7 @@ impl<'a> Reader<'a> {
             };
             let fields = properties.iter().filter(|(_, schema)| schema.get("const").is_none());
             let mut fields: Vec<Field> = fields.map(field).collect();
-            fields.sort_by_key(|field| (rank(field), field.shape.weight()));
+            fields.sort_by_key(|field| (rank(field), field.shape.weight(), place(&field.key)));
             return Shape::Group(fields);
         }
         match schema.get("additionalProperties").filter(|value| value.is_object()) {
@@ -251,14 +251,64 @@ pub fn variant_of<'a>(variants: &'a [Variant], value: &Value) -> Option<&'a Vari
     })
 }
 
+/// Whether nothing but a text is the usual form.
+pub fn is_usually_text(variants: &[Variant]) -> bool {
+    variants.first().is_some_and(|variant| variant.shape == Shape::Text)
+}
+
 /// First what it is called and what it is for, then what has to be said.
 fn rank(field: &Field) -> u8 {
     match field.key.as_str() {
         "display_name" | "name" => 0,
         "description" => 1,
+        // Needed by all that are read, which are nearly all.
+        "file" => 2,
         _ if field.is_required => 2,
         _ => 3,
     }
+}
+
+/// Fields that are typed first among their like, in this order; the others follow by their names.
+const FIRST: [&str; 30] = [
+    "application",
+    "account_type",
+    "identity",
+    "account",
+    "confidence",
+    "pattern",
+    "file",
+    "key",
+    "url",
+    "bind_dn",
+    "password",
+    "account_base",
+    "account_classes",
+    "account_rdn",
+    "group_base",
+    "group_class",
+    "start_tls",
+    "manager",
+    "starts",
+    "ends",
+    "expression",
+    "unique",
+    "required",
+    "create_only",
+    "secret",
+    "type",
+    "entitlement",
+    "access_profile",
+    "role",
+    "correlation",
+];
+
+/// Whether such a field is typed first among its like.
+pub fn is_first(key: &str) -> bool {
+    FIRST.contains(&key)
+}
+
+fn place(key: &str) -> usize {
+    FIRST.iter().position(|first| *first == key).unwrap_or(FIRST.len())
 }
 
 fn kind(schema: &Value) -> (&str, bool) {
@@ -293,15 +343,14 @@ fn description(schema: &Value) -> Option<String> {
 
 /// A key in words: `display_name` is "Display name".
 pub fn label(key: &str) -> String {
-    let words = key.replace(['_', '-'], " ");
+    let words = key.split(['_', '-']).map(|word| match word {
+        "url" | "scim" | "ldap" | "sql" | "csv" | "dn" | "rdn" | "tls" => word.to_uppercase(),
+        _ => word.to_owned(),
+    });
+    let words = words.collect::<Vec<_>>().join(" ");
     let mut characters = words.chars();
     let first: String = characters.next().into_iter().flat_map(char::to_uppercase).collect();
-    let text = format!("{first}{}", characters.as_str());
-    match text.as_str() {
-        "Url" => "URL".to_owned(),
-        "Scim" | "Ldap" | "Sql" | "Csv" => text.to_uppercase(),
-        _ => text,
-    }
+    format!("{first}{}", characters.as_str())
 }
 
 /// Whether a text is usually longer than a line.

@@ -5,8 +5,9 @@
 pub mod detail;
 pub mod edit;
 
+use engine::context::OpContext;
 use leptos::prelude::*;
-use model::draft::{DraftRow, DraftState, ObjectKind, Sample};
+use model::draft::{DraftRow, DraftState, Object, ObjectKind, Sample};
 use model::error::ApiError;
 use model::ids::DraftId;
 use model::page::Page;
@@ -162,7 +163,10 @@ async fn put(draft: &str, object: &str, name: &str, fields: Option<&Fields>) -> 
         true => Ok(None),
         false => ssr::id::<DraftId>(draft, "draft").map(Some),
     };
-    let made = fields.map(|fields| fields.object(kind, name)).transpose();
+    let made = match fields {
+        Some(fields) => made(&op, id.as_ref().ok().copied().flatten(), kind, name, fields.clone()).await.map(Some),
+        None => Ok(None),
+    };
     let outcome = match (id.clone(), made) {
         (Ok(id), Ok(after)) => engine::drafts::put(&op, id, kind, name, after).await,
         (Err(error), _) | (_, Err(error)) => Err(error),
@@ -180,6 +184,22 @@ async fn put(draft: &str, object: &str, name: &str, fields: Option<&Fields>) -> 
             ssr::finish(Err(error), &back)
         }
     }
+}
+
+/// The object that a form describes. What is in the draft can be named as what is live.
+async fn made(
+    op: &OpContext,
+    draft: Option<DraftId>,
+    kind: ObjectKind,
+    name: &str,
+    fields: Fields,
+) -> Result<Object, ApiError> {
+    let draft = match draft {
+        Some(id) => Some(engine::drafts::draft(op, id).await?),
+        None => None,
+    };
+    let vocabulary = engine::role_model::vocabulary(op, draft.as_ref())?;
+    fields.resolved(kind, &vocabulary.things).object(kind, name)
 }
 
 fn draft_address(id: &str) -> String {

@@ -119,8 +119,15 @@ pub fn found_sheet(rows: &[FoundRow], filter: &Filter, counts: &Counts, rights: 
     };
     let body = view! {
         <header class="page-head">
-            <h1>"Found entitlements"</h1>
-            <p class="muted">"What applications have and the role model does not know yet. Naming rules of the configuration say what to make of it."</p>
+            <div class="with-actions">
+                <div>
+                    <h1>"Found entitlements"</h1>
+                    <p class="muted">"What applications have and the role model does not know yet. Naming rules of the configuration say what to make of it."</p>
+                </div>
+                {rights.may(engine::drafts::DRAFT).then(|| view! {
+                    <div class="actions"><a class="button" href="/drafts/edit?kind=naming_rule">{icon("plus")}"New naming rule"</a></div>
+                })}
+            </div>
         </header>
         {parts(counts, Part::Found)}
         {filter_chips("Which", choices.into())}

@@ -1,5 +1,6 @@
 //! Home: what waits for the person who looks, and how the applications are.
 
+use engine::home::Beginning;
 use leptos::prelude::*;
 use model::form::FormCounts;
 use model::order::ProvisioningState;
@@ -23,16 +24,18 @@ use crate::pages::{Asked, page};
 pub fn HomePage() -> impl IntoView {
     page(|Asked { op, visitor, .. }| async move {
         let home = engine::home::home(&op).await?;
-        Ok(home_sheet(&home, &visitor.clock))
+        let beginning = engine::home::beginning(&op).await?;
+        Ok(home_sheet(&home, beginning, &visitor.clock))
     })
 }
 
-pub fn home_sheet(home: &Home, clock: &Clock) -> Sheet {
+pub fn home_sheet(home: &Home, beginning: Option<Beginning>, clock: &Clock) -> Sheet {
     let body = view! {
         <header class="page-head">
             <h1>"My work"</h1>
             <p class="muted">{summary(home)}</p>
         </header>
+        {beginning.map(first_steps)}
         {health(&home.applications, &home.integrations, clock)}
         {review(home.awaiting_review)}
         {native(home.native_changes)}
@@ -51,6 +54,59 @@ pub fn home_sheet(home: &Home, clock: &Clock) -> Sheet {
         </div>
     };
     Sheet { section: Section::Home, title: "Home".to_owned(), body: body.into_any() }
+}
+
+/// What comes first where nothing is built yet, in this order; what is done is ticked.
+fn first_steps(beginning: Beginning) -> impl IntoView {
+    let steps = [
+        (
+            beginning.has_source,
+            "/drafts/edit?kind=source",
+            "Connect a source of people",
+            "a file that says who there is",
+        ),
+        (
+            beginning.has_application,
+            "/drafts/edit?kind=application",
+            "Connect an application",
+            "and try its connection in the draft",
+        ),
+        (
+            beginning.has_account_type,
+            "/drafts/edit?kind=account_type",
+            "Describe its accounts",
+            "what their attributes are, and whose they are; then publish the draft",
+        ),
+        (beginning.is_read, "/jobs", "Read both", "run the single steps Collect and Synchronize"),
+        (
+            beginning.has_entitlements,
+            "/found-entitlements",
+            "Take over what was found",
+            "naming rules make entitlements and access profiles of it",
+        ),
+        (
+            beginning.is_marked,
+            "/reconciliation/go-live",
+            "Mark what is there",
+            "so that nothing is taken away before somebody has decided about it",
+        ),
+        (
+            false,
+            "/drafts/edit?kind=rule",
+            "Say who gets what",
+            "roles and rules in a draft, which shows what they would do",
+        ),
+    ];
+    let lines = steps.map(|(is_done, address, what, how)| {
+        let done = is_done.then(|| view! { {icon("check")}<span class="sr">"Done: "</span> });
+        view! { <li>{done}<a href=address>{what}</a><span class="muted">": "{how}</span></li> }
+    });
+    view! {
+        <section class="panel tight" aria-labelledby="first-heading">
+            <div class="section-head"><h2 id="first-heading">"First steps"</h2></div>
+            <ol class="first-steps">{lines}</ol>
+        </section>
+    }
 }
 
 fn summary(home: &Home) -> String {

@@ -44,8 +44,10 @@ pub async fn put_setting(
         Err(error) => Err(error),
     };
     match outcome {
-        Ok((id, name)) if then == "again" => {
-            ssr::finish(Ok(Flash::done("Saved in the draft. Go on here.")), &edit::address(kind, &name, id))
+        Ok((id, name)) if let Some(part) = edit::part_asked_for(&then) => {
+            let address = edit::address(kind, &name, id);
+            let address = if part.is_empty() { address } else { format!("{address}#{part}") };
+            ssr::finish(Ok(Flash::done("Saved in the draft. Go on here.")), &address)
         }
         Ok((id, _)) => {
             let done = "Drafted. Nothing is live before you publish; below is what it would do.";
@@ -68,6 +70,31 @@ pub async fn try_drafted_connection(
     };
     let target = format!("/drafts/{}", crate::logic::address::encode(&id));
     ssr::finish(outcome.map(|steps| tried(&name, steps)), &target)
+}
+
+/// Reads the file of an identity source as a draft has it.
+#[server(prefix = "/api/pages", endpoint = "drafts/try-source")]
+pub async fn try_drafted_source(
+    #[server(default)] id: String,
+    #[server(default)] name: String,
+) -> Result<(), ServerFnError> {
+    let op = ssr::op().await?;
+    let outcome = match ssr::id::<DraftId>(&id, "draft") {
+        Ok(draft) => engine::settings::try_source(&op, draft, &name).await,
+        Err(error) => Err(error),
+    };
+    let target = format!("/drafts/{}", crate::logic::address::encode(&id));
+    let read = |steps: Vec<(bool, String)>| {
+        let lines = steps.iter().map(|(_, text)| text.clone()).collect();
+        let flash = match steps.iter().all(|(succeeded, _)| *succeeded) {
+            true => Flash::done(format!("The identity source {name} can be read.")),
+            false => {
+                Flash::failed(format!("The identity source {name} cannot be read. Nothing of it would be taken over."))
+            }
+        };
+        flash.with_lines(lines)
+    };
+    ssr::finish(outcome.map(read), &target)
 }
 
 fn tried(name: &str, steps: Vec<(bool, String)>) -> Flash {

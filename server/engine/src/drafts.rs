@@ -54,6 +54,8 @@ pub struct DraftPreview {
     pub lint: Vec<Finding>,
     /// For whom each rule that the draft changes would hold.
     pub matches: Vec<(String, Sample)>,
+    /// Applications, with what people call them, whose accounts would lose what nothing grants by the first run that orders there.
+    pub unmarked: Vec<(String, String)>,
     /// Stands for all of this: what publishing has to be given. None where it cannot be published.
     pub seal: Option<String>,
 }
@@ -330,7 +332,9 @@ pub async fn preview(op: &OpContext, id: DraftId) -> Result<DraftPreview, ApiErr
     lint::hide_people(op, &mut lint);
     let is_whole = findings.is_empty() && moved.is_empty() && !plan.is_empty();
     let seal = is_whole.then(|| configurations::seal(&digest, &plan));
-    let mut preview = DraftPreview { draft, plan, findings, moved, lint, matches, seal };
+    let does_something = plan.effect.as_ref().is_some_and(|effect| effect.identities > 0);
+    let unmarked = if does_something { crate::reconciliation::unmarked(op).await? } else { Vec::new() };
+    let mut preview = DraftPreview { draft, plan, findings, moved, lint, matches, unmarked, seal };
     if !op.may("/Identities/View") {
         hide_people(&mut preview);
     }
@@ -343,7 +347,7 @@ pub async fn matching(op: &OpContext, when: &str, days: (u16, u16)) -> Result<Ma
     if when.trim().is_empty() {
         return Ok(Matching::Nothing);
     }
-    let delivered = role_model::vocabulary(op)?.attributes;
+    let delivered = role_model::vocabulary(op, None)?.attributes;
     let configuration = op.engine.world().configuration();
     let expression = Expression::parse(when.trim()).and_then(|parsed| parsed.expanded(&configuration));
     let expression = match expression {
@@ -488,6 +492,7 @@ fn ended_preview(draft: Draft, live: &Configuration) -> DraftPreview {
         moved: Vec::new(),
         lint: Vec::new(),
         matches: Vec::new(),
+        unmarked: Vec::new(),
         seal: None,
     }
 }

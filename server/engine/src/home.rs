@@ -6,6 +6,37 @@ use model::view::Home;
 use crate::context::OpContext;
 use crate::error::internal;
 
+/// How far the way is gone from an empty database to the first rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beginning {
+    pub has_source: bool,
+    pub has_application: bool,
+    pub has_account_type: bool,
+    /// People and accounts were read.
+    pub is_read: bool,
+    pub has_entitlements: bool,
+    /// Somebody has marked what was there before, wherever there was something.
+    pub is_marked: bool,
+}
+
+/// How far it is gone, for whoever builds the configuration; none once there is a rule.
+pub async fn beginning(op: &OpContext) -> Result<Option<Beginning>, ApiError> {
+    let configuration = op.engine.world().configuration();
+    if !op.may(crate::drafts::DRAFT) || !configuration.rules.is_empty() {
+        return Ok(None);
+    }
+    let sizes = op.engine.store().account_type_sizes().await.map_err(internal)?;
+    let is_read = sizes.iter().any(|(_, accounts, _)| *accounts > 0);
+    Ok(Some(Beginning {
+        has_source: !configuration.sources.is_empty(),
+        has_application: !configuration.applications.is_empty(),
+        has_account_type: !configuration.account_types.is_empty(),
+        is_read,
+        has_entitlements: !configuration.entitlements.is_empty(),
+        is_marked: is_read && crate::reconciliation::unmarked(op).await?.is_empty(),
+    }))
+}
+
 /// Everything on the home page; parts the caller may not see are left empty.
 pub async fn home(op: &OpContext) -> Result<Home, ApiError> {
     op.require("/Home/View")?;

@@ -45,7 +45,7 @@ pub struct Choices {
 
 /// What a question can be about.
 pub fn choices(op: &OpContext) -> Result<Choices, ApiError> {
-    let vocabulary = crate::role_model::vocabulary(op)?;
+    let vocabulary = crate::role_model::vocabulary(op, None)?;
     let attributes = attributes(&op.engine.world().configuration());
     Ok(Choices { applications: vocabulary.applications, categories: vocabulary.categories, attributes })
 }

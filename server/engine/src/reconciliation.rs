@@ -20,6 +20,7 @@ use model::reconciliation::{
 use store::KnownEntitlement;
 
 pub use self::decide::{Outcomes, decide, decide_all, matching, undo};
+pub(crate) use self::go_live::unmarked;
 pub use self::go_live::{go_live, preview_go_live};
 
 use crate::context::OpContext;

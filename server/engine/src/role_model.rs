@@ -4,9 +4,11 @@
 pub mod graph;
 mod versions;
 
+use std::sync::Arc;
+
 use model::access::Grantable;
 use model::configuration::{AssignmentRule, Configuration, Terms};
-use model::draft::{Object, ObjectDetail, ObjectFilter, ObjectKind, ObjectRow, Sample};
+use model::draft::{Draft, DraftState, Object, ObjectDetail, ObjectFilter, ObjectKind, ObjectRow, Sample};
 use model::error::ApiError;
 use model::identity::Identity;
 use policy::naming;
@@ -222,10 +224,10 @@ pub struct Vocabulary {
     pub categories: Vec<(String, String)>,
 }
 
-/// What a form offers to choose from.
-pub fn vocabulary(op: &OpContext) -> Result<Vocabulary, ApiError> {
+/// What a form offers to choose from: what is live, and what the draft that it saves into adds.
+pub fn vocabulary(op: &OpContext, draft: Option<&Draft>) -> Result<Vocabulary, ApiError> {
     op.require(VIEW)?;
-    let configuration = op.engine.world().configuration();
+    let configuration = with_draft(op, draft);
     let things = naming::everything(&configuration).into_iter().map(|(thing, label)| (thing, label.to_owned()));
     let applications = configuration.applications.iter();
     let sources = configuration.sources.values();
@@ -238,6 +240,15 @@ pub fn vocabulary(op: &OpContext) -> Result<Vocabulary, ApiError> {
         attributes,
         categories: categories(&configuration),
     })
+}
+
+/// The configuration as it would be with an open draft; without one, as it is live.
+pub(crate) fn with_draft(op: &OpContext, draft: Option<&Draft>) -> Arc<Configuration> {
+    let live = op.engine.world().configuration();
+    match draft.filter(|draft| draft.state == DraftState::Open) {
+        Some(draft) => Arc::new(draft.applied_to(&live)),
+        None => live,
+    }
 }
 
 /// What a rule gives or takes away, sorted.

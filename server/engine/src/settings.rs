@@ -1,5 +1,7 @@
 //! Settings: what of a configuration is not the role model, as it is live, for lists and forms.
 
+use std::collections::BTreeSet;
+
 use model::configuration::Connection;
 use model::draft::settings::ORGANISATION;
 use model::draft::{Draft, DraftState, Object, ObjectKind, SettingKind};
@@ -73,9 +75,9 @@ pub async fn value(
     Ok(found)
 }
 
-/// Names of what settings and the role model are about, for forms to offer: by table.
-pub fn names(op: &OpContext) -> Vec<(&'static str, Vec<String>)> {
-    let configuration = op.engine.world().configuration();
+/// Names of what settings and the role model are about, for forms to offer: by table, with what the draft adds.
+pub fn names(op: &OpContext, draft: Option<&Draft>) -> Vec<(&'static str, Vec<String>)> {
+    let configuration = crate::role_model::with_draft(op, draft);
     ObjectKind::all()
         .map(|kind| {
             let names = match kind {
@@ -85,7 +87,11 @@ pub fn names(op: &OpContext) -> Vec<(&'static str, Vec<String>)> {
                 ObjectKind::Entitlement => configuration.entitlements.keys().cloned().collect(),
                 ObjectKind::Rule => configuration.rules.keys().cloned().collect(),
             };
-            (kind.table(), names)
+            // What lacks something yet is no part of a configuration, and can be named all the same.
+            let drafted = draft.iter().flat_map(|draft| &draft.changes);
+            let drafted = drafted.filter(|change| change.kind == kind && change.after.is_some());
+            let names: BTreeSet<String> = names.into_iter().chain(drafted.map(|change| change.name.clone())).collect();
+            (kind.table(), names.into_iter().collect())
         })
         .collect()
 }
@@ -185,6 +191,30 @@ pub async fn try_connection(op: &OpContext, id: DraftId, name: &str) -> Result<V
         Some(_) => Err(ApiError::conflict("People do the work of this one: there is no connection to try.")),
         None => Err(ApiError::not_found(format!("application or integration `{name}`"))),
     }
+}
+
+/// Reads the file of an identity source as a draft has it, and answers what came of it, step by step. Nothing is taken over. It takes
+/// what publishing takes: what is wrong in a file is told with what stands there.
+pub async fn try_source(op: &OpContext, id: DraftId, name: &str) -> Result<Vec<(bool, String)>, ApiError> {
+    op.require(drafts::PUBLISH)?;
+    let draft = drafts::draft(op, id).await?;
+    op.engine.follow().await.map_err(|_| ApiError::internal())?;
+    let wanted = crate::configuration::drafted(&op.engine.world().configuration(), &draft)
+        .map_err(|_| ApiError::conflict("The draft has to be put right first: what is wrong stands on its page."))?;
+    let source = wanted.sources.get(name).ok_or_else(|| ApiError::not_found(format!("identity source `{name}`")))?;
+    if source.filled_by_sign_ins || source.read_by.is_some() {
+        return Err(ApiError::conflict(
+            "Nothing of this one is read here: sign-ins fill it, or an agent reads it. Its runs say what came of that.",
+        ));
+    }
+    Ok(match crate::tasks::collect::read_feed(source).await {
+        Ok(feed) => {
+            let found = (true, format!("{} people in {}.", feed.rows, source.file));
+            let odd = feed.warnings.iter().map(|warning| (true, warning.to_string()));
+            std::iter::once(found).chain(odd).collect()
+        }
+        Err(problem) => problem.lines().map(|line| (false, line.to_owned())).collect(),
+    })
 }
 
 fn known(op: &OpContext, draft: Option<&Draft>, kind: SettingKind, name: &str) -> Option<Value> {

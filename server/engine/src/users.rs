@@ -21,7 +21,7 @@ use crate::context::OpContext;
 use crate::error::internal;
 
 pub use broker::user_change::{ELEVATE, MANAGE};
-pub use change::{add, create, link, rename_and_grant, set_disabled, set_identity, set_password};
+pub use change::{add, begin, create, link, rename_and_grant, set_disabled, set_identity, set_password};
 pub use look::{by_login, detail, page};
 
 /// Seeing who signs in, what they may do, and who is notified.

@@ -224,21 +224,23 @@ pub struct IdentitySource {
     /// Nothing is read: its people are those who sign in ([`SignInProvider`]), and columns are their claims.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub filled_by_sign_ins: bool,
-    /// A CSV file: absolute, or relative to the configuration directory.
+    /// A CSV file with a line of headers: its whole path, such as `/srv/feeds/people.csv`; in configuration files also relative to
+    /// their directory.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub file: String,
     /// One character; a comma unless told.
     pub delimiter: Option<char>,
     /// Column that holds the immutable key.
     pub key: String,
-    /// CEL over the attributes as `identity`, giving the name to show.
+    /// CEL over the attributes as `identity`, giving the name to show: `identity.given_name + ' ' + identity.family_name`.
     pub display_name: String,
     /// Column that holds the manager's key.
     pub manager: Option<String>,
     /// Attribute name → column. Columns not named are ignored.
     pub attributes: BTreeMap<String, Column>,
-    /// First and last day of employment; the last day still counts.
+    /// Column with the first day of employment; open without one.
     pub starts: Option<String>,
+    /// Column with the last day of employment, which still counts; open without one.
     pub ends: Option<String>,
     /// A second file with positions and their dates. Without it, the row itself is the one context.
     pub positions: Option<PositionFile>,

@@ -86,12 +86,18 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
             engine::mails::check_address(email.as_deref())?;
             let password = secret::read(&format!("Password for {login}"))?;
             let name = name.unwrap_or_else(|| login.clone());
+            let is_first = engine::users::begin(op, &profiles).await?;
             let new = NewUser { login: login.clone(), display_name: name, profiles };
             let (id, _) = engine::users::create(op, new, Some(&password)).await?;
             if email.is_some() {
                 engine::mails::set_address(op, &login, email).await?;
             }
-            output.value(&serde_json::json!({ "user": id }), |_| format!("{login} can sign in."))?;
+            let profile = if is_first {
+                " The configuration had no permission profile; it has `administrator` now, which allows everything."
+            } else {
+                ""
+            };
+            output.value(&serde_json::json!({ "user": id }), |_| format!("{login} can sign in.{profile}"))?;
         }
         Command::Password { login } => {
             let password = secret::read(&format!("New password for {login}"))?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::http::{ADMINISTRATOR, EMPLOYEE, PASSWORD, Server, client, expect_success};
+use super::http::{ADMINISTRATOR, EMPLOYEE, PASSWORD, Server, client, expect_success, quartermaster};
 
 /// What a page, form, route or use case may be asked for, as written in the sources.
 const SOURCES: [&str; 6] = [
@@ -85,6 +85,27 @@ async fn a_user_is_added_on_a_page_and_does_what_the_tester_says() {
     let shown = shown.expect("the password, for the next page");
     assert!(shown.contains(&format!("Path=/users/{id}")) && shown.contains("HttpOnly"), "{shown}");
     assert_eq!(server.get("/", &[("cookie", &theirs)]).await.status(), 303, "signed out");
+}
+
+#[test]
+fn the_first_user_of_an_empty_database_brings_the_profile_of_administrators() {
+    let folder = tempfile::tempdir().unwrap();
+    let command = |words: &[&str], input: &str| quartermaster(folder.path(), words, input);
+    let refused = command(&["user", "add", "cy", "--profile", "desk"], PASSWORD);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("the configuration has none yet") && said.contains("`administrator`"), "{said}");
+
+    let first = command(&["user", "add", "ann"], PASSWORD);
+    expect_success(&first);
+    assert!(text(&first).contains("it has `administrator` now"), "{}", text(&first));
+    expect_success(&command(&["permissions", "test", "ann", "/Users/Elevate"], ""));
+    // It came from no files, so that there is nothing that applying them again would undo.
+    expect_success(&command(&["config", "drift"], ""));
+
+    let second = command(&["user", "add", "bo"], PASSWORD);
+    expect_success(&second);
+    assert_eq!(text(&second).trim(), "bo can sign in.");
 }
 
 #[tokio::test]

@@ -148,6 +148,31 @@ fn what_was_typed_becomes_what_it_means() {
 }
 
 #[test]
+fn a_line_that_nobody_filled_in_is_none() {
+    let (fields, _) = of_table(&engine::configuration::schema(), "sources");
+    let typed = typed(&[
+        ("attributes.0.__key", "name"),
+        ("attributes.0.__value.__variant", "text"),
+        ("attributes.0.__value", "full_name"),
+        ("attributes.1.__key", ""),
+        ("attributes.1.__value.__variant", "text"),
+        ("attributes.1.__value", ""),
+        ("attributes.2.__key", "grade"),
+        ("attributes.2.__value.__variant", "text"),
+        ("attributes.2.__value", ""),
+    ]);
+    assert_eq!(object(&fields, &typed), json!({ "attributes": { "name": "full_name", "grade": "" } }));
+}
+
+#[test]
+fn what_is_typed_first_stands_first() {
+    let schema = engine::configuration::schema();
+    let keys = |table: &str| of_table(&schema, table).0.into_iter().map(|field| field.key).collect::<Vec<_>>();
+    assert_eq!(keys("sources")[..7], ["display_name", "description", "file", "key", "attributes", "manager", "starts"]);
+    assert_eq!(keys("account_types")[..5], ["display_name", "application", "key", "attributes", "depends_on"]);
+}
+
+#[test]
 fn a_thing_of_several_forms_keeps_the_one_that_was_chosen() {
     let schema = engine::configuration::schema();
     let (fields, _) = of_table(&schema, "account_types");

@@ -76,6 +76,8 @@ pub(super) fn value(shape: &Shape, path: &str, typed: &Typed) -> Option<Value> {
                 let key = text(&within(&path, KEY), typed).map(str::trim);
                 match (key, found) {
                     (None, None | Some(Value::Bool(false))) => None,
+                    // A line on which only the kind of its value is said, which nobody typed.
+                    (None, Some(found)) if found == nothing_yet(&Shape::Text) => None,
                     (key, Some(found)) => Some((key.unwrap_or_default().to_owned(), found)),
                     (Some(key), None) => Some((key.to_owned(), nothing_yet(item))),
                 }

@@ -1,10 +1,12 @@
 //! One draft: what it changes, what that would do to whom, what is wrong with it, and the way to make it live.
 
+use std::collections::BTreeMap;
+
 use engine::configuration::{Effect, FieldChange, ObjectChange, PersonEffect};
 use engine::drafts::{DraftPreview, DraftTrial};
 use leptos::prelude::*;
 use model::access::Explanation;
-use model::draft::{DraftState, ObjectKind, SettingKind};
+use model::draft::{Draft, DraftState, ObjectKind, SettingKind};
 use model::error::ApiError;
 
 use super::{draft_address, sample};
@@ -28,6 +30,10 @@ const MOST_LINES: usize = 12;
 const FIRST_PEOPLE: usize = 8;
 /// Things named for one of them.
 const MOST_NAMED: usize = 4;
+/// Changed objects shown one by one; of more there is a summary, and they are unfolded on demand.
+const MOST_CHANGES: usize = 12;
+/// Fields of settings whose parts go by names of their own, which are shown as they are.
+const NAMED_PARTS: [&str; 5] = ["attributes.", "columns.", "custom_fields.", "statuses.", "values."];
 
 /// A draft that was tried with one person: what was typed, and the answer.
 pub struct Trial {
@@ -69,15 +75,17 @@ pub fn draft_sheet(preview: &DraftPreview, trial: Option<&Trial>, rights: &Right
                     <h1>{draft.title.clone()}</h1>
                     <p>{draft_chip(draft.state)}" begun by "{draft.created_by.clone()}" "{ago(clock, draft.created_at)}</p>
                     {ended}
+                    {(draft.state == DraftState::Published && rights.may("/Jobs/View")).then(|| view! { <p><a href="/jobs">"Job execution"</a>" brings it about."</p> })}
                 </div>
             </div>
         </header>
         {moved(preview, may_change)}
         {findings(preview)}
+        {unmarked(preview)}
         <div class="columns">
             <div>
                 {trial.map(tried)}
-                {changes(preview, may_change)}
+                {changes(preview, may_change, rights)}
                 {lint(preview)}
                 {effect(preview)}
             </div>
@@ -134,6 +142,21 @@ fn findings(preview: &DraftPreview) -> Option<AnyView> {
     Some(view.into_any())
 }
 
+/// What the first run would take away besides, which is no part of what the draft does.
+fn unmarked(preview: &DraftPreview) -> Option<AnyView> {
+    if preview.unmarked.is_empty() {
+        return None;
+    }
+    let names: Vec<&str> = preview.unmarked.iter().map(|(_, label)| label.as_str()).collect();
+    let text = format!(
+        "Nothing was ordered in {} yet. Of accounts that this gives to people, the first run also takes away what they hold, \
+         the role model knows and nothing grants. To keep it until somebody has decided, mark what is there first: ",
+        names.join(", ")
+    );
+    let view = view! { <div class="banner warn" role="alert">{icon("hand")}<p>{text}<a href="/reconciliation/go-live">"Go-live"</a>"."</p></div> };
+    Some(view.into_any())
+}
+
 /// What the policy check would newly find. It is told, and keeps nobody from publishing.
 fn lint(preview: &DraftPreview) -> Option<AnyView> {
     if preview.lint.is_empty() {
@@ -148,7 +171,8 @@ fn lint(preview: &DraftPreview) -> Option<AnyView> {
     Some(view.into_any())
 }
 
-fn changes(preview: &DraftPreview, may_change: bool) -> impl IntoView + use<> {
+fn changes(preview: &DraftPreview, may_change: bool, rights: &Rights) -> impl IntoView + use<> {
+    let may_read = rights.may(engine::drafts::PUBLISH);
     let draft = &preview.draft;
     let lines = draft.changes.iter().map(|change| {
         let of = |changes: &[ObjectChange]| {
@@ -178,6 +202,17 @@ fn changes(preview: &DraftPreview, may_change: bool) -> impl IntoView + use<> {
                     </form>
                 }
             });
+            let is_source = change.kind == ObjectKind::Setting(SettingKind::Source);
+            let try_source = (is_source && may_read && change.after.is_some()).then(|| {
+                let label = format!("Try reading {}", change.name);
+                view! {
+                    <form method="post" action="/api/pages/drafts/try-source">
+                        <input type="hidden" name="id" value=draft.id.to_string() />
+                        <input type="hidden" name="name" value=change.name.clone() />
+                        <button class="button quiet" aria-label=label>{icon("identities")}"Try reading it"</button>
+                    </form>
+                }
+            });
             let edit = change.after.is_some().then(|| {
                 let address = role_model::edit(change.kind, Some(&change.name), Some(draft.id));
                 let label = format!("Change {} {} further", change.kind.noun(), change.name);
@@ -187,6 +222,7 @@ fn changes(preview: &DraftPreview, may_change: bool) -> impl IntoView + use<> {
             view! {
                 <div class="actions">
                     {try_connection}
+                    {try_source}
                     {edit}
                     <form method="post" action="/api/pages/drafts/take-out">
                         <input type="hidden" name="id" value=draft.id.to_string() />
@@ -210,6 +246,9 @@ fn changes(preview: &DraftPreview, may_change: bool) -> impl IntoView + use<> {
     let content = match draft.changes.is_empty() {
         true => {
             view! { <p class="muted">"Nothing. Open a role, a rule or anything else of the configuration and change it."</p> }.into_any()
+        }
+        false if draft.changes.len() > MOST_CHANGES => {
+            view! { <details><summary>{counted_changes(draft)}</summary>{lines.collect_view()}</details> }.into_any()
         }
         false => lines.collect_view().into_any(),
     };
@@ -235,6 +274,37 @@ fn changes(preview: &DraftPreview, may_change: bool) -> impl IntoView + use<> {
     }
 }
 
+/// How many objects of which kinds are added, changed and removed.
+fn counted_changes(draft: &Draft) -> String {
+    let mut counts: BTreeMap<(&str, ObjectKind), usize> = BTreeMap::new();
+    for change in &draft.changes {
+        let word = match (&change.before, &change.after) {
+            (_, None) => "removed",
+            (None, Some(_)) => "new",
+            (Some(_), Some(_)) => "changed",
+        };
+        *counts.entry((word, change.kind)).or_default() += 1;
+    }
+    let parts = counts.into_iter().map(|((word, kind), count)| {
+        let noun = match kind {
+            _ if count == 1 => kind.noun().to_owned(),
+            ObjectKind::Setting(kind) => kind.plural().to_lowercase(),
+            _ => format!("{}s", kind.noun()),
+        };
+        format!("{count} {word} {noun}")
+    });
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// The path of a field in words. Names within it, such as that of an attribute, stay as they are.
+fn field_words(field: &str) -> String {
+    let named = NAMED_PARTS.iter().find_map(|part| Some((part, field.strip_prefix(part)?)));
+    match named {
+        Some((part, name)) => format!("{}{name}", words::attribute(part)),
+        None => words::attribute(field),
+    }
+}
+
 /// Fields with what they were and what they became.
 pub(crate) fn fields_table(
     fields: &[FieldChange],
@@ -247,7 +317,7 @@ pub(crate) fn fields_table(
     let lines = fields.iter().map(|field| {
         view! {
             <tr>
-                <td data-label="Field">{words::attribute(&field.field)}</td>
+                <td data-label="Field">{field_words(&field.field)}</td>
                 <td data-label=before class="wrap">{shown(&field.before)}</td>
                 <td data-label=after class="wrap">{shown(&field.after)}</td>
             </tr>

@@ -18,7 +18,7 @@ use crate::pages::{Asked, page, settings};
 use crate::ssr;
 
 /// Empty lines for things to be added.
-const EMPTY_LINES: usize = 3;
+const EMPTY_LINES: usize = 6;
 
 /// What the form is made from.
 pub struct Editing {
@@ -52,7 +52,7 @@ pub fn EditPage() -> impl IntoView {
         let known = drafted.unwrap_or_else(|| kind.find(&op.engine.world().configuration(), &named));
         let is_known = known.is_some();
         let fields = Fields::read(&query).or_else(|| known.as_ref().map(Fields::of)).unwrap_or_default();
-        let vocabulary = engine::role_model::vocabulary(&op)?;
+        let vocabulary = engine::role_model::vocabulary(&op, draft.as_ref())?;
         let name = Some(named.clone()).filter(|_| is_known);
         let days = role_model::days(&fields.days_before, &fields.days_after);
         let matching = match kind {
@@ -259,15 +259,13 @@ fn condition(fields: &Fields, vocabulary: &Vocabulary, matching: &Matching) -> i
 }
 
 fn things(kind: ObjectKind, fields: &Fields, vocabulary: &Vocabulary) -> impl IntoView + use<> {
-    let (legend, kinds): (_, &[&str]) = match kind {
-        ObjectKind::Role => ("Consists of access profiles and roles", &["access_profile", "role"]),
-        ObjectKind::AccessProfile => ("Consists of entitlements and account types", &["entitlement", "account_type"]),
-        ObjectKind::Entitlement | ObjectKind::Setting(_) => ("Consists of nothing else", &[]),
-        ObjectKind::Rule => (
-            "Roles, access profiles, entitlements and account types",
-            &["role", "access_profile", "entitlement", "account_type"],
-        ),
+    let legend = match kind {
+        ObjectKind::Role => "Consists of access profiles and roles",
+        ObjectKind::AccessProfile => "Consists of entitlements and account types",
+        ObjectKind::Entitlement | ObjectKind::Setting(_) => "Consists of nothing else",
+        ObjectKind::Rule => "Roles, access profiles, entitlements and account types",
     };
+    let kinds = role_model::parts_of(kind);
     let label_of = |thing: &Grantable| {
         let known = vocabulary.things.iter().find(|(other, _)| other == thing);
         known.map_or_else(|| thing.name().to_owned(), |(_, label)| label.clone())

@@ -21,8 +21,14 @@ use crate::ssr;
 
 /// Names offered for one field.
 const MOST_NAMES: usize = 500;
+/// Fields of one part that are all shown; of more, those that are seldom used and say nothing are folded.
+const MOST_FIELDS: usize = 8;
+/// Says that the form is shown again.
+const AGAIN: &str = "again";
+/// End of the name of the part in which another thing is typed.
+const NEW: &str = "__new";
 /// Empty lines for things by name.
-const EMPTY_LINES: usize = 2;
+const EMPTY_LINES: usize = 4;
 
 /// What the form is made from.
 pub struct SettingForm {
@@ -58,12 +64,12 @@ pub(crate) async fn load(op: &OpContext, kind: SettingKind, query: &Query) -> Re
     let (fields, about) = schema_form::of_table(&engine::configuration::schema(), kind.table());
     let form = SettingForm {
         kind,
+        names: engine::settings::names(op, draft.as_ref()),
         name: name.filter(|_| value.is_some()),
         draft,
         fields,
         about,
         value: value.unwrap_or_default(),
-        names: engine::settings::names(op),
         findings,
     };
     Ok(setting_sheet(&form))
@@ -85,7 +91,7 @@ pub fn setting_sheet(form: &SettingForm) -> Sheet {
         Some(name) => view! { <input type="hidden" name="name" value=name.clone() /> }.into_any(),
         None => view! {
             <div class="field wide">
-                <label for="object-name">"Key"</label>
+                <label for="object-name">"Short name"</label>
                 <input id="object-name" name="name" required maxlength="100" pattern="[\\p{L}\\p{N}._\\-]+" autocomplete="off" aria-describedby="object-name-hint" />
                 <span class="hint" id="object-name-hint">"Its name in files and addresses: letters, digits, hyphens, dots and underscores. It cannot be changed later."</span>
             </div>
@@ -104,6 +110,8 @@ pub fn setting_sheet(form: &SettingForm) -> Sheet {
         <form method="post" action="/api/pages/drafts/put-setting" class="panel ask-form setting-form" aria-label=title.clone()>
             <input type="hidden" name="kind" value=kind.name() />
             {draft.as_ref().map(|draft| view! { <input type="hidden" name="draft" value=draft.id.to_string() /> })}
+            // The enter key takes the first button, and lines within the form have buttons of their own.
+            <button class="sr" name="then" value="look" tabindex="-1" aria-hidden="true">"Save into the draft"</button>
             {name_field}
             {controls}
             {lists.collect_view()}
@@ -249,7 +257,9 @@ impl SettingForm {
         let is_used = value.is_some_and(|value| !value.is_null());
         let hint = field.hint.clone().map(|hint| view! { <p class="hint">{hint}</p> });
         let wrong = self.finding(path).map(|message| view! { <p class="field-error" id=path.to_owned()>{message}</p> });
-        let needs_mark = field.is_nullable && matches!(field.shape, Shape::Group(_));
+        // Where something in it has to be said, saying that is mark enough.
+        let needs_mark = field.is_nullable
+            && matches!(&field.shape, Shape::Group(fields) if !fields.iter().any(|field| field.is_required));
         let mark = needs_mark.then(|| {
             view! { <label class="check"><input type="checkbox" name=input_name(&within(path, USE)) value=CHECKED checked=is_used />"Use this, also where nothing below is said"</label> }
         });
@@ -265,10 +275,24 @@ impl SettingForm {
     fn shape(&self, shape: &Shape, value: Option<&Value>, path: &str, label: &str) -> AnyView {
         match shape {
             Shape::Group(fields) => {
-                let fields = fields.iter().map(|field| {
-                    self.field(field, value.and_then(|value| value.get(&field.key)), &within(path, &field.key))
+                let value_of =
+                    |field: &Field| value.and_then(|value| value.get(&field.key)).filter(|one| !one.is_null());
+                let is_seldom = |field: &&Field| {
+                    let path = within(path, &field.key);
+                    let is_wrong = self.findings.iter().any(|(wrong, _)| wrong.starts_with(&path));
+                    !field.is_required && !schema_form::is_first(&field.key) && value_of(field).is_none() && !is_wrong
+                };
+                let (seldom, usual): (Vec<&Field>, Vec<&Field>) = match fields.len() > MOST_FIELDS {
+                    true => fields.iter().partition(is_seldom),
+                    false => (Vec::new(), fields.iter().collect()),
+                };
+                let shown = |field: &Field| self.field(field, value_of(field), &within(path, &field.key));
+                let usual = usual.into_iter().map(shown).collect_view();
+                let seldom = (!seldom.is_empty()).then(|| {
+                    let fields = seldom.into_iter().map(shown).collect_view();
+                    view! { <details class="unused"><summary>"More settings"</summary><fieldset><legend class="sr">{format!("{label}, more settings")}</legend>{fields}</fieldset></details> }
                 });
-                fields.collect_view().into_any()
+                view! { {usual}{seldom} }.into_any()
             }
             Shape::Choices(words) => choices(words, value, path),
             Shape::Variants(variants) => self.variants(variants, value, path, label),
@@ -310,7 +334,7 @@ impl SettingForm {
                 <label for=id.clone()>{format!("Kind of {}", label.to_lowercase())}</label>
                 <div class="with-button">
                     <select id=id name=name><option value="">"None"</option>{words.collect_view()}</select>
-                    <button class="button" name="then" value="again">"Use this kind"</button>
+                    <button class="button" name="then" value=again(&within(path, VARIANT))>"Use this kind"</button>
                 </div>
             </div>
             {content}
@@ -334,7 +358,11 @@ impl SettingForm {
         let next = within(path, &known.len().to_string());
         view! {
             {lines.collect_view()}
-            <details class="entry"><summary>{icon("plus")}"Add one"</summary><fieldset><legend class="sr">{format!("{label}, another")}</legend>{self.shape(item, None, &next, label)}</fieldset></details>
+            <details class="entry">
+                <summary>{icon("plus")}"Add one"</summary>
+                <fieldset id=new_id(path)><legend class="sr">{format!("{label}, another")}</legend>{self.shape(item, None, &next, label)}</fieldset>
+                {more(path, label)}
+            </details>
         }
         .into_any()
     }
@@ -342,6 +370,7 @@ impl SettingForm {
     fn named(&self, item: &Shape, value: Option<&Value>, path: &str, label: &str) -> AnyView {
         let known: Vec<(&String, &Value)> = value.and_then(Value::as_object).into_iter().flatten().collect();
         let is_short = !matches!(item, Shape::Group(_) | Shape::Variants(_) | Shape::List(_) | Shape::Named(_));
+        let is_text = matches!(item, Shape::Variants(variants) if schema_form::is_usually_text(variants));
         let field_path = path;
         let entry = |position: usize, entry: Option<(&String, &Value)>| {
             let path = within(path, &position.to_string());
@@ -350,17 +379,28 @@ impl SettingForm {
             let title = key.clone().unwrap_or_else(|| format!("{label}, another"));
             let remove = entry.is_some().then(|| take_out(&path, &title));
             let key_field = view! { <div class="field"><label for=id.clone()>"Name"</label><input id=id name=name value=key autocomplete="off" /></div> };
-            let content = self.shape(item, value, &within(&path, VALUE), "Value");
+            let value_path = within(&path, VALUE);
+            let is_new_text = is_text && entry.is_none();
+            let content = match item {
+                // Another kind is chosen once it is there.
+                Shape::Variants(variants) if let (true, Some(usual)) = (is_new_text, variants.first()) => {
+                    let kind = view! { <input type="hidden" name=input_name(&within(&value_path, VARIANT)) value=usual.word.value.clone() /> };
+                    view! { {kind}{self.shape(&usual.shape, None, &value_path, "Value")} }.into_any()
+                }
+                _ => self.shape(item, value, &value_path, "Value"),
+            };
             if is_short || entry.is_none() {
-                let class = if is_short { "entry row" } else { "entry" };
+                let class = if is_short || is_new_text { "entry row" } else { "entry" };
                 return view! { <fieldset class=class><legend class="sr">{title.clone()}</legend>{key_field}{content}{remove}</fieldset> }
                     .into_any();
             }
             // Many of them, each with many fields: what is in one is seen when it is opened, or wrong.
+            let in_short = entry.and_then(|(_, value)| value.as_str().map(str::to_owned));
+            let in_short = in_short.map(|text| view! { <span class="subtle">" "{text}</span> });
             let is_wrong = self.findings.iter().any(|(wrong, _)| wrong.starts_with(&format!("{field_path}.{title}")));
             view! {
                 <details class="entry" open=is_wrong>
-                    <summary>{title.clone()}</summary>
+                    <summary>{title.clone()}{in_short}</summary>
                     <fieldset><legend class="sr">{title.clone()}</legend>{key_field}{content}{remove}</fieldset>
                 </details>
             }
@@ -368,11 +408,15 @@ impl SettingForm {
         };
         let lines =
             known.iter().enumerate().map(|(position, (key, value))| entry(position, Some((key, value)))).collect_view();
-        let empty = if is_short { EMPTY_LINES } else { 1 };
+        let empty = if is_short || is_text { EMPTY_LINES } else { 1 };
         let empty = (known.len()..known.len() + empty).map(|position| entry(position, None)).collect_view();
         view! {
             {lines}
-            <details class="entry"><summary>{icon("plus")}"Add"</summary>{empty}</details>
+            <details class="entry">
+                <summary>{icon("plus")}"Add"</summary>
+                <div id=new_id(path)>{empty}</div>
+                {more(path, label)}
+            </details>
         }
         .into_any()
     }
@@ -385,6 +429,30 @@ fn choices(words: &[Word], value: Option<&Value>, path: &str) -> AnyView {
         view! { <label class="check"><input type="checkbox" name=input_name(&within(path, &word.value)) value=CHECKED checked=is_set />{word.label.clone()}</label> }
     });
     view! { <div class="checks" id=path.to_owned()>{boxes.collect_view()}</div> }.into_any()
+}
+
+/// Saves, and comes back to where the next one is typed.
+fn more(path: &str, label: &str) -> impl IntoView + use<> {
+    let about = format!("Save and add more: {label}");
+    view! { <div class="actions"><button class="button small" name="then" value=again(&new_id(path)) aria-label=about>"Save and add more"</button></div> }
+}
+
+/// What a button says that saves and shows the form again, at this part of it.
+fn again(part: &str) -> String {
+    format!("{AGAIN}:{part}")
+}
+
+/// The part of the form to show again, where a button asks for that; empty for its beginning.
+pub(crate) fn part_asked_for(then: &str) -> Option<&str> {
+    let rest = then.strip_prefix(AGAIN)?;
+    let part = rest.strip_prefix(':').unwrap_or_default();
+    // A part is the path of a field: nothing else goes into the address.
+    part.chars().all(|one| one.is_ascii_alphanumeric() || "._-".contains(one)).then_some(part)
+}
+
+/// Where the next one is typed.
+fn new_id(path: &str) -> String {
+    format!("{path}.{NEW}")
 }
 
 fn take_out(path: &str, title: &str) -> impl IntoView + use<> {

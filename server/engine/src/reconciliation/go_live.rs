@@ -1,11 +1,11 @@
 //! Going live: what applications hold at that moment and nothing grants is marked as there before, and stays until a person
 //! decides about it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use model::error::ApiError;
 use model::reconciliation::{Finding, GoLive, ReconciliationFilter, View};
-use model::view::AuditLine;
+use model::view::{AuditLine, OrderFilter};
 use store::StoreError;
 
 use super::{GO_LIVE, VIEW, findings};
@@ -67,6 +67,28 @@ pub async fn go_live(op: &OpContext, application: Option<&str>, again: bool) -> 
     });
     work.await.map_err(internal)?;
     Ok(due.into_iter().map(|(go_live, _)| go_live).collect())
+}
+
+/// Applications, with what people call them, that hold accounts, to which nothing was ever ordered, and of which nobody has said
+/// what was there before: the first run that orders takes away what their accounts hold and nothing grants.
+pub(crate) async fn unmarked(op: &OpContext) -> Result<Vec<(String, String)>, ApiError> {
+    let store = op.engine.store();
+    let configuration = op.engine.world().configuration();
+    let marked = store.applications_live().await.map_err(internal)?;
+    let sizes = store.account_type_sizes().await.map_err(internal)?;
+    let holding = sizes.iter().filter(|(_, accounts, _)| *accounts > 0);
+    let holding: BTreeSet<&String> = holding
+        .filter_map(|(account_type, ..)| Some(&configuration.account_types.get(account_type)?.application))
+        .filter(|application| !marked.iter().any(|(name, ..)| name == *application))
+        .collect();
+    let mut unmarked = Vec::new();
+    for name in holding {
+        let filter = OrderFilter { application: Some(name.clone()), limit: Some(1), ..OrderFilter::default() };
+        if store.order_page(&filter).await.map_err(internal)?.rows.is_empty() {
+            unmarked.push((name.clone(), op.engine.application_label(name)));
+        }
+    }
+    Ok(unmarked)
 }
 
 async fn inventory(op: &OpContext, application: Option<&str>) -> Result<Vec<(GoLive, Vec<Finding>)>, ApiError> {

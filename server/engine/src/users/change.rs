@@ -2,6 +2,7 @@
 //! that two changes side by side do not leave nobody who could make another, and it changes only what was seen.
 
 use broker::user_change::{self, Changer, Refusal};
+use model::draft::{Object, ObjectKind, SettingKind};
 use model::error::{ApiError, ErrorCode};
 use model::ids::{IdentityId, UserId};
 use model::user::{NewUser, User};
@@ -12,9 +13,32 @@ use super::{MANAGE, check_login, check_password, hash, look};
 use crate::Engine;
 use crate::context::OpContext;
 use crate::error::internal;
+use crate::{configurations, drafts};
 
 /// Letters and digits that are not taken for each other.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+/// The permission profile with which everything begins.
+const ADMINISTRATOR: &str = "administrator";
+
+/// Gives a configuration without any permission profile the one of administrators, where that is to be given: so somebody can
+/// sign in and build all else on pages. Answers whether it did.
+pub async fn begin(op: &OpContext, profiles: &[String]) -> Result<bool, ApiError> {
+    op.require("/Configuration/Apply")?;
+    op.engine.follow().await.map_err(|_| ApiError::internal())?;
+    let live = op.engine.world().configuration();
+    if !live.permission_profiles.is_empty() || !profiles.iter().any(|profile| profile == ADMINISTRATOR) {
+        return Ok(false);
+    }
+    let everything = serde_json::json!({ "display_name": "Administrator", "permissions": ["/*"] });
+    let kind = SettingKind::PermissionProfile;
+    let object = (ObjectKind::Setting(kind), ADMINISTRATOR.to_owned(), Object::Setting(kind, everything));
+    // By a draft, as all that does not come from files.
+    let id = drafts::begin(op, "Add the profile of administrators".to_owned(), vec![object]).await?;
+    let wanted = drafts::draft(op, id).await?.applied_to(&live);
+    configurations::make_live(op, wanted, Some(id), " for the first user").await?;
+    Ok(true)
+}
 
 /// Adds a user with permission profiles, as the command line does.
 pub async fn add(
@@ -237,7 +261,13 @@ fn refused(op: &OpContext, refusal: &Refusal) -> ApiError {
         Refusal::NoProfile(unknown) => {
             let configuration = op.engine.world().configuration();
             let known: Vec<&str> = configuration.permission_profiles.keys().map(String::as_str).collect();
-            let message = format!("There is no permission profile `{unknown}`. There are: {}.", known.join(", "));
+            let message = match known.is_empty() {
+                true => format!(
+                    "There is no permission profile `{unknown}`: the configuration has none yet. Add the first user with the \
+                     profile `{ADMINISTRATOR}`, which makes it; or apply a configuration that has profiles."
+                ),
+                false => format!("There is no permission profile `{unknown}`. There are: {}.", known.join(", ")),
+            };
             ApiError::invalid("profiles", message)
         }
         Refusal::IdentityTaken(login) => ApiError::conflict(format!(

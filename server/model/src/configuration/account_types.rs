@@ -78,7 +78,7 @@ pub enum Several {
 pub struct AttributeSpecification {
     /// A constant.
     pub value: Option<Value>,
-    /// CEL over `identity`.
+    /// CEL over `identity`, such as `identity.display_name` or `identity.given_name.left(1).lower()`.
     pub expression: Option<String>,
     /// CEL over `identity` and `attempt` (0, 1, 2 …): tried until the value is free in the application. At most 50 attempts.
     pub unique: Option<String>,
@@ -188,9 +188,9 @@ pub enum Ask {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CorrelationRule {
-    /// CEL over `identity`.
+    /// CEL over `identity`, such as `identity.key`.
     pub identity: String,
-    /// Attribute of the account.
+    /// Attribute of the account that has the same value, such as `employeeNumber`.
     pub account: String,
     pub confidence: u8,
 }

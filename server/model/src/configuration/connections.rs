@@ -99,14 +99,20 @@ pub struct ScimConnection {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LdapConnection {
+    /// Where the directory is: `ldaps://directory.example.org`, or `ldap://` with StartTLS or within one machine.
     pub url: String,
+    /// Entry that signs in and may read and write accounts and groups, such as `cn=quartermaster,dc=example,dc=org`.
     pub bind_dn: String,
     pub password: String,
+    /// Entry below which accounts are, such as `ou=people,dc=example,dc=org`.
     pub account_base: String,
+    /// Object classes, such as `inetOrgPerson`: entries that have all of them are accounts, and accounts that are made get them.
     pub account_classes: Vec<String>,
     /// Attribute that names an account below the base, such as `uid`.
     pub account_rdn: String,
+    /// Entry below which groups are, such as `ou=groups,dc=example,dc=org`. Groups are the entitlements, by their `cn`.
     pub group_base: Option<String>,
+    /// Object class of a group; `groupOfNames` unless told.
     pub group_class: Option<String>,
     /// Attribute of a group that lists its members' DNs; `member` unless told.
     pub member_attribute: Option<String>,

@@ -11,7 +11,8 @@ pub struct NamingRule {
     pub description: Option<String>,
     /// Which account holds what is made; the keys are those of its application.
     pub account_type: String,
-    /// A regular expression that fits the whole key. Its named groups are what the texts below may hold as `{group}`.
+    /// A regular expression that fits the whole key. Its named groups are what the texts below may hold as `{group}`: of
+    /// `APP (?<system>.+) (?<right>Read|Change)` these are `{system}` and `{right}`.
     pub pattern: String,
     /// Of several rules that fit a key the one with the smaller number says what it is; of equal ones the first by name.
     #[serde(default)]
