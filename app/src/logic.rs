@@ -7,6 +7,7 @@ pub mod event;
 pub mod flash;
 pub mod form;
 pub mod graph;
+pub mod held;
 pub mod markdown;
 pub mod mining;
 pub mod progress;

@@ -1,6 +1,6 @@
 // The same as plain links and forms.
 import { readFileSync } from 'node:fs';
-import { downloadLines, expect, loseInFeed, message, moveInFeed, nativelyChanged, signedInAs, startJob, test, walkOfANewUser } from './steps';
+import { downloadLines, expect, loseInFeed, message, moveInFeed, nativelyChanged, signIn, signedInAs, startJob, test, walkOfANewUser } from './steps';
 
 test.describe.configure({ mode: 'serial' });
 
@@ -364,6 +364,28 @@ test('a role loses a part in a draft, what that means is shown, and it is taken 
   await expect(message(page)).toContainText('stays as it is live');
   await page.getByRole('button', { name: 'Discard the draft' }).click();
   await expect(message(page)).toContainText('nothing of it is live');
+});
+
+test('what was filled in is not lost when the sign-in has ended in between', async ({ browser }) => {
+  const page = await signedInAs(browser, 'admin', { javaScriptEnabled: false });
+  await page.goto('/drafts/edit?kind=category');
+  await page.getByLabel('Short name').fill('night-works');
+  await page.getByLabel(/^Display name/).fill('Night & day "works"');
+  await page.context().clearCookies();
+  await page.getByRole('button', { name: 'Save into the draft' }).first().press('Enter');
+  await expect(page.getByRole('status')).toContainText('It is kept on this page');
+  await page.getByLabel('Login').fill('admin');
+  await page.getByLabel('Password').fill('not the password');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page.locator('main')).toContainText('is not right');
+  await signIn(page, 'admin');
+  await expect(page.getByRole('heading', { name: 'You are signed in again' })).toBeVisible();
+  await expect(page.locator('main')).toContainText('Night & day "works"');
+  await page.getByRole('button', { name: 'Send it now' }).click();
+  await expect(page.getByRole('heading', { name: /New category/ })).toBeVisible();
+  await page.getByRole('button', { name: 'Discard the draft' }).click();
+  await expect(message(page)).toContainText('nothing of it is live');
+  await page.context().close();
 });
 
 test('what the directory has is named by a rule and drafted, the rest by hand', async ({ page }) => {

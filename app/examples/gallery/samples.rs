@@ -31,6 +31,7 @@ mod work_items;
 
 use app::frame::{Rights, Sheet, Visitor};
 use app::logic::flash::{Flash, FlashKind};
+use app::logic::held::HeldForm;
 use app::logic::time::Clock;
 use app::pages::{home, login, problem};
 use engine::home::Beginning;
@@ -132,7 +133,9 @@ pub(crate) fn sheets() -> Vec<(&'static str, Sheet)> {
     };
     let beginning = Beginning { has_source: true, has_application: true, ..Beginning::default() };
     let mut sheets = vec![
-        ("login", login::login_sheet(Some(Flash::failed("Login or password is wrong.")), "/orders")),
+        ("login", login::login_sheet(Some(Flash::failed("Login or password is wrong.")), "/orders", None)),
+        ("login-held", login::login_sheet(None, "/drafts", held().as_ref())),
+        ("login-send", held().map_or_else(|| login::login_sheet(None, "/", None), |held| login::held_sheet(&held))),
         ("home", home::home_sheet(&home_of_today(), None, clock)),
         ("home-first-steps", home::home_sheet(&home_of_today(), Some(beginning), clock)),
         (
@@ -200,4 +203,9 @@ fn home_of_today() -> Home {
         applications: applications::application_rows(),
         integrations: integrations::rows().split_off(1).into_iter().take(1).collect(),
     }
+}
+
+/// A form that came in after its session had ended.
+fn held() -> Option<HeldForm> {
+    HeldForm::new("/api/pages/drafts/put", "title=Night+shift&display_name=Caf%C3%A9&password=hush", "/drafts/7")
 }

@@ -3,7 +3,7 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -39,7 +39,7 @@ pub fn router(site: &Site) -> Result<Router<Site>, Unguarded> {
         .leptos_routes_with_context(site, routes, provide_page, shell.clone())
         .route("/api/pages/{*function}", get(function).post(function))
         .fallback(get(leptos_axum::render_app_to_stream_with_context(provide_missing_page, shell)))
-        .layer(middleware::from_fn(guard));
+        .layer(middleware::from_fn_with_state(site.clone(), guard));
     Ok(router)
 }
 
@@ -51,7 +51,7 @@ async fn function(request: Request<Body>) -> Response {
     leptos_axum::handle_server_fns_with_context(provide_caller, request).await.into_response()
 }
 
-async fn guard(request: Request, next: Next) -> Response {
+async fn guard(State(site): State<Site>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_function = path.starts_with(FUNCTIONS);
     let pattern = match request.extensions().get::<MatchedPath>() {
@@ -64,7 +64,7 @@ async fn guard(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let Some(Caller(op)) = request.extensions().get::<Caller>() else {
-        return sign_in::refuse(request.method(), request.uri(), request.headers());
+        return sign_in::refuse_form(&site, request).await;
     };
     match needs {
         Needs::Permission(path) if is_function && !may_call(op, path) => problem::json(&ApiError::new(
@@ -96,7 +96,7 @@ fn provide_caller() {
     }
 }
 
-fn provide_page() {
+pub(super) fn provide_page() {
     provide_caller();
     let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) else { return };
     if let Ok(policy) = HeaderValue::from_str(&security::page_policy(&nonce.to_string())) {

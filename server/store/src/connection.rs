@@ -4,7 +4,6 @@
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use model::permission::Reach;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::pool::PoolConnection;
@@ -299,11 +298,6 @@ pub(crate) fn payload<T: Serialize>(rows: &[T]) -> Result<String> {
     let text = serde_json::to_string(rows)
         .map_err(|error| StoreError::Invalid { what: format!("a value cannot be stored ({error})") })?;
     if has_nul(&text) { Err(nul()) } else { Ok(text) }
-}
-
-/// Those whom a list is kept to, as a JSON array; none where it is everybody.
-pub(crate) fn among(reach: &Reach) -> Option<String> {
-    reach.people().map(|people| numbers(people.iter().map(|id| id.0)))
 }
 
 /// Texts as a JSON array of objects, whose `text` both databases read alike.

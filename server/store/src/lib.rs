@@ -5,6 +5,7 @@
 //! Bulk writes hand whole slices over as one JSON array per statement. What a change means is decided elsewhere: the
 //! store checks shapes (constraints), claims and fences, and keeps history; it knows no rule of provisioning.
 
+mod among;
 mod connection;
 mod writer;
 

@@ -20,7 +20,8 @@ use model::request::{
 use model::trigger::Trigger;
 use serde::Serialize;
 
-use crate::connection::{Connection, Row, among, arguments, numbers};
+use crate::among::among;
+use crate::connection::{Connection, Row, arguments, numbers};
 use crate::events::NewFact;
 use crate::orders::orders_of_request;
 use crate::paging::{count_limit, page, rows_to_read};
@@ -571,7 +572,7 @@ impl Store {
         let state = filter.state.map(RequestState::name);
         let mut connection = self.snapshot().await?;
         let rows = rows_to_read(filter.limit);
-        let (total, rows) = match among(&filter.reach) {
+        let (total, rows) = match among(&mut connection, &filter.reach, filter.text.as_deref()).await? {
             Some(among) => {
                 let count = filter_arguments!(filter, state, count_limit(), among.as_str());
                 let total = connection.number(COUNT_AMONG, count).await?;
@@ -593,7 +594,7 @@ impl Store {
     pub async fn request_counts(&self, filter: &RequestFilter) -> Result<Vec<(RequestState, u64)>> {
         let read = |row: Row| Ok((row.named("state", RequestState::from_name)?, row.count("requests")?));
         let mut connection = self.reader().await?;
-        let mut counts = match among(&filter.reach) {
+        let mut counts = match among(&mut connection, &filter.reach, filter.text.as_deref()).await? {
             Some(among) => connection.read(COUNTS_AMONG, filter_arguments!(filter, None::<&str>, among), read).await?,
             None => connection.read(COUNTS, filter_arguments!(filter, None::<&str>), read).await?,
         };

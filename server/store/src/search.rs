@@ -5,7 +5,8 @@ use model::ids::{BulkChangeId, CampaignId, DraftId, IdentityId, OrderId, Request
 use model::permission::Reach;
 use model::search::Target;
 
-use crate::connection::{Row, among, arguments};
+use crate::among::among;
+use crate::connection::{Row, arguments};
 use crate::words::{bounds, fold};
 use crate::{Result, Store, StoreError};
 
@@ -136,7 +137,7 @@ impl Store {
         let rows = i64::from(limit) * 4;
         let looked_through = if others.is_empty() { rows } else { LOOKED_THROUGH };
         let mut connection = self.reader().await?;
-        let people = match among(reach) {
+        let people = match among(&mut connection, reach, None).await? {
             Some(among) => {
                 let arguments = arguments![from, to, from2, to2, from3, to3, from4, to4, looked_through, rows, among];
                 connection.read(PEOPLE_AMONG, arguments, |row| person(&row)).await?

@@ -260,6 +260,59 @@ async fn without_signing_in_there_is_nothing_to_see_or_do() {
 }
 
 #[tokio::test]
+async fn what_was_filled_in_outlives_the_session() {
+    let server = Server::start();
+    let headers = [("accept", "text/html"), ("referer", &*server.url("/views"))];
+    let filled = [("page", "/orders"), ("name", "Née <b>\"1\"</b> & more"), ("query", "state=errored")];
+    let answer = server.post("/api/pages/views/save", &headers, &filled).await;
+    assert_eq!(answer.status(), 401);
+    let page = answer.text().await.unwrap();
+    assert!(page.contains("was not sent") && page.contains(r#"name="return_to" value="/views""#), "{page}");
+    let hidden = |page: &str, name: &str| {
+        let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\"")).unwrap();
+        let value = rest.split('"').next().unwrap();
+        value.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    };
+    let (action, body) = (hidden(&page, "held_action"), hidden(&page, "held_body"));
+    let sign_in = |password: &'static str| {
+        let form = [
+            ("login", ADMINISTRATOR),
+            ("password", password),
+            ("return_to", "/views"),
+            ("held_action", &*action),
+            ("held_body", &*body),
+        ];
+        let form: Vec<(String, String)> = form.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let server = &server;
+        async move {
+            let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            server.post("/login", &[("accept", "text/html")], &form).await
+        }
+    };
+    // A mistyped password loses nothing either.
+    let wrong = sign_in("wrong").await;
+    assert_eq!(wrong.status(), 401);
+    let page = wrong.text().await.unwrap();
+    assert!(page.contains("is not right"), "{page}");
+    assert_eq!((hidden(&page, "held_action"), hidden(&page, "held_body")), (action.clone(), body.clone()));
+    let right = sign_in(PASSWORD).await;
+    assert_eq!(right.status(), 200);
+    assert!(right.headers().contains_key(header::SET_COOKIE), "who has signed in has a session");
+    let page = right.text().await.unwrap();
+    assert!(page.contains("Send it now") && page.contains(&format!("action=\"{action}\"")), "{page}");
+    for (name, value) in filled {
+        assert_eq!(hidden(&page, name), value);
+    }
+    assert!(!page.contains("<b>"), "{page}");
+    // What is no form of a page is not carried on.
+    for action in ["https://evil.example/api/pages/", "/logout", "//evil.example"] {
+        let form = [("login", ADMINISTRATOR), ("password", PASSWORD), ("held_action", action), ("held_body", "a=b")];
+        let answer = server.post("/login", &[], &form).await;
+        assert_eq!((answer.status().as_u16(), &*answer.headers()[header::LOCATION].to_str().unwrap()), (303, "/"));
+    }
+}
+
+#[tokio::test]
 async fn a_profile_opens_its_own_pages_and_functions_only() {
     let server = Server::start();
     let cookie = server.sign_in(EMPLOYEE).await;

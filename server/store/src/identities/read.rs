@@ -11,7 +11,8 @@ use model::view::{IdentityDetail, IdentityEvent, IdentityFilter, IdentityRow, Pe
 
 use crate::accounts::accounts_of;
 use crate::assignments::workflow_state;
-use crate::connection::{Connection, Row, among, arguments, numbers, texts};
+use crate::among::among;
+use crate::connection::{Connection, Row, arguments, numbers, texts};
 use crate::orders::newest_orders_of;
 use crate::paging::{count_limit, cursor, page, read_cursor, rows_to_read};
 use crate::words::{of_person, patterns};
@@ -277,8 +278,8 @@ impl Store {
     pub async fn identity_page(&self, filter: &IdentityFilter, today: Date) -> Result<Page<IdentityRow>> {
         let (id, key) = read_cursor(filter.after.as_deref())?;
         let rows = rows_to_read(filter.limit);
-        let among = among(&filter.reach);
         let mut connection = self.snapshot().await?;
+        let among = among(&mut connection, &filter.reach, filter.text.as_deref().map(of_person).as_deref()).await?;
         let total = match &among {
             Some(among) => {
                 let count = filter_arguments!(filter, today, count_limit(), among.as_str());

@@ -9,7 +9,8 @@ use model::plan::Operation;
 use model::view::{OrderCounts, OrderFilter, OrderRow};
 
 use super::read::state;
-use crate::connection::{Connection, Row, among, arguments, numbers};
+use crate::among::among;
+use crate::connection::{Connection, Row, arguments, numbers};
 use crate::paging::{count_limit, cursor, page, read_time_cursor, rows_to_read};
 use crate::words::patterns;
 use crate::{Result, Store};
@@ -158,7 +159,7 @@ impl Store {
         let state = filter.state.map(ProvisioningState::number);
         let mut connection = self.snapshot().await?;
         let rows = rows_to_read(filter.limit);
-        let (total, rows) = match among(&filter.reach) {
+        let (total, rows) = match among(&mut connection, &filter.reach, filter.text.as_deref()).await? {
             Some(among) => {
                 let count = filter_arguments!(filter, state, count_limit(), among.as_str());
                 let wanted = filter_arguments!(filter, state, id, created_at, rows, among.as_str());
@@ -182,7 +183,7 @@ impl Store {
 
 pub(crate) async fn order_counts(connection: &mut Connection, filter: &OrderFilter) -> Result<OrderCounts> {
     let read = |row: Row| Ok((state(&row, "state")?, row.count("orders")?));
-    let by_state = match among(&filter.reach) {
+    let by_state = match among(connection, &filter.reach, filter.text.as_deref()).await? {
         Some(among) => connection.read(COUNTS_AMONG, filter_arguments!(filter, None::<i64>, among), read).await?,
         None => connection.read(COUNTS, filter_arguments!(filter, None::<i64>), read).await?,
     };
