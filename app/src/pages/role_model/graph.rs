@@ -102,9 +102,10 @@ fn drawing(graph: &Graph, title: &str) -> impl IntoView + use<> {
         }
     });
     let (width, height) = (layout.columns * CELL.0 - (CELL.0 - BOX.0) + 4, layout.rows * CELL.1);
+    let is_wide = layout.columns > 3;
     view! {
         <div class="graph" tabindex="0" role="region" aria-label=title.to_owned()>
-            <svg width=width height=height class:wide=layout.columns > 3 viewBox=format!("0 0 {width} {height}") role="group" aria-label=title.to_owned()>
+            <svg width=width height=height class:wide=is_wide viewBox=format!("0 0 {width} {height}") role="group" aria-label=title.to_owned()>
                 <g aria-hidden="true">{lines.collect_view()}</g>
                 {boxes.collect_view()}
             </svg>
