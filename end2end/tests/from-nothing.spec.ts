@@ -7,7 +7,7 @@ import { type Surroundings, start } from './from-nothing/servers';
 import { lookUp } from './from-nothing/slapd';
 import { PASSWORD, message } from './steps';
 
-test.describe.configure({ mode: 'serial', timeout: 120_000 });
+test.describe.configure({ mode: 'serial', timeout: 240_000 });
 
 let surroundings: Surroundings;
 let context: BrowserContext;
@@ -19,7 +19,10 @@ test.beforeAll(async ({ browser }) => {
   surroundings = await start();
   context = await browser.newContext({ baseURL: surroundings.address, viewport: { width: 1440, height: 900 } });
   page = await context.newPage();
-  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('pageerror', (error) => {
+    // The browser's own, where a page comes too slowly for the one before it to fade into it.
+    if (!error.message.startsWith('Transition was aborted')) complaints.push(error.message);
+  });
   page.on('console', (line) => {
     if (line.type() === 'error') complaints.push(line.text());
   });
@@ -140,7 +143,7 @@ test('people and a directory are described in one draft, tried, and published', 
 
 test('people, accounts and groups are read, and accounts find their owners', async () => {
   for (const step of ['Collect', 'Synchronize']) {
-    await keys.go('j', '/jobs');
+    await keys.go('Job execution');
     await keys.unfold(/^Run a single step$/);
     await runEnds(() => keys.press(new RegExp(`^Start ${step}$`)));
   }
@@ -150,7 +153,7 @@ test('people, accounts and groups are read, and accounts find their owners', asy
 });
 
 test('naming rules make entitlements and access profiles of the groups that were found', async () => {
-  await keys.go('r', '/roles');
+  await keys.go('Role model');
   await keys.press(/^Found$/);
   await expect(page.locator('main')).toContainText('No naming rule fits.');
   await keys.press(/^New naming rule$/);
@@ -172,7 +175,7 @@ test('naming rules make entitlements and access profiles of the groups that were
   await rule('departments', 'Department (?<department>.+)', ['group-{department}', 'Department {department}'], ['works-in-{department}', 'Works in {department}']);
   await publish();
 
-  await keys.go('r', '/roles');
+  await keys.go('Role model');
   await keys.press(/^Found$/);
   await keys.press(/^Draft all that a rule names$/);
   await expect(page.locator('main summary', { hasText: '45 new access profiles, 45 new entitlements' })).toBeVisible();
@@ -194,7 +197,7 @@ async function addRule(name: string, condition: string, holds: number, things: s
 const managers = everybody.filter((person) => person.title === 'Sales Manager');
 
 test('a draft warns of what the first run would take away, until what is there is marked', async () => {
-  await keys.go('r', '/roles');
+  await keys.go('Role model');
   await keys.press(/^Rules/);
   await addRule('sales-managers', "identity.title == 'Sales Manager'", managers.length, systemsOf('Sales').map((system) => `${slug(system)}-change`));
   const warning = page.getByRole('alert').filter({ hasText: 'Nothing was ordered in Directory yet' });
@@ -203,7 +206,7 @@ test('a draft warns of what the first run would take away, until what is there i
   await keys.press(/^Go-live$/);
   await keys.press(/^Mark as there before: Directory$/);
   await expect(message(page)).toContainText('Marked as there before');
-  await keys.go('r', '/roles');
+  await keys.go('Role model');
   await keys.press(/^Drafts/);
   await keys.press(/^Add rule sales-managers$/);
   await expect(page).toHaveURL(draft);
@@ -236,13 +239,12 @@ test('roles and rules are drafted, tried with somebody, looked at for everybody,
   await keys.enter();
   const tried = page.getByRole('region', { name: `Tried with ${somebody.number}` });
   await expect(tried).toContainText(`${somebody.given} ${somebody.family}`);
-  await expect(tried).toContainText(`${somebody.department} staff`);
+  await expect(tried).toContainText(`Rule ${slug(somebody.department)}-staff holds because department = ${somebody.department}`);
 
   // A mistake is told with what proves it, and taken out again.
   const check = page.getByRole('region', { name: 'What the policy check would newly find' });
   await addRule('nobody', "identity.department == 'Sales' && identity.department == 'Finance'", 0, ['crm-read']);
   await expect(check).toContainText('nobody');
-  await keys.unfold(/^5 new roles, 7 new rules$/);
   await keys.press(/^Take out rule nobody/);
   await expect(check.getByText('nobody')).toHaveCount(0);
   await publish();
@@ -261,9 +263,15 @@ test('a dry run says what would happen, the job does it, and each order is verif
   await expect(page.locator('main')).toContainText('Nothing has been changed');
   expect(memberships(newcomers[0].login)).toEqual([]);
 
-  await keys.go('j', '/jobs');
-  await runEnds(() => keys.press(/^Start Complete job$/));
-  await keys.go('o', '/orders');
+  await keys.go('Job execution');
+  await keys.press(/^Start Complete job$/);
+  // More than a run does without being asked: somebody looks at it, and says why it is right.
+  await expect(page.locator('.run-summary')).toContainText('Stopped for a decision', { timeout: 60_000 });
+  await expect(page.locator('main')).toContainText('No order was written');
+  await keys.press(/^Look at what was stopped, and decide$/);
+  await keys.type(/^Why$/, 'The first run of the directory');
+  await runEnds(() => keys.press(/^Approve exactly these/));
+  await keys.go('Orders');
   const states = page.getByRole('navigation', { name: /state/i }).or(page.locator('.chips')).first();
   await expect(states).toContainText('Confirmed');
   await expect(page.locator('main')).not.toContainText('Failed 1');
@@ -290,9 +298,7 @@ test('every order is verified, and the page of a person says why they have it', 
   await page.goto('/orders?state=verified');
   await expect(page.locator('main')).toContainText('Confirmed');
   const somebody = newcomers[0];
-  // The search, from wherever one is.
-  await page.keyboard.press('/');
-  await page.keyboard.insertText(somebody.number);
+  await keys.type(/^Search everything$/, somebody.number);
   await keys.enter();
   await keys.past();
   await keys.press(new RegExp(`^${somebody.given} ${somebody.family}$`));
