@@ -24,11 +24,8 @@ impl HeldForm {
     /// None where it is no form of a page, or nothing was filled in.
     pub fn new(action: &str, body: &str, return_to: &str) -> Option<Self> {
         let is_form = action.starts_with(FORMS) && safe_return(action) == action && !action.contains('?');
-        let held = Self {
-            action: action.to_owned(),
-            body: body.to_owned(),
-            return_to: safe_return(return_to).to_owned(),
-        };
+        let held =
+            Self { action: action.to_owned(), body: body.to_owned(), return_to: safe_return(return_to).to_owned() };
         let says_something = held.fields().iter().any(|(_, value)| !value.is_empty());
         (is_form && body.len() <= LONGEST && says_something).then_some(held)
     }

@@ -10,8 +10,8 @@ use model::value::Value;
 use model::view::{IdentityDetail, IdentityEvent, IdentityFilter, IdentityRow, PermissionRow};
 
 use crate::accounts::accounts_of;
-use crate::assignments::workflow_state;
 use crate::among::among;
+use crate::assignments::workflow_state;
 use crate::connection::{Connection, Row, arguments, numbers, texts};
 use crate::orders::newest_orders_of;
 use crate::paging::{count_limit, cursor, page, read_cursor, rows_to_read};
