@@ -160,7 +160,7 @@ fn what_people_are_called_is_escaped() {
 fn views_know_the_filters_of_their_lists_and_no_others() {
     use crate::logic::query::{self, Query};
     type Again = fn(&Query) -> String;
-    let cases: [(&str, &str, Again); 13] = [
+    let cases: [(&str, &str, Again); 15] = [
         ("/identities", "text=a&department=b&lifecycle=active&state=c", |q| {
             query::identities_address(&query::identities(q)).to_string()
         }),
@@ -173,6 +173,14 @@ fn views_know_the_filters_of_their_lists_and_no_others() {
             query::work_items_address(&query::work_items(q)).to_string()
         }),
         ("/forms", "scope=all&state=answered", |q| query::forms_address(&query::forms(q)).to_string()),
+        ("/review", "cause=review&type=a&order=1", |q| {
+            crate::logic::review::address(&crate::logic::review::filter(q)).to_string()
+        }),
+        (
+            "/events",
+            "stream=events&type=account.*&application=a&identity=1&text=b&since=2026-03-01&until=2026-03-02",
+            |q| query::events_address(&query::events(q)).to_string(),
+        ),
         ("/approvals", "whose=all&request=1", |q| query::approvals_address(&query::approvals(q)).to_string()),
         ("/requests", "state=failed&text=a&trigger=administrator&identity=1&requester=b", |q| {
             query::requests_address(&query::requests(q)).to_string()
@@ -223,6 +231,11 @@ fn a_view_takes_what_its_page_takes() {
         let other = list.path.replace("{}", "{id}");
         let line = PERMISSIONS.iter().find(|(path, _)| *path == route || *path == other);
         let (_, needs) = line.expect(list.path);
-        assert_eq!(*needs, list.permission.unwrap_or("signed in"), "{}", list.path);
+        assert_eq!(
+            *needs,
+            list.permission.or(list.duty.map(model::user::Duty::path)).unwrap_or("signed in"),
+            "{}",
+            list.path
+        );
     }
 }
