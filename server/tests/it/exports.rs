@@ -19,9 +19,13 @@ application = "vault"
 key = "name"
 review = true
 attributes = { name = { expression = "identity.key" }, department = { expression = "identity.department" } }
+[applications.safe]
+display_name = "Safe"
+[applications.safe.connection]
+kind = "manual"
 [account_types.safe]
 display_name = "Safe"
-application = "vault"
+application = "safe"
 key = "name"
 review = true
 attributes = { name = { expression = "identity.key" } }
