@@ -1,5 +1,5 @@
-// Starts the demo on a free port with a data folder of its own, and walks through it as people do. One browser, one
-// worker, one walk after the other: they share the organisation, as people share one.
+// Starts the demo on a free port with a data folder of its own, and walks through it as people do. One walk after the other: they
+// share the organisation, as people share one. Only where nothing is changed any more, two look at once.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -28,7 +28,7 @@ const signedIn = { storageState: join(import.meta.dirname, 'test-results/signed-
 export default defineConfig({
   testDir: 'tests',
   outputDir: 'test-results/artifacts',
-  workers: 1,
+  workers: 2,
   fullyParallel: false,
   retries: 0,
   forbidOnly: true,
@@ -68,16 +68,36 @@ export default defineConfig({
       ]
     : [
         { name: 'sign in', testMatch: 'sign-in.setup.ts' },
-        { name: 'journeys', testMatch: ['journeys.spec.ts', 'search.spec.ts'], dependencies: ['sign in'], use: signedIn },
+        {
+          name: 'journeys',
+          testMatch: ['journeys.spec.ts', 'search.spec.ts'],
+          dependencies: ['sign in'],
+          use: signedIn,
+          workers: 1,
+        },
         {
           name: 'without scripts',
           testMatch: 'without-scripts.spec.ts',
           dependencies: ['journeys'],
           use: { ...signedIn, javaScriptEnabled: false },
+          workers: 1,
         },
-        { name: 'accessibility', testMatch: 'accessibility.spec.ts', dependencies: ['without scripts'], use: signedIn },
+        { name: 'pages', testMatch: 'pages.setup.ts', dependencies: ['without scripts'], use: signedIn },
+        {
+          name: 'accessibility',
+          testMatch: 'accessibility.spec.ts',
+          dependencies: ['pages'],
+          use: signedIn,
+          fullyParallel: true,
+        },
         // Beside the demo: it starts a server on an empty folder and a directory, and ends them.
         // Traces of so many keys would take longer than the walk.
-        { name: 'from nothing', testMatch: 'from-nothing.spec.ts', use: { trace: 'off' } },
+        {
+          name: 'from nothing',
+          testMatch: 'from-nothing.spec.ts',
+          dependencies: ['accessibility'],
+          use: { trace: 'off' },
+          workers: 1,
+        },
       ],
 });

@@ -10,7 +10,10 @@ export const test = base.extend<{ complaints: string[] }>({
   complaints: [
     async ({ page }, use) => {
       const complaints: string[] = [];
-      page.on('pageerror', (error) => complaints.push(error.message));
+      page.on('pageerror', (error) => {
+        // The browser's own, where a page comes too slowly for the one before it to fade into it.
+        if (!error.message.startsWith('Transition was aborted')) complaints.push(error.message);
+      });
       page.on('console', (message) => {
         // An answer of 4xx is what some walks ask for.
         if (message.type() === 'error' && !/status of 4\d\d/.test(message.text())) complaints.push(message.text());
