@@ -149,7 +149,7 @@ pub(crate) async fn a_list_of_events_is_narrowed_and_cut(store: Store) {
         id: AssignmentId(9),
         identity: IdentityId(1),
         grantable: Grantable::Entitlement("door".into()),
-        workflow_state: WorkflowState::Suggested,
+        workflow_state: WorkflowState::Calculated,
         period: period("2026-01-01", ""),
         reasons: vec![reason("sellers")],
         since: at(50),
