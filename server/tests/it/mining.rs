@@ -52,7 +52,12 @@ async fn a_proposal_is_looked_at_on_the_page_and_taken_once() {
     let wrong = server.get("/mining?look=yes&access=found&wanted=rules&people=few", &signed_in).await;
     assert_eq!(wrong.status(), 200);
     let wrong = wrong.text().await.unwrap();
-    assert!(wrong.contains(">few</code>") && wrong.contains("is no whole number") && wrong.contains("value=\"few\""), "what was typed stays");
+    assert!(
+        wrong.contains("class=\"quoted\">few")
+            && wrong.contains("is no whole number")
+            && wrong.contains("value=\"few\""),
+        "what was typed stays"
+    );
 
     let take = [
         ("asked", ASKED),

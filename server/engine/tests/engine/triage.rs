@@ -487,6 +487,7 @@ until = "10:30"
     assert_eq!(seen.groups[0].reason, Some(StateReason::Maintenance { until: until_then }));
     assert_eq!(directory.people().len(), 0);
     assert!(world.orders_of("directory").await.iter().all(|order| order.attempts == 0));
+    world.clock.step(Duration::from_hours(2));
     until(&world, "after the window", all(ProvisioningState::Executed)).await;
     assert!(world.clock.now() >= until_then);
     assert_eq!(triage(&world).await.paused, []);
