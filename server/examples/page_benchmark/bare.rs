@@ -13,7 +13,7 @@ use model::view::{IdentityFilter, IdentityRow};
 
 const DAY: Date = Date::constant(2026, 3, 2);
 
-pub fn router(engine: &Engine) -> Router {
+pub(crate) fn router(engine: &Engine) -> Router {
     let options = LeptosOptions::builder().output_name("bare").build();
     let routes = leptos_axum::generate_route_list(Bare);
     let engine = engine.clone();

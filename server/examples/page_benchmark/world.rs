@@ -9,13 +9,13 @@ use model::ids::IdentityId;
 use model::job::{RunMode, RunState};
 use model::view::IdentityFilter;
 
-pub const LOGIN: &str = "administrator";
+pub(crate) const LOGIN: &str = "administrator";
 const DAY: Date = Date::constant(2026, 3, 2);
 /// People written in one transaction; those of the first have orders.
 const CHUNK: u64 = 20_000;
 
 /// Opens it where the folder has it already, or makes it.
-pub async fn open(folder: &Path, people: u64, password: &str) -> Engine {
+pub(crate) async fn open(folder: &Path, people: u64, password: &str) -> Engine {
     let is_there = folder.join("quartermaster.db").exists();
     let engine = opened(folder).await;
     if is_there {
@@ -70,7 +70,7 @@ async fn run(engine: &Engine, job: &str) {
 }
 
 /// So many people's names, spread over the list.
-pub async fn names(engine: &Engine, count: usize) -> Vec<String> {
+pub(crate) async fn names(engine: &Engine, count: usize) -> Vec<String> {
     let op = engine.operating_context("benchmark");
     let mut names = Vec::new();
     for letter in ('a'..='z').cycle().take(count) {
