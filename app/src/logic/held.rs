@@ -2,6 +2,7 @@
 //! filled it in has signed in and looked at it. The browser keeps it; the server keeps nothing for people it does not know.
 
 use super::address::{decode, safe_return};
+use super::words::sentence_case;
 
 /// Where forms of pages are sent.
 const FORMS: &str = "/api/pages/";
@@ -57,10 +58,7 @@ impl HeldForm {
 /// `items[0][display_name]` is "Items 0 display name".
 fn words(name: &str) -> String {
     let text: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut characters = text.chars();
-    let first: String = characters.next().into_iter().flat_map(char::to_uppercase).collect();
-    format!("{first}{}", characters.as_str())
+    sentence_case(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]

@@ -26,9 +26,7 @@ impl OpContext {
         if self.may(path) {
             return Ok(Reach::Everybody);
         }
-        if !self.may_about_some(path) {
-            return self.require(path).map(|()| Reach::Everybody);
-        }
+        self.require_for_some(path)?;
         self.engine.follow().await.map_err(|_| ApiError::internal())?;
         let live = self.engine.world().live();
         let conditions = self.profiles_about_some(path).filter_map(|profile| live.model.people_of(profile));

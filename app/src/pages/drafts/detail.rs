@@ -8,6 +8,7 @@ use leptos::prelude::*;
 use model::access::Explanation;
 use model::draft::{Draft, DraftState, ObjectKind, SettingKind};
 use model::error::ApiError;
+use model::ids::DraftId;
 
 use super::{draft_address, sample};
 use crate::components::chip::draft as draft_chip;
@@ -142,6 +143,24 @@ fn findings(preview: &DraftPreview) -> Option<AnyView> {
     Some(view.into_any())
 }
 
+/// A button that tries something outside as the draft has it; `label` says of what among many.
+fn try_drafted(
+    what: &'static str,
+    draft: DraftId,
+    name: &str,
+    label: String,
+    shape: &'static str,
+    words: &'static str,
+) -> impl IntoView + use<> {
+    view! {
+        <form method="post" action=format!("/api/pages/drafts/{what}")>
+            <input type="hidden" name="id" value=draft.to_string() />
+            <input type="hidden" name="name" value=name.to_owned() />
+            <button class="button quiet" aria-label=label>{icon(shape)}{words}</button>
+        </form>
+    }
+}
+
 /// What the first run would take away besides, which is no part of what the draft does.
 fn unmarked(preview: &DraftPreview) -> Option<AnyView> {
     if preview.unmarked.is_empty() {
@@ -194,24 +213,12 @@ fn changes(preview: &DraftPreview, may_change: bool, rights: &Rights) -> impl In
                 matches!(change.kind, ObjectKind::Setting(SettingKind::Application | SettingKind::Integration));
             let try_connection = (is_carrier && change.after.is_some()).then(|| {
                 let label = format!("Try the connection of {}", change.name);
-                view! {
-                    <form method="post" action="/api/pages/drafts/try-connection">
-                        <input type="hidden" name="id" value=draft.id.to_string() />
-                        <input type="hidden" name="name" value=change.name.clone() />
-                        <button class="button quiet" aria-label=label>{icon("plug")}"Try the connection"</button>
-                    </form>
-                }
+                try_drafted("try-connection", draft.id, &change.name, label, "plug", "Try the connection")
             });
             let is_source = change.kind == ObjectKind::Setting(SettingKind::Source);
             let try_source = (is_source && may_read && change.after.is_some()).then(|| {
                 let label = format!("Try reading {}", change.name);
-                view! {
-                    <form method="post" action="/api/pages/drafts/try-source">
-                        <input type="hidden" name="id" value=draft.id.to_string() />
-                        <input type="hidden" name="name" value=change.name.clone() />
-                        <button class="button quiet" aria-label=label>{icon("identities")}"Try reading it"</button>
-                    </form>
-                }
+                try_drafted("try-source", draft.id, &change.name, label, "identities", "Try reading it")
             });
             let edit = change.after.is_some().then(|| {
                 let address = role_model::edit(change.kind, Some(&change.name), Some(draft.id));
