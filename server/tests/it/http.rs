@@ -48,6 +48,8 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) base: String,
     pub(crate) directory: TempDir,
+    /// One for all requests: making one takes longer than a request.
+    pub(crate) client: Client,
 }
 
 impl Server {
@@ -97,7 +99,7 @@ impl Server {
             read(&directory.path().join("log"))
         );
         let base = port();
-        Self { child, base, directory }
+        Self { child, base, directory, client: client() }
     }
 
     pub(crate) fn process(&self) -> String {
@@ -132,7 +134,7 @@ impl Server {
 
     /// A form that a page of ours posts, with more headers.
     pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], form: &[(&str, &str)]) -> Response {
-        let mut request = client().post(self.url(path)).header("sec-fetch-site", "same-origin").form(form);
+        let mut request = self.client.post(self.url(path)).header("sec-fetch-site", "same-origin").form(form);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -140,7 +142,7 @@ impl Server {
     }
 
     pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Response {
-        let mut request = client().get(self.url(path));
+        let mut request = self.client.get(self.url(path));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -17,7 +17,7 @@ use store::Store;
 use testkit::configuration::DESK;
 use tower::ServiceExt;
 
-use super::http::{ADMINISTRATOR, PASSWORD, Server, client, expect_success};
+use super::http::{ADMINISTRATOR, PASSWORD, Server, expect_success};
 
 /// A user's profile with less in it, in a configuration that is otherwise the same.
 const LESS: &str = r#"
@@ -169,7 +169,7 @@ async fn looking_changes_nothing() {
         assert!(answer.status().as_u16() < 500, "{address}: {}", answer.status());
         // To the end, or a page that streams might not have read what it reads.
         answer.bytes().await.unwrap();
-        client().head(server.url(address)).header("cookie", &cookie).send().await.unwrap();
+        server.client.head(server.url(address)).header("cookie", &cookie).send().await.unwrap();
         let after = everything(&mut database).await;
         let changed: Vec<_> = after.iter().filter(|(table, rows)| before.get(*table) != Some(rows)).collect();
         assert!(changed.is_empty(), "GET or HEAD {address} changed something: {changed:?}");

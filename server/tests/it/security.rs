@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use reqwest::Response;
 use reqwest::header::{self, HeaderMap};
 
-use super::http::{ADMINISTRATOR, EMPLOYEE, PASSWORD, Server, client, expect_success, session_cookie};
+use super::http::{ADMINISTRATOR, EMPLOYEE, PASSWORD, Server, expect_success, session_cookie};
 
 /// A server function that nobody gave a permission, as a forgetful developer would write it.
 #[leptos::server(endpoint = "forgotten", prefix = "/api/pages")]
@@ -140,7 +140,7 @@ async fn changing_requests_from_elsewhere_are_refused() {
     ];
     for path in &paths {
         for (headers, with_cookie, refused) in cases {
-            let mut request = client().post(server.url(path)).form(&[("x", "1")]);
+            let mut request = server.client.post(server.url(path)).form(&[("x", "1")]);
             for (name, value) in *headers {
                 request = request.header(*name, *value);
             }
@@ -406,7 +406,8 @@ async fn odd_requests_get_plain_answers() {
     let large = "x".repeat(2 * 1024 * 1024);
     assert_eq!(server.post("/login", &[], &[("login", &large), ("password", "x")]).await.status(), 413);
     for path in functions() {
-        let garbage = client()
+        let garbage = server
+            .client
             .post(server.url(path))
             .header("sec-fetch-site", "same-origin")
             .header(header::COOKIE, &cookie)

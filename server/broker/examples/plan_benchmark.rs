@@ -1,5 +1,5 @@
 //! How long planning for a whole company takes: 8,615 people with four accounts each, all as it should be, and all new.
-//! `cargo bench -p broker`
+//! `cargo run --release -p broker --example plan_benchmark`
 
 #![expect(clippy::print_stdout, reason = "printing is what a benchmark does")]
 
