@@ -39,7 +39,7 @@ impl Rows {
 }
 
 /// Names of files, and the pages whose lists they hold; `{}` stands for the part that `of` names.
-const FILES: [(&str, &str); 25] = [
+const FILES: [(&str, &str); 26] = [
     ("identities", "/identities"),
     ("orders", "/orders"),
     ("work-items", "/work-items"),
@@ -63,6 +63,7 @@ const FILES: [(&str, &str); 25] = [
     ("found-entitlements", "/found-entitlements"),
     ("policy-check", "/lint"),
     ("drafts", "/drafts"),
+    ("users", "/users"),
     ("mails", "/mails"),
     ("events", "/events"),
 ];
@@ -99,6 +100,7 @@ pub async fn piece(op: &OpContext, name: &str, query: &Query, after: Option<Stri
         "identities" => people::identities(op, query, after).await?,
         "accounts" => people::accounts(op, query, after).await?,
         "work-items" => people::work_items(op, query, after).await?,
+        "users" => people::users(op, query, after).await?,
         "mails" => people::mails(op, query, after).await?,
         "forms" => people::forms(op, query, after).await?,
         "orders" => changes::orders(op, query, after).await?,

@@ -160,7 +160,7 @@ fn what_people_are_called_is_escaped() {
 fn views_know_the_filters_of_their_lists_and_no_others() {
     use crate::logic::query::{self, Query};
     type Again = fn(&Query) -> String;
-    let cases: [(&str, &str, Again); 15] = [
+    let cases: [(&str, &str, Again); 16] = [
         ("/identities", "text=a&department=b&lifecycle=active&state=c", |q| {
             query::identities_address(&query::identities(q)).to_string()
         }),
@@ -202,6 +202,7 @@ fn views_know_the_filters_of_their_lists_and_no_others() {
         ("/applications/{}", "tab=accounts&text=a&show=without_owner", |q| {
             query::accounts_address(&query::accounts("x", q)).to_string()
         }),
+        ("/users", "text=a&profile=b&show=disabled", |q| query::users_address(&query::users(q)).to_string()),
         ("/mails", "state=failed", |q| query::mails_address(&query::mails(q)).to_string()),
         ("/lint", "kind=never_true&severity=warning", |q| {
             let filter = crate::pages::lint::filter(q);

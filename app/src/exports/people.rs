@@ -87,6 +87,23 @@ pub(super) async fn forms(op: &OpContext, query: &Query, after: Option<String>) 
     }))
 }
 
+pub(super) async fn users(op: &OpContext, query: &Query, after: Option<String>) -> Result<Rows, ApiError> {
+    let filter = model::user::UserFilter { after, limit: LIMIT, ..query::users(query) };
+    let page = engine::users::page(op, &filter).await?;
+    const COLUMNS: &[&str] = &["Login", "Name", "Person", "Profiles", "State", "In conflict", "Last sign-in"];
+    Ok(Rows::of(COLUMNS, page, |row| {
+        vec![
+            row.login.clone(),
+            row.display_name.clone(),
+            row.identity.as_ref().map(|(_, name)| name.clone()).unwrap_or_default(),
+            row.profiles.join("; "),
+            if row.disabled { "Disabled" } else { "Can sign in" }.to_owned(),
+            row.conflicts.join("; "),
+            time(row.last_sign_in),
+        ]
+    }))
+}
+
 pub(super) async fn mails(op: &OpContext, query: &Query, after: Option<String>) -> Result<Rows, ApiError> {
     let filter = model::mail::MailFilter { after, limit: LIMIT, ..query::mails(query) };
     let page = engine::mails::page(op, filter).await?;

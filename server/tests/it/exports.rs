@@ -120,6 +120,11 @@ async fn a_file_holds_exactly_what_the_list_is_narrowed_to() {
     let page = get("/identities?department=Finance").await.text().await.unwrap();
     assert!(page.contains("/exports/identities.csv?department=Finance"), "the page leads to its file");
 
+    let users = rows(&get("/exports/users.csv?profile=employee").await.text().await.unwrap());
+    assert_eq!(users.iter().map(|row| row[0].as_str()).collect::<Vec<_>>(), [EMPLOYEE]);
+    let page = get("/users?profile=employee").await.text().await.unwrap();
+    assert!(page.contains("/exports/users.csv?profile=employee") && page.contains("Save this view"), "{page}");
+
     // Every list there is, and nothing that is none.
     for list in [
         "orders",

@@ -138,6 +138,8 @@ fn progress(
     // Where a ring stopped the run, the rings themselves say how it goes on.
     let is_halted = around.rings.as_ref().is_some_and(|view| view.rings.halted.is_some());
     let LogChoice { level, step, counts } = choice;
+    // Of a run that goes on, numbers would be wrong as soon as the next line comes.
+    let is_over = update.run.state.is_final();
     let id = update.run.id;
     let address = |level: LogLevel, step: Option<&str>| {
         Address::new(format!("/jobs/runs/{id}"))
@@ -152,7 +154,7 @@ fn progress(
     ]
     .map(|(label, least, shape)| Choice {
         label: label.to_owned(),
-        count: Some(counts.at_least(least)),
+        count: is_over.then(|| counts.at_least(least)),
         address: address(least, step.as_deref()),
         chosen: least == level,
         shape,
@@ -167,12 +169,14 @@ fn progress(
     let steps: Vec<Choice> = std::iter::once(choice("Every step", None))
         .chain(update.run.tasks.iter().map(|task| choice(task.task.label(), Some(&task.task.name))))
         .collect();
-    let summary = format!(
-        "{}, {}, {}",
-        words::plural(counts.information, "line of information", "lines of information"),
-        words::plural(counts.warning, "warning", "warnings"),
-        words::plural(counts.error, "error", "errors"),
-    );
+    let summary = is_over.then(|| {
+        format!(
+            "{}, {}, {}",
+            words::plural(counts.information, "line of information", "lines of information"),
+            words::plural(counts.warning, "warning", "warnings"),
+            words::plural(counts.error, "error", "errors"),
+        )
+    });
     view! {
         <LiveRun
             update=update
@@ -185,7 +189,7 @@ fn progress(
         <section class="log-choice" aria-label="Lines of the log">
             {filter_chips("Lines of which level", levels.into())}
             {filter_chips("Lines of which step", steps)}
-            <p class="subtle">{summary}</p>
+            {summary.map(|summary| view! { <p class="subtle">{summary}</p> })}
         </section>
     }
 }

@@ -59,6 +59,7 @@ pub const LISTS: &[List] = &[
     list("/found-entitlements", "/Configuration/View", &["show", "application", "text"]),
     list("/lint", "/Configuration/View", &["kind", "severity"]),
     list("/drafts", "/Configuration/View", &["state"]),
+    list("/users", "/Users/View", &["text", "profile", "show"]),
     list("/mails", "/Mails/View", &["state"]),
     list("/events", "/Events/View", &["stream", "type", "application", "identity", "text", "since", "until"]),
 ];
