@@ -342,9 +342,13 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<Exit, Command
 }
 
 async fn run_server(engine: Engine, options: ServeOptions, output: &Output) -> Result<Exit, CommandError> {
+    let first_step = engine::users::first_step(&engine).await?;
     let announce = |address: &str| {
         // A closed standard output is no reason not to serve.
         let _ = output.say(&format!("Quartermaster is ready at {address}"));
+        if let Some(sentence) = &first_step {
+            let _ = output.say(sentence);
+        }
     };
     serve::run(engine, options, announce).await?;
     Ok(Exit::Done)

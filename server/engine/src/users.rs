@@ -68,7 +68,27 @@ pub async fn sign_in(
     let work =
         store.write(move |tx| Box::pin(async move { tx.record_login_attempt(&login, &address, succeeded, now).await }));
     work.await.map_err(internal)?;
-    user.ok_or_else(|| ApiError::new(ErrorCode::Unauthenticated, "The login or the password is not right."))
+    let Some(user) = user else {
+        let has_users = store.has_users().await.map_err(internal)?;
+        let why = if has_users { "The login or the password is not right.".to_owned() } else { nobody() };
+        return Err(ApiError::new(ErrorCode::Unauthenticated, why));
+    };
+    Ok(user)
+}
+
+/// What to do before anybody can sign in; none where somebody can.
+///
+/// # Errors
+/// Where the database cannot be used.
+pub async fn first_step(engine: &Engine) -> Result<Option<String>, ApiError> {
+    let has_users = engine.store().has_users().await.map_err(internal)?;
+    Ok((!has_users).then(nobody))
+}
+
+fn nobody() -> String {
+    "Nobody can sign in yet, because there is no user. Add the first one where the server runs, with `quartermaster user add \
+     LOGIN`, then sign in."
+        .to_owned()
 }
 
 /// Seconds to wait: doubling with each failure beyond the free ones.

@@ -51,6 +51,8 @@ const BY_ID: &str = concat!("select ", user_columns!(), " from console_user wher
 
 const ALL: &str = concat!("select ", user_columns!(), " from console_user order by folded_login");
 
+const COUNT_ONE: &str = "select count(*) as found from (select id from console_user limit 1) one";
+
 /// Whoever changes users waits for who does so at the same time: what is allowed depends on all of them.
 const LOCK_USERS: &str = "select pg_advisory_xact_lock(7233213)";
 
@@ -136,6 +138,12 @@ impl Store {
 
     pub async fn user(&self, id: UserId) -> Result<Option<User>> {
         self.reader().await?.row(BY_ID, arguments![id.0]).await?.map(|row| user(&row)).transpose()
+    }
+
+    /// Whether anybody can sign in at all.
+    pub async fn has_users(&self) -> Result<bool> {
+        let row = self.reader().await?.row(COUNT_ONE, arguments![]).await?;
+        Ok(row.map(|row| row.count("found")).transpose()?.unwrap_or_default() > 0)
     }
 
     /// By login.
