@@ -20,7 +20,7 @@ use policy::naming_rules::FoundEntitlement;
 use store::StoreError;
 
 use crate::Engine;
-use crate::configuration::{self, ConfigurationPlan, DraftedFinding, Effect, compare, computed, sentence};
+use crate::configuration::{self, ConfigurationPlan, DraftedFinding, Effect, Whom, compare, computed, sentence};
 use crate::configurations;
 use crate::context::OpContext;
 use crate::error::internal;
@@ -344,11 +344,12 @@ pub async fn preview(op: &OpContext, id: DraftId) -> Result<DraftPreview, ApiErr
 /// For whom a condition holds that somebody is writing; days before and after are those of the rule that it is for.
 pub async fn matching(op: &OpContext, when: &str, days: (u16, u16)) -> Result<Matching, ApiError> {
     op.require(DRAFT)?;
+    op.require(VIEW)?;
     if when.trim().is_empty() {
         return Ok(Matching::Nothing);
     }
-    let delivered = role_model::vocabulary(op, None)?.attributes;
     let configuration = op.engine.world().configuration();
+    let delivered = role_model::delivered(&configuration);
     let expression = Expression::parse(when.trim()).and_then(|parsed| parsed.expanded(&configuration));
     let expression = match expression {
         Ok(expression) => expression,
@@ -396,8 +397,9 @@ pub async fn try_with(op: &OpContext, id: DraftId, key: &str) -> Result<DraftTri
     let wanted = configuration::drafted(&live, &draft).map_err(|_| broken())?;
     let mut after = computed(&wanted, &population, &grants, today).map_err(|_| broken())?;
     let before = computed(&live, &population, &grants, today).map_err(|_| broken())?;
-    grace::keep(&before, &mut after, &wanted, &population, &grants, today);
-    let effect = compare(&before, &after, &population, today);
+    let whom = Whom::all(&population, today);
+    grace::keep(&before, &mut after, &wanted, &whom, &grants, today);
+    let effect = compare(&before, &after, &whom, today);
     let changed = effect.people.into_iter().next();
     let explain =
         |things: &[Grantable]| things.iter().filter_map(|thing| after.explain(person, thing, today)).collect();
@@ -445,7 +447,7 @@ fn evaluate(
     let mut what_if = WhatIf::new(world, live, wanted.clone(), today)?;
     let effect = what_if.effect();
     let matched = what_if::matches(world, what_if.wanted(), rules, today);
-    let known = what_if::findings(world, &live.configuration, &live.model, found.clone(), today);
+    let known = what_if::known_findings(world, live, found.clone(), today);
     let brought = what_if::findings(world, &wanted, what_if.wanted(), found, today);
     Ok((effect, matched, lint::new_ones(&known, brought)))
 }

@@ -13,16 +13,17 @@ use jiff::civil::Date;
 use model::access::{GrantOrigin, Grantable, Reason};
 use model::configuration::Configuration;
 use model::error::ApiError;
-use model::identity::{Identity, LifecycleState, Period};
+use model::identity::Period;
 use model::ids::{ConfigurationVersionId, DirectGrantId, IdentityId, RequestId};
 use model::request::{
     Change, DirectGrant, NewRequest, Request, RequestEvent, RequestItem, RequestSource, RequestState,
 };
 use model::trigger::Trigger;
-use policy::engine::Engine as RoleEngine;
+use policy::engine::{Engine as RoleEngine, Shifts};
 use policy::model::RoleModel;
 use store::{NewIdentityEvent, RequestProgress, StoreError, Tx};
 
+use crate::configuration::Whom;
 use crate::context::OpContext;
 use crate::error::internal;
 use crate::requests;
@@ -53,7 +54,7 @@ pub(crate) fn keep(
     before: &RoleEngine,
     after: &mut RoleEngine,
     wanted: &Configuration,
-    population: &[Identity],
+    people: &[Whom],
     grants: &[DirectGrant],
     today: Date,
 ) -> Vec<Kept> {
@@ -62,10 +63,12 @@ pub(crate) fn keep(
     }
     let mut reached = Reached { model: Arc::clone(after.model()), known: BTreeMap::new() };
     let mut kept: Vec<Kept> = Vec::new();
-    // Before the first day and after the last nothing is given directly.
-    for identity in population.iter().filter(|identity| identity.lifecycle(today) == LifecycleState::Active) {
-        if before.digest(identity.id) != after.digest(identity.id) {
-            kept.extend(lost(before, after, wanted, identity.id, today, &mut reached));
+    let mut shifts = Shifts::new(before, after, today);
+    let is_kept = |thing: &Grantable| wanted.terms(thing).is_some_and(|terms| terms.grace_days > 0);
+    for whom in people.iter().filter(|whom| whom.is_active) {
+        let mut loses = || shifts.of(whom.id).is_none_or(|shift| shift.losses.iter().any(is_kept));
+        if before.digest(whom.id) != after.digest(whom.id) && loses() {
+            kept.extend(lost(before, after, wanted, whom.id, today, &mut reached));
         }
     }
     let own = by_identity(grants.to_vec());

@@ -44,8 +44,15 @@ impl FindingFilter {
 /// All findings of the live configuration.
 pub async fn findings(op: &OpContext) -> Result<Vec<Finding>, ApiError> {
     op.require(VIEW)?;
-    let wanted = op.engine.world().configuration();
-    checked(op, (*wanted).clone()).await
+    op.engine.follow().await.map_err(|_| ApiError::internal())?;
+    let live = op.engine.world().live();
+    let found = on_record(op, &live.configuration).await?;
+    let (engine, today) = (op.engine.clone(), op.engine.today());
+    let work = move || what_if::known_findings(engine.world(), &live, found, today);
+    let known = tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::internal())?;
+    let mut findings = Vec::clone(&known);
+    hide_people(op, &mut findings);
+    Ok(findings)
 }
 
 /// All findings of a configuration directory, with file and line.

@@ -230,16 +230,21 @@ pub fn vocabulary(op: &OpContext, draft: Option<&Draft>) -> Result<Vocabulary, A
     let configuration = with_draft(op, draft);
     let things = naming::everything(&configuration).into_iter().map(|(thing, label)| (thing, label.to_owned()));
     let applications = configuration.applications.iter();
-    let sources = configuration.sources.values();
-    let mut attributes: Vec<String> = sources.flat_map(|source| source.delivers().cloned()).collect();
-    attributes.sort();
-    attributes.dedup();
     Ok(Vocabulary {
         things: things.collect(),
         applications: applications.map(|(name, one)| (name.clone(), one.display_name.clone())).collect(),
-        attributes,
+        attributes: delivered(&configuration),
         categories: categories(&configuration),
     })
+}
+
+/// Attributes that some identity source delivers, sorted.
+pub(crate) fn delivered(configuration: &Configuration) -> Vec<String> {
+    let mut attributes: Vec<String> =
+        configuration.sources.values().flat_map(|source| source.delivers().cloned()).collect();
+    attributes.sort();
+    attributes.dedup();
+    attributes
 }
 
 /// The configuration as it would be with an open draft; without one, as it is live.

@@ -5,12 +5,11 @@
 //! done are the same. Whom a change concerns is told by `policy` ([`RoleEngine::concerned_by`]); where that cannot be told,
 //! everybody is computed.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use jiff::civil::Date;
 use model::configuration::{AssignmentRule, Configuration};
 use model::draft::{Matching, Sample};
-use model::identity::Identity;
 use model::lint::Finding;
 use model::request::DirectGrant;
 use policy::engine::{Concerned, Engine as RoleEngine, People};
@@ -19,9 +18,9 @@ use policy::lint::{Asked, Crowd, lint};
 use policy::model::{Condition, ModelError, RoleModel};
 use policy::naming_rules::{FoundEntitlement, unknown};
 
-use crate::configuration::{Effect, compare};
+use crate::configuration::{Effect, Whom, compare};
 use crate::grace::{self, Kept};
-use crate::world::{Live, Population, World};
+use crate::world::{Live, Over, Population, World};
 
 /// The role model before and after, over those for whom it could make a difference.
 pub(crate) struct WhatIf {
@@ -29,7 +28,7 @@ pub(crate) struct WhatIf {
     after: RoleEngine,
     wanted: Configuration,
     /// Those who are in both engines, in the order of their ids.
-    people: Vec<Identity>,
+    people: Vec<Whom>,
     grants: Vec<DirectGrant>,
     everybody: u64,
     today: Date,
@@ -50,7 +49,7 @@ impl WhatIf {
     pub(crate) fn of(
         current: &Configuration,
         wanted: &Configuration,
-        people: &[Identity],
+        people: &[model::identity::Identity],
         today: Date,
     ) -> Result<Self, Vec<ModelError>> {
         let before = Arc::new(RoleModel::compile(current)?);
@@ -72,14 +71,20 @@ impl WhatIf {
             Concerned::These(people) => people,
             Concerned::Everybody => population.engine.everybody(),
         };
-        let identities = population.those(&people);
-        let grants = identities.iter().flat_map(|person| population.engine.grants(person.id)).cloned().collect();
+        let whom: Vec<Whom> = population.those(&people).map(|identity| Whom::of(identity, today)).collect();
+        let grants = whom.iter().flat_map(|person| population.engine.grants(person.id)).cloned().collect();
+        let population = &*population;
         let engine = |model: Arc<RoleModel>| {
             let part = population.engine.part(&people, Arc::clone(&model));
-            part.unwrap_or_else(|| population.taken_in_anew(&identities, model))
+            part.unwrap_or_else(|| population.taken_in_anew(&people, model))
         };
-        let (before, after) = (engine(Arc::clone(before)), engine(after));
-        Self { before, after, wanted, people: identities, grants, everybody, today }
+        let (before, after) = std::thread::scope(|scope| {
+            let before = scope.spawn(|| engine(Arc::clone(before)));
+            let after = engine(after);
+            let before = before.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            (before, after)
+        });
+        Self { before, after, wanted, people: whom, grants, everybody, today }
     }
 
     fn computed(mut self) -> Self {
@@ -156,6 +161,24 @@ pub(crate) fn findings(
     // Whoever is to be shown is looked up one by one: finding takes longer than others should wait for the population.
     let person = |id| world.with_population(|population| population.identities().get(&id).cloned());
     lint(configuration, model, Some(&Crowd { asked: &asked, person: &person, found: &found }), today)
+}
+
+/// The same of what is live: found once, until somebody, the day, or what applications have is another.
+pub(crate) fn known_findings(
+    world: &World,
+    live: &Live,
+    found: Vec<FoundEntitlement>,
+    today: Date,
+) -> Arc<Vec<Finding>> {
+    // Whoever asks meanwhile waits, instead of finding the same.
+    let mut checked = live.checked.lock().unwrap_or_else(PoisonError::into_inner);
+    let over = Over { position: world.with_population(|population| population.position()), today, found };
+    if let Some((_, known)) = checked.as_ref().filter(|(known, _)| *known == over) {
+        return Arc::clone(known);
+    }
+    let found = Arc::new(findings(world, &live.configuration, &live.model, over.found.clone(), today));
+    *checked = Some((over, Arc::clone(&found)));
+    found
 }
 
 /// Asks the population in memory, or, where nothing is kept there of something that the question reads, one that is put together

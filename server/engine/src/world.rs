@@ -7,15 +7,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use broker::catalogue::Catalogue;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use model::configuration::Configuration;
 use model::draft::Sample;
 use model::identity::Identity;
 use model::ids::{ConfigurationVersionId, IdentityId};
 use model::lifecycle::Remembered;
+use model::lint::Finding;
 use model::request::DirectGrant;
 use policy::engine::{Engine as RoleEngine, People};
 use policy::model::RoleModel;
+use policy::naming_rules::FoundEntitlement;
 use policy::risk::RiskModel;
 use store::{Store, StoreError};
 
@@ -50,6 +53,17 @@ pub(crate) struct Live {
     time_zone: TimeZone,
     /// Made when somebody first searches.
     described: OnceLock<Vec<Described>>,
+    /// What the policy check said last, and over what.
+    pub(crate) checked: Mutex<Option<(Over, Arc<Vec<Finding>>)>>,
+}
+
+/// What a policy check of one configuration looked at.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Over {
+    /// Place in the change log.
+    pub(crate) position: i64,
+    pub(crate) today: Date,
+    pub(crate) found: Vec<FoundEntitlement>,
 }
 
 /// Everybody, in the engine of the role model.
@@ -228,10 +242,15 @@ impl Population {
         &self.identities
     }
 
+    /// Place in the change log up to which memory has followed.
+    pub(crate) fn position(&self) -> i64 {
+        self.position
+    }
+
     /// These people, as stored, in the order of their ids.
-    pub(crate) fn those(&self, people: &People) -> Vec<Identity> {
+    pub(crate) fn those(&self, people: &People) -> impl Iterator<Item = &Identity> {
         let ids = self.engine.ids_of(people);
-        ids.iter().filter_map(|id| self.identities.get(id)).cloned().collect()
+        ids.into_iter().filter_map(|id| self.identities.get(&id))
     }
 
     /// How many they are, with the first by name; of a great many, only some are looked at for that.
@@ -242,9 +261,9 @@ impl Population {
     }
 
     /// An engine of another model with these people, and what is known of them besides.
-    pub(crate) fn taken_in_anew(&self, people: &[Identity], model: Arc<RoleModel>) -> RoleEngine {
+    pub(crate) fn taken_in_anew(&self, people: &People, model: Arc<RoleModel>) -> RoleEngine {
         let mut engine = role_engine(model);
-        for identity in people {
+        for identity in self.those(people) {
             engine.upsert(identity);
             engine.set_grants(identity.id, self.engine.grants(identity.id).to_vec());
             engine.set_remembered(identity.id, self.engine.remembered(identity.id).cloned());
@@ -286,6 +305,7 @@ async fn read_live(store: &Store) -> Result<Live, OpenError> {
         model: Arc::new(model),
         time_zone,
         described: OnceLock::new(),
+        checked: Mutex::new(None),
     })
 }
 

@@ -32,6 +32,8 @@ const TYPED: usize = 60;
 
 #[tokio::main]
 async fn main() {
+    // Another part of the process may have been first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut arguments = std::env::args().skip(1);
     let mut number = |usual: usize| arguments.next().map_or(usual, |text| text.parse().expect("a number"));
     let (people, requests) = (number(1_000_000), number(40));

@@ -38,11 +38,13 @@ mod part;
 mod person;
 mod plain;
 mod sets;
+mod shift;
 mod what_if;
 mod wheel;
 
 pub use difference::{Difference, Holdings};
 pub use index::People;
+pub use shift::{Shift, Shifts};
 pub use what_if::Concerned;
 
 use crate::day::{self, Day};

@@ -6,7 +6,7 @@
 #[allow(dead_code, reason = "each test file uses its part")]
 mod random;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::ToSpan as _;
@@ -16,11 +16,12 @@ use model::configuration::Configuration;
 use model::identity::{Identity, Period};
 use model::ids::{DirectGrantId, IdentityId, RequestId};
 use model::request::DirectGrant;
-use policy::engine::{Concerned, Engine};
+use policy::engine::{Concerned, Engine, Shifts};
 use policy::expression::Expression;
 use policy::model::{Condition, RoleModel};
 use policy::reference::Reference;
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 
 fn day(offset: i32) -> Date {
     random::FIRST_DAY.checked_add(offset.days()).expect("a day near the first one")
@@ -182,6 +183,59 @@ proptest! {
             }
         }
     }
+}
+
+/// What is told from combinations alone is what both whole answers would say.
+#[test]
+fn what_shifts_is_what_the_whole_answers_say() {
+    let told = std::cell::Cell::new((0, 0));
+    let worlds = (
+        random::configuration(),
+        random::configuration(),
+        any::<[bool; 5]>(),
+        prop::collection::vec(random::identity(8), 1..8),
+        prop::option::of(random::grantable()),
+        -30_i32..60,
+    );
+    let mut runner = TestRunner::new(ProptestConfig { cases: cases(), ..ProptestConfig::default() });
+    let outcome = runner.run(&worlds, |(configuration, other, taken, people, given, offset)| {
+        let today = day(offset);
+        let wanted = edited(&configuration, &other, &taken);
+        let Ok(after) = RoleModel::compile(&wanted) else { return Ok(()) };
+        let (mut before, mut after) = (engine(&configuration), Engine::new(Arc::new(after)));
+        let first = people.first().map(|person| person.id);
+        for engine in [&mut before, &mut after] {
+            people.iter().for_each(|person| engine.upsert(person));
+            if let (Some(first), Some(given)) = (first, &given) {
+                engine.set_grants(first, grant(given.clone()));
+            }
+            engine.compute(today);
+        }
+        let mut shifts = Shifts::new(&before, &after, today);
+        for person in &people {
+            let Some(shift) = shifts.of(person.id) else { continue };
+            let (Some(had), Some(has)) = (before.desired(person.id, today), after.desired(person.id, today)) else {
+                return Err(TestCaseError::fail("somebody is told of who is not known"));
+            };
+            let held = |access: &DesiredAccess| -> BTreeSet<Grantable> {
+                let held = access.assignments.iter().filter(|one| one.workflow_state.grants());
+                held.map(|one| one.grantable.clone()).collect()
+            };
+            let (old, new) = (held(&had), held(&has));
+            prop_assert_eq!(&shift.gains, &new.difference(&old).cloned().collect::<Vec<_>>());
+            prop_assert_eq!(&shift.losses, &old.difference(&new).cloned().collect::<Vec<_>>());
+            for account in &has.accounts {
+                let was = had.accounts.iter().find(|was| was.account_type == account.account_type);
+                prop_assert!(was.is_none_or(|was| was.attributes == account.attributes), "{:?}", account);
+            }
+            let (all, changed) = told.get();
+            told.set((all + 1, changed + u32::from(old != new)));
+        }
+        Ok(())
+    });
+    outcome.expect("shifts agree");
+    let (all, changed) = told.get();
+    assert!(all > 20 && changed > 5, "{all} people were told of, of whom {changed} shift");
 }
 
 /// Random cases for each property; CI runs as many, longer campaigns say how many.

@@ -1,15 +1,16 @@
 //! What a configuration would mean for people, before it is applied: the role model of both, over everybody.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZero;
 use std::sync::Arc;
 
 use jiff::civil::Date;
 use model::access::{DesiredAccess, DesiredValue, Grantable};
 use model::configuration::Configuration;
-use model::identity::Identity;
+use model::identity::{Identity, LifecycleState};
+use model::ids::IdentityId;
 use model::request::DirectGrant;
-use policy::engine::Engine as RoleEngine;
+use policy::engine::{Engine as RoleEngine, Shift, Shifts};
 use policy::model::{ModelError, RoleModel};
 
 use super::{Effect, PersonEffect};
@@ -25,6 +26,32 @@ const LEAST_PART: usize = 1_000;
 /// Things named for one example.
 const NAMED: usize = 3;
 
+/// Somebody for whom something may change, as far as that is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Whom {
+    pub(crate) id: IdentityId,
+    key: String,
+    name: String,
+    /// Whether anything is given directly on that day.
+    pub(crate) is_active: bool,
+}
+
+impl Whom {
+    pub(crate) fn of(identity: &Identity, today: Date) -> Self {
+        Self {
+            id: identity.id,
+            key: identity.key.clone(),
+            name: identity.display_name.clone(),
+            // Before the first day and after the last nothing is.
+            is_active: identity.lifecycle(today) == LifecycleState::Active,
+        }
+    }
+
+    pub(crate) fn all(people: &[Identity], today: Date) -> Vec<Self> {
+        people.iter().map(|identity| Self::of(identity, today)).collect()
+    }
+}
+
 impl Effect {
     /// With what people keep for a while, which is no loss yet.
     pub(crate) fn keeping(mut self, kept: &[Kept]) -> Self {
@@ -39,7 +66,7 @@ impl Effect {
 }
 
 /// Compares what these people should have on that day under both role models, which were computed over them. Nothing is changed.
-pub(crate) fn compare(before: &RoleEngine, after: &RoleEngine, people: &[Identity], today: Date) -> Effect {
+pub(crate) fn compare(before: &RoleEngine, after: &RoleEngine, people: &[Whom], today: Date) -> Effect {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let parts = people.chunks(people.len().div_ceil(threads).max(LEAST_PART));
     let mut all: Vec<(Effect, Counts)> = std::thread::scope(|scope| {
@@ -67,41 +94,58 @@ pub(crate) fn compare(before: &RoleEngine, after: &RoleEngine, people: &[Identit
 }
 
 /// The same of some of them: people, and how often what changes.
-fn compared(before: &RoleEngine, after: &RoleEngine, people: &[Identity], today: Date) -> (Effect, Counts) {
+fn compared(before: &RoleEngine, after: &RoleEngine, people: &[Whom], today: Date) -> (Effect, Counts) {
+    let mut shifts = Shifts::new(before, after, today);
+    // People share what changes for them: it is counted for all of them together.
+    let mut shared: HashMap<*const Shift, (Arc<Shift>, u64)> = HashMap::new();
     let mut counts = Counts::default();
     let mut effect = Effect::default();
-    for identity in people {
-        if before.digest(identity.id) == after.digest(identity.id) {
+    // For whom less changes is not listed.
+    let mut least = 0;
+    for whom in people {
+        if before.digest(whom.id) == after.digest(whom.id) {
             continue;
         }
-        let had = before.desired(identity.id, today).map(Access::of).unwrap_or_default();
-        let has = after.desired(identity.id, today).map(Access::of).unwrap_or_default();
-        let gains: Vec<&Grantable> = has.held.difference(&had.held).collect();
-        let losses: Vec<&Grantable> = had.held.difference(&has.held).collect();
-        let attributes = has.changed_since(&had);
-        if gains.is_empty() && losses.is_empty() && attributes.is_empty() {
+        let (shift, attributes) = match shifts.of(whom.id) {
+            Some(shift) => (shift, Vec::new()),
+            None => {
+                let had = before.desired(whom.id, today).map(Access::of).unwrap_or_default();
+                let has = after.desired(whom.id, today).map(Access::of).unwrap_or_default();
+                let only = |these: &Access, others: &Access| these.held.difference(&others.held).cloned().collect();
+                let shift = Shift { gains: only(&has, &had), losses: only(&had, &has) };
+                (Arc::new(shift), has.changed_since(&had))
+            }
+        };
+        let size = shift.gains.len() + shift.losses.len() + attributes.len();
+        if size == 0 {
             continue;
         }
         effect.identities += 1;
         if effect.examples.len() < EXAMPLES {
-            effect.examples.push(example(identity, &gains, &losses, &attributes));
+            effect.examples.push(example(whom, &shift, &attributes));
         }
-        let owned = |things: &[&Grantable]| things.iter().map(|thing| (*thing).clone()).collect();
-        effect.people.push(PersonEffect {
-            id: identity.id,
-            name: identity.display_name.clone(),
-            key: identity.key.clone(),
-            gains: owned(&gains),
-            losses: owned(&losses),
-            attributes: attributes.clone(),
-        });
+        if size >= least {
+            effect.people.push(PersonEffect {
+                id: whom.id,
+                name: whom.name.clone(),
+                key: whom.key.clone(),
+                gains: shift.gains.clone(),
+                losses: shift.losses.clone(),
+                attributes: attributes.clone(),
+            });
+        }
         if effect.people.len() > 4 * LISTED {
             keep_most_affected(&mut effect.people);
+            least = effect.people.last().map_or(0, PersonEffect::size);
         }
-        gains.into_iter().for_each(|thing| *counts.gains.entry(label(thing)).or_default() += 1);
-        losses.into_iter().for_each(|thing| *counts.losses.entry(label(thing)).or_default() += 1);
+        shared.entry(Arc::as_ptr(&shift)).or_insert((shift, 0)).1 += 1;
         attributes.into_iter().for_each(|attribute| *counts.attributes.entry(attribute).or_default() += 1);
     }
+    for (shift, people) in shared.into_values() {
+        shift.gains.iter().for_each(|thing| *counts.gains.entry(label(thing)).or_default() += people);
+        shift.losses.iter().for_each(|thing| *counts.losses.entry(label(thing)).or_default() += people);
+    }
+    keep_most_affected(&mut effect.people);
     (effect, counts)
 }
 
@@ -192,9 +236,13 @@ fn most_first(counts: BTreeMap<String, u64>) -> Vec<(String, u64)> {
     counts
 }
 
-fn example(identity: &Identity, gains: &[&Grantable], losses: &[&Grantable], attributes: &[String]) -> String {
-    let labels = |things: &[&Grantable]| things.iter().map(|thing| label(thing)).collect::<Vec<_>>();
-    let parts = [("gains", labels(gains)), ("loses", labels(losses)), ("gets other values:", attributes.to_vec())];
+fn example(whom: &Whom, shift: &Shift, attributes: &[String]) -> String {
+    let labels = |things: &[Grantable]| things.iter().map(label).collect::<Vec<_>>();
+    let parts = [
+        ("gains", labels(&shift.gains)),
+        ("loses", labels(&shift.losses)),
+        ("gets other values:", attributes.to_vec()),
+    ];
     let parts: Vec<String> = parts
         .into_iter()
         .filter(|(_, things)| !things.is_empty())
@@ -204,5 +252,5 @@ fn example(identity: &Identity, gains: &[&Grantable], losses: &[&Grantable], att
             if more > 0 { format!("{verb} {named} and {more} more") } else { format!("{verb} {named}") }
         })
         .collect();
-    format!("{} ({}) {}", identity.display_name, identity.key, parts.join("; "))
+    format!("{} ({}) {}", whom.name, whom.key, parts.join("; "))
 }

@@ -14,7 +14,7 @@ use super::{native, permissions, questions, wording};
 /// Tells of every reference to nothing, with the nearest name there is, and of other single values that cannot be meant.
 pub(super) fn check(configuration: &Configuration, index: &Index, findings: &mut Vec<ConfigurationFinding>) {
     for reference in references(configuration) {
-        if index.names(reference.target).any(|name| name == reference.name) {
+        if index.get(&[reference.target, reference.name]).is_some() {
             continue;
         }
         let target = noun(reference.target);

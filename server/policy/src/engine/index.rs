@@ -26,7 +26,7 @@ use super::Engine;
 use super::dictionary::ABSENT;
 use super::matcher::Seen;
 use super::person::Person;
-use question::{Question, only_attribute};
+use question::{Question, only_attribute, parts};
 use rows::{Column, Rows, sorted};
 
 /// One in so many people may have changed before everything is built anew.
@@ -282,7 +282,8 @@ impl Engine {
         let predicates = asked.clauses.iter().flat_map(|clause| &clause.predicates);
         let mut attributes: BTreeSet<u16> = predicates.map(|predicate| predicate.attribute).collect();
         let nodes = asked.clauses.iter().flat_map(|clause| &clause.residual);
-        let single = nodes.filter_map(only_attribute).filter_map(|index| asked.read.attributes.get(index));
+        let single =
+            nodes.flat_map(parts).filter_map(only_attribute).filter_map(|index| asked.read.attributes.get(index));
         attributes.extend(single);
         if built.today.as_ref().is_none_or(|known| known.day != today) {
             built.today = Some(Today { day: today, lifecycle: None, open: HashMap::new() });

@@ -115,7 +115,7 @@ fn gives_a_kind(model: &RoleModel, closure: &Closure, kinds: &BTreeSet<&str>) ->
 }
 
 /// Account types whose accounts would have other values.
-fn changed_kinds<'a>(before: &'a RoleModel, after: &'a RoleModel) -> BTreeSet<&'a str> {
+pub(super) fn changed_kinds<'a>(before: &'a RoleModel, after: &'a RoleModel) -> BTreeSet<&'a str> {
     let mut changed = BTreeSet::new();
     let by_name: BTreeMap<&str, &AccountTypeModel> =
         before.account_types.iter().map(|kind| (kind.name.as_str(), kind)).collect();

@@ -36,15 +36,8 @@ impl<'a> Question<'a> {
         for clause in &self.asked.clauses {
             let mut left = self.left_of(clause, open);
             left -= &rows;
-            let mut rest: Vec<&Node> = Vec::new();
-            for node in &clause.residual {
-                match self.met_by_value(node, &left) {
-                    Some(met) => left &= met,
-                    None => rest.push(node),
-                }
-            }
-            if !rest.is_empty() {
-                left = sorted(left.iter().filter(|row| self.holds(*row, &rest)));
+            for node in in_order(&clause.residual) {
+                left = self.coming_out(node, true, left);
             }
             rows |= left;
         }
@@ -133,22 +126,54 @@ impl<'a> Question<'a> {
         rows
     }
 
-    /// The rows that meet a part of a condition which one attribute decides, where there are fewer values than rows.
-    fn met_by_value(self, node: &Node, left: &RoaringBitmap) -> Option<RoaringBitmap> {
+    /// Those of the rows left for which a part of a condition comes out so. As in evaluating, of parts that are joined one that
+    /// decides outweighs one that fails; what fails comes out neither way.
+    fn coming_out(self, node: &Node, truth: bool, left: RoaringBitmap) -> RoaringBitmap {
+        match node {
+            Node::Not(inner) => self.coming_out(inner, !truth, left),
+            Node::And(parts) if truth => self.all_coming_out(parts, truth, left),
+            Node::Or(parts) if !truth => self.all_coming_out(parts, truth, left),
+            Node::And(parts) | Node::Or(parts) => {
+                let (mut found, mut left) = (RoaringBitmap::new(), left);
+                for part in in_order(parts) {
+                    let these = self.coming_out(part, truth, left.clone());
+                    left -= &these;
+                    found |= these;
+                }
+                found
+            }
+            part => match self.told_by_value(part, truth, &left) {
+                Some(found) => found,
+                None => sorted(left.iter().filter(|row| self.comes_out(*row, part, truth))),
+            },
+        }
+    }
+
+    fn all_coming_out(self, parts: &[Node], truth: bool, left: RoaringBitmap) -> RoaringBitmap {
+        in_order(parts).fold(left, |left, part| self.coming_out(part, truth, left))
+    }
+
+    /// The same of a part which one attribute decides, where there are fewer values than rows.
+    fn told_by_value(self, node: &Node, truth: bool, left: &RoaringBitmap) -> Option<RoaringBitmap> {
         let attribute = *self.asked.read.attributes.get(only_attribute(node)?)?;
         let column = self.column(attribute)?;
         if column.codes.len() > usize::try_from(left.len()).unwrap_or(usize::MAX) {
             return None;
         }
         let dictionary = &self.engine.dictionary;
-        let holds = |code: u32| condition_holds(node, &One { dictionary, code }) == Ok(true);
-        let mut rows = RoaringBitmap::new();
-        for (place, code) in column.codes.iter().enumerate() {
-            if holds(*code) {
-                rows |= sorted(column.at(place).iter().copied());
+        let comes_out = |code: u32| condition_holds(node, &One { dictionary, code }) == Ok(truth);
+        let (these, others): (Vec<usize>, Vec<usize>) =
+            (0..column.codes.len()).partition(|place| column.codes.get(*place).is_some_and(|code| comes_out(*code)));
+        let size = |places: &[usize]| places.iter().map(|place| column.at(*place).len()).sum::<usize>();
+        // Whichever are fewer are put together; every row has some value, or none, which counts as one.
+        let joined = |places: &[usize]| -> RoaringBitmap {
+            let mut rows: Vec<u32> = places.iter().flat_map(|place| column.at(*place)).copied().collect();
+            if places.len() > 1 {
+                rows.sort_unstable();
             }
-        }
-        Some(rows)
+            sorted(rows.into_iter())
+        };
+        if size(&these) <= size(&others) { Some(left & joined(&these)) } else { Some(left - joined(&others)) }
     }
 
     fn person(self, row: u32) -> Option<(&'a Person, usize)> {
@@ -156,11 +181,26 @@ impl<'a> Question<'a> {
         Some((self.engine.people.get(slot as usize)?.as_ref()?, context as usize))
     }
 
-    fn holds(self, row: u32, nodes: &[&Node]) -> bool {
+    fn comes_out(self, row: u32, node: &Node, truth: bool) -> bool {
         let Some((person, context)) = self.person(row) else { return false };
         let row = self.engine.row(person, context, self.today);
         let seen = Seen { dictionary: &self.engine.dictionary, row: &row, read: &self.asked.read };
-        nodes.iter().all(|node| condition_holds(node, &seen) == Ok(true))
+        condition_holds(node, &seen) == Ok(truth)
+    }
+}
+
+/// Parts that values decide first: they leave fewer rows for the others.
+fn in_order(parts: &[Node]) -> impl Iterator<Item = &Node> {
+    let (first, then): (Vec<&Node>, Vec<&Node>) = parts.iter().partition(|part| only_attribute(part).is_some());
+    first.into_iter().chain(then)
+}
+
+/// The parts that a condition is put together of by and, or and not.
+pub(super) fn parts(node: &Node) -> Vec<&Node> {
+    match node {
+        Node::Not(inner) => parts(inner),
+        Node::And(nodes) | Node::Or(nodes) => nodes.iter().flat_map(parts).collect(),
+        part => vec![part],
     }
 }
 
