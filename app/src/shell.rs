@@ -9,7 +9,11 @@ use crate::{App, ssr};
 
 /// Opens the palette while the page's own code is still on its way: its keys are the browser's otherwise, and what is typed
 /// then is lost. The palette says with `data-palette` that it listens itself, and goes on with what was typed.
+///
+/// That code is loaded when the browser is idle. One that is never idle would never load it, so it waits only so long.
 const EARLY: &str = r#"(() => {
+  const idle = window.requestIdleCallback;
+  if (idle) window.requestIdleCallback = (work, options) => idle.call(window, work, { timeout: 500, ...options });
   const early = (event) => {
     if (document.documentElement.hasAttribute("data-palette")) return;
     const palette = document.querySelector("dialog.palette");
