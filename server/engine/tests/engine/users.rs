@@ -63,6 +63,20 @@ async fn audited(world: &World) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn where_there_is_no_user_yet_whoever_tries_is_told_how_to_add_one() {
+    let world = World::new(&[]).await;
+    let told = async || {
+        let refused = users::sign_in(&world.engine, "root", PASSWORD, "::1", world.engine.now()).await.unwrap_err();
+        (refused.code, refused.message)
+    };
+    assert!(matches!(told().await, (ErrorCode::Unauthenticated, message) if message.contains("user add")));
+    assert_eq!(users::first_step(&world.engine).await.unwrap().map(|step| step.contains("user add")), Some(true));
+    users::add(&world.engine, "ann", "Ann", PASSWORD, vec![]).await.unwrap();
+    assert!(matches!(told().await, (ErrorCode::Unauthenticated, message) if message.contains("is not right")));
+    assert_eq!(users::first_step(&world.engine).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_user_is_added_changed_and_linked_and_it_is_on_record() {
     let world = world().await;
     let root = world.op_of("root").await;

@@ -6,10 +6,12 @@ use store::{SessionRecord, Store, StoreError};
 use crate::world::*;
 
 pub(crate) async fn users_are_found_without_regard_to_case(store: Store) {
+    assert!(!store.has_users().await.unwrap());
     keep!(store, |tx| {
         tx.insert_user(&user(1, "Anna"), "hash 1", at(0)).await?;
         tx.insert_user(&user(2, "bert"), "hash 2", at(0)).await?;
     });
+    assert!(store.has_users().await.unwrap());
     let error = refused!(store, |tx| tx.insert_user(&user(3, "ANNA"), "x", at(0)).await?);
     assert_conflict(&error, "console_user_login");
     assert_eq!(store.user_by_login("aNNa").await.unwrap(), Some((user(1, "Anna"), "hash 1".into())));
