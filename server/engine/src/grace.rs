@@ -63,10 +63,10 @@ pub(crate) fn keep(
     }
     let mut reached = Reached { model: Arc::clone(after.model()), known: BTreeMap::new() };
     let mut kept: Vec<Kept> = Vec::new();
-    let mut shifts = Shifts::new(before, after, today);
+    let shifts = Shifts::new(before, after, today);
     let is_kept = |thing: &Grantable| wanted.terms(thing).is_some_and(|terms| terms.grace_days > 0);
     for whom in people.iter().filter(|whom| whom.is_active) {
-        let mut loses = || shifts.of(whom.id).is_none_or(|shift| shift.losses.iter().any(is_kept));
+        let loses = || shifts.of(whom.id).is_none_or(|shift| shift.losses.iter().any(|one| is_kept(shifts.lost(*one))));
         if before.digest(whom.id) != after.digest(whom.id) && loses() {
             kept.extend(lost(before, after, wanted, whom.id, today, &mut reached));
         }

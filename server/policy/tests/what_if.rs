@@ -211,7 +211,7 @@ fn what_shifts_is_what_the_whole_answers_say() {
             }
             engine.compute(today);
         }
-        let mut shifts = Shifts::new(&before, &after, today);
+        let shifts = Shifts::new(&before, &after, today);
         for person in &people {
             let Some(shift) = shifts.of(person.id) else { continue };
             let (Some(had), Some(has)) = (before.desired(person.id, today), after.desired(person.id, today)) else {
@@ -222,8 +222,10 @@ fn what_shifts_is_what_the_whole_answers_say() {
                 held.map(|one| one.grantable.clone()).collect()
             };
             let (old, new) = (held(&had), held(&has));
-            prop_assert_eq!(&shift.gains, &new.difference(&old).cloned().collect::<Vec<_>>());
-            prop_assert_eq!(&shift.losses, &old.difference(&new).cloned().collect::<Vec<_>>());
+            let gains: BTreeSet<Grantable> = shift.gains.iter().map(|number| shifts.gained(*number).clone()).collect();
+            let losses: BTreeSet<Grantable> = shift.losses.iter().map(|number| shifts.lost(*number).clone()).collect();
+            prop_assert_eq!(gains, new.difference(&old).cloned().collect::<BTreeSet<_>>());
+            prop_assert_eq!(losses, old.difference(&new).cloned().collect::<BTreeSet<_>>());
             for account in &has.accounts {
                 let was = had.accounts.iter().find(|was| was.account_type == account.account_type);
                 prop_assert!(was.is_none_or(|was| was.attributes == account.attributes), "{:?}", account);

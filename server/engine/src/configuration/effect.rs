@@ -95,10 +95,9 @@ pub(crate) fn compare(before: &RoleEngine, after: &RoleEngine, people: &[Whom], 
 
 /// The same of some of them: people, and how often what changes.
 fn compared(before: &RoleEngine, after: &RoleEngine, people: &[Whom], today: Date) -> (Effect, Counts) {
-    let mut shifts = Shifts::new(before, after, today);
-    // People share what changes for them: it is counted for all of them together.
-    let mut shared: HashMap<*const Shift, (Arc<Shift>, u64)> = HashMap::new();
+    let shifts = Shifts::new(before, after, today);
     let mut counts = Counts::default();
+    let mut told = (HashMap::<u32, u64>::new(), HashMap::<u32, u64>::new());
     let mut effect = Effect::default();
     // For whom less changes is not listed.
     let mut least = 0;
@@ -106,44 +105,43 @@ fn compared(before: &RoleEngine, after: &RoleEngine, people: &[Whom], today: Dat
         if before.digest(whom.id) == after.digest(whom.id) {
             continue;
         }
-        let (shift, attributes) = match shifts.of(whom.id) {
-            Some(shift) => (shift, Vec::new()),
-            None => {
-                let had = before.desired(whom.id, today).map(Access::of).unwrap_or_default();
-                let has = after.desired(whom.id, today).map(Access::of).unwrap_or_default();
-                let only = |these: &Access, others: &Access| these.held.difference(&others.held).cloned().collect();
-                let shift = Shift { gains: only(&has, &had), losses: only(&had, &has) };
-                (Arc::new(shift), has.changed_since(&had))
-            }
+        let change = match shifts.of(whom.id) {
+            Some(shift) => Change::Told(shift),
+            None => Change::Whole(Changed::between(before, after, whom.id, today)),
         };
-        let size = shift.gains.len() + shift.losses.len() + attributes.len();
+        let size = change.size();
         if size == 0 {
             continue;
         }
         effect.identities += 1;
+        match &change {
+            Change::Told(shift) => {
+                shift.gains.iter().for_each(|number| *told.0.entry(*number).or_default() += 1);
+                shift.losses.iter().for_each(|number| *told.1.entry(*number).or_default() += 1);
+            }
+            Change::Whole(change) => counts.note(change),
+        }
+        // Names are looked up only for those who are listed.
+        if effect.examples.len() >= EXAMPLES && size < least {
+            continue;
+        }
+        let change = change.named(&shifts);
         if effect.examples.len() < EXAMPLES {
-            effect.examples.push(example(whom, &shift, &attributes));
+            effect.examples.push(example(whom, &change));
         }
-        if size >= least {
-            effect.people.push(PersonEffect {
-                id: whom.id,
-                name: whom.name.clone(),
-                key: whom.key.clone(),
-                gains: shift.gains.clone(),
-                losses: shift.losses.clone(),
-                attributes: attributes.clone(),
-            });
-        }
+        let (id, name, key) = (whom.id, whom.name.clone(), whom.key.clone());
+        let Changed { gains, losses, attributes } = change;
+        effect.people.push(PersonEffect { id, name, key, gains, losses, attributes });
         if effect.people.len() > 4 * LISTED {
             keep_most_affected(&mut effect.people);
             least = effect.people.last().map_or(0, PersonEffect::size);
         }
-        shared.entry(Arc::as_ptr(&shift)).or_insert((shift, 0)).1 += 1;
-        attributes.into_iter().for_each(|attribute| *counts.attributes.entry(attribute).or_default() += 1);
     }
-    for (shift, people) in shared.into_values() {
-        shift.gains.iter().for_each(|thing| *counts.gains.entry(label(thing)).or_default() += people);
-        shift.losses.iter().for_each(|thing| *counts.losses.entry(label(thing)).or_default() += people);
+    for (number, people) in told.0 {
+        *counts.gains.entry(label(shifts.gained(number))).or_default() += people;
+    }
+    for (number, people) in told.1 {
+        *counts.losses.entry(label(shifts.lost(number))).or_default() += people;
     }
     keep_most_affected(&mut effect.people);
     (effect, counts)
@@ -180,7 +178,58 @@ struct Counts {
     attributes: BTreeMap<String, u64>,
 }
 
+/// What changes for somebody, by numbers or whole.
+enum Change {
+    Told(Shift),
+    Whole(Changed),
+}
+
+impl Change {
+    fn size(&self) -> usize {
+        match self {
+            Self::Told(shift) => shift.gains.len() + shift.losses.len(),
+            Self::Whole(change) => change.gains.len() + change.losses.len() + change.attributes.len(),
+        }
+    }
+
+    fn named(self, shifts: &Shifts<'_>) -> Changed {
+        match self {
+            Self::Whole(change) => change,
+            Self::Told(shift) => {
+                let mut gains: Vec<Grantable> = shift.gains.iter().map(|one| shifts.gained(*one).clone()).collect();
+                let mut losses: Vec<Grantable> = shift.losses.iter().map(|one| shifts.lost(*one).clone()).collect();
+                gains.sort();
+                losses.sort();
+                Changed { gains, losses, attributes: Vec::new() }
+            }
+        }
+    }
+}
+
+/// What changes for somebody, by name.
+struct Changed {
+    gains: Vec<Grantable>,
+    losses: Vec<Grantable>,
+    attributes: Vec<String>,
+}
+
+impl Changed {
+    /// Out of both whole answers.
+    fn between(before: &RoleEngine, after: &RoleEngine, id: IdentityId, today: Date) -> Self {
+        let had = before.desired(id, today).map(Access::of).unwrap_or_default();
+        let has = after.desired(id, today).map(Access::of).unwrap_or_default();
+        let only = |these: &Access, others: &Access| these.held.difference(&others.held).cloned().collect();
+        Self { gains: only(&has, &had), losses: only(&had, &has), attributes: has.changed_since(&had) }
+    }
+}
+
 impl Counts {
+    fn note(&mut self, change: &Changed) {
+        change.gains.iter().for_each(|thing| *self.gains.entry(label(thing)).or_default() += 1);
+        change.losses.iter().for_each(|thing| *self.losses.entry(label(thing)).or_default() += 1);
+        change.attributes.iter().for_each(|name| *self.attributes.entry(name.clone()).or_default() += 1);
+    }
+
     fn add(&mut self, other: &mut Self) {
         let sides = [
             (&mut self.gains, &mut other.gains),
@@ -236,12 +285,12 @@ fn most_first(counts: BTreeMap<String, u64>) -> Vec<(String, u64)> {
     counts
 }
 
-fn example(whom: &Whom, shift: &Shift, attributes: &[String]) -> String {
+fn example(whom: &Whom, change: &Changed) -> String {
     let labels = |things: &[Grantable]| things.iter().map(label).collect::<Vec<_>>();
     let parts = [
-        ("gains", labels(&shift.gains)),
-        ("loses", labels(&shift.losses)),
-        ("gets other values:", attributes.to_vec()),
+        ("gains", labels(&change.gains)),
+        ("loses", labels(&change.losses)),
+        ("gets other values:", change.attributes.clone()),
     ];
     let parts: Vec<String> = parts
         .into_iter()
