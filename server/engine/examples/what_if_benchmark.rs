@@ -145,7 +145,9 @@ async fn checked(op: &OpContext, repetitions: u64) {
 
 /// A directory of one file for each rule, of which five hundred are not what is live.
 async fn planned(op: &OpContext, folder: &Path, wanted: &Configuration, repetitions: u64) {
-    let directory = folder.join("changed");
+    // At the same place, so that files which it names by where they are stay the same.
+    let directory = folder.join("configuration");
+    std::fs::remove_dir_all(&directory).unwrap();
     let mut others = wanted.clone();
     let rules = std::mem::take(&mut others.rules);
     write(&directory, &others);
