@@ -2,6 +2,7 @@
 
 use engine::context::OpContext;
 use model::error::ApiError;
+use model::user::{UserFilter, UserShow};
 use model::view::{AccountFilter, IdentityFilter, WorkItemFilter};
 
 use super::{LIMIT, Rows, time};
@@ -88,7 +89,7 @@ pub(super) async fn forms(op: &OpContext, query: &Query, after: Option<String>) 
 }
 
 pub(super) async fn users(op: &OpContext, query: &Query, after: Option<String>) -> Result<Rows, ApiError> {
-    let filter = model::user::UserFilter { after, limit: LIMIT, ..query::users(query) };
+    let filter = UserFilter { after, limit: LIMIT, ..query::users(query) };
     let page = engine::users::page(op, &filter).await?;
     const COLUMNS: &[&str] = &["Login", "Name", "Person", "Profiles", "State", "In conflict", "Last sign-in"];
     Ok(Rows::of(COLUMNS, page, |row| {
@@ -97,7 +98,7 @@ pub(super) async fn users(op: &OpContext, query: &Query, after: Option<String>) 
             row.display_name.clone(),
             row.identity.as_ref().map(|(_, name)| name.clone()).unwrap_or_default(),
             row.profiles.join("; "),
-            if row.disabled { "Disabled" } else { "Can sign in" }.to_owned(),
+            if row.disabled { UserShow::Disabled } else { UserShow::Enabled }.label().to_owned(),
             row.conflicts.join("; "),
             time(row.last_sign_in),
         ]

@@ -51,7 +51,7 @@ const BY_ID: &str = concat!("select ", user_columns!(), " from console_user wher
 
 const ALL: &str = concat!("select ", user_columns!(), " from console_user order by folded_login");
 
-const COUNT_ONE: &str = "select count(*) as found from (select id from console_user limit 1) one";
+const COUNT_AT_MOST_ONE: &str = "select count(*) as found from (select id from console_user limit 1) one";
 
 /// Whoever changes users waits for who does so at the same time: what is allowed depends on all of them.
 const LOCK_USERS: &str = "select pg_advisory_xact_lock(7233213)";
@@ -142,7 +142,7 @@ impl Store {
 
     /// Whether anybody can sign in at all.
     pub async fn has_users(&self) -> Result<bool> {
-        let row = self.reader().await?.row(COUNT_ONE, arguments![]).await?;
+        let row = self.reader().await?.row(COUNT_AT_MOST_ONE, arguments![]).await?;
         Ok(row.map(|row| row.count("found")).transpose()?.unwrap_or_default() > 0)
     }
 

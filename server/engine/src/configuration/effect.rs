@@ -69,8 +69,10 @@ impl Effect {
 pub(crate) fn compare(before: &RoleEngine, after: &RoleEngine, people: &[Whom], today: Date) -> Effect {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let parts = people.chunks(people.len().div_ceil(threads).max(LEAST_PART));
+    let shifts = &Shifts::new(before, after, today);
     let mut all: Vec<(Effect, Counts)> = std::thread::scope(|scope| {
-        let parts: Vec<_> = parts.map(|part| scope.spawn(move || compared(before, after, part, today))).collect();
+        let parts: Vec<_> =
+            parts.map(|part| scope.spawn(move || compared(before, after, shifts, part, today))).collect();
         let joined = parts.into_iter().map(|part| match part.join() {
             Ok(found) => found,
             Err(panic) => std::panic::resume_unwind(panic),
@@ -94,10 +96,15 @@ pub(crate) fn compare(before: &RoleEngine, after: &RoleEngine, people: &[Whom], 
 }
 
 /// The same of some of them: people, and how often what changes.
-fn compared(before: &RoleEngine, after: &RoleEngine, people: &[Whom], today: Date) -> (Effect, Counts) {
-    let shifts = Shifts::new(before, after, today);
+fn compared(
+    before: &RoleEngine,
+    after: &RoleEngine,
+    shifts: &Shifts<'_>,
+    people: &[Whom],
+    today: Date,
+) -> (Effect, Counts) {
     let mut counts = Counts::default();
-    let mut told = (HashMap::<u32, u64>::new(), HashMap::<u32, u64>::new());
+    let (mut gained, mut lost): (HashMap<u32, u64>, HashMap<u32, u64>) = Default::default();
     let mut effect = Effect::default();
     // For whom less changes is not listed.
     let mut least = 0;
@@ -116,8 +123,8 @@ fn compared(before: &RoleEngine, after: &RoleEngine, people: &[Whom], today: Dat
         effect.identities += 1;
         match &change {
             Change::Told(shift) => {
-                shift.gains.iter().for_each(|number| *told.0.entry(*number).or_default() += 1);
-                shift.losses.iter().for_each(|number| *told.1.entry(*number).or_default() += 1);
+                shift.gains.iter().for_each(|number| *gained.entry(*number).or_default() += 1);
+                shift.losses.iter().for_each(|number| *lost.entry(*number).or_default() += 1);
             }
             Change::Whole(change) => counts.note(change),
         }
@@ -125,7 +132,7 @@ fn compared(before: &RoleEngine, after: &RoleEngine, people: &[Whom], today: Dat
         if effect.examples.len() >= EXAMPLES && size < least {
             continue;
         }
-        let change = change.named(&shifts);
+        let change = change.named(shifts);
         if effect.examples.len() < EXAMPLES {
             effect.examples.push(example(whom, &change));
         }
@@ -137,10 +144,10 @@ fn compared(before: &RoleEngine, after: &RoleEngine, people: &[Whom], today: Dat
             least = effect.people.last().map_or(0, PersonEffect::size);
         }
     }
-    for (number, people) in told.0 {
+    for (number, people) in gained {
         *counts.gains.entry(label(shifts.gained(number))).or_default() += people;
     }
-    for (number, people) in told.1 {
+    for (number, people) in lost {
         *counts.losses.entry(label(shifts.lost(number))).or_default() += people;
     }
     keep_most_affected(&mut effect.people);

@@ -27,7 +27,7 @@ pub struct Shifts<'e> {
     today: Day,
     /// Whether accounts of each type have the same values under both.
     same_values: bool,
-    /// What each thing of before is afterwards; none where it is no more. In order, as both are.
+    /// What each thing of before is afterwards; none where it is no more.
     then: Vec<Option<u32>>,
 }
 
