@@ -87,7 +87,8 @@ export default defineConfig({
           name: 'accessibility',
           testMatch: 'accessibility.spec.ts',
           dependencies: ['pages'],
-          use: signedIn,
+          // What is found says all; a trace of each look would take longer than the looks.
+          use: { ...signedIn, trace: 'off' },
           fullyParallel: true,
         },
         // Beside the demo: it starts a server on an empty folder and a directory, and ends them.

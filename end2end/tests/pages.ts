@@ -1,6 +1,10 @@
 // Every page there is, with something on it: name and address.
+import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { expect, nativelyChanged } from './steps';
+
+// Where they are written down for whoever looks at all of them.
+export const pageList = join(import.meta.dirname, '../test-results/pages.json');
 
 // The step before a decision, with one order approved.
 async function chosen(page: Page): Promise<string> {
