@@ -34,7 +34,7 @@ use sha2::{Digest, Sha256};
 pub(crate) use difference::object_difference;
 pub use difference::{ConfigurationPlan, Effect, FieldChange, ObjectChange, PersonEffect, difference};
 pub(crate) use drafted::{DraftedFinding, drafted};
-pub(crate) use effect::{Whom, compare, computed};
+pub(crate) use effect::{Compared, Whom, compare, computed};
 pub use export::export;
 pub(crate) use meaning::sentence;
 pub use schema::{schema, test_schema};

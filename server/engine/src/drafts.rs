@@ -399,7 +399,7 @@ pub async fn try_with(op: &OpContext, id: DraftId, key: &str) -> Result<DraftTri
     let before = computed(&live, &population, &grants, today).map_err(|_| broken())?;
     let whom = Whom::all(&population, today);
     grace::keep(&before, &mut after, &wanted, &whom, &grants, today);
-    let effect = compare(&before, &after, &whom, today);
+    let effect = compare(&before, &after, &whom, today).effect(1);
     let changed = effect.people.into_iter().next();
     let explain =
         |things: &[Grantable]| things.iter().filter_map(|thing| after.explain(person, thing, today)).collect();

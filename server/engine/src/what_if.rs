@@ -1,13 +1,15 @@
 //! What another configuration would mean for people, out of the population in memory: the database is not read, and of the
 //! role model only those are computed whom it could concern.
 //!
-//! Drafts, `config plan` and what is kept for a while ([`crate::grace`]) all look here, so that what is shown and what is
+//! Most of what shifts is foreseen from the rules that hold for people ([`RoleEngine::foresee`]); whoever is left is computed
+//! with both. Drafts, `config plan` and what is kept for a while ([`crate::grace`]) all look here, so that what is shown and what is
 //! done are the same. Whom a change concerns is told by `policy` ([`RoleEngine::concerned_by`]); where that cannot be told,
 //! everybody is computed.
 
 use std::sync::{Arc, PoisonError};
 
 use jiff::civil::Date;
+use model::access::Grantable;
 use model::configuration::{AssignmentRule, Configuration};
 use model::draft::{Matching, Sample};
 use model::lint::Finding;
@@ -18,16 +20,18 @@ use policy::lint::{Asked, Crowd, lint};
 use policy::model::{Condition, ModelError, RoleModel};
 use policy::naming_rules::{FoundEntitlement, unknown};
 
-use crate::configuration::{Effect, Whom, compare};
+use crate::configuration::{Compared, Effect, Whom, compare};
 use crate::grace::{self, Kept};
 use crate::world::{Live, Over, Population, World};
 
 /// The role model before and after, over those for whom it could make a difference.
 pub(crate) struct WhatIf {
+    /// Of those for whom that is told from the rules that hold for them.
+    foreseen: Compared,
     before: RoleEngine,
     after: RoleEngine,
     wanted: Configuration,
-    /// Those who are in both engines, in the order of their ids.
+    /// The others, who are in both engines, in the order of their ids.
     people: Vec<Whom>,
     grants: Vec<DirectGrant>,
     everybody: u64,
@@ -67,9 +71,13 @@ impl WhatIf {
         today: Date,
     ) -> Self {
         let everybody = population.identities().len() as u64;
-        let people = match population.engine.concerned_by(before, &after, today) {
-            Concerned::These(people) => people,
-            Concerned::Everybody => population.engine.everybody(),
+        let is_kept = |thing: &Grantable| wanted.terms(thing).is_some_and(|terms| terms.grace_days > 0);
+        let (foreseen, people) = match population.engine.concerned_by(before, &after, today) {
+            Concerned::These(people) => {
+                let foreseen = population.engine.foresee((before, &after), &people, is_kept, today);
+                (Compared::foreseen(&foreseen, population), foreseen.others)
+            }
+            Concerned::Everybody => (Compared::default(), population.engine.everybody()),
         };
         let whom: Vec<Whom> = population.those(&people).map(|identity| Whom::of(identity, today)).collect();
         let grants = whom.iter().flat_map(|person| population.engine.grants(person.id)).cloned().collect();
@@ -84,7 +92,7 @@ impl WhatIf {
             let before = before.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             (before, after)
         });
-        Self { before, after, wanted, people: whom, grants, everybody, today }
+        Self { foreseen, before, after, wanted, people: whom, grants, everybody, today }
     }
 
     fn computed(mut self) -> Self {
@@ -105,8 +113,8 @@ impl WhatIf {
     /// What people would gain and lose, with what they keep for a while.
     pub(crate) fn effect(&mut self) -> Effect {
         let kept = self.keep();
-        let effect = compare(&self.before, &self.after, &self.people, self.today).keeping(&kept);
-        Effect { population: self.everybody, ..effect }
+        let compared = compare(&self.before, &self.after, &self.people, self.today);
+        std::mem::take(&mut self.foreseen).beside(compared).effect(self.everybody).keeping(&kept)
     }
 
     /// The role model of the wanted configuration.

@@ -31,6 +31,7 @@ mod dictionary;
 mod difference;
 mod evaluate;
 mod explain;
+mod foreseen;
 mod index;
 mod life;
 mod matcher;
@@ -43,6 +44,7 @@ mod what_if;
 mod wheel;
 
 pub use difference::{Difference, Holdings};
+pub use foreseen::Foreseen;
 pub use index::People;
 pub use shift::{Shift, Shifts};
 pub use what_if::Concerned;

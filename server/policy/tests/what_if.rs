@@ -12,7 +12,7 @@ use std::sync::Arc;
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 use model::access::{DesiredAccess, GrantOrigin, Grantable, WorkflowState};
-use model::configuration::Configuration;
+use model::configuration::{Configuration, Role, RoleState};
 use model::identity::{Identity, Period};
 use model::ids::{DirectGrantId, IdentityId, RequestId};
 use model::request::DirectGrant;
@@ -21,6 +21,7 @@ use policy::expression::Expression;
 use policy::model::{Condition, RoleModel};
 use policy::reference::Reference;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 fn day(offset: i32) -> Date {
@@ -238,6 +239,106 @@ fn what_shifts_is_what_the_whole_answers_say() {
     outcome.expect("shifts agree");
     let (all, changed) = told.get();
     assert!(all > 20 && changed > 5, "{all} people were told of, of whom {changed} shift");
+}
+
+/// Somebody to whom something was given directly loses it where it is retired: nothing else about it differs.
+#[test]
+fn whoever_was_given_what_is_retired_is_concerned() {
+    let mut configuration = Configuration::default();
+    let cashier: Role = serde_json::from_str(r#"{"display_name": "Cashier"}"#).expect("a role");
+    configuration.roles.insert("cashier".to_owned(), cashier);
+    let mut wanted = configuration.clone();
+    wanted.roles.values_mut().for_each(|role| role.state = RoleState::Retired);
+    let mut engine = engine(&configuration);
+    let before = Arc::clone(engine.model());
+    let after = RoleModel::compile(&wanted).expect("sound");
+    let mut runner = TestRunner::deterministic();
+    let person = random::identity(1).new_tree(&mut runner).expect("somebody").current();
+    engine.upsert(&Identity { contexts: Vec::new(), present: true, ..person.clone() });
+    engine.set_grants(person.id, grant(Grantable::Role("cashier".to_owned())));
+    let Concerned::These(concerned) = engine.concerned_by(&before, &after, day(0)) else { panic!("it can be told") };
+    assert_eq!(engine.ids_of(&concerned), [person.id]);
+    // What was given directly is not foreseen.
+    let foreseen = engine.foresee((&before, &after), &concerned, |_| false, day(0));
+    assert_eq!((foreseen.people.len(), engine.ids_of(&foreseen.others)), (0, vec![person.id]));
+}
+
+/// What is foreseen from the rules that hold now is what both whole answers would say.
+#[test]
+fn what_is_foreseen_is_what_the_whole_answers_say() {
+    let told = std::cell::Cell::new((0, 0));
+    let worlds = (
+        random::configuration(),
+        random::configuration(),
+        any::<[bool; 5]>(),
+        prop::collection::vec(random::identity(8), 1..8),
+        prop::option::of(random::identity(8)),
+        prop::option::of(random::grantable()),
+        prop::option::of(random::grantable()),
+        (-30_i32..60, any::<bool>()),
+    );
+    let mut runner = TestRunner::new(ProptestConfig { cases: cases(), ..ProptestConfig::default() });
+    let outcome =
+        runner.run(&worlds, |(configuration, other, taken, people, later, given, kept, (offset, is_computed))| {
+            let today = day(offset);
+            let wanted = edited(&configuration, &other, &taken);
+            let Ok(after) = RoleModel::compile(&wanted) else { return Ok(()) };
+            let mut engine = engine(&configuration);
+            let before = Arc::clone(engine.model());
+            let mut known: BTreeMap<IdentityId, Identity> =
+                people.into_iter().map(|person| (person.id, person)).collect();
+            known.values().for_each(|person| engine.upsert(person));
+            let first = known.keys().next().copied();
+            let grants: Vec<DirectGrant> = given.map(grant).unwrap_or_default();
+            first.iter().for_each(|first| engine.set_grants(*first, grants.clone()));
+            if is_computed {
+                engine.compute(day(offset - 3));
+            }
+            // Somebody changes who was computed already.
+            if let Some(person) = later {
+                engine.upsert(&person);
+                known.insert(person.id, person);
+            }
+            let Concerned::These(concerned) = engine.concerned_by(&before, &after, today) else { return Ok(()) };
+            let foreseen = engine.foresee((&before, &after), &concerned, |thing| Some(thing) == kept.as_ref(), today);
+            let others = engine.ids_of(&foreseen.others);
+            let old = Reference::new(&configuration).expect("sound");
+            let new = Reference::new(&wanted).expect("sound");
+            let held = |access: &DesiredAccess| -> BTreeSet<Grantable> {
+                let held = access.assignments.iter().filter(|one| one.workflow_state.grants());
+                held.map(|one| one.grantable.clone()).collect()
+            };
+            let (mut gained, mut lost): (BTreeMap<Grantable, u64>, BTreeMap<Grantable, u64>) = Default::default();
+            let mut sizes = Vec::new();
+            for (id, person) in known.iter().filter(|(id, _)| !others.contains(id)) {
+                let grants = if Some(*id) == first { grants.as_slice() } else { &[] };
+                let (had, has) = (old.desired(person, grants, today), new.desired(person, grants, today));
+                let (before, after) = (held(&had), held(&has));
+                let gains: Vec<Grantable> = after.difference(&before).cloned().collect();
+                let losses: Vec<Grantable> = before.difference(&after).cloned().collect();
+                prop_assert!(!losses.iter().any(|thing| Some(thing) == kept.as_ref()), "{:?} would keep it", id);
+                for account in &has.accounts {
+                    let was = had.accounts.iter().find(|was| was.account_type == account.account_type);
+                    prop_assert!(was.is_none_or(|was| was.attributes == account.attributes), "{:?}", account);
+                }
+                let size = u32::try_from(gains.len() + losses.len()).expect("few things");
+                gains.iter().for_each(|thing| *gained.entry(thing.clone()).or_default() += 1);
+                losses.iter().for_each(|thing| *lost.entry(thing.clone()).or_default() += 1);
+                if size > 0 {
+                    sizes.push((*id, size));
+                    prop_assert_eq!(foreseen.shift(&engine, *id), (gains, losses), "{:?}", id);
+                }
+                let (all, changed) = told.get();
+                told.set((all + 1, changed + u32::from(size > 0)));
+            }
+            prop_assert_eq!(&foreseen.people, &sizes);
+            prop_assert_eq!(foreseen.gains.into_iter().collect::<BTreeMap<_, _>>(), gained);
+            prop_assert_eq!(foreseen.losses.into_iter().collect::<BTreeMap<_, _>>(), lost);
+            Ok(())
+        });
+    outcome.expect("what is foreseen agrees");
+    let (all, changed) = told.get();
+    assert!(all > 20 && changed > 5, "{all} people were foreseen, of whom {changed} shift");
 }
 
 /// Random cases for each property; CI runs as many, longer campaigns say how many.

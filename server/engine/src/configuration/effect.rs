@@ -1,5 +1,6 @@
 //! What a configuration would mean for people, before it is applied: the role model of both, over everybody.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZero;
 use std::sync::Arc;
@@ -10,12 +11,12 @@ use model::configuration::Configuration;
 use model::identity::{Identity, LifecycleState};
 use model::ids::IdentityId;
 use model::request::DirectGrant;
-use policy::engine::{Engine as RoleEngine, Shift, Shifts};
+use policy::engine::{Engine as RoleEngine, Foreseen, Shift, Shifts};
 use policy::model::{ModelError, RoleModel};
 
 use super::{Effect, PersonEffect};
 use crate::grace::Kept;
-use crate::world::{by_identity, role_engine};
+use crate::world::{Population, by_identity, role_engine};
 
 /// People named as examples.
 const EXAMPLES: usize = 5;
@@ -65,12 +66,95 @@ impl Effect {
     }
 }
 
+/// What was found to change for people, as far as somebody looked.
+#[derive(Default)]
+pub(crate) struct Compared {
+    identities: u64,
+    /// Those named as examples, by id.
+    examples: Vec<(IdentityId, String)>,
+    /// Those for whom most changes.
+    people: Vec<PersonEffect>,
+    counts: Counts,
+}
+
+impl Compared {
+    /// What was foreseen of people, who are those of the population.
+    pub(crate) fn foreseen(foreseen: &Foreseen, population: &Population) -> Self {
+        let mut compared = Self { identities: foreseen.people.len() as u64, ..Self::default() };
+        let labelled = |things: &[(Grantable, u64)]| -> BTreeMap<String, u64> {
+            things.iter().map(|(thing, people)| (label(thing), *people)).collect()
+        };
+        compared.counts.gains = labelled(&foreseen.gains);
+        compared.counts.losses = labelled(&foreseen.losses);
+        let person = |id: IdentityId| {
+            let identity = population.identities().get(&id)?;
+            let (gains, losses) = foreseen.shift(&population.engine, id);
+            let (name, key) = (identity.display_name.clone(), identity.key.clone());
+            Some(PersonEffect { id, name, key, gains, losses, attributes: Vec::new() })
+        };
+        let first = foreseen.people.iter().take(EXAMPLES).filter_map(|(id, _)| person(*id));
+        compared.examples = first.map(|one| (one.id, example(&one))).collect();
+        compared.people = most_affected(foreseen, population).into_iter().filter_map(person).collect();
+        compared
+    }
+
+    /// Both, of different people.
+    pub(crate) fn beside(mut self, mut other: Self) -> Self {
+        self.identities += other.identities;
+        self.examples.append(&mut other.examples);
+        self.examples.sort();
+        self.examples.truncate(EXAMPLES);
+        self.people.append(&mut other.people);
+        keep_most_affected(&mut self.people);
+        self.counts.add(&mut other.counts);
+        self
+    }
+
+    /// The same among so many people.
+    pub(crate) fn effect(self, population: u64) -> Effect {
+        Effect {
+            population,
+            identities: self.identities,
+            examples: self.examples.into_iter().map(|(_, example)| example).collect(),
+            people: self.people,
+            gains: most_first(self.counts.gains),
+            losses: most_first(self.counts.losses),
+            attributes: most_first(self.counts.attributes),
+            ..Effect::default()
+        }
+    }
+}
+
+/// Those for whom most was foreseen, as [`keep_most_affected`] would keep them.
+fn most_affected(foreseen: &Foreseen, population: &Population) -> Vec<IdentityId> {
+    let mut sizes: Vec<u32> = foreseen.people.iter().map(|(_, size)| *size).collect();
+    let last = sizes.len().min(LISTED).saturating_sub(1);
+    if sizes.is_empty() {
+        return Vec::new();
+    }
+    let (_, least, _) = sizes.select_nth_unstable_by(last, |one, other| other.cmp(one));
+    let least = *least;
+    // Of as many things there may be a great many people: their names decide.
+    let mut listed: Vec<(Reverse<u32>, &str, IdentityId)> = Vec::new();
+    for (id, size) in foreseen.people.iter().filter(|(_, size)| *size >= least) {
+        let Some(identity) = population.identities().get(id) else { continue };
+        listed.push((Reverse(*size), &identity.display_name, *id));
+        if listed.len() > 100 * LISTED {
+            listed.sort_unstable();
+            listed.truncate(LISTED);
+        }
+    }
+    listed.sort_unstable();
+    listed.truncate(LISTED);
+    listed.into_iter().map(|(_, _, id)| id).collect()
+}
+
 /// Compares what these people should have on that day under both role models, which were computed over them. Nothing is changed.
-pub(crate) fn compare(before: &RoleEngine, after: &RoleEngine, people: &[Whom], today: Date) -> Effect {
+pub(crate) fn compare(before: &RoleEngine, after: &RoleEngine, people: &[Whom], today: Date) -> Compared {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let parts = people.chunks(people.len().div_ceil(threads).max(LEAST_PART));
     let shifts = &Shifts::new(before, after, today);
-    let mut all: Vec<(Effect, Counts)> = std::thread::scope(|scope| {
+    let all: Vec<Compared> = std::thread::scope(|scope| {
         let parts: Vec<_> =
             parts.map(|part| scope.spawn(move || compared(before, after, shifts, part, today))).collect();
         let joined = parts.into_iter().map(|part| match part.join() {
@@ -79,33 +163,13 @@ pub(crate) fn compare(before: &RoleEngine, after: &RoleEngine, people: &[Whom], 
         });
         joined.collect()
     });
-    let mut effect = Effect { population: people.len() as u64, ..Effect::default() };
-    let mut counts = Counts::default();
-    for (part, of_part) in &mut all {
-        effect.identities += part.identities;
-        effect.examples.append(&mut part.examples);
-        effect.people.append(&mut part.people);
-        counts.add(of_part);
-    }
-    effect.examples.truncate(EXAMPLES);
-    keep_most_affected(&mut effect.people);
-    effect.gains = most_first(counts.gains);
-    effect.losses = most_first(counts.losses);
-    effect.attributes = most_first(counts.attributes);
-    effect
+    all.into_iter().fold(Compared::default(), Compared::beside)
 }
 
-/// The same of some of them: people, and how often what changes.
-fn compared(
-    before: &RoleEngine,
-    after: &RoleEngine,
-    shifts: &Shifts<'_>,
-    people: &[Whom],
-    today: Date,
-) -> (Effect, Counts) {
-    let mut counts = Counts::default();
+/// The same of some of them.
+fn compared(before: &RoleEngine, after: &RoleEngine, shifts: &Shifts<'_>, people: &[Whom], today: Date) -> Compared {
+    let mut compared = Compared::default();
     let (mut gained, mut lost): (HashMap<u32, u64>, HashMap<u32, u64>) = Default::default();
-    let mut effect = Effect::default();
     // For whom less changes is not listed.
     let mut least = 0;
     for whom in people {
@@ -120,38 +184,38 @@ fn compared(
         if size == 0 {
             continue;
         }
-        effect.identities += 1;
+        compared.identities += 1;
         match &change {
             Change::Told(shift) => {
                 shift.gains.iter().for_each(|number| *gained.entry(*number).or_default() += 1);
                 shift.losses.iter().for_each(|number| *lost.entry(*number).or_default() += 1);
             }
-            Change::Whole(change) => counts.note(change),
+            Change::Whole(change) => compared.counts.note(change),
         }
         // Names are looked up only for those who are listed.
-        if effect.examples.len() >= EXAMPLES && size < least {
+        if compared.examples.len() >= EXAMPLES && size < least {
             continue;
         }
-        let change = change.named(shifts);
-        if effect.examples.len() < EXAMPLES {
-            effect.examples.push(example(whom, &change));
-        }
+        let Changed { gains, losses, attributes } = change.named(shifts);
         let (id, name, key) = (whom.id, whom.name.clone(), whom.key.clone());
-        let Changed { gains, losses, attributes } = change;
-        effect.people.push(PersonEffect { id, name, key, gains, losses, attributes });
-        if effect.people.len() > 4 * LISTED {
-            keep_most_affected(&mut effect.people);
-            least = effect.people.last().map_or(0, PersonEffect::size);
+        let person = PersonEffect { id, name, key, gains, losses, attributes };
+        if compared.examples.len() < EXAMPLES {
+            compared.examples.push((id, example(&person)));
+        }
+        compared.people.push(person);
+        if compared.people.len() > 4 * LISTED {
+            keep_most_affected(&mut compared.people);
+            least = compared.people.last().map_or(0, PersonEffect::size);
         }
     }
     for (number, people) in gained {
-        *counts.gains.entry(label(shifts.gained(number))).or_default() += people;
+        *compared.counts.gains.entry(label(shifts.gained(number))).or_default() += people;
     }
     for (number, people) in lost {
-        *counts.losses.entry(label(shifts.lost(number))).or_default() += people;
+        *compared.counts.losses.entry(label(shifts.lost(number))).or_default() += people;
     }
-    keep_most_affected(&mut effect.people);
-    (effect, counts)
+    keep_most_affected(&mut compared.people);
+    compared
 }
 
 fn keep_most_affected(people: &mut Vec<PersonEffect>) {
@@ -292,12 +356,12 @@ fn most_first(counts: BTreeMap<String, u64>) -> Vec<(String, u64)> {
     counts
 }
 
-fn example(whom: &Whom, change: &Changed) -> String {
+fn example(person: &PersonEffect) -> String {
     let labels = |things: &[Grantable]| things.iter().map(label).collect::<Vec<_>>();
     let parts = [
-        ("gains", labels(&change.gains)),
-        ("loses", labels(&change.losses)),
-        ("gets other values:", change.attributes.clone()),
+        ("gains", labels(&person.gains)),
+        ("loses", labels(&person.losses)),
+        ("gets other values:", person.attributes.clone()),
     ];
     let parts: Vec<String> = parts
         .into_iter()
@@ -308,5 +372,5 @@ fn example(whom: &Whom, change: &Changed) -> String {
             if more > 0 { format!("{verb} {named} and {more} more") } else { format!("{verb} {named}") }
         })
         .collect();
-    format!("{} ({}) {}", whom.name, whom.key, parts.join("; "))
+    format!("{} ({}) {}", person.name, person.key, parts.join("; "))
 }

@@ -186,15 +186,40 @@ impl Engine {
     pub(crate) fn values_of(&self, attribute: &str) -> Option<BTreeMap<Value, IdentityId>> {
         let place = self.model.attributes.binary_search_by(|name| name.as_str().cmp(attribute)).ok()?;
         let place = u16::try_from(place).ok()?;
-        let mut first: HashMap<u32, IdentityId> = HashMap::new();
-        for person in self.people.iter().flatten().filter(|person| person.present) {
-            let contexts =
-                (0..person.contexts.len().max(1)).filter_map(|context| person.row(context).get(place as usize));
-            for code in contexts.copied().filter(|code| *code != ABSENT) {
-                first.entry(code).or_insert(person.id);
+        let present = |slot: u32| self.people.get(slot as usize)?.as_ref().filter(|person| person.present);
+        let mut first: HashMap<u32, u32> = HashMap::new();
+        let mut note = |code: u32, slot: u32| {
+            if code != ABSENT {
+                first.entry(code).and_modify(|known| *known = slot.min(*known)).or_insert(slot);
             }
+        };
+        // Where it was put in order before who has which value, only the first of each is looked for.
+        let ordered = self.built().and_then(|built| Some((built, built.columns.get(&place)?)));
+        let slots: Box<dyn Iterator<Item = u32>> = match ordered {
+            None => Box::new(0..u32::try_from(self.people.len()).unwrap_or(u32::MAX)),
+            Some((built, column)) => {
+                let is_as_it_was = |slot: &u32| !built.changed.contains(*slot) && present(*slot).is_some();
+                for (code, rows) in column.codes.iter().enumerate().map(|(number, code)| (*code, column.at(number))) {
+                    // First contexts stand in the order of the slots, and so do all others behind them.
+                    let (one, other) = rows.split_at(rows.partition_point(|row| *row < built.rows.slots));
+                    for rows in [one, other] {
+                        rows.iter()
+                            .map(|row| built.rows.slot(*row))
+                            .find(is_as_it_was)
+                            .into_iter()
+                            .for_each(|slot| note(code, slot));
+                    }
+                }
+                Box::new(built.changed.iter())
+            }
+        };
+        for (slot, person) in slots.filter_map(|slot| Some((slot, present(slot)?))) {
+            let codes = (0..person.contexts.len().max(1)).filter_map(|context| person.row(context).get(place as usize));
+            codes.for_each(|code| note(*code, slot));
         }
-        let values = first.into_iter().filter_map(|(code, id)| Some((self.dictionary.value(code)?.clone(), id)));
+        let id = |slot: u32| present(slot).map(|person| person.id);
+        let values =
+            first.into_iter().filter_map(|(code, slot)| Some((self.dictionary.value(code)?.clone(), id(slot)?)));
         Some(values.collect())
     }
 

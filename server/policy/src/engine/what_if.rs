@@ -76,7 +76,9 @@ impl Engine {
     fn given_otherwise(&self, before: &RoleModel, after: &RoleModel, kinds: &BTreeSet<&str>) -> RoaringBitmap {
         let mut known: BTreeMap<&Grantable, bool> = BTreeMap::new();
         let given = |model: &RoleModel, grantable: &Grantable| {
-            let closure = model.closure(RuleType::Automatic, &[model.position(grantable)?], |_| false);
+            // What is over, or not yet, gives nothing.
+            let position = model.position(grantable).filter(|position| model.is_in_force(*position))?;
+            let closure = model.closure(RuleType::Automatic, &[position], |_| false);
             Some((model.hash_of(&closure), gives_a_kind(model, &closure, kinds)))
         };
         let mut slots = RoaringBitmap::new();
@@ -96,7 +98,13 @@ impl Engine {
 }
 
 /// Whether two rules give or take the same in the same way, and accounts of it have the same values; their conditions aside.
-fn says_the_same(before: &RoleModel, old: &Rule, after: &RoleModel, new: &Rule, kinds: &BTreeSet<&str>) -> bool {
+pub(super) fn says_the_same(
+    before: &RoleModel,
+    old: &Rule,
+    after: &RoleModel,
+    new: &Rule,
+    kinds: &BTreeSet<&str>,
+) -> bool {
     let facts = |rule: &Rule| (rule.kind, rule.deny, rule.priority, rule.days_before, rule.days_after);
     let targets = |model: &RoleModel, rule: &Rule| -> Vec<u64> {
         rule.targets.iter().map(|target| model.name_hash(*target)).collect()
@@ -108,7 +116,7 @@ fn says_the_same(before: &RoleModel, old: &Rule, after: &RoleModel, new: &Rule, 
 }
 
 /// Whether accounts of one of these types follow.
-fn gives_a_kind(model: &RoleModel, closure: &Closure, kinds: &BTreeSet<&str>) -> bool {
+pub(super) fn gives_a_kind(model: &RoleModel, closure: &Closure, kinds: &BTreeSet<&str>) -> bool {
     let is_one =
         |grantable: &Grantable| matches!(grantable, Grantable::AccountType(name) if kinds.contains(name.as_str()));
     !kinds.is_empty() && closure.given.iter().any(|given| is_one(model.grantable(given.grantable)))
@@ -146,7 +154,7 @@ fn has_the_same_value(old: &AttributeModel, new: &AttributeModel) -> bool {
 }
 
 /// Whether both read the same and say the same; dimensions are written out in them, which the text does not tell.
-fn is_same(one: &Read, other: &Read) -> bool {
+pub(super) fn is_same(one: &Read, other: &Read) -> bool {
     one.expression == other.expression && {
         let (one, other) = (one.expression.root(), other.expression.root());
         format!("{one:?}") == format!("{other:?}")
