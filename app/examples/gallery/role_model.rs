@@ -4,7 +4,7 @@ use app::frame::{Rights, Sheet};
 use app::logic::role_model::Fields;
 use app::logic::time::Clock;
 use app::pages::drafts::{self, Editing};
-use app::pages::role_model::{self as pages, Counts};
+use app::pages::role_model::{self as pages, Counts, Listed};
 use engine::configuration::{ConfigurationPlan, Effect, FieldChange, ObjectChange, PersonEffect};
 use engine::drafts::{DraftFinding, DraftPreview};
 use engine::role_model::{Choices, ObjectVersion, Turn, Versions, Vocabulary};
@@ -27,10 +27,16 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
     let (all_of, unsorted) = (ObjectFilter::default(), Choices::default());
     let narrowed = ObjectFilter { category: Some("sales".into()), state: Some(RoleState::Draft), ..all_of.clone() };
     vec![
-        ("roles", pages::objects_sheet(ObjectKind::Role, &roles(), (&all_of, &choices()), &counts(), rights)),
-        ("rules", pages::objects_sheet(ObjectKind::Rule, &rules(), (&all_of, &unsorted), &counts(), &none)),
-        ("roles-none", pages::objects_sheet(ObjectKind::Role, &[], (&all_of, &unsorted), &Counts::default(), rights)),
-        ("roles-found-none", pages::objects_sheet(ObjectKind::Role, &[], (&narrowed, &choices()), &counts(), rights)),
+        ("roles", pages::objects_sheet(ObjectKind::Role, listed(roles()), (&all_of, &choices()), &counts(), rights)),
+        ("rules", pages::objects_sheet(ObjectKind::Rule, listed(rules()), (&all_of, &unsorted), &counts(), &none)),
+        (
+            "roles-none",
+            pages::objects_sheet(ObjectKind::Role, listed(vec![]), (&all_of, &unsorted), &Counts::default(), rights),
+        ),
+        (
+            "roles-found-none",
+            pages::objects_sheet(ObjectKind::Role, listed(vec![]), (&narrowed, &choices()), &counts(), rights),
+        ),
         ("role", pages::object_sheet(&role_detail(), None, (&versions(), true), rights, clock)),
         ("role-retired", pages::object_sheet(&retired(), None, (&Versions::default(), false), rights, clock)),
         ("rule", pages::object_sheet(&rule_detail(), None, (&versions(), true), &none, clock)),
@@ -43,6 +49,11 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
         ("draft-edit", drafts::edit_sheet(&editing(true))),
         ("draft-new", drafts::edit_sheet(&editing(false))),
     ]
+}
+
+fn listed(rows: Vec<ObjectRow>) -> Listed {
+    let total = rows.len() as u64;
+    Listed { objects: Page { rows, next: None, total }, is_first: true }
 }
 
 fn counts() -> Counts {

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::icon::icon;
 use crate::logic::form::Input;
+use crate::logic::words;
 
 /// A form of one button.
 pub fn action(
@@ -45,6 +46,27 @@ pub fn refused(what: &'static str, permission: &'static str) -> impl IntoView + 
 /// A choice in a select.
 pub fn option(value: String, label: String, chosen: bool) -> impl IntoView {
     view! { <option value=value selected=chosen>{label}</option> }
+}
+
+/// Names that are offered at most while somebody types: more would make the page many times as large.
+const OFFERED: usize = 1_000;
+
+/// What is offered while somebody types into a field whose `list` this is: values, with what people call them. Of a great many,
+/// only the first are.
+pub fn suggestions(id: &'static str, all: impl IntoIterator<Item = (String, String)>) -> AnyView {
+    let mut all = all.into_iter();
+    let offered: Vec<_> =
+        all.by_ref().take(OFFERED).map(|(value, label)| view! { <option value=value label=label></option> }).collect();
+    let rest = all.count();
+    let rest = (rest > 0).then(|| {
+        let text = format!(
+            "{} names are offered, and {} more can be typed whole: by their name, or found by the search above.",
+            words::number(OFFERED as u64),
+            words::number(rest as u64)
+        );
+        view! { <span class="hint">{text}</span> }
+    });
+    view! { <datalist id=id>{offered}</datalist>{rest} }.into_any()
 }
 
 /// What is around the field of a value.

@@ -145,6 +145,15 @@ pub fn filter(query: &Query) -> ObjectFilter {
     }
 }
 
+/// The list of a kind, narrowed so.
+pub fn found(kind: ObjectKind, filter: &ObjectFilter) -> Address {
+    Address::new(list(kind))
+        .with("text", Some(filter.text.as_str()).filter(|text| !text.is_empty()))
+        .with("category", filter.category.as_deref())
+        .with("owner", filter.owner.as_deref())
+        .with("state", filter.state.map(RoleState::name))
+}
+
 impl Fields {
     /// What stands in the form of an object.
     pub fn of(object: &Object) -> Self {

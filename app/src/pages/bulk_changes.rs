@@ -18,7 +18,7 @@ use model::request::Change;
 use model::view::IdentityFilter;
 
 use crate::components::chip;
-use crate::components::form::{option, refused};
+use crate::components::form::{option, refused, suggestions};
 use crate::components::icon::icon;
 use crate::components::list::{Empty, ago, empty, pagination};
 use crate::frame::{Rights, Section, Sheet};
@@ -229,10 +229,10 @@ fn for_people(begin: &Begin) -> impl IntoView + use<> {
     let states = [LifecycleState::Joiner, LifecycleState::Active, LifecycleState::Leaver]
         .into_iter()
         .map(|state| option(state.name().to_owned(), state.label().to_owned(), state.name() == chosen.lifecycle));
-    let things = begin.things.iter().map(|(thing, label)| {
-        let value = format!("{}:{}", thing.kind(), thing.name());
-        view! { <option value=value label=request::named(thing, label)></option> }
-    });
+    let things = begin
+        .things
+        .iter()
+        .map(|(thing, label)| (format!("{}:{}", thing.kind(), thing.name()), request::named(thing, label)));
     let takes = chosen.change == Change::Take.name();
     view! {
         <section class="panel" aria-labelledby="people-heading">
@@ -251,7 +251,7 @@ fn for_people(begin: &Begin) -> impl IntoView + use<> {
                 <label class="field">"Role, access profile, entitlement or account type"
                     <input name="thing" list="things" required value=chosen.thing autocomplete="off" placeholder="Type a part of its name" />
                 </label>
-                <datalist id="things">{things.collect_view()}</datalist>
+                {suggestions("things", things)}
                 <label class="field">"First day"<input type="date" name="not_before" value=chosen.not_before /></label>
                 <label class="field">"Last day"<input type="date" name="until" value=chosen.until /></label>
                 <label class="field">"Why"<input name="reason" required maxlength="500" value=chosen.reason placeholder="Kept with every request" /></label>

@@ -7,19 +7,20 @@ use engine::role_model::Choices;
 use leptos::prelude::*;
 use model::configuration::RoleState;
 use model::draft::{ObjectFilter, ObjectKind, ObjectRow};
+use model::page::Page;
 
 use crate::components::chip::role_state;
 use crate::components::form::option;
 use crate::components::icon::icon;
-use crate::components::list::{Empty, empty, tabs};
+use crate::components::list::{Empty, empty, pagination, tabs};
 use crate::frame::{Rights, Section, Sheet};
 use crate::logic::{role_model, words};
 use crate::pages::{Asked, page};
 
 pub use detail::{AccessProfilePage, EntitlementPage, RolePage, RulePage, object_sheet};
 
-/// Rows shown at once; more are found by their name.
-const MOST_ROWS: usize = 500;
+/// Rows of one page.
+const ROWS: usize = 100;
 
 #[component]
 pub fn RolesPage() -> impl IntoView {
@@ -44,11 +45,19 @@ pub fn RulesPage() -> impl IntoView {
 fn list_page(kind: ObjectKind) -> AnyView {
     page(move |Asked { op, visitor, query }| async move {
         let filter = role_model::filter(&query);
-        let rows = engine::role_model::rows(&op, kind, &filter).await?;
+        let after = query.get("after");
+        let objects = engine::role_model::page(&op, kind, &filter, after.as_deref(), ROWS).await?;
         let choices = engine::role_model::choices(&op, kind)?;
         let counts = Counts::read(&op).await?;
-        Ok(objects_sheet(kind, &rows, (&filter, &choices), &counts, &visitor.rights))
+        let listed = Listed { objects, is_first: after.is_none() };
+        Ok(objects_sheet(kind, listed, (&filter, &choices), &counts, &visitor.rights))
     })
+}
+
+/// A piece of a list.
+pub struct Listed {
+    pub objects: Page<ObjectRow>,
+    pub is_first: bool,
 }
 
 /// What the tabs count.
@@ -122,7 +131,7 @@ fn explained(kind: ObjectKind) -> &'static str {
 
 pub fn objects_sheet(
     kind: ObjectKind,
-    rows: &[ObjectRow],
+    listed: Listed,
     (filter, choices): (&ObjectFilter, &Choices),
     counts: &Counts,
     rights: &Rights,
@@ -131,7 +140,7 @@ pub fn objects_sheet(
         let label = format!("New {}", kind.noun());
         view! { <a class="button primary" href=role_model::edit(kind, None, None)>{icon("plus")}{label}</a> }
     });
-    let content = match (rows.is_empty(), filter.is_empty()) {
+    let content = match (listed.objects.rows.is_empty(), filter.is_empty()) {
         (true, true) => empty(
             "Nothing here yet",
             Empty::NeverUsed {
@@ -140,7 +149,7 @@ pub fn objects_sheet(
             },
         ),
         (true, false) => empty("Nothing found", Empty::Filtered { clear: role_model::list(kind).to_owned() }),
-        _ => table(kind, rows).into_any(),
+        _ => table(kind, filter, listed).into_any(),
     };
     let body = view! {
         <header class="page-head">
@@ -184,18 +193,17 @@ fn search(kind: ObjectKind, filter: &ObjectFilter, choices: &Choices) -> impl In
     }
 }
 
-fn table(kind: ObjectKind, rows: &[ObjectRow]) -> impl IntoView + use<> {
+fn table(kind: ObjectKind, filter: &ObjectFilter, listed: Listed) -> impl IntoView + use<> {
     let (note, people) = match kind {
         ObjectKind::Role => ("Consists of", "Held by"),
         ObjectKind::AccessProfile | ObjectKind::Entitlement => ("Application", "Held by"),
         ObjectKind::Rule => ("Condition", "Holds for"),
         ObjectKind::Setting(_) => ("What for", "Concerns"),
     };
-    let count = words::plural(rows.len() as u64, kind.noun(), &format!("{}s", kind.noun()));
-    let rest = rows.len().checked_sub(MOST_ROWS).filter(|rest| *rest > 0).map(|rest| {
-        view! { <p class="hint">{format!("{} more are not shown. Type a part of a name to find them.", words::total(rest as u64))}</p> }
-    });
-    let lines = rows.iter().take(MOST_ROWS).map(|row| {
+    let Listed { objects: Page { rows, next, total }, is_first } = listed;
+    let nouns = format!("{}s", kind.noun());
+    let pages = pagination(role_model::found(kind, filter), rows.len(), total, is_first, next, (kind.noun(), &nouns));
+    let lines = rows.into_iter().map(|row| {
         let key = (row.name != row.display_name).then(|| view! { " "<span class="mono subtle">{row.name.clone()}</span> });
         let terms = row.terms.clone().unwrap_or_default();
         let state = (terms.state != RoleState::Active).then(|| view! { " "{role_state(terms.state)} });
@@ -222,7 +230,6 @@ fn table(kind: ObjectKind, rows: &[ObjectRow]) -> impl IntoView + use<> {
             <thead><tr><th scope="col">"Name"</th><th scope="col">{note}</th>{sorted}<th scope="col">"What for"</th><th scope="col" class="number">{people}</th></tr></thead>
             <tbody>{lines.collect_view()}</tbody>
         </table>
-        {rest}
-        <p class="muted">{count}</p>
+        {pages}
     }
 }

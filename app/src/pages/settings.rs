@@ -112,7 +112,7 @@ pub fn SettingsPage() -> impl IntoView {
         let rows = engine::settings::rows(&op).await?;
         let drift = engine::configurations::drift(&op).await?;
         let counts = Counts::read(&op).await?;
-        Ok(settings_sheet(&rows, drift.as_ref(), &counts, &visitor.rights, &visitor.clock))
+        Ok(settings_sheet(&rows, drift.as_deref(), &counts, &visitor.rights, &visitor.clock))
     })
 }
 

@@ -54,7 +54,7 @@ pub async fn detail(op: &OpContext, name: String) -> Result<ApplicationDetail, A
     let now = op.now;
     let since = now.checked_sub(jiff::SignedDuration::from_hours(1)).unwrap_or(now);
     let used = store.threshold_use(since).await.map_err(internal)?;
-    let sizes = store.account_type_sizes().await.map_err(internal)?;
+    let sizes = op.engine.account_type_sizes().await.map_err(internal)?;
     let limits = |account_types: &[&String], thresholds: &Thresholds, defaults: &Defaults| {
         let stored = |pick: fn(&(String, u64, u64)) -> u64| {
             sizes.iter().filter(|size| account_types.contains(&&size.0)).map(pick).sum::<u64>()
@@ -181,8 +181,8 @@ fn is_known(op: &OpContext, name: &str) -> Result<(), ApiError> {
 }
 
 async fn facts(op: &OpContext) -> Result<HashMap<String, ApplicationFacts>, ApiError> {
-    let facts = op.engine.store().application_facts().await.map_err(internal)?;
-    Ok(facts.into_iter().map(|facts| (facts.name.clone(), facts)).collect())
+    let facts = op.engine.application_facts().await.map_err(internal)?;
+    Ok(facts.iter().map(|facts| (facts.name.clone(), facts.clone())).collect())
 }
 
 pub(crate) async fn pauses(op: &OpContext) -> Result<HashMap<String, PauseCause>, ApiError> {

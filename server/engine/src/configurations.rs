@@ -1,6 +1,7 @@
 //! Configuration as code: compare a directory with what is live, apply it, write it out again.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use model::configuration::Configuration;
@@ -83,12 +84,16 @@ pub struct Drift {
 
 /// How far what is live has gone from the files; none where none were ever applied. Applying the same files again would undo
 /// all of it.
-pub async fn drift(op: &OpContext) -> Result<Option<Drift>, ApiError> {
+pub async fn drift(op: &OpContext) -> Result<Option<Arc<Drift>>, ApiError> {
     op.require("/Configuration/View")?;
     op.engine.follow().await.map_err(|_| ApiError::internal())?;
-    let Some(files) = op.engine.store().last_from_files().await.map_err(internal)? else { return Ok(None) };
-    let changes = configuration::difference(&files.configuration, &op.engine.world().configuration());
-    Ok(Some(Drift { version: files.version, by: files.by, at: files.at, changes }))
+    let live = op.engine.world().live();
+    let found = live.drift.get_or_try_init(|| async {
+        let Some(files) = op.engine.store().last_from_files().await.map_err(internal)? else { return Ok(None) };
+        let changes = configuration::difference(&files.configuration, &live.configuration);
+        Ok::<_, ApiError>(Some(Arc::new(Drift { version: files.version, by: files.by, at: files.at, changes })))
+    });
+    Ok(found.await?.clone())
 }
 
 /// Makes the directory the live configuration; nothing happens where it already is. People's access follows with the

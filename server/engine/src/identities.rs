@@ -1,5 +1,7 @@
 //! Identities: who people are, and what they hold.
 
+use std::sync::Arc;
+
 use model::access::{Fact, Grantable, Why};
 use model::configuration::Configuration;
 use model::error::ApiError;
@@ -10,7 +12,6 @@ use model::page::Page;
 use model::quality::AttributeQuality;
 use model::view::{IdentityDetail, IdentityFilter, IdentityRow};
 use policy::naming::{self, Named};
-use policy::quality;
 
 use crate::Engine;
 use crate::context::OpContext;
@@ -32,15 +33,11 @@ pub async fn departments(op: &OpContext) -> Result<Vec<String>, ApiError> {
 }
 
 /// How good what identity sources say is, attribute by attribute.
-pub async fn quality(op: &OpContext) -> Result<Vec<AttributeQuality>, ApiError> {
+pub async fn quality(op: &OpContext) -> Result<Arc<Vec<AttributeQuality>>, ApiError> {
     op.require(VIEW)?;
     op.engine.follow().await.map_err(|_| ApiError::internal())?;
     let engine = op.engine.clone();
-    let work = move || {
-        let world = engine.world();
-        quality::quality(&world.configuration(), world.everybody())
-    };
-    tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::internal())
+    tokio::task::spawn_blocking(move || engine.world().quality()).await.map_err(|_| ApiError::internal())
 }
 
 /// One identity with everything around it.

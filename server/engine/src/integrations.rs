@@ -84,8 +84,8 @@ async fn counts(op: &OpContext, carrier: &str) -> Result<OrderCounts, ApiError> 
 }
 
 async fn troubles(op: &OpContext) -> Result<HashMap<String, String>, ApiError> {
-    let facts = op.engine.store().application_facts().await.map_err(internal)?;
-    Ok(facts.into_iter().filter_map(|facts| Some((facts.name, facts.trouble?))).collect())
+    let facts = op.engine.application_facts().await.map_err(internal)?;
+    Ok(facts.iter().filter_map(|facts| Some((facts.name.clone(), facts.trouble.clone()?))).collect())
 }
 
 fn row(

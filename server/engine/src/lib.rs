@@ -26,6 +26,7 @@ pub mod runner;
 pub mod schedule;
 pub mod scheduler;
 pub mod sweeps;
+mod tallies;
 pub mod tasks;
 
 pub mod access;
@@ -99,6 +100,7 @@ use crate::in_hand::InHand;
 use crate::lock::RunnerLock;
 use crate::pace::Paces;
 use crate::secrets::Keys;
+use crate::tallies::Tallies;
 use crate::world::World;
 
 /// What the engine is opened with.
@@ -199,6 +201,7 @@ struct Inner {
     world: World,
     connections: Connections,
     paces: Paces,
+    tallies: Tallies,
     in_hand: InHand,
     waiting: references::Waiting,
     /// Why the run under way does not go on.
@@ -254,6 +257,7 @@ impl Engine {
             world,
             connections: Connections::new(options.connectors),
             paces: Paces::default(),
+            tallies: Tallies::default(),
             in_hand: InHand::default(),
             waiting: references::Waiting::default(),
             held_up: Mutex::default(),

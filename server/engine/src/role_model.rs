@@ -2,13 +2,14 @@
 //! Changing them is the business of [`crate::drafts`].
 
 pub mod graph;
+mod list;
 mod versions;
 
 use std::sync::Arc;
 
 use model::access::Grantable;
-use model::configuration::{AssignmentRule, Configuration, Terms};
-use model::draft::{Draft, DraftState, Object, ObjectDetail, ObjectFilter, ObjectKind, ObjectRow, Sample};
+use model::configuration::{AssignmentRule, Configuration};
+use model::draft::{Draft, DraftState, Object, ObjectDetail, ObjectKind, Sample};
 use model::error::ApiError;
 use model::identity::Identity;
 use policy::naming;
@@ -17,6 +18,8 @@ use crate::context::OpContext;
 use crate::error::internal;
 use crate::what_if;
 
+pub(crate) use list::Listed;
+pub use list::{page, rows};
 pub use versions::{ObjectVersion, Turn, Versions, versions};
 
 /// Sees the role model, and drafts of it.
@@ -24,113 +27,6 @@ pub const VIEW: &str = "/Configuration/View";
 
 /// People named where not all are.
 pub(crate) const SAMPLE: u32 = 20;
-
-/// All objects of a kind that are meant, by what people call them.
-pub async fn rows(op: &OpContext, kind: ObjectKind, filter: &ObjectFilter) -> Result<Vec<ObjectRow>, ApiError> {
-    op.require(VIEW)?;
-    op.engine.follow().await.map_err(|_| ApiError::internal())?;
-    let configuration = op.engine.world().configuration();
-    let counts = match kind {
-        ObjectKind::Rule | ObjectKind::Setting(_) => Vec::new(),
-        ObjectKind::Role => op.engine.store().holder_counts("role").await.map_err(internal)?,
-        ObjectKind::AccessProfile => op.engine.store().holder_counts("access_profile").await.map_err(internal)?,
-        ObjectKind::Entitlement => op.engine.store().holder_counts("entitlement").await.map_err(internal)?,
-    };
-    let held = |name: &String| {
-        counts
-            .binary_search_by(|(other, _)| other.cmp(name))
-            .ok()
-            .and_then(|index| counts.get(index))
-            .map_or(0, |c| c.1)
-    };
-    let category = |terms: &Terms| terms.category.as_ref().map(|name| configuration.category_label(name));
-    let mut rows: Vec<ObjectRow> = match kind {
-        ObjectKind::Role => {
-            let all = configuration.roles.iter();
-            all.map(|(name, role)| ObjectRow {
-                kind,
-                name: name.clone(),
-                display_name: role.display_name.clone(),
-                description: role.description.clone(),
-                note: parts(role.access_profiles.len(), role.roles.len()),
-                people: held(name),
-                category: category(&role.terms()),
-                terms: Some(role.terms()),
-            })
-            .collect()
-        }
-        ObjectKind::AccessProfile => {
-            let all = configuration.access_profiles.iter();
-            all.map(|(name, profile)| ObjectRow {
-                kind,
-                name: name.clone(),
-                display_name: profile.display_name.clone(),
-                description: profile.description.clone(),
-                note: op.engine.application_label(&profile.application),
-                people: held(name),
-                category: category(&profile.terms()),
-                terms: Some(profile.terms()),
-            })
-            .collect()
-        }
-        ObjectKind::Entitlement => {
-            let all = configuration.entitlements.iter();
-            all.map(|(name, entitlement)| ObjectRow {
-                kind,
-                name: name.clone(),
-                display_name: entitlement.display_name.clone(),
-                description: entitlement.description.clone(),
-                note: configuration
-                    .application_of(&Grantable::Entitlement(name.clone()))
-                    .map_or_else(String::new, |application| op.engine.application_label(application)),
-                people: held(name),
-                category: None,
-                terms: None,
-            })
-            .collect()
-        }
-        ObjectKind::Rule => {
-            let today = op.engine.today();
-            let holding = op.engine.world().with_population(|population| {
-                population.engine.compute_some(&[], today);
-                population.engine.affected_by_each_rule()
-            });
-            let all = configuration.rules.iter();
-            all.map(|(name, rule)| ObjectRow {
-                kind,
-                name: name.clone(),
-                display_name: name.clone(),
-                description: rule.description.clone(),
-                note: rule.when.clone(),
-                people: holding.get(name).copied().unwrap_or_default(),
-                category: None,
-                terms: None,
-            })
-            .collect()
-        }
-        // They have a list of their own: `crate::settings`.
-        ObjectKind::Setting(_) => Vec::new(),
-    };
-    let words = filter.text.to_lowercase();
-    let is_meant = |row: &ObjectRow| {
-        let texts = [&row.display_name, &row.name, &row.note];
-        words.split_whitespace().all(|word| texts.iter().any(|text| text.to_lowercase().contains(word)))
-            && row.terms.as_ref().is_none_or(|terms| is_on_terms(&configuration, filter, terms))
-    };
-    rows.retain(is_meant);
-    rows.sort_by(|a, b| (&a.display_name, &a.name).cmp(&(&b.display_name, &b.name)));
-    Ok(rows)
-}
-
-fn is_on_terms(configuration: &Configuration, filter: &ObjectFilter, terms: &Terms) -> bool {
-    let is_in = |category: &String| {
-        let own = terms.category.as_ref();
-        own.is_some_and(|own| own == category || configuration.category_path(own).contains(&category.as_str()))
-    };
-    filter.category.as_ref().is_none_or(is_in)
-        && filter.owner.as_ref().is_none_or(|owner| terms.owner.as_ref() == Some(owner))
-        && filter.state.is_none_or(|state| terms.state == state)
-}
 
 /// What lists of roles and access profiles can be narrowed to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -318,14 +214,4 @@ fn contained_in(configuration: &Configuration, kind: ObjectKind, name: &str) -> 
     let profiles =
         profiles.map(|(name, profile)| (Grantable::AccessProfile(name.clone()), profile.display_name.clone()));
     roles.chain(profiles).collect()
-}
-
-fn parts(profiles: usize, roles: usize) -> String {
-    let plural = |count: usize, noun: &str| match count {
-        0 => None,
-        1 => Some(format!("1 {noun}")),
-        count => Some(format!("{count} {noun}s")),
-    };
-    let parts = [plural(profiles, "access profile"), plural(roles, "role")];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

@@ -6,6 +6,8 @@
 mod live;
 mod matching;
 
+use std::collections::HashMap;
+
 use model::draft::ObjectKind;
 use model::error::ApiError;
 use model::search::{Hit, HitKind, Target};
@@ -50,7 +52,7 @@ pub async fn find(op: &OpContext, text: &str, each: usize, pages: Vec<Hit>) -> R
         return Ok(Vec::new());
     }
     let mut hits = pages;
-    hits.extend(described(op, &question));
+    hits.extend(described(op, &question, each));
     hits.extend(numbered(op, &question).await?);
     hits.extend(people(op, &text, &question, each).await?);
     hits.extend(accounts(op, &text, each).await?);
@@ -105,15 +107,33 @@ fn may_open(op: &OpContext, target: &Target) -> bool {
     permission(target).is_none_or(|path| op.may_about_some(path))
 }
 
-/// Roles, rules, applications, settings …
-fn described(op: &OpContext, question: &Question) -> Vec<Hit> {
+/// Roles, rules, applications, settings …: the best of each kind. A letter or two fit nearly all of a great many.
+fn described(op: &OpContext, question: &Question, each: usize) -> Vec<Hit> {
     let live = op.engine.world().live();
-    let all = live.described().iter().filter(|one| may_open(op, &one.target));
-    let hit = |one: &Described| {
-        let score = question.score(&one.title_words, &one.detail_words)?;
-        Some(Hit { target: one.target.clone(), title: one.title.clone(), detail: one.detail.clone(), score })
+    let mut fitting: HashMap<HitKind, Vec<(u32, &Described)>> = HashMap::new();
+    for one in live.described() {
+        if let Some(score) = question.score(&one.title_words, &one.detail_words) {
+            fitting.entry(one.target.kind()).or_default().push((score, one));
+        }
+    }
+    // Things of one kind have pages of one permission.
+    fitting.retain(|_, found| found.first().is_some_and(|(_, one)| may_open(op, &one.target)));
+    let best = fitting.into_values().flat_map(|mut found| {
+        if found.len() > each + 1 {
+            found.select_nth_unstable_by(each, |(score, one), (other_score, other)| {
+                other_score.cmp(score).then_with(|| one.title.cmp(&other.title))
+            });
+            found.truncate(each + 1);
+        }
+        found
+    });
+    let hit = |(score, one): (u32, &Described)| Hit {
+        target: one.target.clone(),
+        title: one.title.clone(),
+        detail: one.detail.clone(),
+        score,
     };
-    all.filter_map(hit).collect()
+    best.map(hit).collect()
 }
 
 /// `1234`, `#1234` or `order 1234`.

@@ -15,15 +15,18 @@ use model::identity::Identity;
 use model::ids::{ConfigurationVersionId, IdentityId};
 use model::lifecycle::Remembered;
 use model::lint::Finding;
+use model::quality::AttributeQuality;
 use model::request::DirectGrant;
 use policy::engine::{Engine as RoleEngine, People};
 use policy::model::RoleModel;
 use policy::naming_rules::FoundEntitlement;
+use policy::quality;
 use policy::risk::RiskModel;
 use store::{Store, StoreError};
 
+use crate::configurations::Drift;
 use crate::error::OpenError;
-use crate::role_model;
+use crate::role_model::{self, Listed};
 use crate::search::Described;
 
 /// People copied in one go.
@@ -41,6 +44,37 @@ pub struct World {
     pinned: AtomicBool,
     /// Version with which everybody was computed last.
     computed: Mutex<Option<ConfigurationVersionId>>,
+    /// How good attributes were found to be.
+    quality: Mutex<Option<At<Vec<AttributeQuality>>>>,
+    /// For how many people each rule holds.
+    holding: Mutex<Option<At<BTreeMap<String, u64>>>>,
+}
+
+/// What something was looked at over: it stays so until somebody, the configuration or the day is another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Of {
+    /// Place in the change log.
+    position: i64,
+    version: Option<ConfigurationVersionId>,
+    /// None for what no day changes.
+    today: Option<Date>,
+}
+
+/// What was found, over what.
+struct At<T> {
+    of: Of,
+    found: Arc<T>,
+}
+
+/// What is known of just that, or else is found now. Whoever asks meanwhile waits, instead of looking at the same.
+fn known_at<T>(known: &Mutex<Option<At<T>>>, of: Of, find: impl FnOnce() -> T) -> Arc<T> {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = known.as_ref().filter(|known| known.of == of) {
+        return Arc::clone(&known.found);
+    }
+    let found = Arc::new(find());
+    *known = Some(At { of, found: Arc::clone(&found) });
+    found
 }
 
 /// The live configuration and what follows from it.
@@ -53,6 +87,10 @@ pub(crate) struct Live {
     time_zone: TimeZone,
     /// Made when somebody first searches.
     described: OnceLock<Vec<Described>>,
+    /// The role model in the order of its lists.
+    pub(crate) listed: Listed,
+    /// How far it has gone from the files, once somebody asked: neither of them changes any more.
+    pub(crate) drift: tokio::sync::OnceCell<Option<Arc<Drift>>>,
     /// What the policy check said last, and over what.
     pub(crate) checked: Mutex<Option<(Over, Arc<Vec<Finding>>)>>,
 }
@@ -85,6 +123,8 @@ impl World {
             population: Mutex::new(population),
             pinned: AtomicBool::new(false),
             computed: Mutex::new(None),
+            quality: Mutex::new(None),
+            holding: Mutex::new(None),
         })
     }
 
@@ -143,6 +183,28 @@ impl World {
             let ids = ids.iter().skip(piece * PIECE).take(PIECE);
             self.with_population(|population| {
                 ids.filter_map(|id| population.identities.get(id)).cloned().collect::<Vec<_>>()
+            })
+        })
+    }
+
+    /// How good what identity sources say is: looked at once, until somebody or the configuration is another. Takes its time:
+    /// not for a thread that serves requests.
+    pub(crate) fn quality(&self) -> Arc<Vec<AttributeQuality>> {
+        let live = self.live();
+        let position = self.with_population(|population| population.position);
+        let of = Of { position, version: live.version, today: None };
+        known_at(&self.quality, of, || quality::quality(&live.configuration, self.everybody()))
+    }
+
+    /// For how many people each rule holds on that day, by its name; rules that hold for nobody are left out. Counted once, as
+    /// [`World::quality`].
+    pub(crate) fn holding(&self, today: Date) -> Arc<BTreeMap<String, u64>> {
+        let position = self.with_population(|population| population.position);
+        let of = Of { position, version: self.deciding().version, today: Some(today) };
+        known_at(&self.holding, of, || {
+            self.with_population(|population| {
+                population.engine.compute_some(&[], today);
+                population.engine.affected_by_each_rule()
             })
         })
     }
@@ -305,6 +367,8 @@ async fn read_live(store: &Store) -> Result<Live, OpenError> {
         model: Arc::new(model),
         time_zone,
         described: OnceLock::new(),
+        listed: Listed::default(),
+        drift: tokio::sync::OnceCell::new(),
         checked: Mutex::new(None),
     })
 }

@@ -699,6 +699,15 @@ pub struct SchemaAttribute {
     pub unique: bool,
 }
 
+/// What the home page counts of everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Those who have left do not count.
+    pub identities: u64,
+    pub accounts: u64,
+    pub orders: OrderCounts,
+}
+
 /// The home page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Home {

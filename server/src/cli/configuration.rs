@@ -118,7 +118,8 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
         }
         Command::Drift => {
             let drift = engine::configurations::drift(op).await?;
-            output.value(&drift, |drift| drift.as_ref().map_or_else(|| NO_FILES.to_owned(), show_drift))?;
+            let drift = drift.as_deref();
+            output.value(&drift, |drift| drift.map_or_else(|| NO_FILES.to_owned(), show_drift))?;
             Ok(if drift.is_none_or(|drift| drift.changes.is_empty()) { Exit::Done } else { Exit::Changes })
         }
         Command::Apply { directory, plan } => {

@@ -4,7 +4,7 @@ use model::access::Grantable;
 use model::draft::Sample;
 use model::ids::IdentityId;
 
-use crate::connection::{Row, arguments};
+use crate::connection::{Row, arguments, texts};
 use crate::{Result, Store};
 
 /// 18 is given by a rule, 118 follows from something held.
@@ -17,6 +17,18 @@ macro_rules! held {
 const COUNTS: &str = concat!(
     "select a.name, count(*) as people
     from assignment a
+    where ",
+    held!(),
+    "
+    group by a.name
+    order by a.name"
+);
+
+const COUNTS_OF: &str = concat!(
+    "with input as materialized (select value from json_each($2))
+    select a.name, count(*) as people
+    from input
+    join assignment a on a.name = input.value ->> 'text'
     where ",
     held!(),
     "
@@ -39,10 +51,17 @@ const FIRST: &str = concat!(
 );
 
 impl Store {
-    /// How many people hold each thing of a kind, by its name; those that nobody holds are left out.
-    pub async fn holder_counts(&self, kind: &str) -> Result<Vec<(String, u64)>> {
+    /// How many people hold each thing of a kind, by its name; those that nobody holds are left out. With names, only of these.
+    pub async fn holder_counts(&self, kind: &str, names: Option<&[&str]>) -> Result<Vec<(String, u64)>> {
         let read = |row: Row| Ok((row.text("name")?, row.count("people")?));
-        self.reader().await?.read(COUNTS, arguments![kind], read).await
+        let mut connection = self.reader().await?;
+        match names {
+            Some(names) => {
+                let names = texts(names.iter().copied())?;
+                connection.read(COUNTS_OF, arguments![kind, names], read).await
+            }
+            None => connection.read(COUNTS, arguments![kind], read).await,
+        }
     }
 
     /// How many people hold the thing, and the first `most` of them by name.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use model::form::FormCounts;
 use model::order::ProvisioningState;
-use model::view::{Home, OrderFilter, RunFilter, WorkItemFilter, WorkItemViewer};
+use model::view::{Home, OrderFilter, RunFilter, Totals, WorkItemFilter, WorkItemViewer};
 use model::work_item::WorkItemState;
 
 use crate::connection::arguments;
@@ -37,16 +37,27 @@ const OPEN_WORK_ITEMS: &str = "
     where state = 'open'";
 
 impl Store {
+    /// What is counted of everything.
+    pub async fn totals(&self, today: Date) -> Result<Totals> {
+        let mut connection = self.snapshot().await?;
+        let count = |number: i64| u64::try_from(number).unwrap_or_default();
+        Ok(Totals {
+            identities: count(connection.number(IDENTITIES, arguments![today]).await?),
+            accounts: count(connection.number(ACCOUNTS, arguments![]).await?),
+            orders: order_counts(&mut connection, &OrderFilter::default()).await?,
+        })
+    }
+
     /// `applications` is left empty: their names are configuration.
-    pub async fn home(&self, today: Date, now: Timestamp) -> Result<Home> {
+    pub async fn home(&self, totals: &Totals, now: Timestamp) -> Result<Home> {
         let mut connection = self.snapshot().await?;
         let open = WorkItemFilter { state: Some(WorkItemState::Open), limit: Some(8), ..WorkItemFilter::default() };
         let failed = [ProvisioningState::Errored, ProvisioningState::Error];
         let count = |number: i64| u64::try_from(number).unwrap_or_default();
         Ok(Home {
-            identities: count(connection.number(IDENTITIES, arguments![today]).await?),
-            accounts: count(connection.number(ACCOUNTS, arguments![]).await?),
-            orders: order_counts(&mut connection, &OrderFilter::default()).await?,
+            identities: totals.identities,
+            accounts: totals.accounts,
+            orders: totals.orders.clone(),
             open_work_items: count(connection.number(OPEN_WORK_ITEMS, arguments![]).await?),
             awaiting_review: count(connection.number(AWAITING_REVIEW, arguments![]).await?),
             native_changes: count(connection.number(OPEN, arguments![]).await?),

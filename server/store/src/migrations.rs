@@ -70,6 +70,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0040_leave_room_for_updates.postgres"),
     migration!("0041_tell_of_violations"),
     migration!("0042_index_words_and_keep_views"),
+    migration!("0043_index_what_is_held"),
 ];
 
 const CREATE_TABLE: &str = r#"

@@ -9,7 +9,7 @@ use model::certification::{AtEnd, NewCampaign, Origin, Scope};
 use model::configuration::Approver;
 use model::error::ApiError;
 
-use crate::components::form::option;
+use crate::components::form::{option, suggestions};
 use crate::components::icon::icon;
 use crate::frame::{Section, Sheet};
 use crate::logic::address::Address;
@@ -283,10 +283,10 @@ fn scope(typed: &Typed, offered: &Offered) -> impl IntoView + use<> {
     let several = |known: &[(String, String)], chosen: &[String]| {
         known.iter().map(|(name, label)| option(name.clone(), label.clone(), chosen.contains(name))).collect_view()
     };
-    let things = offered.things.iter().map(|(thing, label)| {
-        let value = format!("{}:{}", thing.kind(), thing.name());
-        view! { <option value=value label=request::named(thing, label)></option> }
-    });
+    let things = offered
+        .things
+        .iter()
+        .map(|(thing, label)| (format!("{}:{}", thing.kind(), thing.name()), request::named(thing, label)));
     let categories = (!offered.categories.is_empty()).then(|| {
         view! { <label class="field">"Categories"<select name="categories[]" multiple size="4">{several(&offered.categories, &typed.categories)}</select></label> }
     });
@@ -300,7 +300,7 @@ fn scope(typed: &Typed, offered: &Offered) -> impl IntoView + use<> {
         <label class="field">"Applications"<select name="applications[]" multiple size="4">{several(&offered.applications, &typed.applications)}</select></label>
         {categories}
         <label class="field">"Only this role, access profile, entitlement or account type"<input name="thing" list="things" value=typed.thing.clone() autocomplete="off" placeholder="Type a part of its name" /></label>
-        <datalist id="things">{things.collect_view()}</datalist>
+        {suggestions("things", things)}
         <label class="field">"Only what was not certified within so many days"<input name="not_certified" inputmode="numeric" value=typed.not_certified.clone() /></label>
         <label class="field">"Only what a violation of a risk of this level or more rests on"<input name="risk_level" inputmode="numeric" value=typed.risk_level.clone() /></label>
     }

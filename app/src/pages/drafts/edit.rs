@@ -8,7 +8,7 @@ use model::configuration::RoleState;
 use model::draft::{Draft, Matching, ObjectKind};
 
 use crate::components::explain::shape;
-use crate::components::form::option;
+use crate::components::form::{option, suggestions};
 use crate::components::icon::icon;
 use crate::frame::{Section, Sheet};
 use crate::islands::LiveMatching;
@@ -284,10 +284,11 @@ fn things(kind: ObjectKind, fields: &Fields, vocabulary: &Vocabulary) -> impl In
         }
     });
     let kept = kept.collect_view();
-    let choices = vocabulary.things.iter().filter(|(thing, _)| kinds.contains(&thing.kind())).map(|(thing, label)| {
-        let label = format!("{label} ({})", words::kind(thing));
-        view! { <option value=role_model::written(thing) label=label></option> }
-    });
+    let choices = vocabulary
+        .things
+        .iter()
+        .filter(|(thing, _)| kinds.contains(&thing.kind()))
+        .map(|(thing, label)| (role_model::written(thing), format!("{label} ({})", words::kind(thing))));
     let empty = (0..EMPTY_LINES).map(|_| String::new());
     let lines = unread.into_iter().cloned().chain(empty).enumerate().map(|(number, text)| {
         let label = format!("Add, line {}", number + 1);
@@ -298,7 +299,7 @@ fn things(kind: ObjectKind, fields: &Fields, vocabulary: &Vocabulary) -> impl In
             <legend>{legend}</legend>
             <ul class="plain chosen">{kept}</ul>
             {lines.collect_view()}
-            <datalist id="things">{choices.collect_view()}</datalist>
+            {suggestions("things", choices)}
             <span class="hint">"What is unticked is taken out. More lines come when the draft is saved and opened again."</span>
         </fieldset>
     }

@@ -10,7 +10,7 @@ use model::reconciliation::{Origin, ReconciliationFilter};
 use model::value::Attributes;
 use model::view::{IdentityDetail, IdentityEvent, PermissionRow};
 
-use crate::components::form::option;
+use crate::components::form::{option, suggestions};
 use crate::components::icon::icon;
 use crate::components::list::{Empty, ago, ago_or_dash, empty, tabs};
 use crate::components::timeline::{Entry, timeline};
@@ -311,17 +311,14 @@ fn question(detail: &IdentityDetail, asking: &Asking) -> impl IntoView + use<> {
     .map(|(value, label)| {
         option(value.to_owned(), label.to_owned(), value == asking.kind.as_deref().unwrap_or_default())
     });
-    let suggestions = asking.known.iter().map(|(grantable, label)| {
-        let label = format!("{label} ({})", words::kind(grantable));
-        view! { <option value=grantable.name().to_owned() label=label></option> }
-    });
-    let suggestions = suggestions.collect_view();
+    let known = asking.known.iter();
+    let known = known.map(|(thing, label)| (thing.name().to_owned(), format!("{label} ({})", words::kind(thing))));
     view! {
         <form class="filters ask" action=format!("/identities/{}", detail.identity.id) aria-label="Why, or why not">
             <span class="ask-label">"Why, or why not, the"</span>
             <select name="kind" aria-label="Kind">{kinds}</select>
             <input name="name" list="known" required value=asking.name.clone() placeholder="name" aria-label="Name" autocomplete="off" />
-            <datalist id="known">{suggestions}</datalist>
+            {suggestions("known", known)}
             <button class="button">"Explain"</button>
         </form>
     }

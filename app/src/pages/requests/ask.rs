@@ -14,7 +14,7 @@ use model::risk::RequestRisk;
 use model::trigger::Trigger;
 use model::view::{IdentityFilter, IdentityRow};
 
-use crate::components::form::{option, refused};
+use crate::components::form::{option, refused, suggestions};
 use crate::components::icon::icon;
 use crate::components::list::{Empty, empty};
 use crate::frame::{Rights, Section, Sheet};
@@ -300,8 +300,7 @@ fn fields(ask: &Ask, person: &Identity) -> impl IntoView + use<> {
         false => view! { <ul class="plain chosen">{chosen.collect_view()}</ul> }.into_any(),
     };
     let known = ask.known.iter().map(|(grantable, label)| {
-        let value = format!("{}:{}", grantable.kind(), grantable.name());
-        view! { <option value=value label=request::named(grantable, label)></option> }
+        (format!("{}:{}", grantable.kind(), grantable.name()), request::named(grantable, label))
     });
     let typed = ask.typed.as_ref().map(|(_, message)| message.clone()).or_else(|| ask.error_of("items"));
     let text = ask.typed.as_ref().map(|(text, _)| text.clone());
@@ -327,7 +326,7 @@ fn fields(ask: &Ask, person: &Identity) -> impl IntoView + use<> {
                     <label class="field wide">"Role, access profile, entitlement or account type"
                         <input name="thing" list="things" value=text autocomplete="off" placeholder="Type a part of its name" />
                     </label>
-                    <datalist id="things">{known.collect_view()}</datalist>
+                    {suggestions("things", known)}
                     <button class="button">{icon("plus")}"Add"</button>
                 </div>
                 {typed.map(|message| view! { <span class="field-error" role="alert">{message}</span> })}

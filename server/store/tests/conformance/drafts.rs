@@ -109,8 +109,11 @@ pub(crate) async fn holders_are_counted_where_access_follows(store: Store) {
         tx.open_assignments(&rows, None).await?;
         tx.close_assignments(&[AssignmentId(53)], None, at(60)).await?;
     });
-    assert_eq!(store.holder_counts("role").await.unwrap(), [("seller".to_owned(), 2)]);
-    assert!(store.holder_counts("entitlement").await.unwrap().is_empty());
+    assert_eq!(store.holder_counts("role", None).await.unwrap(), [("seller".to_owned(), 2)]);
+    let named = store.holder_counts("role", Some(&["clerk", "seller"])).await.unwrap();
+    assert_eq!(named, [("seller".to_owned(), 2)]);
+    assert!(store.holder_counts("role", Some(&["clerk"])).await.unwrap().is_empty());
+    assert!(store.holder_counts("entitlement", None).await.unwrap().is_empty());
     let first = |id, name: &str| (IdentityId(id), name.to_owned());
     let two = Sample { total: 2, people: vec![first(1, "Person 1"), first(3, "Person 3")] };
     assert_eq!(store.holders(&seller, 20).await.unwrap(), two);

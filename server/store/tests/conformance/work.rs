@@ -291,7 +291,7 @@ pub(crate) async fn open_lines_are_listed_for_many(store: Store) {
 }
 
 pub(crate) async fn home_counts(store: Store) {
-    let empty = store.home(day("2026-01-01"), at(0)).await.unwrap();
+    let empty = store.home(&store.totals(day("2026-01-01")).await.unwrap(), at(0)).await.unwrap();
     assert_eq!((empty.identities, empty.accounts, empty.open_work_items), (0, 0, 0));
     prepared(&store).await;
     keep!(store, |tx| {
@@ -306,7 +306,7 @@ pub(crate) async fn home_counts(store: Store) {
             tx.queue_run(&run(id, RunState::Completed)).await?;
         }
     });
-    let home = store.home(day("2026-01-01"), at(0)).await.unwrap();
+    let home = store.home(&store.totals(day("2026-01-01")).await.unwrap(), at(0)).await.unwrap();
     assert_eq!((home.identities, home.accounts, home.open_work_items), (8, 1, 10));
     assert_eq!(home.orders.by_state, [(ProvisioningState::Pending, 10), (ProvisioningState::Errored, 10)]);
     assert_eq!(home.work_items.len(), 8);

@@ -1,0 +1,169 @@
+//! Counts over everything. In a very large organisation they take seconds, and are kept there: whoever asks gets what was
+//! counted last, and is not made to wait while it is counted anew in the background. Everywhere else they are counted
+//! whenever somebody asks.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use model::view::{OrderCounts, Totals};
+use store::{ApplicationFacts, Store, StoreError};
+
+use crate::Engine;
+
+/// People of an organisation in which counts are kept.
+const LARGE: usize = 50_000;
+/// Counting may take one part in so many of the time.
+const SHARE: i32 = 20;
+/// What is older is of no use to anybody.
+const OLDEST: SignedDuration = SignedDuration::from_mins(5);
+
+/// What is counted for several pages.
+#[derive(Default)]
+pub(crate) struct Tallies {
+    totals: Tally<Totals>,
+    facts: Tally<Vec<ApplicationFacts>>,
+    sizes: Tally<Vec<(String, u64, u64)>>,
+    orders: Tally<OrderCounts>,
+}
+
+impl Engine {
+    /// What the home page counts.
+    pub(crate) async fn totals(&self) -> Result<Arc<Totals>, StoreError> {
+        let today = self.today();
+        self.kept(&self.0.tallies.totals, move |store| async move { store.totals(today).await }).await
+    }
+
+    /// Run-time facts about applications and identity sources.
+    pub(crate) async fn application_facts(&self) -> Result<Arc<Vec<ApplicationFacts>>, StoreError> {
+        self.kept(&self.0.tallies.facts, |store| async move { store.application_facts().await }).await
+    }
+
+    /// Of each account type: accounts, and entitlements that they hold.
+    pub(crate) async fn account_type_sizes(&self) -> Result<Arc<Vec<(String, u64, u64)>>, StoreError> {
+        self.kept(&self.0.tallies.sizes, |store| async move { store.account_type_sizes().await }).await
+    }
+
+    /// All orders by state.
+    pub(crate) async fn order_counts(&self) -> Result<Arc<OrderCounts>, StoreError> {
+        let count = |store: Store| async move { store.order_counts(&model::view::OrderFilter::default()).await };
+        self.kept(&self.0.tallies.orders, count).await
+    }
+
+    async fn kept<T, F, Counting>(&self, tally: &Tally<T>, count: F) -> Result<Arc<T>, StoreError>
+    where
+        T: Send + Sync + 'static,
+        F: FnOnce(Store) -> Counting + Send + 'static,
+        Counting: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let store = self.store().clone();
+        if self.world().with_population(|population| population.engine.len()) < LARGE {
+            return count(store).await.map(Arc::new);
+        }
+        let known = tally.take(self.now());
+        let (tally, engine) = (tally.clone(), self.clone());
+        let counted = async move {
+            let begun = engine.now();
+            let counted = count(store).await.map(Arc::new);
+            tally.put(counted.as_ref().ok(), begun, engine.now());
+            counted
+        };
+        match known {
+            Kept::Fresh(known) => Ok(known),
+            Kept::Old(known) => {
+                self.0.tasks.spawn(counted);
+                Ok(known)
+            }
+            Kept::Nothing => counted.await,
+        }
+    }
+}
+
+/// Something that was counted.
+struct Tally<T>(Arc<Mutex<State<T>>>);
+
+struct State<T> {
+    known: Option<Known<T>>,
+    is_counting: bool,
+}
+
+struct Known<T> {
+    counted: Arc<T>,
+    at: Timestamp,
+    took: SignedDuration,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Kept<T> {
+    Fresh(Arc<T>),
+    /// To be counted again by whoever is told so.
+    Old(Arc<T>),
+    Nothing,
+}
+
+impl<T> Default for Tally<T> {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(State { known: None, is_counting: false })))
+    }
+}
+
+impl<T> Clone for Tally<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Tally<T> {
+    fn take(&self, now: Timestamp) -> Kept<T> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = state.known.as_ref().filter(|known| now.duration_since(known.at) < OLDEST) else {
+            return Kept::Nothing;
+        };
+        let is_fresh = now.duration_since(known.at) < known.took * SHARE;
+        let counted = Arc::clone(&known.counted);
+        if is_fresh || state.is_counting {
+            return Kept::Fresh(counted);
+        }
+        state.is_counting = true;
+        Kept::Old(counted)
+    }
+
+    /// Takes in what was counted; nothing where that failed.
+    fn put(&self, counted: Option<&Arc<T>>, begun: Timestamp, now: Timestamp) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.is_counting = false;
+        if let Some(counted) = counted {
+            let took = now.duration_since(begun);
+            state.known = Some(Known { counted: Arc::clone(counted), at: begun, took });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from_second(1_000_000 + second).unwrap()
+    }
+
+    #[test]
+    fn what_was_counted_is_kept_for_as_long_as_counting_is_worth() {
+        let tally: Tally<u64> = Tally::default();
+        assert_eq!(tally.take(second(0)), Kept::Nothing);
+        // It took two seconds, and is good for forty.
+        tally.put(Some(&Arc::new(7)), second(0), second(2));
+        assert_eq!(tally.take(second(39)), Kept::Fresh(Arc::new(7)));
+        // The first to come later counts again; others are told the old number meanwhile.
+        assert_eq!(tally.take(second(40)), Kept::Old(Arc::new(7)));
+        assert_eq!(tally.take(second(41)), Kept::Fresh(Arc::new(7)));
+        tally.put(Some(&Arc::new(8)), second(40), second(42));
+        assert_eq!(tally.take(second(60)), Kept::Fresh(Arc::new(8)));
+        // Where counting fails, the next one tries.
+        assert_eq!(tally.take(second(90)), Kept::Old(Arc::new(8)));
+        tally.put(None, second(90), second(91));
+        assert_eq!(tally.take(second(92)), Kept::Old(Arc::new(8)));
+        // Nobody is told what was so this morning.
+        assert_eq!(tally.take(second(3_600)), Kept::Nothing);
+    }
+}
