@@ -10,6 +10,7 @@ mod redundant;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use broker::reconciliation::outlook;
+use model::configuration::Entitlement;
 use model::error::ApiError;
 use model::ids::{AccountId, IdentityId};
 use model::page::Page;
@@ -61,7 +62,7 @@ pub async fn page(op: &OpContext, filter: &ReconciliationFilter) -> Result<Lines
 /// How many lines each view has, by the same filter; of proposed roles only where they are looked at, which takes longer.
 pub async fn counts(op: &OpContext, filter: &ReconciliationFilter) -> Result<BTreeMap<View, u64>, ApiError> {
     op.require(VIEW)?;
-    let (store, today, known) = (op.engine.store(), op.engine.today(), known(op));
+    let (store, today, known) = (op.engine.store(), op.engine.today(), known(op, filter));
     let mut counts = BTreeMap::new();
     for view in View::ALL {
         let of = ReconciliationFilter { view, after: None, limit: Some(1), ..filter.clone() };
@@ -133,7 +134,7 @@ async fn piece(
     accounts: Option<&[AccountId]>,
 ) -> Result<Page<Finding>, ApiError> {
     let (store, today) = (op.engine.store(), op.engine.today());
-    store.reconciliation_page(filter, &known(op), accounts, today).await.map_err(internal)
+    store.reconciliation_page(filter, &known(op, filter), accounts, today).await.map_err(internal)
 }
 
 /// All of it, or what these accounts hold.
@@ -154,12 +155,16 @@ pub(crate) async fn findings(
     }
 }
 
-/// What the configuration says accounts may hold.
-fn known(op: &OpContext) -> Vec<KnownEntitlement> {
-    let configuration = op.engine.world().configuration();
-    let catalogue = &op.engine.world().live().catalogue;
+/// What the configuration says accounts may hold, in the application that is looked at.
+fn known(op: &OpContext, filter: &ReconciliationFilter) -> Vec<KnownEntitlement> {
+    let live = op.engine.world().live();
+    let (configuration, catalogue) = (&live.configuration, &live.catalogue);
+    let wanted = filter.application.as_deref().filter(|application| !application.is_empty());
+    let application =
+        |known: &Entitlement| configuration.account_types.get(&known.account_type).map(|kind| &kind.application);
     let entitlements = configuration.entitlements.iter();
     entitlements
+        .filter(|(_, known)| wanted.is_none_or(|wanted| application(known).is_some_and(|other| other == wanted)))
         // Where several share a key, it is the one that plans take it for.
         .filter(|(name, known)| catalogue.entitlement_of(&known.account_type, &known.key) == Some(name.as_str()))
         .map(|(name, known)| KnownEntitlement {

@@ -44,7 +44,7 @@ impl WhatIf {
     /// # Errors
     /// What is wrong with the configuration.
     pub(crate) fn new(world: &World, live: &Live, wanted: Configuration, today: Date) -> Result<Self, Vec<ModelError>> {
-        let after = Arc::new(RoleModel::compile(&wanted)?);
+        let after = Arc::new(RoleModel::compile_beside(&live.model, &wanted)?);
         Ok(world.with_population(|population| Self::among(population, &live.model, after, wanted, today)).computed())
     }
 

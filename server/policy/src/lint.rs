@@ -52,6 +52,7 @@ pub fn lint(
         crowd: crowd.filter(|crowd| crowd.count() > 0),
         today,
         rules: rules.collect(),
+        lasting: model.grantables.iter().map(|thing| is_lasting(configuration, thing, today)).collect(),
         gives: Vec::new(),
         denied: BTreeSet::new(),
         requestable: BTreeSet::new(),
@@ -84,6 +85,8 @@ struct Lint<'a> {
     today: Date,
     /// In the order of the model's.
     rules: Vec<RuleFacts<'a>>,
+    /// Of each thing, whether it gives something, or will: neither retired nor over.
+    lasting: Vec<bool>,
     /// Everything that each rule leads to, were nothing denied; sorted.
     gives: Vec<Vec<u32>>,
     /// What some rule denies by name.
@@ -130,12 +133,8 @@ impl Lint<'_> {
         self.findings.push(Finding { severity, kind, spots, message, witness });
     }
 
-    /// Whether it gives something, or will: neither retired nor over.
     fn is_lasting(&self, thing: u32) -> bool {
-        let terms = self.configuration.terms(self.model.grantable(thing));
-        terms.is_none_or(|terms| {
-            terms.state != RoleState::Retired && terms.valid_until.is_none_or(|last| self.today <= last)
-        })
+        self.lasting.get(thing as usize) == Some(&true)
     }
 
     /// Everything that these lead to, themselves included, through what is neither retired nor over; sorted.
@@ -185,6 +184,11 @@ impl Lint<'_> {
         self.laboratory.remove(identity.id);
         access
     }
+}
+
+fn is_lasting(configuration: &Configuration, thing: &Grantable, today: Date) -> bool {
+    let terms = configuration.terms(thing);
+    terms.is_none_or(|terms| terms.state != RoleState::Retired && terms.valid_until.is_none_or(|last| today <= last))
 }
 
 /// A direct grant of which nothing matters but what it gives.

@@ -160,7 +160,16 @@ impl RoleModel {
     /// of another application, keys that are no attribute, attributes read that no identity source delivers,
     /// denials that are not automatic, categories in a circle, last days before first ones, and risks that nobody, or everybody with one thing, would break.
     pub fn compile(configuration: &Configuration) -> Result<Self, Vec<ModelError>> {
-        let expressions = check::check(configuration)?;
+        let expressions = check::check(configuration, None)?;
+        Ok(Self::compiled(configuration, &expressions))
+    }
+
+    /// The same, beside a model of a configuration that differs little: conditions that it has read are not read again.
+    ///
+    /// # Errors
+    /// As [`RoleModel::compile`].
+    pub fn compile_beside(known: &Self, configuration: &Configuration) -> Result<Self, Vec<ModelError>> {
+        let expressions = check::check(configuration, Some(known))?;
         Ok(Self::compiled(configuration, &expressions))
     }
 

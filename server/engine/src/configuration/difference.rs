@@ -100,8 +100,9 @@ impl ConfigurationPlan {
 
 /// Compares two configurations, object by object and field by field.
 pub fn difference(current: &Configuration, wanted: &Configuration) -> ConfigurationPlan {
-    let before = objects(current);
-    let after = objects(wanted);
+    let (current, wanted) = differing(current, wanted);
+    let before = objects(&current);
+    let after = objects(&wanted);
     let mut plan = ConfigurationPlan::default();
     for (&(kind, ref name), fields) in &after {
         let nothing = BTreeMap::new();
@@ -119,6 +120,52 @@ pub fn difference(current: &Configuration, wanted: &Configuration) -> Configurat
         plan.removed.push(ObjectChange { kind, name: name.clone(), fields: Vec::new() });
     }
     plan
+}
+
+/// Both without the objects that are the same in both: of a large organisation these are nearly all.
+fn differing(current: &Configuration, wanted: &Configuration) -> (Configuration, Configuration) {
+    fn apart<T: Clone + PartialEq>(
+        current: &BTreeMap<String, T>,
+        wanted: &BTreeMap<String, T>,
+    ) -> (BTreeMap<String, T>, BTreeMap<String, T>) {
+        let without = |these: &BTreeMap<String, T>, others: &BTreeMap<String, T>| {
+            let differing = these.iter().filter(|(name, object)| others.get(*name) != Some(*object));
+            differing.map(|(name, object)| (name.clone(), object.clone())).collect()
+        };
+        (without(current, wanted), without(wanted, current))
+    }
+    let mut before = Configuration { organisation: current.organisation.clone(), ..Configuration::default() };
+    let mut after = Configuration { organisation: wanted.organisation.clone(), ..Configuration::default() };
+    macro_rules! tables {
+        ($($table:ident),*) => {{
+            // All of them are named, or this does not compile.
+            let Configuration { organisation: _, $($table),* } = current;
+            $((before.$table, after.$table) = apart($table, &wanted.$table);)*
+        }};
+    }
+    tables!(
+        agents,
+        sources,
+        sign_ins,
+        dimensions,
+        applications,
+        integrations,
+        account_types,
+        entitlements,
+        categories,
+        access_profiles,
+        roles,
+        rules,
+        lifecycle_states,
+        risks,
+        naming_rules,
+        automation_rules,
+        subscriptions,
+        jobs,
+        permission_profiles,
+        permission_conflicts
+    );
+    (before, after)
 }
 
 /// Compares two forms of one object, which has no credentials.

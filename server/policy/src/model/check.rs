@@ -1,6 +1,6 @@
 //! Finds what is wrong with a configuration: all of it at once, each with its place and what to do.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ::model::configuration::{
     AccountType, AttributeSpecification, Configuration, Connection, Limit, Reference, RuleType, Thresholds,
@@ -17,7 +17,7 @@ mod states;
 mod subscriptions;
 mod terms;
 
-use super::ModelError;
+use super::{ModelError, RoleModel};
 use crate::expression::{BUILT_IN, Expression, OF_ACCOUNT, OF_USER, nearest};
 
 /// Where an expression stands.
@@ -78,9 +78,14 @@ impl Expressions {
 }
 
 /// Every expression of a sound configuration, or everything that is wrong.
-pub(super) fn check(configuration: &Configuration) -> Result<Expressions, Vec<ModelError>> {
+///
+/// Conditions that another model has read are taken from there.
+pub(super) fn check(configuration: &Configuration, known: Option<&RoleModel>) -> Result<Expressions, Vec<ModelError>> {
+    let known = known.iter().flat_map(|model| &model.rules).map(|rule| &rule.when.expression);
     let mut check = Check {
         configuration,
+        // What stands there depends on nothing but its text, unless it names a part of a dimension.
+        known: known.map(|known| (known.text(), known)).filter(|(text, _)| !text.contains("within")).collect(),
         delivered: delivered(configuration),
         expressions: Expressions::default(),
         errors: Vec::new(),
@@ -108,6 +113,8 @@ pub(super) struct Check<'c> {
     pub(super) configuration: &'c Configuration,
     /// Attributes that some identity source delivers; none where there are no sources and so nothing is known.
     delivered: Option<BTreeSet<&'c str>>,
+    /// By their texts.
+    known: HashMap<&'c str, &'c Expression>,
     expressions: Expressions,
     errors: Vec<ModelError>,
 }
@@ -132,7 +139,11 @@ impl<'c> Check<'c> {
     }
 
     fn expression(&mut self, object: &str, path: &str, field: Field, text: &str, variables: &[&str]) {
-        let parsed = Expression::parse_with(text, variables).and_then(|parsed| parsed.expanded(self.configuration));
+        let known = self.known.get(text).filter(|_| matches!(field, Field::When(_)));
+        let parsed = match known {
+            Some(known) => Ok((*known).clone()),
+            None => Expression::parse_with(text, variables).and_then(|parsed| parsed.expanded(self.configuration)),
+        };
         match parsed {
             Ok(expression) => {
                 let unknown: Vec<&String> = match &self.delivered {
