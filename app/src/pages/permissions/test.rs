@@ -161,7 +161,7 @@ fn form(question: &Question, offered: &Offered) -> impl IntoView + use<> {
                     <select name="account_type"><option value="">"Every account type"</option>{account_types.collect_view()}</select>
                     <span class="hint">"Doing work and reviewing orders can be allowed for one account type alone."</span>
                 </label>
-                <label class="field">"about the person with the key"
+                <label class="field">"About the person with the key"
                     <input name="about" value=question.about.clone() autocomplete="off" spellcheck="false" />
                     <span class="hint">"A profile can be about some people only. Left empty, it is asked whether they may do it about somebody at least."</span>
                 </label>

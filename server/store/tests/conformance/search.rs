@@ -125,7 +125,8 @@ pub(crate) async fn whom_an_older_version_knew_is_found(store: Store) {
         "drop table saved_view",
         "drop table identity_word",
         "drop index account_words",
-        "delete from schema_migration where number = 42",
+        "drop index assignment_held",
+        "delete from schema_migration where number >= 42",
     ] {
         execute(&address, undo).await;
     }
@@ -140,7 +141,7 @@ pub(crate) async fn whom_an_older_version_knew_is_found(store: Store) {
     )
     .await;
     let report = other.migrate().await.unwrap();
-    assert_eq!(report.applied, ["0042_index_words_and_keep_views"]);
+    assert_eq!(report.applied.first().map(String::as_str), Some("0042_index_words_and_keep_views"));
     for (words, expected) in
         [(&["ann", "owl"][..], &[1][..]), (&["e2"], &[2]), (&["odd"], &[]), (&["e"], &[1, 2, 4]), (&["example"], &[])]
     {
