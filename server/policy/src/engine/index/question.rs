@@ -16,7 +16,7 @@ use crate::day::Day;
 use crate::expression::{Cell, Lookup, Node, condition_holds};
 use crate::model::Clause;
 
-/// A set so many times larger than the rows that are left is not made: each row is asked for its value.
+/// A set that takes so many times as much work as the rows that are left is not made: each row is asked for its value.
 const RATHER_ASK: usize = 4;
 
 /// A condition that is asked of everybody who did not change.
@@ -60,8 +60,8 @@ impl<'a> Question<'a> {
         match smallest {
             None => open.iter().find(meets),
             Some(predicate) => {
-                let slices = self.slices(predicate.attribute, &predicate.values);
-                let firsts = slices.into_iter().filter_map(|rows| rows.iter().copied().find(meets));
+                let places = self.places(predicate.attribute, &predicate.values).into_iter();
+                let firsts = places.filter_map(|(column, place)| column.at(place).iter().copied().find(meets));
                 firsts.min_by_key(|row| self.built.rows.slot(*row))
             }
         }
@@ -78,15 +78,20 @@ impl<'a> Question<'a> {
         self.built.columns.get(&attribute)
     }
 
-    /// The rows of each value.
-    fn slices(self, attribute: u16, values: &[Value]) -> Vec<&'a [u32]> {
+    /// Where each value stands that somebody has, with its column.
+    fn places(self, attribute: u16, values: &[Value]) -> Vec<(&'a Column, usize)> {
         let Some(column) = self.column(attribute) else { return Vec::new() };
         let codes = values.iter().filter_map(|value| self.engine.dictionary.find(attribute, value));
-        codes.map(|code| column.of(code)).collect()
+        codes.filter_map(|code| Some((column, column.place(code)?))).collect()
     }
 
     fn size(self, attribute: u16, values: &[Value]) -> usize {
-        self.slices(attribute, values).iter().map(|rows| rows.len()).sum()
+        self.places(attribute, values).iter().map(|(column, place)| column.at(*place).len()).sum()
+    }
+
+    /// How much work it is to join them, in rows.
+    fn work(self, attribute: u16, values: &[Value]) -> usize {
+        self.places(attribute, values).iter().map(|(column, place)| column.work_of(*place)).sum()
     }
 
     /// The rows that count and meet all predicates of a clause.
@@ -97,8 +102,8 @@ impl<'a> Question<'a> {
         let Some(first) = predicates.next() else { return open.clone() };
         let mut left = self.joined(first.attribute, &first.values) & open;
         for predicate in predicates {
-            let size = self.size(predicate.attribute, &predicate.values);
-            if size / RATHER_ASK > usize::try_from(left.len()).unwrap_or(usize::MAX) {
+            let work = self.work(predicate.attribute, &predicate.values);
+            if work / RATHER_ASK > usize::try_from(left.len()).unwrap_or(usize::MAX) {
                 let codes: Vec<u32> = predicate
                     .values
                     .iter()
@@ -117,12 +122,8 @@ impl<'a> Question<'a> {
     }
 
     fn joined(self, attribute: u16, values: &[Value]) -> RoaringBitmap {
-        let mut slices = self.slices(attribute, values).into_iter();
-        let first = slices.next().unwrap_or_default();
-        let mut rows = sorted(first.iter().copied());
-        for slice in slices {
-            rows |= sorted(slice.iter().copied());
-        }
+        let mut rows = RoaringBitmap::new();
+        self.places(attribute, values).into_iter().for_each(|(column, place)| column.join(place, &mut rows));
         rows
     }
 
@@ -167,11 +168,14 @@ impl<'a> Question<'a> {
         let size = |places: &[usize]| places.iter().map(|place| column.at(*place).len()).sum::<usize>();
         // Whichever are fewer are put together; every row has some value, or none, which counts as one.
         let joined = |places: &[usize]| -> RoaringBitmap {
-            let mut rows: Vec<u32> = places.iter().flat_map(|place| column.at(*place)).copied().collect();
-            if places.len() > 1 {
+            let (large, small): (Vec<usize>, Vec<usize>) = places.iter().partition(|place| column.is_large(**place));
+            let mut rows: Vec<u32> = small.iter().flat_map(|place| column.at(*place)).copied().collect();
+            if small.len() > 1 {
                 rows.sort_unstable();
             }
-            sorted(rows.into_iter())
+            let mut rows = sorted(rows.into_iter());
+            large.into_iter().for_each(|place| column.join(place, &mut rows));
+            rows
         };
         if size(&these) <= size(&others) { Some(left & joined(&these)) } else { Some(left - joined(&others)) }
     }
