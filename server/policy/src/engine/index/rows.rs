@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn many_rows_of_one_value_are_found_as_few_are() {
         // Two values that very many have, and a thousand that a few have each.
-        let code = |row: u32| if row % 10 == 0 { 2 + row / 10 % 1_000 } else { row % 2 };
+        let code = |row: u32| if row.is_multiple_of(10) { 2 + row / 10 % 1_000 } else { row % 2 };
         let column = Column::new((0..40_000).map(|row| (code(row), row)));
         assert_eq!(column.codes.len(), 1_002);
         for (place, wanted) in column.codes.iter().enumerate() {
