@@ -5,8 +5,8 @@ use roaring::RoaringBitmap;
 
 use super::super::person::Person;
 
-/// Of a value that so many rows have, they are kept as a set as well: it takes less than a tenth as much again, and nobody has to
-/// make one to ask.
+/// Of a value that so many rows have, they are kept as a set as well: it takes at most about half as much again, and nobody has
+/// to make one to ask.
 const LARGE: usize = 4_096;
 
 /// The contexts of everybody, numbered: a person's first context, or the person alone, has the number of the slot.
