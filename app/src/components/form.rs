@@ -60,7 +60,7 @@ pub fn suggestions(id: &'static str, all: impl IntoIterator<Item = (String, Stri
     let rest = all.count();
     let rest = (rest > 0).then(|| {
         let text = format!(
-            "{} names are offered, and {} more can be typed whole: by their name, or found by the search above.",
+            "{} names are offered; {} more can be typed whole.",
             words::number(OFFERED as u64),
             words::number(rest as u64)
         );

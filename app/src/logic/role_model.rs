@@ -146,9 +146,9 @@ pub fn filter(query: &Query) -> ObjectFilter {
 }
 
 /// The list of a kind, narrowed so.
-pub fn found(kind: ObjectKind, filter: &ObjectFilter) -> Address {
+pub fn narrowed(kind: ObjectKind, filter: &ObjectFilter) -> Address {
     Address::new(list(kind))
-        .with("text", Some(filter.text.as_str()).filter(|text| !text.is_empty()))
+        .with("text", Some(&filter.text))
         .with("category", filter.category.as_deref())
         .with("owner", filter.owner.as_deref())
         .with("state", filter.state.map(RoleState::name))

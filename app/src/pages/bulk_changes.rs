@@ -26,7 +26,7 @@ use crate::logic::address::Address;
 use crate::logic::flash::Flash;
 use crate::logic::query::{self, Query};
 use crate::logic::time::Clock;
-use crate::logic::{request, words};
+use crate::logic::{request, role_model, words};
 use crate::pages::{Asked, page};
 use crate::ssr;
 
@@ -229,10 +229,7 @@ fn for_people(begin: &Begin) -> impl IntoView + use<> {
     let states = [LifecycleState::Joiner, LifecycleState::Active, LifecycleState::Leaver]
         .into_iter()
         .map(|state| option(state.name().to_owned(), state.label().to_owned(), state.name() == chosen.lifecycle));
-    let things = begin
-        .things
-        .iter()
-        .map(|(thing, label)| (format!("{}:{}", thing.kind(), thing.name()), request::named(thing, label)));
+    let things = begin.things.iter().map(|(thing, label)| (role_model::written(thing), request::named(thing, label)));
     let takes = chosen.change == Change::Take.name();
     view! {
         <section class="panel" aria-labelledby="people-heading">

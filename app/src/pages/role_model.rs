@@ -202,7 +202,8 @@ fn table(kind: ObjectKind, filter: &ObjectFilter, listed: Listed) -> impl IntoVi
     };
     let Listed { objects: Page { rows, next, total }, is_first } = listed;
     let nouns = format!("{}s", kind.noun());
-    let pages = pagination(role_model::found(kind, filter), rows.len(), total, is_first, next, (kind.noun(), &nouns));
+    let pages =
+        pagination(role_model::narrowed(kind, filter), rows.len(), total, is_first, next, (kind.noun(), &nouns));
     let lines = rows.into_iter().map(|row| {
         let key = (row.name != row.display_name).then(|| view! { " "<span class="mono subtle">{row.name.clone()}</span> });
         let terms = row.terms.clone().unwrap_or_default();

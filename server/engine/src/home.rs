@@ -25,7 +25,7 @@ pub async fn beginning(op: &OpContext) -> Result<Option<Beginning>, ApiError> {
     if !op.may(crate::drafts::DRAFT) || !configuration.rules.is_empty() {
         return Ok(None);
     }
-    let sizes = op.engine.account_type_sizes().await.map_err(internal)?;
+    let sizes = op.engine.store().account_type_sizes().await.map_err(internal)?;
     let is_read = sizes.iter().any(|(_, accounts, _)| *accounts > 0);
     Ok(Some(Beginning {
         has_source: !configuration.sources.is_empty(),
@@ -40,8 +40,9 @@ pub async fn beginning(op: &OpContext) -> Result<Option<Beginning>, ApiError> {
 /// Everything on the home page; parts the caller may not see are left empty.
 pub async fn home(op: &OpContext) -> Result<Home, ApiError> {
     op.require("/Home/View")?;
-    let totals = op.engine.totals().await.map_err(internal)?;
-    let mut home = op.engine.store().home(&totals, op.now).await.map_err(internal)?;
+    let (totals, orders) =
+        (op.engine.totals().await.map_err(internal)?, op.engine.order_counts().await.map_err(internal)?);
+    let mut home = op.engine.store().home(&totals, &orders, op.now).await.map_err(internal)?;
     if op.may("/Applications/View") {
         home.applications = crate::applications::rows(op).await?;
         home.integrations = crate::integrations::rows(op).await?;

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use model::view::{OrderCounts, Totals};
+use model::view::{OrderCounts, OrderFilter, Totals};
 use store::{ApplicationFacts, Store, StoreError};
 
 use crate::Engine;
@@ -28,7 +28,7 @@ pub(crate) struct Tallies {
 }
 
 impl Engine {
-    /// What the home page counts.
+    /// People and accounts.
     pub(crate) async fn totals(&self) -> Result<Arc<Totals>, StoreError> {
         let today = self.today();
         self.kept(&self.0.tallies.totals, move |store| async move { store.totals(today).await }).await
@@ -46,7 +46,7 @@ impl Engine {
 
     /// All orders by state.
     pub(crate) async fn order_counts(&self) -> Result<Arc<OrderCounts>, StoreError> {
-        let count = |store: Store| async move { store.order_counts(&model::view::OrderFilter::default()).await };
+        let count = |store: Store| async move { store.order_counts(&OrderFilter::default()).await };
         self.kept(&self.0.tallies.orders, count).await
     }
 

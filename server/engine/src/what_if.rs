@@ -6,7 +6,7 @@
 //! done are the same. Whom a change concerns is told by `policy` ([`RoleEngine::concerned_by`]); where that cannot be told,
 //! everybody is computed.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use model::access::Grantable;
@@ -22,7 +22,7 @@ use policy::naming_rules::{FoundEntitlement, unknown};
 
 use crate::configuration::{Compared, Effect, Whom, compare};
 use crate::grace::{self, Kept};
-use crate::world::{Live, Over, Population, World};
+use crate::world::{Live, Over, Population, World, known};
 
 /// The role model before and after, over those for whom it could make a difference.
 pub(crate) struct WhatIf {
@@ -178,15 +178,8 @@ pub(crate) fn known_findings(
     found: Vec<FoundEntitlement>,
     today: Date,
 ) -> Arc<Vec<Finding>> {
-    // Whoever asks meanwhile waits, instead of finding the same.
-    let mut checked = live.checked.lock().unwrap_or_else(PoisonError::into_inner);
     let over = Over { position: world.with_population(|population| population.position()), today, found };
-    if let Some((_, known)) = checked.as_ref().filter(|(known, _)| *known == over) {
-        return Arc::clone(known);
-    }
-    let found = Arc::new(findings(world, &live.configuration, &live.model, over.found.clone(), today));
-    *checked = Some((over, Arc::clone(&found)));
-    found
+    known(&live.checked, over, |over| findings(world, &live.configuration, &live.model, over.found.clone(), today))
 }
 
 /// Asks the population in memory, or, where nothing is kept there of something that the question reads, one that is put together

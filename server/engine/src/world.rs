@@ -45,9 +45,9 @@ pub struct World {
     /// Version with which everybody was computed last.
     computed: Mutex<Option<ConfigurationVersionId>>,
     /// How good attributes were found to be.
-    quality: Mutex<Option<At<Vec<AttributeQuality>>>>,
+    quality: Mutex<Option<Known<Of, Vec<AttributeQuality>>>>,
     /// For how many people each rule holds.
-    holding: Mutex<Option<At<BTreeMap<String, u64>>>>,
+    holding: Mutex<Option<Known<Of, BTreeMap<String, u64>>>>,
 }
 
 /// What something was looked at over: it stays so until somebody, the configuration or the day is another.
@@ -61,19 +61,23 @@ struct Of {
 }
 
 /// What was found, over what.
-struct At<T> {
-    of: Of,
+pub(crate) struct Known<K, T> {
+    over: K,
     found: Arc<T>,
 }
 
 /// What is known of just that, or else is found now. Whoever asks meanwhile waits, instead of looking at the same.
-fn known_at<T>(known: &Mutex<Option<At<T>>>, of: Of, find: impl FnOnce() -> T) -> Arc<T> {
+pub(crate) fn known<K: PartialEq, T>(
+    known: &Mutex<Option<Known<K, T>>>,
+    over: K,
+    find: impl FnOnce(&K) -> T,
+) -> Arc<T> {
     let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(known) = known.as_ref().filter(|known| known.of == of) {
+    if let Some(known) = known.as_ref().filter(|known| known.over == over) {
         return Arc::clone(&known.found);
     }
-    let found = Arc::new(find());
-    *known = Some(At { of, found: Arc::clone(&found) });
+    let found = Arc::new(find(&over));
+    *known = Some(Known { over, found: Arc::clone(&found) });
     found
 }
 
@@ -91,8 +95,8 @@ pub(crate) struct Live {
     pub(crate) listed: Listed,
     /// How far it has gone from the files, once somebody asked: neither of them changes any more.
     pub(crate) drift: tokio::sync::OnceCell<Option<Arc<Drift>>>,
-    /// What the policy check said last, and over what.
-    pub(crate) checked: Mutex<Option<(Over, Arc<Vec<Finding>>)>>,
+    /// What the policy check said last.
+    pub(crate) checked: Mutex<Option<Known<Over, Vec<Finding>>>>,
 }
 
 /// What a policy check of one configuration looked at.
@@ -193,7 +197,7 @@ impl World {
         let live = self.live();
         let position = self.with_population(|population| population.position);
         let of = Of { position, version: live.version, today: None };
-        known_at(&self.quality, of, || quality::quality(&live.configuration, self.everybody()))
+        known(&self.quality, of, |_| quality::quality(&live.configuration, self.everybody()))
     }
 
     /// For how many people each rule holds on that day, by its name; rules that hold for nobody are left out. Counted once, as
@@ -201,7 +205,7 @@ impl World {
     pub(crate) fn holding(&self, today: Date) -> Arc<BTreeMap<String, u64>> {
         let position = self.with_population(|population| population.position);
         let of = Of { position, version: self.deciding().version, today: Some(today) };
-        known_at(&self.holding, of, || {
+        known(&self.holding, of, |_| {
             self.with_population(|population| {
                 population.engine.compute_some(&[], today);
                 population.engine.affected_by_each_rule()

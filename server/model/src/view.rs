@@ -699,13 +699,12 @@ pub struct SchemaAttribute {
     pub unique: bool,
 }
 
-/// What the home page counts of everything.
+/// How many there are of what is listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Those who have left do not count.
     pub identities: u64,
     pub accounts: u64,
-    pub orders: OrderCounts,
 }
 
 /// The home page.

@@ -65,6 +65,11 @@ fn without_reasons(
     (held.collect(), access.accounts)
 }
 
+fn held(access: &DesiredAccess) -> BTreeSet<Grantable> {
+    let held = access.assignments.iter().filter(|one| one.workflow_state.grants());
+    held.map(|one| one.grantable.clone()).collect()
+}
+
 fn grant(grantable: Grantable) -> Vec<DirectGrant> {
     let origin = GrantOrigin { request: RequestId(1), by: "ann".into(), why: "because".into() };
     let period = Period { starts: None, ends: None };
@@ -218,10 +223,6 @@ fn what_shifts_is_what_the_whole_answers_say() {
             let (Some(had), Some(has)) = (before.desired(person.id, today), after.desired(person.id, today)) else {
                 return Err(TestCaseError::fail("somebody is told of who is not known"));
             };
-            let held = |access: &DesiredAccess| -> BTreeSet<Grantable> {
-                let held = access.assignments.iter().filter(|one| one.workflow_state.grants());
-                held.map(|one| one.grantable.clone()).collect()
-            };
             let (old, new) = (held(&had), held(&has));
             let gains: BTreeSet<Grantable> = shift.gains.iter().map(|number| shifts.gained(*number).clone()).collect();
             let losses: BTreeSet<Grantable> = shift.losses.iter().map(|number| shifts.lost(*number).clone()).collect();
@@ -304,10 +305,6 @@ fn what_is_foreseen_is_what_the_whole_answers_say() {
             let others = engine.ids_of(&foreseen.others);
             let old = Reference::new(&configuration).expect("sound");
             let new = Reference::new(&wanted).expect("sound");
-            let held = |access: &DesiredAccess| -> BTreeSet<Grantable> {
-                let held = access.assignments.iter().filter(|one| one.workflow_state.grants());
-                held.map(|one| one.grantable.clone()).collect()
-            };
             let (mut gained, mut lost): (BTreeMap<Grantable, u64>, BTreeMap<Grantable, u64>) = Default::default();
             let mut sizes = Vec::new();
             for (id, person) in known.iter().filter(|(id, _)| !others.contains(id)) {

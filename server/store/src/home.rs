@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use model::form::FormCounts;
 use model::order::ProvisioningState;
-use model::view::{Home, OrderFilter, RunFilter, Totals, WorkItemFilter, WorkItemViewer};
+use model::view::{Home, OrderCounts, RunFilter, Totals, WorkItemFilter, WorkItemViewer};
 use model::work_item::WorkItemState;
 
 use crate::connection::arguments;
 use crate::declined::AWAITING_REVIEW;
 use crate::native_changes::OPEN;
-use crate::orders::{order_counts, order_rows_in_states};
+use crate::orders::order_rows_in_states;
 use crate::runs::{RunChoice, run_rows};
 use crate::violations;
 use crate::work_items::work_item_page;
@@ -37,19 +37,18 @@ const OPEN_WORK_ITEMS: &str = "
     where state = 'open'";
 
 impl Store {
-    /// What is counted of everything.
+    /// People and accounts.
     pub async fn totals(&self, today: Date) -> Result<Totals> {
         let mut connection = self.snapshot().await?;
         let count = |number: i64| u64::try_from(number).unwrap_or_default();
         Ok(Totals {
             identities: count(connection.number(IDENTITIES, arguments![today]).await?),
             accounts: count(connection.number(ACCOUNTS, arguments![]).await?),
-            orders: order_counts(&mut connection, &OrderFilter::default()).await?,
         })
     }
 
     /// `applications` is left empty: their names are configuration.
-    pub async fn home(&self, totals: &Totals, now: Timestamp) -> Result<Home> {
+    pub async fn home(&self, totals: &Totals, orders: &OrderCounts, now: Timestamp) -> Result<Home> {
         let mut connection = self.snapshot().await?;
         let open = WorkItemFilter { state: Some(WorkItemState::Open), limit: Some(8), ..WorkItemFilter::default() };
         let failed = [ProvisioningState::Errored, ProvisioningState::Error];
@@ -57,7 +56,7 @@ impl Store {
         Ok(Home {
             identities: totals.identities,
             accounts: totals.accounts,
-            orders: totals.orders.clone(),
+            orders: orders.clone(),
             open_work_items: count(connection.number(OPEN_WORK_ITEMS, arguments![]).await?),
             awaiting_review: count(connection.number(AWAITING_REVIEW, arguments![]).await?),
             native_changes: count(connection.number(OPEN, arguments![]).await?),

@@ -41,7 +41,7 @@ use model::plan::{ItemKind, ItemOperation, Partition, Plan};
 use model::value::Value;
 use serde::Serialize;
 
-pub(crate) use list::{newest_orders_of, order_counts, order_rows_in_states, orders_of_request};
+pub(crate) use list::{newest_orders_of, order_rows_in_states, orders_of_request};
 pub(crate) use read::{Why, optional_state, orders_by_id};
 pub use references::{FilledOrder, ReferenceChange};
 

@@ -15,7 +15,7 @@ use crate::frame::{Section, Sheet};
 use crate::logic::address::Address;
 use crate::logic::flash::Flash;
 use crate::logic::query::Query;
-use crate::logic::{request, words};
+use crate::logic::{request, role_model, words};
 use crate::pages::{Asked, page};
 use crate::ssr;
 
@@ -283,10 +283,7 @@ fn scope(typed: &Typed, offered: &Offered) -> impl IntoView + use<> {
     let several = |known: &[(String, String)], chosen: &[String]| {
         known.iter().map(|(name, label)| option(name.clone(), label.clone(), chosen.contains(name))).collect_view()
     };
-    let things = offered
-        .things
-        .iter()
-        .map(|(thing, label)| (format!("{}:{}", thing.kind(), thing.name()), request::named(thing, label)));
+    let things = offered.things.iter().map(|(thing, label)| (role_model::written(thing), request::named(thing, label)));
     let categories = (!offered.categories.is_empty()).then(|| {
         view! { <label class="field">"Categories"<select name="categories[]" multiple size="4">{several(&offered.categories, &typed.categories)}</select></label> }
     });

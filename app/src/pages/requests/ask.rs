@@ -21,7 +21,7 @@ use crate::frame::{Rights, Section, Sheet};
 use crate::logic::address::Address;
 use crate::logic::flash::Flash;
 use crate::logic::query::Query;
-use crate::logic::{request, words};
+use crate::logic::{request, role_model, words};
 use crate::pages::{Asked, page};
 use crate::ssr;
 
@@ -299,9 +299,8 @@ fn fields(ask: &Ask, person: &Identity) -> impl IntoView + use<> {
         true => view! { <p class="muted">"Nothing chosen yet."</p> }.into_any(),
         false => view! { <ul class="plain chosen">{chosen.collect_view()}</ul> }.into_any(),
     };
-    let known = ask.known.iter().map(|(grantable, label)| {
-        (format!("{}:{}", grantable.kind(), grantable.name()), request::named(grantable, label))
-    });
+    let known =
+        ask.known.iter().map(|(grantable, label)| (role_model::written(grantable), request::named(grantable, label)));
     let typed = ask.typed.as_ref().map(|(_, message)| message.clone()).or_else(|| ask.error_of("items"));
     let text = ask.typed.as_ref().map(|(text, _)| text.clone());
     let error = |field: &str| {

@@ -75,7 +75,7 @@ pub(crate) async fn unmarked(op: &OpContext) -> Result<Vec<(String, String)>, Ap
     let store = op.engine.store();
     let configuration = op.engine.world().configuration();
     let marked = store.applications_live().await.map_err(internal)?;
-    let sizes = op.engine.account_type_sizes().await.map_err(internal)?;
+    let sizes = store.account_type_sizes().await.map_err(internal)?;
     let holding = sizes.iter().filter(|(_, accounts, _)| *accounts > 0);
     let holding: BTreeSet<&String> = holding
         .filter_map(|(account_type, ..)| Some(&configuration.account_types.get(account_type)?.application))

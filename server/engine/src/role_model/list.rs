@@ -122,11 +122,7 @@ async fn people(op: &OpContext, kind: ObjectKind, names: &[&str]) -> Result<BTre
 }
 
 fn terms(configuration: &Configuration, kind: ObjectKind, name: &str) -> Option<Terms> {
-    match kind {
-        ObjectKind::Role => configuration.roles.get(name).map(|role| role.terms()),
-        ObjectKind::AccessProfile => configuration.access_profiles.get(name).map(|profile| profile.terms()),
-        ObjectKind::Entitlement | ObjectKind::Rule | ObjectKind::Setting(_) => None,
-    }
+    configuration.terms(&kind.grantable(name)?)
 }
 
 /// What there is to say of an object beside how many people have it.

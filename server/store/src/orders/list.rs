@@ -181,7 +181,7 @@ impl Store {
     }
 }
 
-pub(crate) async fn order_counts(connection: &mut Connection, filter: &OrderFilter) -> Result<OrderCounts> {
+async fn order_counts(connection: &mut Connection, filter: &OrderFilter) -> Result<OrderCounts> {
     let read = |row: Row| Ok((state(&row, "state")?, row.count("orders")?));
     let by_state = match among(connection, &filter.reach, filter.text.as_deref()).await? {
         Some(among) => connection.read(COUNTS_AMONG, filter_arguments!(filter, None::<i64>, among), read).await?,

@@ -3,7 +3,7 @@ use model::ids::*;
 use model::job::RunState;
 use model::order::{Order, ProvisioningState};
 use model::plan::{ItemKind, ItemOperation, Operation};
-use model::view::{BulkFilter, WorkItemFilter, WorkItemScope, WorkItemUpload, WorkItemViewer};
+use model::view::{BulkFilter, Home, OrderFilter, WorkItemFilter, WorkItemScope, WorkItemUpload, WorkItemViewer};
 use model::work_item::{
     Chosen, Fulfiller, LineOutcome, WorkItem, WorkItemEvent, WorkItemEventKind, WorkItemLine, WorkItemQuestion,
     WorkItemState,
@@ -290,8 +290,14 @@ pub(crate) async fn open_lines_are_listed_for_many(store: Store) {
     assert_eq!(store.upload(WorkItemUploadId(80)).await.unwrap(), None);
 }
 
+async fn counted(store: &Store) -> Home {
+    let totals = store.totals(day("2026-01-01")).await.unwrap();
+    let orders = store.order_counts(&OrderFilter::default()).await.unwrap();
+    store.home(&totals, &orders, at(0)).await.unwrap()
+}
+
 pub(crate) async fn home_counts(store: Store) {
-    let empty = store.home(&store.totals(day("2026-01-01")).await.unwrap(), at(0)).await.unwrap();
+    let empty = counted(&store).await;
     assert_eq!((empty.identities, empty.accounts, empty.open_work_items), (0, 0, 0));
     prepared(&store).await;
     keep!(store, |tx| {
@@ -306,7 +312,7 @@ pub(crate) async fn home_counts(store: Store) {
             tx.queue_run(&run(id, RunState::Completed)).await?;
         }
     });
-    let home = store.home(&store.totals(day("2026-01-01")).await.unwrap(), at(0)).await.unwrap();
+    let home = counted(&store).await;
     assert_eq!((home.identities, home.accounts, home.open_work_items), (8, 1, 10));
     assert_eq!(home.orders.by_state, [(ProvisioningState::Pending, 10), (ProvisioningState::Errored, 10)]);
     assert_eq!(home.work_items.len(), 8);
