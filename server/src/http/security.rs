@@ -42,6 +42,7 @@ const ALWAYS: [(HeaderName, &str); 5] = [
 /// Adds the headers that every answer carries. A handler's own policy and caching stay.
 pub async fn headers(State(site): State<Site>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
+    let too_large = response.status() == StatusCode::PAYLOAD_TOO_LARGE;
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
@@ -51,6 +52,11 @@ pub async fn headers(State(site): State<Site>, request: Request, next: Next) -> 
     }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if too_large {
+        // The rest of what was sent is not read, so the connection cannot serve another request. Whoever is not told so
+        // sends the next one into a connection that is about to go.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if site.https {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(STRICT_TRANSPORT));

@@ -404,7 +404,9 @@ async fn odd_requests_get_plain_answers() {
     let text = unknown.text().await.unwrap();
     assert!(!text.contains("server function") && text.len() < 100, "{text}");
     let large = "x".repeat(2 * 1024 * 1024);
-    assert_eq!(server.post("/login", &[], &[("login", &large), ("password", "x")]).await.status(), 413);
+    let refused = server.post("/login", &[], &[("login", &large), ("password", "x")]).await;
+    assert_eq!(refused.status(), 413);
+    assert_eq!(refused.headers()[header::CONNECTION], "close", "nobody sends another request after what was not read");
     for path in functions() {
         let garbage = server
             .client
