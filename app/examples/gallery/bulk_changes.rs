@@ -14,7 +14,7 @@ use super::{NAMES, before};
 pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet)> {
     let begin = Begin {
         departments: vec!["Sales".into(), "Finance".into()],
-        things: vec![(Grantable::Role("sales-staff".into()), "Sales staff".into())],
+        things: [(Grantable::Role("sales-staff".into()), "Sales staff".into())].into(),
         ..Begin::default()
     };
     let none = Page { rows: vec![], next: None, total: 0 };

@@ -41,7 +41,7 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
         departments: vec!["Finance".into(), "Sales".into()],
         applications: vec![("ledger".into(), "Ledger".into()), ("badges".into(), "Badges".into())],
         categories: vec![("sales".into(), "Sales".into())],
-        things: Vec::new(),
+        things: std::sync::Arc::default(),
     };
     vec![
         ("certifications", certifications_sheet(page(campaigns), true, true, rights)),

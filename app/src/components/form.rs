@@ -57,7 +57,11 @@ pub fn suggestions(id: &'static str, all: impl IntoIterator<Item = (String, Stri
     let mut all = all.into_iter();
     let offered: Vec<_> =
         all.by_ref().take(OFFERED).map(|(value, label)| view! { <option value=value label=label></option> }).collect();
-    let rest = all.count();
+    // What is only mapped is not looked at for being counted.
+    let rest = match all.size_hint() {
+        (least, Some(most)) if least == most => least,
+        _ => all.count(),
+    };
     let rest = (rest > 0).then(|| {
         let text = format!(
             "{} names are offered; {} more can be typed whole.",

@@ -4,6 +4,7 @@
 
 pub mod detail;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::bulk_changes::{self, BULK, Choice, Who};
@@ -149,7 +150,7 @@ pub async fn choose_people(
 pub struct Begin {
     pub chosen: Chosen,
     pub departments: Vec<String>,
-    pub things: Vec<(Grantable, String)>,
+    pub things: Arc<[(Grantable, String)]>,
 }
 
 #[component]

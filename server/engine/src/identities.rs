@@ -153,11 +153,9 @@ fn name_dimension(configuration: &Configuration, fact: &mut Fact) {
 }
 
 /// Everything that can be asked about, with what people call it.
-pub fn grantables(op: &OpContext) -> Result<Vec<(Grantable, String)>, ApiError> {
+pub fn grantables(op: &OpContext) -> Result<Arc<[(Grantable, String)]>, ApiError> {
     op.require_for_some(VIEW)?;
-    let configuration = op.engine.world().configuration();
-    let all = naming::everything(&configuration).into_iter();
-    Ok(all.map(|(grantable, label)| (grantable, label.to_owned())).collect())
+    Ok(op.engine.world().live().things())
 }
 
 impl Engine {

@@ -10,7 +10,6 @@ mod redundant;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use broker::reconciliation::outlook;
-use model::configuration::Entitlement;
 use model::error::ApiError;
 use model::ids::{AccountId, IdentityId};
 use model::page::Page;
@@ -18,7 +17,6 @@ use model::plan::Plan;
 use model::reconciliation::{
     DecisionRow, Finding, Lines, ReconciliationFilter, Redundancy, RoleProposal, Subject, View,
 };
-use store::KnownEntitlement;
 
 pub use self::decide::{Outcomes, decide, decide_all, matching, undo};
 pub(crate) use self::go_live::unmarked;
@@ -62,13 +60,13 @@ pub async fn page(op: &OpContext, filter: &ReconciliationFilter) -> Result<Lines
 /// How many lines each view has, by the same filter; of proposed roles only where they are looked at, which takes longer.
 pub async fn counts(op: &OpContext, filter: &ReconciliationFilter) -> Result<BTreeMap<View, u64>, ApiError> {
     op.require(VIEW)?;
-    let (store, today, known) = (op.engine.store(), op.engine.today(), known(op, filter));
+    let (store, today) = (op.engine.store(), op.engine.today());
     let mut counts = BTreeMap::new();
     for view in View::ALL {
         let of = ReconciliationFilter { view, after: None, limit: Some(1), ..filter.clone() };
         let count = match view {
             View::Access | View::Accounts | View::Orphans => {
-                let count = store.reconciliation_count(&of, &known, None, today).await.map_err(internal)?;
+                let count = store.reconciliation_count(&of, None, today).await.map_err(internal)?;
                 u64::try_from(count).unwrap_or_default()
             }
             View::Redundant => redundant::all(op, &of).await?.len() as u64,
@@ -134,7 +132,7 @@ async fn piece(
     accounts: Option<&[AccountId]>,
 ) -> Result<Page<Finding>, ApiError> {
     let (store, today) = (op.engine.store(), op.engine.today());
-    store.reconciliation_page(filter, &known(op, filter), accounts, today).await.map_err(internal)
+    store.reconciliation_page(filter, accounts, today).await.map_err(internal)
 }
 
 /// All of it, or what these accounts hold.
@@ -153,26 +151,6 @@ pub(crate) async fn findings(
             None => return Ok(all),
         }
     }
-}
-
-/// What the configuration says accounts may hold, in the application that is looked at.
-fn known(op: &OpContext, filter: &ReconciliationFilter) -> Vec<KnownEntitlement> {
-    let live = op.engine.world().live();
-    let (configuration, catalogue) = (&live.configuration, &live.catalogue);
-    let wanted = filter.application.as_deref().filter(|application| !application.is_empty());
-    let application =
-        |known: &Entitlement| configuration.account_types.get(&known.account_type).map(|kind| &kind.application);
-    let entitlements = configuration.entitlements.iter();
-    entitlements
-        .filter(|(_, known)| wanted.is_none_or(|wanted| application(known).is_some_and(|other| other == wanted)))
-        // Where several share a key, it is the one that plans take it for.
-        .filter(|(name, known)| catalogue.entitlement_of(&known.account_type, &known.key) == Some(name.as_str()))
-        .map(|(name, known)| KnownEntitlement {
-            account_type: known.account_type.clone(),
-            key: known.key.clone(),
-            name: name.clone(),
-        })
-        .collect()
 }
 
 /// Gives things the names by which people know them.

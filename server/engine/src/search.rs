@@ -111,7 +111,7 @@ fn may_open(op: &OpContext, target: &Target) -> bool {
 fn described(op: &OpContext, question: &Question, each: usize) -> Vec<Hit> {
     let live = op.engine.world().live();
     let mut fitting: HashMap<HitKind, Vec<(u32, &Described)>> = HashMap::new();
-    for one in live.described() {
+    for one in live.described().iter().filter(|one| question.may_fit(one.letters)) {
         if let Some(score) = question.score(&one.title_words, &one.detail_words) {
             fitting.entry(one.target.kind()).or_default().push((score, one));
         }

@@ -25,11 +25,13 @@ const COUNTS: &str = concat!(
 );
 
 const COUNTS_OF: &str = concat!(
-    "with input as materialized (select value from json_each($2))
+    // Crossed, so that SQLite looks each name up instead of comparing all that is held with each.
+    "with input as materialized (select value ->> 'text' as name from json_each($2))
     select a.name, count(*) as people
     from input
-    join assignment a on a.name = input.value ->> 'text'
-    where ",
+    cross join assignment a
+    where a.name = input.name
+      and ",
     held!(),
     "
     group by a.name
@@ -38,17 +40,25 @@ const COUNTS_OF: &str = concat!(
 
 const COUNT: &str = concat!("select count(*) from assignment a where ", held!(), " and a.name = $2");
 
+/// Of a great many, only some are looked at for that: they are in the order of nothing that an index has.
 const FIRST: &str = concat!(
     "select i.id, i.display_name
-    from assignment a
-    join identity i on i.id = a.identity_id
-    where ",
+    from (
+      select a.identity_id
+      from assignment a
+      where ",
     held!(),
     "
-      and a.name = $2
+        and a.name = $2
+      limit $4
+    ) as some_of
+    join identity i on i.id = some_of.identity_id
     order by i.display_name, i.id
     limit $3"
 );
+
+/// People of whom the first by name are shown, where more hold a thing.
+const LOOKED_AT: i64 = 2_000;
 
 impl Store {
     /// How many people hold each thing of a kind, by its name; those that nobody holds are left out. With names, only of these.
@@ -64,13 +74,13 @@ impl Store {
         }
     }
 
-    /// How many people hold the thing, and the first `most` of them by name.
+    /// How many people hold the thing, and the first `most` of them by name; where more than 2,000 hold it, of some of them.
     pub async fn holders(&self, grantable: &Grantable, most: u32) -> Result<Sample> {
         let mut connection = self.snapshot().await?;
         let (kind, name) = (grantable.kind(), grantable.name());
         let total = connection.number(COUNT, arguments![kind, name]).await?;
         let read = |row: Row| Ok((IdentityId(row.integer("id")?), row.text("display_name")?));
-        let people = connection.read(FIRST, arguments![kind, name, i64::from(most)], read).await?;
+        let people = connection.read(FIRST, arguments![kind, name, i64::from(most), LOOKED_AT], read).await?;
         Ok(Sample { total: u64::try_from(total).unwrap_or_default(), people })
     }
 }

@@ -71,6 +71,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0041_tell_of_violations"),
     migration!("0042_index_words_and_keep_views"),
     migration!("0043_index_what_is_held"),
+    migration!("0044_index_known_entitlements"),
 ];
 
 const CREATE_TABLE: &str = r#"

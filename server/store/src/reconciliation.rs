@@ -13,23 +13,11 @@ use model::account::{AccountStatus, Provenance};
 use model::ids::{AccountId, IdentityId, OrderId};
 use model::page::Page;
 use model::reconciliation::{Finding, ReconciliationFilter, Subject, View};
-use serde::Serialize;
 
-use crate::connection::{Argument, Row, arguments, numbers, payload};
+use crate::connection::{Argument, Row, arguments, numbers};
 use crate::paging::{count_limit, cursor, page, read_cursor, rows_to_read};
 use crate::words::patterns;
 use crate::{Result, Store, StoreError};
-
-/// An entitlement that the configuration knows: what accounts of this type hold under this key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct KnownEntitlement {
-    #[serde(rename = "t")]
-    pub account_type: String,
-    #[serde(rename = "k")]
-    pub key: String,
-    #[serde(rename = "n")]
-    pub name: String,
-}
 
 /// Whether something of this kind and name is granted to the account's owner on day $1: by the role model's last answer, or
 /// by a request that it has not answered yet.
@@ -134,15 +122,29 @@ macro_rules! of_filter {
     };
 }
 
-/// $1 day, $5 since when, $11 known entitlements; and those of [`of_filter`].
+/// $1 day, $5 since when; and those of [`of_filter`]. Of what the configuration knows: where several entitlements share a key, it
+/// is the first by name, as `broker::catalogue` takes it.
 macro_rules! access {
     ($whose:ident) => {
         concat!(
             "from account_entitlement e
     join account a on a.id = e.account_id
     join identity i on i.id = a.owner_id
-    join known k on k.account_type = a.account_type and k.key = e.entitlement
+    cross join configuration_object k
     where e.until is null
+      and k.kind = 'entitlements'
+      and k.to_version is null
+      and k.body ->> 'account_type' = a.account_type
+      and k.body ->> 'key' = e.entitlement
+      and not exists (
+        select 1
+        from configuration_object o
+        where o.kind = 'entitlements'
+          and o.to_version is null
+          and o.body ->> 'account_type' = a.account_type
+          and o.body ->> 'key' = e.entitlement
+          and o.name < k.name
+      )
       and a.status <> 'gone'
       and not ",
             granted!("entitlement", "k.name"),
@@ -168,22 +170,9 @@ macro_rules! access {
     };
 }
 
-macro_rules! with_known {
-    ($($part:expr),* $(,)?) => {
-        concat!(
-            "
-    with known as materialized (
-      select value ->> 't' as account_type, value ->> 'k' as key, value ->> 'n' as name
-      from jsonb_each($11)
-    )",
-            $($part),*
-        )
-    };
-}
-
 macro_rules! access_page {
     ($whose:ident) => {
-        with_known!(
+        concat!(
     "
     select e.account_id, e.entitlement, e.since, a.application, a.account_type, a.key, a.provenance, a.status, a.owner_id,
       i.display_name, k.name,
@@ -206,16 +195,16 @@ macro_rules! access_page {
     ",
     access!($whose),
     "
-      and ($12 is null or (e.since, e.account_id, e.entitlement) < ($12, $13, $14))
+      and ($11 is null or (e.since, e.account_id, e.entitlement) < ($11, $12, $13))
     order by e.since desc, e.account_id desc, e.entitlement desc
-    limit $15"
+    limit $14"
 )
     };
 }
 
 macro_rules! count_access {
     ($whose:ident) => {
-        with_known!(" select count(*) from (select 1 ", access!($whose), " limit $12) as found")
+        concat!("select count(*) from (select 1 ", access!($whose), " limit $11) as found")
     };
 }
 
@@ -226,12 +215,12 @@ const COUNT_ACCESS: [&str; 2] = [count_access!(of_all), count_access!(of_account
 /// What people hold that nothing grants, by person: for finding roles that would explain it.
 macro_rules! unexplained {
     ($whose:ident) => {
-        with_known!(
-            " select distinct a.owner_id, k.name ",
+        concat!(
+            "select distinct a.owner_id, k.name ",
             access!($whose),
             "
     order by a.owner_id, k.name
-    limit $12"
+    limit $11"
         )
     };
 }
@@ -359,12 +348,11 @@ impl Store {
     pub async fn reconciliation_page(
         &self,
         filter: &ReconciliationFilter,
-        known: &[KnownEntitlement],
         accounts: Option<&[AccountId]>,
         today: Date,
     ) -> Result<Page<Finding>> {
-        let total = self.reconciliation_count(filter, known, accounts, today).await?;
-        let rows = self.reconciliation_rows(filter, known, accounts, today).await?;
+        let total = self.reconciliation_count(filter, accounts, today).await?;
+        let rows = self.reconciliation_rows(filter, accounts, today).await?;
         Ok(page(rows, filter.limit, total, |row| {
             let entitlement = match &row.subject {
                 Subject::Access { entitlement, .. } => entitlement.as_str(),
@@ -377,7 +365,6 @@ impl Store {
     async fn reconciliation_rows(
         &self,
         filter: &ReconciliationFilter,
-        known: &[KnownEntitlement],
         accounts: Option<&[AccountId]>,
         today: Date,
     ) -> Result<Vec<Finding>> {
@@ -391,8 +378,8 @@ impl Store {
         let read = |row: Row| finding(&row, view);
         match view {
             View::Access => {
-                let [l, m, n, o, p] = arguments![payload(known)?, since, id, entitlement, limit];
-                connection.read(ACCESS[whose], [a, b, c, d, e, f, g, h, i, j, l, m, n, o, p], read).await
+                let [l, m, n, o] = arguments![since, id, entitlement, limit];
+                connection.read(ACCESS[whose], [a, b, c, d, e, f, g, h, i, j, l, m, n, o], read).await
             }
             View::Accounts | View::Orphans => {
                 let [l, m, n] = arguments![since, id, limit];
@@ -424,7 +411,6 @@ impl Store {
     pub async fn reconciliation_count(
         &self,
         filter: &ReconciliationFilter,
-        known: &[KnownEntitlement],
         accounts: Option<&[AccountId]>,
         today: Date,
     ) -> Result<i64> {
@@ -434,8 +420,8 @@ impl Store {
         let mut connection = self.reader().await?;
         match filter.view {
             View::Access => {
-                let [l, m] = arguments![payload(known)?, count_limit()];
-                connection.number(COUNT_ACCESS[whose], [a, b, c, d, e, f, g, h, i, j, l, m]).await
+                let [l] = arguments![count_limit()];
+                connection.number(COUNT_ACCESS[whose], [a, b, c, d, e, f, g, h, i, j, l]).await
             }
             View::Accounts | View::Orphans => {
                 let [l] = arguments![count_limit()];
@@ -451,15 +437,14 @@ impl Store {
     pub async fn unexplained_entitlements(
         &self,
         filter: &ReconciliationFilter,
-        known: &[KnownEntitlement],
         today: Date,
     ) -> Result<Vec<(IdentityId, String)>> {
         let accounts = self.meant(filter, None).await?;
         let [a, b, c, d, e, f, g, h, i, j] = asked(filter, accounts.as_deref(), today);
-        let [l, m] = arguments![payload(known)?, MOST_UNEXPLAINED];
+        let [l] = arguments![MOST_UNEXPLAINED];
         let read = |row: Row| Ok((IdentityId(row.integer("owner_id")?), row.text("name")?));
         let sql = UNEXPLAINED[usize::from(accounts.is_some())];
-        self.reader().await?.read(sql, [a, b, c, d, e, f, g, h, i, j, l, m], read).await
+        self.reader().await?.read(sql, [a, b, c, d, e, f, g, h, i, j, l], read).await
     }
 }
 

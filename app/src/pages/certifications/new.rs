@@ -2,6 +2,8 @@
 
 #![expect(clippy::too_many_arguments, reason = "a server function takes each field of its form")]
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 use leptos::prelude::*;
 use model::access::Grantable;
@@ -220,7 +222,7 @@ pub struct Offered {
     /// Names, with what people call them.
     pub applications: Vec<(String, String)>,
     pub categories: Vec<(String, String)>,
-    pub things: Vec<(Grantable, String)>,
+    pub things: Arc<[(Grantable, String)]>,
 }
 
 #[component]
@@ -233,7 +235,7 @@ pub fn NewCampaignPage() -> impl IntoView {
             departments: if sees_people { engine::identities::departments(&op).await? } else { Vec::new() },
             applications: engine::certifications::applications(&op),
             categories: engine::certifications::categories(&op),
-            things: if sees_people { engine::identities::grantables(&op)? } else { Vec::new() },
+            things: if sees_people { engine::identities::grantables(&op)? } else { Arc::default() },
         };
         Ok(new_campaign_sheet(&Typed::read(&query), &offered))
     })

@@ -1,5 +1,7 @@
 //! One identity: header card, and tabs for permissions, accounts, orders, timeline, attributes.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use model::access::{Grantable, Reason, Why};
 use model::account::Account;
@@ -68,7 +70,7 @@ pub struct Asking {
     pub name: String,
     pub answer: Option<Result<Why, ApiError>>,
     /// Everything that can be asked about, with what people call it.
-    pub known: Vec<(Grantable, String)>,
+    pub known: Arc<[(Grantable, String)]>,
 }
 
 pub fn identity_sheet(detail: &IdentityDetail, tab: Tab, asking: &Asking, rights: &Rights, clock: &Clock) -> Sheet {

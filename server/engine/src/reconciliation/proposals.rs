@@ -15,7 +15,7 @@ use crate::error::internal;
 pub(super) async fn all(op: &OpContext, filter: &ReconciliationFilter) -> Result<Vec<RoleProposal>, ApiError> {
     let store = op.engine.store();
     let mut unexplained: BTreeMap<IdentityId, BTreeSet<String>> = BTreeMap::new();
-    let pairs = store.unexplained_entitlements(filter, &super::known(op, filter), op.engine.today()).await;
+    let pairs = store.unexplained_entitlements(filter, op.engine.today()).await;
     for (identity, name) in pairs.map_err(internal)? {
         unexplained.entry(identity).or_default().insert(name);
     }

@@ -5,6 +5,8 @@ use model::draft::{ObjectKind, SettingKind};
 use model::search::Target;
 use store::words::fold;
 
+use super::matching::Letters;
+
 /// Something of the configuration that can be found.
 pub(crate) struct Described {
     pub(crate) target: Target,
@@ -14,6 +16,8 @@ pub(crate) struct Described {
     pub(crate) title_words: String,
     /// Its kind and description.
     pub(crate) detail_words: String,
+    /// All that are in either.
+    pub(super) letters: Letters,
 }
 
 impl Described {
@@ -61,11 +65,13 @@ impl Described {
 
     fn new(target: Target, name: &str, label: &str, kind: &str, about: Option<&str>) -> Self {
         let detail = if name == label { kind.to_owned() } else { format!("{kind} {name}") };
+        let (title_words, detail_words) = (fold([label, name]), fold([kind, about.unwrap_or_default()]));
         Self {
             target,
             title: label.to_owned(),
-            title_words: fold([label, name]),
-            detail_words: fold([kind, about.unwrap_or_default()]),
+            letters: Letters::of(&format!("{title_words}{detail_words}")),
+            title_words,
+            detail_words,
             detail,
         }
     }

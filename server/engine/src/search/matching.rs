@@ -8,6 +8,24 @@ use store::words::fold;
 pub struct Question {
     words: Vec<String>,
     number: Option<i64>,
+    letters: Letters,
+}
+
+/// The letters and digits of a folded text: what has not all of a question's cannot fit it, which is told of a great many texts
+/// without comparing words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Letters(u64);
+
+impl Letters {
+    pub fn of(text: &str) -> Self {
+        let bit = |letter: char| match letter {
+            'a'..='z' => u32::from(letter) - u32::from('a'),
+            '0'..='9' => 26 + u32::from(letter) - u32::from('0'),
+            // Others share what is left.
+            other => 36 + u32::from(other) % 28,
+        };
+        Self(text.chars().filter(|letter| *letter != ' ').fold(0, |all, letter| all | 1 << bit(letter)))
+    }
 }
 
 /// What a word of the question is worth, by how it is found.
@@ -26,7 +44,8 @@ impl Question {
     pub fn new(text: &str) -> Self {
         let words: Vec<String> = fold([text]).split_whitespace().map(str::to_owned).collect();
         let number = words.iter().find_map(|word| word.parse().ok()).filter(|number| *number > 0);
-        Self { words, number }
+        let letters = Letters::of(&words.concat());
+        Self { words, number, letters }
     }
 
     /// Nothing was typed that could be found.
@@ -37,6 +56,11 @@ impl Question {
     /// The number that was typed, as of an order.
     pub fn number(&self) -> Option<i64> {
         self.number
+    }
+
+    /// Whether a text of these letters can fit at all.
+    pub fn may_fit(&self, letters: Letters) -> bool {
+        self.letters.0 & !letters.0 == 0
     }
 
     /// How well the folded texts fit; none where a word is in neither. Of texts that fit alike, the shorter one fits better.
@@ -176,6 +200,15 @@ mod tests {
             let word = words[at % words.len()];
             let beginning: String = word.chars().take(length).collect();
             prop_assert!(Question::new(&beginning).score(&fold([text.as_str()]), "").is_some());
+        }
+
+        #[test]
+        fn what_fits_has_all_letters(text in "[a-dü0-3 ]{0,9}", name in "[a-eü0-4 ]{0,30}", beside in "[a-dß ]{0,20}") {
+            let (question, name, beside) = (Question::new(&text), fold([name.as_str()]), fold([beside.as_str()]));
+            if question.score(&name, &beside).is_some() {
+                let letters = Letters::of(&[name, beside].concat());
+                prop_assert!(question.may_fit(letters));
+            }
         }
 
         #[test]

@@ -108,6 +108,13 @@ const COUNTS: &str =
 const COUNTS_AMONG: &str =
     concat!("select o.state, count(*) as orders ", among!("$13"), " group by o.state order by o.state");
 
+const COUNTS_OF: &str = "
+    select state, count(*) as orders
+    from provisioning_order
+    where application = $1
+    group by state
+    order by state";
+
 const NEWEST_OF: &str = concat!(
     "select ",
     row_columns!(),
@@ -177,17 +184,25 @@ impl Store {
 
     /// Orders by state, whatever state the filter asks for.
     pub async fn order_counts(&self, filter: &OrderFilter) -> Result<OrderCounts> {
-        order_counts(&mut self.reader().await?, filter).await
+        let mut connection = self.reader().await?;
+        let by_state = match among(&mut connection, &filter.reach, filter.text.as_deref()).await? {
+            Some(among) => {
+                connection.read(COUNTS_AMONG, filter_arguments!(filter, None::<i64>, among), counted).await?
+            }
+            None => connection.read(COUNTS, filter_arguments!(filter, None::<i64>), counted).await?,
+        };
+        Ok(OrderCounts { by_state })
+    }
+
+    /// All orders of an application by state, told from an index alone.
+    pub async fn order_counts_of(&self, application: &str) -> Result<OrderCounts> {
+        let by_state = self.reader().await?.read(COUNTS_OF, arguments![application], counted).await?;
+        Ok(OrderCounts { by_state })
     }
 }
 
-async fn order_counts(connection: &mut Connection, filter: &OrderFilter) -> Result<OrderCounts> {
-    let read = |row: Row| Ok((state(&row, "state")?, row.count("orders")?));
-    let by_state = match among(connection, &filter.reach, filter.text.as_deref()).await? {
-        Some(among) => connection.read(COUNTS_AMONG, filter_arguments!(filter, None::<i64>, among), read).await?,
-        None => connection.read(COUNTS, filter_arguments!(filter, None::<i64>), read).await?,
-    };
-    Ok(OrderCounts { by_state })
+fn counted(row: Row) -> Result<(ProvisioningState, u64)> {
+    Ok((state(&row, "state")?, row.count("orders")?))
 }
 
 pub(crate) async fn newest_orders_of(connection: &mut Connection, identity: IdentityId) -> Result<Vec<OrderRow>> {
@@ -199,7 +214,6 @@ pub(crate) async fn orders_of_request(connection: &mut Connection, request: Requ
     connection.read(OF_REQUEST, arguments![request.0], |row| order_row(&row)).await
 }
 
-/// Newest first.
 /// The other orders of a plan, by id.
 pub(super) async fn siblings(connection: &mut Connection, plan: PlanId, of: OrderId) -> Result<Vec<OrderRow>> {
     connection.read(SIBLINGS, arguments![plan.0, of.0], |row| order_row(&row)).await

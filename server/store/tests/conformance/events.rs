@@ -34,7 +34,7 @@ fn wanted(from: SubscriptionStart) -> Configuration {
     configuration
 }
 
-async fn apply(store: &Store, version: i64, configuration: Configuration) {
+pub(crate) async fn apply(store: &Store, version: i64, configuration: Configuration) {
     keep!(store, |tx| {
         let version = ConfigurationVersionId(version);
         tx.apply_configuration(version, &configuration, &version.to_string(), "root", at(0)).await?;

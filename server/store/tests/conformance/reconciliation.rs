@@ -1,25 +1,33 @@
 use jiff::civil::Date;
 use model::access::{GrantOrigin, Grantable, WorkflowState};
 use model::account::{Account, AccountStatus};
+use model::configuration::{Configuration, Entitlement};
 use model::correlation::Decision;
 use model::identity::Period;
 use model::ids::*;
 use model::reconciliation::{MarkKind, Origin, ReconciliationDecision, ReconciliationFilter, Subject, Verdict, View};
 use model::request::{DirectGrant, Request, RequestSource, RequestState};
 use model::trigger::Trigger;
-use store::{AssignmentRecord, KnownEntitlement, Store};
+use store::{AssignmentRecord, Store};
 
+use crate::events::apply;
 use crate::world::*;
 
 const TODAY: Date = Date::constant(2027, 3, 1);
 
-fn known() -> Vec<KnownEntitlement> {
-    let known = |key: &str, name: &str| KnownEntitlement {
-        account_type: "directory-user".into(),
-        key: key.into(),
-        name: name.into(),
+/// What the configuration knows; of two entitlements with one key, the first by name is it.
+fn configuration() -> Configuration {
+    let known = |key: &str| {
+        serde_json::from_value::<Entitlement>(serde_json::json!({
+            "display_name": key, "account_type": "directory-user", "key": key,
+        }))
+        .unwrap()
     };
-    vec![known("SELL", "sellers"), known("BUY", "buyers")]
+    let entitlements = [("sellers", "SELL"), ("sellers-too", "SELL"), ("buyers", "BUY")];
+    Configuration {
+        entitlements: entitlements.map(|(name, key)| (name.to_owned(), known(key))).into(),
+        ..Configuration::default()
+    }
 }
 
 fn assignment(id: i64, identity: i64, grantable: Grantable, since: i64) -> AssignmentRecord {
@@ -42,6 +50,7 @@ fn assignment(id: i64, identity: i64, grantable: Grantable, since: i64) -> Assig
 /// one that nothing gives; and one is nobody's.
 async fn world(store: &Store) {
     people(store).await;
+    apply(store, 901, configuration()).await;
     keep!(store, |tx| {
         let rows = [
             account(11, "directory", "ann", Some(1), &["SELL", "BUY", "UNKNOWN"]),
@@ -63,7 +72,7 @@ fn of(view: View) -> ReconciliationFilter {
 }
 
 async fn found(store: &Store, filter: ReconciliationFilter) -> Vec<(i64, String, bool, bool)> {
-    let page = store.reconciliation_page(&filter, &known(), None, TODAY).await.unwrap();
+    let page = store.reconciliation_page(&filter, None, TODAY).await.unwrap();
     assert_eq!(page.total, page.rows.len() as u64, "{filter:?}");
     let row = |row: &model::reconciliation::Finding| {
         let name = row.grantable.as_ref().map_or("", Grantable::name).to_owned();
@@ -121,31 +130,26 @@ pub(crate) async fn what_nothing_grants_is_listed_and_filtered(store: Store) {
 
     assert_eq!(found(&store, of(View::Accounts)).await, [(12, "directory-user".to_owned(), false, false)]);
     assert_eq!(found(&store, of(View::Orphans)).await, [(13, String::new(), false, false)]);
-    let only = store.reconciliation_page(&of(View::Access), &known(), Some(&[AccountId(11)]), TODAY).await.unwrap();
+    let only = store.reconciliation_page(&of(View::Access), Some(&[AccountId(11)]), TODAY).await.unwrap();
     assert_eq!(only.rows.iter().map(|row| &row.subject).collect::<Vec<_>>(), [&access(11, 1, "BUY")]);
 
     // Piece by piece it is the same.
     let first = store
-        .reconciliation_page(&ReconciliationFilter { limit: Some(1), ..of(View::Access) }, &known(), None, TODAY)
+        .reconciliation_page(&ReconciliationFilter { limit: Some(1), ..of(View::Access) }, None, TODAY)
         .await
         .unwrap();
     assert_eq!((first.rows[0].account, first.total), (AccountId(12), 2));
     let rest = ReconciliationFilter { after: first.next, limit: Some(1), ..of(View::Access) };
-    let rest = store.reconciliation_page(&rest, &known(), None, TODAY).await.unwrap();
+    let rest = store.reconciliation_page(&rest, None, TODAY).await.unwrap();
     assert_eq!((rest.rows[0].account, rest.next), (AccountId(11), None));
     assert!(
         store
-            .reconciliation_page(
-                &ReconciliationFilter { after: Some("5.x".into()), ..of(View::Access) },
-                &known(),
-                None,
-                TODAY
-            )
+            .reconciliation_page(&ReconciliationFilter { after: Some("5.x".into()), ..of(View::Access) }, None, TODAY)
             .await
             .is_err()
     );
 
-    let unexplained = store.unexplained_entitlements(&of(View::Access), &known(), TODAY).await.unwrap();
+    let unexplained = store.unexplained_entitlements(&of(View::Access), TODAY).await.unwrap();
     assert_eq!(unexplained, [(IdentityId(1), "buyers".to_owned()), (IdentityId(2), "sellers".to_owned())]);
 
     // What comes to be granted is no finding any more; nor is what a request gives.
@@ -215,7 +219,7 @@ pub(crate) async fn decisions_stand_until_their_day_or_until_taken_back(store: S
     // Its day comes: it is open again, and something else can be decided.
     let later = day("2027-04-01");
     assert_eq!(store.reconciliation_marks(None, later).await.unwrap(), []);
-    let open = store.reconciliation_count(&of(View::Access), &known(), None, later).await.unwrap();
+    let open = store.reconciliation_count(&of(View::Access), None, later).await.unwrap();
     assert_eq!(open, 2);
     let row = ReconciliationDecision { until: None, ..again };
     keep!(store, |tx| tx.keep_reconciliation(&row, day("2027-04-01")).await?);
@@ -259,8 +263,8 @@ pub(crate) async fn decisions_stand_until_their_day_or_until_taken_back(store: S
 
 pub(crate) async fn what_was_there_at_go_live_is_marked_until_something_grants_it(store: Store) {
     world(&store).await;
-    let rows = store.reconciliation_page(&of(View::Access), &known(), None, TODAY).await.unwrap().rows;
-    let accounts = store.reconciliation_page(&of(View::Accounts), &known(), None, TODAY).await.unwrap().rows;
+    let rows = store.reconciliation_page(&of(View::Access), None, TODAY).await.unwrap().rows;
+    let accounts = store.reconciliation_page(&of(View::Accounts), None, TODAY).await.unwrap().rows;
     keep!(store, |tx| {
         tx.mark_pre_existing(&rows, "olga", at(10)).await?;
         tx.mark_pre_existing(&accounts, "olga", at(10)).await?;

@@ -126,6 +126,7 @@ pub(crate) async fn whom_an_older_version_knew_is_found(store: Store) {
         "drop table identity_word",
         "drop index account_words",
         "drop index assignment_held",
+        "drop index configuration_object_entitlement",
         "delete from schema_migration where number >= 42",
     ] {
         execute(&address, undo).await;
