@@ -1,5 +1,6 @@
 //! Parts that more than one page, or an island, is made of. They show; what to show is decided in `logic`.
 
+pub mod blast_radius;
 pub mod chip;
 pub mod explain;
 pub mod form;

@@ -73,6 +73,7 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("/drafts", "/Configuration/View"),
     ("/drafts/edit", "/Configuration/Draft"),
     ("/drafts/{id}", "/Configuration/View"),
+    ("/drafts/{id}/orders", "/Configuration/View"),
     ("/users", "/Users/View"),
     ("/users/new", "/Users/Manage"),
     ("/users/{id}", "/Users/View"),

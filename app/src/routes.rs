@@ -11,7 +11,7 @@ use crate::pages::applications::{ApplicationPage, ApplicationsPage};
 use crate::pages::approvals::ApprovalsPage;
 use crate::pages::bulk_changes::{BulkChangePage, BulkChangesPage};
 use crate::pages::certifications::{CampaignPage, CertificationsPage, NewCampaignPage, SignOffPage};
-use crate::pages::drafts::{DraftPage, DraftsPage, EditPage};
+use crate::pages::drafts::{DraftOrdersPage, DraftPage, DraftsPage, EditPage};
 use crate::pages::events::EventsPage;
 use crate::pages::forms::{FormPage, FormsPage};
 use crate::pages::found_entitlements::FoundEntitlementsPage;
@@ -120,6 +120,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/drafts") view=DraftsPage ssr=SsrMode::Async />
                 <Route path=path!("/drafts/edit") view=EditPage ssr=SsrMode::Async />
                 <Route path=path!("/drafts/:id") view=DraftPage ssr=SsrMode::Async />
+                <Route path=path!("/drafts/:id/orders") view=DraftOrdersPage ssr=SsrMode::Async />
                 <Route path=path!("/agents") view=AgentsPage ssr=SsrMode::Async />
                 <Route path=path!("/integrations/:name") view=IntegrationPage ssr=SsrMode::Async />
             </Routes>

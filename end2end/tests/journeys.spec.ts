@@ -347,6 +347,11 @@ test('a rule is drafted by keyboard, tried with somebody and discarded; a role i
   await expect(page.locator('main')).toContainText('Would gain');
   await page.locator('summary', { hasText: 'Why' }).click();
   await expect(page.locator('main')).toContainText('Rule sales-to-the-vault holds because');
+  // What the next run would make of it, by keyboard as well.
+  await page.getByRole('link', { name: 'Orders and risks' }).press('Enter');
+  await expect(page.locator('main')).toContainText(/It brings about [1-9]\d* orders?, for [1-9]\d* of \d+ people/);
+  await expect(page.getByRole('region', { name: 'Orders that it brings about' })).toContainText('sales-to-the-vault');
+  await page.getByRole('link', { name: 'Changes and people' }).press('Enter');
   await page.getByRole('button', { name: 'Discard the draft' }).click();
   await expect(message(page)).toContainText('nothing of it is live');
   await page.goto('/rules?text=sales-to-the-vault');

@@ -211,6 +211,7 @@ export async function everyPage(page: Page): Promise<[string, string][]> {
     ['drafts', '/drafts?state=all'],
     ['draft', await drafted(page)],
     ['draft-tried', `${await drafted(page)}?person=E10002`],
+    ['draft-orders', `${await drafted(page)}/orders`],
     ['draft-edit', '/drafts/edit?kind=rule'],
     ['draft-edit-entitlement', '/drafts/edit?kind=entitlement'],
     ['missing', '/no-such-page'],

@@ -8,7 +8,10 @@ use app::pages::role_model::{self as pages, Counts, Listed};
 use engine::configuration::{ConfigurationPlan, Effect, FieldChange, ObjectChange, PersonEffect};
 use engine::drafts::{DraftFinding, DraftPreview};
 use engine::role_model::{Choices, ObjectVersion, Turn, Versions, Vocabulary};
+use engine::simulation::{Orders, RiskEffect, Simulation, Standing};
 use model::access::{Dormancy, Grantable};
+use model::blast_radius::{ApplicationBlast, BlastLabel, BlastRadius, DepartmentBlast, PersonBlast};
+use model::block::TripView;
 use model::configuration::{AssignmentRule, Role, RoleState, RuleType, Terms};
 use model::draft::{
     Draft, DraftChange, DraftRow, DraftState, Matching, Object, ObjectDetail, ObjectFilter, ObjectKind, ObjectRow,
@@ -16,6 +19,7 @@ use model::draft::{
 };
 use model::ids::{ConfigurationVersionId, DraftId, IdentityId};
 use model::page::Page;
+use model::view::PreviewLine;
 
 use super::{NAMES, before};
 
@@ -46,9 +50,80 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
         ("draft", drafts::draft_sheet(&preview(), None, rights, clock)),
         ("draft-wrong", drafts::draft_sheet(&wrong(), None, rights, clock)),
         ("draft-published", drafts::draft_sheet(&published(), None, &none, clock)),
+        ("draft-orders", drafts::draft_orders_sheet(&preview().draft, &simulated(), 0, rights, clock)),
+        ("draft-orders-none", drafts::draft_orders_sheet(&preview().draft, &nothing_simulated(), 0, rights, clock)),
+        ("draft-orders-unseen", drafts::draft_orders_sheet(&preview().draft, &simulated(), 0, &none, clock)),
+        ("draft-orders-working", drafts::draft_orders_sheet(&preview().draft, &WORKING, 0, rights, clock)),
         ("draft-edit", drafts::edit_sheet(&editing(true))),
         ("draft-new", drafts::edit_sheet(&editing(false))),
     ]
+}
+
+const WORKING: Standing = Standing::Working { done: 35_000, of: 1_000_000 };
+
+fn simulated() -> Standing {
+    let line = |number: i64, operation: &str, change: &str| PreviewLine {
+        identity: Some(IdentityId(number)),
+        identity_name: NAMES[number as usize % NAMES.len()].to_owned(),
+        application: "crm".into(),
+        account_type: "crm-user".into(),
+        operation: operation.into(),
+        change: change.into(),
+        why: "rule sales-staff: is in Sales".into(),
+        since_approval: None,
+    };
+    let lines = vec![
+        line(1, "create", "login: nothing \u{2192} a.lee; + Sales"),
+        line(2, "update", "+ Price lists; \u{2212} Price lists of last year"),
+    ];
+    let radius = BlastRadius {
+        size: 214,
+        label: BlastLabel::Considerable,
+        people: 198,
+        population: 8_615,
+        applications: vec![ApplicationBlast {
+            application: "crm".into(),
+            created: 16,
+            updated: 182,
+            ..ApplicationBlast::default()
+        }],
+        entitlements_added: 198,
+        entitlements_removed: 3,
+        privileged_added: 0,
+        privileged_removed: 0,
+        top_people: vec![PersonBlast { identity: IdentityId(1), name: NAMES[1].to_owned(), weight: 12 }],
+        top_departments: vec![DepartmentBlast { department: "Sales".into(), people: 198, weight: 214 }],
+    };
+    let trip = TripView {
+        scope: "account type \u{201c}CRM user\u{201d}".into(),
+        what: "would be changed".into(),
+        counted: 182,
+        limit: "20 % of 498 (99)".into(),
+    };
+    let risk = RiskEffect {
+        risk: "prices-and-orders".into(),
+        label: "Makes prices and takes orders".into(),
+        created: 24,
+        cured: 3,
+        people: sample(6).people,
+    };
+    Standing::Done(std::sync::Arc::new(Simulation {
+        at: before(40),
+        people: 214,
+        brought: Orders { count: 198, radius, lines },
+        spared: Orders { count: 1, lines: vec![line(3, "disable", "")], ..Orders::default() },
+        either_way: 5,
+        trips: vec![trip],
+        second_person: true,
+        risks: vec![risk],
+        left_out: 1,
+        held: 2,
+        refused: 0,
+    }))
+}
+
+fn nothing_simulated() -> Standing {
+    Standing::Done(std::sync::Arc::new(Simulation { at: before(40), people: 12, ..Simulation::default() }))
 }
 
 fn listed(rows: Vec<ObjectRow>) -> Listed {

@@ -4,6 +4,7 @@
 
 pub mod detail;
 pub mod edit;
+pub mod orders;
 
 use engine::context::OpContext;
 use leptos::prelude::*;
@@ -13,7 +14,7 @@ use model::ids::DraftId;
 use model::page::Page;
 
 use crate::components::chip::draft as draft_chip;
-use crate::components::list::{Choice, Empty, ago, empty, filter_chips, pagination};
+use crate::components::list::{Choice, Empty, ago, empty, filter_chips, pagination, tabs};
 use crate::frame::{Section, Sheet};
 use crate::logic::address::Address;
 use crate::logic::flash::Flash;
@@ -26,6 +27,7 @@ use crate::ssr;
 
 pub use detail::{DraftPage, Trial, draft_sheet};
 pub use edit::{EditPage, Editing, edit_sheet};
+pub use orders::{DraftOrdersPage, draft_orders_sheet};
 
 #[server(prefix = "/api/pages", endpoint = "drafts/put")]
 pub async fn put_into_draft(
@@ -204,6 +206,25 @@ async fn made(
 
 fn draft_address(id: &str) -> String {
     format!("/drafts/{}", crate::logic::address::encode(id))
+}
+
+/// What of an open draft is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DraftPart {
+    People,
+    Orders,
+}
+
+fn draft_parts(id: &str, part: DraftPart) -> impl IntoView + use<> {
+    let address = draft_address(id);
+    let orders = format!("{address}/orders");
+    tabs(
+        "Parts of the draft",
+        vec![
+            ("Changes and people".to_owned(), address, None, part == DraftPart::People),
+            ("Orders and risks".to_owned(), orders, None, part == DraftPart::Orders),
+        ],
+    )
 }
 
 #[component]

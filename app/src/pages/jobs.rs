@@ -2,7 +2,7 @@
 
 mod comparison;
 mod history;
-mod plan;
+pub(crate) mod plan;
 pub mod rings;
 mod run;
 pub mod undo;

@@ -69,6 +69,7 @@ pub mod search;
 pub mod sessions;
 pub mod settings;
 pub mod sign_ins;
+pub mod simulation;
 pub mod undo;
 pub mod users;
 pub mod violations;
@@ -100,6 +101,7 @@ use crate::in_hand::InHand;
 use crate::lock::RunnerLock;
 use crate::pace::Paces;
 use crate::secrets::Keys;
+use crate::simulation::Simulations;
 use crate::tallies::Tallies;
 use crate::world::World;
 
@@ -202,6 +204,7 @@ struct Inner {
     connections: Connections,
     paces: Paces,
     tallies: Tallies,
+    simulations: Simulations,
     in_hand: InHand,
     waiting: references::Waiting,
     /// Why the run under way does not go on.
@@ -258,6 +261,7 @@ impl Engine {
             connections: Connections::new(options.connectors),
             paces: Paces::default(),
             tallies: Tallies::default(),
+            simulations: Simulations::default(),
             in_hand: InHand::default(),
             waiting: references::Waiting::default(),
             held_up: Mutex::default(),

@@ -12,6 +12,7 @@ pub(crate) mod synchronize;
 pub(crate) mod violations;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -28,6 +29,7 @@ use store::StoreError;
 use crate::Engine;
 use crate::error::OpenError;
 use crate::progress::Progress;
+use crate::world::Live;
 use scenario::Scenario;
 
 /// How a task ended. Messages are sentences for the person who started the run.
@@ -114,6 +116,8 @@ pub(crate) struct Context {
     pub(crate) computed_on: Option<Date>,
     /// Copies in memory, where the run is dry.
     pub(crate) scenario: Scenario,
+    /// Decided by in the place of what the population was computed with, where something is only supposed.
+    supposed: Option<Arc<Live>>,
 }
 
 impl Context {
@@ -128,7 +132,28 @@ impl Context {
             requests: Vec::new(),
             computed_on: None,
             scenario: Scenario::default(),
+            supposed: None,
         }
+    }
+
+    /// One that plans for these people as if that were live.
+    pub(crate) fn supposing(engine: Engine, live: Option<Arc<Live>>, people: &[IdentityId]) -> Self {
+        let mode = RunMode { incremental: true, dry_run: false };
+        Self { changed: people.iter().copied().collect(), supposed: live, ..Self::new(engine, RunId(0), mode) }
+    }
+
+    /// Of each account type: accounts, and entitlements that they hold. Counted for a run; for what is only thought of, the
+    /// last count of a very large organisation will do.
+    async fn account_type_sizes(&self) -> Result<Arc<Vec<(String, u64, u64)>>, StoreError> {
+        match self.run {
+            RunId(0) => self.engine.account_type_sizes().await,
+            _ => self.engine.store().account_type_sizes().await.map(Arc::new),
+        }
+    }
+
+    /// What is decided by.
+    pub(crate) fn live(&self) -> Arc<Live> {
+        self.supposed.clone().unwrap_or_else(|| self.engine.world().deciding())
     }
 
     /// One of its own for a task that reads beside others.

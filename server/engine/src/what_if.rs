@@ -9,9 +9,10 @@
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use model::access::Grantable;
+use model::access::{DesiredAccess, Grantable};
 use model::configuration::{AssignmentRule, Configuration};
 use model::draft::{Matching, Sample};
+use model::ids::IdentityId;
 use model::lint::Finding;
 use model::request::DirectGrant;
 use policy::engine::{Concerned, Engine as RoleEngine, People};
@@ -30,7 +31,7 @@ pub(crate) struct WhatIf {
     foreseen: Compared,
     before: RoleEngine,
     after: RoleEngine,
-    wanted: Configuration,
+    wanted: Arc<Configuration>,
     /// The others, who are in both engines, in the order of their ids.
     people: Vec<Whom>,
     grants: Vec<DirectGrant>,
@@ -45,7 +46,18 @@ impl WhatIf {
     /// What is wrong with the configuration.
     pub(crate) fn new(world: &World, live: &Live, wanted: Configuration, today: Date) -> Result<Self, Vec<ModelError>> {
         let after = Arc::new(RoleModel::compile_beside(&live.model, &wanted)?);
+        let wanted = Arc::new(wanted);
         Ok(world.with_population(|population| Self::among(population, &live.model, after, wanted, today)).computed())
+    }
+
+    /// The same of people who are named, none of whom is foreseen: what they should have is asked for as a whole.
+    pub(crate) fn of_these(world: &World, before: &Live, after: &Live, ids: &[IdentityId], today: Date) -> Self {
+        let between = |population: &mut Population| {
+            let people = population.engine.these(ids);
+            let models = (&before.model, Arc::clone(&after.model));
+            Self::between(population, models, &people, Compared::default(), Arc::clone(&after.configuration), today)
+        };
+        world.with_population(between).computed()
     }
 
     /// The same with a population that is given.
@@ -59,7 +71,7 @@ impl WhatIf {
         let before = Arc::new(RoleModel::compile(current)?);
         let after = Arc::new(RoleModel::compile(wanted)?);
         let mut population = Population::of(people.to_vec(), Arc::clone(&before));
-        Ok(Self::among(&mut population, &before, after, wanted.clone(), today).computed())
+        Ok(Self::among(&mut population, &before, after, Arc::new(wanted.clone()), today).computed())
     }
 
     /// Both engines, with nobody computed yet: no more than that is done while nobody else can work on the population.
@@ -67,10 +79,9 @@ impl WhatIf {
         population: &mut Population,
         before: &Arc<RoleModel>,
         after: Arc<RoleModel>,
-        wanted: Configuration,
+        wanted: Arc<Configuration>,
         today: Date,
     ) -> Self {
-        let everybody = population.identities().len() as u64;
         let is_kept = |thing: &Grantable| wanted.terms(thing).is_some_and(|terms| terms.grace_days > 0);
         let (foreseen, people) = match population.engine.concerned_by(before, &after, today) {
             Concerned::These(people) => {
@@ -79,12 +90,24 @@ impl WhatIf {
             }
             Concerned::Everybody => (Compared::default(), population.engine.everybody()),
         };
-        let whom: Vec<Whom> = population.those(&people).map(|identity| Whom::of(identity, today)).collect();
+        Self::between(population, (before, after), &people, foreseen, wanted, today)
+    }
+
+    /// Both engines with these people, beside what is foreseen of others.
+    fn between(
+        population: &Population,
+        (before, after): (&Arc<RoleModel>, Arc<RoleModel>),
+        people: &People,
+        foreseen: Compared,
+        wanted: Arc<Configuration>,
+        today: Date,
+    ) -> Self {
+        let everybody = population.identities().len() as u64;
+        let whom: Vec<Whom> = population.those(people).map(|identity| Whom::of(identity, today)).collect();
         let grants = whom.iter().flat_map(|person| population.engine.grants(person.id)).cloned().collect();
-        let population = &*population;
         let engine = |model: Arc<RoleModel>| {
-            let part = population.engine.part(&people, Arc::clone(&model));
-            part.unwrap_or_else(|| population.taken_in_anew(&people, model))
+            let part = population.engine.part(people, Arc::clone(&model));
+            part.unwrap_or_else(|| population.taken_in_anew(people, model))
         };
         let (before, after) = std::thread::scope(|scope| {
             let before = scope.spawn(|| engine(Arc::clone(before)));
@@ -115,6 +138,15 @@ impl WhatIf {
         let kept = self.keep();
         let compared = compare(&self.before, &self.after, &self.people, self.today);
         std::mem::take(&mut self.foreseen).beside(compared).effect(self.everybody).keeping(&kept)
+    }
+
+    /// What everybody who was computed should have before and after, with what they keep for a while, by id.
+    pub(crate) fn desired(&mut self) -> (Vec<DesiredAccess>, Vec<DesiredAccess>) {
+        self.keep();
+        let desired = |engine: &RoleEngine| -> Vec<DesiredAccess> {
+            self.people.iter().filter_map(|one| engine.desired(one.id, self.today)).collect()
+        };
+        (desired(&self.before), desired(&self.after))
     }
 
     /// The role model of the wanted configuration.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use broker::catalogue::Catalogue;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use model::access::Grantable;
 use model::configuration::Configuration;
 use model::draft::Sample;
 use model::identity::Identity;
@@ -19,6 +20,7 @@ use model::quality::AttributeQuality;
 use model::request::DirectGrant;
 use policy::engine::{Engine as RoleEngine, People};
 use policy::model::RoleModel;
+use policy::naming;
 use policy::naming_rules::FoundEntitlement;
 use policy::quality;
 use policy::risk::RiskModel;
@@ -91,6 +93,8 @@ pub(crate) struct Live {
     time_zone: TimeZone,
     /// Made when somebody first searches.
     described: OnceLock<Vec<Described>>,
+    /// Everything that can be held, with what people call it.
+    things: OnceLock<Arc<[(Grantable, String)]>>,
     /// The role model in the order of its lists.
     pub(crate) listed: Listed,
     /// How far it has gone from the files, once somebody asked: neither of them changes any more.
@@ -283,9 +287,38 @@ impl Drop for Pinned<'_> {
 }
 
 impl Live {
+    /// What follows from a configuration, whose role model this is.
+    pub(crate) fn new(
+        version: Option<ConfigurationVersionId>,
+        configuration: Arc<Configuration>,
+        model: Arc<RoleModel>,
+    ) -> Self {
+        Self {
+            version,
+            catalogue: Arc::new(Catalogue::new(&configuration)),
+            risks: Arc::new(RiskModel::compile(&configuration)),
+            time_zone: TimeZone::get(&configuration.organisation.time_zone).unwrap_or(TimeZone::UTC),
+            configuration,
+            model,
+            described: OnceLock::new(),
+            things: OnceLock::new(),
+            listed: Listed::default(),
+            drift: tokio::sync::OnceCell::new(),
+            checked: Mutex::new(None),
+        }
+    }
+
     /// What the configuration describes, for searching.
     pub(crate) fn described(&self) -> &[Described] {
         self.described.get_or_init(|| Described::all(&self.configuration))
+    }
+
+    /// Everything that can be held, with what people call it, sorted.
+    pub(crate) fn things(&self) -> Arc<[(Grantable, String)]> {
+        let labelled = |(thing, label): (Grantable, &str)| (thing, label.to_owned());
+        let all =
+            self.things.get_or_init(|| naming::everything(&self.configuration).into_iter().map(labelled).collect());
+        Arc::clone(all)
     }
 
     /// What administrators decided.
@@ -362,19 +395,7 @@ async fn read_live(store: &Store) -> Result<Live, OpenError> {
     let model = RoleModel::compile(&configuration).map_err(|errors| {
         OpenError::Configuration(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     })?;
-    let time_zone = TimeZone::get(&configuration.organisation.time_zone).unwrap_or(TimeZone::UTC);
-    Ok(Live {
-        version,
-        catalogue: Arc::new(Catalogue::new(&configuration)),
-        risks: Arc::new(RiskModel::compile(&configuration)),
-        configuration: Arc::new(configuration),
-        model: Arc::new(model),
-        time_zone,
-        described: OnceLock::new(),
-        listed: Listed::default(),
-        drift: tokio::sync::OnceCell::new(),
-        checked: Mutex::new(None),
-    })
+    Ok(Live::new(version, Arc::new(configuration), Arc::new(model)))
 }
 
 /// An engine without people, that evaluates everybody on all processors.

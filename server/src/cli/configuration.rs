@@ -8,10 +8,12 @@ use engine::configurations::Drift;
 use engine::context::OpContext;
 use engine::policy_tests::TestOutcome;
 use engine::role_model::Turn;
+use engine::simulation::{Orders, Simulation};
 use model::configuration::RoleState;
 use model::draft::{ObjectFilter, ObjectKind};
 use model::ids::ConfigurationVersionId;
 use model::lint::{Finding, FindingKind, Severity};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::identities::explain;
@@ -24,6 +26,9 @@ pub enum Command {
     Plan {
         /// Directory of the configuration files
         directory: PathBuf,
+        /// Also what the next run would order, the limits that would stop it, and the risks that it would bring about
+        #[arg(long)]
+        orders: bool,
     },
     /// Take over a directory as the configuration
     Apply {
@@ -105,15 +110,13 @@ pub enum Command {
 
 pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Exit, CommandError> {
     match command {
-        Command::Plan { directory } => {
+        Command::Plan { directory, orders } => {
             let plan = engine::configurations::plan(op, &directory).await?;
-            output.value(&plan, |plan| match &plan.seal {
-                Some(seal) => format!(
-                    "{}\n\nPlan {seal}. To apply this and nothing else, give it to `config apply --plan`.",
-                    show(plan)
-                ),
-                None => show(plan),
-            })?;
+            let run = match orders && !plan.is_empty() {
+                true => Some(engine::simulation::of_files(op, &directory).await?),
+                false => None,
+            };
+            output.value(&Planned { plan: &plan, run }, Planned::show)?;
             Ok(if plan.is_empty() { Exit::Done } else { Exit::Changes })
         }
         Command::Drift => {
@@ -346,6 +349,69 @@ fn write(directory: &Path, files: &[(PathBuf, String)], overwrite: bool) -> Resu
         std::fs::write(&path, text).map_err(|error| failed(&path, error))?;
     }
     Ok(())
+}
+
+/// What `config plan` prints.
+#[derive(Serialize)]
+struct Planned<'a> {
+    #[serde(flatten)]
+    plan: &'a ConfigurationPlan,
+    /// What the next run would do, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<Simulation>,
+}
+
+impl Planned<'_> {
+    fn show(&self) -> String {
+        let mut parts = vec![show(self.plan)];
+        parts.extend(self.run.as_ref().map(show_run));
+        parts.extend(
+            self.plan
+                .seal
+                .as_ref()
+                .map(|seal| format!("Plan {seal}. To apply this and nothing else, give it to `config apply --plan`.")),
+        );
+        parts.join("\n\n")
+    }
+}
+
+fn show_run(run: &Simulation) -> String {
+    let people = |orders: &Orders| format!("for {} of {} people", orders.radius.people, orders.radius.population);
+    let mut lines =
+        vec![format!("The next run would make {} more orders, {}.", run.brought.count, people(&run.brought))];
+    for row in &run.brought.radius.applications {
+        let counts = [
+            (row.created, "created"),
+            (row.updated, "changed"),
+            (row.enabled, "enabled"),
+            (row.disabled, "disabled"),
+            (row.deleted, "deleted"),
+        ];
+        let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+        lines.push(format!("  {}: {}", row.application, counts.collect::<Vec<_>>().join(", ")));
+    }
+    let (added, removed) = (run.brought.radius.entitlements_added, run.brought.radius.entitlements_removed);
+    if added + removed > 0 {
+        lines.push(format!("  entitlements: {added} added, {removed} removed"));
+    }
+    let told = [
+        (run.spared.count, "orders that it would make now it would not make any more."),
+        (run.either_way, "orders for the people looked at are due either way."),
+        (run.left_out, "things are not ordered: a risk that blocks would be completed."),
+        (run.held, "things wait for a person: a risk would be completed that takes an approval."),
+        (run.refused, "plans are refused by the plan checker: a fault of the program."),
+    ];
+    lines.extend(told.iter().filter(|(count, _)| *count > 0).map(|(count, text)| format!("{count} {text}")));
+    for trip in &run.trips {
+        lines.push(format!(
+            "A threshold would stop it: {}: {} {}; the limit is {}.",
+            trip.scope, trip.counted, trip.what, trip.limit
+        ));
+    }
+    for risk in &run.risks {
+        lines.push(format!("Risk {}: brought about for {}, ended for {}.", risk.label, risk.created, risk.cured));
+    }
+    lines.join("\n")
 }
 
 fn show(plan: &ConfigurationPlan) -> String {

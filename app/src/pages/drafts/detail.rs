@@ -10,7 +10,7 @@ use model::draft::{Draft, DraftState, ObjectKind, SettingKind};
 use model::error::ApiError;
 use model::ids::DraftId;
 
-use super::{draft_address, sample};
+use super::{DraftPart, draft_address, draft_parts, sample};
 use crate::components::chip::draft as draft_chip;
 use crate::components::explain::explanation;
 use crate::components::form::refused;
@@ -80,6 +80,7 @@ pub fn draft_sheet(preview: &DraftPreview, trial: Option<&Trial>, rights: &Right
                 </div>
             </div>
         </header>
+        {is_open.then(|| draft_parts(&draft.id.to_string(), DraftPart::People))}
         {moved(preview, may_change)}
         {findings(preview)}
         {unmarked(preview)}

@@ -1,7 +1,7 @@
 //! What a dry run would do, or the whole plan that a threshold stopped, and a person's word on it.
 
 use leptos::prelude::*;
-use model::block::{BlockState, RunBlock};
+use model::block::{BlockState, RunBlock, TripView};
 use model::job::{Run, RunState};
 use model::page::Page;
 use model::view::{PreviewFilter, PreviewGroup, PreviewLine, SinceApproval};
@@ -69,20 +69,6 @@ pub(super) fn plan(run: &Run, plan: Plan, rights: &Rights, clock: &Clock) -> Any
 
 /// Counts beside limits, and the two ways on.
 fn decide(block: &RunBlock, rights: &Rights, clock: &Clock) -> AnyView {
-    let trips = block
-        .trips
-        .iter()
-        .map(|trip| {
-            view! {
-                <tr>
-                    <td data-label="Where" class="name">{words::sentence_case(&trip.scope)}</td>
-                    <td data-label="What">{trip.what.clone()}</td>
-                    <td data-label="Would be" class="number">{words::number(trip.counted)}</td>
-                    <td data-label="Limit" class="wide">{trip.limit.clone()}</td>
-                </tr>
-            }
-        })
-        .collect_view();
     let forms = if rights.may("/Jobs/Resume") {
         let (id, digest) = (block.run.to_string(), block.digest.clone());
         view! {
@@ -105,15 +91,32 @@ fn decide(block: &RunBlock, rights: &Rights, clock: &Clock) -> AnyView {
     view! {
         <section class="panel" aria-labelledby="stopped-heading">
             <div class="section-head"><h2 id="stopped-heading">"Stopped by a threshold"</h2><span class="spring"></span><span class="subtle">{ago(clock, block.blocked_at)}" · plan "<span class="mono" title=block.digest.clone()>{short}</span></span></div>
-            <table class="ledger">
-                <thead><tr><th scope="col">"Where"</th><th scope="col">"What"</th><th scope="col" class="number">"Would be"</th><th scope="col">"Limit"</th></tr></thead>
-                <tbody>{trips}</tbody>
-            </table>
+            {exceeded(&block.trips)}
             <p class="muted">"An approval holds for exactly the plan below, and for 24 hours. Is anything different when the run goes on, it stops again and shows what changed."</p>
             {forms}
         </section>
     }
     .into_any()
+}
+
+/// Counts beside the limits that they exceed.
+pub(crate) fn exceeded(trips: &[TripView]) -> impl IntoView + use<> {
+    let trips = trips.iter().map(|trip| {
+        view! {
+            <tr>
+                <td data-label="Where" class="name">{words::sentence_case(&trip.scope)}</td>
+                <td data-label="What">{trip.what.clone()}</td>
+                <td data-label="Would be" class="number">{words::number(trip.counted)}</td>
+                <td data-label="Limit" class="wide">{trip.limit.clone()}</td>
+            </tr>
+        }
+    });
+    view! {
+        <table class="ledger">
+            <thead><tr><th scope="col">"Where"</th><th scope="col">"What"</th><th scope="col" class="number">"Would be"</th><th scope="col">"Limit"</th></tr></thead>
+            <tbody>{trips.collect_view()}</tbody>
+        </table>
+    }
 }
 
 fn said(block: &RunBlock, clock: &Clock) -> impl IntoView + use<> {
@@ -167,7 +170,8 @@ fn search(run: &Run, plan: &Plan) -> impl IntoView + use<> {
     })
 }
 
-fn table(rows: &[PreviewLine]) -> impl IntoView + use<> {
+/// What would be done, line by line.
+pub(crate) fn table(rows: &[PreviewLine]) -> impl IntoView + use<> {
     let rows = rows
         .iter()
         .map(|line| {

@@ -8,6 +8,7 @@ mod native;
 mod preview;
 mod questions;
 mod risks;
+mod supposed;
 mod thresholds;
 mod write;
 
@@ -22,11 +23,10 @@ use jiff::civil::Date;
 use model::access::{DesiredAccess, Grantable};
 use model::blast_radius::BlastRadius;
 use model::identity::Identity;
-use model::ids::{IdentityId, RunId};
-use model::job::{LogLevel, RunMode, TaskScope};
+use model::ids::IdentityId;
+use model::job::{LogLevel, TaskScope};
 use model::order::ProvisioningState;
 use model::plan::{AccountRequest, FilterReason, ItemKind, Plan};
-use model::risk::AcceptedRisk;
 use store::{AssignmentStateChange, Reservation, StoreError, ThresholdUse};
 
 use self::asked::Asked;
@@ -35,12 +35,12 @@ use self::native::Natives;
 pub(crate) use self::preview::lines;
 use self::preview::preview;
 use self::questions::Questions;
+pub(crate) use self::supposed::{Made, Planner, plan_of_one, plans_of};
 pub(crate) use self::thresholds::guard_undo;
 use self::thresholds::{guard, hourly, ordered};
 pub(crate) use self::write::{Extras, write};
 use super::guard::{APPROVAL_VOID, Way};
 use super::{About, Context, TaskEnd, counted};
-use crate::Engine;
 use crate::progress::Progress;
 use crate::requests::follow::Moment;
 
@@ -110,7 +110,7 @@ async fn generate(
     let ids: Vec<IdentityId> = facts.ids();
     followed.retain(|change| scope.is_all() && ids.binary_search(&change.identity).is_ok());
     progress.expect(ids.len() as u64, "identities");
-    let live = context.engine.world().deciding();
+    let live = context.live();
     let mut values = ReservedValues::new(&facts.reserved);
     let mut planned = Vec::new();
     let mut already = AlreadySo::new(context).await?;
@@ -171,7 +171,8 @@ async fn generate(
         blast_radius::measure(plans, facts.population, &describe, &live.catalogue)
     };
     keep_blast_radius(context, progress, radius).await?;
-    let ordered = ordered(context, &planned, &facts.stored, &facts.links).await?;
+    let plans = planned.iter().map(|planned| planned.checked.plan());
+    let ordered = ordered(context, plans, &facts.stored, &facts.links).await?;
     let approval = match guard(context, progress, scope, &ordered, &planned, &facts.names).await? {
         Way::Free => None,
         Way::Approved(approval) => Some(approval),
@@ -235,39 +236,6 @@ async fn generate(
         )));
     }
     Ok(TaskEnd::Completed(None))
-}
-
-/// The plan for one identity, were this what it should have: the plan that a run would make, and nothing is kept of it.
-/// `overridden` are risks that it may bring about though they block.
-pub(crate) async fn plan_of_one(
-    engine: &Engine,
-    mut access: DesiredAccess,
-    day: Date,
-    overridden: &[AcceptedRisk],
-) -> Result<Plan, StoreError> {
-    let mode = RunMode { incremental: true, dry_run: false };
-    let mut context = Context::new(engine.clone(), RunId(0), mode);
-    context.changed.insert(access.identity);
-    let facts = Facts::read(&mut context, true, day).await?.overriding(overridden);
-    let mut values = ReservedValues::new(&facts.reserved);
-    let mut questions = Questions::read(&context, &[access.identity]).await?;
-    let catalogue = &engine.world().deciding().catalogue;
-    Ok(facts.compile(&context, &mut access, &mut questions, catalogue, &mut values).plan)
-}
-
-/// The plans that a run would make for these as things are; nothing is kept of them. No values are reserved: what an account
-/// still to come would be called is not said.
-pub(crate) async fn plans_of(engine: &Engine, ids: &[IdentityId], day: Date) -> Result<Vec<Plan>, StoreError> {
-    let mode = RunMode { incremental: true, dry_run: false };
-    let mut context = Context::new(engine.clone(), RunId(0), mode);
-    context.changed.extend(ids);
-    let facts = Facts::read(&mut context, false, day).await?;
-    let mut values = ReservedValues::new(&facts.reserved);
-    let mut questions = Questions::read(&context, ids).await?;
-    let desired = context.desired(ids, day).await?;
-    let catalogue = &engine.world().deciding().catalogue;
-    let plan = |mut access| facts.compile(&context, &mut access, &mut questions, catalogue, &mut values).plan;
-    Ok(desired.into_iter().map(plan).collect())
 }
 
 /// How far back a turn of somebody's life counts for whom nothing was ever planned.

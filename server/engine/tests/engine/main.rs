@@ -64,6 +64,7 @@ mod routes;
 mod scenarios;
 mod search;
 mod sign_ins;
+mod simulation;
 mod terms;
 mod tickets;
 mod triage;

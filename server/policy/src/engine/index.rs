@@ -126,6 +126,11 @@ impl Engine {
         People(self.slots.values().copied().collect())
     }
 
+    /// Those of them who are known here.
+    pub fn these(&self, ids: &[IdentityId]) -> People {
+        People(ids.iter().filter_map(|id| self.slots.get(id).copied()).collect())
+    }
+
     /// Somebody for whom a rule of some model holds on that day, taken in first where there are several; none also where it reads
     /// what is kept of nobody.
     pub(crate) fn somebody_meets(&mut self, names: &[String], rule: &Rule, today: Day) -> Option<IdentityId> {

@@ -23,7 +23,7 @@ pub(crate) struct Asked {
 impl Asked {
     /// Of these identities; of everybody where none are named.
     pub(super) async fn read(context: &Context, identities: Option<&[IdentityId]>) -> Result<Self, StoreError> {
-        let live = context.engine.world().deciding();
+        let live = context.live();
         let mut by_identity: HashMap<IdentityId, Vec<(Request, Reach)>> = HashMap::new();
         for request in context.engine.store().requests_in_force(identities).await? {
             let reach = Reach::of(&request.in_force(), |grantable| live.model.reach(grantable));

@@ -70,9 +70,9 @@ impl Facts {
         };
         let (mut stored, mut links) = (BTreeMap::new(), BTreeMap::new());
         if incremental {
-            for (account_type, accounts, held) in store.account_type_sizes().await? {
-                stored.insert(account_type.clone(), accounts);
-                links.insert(account_type, held);
+            for (account_type, accounts, held) in context.account_type_sizes().await?.iter() {
+                stored.insert(account_type.clone(), *accounts);
+                links.insert(account_type.clone(), *held);
             }
         } else {
             for account in accounts.iter().filter(|account| account.status != AccountStatus::Gone) {
@@ -82,7 +82,7 @@ impl Facts {
         }
         let mut reserved = Vec::new();
         if all_values {
-            for application in context.engine.world().deciding().configuration().applications.keys() {
+            for application in context.live().configuration().applications.keys() {
                 reserved.extend(store.reserved_values(application).await?);
             }
         }
@@ -124,7 +124,7 @@ impl Facts {
                 None => people.len() as u64,
             },
             names: people.iter().map(|identity| (identity.id, identity.display_name.clone())).collect(),
-            people: match context.engine.world().deciding().catalogue.has_references() {
+            people: match context.live().catalogue.has_references() {
                 true => people.into_iter().map(|identity| (identity.id, identity)).collect(),
                 false => HashMap::new(),
             },
@@ -133,7 +133,7 @@ impl Facts {
             orders: by_identity(orders),
             declined,
             native,
-            risks: Risks::read(&context.engine, of.as_deref()).await?,
+            risks: Risks::read(context, of.as_deref()).await?,
             marks,
             reserved,
             edits,
@@ -215,7 +215,7 @@ impl Facts {
         let conflicts = self.risks.conflicts(access, accounts, self.orders_of(access.identity));
         conflict::leave_out(access, &conflicts);
         let choices = questions.choose(context, access.identity, accounts);
-        let live = context.engine.world().deciding();
+        let live = context.live();
         let read = crate::references::reader(&live.model, self.people.get(&access.identity), self.day);
         let open_orders = self.orders_of(access.identity);
         let known = reference::Known { accounts, open_orders, choices: &choices, catalogue, read: &read };

@@ -38,7 +38,7 @@ impl Questions {
         let store = context.engine.store();
         let only = (context.mode.incremental && !context.mode.dry_run).then_some(ids);
         let mut known = Self {
-            people: People::read(store, &context.engine.world().deciding().configuration()).await?,
+            people: People::read(store, &context.live().configuration()).await?,
             now: context.engine.now(),
             ..Self::default()
         };
@@ -73,7 +73,7 @@ impl Questions {
             return Vec::new();
         }
         let world = context.engine.world();
-        let (live, day) = (world.deciding(), context.engine.today());
+        let (live, day) = (context.live(), context.engine.today());
         let selected = world.with_population(|population| {
             let Some(person) = population.identities().get(&identity) else { return BTreeSet::new() };
             let is_meant = |account: &&Account| {

@@ -13,6 +13,7 @@ use model::risk::{AcceptedRisk, BrokenRule, ViolationState};
 use store::StoreError;
 
 use crate::Engine;
+use crate::tasks::Context;
 use crate::tasks::violations::risk_label;
 use crate::world::Live;
 
@@ -27,8 +28,8 @@ pub(super) struct Risks {
 }
 
 impl Risks {
-    pub(super) async fn read(engine: &Engine, only: Option<&[IdentityId]>) -> Result<Self, StoreError> {
-        let live = engine.world().deciding();
+    pub(super) async fn read(context: &Context, only: Option<&[IdentityId]>) -> Result<Self, StoreError> {
+        let (engine, live) = (&context.engine, context.live());
         let (mut excepted, mut overridden) = (HashSet::new(), Vec::new());
         if !live.risks.is_empty() {
             let known = engine.store().current_violations(only).await?.into_iter();

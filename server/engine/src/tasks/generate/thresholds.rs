@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use model::feed::ChangeCounts;
 use model::ids::IdentityId;
 use model::job::TaskScope;
+use model::plan::Plan;
 use store::{StoreError, ThresholdUse};
 
 use super::Planned;
@@ -21,12 +22,11 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// What all plans together would change, beside what is there and what was ordered within the hour.
 pub(super) async fn ordered(
     context: &Context,
-    planned: &[Planned],
+    plans: impl IntoIterator<Item = &Plan>,
     stored: &BTreeMap<String, u64>,
     links: &BTreeMap<String, u64>,
 ) -> Result<Ordered, StoreError> {
-    let configuration = context.engine.world().deciding().configuration();
-    let plans = planned.iter().map(|planned| planned.checked.plan());
+    let configuration = context.live().configuration();
     let is_privileged = |name: &str| configuration.entitlements.get(name).is_some_and(|known| known.privileged);
     let mut now = threshold::planned(plans, is_privileged);
     for account_type in configuration.account_types.keys() {
@@ -53,7 +53,7 @@ pub(super) async fn guard(
     planned: &[Planned],
     names: &HashMap<IdentityId, String>,
 ) -> Result<Way, StoreError> {
-    let (trips, second_person) = ordered.check(&context.engine.world().deciding().configuration());
+    let (trips, second_person) = ordered.check(&context.live().configuration());
     let subject = subject(scope);
     let digest = || broker::approval::of_plans(planned.iter().map(|planned| planned.checked.plan()));
     let lines = || preview(planned, names);
@@ -89,7 +89,8 @@ pub(crate) async fn guard_undo(
         stored.insert(account_type.clone(), accounts);
         links.insert(account_type, held);
     }
-    let ordered = ordered(context, planned, &stored, &links).await?;
+    let plans = planned.iter().map(|planned| planned.checked.plan());
+    let ordered = ordered(context, plans, &stored, &links).await?;
     let way = guard(context, progress, &TaskScope::default(), &ordered, planned, names).await?;
     Ok((way, hourly(&ordered.used())))
 }

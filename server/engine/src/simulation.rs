@@ -1,0 +1,212 @@
+//! What the next run would order were another configuration live: the plans of everybody whom the change may concern, made by the
+//! planner that runs have, under both configurations and from the same accounts, orders and decisions on record. So the orders,
+//! the limits that they exceed and the risks that they bring about are those of that run, if nothing else happens before it.
+//!
+//! A draft of a large organisation is worked out beside the requests that ask for it; what it came to is kept for a while.
+//! Nothing is written, and nothing is read from applications.
+
+mod compared;
+mod kept;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use model::blast_radius::BlastRadius;
+use model::block::TripView;
+use model::configuration::Configuration;
+use model::draft::{DraftState, ObjectKind};
+use model::error::ApiError;
+use model::ids::{DraftId, IdentityId};
+use model::view::PreviewLine;
+use policy::engine::Concerned;
+use policy::model::RoleModel;
+use serde::Serialize;
+
+use self::compared::Compared;
+pub(crate) use self::kept::Simulations;
+use crate::Engine;
+use crate::configuration::{self, ConfigurationPlan};
+use crate::configurations::ConfigurationError;
+use crate::context::OpContext;
+use crate::error::internal;
+use crate::tasks::generate::Planner;
+use crate::what_if::WhatIf;
+use crate::world::Live;
+
+/// Sees what a configuration would do.
+pub const VIEW: &str = "/Configuration/View";
+
+/// People planned for at once.
+const PIECE: usize = 5_000;
+
+/// What a run would order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Simulation {
+    /// When accounts, orders and people were looked at.
+    pub at: Timestamp,
+    /// For whom plans were made: all whom the change may concern.
+    pub people: u64,
+    /// What would be ordered then, and is not now.
+    pub brought: Orders,
+    /// What would be ordered now, and not then any more.
+    pub spared: Orders,
+    /// Orders of the same people that are due either way.
+    pub either_way: u64,
+    /// Limits that a run of all that is due then would exceed: it would be stopped, and listed for approval.
+    pub trips: Vec<TripView>,
+    /// Whether that takes somebody else than who started the run.
+    pub second_person: bool,
+    /// Risks that more or fewer people would break, by what they are called.
+    pub risks: Vec<RiskEffect>,
+    /// What would be given and is not ordered, because it would complete a risk that blocks.
+    pub left_out: u64,
+    /// Orders that would wait for a person, because they complete a risk that takes an approval.
+    pub held: u64,
+    /// Plans that their checker refuses, which is a fault of the program.
+    pub refused: u64,
+}
+
+/// Orders that differ.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Orders {
+    pub count: u64,
+    /// How much they change where, and for whom most.
+    pub radius: BlastRadius,
+    /// By person, at most [`LINES`].
+    pub lines: Vec<PreviewLine>,
+}
+
+/// Orders that are listed.
+pub const LINES: usize = 1_000;
+
+/// For how many a risk would be there, or no longer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RiskEffect {
+    pub risk: String,
+    pub label: String,
+    pub created: u64,
+    pub cured: u64,
+    /// The first of them for whom it would be there.
+    pub people: Vec<(IdentityId, String)>,
+}
+
+/// How far it is.
+#[derive(Clone, Debug)]
+pub enum Standing {
+    /// So many people of so many; of none while it has just begun, or waits for another one.
+    Working {
+        done: u64,
+        of: u64,
+    },
+    Done(Arc<Simulation>),
+}
+
+impl Simulation {
+    /// Whether a run would order anything else, and nobody would break other risks.
+    pub fn is_empty(&self) -> bool {
+        self.brought.count == 0 && self.spared.count == 0 && self.risks.is_empty() && self.left_out == 0
+    }
+
+    /// Without what tells people apart.
+    fn without_people(mut self) -> Self {
+        for orders in [&mut self.brought, &mut self.spared] {
+            orders.lines.clear();
+            orders.radius.top_people.clear();
+        }
+        self.risks.iter_mut().for_each(|risk| risk.people.clear());
+        self
+    }
+}
+
+/// What the next run would order were this draft published. Waits for it a little; whoever is told that it is being worked out
+/// asks again.
+///
+/// # Errors
+/// Also where the draft has ended, or could not be published as it is.
+pub async fn of_draft(op: &OpContext, id: DraftId) -> Result<Standing, ApiError> {
+    op.require(VIEW)?;
+    let draft = crate::drafts::draft(op, id).await?;
+    if draft.state != DraftState::Open {
+        return Err(ApiError::conflict(format!(
+            "This draft is {}: what its run ordered stands in the run, under Job execution.",
+            draft.state.label().to_lowercase()
+        )));
+    }
+    op.engine.follow().await.map_err(|_| ApiError::internal())?;
+    let live = op.engine.world().live();
+    let wanted = configuration::drafted(&live.configuration, &draft).map_err(|_| unfit())?;
+    let standing = kept::standing(&op.engine, id, live, wanted).await?;
+    Ok(match standing {
+        Standing::Done(done) if !op.may("/Identities/View") => {
+            Standing::Done(Arc::new(Simulation::clone(&done).without_people()))
+        }
+        other => other,
+    })
+}
+
+/// What the next run would order were these files applied.
+pub async fn of_files(op: &OpContext, directory: &Path) -> Result<Simulation, ConfigurationError> {
+    op.require(VIEW)?;
+    let files = configuration::read(directory).map_err(ConfigurationError::Findings)?;
+    op.engine.follow().await.map_err(|_| ApiError::internal())?;
+    let live = op.engine.world().live();
+    let done = simulate(&op.engine, live, files.configuration, &|_, _| {}).await?;
+    Ok(if op.may("/Identities/View") { done } else { done.without_people() })
+}
+
+fn unfit() -> ApiError {
+    ApiError::conflict(
+        "The draft could not be published as it is, so what a run would order cannot be told. Put right what stands on \
+         its page first.",
+    )
+}
+
+/// `told` hears how many of how many people are planned for.
+async fn simulate(
+    engine: &Engine,
+    live: Arc<Live>,
+    wanted: Configuration,
+    told: &(dyn Fn(u64, u64) + Send + Sync),
+) -> Result<Simulation, ApiError> {
+    let (at, today) = (engine.now(), engine.today());
+    let (asked, now) = (engine.clone(), Arc::clone(&live));
+    let prepare = move || {
+        let model = RoleModel::compile_beside(&now.model, &wanted).map_err(|_| unfit())?;
+        let then = Arc::new(Live::new(now.version, Arc::new(wanted), Arc::new(model)));
+        let plans_otherwise = plans_otherwise(&configuration::difference(&now.configuration, &then.configuration));
+        let concerned = asked.world().with_population(|population| {
+            let people = match population.engine.concerned_by(&now.model, &then.model, today) {
+                Concerned::These(people) if !plans_otherwise => people,
+                _ => population.engine.everybody(),
+            };
+            population.engine.ids_of(&people)
+        });
+        Ok::<_, ApiError>((then, concerned))
+    };
+    let (then, ids) = tokio::task::spawn_blocking(prepare).await.map_err(|_| ApiError::internal())??;
+    let (mut before, mut after) =
+        (Planner::new(engine, Some(Arc::clone(&live))), Planner::new(engine, Some(Arc::clone(&then))));
+    let mut compared = Compared::default();
+    let of = ids.len() as u64;
+    told(0, of);
+    for piece in ids.chunks(PIECE) {
+        let (asked, now, then, piece) = (engine.clone(), Arc::clone(&live), Arc::clone(&then), piece.to_vec());
+        let desired = move || WhatIf::of_these(asked.world(), &now, &then, &piece, today).desired();
+        let (had, has) = tokio::task::spawn_blocking(desired).await.map_err(|_| ApiError::internal())?;
+        let now = before.plan(had, today).await.map_err(internal)?;
+        let then = after.plan(has, today).await.map_err(internal)?;
+        compared.note(now, then);
+        told(compared.people(), of);
+    }
+    let (trips, second_person) = after.trips(compared.due()).await.map_err(internal)?;
+    let population = engine.world().with_population(|population| population.engine.len()) as u64;
+    Ok(Simulation { at, trips, second_person, ..compared.simulation(population, (&live, &then)) })
+}
+
+/// Whether something else changes than who should have what: how accounts are planned, or which risks there are.
+fn plans_otherwise(changes: &ConfigurationPlan) -> bool {
+    let of_role_model = [ObjectKind::Role, ObjectKind::AccessProfile, ObjectKind::Rule].map(ObjectKind::noun);
+    let mut all = changes.added.iter().chain(&changes.changed).chain(&changes.removed);
+    all.any(|change| !of_role_model.contains(&change.kind.as_str()))
+}
