@@ -61,12 +61,30 @@ pub fn measure<'a>(
     describe: Describe<'_>,
     catalogue: &Catalogue,
 ) -> BlastRadius {
-    let mut radius = BlastRadius { population, ..BlastRadius::default() };
-    let mut applications: BTreeMap<&str, ApplicationBlast> = BTreeMap::new();
-    let mut people: BTreeMap<IdentityId, u64> = BTreeMap::new();
-    for plan in plans {
-        for request in plan.requests.iter().filter(|request| request.error.is_none()) {
-            let application = applications.entry(&request.application).or_insert_with(|| ApplicationBlast {
+    let mut measure = Measure::default();
+    plans.into_iter().for_each(|plan| measure.add(plan.identity, &plan.requests, catalogue));
+    measure.end(population, describe)
+}
+
+/// A size that is measured one person's requests after another's, so that nothing of them is kept.
+#[derive(Default)]
+pub struct Measure {
+    radius: BlastRadius,
+    applications: BTreeMap<String, ApplicationBlast>,
+    people: BTreeMap<IdentityId, u64>,
+}
+
+impl Measure {
+    /// Adds requests of one person.
+    pub fn add<'a>(
+        &mut self,
+        identity: IdentityId,
+        requests: impl IntoIterator<Item = &'a AccountRequest>,
+        catalogue: &Catalogue,
+    ) {
+        for request in requests.into_iter().filter(|request| request.error.is_none()) {
+            let application = self.applications.entry(request.application.clone());
+            let application = application.or_insert_with(|| ApplicationBlast {
                 application: request.application.clone(),
                 ..ApplicationBlast::default()
             });
@@ -74,34 +92,40 @@ pub fn measure<'a>(
             if request.part != RequestPart::Entitlements {
                 count_account(application, request.operation);
             }
-            *people.entry(plan.identity).or_insert(0) += weight(request, catalogue, &mut radius);
+            *self.people.entry(identity).or_insert(0) += weight(request, catalogue, &mut self.radius);
         }
     }
-    radius.applications = applications.into_values().collect();
-    radius.people = people.len() as u64;
-    radius.size = people.values().sum();
-    radius.label = label(radius.size, population);
-    let mut departments: BTreeMap<String, DepartmentBlast> = BTreeMap::new();
-    let mut heaviest: Vec<(IdentityId, u64)> = people.into_iter().collect();
-    for (identity, weight) in &heaviest {
-        let (_, department) = describe(*identity);
-        let entry =
-            departments.entry(department.clone()).or_insert(DepartmentBlast { department, people: 0, weight: 0 });
-        entry.people += 1;
-        entry.weight += weight;
+
+    /// What it comes to in a population of so many people.
+    pub fn end(self, population: u64, describe: Describe<'_>) -> BlastRadius {
+        let Self { mut radius, applications, people } = self;
+        radius.population = population;
+        radius.applications = applications.into_values().collect();
+        radius.people = people.len() as u64;
+        radius.size = people.values().sum();
+        radius.label = label(radius.size, population);
+        let mut departments: BTreeMap<String, DepartmentBlast> = BTreeMap::new();
+        let mut heaviest: Vec<(IdentityId, u64)> = people.into_iter().collect();
+        for (identity, weight) in &heaviest {
+            let (_, department) = describe(*identity);
+            let entry =
+                departments.entry(department.clone()).or_insert(DepartmentBlast { department, people: 0, weight: 0 });
+            entry.people += 1;
+            entry.weight += weight;
+        }
+        heaviest.sort_by(|(left_id, left), (right_id, right)| right.cmp(left).then(left_id.cmp(right_id)));
+        radius.top_people = heaviest
+            .into_iter()
+            .take(NAMED)
+            .map(|(identity, weight)| PersonBlast { identity, name: describe(identity).0, weight })
+            .collect();
+        let mut departments: Vec<DepartmentBlast> = departments.into_values().collect();
+        departments
+            .sort_by(|left, right| right.weight.cmp(&left.weight).then_with(|| left.department.cmp(&right.department)));
+        departments.truncate(NAMED);
+        radius.top_departments = departments;
+        radius
     }
-    heaviest.sort_by(|(left_id, left), (right_id, right)| right.cmp(left).then(left_id.cmp(right_id)));
-    radius.top_people = heaviest
-        .into_iter()
-        .take(NAMED)
-        .map(|(identity, weight)| PersonBlast { identity, name: describe(identity).0, weight })
-        .collect();
-    let mut departments: Vec<DepartmentBlast> = departments.into_values().collect();
-    departments
-        .sort_by(|left, right| right.weight.cmp(&left.weight).then_with(|| left.department.cmp(&right.department)));
-    departments.truncate(NAMED);
-    radius.top_departments = departments;
-    radius
 }
 
 fn count_account(application: &mut ApplicationBlast, operation: Operation) {

@@ -390,6 +390,13 @@ pub fn planned<'a>(
     counts
 }
 
+/// Adds what more plans would change.
+pub fn join(counts: &mut BTreeMap<String, ChangeCounts>, more: BTreeMap<String, ChangeCounts>) {
+    for (account_type, more) in more {
+        add(counts.entry(account_type).or_default(), &more);
+    }
+}
+
 fn trip(what: Change, counts: &ChangeCounts, thresholds: &Thresholds, defaults: &Defaults) -> Option<Trip> {
     let (counted, stored, explicit) = (what.of(counts), what.base(counts), what.limit(thresholds));
     if stored == 0 && what.is_gain() {

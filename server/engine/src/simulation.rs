@@ -184,24 +184,24 @@ async fn simulate(
         });
         Ok::<_, ApiError>((then, concerned))
     };
-    let (then, ids) = tokio::task::spawn_blocking(prepare).await.map_err(|_| ApiError::internal())??;
+    let (supposed, ids) = tokio::task::spawn_blocking(prepare).await.map_err(|_| ApiError::internal())??;
     let (mut before, mut after) =
-        (Planner::new(engine, Some(Arc::clone(&live))), Planner::new(engine, Some(Arc::clone(&then))));
+        (Planner::new(engine, Some(Arc::clone(&live))), Planner::new(engine, Some(Arc::clone(&supposed))));
     let mut compared = Compared::default();
     let of = ids.len() as u64;
     told(0, of);
     for piece in ids.chunks(PIECE) {
-        let (asked, now, then, piece) = (engine.clone(), Arc::clone(&live), Arc::clone(&then), piece.to_vec());
+        let (asked, now, then, piece) = (engine.clone(), Arc::clone(&live), Arc::clone(&supposed), piece.to_vec());
         let desired = move || WhatIf::of_these(asked.world(), &now, &then, &piece, today).desired();
         let (had, has) = tokio::task::spawn_blocking(desired).await.map_err(|_| ApiError::internal())?;
         let now = before.plan(had, today).await.map_err(internal)?;
         let then = after.plan(has, today).await.map_err(internal)?;
-        compared.note(now, then);
+        compared.note((&live.catalogue, now), (&supposed.catalogue, then));
         told(compared.people(), of);
     }
-    let (trips, second_person) = after.trips(compared.due()).await.map_err(internal)?;
+    let (trips, second_person) = after.trips().await.map_err(internal)?;
     let population = engine.world().with_population(|population| population.engine.len()) as u64;
-    Ok(Simulation { at, trips, second_person, ..compared.simulation(population, (&live, &then)) })
+    Ok(Simulation { at, trips, second_person, ..compared.simulation(population, (&live, &supposed)) })
 }
 
 /// Whether something else changes than who should have what: how accounts are planned, or which risks there are.

@@ -4,7 +4,7 @@
 
 pub(crate) mod template;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use model::configuration::{AccessProfile, Configuration, Entitlement, NamedBundle, NamingRule, Role};
 use model::draft::{Object, ObjectKind};
@@ -38,9 +38,17 @@ pub struct Named {
 pub fn unknown(configuration: &Configuration, found: Vec<FoundEntitlement>) -> Vec<FoundEntitlement> {
     let application =
         |one: &Entitlement| Some(configuration.account_types.get(&one.account_type)?.application.as_str());
-    let known: BTreeSet<(&str, &str)> =
-        configuration.entitlements.values().filter_map(|one| Some((application(one)?, one.key.as_str()))).collect();
-    found.into_iter().filter(|one| !known.contains(&(one.application.as_str(), one.key.as_str()))).collect()
+    // The model may know a great many more than were found.
+    let mut unknown: HashSet<(&str, &str)> =
+        found.iter().map(|one| (one.application.as_str(), one.key.as_str())).collect();
+    for one in configuration.entitlements.values().filter(|_| !found.is_empty()) {
+        if let Some(application) = application(one) {
+            unknown.remove(&(application, one.key.as_str()));
+        }
+    }
+    let is_unknown: Vec<bool> =
+        found.iter().map(|one| unknown.contains(&(one.application.as_str(), one.key.as_str()))).collect();
+    found.into_iter().zip(is_unknown).filter_map(|(one, is_unknown)| is_unknown.then_some(one)).collect()
 }
 
 /// What the rules make of each of them: nothing where no rule fits its key. Those that would get the name of something
@@ -129,14 +137,7 @@ fn fitting<'c, 'f>(
     rules: &'c [Compiled<'c>],
     found: &'f [FoundEntitlement],
 ) -> Vec<Option<(Fit<'c, 'f>, Named)>> {
-    let mut taken = Taken {
-        entitlements: configuration.entitlements.keys().cloned().collect(),
-        profiles: configuration
-            .access_profiles
-            .iter()
-            .map(|(name, profile)| (name.clone(), profile.application.clone()))
-            .collect(),
-    };
+    let mut taken = Taken { configuration, entitlements: BTreeSet::new(), profiles: BTreeMap::new() };
     let fits = found.iter().map(|found| {
         let fit = rules.iter().find_map(|rule| rule.fits(found))?;
         let named = fit.named();
@@ -147,27 +148,32 @@ fn fitting<'c, 'f>(
 }
 
 /// Names that are given already.
-struct Taken {
+struct Taken<'c> {
+    configuration: &'c Configuration,
+    /// Given away besides.
     entitlements: BTreeSet<String>,
-    /// With their applications.
+    /// The same, with their applications.
     profiles: BTreeMap<String, String>,
 }
 
-impl Taken {
+impl Taken<'_> {
     /// Gives away the names, or says why they cannot be had.
     fn take(&mut self, named: &Named, application: &str) -> Result<(), String> {
         let names = [Some(&named.entitlement), named.access_profile.as_ref(), named.role.as_ref()];
         if names.into_iter().flatten().any(|name| name.trim_matches('-').is_empty()) {
             return Err("nothing of its key is left for a name; add it by hand".to_owned());
         }
-        if self.entitlements.contains(&named.entitlement) {
+        let is_known = self.configuration.entitlements.contains_key(&named.entitlement);
+        if is_known || self.entitlements.contains(&named.entitlement) {
             let name = &named.entitlement;
             return Err(format!(
                 "another entitlement has the name `{name}`; let the rule tell them apart, or add it by hand"
             ));
         }
         if let Some(profile) = &named.access_profile {
-            let owner = self.profiles.entry(profile.clone()).or_insert_with(|| application.to_owned());
+            let known = self.configuration.access_profiles.get(profile);
+            let known = known.map_or(application, |known| known.application.as_str());
+            let owner = self.profiles.entry(profile.clone()).or_insert_with(|| known.to_owned());
             if owner != application {
                 return Err(format!(
                     "the access profile `{profile}` belongs to the application `{owner}`; let the rule name another"

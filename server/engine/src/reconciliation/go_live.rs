@@ -100,16 +100,14 @@ async fn inventory(op: &OpContext, application: Option<&str>) -> Result<Vec<(GoL
     }
     let live = op.engine.store().applications_live().await.map_err(internal)?;
     let mut before: HashMap<String, _> = live.into_iter().map(|(name, at, by)| (name, (at, by))).collect();
+    let mut access_of = unmarked_findings(op, View::Access, application).await?;
+    let mut accounts_of = unmarked_findings(op, View::Accounts, application).await?;
     let mut all = Vec::new();
     for name in configuration.applications.keys().filter(|name| application.is_none_or(|wanted| wanted == *name)) {
-        let of =
-            |view| ReconciliationFilter { view, application: Some(name.clone()), ..ReconciliationFilter::default() };
-        let mut found = findings(op, &of(View::Access), None).await?;
-        found.retain(|finding| !finding.pre_existing);
-        let access = found.len() as u64;
-        found
-            .extend(findings(op, &of(View::Accounts), None).await?.into_iter().filter(|finding| !finding.pre_existing));
-        let accounts = found.len() as u64 - access;
+        let mut found = access_of.remove(name).unwrap_or_default();
+        let own_accounts = accounts_of.remove(name).unwrap_or_default();
+        let (access, accounts) = (found.len() as u64, own_accounts.len() as u64);
+        found.extend(own_accounts);
         let go_live = GoLive {
             application: name.clone(),
             application_name: op.engine.application_label(name),
@@ -120,4 +118,19 @@ async fn inventory(op: &OpContext, application: Option<&str>) -> Result<Vec<(GoL
         all.push((go_live, found));
     }
     Ok(all)
+}
+
+/// What was not marked yet, by application; read for all of them at once, since most hold nothing of the kind.
+async fn unmarked_findings(
+    op: &OpContext,
+    view: View,
+    application: Option<&str>,
+) -> Result<HashMap<String, Vec<Finding>>, ApiError> {
+    let of =
+        ReconciliationFilter { view, application: application.map(str::to_owned), ..ReconciliationFilter::default() };
+    let mut by_application: HashMap<String, Vec<Finding>> = HashMap::new();
+    for finding in findings(op, &of, None).await?.into_iter().filter(|finding| !finding.pre_existing) {
+        by_application.entry(finding.application.clone()).or_default().push(finding);
+    }
+    Ok(by_application)
 }

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use broker::blast_radius;
+use broker::blast_radius::Measure;
+use broker::catalogue::Catalogue;
 use broker::check::CheckedPlan;
 use broker::conflict::Conflict;
 use model::ids::IdentityId;
-use model::plan::{AccountRequest, Plan};
+use model::plan::AccountRequest;
 use model::risk::BrokenRule;
-use model::trigger::Trigger;
 use model::view::PreviewLine;
 
 use super::{LINES, Orders, RiskEffect, Simulation};
@@ -24,8 +24,6 @@ const NAMED: usize = 20;
 pub(super) struct Compared {
     people: u64,
     described: HashMap<IdentityId, (String, String)>,
-    /// All that would be due then.
-    due: Vec<CheckedPlan>,
     brought: Differing,
     spared: Differing,
     either_way: u64,
@@ -38,8 +36,7 @@ pub(super) struct Compared {
 #[derive(Default)]
 struct Differing {
     count: u64,
-    /// Each with what differs alone.
-    plans: Vec<Plan>,
+    measure: Measure,
     lines: Vec<PreviewLine>,
 }
 
@@ -56,39 +53,32 @@ impl Compared {
         self.people
     }
 
-    /// All that would be due then.
-    pub(super) fn due(&self) -> impl Iterator<Item = &Plan> {
-        self.due.iter().map(CheckedPlan::plan)
-    }
-
     /// Takes in what planning for the same people came to, before and after.
-    pub(super) fn note(&mut self, before: Vec<Made>, after: Vec<Made>) {
+    pub(super) fn note(&mut self, before: (&Catalogue, Vec<Made>), after: (&Catalogue, Vec<Made>)) {
+        let (catalogues, (before, after)) = ((before.0, after.0), (before.1, after.1));
         let mut before: HashMap<IdentityId, Made> = before.into_iter().map(|made| (made.identity, made)).collect();
         for made in after {
             self.people += 1;
-            self.person(before.remove(&made.identity), made);
+            self.person(catalogues, before.remove(&made.identity).as_ref(), made);
         }
     }
 
-    fn person(&mut self, before: Option<Made>, after: Made) {
-        let (id, name) = (after.identity, after.name.clone());
-        let had = before.as_ref();
+    fn person(&mut self, catalogues: (&Catalogue, &Catalogue), had: Option<&Made>, after: Made) {
+        let (id, name) = (after.identity, after.name);
         self.note_risks(id, &name, had.map_or(&[], |made| &made.broken), &after.broken);
         self.note_conflicts(had.map_or(&[], |made| &made.conflicts), &after.conflicts);
         self.refused += u64::from(after.plan.is_none());
-        let requests = |plan: Option<&CheckedPlan>| plan.map_or(Vec::new(), |plan| plan.plan().requests.clone());
         let old = requests(had.and_then(|made| made.plan.as_ref()));
         let new = requests(after.plan.as_ref());
         let (old_lines, new_lines) = (lines(old.iter(), id, &name), lines(new.iter(), id, &name));
         let brought = beyond(&new_lines, &old_lines);
         let spared = beyond(&old_lines, &new_lines);
         self.either_way += (new.len() - brought.len()) as u64;
-        self.brought.add(id, (&new, &new_lines), &brought);
-        self.spared.add(id, (&old, &old_lines), &spared);
+        self.brought.add(id, (new, &new_lines), &brought, catalogues.1);
+        self.spared.add(id, (old, &old_lines), &spared, catalogues.0);
         if !(brought.is_empty() && spared.is_empty()) {
             self.described.insert(id, (name, after.department));
         }
-        self.due.extend(after.plan.filter(|plan| !plan.plan().requests.is_empty()));
     }
 
     fn note_risks(&mut self, id: IdentityId, name: &str, before: &[BrokenRule], after: &[BrokenRule]) {
@@ -96,13 +86,13 @@ impl Compared {
             rules.iter().map(|rule| (rule.risk.clone(), rule.rule)).collect()
         };
         let (before, after) = (broken(before), broken(after));
-        for (risk, _) in after.difference(&before) {
+        // Several rules of one risk are one person still.
+        let created: BTreeSet<&String> = after.difference(&before).map(|(risk, _)| risk).collect();
+        for risk in created {
             let known = self.risks.entry(risk.clone()).or_default();
-            // Several rules of one risk are one person still.
-            if known.people.last().is_none_or(|(last, _)| *last != id) {
-                known.created += 1;
+            known.created += 1;
+            if known.people.len() < NAMED {
                 known.people.push((id, name.to_owned()));
-                known.people.truncate(NAMED);
             }
         }
         let cured: BTreeSet<&String> = before.difference(&after).map(|(risk, _)| risk).collect();
@@ -124,9 +114,9 @@ impl Compared {
     pub(super) fn simulation(self, population: u64, (now, then): (&Live, &Live)) -> Simulation {
         let described = self.described;
         let describe = |id: IdentityId| described.get(&id).cloned().unwrap_or_default();
-        let orders = |differing: Differing, live: &Live| Orders {
+        let orders = |differing: Differing| Orders {
             count: differing.count,
-            radius: blast_radius::measure(differing.plans.iter(), population, &describe, &live.catalogue),
+            radius: differing.measure.end(population, &describe),
             lines: differing.lines,
         };
         let label = |risk: &str| match then.configuration.risks.contains_key(risk) {
@@ -147,8 +137,8 @@ impl Compared {
         risks.sort_by(|one, other| (&one.label, &one.risk).cmp(&(&other.label, &other.risk)));
         Simulation {
             people: self.people,
-            brought: orders(self.brought, then),
-            spared: orders(self.spared, now),
+            brought: orders(self.brought),
+            spared: orders(self.spared),
             either_way: self.either_way,
             risks,
             left_out: self.left_out,
@@ -160,24 +150,22 @@ impl Compared {
 }
 
 impl Differing {
-    fn add(&mut self, identity: IdentityId, (requests, lines): (&[AccountRequest], &[PreviewLine]), places: &[usize]) {
-        if places.is_empty() {
-            return;
-        }
+    fn add(
+        &mut self,
+        identity: IdentityId,
+        (requests, lines): (&[AccountRequest], &[PreviewLine]),
+        places: &[usize],
+        catalogue: &Catalogue,
+    ) {
         self.count += places.len() as u64;
-        let of = |place: &usize| requests.get(*place).cloned();
-        self.plans.push(Plan {
-            identity,
-            trigger: Trigger::Administrator,
-            requests: places.iter().filter_map(of).collect(),
-            filtered: Vec::new(),
-            retained: Vec::new(),
-            withdrawn: Vec::new(),
-            questions: Vec::new(),
-        });
+        self.measure.add(identity, places.iter().filter_map(|place| requests.get(*place)), catalogue);
         let room = LINES.saturating_sub(self.lines.len());
         self.lines.extend(places.iter().filter_map(|place| lines.get(*place).cloned()).take(room));
     }
+}
+
+fn requests(plan: Option<&CheckedPlan>) -> &[AccountRequest] {
+    plan.map_or(&[], |plan| plan.plan().requests.as_slice())
 }
 
 /// Places of those lines that the others have no equal of; why something is ordered does not count.

@@ -37,7 +37,7 @@ use self::preview::preview;
 use self::questions::Questions;
 pub(crate) use self::supposed::{Made, Planner, plan_of_one, plans_of};
 pub(crate) use self::thresholds::guard_undo;
-use self::thresholds::{guard, hourly, ordered};
+use self::thresholds::{changed, guard, hourly, ordered};
 pub(crate) use self::write::{Extras, write};
 use super::guard::{APPROVAL_VOID, Way};
 use super::{About, Context, TaskEnd, counted};
@@ -172,7 +172,7 @@ async fn generate(
     };
     keep_blast_radius(context, progress, radius).await?;
     let plans = planned.iter().map(|planned| planned.checked.plan());
-    let ordered = ordered(context, plans, &facts.stored, &facts.links).await?;
+    let ordered = ordered(context, changed(&live.configuration, plans), &facts.stored, &facts.links).await?;
     let approval = match guard(context, progress, scope, &ordered, &planned, &facts.names).await? {
         Way::Free => None,
         Way::Approved(approval) => Some(approval),

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use broker::check::{self, CheckedPlan};
 use broker::conflict::Conflict;
-use broker::partition;
+use broker::{partition, threshold};
 use jiff::civil::Date;
 use model::access::DesiredAccess;
 use model::block::TripView;
+use model::feed::ChangeCounts;
 use model::ids::IdentityId;
 use model::plan::Plan;
 use model::risk::{AcceptedRisk, BrokenRule};
@@ -16,7 +17,7 @@ use store::StoreError;
 
 use super::facts::{Compiled, Facts};
 use super::questions::Questions;
-use super::thresholds::ordered;
+use super::thresholds::{changed, ordered};
 use super::{BATCH, Context, ReservedValues};
 use crate::Engine;
 use crate::world::Live;
@@ -26,6 +27,8 @@ pub(crate) struct Planner {
     engine: Engine,
     live: Option<Arc<Live>>,
     values: Option<ReservedValues>,
+    /// What all plans so far would change, by account type.
+    changed: BTreeMap<String, ChangeCounts>,
     /// Accounts, and what they hold, by account type.
     sizes: (BTreeMap<String, u64>, BTreeMap<String, u64>),
 }
@@ -46,7 +49,7 @@ pub(crate) struct Made {
 impl Planner {
     /// One that decides by this, or by what is decided by now.
     pub(crate) fn new(engine: &Engine, live: Option<Arc<Live>>) -> Self {
-        Self { engine: engine.clone(), live, values: None, sizes: Default::default() }
+        Self { engine: engine.clone(), live, values: None, changed: BTreeMap::new(), sizes: Default::default() }
     }
 
     /// The plans for these people, were this what they should have, in their order.
@@ -71,18 +74,17 @@ impl Planner {
             let (name, department) = facts.describe(identity);
             all.push(Made { identity, name, department, plan, conflicts, broken });
         }
+        let plans = all.iter().filter_map(|made| made.plan.as_ref()).map(CheckedPlan::plan);
+        threshold::join(&mut self.changed, changed(&live.configuration, plans));
         self.sizes = (facts.stored, facts.links);
         Ok(all)
     }
 
-    /// Limits that a run of these plans would exceed, and whether somebody else than who started it would have to approve.
-    pub(crate) async fn trips<'p>(
-        &self,
-        plans: impl IntoIterator<Item = &'p Plan>,
-    ) -> Result<(Vec<TripView>, bool), StoreError> {
-        let context = Context::supposing(self.engine.clone(), self.live.clone(), &[]);
+    /// Limits that a run of all these plans would exceed, and whether somebody else than who started it would have to approve.
+    pub(crate) async fn trips(self) -> Result<(Vec<TripView>, bool), StoreError> {
+        let context = Context::supposing(self.engine, self.live, &[]);
         let (stored, links) = &self.sizes;
-        let ordered = ordered(&context, plans, stored, links).await?;
+        let ordered = ordered(&context, self.changed, stored, links).await?;
         Ok(ordered.check(&context.live().configuration))
     }
 }

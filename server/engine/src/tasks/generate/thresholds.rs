@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use broker::threshold::{self, Change, Ordered};
 use jiff::SignedDuration;
+use model::configuration::Configuration;
 use model::feed::ChangeCounts;
 use model::ids::IdentityId;
 use model::job::TaskScope;
@@ -19,16 +20,23 @@ use crate::tasks::guard::{self, Intent, Way};
 /// How far back what was ordered counts together with what is about to be.
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
+/// What plans would change, by account type.
+pub(super) fn changed<'p>(
+    configuration: &Configuration,
+    plans: impl IntoIterator<Item = &'p Plan>,
+) -> BTreeMap<String, ChangeCounts> {
+    let is_privileged = |name: &str| configuration.entitlements.get(name).is_some_and(|known| known.privileged);
+    threshold::planned(plans, is_privileged)
+}
+
 /// What all plans together would change, beside what is there and what was ordered within the hour.
 pub(super) async fn ordered(
     context: &Context,
-    plans: impl IntoIterator<Item = &Plan>,
+    mut now: BTreeMap<String, ChangeCounts>,
     stored: &BTreeMap<String, u64>,
     links: &BTreeMap<String, u64>,
 ) -> Result<Ordered, StoreError> {
     let configuration = context.live().configuration();
-    let is_privileged = |name: &str| configuration.entitlements.get(name).is_some_and(|known| known.privileged);
-    let mut now = threshold::planned(plans, is_privileged);
     for account_type in configuration.account_types.keys() {
         let counts = now.entry(account_type.clone()).or_default();
         counts.stored = stored.get(account_type).copied().unwrap_or(0);
@@ -90,7 +98,8 @@ pub(crate) async fn guard_undo(
         links.insert(account_type, held);
     }
     let plans = planned.iter().map(|planned| planned.checked.plan());
-    let ordered = ordered(context, plans, &stored, &links).await?;
+    let changed = changed(&context.live().configuration, plans);
+    let ordered = ordered(context, changed, &stored, &links).await?;
     let way = guard(context, progress, &TaskScope::default(), &ordered, planned, names).await?;
     Ok((way, hourly(&ordered.used())))
 }
