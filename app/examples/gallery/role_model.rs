@@ -112,6 +112,7 @@ fn simulated() -> Standing {
         people: 214,
         brought: Orders { count: 198, radius, lines },
         spared: Orders { count: 1, lines: vec![line(3, "disable", "")], ..Orders::default() },
+        withdrawn: 4,
         either_way: 5,
         trips: vec![trip],
         second_person: true,

@@ -33,9 +33,6 @@ pub const DECIDE: &str = "/Reconciliation/Decide";
 /// Marks what was there before.
 pub const GO_LIVE: &str = "/Reconciliation/GoLive";
 
-/// Read at once where all are meant.
-const READ_AT_ONCE: u32 = 500;
-
 /// A piece of a view.
 pub async fn page(op: &OpContext, filter: &ReconciliationFilter) -> Result<Lines, ApiError> {
     op.require(VIEW)?;
@@ -141,16 +138,7 @@ pub(crate) async fn findings(
     filter: &ReconciliationFilter,
     accounts: Option<&[AccountId]>,
 ) -> Result<Vec<Finding>, ApiError> {
-    let mut filter = ReconciliationFilter { after: None, limit: Some(READ_AT_ONCE), ..filter.clone() };
-    let mut all = Vec::new();
-    loop {
-        let page = piece(op, &filter, accounts).await?;
-        all.extend(page.rows);
-        match page.next {
-            Some(after) => filter.after = Some(after),
-            None => return Ok(all),
-        }
-    }
+    op.engine.store().reconciliation_findings(filter, accounts, op.engine.today()).await.map_err(internal)
 }
 
 /// Gives things the names by which people know them.

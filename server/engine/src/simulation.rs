@@ -47,17 +47,20 @@ pub struct Simulation {
     pub at: Timestamp,
     /// For whom plans were made: all whom the change may concern.
     pub people: u64,
-    /// What would be ordered then, and is not now.
+    /// What would be ordered then, and is not now, or not as it is.
     pub brought: Orders,
-    /// What would be ordered now, and not then any more.
+    /// What would be ordered now, and nothing for the same account then.
     pub spared: Orders,
+    /// Orders that wait, and would be called off because nothing needs them any more.
+    pub withdrawn: u64,
     /// Orders of the same people that are due either way.
     pub either_way: u64,
-    /// Limits that a run of all that is due then would exceed: it would be stopped, and listed for approval.
+    /// Limits that what is due then for these people would exceed: a run would be stopped, and all of it listed for approval.
+    /// What is due for others counts as well, and is not looked at.
     pub trips: Vec<TripView>,
     /// Whether that takes somebody else than who started the run.
     pub second_person: bool,
-    /// Risks that more or fewer people would break, by what they are called.
+    /// Risks that more or fewer people would break once all orders are carried out, by what they are called.
     pub risks: Vec<RiskEffect>,
     /// What would be given and is not ordered, because it would complete a risk that blocks.
     pub left_out: u64,
@@ -103,18 +106,18 @@ pub enum Standing {
 }
 
 impl Simulation {
-    /// Whether a run would order anything else, and nobody would break other risks.
-    pub fn is_empty(&self) -> bool {
-        self.brought.count == 0 && self.spared.count == 0 && self.risks.is_empty() && self.left_out == 0
-    }
-
-    /// Without what tells people apart.
-    fn without_people(mut self) -> Self {
-        for orders in [&mut self.brought, &mut self.spared] {
-            orders.lines.clear();
-            orders.radius.top_people.clear();
+    /// As far as whoever asks may see people, and who breaks risks.
+    fn seen_by(mut self, op: &OpContext) -> Self {
+        let sees_people = op.may("/Identities/View");
+        if !sees_people {
+            for orders in [&mut self.brought, &mut self.spared] {
+                orders.lines.clear();
+                orders.radius.top_people.clear();
+            }
         }
-        self.risks.iter_mut().for_each(|risk| risk.people.clear());
+        if !(sees_people && op.may(crate::violations::VIEW)) {
+            self.risks.iter_mut().for_each(|risk| risk.people.clear());
+        }
         self
     }
 }
@@ -127,21 +130,24 @@ impl Simulation {
 pub async fn of_draft(op: &OpContext, id: DraftId) -> Result<Standing, ApiError> {
     op.require(VIEW)?;
     let draft = crate::drafts::draft(op, id).await?;
-    if draft.state != DraftState::Open {
-        return Err(ApiError::conflict(format!(
-            "This draft is {}: what its run ordered stands in the run, under Job execution.",
-            draft.state.label().to_lowercase()
-        )));
+    let ended = match draft.state {
+        DraftState::Open => None,
+        DraftState::Published => Some("This draft is published: what runs ordered since stands under Job execution."),
+        DraftState::Discarded => Some("This draft is discarded: no run orders anything because of it."),
+    };
+    if let Some(ended) = ended {
+        return Err(ApiError::conflict(ended));
     }
     op.engine.follow().await.map_err(|_| ApiError::internal())?;
     let live = op.engine.world().live();
+    if draft.changes.iter().any(|change| change.has_moved(&live.configuration)) {
+        return Err(unfit());
+    }
     let wanted = configuration::drafted(&live.configuration, &draft).map_err(|_| unfit())?;
     let standing = kept::standing(&op.engine, id, live, wanted).await?;
     Ok(match standing {
-        Standing::Done(done) if !op.may("/Identities/View") => {
-            Standing::Done(Arc::new(Simulation::clone(&done).without_people()))
-        }
-        other => other,
+        Standing::Done(done) => Standing::Done(Arc::new(Simulation::clone(&done).seen_by(op))),
+        working @ Standing::Working { .. } => working,
     })
 }
 
@@ -152,7 +158,7 @@ pub async fn of_files(op: &OpContext, directory: &Path) -> Result<Simulation, Co
     op.engine.follow().await.map_err(|_| ApiError::internal())?;
     let live = op.engine.world().live();
     let done = simulate(&op.engine, live, files.configuration, &|_, _| {}).await?;
-    Ok(if op.may("/Identities/View") { done } else { done.without_people() })
+    Ok(done.seen_by(op))
 }
 
 fn unfit() -> ApiError {
@@ -176,30 +182,32 @@ async fn simulate(
         let then = Arc::new(Live::new(now.version, Arc::new(wanted), Arc::new(model)));
         let plans_otherwise = plans_otherwise(&configuration::difference(&now.configuration, &then.configuration));
         let concerned = asked.world().with_population(|population| {
-            let people = match population.engine.concerned_by(&now.model, &then.model, today) {
-                Concerned::These(people) if !plans_otherwise => people,
-                _ => population.engine.everybody(),
+            let concerned = match plans_otherwise {
+                true => Concerned::Everybody,
+                false => population.engine.concerned_by(&now.model, &then.model, today),
+            };
+            let people = match concerned {
+                Concerned::These(people) => people,
+                Concerned::Everybody => population.engine.everybody(),
             };
             population.engine.ids_of(&people)
         });
         Ok::<_, ApiError>((then, concerned))
     };
     let (supposed, ids) = tokio::task::spawn_blocking(prepare).await.map_err(|_| ApiError::internal())??;
-    let (mut before, mut after) =
-        (Planner::new(engine, Some(Arc::clone(&live))), Planner::new(engine, Some(Arc::clone(&supposed))));
+    let mut planner = Planner::new(engine, &live, &supposed);
     let mut compared = Compared::default();
     let of = ids.len() as u64;
     told(0, of);
     for piece in ids.chunks(PIECE) {
-        let (asked, now, then, piece) = (engine.clone(), Arc::clone(&live), Arc::clone(&supposed), piece.to_vec());
-        let desired = move || WhatIf::of_these(asked.world(), &now, &then, &piece, today).desired();
-        let (had, has) = tokio::task::spawn_blocking(desired).await.map_err(|_| ApiError::internal())?;
-        let now = before.plan(had, today).await.map_err(internal)?;
-        let then = after.plan(has, today).await.map_err(internal)?;
+        let (asked, now, then, ids) = (engine.clone(), Arc::clone(&live), Arc::clone(&supposed), piece.to_vec());
+        let desired = move || WhatIf::of_these(asked.world(), &now, &then, &ids, today).desired();
+        let desired = tokio::task::spawn_blocking(desired).await.map_err(|_| ApiError::internal())?;
+        let (now, then) = planner.plan(piece, desired, today).await.map_err(internal)?;
         compared.note((&live.catalogue, now), (&supposed.catalogue, then));
         told(compared.people(), of);
     }
-    let (trips, second_person) = after.trips().await.map_err(internal)?;
+    let (trips, second_person) = planner.trips().await.map_err(internal)?;
     let population = engine.world().with_population(|population| population.engine.len()) as u64;
     Ok(Simulation { at, trips, second_person, ..compared.simulation(population, (&live, &supposed)) })
 }

@@ -396,6 +396,7 @@ fn show_run(run: &Simulation) -> String {
     }
     let told = [
         (run.spared.count, "orders that it would make now it would not make any more."),
+        (run.withdrawn, "orders that wait would be called off: nothing needs them any more."),
         (run.either_way, "orders for the people looked at are due either way."),
         (run.left_out, "things are not ordered: a risk that blocks would be completed."),
         (run.held, "things wait for a person: a risk would be completed that takes an approval."),

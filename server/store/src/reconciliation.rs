@@ -134,15 +134,15 @@ macro_rules! access {
     where e.until is null
       and k.kind = 'entitlements'
       and k.to_version is null
-      and k.body ->> 'account_type' = a.account_type
-      and k.body ->> 'key' = e.entitlement
+      and cast(k.body ->> 'account_type' as text) = a.account_type
+      and cast(k.body ->> 'key' as text) = e.entitlement
       and not exists (
         select 1
         from configuration_object o
         where o.kind = 'entitlements'
           and o.to_version is null
-          and o.body ->> 'account_type' = a.account_type
-          and o.body ->> 'key' = e.entitlement
+          and cast(o.body ->> 'account_type' as text) = a.account_type
+          and cast(o.body ->> 'key' as text) = e.entitlement
           and o.name < k.name
       )
       and a.status <> 'gone'
@@ -352,7 +352,7 @@ impl Store {
         today: Date,
     ) -> Result<Page<Finding>> {
         let total = self.reconciliation_count(filter, accounts, today).await?;
-        let rows = self.reconciliation_rows(filter, accounts, today).await?;
+        let rows = self.reconciliation_rows(filter, accounts, today, rows_to_read(filter.limit)).await?;
         Ok(page(rows, filter.limit, total, |row| {
             let entitlement = match &row.subject {
                 Subject::Access { entitlement, .. } => entitlement.as_str(),
@@ -362,14 +362,25 @@ impl Store {
         }))
     }
 
-    async fn reconciliation_rows(
+    /// The same, all of them at once.
+    pub async fn reconciliation_findings(
         &self,
         filter: &ReconciliationFilter,
         accounts: Option<&[AccountId]>,
         today: Date,
     ) -> Result<Vec<Finding>> {
+        let filter = ReconciliationFilter { after: None, ..filter.clone() };
+        self.reconciliation_rows(&filter, accounts, today, i64::MAX).await
+    }
+
+    async fn reconciliation_rows(
+        &self,
+        filter: &ReconciliationFilter,
+        accounts: Option<&[AccountId]>,
+        today: Date,
+        limit: i64,
+    ) -> Result<Vec<Finding>> {
         let (since, id, entitlement) = read_place(filter.after.as_deref())?;
-        let limit = rows_to_read(filter.limit);
         let accounts = self.meant(filter, accounts).await?;
         let [a, b, c, d, e, f, g, h, i, j] = asked(filter, accounts.as_deref(), today);
         let whose = usize::from(accounts.is_some());

@@ -66,7 +66,7 @@ fn simulation(draft: &Draft, done: &Simulation, after: usize, rights: &Rights, c
         <section class="panel" aria-labelledby="orders-heading">
             <div class="section-head"><h2 id="orders-heading">"What the next run would order"</h2><span class="spring"></span><span class="subtle">"as of "{ago(clock, done.at)}</span></div>
             {sentences(done).into_iter().map(|(shape, text)| view! { <p class="answer">{icon(shape)}{text}</p> }).collect_view()}
-            <p class="muted">"Made by the planner that runs have, from the accounts, orders and decisions on record now. What sources and applications say at the beginning of that run comes on top."</p>
+            <p class="muted">"Made by the planner that runs have, from the accounts, orders and decisions on record now, for a complete run. What sources and applications say at its beginning comes on top."</p>
         </section>
         {(!done.trips.is_empty()).then(|| stopped(done))}
         {(!done.risks.is_empty()).then(|| risks(&done.risks))}
@@ -89,6 +89,10 @@ fn sentences(done: &Simulation) -> Vec<(&'static str, String)> {
     }
     if done.spared.count > 0 {
         let text = format!("{} that would be made now would not be made any more.", orders(done.spared.count));
+        all.push(("dash", text));
+    }
+    if done.withdrawn > 0 {
+        let text = format!("{} that wait would be called off: nothing needs them any more.", orders(done.withdrawn));
         all.push(("dash", text));
     }
     if done.either_way > 0 {
@@ -120,10 +124,12 @@ fn stopped(done: &Simulation) -> impl IntoView + use<> {
         true => " Only somebody else than who started the run may approve it.",
         false => "",
     };
+    let of_whom = (done.people < done.brought.radius.population)
+        .then(|| format!(" Counted are the orders of the {} whom the draft may concern; what is due for others counts in the run as well.", words::plural(done.people, "person", "people")));
     view! {
         <section class="panel" aria-labelledby="limits-heading">
             <h2 id="limits-heading">"A threshold would stop the run"</h2>
-            <p>"Before its first order it would list all of them, and go on when a person approves."{who}</p>
+            <p>"Before its first order it would list all of them, and go on when a person approves."{who}{of_whom}</p>
             {exceeded(&done.trips)}
         </section>
     }

@@ -6,7 +6,7 @@ use broker::blast_radius::Measure;
 use broker::catalogue::Catalogue;
 use broker::check::CheckedPlan;
 use broker::conflict::Conflict;
-use model::ids::IdentityId;
+use model::ids::{AccountId, IdentityId};
 use model::plan::AccountRequest;
 use model::risk::BrokenRule;
 use model::view::PreviewLine;
@@ -27,6 +27,7 @@ pub(super) struct Compared {
     brought: Differing,
     spared: Differing,
     either_way: u64,
+    withdrawn: u64,
     risks: BTreeMap<String, Broken>,
     left_out: u64,
     held: u64,
@@ -71,8 +72,13 @@ impl Compared {
         let old = requests(had.and_then(|made| made.plan.as_ref()));
         let new = requests(after.plan.as_ref());
         let (old_lines, new_lines) = (lines(old.iter(), id, &name), lines(new.iter(), id, &name));
-        let brought = beyond(&new_lines, &old_lines);
-        let spared = beyond(&old_lines, &new_lines);
+        let brought = beyond((new, &new_lines), (old, &old_lines));
+        // What is ordered otherwise for the same account is a change of the order, not an order less.
+        let is_replaced =
+            |place: &usize| brought.iter().any(|other| account(old.get(*place)) == account(new.get(*other)));
+        let mut spared = beyond((old, &old_lines), (new, &new_lines));
+        spared.retain(|place| !is_replaced(place));
+        self.withdrawn += withdrawn(had.and_then(|made| made.plan.as_ref()), after.plan.as_ref());
         self.either_way += (new.len() - brought.len()) as u64;
         self.brought.add(id, (new, &new_lines), &brought, catalogues.1);
         self.spared.add(id, (old, &old_lines), &spared, catalogues.0);
@@ -87,8 +93,9 @@ impl Compared {
         };
         let (before, after) = (broken(before), broken(after));
         // Several rules of one risk are one person still.
+        let breaks = |broken: &BTreeSet<(String, u32)>, risk: &String| broken.iter().any(|(other, _)| other == risk);
         let created: BTreeSet<&String> = after.difference(&before).map(|(risk, _)| risk).collect();
-        for risk in created {
+        for risk in created.into_iter().filter(|risk| !breaks(&before, risk)) {
             let known = self.risks.entry(risk.clone()).or_default();
             known.created += 1;
             if known.people.len() < NAMED {
@@ -96,7 +103,7 @@ impl Compared {
             }
         }
         let cured: BTreeSet<&String> = before.difference(&after).map(|(risk, _)| risk).collect();
-        for risk in cured.into_iter().filter(|risk| !after.iter().any(|(other, _)| other == *risk)) {
+        for risk in cured.into_iter().filter(|risk| !breaks(&after, risk)) {
             self.risks.entry(risk.clone()).or_default().cured += 1;
         }
     }
@@ -114,10 +121,15 @@ impl Compared {
     pub(super) fn simulation(self, population: u64, (now, then): (&Live, &Live)) -> Simulation {
         let described = self.described;
         let describe = |id: IdentityId| described.get(&id).cloned().unwrap_or_default();
-        let orders = |differing: Differing| Orders {
-            count: differing.count,
-            radius: differing.measure.end(population, &describe),
-            lines: differing.lines,
+        let orders = |differing: Differing, live: &Live| {
+            let mut radius = differing.measure.end(population, &describe);
+            let mut lines = differing.lines;
+            let label = |name: &str| {
+                live.configuration.carrier(name).map_or_else(|| name.to_owned(), |one| one.display_name.to_owned())
+            };
+            lines.iter_mut().for_each(|line| line.application = label(&line.application));
+            radius.applications.iter_mut().for_each(|row| row.application = label(&row.application));
+            Orders { count: differing.count, radius, lines }
         };
         let label = |risk: &str| match then.configuration.risks.contains_key(risk) {
             true => risk_label(then, risk),
@@ -137,9 +149,10 @@ impl Compared {
         risks.sort_by(|one, other| (&one.label, &one.risk).cmp(&(&other.label, &other.risk)));
         Simulation {
             people: self.people,
-            brought: orders(self.brought),
-            spared: orders(self.spared),
+            brought: orders(self.brought, then),
+            spared: orders(self.spared, now),
             either_way: self.either_way,
+            withdrawn: self.withdrawn,
             risks,
             left_out: self.left_out,
             held: self.held,
@@ -168,16 +181,33 @@ fn requests(plan: Option<&CheckedPlan>) -> &[AccountRequest] {
     plan.map_or(&[], |plan| plan.plan().requests.as_slice())
 }
 
-/// Places of those lines that the others have no equal of; why something is ordered does not count.
-fn beyond(these: &[PreviewLine], others: &[PreviewLine]) -> Vec<usize> {
-    fn key(line: &PreviewLine) -> [&str; 4] {
-        [&line.application, &line.account_type, &line.operation, &line.change]
+/// The account that a request is about: its type, and which one where it is there already.
+fn account(request: Option<&AccountRequest>) -> Option<(&str, Option<AccountId>)> {
+    request.map(|request| (request.account_type.as_str(), request.account))
+}
+
+/// Orders that wait, and that the one plan calls off and the other does not.
+fn withdrawn(before: Option<&CheckedPlan>, after: Option<&CheckedPlan>) -> u64 {
+    let of = |plan: Option<&CheckedPlan>| plan.map_or(Vec::new(), |plan| plan.plan().withdrawn.clone());
+    let before = of(before);
+    of(after).iter().filter(|order| !before.contains(order)).count() as u64
+}
+
+/// Places of those requests that the others have no equal of, with a line that tells each; why something is ordered does not
+/// count.
+fn beyond(these: (&[AccountRequest], &[PreviewLine]), others: (&[AccountRequest], &[PreviewLine])) -> Vec<usize> {
+    type Key<'a> = (Option<AccountId>, &'a str, &'a str, &'a str);
+    fn keys<'a>((requests, lines): (&'a [AccountRequest], &'a [PreviewLine])) -> impl Iterator<Item = Key<'a>> {
+        let key = |(request, line): (&'a AccountRequest, &'a PreviewLine)| {
+            (request.account, line.account_type.as_str(), line.operation.as_str(), line.change.as_str())
+        };
+        requests.iter().zip(lines).map(key)
     }
-    let mut known: HashMap<[&str; 4], usize> = HashMap::new();
-    others.iter().for_each(|line| *known.entry(key(line)).or_default() += 1);
+    let mut known: HashMap<Key<'_>, usize> = HashMap::new();
+    keys(others).for_each(|key| *known.entry(key).or_default() += 1);
     let mut places = Vec::new();
-    for (place, line) in these.iter().enumerate() {
-        match known.get_mut(&key(line)) {
+    for (place, key) in keys(these).enumerate() {
+        match known.get_mut(&key) {
             Some(left) if *left > 0 => *left -= 1,
             _ => places.push(place),
         }
@@ -187,27 +217,55 @@ fn beyond(these: &[PreviewLine], others: &[PreviewLine]) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
+    use model::plan::{AttributeRequest, ItemKind, ItemOperation, Operation, RequestPart};
+
     use super::*;
 
-    fn line(operation: &str, change: &str) -> PreviewLine {
-        PreviewLine {
-            identity: Some(IdentityId(1)),
-            identity_name: "Ann".into(),
+    /// Sets the title of this account, for a reason.
+    fn request(account: i64, title: &str, explanation: &str) -> AccountRequest {
+        AccountRequest {
             application: "badges".into(),
             account_type: "badge".into(),
-            operation: operation.into(),
-            change: change.into(),
-            why: format!("Because of {operation}."),
-            since_approval: None,
+            account: Some(AccountId(account)),
+            key: None,
+            operation: Operation::Update,
+            part: RequestPart::Whole,
+            items: vec![AttributeRequest {
+                kind: ItemKind::Attribute,
+                name: "title".into(),
+                operation: ItemOperation::Set,
+                value: Some(title.into()),
+                current: None,
+                entitlement: None,
+                explanation: String::new(),
+                reasons: Vec::new(),
+                secret: false,
+            }],
+            reasons: Vec::new(),
+            explanation: explanation.into(),
+            after: Vec::new(),
+            error: None,
+            waits_for: Vec::new(),
+            supersedes: Vec::new(),
+            awaits: Vec::new(),
+            refers: Vec::new(),
+            sets_back: Vec::new(),
+            in_doubt: false,
         }
+    }
+
+    fn beyond_of(these: &[AccountRequest], others: &[AccountRequest]) -> Vec<usize> {
+        let told = |requests: &[AccountRequest]| lines(requests.iter(), IdentityId(1), "Ann");
+        beyond((these, &told(these)), (others, &told(others)))
     }
 
     #[test]
     fn what_both_have_counts_as_often_as_both_have_it() {
-        let update = || line("update", "title: a → b");
-        let other_reason = || PreviewLine { why: "Of another rule.".into(), ..update() };
-        assert_eq!(beyond(&[update(), line("disable", "")], &[other_reason()]), [1]);
-        assert_eq!(beyond(&[update(), update()], &[update()]), [1]);
-        assert_eq!(beyond(&[update()], &[update(), update()]), [0_usize; 0]);
+        let (one, other_reason) = (request(1, "b", "Because."), request(1, "b", "For another reason."));
+        assert_eq!(beyond_of(&[one.clone(), request(1, "c", "")], &[other_reason]), [1]);
+        assert_eq!(beyond_of(&[one.clone(), one.clone()], std::slice::from_ref(&one)), [1]);
+        assert_eq!(beyond_of(std::slice::from_ref(&one), &[one.clone(), one.clone()]), [0_usize; 0]);
+        // The same change of another account is another order.
+        assert_eq!(beyond_of(&[one], &[request(2, "b", "Because.")]), [0]);
     }
 }

@@ -1,5 +1,6 @@
 //! Simulations of drafts: worked out one after the other beside the requests that ask for them, and kept for as long as working
-//! them out was worth, unless the draft, the configuration or people are others.
+//! them out was worth, unless the draft, the configuration or the day is another. People, accounts and orders change all the
+//! time in a large organisation: what is shown says of when it is.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,9 +22,11 @@ use crate::world::Live;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// It is good for so many times as long as it took, ...
 const SHARE: i32 = 20;
-/// ... and no longer than this, since orders and accounts change meanwhile.
+/// ... and no longer than this, or than it took, since people, accounts and orders change meanwhile; ...
 const OLDEST: SignedDuration = SignedDuration::from_mins(5);
-/// Drafts of which one is kept.
+/// ... yet for so long that whoever asked finds it.
+const LEAST: SignedDuration = SignedDuration::from_secs(5);
+/// Drafts of which one is kept, or under way; whoever looks at more of them loses the one that was begun first.
 const MOST: usize = 8;
 
 /// See the module's head.
@@ -38,13 +41,12 @@ pub(crate) struct Simulations {
 struct Of {
     wanted: String,
     version: Option<ConfigurationVersionId>,
-    /// Place in the log of changes of people.
-    position: i64,
     day: Date,
 }
 
 struct Slot {
     of: Of,
+    begun: Timestamp,
     progress: watch::Receiver<Progress>,
 }
 
@@ -66,7 +68,8 @@ impl Slot {
         let is_fresh = match &*self.progress.borrow() {
             Progress::Working { .. } => self.progress.has_changed().is_ok(),
             Progress::Ended { begun, at, .. } => {
-                now.duration_since(*at) < (at.duration_since(*begun) * SHARE).min(OLDEST)
+                let took = at.duration_since(*begun);
+                now.duration_since(*at) < (took * SHARE).min(OLDEST.max(took)).max(LEAST)
             }
         };
         is_fresh && self.of == *of
@@ -80,8 +83,7 @@ pub(super) async fn standing(
     live: Arc<Live>,
     wanted: Configuration,
 ) -> Result<Standing, ApiError> {
-    let position = engine.world().with_population(|population| population.position());
-    let of = Of { wanted: digest(&wanted), version: live.version, position, day: engine.today() };
+    let of = Of { wanted: digest(&wanted), version: live.version, day: engine.today() };
     let mut progress = begun(engine, draft, of, live, wanted);
     let ended = progress.wait_for(|progress| matches!(progress, Progress::Ended { .. }));
     // Whoever is told that it goes on asks again.
@@ -100,11 +102,14 @@ fn begun(engine: &Engine, draft: DraftId, of: Of, live: Arc<Live>, wanted: Confi
     if let Some(slot) = known.get(&draft).filter(|slot| slot.serves(&of, now)) {
         return slot.progress.clone();
     }
-    if known.len() >= MOST {
-        known.retain(|_, slot| slot.serves(&slot.of, now));
+    known.retain(|_, slot| slot.serves(&slot.of, now));
+    if known.len() >= MOST
+        && let Some(first) = known.iter().min_by_key(|(_, slot)| slot.begun).map(|(draft, _)| *draft)
+    {
+        known.remove(&first);
     }
     let (told, progress) = watch::channel(Progress::Working { done: 0, of: 0 });
-    known.insert(draft, Slot { of, progress: progress.clone() });
+    known.insert(draft, Slot { of, begun: now, progress: progress.clone() });
     let (engine, turn) = (engine.clone(), Arc::clone(&simulations.turn));
     engine.clone().0.tasks.spawn(async move {
         let work = async {

@@ -25,7 +25,10 @@ const DEPARTMENTS: [&str; 4] = ["Finance", "Sales", "Stores", "Works"];
 
 /// A quarter of them in each department.
 fn people(count: u32) -> Vec<Person> {
-    let of = |number: u32| person(number, &format!("Given{number}"), "Ek", DEPARTMENTS[number as usize % 4]);
+    let of = |number: u32| {
+        let (given, family) = (format!("Given{number}"), format!("Ek{number}"));
+        person(number, &given, &family, DEPARTMENTS[number as usize % 4])
+    };
     (1..=count).map(of).collect()
 }
 

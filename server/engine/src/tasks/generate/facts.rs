@@ -124,7 +124,7 @@ impl Facts {
                 None => people.len() as u64,
             },
             names: people.iter().map(|identity| (identity.id, identity.display_name.clone())).collect(),
-            people: match context.live().catalogue.has_references() {
+            people: match context.supposed.is_some() || context.live().catalogue.has_references() {
                 true => people.into_iter().map(|identity| (identity.id, identity)).collect(),
                 false => HashMap::new(),
             },
@@ -195,6 +195,11 @@ impl Facts {
             leaver: self.lives.get(&access.identity).is_some_and(|life| life.lifecycle == LifecycleState::Leaver),
             desired: access,
         }
+    }
+
+    /// The same with other risks.
+    pub(super) fn judged_by(self, risks: Risks) -> Self {
+        Self { risks, ..self }
     }
 
     /// With risks that may be brought about though they block.
