@@ -6,7 +6,7 @@ use model::blast_radius::{BlastLabel, BlastRadius};
 use crate::logic::words;
 
 /// How much it changes, where and for whom, with what can be done about it; `unfolded` where that is what the page is for.
-pub(crate) fn blast_radius(radius: &BlastRadius, unfolded: bool, undo: Option<AnyView>) -> impl IntoView + use<> {
+pub fn blast_radius(radius: &BlastRadius, unfolded: bool, undo: Option<AnyView>) -> impl IntoView + use<> {
     let figure = |label: &'static str, count: u64| {
         (count > 0).then(|| view! { <div><dt>{label}</dt><dd>{words::number(count)}</dd></div> })
     };
@@ -61,7 +61,7 @@ pub(crate) fn blast_radius(radius: &BlastRadius, unfolded: bool, undo: Option<An
 }
 
 /// What a size is called.
-pub(crate) fn blast_label(label: BlastLabel) -> &'static str {
+pub fn blast_label(label: BlastLabel) -> &'static str {
     match label {
         BlastLabel::Small => "Small",
         BlastLabel::Considerable => "Considerable",
