@@ -144,7 +144,7 @@ fn risks(risks: &[RiskEffect]) -> impl IntoView + use<> {
             let more = risk.created.saturating_sub(risk.people.len() as u64);
             let more =
                 (more > 0).then(|| view! { <li class="muted">{format!("and {} more", words::number(more))}</li> });
-            view! { <details><summary>"Who"</summary><ul>{people.collect_view()}{more}</ul></details> }
+            view! { <details class="disclose"><summary>"Who"</summary><ul>{people.collect_view()}{more}</ul></details> }
         });
         let count = |count: u64| if count > 0 { words::number(count) } else { "—".to_owned() };
         view! {
