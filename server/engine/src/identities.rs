@@ -181,7 +181,6 @@ impl Engine {
 
     /// The name a person knows the application, or the integration, by.
     pub fn application_label(&self, name: &str) -> String {
-        let configuration = self.world().configuration();
-        configuration.carrier(name).map_or_else(|| name.to_owned(), |carrier| carrier.display_name.to_owned())
+        self.world().live().application_label(name)
     }
 }

@@ -1,6 +1,7 @@
 //! What the next run would order were another configuration live: the plans of everybody whom the change may concern, made by the
-//! planner that runs have, under both configurations and from the same accounts, orders and decisions on record. So the orders,
-//! the limits that they exceed and the risks that they bring about are those of that run, if nothing else happens before it.
+//! planner that runs have, under both configurations and from the same accounts, orders and decisions on record. So the orders
+//! of these people are those of that run, if nothing else happens before it; what is due for others is left out, also of what is
+//! counted against limits.
 //!
 //! A draft of a large organisation is worked out beside the requests that ask for it; what it came to is kept for a while.
 //! Nothing is written, and nothing is read from applications.
@@ -163,8 +164,8 @@ pub async fn of_files(op: &OpContext, directory: &Path) -> Result<Simulation, Co
 
 fn unfit() -> ApiError {
     ApiError::conflict(
-        "The draft could not be published as it is, so what a run would order cannot be told. Put right what stands on \
-         its page first.",
+        "This could not be made live as it is, so what a run would order cannot be told. Put right first what the draft's \
+         page, or `config plan`, says.",
     )
 }
 

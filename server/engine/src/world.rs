@@ -321,6 +321,12 @@ impl Live {
         Arc::clone(all)
     }
 
+    /// The name a person knows the application, or the integration, by.
+    pub(crate) fn application_label(&self, name: &str) -> String {
+        let carrier = self.configuration.carrier(name);
+        carrier.map_or_else(|| name.to_owned(), |carrier| carrier.display_name.to_owned())
+    }
+
     /// What administrators decided.
     pub(crate) fn configuration(&self) -> Arc<Configuration> {
         self.configuration.clone()

@@ -6,7 +6,7 @@ use broker::blast_radius::Measure;
 use broker::catalogue::Catalogue;
 use broker::check::CheckedPlan;
 use broker::conflict::Conflict;
-use model::ids::{AccountId, IdentityId};
+use model::ids::{AccountId, IdentityId, OrderId};
 use model::plan::AccountRequest;
 use model::risk::BrokenRule;
 use model::view::PreviewLine;
@@ -124,11 +124,8 @@ impl Compared {
         let orders = |differing: Differing, live: &Live| {
             let mut radius = differing.measure.end(population, &describe);
             let mut lines = differing.lines;
-            let label = |name: &str| {
-                live.configuration.carrier(name).map_or_else(|| name.to_owned(), |one| one.display_name.to_owned())
-            };
-            lines.iter_mut().for_each(|line| line.application = label(&line.application));
-            radius.applications.iter_mut().for_each(|row| row.application = label(&row.application));
+            lines.iter_mut().for_each(|line| line.application = live.application_label(&line.application));
+            radius.applications.iter_mut().for_each(|row| row.application = live.application_label(&row.application));
             Orders { count: differing.count, radius, lines }
         };
         let label = |risk: &str| match then.configuration.risks.contains_key(risk) {
@@ -188,9 +185,9 @@ fn account(request: Option<&AccountRequest>) -> Option<(&str, Option<AccountId>)
 
 /// Orders that wait, and that the one plan calls off and the other does not.
 fn withdrawn(before: Option<&CheckedPlan>, after: Option<&CheckedPlan>) -> u64 {
-    let of = |plan: Option<&CheckedPlan>| plan.map_or(Vec::new(), |plan| plan.plan().withdrawn.clone());
-    let before = of(before);
-    of(after).iter().filter(|order| !before.contains(order)).count() as u64
+    let is_called_off = |order: &&OrderId| before.is_some_and(|plan| plan.plan().withdrawn.contains(order));
+    let all = after.into_iter().flat_map(|plan| &plan.plan().withdrawn);
+    all.filter(|order| !is_called_off(order)).count() as u64
 }
 
 /// Places of those requests that the others have no equal of, with a line that tells each; why something is ordered does not
