@@ -5,7 +5,7 @@ use app::logic::time::Clock;
 use app::pages::events::{event_list_sheet, events_sheet};
 use jiff::SignedDuration;
 use model::event::{
-    Event, EventBody, EventFilter, EventIdentity, EventType, SetAsideMessage, Stream, SubscriptionRow,
+    Event, EventBody, EventFilter, EventIdentity, EventList, EventType, SetAsideMessage, Stream, SubscriptionRow,
     SubscriptionStanding, SubscriptionState,
 };
 use model::ids::{IdentityId, RunId};
@@ -31,10 +31,12 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
         ("events-one", events_sheet(rows.get(..1).unwrap_or_default(), &[], rights, clock)),
         ("events-nobody", events_sheet(&[], &[], rights, clock)),
         ("events-list", event_list_sheet(&filter, listed(newest()), &applications, clock)),
-        ("events-list-none", event_list_sheet(&narrowed, Page::empty(), &applications, clock)),
-        ("events-list-nothing-yet", event_list_sheet(&filter, Page::empty(), &applications, clock)),
+        ("events-list-further-back", event_list_sheet(&narrowed, further(newest()), &applications, clock)),
+        ("events-list-none", event_list_sheet(&narrowed, listed(Vec::new()), &applications, clock)),
+        ("events-list-none-so-far", event_list_sheet(&narrowed, further(Vec::new()), &applications, clock)),
+        ("events-list-nothing-yet", event_list_sheet(&filter, listed(Vec::new()), &applications, clock)),
         ("events-audit", event_list_sheet(&audit, listed(lines()), &applications, clock)),
-        ("events-audit-nothing-yet", event_list_sheet(&audit, Page::empty(), &applications, clock)),
+        ("events-audit-nothing-yet", event_list_sheet(&audit, listed(Vec::new()), &applications, clock)),
     ]
 }
 
@@ -89,8 +91,15 @@ fn set_aside() -> Vec<SetAsideMessage> {
     vec![message(1_388, false), message(1_391, true)]
 }
 
-fn listed(rows: Vec<Event>) -> Page<Event> {
-    Page { total: 1_412, next: rows.last().map(|event| event.sequence.to_string()), rows }
+fn listed(rows: Vec<Event>) -> EventList {
+    let next = rows.last().map(|event| event.sequence.to_string());
+    EventList { page: Page { total: if rows.is_empty() { 0 } else { 1_412 }, next, rows }, looked_back_to: None }
+}
+
+/// Much does not fit the filter, and older ones are left.
+fn further(rows: Vec<Event>) -> EventList {
+    let page = Page { total: rows.len() as u64, next: Some("812".into()), rows };
+    EventList { page, looked_back_to: Some(before(90)) }
 }
 
 fn lines() -> Vec<Event> {

@@ -59,13 +59,23 @@ pub fn pagination(
     } else {
         format!("{} of {}", words::number(shown as u64), words::plural(total, noun.0, noun.1))
     };
+    pages(list, count, is_first, next.map(|after| ("Next page", after)))
+}
+
+/// The way on of a list, whatever it says of how much there is.
+pub fn pages(
+    list: Address,
+    said: String,
+    is_first: bool,
+    next: Option<(&'static str, String)>,
+) -> impl IntoView + use<> {
     let first = (!is_first)
         .then(|| view! { <a class="button quiet" href=list.to_string() rel="first">{icon("back")}"First page"</a> });
-    let next = next.map(|after| {
+    let next = next.map(|(label, after)| {
         let address = list.clone().with("after", Some(&after)).to_string();
-        view! { <a class="button quiet" href=address rel="next">"Next page"{icon("arrow")}</a> }
+        view! { <a class="button quiet" href=address rel="next">{label}{icon("arrow")}</a> }
     });
-    view! { <nav class="pages" aria-label="Pages"><span class="muted">{count}</span><span class="spring"></span>{first}{next}</nav> }
+    view! { <nav class="pages" aria-label="Pages"><span class="muted">{said}</span><span class="spring"></span>{first}{next}</nav> }
 }
 
 /// Why a list has no rows; the three are told apart so that nobody takes a filter for an empty product.

@@ -102,7 +102,7 @@ fn review_lines(row: &ReviewOrder) -> Vec<Vec<String>> {
 
 pub(super) async fn events(op: &OpContext, query: &Query, after: Option<String>) -> Result<Rows, ApiError> {
     let filter = EventFilter { before: place(after.as_ref())?, limit: LIMIT, ..query::events(query) };
-    let page = engine::events::operate::page(op, &filter).await?;
+    let page = engine::events::operate::page(op, &filter).await?.page;
     let text =
         |event: &Event, name: &str| event.body.data.get(name).and_then(Value::as_text).unwrap_or_default().to_owned();
     Ok(match filter.stream {

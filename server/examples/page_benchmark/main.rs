@@ -1,8 +1,9 @@
 //! How long the server takes for its pages over a large organisation:
 //! `cargo run --release -p server --example page_benchmark -- [people] [requests of each page] [folder]`.
 //!
-//! A generated organisation on SQLite, in which the first twenty thousand people have orders. Each list and detail page is asked for
-//! over HTTP in turn, one request at a time, and so is what the palette asks while names are typed. Beside the list of people stands
+//! A generated organisation on SQLite, in which the first twenty thousand people have orders and the next two hundred thousand accounts,
+//! and a receiver of events for which all that happened is kept. Each list and detail page is asked for over HTTP in turn, one request at
+//! a time, with its tabs and filters and with words to find, and so is what the palette asks while names are typed. Beside the list of people stands
 //! the same list drawn by leptos_axum and nothing else, asked for in turn with it. Prints one JSON line a measurement with the
 //! ratio to its limit. With a folder, the organisation is kept there for the next time.
 #![expect(clippy::unwrap_used, clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints and may fail")]
@@ -27,6 +28,8 @@ const PAGE: Duration = Duration::from_millis(50);
 const PALETTE: Duration = Duration::from_millis(80);
 /// Share of what leptos_axum alone draws.
 const SHARE: f64 = 0.5;
+/// Tabs and filters that are followed from a page, at most.
+const MOST_VIEWS: usize = 12;
 /// People whose names are typed, letter by letter.
 const TYPED: usize = 60;
 
@@ -138,24 +141,46 @@ impl Client {
     }
 }
 
-/// Every page that needs no parameter, and one of each kind that these lead to.
+/// Every page that needs no parameter, and one of each kind that these lead to, with their tabs and filters, and with words to find
+/// where they take them.
 async fn pages(client: &Client, address: SocketAddr) -> Vec<String> {
     let known = app::permissions::PERMISSIONS.iter().map(|(path, _)| *path);
     let (patterns, mut pages): (Vec<&str>, Vec<String>) = (
         known.clone().filter(|path| !path.starts_with("/api") && path.contains('{')).collect(),
         known.filter(|path| !path.starts_with("/api") && !path.contains('{')).map(str::to_owned).collect(),
     );
-    let mut links = Vec::new();
+    let mut linked = Vec::new();
+    for page in &pages {
+        linked.extend(links(&client.got(address, page).await));
+    }
+    let plain: Vec<&str> = linked.iter().filter_map(|link| link.split(['?', '#']).next()).collect();
+    let found = patterns.iter().filter_map(|pattern| plain.iter().find(|link| fits(pattern, link)));
+    pages.extend(found.map(|link| (*link).to_owned()));
+    pages.extend(["events", "audit"].map(|stream| format!("/events?stream={stream}")));
+    let mut views = Vec::new();
     for page in &pages {
         let body = client.got(address, page).await;
-        links.extend(
-            body.split("href=\"").skip(1).filter_map(|rest| rest.split(['"', '?', '#']).next()).map(str::to_owned),
-        );
+        let to_itself = links(&body).into_iter().filter(|link| {
+            link.split_once('?').is_some_and(|(path, query)| {
+                path == page && !["after=", "download", "export"].iter().any(|word| query.contains(word))
+            })
+        });
+        views.extend(to_itself.take(MOST_VIEWS));
+        if body.contains(r#"<input type="search" name="text""#) {
+            let sign = if page.contains('?') { '&' } else { '?' };
+            views.extend(["an", "nobodyatall"].map(|text| format!("{page}{sign}text={text}")));
+        }
     }
-    pages.extend(patterns.iter().filter_map(|pattern| links.iter().find(|link| fits(pattern, link)).cloned()));
+    pages.extend(views);
     pages.sort();
     pages.dedup();
     pages
+}
+
+/// Where a page leads to.
+fn links(body: &str) -> Vec<String> {
+    let addresses = body.split("href=\"").skip(1).filter_map(|rest| rest.split(['"', '#']).next());
+    addresses.map(|address| address.replace("&amp;", "&")).collect()
 }
 
 /// Whether the address is one of the pattern's; a place for a parameter takes what is no page of its own.

@@ -1,11 +1,16 @@
-//! The organisation that is looked at: many people, of whom the first have orders.
+//! The organisation that is looked at: many people, of whom the first have orders, and the next have accounts.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::Path;
 
-use engine::{Engine, Options, configuration, configurations, jobs, users};
+use engine::{Engine, Options, configuration, configurations, events, jobs, users};
 use generator::World;
 use jiff::civil::Date;
-use model::ids::IdentityId;
+use model::account::{Account, AccountStatus, Provenance};
+use model::configuration::Subscription;
+use model::event::EventFilter;
+use model::ids::{AccountId, IdentityId};
 use model::job::{RunMode, RunState};
 use model::view::IdentityFilter;
 
@@ -13,6 +18,8 @@ pub(crate) const LOGIN: &str = "administrator";
 const DAY: Date = Date::constant(2026, 3, 2);
 /// People written in one transaction; those of the first have orders.
 const CHUNK: u64 = 20_000;
+/// Those who have accounts, with what the generated extracts say that they hold.
+const WITH_ACCOUNTS: Range<u64> = CHUNK..11 * CHUNK;
 
 /// Opens it where the folder has it already, or makes it.
 pub(crate) async fn open(folder: &Path, people: u64, password: &str) -> Engine {
@@ -24,7 +31,10 @@ pub(crate) async fn open(folder: &Path, people: u64, password: &str) -> Engine {
     let op = engine.operating_context("benchmark");
     let world = World::new(people, 3, DAY);
     let directory = folder.join("configuration");
-    for (path, text) in configuration::export(&world.configuration()) {
+    let mut described = world.configuration();
+    // It asks for nothing, so that everything is kept for it.
+    described.subscriptions.insert("portal".to_owned(), Subscription { refusals: 3, ..Subscription::default() });
+    for (path, text) in configuration::export(&described) {
         let place = directory.join(path);
         std::fs::create_dir_all(place.parent().unwrap()).unwrap();
         std::fs::write(place, text).unwrap();
@@ -34,12 +44,17 @@ pub(crate) async fn open(folder: &Path, people: u64, password: &str) -> Engine {
     let ids = engine.store().reserve_ids(usize::try_from(people).unwrap()).await.unwrap();
     let number = |offset: u64| IdentityId(ids.start + i64::try_from(offset).unwrap());
     for first in (0..people).step_by(usize::try_from(CHUNK).unwrap()) {
-        let chunk: Vec<_> =
-            (first..people.min(first + CHUNK)).map(|offset| world.person(offset, 0).identity(number(offset))).collect();
+        let chunk = first..people.min(first + CHUNK);
+        let identities: Vec<_> = chunk.clone().map(|offset| world.person(offset, 0).identity(number(offset))).collect();
         let now = op.now;
         let work =
-            engine.store().write(move |tx| Box::pin(async move { tx.insert_identities(&chunk, None, now).await }));
+            engine.store().write(move |tx| Box::pin(async move { tx.insert_identities(&identities, None, now).await }));
         work.await.unwrap();
+        if WITH_ACCOUNTS.contains(&first) {
+            insert_accounts(&engine, &world, chunk, number).await;
+        }
+        // As the program does it all the time.
+        events::operate::page(&op, &EventFilter::default()).await.unwrap();
         if first == 0 {
             for job in ["compute-role-model", "generate-orders"] {
                 run(&engine, job).await;
@@ -49,6 +64,38 @@ pub(crate) async fn open(folder: &Path, people: u64, password: &str) -> Engine {
     engine.stop().await;
     drop(engine);
     opened(folder).await
+}
+
+async fn insert_accounts(engine: &Engine, world: &World, chunk: Range<u64>, number: impl Fn(u64) -> IdentityId) {
+    let mut accounts = Vec::new();
+    for offset in chunk {
+        for (application, cells) in world.extract_rows(&world.person(offset, 0), DAY) {
+            let mut cells = cells.into_iter();
+            let mut next = || cells.next().unwrap_or_default();
+            let (key, full, mail, department, held) = (next(), next(), next(), next(), next());
+            let held: BTreeSet<String> = held.split('|').map(str::to_owned).collect();
+            let attributes = [("login", key.clone()), ("name", full), ("mail", mail), ("department", department)];
+            accounts.push(Account {
+                id: AccountId(0),
+                application: generator::application(application),
+                account_type: generator::account_type(application),
+                key,
+                owner: Some(number(offset)),
+                status: AccountStatus::Enabled,
+                provenance: Provenance::Found,
+                attributes: attributes.map(|(name, value)| (name.to_owned(), value.into())).into(),
+                entitlements: held,
+                observed_at: Some(engine.operating_context("benchmark").now),
+            });
+        }
+    }
+    let ids = engine.store().reserve_ids(accounts.len()).await.unwrap();
+    for (account, id) in accounts.iter_mut().zip(ids) {
+        account.id = AccountId(id);
+    }
+    let now = engine.operating_context("benchmark").now;
+    let work = engine.store().write(move |tx| Box::pin(async move { tx.insert_accounts(&accounts, now).await }));
+    work.await.unwrap();
 }
 
 async fn opened(folder: &Path) -> Engine {

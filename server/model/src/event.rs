@@ -12,6 +12,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{EventTokenId, IdentityId, OrderId, RequestId, RunId};
+use crate::page::Page;
 use crate::value::{Attributes, Value};
 
 /// Version of the form in which messages are written. What is only added does not raise it.
@@ -353,6 +354,15 @@ pub struct EventFilter {
     pub until: Option<Date>,
     pub before: Option<i64>,
     pub limit: Option<u32>,
+}
+
+/// A piece of a stream, the newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventList {
+    /// Where more is left to look at than can be counted at once, `total` is what this piece holds.
+    pub page: Page<Event>,
+    /// Nothing before that was looked at yet, because the filter leaves so much out: `next` looks further back.
+    pub looked_back_to: Option<Timestamp>,
 }
 
 /// Where a subscription is told to go on.

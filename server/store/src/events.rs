@@ -9,12 +9,12 @@ mod facts;
 mod subscriptions;
 
 use jiff::Timestamp;
-use model::event::{Event, EventBody, EventFilter, EventType, Position, Stream, StreamFacts};
+use model::event::{Event, EventBody, EventFilter, EventList, EventType, Position, Stream, StreamFacts};
 use model::ids::AssignmentId;
 use model::page::Page;
 use model::value::Value;
 
-use crate::connection::{Connection, Row, arguments, texts};
+use crate::connection::{Argument, Connection, Row, arguments, texts};
 use crate::paging::{count_limit, page, rows_to_read};
 use crate::words::patterns;
 use crate::{Result, Store, StoreError, Tx};
@@ -104,58 +104,87 @@ const LINES_AT: &str = "
     where number in (select cast(value as bigint) from json_each($1))
     order by number";
 
-/// $1 and $2 between which times, $3 type, $4 beginning of types, $5 application, $6 what else belongs to it, $7 identity,
-/// $8 a key or name, $9–$12 words of a person.
+/// Of what a filter may leave out, no more is looked at for one piece of a list.
+const MOST_LOOKED_AT: i64 = 10_000;
+
+/// $1 the first time, $2 and $3 the time and number before which it lies, $4 how many are looked at, the newest first.
+macro_rules! looked_at {
+    ($columns:literal, $stream:literal) => {
+        concat!(
+            "select ",
+            $columns,
+            " from ",
+            $stream,
+            "
+      where at >= $1
+        and (at, number) < ($2, $3)
+        and number is not null
+      order by at desc, number desc
+      limit $4"
+        )
+    };
+}
+
+/// $5 type, $6 beginning of types, $7 application, $8 what else belongs to it, $9 identity, $10 a key or name, $11–$14 words
+/// of a person.
 macro_rules! chosen_events {
     () => {
-        "
-    from event e
-    where ($1 is null or e.at >= $1)
-      and ($2 is null or e.at < $2)
-      and ($3 is null or e.body ->> 'type' = $3 or e.body ->> 'type' like $4)
+        concat!(
+            "
+    from (
+      ",
+            looked_at!("number, at, body", "event"),
+            "
+    ) as e
+    where ($5 is null or e.body ->> 'type' = $5 or e.body ->> 'type' like $6)
       and (
-        $5 is null
-        or e.body ->> 'application' = $5
+        $7 is null
+        or e.body ->> 'application' = $7
         or (e.body ->> 'application') is null
           and (e.body -> 'data' ->> 'kind') || ' ' || (e.body -> 'data' ->> 'name')
-            in (select value ->> 'text' from json_each($6))
+            in (select value ->> 'text' from json_each($8))
       )
-      and ($7 is null or cast(e.body -> 'identity' ->> 'id' as bigint) = $7)
+      and ($9 is null or cast(e.body -> 'identity' ->> 'id' as bigint) = $9)
       and (
-        $8 is null
-        or $8 in (
+        $10 is null
+        or $10 in (
           e.body -> 'data' ->> 'key', e.body -> 'data' ->> 'name', e.body -> 'data' ->> 'job',
           e.body -> 'data' ->> 'risk', e.body -> 'identity' ->> 'key'
         )
-        or cast(e.body -> 'identity' ->> 'id' as bigint) in (
-          select i.id
+        or exists (
+          select 1
           from identity i
-          where i.words like $9 and i.words like $10 and i.words like $11 and i.words like $12
+          where i.id = cast(e.body -> 'identity' ->> 'id' as bigint)
+            and i.words like $11 and i.words like $12 and i.words like $13 and i.words like $14
         )
       )"
+        )
     };
 }
 
 const EVENT_PAGE: &str = concat!(
-    "select e.number, cast(e.body as text) as body",
+    "select e.number, e.at, cast(e.body as text) as body",
     chosen_events!(),
     "
-      and ($13 is null or e.number < $13)
-    order by e.number desc
-    limit $14"
+    order by e.at desc, e.number desc
+    limit $15"
 );
 
-const EVENT_COUNT: &str = concat!("select count(*) from (select 1", chosen_events!(), " limit $13) as found");
+const EVENT_COUNT: &str = concat!("select count(*) from (select 1", chosen_events!(), " limit $15) as found");
 
-/// $1 and $2 between which times, $3 a part of the line. What waits for its number is there with the next look.
+/// What [`looked_at`] says, $5 a part of the line. What waits for its number is there with the next look.
 macro_rules! chosen_lines {
     () => {
-        "
-    from audit_line l
-    where l.number is not null
-      and ($1 is null or l.at >= $1)
-      and ($2 is null or l.at < $2)
-      and ($3 is null or lower(l.actor || ' ' || l.action || ' ' || l.subject || ' ' || l.detail) like $3 escape '!')"
+        concat!(
+            "
+    from (
+      ",
+            looked_at!("number, at, actor, action, subject, detail", "audit_line"),
+            "
+    ) as l
+    where $5 is null
+      or lower(l.actor || ' ' || l.action || ' ' || l.subject || ' ' || l.detail) like $5 escape '!'"
+        )
     };
 }
 
@@ -163,12 +192,18 @@ const LINE_PAGE: &str = concat!(
     "select l.number, l.at, l.actor, l.action, l.subject, l.detail",
     chosen_lines!(),
     "
-      and ($4 is null or l.number < $4)
-    order by l.number desc
-    limit $5"
+    order by l.at desc, l.number desc
+    limit $6"
 );
 
-const LINE_COUNT: &str = concat!("select count(*) from (select 1", chosen_lines!(), " limit $4) as found");
+const LINE_COUNT: &str = concat!("select count(*) from (select 1", chosen_lines!(), " limit $6) as found");
+
+/// The last of those looked at, and the one after it, where there are so many.
+const EVENT_EDGE: &str = concat!(looked_at!("number, at", "event"), " offset $5");
+const LINE_EDGE: &str = concat!(looked_at!("number, at", "audit_line"), " offset $5");
+
+const EVENT_TIME: &str = "select at from event where number = $1";
+const LINE_TIME: &str = "select at from audit_line where number = $1";
 
 const FIRST_EVENT: &str = "select min(number) as first from event";
 const FIRST_LINE: &str = "select min(number) as first from audit_line";
@@ -302,57 +337,44 @@ impl Store {
 
     /// A piece of a stream, the newest first, of what happened between two times; `belonging` is what belongs to the
     /// application, each as kind and name with a space between them, because not every event says of which it is.
+    ///
+    /// What the filter leaves out has to be looked at all the same. A piece ends after so many, wherever it has come to by then, and the
+    /// next one goes on there; so an answer takes the same time in a stream of any length.
     pub async fn event_page(
         &self,
         filter: &EventFilter,
         since: Option<Timestamp>,
         until: Option<Timestamp>,
         belonging: &[String],
-    ) -> Result<Page<Event>> {
+    ) -> Result<EventList> {
         let mut connection = self.snapshot().await?;
-        let facts = facts_of(&mut connection, filter.stream).await?;
-        let (since, until) = (since.map(Timestamp::as_microsecond), until.map(Timestamp::as_microsecond));
-        let text = filter.text.as_deref().map(str::trim).filter(|text| !text.is_empty());
-        let limit = rows_to_read(filter.limit);
-        // What fits onto the first page is counted by reading it.
-        let is_whole =
-            |rows: &[Row]| filter.before.is_none() && i64::try_from(rows.len()).is_ok_and(|read| read < limit);
-        let (rows, total) = match filter.stream {
-            Stream::Events => {
-                let beginning = filter.kind.as_deref().and_then(|kind| kind.strip_suffix('*'));
-                let beginning = beginning.map(|beginning| format!("{beginning}%"));
-                let belonging = texts(belonging.iter().map(String::as_str))?;
-                macro_rules! chosen {
-                    ($($more:expr),+) => {{
-                        let [first, second, third, fourth] = patterns(text);
-                        arguments![
-                            since, until, filter.kind.as_deref(), beginning.clone(), filter.application.as_deref(),
-                            belonging.as_str(), filter.identity.map(|id| id.0), text, first, second, third, fourth,
-                            $($more),+
-                        ]
-                    }};
-                }
-                let rows = connection.rows(EVENT_PAGE, chosen![filter.before, limit]).await?;
-                let total = match is_whole(&rows) {
-                    true => i64::try_from(rows.len()).unwrap_or(i64::MAX),
-                    false => connection.number(EVENT_COUNT, chosen![count_limit()]).await?,
-                };
-                (rows, total)
-            }
-            Stream::Audit => {
-                let part = text.map(part);
-                let chosen = arguments![since, until, part.as_deref(), filter.before, limit];
-                let rows = connection.rows(LINE_PAGE, chosen).await?;
-                let total = match is_whole(&rows) {
-                    true => i64::try_from(rows.len()).unwrap_or(i64::MAX),
-                    false => {
-                        connection.number(LINE_COUNT, arguments![since, until, part.as_deref(), count_limit()]).await?
-                    }
-                };
-                (rows, total)
-            }
+        let stream = filter.stream;
+        let facts = facts_of(&mut connection, stream).await?;
+        let of_all = Range::between(since, until);
+        let Some(range) = of_all.before(&mut connection, stream, filter.before).await? else {
+            return Ok(EventList { page: Page::empty(), looked_back_to: None });
         };
-        Ok(page(events(&facts, &rows)?, filter.limit, total, |event| event.sequence.to_string()))
+        let chosen = Chosen::of(filter, belonging)?;
+        let limit = rows_to_read(filter.limit);
+        let rows = chosen.rows(&mut connection, range, limit).await?;
+        let is_full = i64::try_from(rows.len()).is_ok_and(|read| read >= limit);
+        // What fits onto the first page is counted by reading it.
+        let total = match (chosen.is_narrowed(), is_full || filter.before.is_some()) {
+            (true, _) if edge(&mut connection, stream, of_all).await?.is_some() => None,
+            (_, true) => Some(chosen.count(&mut connection, of_all).await?),
+            (_, false) => Some(i64::try_from(rows.len()).unwrap_or(i64::MAX)),
+        };
+        let events = events(&facts, &rows)?;
+        let mut page = page(events, filter.limit, total.unwrap_or_default(), |event| event.sequence.to_string());
+        let mut looked_back_to = None;
+        if total.is_none() {
+            page.total = page.rows.len() as u64;
+            if let (None, Some((number, at))) = (&page.next, edge(&mut connection, stream, range).await?) {
+                page.next = Some(number.to_string());
+                looked_back_to = Some(at);
+            }
+        }
+        Ok(EventList { page, looked_back_to })
     }
 
     /// The number after which a position lies.
@@ -387,6 +409,114 @@ impl Store {
             })
         };
         self.reader().await?.read(SNAPSHOT, arguments![after.0, limit], read).await
+    }
+}
+
+/// A part of a stream: from the first time on, before the other one and number.
+#[derive(Clone, Copy)]
+struct Range {
+    since: i64,
+    before: (i64, i64),
+}
+
+impl Range {
+    fn between(since: Option<Timestamp>, until: Option<Timestamp>) -> Self {
+        let of = |at: Timestamp| at.as_microsecond();
+        Self { since: since.map_or(i64::MIN, of), before: (until.map_or(i64::MAX, of), i64::MIN) }
+    }
+
+    /// Only what came before that one; none where it is no longer there, and so nothing older is.
+    async fn before(self, connection: &mut Connection, stream: Stream, number: Option<i64>) -> Result<Option<Self>> {
+        let Some(number) = number else { return Ok(Some(self)) };
+        let sql = match stream {
+            Stream::Events => EVENT_TIME,
+            Stream::Audit => LINE_TIME,
+        };
+        let Some(row) = connection.row(sql, arguments![number]).await? else { return Ok(None) };
+        Ok(Some(Self { before: self.before.min((row.integer("at")?, number)), ..self }))
+    }
+}
+
+/// Number and time of the last that is looked at in the part, where more comes after it.
+async fn edge(connection: &mut Connection, stream: Stream, range: Range) -> Result<Option<(i64, Timestamp)>> {
+    let sql = match stream {
+        Stream::Events => EVENT_EDGE,
+        Stream::Audit => LINE_EDGE,
+    };
+    let (before, before_number) = range.before;
+    let rows = connection.rows(sql, arguments![range.since, before, before_number, 2_i64, MOST_LOOKED_AT - 1]).await?;
+    match rows.as_slice() {
+        [last, _] => Ok(Some((last.integer("number")?, last.time("at")?))),
+        _ => Ok(None),
+    }
+}
+
+/// What a filter asks for, as the statements take it.
+struct Chosen<'a> {
+    filter: &'a EventFilter,
+    text: Option<&'a str>,
+    belonging: String,
+}
+
+impl<'a> Chosen<'a> {
+    fn of(filter: &'a EventFilter, belonging: &[String]) -> Result<Self> {
+        let text = filter.text.as_deref().map(str::trim).filter(|text| !text.is_empty());
+        Ok(Self { filter, text, belonging: texts(belonging.iter().map(String::as_str))? })
+    }
+
+    fn is_narrowed(&self) -> bool {
+        let filter = self.filter;
+        let of_events = filter.kind.is_some() || filter.application.is_some() || filter.identity.is_some();
+        self.text.is_some() || filter.stream == Stream::Events && of_events
+    }
+
+    /// Where nothing is left out, no more is looked at than is wanted.
+    fn looked_at(&self, wanted: i64) -> i64 {
+        if self.is_narrowed() { MOST_LOOKED_AT } else { wanted }
+    }
+
+    async fn rows(&self, connection: &mut Connection, range: Range, limit: i64) -> Result<Vec<Row>> {
+        match self.filter.stream {
+            Stream::Events => connection.rows(EVENT_PAGE, self.of_events(range, limit)).await,
+            Stream::Audit => connection.rows(LINE_PAGE, self.of_lines(range, limit)).await,
+        }
+    }
+
+    async fn count(&self, connection: &mut Connection, range: Range) -> Result<i64> {
+        match self.filter.stream {
+            Stream::Events => connection.number(EVENT_COUNT, self.of_events(range, count_limit())).await,
+            Stream::Audit => connection.number(LINE_COUNT, self.of_lines(range, count_limit())).await,
+        }
+    }
+
+    fn of_events(&self, range: Range, limit: i64) -> [Argument; 15] {
+        let filter = self.filter;
+        let (before, before_number) = range.before;
+        let beginning = filter.kind.as_deref().and_then(|kind| kind.strip_suffix('*'));
+        let beginning = beginning.map(|beginning| format!("{beginning}%"));
+        let [first, second, third, fourth] = patterns(self.text);
+        arguments![
+            range.since,
+            before,
+            before_number,
+            self.looked_at(limit),
+            filter.kind.as_deref(),
+            beginning,
+            filter.application.as_deref(),
+            self.belonging.as_str(),
+            filter.identity.map(|id| id.0),
+            self.text,
+            first,
+            second,
+            third,
+            fourth,
+            limit
+        ]
+    }
+
+    fn of_lines(&self, range: Range, limit: i64) -> [Argument; 6] {
+        let (before, before_number) = range.before;
+        arguments![range.since, before, before_number, self.looked_at(limit), self.text.map(part), limit]
     }
 }
 

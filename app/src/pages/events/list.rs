@@ -1,29 +1,31 @@
 //! What happened, and the audit trail: a stream as a list, the newest first.
 
 use leptos::prelude::*;
-use model::event::{Event, EventFilter, EventType, Stream};
-use model::page::Page;
+use model::event::{Event, EventFilter, EventList, EventType, Stream};
 use model::value::Value;
 
 use super::{At, tabs};
 use crate::components::form::option;
-use crate::components::list::{Empty, active_filters, ago, empty, pagination};
+use crate::components::list::{Empty, active_filters, ago, empty, pages, pagination};
 use crate::frame::{Section, Sheet};
 use crate::logic::event::{label, said};
 use crate::logic::query::events_address;
 use crate::logic::time::Clock;
+use crate::logic::words;
 
 /// `applications` are those to choose from: name, and what people call it.
 pub fn event_list_sheet(
     filter: &EventFilter,
-    page: Page<Event>,
+    found: EventList,
     applications: &[(String, String)],
     clock: &Clock,
 ) -> Sheet {
+    let EventList { page, looked_back_to } = found;
     let of_stream = EventFilter { stream: filter.stream, ..EventFilter::default() };
     let is_filtered = EventFilter { before: None, limit: None, ..filter.clone() } != of_stream;
     let shown = page.rows.len();
     let content = match (shown, is_filtered, filter.stream) {
+        (0, _, _) if looked_back_to.is_some() => ().into_any(),
         (0, true, _) => empty("Nothing found", Empty::Filtered { clear: events_address(&of_stream).to_string() }),
         (0, false, Stream::Events) => empty(
             "Nothing yet",
@@ -53,6 +55,20 @@ pub fn event_list_sheet(
         (format!("Only of {name}"), without.to_string())
     });
     let list = events_address(filter);
+    let is_first = filter.before.is_none();
+    let foot = match looked_back_to {
+        Some(at) => {
+            let count = match shown {
+                0 => format!("No {}", noun.1),
+                shown => words::plural(shown as u64, noun.0, noun.1),
+            };
+            let until = if is_first { "" } else { " on this page" };
+            let said = format!("{count} found{until}. What is older than {} was not looked at yet.", clock.minute(at));
+            Some(pages(list, said, is_first, page.next.map(|after| ("Look further back", after))).into_any())
+        }
+        None if shown > 0 => Some(pagination(list, shown, page.total, is_first, page.next, noun).into_any()),
+        None => None,
+    };
     let body = view! {
         <header class="page-head">
             <h1>{heading}</h1>
@@ -62,7 +78,7 @@ pub fn event_list_sheet(
         {search(filter, applications)}
         {active_filters(of_person.into_iter().collect())}
         {content}
-        {(shown > 0).then(|| pagination(list, shown, page.total, filter.before.is_none(), page.next, noun))}
+        {foot}
     };
     Sheet { section: Section::Elsewhere, title: heading.to_owned(), body: body.into_any() }
 }

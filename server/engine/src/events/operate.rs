@@ -4,8 +4,9 @@ use jiff::civil::Date;
 use model::access::Grantable;
 use model::configuration::Configuration;
 use model::error::ApiError;
-use model::event::{Event, EventFilter, Position, SetAsideMessage, Stream, SubscriptionRow, SubscriptionState};
-use model::page::Page;
+use model::event::{
+    Event, EventFilter, EventList, Position, SetAsideMessage, Stream, SubscriptionRow, SubscriptionState,
+};
 use model::view::AuditLine;
 use store::{StoreError, Tx};
 
@@ -46,7 +47,7 @@ async fn all(engine: &Engine) -> Result<Vec<SubscriptionRow>, StoreError> {
 }
 
 /// A piece of a stream, the newest first.
-pub async fn page(op: &OpContext, filter: &EventFilter) -> Result<Page<Event>, ApiError> {
+pub async fn page(op: &OpContext, filter: &EventFilter) -> Result<EventList, ApiError> {
     op.require("/Events/View")?;
     publish(&op.engine).await.map_err(internal)?;
     let configuration = op.engine.world().configuration();
@@ -55,9 +56,9 @@ pub async fn page(op: &OpContext, filter: &EventFilter) -> Result<Page<Event>, A
     let since = filter.since.and_then(begins);
     let until = filter.until.and_then(|day| day.tomorrow().ok()).and_then(begins);
     let belonging = filter.application.as_deref().map(|name| belonging(&configuration, name)).unwrap_or_default();
-    let found = op.engine.store().event_page(filter, since, until, &belonging).await.map_err(internal)?;
-    let rows = found.rows.into_iter().map(|event| complete(&configuration, event)).collect();
-    Ok(Page { rows, next: found.next, total: found.total })
+    let mut found = op.engine.store().event_page(filter, since, until, &belonging).await.map_err(internal)?;
+    found.page.rows = found.page.rows.into_iter().map(|event| complete(&configuration, event)).collect();
+    Ok(found)
 }
 
 /// Applications by name and what people call them, for the filter.

@@ -108,7 +108,7 @@ pub(crate) async fn a_list_of_events_is_narrowed_and_cut(store: Store) {
     });
     published(&store).await;
     let listed = async |filter: &EventFilter, since: Option<i64>, until: Option<i64>, belonging: &[String]| {
-        let page = store.event_page(filter, since.map(at), until.map(at), belonging).await.unwrap();
+        let page = store.event_page(filter, since.map(at), until.map(at), belonging).await.unwrap().page;
         let kinds: Vec<&str> = page.rows.iter().map(|event| event.body.kind.name()).collect();
         assert_eq!(page.total, kinds.len() as u64, "{filter:?}");
         kinds.join(" ")
@@ -138,10 +138,10 @@ pub(crate) async fn a_list_of_events_is_narrowed_and_cut(store: Store) {
     assert_eq!(listed(&all, Some(10), Some(20), &[]).await, "identity.joined identity.joined");
 
     // Piece by piece.
-    let first = store.event_page(&EventFilter { limit: Some(3), ..all.clone() }, None, None, &[]).await.unwrap();
+    let first = store.event_page(&EventFilter { limit: Some(3), ..all.clone() }, None, None, &[]).await.unwrap().page;
     assert_eq!((first.rows.len(), first.total), (3, 4));
     let before = first.next.map(|next| next.parse().unwrap());
-    let rest = store.event_page(&EventFilter { before, ..all.clone() }, None, None, &[]).await.unwrap();
+    let rest = store.event_page(&EventFilter { before, ..all.clone() }, None, None, &[]).await.unwrap().page;
     assert_eq!((kinds(&rest.rows), rest.next), (vec!["stream.began"], None));
 
     // What says of no application belongs to that of the thing.
@@ -168,12 +168,61 @@ pub(crate) async fn a_list_of_events_is_narrowed_and_cut(store: Store) {
     // Lines of the audit trail, by a part of them, letter by letter.
     let lines = async |text: &str| {
         let filter = EventFilter { stream: Stream::Audit, text: Some(text.into()), ..EventFilter::default() };
-        let page = store.event_page(&filter, None, None, &[]).await.unwrap();
+        let page = store.event_page(&filter, None, None, &[]).await.unwrap().page;
         page.rows.iter().map(|event| event.body.data["subject"].to_string()).collect::<Vec<_>>()
     };
     assert_eq!(lines("ANNA run").await, ["other", "50% of run_7"]);
     assert_eq!(lines("50% of run_").await, ["50% of run_7"]);
     assert_eq!(lines("50_").await, [] as [String; 0]);
+}
+
+/// However much a filter leaves out, one piece looks at so much and says how far it came; together they leave nothing out.
+pub(crate) async fn a_long_list_of_events_is_looked_through_piece_by_piece(store: Store) {
+    apply(&store, 1, wanted(SubscriptionStart::Now)).await;
+    keep!(store, |tx| {
+        tx.insert_identities(&[identity(1, "Rare")], None, at(1)).await?;
+        for first in (2..10_402).step_by(800) {
+            let many: Vec<_> = (first..first + 800).map(|id| identity(id, "Someone")).collect();
+            tx.insert_identities(&many, None, at(first)).await?;
+        }
+        tx.append_audit(&line(30, "first")).await?;
+        tx.append_audit(&line(20, "was earlier")).await?;
+    });
+    while keep!(store, |tx| tx.publish(Stream::Events, "epoch", 1_000).await?) > 0 {}
+    keep!(store, |tx| tx.publish(Stream::Audit, "epoch", 1_000).await?);
+    let listed = async |filter: &EventFilter| store.event_page(filter, None, None, &[]).await.unwrap();
+    let rare = EventFilter { text: Some("rare".into()), ..EventFilter::default() };
+    let first = listed(&rare).await;
+    assert_eq!((first.page.rows.len(), first.page.total), (0, 0));
+    let edge: i64 = first.page.next.unwrap().parse().unwrap();
+    assert_eq!(first.looked_back_to, Some(at(2)), "ten thousand of 10,402 were looked at");
+    let second = listed(&EventFilter { before: Some(edge), ..rare.clone() }).await;
+    assert_eq!((second.page.rows.len(), second.page.total, second.page.next), (1, 1, None));
+    assert_eq!(second.looked_back_to, None);
+
+    // A whole page is found long before that.
+    let joined = EventFilter { kind: Some("identity.joined".into()), ..EventFilter::default() };
+    let first = listed(&joined).await;
+    assert_eq!((first.page.rows.len(), first.page.total, first.looked_back_to), (50, 50, None));
+    let mut before = first.page.next.map(|next| next.parse().unwrap());
+    let (mut seen, mut pieces) = (first.page.rows.len(), 1);
+    while before.is_some() {
+        let next = listed(&EventFilter { before, limit: Some(500), ..joined.clone() }).await;
+        seen += next.page.rows.len();
+        pieces += 1;
+        before = next.page.next.map(|next| next.parse().unwrap());
+    }
+    assert_eq!((seen, pieces), (10_401, 22));
+
+    // Without a filter nothing has to be looked for, and all is counted.
+    let all = listed(&EventFilter::default()).await;
+    assert_eq!((all.page.rows.len(), all.page.total, all.looked_back_to), (50, 10_000, None));
+    // What happened earlier comes later in the list, also where it was written later.
+    let lines = listed(&EventFilter { stream: Stream::Audit, ..EventFilter::default() }).await.page.rows;
+    assert_eq!(lines.iter().map(|line| line.sequence).collect::<Vec<_>>(), [1, 2]);
+    // After what is no longer there, nothing older is.
+    let gone = listed(&EventFilter { before: Some(99_999), ..EventFilter::default() }).await;
+    assert_eq!((gone.page.rows.len(), gone.page.next), (0, None));
 }
 
 /// Two writers, some of whose transactions are rolled back, and two publishers at once.

@@ -105,6 +105,7 @@ stories! {
         nothing_is_written_while_nobody_wants_events,
         what_changes_is_told_without_values,
         a_list_of_events_is_narrowed_and_cut,
+        a_long_list_of_events_is_looked_through_piece_by_piece,
         numbers_have_no_gaps_and_nothing_is_lost_or_told_twice,
         a_subscription_is_served_by_one_and_moved_by_whoever_holds_it,
         events_are_kept_for_the_slowest_and_for_those_set_aside,

@@ -127,6 +127,9 @@ pub(crate) async fn whom_an_older_version_knew_is_found(store: Store) {
         "drop index account_words",
         "drop index assignment_held",
         "drop index configuration_object_entitlement",
+        "drop index audit_line_time",
+        "drop index event_time",
+        "create index event_at on event (at)",
         "delete from schema_migration where number >= 42",
     ] {
         execute(&address, undo).await;
