@@ -227,6 +227,7 @@ pub(crate) fn identity_detail() -> IdentityDetail {
     IdentityDetail {
         questions: super::forms::of_identity(),
         findings: super::reconciliation::of_identity(),
+        indirect: vec![nested()],
         reconciled: super::reconciliation::decided_of_identity(),
         identity: identity(),
         lifecycle: LifecycleState::Active,
@@ -358,5 +359,22 @@ pub(crate) fn why_not() -> Explanation {
         lifecycle: None,
         dormant: Vec::new(),
         certified: None,
+        indirect: vec![nested()],
+    }
+}
+
+/// A group within a group, to which an application gives something.
+fn nested() -> IndirectRow {
+    let hop = |label: &str, rule: &str| IndirectHop {
+        label: label.into(),
+        application: "Directory".into(),
+        rule: rule.into(),
+    };
+    IndirectRow {
+        label: "Ledger, write".into(),
+        application: "File shares".into(),
+        way: vec![hop("Finance", "nested-groups"), hop("cn=Everybody in Rotterdam,ou=groups", "shares")],
+        is_coming: false,
+        others: 2,
     }
 }

@@ -491,6 +491,9 @@ pub fn verdict(explanation: &Explanation, person: &str) -> String {
     if explanation.held {
         return format!("{person} holds {thing}.");
     }
+    if !explanation.indirect.is_empty() {
+        return format!("{person} holds {thing} indirectly. Nothing gives it directly.");
+    }
     if let Some(word) = explanation.lifecycle.as_deref().filter(|word| word.withheld) {
         return format!("{person} does not hold {thing}: their state withholds it ({}).", word.standing.since_when());
     }

@@ -5,6 +5,7 @@
 //!   is in effect is left as it is: who holds both sides already is not changed by a risk.
 //! - A rule of which a side is not in effect would be completed by what brings that side about: the entitlement or account
 //!   itself; of a role or an access profile that which comes by nothing else.
+//! - What somebody holds indirectly is completed by what leads to it.
 //! - Where the risk *blocks*, that is taken out of what is desired before the plan is made ([`leave_out`]), and the plan
 //!   says so ([`explain`]). Where it asks for *approval*, the orders that bring it wait for a person ([`hold`]).
 //! - What cannot be left out without taking something away is held instead: an account that is there and disabled, and
@@ -14,6 +15,7 @@
 use hashbrown::HashMap;
 use model::access::{DesiredAccess, Grantable};
 use model::account::{Account, AccountStatus};
+use model::indirect::{IndirectHolding, IndirectOrigin};
 use model::order::{Order, ProvisioningState, StateReason};
 use model::plan::{FilterReason, Filtered, ItemKind, ItemOperation, Operation, Plan};
 use model::risk::{BrokenRule, HeldThing};
@@ -46,6 +48,8 @@ pub struct Situation<'a> {
     pub desired: &'a DesiredAccess,
     pub accounts: &'a [Account],
     pub open_orders: &'a [Order],
+    /// What is held indirectly, by what is granted and what accounts hold.
+    pub indirect: &'a [IndirectHolding],
     pub catalogue: &'a Catalogue,
     /// What happens where this rule would be completed; none where nothing does.
     pub guard: &'a dyn Fn(&BrokenRule) -> Option<Guard>,
@@ -72,8 +76,10 @@ pub fn conflicts(situation: &Situation<'_>, broken: &[BrokenRule]) -> Vec<Confli
                 .filter(|(other, _)| *other != position)
                 .map(|(_, things)| names(things.iter().map(|thing| (situation.label)(&thing.grantable))))
                 .collect();
-            for thing in side.iter().flatten() {
-                let conflict = situation.conflict(thing, guard, rule, &others);
+            let leads_to = rule.sides.get(position).into_iter().flatten();
+            for (thing, leads_to) in side.iter().zip(leads_to).flat_map(|(all, to)| all.iter().map(move |it| (it, to)))
+            {
+                let conflict = situation.conflict(thing, &leads_to.grantable, guard, rule, &others);
                 let known = found.entry(thing.clone()).or_insert_with(|| conflict.clone());
                 if conflict.is_left_out && !known.is_left_out {
                     *known = conflict;
@@ -155,7 +161,15 @@ pub fn hold(order: &mut Order, conflicts: &[Conflict]) -> bool {
 }
 
 impl Situation<'_> {
-    fn conflict(&self, thing: &Grantable, guard: Guard, rule: &BrokenRule, others: &[String]) -> Conflict {
+    /// `leads_to` is what counts for the rule, by the thing or what it leads to.
+    fn conflict(
+        &self,
+        thing: &Grantable,
+        leads_to: &Grantable,
+        guard: Guard,
+        rule: &BrokenRule,
+        others: &[String],
+    ) -> Conflict {
         let is_left_out = match guard {
             Guard::Hold => self.is_filled_in_later(thing),
             Guard::LeaveOut => self.can_be_left_out(thing),
@@ -165,7 +179,12 @@ impl Situation<'_> {
             Guard::Hold if is_left_out => "It is ordered, for a review, once the account is there.",
             _ => "It waits for a person.",
         };
-        let label = (self.label)(thing);
+        let label = match (thing, leads_to) {
+            (Grantable::Entitlement(leading), Grantable::Entitlement(to)) if leading != to => {
+                format!("{} leads to {}, which", (self.label)(thing), (self.label)(leads_to))
+            }
+            _ => (self.label)(thing),
+        };
         let what = match others {
             [] => format!("{label} is a risk by itself"),
             others => format!("{label} together with {}", others.join(" and ")),
@@ -181,8 +200,12 @@ impl Situation<'_> {
         }
         match &thing.grantable {
             Grantable::Entitlement(_) | Grantable::AccountType(_) => {
-                let itself = std::iter::once(thing.grantable.clone());
-                itself.filter(|thing| !self.is_in_effect(thing)).collect()
+                let mut brought = thing.brought_by();
+                // Where one of them is there already, what it leads to is.
+                if brought.iter().any(|thing| self.is_in_effect(thing)) || self.is_led_to(&thing.grantable) {
+                    brought.clear();
+                }
+                brought
             }
             bundle => {
                 let only_so = self.desired.assignments.iter().filter(|assignment| {
@@ -228,6 +251,14 @@ impl Situation<'_> {
         }
     }
 
+    /// Whether something that accounts hold leads to it already.
+    fn is_led_to(&self, thing: &Grantable) -> bool {
+        let Grantable::Entitlement(name) = thing else { return false };
+        let Some(facts) = self.catalogue.entitlement(name) else { return false };
+        let mut of_accounts = self.indirect.iter().filter(|holding| matches!(holding.from, IndirectOrigin::Account(_)));
+        of_accounts.any(|holding| holding.account_type == facts.account_type && holding.key == facts.key)
+    }
+
     /// Whether nothing is taken away, and nothing else fails, where it is not ordered.
     fn can_be_left_out(&self, thing: &Grantable) -> bool {
         let Grantable::AccountType(name) = thing else { return true };
@@ -265,6 +296,7 @@ fn names(labels: impl Iterator<Item = String>) -> String {
 mod tests {
     use model::access::DesiredValue;
     use model::account::Provenance;
+    use model::ids::AccountId;
     use model::value::Value;
 
     use super::*;
@@ -300,6 +332,7 @@ mod tests {
             desired,
             accounts,
             open_orders: open,
+            indirect: &[],
             catalogue: &catalogue(),
             guard: &|_| guard,
             risk_label: &|name| name.to_uppercase(),
@@ -389,6 +422,7 @@ mod tests {
             desired: &desired,
             accounts: &[],
             open_orders: &[],
+            indirect: &[],
             catalogue: &catalogue(),
             guard: &|_| Some(Guard::LeaveOut),
             risk_label: &|name| name.to_owned(),
@@ -397,6 +431,41 @@ mod tests {
         let found = conflicts(&situation, &[rule]);
         assert_eq!(told(&found), [("person-b", true)]);
         assert!(found[0].message.contains("person-b is a risk by itself"), "{}", found[0].message);
+    }
+
+    /// `person-b` is granted nowhere, and `person-a` leads to it.
+    #[test]
+    fn what_leads_to_something_is_left_out_in_its_place() {
+        let desired = person(&["person-a"]);
+        let leading = thing(&desired, "person-a");
+        let mut led = HeldThing { grantable: Grantable::Entitlement("person-b".to_owned()), ..leading.clone() };
+        led.reasons.iter_mut().for_each(|reason| reason.path.push(leading.grantable.clone()));
+        let rule = BrokenRule { risk: "alone".into(), rule: 1, sides: vec![vec![led]] };
+        let facts = |name: &str| catalogue().entitlement(name).unwrap().clone();
+        let by_account = |id| IndirectHolding {
+            account_type: facts("person-b").account_type,
+            key: facts("person-b").key,
+            from: IndirectOrigin::Account(AccountId(id)),
+            path: Vec::new(),
+        };
+        let found = |accounts: &[Account], indirect: &[IndirectHolding]| {
+            let situation = Situation {
+                desired: &desired,
+                accounts,
+                open_orders: &[],
+                indirect,
+                catalogue: &catalogue(),
+                guard: &|_| Some(Guard::LeaveOut),
+                risk_label: &|name| name.to_owned(),
+                label: &|thing| thing.name().to_owned(),
+            };
+            conflicts(&situation, std::slice::from_ref(&rule))
+        };
+        let conflict = found(&[], &[]);
+        assert_eq!(told(&conflict), [("person-a", true)]);
+        assert!(conflict[0].message.contains("person-a leads to person-b, which is a risk by itself"), "{conflict:?}");
+        assert_eq!(found(&[holding(&[&facts("person-a").key])], &[]), [], "it is there already");
+        assert_eq!(found(&[], &[by_account(1)]), [], "something else led there before");
     }
 
     #[test]
@@ -420,6 +489,7 @@ mod tests {
                 desired: &desired,
                 accounts: &accounts,
                 open_orders: &[],
+                indirect: &[],
                 catalogue: &catalogue(),
                 guard: &|_| Some(Guard::LeaveOut),
                 risk_label: &|name| name.to_owned(),

@@ -7,15 +7,17 @@ use model::configuration::Configuration;
 use model::error::ApiError;
 use model::identity::{Context, LifecycleState};
 use model::ids::IdentityId;
+use model::indirect::IndirectRow;
 use model::lifecycle::{LifecycleView, Turn};
 use model::page::Page;
 use model::quality::AttributeQuality;
 use model::view::{IdentityDetail, IdentityFilter, IdentityRow};
 use policy::naming::{self, Named};
+use store::StoreError;
 
-use crate::Engine;
 use crate::context::OpContext;
 use crate::error::internal;
+use crate::{Engine, indirect};
 
 /// A permission that may be held about some people only, as those below that ask for a reach.
 pub const VIEW: &str = "/Identities/View";
@@ -55,6 +57,11 @@ pub async fn detail(op: &OpContext, id: IdentityId) -> Result<IdentityDetail, Ap
     }
     detail.questions = crate::forms::of_identity(op, id).await?;
     detail.life = life(op, id).await?.map(Box::new);
+    detail.indirect = {
+        let (live, accounts) = (op.engine.world().live(), &detail.accounts);
+        let held = indirect::of_one(op.engine.store(), &live, &[], accounts).await.map_err(internal)?;
+        indirect::rows(&op.engine, &live, &held, accounts)
+    };
     (detail.findings, detail.reconciled) = crate::reconciliation::of_identity(op, id).await?;
     for order in &mut detail.orders {
         order.application = op.engine.application_label(&order.application);
@@ -139,7 +146,25 @@ pub async fn why(op: &OpContext, id: IdentityId, kind: Option<&str>, name: &str)
         let certified = crate::certifications::certified(&op.engine, id, &grantable).await.map_err(internal)?;
         explained.certified = certified.map(|(at, by)| format!("{} by {by}", op.engine.day(at)));
     }
+    explained.indirect = leading_to(op, id, &grantable).await.map_err(internal)?;
     Ok(Why::Explained(Box::new(explained)))
+}
+
+/// How somebody comes to an entitlement by what else they hold or are granted.
+async fn leading_to(op: &OpContext, id: IdentityId, grantable: &Grantable) -> Result<Vec<IndirectRow>, StoreError> {
+    let live = op.engine.world().live();
+    let Grantable::Entitlement(name) = grantable else { return Ok(Vec::new()) };
+    let Some(facts) = live.catalogue.entitlement(name).filter(|_| !live.indirect.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let today = op.engine.today();
+    let desired = op.engine.world().with_population(|population| population.engine.desired(id, today));
+    let assignments = desired.map(|access| access.assignments).unwrap_or_default();
+    let accounts = op.engine.store().accounts_of(&[id]).await?;
+    let mut held = indirect::of_one(op.engine.store(), &live, &assignments, &accounts).await?;
+    held.retain(|holding| holding.account_type == facts.account_type && holding.key == facts.key);
+    // That an account has it as well is no reason to leave out what leads to it.
+    Ok(indirect::rows(&op.engine, &live, &held, &[]))
 }
 
 /// Says of a dimension's value what people call it, and what it is a part of: "D110 (Engineering › Platform)".

@@ -18,6 +18,7 @@ pub mod world;
 pub(crate) mod circuits;
 pub mod dispatch;
 pub(crate) mod in_hand;
+mod indirect;
 pub mod news;
 pub(crate) mod pace;
 pub mod progress;

@@ -196,7 +196,7 @@ fn failures(
     expect(&test.offered, Standing::Offered, "be offered");
     if let Some(expected) = &test.violations {
         let broken: BTreeSet<String> =
-            risks.broken_rules(&access.assignments, &[]).into_iter().map(|broken| broken.risk).collect();
+            risks.broken_rules(&access.assignments, &[], &[]).into_iter().map(|broken| broken.risk).collect();
         let told =
             |risk: &String, message: &str| TestFailure { message: format!("Risk `{risk}` {message}."), why: None };
         failures.extend(expected.difference(&broken).map(|risk| told(risk, "should be broken, and is not")));

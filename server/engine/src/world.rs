@@ -19,6 +19,7 @@ use model::lint::Finding;
 use model::quality::AttributeQuality;
 use model::request::DirectGrant;
 use policy::engine::{Engine as RoleEngine, People};
+use policy::indirect::IndirectModel;
 use policy::model::RoleModel;
 use policy::naming;
 use policy::naming_rules::FoundEntitlement;
@@ -90,6 +91,7 @@ pub(crate) struct Live {
     pub(crate) model: Arc<RoleModel>,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) risks: Arc<RiskModel>,
+    pub(crate) indirect: Arc<IndirectModel>,
     time_zone: TimeZone,
     /// Made when somebody first searches.
     described: OnceLock<Vec<Described>>,
@@ -297,6 +299,7 @@ impl Live {
             version,
             catalogue: Arc::new(Catalogue::new(&configuration)),
             risks: Arc::new(RiskModel::compile(&configuration)),
+            indirect: Arc::new(IndirectModel::compile(&configuration)),
             time_zone: TimeZone::get(&configuration.organisation.time_zone).unwrap_or(TimeZone::UTC),
             configuration,
             model,

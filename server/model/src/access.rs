@@ -7,6 +7,7 @@ use crate::configuration::Reference;
 use crate::form::Asked;
 use crate::identity::Period;
 use crate::ids::{IdentityId, RequestId};
+use crate::indirect::IndirectRow;
 use crate::lifecycle::{Lifecycle, StateWord};
 use crate::value::Value;
 
@@ -238,6 +239,9 @@ pub struct Explanation {
     /// When a reviewer certified it last, and who: "2026-03-02 by Ann Lee". Never the role model's answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certified: Option<String>,
+    /// What else that they hold leads there, by indirect rules. Never the role model's answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub indirect: Vec<IndirectRow>,
 }
 
 /// A role or an access profile that gives nothing on a day, and why.

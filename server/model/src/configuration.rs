@@ -8,6 +8,7 @@ mod agents;
 mod approvals;
 mod connections;
 mod dimensions;
+mod indirect_rules;
 mod integrations;
 mod lifecycle_states;
 mod naming_rules;
@@ -38,6 +39,7 @@ pub use connections::{
     ScimConnection, SqlAccounts, SqlCatalogue, SqlConnection, SqlFlag, SqlGrants, TicketMeaning,
 };
 pub use dimensions::{Dimension, DimensionValue};
+pub use indirect_rules::IndirectRule;
 pub use integrations::{Carrier, Integration, Part, Parts};
 pub use lifecycle_states::{AccountAction, AccountStep, Grantables, LifecycleStateDefinition, StateAccess};
 pub use naming_rules::{NamedBundle, NamedEntitlement, NamingRule};
@@ -89,6 +91,9 @@ pub struct Configuration {
     /// What the names that applications give their entitlements say of them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub naming_rules: BTreeMap<String, NamingRule>,
+    /// What people hold in one place because of what they hold in another.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub indirect_rules: BTreeMap<String, IndirectRule>,
     /// What decides about requests that wait too long for an approval.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub automation_rules: BTreeMap<String, AutomationRule>,

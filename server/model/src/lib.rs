@@ -14,6 +14,7 @@ pub mod correlation;
 pub mod draft;
 pub mod event;
 pub mod identity;
+pub mod indirect;
 pub mod lifecycle;
 pub mod lint;
 

@@ -59,6 +59,18 @@ pub struct HeldThing {
     pub accounts: Vec<AccountId>,
 }
 
+impl HeldThing {
+    /// What would have to go for it to go, where it is granted: itself, or the entitlements that lead to it; sorted. What leads to
+    /// another entitlement ends the way by which that comes.
+    pub fn brought_by(&self) -> Vec<Grantable> {
+        let brought = self.reasons.iter().map(|reason| match (&self.grantable, reason.path.last()) {
+            (Grantable::Entitlement(_), Some(leading @ Grantable::Entitlement(_))) => leading,
+            (itself, _) => itself,
+        });
+        brought.collect::<std::collections::BTreeSet<_>>().into_iter().cloned().collect()
+    }
+}
+
 /// A rule that somebody breaks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BrokenRule {

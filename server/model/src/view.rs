@@ -13,6 +13,7 @@ use crate::correlation::{Decision, OwnerCandidate, TypeCandidate};
 use crate::form::{FormCounts, IdentityQuestion};
 use crate::identity::{Identity, LifecycleState, Period};
 use crate::ids::{AccountId, AssignmentId, IdentityId, OrderId, PlanId, RunId};
+use crate::indirect::IndirectRow;
 use crate::job::{Job, LogLevel, Run, TaskRun};
 use crate::lifecycle::LifecycleView;
 use crate::order::{Attempt, Order, ProvisioningState, StateReason, Trouble, ValueEdit};
@@ -91,6 +92,9 @@ pub struct IdentityDetail {
     /// What people decided about such things, and still stands.
     #[serde(default)]
     pub reconciled: Vec<DecisionRow>,
+    /// What the entitlements of their accounts lead to.
+    #[serde(default)]
+    pub indirect: Vec<IndirectRow>,
 }
 
 /// A line of *View permissions*: something held, or that should be.

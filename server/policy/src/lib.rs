@@ -11,6 +11,7 @@ pub mod classification;
 pub mod deduction;
 pub mod engine;
 pub mod expression;
+pub mod indirect;
 pub mod lint;
 pub mod mining;
 pub mod model;

@@ -1,5 +1,6 @@
 //! Which rules of risks somebody breaks, by what they hold in effect: what the role model gives with all that follows
-//! from it, and what their applications hold although nothing gives it. Disabled accounts give no access.
+//! from it, what their applications hold although nothing gives it, and what either leads to by indirect rules. Disabled accounts
+//! give no access.
 //!
 //! Compiled so that it costs little: only things that some rule names are looked up, and a person who holds none of them
 //! is done with. [`reference`] is the slow, obvious evaluator that it is tested against. What becomes of a violation is
@@ -7,11 +8,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use model::access::{DesiredAssignment, Grantable, Reason};
 use model::account::{Account, AccountStatus};
 use model::configuration::Configuration;
 use model::ids::AccountId;
+use model::indirect::{IndirectHolding, IndirectOrigin};
 use model::risk::{BrokenRule, HeldThing};
 
 pub mod reference;
@@ -95,24 +97,46 @@ impl RiskModel {
     }
 
     /// Every rule that somebody breaks, by risk and number, with all that they hold of each side.
-    pub fn broken_rules(&self, assignments: &[DesiredAssignment], accounts: &[Account]) -> Vec<BrokenRule> {
+    pub fn broken_rules(
+        &self,
+        assignments: &[DesiredAssignment],
+        accounts: &[Account],
+        indirect: &[IndirectHolding],
+    ) -> Vec<BrokenRule> {
         if self.is_empty() {
             return Vec::new();
         }
-        let mut things: Vec<HeldThing> = Vec::new();
-        let mut granted: HashSet<&Grantable> = HashSet::new();
-        let counts = |assignment: &&DesiredAssignment| {
-            assignment.workflow_state.grants() && self.sides.contains_key(&assignment.grantable)
-        };
-        for assignment in assignments.iter().filter(counts) {
-            granted.insert(&assignment.grantable);
-            things.push(given(&assignment.grantable, &assignment.reasons));
-        }
-        for (grantable, accounts) in self.found(accounts) {
-            if !granted.contains(&grantable) {
-                things.push(HeldThing { grantable, reasons: Vec::new(), accounts });
+        let mut granted: BTreeMap<Grantable, BTreeSet<Reason>> = BTreeMap::new();
+        for assignment in assignments.iter().filter(|assignment| assignment.workflow_state.grants()) {
+            if self.sides.contains_key(&assignment.grantable) {
+                granted.entry(assignment.grantable.clone()).or_default().extend(assignment.reasons.iter().cloned());
             }
         }
+        let mut found = self.found(accounts);
+        for holding in indirect {
+            for thing in self.entitlements(&holding.account_type, &holding.key) {
+                match &holding.from {
+                    IndirectOrigin::Granted(name) => {
+                        granted.entry(thing.clone()).or_default().extend(through(name, assignments));
+                    }
+                    IndirectOrigin::Account(id) => {
+                        found.entry(thing.clone()).or_default().insert(*id);
+                    }
+                }
+            }
+        }
+        let found = found.into_iter().filter(|(thing, _)| !granted.contains_key(thing));
+        let found = found.map(|(grantable, accounts)| HeldThing {
+            grantable,
+            reasons: Vec::new(),
+            accounts: accounts.into_iter().collect(),
+        });
+        let mut things: Vec<HeldThing> = found.collect();
+        things.extend(granted.into_iter().map(|(grantable, reasons)| HeldThing {
+            grantable,
+            reasons: reasons.into_iter().collect(),
+            accounts: Vec::new(),
+        }));
         if things.is_empty() {
             return Vec::new();
         }
@@ -141,21 +165,17 @@ impl RiskModel {
     }
 
     /// What enabled accounts hold of what some rule names, with the accounts.
-    fn found(&self, accounts: &[Account]) -> BTreeMap<Grantable, Vec<AccountId>> {
-        let mut found: BTreeMap<Grantable, Vec<AccountId>> = BTreeMap::new();
+    fn found(&self, accounts: &[Account]) -> BTreeMap<Grantable, BTreeSet<AccountId>> {
+        let mut found: BTreeMap<Grantable, BTreeSet<AccountId>> = BTreeMap::new();
         for account in accounts.iter().filter(|account| account.status == AccountStatus::Enabled) {
             let itself = Grantable::AccountType(account.account_type.clone());
             if self.sides.contains_key(&itself) {
-                found.entry(itself).or_default().push(account.id);
+                found.entry(itself).or_default().insert(account.id);
             }
             let Some(keys) = self.entitlements.get(&account.account_type) else { continue };
             for thing in account.entitlements.iter().filter_map(|key| keys.get(key)).flatten() {
-                found.entry(thing.clone()).or_default().push(account.id);
+                found.entry(thing.clone()).or_default().insert(account.id);
             }
-        }
-        for accounts in found.values_mut() {
-            accounts.sort_unstable();
-            accounts.dedup();
         }
         found
     }
@@ -170,9 +190,16 @@ impl RiskModel {
     }
 }
 
-fn given(grantable: &Grantable, reasons: &[Reason]) -> HeldThing {
-    let mut reasons = reasons.to_vec();
-    reasons.sort_unstable();
-    reasons.dedup();
-    HeldThing { grantable: grantable.clone(), reasons, accounts: Vec::new() }
+/// How something comes to which a granted entitlement leads: as that does, and through it.
+fn through<'a>(name: &'a str, assignments: &'a [DesiredAssignment]) -> impl Iterator<Item = Reason> + 'a {
+    let leading = Grantable::Entitlement(name.to_owned());
+    let granting = assignments.iter().filter(|assignment| assignment.workflow_state.grants());
+    let of_leading = granting.filter(move |assignment| assignment.grantable == leading);
+    of_leading.flat_map(|assignment| {
+        assignment.reasons.iter().map(|reason| {
+            let mut reason = reason.clone();
+            reason.path.push(assignment.grantable.clone());
+            reason
+        })
+    })
 }

@@ -10,6 +10,7 @@ use model::account::{Account, AccountStatus, Provenance};
 use model::configuration::{Configuration, OnConflict, Risk, RiskKind, RiskRule, RiskSide};
 use model::identity::Period;
 use model::ids::{AccountId, IdentityId};
+use model::indirect::{IndirectHolding, IndirectOrigin};
 use policy::model::RoleModel;
 use policy::risk::{RiskModel, reference};
 use proptest::prelude::*;
@@ -110,9 +111,9 @@ fn a_pair_across_applications_is_broken_by_what_is_given_and_what_is_found() {
         (vec![clerks(GivenByRole)], vec![account(1, "mail", Enabled, &["FRONT"])], false),
         (vec![given(Grantable::Role("boss".into()), Calculated)], vec![account(1, "door", Enabled, &["FRONT"])], true),
     ] {
-        let broken = model.broken_rules(&assignments, &accounts);
+        let broken = model.broken_rules(&assignments, &accounts, &[]);
         assert_eq!(!broken.is_empty(), is_broken, "{assignments:?} {accounts:?}");
-        assert_eq!(broken, reference::broken_rules(&configuration, &assignments, &accounts));
+        assert_eq!(broken, reference::broken_rules(&configuration, &assignments, &accounts, &[]));
     }
 }
 
@@ -126,7 +127,7 @@ fn all_that_is_held_of_a_side_is_told_with_the_way_it_came() {
         account(2, "mail", AccountStatus::Enabled, &["ALL", "CLERKS"]),
         account(1, "mail", AccountStatus::Enabled, &["ALL", "OTHER"]),
     ];
-    let broken = RiskModel::compile(&configuration).broken_rules(&assignments, &accounts);
+    let broken = RiskModel::compile(&configuration).broken_rules(&assignments, &accounts, &[]);
     assert_eq!(broken.len(), 1);
     assert_eq!((broken[0].risk.as_str(), broken[0].rule), ("much", 2));
     let told: Vec<_> = broken[0].sides[0]
@@ -136,6 +137,25 @@ fn all_that_is_held_of_a_side_is_told_with_the_way_it_came() {
     // What is granted is told by its reasons alone, whoever holds it by now.
     assert_eq!(told, [("all", 0, 2), ("all-again", 0, 2), ("clerks", 2, 0)]);
     assert_eq!(broken[0].sides[0][2].reasons[0].rule, "first");
+}
+
+#[test]
+fn what_something_leads_to_counts_as_it_does() {
+    let mut configuration = company();
+    configuration.risks.insert("pair".into(), risk(vec![rule(&[&[entitlement("all")], &[entitlement("front")]])]));
+    let model = RiskModel::compile(&configuration);
+    let assignments = [given(entitlement("all"), WorkflowState::Calculated)];
+    let leads = |from| IndirectHolding { account_type: "door".into(), key: "FRONT".into(), from, path: Vec::new() };
+    let fronts = |indirect: &[IndirectHolding]| {
+        let broken = model.broken_rules(&assignments, &[], indirect);
+        broken.into_iter().next().map(|rule| rule.sides[1][0].clone())
+    };
+    assert_eq!(fronts(&[leads(IndirectOrigin::Granted("clerks".into()))]), None, "they are not granted");
+    let granted = fronts(&[leads(IndirectOrigin::Granted("all".into()))]).unwrap();
+    assert_eq!(granted.reasons[0].path, [entitlement("all")], "as what leads to it, and through it");
+    assert_eq!(granted.brought_by(), [entitlement("all")]);
+    let found = fronts(&[leads(IndirectOrigin::Account(AccountId(7)))]).unwrap();
+    assert_eq!((found.reasons.len(), found.accounts), (0, vec![AccountId(7)]));
 }
 
 #[test]
@@ -186,12 +206,30 @@ fn any_access() -> impl Strategy<Value = Vec<DesiredAssignment>> {
         .prop_flat_map(move |things| things.into_iter().map(&one).collect::<Vec<_>>())
 }
 
+/// Where something leads, whether or not it is held.
+fn any_indirect() -> impl Strategy<Value = IndirectHolding> {
+    let kind = prop::sample::select(vec!["mail", "door"]);
+    let key = prop::sample::select(vec!["ALL", "CLERKS", "FRONT", "OTHER"]);
+    let granted = prop::sample::select(vec!["all", "clerks", "front"]);
+    let from = prop_oneof![
+        granted.prop_map(|name| IndirectOrigin::Granted(name.to_owned())),
+        (1_i64..5).prop_map(|id| IndirectOrigin::Account(AccountId(id))),
+    ];
+    (kind, key, from).prop_map(|(kind, key, from)| IndirectHolding {
+        account_type: kind.to_owned(),
+        key: key.to_owned(),
+        from,
+        path: Vec::new(),
+    })
+}
+
 proptest! {
     #[test]
     fn the_compiled_rules_and_the_obvious_ones_agree(
         risks in any_risks(),
         assignments in any_access(),
         accounts in prop::collection::vec(any_account(), 0..4),
+        indirect in prop::collection::vec(any_indirect(), 0..4),
     ) {
         let mut configuration = company();
         for (number, rules) in risks.into_iter().enumerate() {
@@ -199,15 +237,20 @@ proptest! {
             configuration.risks.insert(format!("risk-{number}"), risk(rules.collect()));
         }
         let model = RiskModel::compile(&configuration);
-        let broken = model.broken_rules(&assignments, &accounts);
-        prop_assert_eq!(&broken, &reference::broken_rules(&configuration, &assignments, &accounts));
+        let broken = model.broken_rules(&assignments, &accounts, &indirect);
+        prop_assert_eq!(&broken, &reference::broken_rules(&configuration, &assignments, &accounts, &indirect));
         // The quick look finds the same people.
         let enabled = || accounts.iter().filter(|account| account.status == AccountStatus::Enabled);
         let granted = assignments.iter().filter(|given| given.workflow_state.grants()).map(|given| given.grantable.clone());
         let types = enabled().map(|account| Grantable::AccountType(account.account_type.clone()));
         let keys = enabled().flat_map(|account| account.entitlements.iter().map(|key| (&account.account_type, key)));
         let keys = keys.flat_map(|(kind, key)| model.entitlements(kind, key).to_vec());
-        let held: Vec<Grantable> = granted.chain(types).chain(keys).collect();
+        let led_to = indirect.iter().filter(|holding| match &holding.from {
+            IndirectOrigin::Account(_) => true,
+            IndirectOrigin::Granted(name) => granted.clone().any(|thing| thing == entitlement(name)),
+        });
+        let led_to = led_to.flat_map(|holding| model.entitlements(&holding.account_type, &holding.key).to_vec());
+        let held: Vec<Grantable> = granted.clone().chain(types).chain(keys).chain(led_to).collect();
         prop_assert_eq!(model.is_broken_by(&held), !broken.is_empty());
     }
 }

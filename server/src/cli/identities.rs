@@ -218,6 +218,11 @@ fn show(detail: &IdentityDetail) -> String {
     if !permissions.is_empty() {
         text.push_str(&format!("\n\n{}", table(&["permission", "application", "state", "rule"], &permissions)));
     }
+    let indirect = detail.indirect.iter().map(|row| vec![row.label.clone(), row.application.clone(), row.said()]);
+    let indirect: Vec<Vec<String>> = indirect.collect();
+    if !indirect.is_empty() {
+        text.push_str(&format!("\n\n{}", table(&["held indirectly", "application", "way"], &indirect)));
+    }
     text
 }
 
@@ -226,12 +231,16 @@ pub(super) fn explain(explanation: &Explanation) -> String {
     let thing = format!("{} `{}`", explanation.grantable.kind().replace('_', " "), explanation.grantable.name());
     let mut lines = Vec::new();
     let withheld = explanation.lifecycle.as_deref().is_some_and(|word| word.withheld);
+    let indirect = explanation.indirect.iter().map(|row| format!("  {}", row.said()));
     if explanation.held {
         lines.push(format!("Held: {thing}."));
         lines.extend(explanation.reasons.iter().map(|granted| format!("  by {}", reason(granted))));
+        lines.extend(indirect);
         lines.extend(explanation.certified.iter().map(|said| format!("  certified last on {said}")));
     } else {
-        lines.push(format!("Not held: {thing}."));
+        let verdict = if explanation.indirect.is_empty() { "Not held" } else { "Held indirectly" };
+        lines.push(format!("{verdict}: {thing}."));
+        lines.extend(indirect);
         if let Some(denied) = &explanation.denied_by {
             lines.push(format!("  denied by {}", reason(denied)));
         }

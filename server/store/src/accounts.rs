@@ -10,7 +10,7 @@ use model::ids::IdentityId;
 use model::value::{Attributes, Value};
 use serde::Serialize;
 
-pub(crate) use read::{accounts_of, is_proposed};
+pub(crate) use read::{accounts_of, is_proposed, stands_for_entitlements};
 
 use crate::connection::{CHUNK, Row, arguments, numbers, payload};
 use crate::events::account_fact;

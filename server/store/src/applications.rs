@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use model::view::EntitlementRow;
 
-use crate::accounts::is_proposed;
+use crate::accounts::{is_proposed, stands_for_entitlements};
 use crate::connection::{Row, arguments, payload};
 use crate::{Result, Store, Tx};
 
@@ -61,7 +61,10 @@ const FACTS: &str = concat!(
     "
     with accounts as (
       select
-        a.application, count(*) as accounts, count(case when a.owner_id is null then 1 end) as without_owner,
+        a.application, count(*) as accounts,
+        count(case when a.owner_id is null and not ",
+    stands_for_entitlements!(),
+    " then 1 end) as without_owner,
         count(case when a.account_type = '' then 1 end) as unclassified
       from account a
       where a.status <> 'gone'

@@ -14,6 +14,7 @@ use model::ids::{AccountId, IdentityId, OrderId};
 use model::page::Page;
 use model::reconciliation::{Finding, ReconciliationFilter, Subject, View};
 
+use crate::accounts::stands_for_entitlements;
 use crate::connection::{Argument, Row, arguments, numbers};
 use crate::paging::{count_limit, cursor, page, read_cursor, rows_to_read};
 use crate::words::patterns;
@@ -265,6 +266,9 @@ macro_rules! orphans {
     left join identity i on i.id = a.owner_id
     where a.owner_id is null
       and a.status = 'enabled'
+      and not ",
+            stands_for_entitlements!(),
+            "
       and not exists (
         select 1
         from account_decision d

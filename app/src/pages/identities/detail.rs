@@ -202,6 +202,7 @@ fn permissions(detail: &IdentityDetail, asking: &Asking, clock: &Clock) -> impl 
         {question(detail, asking)}
         {answer}
         {unexplained(detail, clock)}
+        {indirect(&detail.indirect)}
         {nothing}
         {groups(&detail.permissions).into_iter().map(|(heading, shape, rows)| group(heading, shape, &rows, clock)).collect_view()}
     }
@@ -230,6 +231,24 @@ fn unexplained(detail: &IdentityDetail, clock: &Clock) -> impl IntoView + use<> 
             <section class="panel">
                 <div class="section-head"><h2>{icon("double-check")}"Nothing grants it"</h2><span class="count">{count.to_string()}</span><span class="spring"></span><a href=address.to_string()>"Reconciliation"</a></div>
                 <ul class="plain">{found}{decided}</ul>
+            </section>
+        }
+    })
+}
+
+/// What comes with what is held, by indirect rules.
+fn indirect(rows: &[IndirectRow]) -> impl IntoView + use<> {
+    let lines = rows.iter().map(|row| {
+        view! {
+            <li data-row=""><strong>{row.label.clone()}</strong>" in "{row.application.clone()}<span class="muted">{format!(", {}", row.said())}</span></li>
+        }
+    });
+    (!rows.is_empty()).then(|| {
+        view! {
+            <section class="panel">
+                <div class="section-head"><h2>{icon("link")}"Held indirectly"</h2><span class="count">{rows.len().to_string()}</span></div>
+                <p class="hint">"It comes and goes with what leads to it. Nobody approves, certifies or takes away it alone."</p>
+                <ul class="plain">{lines.collect_view()}</ul>
             </section>
         }
     })

@@ -120,7 +120,11 @@ pub async fn catalogue(op: &OpContext, people: &[IdentityId], search: &Search) -
     found.sort();
     let total = found.len();
     let page = found.into_iter().skip(search.page.saturating_mul(PAGE)).take(PAGE);
-    let offers = page.map(|(_, _, grantable)| offer(op, &live, grantable, &known)).collect();
+    let shown: Vec<Grantable> = page.map(|(_, _, grantable)| grantable).collect();
+    let mut offers = Vec::with_capacity(shown.len());
+    for grantable in shown {
+        offers.push(offer(op, &live, grantable, &known).await);
+    }
     let categories = configuration.categories.keys().map(|name| (name.clone(), configuration.category_label(name)));
     let applications =
         configuration.applications.iter().map(|(name, application)| (name.clone(), application.display_name.clone()));
@@ -208,7 +212,12 @@ fn contained(configuration: &Configuration, grantable: &Grantable) -> Vec<(Grant
     all.into_iter().map(|(thing, label)| (thing.clone(), label.unwrap_or_else(|| thing.name().to_owned()))).collect()
 }
 
-fn offer(op: &OpContext, live: &Live, grantable: Grantable, people: &[(offer::Person, Vec<RequestRow>)]) -> Offer {
+async fn offer(
+    op: &OpContext,
+    live: &Live,
+    grantable: Grantable,
+    people: &[(offer::Person, Vec<RequestRow>)],
+) -> Offer {
     let configuration = &live.configuration;
     let today = op.engine.today();
     let terms = configuration.terms(&grantable);
@@ -228,6 +237,11 @@ fn offer(op: &OpContext, live: &Live, grantable: Grantable, people: &[(offer::Pe
         Some(Dormancy::NotBefore(day)) => Some(day),
         _ => None,
     });
+    let mut of_people = Vec::with_capacity(people.len());
+    for (person, open) in people {
+        let standing = standing(op, configuration, &grantable, person, open).await;
+        of_people.push((person.identity.id, person.identity.display_name.clone(), standing));
+    }
     Offer {
         label: op.engine.label(&grantable),
         description: description(configuration, &grantable),
@@ -240,18 +254,12 @@ fn offer(op: &OpContext, live: &Live, grantable: Grantable, people: &[(offer::Pe
         risks: risks.map(|risk| (risk.display_name.clone(), risk.level)).collect(),
         needs_approval: !configuration.approvals(&grantable).is_empty(),
         contains: contained(configuration, &grantable),
-        standing: people
-            .iter()
-            .map(|(person, open)| {
-                let name = person.identity.display_name.clone();
-                (person.identity.id, name, standing(op, configuration, &grantable, person, open))
-            })
-            .collect(),
+        standing: of_people,
         grantable,
     }
 }
 
-fn standing(
+async fn standing(
     op: &OpContext,
     configuration: &Configuration,
     grantable: &Grantable,
@@ -273,7 +281,7 @@ fn standing(
     if let Some(row) = open.iter().find(is_asked) {
         return Standing::Asked(row.id);
     }
-    match person.prospect(op, grantable) {
+    match person.prospect(op, grantable).await {
         offer::Prospect::Refused(why) => Standing::Refused(why),
         offer::Prospect::Taken(risks) if risks.is_empty() => Standing::Open,
         offer::Prospect::Taken(risks) => Standing::Conflicts(risks),

@@ -87,14 +87,14 @@ impl Known {
     }
 
     /// Says on the row what it comes to; the request that it would become where it changes something.
-    pub(super) fn assess(
+    pub(super) async fn assess(
         &mut self,
         op: &OpContext,
         change: &BulkChange,
         row: &mut BulkRow,
     ) -> Result<Option<Weighed>, ApiError> {
         (row.identity, row.item, row.message, row.risk) = (None, None, None, None);
-        let refused = match self.weigh(op, change, row) {
+        let refused = match self.weigh(op, change, row).await {
             Ok(weighed) => {
                 row.state = BulkRowState::Ready;
                 row.risk = weighed.risk();
@@ -118,7 +118,7 @@ impl Known {
         Ok(None)
     }
 
-    fn weigh(&mut self, op: &OpContext, change: &BulkChange, row: &mut BulkRow) -> Result<Weighed, Refused> {
+    async fn weigh(&mut self, op: &OpContext, change: &BulkChange, row: &mut BulkRow) -> Result<Weighed, Refused> {
         if let Some(problem) = &row.written.problem {
             return Err(ApiError::new(ErrorCode::Invalid, problem.clone()).into());
         }
@@ -133,7 +133,7 @@ impl Known {
             return Err(ApiError::new(ErrorCode::Conflict, message).into());
         }
         let Some(identity) = self.people.get(&new.identity) else { return Err(nobody(&row.written.identity).into()) };
-        batch::weigh(op, new.clone(), identity, self.grants(new.identity), self.accounts(new.identity))
+        batch::weigh(op, new.clone(), identity, self.grants(new.identity), self.accounts(new.identity)).await
     }
 
     /// The request that a row asks for.

@@ -28,7 +28,7 @@ pub(super) async fn check(op: &OpContext, change: &BulkChange) -> Result<(), Api
     let mut digest = if is_again { change.digest_again.clone() } else { change.digest.clone() };
     // The key of a request holds the digest; it says nothing of what a row means.
     for row in &mut rows {
-        known.assess(op, change, row)?;
+        known.assess(op, change, row).await?;
         digest = follow(&digest, row);
     }
     let next = match is_again {
@@ -118,7 +118,7 @@ async fn write(op: &OpContext, change: &BulkChange, mut rows: Vec<BulkRow>) -> R
     let mut requests = Vec::new();
     for row in &mut rows {
         let previewed = row.risk.clone();
-        let weighed = known.assess(op, change, row).map_err(unready)?;
+        let weighed = known.assess(op, change, row).await.map_err(unready)?;
         let Some(weighed) = weighed else {
             row.message = row.message.take().map(|why| format!("Since the preview: {why}"));
             continue;

@@ -153,7 +153,7 @@ async fn way(op: &OpContext, change: &BulkChange, row: &BulkRow, may_call_off: b
             until: grant.period.ends.map(last),
             ..new(Change::Give, part)
         };
-        let weighed = match batch::weigh(op, asked, &person, before.clone(), &accounts) {
+        let weighed = match batch::weigh(op, asked, &person, before.clone(), &accounts).await {
             Ok(weighed) => weighed,
             Err(Refused::Already(error) | Refused::Wrong(error)) if error.code != ErrorCode::Internal => {
                 return Ok(Way::Conflict(error.message));

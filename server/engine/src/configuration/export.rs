@@ -72,6 +72,9 @@ pub fn export(configuration: &Configuration) -> Vec<(PathBuf, String)> {
     for (name, rule) in &configuration.naming_rules {
         put("naming_rules.toml".into(), "naming_rules", name, table(rule));
     }
+    for (name, rule) in &configuration.indirect_rules {
+        put("indirect_rules.toml".into(), "indirect_rules", name, table(rule));
+    }
     for (name, rule) in &configuration.automation_rules {
         put("automation_rules.toml".into(), "automation_rules", name, table(rule));
     }

@@ -16,7 +16,7 @@ use super::places::Index;
 use super::wording;
 
 /// Tables of a configuration file, and what one object in them is called.
-pub(super) const KINDS: [(&str, &str); 21] = [
+pub(super) const KINDS: [(&str, &str); 22] = [
     ("organisation", "organisation"),
     ("sources", "identity source"),
     ("dimensions", "dimension"),
@@ -32,6 +32,7 @@ pub(super) const KINDS: [(&str, &str); 21] = [
     ("lifecycle_states", "lifecycle state"),
     ("risks", "risk"),
     ("naming_rules", "naming rule"),
+    ("indirect_rules", "indirect rule"),
     ("automation_rules", "automation rule"),
     ("sign_ins", "sign-in"),
     ("subscriptions", "subscription"),
@@ -175,6 +176,7 @@ fn read_object(
         "lifecycle_states" => insert(&mut configuration.lifecycle_states, name, value, &what),
         "risks" => insert(&mut configuration.risks, name, value, &what),
         "naming_rules" => insert(&mut configuration.naming_rules, name, value, &what),
+        "indirect_rules" => insert(&mut configuration.indirect_rules, name, value, &what),
         "automation_rules" => insert(&mut configuration.automation_rules, name, value, &what),
         "sign_ins" => insert(&mut configuration.sign_ins, name, value, &what),
         "subscriptions" => insert(&mut configuration.subscriptions, name, value, &what),

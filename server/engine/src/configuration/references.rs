@@ -198,6 +198,14 @@ fn references<'a>(configuration: &'a Configuration) -> Vec<Reference<'a>> {
     for (name, rule) in &configuration.naming_rules {
         one(&["naming_rules", name, "account_type"], "account_types", &rule.account_type);
     }
+    for (name, rule) in &configuration.indirect_rules {
+        let named = [("account_type", Some(&rule.account_type)), ("through", Some(&rule.through))];
+        for (field, account_type) in named.into_iter().chain([("counts_as", rule.counts_as.as_ref())]) {
+            if let Some(account_type) = account_type {
+                one(&["indirect_rules", name, field], "account_types", account_type);
+            }
+        }
+    }
     for (name, provider) in &configuration.sign_ins {
         one(&["sign_ins", name, "source"], "sources", &provider.source);
     }

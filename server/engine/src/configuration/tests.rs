@@ -105,7 +105,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "[rules.everybody]",
             "[rule.everybody]",
             &[
-                "all.toml:36:2: `rule` is not a key that is known here. Did you mean `rules`? Known here: organisation, sources, dimensions, applications, integrations, agents, account_types, entitlements, categories, access_profiles, roles, rules, lifecycle_states, risks, naming_rules, automation_rules, sign_ins, subscriptions, jobs, permission_profiles, permission_conflicts.",
+                "all.toml:36:2: `rule` is not a key that is known here. Did you mean `rules`? Known here: organisation, sources, dimensions, applications, integrations, agents, account_types, entitlements, categories, access_profiles, roles, rules, lifecycle_states, risks, naming_rules, indirect_rules, automation_rules, sign_ins, subscriptions, jobs, permission_profiles, permission_conflicts.",
             ],
         ),
         (
@@ -393,7 +393,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "organisation = \"x\"\n[organisatio]\n",
             &[
                 "all.toml:2:16: Expected a table, found the text \"x\".",
-                "all.toml:3:2: `organisatio` is not a key that is known here. Did you mean `organisation`? Known here: organisation, sources, dimensions, applications, integrations, agents, account_types, entitlements, categories, access_profiles, roles, rules, lifecycle_states, risks, naming_rules, automation_rules, sign_ins, subscriptions, jobs, permission_profiles, permission_conflicts.",
+                "all.toml:3:2: `organisatio` is not a key that is known here. Did you mean `organisation`? Known here: organisation, sources, dimensions, applications, integrations, agents, account_types, entitlements, categories, access_profiles, roles, rules, lifecycle_states, risks, naming_rules, indirect_rules, automation_rules, sign_ins, subscriptions, jobs, permission_profiles, permission_conflicts.",
             ],
         ),
     ];

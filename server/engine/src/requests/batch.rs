@@ -55,7 +55,7 @@ pub(crate) enum Trouble {
 }
 
 /// Checks a request for somebody who is given `before` directly and has these accounts.
-pub(crate) fn weigh(
+pub(crate) async fn weigh(
     op: &OpContext,
     new: NewRequest,
     identity: &Identity,
@@ -64,7 +64,7 @@ pub(crate) fn weigh(
 ) -> Result<Weighed, Refused> {
     let new = check::tidy(op, new)?;
     let ready = check::decide(op, &new, identity.clone(), before)?;
-    let risks = found(op, &new, &ready, accounts)?;
+    let risks = found(op, &new, &ready, accounts).await?;
     if risks.iter().any(|risk| risk.follows == OnConflict::Block) {
         risks::decide(&risks, &new)?;
     }
@@ -85,7 +85,7 @@ pub(crate) fn take_exactly(
 }
 
 /// What is only taken away brings no risk about.
-pub(super) fn found(
+pub(super) async fn found(
     op: &OpContext,
     new: &NewRequest,
     ready: &Ready,
@@ -100,7 +100,7 @@ pub(super) fn found(
         (with(&ready.before), with(&ready.after))
     });
     match (before, after) {
-        (Some(before), Some(after)) => Ok(risks::find(op, &before, &after, accounts)),
+        (Some(before), Some(after)) => risks::find(op, &before, &after, accounts).await,
         _ => Err(ApiError::new(
             ErrorCode::Conflict,
             format!("{} is not known to the role model yet. Try again in a moment.", ready.identity.display_name),

@@ -62,12 +62,15 @@ impl Person {
         self.grants.iter().filter(move |grant| grant.grantable == *grantable && !grant.period.is_past(today))
     }
 
-    pub(crate) fn prospect(&self, op: &OpContext, grantable: &Grantable) -> Prospect {
+    pub(crate) async fn prospect(&self, op: &OpContext, grantable: &Grantable) -> Prospect {
         let item = RequestItem { change: Change::Give, grantable: grantable.clone() };
         let source = RequestSource::new("page", "Request access");
         let new = NewRequest::new(Trigger::AccessRequest, source, self.identity.id, vec![item], "");
         let ready = check::decide(op, &new, self.identity.clone(), self.grants.clone());
-        let found = ready.map_err(ApiError::from).and_then(|ready| batch::found(op, &new, &ready, &self.accounts));
+        let found = match ready {
+            Ok(ready) => batch::found(op, &new, &ready, &self.accounts).await,
+            Err(refused) => Err(ApiError::from(refused)),
+        };
         match found {
             Ok(found) => match found.iter().find(|risk| risk.follows == OnConflict::Block) {
                 Some(blocked) => Prospect::Refused(format!("{} That blocks it.", risks::sentence(blocked))),

@@ -41,7 +41,7 @@ pub(super) async fn preview(op: &OpContext, new: &NewRequest, ready: &Ready) -> 
         remarks.extend(stays(engine, &item.grantable, &reach, &before, &after, &name));
     }
     let accounts = engine.store().accounts_of(&[id]).await.map_err(internal)?;
-    let risks = risks::find(op, &before, &after, &accounts);
+    let risks = risks::find(op, &before, &after, &accounts).await?;
     let overridden = risks::overridden(&risks, RequestId(0));
     let plan = generate::plan_of_one(engine, after, day, &overridden).await.map_err(internal)?;
     for filtered in &plan.filtered {

@@ -7,8 +7,11 @@ use model::error::{ApiError, ErrorCode};
 use model::ids::RequestId;
 use model::request::NewRequest;
 use model::risk::{AcceptedRisk, BrokenRule, RequestRisk};
+use policy::indirect::Standing;
 
 use crate::context::OpContext;
+use crate::error::internal;
+use crate::indirect;
 use crate::violations::facts;
 
 use super::check::justification;
@@ -17,15 +20,23 @@ use super::check::justification;
 pub const OVERRIDE: &str = "/Risks/Override";
 
 /// Rules that are broken afterwards and were not before.
-pub(super) fn find(
+pub(super) async fn find(
     op: &OpContext,
     before: &DesiredAccess,
     after: &DesiredAccess,
     accounts: &[Account],
-) -> Vec<RequestRisk> {
+) -> Result<Vec<RequestRisk>, ApiError> {
     let live = op.engine.world().live();
-    let had = live.risks.broken_rules(&before.assignments, accounts);
-    let has = live.risks.broken_rules(&after.assignments, accounts);
+    let mut standing = Standing::default();
+    if !live.risks.is_empty() {
+        let sides = [before, after].map(|access| (access.assignments.as_slice(), accounts));
+        indirect::read(op.engine.store(), &live, &sides, &mut standing).await.map_err(internal)?;
+    }
+    let broken = |access: &DesiredAccess| {
+        let indirect = live.indirect.follow(&access.assignments, accounts, &standing);
+        live.risks.broken_rules(&access.assignments, accounts, &indirect)
+    };
+    let (had, has) = (broken(before), broken(after));
     let is_new = |rule: &&BrokenRule| !had.iter().any(|known| (&known.risk, known.rule) == (&rule.risk, rule.rule));
     let label = |thing: &Grantable| op.engine.label(thing);
     let risk = |rule: &BrokenRule| {
@@ -40,7 +51,7 @@ pub(super) fn find(
     let mut found: Vec<RequestRisk> = has.iter().filter(is_new).map(risk).collect();
     // The worst first.
     found.sort_by_key(|found| (std::cmp::Reverse(found.follows), std::cmp::Reverse(found.risk.level)));
-    found
+    Ok(found)
 }
 
 /// What would be kept with the request, whatever is said about it: what its plan is made with.

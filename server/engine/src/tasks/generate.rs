@@ -106,7 +106,7 @@ async fn generate(
     if context.mode.incremental && context.about != About::Requests {
         context.changed.extend(followed.iter().map(|change| change.identity));
     }
-    let facts = Facts::read(context, all_values, today).await?;
+    let mut facts = Facts::read(context, all_values, today).await?;
     let ids: Vec<IdentityId> = facts.ids();
     followed.retain(|change| scope.is_all() && ids.binary_search(&change.identity).is_ok());
     progress.expect(ids.len() as u64, "identities");
@@ -124,6 +124,7 @@ async fn generate(
     let mut questions = Questions::read(context, &ids).await?;
     for batch in ids.chunks(BATCH) {
         let desired = context.desired(batch, today).await?;
+        facts.follow(&desired).await?;
         for mut access in desired {
             let Compiled { plan, over, choices, conflicts: risky } =
                 facts.compile(context, &mut access, &mut questions, &live.catalogue, &mut values);

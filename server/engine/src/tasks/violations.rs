@@ -10,12 +10,13 @@ use model::account::Account;
 use model::ids::{IdentityId, ViolationId, ViolationThingId};
 use model::mail::Notice;
 use model::risk::{BrokenRule, HeldThing, Violation, ViolationEvent, ViolationState};
+use policy::indirect::Standing;
 use store::{NewIdentityEvent, NewViolation, NewViolationThing, RiskyHoldings, StoreError, Tx};
 
 use super::Context;
-use crate::Engine;
 use crate::mails::notices::{self, ViolationNews};
 use crate::world::Live;
+use crate::{Engine, indirect};
 
 /// Identities that are looked at, and written, at once.
 const BATCH: usize = 2_000;
@@ -70,9 +71,15 @@ pub(crate) async fn change<'a>(
         }
     }
     let of = |id: &IdentityId| accounts.get(id).map_or(&[][..], Vec::as_slice);
+    let mut standing = Standing::default();
+    if !live.risks.is_empty() {
+        let people: Vec<indirect::Holder<'_>> = access.iter().map(|(id, assignments)| (*assignments, of(id))).collect();
+        indirect::read(store, &live, &people, &mut standing).await?;
+    }
     let mut differences = Vec::new();
     for (id, assignments) in &access {
-        let broken = live.risks.broken_rules(assignments, of(id));
+        let indirect = live.indirect.follow(assignments, of(id), &standing);
+        let broken = live.risks.broken_rules(assignments, of(id), &indirect);
         let known = known.get(id).map_or(&[][..], Vec::as_slice);
         let difference = violation::difference(known, &broken);
         if !difference.is_empty() {
@@ -124,13 +131,18 @@ pub(crate) async fn at_the_end(context: &Context) -> Result<Change, StoreError> 
     if context.mode.dry_run {
         return Ok(Change::default());
     }
+    let live = context.engine.world().deciding();
     let rests_on_a_find = |violation: &Violation| violation.things.iter().any(|thing| !thing.thing.accounts.is_empty());
     let known = context.engine.store().current_violations(None).await?;
     let mut ids: BTreeSet<IdentityId> =
         known.into_iter().filter(rests_on_a_find).map(|violation| violation.identity).collect();
-    if context.changed.len() > BATCH {
+    if !live.indirect.is_empty() && !live.risks.is_empty() {
+        // What stands between is nobody's: that it changed says nothing of whom it concerns.
+        ids.extend(candidates(context).await?);
+    } else if context.changed.len() > BATCH {
         ids.extend(candidates(context).await?.intersection(&context.changed));
-    } else {
+    }
+    if context.changed.len() <= BATCH {
         ids.extend(&context.changed);
     }
     look_at(context, ids).await
@@ -173,15 +185,34 @@ async fn candidates(context: &Context) -> Result<BTreeSet<IdentityId>, StoreErro
     if live.risks.is_empty() {
         return Ok(ids);
     }
-    let things: Vec<Grantable> = live.risks.things().cloned().collect();
-    let keys: Vec<(String, String)> = live.risks.keys().map(|(kind, key)| (kind.to_owned(), key.to_owned())).collect();
+    let mut things: Vec<Grantable> = live.risks.things().cloned().collect();
+    let mut keys: Vec<(String, String)> =
+        live.risks.keys().map(|(kind, key)| (kind.to_owned(), key.to_owned())).collect();
+    let leading = indirect::leading_to_risks(store, &live).await?;
+    let entitlements = live.configuration.entitlements.iter();
+    let granted_leading: BTreeMap<Grantable, &[Grantable]> = entitlements
+        .filter_map(|(name, it)| {
+            let counts = leading.get(&(it.account_type.clone(), it.key.clone()))?;
+            Some((Grantable::Entitlement(name.clone()), counts.as_slice()))
+        })
+        .collect();
+    things.extend(granted_leading.keys().cloned());
+    keys.extend(leading.keys().cloned());
+    things.sort();
+    things.dedup();
+    keys.sort();
+    keys.dedup();
     let RiskyHoldings { granted, keys, accounts } = store.risky_holdings(&things, &keys).await?;
     let mut held: BTreeMap<IdentityId, Vec<Grantable>> = BTreeMap::new();
     for (id, thing) in granted {
-        held.entry(id).or_default().push(thing);
+        let held = held.entry(id).or_default();
+        held.extend_from_slice(granted_leading.get(&thing).copied().unwrap_or_default());
+        held.push(thing);
     }
     for (id, account_type, key) in keys {
-        held.entry(id).or_default().extend_from_slice(live.risks.entitlements(&account_type, &key));
+        let held = held.entry(id).or_default();
+        held.extend_from_slice(live.risks.entitlements(&account_type, &key));
+        held.extend_from_slice(leading.get(&(account_type, key)).map_or(&[], Vec::as_slice));
     }
     for (id, account_type) in accounts {
         held.entry(id).or_default().push(Grantable::AccountType(account_type));

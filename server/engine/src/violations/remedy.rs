@@ -149,6 +149,16 @@ impl Facts<'_> {
             }
             thing => (thing.name().to_owned(), None),
         };
+        if let Some(key) = &key {
+            let holds = |account: &&Account| account.account_type == account_type && account.entitlements.contains(key);
+            let mut named = self.accounts.iter().filter(|account| thing.accounts.contains(&account.id)).peekable();
+            if named.peek().is_some() && !named.any(|account| holds(&account)) {
+                return Some(
+                    "They hold it indirectly: what leads to it stands on their page under Held indirectly, and has to go."
+                        .to_owned(),
+                );
+            }
+        }
         let takes = |operation: model::plan::Operation, kind: ItemKind, name: &str, item: ItemOperation| {
             operation.removes()
                 || (kind == ItemKind::Entitlement && item == ItemOperation::Remove && Some(name) == key.as_deref())

@@ -42,6 +42,7 @@ mod faults;
 mod forms;
 mod found_entitlements;
 mod grace;
+mod indirect;
 mod jobs;
 mod leavers;
 mod lifecycle;

@@ -115,6 +115,7 @@ settings! {
     LifecycleState, lifecycle_states, "lifecycle_state", "lifecycle state", "Lifecycle states";
     Risk, risks, "risk", "risk", "Risks";
     NamingRule, naming_rules, "naming_rule", "naming rule", "Naming rules";
+    IndirectRule, indirect_rules, "indirect_rule", "indirect rule", "Indirect rules";
     AutomationRule, automation_rules, "automation_rule", "automation rule", "Automation rules";
     Job, jobs, "job", "job", "Jobs";
     PermissionProfile, permission_profiles, "permission_profile", "permission profile", "Permission profiles";

@@ -22,6 +22,7 @@ impl Answer<'_> {
             lifecycle: None,
             dormant: Vec::new(),
             certified: None,
+            indirect: Vec::new(),
         };
         let Some(wanted) = self.model.position(grantable) else { return explanation };
         let access = self.access();

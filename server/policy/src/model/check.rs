@@ -10,6 +10,7 @@ use ::model::work_item::Fulfiller;
 
 mod approvals;
 mod dimensions;
+mod indirect;
 mod naming;
 mod sections;
 mod sign_ins;
@@ -102,6 +103,7 @@ pub(super) fn check(configuration: &Configuration, known: Option<&RoleModel>) ->
     check.lifecycle_states();
     check.risks();
     check.naming_rules();
+    check.indirect_rules();
     check.approvals();
     check.sign_ins();
     check.subscriptions();

@@ -4,6 +4,7 @@
 //! - A thing is held where the role model gives it, roles and all that follows from them included; an offer is not held.
 //! - Else an account type is held by whoever owns an enabled account of it, and an entitlement by whoever owns an enabled
 //!   account of its type that has its key.
+//! - An entitlement is held as well where something held leads to it: granted, where that is granted, and by that way.
 //! - A side is met by any of its things, a rule broken by whoever meets every side.
 
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ use model::access::{DesiredAssignment, Grantable};
 use model::account::{Account, AccountStatus};
 use model::configuration::Configuration;
 use model::ids::AccountId;
+use model::indirect::{IndirectHolding, IndirectOrigin};
 use model::risk::{BrokenRule, HeldThing};
 
 /// Every rule that somebody breaks, worked out by the book.
@@ -19,6 +21,7 @@ pub fn broken_rules(
     configuration: &Configuration,
     assignments: &[DesiredAssignment],
     accounts: &[Account],
+    indirect: &[IndirectHolding],
 ) -> Vec<BrokenRule> {
     let mut broken = Vec::new();
     for (name, risk) in &configuration.risks {
@@ -26,7 +29,8 @@ pub fn broken_rules(
             let mut sides = Vec::new();
             for side in &rule.sides {
                 let things: BTreeSet<Grantable> = side.things().collect();
-                let held = things.into_iter().filter_map(|thing| held(configuration, thing, assignments, accounts));
+                let held =
+                    things.into_iter().filter_map(|thing| held(configuration, thing, assignments, accounts, indirect));
                 sides.push(held.collect::<Vec<HeldThing>>());
             }
             if !sides.is_empty() && sides.iter().all(|side| !side.is_empty()) {
@@ -42,21 +46,53 @@ fn held(
     thing: Grantable,
     assignments: &[DesiredAssignment],
     accounts: &[Account],
+    indirect: &[IndirectHolding],
 ) -> Option<HeldThing> {
+    let mut is_granted = false;
+    let mut reasons = BTreeSet::new();
+    let mut found: BTreeSet<AccountId> = BTreeSet::new();
     for assignment in assignments {
-        if assignment.grantable == thing && assignment.workflow_state.grants() {
-            let reasons: BTreeSet<_> = assignment.reasons.iter().cloned().collect();
-            return Some(HeldThing { grantable: thing, reasons: reasons.into_iter().collect(), accounts: Vec::new() });
+        if !assignment.workflow_state.grants() {
+            continue;
+        }
+        if assignment.grantable == thing {
+            is_granted = true;
+            reasons.extend(assignment.reasons.iter().cloned());
+        }
+        for holding in indirect {
+            let leads = IndirectOrigin::Granted(assignment.grantable.name().to_owned()) == holding.from
+                && matches!(assignment.grantable, Grantable::Entitlement(_));
+            if leads && is_it(configuration, &thing, holding) {
+                is_granted = true;
+                reasons.extend(assignment.reasons.iter().cloned().map(|mut reason| {
+                    reason.path.push(assignment.grantable.clone());
+                    reason
+                }));
+            }
         }
     }
-    let mut found: BTreeSet<AccountId> = BTreeSet::new();
+    if is_granted {
+        return Some(HeldThing { grantable: thing, reasons: reasons.into_iter().collect(), accounts: Vec::new() });
+    }
     for account in accounts {
         if account.status == AccountStatus::Enabled && has(configuration, &thing, account) {
             found.insert(account.id);
         }
     }
+    for holding in indirect {
+        match holding.from {
+            IndirectOrigin::Account(account) if is_it(configuration, &thing, holding) => found.insert(account),
+            _ => false,
+        };
+    }
     let accounts: Vec<AccountId> = found.into_iter().collect();
     if accounts.is_empty() { None } else { Some(HeldThing { grantable: thing, reasons: Vec::new(), accounts }) }
+}
+
+fn is_it(configuration: &Configuration, thing: &Grantable, holding: &IndirectHolding) -> bool {
+    let Grantable::Entitlement(name) = thing else { return false };
+    let entitlement = configuration.entitlements.get(name);
+    entitlement.is_some_and(|it| it.account_type == holding.account_type && it.key == holding.key)
 }
 
 fn has(configuration: &Configuration, thing: &Grantable, account: &Account) -> bool {

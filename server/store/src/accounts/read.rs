@@ -8,7 +8,7 @@ use model::view::{AccountFilter, AccountRow};
 use serde::Serialize;
 
 use super::Reservation;
-use crate::connection::{Connection, Row, arguments, numbers, payload};
+use crate::connection::{Connection, Row, arguments, numbers, payload, texts};
 use crate::paging::{count_limit, cursor, page, read_cursor, rows_to_read};
 use crate::words::patterns;
 use crate::{Result, Store, Tx};
@@ -64,6 +64,27 @@ const BY_KEYS: &str = concat!(
     order by id"
 );
 
+macro_rules! standing_for {
+    ($value:literal) => {
+        concat!(
+            "select ",
+            account_columns!(),
+            " from account
+    where application = $1
+      and account_type = $2
+      and status <> 'gone'
+      and status = 'enabled'
+      and ",
+            $value,
+            " in (select value ->> 'text' from json_each($3))
+    order by id"
+        )
+    };
+}
+
+const STANDING_BY_KEY: &str = standing_for!("key");
+const STANDING_BY_ATTRIBUTE: &str = standing_for!("cast(attributes ->> $4 as text)");
+
 /// Sizes of account types: accounts that are not gone, and what they hold.
 const SIZES: &str = "
     select account_type, count(*) as accounts, cast(coalesce(sum(entitlement_count), 0) as bigint) as entitlements
@@ -116,6 +137,20 @@ macro_rules! is_proposed {
 }
 pub(crate) use is_proposed;
 
+/// An account of a type by which people hold entitlements indirectly: it is nobody's, as it should be.
+macro_rules! stands_for_entitlements {
+    () => {
+        "exists (
+        select 1
+        from configuration_object o
+        where o.kind = 'indirect_rules'
+          and o.to_version is null
+          and o.body ->> 'through' = a.account_type
+      )"
+    };
+}
+pub(crate) use stands_for_entitlements;
+
 /// $1 application, $2–$5 words of the account or its owner, $6 which of them.
 macro_rules! account_filter {
     () => {
@@ -129,7 +164,9 @@ macro_rules! account_filter {
       and (a.words || coalesce(i.words, '')) like $5
       and (
         $6 = 'all'
-        or ($6 = 'without_owner' and a.owner_id is null and a.status <> 'gone')
+        or ($6 = 'without_owner' and a.owner_id is null and a.status <> 'gone' and not ",
+            stands_for_entitlements!(),
+            ")
         or ($6 = 'unclassified' and a.account_type = '' and a.status <> 'gone')
         or ($6 = 'proposed' and ",
             is_proposed!(),
@@ -174,6 +211,26 @@ impl Store {
     pub async fn accounts_by_id(&self, ids: &[AccountId]) -> Result<Vec<Account>> {
         let ids = numbers(ids.iter().map(|id| id.0));
         self.reader().await?.read(BY_IDS, arguments![ids], |row| account(&row)).await
+    }
+
+    /// Enabled accounts of a type whose key is one of these values, or else what this attribute says.
+    pub async fn accounts_standing_for(
+        &self,
+        application: &str,
+        account_type: &str,
+        attribute: Option<&str>,
+        values: &[&str],
+    ) -> Result<Vec<Account>> {
+        let values = texts(values.iter().copied())?;
+        let mut reader = self.reader().await?;
+        let read = |row: Row| account(&row);
+        match attribute {
+            None => reader.read(STANDING_BY_KEY, arguments![application, account_type, values], read).await,
+            Some(attribute) => {
+                let chosen = arguments![application, account_type, values, attribute];
+                reader.read(STANDING_BY_ATTRIBUTE, chosen, read).await
+            }
+        }
     }
 
     /// Accounts of the application that came on record then or later, and when.

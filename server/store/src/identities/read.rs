@@ -325,6 +325,7 @@ impl Store {
             questions: Vec::new(),
             findings: Vec::new(),
             reconciled: Vec::new(),
+            indirect: Vec::new(),
             identity,
         }))
     }

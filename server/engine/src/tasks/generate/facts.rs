@@ -26,6 +26,7 @@ use store::{Reservation, StoreError};
 use super::questions::Questions;
 use super::risks::Risks;
 use super::{Context, ReservedValues, name_and_department};
+use crate::indirect::Holder;
 
 /// All that planning needs, in one reading.
 pub(super) struct Facts {
@@ -205,6 +206,15 @@ impl Facts {
     /// With risks that may be brought about though they block.
     pub(super) fn overriding(self, overridden: &[AcceptedRisk]) -> Self {
         Self { risks: self.risks.with(overridden), ..self }
+    }
+
+    /// Reads what this access leads to, for the risks, before plans are made.
+    pub(super) async fn follow(&mut self, desired: &[DesiredAccess]) -> Result<(), StoreError> {
+        let accounts = &self.accounts;
+        let of = |id: &IdentityId| accounts.get(id).map_or(&[][..], Vec::as_slice);
+        let people: Vec<Holder<'_>> =
+            desired.iter().map(|access| (access.assignments.as_slice(), of(&access.identity))).collect();
+        self.risks.follow(&people).await
     }
 
     /// The plan for one identity, with what was decided on the way.

@@ -4,18 +4,20 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use broker::conflict::{self, Conflict, Guard, Situation};
-use model::access::DesiredAccess;
+use model::access::{DesiredAccess, DesiredAssignment};
 use model::account::Account;
 use model::configuration::OnConflict;
 use model::ids::IdentityId;
+use model::indirect::IndirectHolding;
 use model::order::Order;
 use model::risk::{AcceptedRisk, BrokenRule, ViolationState};
+use policy::indirect::Standing;
 use store::StoreError;
 
-use crate::Engine;
 use crate::tasks::Context;
 use crate::tasks::violations::risk_label;
 use crate::world::Live;
+use crate::{Engine, indirect};
 
 /// What is decided about risks, read once.
 pub(super) struct Risks {
@@ -25,6 +27,8 @@ pub(super) struct Risks {
     excepted: HashSet<(IdentityId, String, u32)>,
     /// Risks that block, and that requests may bring about all the same.
     overridden: Vec<AcceptedRisk>,
+    /// What stands for entitlements, as far as it was asked for.
+    standing: Standing,
 }
 
 impl Risks {
@@ -37,7 +41,7 @@ impl Risks {
             excepted.extend(known.map(|violation| (violation.identity, violation.risk, violation.rule)));
             overridden = engine.store().overridden_risks().await?;
         }
-        Ok(Self { engine: engine.clone(), live, excepted, overridden })
+        Ok(Self { engine: engine.clone(), live, excepted, overridden, standing: Standing::default() })
     }
 
     /// With these as well, of a request that is only thought of.
@@ -46,12 +50,26 @@ impl Risks {
         self
     }
 
+    /// Reads what these lead to, before conflicts are asked for.
+    pub(super) async fn follow(&mut self, people: &[indirect::Holder<'_>]) -> Result<(), StoreError> {
+        if self.live.risks.is_empty() {
+            return Ok(());
+        }
+        indirect::read(self.engine.store(), &self.live, people, &mut self.standing).await
+    }
+
+    /// What somebody with this access and these accounts holds indirectly, once it was [followed](Self::follow).
+    pub(super) fn indirect(&self, assignments: &[DesiredAssignment], accounts: &[Account]) -> Vec<IndirectHolding> {
+        self.live.indirect.follow(assignments, accounts, &self.standing)
+    }
+
     /// What of the desired access would newly complete a risk.
     pub(super) fn conflicts(&self, desired: &DesiredAccess, accounts: &[Account], orders: &[Order]) -> Vec<Conflict> {
         if self.live.risks.is_empty() {
             return Vec::new();
         }
-        let broken = self.live.risks.broken_rules(&desired.assignments, accounts);
+        let indirect = self.indirect(&desired.assignments, accounts);
+        let broken = self.live.risks.broken_rules(&desired.assignments, accounts, &indirect);
         if broken.is_empty() {
             return Vec::new();
         }
@@ -59,6 +77,7 @@ impl Risks {
             desired,
             accounts,
             open_orders: orders,
+            indirect: &indirect,
             catalogue: &self.live.catalogue,
             guard: &|rule| self.guard(desired.identity, rule),
             risk_label: &|name| risk_label(&self.live, name),

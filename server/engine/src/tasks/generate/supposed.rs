@@ -69,10 +69,12 @@ impl Planner {
         day: Date,
     ) -> Result<(Vec<Made>, Vec<Made>), StoreError> {
         let mut context = Context::supposing(self.engine.clone(), Some(Arc::clone(&self.after.live)), ids);
-        let facts = Facts::read(&mut context, self.after.values.is_none(), day).await?;
+        let mut facts = Facts::read(&mut context, self.after.values.is_none(), day).await?;
+        facts.follow(&after).await?;
         let then = self.after.plan(&context, &facts, ids, after).await?;
         let context = Context::supposing(self.engine.clone(), Some(Arc::clone(&self.before.live)), ids);
-        let facts = facts.judged_by(Risks::read(&context, Some(ids)).await?);
+        let mut facts = facts.judged_by(Risks::read(&context, Some(ids)).await?);
+        facts.follow(&before).await?;
         let now = self.before.plan(&context, &facts, ids, before).await?;
         self.sizes = (facts.stored, facts.links);
         Ok((now, then))
@@ -110,7 +112,11 @@ impl Side {
                 facts.compile(context, &mut access, &mut questions, &live.catalogue, values);
             let broken = match live.risks.is_empty() {
                 true => Vec::new(),
-                false => live.risks.broken_rules(&assignments, &afterwards(facts.accounts_of(identity), &plan)),
+                false => {
+                    let accounts = afterwards(facts.accounts_of(identity), &plan);
+                    let indirect = facts.risks.indirect(&assignments, &accounts);
+                    live.risks.broken_rules(&assignments, &accounts, &indirect)
+                }
             };
             let partitions = partition::split(&plan, &live.catalogue);
             let plan = check::check(plan, partitions).ok();
@@ -148,7 +154,8 @@ pub(crate) async fn plan_of_one(
     overridden: &[AcceptedRisk],
 ) -> Result<Plan, StoreError> {
     let mut context = Context::supposing(engine.clone(), None, &[access.identity]);
-    let facts = Facts::read(&mut context, true, day).await?.overriding(overridden);
+    let mut facts = Facts::read(&mut context, true, day).await?.overriding(overridden);
+    facts.follow(std::slice::from_ref(&access)).await?;
     let mut values = ReservedValues::new(&facts.reserved);
     let mut questions = Questions::read(&context, &[access.identity]).await?;
     let catalogue = &context.live().catalogue;
@@ -158,10 +165,11 @@ pub(crate) async fn plan_of_one(
 /// The plans for these as things are. No values are reserved: what an account still to come would be called is not said.
 pub(crate) async fn plans_of(engine: &Engine, ids: &[IdentityId], day: Date) -> Result<Vec<Plan>, StoreError> {
     let mut context = Context::supposing(engine.clone(), None, ids);
-    let facts = Facts::read(&mut context, false, day).await?;
+    let mut facts = Facts::read(&mut context, false, day).await?;
     let mut values = ReservedValues::new(&facts.reserved);
     let mut questions = Questions::read(&context, ids).await?;
     let desired = context.desired(ids, day).await?;
+    facts.follow(&desired).await?;
     let catalogue = &context.live().catalogue;
     let plan = |mut access| facts.compile(&context, &mut access, &mut questions, catalogue, &mut values).plan;
     Ok(desired.into_iter().map(plan).collect())
