@@ -9,6 +9,7 @@ use model::access::{Explanation, Fact, Grantable, NearMiss, Reason, Why, Workflo
 use model::account::{Account, AccountStatus, Provenance};
 use model::identity::{Context, Identity, LifecycleState, Period};
 use model::ids::{AccountId, AssignmentId, IdentityId, OrderId, RunId};
+use model::indirect::{IndirectHop, IndirectRow};
 use model::order::{ErrorClass, ProvisioningState as State, StateReason};
 use model::page::Page;
 use model::value::{Attributes, Value};

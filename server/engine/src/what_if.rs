@@ -224,5 +224,5 @@ fn asked<T>(
     if let Some(answer) = world.with_population(&ask) {
         return Some(answer);
     }
-    ask(&mut Population::of(world.everybody().collect(), model()?))
+    ask(&mut Population::of(world.everybody(), model()?))
 }

@@ -338,10 +338,13 @@ impl Live {
 
 impl Population {
     /// These people and nobody else, as they are.
-    pub(crate) fn of(people: Vec<Identity>, model: Arc<RoleModel>) -> Self {
+    pub(crate) fn of(people: impl IntoIterator<Item = Identity>, model: Arc<RoleModel>) -> Self {
         let mut engine = role_engine(model);
-        people.iter().for_each(|identity| engine.upsert(identity));
-        let identities = people.into_iter().map(|identity| (identity.id, identity)).collect();
+        let taken_in = people.into_iter().map(|identity| {
+            engine.upsert(&identity);
+            (identity.id, identity)
+        });
+        let identities = taken_in.collect();
         Self { engine, identities, position: 0 }
     }
 
@@ -415,14 +418,31 @@ pub(crate) fn role_engine(model: Arc<RoleModel>) -> RoleEngine {
 async fn read_population(store: &Store, model: &Arc<RoleModel>) -> Result<Population, StoreError> {
     // The position is read first: a change that comes in between is followed a second time, which does no harm.
     let position = store.change_log_head().await?;
-    let Population { mut engine, identities, .. } = Population::of(store.load_identities().await?, model.clone());
-    for (id, grants) in by_identity(store.direct_grants(None).await?) {
+    // Taken in beside the reading: each takes about as long as the other.
+    let (pieces, taken) = std::sync::mpsc::channel::<Vec<Identity>>();
+    let model = Arc::clone(model);
+    let filling = tokio::task::spawn_blocking(move || Population::of(taken.into_iter().flatten(), model));
+    let reading = async {
+        // Whoever takes them in goes on to the end, or has panicked, which is told below.
+        let hand_on = move |piece| drop(pieces.send(piece));
+        store.identities_in_pieces(PIECE, hand_on).await
+    };
+    let (grants, states, digests, ()) = tokio::try_join!(
+        store.direct_grants(None),
+        store.lifecycle_periods(None),
+        store.role_model_digests(),
+        reading,
+    )?;
+    let filled = filling.await;
+    let Population { mut engine, identities, .. } =
+        filled.map_err(|error| StoreError::Unavailable { reason: format!("people could not be taken in: {error}") })?;
+    for (id, grants) in by_identity(grants) {
         engine.set_grants(id, grants);
     }
-    for (id, state) in store.lifecycle_periods(None).await? {
+    for (id, state) in states {
         engine.set_remembered(id, Some(state));
     }
-    for (id, digest) in store.role_model_digests().await? {
+    for (id, digest) in digests {
         engine.confirm(id, digest);
     }
     Ok(Population { engine, identities, position })

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use axum::http::StatusCode;
 use engine::Engine;
 use server::http::listener::{Listener, Peer};
 use server::http::{self, Site, SiteOptions};
@@ -129,9 +130,16 @@ impl Client {
     }
 
     async fn got(&self, address: SocketAddr, path: &str) -> String {
+        self.tried(address, path).await.unwrap_or_else(|status| panic!("{path} answered {status}"))
+    }
+
+    /// What it answers, or with which status it does not.
+    async fn tried(&self, address: SocketAddr, path: &str) -> Result<String, StatusCode> {
         let answer = self.0.get(format!("http://{address}{path}")).send().await.unwrap();
-        assert!(answer.status().is_success(), "{path} answered {}", answer.status());
-        answer.text().await.unwrap()
+        match answer.status() {
+            status if status.is_success() => Ok(answer.text().await.unwrap()),
+            status => Err(status),
+        }
     }
 
     async fn took(&self, address: SocketAddr, path: &str) -> Duration {
@@ -150,17 +158,14 @@ async fn pages(client: &Client, address: SocketAddr) -> Vec<String> {
         known.filter(|path| !path.starts_with("/api") && !path.contains('{')).map(str::to_owned).collect(),
     );
     let mut linked = Vec::new();
-    for page in &pages {
-        linked.extend(links(&client.got(address, page).await));
-    }
+    keep_those_that_answer(client, address, &mut pages, |_, body| linked.extend(links(body))).await;
     let plain: Vec<&str> = linked.iter().filter_map(|link| link.split(['?', '#']).next()).collect();
     let found = patterns.iter().filter_map(|pattern| plain.iter().find(|link| fits(pattern, link)));
     pages.extend(found.map(|link| (*link).to_owned()));
     pages.extend(["events", "audit"].map(|stream| format!("/events?stream={stream}")));
     let mut views = Vec::new();
-    for page in &pages {
-        let body = client.got(address, page).await;
-        let to_itself = links(&body).into_iter().filter(|link| {
+    keep_those_that_answer(client, address, &mut pages, |page, body| {
+        let to_itself = links(body).into_iter().filter(|link| {
             link.split_once('?').is_some_and(|(path, query)| {
                 path == page && !["after=", "download", "export"].iter().any(|word| query.contains(word))
             })
@@ -170,11 +175,33 @@ async fn pages(client: &Client, address: SocketAddr) -> Vec<String> {
             let sign = if page.contains('?') { '&' } else { '?' };
             views.extend(["an", "nobodyatall"].map(|text| format!("{page}{sign}text={text}")));
         }
-    }
+    })
+    .await;
+    keep_those_that_answer(client, address, &mut views, |_, _| {}).await;
     pages.extend(views);
     pages.sort();
     pages.dedup();
     pages
+}
+
+/// Leaves out what is refused because it takes too long, and says so.
+async fn keep_those_that_answer(
+    client: &Client,
+    address: SocketAddr,
+    pages: &mut Vec<String>,
+    mut look: impl FnMut(&str, &str),
+) {
+    let mut answering = Vec::new();
+    for page in pages.drain(..) {
+        match client.tried(address, &page).await {
+            Ok(body) => {
+                look(&page, &body);
+                answering.push(page);
+            }
+            Err(status) => println!(r#"{{"what":"{page}","answered":{}}}"#, status.as_u16()),
+        }
+    }
+    *pages = answering;
 }
 
 /// Where a page leads to.

@@ -8,6 +8,7 @@ use model::account::Account;
 use model::error::ApiError;
 use model::form::IdentityQuestion;
 use model::identity::{Context, FilledGap, GapFilling, Identity, LifecycleState};
+use model::indirect::IndirectRow;
 use model::reconciliation::{Origin, ReconciliationFilter};
 use model::value::Attributes;
 use model::view::{IdentityDetail, IdentityEvent, PermissionRow};

@@ -19,7 +19,7 @@ use testkit::wait;
 use testkit::world::{Person, World, person};
 
 /// Drafts that are published one after the other; `QUARTERMASTER_DRAFTS=1000` makes a campaign of it.
-const DRAFTS: usize = 20;
+const DRAFTS: usize = 100;
 
 const DEPARTMENTS: [&str; 4] = ["Finance", "Sales", "Stores", "Works"];
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::access::Grantable;
 use model::configuration::{OnConflict, RiskKind, RuleType};
 use model::lint::{Claim, FindingKind, Severity, Spot, Witness, Witnessed};
 
@@ -24,7 +25,10 @@ impl Lint<'_> {
                     .iter()
                     .map(|side| side.things().filter_map(|thing| self.model.position(&thing)).collect())
                     .collect();
-                self.without_side(name, number, &sides);
+                // What comes with something else is given by nothing.
+                let comes_along = rule.sides.iter().map(|side| side.things().any(|thing| self.comes_along(&thing)));
+                let comes_along: Vec<bool> = comes_along.collect();
+                self.without_side(name, number, &sides, &comes_along);
                 if risk.kind == RiskKind::SeparationOfDuties {
                     let alone = self.by_itself(name, severity, &sides, &containers, &model);
                     self.by_rule(name, severity, &sides, &alone, &model);
@@ -42,9 +46,16 @@ impl Lint<'_> {
         containers
     }
 
-    fn without_side(&mut self, name: &str, number: usize, sides: &[Vec<u32>]) {
-        for (position, side) in sides.iter().enumerate() {
-            if side.iter().any(|thing| self.obtainable.contains(thing)) {
+    /// Whether an indirect rule may lead to it.
+    fn comes_along(&self, thing: &Grantable) -> bool {
+        let Grantable::Entitlement(name) = thing else { return false };
+        let Some(entitlement) = self.configuration.entitlements.get(name) else { return false };
+        self.configuration.indirect_rules.values().any(|rule| rule.reaches() == entitlement.account_type)
+    }
+
+    fn without_side(&mut self, name: &str, number: usize, sides: &[Vec<u32>], comes_along: &[bool]) {
+        for (position, (side, comes_along)) in sides.iter().zip(comes_along).enumerate() {
+            if *comes_along || side.iter().any(|thing| self.obtainable.contains(thing)) {
                 continue;
             }
             let message = format!(
@@ -99,7 +110,7 @@ impl Lint<'_> {
     /// Whether somebody made up breaks the risk, with this given to them directly.
     fn breaks(&mut self, name: &str, model: &RiskModel, person: &Witnessed, given: &[u32]) -> bool {
         let Some(access) = self.access(person, given) else { return false };
-        model.broken_rules(&access.assignments, &[]).iter().any(|broken| broken.risk == name)
+        model.broken_rules(&access.assignments, &[], &[]).iter().any(|broken| broken.risk == name)
     }
 
     /// Rules that give all sides, by several things that do not break it alone.

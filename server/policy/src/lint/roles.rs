@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::access::Grantable;
-use model::configuration::RoleState;
+use model::configuration::{IndirectRule, RoleState};
 use model::lint::{Claim, FindingKind, Severity, Spot, Witness};
 
 use super::{Lint, claim, example};
@@ -143,7 +143,9 @@ impl Lint<'_> {
 
     pub(super) fn account_types(&mut self) {
         for kind in &self.model.account_types {
-            if self.obtainable.contains(&kind.grantable) {
+            // Accounts that stand for entitlements are given to nobody.
+            let stands = |rule: &IndirectRule| rule.through == kind.name;
+            if self.obtainable.contains(&kind.grantable) || self.configuration.indirect_rules.values().any(stands) {
                 continue;
             }
             let thing = self.thing(kind.grantable);

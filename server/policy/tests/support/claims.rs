@@ -209,8 +209,8 @@ impl Checked<'_> {
 
     fn breaks(&self, risk: &str, person: &Identity, given: &[Grantable]) -> bool {
         let access = self.access(self.configuration, person, given);
-        let broken = risk_reference::broken_rules(self.configuration, &access.assignments, &[]);
-        assert_eq!(broken, RiskModel::compile(self.configuration).broken_rules(&access.assignments, &[]));
+        let broken = risk_reference::broken_rules(self.configuration, &access.assignments, &[], &[]);
+        assert_eq!(broken, RiskModel::compile(self.configuration).broken_rules(&access.assignments, &[], &[]));
         broken.iter().any(|broken| broken.risk == risk)
     }
 

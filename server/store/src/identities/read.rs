@@ -233,6 +233,22 @@ impl Store {
         self.reader().await?.read(ALL, arguments![], |row| identity(&row)).await
     }
 
+    /// Everybody, by id, handed on in pieces of so many while the next ones are read. Of a reading that fails, what was handed on by
+    /// then is nothing to go by.
+    pub async fn identities_in_pieces(&self, size: usize, mut take: impl FnMut(Vec<Identity>)) -> Result<()> {
+        let mut piece = Vec::with_capacity(size);
+        let read = |row: Row| {
+            piece.push(identity(&row)?);
+            if piece.len() >= size {
+                take(std::mem::replace(&mut piece, Vec::with_capacity(size)));
+            }
+            Ok(())
+        };
+        self.reader().await?.read(ALL, arguments![], read).await?;
+        take(piece);
+        Ok(())
+    }
+
     /// The next ones by id, of those that their source still lists.
     pub async fn identities_after(&self, after: IdentityId, limit: u32) -> Result<Vec<Identity>> {
         self.reader().await?.read(AFTER, arguments![after.0, limit], |row| identity(&row)).await

@@ -28,6 +28,12 @@ pub(crate) async fn identities_come_back_by_every_way(store: Store) {
         tx.append_identity_events(&[]).await?;
     });
     assert_eq!(store.load_identities().await.unwrap(), [anna.clone(), berta.clone()]);
+    for (size, expected) in [(1, vec![1, 1, 0]), (2, vec![2, 0]), (9, vec![2])] {
+        let mut pieces = Vec::new();
+        store.identities_in_pieces(size, |piece| pieces.push(piece)).await.unwrap();
+        assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), expected);
+        assert_eq!(pieces.concat(), [anna.clone(), berta.clone()]);
+    }
     assert_eq!(store.identities_of_source("agency").await.unwrap(), [berta.clone()]);
     assert_eq!(store.identities_by_id(&[IdentityId(2), IdentityId(77)]).await.unwrap(), [berta]);
     assert_eq!(store.identities_by_id(&[]).await.unwrap(), []);
