@@ -213,6 +213,7 @@ fn account_rows() -> Page<AccountRow> {
         types: Vec::new(),
         decisions: Vec::new(),
         reconciled: Vec::new(),
+        stands_for_entitlement: false,
     });
     Page { rows: rows.collect(), next: None, total: 24 }
 }

@@ -93,13 +93,17 @@ fn set_aside() -> Vec<SetAsideMessage> {
 
 fn listed(rows: Vec<Event>) -> EventList {
     let next = rows.last().map(|event| event.sequence.to_string());
-    EventList { page: Page { total: if rows.is_empty() { 0 } else { 1_412 }, next, rows }, looked_back_to: None }
+    EventList {
+        page: Page { total: if rows.is_empty() { 0 } else { 1_412 }, next, rows },
+        is_counted: true,
+        looked_back_to: None,
+    }
 }
 
 /// Much does not fit the filter, and older ones are left.
 fn further(rows: Vec<Event>) -> EventList {
     let page = Page { total: rows.len() as u64, next: Some("812".into()), rows };
-    EventList { page, looked_back_to: Some(before(90)) }
+    EventList { page, is_counted: false, looked_back_to: Some(before(90)) }
 }
 
 fn lines() -> Vec<Event> {

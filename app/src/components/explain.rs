@@ -120,10 +120,14 @@ pub fn explanation(explanation: &Explanation, person: &str) -> impl IntoView + u
         explanation.certified.as_ref().map(|said| view! { <p class="hint">{format!("Certified last on {said}.")}</p> });
     let indirect = (!explanation.indirect.is_empty()).then(|| {
         let lines = explanation.indirect.iter().map(|row| view! { <li>{row.said()}</li> });
-        let heading = if explanation.held { "Held indirectly as well" } else { "Held indirectly" };
+        let heading = match (explanation.held, explanation.is_indirect()) {
+            (true, _) => "Comes indirectly as well",
+            (false, true) => "Held indirectly",
+            (false, false) => "Will be held indirectly",
+        };
         view! { <h4>{heading}</h4><ul class="plain">{lines.collect_view()}</ul> }
     });
-    let sign = if explanation.held { "check" } else { "ban" };
+    let sign = if explanation.held || explanation.is_indirect() { "check" } else { "ban" };
     view! {
         <section class="panel verdict" id="why" aria-label="Why, or why not">
             <p class="answer">{icon(sign)}{words::verdict(explanation, person)}</p>

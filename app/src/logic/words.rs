@@ -491,7 +491,7 @@ pub fn verdict(explanation: &Explanation, person: &str) -> String {
     if explanation.held {
         return format!("{person} holds {thing}.");
     }
-    if !explanation.indirect.is_empty() {
+    if explanation.is_indirect() {
         return format!("{person} holds {thing} indirectly. Nothing gives it directly.");
     }
     if let Some(word) = explanation.lifecycle.as_deref().filter(|word| word.withheld) {

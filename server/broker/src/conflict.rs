@@ -201,8 +201,9 @@ impl Situation<'_> {
         match &thing.grantable {
             Grantable::Entitlement(_) | Grantable::AccountType(_) => {
                 let mut brought = thing.brought_by();
-                // Where one of them is there already, what it leads to is.
-                if brought.iter().any(|thing| self.is_in_effect(thing)) || self.is_led_to(&thing.grantable) {
+                // Where it is there itself, or one of them is, which leads to it, nothing has to bring it about.
+                let is_there = |thing: &Grantable| self.is_in_effect(thing);
+                if is_there(&thing.grantable) || brought.iter().any(is_there) || self.is_led_to(&thing.grantable) {
                     brought.clear();
                 }
                 brought
@@ -465,6 +466,7 @@ mod tests {
         assert_eq!(told(&conflict), [("person-a", true)]);
         assert!(conflict[0].message.contains("person-a leads to person-b, which is a risk by itself"), "{conflict:?}");
         assert_eq!(found(&[holding(&[&facts("person-a").key])], &[]), [], "it is there already");
+        assert_eq!(found(&[holding(&[&facts("person-b").key])], &[]), [], "it is held by itself");
         assert_eq!(found(&[], &[by_account(1)]), [], "something else led there before");
     }
 

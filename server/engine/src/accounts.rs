@@ -38,8 +38,11 @@ pub async fn page(op: &OpContext, filter: AccountFilter) -> Result<Page<AccountR
     let names = names(op, named).await?;
     let mut called = called(op, &ids).await?;
     let mut rows: HashMap<AccountId, &mut AccountRow> = page.rows.iter_mut().map(|row| (row.id, row)).collect();
+    let live = op.engine.world().live();
+    let stand_ins = live.indirect.stand_ins();
     for (id, row) in &mut rows {
         row.called = called.remove(id);
+        row.stands_for_entitlement = stand_ins.contains(row.account_type.as_str());
     }
     for (account, candidate) in owners {
         let (Some(row), Some((key, display_name))) = (rows.get_mut(&account), names.get(&candidate.identity)) else {

@@ -17,6 +17,7 @@ use store::StoreError;
 
 use crate::context::OpContext;
 use crate::error::internal;
+use crate::indirect::Follower;
 use crate::{Engine, indirect};
 
 /// A permission that may be held about some people only, as those below that ask for a reach.
@@ -59,7 +60,8 @@ pub async fn detail(op: &OpContext, id: IdentityId) -> Result<IdentityDetail, Ap
     detail.life = life(op, id).await?.map(Box::new);
     detail.indirect = {
         let (live, accounts) = (op.engine.world().live(), &detail.accounts);
-        let held = indirect::of_one(op.engine.store(), &live, &[], accounts).await.map_err(internal)?;
+        let mut follower = Follower::new(op.engine.store(), &live);
+        let held = follower.of_one((&[], accounts)).await.map_err(internal)?;
         indirect::rows(&op.engine, &live, &held, accounts)
     };
     (detail.findings, detail.reconciled) = crate::reconciliation::of_identity(op, id).await?;
@@ -161,7 +163,7 @@ async fn leading_to(op: &OpContext, id: IdentityId, grantable: &Grantable) -> Re
     let desired = op.engine.world().with_population(|population| population.engine.desired(id, today));
     let assignments = desired.map(|access| access.assignments).unwrap_or_default();
     let accounts = op.engine.store().accounts_of(&[id]).await?;
-    let mut held = indirect::of_one(op.engine.store(), &live, &assignments, &accounts).await?;
+    let mut held = Follower::new(op.engine.store(), &live).of_one((&assignments, &accounts)).await?;
     held.retain(|holding| holding.account_type == facts.account_type && holding.key == facts.key);
     // That an account has it as well is no reason to leave out what leads to it.
     Ok(indirect::rows(&op.engine, &live, &held, &[]))

@@ -427,12 +427,13 @@ async fn read_population(store: &Store, model: &Arc<RoleModel>) -> Result<Popula
         let hand_on = move |piece| drop(pieces.send(piece));
         store.identities_in_pieces(PIECE, hand_on).await
     };
-    let (grants, states, digests, ()) = tokio::try_join!(
-        store.direct_grants(None),
-        store.lifecycle_periods(None),
-        store.role_model_digests(),
-        reading,
-    )?;
+    // One after the other: readers are few, and pages want some as well.
+    let known = async {
+        let grants = store.direct_grants(None).await?;
+        let states = store.lifecycle_periods(None).await?;
+        Ok((grants, states, store.role_model_digests().await?))
+    };
+    let ((grants, states, digests), ()) = tokio::try_join!(known, reading)?;
     let filled = filling.await;
     let Population { mut engine, identities, .. } =
         filled.map_err(|error| StoreError::Unavailable { reason: format!("people could not be taken in: {error}") })?;

@@ -244,6 +244,13 @@ pub struct Explanation {
     pub indirect: Vec<IndirectRow>,
 }
 
+impl Explanation {
+    /// Whether nothing gives it, and something that is there already leads to it.
+    pub fn is_indirect(&self) -> bool {
+        !self.held && self.indirect.iter().any(|row| !row.is_coming)
+    }
+}
+
 /// A role or an access profile that gives nothing on a day, and why.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Dormant {

@@ -359,8 +359,9 @@ pub struct EventFilter {
 /// A piece of a stream, the newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventList {
-    /// Where more is left to look at than can be counted at once, `total` is what this piece holds.
     pub page: Page<Event>,
+    /// Whether `total` is that of the whole list; it is of this piece where there is more than can be looked at at once.
+    pub is_counted: bool,
     /// Nothing before that was looked at yet, because the filter leaves so much out: `next` looks further back.
     pub looked_back_to: Option<Timestamp>,
 }

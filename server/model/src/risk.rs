@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::{Grantable, Reason};
 use crate::configuration::{OnConflict, RiskKind};
 use crate::ids::{AccountId, IdentityId, RequestId, ViolationDecisionId, ViolationId, ViolationThingId};
+use crate::indirect::IndirectRow;
 
 /// Where a violation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -227,6 +228,9 @@ pub struct ViolationDetail {
     pub ways_out: Vec<WayOut>,
     /// The last day an exception that is given now may have.
     pub longest: Date,
+    /// How they come to what something else leads to, by what counts.
+    #[serde(default)]
+    pub indirect: Vec<(Grantable, IndirectRow)>,
 }
 
 /// What giving up one side takes.

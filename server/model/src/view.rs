@@ -613,6 +613,9 @@ pub struct AccountRow {
     /// What people decided about it, or what it holds, in the reconciliation.
     #[serde(default)]
     pub reconciled: Vec<DecisionRow>,
+    /// It stands for an entitlement by an indirect rule, and is nobody's as it should be.
+    #[serde(default)]
+    pub stands_for_entitlement: bool,
 }
 
 /// A candidate with the name that people know.

@@ -37,17 +37,31 @@ pub struct Stands {
     pub attribute: Option<String>,
 }
 
+type StandIns = HashMap<Stands, HashMap<String, Vec<StandIn>>>;
+
 /// The accounts that stand for entitlements, as far as they were read.
 #[derive(Debug, Default)]
 pub struct Standing {
     /// By what they stand for; nothing stands for what has none.
-    accounts: HashMap<Stands, HashMap<String, Vec<StandIn>>>,
+    accounts: StandIns,
+    /// Those that count in any case; see [`IndirectModel::put_in_place`].
+    put: StandIns,
 }
 
 #[derive(Clone, Debug)]
 struct StandIn {
     id: AccountId,
     entitlements: BTreeSet<String>,
+}
+
+impl Stands {
+    /// For which entitlement an account of the type stands.
+    pub fn value(&self, account: &Account) -> Option<String> {
+        match &self.attribute {
+            None => Some(account.key.clone()),
+            Some(attribute) => account.attributes.get(attribute).map(ToString::to_string),
+        }
+    }
 }
 
 impl Standing {
@@ -58,16 +72,19 @@ impl Standing {
             known.entry(value).or_default();
         }
         for account in accounts.iter().filter(|account| account.status == AccountStatus::Enabled) {
-            let value = match &stands.attribute {
-                None => Some(account.key.clone()),
-                Some(attribute) => account.attributes.get(attribute).map(ToString::to_string),
-            };
-            let Some(of_value) = value.map(|value| known.entry(value).or_default()) else { continue };
+            let Some(of_value) = stands.value(account).map(|value| known.entry(value).or_default()) else { continue };
             if of_value.iter().all(|other| other.id != account.id) {
                 of_value.push(StandIn { id: account.id, entitlements: account.entitlements.clone() });
                 of_value.sort_by_key(|stand_in| stand_in.id);
             }
         }
+    }
+}
+
+impl Standing {
+    fn of<'a>(&'a self, stands: &Stands, value: &str) -> impl Iterator<Item = &'a StandIn> + use<'a> {
+        let of = |from: &'a StandIns| from.get(stands).and_then(|known| known.get(value));
+        of(&self.accounts).into_iter().chain(of(&self.put)).flatten()
     }
 }
 
@@ -206,6 +223,24 @@ impl IndirectModel {
         seen.into_iter().map(|place| (place.account_type, place.key)).collect()
     }
 
+    /// Has these accounts stand in place of what is read of them later, whether they are enabled or not.
+    pub fn put_in_place(&self, accounts: &[Account], standing: &mut Standing) {
+        for rule in &self.rules {
+            for account in accounts.iter().filter(|account| account.account_type == rule.stands.account_type) {
+                let Some(value) = rule.stands.value(account) else { continue };
+                let of_value = standing.put.entry(rule.stands.clone()).or_default().entry(value).or_default();
+                of_value.push(StandIn { id: account.id, entitlements: account.entitlements.clone() });
+            }
+        }
+    }
+
+    /// Whether the way from holding an entitlement goes through one of these accounts.
+    pub fn passes(&self, account_type: &str, key: &str, through: &BTreeSet<AccountId>, standing: &Standing) -> bool {
+        let begin = Place { account_type: account_type.to_owned(), key: key.to_owned() };
+        let seen = self.walk([begin], standing, |_, _| {});
+        seen.iter().any(|place| self.onward(place, standing).any(|(_, stand_in)| through.contains(&stand_in.id)))
+    }
+
     /// All that is reached from there, with where it begins; tells what would have to be read to go on.
     fn walk(
         &self,
@@ -218,11 +253,10 @@ impl IndirectModel {
         while let Some(place) = queue.pop() {
             for rule in self.rules.iter().filter(|rule| rule.account_type == place.account_type) {
                 let Some(value) = rule.value(&place.key) else { continue };
-                let Some(stand_ins) = standing.accounts.get(&rule.stands).and_then(|known| known.get(value)) else {
+                if standing.accounts.get(&rule.stands).is_none_or(|known| !known.contains_key(value)) {
                     unread(&rule.stands, value);
-                    continue;
-                };
-                for key in stand_ins.iter().flat_map(|stand_in| &stand_in.entitlements) {
+                }
+                for key in standing.of(&rule.stands, value).flat_map(|stand_in| &stand_in.entitlements) {
                     let reached = Place { account_type: rule.reaches.clone(), key: key.clone() };
                     if seen.insert(reached.clone()) {
                         queue.push(reached);
@@ -236,8 +270,7 @@ impl IndirectModel {
     fn onward<'a>(&'a self, place: &'a Place, standing: &'a Standing) -> impl Iterator<Item = (&'a Rule, &'a StandIn)> {
         let rules = self.rules.iter().filter(|rule| rule.account_type == place.account_type);
         rules.flat_map(move |rule| {
-            let known = standing.accounts.get(&rule.stands);
-            let of_value = rule.value(&place.key).and_then(|value| known?.get(value));
+            let of_value = rule.value(&place.key).map(|value| standing.of(&rule.stands, value));
             of_value.into_iter().flatten().map(move |stand_in| (rule, stand_in))
         })
     }

@@ -238,7 +238,7 @@ pub(super) fn explain(explanation: &Explanation) -> String {
         lines.extend(indirect);
         lines.extend(explanation.certified.iter().map(|said| format!("  certified last on {said}")));
     } else {
-        let verdict = if explanation.indirect.is_empty() { "Not held" } else { "Held indirectly" };
+        let verdict = if explanation.is_indirect() { "Held indirectly" } else { "Not held" };
         lines.push(format!("{verdict}: {thing}."));
         lines.extend(indirect);
         if let Some(denied) = &explanation.denied_by {

@@ -352,7 +352,7 @@ impl Store {
         let facts = facts_of(&mut connection, stream).await?;
         let of_all = Range::between(since, until);
         let Some(range) = of_all.before(&mut connection, stream, filter.before).await? else {
-            return Ok(EventList { page: Page::empty(), looked_back_to: None });
+            return Ok(EventList { page: Page::empty(), is_counted: false, looked_back_to: None });
         };
         let chosen = Chosen::of(filter, belonging)?;
         let limit = rows_to_read(filter.limit);
@@ -374,7 +374,7 @@ impl Store {
                 looked_back_to = Some(at);
             }
         }
-        Ok(EventList { page, looked_back_to })
+        Ok(EventList { page, is_counted: total.is_some(), looked_back_to })
     }
 
     /// The number after which a position lies.

@@ -284,6 +284,10 @@ fn line(row: &AccountRow, types: &[(String, String)], may_decide: bool, clock: &
     let is_orphan = row.decisions.iter().any(|decided| decided.decision == Decision::Orphan);
     let owner = match &row.owner {
         Some((id, name)) => view! { <a data-open="" href=format!("/identities/{id}")>{name.clone()}</a> }.into_any(),
+        None if row.stands_for_entitlement => {
+            let why = "It stands for an entitlement of another application".to_owned();
+            chip::chip(chip::Tone::Idle, "key", "Nobody's", why).into_any()
+        }
         None if is_orphan => {
             chip::chip(chip::Tone::Idle, "user", "Nobody", "A person left it without an owner".to_owned()).into_any()
         }

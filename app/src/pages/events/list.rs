@@ -20,12 +20,12 @@ pub fn event_list_sheet(
     applications: &[(String, String)],
     clock: &Clock,
 ) -> Sheet {
-    let EventList { page, looked_back_to } = found;
+    let EventList { page, is_counted, looked_back_to } = found;
     let of_stream = EventFilter { stream: filter.stream, ..EventFilter::default() };
     let is_filtered = EventFilter { before: None, limit: None, ..filter.clone() } != of_stream;
     let shown = page.rows.len();
     let content = match (shown, is_filtered, filter.stream) {
-        (0, _, _) if looked_back_to.is_some() => ().into_any(),
+        (0, _, _) if !is_counted => ().into_any(),
         (0, true, _) => empty("Nothing found", Empty::Filtered { clear: events_address(&of_stream).to_string() }),
         (0, false, Stream::Events) => empty(
             "Nothing yet",
@@ -56,18 +56,22 @@ pub fn event_list_sheet(
     });
     let list = events_address(filter);
     let is_first = filter.before.is_none();
-    let foot = match looked_back_to {
-        Some(at) => {
-            let count = match shown {
-                0 => format!("No {}", noun.1),
-                shown => words::plural(shown as u64, noun.0, noun.1),
-            };
-            let until = if is_first { "" } else { " on this page" };
-            let said = format!("{count} found{until}. What is older than {} was not looked at yet.", clock.minute(at));
-            Some(pages(list, said, is_first, page.next.map(|after| ("Look further back", after))).into_any())
-        }
-        None if shown > 0 => Some(pagination(list, shown, page.total, is_first, page.next, noun).into_any()),
-        None => None,
+    let foot = if is_counted {
+        (shown > 0).then(|| pagination(list, shown, page.total, is_first, page.next, noun).into_any())
+    } else {
+        let count = match shown {
+            0 => format!("No {}", noun.1),
+            shown => words::plural(shown as u64, noun.0, noun.1),
+        };
+        let (said, label) = match looked_back_to {
+            Some(at) => (
+                format!("{count} on this page. What is older than {} was not looked at yet.", clock.minute(at)),
+                "Look further back",
+            ),
+            None if page.next.is_some() => (format!("{count} on this page, and more further back."), "Next page"),
+            None => (format!("{count} on this page, and nothing older."), "Next page"),
+        };
+        Some(pages(list, said, is_first, page.next.map(|after| (label, after))).into_any())
     };
     let body = view! {
         <header class="page-head">

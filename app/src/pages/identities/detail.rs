@@ -247,7 +247,7 @@ fn indirect(rows: &[IndirectRow]) -> impl IntoView + use<> {
     (!rows.is_empty()).then(|| {
         view! {
             <section class="panel">
-                <div class="section-head"><h2>{icon("link")}"Held indirectly"</h2><span class="count">{rows.len().to_string()}</span></div>
+                <div class="section-head"><h2>{icon("key")}"Held indirectly"</h2><span class="count">{rows.len().to_string()}</span></div>
                 <p class="hint">"It comes and goes with what leads to it. Nobody approves, certifies or takes away it alone."</p>
                 <ul class="plain">{lines.collect_view()}</ul>
             </section>

@@ -1,8 +1,10 @@
 //! One violation: which risk, what is held of each side and why, and what can be done about it.
 
 use leptos::prelude::*;
+use model::access::Grantable;
 use model::error::ApiError;
 use model::ids::ViolationId;
+use model::indirect::IndirectRow;
 use model::risk::{Decided, ViolationDetail, ViolationEvent, ViolationRow, ViolationState, WayOut};
 
 use crate::components::chip;
@@ -151,13 +153,18 @@ fn sides(detail: &ViolationDetail, rights: &Rights) -> impl IntoView + use<> {
         let things = things.filter(|(thing, _)| thing.side == side).map(|(thing, (label, application))| {
             let kind = words::kind(&thing.thing.grantable);
             let place = (!application.is_empty()).then(|| view! { <span class="muted">" in "{application.clone()}</span> });
-            let accounts = (!thing.thing.accounts.is_empty() && rights.may("/Applications/View")).then(|| {
+            let of_thing = |(led_to, _): &&(Grantable, IndirectRow)| *led_to == thing.thing.grantable;
+            let ways = detail.indirect.iter().filter(of_thing).map(|(_, row)| view! { <p>{format!("Comes {}.", row.said())}</p> });
+            let ways: Vec<_> = ways.collect();
+            let is_led_only = thing.thing.reasons.is_empty() && !ways.is_empty();
+            let accounts = (!is_led_only && !thing.thing.accounts.is_empty() && rights.may("/Applications/View")).then(|| {
                 view! { <p class="hint">{words::plural(thing.thing.accounts.len() as u64, "account holds it", "accounts hold it")}"; the person's page lists them."</p> }
             });
             view! {
                 <details class="why-item">
                     <summary>{icon(explain::shape(&thing.thing.grantable))}<span class="kind">{kind}</span><strong>{label.clone()}</strong>{place}</summary>
-                    {explain::reasons(&thing.thing.reasons, label)}
+                    {(!is_led_only).then(|| explain::reasons(&thing.thing.reasons, label))}
+                    {ways}
                     {accounts}
                 </details>
             }

@@ -12,6 +12,7 @@ use model::request::{Change, RequestFilter, RequestRow};
 use policy::naming;
 
 use crate::context::OpContext;
+use crate::indirect::Follower;
 use crate::requests::{self, offer};
 use crate::world::Live;
 
@@ -122,8 +123,9 @@ pub async fn catalogue(op: &OpContext, people: &[IdentityId], search: &Search) -
     let page = found.into_iter().skip(search.page.saturating_mul(PAGE)).take(PAGE);
     let shown: Vec<Grantable> = page.map(|(_, _, grantable)| grantable).collect();
     let mut offers = Vec::with_capacity(shown.len());
+    let mut follower = Follower::new(op.engine.store(), &live);
     for grantable in shown {
-        offers.push(offer(op, &live, grantable, &known).await);
+        offers.push(offer(op, &live, grantable, &known, &mut follower).await);
     }
     let categories = configuration.categories.keys().map(|name| (name.clone(), configuration.category_label(name)));
     let applications =
@@ -217,6 +219,7 @@ async fn offer(
     live: &Live,
     grantable: Grantable,
     people: &[(offer::Person, Vec<RequestRow>)],
+    follower: &mut Follower,
 ) -> Offer {
     let configuration = &live.configuration;
     let today = op.engine.today();
@@ -239,7 +242,7 @@ async fn offer(
     });
     let mut of_people = Vec::with_capacity(people.len());
     for (person, open) in people {
-        let standing = standing(op, configuration, &grantable, person, open).await;
+        let standing = standing(op, configuration, &grantable, (person, open), follower).await;
         of_people.push((person.identity.id, person.identity.display_name.clone(), standing));
     }
     Offer {
@@ -263,8 +266,8 @@ async fn standing(
     op: &OpContext,
     configuration: &Configuration,
     grantable: &Grantable,
-    person: &offer::Person,
-    open: &[RequestRow],
+    (person, open): (&offer::Person, &[RequestRow]),
+    follower: &mut Follower,
 ) -> Standing {
     let is_asked = |row: &&RequestRow| {
         row.items.iter().any(|(item, _)| item.change == Change::Give && item.grantable == *grantable)
@@ -281,7 +284,7 @@ async fn standing(
     if let Some(row) = open.iter().find(is_asked) {
         return Standing::Asked(row.id);
     }
-    match person.prospect(op, grantable).await {
+    match person.prospect(op, grantable, follower).await {
         offer::Prospect::Refused(why) => Standing::Refused(why),
         offer::Prospect::Taken(risks) if risks.is_empty() => Standing::Open,
         offer::Prospect::Taken(risks) => Standing::Conflicts(risks),

@@ -15,6 +15,7 @@ use model::trigger::Trigger;
 
 use crate::context::OpContext;
 use crate::error::internal;
+use crate::indirect::Follower;
 use crate::requests::batch::{self, Refused, Weighed};
 
 /// What is known of the people of some rows.
@@ -28,6 +29,7 @@ pub(super) struct Known {
     lines: HashMap<(IdentityId, Grantable), u64>,
     /// What names mean.
     names: HashMap<String, Result<Grantable, String>>,
+    follower: Follower,
 }
 
 impl Known {
@@ -55,6 +57,7 @@ impl Known {
             accounts: HashMap::new(),
             lines: HashMap::new(),
             names: HashMap::new(),
+            follower: Follower::new(store, &op.engine.world().live()),
         };
         for grant in store.direct_grants(Some(&ids)).await.map_err(internal)? {
             known.grants.entry(grant.identity).or_default().push(grant);
@@ -80,10 +83,6 @@ impl Known {
 
     fn grants(&self, id: IdentityId) -> Vec<DirectGrant> {
         self.grants.get(&id).cloned().unwrap_or_default()
-    }
-
-    fn accounts(&self, id: IdentityId) -> &[Account] {
-        self.accounts.get(&id).map_or(&[], Vec::as_slice)
     }
 
     /// Says on the row what it comes to; the request that it would become where it changes something.
@@ -133,7 +132,9 @@ impl Known {
             return Err(ApiError::new(ErrorCode::Conflict, message).into());
         }
         let Some(identity) = self.people.get(&new.identity) else { return Err(nobody(&row.written.identity).into()) };
-        batch::weigh(op, new.clone(), identity, self.grants(new.identity), self.accounts(new.identity)).await
+        let before = self.grants(new.identity);
+        let accounts = self.accounts.get(&new.identity).map_or(&[][..], Vec::as_slice);
+        batch::weigh(op, new.clone(), identity, before, accounts, &mut self.follower).await
     }
 
     /// The request that a row asks for.

@@ -11,6 +11,7 @@ use store::StoreError;
 
 use crate::context::OpContext;
 use crate::error::internal;
+use crate::indirect::Follower;
 use crate::requests::batch::{self, Kept, Refused, Trouble};
 use crate::requests::{CallOff, TRIES, call_off};
 
@@ -141,6 +142,7 @@ async fn way(op: &OpContext, change: &BulkChange, row: &BulkRow, may_call_off: b
     }
     let accounts = store.accounts_of(&[identity]).await.map_err(internal)?;
     let (mut before, mut all) = (current, Vec::new());
+    let mut follower = Follower::new(store, &op.engine.world().live());
     for (part, grant) in taken.iter().enumerate() {
         if let Some(over) = grant.period.ends.filter(|ends| *ends <= today) {
             return Ok(Way::Conflict(format!(
@@ -153,7 +155,7 @@ async fn way(op: &OpContext, change: &BulkChange, row: &BulkRow, may_call_off: b
             until: grant.period.ends.map(last),
             ..new(Change::Give, part)
         };
-        let weighed = match batch::weigh(op, asked, &person, before.clone(), &accounts).await {
+        let weighed = match batch::weigh(op, asked, &person, before.clone(), &accounts, &mut follower).await {
             Ok(weighed) => weighed,
             Err(Refused::Already(error) | Refused::Wrong(error)) if error.code != ErrorCode::Internal => {
                 return Ok(Way::Conflict(error.message));

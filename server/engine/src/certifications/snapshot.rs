@@ -89,8 +89,11 @@ async fn covered(
     for violation in store.current_violations(Some(&people)).await? {
         let Some(level) = configuration.risks.get(&violation.risk).map(|risk| risk.level) else { continue };
         for thing in &violation.things {
-            let highest = risks.entry((violation.identity, thing.thing.grantable.clone())).or_insert(level);
-            *highest = level.max(*highest);
+            // What leads to something is what can be taken away.
+            for grantable in thing.thing.brought_by().into_iter().chain([thing.thing.grantable.clone()]) {
+                let highest = risks.entry((violation.identity, grantable)).or_insert(level);
+                *highest = level.max(*highest);
+            }
         }
     }
     let since = scope

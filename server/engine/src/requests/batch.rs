@@ -10,6 +10,7 @@ use model::risk::RequestRisk;
 use store::StoreError;
 
 use crate::context::OpContext;
+use crate::indirect::Follower;
 
 use super::check::{self, Ready};
 use super::risks;
@@ -61,10 +62,11 @@ pub(crate) async fn weigh(
     identity: &Identity,
     before: Vec<DirectGrant>,
     accounts: &[Account],
+    follower: &mut Follower,
 ) -> Result<Weighed, Refused> {
     let new = check::tidy(op, new)?;
     let ready = check::decide(op, &new, identity.clone(), before)?;
-    let risks = found(op, &new, &ready, accounts).await?;
+    let risks = found(op, &new, &ready, accounts, follower).await?;
     if risks.iter().any(|risk| risk.follows == OnConflict::Block) {
         risks::decide(&risks, &new)?;
     }
@@ -90,6 +92,7 @@ pub(super) async fn found(
     new: &NewRequest,
     ready: &Ready,
     accounts: &[Account],
+    follower: &mut Follower,
 ) -> Result<Vec<RequestRisk>, ApiError> {
     if new.items.iter().all(|item| item.change == Change::Take) {
         return Ok(Vec::new());
@@ -100,7 +103,7 @@ pub(super) async fn found(
         (with(&ready.before), with(&ready.after))
     });
     match (before, after) {
-        (Some(before), Some(after)) => risks::find(op, &before, &after, accounts).await,
+        (Some(before), Some(after)) => risks::find(op, &before, &after, accounts, follower).await,
         _ => Err(ApiError::new(
             ErrorCode::Conflict,
             format!("{} is not known to the role model yet. Try again in a moment.", ready.identity.display_name),

@@ -13,6 +13,7 @@ use model::trigger::Trigger;
 
 use crate::context::OpContext;
 use crate::error::internal;
+use crate::indirect::Follower;
 
 use super::{batch, check, risks, terms};
 
@@ -62,13 +63,13 @@ impl Person {
         self.grants.iter().filter(move |grant| grant.grantable == *grantable && !grant.period.is_past(today))
     }
 
-    pub(crate) async fn prospect(&self, op: &OpContext, grantable: &Grantable) -> Prospect {
+    pub(crate) async fn prospect(&self, op: &OpContext, grantable: &Grantable, follower: &mut Follower) -> Prospect {
         let item = RequestItem { change: Change::Give, grantable: grantable.clone() };
         let source = RequestSource::new("page", "Request access");
         let new = NewRequest::new(Trigger::AccessRequest, source, self.identity.id, vec![item], "");
         let ready = check::decide(op, &new, self.identity.clone(), self.grants.clone());
         let found = match ready {
-            Ok(ready) => batch::found(op, &new, &ready, &self.accounts).await,
+            Ok(ready) => batch::found(op, &new, &ready, &self.accounts, follower).await,
             Err(refused) => Err(ApiError::from(refused)),
         };
         match found {

@@ -12,6 +12,7 @@ use model::request::{NewRequest, RequestPreview};
 use crate::Engine;
 use crate::context::OpContext;
 use crate::error::internal;
+use crate::indirect::Follower;
 use crate::tasks::generate;
 
 use super::check::Ready;
@@ -41,7 +42,7 @@ pub(super) async fn preview(op: &OpContext, new: &NewRequest, ready: &Ready) -> 
         remarks.extend(stays(engine, &item.grantable, &reach, &before, &after, &name));
     }
     let accounts = engine.store().accounts_of(&[id]).await.map_err(internal)?;
-    let risks = risks::find(op, &before, &after, &accounts).await?;
+    let risks = risks::find(op, &before, &after, &accounts, &mut Follower::new(engine.store(), &live)).await?;
     let overridden = risks::overridden(&risks, RequestId(0));
     let plan = generate::plan_of_one(engine, after, day, &overridden).await.map_err(internal)?;
     for filtered in &plan.filtered {

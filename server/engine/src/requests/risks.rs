@@ -7,11 +7,10 @@ use model::error::{ApiError, ErrorCode};
 use model::ids::RequestId;
 use model::request::NewRequest;
 use model::risk::{AcceptedRisk, BrokenRule, RequestRisk};
-use policy::indirect::Standing;
 
 use crate::context::OpContext;
 use crate::error::internal;
-use crate::indirect;
+use crate::indirect::Follower;
 use crate::violations::facts;
 
 use super::check::justification;
@@ -25,15 +24,15 @@ pub(super) async fn find(
     before: &DesiredAccess,
     after: &DesiredAccess,
     accounts: &[Account],
+    follower: &mut Follower,
 ) -> Result<Vec<RequestRisk>, ApiError> {
     let live = op.engine.world().live();
-    let mut standing = Standing::default();
     if !live.risks.is_empty() {
         let sides = [before, after].map(|access| (access.assignments.as_slice(), accounts));
-        indirect::read(op.engine.store(), &live, &sides, &mut standing).await.map_err(internal)?;
+        follower.read(&sides).await.map_err(internal)?;
     }
     let broken = |access: &DesiredAccess| {
-        let indirect = live.indirect.follow(&access.assignments, accounts, &standing);
+        let indirect = follower.follow((&access.assignments, accounts));
         live.risks.broken_rules(&access.assignments, accounts, &indirect)
     };
     let (had, has) = (broken(before), broken(after));

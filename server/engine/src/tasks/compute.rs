@@ -60,6 +60,7 @@ async fn compute(context: &mut Context, progress: &Progress) -> Result<TaskEnd, 
     let mut opened = 0;
     let mut closed = 0;
     let mut broken = (0, 0);
+    let mut follower = violations::follower(context);
     for batch in computed.changed.chunks(BATCH) {
         let desired: Vec<(DesiredAccess, i64)> = context.engine.world().with_population(|population| {
             batch
@@ -71,7 +72,7 @@ async fn compute(context: &mut Context, progress: &Progress) -> Result<TaskEnd, 
         opened += change.open.len();
         closed += change.close.len();
         let states = states(context, &desired);
-        let violations = violations::change(context, desired.iter().map(|(access, _)| access)).await?;
+        let violations = violations::change(context, desired.iter().map(|(access, _)| access), &mut follower).await?;
         broken = (broken.0 + violations.opened(), broken.1 + violations.closed());
         write(context, change, violations, &desired, &states).await?;
         context.engine.world().with_population(|population| {

@@ -10,13 +10,13 @@ use model::account::Account;
 use model::ids::{IdentityId, ViolationId, ViolationThingId};
 use model::mail::Notice;
 use model::risk::{BrokenRule, HeldThing, Violation, ViolationEvent, ViolationState};
-use policy::indirect::Standing;
 use store::{NewIdentityEvent, NewViolation, NewViolationThing, RiskyHoldings, StoreError, Tx};
 
 use super::Context;
+use crate::Engine;
+use crate::indirect::{Follower, Holder};
 use crate::mails::notices::{self, ViolationNews};
 use crate::world::Live;
-use crate::{Engine, indirect};
 
 /// Identities that are looked at, and written, at once.
 const BATCH: usize = 2_000;
@@ -52,6 +52,7 @@ impl Change {
 pub(crate) async fn change<'a>(
     context: &Context,
     access: impl IntoIterator<Item = &'a DesiredAccess>,
+    follower: &mut Follower,
 ) -> Result<Change, StoreError> {
     let live = context.engine.world().deciding();
     let access: BTreeMap<IdentityId, &[DesiredAssignment]> =
@@ -71,14 +72,13 @@ pub(crate) async fn change<'a>(
         }
     }
     let of = |id: &IdentityId| accounts.get(id).map_or(&[][..], Vec::as_slice);
-    let mut standing = Standing::default();
     if !live.risks.is_empty() {
-        let people: Vec<indirect::Holder<'_>> = access.iter().map(|(id, assignments)| (*assignments, of(id))).collect();
-        indirect::read(store, &live, &people, &mut standing).await?;
+        let people: Vec<Holder<'_>> = access.iter().map(|(id, assignments)| (*assignments, of(id))).collect();
+        follower.read(&people).await?;
     }
     let mut differences = Vec::new();
     for (id, assignments) in &access {
-        let indirect = live.indirect.follow(assignments, of(id), &standing);
+        let indirect = follower.follow((assignments, of(id)));
         let broken = live.risks.broken_rules(assignments, of(id), &indirect);
         let known = known.get(id).map_or(&[][..], Vec::as_slice);
         let difference = violation::difference(known, &broken);
@@ -101,6 +101,11 @@ pub(crate) async fn change<'a>(
     }
     writing.notice();
     Ok(writing.change)
+}
+
+/// Follows people by what is decided by now.
+pub(crate) fn follower(context: &Context) -> Follower {
+    Follower::new(context.engine.store(), &context.engine.world().deciding())
 }
 
 /// Writes it, in the transaction of what it follows from.
@@ -131,18 +136,13 @@ pub(crate) async fn at_the_end(context: &Context) -> Result<Change, StoreError> 
     if context.mode.dry_run {
         return Ok(Change::default());
     }
-    let live = context.engine.world().deciding();
     let rests_on_a_find = |violation: &Violation| violation.things.iter().any(|thing| !thing.thing.accounts.is_empty());
     let known = context.engine.store().current_violations(None).await?;
     let mut ids: BTreeSet<IdentityId> =
         known.into_iter().filter(rests_on_a_find).map(|violation| violation.identity).collect();
-    if !live.indirect.is_empty() && !live.risks.is_empty() {
-        // What stands between is nobody's: that it changed says nothing of whom it concerns.
-        ids.extend(candidates(context).await?);
-    } else if context.changed.len() > BATCH {
+    if context.changed.len() > BATCH {
         ids.extend(candidates(context).await?.intersection(&context.changed));
-    }
-    if context.changed.len() <= BATCH {
+    } else {
         ids.extend(&context.changed);
     }
     look_at(context, ids).await
@@ -152,12 +152,13 @@ pub(crate) async fn at_the_end(context: &Context) -> Result<Change, StoreError> 
 async fn look_at(context: &Context, ids: BTreeSet<IdentityId>) -> Result<Change, StoreError> {
     let today = context.engine.today();
     let mut all = Change::default();
+    let mut follower = follower(context);
     let ids: Vec<IdentityId> = ids.into_iter().collect();
     for batch in ids.chunks(BATCH) {
         let access: Vec<DesiredAccess> = context.engine.world().with_population(|population| {
             batch.iter().filter_map(|id| population.engine.desired(*id, today)).collect()
         });
-        let change = change(context, &access).await?;
+        let change = change(context, &access, &mut follower).await?;
         if change.is_empty() {
             continue;
         }
@@ -188,7 +189,7 @@ async fn candidates(context: &Context) -> Result<BTreeSet<IdentityId>, StoreErro
     let mut things: Vec<Grantable> = live.risks.things().cloned().collect();
     let mut keys: Vec<(String, String)> =
         live.risks.keys().map(|(kind, key)| (kind.to_owned(), key.to_owned())).collect();
-    let leading = indirect::leading_to_risks(store, &live).await?;
+    let leading = follower(context).leading_to_risks(store).await?;
     let entitlements = live.configuration.entitlements.iter();
     let granted_leading: BTreeMap<Grantable, &[Grantable]> = entitlements
         .filter_map(|(name, it)| {

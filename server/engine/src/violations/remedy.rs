@@ -1,23 +1,29 @@
 //! Giving up one side of a violation: what was given directly goes by a request, what nothing grants by orders that a plan
 //! makes; what a rule gives only whoever keeps the rules can change.
 
+use std::sync::Arc;
+
 use broker::violation::Decision;
 use model::access::{Grantable, Reason};
 use model::account::Account;
 use model::error::ApiError;
 use model::ids::{RequestId, ViolationId};
+use model::indirect::{IndirectHolding, IndirectRow};
 use model::job::REVERTS;
 use model::order::Order;
 use model::plan::{ItemKind, ItemOperation, Plan};
 use model::request::{Change, NewRequest, RequestItem, RequestSource};
 use model::risk::{Decided, HeldThing, Violation, ViolationState, WayOut};
 use model::trigger::Trigger;
+use store::StoreError;
 
 use super::{changed, decide, text, to_decide};
 use crate::context::OpContext;
 use crate::error::internal;
+use crate::indirect::{Follower, rows as rows_of};
 use crate::tasks::generate;
 use crate::tasks::violations::risk_label;
+use crate::world::Live;
 
 /// Gives up a side, counted from 1; answers the request that does it, where one does.
 pub async fn remediate(
@@ -93,7 +99,9 @@ pub(super) async fn ways_out(op: &OpContext, violation: &Violation) -> Result<Ve
         Some(desired) => Some(generate::plan_of_one(&op.engine, desired, today, &[]).await.map_err(internal)?),
         None => None,
     };
-    let facts = Facts { op, accounts: &accounts, orders: &orders, plan: plan.as_ref() };
+    let live = op.engine.world().live();
+    let led_to = Follower::new(store, &live).of_one((&[], &accounts)).await.map_err(internal)?;
+    let facts = Facts { op, accounts: &accounts, orders: &orders, plan: plan.as_ref(), led_to: &led_to };
     let way = |side: Vec<&HeldThing>| {
         let mut way = WayOut::default();
         side.into_iter().for_each(|thing| facts.give_up(thing, &mut way));
@@ -108,19 +116,56 @@ pub(super) async fn ways_out(op: &OpContext, violation: &Violation) -> Result<Ve
     Ok(violation.sides().into_iter().map(way).collect())
 }
 
+/// How somebody comes to what something else that they hold or are granted leads to, of what counts for the violation.
+pub(super) async fn indirect(
+    op: &OpContext,
+    live: &Arc<Live>,
+    violation: &Violation,
+) -> Result<Vec<(Grantable, IndirectRow)>, StoreError> {
+    if live.indirect.is_empty() || violation.until.is_some() {
+        return Ok(Vec::new());
+    }
+    let (id, today) = (violation.identity, op.engine.today());
+    let accounts = op.engine.store().accounts_of(&[id]).await?;
+    let desired = op.engine.world().with_population(|population| population.engine.desired(id, today));
+    let assignments = desired.map(|access| access.assignments).unwrap_or_default();
+    let all = Follower::new(op.engine.store(), live).of_one((&assignments, &accounts)).await?;
+    let mut rows = Vec::new();
+    for thing in &violation.things {
+        let Grantable::Entitlement(name) = &thing.thing.grantable else { continue };
+        let Some(facts) = live.catalogue.entitlement(name) else { continue };
+        let of_thing =
+            |holding: &&IndirectHolding| holding.account_type == facts.account_type && holding.key == facts.key;
+        let of_thing: Vec<IndirectHolding> = all.iter().filter(of_thing).cloned().collect();
+        let said = rows_of(&op.engine, live, &of_thing, &[]);
+        rows.extend(said.into_iter().map(|row| (thing.thing.grantable.clone(), row)));
+    }
+    Ok(rows)
+}
+
 struct Facts<'a> {
     op: &'a OpContext,
     accounts: &'a [Account],
     orders: &'a [Order],
     plan: Option<&'a Plan>,
+    /// What their accounts lead to.
+    led_to: &'a [IndirectHolding],
 }
 
 impl Facts<'_> {
     fn give_up(&self, thing: &HeldThing, way: &mut WayOut) {
         let label = |grantable: &Grantable| self.op.engine.label(grantable);
         let what = label(&thing.grantable);
+        let is_led_to = self.is_led_to(thing);
+        if is_led_to {
+            way.obstacles.push(format!(
+                "Another entitlement of theirs leads to {what}: what does stands on their page under Held indirectly, and has to go first."
+            ));
+        }
         if thing.reasons.is_empty() {
             match self.in_the_way(thing) {
+                // Said already.
+                _ if is_led_to => {}
                 None => way.removed.push((thing.grantable.clone(), what)),
                 Some(obstacle) => way.obstacles.push(format!("{what} is held though nothing grants it. {obstacle}")),
             }
@@ -139,6 +184,22 @@ impl Facts<'_> {
         }
     }
 
+    /// Whether something that an account of theirs has leads to it, and does not go with what is given up.
+    fn is_led_to(&self, thing: &HeldThing) -> bool {
+        let Grantable::Entitlement(name) = &thing.grantable else { return false };
+        let live = self.op.engine.world().live();
+        let Some(facts) = live.catalogue.entitlement(name) else { return false };
+        let brought_by = thing.brought_by();
+        let goes = |holding: &IndirectHolding| {
+            let first = holding.path.first();
+            let leading = first.and_then(|step| live.catalogue.entitlement_of(&step.account_type, &step.key));
+            leading.is_some_and(|name| brought_by.contains(&Grantable::Entitlement(name.to_owned())))
+        };
+        let of_thing =
+            |holding: &&IndirectHolding| holding.account_type == facts.account_type && holding.key == facts.key;
+        self.led_to.iter().filter(of_thing).any(|holding| !goes(holding))
+    }
+
     /// Why no order takes it away; none where one does, or is about to.
     fn in_the_way(&self, thing: &HeldThing) -> Option<String> {
         let catalogue = &self.op.engine.world().live().catalogue;
@@ -149,16 +210,6 @@ impl Facts<'_> {
             }
             thing => (thing.name().to_owned(), None),
         };
-        if let Some(key) = &key {
-            let holds = |account: &&Account| account.account_type == account_type && account.entitlements.contains(key);
-            let mut named = self.accounts.iter().filter(|account| thing.accounts.contains(&account.id)).peekable();
-            if named.peek().is_some() && !named.any(|account| holds(&account)) {
-                return Some(
-                    "They hold it indirectly: what leads to it stands on their page under Held indirectly, and has to go."
-                        .to_owned(),
-                );
-            }
-        }
         let takes = |operation: model::plan::Operation, kind: ItemKind, name: &str, item: ItemOperation| {
             operation.removes()
                 || (kind == ItemKind::Entitlement && item == ItemOperation::Remove && Some(name) == key.as_deref())

@@ -10,6 +10,7 @@ use model::job::{RunMode, RunState};
 use model::reconciliation::{ReconciliationFilter, View};
 use model::request::NewRequest;
 use model::risk::{ViolationFilter, ViolationRow, ViolationState};
+use model::view::{PreviewFilter, PreviewLine};
 use testkit::world::World;
 
 use crate::asking::{asks, entitlement, give, id, people, settle};
@@ -153,6 +154,56 @@ async fn whoever_holds_it_by_what_nothing_grants_is_told_what_to_take_away() {
     assert_eq!(detail.row.violation.sides()[0][0].accounts.len(), 1);
     assert!(detail.ways_out[0].obstacles[0].contains("under Held indirectly"), "{:#?}", detail.ways_out);
     assert!(detail.ways_out[1].is_open(), "the ledger can be taken back");
+    world.stop().await;
+}
+
+/// Nobody's own account changes, nothing is computed, and it is seen all the same.
+#[tokio::test]
+async fn whom_a_change_of_what_stands_between_concerns_is_looked_at() {
+    let mut world = World::with_more(&people(), &shares("warn"), |_| {}).await;
+    export(&world, VAULT_READS);
+    settle(&mut world).await;
+    let bo = id(&world, "2").await;
+    world.badges.accounts.get_mut("2").unwrap().entitlements.insert("ENTRANCE".into());
+    world.badges.write_extract();
+    requests::submit(&world.op(), asks(bo, vec![give(entitlement("ledger"))])).await.unwrap();
+    settle(&mut world).await;
+    assert_eq!(rows(&world).await.len(), 0);
+    for (rows_of_export, expected) in [(VAULT_WRITES, ViolationState::Open), (VAULT_READS, ViolationState::Closed)] {
+        export(&world, rows_of_export);
+        world.clock.step(Duration::from_secs(60));
+        for job in ["collect", "synchronize"] {
+            world.run(job, RunMode::default()).await;
+        }
+        let of_bo = rows(&world).await.into_iter().find(|row| row.violation.identity == bo);
+        assert_eq!(of_bo.map(|row| row.violation.state), Some(expected));
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_dry_run_follows_what_it_has_read_itself() {
+    let mut world = World::with_more(&people(), &shares("block"), |_| {}).await;
+    export(&world, VAULT_READS);
+    settle(&mut world).await;
+    let op = world.op();
+    let bo = id(&world, "2").await;
+    requests::submit(&op, asks(bo, vec![give(entitlement("ledger"))])).await.unwrap();
+    settle(&mut world).await;
+    let mut moved = people();
+    moved[1].department = "Finance".into();
+    world.feed(&moved);
+    for (rows_of_export, is_ordered) in [(VAULT_READS, true), (VAULT_WRITES, false)] {
+        export(&world, rows_of_export);
+        world.clock.step(Duration::from_secs(60));
+        let dry = world.run("complete", RunMode { dry_run: true, ..RunMode::default() }).await;
+        let lines = engine::approvals::preview(&op, dry.id, PreviewFilter { limit: 100, ..PreviewFilter::default() })
+            .await
+            .unwrap()
+            .rows;
+        let is_vault = |line: &PreviewLine| line.identity == Some(bo) && line.change.contains("VAULT");
+        assert_eq!(lines.iter().any(is_vault), is_ordered, "{lines:#?}");
+    }
     world.stop().await;
 }
 

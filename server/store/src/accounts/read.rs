@@ -85,6 +85,13 @@ macro_rules! standing_for {
 const STANDING_BY_KEY: &str = standing_for!("key");
 const STANDING_BY_ATTRIBUTE: &str = standing_for!("cast(attributes ->> $4 as text)");
 
+const ENTITLEMENT_KEYS: &str = "
+    select key
+    from entitlement_catalogue
+    where application = $1
+      and until is null
+    order by key";
+
 /// Sizes of account types: accounts that are not gone, and what they hold.
 const SIZES: &str = "
     select account_type, count(*) as accounts, cast(coalesce(sum(entitlement_count), 0) as bigint) as entitlements
@@ -233,6 +240,11 @@ impl Store {
         }
     }
 
+    /// Keys of all entitlements that the application said it has when it was last read.
+    pub async fn entitlement_keys(&self, application: &str) -> Result<Vec<String>> {
+        self.reader().await?.read(ENTITLEMENT_KEYS, arguments![application], |row| row.text("key")).await
+    }
+
     /// Accounts of the application that came on record then or later, and when.
     pub async fn accounts_recorded_since(
         &self,
@@ -354,5 +366,6 @@ fn account_row(row: &Row) -> Result<AccountRow> {
         types: Vec::new(),
         decisions: Vec::new(),
         reconciled: Vec::new(),
+        stands_for_entitlement: false,
     })
 }

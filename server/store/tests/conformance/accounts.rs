@@ -363,3 +363,29 @@ pub(crate) async fn a_persons_word_outlives_a_reading(store: Store) {
     let accounts = store.accounts_by_id(&[AccountId(20), AccountId(21)]).await.unwrap();
     assert_eq!((accounts[0].owner, accounts[1].account_type.as_str()), (Some(IdentityId(1)), "admin"));
 }
+
+/// By key or by what an attribute says; what is disabled or gone stands for nothing.
+pub(crate) async fn accounts_that_stand_for_something_are_found_by_it(store: Store) {
+    let named = |id, key: &str, zone: Option<&str>| {
+        let mut account = account(id, "shares", key, None, &["READ"]);
+        account.attributes = attributes(&zone.map(|zone| [("zone", zone)]).unwrap_or([("other", "North")]));
+        account
+    };
+    let mut disabled = named(13, "Staff", Some("North"));
+    disabled.status = AccountStatus::Disabled;
+    let mut gone = named(14, "Guests", Some("North"));
+    gone.status = AccountStatus::Gone;
+    let elsewhere = account(15, "badges", "Staff", None, &[]);
+    let rows = [named(11, "Guests", Some("North")), named(12, "North", None), disabled, gone, elsewhere];
+    let account_type = rows[0].account_type.clone();
+    keep!(store, |tx| tx.insert_accounts(&rows, at(0)).await?);
+    let found = async |attribute: Option<&str>, values: &[&str]| {
+        let found = store.accounts_standing_for("shares", &account_type, attribute, values).await.unwrap();
+        found.into_iter().map(|account| account.id.0).collect::<Vec<_>>()
+    };
+    assert_eq!(found(None, &["Guests", "Staff", "North", "nobody"]).await, [11, 12]);
+    assert_eq!(found(None, &["guests"]).await, [] as [i64; 0], "letter by letter");
+    assert_eq!(found(Some("zone"), &["North"]).await, [11]);
+    assert_eq!(found(Some("other"), &["North"]).await, [12]);
+    assert_eq!(found(None, &[]).await, [] as [i64; 0]);
+}

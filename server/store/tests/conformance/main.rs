@@ -129,6 +129,7 @@ stories! {
     ],
     accounts: [
         accounts_come_back_by_every_way,
+        accounts_that_stand_for_something_are_found_by_it,
         entitlements_keep_their_intervals,
         what_everybody_holds_is_read_at_once,
         a_key_is_used_once_unless_gone,

@@ -117,6 +117,10 @@ impl Facts {
             }
             None => context.dry_identities().await?,
         };
+        let mut risks = Risks::read(context, of.as_deref()).await?;
+        if context.mode.dry_run {
+            risks = risks.over(&accounts);
+        }
         Ok(Self {
             lives: people.iter().map(|identity| (identity.id, Life::of(identity, today))).collect(),
             departments: people.iter().map(|identity| (identity.id, name_and_department(identity, today).1)).collect(),
@@ -134,7 +138,7 @@ impl Facts {
             orders: by_identity(orders),
             declined,
             native,
-            risks: Risks::read(context, of.as_deref()).await?,
+            risks,
             marks,
             reserved,
             edits,

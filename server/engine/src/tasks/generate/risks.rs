@@ -11,13 +11,13 @@ use model::ids::IdentityId;
 use model::indirect::IndirectHolding;
 use model::order::Order;
 use model::risk::{AcceptedRisk, BrokenRule, ViolationState};
-use policy::indirect::Standing;
 use store::StoreError;
 
+use crate::Engine;
+use crate::indirect::{Follower, Holder};
 use crate::tasks::Context;
 use crate::tasks::violations::risk_label;
 use crate::world::Live;
-use crate::{Engine, indirect};
 
 /// What is decided about risks, read once.
 pub(super) struct Risks {
@@ -27,13 +27,13 @@ pub(super) struct Risks {
     excepted: HashSet<(IdentityId, String, u32)>,
     /// Risks that block, and that requests may bring about all the same.
     overridden: Vec<AcceptedRisk>,
-    /// What stands for entitlements, as far as it was asked for.
-    standing: Standing,
+    follower: Follower,
 }
 
 impl Risks {
     pub(super) async fn read(context: &Context, only: Option<&[IdentityId]>) -> Result<Self, StoreError> {
         let (engine, live) = (&context.engine, context.live());
+        let follower = Follower::new(engine.store(), &live);
         let (mut excepted, mut overridden) = (HashSet::new(), Vec::new());
         if !live.risks.is_empty() {
             let known = engine.store().current_violations(only).await?.into_iter();
@@ -41,7 +41,7 @@ impl Risks {
             excepted.extend(known.map(|violation| (violation.identity, violation.risk, violation.rule)));
             overridden = engine.store().overridden_risks().await?;
         }
-        Ok(Self { engine: engine.clone(), live, excepted, overridden, standing: Standing::default() })
+        Ok(Self { engine: engine.clone(), live, excepted, overridden, follower })
     }
 
     /// With these as well, of a request that is only thought of.
@@ -50,17 +50,20 @@ impl Risks {
         self
     }
 
+    /// Over accounts as a dry run would leave them.
+    pub(super) fn over(mut self, accounts: &[Account]) -> Self {
+        self.follower = Follower::over(accounts, &self.live);
+        self
+    }
+
     /// Reads what these lead to, before conflicts are asked for.
-    pub(super) async fn follow(&mut self, people: &[indirect::Holder<'_>]) -> Result<(), StoreError> {
-        if self.live.risks.is_empty() {
-            return Ok(());
-        }
-        indirect::read(self.engine.store(), &self.live, people, &mut self.standing).await
+    pub(super) async fn follow(&mut self, people: &[Holder<'_>]) -> Result<(), StoreError> {
+        if self.live.risks.is_empty() { Ok(()) } else { self.follower.read(people).await }
     }
 
     /// What somebody with this access and these accounts holds indirectly, once it was [followed](Self::follow).
     pub(super) fn indirect(&self, assignments: &[DesiredAssignment], accounts: &[Account]) -> Vec<IndirectHolding> {
-        self.live.indirect.follow(assignments, accounts, &self.standing)
+        self.follower.follow((assignments, accounts))
     }
 
     /// What of the desired access would newly complete a risk.

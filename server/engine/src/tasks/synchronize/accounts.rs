@@ -18,6 +18,7 @@ use super::native::{self, Native};
 use super::placing::place;
 use super::{Context, Reading, TaskEnd, accounts_origin, counted, entitlements_origin};
 use super::{NOTHING_CHANGED, guard, numbers, report_counts, sentence, staged};
+use crate::indirect::Follower;
 use crate::progress::Progress;
 use crate::record::{self, Step};
 use crate::tasks::collect::Collected;
@@ -214,6 +215,12 @@ async fn account_changes(
     let before: HashMap<AccountId, Account> =
         compared.iter().filter(|_| is_watched).map(|account| (account.id, account.clone())).collect();
     let live = engine.world().deciding();
+    let stand_ins = live.indirect.stand_ins();
+    let stood: HashMap<AccountId, Account> = compared
+        .iter()
+        .filter(|account| stand_ins.contains(account.account_type.as_str()))
+        .map(|account| (account.id, account.clone()))
+        .collect();
     let known: HashMap<AccountId, Account> = compared
         .iter()
         .filter(|account| live.catalogue.is_referred_to(&account.account_type))
@@ -228,6 +235,17 @@ async fn account_changes(
         placed.accounts.into_iter().partition(|account| new_ids.contains(&account.id));
     updated.extend(replaced.into_iter().map(|account| (account.id, account)));
     context.changed.extend(inserted.iter().chain(updated.values()).filter_map(|account| account.owner));
+    if !context.mode.dry_run && !live.risks.is_empty() {
+        // What stands between is nobody's: that it changed says nothing of whom it concerns.
+        let now = inserted.iter().chain(updated.values());
+        let now = now.filter(|account| stand_ins.contains(account.account_type.as_str()));
+        let moved: Vec<Account> =
+            now.flat_map(|account| [Some(account), stood.get(&account.id)]).flatten().cloned().collect();
+        if !moved.is_empty() {
+            let mut follower = Follower::new(engine.store(), &live);
+            context.changed.extend(follower.concerned_by(engine.store(), &moved).await.map_err(failed)?);
+        }
+    }
     let references = inserted.iter().chain(updated.values());
     let references = references
         .flat_map(|account| crate::references::changed_in(known.get(&account.id), account, &live.catalogue))

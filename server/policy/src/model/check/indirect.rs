@@ -18,6 +18,13 @@ impl Check<'_> {
                 let message = "its accounts are people's; name the account type whose accounts stand for entitlements";
                 self.error(&object, "through", message.to_owned());
             }
+            if known.get(&rule.through).is_some_and(|kind| !kind.correlation.is_empty()) {
+                let message = format!(
+                    "accounts of `{}` stand for entitlements and are nobody's, and its `correlation` says whose they are; give those of people a type of their own",
+                    rule.through
+                );
+                self.error(&object, "through", message);
+            }
             if rule.attribute.as_deref().is_some_and(|attribute| attribute.trim().is_empty()) {
                 let message = "is empty; name an attribute, or leave it out where the key says it";
                 self.error(&object, "attribute", message.to_owned());
