@@ -150,7 +150,7 @@ fn detail(n: usize) -> ViolationDetail {
             event(90, row.violation.state, row.violation.state.label(), "olga"),
         ],
         score: RiskScore { highest: 95, total: 155 },
-        indirect: Vec::new(),
+        led_to: Vec::new(),
         ways_out: vec![
             WayOut {
                 obstacles: vec![

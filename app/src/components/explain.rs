@@ -123,7 +123,7 @@ pub fn explanation(explanation: &Explanation, person: &str) -> impl IntoView + u
         let heading = match (explanation.held, explanation.is_indirect()) {
             (true, _) => "Comes indirectly as well",
             (false, true) => "Held indirectly",
-            (false, false) => "Will be held indirectly",
+            (false, false) => "Would come indirectly",
         };
         view! { <h4>{heading}</h4><ul class="plain">{lines.collect_view()}</ul> }
     });

@@ -49,6 +49,11 @@ impl Follower {
         Self { live: Arc::clone(live), source, standing: Standing::default() }
     }
 
+    /// Under which configuration people are followed.
+    pub(crate) fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
     /// Reads what is missing to follow all of these to the end.
     pub(crate) async fn read(&mut self, people: &[Holder<'_>]) -> Result<(), StoreError> {
         if self.live.indirect.is_empty() {
@@ -97,7 +102,8 @@ impl Follower {
         Ok(leading)
     }
 
-    /// Who holds, or is granted, what leads to one of these accounts, as they were or are: whom it concerns that they changed.
+    /// Who holds, or is granted, what leads through one of these accounts, as they were or are, to something that counts for a risk:
+    /// whom it concerns that they changed.
     pub(crate) async fn concerned_by(
         &mut self,
         store: &Store,
@@ -106,9 +112,11 @@ impl Follower {
         let mut leading: Vec<(String, String)> = Vec::new();
         let ids: BTreeSet<AccountId> = changed.iter().map(|account| account.id).collect();
         self.standing = Standing::default();
-        self.live.indirect.put_in_place(changed, &mut self.standing);
+        self.live.indirect.put_beside(changed, &mut self.standing);
         for (account_type, key) in self.all_that_lead(store).await? {
-            if self.live.indirect.passes(&account_type, &key, &ids, &self.standing) {
+            let reached = self.live.indirect.leads_to(&account_type, &key, &self.standing);
+            let counts = reached.iter().any(|(kind, key)| !self.live.risks.entitlements(kind, key).is_empty());
+            if counts && self.live.indirect.passes(&account_type, &key, &ids, &self.standing) {
                 leading.push((account_type, key));
             }
         }

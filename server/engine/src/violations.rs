@@ -97,10 +97,10 @@ pub async fn detail(op: &OpContext, id: ViolationId) -> Result<ViolationDetail, 
         Some(_) => Vec::new(),
     };
     let events = store.violation_events(id).await.map_err(internal)?;
-    let indirect = remedy::indirect(op, &live, &violation).await.map_err(internal)?;
+    let led_to = remedy::led_to(op, &live, &violation).await.map_err(internal)?;
     let row = row(op, &live, violation, name);
     let longest = violation::longest(op.engine.today(), row.risk.exception_days);
-    Ok(ViolationDetail { score: score(&live, &all), events, ways_out, longest, indirect, row })
+    Ok(ViolationDetail { score: score(&live, &all), events, ways_out, longest, led_to, row })
 }
 
 /// Bears it, because of a control, until a day.

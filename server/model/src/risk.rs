@@ -228,9 +228,19 @@ pub struct ViolationDetail {
     pub ways_out: Vec<WayOut>,
     /// The last day an exception that is given now may have.
     pub longest: Date,
-    /// How they come to what something else leads to, by what counts.
+    /// What of it something else leads to.
     #[serde(default)]
-    pub indirect: Vec<(Grantable, IndirectRow)>,
+    pub led_to: Vec<LedTo>,
+}
+
+/// Something that counts for a violation, and to which something else leads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedTo {
+    pub grantable: Grantable,
+    /// No account of theirs has it itself, and nothing grants it.
+    pub is_only_so: bool,
+    /// By which ways; none for who may not see what the person holds.
+    pub ways: Vec<IndirectRow>,
 }
 
 /// What giving up one side takes.

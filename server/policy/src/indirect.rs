@@ -44,7 +44,7 @@ type StandIns = HashMap<Stands, HashMap<String, Vec<StandIn>>>;
 pub struct Standing {
     /// By what they stand for; nothing stands for what has none.
     accounts: StandIns,
-    /// Those that count in any case; see [`IndirectModel::put_in_place`].
+    /// Those that count in any case; see [`IndirectModel::put_beside`].
     put: StandIns,
 }
 
@@ -223,8 +223,8 @@ impl IndirectModel {
         seen.into_iter().map(|place| (place.account_type, place.key)).collect()
     }
 
-    /// Has these accounts stand in place of what is read of them later, whether they are enabled or not.
-    pub fn put_in_place(&self, accounts: &[Account], standing: &mut Standing) {
+    /// Has these accounts count beside what is read of them, whether they are enabled or not: as they were, and as they will be.
+    pub fn put_beside(&self, accounts: &[Account], standing: &mut Standing) {
         for rule in &self.rules {
             for account in accounts.iter().filter(|account| account.account_type == rule.stands.account_type) {
                 let Some(value) = rule.stands.value(account) else { continue };

@@ -117,7 +117,9 @@ impl RiskModel {
             for thing in self.entitlements(&holding.account_type, &holding.key) {
                 match &holding.from {
                     IndirectOrigin::Granted(name) => {
-                        granted.entry(thing.clone()).or_default().extend(through(name, assignments));
+                        for leading in granting(name, assignments) {
+                            granted.entry(thing.clone()).or_default().extend(through(leading));
+                        }
                     }
                     IndirectOrigin::Account(id) => {
                         found.entry(thing.clone()).or_default().insert(*id);
@@ -190,16 +192,18 @@ impl RiskModel {
     }
 }
 
-/// How something comes to which a granted entitlement leads: as that does, and through it.
-fn through<'a>(name: &'a str, assignments: &'a [DesiredAssignment]) -> impl Iterator<Item = Reason> + 'a {
-    let leading = Grantable::Entitlement(name.to_owned());
+/// Where an entitlement of that name is granted.
+fn granting<'a>(name: &'a str, assignments: &'a [DesiredAssignment]) -> impl Iterator<Item = &'a DesiredAssignment> {
+    let is_it = move |thing: &Grantable| matches!(thing, Grantable::Entitlement(own) if own == name);
     let granting = assignments.iter().filter(|assignment| assignment.workflow_state.grants());
-    let of_leading = granting.filter(move |assignment| assignment.grantable == leading);
-    of_leading.flat_map(|assignment| {
-        assignment.reasons.iter().map(|reason| {
-            let mut reason = reason.clone();
-            reason.path.push(assignment.grantable.clone());
-            reason
-        })
+    granting.filter(move |assignment| is_it(&assignment.grantable))
+}
+
+/// How something comes to which a granted entitlement leads: as that does, and through it.
+fn through(leading: &DesiredAssignment) -> impl Iterator<Item = Reason> + '_ {
+    leading.reasons.iter().map(|reason| {
+        let mut reason = reason.clone();
+        reason.path.push(leading.grantable.clone());
+        reason
     })
 }

@@ -285,7 +285,7 @@ fn line(row: &AccountRow, types: &[(String, String)], may_decide: bool, clock: &
     let owner = match &row.owner {
         Some((id, name)) => view! { <a data-open="" href=format!("/identities/{id}")>{name.clone()}</a> }.into_any(),
         None if row.stands_for_entitlement => {
-            let why = "It stands for an entitlement of another application".to_owned();
+            let why = "It stands for an entitlement, by an indirect rule".to_owned();
             chip::chip(chip::Tone::Idle, "key", "Nobody's", why).into_any()
         }
         None if is_orphan => {

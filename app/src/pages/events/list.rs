@@ -69,7 +69,7 @@ pub fn event_list_sheet(
                 "Look further back",
             ),
             None if page.next.is_some() => (format!("{count} on this page, and more further back."), "Next page"),
-            None => (format!("{count} on this page, and nothing older."), "Next page"),
+            None => (format!("{count} on this page, and no older ones that fit."), "Next page"),
         };
         Some(pages(list, said, is_first, page.next.map(|after| (label, after))).into_any())
     };

@@ -1,10 +1,8 @@
 //! One violation: which risk, what is held of each side and why, and what can be done about it.
 
 use leptos::prelude::*;
-use model::access::Grantable;
 use model::error::ApiError;
 use model::ids::ViolationId;
-use model::indirect::IndirectRow;
 use model::risk::{Decided, ViolationDetail, ViolationEvent, ViolationRow, ViolationState, WayOut};
 
 use crate::components::chip;
@@ -153,10 +151,12 @@ fn sides(detail: &ViolationDetail, rights: &Rights) -> impl IntoView + use<> {
         let things = things.filter(|(thing, _)| thing.side == side).map(|(thing, (label, application))| {
             let kind = words::kind(&thing.thing.grantable);
             let place = (!application.is_empty()).then(|| view! { <span class="muted">" in "{application.clone()}</span> });
-            let of_thing = |(led_to, _): &&(Grantable, IndirectRow)| *led_to == thing.thing.grantable;
-            let ways = detail.indirect.iter().filter(of_thing).map(|(_, row)| view! { <p>{format!("Comes {}.", row.said())}</p> });
-            let ways: Vec<_> = ways.collect();
-            let is_led_only = thing.thing.reasons.is_empty() && !ways.is_empty();
+            let led_to = detail.led_to.iter().find(|led_to| led_to.grantable == thing.thing.grantable);
+            let ways = led_to.map(|led_to| match led_to.ways.as_slice() {
+                [] => view! { <p>"Something else that they hold leads to it."</p> }.into_any(),
+                ways => ways.iter().map(|way| view! { <p>{format!("Comes {}.", way.said())}</p> }).collect_view().into_any(),
+            });
+            let is_led_only = led_to.is_some_and(|led_to| led_to.is_only_so);
             let accounts = (!is_led_only && !thing.thing.accounts.is_empty() && rights.may("/Applications/View")).then(|| {
                 view! { <p class="hint">{words::plural(thing.thing.accounts.len() as u64, "account holds it", "accounts hold it")}"; the person's page lists them."</p> }
             });

@@ -1,11 +1,12 @@
 //! Putting a campaign together: what was held when it began, person by person. Each piece is written with how far it is, so
 //! that nothing is in it twice, whatever dies and whoever works beside; the last piece lets it begin.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use broker::certification::{CampaignEvent, campaign_after, origin};
 use jiff::{SignedDuration, Timestamp};
 use model::access::Grantable;
+use model::account::Account;
 use model::certification::{Campaign, CertificationItem, ItemState, Origin, Scope};
 use model::configuration::Configuration;
 use model::error::ApiError;
@@ -18,6 +19,7 @@ use store::{CampaignStep, StoreError};
 use super::{reviewers, words};
 use crate::Engine;
 use crate::bulk_changes::people;
+use crate::indirect::Follower;
 use crate::reconciliation;
 
 /// Pieces that whoever starts a campaign waits for.
@@ -72,6 +74,39 @@ struct Held {
     item: CertificationItem,
 }
 
+/// What accounts hold of these people that leads to what counts for a risk, with its level: it can be taken away, and that cannot.
+async fn led_to(
+    engine: &Engine,
+    risks: &BTreeMap<(IdentityId, Grantable), i32>,
+) -> Result<Vec<((IdentityId, Grantable), i32)>, StoreError> {
+    let live = engine.world().live();
+    let mut leading = Vec::new();
+    if live.indirect.is_empty() || risks.is_empty() {
+        return Ok(leading);
+    }
+    let people: Vec<IdentityId> =
+        risks.keys().map(|(identity, _)| *identity).collect::<BTreeSet<_>>().into_iter().collect();
+    let mut accounts: BTreeMap<IdentityId, Vec<Account>> = BTreeMap::new();
+    for account in engine.store().accounts_of(&people).await? {
+        if let Some(owner) = account.owner {
+            accounts.entry(owner).or_default().push(account);
+        }
+    }
+    let mut follower = Follower::new(engine.store(), &live);
+    for (identity, accounts) in accounts {
+        for holding in follower.of_one((&[], &accounts)).await? {
+            let named = |account_type: &str, key: &str| {
+                let name = live.catalogue.entitlement_of(account_type, key)?;
+                Some((identity, Grantable::Entitlement(name.to_owned())))
+            };
+            let level = named(&holding.account_type, &holding.key).and_then(|reached| risks.get(&reached).copied());
+            let first = holding.path.first().and_then(|step| named(&step.account_type, &step.key));
+            leading.extend(first.zip(level));
+        }
+    }
+    Ok(leading)
+}
+
 async fn covered(
     engine: &Engine,
     campaign: &Campaign,
@@ -95,6 +130,10 @@ async fn covered(
                 *highest = level.max(*highest);
             }
         }
+    }
+    for ((identity, thing), level) in led_to(engine, &risks).await? {
+        let highest = risks.entry((identity, thing)).or_insert(level);
+        *highest = level.max(*highest);
     }
     let since = scope
         .not_certified_days

@@ -1,5 +1,7 @@
 //! Risks that a request would newly bring about: shown before it is handed in, and then refused, or borne with a word why.
 
+use std::sync::Arc;
+
 use model::access::{DesiredAccess, Grantable};
 use model::account::Account;
 use model::configuration::OnConflict;
@@ -26,7 +28,7 @@ pub(super) async fn find(
     accounts: &[Account],
     follower: &mut Follower,
 ) -> Result<Vec<RequestRisk>, ApiError> {
-    let live = op.engine.world().live();
+    let live = Arc::clone(follower.live());
     if !live.risks.is_empty() {
         let sides = [before, after].map(|access| (access.assignments.as_slice(), accounts));
         follower.read(&sides).await.map_err(internal)?;

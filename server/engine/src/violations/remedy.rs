@@ -8,19 +8,19 @@ use model::access::{Grantable, Reason};
 use model::account::Account;
 use model::error::ApiError;
 use model::ids::{RequestId, ViolationId};
-use model::indirect::{IndirectHolding, IndirectRow};
+use model::indirect::IndirectHolding;
 use model::job::REVERTS;
 use model::order::Order;
 use model::plan::{ItemKind, ItemOperation, Plan};
 use model::request::{Change, NewRequest, RequestItem, RequestSource};
-use model::risk::{Decided, HeldThing, Violation, ViolationState, WayOut};
+use model::risk::{Decided, HeldThing, LedTo, Violation, ViolationState, WayOut};
 use model::trigger::Trigger;
 use store::StoreError;
 
 use super::{changed, decide, text, to_decide};
 use crate::context::OpContext;
 use crate::error::internal;
-use crate::indirect::{Follower, rows as rows_of};
+use crate::indirect::{Follower, rows};
 use crate::tasks::generate;
 use crate::tasks::violations::risk_label;
 use crate::world::Live;
@@ -116,12 +116,8 @@ pub(super) async fn ways_out(op: &OpContext, violation: &Violation) -> Result<Ve
     Ok(violation.sides().into_iter().map(way).collect())
 }
 
-/// How somebody comes to what something else that they hold or are granted leads to, of what counts for the violation.
-pub(super) async fn indirect(
-    op: &OpContext,
-    live: &Arc<Live>,
-    violation: &Violation,
-) -> Result<Vec<(Grantable, IndirectRow)>, StoreError> {
+/// What of a violation something else leads to that they hold or are granted.
+pub(super) async fn led_to(op: &OpContext, live: &Arc<Live>, violation: &Violation) -> Result<Vec<LedTo>, StoreError> {
     if live.indirect.is_empty() || violation.until.is_some() {
         return Ok(Vec::new());
     }
@@ -130,17 +126,29 @@ pub(super) async fn indirect(
     let desired = op.engine.world().with_population(|population| population.engine.desired(id, today));
     let assignments = desired.map(|access| access.assignments).unwrap_or_default();
     let all = Follower::new(op.engine.store(), live).of_one((&assignments, &accounts)).await?;
-    let mut rows = Vec::new();
-    for thing in &violation.things {
-        let Grantable::Entitlement(name) = &thing.thing.grantable else { continue };
+    let sees_person = op.require_about(crate::identities::VIEW, id).await.is_ok();
+    let mut found = Vec::new();
+    for thing in violation.things.iter().map(|thing| &thing.thing) {
+        let Grantable::Entitlement(name) = &thing.grantable else { continue };
         let Some(facts) = live.catalogue.entitlement(name) else { continue };
-        let of_thing =
-            |holding: &&IndirectHolding| holding.account_type == facts.account_type && holding.key == facts.key;
-        let of_thing: Vec<IndirectHolding> = all.iter().filter(of_thing).cloned().collect();
-        let said = rows_of(&op.engine, live, &of_thing, &[]);
-        rows.extend(said.into_iter().map(|row| (thing.thing.grantable.clone(), row)));
+        let is_it = |holding: &&IndirectHolding| holding.account_type == facts.account_type && holding.key == facts.key;
+        let leading: Vec<IndirectHolding> = all.iter().filter(is_it).cloned().collect();
+        if !leading.is_empty() {
+            found.push(LedTo {
+                grantable: thing.grantable.clone(),
+                is_only_so: thing.reasons.is_empty()
+                    && !holds_itself(thing, &accounts, &facts.account_type, &facts.key),
+                ways: if sees_person { rows(&op.engine, live, &leading, &[]) } else { Vec::new() },
+            });
+        }
     }
-    Ok(rows)
+    Ok(found)
+}
+
+/// Whether one of the accounts that it was found in has it, and does not only lead to it.
+fn holds_itself(thing: &HeldThing, accounts: &[Account], account_type: &str, key: &str) -> bool {
+    let mut named = accounts.iter().filter(|account| thing.accounts.contains(&account.id));
+    named.any(|account| account.account_type == account_type && account.entitlements.contains(key))
 }
 
 struct Facts<'a> {
@@ -158,14 +166,13 @@ impl Facts<'_> {
         let what = label(&thing.grantable);
         let is_led_to = self.is_led_to(thing);
         if is_led_to {
-            way.obstacles.push(format!(
-                "Another entitlement of theirs leads to {what}: what does stands on their page under Held indirectly, and has to go first."
-            ));
+            way.obstacles
+                .push(format!("Something else that they hold leads to {what}, as told above, and has to go first."));
         }
         if thing.reasons.is_empty() {
             match self.in_the_way(thing) {
                 // Said already.
-                _ if is_led_to => {}
+                _ if is_led_to && !self.has_itself(thing) => {}
                 None => way.removed.push((thing.grantable.clone(), what)),
                 Some(obstacle) => way.obstacles.push(format!("{what} is held though nothing grants it. {obstacle}")),
             }
@@ -198,6 +205,14 @@ impl Facts<'_> {
         let of_thing =
             |holding: &&IndirectHolding| holding.account_type == facts.account_type && holding.key == facts.key;
         self.led_to.iter().filter(of_thing).any(|holding| !goes(holding))
+    }
+
+    /// Whether an account that it was found in has it.
+    fn has_itself(&self, thing: &HeldThing) -> bool {
+        let Grantable::Entitlement(name) = &thing.grantable else { return true };
+        let live = self.op.engine.world().live();
+        let facts = live.catalogue.entitlement(name);
+        facts.is_some_and(|facts| holds_itself(thing, self.accounts, &facts.account_type, &facts.key))
     }
 
     /// Why no order takes it away; none where one does, or is about to.
