@@ -104,9 +104,6 @@ const LINES_AT: &str = "
     where number in (select cast(value as bigint) from json_each($1))
     order by number";
 
-/// Of what a filter may leave out, no more is looked at for one piece of a list.
-const MOST_LOOKED_AT: i64 = 10_000;
-
 /// $1 the first time, $2 and $3 the time and number before which it lies, $4 how many are looked at, the newest first.
 macro_rules! looked_at {
     ($columns:literal, $stream:literal) => {
@@ -338,14 +335,15 @@ impl Store {
     /// A piece of a stream, the newest first, of what happened between two times; `belonging` is what belongs to the
     /// application, each as kind and name with a space between them, because not every event says of which it is.
     ///
-    /// What the filter leaves out has to be looked at all the same. A piece ends after so many, wherever it has come to by then, and the
-    /// next one goes on there; so an answer takes the same time in a stream of any length.
+    /// What the filter leaves out has to be looked at all the same. A piece ends after so many `at_once`, wherever it has come to by
+    /// then, and the next one goes on there; so an answer takes the same time in a stream of any length.
     pub async fn event_page(
         &self,
         filter: &EventFilter,
         since: Option<Timestamp>,
         until: Option<Timestamp>,
         belonging: &[String],
+        at_once: u32,
     ) -> Result<EventList> {
         let mut connection = self.snapshot().await?;
         let stream = filter.stream;
@@ -354,13 +352,13 @@ impl Store {
         let Some(range) = of_all.before(&mut connection, stream, filter.before).await? else {
             return Ok(EventList { page: Page::empty(), is_counted: false, looked_back_to: None });
         };
-        let chosen = Chosen::of(filter, belonging)?;
+        let chosen = Chosen::of(filter, belonging, at_once)?;
         let limit = rows_to_read(filter.limit);
         let rows = chosen.rows(&mut connection, range, limit).await?;
         let is_full = i64::try_from(rows.len()).is_ok_and(|read| read >= limit);
         // What fits onto the first page is counted by reading it.
         let total = match (chosen.is_narrowed(), is_full || filter.before.is_some()) {
-            (true, _) if edge(&mut connection, stream, of_all).await?.is_some() => None,
+            (true, _) if edge(&mut connection, stream, of_all, at_once).await?.is_some() => None,
             (_, true) => Some(chosen.count(&mut connection, of_all).await?),
             (_, false) => Some(i64::try_from(rows.len()).unwrap_or(i64::MAX)),
         };
@@ -369,7 +367,7 @@ impl Store {
         let mut looked_back_to = None;
         if total.is_none() {
             page.total = page.rows.len() as u64;
-            if let (None, Some((number, at))) = (&page.next, edge(&mut connection, stream, range).await?) {
+            if let (None, Some((number, at))) = (&page.next, edge(&mut connection, stream, range, at_once).await?) {
                 page.next = Some(number.to_string());
                 looked_back_to = Some(at);
             }
@@ -438,13 +436,19 @@ impl Range {
 }
 
 /// Number and time of the last that is looked at in the part, where more comes after it.
-async fn edge(connection: &mut Connection, stream: Stream, range: Range) -> Result<Option<(i64, Timestamp)>> {
+async fn edge(
+    connection: &mut Connection,
+    stream: Stream,
+    range: Range,
+    at_once: u32,
+) -> Result<Option<(i64, Timestamp)>> {
     let sql = match stream {
         Stream::Events => EVENT_EDGE,
         Stream::Audit => LINE_EDGE,
     };
     let (before, before_number) = range.before;
-    let rows = connection.rows(sql, arguments![range.since, before, before_number, 2_i64, MOST_LOOKED_AT - 1]).await?;
+    let rows =
+        connection.rows(sql, arguments![range.since, before, before_number, 2_i64, i64::from(at_once) - 1]).await?;
     match rows.as_slice() {
         [last, _] => Ok(Some((last.integer("number")?, last.time("at")?))),
         _ => Ok(None),
@@ -456,12 +460,13 @@ struct Chosen<'a> {
     filter: &'a EventFilter,
     text: Option<&'a str>,
     belonging: String,
+    at_once: u32,
 }
 
 impl<'a> Chosen<'a> {
-    fn of(filter: &'a EventFilter, belonging: &[String]) -> Result<Self> {
+    fn of(filter: &'a EventFilter, belonging: &[String], at_once: u32) -> Result<Self> {
         let text = filter.text.as_deref().map(str::trim).filter(|text| !text.is_empty());
-        Ok(Self { filter, text, belonging: texts(belonging.iter().map(String::as_str))? })
+        Ok(Self { filter, text, belonging: texts(belonging.iter().map(String::as_str))?, at_once })
     }
 
     fn is_narrowed(&self) -> bool {
@@ -472,7 +477,7 @@ impl<'a> Chosen<'a> {
 
     /// Where nothing is left out, no more is looked at than is wanted.
     fn looked_at(&self, wanted: i64) -> i64 {
-        if self.is_narrowed() { MOST_LOOKED_AT } else { wanted }
+        if self.is_narrowed() { i64::from(self.at_once) } else { wanted }
     }
 
     async fn rows(&self, connection: &mut Connection, range: Range, limit: i64) -> Result<Vec<Row>> {

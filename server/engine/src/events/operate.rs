@@ -15,6 +15,8 @@ use crate::Engine;
 use crate::context::OpContext;
 use crate::error::internal;
 
+/// Of what a filter leaves out, no more is looked at for one piece of a list.
+const LOOKED_AT_ONCE: u32 = 100_000;
 /// Messages set aside that are shown.
 const MOST_SHOWN: u32 = 200;
 
@@ -56,7 +58,8 @@ pub async fn page(op: &OpContext, filter: &EventFilter) -> Result<EventList, Api
     let since = filter.since.and_then(begins);
     let until = filter.until.and_then(|day| day.tomorrow().ok()).and_then(begins);
     let belonging = filter.application.as_deref().map(|name| belonging(&configuration, name)).unwrap_or_default();
-    let mut found = op.engine.store().event_page(filter, since, until, &belonging).await.map_err(internal)?;
+    let mut found =
+        op.engine.store().event_page(filter, since, until, &belonging, LOOKED_AT_ONCE).await.map_err(internal)?;
     found.page.rows = found.page.rows.into_iter().map(|event| complete(&configuration, event)).collect();
     Ok(found)
 }
