@@ -257,7 +257,7 @@ impl Situation<'_> {
         let Grantable::Entitlement(name) = thing else { return false };
         let Some(facts) = self.catalogue.entitlement(name) else { return false };
         let mut of_accounts = self.indirect.iter().filter(|holding| matches!(holding.from, IndirectOrigin::Account(_)));
-        of_accounts.any(|holding| holding.account_type == facts.account_type && holding.key == facts.key)
+        of_accounts.any(|holding| holding.is(&facts.account_type, &facts.key))
     }
 
     /// Whether nothing is taken away, and nothing else fails, where it is not ordered.

@@ -164,7 +164,7 @@ async fn leading_to(op: &OpContext, id: IdentityId, grantable: &Grantable) -> Re
     let assignments = desired.map(|access| access.assignments).unwrap_or_default();
     let accounts = op.engine.store().accounts_of(&[id]).await?;
     let mut held = Follower::new(op.engine.store(), &live).of_one((&assignments, &accounts)).await?;
-    held.retain(|holding| holding.account_type == facts.account_type && holding.key == facts.key);
+    held.retain(|holding| holding.is(&facts.account_type, &facts.key));
     // That an account has it as well is no reason to leave out what leads to it.
     Ok(indirect::rows(&op.engine, &live, &held, &[]))
 }

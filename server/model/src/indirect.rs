@@ -17,6 +17,13 @@ pub struct IndirectHolding {
     pub path: Vec<IndirectStep>,
 }
 
+impl IndirectHolding {
+    /// Whether it is the entitlement of that key in an account type.
+    pub fn is(&self, account_type: &str, key: &str) -> bool {
+        self.account_type == account_type && self.key == key
+    }
+}
+
 /// Whereby somebody holds what leads on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -131,7 +131,7 @@ pub(super) async fn led_to(op: &OpContext, live: &Arc<Live>, violation: &Violati
     for thing in violation.things.iter().map(|thing| &thing.thing) {
         let Grantable::Entitlement(name) = &thing.grantable else { continue };
         let Some(facts) = live.catalogue.entitlement(name) else { continue };
-        let is_it = |holding: &&IndirectHolding| holding.account_type == facts.account_type && holding.key == facts.key;
+        let is_it = |holding: &&IndirectHolding| holding.is(&facts.account_type, &facts.key);
         let leading: Vec<IndirectHolding> = all.iter().filter(is_it).cloned().collect();
         if !leading.is_empty() {
             found.push(LedTo {
@@ -202,9 +202,7 @@ impl Facts<'_> {
             let leading = first.and_then(|step| live.catalogue.entitlement_of(&step.account_type, &step.key));
             leading.is_some_and(|name| brought_by.contains(&Grantable::Entitlement(name.to_owned())))
         };
-        let of_thing =
-            |holding: &&IndirectHolding| holding.account_type == facts.account_type && holding.key == facts.key;
-        self.led_to.iter().filter(of_thing).any(|holding| !goes(holding))
+        self.led_to.iter().any(|holding| holding.is(&facts.account_type, &facts.key) && !goes(holding))
     }
 
     /// Whether an account that it was found in has it.
