@@ -192,6 +192,7 @@ impl Tx {
             Decision::NotTheirs { .. } | Decision::Orphan => true,
         };
         if taken {
+            self.note_decided(account).await?;
             let account_type = match decision {
                 Decision::Classified { account_type } => Some(account_type.as_str()),
                 _ => None,
@@ -230,6 +231,7 @@ impl Tx {
 
     /// Gives the application's accounts the owners and types that people decided on, where a reading knew nothing of it.
     pub async fn keep_account_decisions(&mut self, application: &str) -> Result<()> {
+        self.note_decided_in(application).await?;
         self.execute(KEEP_OWNERS, arguments![application]).await?;
         self.execute(KEEP_TYPES, arguments![application]).await?;
         Ok(())

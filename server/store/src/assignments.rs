@@ -196,6 +196,7 @@ impl Tx {
 
     /// Those that are closed already stay as they are.
     pub async fn close_assignments(&mut self, ids: &[AssignmentId], run: Option<RunId>, at: Timestamp) -> Result<()> {
+        self.note_closed(ids).await?;
         let ids = numbers(ids.iter().map(|id| id.0));
         if self.wants_events().await? {
             let rows = self.rows(CLOSING, arguments![ids.as_str()]).await?;

@@ -171,6 +171,7 @@ impl Tx {
         let opened: Vec<_> = opened.map(|(kind, name, body)| row(kind, name, Some(body))).collect();
         self.bulk(CLOSE_OBJECTS, &closed).await?;
         self.bulk(INSERT_OBJECTS, &opened).await?;
+        self.note_known(entitlements(&is_held), entitlements(&is_wanted)).await?;
         self.follow_subscriptions(configuration, at).await
     }
 
@@ -179,6 +180,11 @@ impl Tx {
         self.execute(PUT_SECRET, arguments![name, sealed, key_id, by, at]).await?;
         Ok(())
     }
+}
+
+/// By name.
+fn entitlements(objects: &BTreeMap<(String, String), Value>) -> impl Iterator<Item = (&str, &Value)> {
+    objects.iter().filter(|((kind, _), _)| kind == "entitlements").map(|((_, name), body)| (name.as_str(), body))
 }
 
 impl Store {

@@ -73,6 +73,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0043_index_what_is_held"),
     migration!("0044_index_known_entitlements"),
     migration!("0045_index_streams_by_time"),
+    migration!("0046_find_what_nothing_grants"),
 ];
 
 const CREATE_TABLE: &str = r#"

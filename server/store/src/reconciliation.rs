@@ -3,8 +3,10 @@
 
 mod decisions;
 mod redundant;
+mod to_reconcile;
 
 pub use redundant::GrantBeside;
+pub use to_reconcile::Reconciled;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -60,6 +62,29 @@ macro_rules! granted {
     };
 }
 
+pub(crate) use granted;
+
+/// Whether the configuration knows what is held as the entitlement `k`: where several share a key, it is the first by name, as
+/// `broker::catalogue` takes it.
+macro_rules! known_entitlement {
+    () => {
+        "k.kind = 'entitlements'
+      and k.to_version is null
+      and cast(k.body ->> 'account_type' as text) = a.account_type
+      and cast(k.body ->> 'key' as text) = e.entitlement
+      and not exists (
+        select 1
+        from configuration_object o
+        where o.kind = 'entitlements'
+          and o.to_version is null
+          and cast(o.body ->> 'account_type' as text) = a.account_type
+          and cast(o.body ->> 'key' as text) = e.entitlement
+          and o.name < k.name
+      )"
+    };
+}
+pub(crate) use known_entitlement;
+
 /// Whether it was there at go-live, is the same still, and nothing granted it since.
 macro_rules! pre_existing {
     ($kind:literal, $entitlement:literal, $since:literal) => {
@@ -91,15 +116,42 @@ macro_rules! pre_existing {
 }
 pub(crate) use pre_existing;
 
-/// Everybody's, or those of some accounts, $10. Apart, so that an index serves where there are few.
-macro_rules! of_all {
+/// Everybody's, or those of some accounts, $10. Where much is not granted, what is held is looked at by time; where little is,
+/// the accounts that are not known to be granted what they hold come first.
+macro_rules! of_many {
     () => {
-        "cast($10 as text) is null"
+        "cast($10 as text) is null
+      and exists (select 1 from account_to_reconcile r where r.account_id = a.id and r.due <= $1)"
+    };
+}
+macro_rules! of_few {
+    () => {
+        "cast($10 as text) is null
+      and a.id in (select r.account_id from account_to_reconcile r where r.due <= $1)"
     };
 }
 macro_rules! of_accounts {
     () => {
         "a.id in (select cast(value as bigint) from json_each($10))"
+    };
+}
+macro_rules! of_all {
+    () => {
+        "cast($10 as text) is null"
+    };
+}
+
+/// Where an index by time, or of owners, leads; and where accounts do.
+macro_rules! held_of_many {
+    () => {
+        "account_entitlement e
+    cross join account a"
+    };
+}
+macro_rules! held_of_few {
+    () => {
+        "account a
+    cross join account_entitlement e"
     };
 }
 
@@ -123,29 +175,21 @@ macro_rules! of_filter {
     };
 }
 
-/// $1 day, $5 since when; and those of [`of_filter`]. Of what the configuration knows: where several entitlements share a key, it
-/// is the first by name, as `broker::catalogue` takes it.
+/// $1 day, $5 since when; and those of [`of_filter`].
 macro_rules! access {
-    ($whose:ident) => {
+    ($held:ident, $whose:ident) => {
         concat!(
-            "from account_entitlement e
-    join account a on a.id = e.account_id
-    join identity i on i.id = a.owner_id
+            "from ",
+            $held!(),
+            "
+    cross join identity i
     cross join configuration_object k
-    where e.until is null
-      and k.kind = 'entitlements'
-      and k.to_version is null
-      and cast(k.body ->> 'account_type' as text) = a.account_type
-      and cast(k.body ->> 'key' as text) = e.entitlement
-      and not exists (
-        select 1
-        from configuration_object o
-        where o.kind = 'entitlements'
-          and o.to_version is null
-          and cast(o.body ->> 'account_type' as text) = a.account_type
-          and cast(o.body ->> 'key' as text) = e.entitlement
-          and o.name < k.name
-      )
+    where e.account_id = a.id
+      and e.until is null
+      and i.id = a.owner_id
+      and ",
+            known_entitlement!(),
+            "
       and a.status <> 'gone'
       and not ",
             granted!("entitlement", "k.name"),
@@ -172,7 +216,7 @@ macro_rules! access {
 }
 
 macro_rules! access_page {
-    ($whose:ident) => {
+    ($held:ident, $whose:ident) => {
         concat!(
     "
     select e.account_id, e.entitlement, e.since, a.application, a.account_type, a.key, a.provenance, a.status, a.owner_id,
@@ -194,7 +238,7 @@ macro_rules! access_page {
           and t.state in (4, 8)
       ) as order_id
     ",
-    access!($whose),
+    access!($held, $whose),
     "
       and ($11 is null or (e.since, e.account_id, e.entitlement) < ($11, $12, $13))
     order by e.since desc, e.account_id desc, e.entitlement desc
@@ -204,28 +248,30 @@ macro_rules! access_page {
 }
 
 macro_rules! count_access {
-    ($whose:ident) => {
-        concat!("select count(*) from (select 1 ", access!($whose), " limit $11) as found")
+    ($held:ident, $whose:ident) => {
+        concat!("select count(*) from (select 1 ", access!($held, $whose), " limit $11) as found")
     };
 }
 
-/// Everybody's, and of some accounts.
-const ACCESS: [&str; 2] = [access_page!(of_all), access_page!(of_accounts)];
-const COUNT_ACCESS: [&str; 2] = [count_access!(of_all), count_access!(of_accounts)];
+/// In the order of [`Whose`].
+const ACCESS: [&str; 3] =
+    [access_page!(held_of_many, of_many), access_page!(held_of_few, of_few), access_page!(held_of_few, of_accounts)];
+const COUNT_ACCESS: [&str; 3] =
+    [count_access!(held_of_many, of_many), count_access!(held_of_few, of_few), count_access!(held_of_few, of_accounts)];
 
 /// What people hold that nothing grants, by person: for finding roles that would explain it.
 macro_rules! unexplained {
     ($whose:ident) => {
         concat!(
             "select distinct a.owner_id, k.name ",
-            access!($whose),
+            access!(held_of_few, $whose),
             "
     order by a.owner_id, k.name
     limit $11"
         )
     };
 }
-const UNEXPLAINED: [&str; 2] = [unexplained!(of_all), unexplained!(of_accounts)];
+const UNEXPLAINED: [&str; 3] = [unexplained!(of_many), unexplained!(of_few), unexplained!(of_accounts)];
 
 /// An account that is in use. What was disabled because nothing grants it is as it should be.
 macro_rules! accounts {
@@ -331,11 +377,22 @@ macro_rules! count_of {
     };
 }
 
-const ACCOUNTS: [&str; 2] = [accounts_page!(of_all), accounts_page!(of_accounts)];
-const COUNT_ACCOUNTS: [&str; 2] = [count_of!(accounts!(of_all)), count_of!(accounts!(of_accounts))];
+const ACCOUNTS: [&str; 3] = [accounts_page!(of_many), accounts_page!(of_few), accounts_page!(of_accounts)];
+const COUNT_ACCOUNTS: [&str; 3] =
+    [count_of!(accounts!(of_many)), count_of!(accounts!(of_few)), count_of!(accounts!(of_accounts))];
 
-const ORPHANS: [&str; 2] = [account_page!("0", orphans!(of_all)), account_page!("0", orphans!(of_accounts))];
-const COUNT_ORPHANS: [&str; 2] = [count_of!(orphans!(of_all)), count_of!(orphans!(of_accounts))];
+const ORPHANS: [&str; 3] = [
+    account_page!("0", orphans!(of_all)),
+    account_page!("0", orphans!(of_all)),
+    account_page!("0", orphans!(of_accounts)),
+];
+const COUNT_ORPHANS: [&str; 3] =
+    [count_of!(orphans!(of_all)), count_of!(orphans!(of_all)), count_of!(orphans!(of_accounts))];
+
+/// Accounts, up to a few more than make it worth while to begin with them.
+const TO_RECONCILE: &str = "
+    select count(*)
+    from (select 1 from account_to_reconcile where due <= $1 limit $2) as found";
 
 const OF_PERSON: &str = "
     select id
@@ -345,6 +402,34 @@ const OF_PERSON: &str = "
 
 /// Most pairs that roles are sought for at once.
 const MOST_UNEXPLAINED: i64 = 50_000;
+
+/// So many accounts are looked at one by one, where more are not known to be granted what they hold the latest of them is
+/// found sooner by time.
+const FEW: i64 = 3_000;
+
+/// Whose things are meant, and how they are come by.
+enum Whose {
+    Many,
+    Few,
+    Accounts(Vec<AccountId>),
+}
+
+impl Whose {
+    fn place(&self) -> usize {
+        match self {
+            Self::Many => 0,
+            Self::Few => 1,
+            Self::Accounts(_) => 2,
+        }
+    }
+
+    fn accounts(&self) -> Option<&[AccountId]> {
+        match self {
+            Self::Many | Self::Few => None,
+            Self::Accounts(accounts) => Some(accounts),
+        }
+    }
+}
 
 impl Store {
     /// Access, accounts or accounts of nobody that nothing grants on that day, the latest first. What people call things,
@@ -385,9 +470,9 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Finding>> {
         let (since, id, entitlement) = read_place(filter.after.as_deref())?;
-        let accounts = self.meant(filter, accounts).await?;
-        let [a, b, c, d, e, f, g, h, i, j] = asked(filter, accounts.as_deref(), today);
-        let whose = usize::from(accounts.is_some());
+        let whose = self.meant(filter, accounts, today).await?;
+        let [a, b, c, d, e, f, g, h, i, j] = asked(filter, whose.accounts(), today);
+        let whose = whose.place();
         let mut connection = self.reader().await?;
         let view = filter.view;
         let read = |row: Row| finding(&row, view);
@@ -406,20 +491,18 @@ impl Store {
         }
     }
 
-    /// The accounts that are meant, where not all are: those that are named, or those of the person.
-    async fn meant(
-        &self,
-        filter: &ReconciliationFilter,
-        accounts: Option<&[AccountId]>,
-    ) -> Result<Option<Vec<AccountId>>> {
-        match (accounts, filter.identity) {
-            (Some(accounts), _) => Ok(Some(accounts.to_vec())),
-            (None, Some(identity)) => {
-                let read = |row: Row| Ok(AccountId(row.integer("id")?));
-                Ok(Some(self.reader().await?.read(OF_PERSON, arguments![identity.0], read).await?))
-            }
-            (None, None) => Ok(None),
+    /// Those that are named, those of the person, or everybody's.
+    async fn meant(&self, filter: &ReconciliationFilter, accounts: Option<&[AccountId]>, today: Date) -> Result<Whose> {
+        if let Some(accounts) = accounts {
+            return Ok(Whose::Accounts(accounts.to_vec()));
         }
+        let mut connection = self.reader().await?;
+        if let Some(identity) = filter.identity {
+            let read = |row: Row| Ok(AccountId(row.integer("id")?));
+            return Ok(Whose::Accounts(connection.read(OF_PERSON, arguments![identity.0], read).await?));
+        }
+        let open = connection.number(TO_RECONCILE, arguments![today, FEW + 1]).await?;
+        Ok(if open > FEW { Whose::Many } else { Whose::Few })
     }
 
     /// How many there are.
@@ -429,9 +512,9 @@ impl Store {
         accounts: Option<&[AccountId]>,
         today: Date,
     ) -> Result<i64> {
-        let accounts = self.meant(filter, accounts).await?;
-        let [a, b, c, d, e, f, g, h, i, j] = asked(filter, accounts.as_deref(), today);
-        let whose = usize::from(accounts.is_some());
+        let whose = self.meant(filter, accounts, today).await?;
+        let [a, b, c, d, e, f, g, h, i, j] = asked(filter, whose.accounts(), today);
+        let whose = whose.place();
         let mut connection = self.reader().await?;
         match filter.view {
             View::Access => {
@@ -454,11 +537,11 @@ impl Store {
         filter: &ReconciliationFilter,
         today: Date,
     ) -> Result<Vec<(IdentityId, String)>> {
-        let accounts = self.meant(filter, None).await?;
-        let [a, b, c, d, e, f, g, h, i, j] = asked(filter, accounts.as_deref(), today);
+        let whose = self.meant(filter, None, today).await?;
+        let [a, b, c, d, e, f, g, h, i, j] = asked(filter, whose.accounts(), today);
         let [l] = arguments![MOST_UNEXPLAINED];
         let read = |row: Row| Ok((IdentityId(row.integer("owner_id")?), row.text("name")?));
-        let sql = UNEXPLAINED[usize::from(accounts.is_some())];
+        let sql = UNEXPLAINED[whose.place()];
         self.reader().await?.read(sql, [a, b, c, d, e, f, g, h, i, j, l], read).await
     }
 }

@@ -109,6 +109,7 @@ impl Tx {
         ended_by: Option<RequestId>,
         at: Timestamp,
     ) -> Result<u64> {
+        self.note_taken(ids).await?;
         self.execute(CLOSE, arguments![numbers(ids.iter().map(|id| id.0)), at, ended_by.map(|id| id.0)]).await
     }
 

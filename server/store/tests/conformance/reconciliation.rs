@@ -74,11 +74,25 @@ fn of(view: View) -> ReconciliationFilter {
 async fn found(store: &Store, filter: ReconciliationFilter) -> Vec<(i64, String, bool, bool)> {
     let page = store.reconciliation_page(&filter, None, TODAY).await.unwrap();
     assert_eq!(page.total, page.rows.len() as u64, "{filter:?}");
+    // Whatever is put away changes nothing.
+    put_away(store, 1, TODAY).await;
+    assert_eq!(store.reconciliation_page(&filter, None, TODAY).await.unwrap(), page, "{filter:?}");
     let row = |row: &model::reconciliation::Finding| {
         let name = row.grantable.as_ref().map_or("", Grantable::name).to_owned();
         (row.account.0, name, row.account_granted, row.pre_existing)
     };
     page.rows.iter().map(row).collect()
+}
+
+/// Compares all accounts with what is granted, so many at once; answers how many have nothing else.
+async fn put_away(store: &Store, most: u32, today: Date) -> usize {
+    let (mut last, mut put_away) = (Some(AccountId(0)), 0);
+    while let Some(after) = last {
+        let reconciled = store.reconcile(after, most, today).await.unwrap();
+        put_away += reconciled.put_away;
+        last = reconciled.last;
+    }
+    put_away
 }
 
 fn access(id: i64, identity: i64, entitlement: &str) -> Subject {
@@ -163,6 +177,10 @@ pub(crate) async fn what_nothing_grants_is_listed_and_filtered(store: Store) {
 
 /// A request that gives somebody something directly.
 async fn give(store: &Store, id: i64, identity: i64, grantable: Grantable) {
+    give_for(store, id, identity, grantable, Period::default()).await;
+}
+
+async fn give_for(store: &Store, id: i64, identity: i64, grantable: Grantable, period: Period) {
     keep!(store, |tx| {
         let request = Request {
             id: RequestId(id),
@@ -193,7 +211,7 @@ async fn give(store: &Store, id: i64, identity: i64, grantable: Grantable) {
             id: DirectGrantId(id + 1),
             identity: IdentityId(identity),
             grantable: grantable.clone(),
-            period: Period::default(),
+            period,
             origin: GrantOrigin { request: RequestId(id), by: "olga".into(), why: "needed".into() },
         };
         tx.open_direct_grants(&[grant], None, at(3)).await?;
@@ -307,4 +325,217 @@ pub(crate) async fn grants_are_told_beside_all_reasons(store: Store) {
     let row = decision(101, Subject::Grant { grant: DirectGrantId(71) }, Verdict::Keep, None);
     keep!(store, |tx| tx.keep_reconciliation(&row, TODAY).await?);
     assert!(store.grants_beside(&of(View::Redundant), TODAY).await.unwrap().is_empty());
+}
+
+/// Accounts of everybody, of which lists are told apart by how many are not known to be granted what they hold.
+pub(crate) async fn what_nothing_grants_is_the_same_among_many(store: Store) {
+    world(&store).await;
+    keep!(store, |tx| {
+        let granted =
+            (0..4_000).map(|number| account(100 + number, "directory", &format!("many{number}"), Some(1), &["SELL"]));
+        tx.insert_accounts(&granted.collect::<Vec<_>>(), at(0)).await?;
+        let latest = account(10_000, "directory", "latest", Some(2), &["BUY", "SELL"]);
+        tx.insert_accounts(&[latest], at(5)).await?;
+    });
+    let mut among_many = Vec::new();
+    let pages =
+        |limit| [View::Access, View::Accounts].map(|view| ReconciliationFilter { limit: Some(limit), ..of(view) });
+    for filter in pages(1) {
+        let first = store.reconciliation_page(&filter, None, TODAY).await.unwrap();
+        let next = ReconciliationFilter { after: first.next.clone(), ..filter };
+        among_many.extend([first, store.reconciliation_page(&next, None, TODAY).await.unwrap()]);
+    }
+    let unexplained = store.unexplained_entitlements(&of(View::Access), TODAY).await.unwrap();
+    assert_eq!(
+        among_many.iter().map(|page| (page.rows.len(), page.total)).collect::<Vec<_>>(),
+        [(1, 4), (1, 4), (1, 2), (1, 2)]
+    );
+    assert_eq!(unexplained.len(), 3);
+    // One more is disabled, and holds nothing.
+    assert_eq!(put_away(&store, 500, TODAY).await, 4_001);
+    let mut among_few = Vec::new();
+    for filter in pages(1) {
+        let first = store.reconciliation_page(&filter, None, TODAY).await.unwrap();
+        let next = ReconciliationFilter { after: first.next.clone(), ..filter };
+        among_few.extend([first, store.reconciliation_page(&next, None, TODAY).await.unwrap()]);
+    }
+    assert_eq!(among_few, among_many);
+    assert_eq!(store.unexplained_entitlements(&of(View::Access), TODAY).await.unwrap(), unexplained);
+    // The first that is granted for a time is looked at again when it ends.
+    assert_eq!(put_away(&store, 500, TODAY).await, 0);
+}
+
+/// Whatever happens, in whatever order: what is put away has nothing that a look at every account would find.
+pub(crate) async fn what_is_put_away_is_granted(store: Store) {
+    people(&store).await;
+    for seed in 0..3 {
+        let mut story = Story::new(seed);
+        for step in 0..120 {
+            story.goes_on(&store).await;
+            if story.one_of(2) == 0 {
+                put_away(&store, 3, story.today).await;
+            }
+            story.compare(&store, step).await;
+        }
+        put_away(&store, 100, story.today).await;
+        story.compare(&store, 120).await;
+    }
+}
+
+/// Accounts, what they hold and what is granted to whom, as they change by chance.
+struct Story {
+    /// Of the three people whom it is about.
+    first: i64,
+    chance: u64,
+    today: Date,
+    number: i64,
+    accounts: Vec<Account>,
+    held: Vec<(AssignmentId, i64, Grantable)>,
+    given: Vec<DirectGrantId>,
+}
+
+impl Story {
+    fn new(seed: i64) -> Self {
+        Self {
+            first: 1 + seed * 3,
+            chance: seed.unsigned_abs() + 7_919,
+            today: TODAY,
+            number: (1 + seed) * 100_000,
+            accounts: Vec::new(),
+            held: Vec::new(),
+            given: Vec::new(),
+        }
+    }
+
+    fn one_of(&mut self, number: usize) -> usize {
+        self.chance = self.chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.chance >> 33).unwrap() % number
+    }
+
+    fn next(&mut self) -> i64 {
+        self.number += 10;
+        self.number
+    }
+
+    fn somebody(&mut self) -> i64 {
+        self.first + i64::try_from(self.one_of(3)).unwrap()
+    }
+
+    fn some_period(&mut self) -> Period {
+        let days = |days: usize| Some(TODAY.saturating_add(jiff::Span::new().days(i64::try_from(days).unwrap())));
+        let starts = if self.one_of(4) == 0 { days(self.one_of(6)) } else { None };
+        let ends = if self.one_of(3) == 0 { days(6 + self.one_of(6)) } else { None };
+        Period { starts, ends }
+    }
+
+    fn something(&mut self) -> Grantable {
+        match self.one_of(4) {
+            0 => Grantable::AccountType("directory-user".into()),
+            1 => Grantable::Entitlement("sellers".into()),
+            2 => Grantable::Entitlement("sellers-too".into()),
+            _ => Grantable::Entitlement("buyers".into()),
+        }
+    }
+
+    /// An account as an application may hold it.
+    fn some_account(&mut self, id: i64) -> Account {
+        let owner = if self.one_of(5) == 0 { None } else { Some(self.somebody()) };
+        let held: &[&str] = [&[][..], &["SELL"], &["BUY", "SELL"], &["UNKNOWN", "BUY"]][self.one_of(4)];
+        let status = [AccountStatus::Enabled, AccountStatus::Enabled, AccountStatus::Disabled, AccountStatus::Gone]
+            [self.one_of(4)];
+        let account = account(id, "directory", &format!("account {id}"), owner, held);
+        let account_type = if self.one_of(5) == 0 { String::new() } else { account.account_type.clone() };
+        Account { status, account_type, ..account }
+    }
+
+    async fn goes_on(&mut self, store: &Store) {
+        let id = self.next();
+        let when = at(id);
+        match self.one_of(11) {
+            0 | 1 => {
+                let account = self.some_account(id);
+                self.accounts.push(account.clone());
+                keep!(store, |tx| tx.insert_accounts(&[account], when).await?);
+            }
+            2 | 3 if !self.accounts.is_empty() => {
+                let place = self.one_of(self.accounts.len());
+                let account = self.some_account(self.accounts[place].id.0);
+                self.accounts[place] = account.clone();
+                keep!(store, |tx| tx.update_accounts(&[account], when).await?);
+            }
+            4 if !self.accounts.is_empty() => {
+                let place = self.one_of(self.accounts.len());
+                let account = self.accounts[place].id;
+                let decision = match self.one_of(2) {
+                    0 => Decision::Linked { identity: IdentityId(self.somebody()) },
+                    _ => Decision::Classified { account_type: "directory-user".into() },
+                };
+                keep!(store, |tx| {
+                    if !tx.reopen_account(account, &decision, "olga", when).await? {
+                        tx.decide_account(account, &decision, "olga", when).await?;
+                    }
+                });
+            }
+            5 if !self.accounts.is_empty() => {
+                // A reading that knows nothing of what a person decides meanwhile.
+                let place = self.one_of(self.accounts.len());
+                let account = Account { owner: None, ..self.some_account(self.accounts[place].id.0) };
+                let decision = Decision::Linked { identity: IdentityId(self.somebody()) };
+                keep!(store, |tx| {
+                    tx.update_accounts(&[account.clone()], when).await?;
+                    tx.decide_account(account.id, &decision, "olga", when).await?;
+                    tx.update_accounts(&[account], when).await?;
+                });
+                put_away(store, 100, self.today).await;
+                keep!(store, |tx| tx.keep_account_decisions("directory").await?);
+            }
+            6 | 7 => {
+                let (identity, grantable) = (self.somebody(), self.something());
+                let period = self.some_period();
+                if self.held.iter().all(|(_, whose, held)| (*whose, held) != (identity, &grantable)) {
+                    self.held.push((AssignmentId(id), identity, grantable.clone()));
+                    let mut assignment = AssignmentRecord { period, ..assignment(id, identity, grantable, 0) };
+                    assignment.since = when;
+                    keep!(store, |tx| tx.open_assignments(&[assignment], None).await?);
+                }
+            }
+            8 if !self.held.is_empty() => {
+                let place = self.one_of(self.held.len());
+                let (id, ..) = self.held.swap_remove(place);
+                keep!(store, |tx| tx.close_assignments(&[id], None, when).await?);
+            }
+            9 if self.given.len() > 2 => {
+                let place = self.one_of(self.given.len());
+                let id = self.given.swap_remove(place);
+                keep!(store, |tx| tx.close_direct_grants(&[id], None, when).await?);
+            }
+            9 => {
+                let (identity, grantable) = (self.somebody(), self.something());
+                let period = self.some_period();
+                self.given.push(DirectGrantId(id + 1));
+                give_for(store, id, identity, grantable, period).await;
+            }
+            _ if self.one_of(2) == 0 => self.today = self.today.tomorrow().unwrap(),
+            _ => {
+                let mut known = configuration();
+                match self.one_of(4) {
+                    0 => drop(known.entitlements.remove("sellers")),
+                    1 => known.entitlements.get_mut("buyers").unwrap().key = "UNKNOWN".into(),
+                    2 => known.entitlements.clear(),
+                    _ => {}
+                }
+                apply(store, id, known).await;
+            }
+        }
+    }
+
+    async fn compare(&self, store: &Store, step: usize) {
+        let all: Vec<AccountId> = self.accounts.iter().map(|account| account.id).collect();
+        for view in [View::Access, View::Accounts] {
+            let mut found = store.reconciliation_findings(&of(view), None, self.today).await.unwrap();
+            found.retain(|finding| all.contains(&finding.account));
+            let looked_at = store.reconciliation_findings(&of(view), Some(&all), self.today).await.unwrap();
+            assert_eq!(found, looked_at, "people from {}, step {step}, {view:?}", self.first);
+        }
+    }
 }
