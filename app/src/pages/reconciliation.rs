@@ -132,6 +132,8 @@ pub struct Around {
     pub account_types: Vec<(String, String)>,
     /// Where all that match are to be decided about: how many these are, and a digest of which.
     pub all: Option<(u64, String)>,
+    /// What the list leaves out, because it has to be compared with what is granted first.
+    pub left_out: Option<String>,
 }
 
 #[component]
@@ -145,7 +147,9 @@ pub fn ReconciliationPage() -> impl IntoView {
             Some(_) => Some(engine::reconciliation::matching(&op, &filter).await?),
             None => None,
         };
-        let around = Around { counts, applications: choices.applications, account_types: choices.account_types, all };
+        let left_out = engine::reconciliation::left_out(&op, &filter).await?;
+        let engine::reconciliation::Choices { applications, account_types } = choices;
+        let around = Around { counts, applications, account_types, all, left_out };
         Ok(reconciliation_sheet(&filter, &lines, &around, &visitor.rights, &visitor.clock))
     })
 }
@@ -161,6 +165,7 @@ pub fn reconciliation_sheet(
         ReconciliationFilter { view: filter.view, after: filter.after.clone(), ..ReconciliationFilter::default() };
     let clear = reconciliation_address(&ReconciliationFilter { after: None, ..plain.clone() }).to_string();
     let content = match (lines.shown(), *filter == plain) {
+        (0, true) if around.left_out.is_some() => ().into_any(),
         (0, false) => empty("Nothing found", Empty::Filtered { clear }),
         (0, true) => empty("Nothing to decide", Empty::AllDone { text: nothing(filter.view) }),
         _ => board(filter, lines, around, rights, clock),
@@ -188,10 +193,22 @@ pub fn reconciliation_sheet(
         {origins(filter)}
         {search(filter, around)}
         {active_filters(of_person.into_iter().collect())}
+        {around.left_out.clone().map(|sentence| compared(sentence, filter))}
         {content}
         {(shown > 0).then(|| pagination(reconciliation_address(filter), shown, lines.total(), filter.after.is_none(), lines.next().cloned(), ("line", "lines")))}
     };
     Sheet { section: Section::Reconciliation, title: "Reconciliation".to_owned(), body: body.into_any() }
+}
+
+/// What the list does not have yet.
+fn compared(sentence: String, filter: &ReconciliationFilter) -> impl IntoView + use<> {
+    let again = reconciliation_address(filter).to_string();
+    view! {
+        <section class="panel" role="status">
+            <p class="answer">{icon("clock")}{sentence}</p>
+            <div class="actions"><a class="button" href=again>"Look again"</a></div>
+        </section>
+    }
 }
 
 /// On its tab; the sentence above the tabs says the rest.

@@ -333,7 +333,7 @@ pub async fn preview(op: &OpContext, id: DraftId) -> Result<DraftPreview, ApiErr
     let is_whole = findings.is_empty() && moved.is_empty() && !plan.is_empty();
     let seal = is_whole.then(|| configurations::seal(&digest, &plan));
     let does_something = plan.effect.as_ref().is_some_and(|effect| effect.identities > 0);
-    let unmarked = if does_something { crate::reconciliation::unmarked(op).await? } else { Vec::new() };
+    let unmarked = if does_something { crate::reconciliation::unmarked_applications(op).await? } else { Vec::new() };
     let mut preview = DraftPreview { draft, plan, findings, moved, lint, matches, unmarked, seal };
     if !op.may("/Identities/View") {
         hide_people(&mut preview);

@@ -33,7 +33,7 @@ pub async fn beginning(op: &OpContext) -> Result<Option<Beginning>, ApiError> {
         has_account_type: !configuration.account_types.is_empty(),
         is_read,
         has_entitlements: !configuration.entitlements.is_empty(),
-        is_marked: is_read && crate::reconciliation::unmarked(op).await?.is_empty(),
+        is_marked: is_read && crate::reconciliation::unmarked_applications(op).await?.is_empty(),
     }))
 }
 

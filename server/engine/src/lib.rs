@@ -101,6 +101,7 @@ use crate::error::OpenError;
 use crate::in_hand::InHand;
 use crate::lock::RunnerLock;
 use crate::pace::Paces;
+use crate::reconciliation::GoLives;
 use crate::secrets::Keys;
 use crate::simulation::Simulations;
 use crate::tallies::Tallies;
@@ -206,6 +207,7 @@ struct Inner {
     paces: Paces,
     tallies: Tallies,
     simulations: Simulations,
+    go_lives: GoLives,
     in_hand: InHand,
     waiting: references::Waiting,
     /// Why the run under way does not go on.
@@ -263,6 +265,7 @@ impl Engine {
             paces: Paces::default(),
             tallies: Tallies::default(),
             simulations: Simulations::default(),
+            go_lives: GoLives::default(),
             in_hand: InHand::default(),
             waiting: references::Waiting::default(),
             held_up: Mutex::default(),
@@ -442,6 +445,10 @@ impl Engine {
 
     pub(crate) fn held_up(&self) -> MutexGuard<'_, Option<String>> {
         self.0.held_up.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn go_lives(&self) -> &GoLives {
+        &self.0.go_lives
     }
 
     pub(crate) fn delivering(&self) -> MutexGuard<'_, BTreeSet<String>> {

@@ -1,7 +1,8 @@
 //! Reconciliation: what applications hold and nothing grants, and what people decide about it. What there is comes from the
-//! readings and the role model each time it is looked at; what would happen by itself is what a plan made now would do. What
+//! readings and the role model; what would happen by itself is what a plan made now would do. What
 //! is kept enters by `requests`, what is removed by a plan: nothing here changes an application.
 
+pub(crate) mod compare;
 mod decide;
 mod go_live;
 mod proposals;
@@ -18,9 +19,10 @@ use model::reconciliation::{
     DecisionRow, Finding, Lines, ReconciliationFilter, Redundancy, RoleProposal, Subject, View,
 };
 
+pub use self::compare::left_out;
 pub use self::decide::{Outcomes, decide, decide_all, matching, undo};
-pub(crate) use self::go_live::unmarked;
-pub use self::go_live::{go_live, preview_go_live};
+pub(crate) use self::go_live::{GoLives, unmarked_applications};
+pub use self::go_live::{Inventory, Standing, begin_go_live, go_live, inventory, preview_go_live};
 
 use crate::context::OpContext;
 use crate::error::internal;

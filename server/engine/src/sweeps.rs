@@ -1,6 +1,6 @@
 //! What goes on without a run: orders whose next attempt is due, orders of processes that died, late answers of
 //! executors, work that is due, approvals that are late, certification campaigns, applications that are tried again, pauses that are over, requests that begin, end or wait
-//! to be planned, sessions that expired. A sweep takes no input: it compares what is with what should be, and signals
+//! to be planned, sessions that expired, accounts that have to be compared with what is granted. A sweep takes no input: it compares what is with what should be, and signals
 //! that got lost are made good by the next one.
 
 use std::collections::{BTreeSet, HashMap};
@@ -48,6 +48,7 @@ pub(crate) async fn run(engine: Engine) {
         if rounds.is_multiple_of(10) {
             crate::certifications::sweep(&engine);
         }
+        crate::reconciliation::compare::sweep(&engine);
         if rounds.is_multiple_of(60)
             && let Err(error) = let_go_of_the_unknown(&engine).await
         {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
+use std::time::Instant;
 
 use engine::{Engine, Options, configuration, configurations, events, jobs, users};
 use generator::World;
@@ -26,6 +27,7 @@ pub(crate) async fn open(folder: &Path, people: u64, password: &str) -> Engine {
     let is_there = folder.join("quartermaster.db").exists();
     let engine = opened(folder).await;
     if is_there {
+        compare(&engine).await;
         return engine;
     }
     let op = engine.operating_context("benchmark");
@@ -65,9 +67,22 @@ pub(crate) async fn open(folder: &Path, people: u64, password: &str) -> Engine {
             run(&engine, "compute-role-model").await;
         }
     }
+    compare(&engine).await;
     engine.stop().await;
     drop(engine);
     opened(folder).await
+}
+
+/// As the program does it all the time.
+async fn compare(engine: &Engine) {
+    let (begun, mut compared) = (Instant::now(), 0);
+    loop {
+        match engine.store().reconcile(500, engine.today()).await.unwrap() {
+            0 => break,
+            some => compared += some,
+        }
+    }
+    eprintln!("{compared} accounts compared with what is granted in {:?}", begun.elapsed());
 }
 
 async fn insert_accounts(engine: &Engine, world: &World, chunk: Range<u64>, number: impl Fn(u64) -> IdentityId) {

@@ -193,6 +193,9 @@ async fn list(op: &OpContext, which: Which, limit: u32, output: &Output) -> Resu
             output.rows(&page.rows, &heading, decided)?;
         }
     }
+    if let Some(sentence) = engine::reconciliation::left_out(op, &filter).await? {
+        output.say(&sentence)?;
+    }
     if lines.total() > lines.shown() as u64 {
         output.say(&format!("{} of {}; --limit shows more", lines.shown(), lines.total()))?;
     }

@@ -217,6 +217,7 @@ impl Tx {
         if reopened == 0 {
             return Ok(false);
         }
+        self.note_decided(account).await?;
         match decision {
             Decision::Linked { identity } => {
                 self.execute(UNLINK, arguments![account.0, identity.0, at]).await?;

@@ -186,7 +186,7 @@ impl Tx {
     pub async fn insert_accounts(&mut self, rows: &[Account], at: Timestamp) -> Result<()> {
         self.write_accounts(INSERT, rows, at).await?;
         self.note_facts(rows.iter().filter_map(|account| account_fact(account, None, at))).await?;
-        self.note_to_reconcile(rows).await?;
+        self.note_new(rows).await?;
         let held = rows.iter().flat_map(held_in).collect::<Vec<_>>();
         self.begin_entitlements(&held, at).await
     }
@@ -196,7 +196,7 @@ impl Tx {
     pub async fn update_accounts(&mut self, rows: &[Account], at: Timestamp) -> Result<()> {
         let before = self.accounts_before(rows).await?;
         self.write_accounts(UPDATE, rows, at).await?;
-        self.note_to_reconcile(rows).await?;
+        self.note_changed(rows).await?;
         self.note_facts(rows.iter().filter_map(|row| account_fact(row, Some(before.get(&row.id)?), at))).await?;
         let ids = numbers(rows.iter().map(|account| account.id.0));
         let held = self.rows(HELD, arguments![ids]).await?;

@@ -190,6 +190,11 @@ impl Tx {
             let inputs: Vec<_> = chunk.iter().map(input).collect();
             self.execute(INSERT, arguments![payload(&inputs)?, run.map(|run| run.0)]).await?;
         }
+        let grants = rows.iter().filter(|row| row.until.is_none() && row.workflow_state.grants());
+        let grants = grants
+            .filter(|row| matches!(row.grantable, Grantable::AccountType(_) | Grantable::Entitlement(_)))
+            .map(|row| row.identity);
+        self.note_granted(grants).await?;
         let held = rows.iter().filter(|row| row.until.is_none() && is_held(row.workflow_state));
         self.note_facts(held.map(|row| granted(row, run))).await
     }

@@ -82,7 +82,7 @@ pub use migrations::MigrationReport;
 pub use native_changes::{NativePlanned, NativeStep, NativeVerdict};
 pub use open::{Dialect, Store};
 pub use orders::{Claim, FilledOrder, OrdersUnderWay, PlanRecord, RecordedTransition, ReferenceChange};
-pub use reconciliation::{GrantBeside, Reconciled};
+pub use reconciliation::GrantBeside;
 pub use requests::RequestProgress;
 pub use restoration::Restoration;
 pub use runs::{Cancelled, JobScheduleRecord, RUN_LOST};

@@ -73,7 +73,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0043_index_what_is_held"),
     migration!("0044_index_known_entitlements"),
     migration!("0045_index_streams_by_time"),
-    migration!("0046_find_what_nothing_grants"),
+    migration!("0046_keep_findings"),
 ];
 
 const CREATE_TABLE: &str = r#"

@@ -1,12 +1,15 @@
-//! What is held and nothing grants, read from what is held and what is desired; what people decided about it; and what was
-//! there at go-live. Only the latter two are kept.
+//! What is held and nothing grants; what people decided about it; and what was there at go-live. What nothing grants is
+//! kept once an account was compared with what is granted; others are compared while somebody asks.
 
 mod decisions;
+mod found;
 mod redundant;
 mod to_reconcile;
 
 pub use redundant::GrantBeside;
-pub use to_reconcile::Reconciled;
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -14,10 +17,10 @@ use model::access::Grantable;
 use model::account::{AccountStatus, Provenance};
 use model::ids::{AccountId, IdentityId, OrderId};
 use model::page::Page;
-use model::reconciliation::{Finding, ReconciliationFilter, Subject, View};
+use model::reconciliation::{Finding, Origin, ReconciliationFilter, Subject, View};
 
 use crate::accounts::stands_for_entitlements;
-use crate::connection::{Argument, Row, arguments, numbers};
+use crate::connection::{Argument, Connection, Row, arguments, numbers};
 use crate::paging::{count_limit, cursor, page, read_cursor, rows_to_read};
 use crate::words::patterns;
 use crate::{Result, Store, StoreError};
@@ -87,12 +90,14 @@ pub(crate) use known_entitlement;
 
 /// Whether it was there at go-live, is the same still, and nothing granted it since.
 macro_rules! pre_existing {
-    ($kind:literal, $entitlement:literal, $since:literal) => {
+    ($account:literal, $owner:literal, $kind:literal, $entitlement:literal, $since:literal) => {
         concat!(
             "exists (
         select 1
         from pre_existing p
-        where p.account_id = a.id
+        where p.account_id = ",
+            $account,
+            "
           and p.entitlement = ",
             $entitlement,
             "
@@ -102,7 +107,9 @@ macro_rules! pre_existing {
           and not exists (
             select 1
             from assignment s
-            where s.identity_id = a.owner_id
+            where s.identity_id = ",
+            $owner,
+            "
               and s.kind = '",
             $kind,
             "'
@@ -116,15 +123,32 @@ macro_rules! pre_existing {
 }
 pub(crate) use pre_existing;
 
-/// Everybody's, or those of some accounts, $10. Where much is not granted, what is held is looked at by time; where little is,
-/// the accounts that are not known to be granted what they hold come first.
-macro_rules! of_many {
-    () => {
-        "cast($10 as text) is null
-      and exists (select 1 from account_to_reconcile r where r.account_id = a.id and r.due <= $1)"
+/// Whether a person decided on day $1, or before, what becomes of it.
+macro_rules! decided {
+    ($account:literal, $owner:literal, $what:expr) => {
+        concat!(
+            "exists (
+        select 1
+        from reconciliation_decision d
+        where d.account_id = ",
+            $account,
+            "
+          and ",
+            $what,
+            "
+          and d.identity_id = ",
+            $owner,
+            "
+          and d.ended_at is null
+          and (d.verdict = 'remove' or (d.verdict = 'postpone' and d.until > $1))
+      )"
+        )
     };
 }
-macro_rules! of_few {
+pub(crate) use decided;
+
+/// Of which accounts: of those that have to be compared, of some, $10, or of all.
+macro_rules! of_noted {
     () => {
         "cast($10 as text) is null
       and a.id in (select r.account_id from account_to_reconcile r where r.due <= $1)"
@@ -138,20 +162,6 @@ macro_rules! of_accounts {
 macro_rules! of_all {
     () => {
         "cast($10 as text) is null"
-    };
-}
-
-/// Where an index by time, or of owners, leads; and where accounts do.
-macro_rules! held_of_many {
-    () => {
-        "account_entitlement e
-    cross join account a"
-    };
-}
-macro_rules! held_of_few {
-    () => {
-        "account a
-    cross join account_entitlement e"
     };
 }
 
@@ -175,13 +185,12 @@ macro_rules! of_filter {
     };
 }
 
-/// $1 day, $5 since when; and those of [`of_filter`].
+/// What accounts hold, compared with what is granted: $1 day, $5 since when; and those of [`of_filter`].
 macro_rules! access {
-    ($held:ident, $whose:ident) => {
+    ($whose:ident) => {
         concat!(
-            "from ",
-            $held!(),
-            "
+            "from account a
+    cross join account_entitlement e
     cross join identity i
     cross join configuration_object k
     where e.account_id = a.id
@@ -194,20 +203,13 @@ macro_rules! access {
       and not ",
             granted!("entitlement", "k.name"),
             "
-      and not exists (
-        select 1
-        from reconciliation_decision d
-        where d.account_id = e.account_id
-          and d.entitlement = e.entitlement
-          and d.held_since = e.since
-          and d.identity_id = a.owner_id
-          and d.ended_at is null
-          and (d.verdict = 'remove' or (d.verdict = 'postpone' and d.until > $1))
-      )
+      and not ",
+            decided!("a.id", "a.owner_id", "d.entitlement = e.entitlement and d.held_since = e.since"),
+            "
       and (
         $5 is null
         or ($5 = 'pre_existing') = ",
-            pre_existing!("entitlement", "e.entitlement", "e.since"),
+            pre_existing!("a.id", "a.owner_id", "entitlement", "e.entitlement", "e.since"),
             "
       )",
             of_filter!("e.since", $whose)
@@ -215,63 +217,100 @@ macro_rules! access {
     };
 }
 
-macro_rules! access_page {
-    ($held:ident, $whose:ident) => {
+/// The order that brought it.
+macro_rules! order_of_access {
+    ($account:literal, $entitlement:literal) => {
         concat!(
-    "
-    select e.account_id, e.entitlement, e.since, a.application, a.account_type, a.key, a.provenance, a.status, a.owner_id,
-      i.display_name, k.name,
-      cast(case when ",
-    pre_existing!("entitlement", "e.entitlement", "e.since"),
-    " then 1 else 0 end as bigint) as pre_existing,
-      cast(case when ",
-    granted!("account_type", "a.account_type"),
-    " then 1 else 0 end as bigint) as account_granted,
-      (
+            "(
         select max(o.id)
         from provisioning_order o
         join order_item t on t.order_id = o.id
-        where o.account_id = e.account_id
+        where o.account_id = ",
+            $account,
+            "
           and t.kind = 'entitlement'
-          and t.name = e.entitlement
+          and t.name = ",
+            $entitlement,
+            "
           and t.operation = 'add'
           and t.state in (4, 8)
-      ) as order_id
+      )"
+        )
+    };
+}
+pub(crate) use order_of_access;
+macro_rules! order_of_account {
+    ($account:literal) => {
+        concat!(
+            "(
+        select max(o.id)
+        from provisioning_order o
+        where o.account_id = ",
+            $account,
+            "
+          and o.operation in ('create', 'enable')
+          and o.state in (4, 8)
+      )"
+        )
+    };
+}
+pub(crate) use order_of_account;
+
+macro_rules! access_page {
+    ($whose:ident) => {
+        concat!(
+            "
+    select e.account_id, e.entitlement, e.since, a.application, a.account_type, a.key, a.provenance, a.status, a.owner_id,
+      i.display_name, k.name,
+      cast(case when ",
+            pre_existing!("a.id", "a.owner_id", "entitlement", "e.entitlement", "e.since"),
+            " then 1 else 0 end as bigint) as pre_existing,
+      cast(case when ",
+            granted!("account_type", "a.account_type"),
+            " then 1 else 0 end as bigint) as account_granted,
+      ",
+            order_of_access!("e.account_id", "e.entitlement"),
+            " as order_id
     ",
-    access!($held, $whose),
-    "
+            access!($whose),
+            "
       and ($11 is null or (e.since, e.account_id, e.entitlement) < ($11, $12, $13))
     order by e.since desc, e.account_id desc, e.entitlement desc
     limit $14"
-)
+        )
+    };
+}
+macro_rules! count_of {
+    ($from:expr) => {
+        concat!("select count(*) from (select 1 ", $from, " limit $11) as found")
     };
 }
 
-macro_rules! count_access {
-    ($held:ident, $whose:ident) => {
-        concat!("select count(*) from (select 1 ", access!($held, $whose), " limit $11) as found")
+const ACCESS: Compared = Compared { noted: access_page!(of_noted), accounts: access_page!(of_accounts) };
+const COUNT_ACCESS: Compared =
+    Compared { noted: count_of!(access!(of_noted)), accounts: count_of!(access!(of_accounts)) };
+
+/// By application, of some accounts.
+macro_rules! by_application {
+    ($from:expr) => {
+        concat!("select a.application, count(*) as number ", $from, " group by a.application")
     };
 }
-
-/// In the order of [`Whose`].
-const ACCESS: [&str; 3] =
-    [access_page!(held_of_many, of_many), access_page!(held_of_few, of_few), access_page!(held_of_few, of_accounts)];
-const COUNT_ACCESS: [&str; 3] =
-    [count_access!(held_of_many, of_many), count_access!(held_of_few, of_few), count_access!(held_of_few, of_accounts)];
+const ACCESS_BY_APPLICATION: &str = by_application!(access!(of_accounts));
 
 /// What people hold that nothing grants, by person: for finding roles that would explain it.
 macro_rules! unexplained {
     ($whose:ident) => {
         concat!(
-            "select distinct a.owner_id, k.name ",
-            access!(held_of_few, $whose),
+            "select distinct a.owner_id as identity_id, k.name ",
+            access!($whose),
             "
-    order by a.owner_id, k.name
+    order by identity_id, k.name
     limit $11"
         )
     };
 }
-const UNEXPLAINED: [&str; 3] = [unexplained!(of_many), unexplained!(of_few), unexplained!(of_accounts)];
+const UNEXPLAINED: Compared = Compared { noted: unexplained!(of_noted), accounts: unexplained!(of_accounts) };
 
 /// An account that is in use. What was disabled because nothing grants it is as it should be.
 macro_rules! accounts {
@@ -284,19 +323,13 @@ macro_rules! accounts {
       and not ",
             granted!("account_type", "a.account_type"),
             "
-      and not exists (
-        select 1
-        from reconciliation_decision d
-        where d.account_id = a.id
-          and d.entitlement = ''
-          and d.identity_id = a.owner_id
-          and d.ended_at is null
-          and (d.verdict = 'remove' or (d.verdict = 'postpone' and d.until > $1))
-      )
+      and not ",
+            decided!("a.id", "a.owner_id", "d.entitlement = ''"),
+            "
       and (
         $5 is null
         or ($5 = 'pre_existing') = ",
-            pre_existing!("account_type", "''", "a.created_at"),
+            pre_existing!("a.id", "a.owner_id", "account_type", "''", "a.created_at"),
             "
       )",
             of_filter!("a.created_at", $whose)
@@ -346,13 +379,9 @@ macro_rules! account_page {
       cast(",
             $pre_existing,
             " as bigint) as pre_existing, cast(0 as bigint) as account_granted,
-      (
-        select max(o.id)
-        from provisioning_order o
-        where o.account_id = a.id
-          and o.operation in ('create', 'enable')
-          and o.state in (4, 8)
-      ) as order_id
+      ",
+            order_of_account!("a.id"),
+            " as order_id
     ",
             $from,
             "
@@ -366,33 +395,25 @@ macro_rules! account_page {
 macro_rules! accounts_page {
     ($whose:ident) => {
         account_page!(
-            concat!("case when ", pre_existing!("account_type", "''", "a.created_at"), " then 1 else 0 end"),
+            concat!(
+                "case when ",
+                pre_existing!("a.id", "a.owner_id", "account_type", "''", "a.created_at"),
+                " then 1 else 0 end"
+            ),
             accounts!($whose)
         )
     };
 }
-macro_rules! count_of {
-    ($from:expr) => {
-        concat!("select count(*) from (select 1 ", $from, " limit $11) as found")
-    };
-}
 
-const ACCOUNTS: [&str; 3] = [accounts_page!(of_many), accounts_page!(of_few), accounts_page!(of_accounts)];
-const COUNT_ACCOUNTS: [&str; 3] =
-    [count_of!(accounts!(of_many)), count_of!(accounts!(of_few)), count_of!(accounts!(of_accounts))];
+const ACCOUNTS: Compared = Compared { noted: accounts_page!(of_noted), accounts: accounts_page!(of_accounts) };
+const COUNT_ACCOUNTS: Compared =
+    Compared { noted: count_of!(accounts!(of_noted)), accounts: count_of!(accounts!(of_accounts)) };
 
-const ORPHANS: [&str; 3] = [
-    account_page!("0", orphans!(of_all)),
-    account_page!("0", orphans!(of_all)),
-    account_page!("0", orphans!(of_accounts)),
-];
-const COUNT_ORPHANS: [&str; 3] =
-    [count_of!(orphans!(of_all)), count_of!(orphans!(of_all)), count_of!(orphans!(of_accounts))];
+const ACCOUNTS_BY_APPLICATION: &str = by_application!(accounts!(of_accounts));
 
-/// Accounts, up to a few more than make it worth while to begin with them.
-const TO_RECONCILE: &str = "
-    select count(*)
-    from (select 1 from account_to_reconcile where due <= $1 limit $2) as found";
+/// Of all and of some accounts.
+const ORPHANS: [&str; 2] = [account_page!("0", orphans!(of_all)), account_page!("0", orphans!(of_accounts))];
+const COUNT_ORPHANS: [&str; 2] = [count_of!(orphans!(of_all)), count_of!(orphans!(of_accounts))];
 
 const OF_PERSON: &str = "
     select id
@@ -403,32 +424,16 @@ const OF_PERSON: &str = "
 /// Most pairs that roles are sought for at once.
 const MOST_UNEXPLAINED: i64 = 50_000;
 
-/// So many accounts are looked at one by one, where more are not known to be granted what they hold the latest of them is
-/// found sooner by time.
-const FEW: i64 = 3_000;
-
-/// Whose things are meant, and how they are come by.
-enum Whose {
-    Many,
-    Few,
-    Accounts(Vec<AccountId>),
+/// Statements that compare what accounts hold with what is granted.
+struct Compared {
+    noted: &'static str,
+    accounts: &'static str,
 }
 
-impl Whose {
-    fn place(&self) -> usize {
-        match self {
-            Self::Many => 0,
-            Self::Few => 1,
-            Self::Accounts(_) => 2,
-        }
-    }
-
-    fn accounts(&self) -> Option<&[AccountId]> {
-        match self {
-            Self::Many | Self::Few => None,
-            Self::Accounts(accounts) => Some(accounts),
-        }
-    }
+/// Whose things are meant.
+enum Whose {
+    Everybody,
+    Accounts(Vec<AccountId>),
 }
 
 impl Store {
@@ -443,10 +448,7 @@ impl Store {
         let total = self.reconciliation_count(filter, accounts, today).await?;
         let rows = self.reconciliation_rows(filter, accounts, today, rows_to_read(filter.limit)).await?;
         Ok(page(rows, filter.limit, total, |row| {
-            let entitlement = match &row.subject {
-                Subject::Access { entitlement, .. } => entitlement.as_str(),
-                _ => "",
-            };
+            let Reverse((.., entitlement)) = newest_first(row);
             cursor(row.account.0, format!("{}.{entitlement}", row.since.as_microsecond()))
         }))
     }
@@ -469,40 +471,34 @@ impl Store {
         today: Date,
         limit: i64,
     ) -> Result<Vec<Finding>> {
-        let (since, id, entitlement) = read_place(filter.after.as_deref())?;
-        let whose = self.meant(filter, accounts, today).await?;
-        let [a, b, c, d, e, f, g, h, i, j] = asked(filter, whose.accounts(), today);
-        let whose = whose.place();
-        let mut connection = self.reader().await?;
-        let view = filter.view;
-        let read = |row: Row| finding(&row, view);
-        match view {
-            View::Access => {
-                let [l, m, n, o] = arguments![since, id, entitlement, limit];
-                connection.read(ACCESS[whose], [a, b, c, d, e, f, g, h, i, j, l, m, n, o], read).await
+        let place = read_place(filter.after.as_deref())?;
+        let mut connection = self.snapshot().await?;
+        let whose = meant(&mut connection, filter, accounts).await?;
+        match (filter.view, whose) {
+            (View::Access | View::Accounts, Whose::Everybody) => {
+                let mut rows = found::rows(&mut connection, filter, &place, today, limit).await?;
+                if to_reconcile::are_few(&mut connection, today).await? {
+                    rows.extend(compared(&mut connection, filter, &place, None, today, limit).await?);
+                    rows.sort_by(|one, other| newest_first(one).cmp(&newest_first(other)));
+                    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+                }
+                Ok(rows)
             }
-            View::Accounts | View::Orphans => {
-                let [l, m, n] = arguments![since, id, limit];
-                let sql = if view == View::Accounts { ACCOUNTS } else { ORPHANS };
-                let sql = sql[whose];
+            (View::Access | View::Accounts, Whose::Accounts(accounts)) => {
+                compared(&mut connection, filter, &place, Some(&accounts), today, limit).await
+            }
+            (View::Orphans, whose) => {
+                let (sql, accounts) = match &whose {
+                    Whose::Everybody => (ORPHANS[0], None),
+                    Whose::Accounts(accounts) => (ORPHANS[1], Some(accounts.as_slice())),
+                };
+                let [a, b, c, d, e, f, g, h, i, j] = asked(filter, accounts, today);
+                let [l, m, n] = arguments![place.since, place.account, limit];
+                let read = |row: Row| finding(&row, View::Orphans);
                 connection.read(sql, [a, b, c, d, e, f, g, h, i, j, l, m, n], read).await
             }
-            View::Redundant | View::Roles | View::Decided => Ok(Vec::new()),
+            (View::Redundant | View::Roles | View::Decided, _) => Ok(Vec::new()),
         }
-    }
-
-    /// Those that are named, those of the person, or everybody's.
-    async fn meant(&self, filter: &ReconciliationFilter, accounts: Option<&[AccountId]>, today: Date) -> Result<Whose> {
-        if let Some(accounts) = accounts {
-            return Ok(Whose::Accounts(accounts.to_vec()));
-        }
-        let mut connection = self.reader().await?;
-        if let Some(identity) = filter.identity {
-            let read = |row: Row| Ok(AccountId(row.integer("id")?));
-            return Ok(Whose::Accounts(connection.read(OF_PERSON, arguments![identity.0], read).await?));
-        }
-        let open = connection.number(TO_RECONCILE, arguments![today, FEW + 1]).await?;
-        Ok(if open > FEW { Whose::Many } else { Whose::Few })
     }
 
     /// How many there are.
@@ -512,23 +508,49 @@ impl Store {
         accounts: Option<&[AccountId]>,
         today: Date,
     ) -> Result<i64> {
-        let whose = self.meant(filter, accounts, today).await?;
-        let [a, b, c, d, e, f, g, h, i, j] = asked(filter, whose.accounts(), today);
-        let whose = whose.place();
-        let mut connection = self.reader().await?;
-        match filter.view {
-            View::Access => {
-                let [l] = arguments![count_limit()];
-                connection.number(COUNT_ACCESS[whose], [a, b, c, d, e, f, g, h, i, j, l]).await
+        let mut connection = self.snapshot().await?;
+        let whose = meant(&mut connection, filter, accounts).await?;
+        let by = match filter.view {
+            View::Access => COUNT_ACCESS,
+            View::Accounts => COUNT_ACCOUNTS,
+            View::Orphans => Compared { noted: COUNT_ORPHANS[0], accounts: COUNT_ORPHANS[1] },
+            View::Redundant | View::Roles | View::Decided => return Ok(0),
+        };
+        let (found, accounts) = match whose {
+            Whose::Accounts(accounts) => (0, Some(accounts)),
+            Whose::Everybody if filter.view == View::Orphans => (0, None),
+            Whose::Everybody => {
+                let found = found::count(&mut connection, filter, today).await?;
+                if !to_reconcile::are_few(&mut connection, today).await? {
+                    return Ok(found);
+                }
+                (found, None)
             }
-            View::Accounts | View::Orphans => {
-                let [l] = arguments![count_limit()];
-                let sql = if filter.view == View::Accounts { COUNT_ACCOUNTS } else { COUNT_ORPHANS };
-                let sql = sql[whose];
-                connection.number(sql, [a, b, c, d, e, f, g, h, i, j, l]).await
-            }
-            View::Redundant | View::Roles | View::Decided => Ok(0),
+        };
+        let [a, b, c, d, e, f, g, h, i, j] = asked(filter, accounts.as_deref(), today);
+        let [l] = arguments![count_limit()];
+        let sql = if accounts.is_some() { by.accounts } else { by.noted };
+        let more = connection.number(sql, [a, b, c, d, e, f, g, h, i, j, l]).await?;
+        Ok((found + more).min(count_limit()))
+    }
+
+    /// Of these accounts, by application: entitlements and accounts that nothing grants and that were not there at go-live.
+    pub async fn count_unmarked(&self, accounts: &[AccountId], today: Date) -> Result<Vec<(String, u64, u64)>> {
+        let filter = ReconciliationFilter { origin: Some(Origin::NonConforming), ..ReconciliationFilter::default() };
+        let mut connection = self.snapshot().await?;
+        let mut counts: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+        let read = |row: Row| {
+            let number = row.integer("number")?;
+            Ok((row.text("application")?, u64::try_from(number).unwrap_or_default()))
+        };
+        let asked = || asked(&filter, Some(accounts), today);
+        for (application, access) in connection.read(ACCESS_BY_APPLICATION, asked(), read).await? {
+            counts.entry(application).or_default().0 += access;
         }
+        for (application, own) in connection.read(ACCOUNTS_BY_APPLICATION, asked(), read).await? {
+            counts.entry(application).or_default().1 += own;
+        }
+        Ok(counts.into_iter().map(|(application, (access, own))| (application, access, own)).collect())
     }
 
     /// Entitlements that people hold and nothing grants, by person, then name.
@@ -537,25 +559,85 @@ impl Store {
         filter: &ReconciliationFilter,
         today: Date,
     ) -> Result<Vec<(IdentityId, String)>> {
-        let whose = self.meant(filter, None, today).await?;
-        let [a, b, c, d, e, f, g, h, i, j] = asked(filter, whose.accounts(), today);
+        let mut connection = self.snapshot().await?;
+        let whose = meant(&mut connection, filter, None).await?;
+        let mut pairs = match whose {
+            Whose::Everybody => found::unexplained(&mut connection, filter, today, MOST_UNEXPLAINED).await?,
+            Whose::Accounts(_) => Vec::new(),
+        };
+        let (sql, accounts) = match &whose {
+            Whose::Accounts(accounts) => (UNEXPLAINED.accounts, Some(accounts.as_slice())),
+            Whose::Everybody if to_reconcile::are_few(&mut connection, today).await? => (UNEXPLAINED.noted, None),
+            Whose::Everybody => return Ok(pairs),
+        };
+        let [a, b, c, d, e, f, g, h, i, j] = asked(filter, accounts, today);
         let [l] = arguments![MOST_UNEXPLAINED];
-        let read = |row: Row| Ok((IdentityId(row.integer("owner_id")?), row.text("name")?));
-        let sql = UNEXPLAINED[whose.place()];
-        self.reader().await?.read(sql, [a, b, c, d, e, f, g, h, i, j, l], read).await
+        pairs.extend(connection.read(sql, [a, b, c, d, e, f, g, h, i, j, l], |row| pair(&row)).await?);
+        pairs.sort();
+        pairs.dedup();
+        pairs.truncate(usize::try_from(MOST_UNEXPLAINED).unwrap_or(usize::MAX));
+        Ok(pairs)
     }
+}
+
+fn pair(row: &Row) -> Result<(IdentityId, String)> {
+    Ok((IdentityId(row.integer("identity_id")?), row.text("name")?))
+}
+
+/// Those that are named, those of the person, or everybody's.
+async fn meant(
+    connection: &mut Connection,
+    filter: &ReconciliationFilter,
+    accounts: Option<&[AccountId]>,
+) -> Result<Whose> {
+    let read = |row: Row| Ok(AccountId(row.integer("id")?));
+    Ok(match (accounts, filter.identity) {
+        (Some(accounts), _) => Whose::Accounts(accounts.to_vec()),
+        (None, Some(identity)) => Whose::Accounts(connection.read(OF_PERSON, arguments![identity.0], read).await?),
+        (None, None) => Whose::Everybody,
+    })
+}
+
+/// What these accounts, or those that have to be compared, have on that day.
+async fn compared(
+    connection: &mut Connection,
+    filter: &ReconciliationFilter,
+    place: &Place,
+    accounts: Option<&[AccountId]>,
+    today: Date,
+    limit: i64,
+) -> Result<Vec<Finding>> {
+    let view = filter.view;
+    let by = if view == View::Access { ACCESS } else { ACCOUNTS };
+    let sql = if accounts.is_some() { by.accounts } else { by.noted };
+    let [a, b, c, d, e, f, g, h, i, j] = asked(filter, accounts, today);
+    let read = |row: Row| finding(&row, view);
+    if view == View::Access {
+        let [l, m, n, o] = arguments![place.since, place.account, place.entitlement.as_deref(), limit];
+        connection.read(sql, [a, b, c, d, e, f, g, h, i, j, l, m, n, o], read).await
+    } else {
+        let [l, m, n] = arguments![place.since, place.account, limit];
+        connection.read(sql, [a, b, c, d, e, f, g, h, i, j, l, m, n], read).await
+    }
+}
+
+fn newest_first(row: &Finding) -> Reverse<(Timestamp, AccountId, &str)> {
+    let entitlement = match &row.subject {
+        Subject::Access { entitlement, .. } => entitlement.as_str(),
+        _ => "",
+    };
+    Reverse((row.since, row.account, entitlement))
 }
 
 /// $1 to $10.
 fn asked(filter: &ReconciliationFilter, accounts: Option<&[AccountId]>, today: Date) -> [Argument; 10] {
     let [first, second, third, fourth] = patterns(filter.text.as_deref());
-    let since = filter.since.and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC).ok());
     arguments![
         today,
         filter.application.as_deref(),
         filter.account_type.as_deref(),
-        since.map(|moment| moment.timestamp().as_microsecond()),
-        filter.origin.map(model::reconciliation::Origin::name),
+        since(filter),
+        filter.origin.map(Origin::name),
         first,
         second,
         third,
@@ -564,12 +646,27 @@ fn asked(filter: &ReconciliationFilter, accounts: Option<&[AccountId]>, today: D
     ]
 }
 
-/// Since when, account and entitlement of the last row that was shown.
-fn read_place(after: Option<&str>) -> Result<(Option<i64>, Option<i64>, Option<String>)> {
-    let (Some(id), Some(rest)) = read_cursor(after)? else { return Ok((None, None, None)) };
+/// The first moment of the day since when it is known.
+fn since(filter: &ReconciliationFilter) -> Option<i64> {
+    let since = filter.since.and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC).ok())?;
+    Some(since.timestamp().as_microsecond())
+}
+
+/// Where a list goes on: since when, account and entitlement of the last row that was shown.
+#[derive(Default)]
+struct Place {
+    since: Option<i64>,
+    account: Option<i64>,
+    entitlement: Option<String>,
+}
+
+fn read_place(after: Option<&str>) -> Result<Place> {
+    let (Some(id), Some(rest)) = read_cursor(after)? else { return Ok(Place::default()) };
     let place = rest.split_once('.').and_then(|(since, entitlement)| Some((since.parse().ok()?, entitlement)));
     match place {
-        Some((since, entitlement)) => Ok((Some(since), Some(id), Some(entitlement.to_owned()))),
+        Some((since, entitlement)) => {
+            Ok(Place { since: Some(since), account: Some(id), entitlement: Some(entitlement.to_owned()) })
+        }
         None => Err(StoreError::Invalid {
             what: format!("`{rest}` does not continue this list; start again from its first page"),
         }),

@@ -135,7 +135,7 @@ const MARKED_ACCOUNTS: &str = concat!(
       and a.status <> 'gone'
       and ($1 is null or a.owner_id in (select cast(value as bigint) from json_each($1)))
       and ",
-    pre_existing!("account_type", "''", "a.created_at"),
+    pre_existing!("a.id", "a.owner_id", "account_type", "''", "a.created_at"),
     "
     order by a.id"
 );
@@ -150,7 +150,7 @@ const MARKED_ACCESS: &str = concat!(
       and a.status <> 'gone'
       and ($1 is null or a.owner_id in (select cast(value as bigint) from json_each($1)))
       and ",
-    pre_existing!("entitlement", "e.entitlement", "e.since"),
+    pre_existing!("a.id", "a.owner_id", "entitlement", "e.entitlement", "e.since"),
     "
     order by a.id, e.entitlement"
 );

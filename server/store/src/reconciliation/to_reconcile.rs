@@ -1,45 +1,43 @@
-//! Accounts of which it is not known that everything they hold is granted. Nearly all are granted what they hold in an
-//! organisation of any age: lists of what nothing grants look at the others alone.
+//! Accounts that have to be compared with what is granted, and comparing them.
 //!
-//! An account may stand here without need, and never is left out that should: whoever gives it something or takes a grant from its
-//! owner notes it in the same transaction, and what is put away are the rows that were seen before it was compared.
+//! An account may stand here without need, and never is left out that should: whoever changes what it holds, or what is granted to
+//! its owner, notes it in the same transaction, and what is put away are the rows that were seen before it was compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use model::account::Account;
 use model::account::AccountStatus;
-use model::ids::{AccountId, AssignmentId, DirectGrantId};
+use model::ids::{AccountId, AssignmentId, DirectGrantId, IdentityId};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{granted, known_entitlement};
-use crate::connection::{CHUNK, arguments, numbers};
+use crate::connection::{CHUNK, Connection, Row, arguments, numbers};
 use crate::{Result, Store, Tx};
 
-/// What one look at some accounts found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reconciled {
-    /// Accounts that were looked at.
-    pub looked_at: usize,
-    /// Those of them that have nothing that is not granted, for now or for good.
-    pub put_away: usize,
-    /// Where to go on; none after the last.
-    pub last: Option<AccountId>,
-}
+/// So many accounts are compared while somebody waits for it.
+const FEW: i64 = 1_000;
 
 const NOTE: &str = "
     insert into account_to_reconcile (account_id, due)
     select cast(value as bigint), ''
     from json_each($1)";
 
+const NOTE_OWNED: &str = "
+    insert into account_to_reconcile (account_id, due)
+    select id, ''
+    from account
+    where status <> 'gone'
+      and owner_id in (select cast(value as bigint) from json_each($1))";
+
 /// Whoever loses an account or an entitlement that was granted.
 const NOTE_CLOSED: &str = "
     insert into account_to_reconcile (account_id, due)
-    select a.id, ''
-    from account a
-    where a.status <> 'gone'
-      and a.owner_id in (
+    select id, ''
+    from account
+    where status <> 'gone'
+      and owner_id in (
         select identity_id
         from assignment
         where id in (select cast(value as bigint) from json_each($1))
@@ -50,10 +48,10 @@ const NOTE_CLOSED: &str = "
 
 const NOTE_TAKEN: &str = "
     insert into account_to_reconcile (account_id, due)
-    select a.id, ''
-    from account a
-    where a.status <> 'gone'
-      and a.owner_id in (
+    select id, ''
+    from account
+    where status <> 'gone'
+      and owner_id in (
         select identity_id
         from direct_grant
         where id in (select cast(value as bigint) from json_each($1))
@@ -87,6 +85,24 @@ const NOTE_DECIDED: &str = "
         or (d.kind = 'classified' and a.account_type = '')
       )";
 
+/// Accounts of which something may be found.
+const SUSPECTED: &str = "
+    select a.id
+    from account a
+    where a.id > $2
+      and ($3 is null or a.application = $3)
+      and (
+        exists (select 1 from finding f where f.account_id = a.id)
+        or exists (select 1 from account_to_reconcile r where r.account_id = a.id and r.due <= $1)
+      )
+    order by a.id
+    limit $4";
+
+/// Accounts, up to a limit.
+const NOTED: &str = "
+    select count(*)
+    from (select distinct account_id from account_to_reconcile where due <= $1 limit $2) as noted";
+
 /// One node at a time: what another saw may be older.
 const TAKE_TURN: &str = "select pg_try_advisory_xact_lock(7233205) as is_ours";
 
@@ -94,67 +110,72 @@ const NEXT: &str = "
     select account_id
     from account_to_reconcile
     where due <= $1
-      and account_id > $2
     group by account_id
     order by account_id
-    limit $3";
+    limit $2";
 
 const SEEN: &str = "
-    select sequence, account_id
+    select sequence
     from account_to_reconcile
-    where account_id in (select cast(value as bigint) from json_each($1))
-    order by sequence";
+    where account_id in (select cast(value as bigint) from json_each($1))";
 
-/// Those that have something which nothing grants on day $1, whatever people decided about it.
-const UNGRANTED: &str = concat!(
+const FORGET: &str = "
+    delete from finding
+    where account_id in (select cast(value as bigint) from json_each($1))";
+
+/// What these accounts hold and nothing grants on day $1.
+const COMPARE_ACCESS: &str = concat!(
     "
-    select a.id
+    insert into finding (account_id, entitlement, name, since, identity_id, application, account_type)
+    select a.id, e.entitlement, k.name, e.since, a.owner_id, a.application, a.account_type
+    from account a
+    cross join account_entitlement e
+    cross join configuration_object k
+    where a.id in (select cast(value as bigint) from json_each($2))
+      and a.owner_id is not null
+      and a.status <> 'gone'
+      and e.account_id = a.id
+      and e.until is null
+      and ",
+    known_entitlement!(),
+    "
+      and not ",
+    granted!("entitlement", "k.name")
+);
+
+/// Those that are in use, and which nothing grants on day $1.
+const COMPARE_ACCOUNTS: &str = concat!(
+    "
+    insert into finding (account_id, entitlement, name, since, identity_id, application, account_type)
+    select a.id, '', a.account_type, a.created_at, a.owner_id, a.application, a.account_type
     from account a
     where a.id in (select cast(value as bigint) from json_each($2))
       and a.owner_id is not null
-      and (
-        (
-          a.status = 'enabled'
-          and a.account_type <> ''
-          and not ",
-    granted!("account_type", "a.account_type"),
-    "
-        )
-        or (
-          a.status <> 'gone'
-          and exists (
-            select 1
-            from account_entitlement e
-            cross join configuration_object k
-            where e.account_id = a.id
-              and e.until is null
-              and ",
-    known_entitlement!(),
-    "
-              and not ",
-    granted!("entitlement", "k.name"),
-    "
-          )
-        )
-      )"
+      and a.status = 'enabled'
+      and a.account_type <> ''
+      and not ",
+    granted!("account_type", "a.account_type")
 );
 
-/// When the first of what is granted on day $1 to their owners ends.
-const ENDING: &str = "
-    select a.id, s.ends
-    from account a
-    join assignment s on s.identity_id = a.owner_id
-    where a.id in (select cast(value as bigint) from json_each($2))
-      and s.until is null
-      and s.ends > $1
+/// Days after $1 on which what is granted to their owners begins or ends.
+const CHANGING: &str = "
+    with owned as materialized (
+      select id, owner_id
+      from account
+      where id in (select cast(value as bigint) from json_each($2))
+    )
+    select o.id, s.starts, s.ends
+    from owned o
+    join assignment s on s.identity_id = o.owner_id
+    where s.until is null
       and s.kind in ('account_type', 'entitlement')
-    union
-    select a.id, g.ends
-    from account a
-    join direct_grant g on g.identity_id = a.owner_id
-    where a.id in (select cast(value as bigint) from json_each($2))
-      and g.until is null
-      and g.ends > $1";
+      and (s.starts > $1 or s.ends > $1)
+    union all
+    select o.id, g.starts, g.ends
+    from owned o
+    join direct_grant g on g.identity_id = o.owner_id
+    where g.until is null
+      and (g.starts > $1 or g.ends > $1)";
 
 const PUT_AWAY: &str = "
     delete from account_to_reconcile
@@ -178,79 +199,112 @@ struct Later {
     due: String,
 }
 
+/// Whether those that have to be compared can be while somebody waits.
+pub(super) async fn are_few(connection: &mut Connection, today: Date) -> Result<bool> {
+    Ok(connection.number(NOTED, arguments![today, FEW + 1]).await? <= FEW)
+}
+
 impl Store {
-    /// Compares up to `most` accounts after that one with what is granted on that day, and puts away those that have nothing
-    /// else. Nothing is done while another node does it.
-    pub async fn reconcile(&self, after: AccountId, most: u32, today: Date) -> Result<Reconciled> {
-        self.write(move |tx| Box::pin(tx.reconcile(after, most, today))).await
+    /// Compares up to `most` accounts that have to be, and keeps what is found. Answers how many these were; none while another
+    /// node is at it.
+    pub async fn reconcile(&self, most: u32, today: Date) -> Result<u64> {
+        self.write(move |tx| Box::pin(tx.reconcile(most, today))).await
+    }
+
+    /// How many accounts have to be compared, up to `most`.
+    pub async fn accounts_to_reconcile(&self, most: u32, today: Date) -> Result<u64> {
+        let count = self.reader().await?.number(NOTED, arguments![today, i64::from(most)]).await?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// Whether lists of what nothing grants leave accounts out, which have to be compared first.
+    pub async fn leaves_accounts_out(&self, today: Date) -> Result<bool> {
+        let mut connection = self.reader().await?;
+        Ok(!are_few(&mut connection, today).await?)
+    }
+
+    /// Up to `most` accounts after that one, of this application or of all, of which something is known to be granted by nothing, or
+    /// may be.
+    pub async fn suspected_accounts(
+        &self,
+        application: Option<&str>,
+        after: AccountId,
+        most: u32,
+        today: Date,
+    ) -> Result<Vec<AccountId>> {
+        let wanted = arguments![today, after.0, application, i64::from(most)];
+        let read = |row: Row| Ok(AccountId(row.integer("id")?));
+        self.reader().await?.read(SUSPECTED, wanted, read).await
     }
 }
 
 impl Tx {
-    async fn reconcile(&mut self, after: AccountId, most: u32, today: Date) -> Result<Reconciled> {
-        let nothing = Reconciled { looked_at: 0, put_away: 0, last: None };
+    async fn reconcile(&mut self, most: u32, today: Date) -> Result<u64> {
         if self.connection.is_postgres() {
             let turn = self.row(TAKE_TURN, arguments![]).await?;
             if !turn.is_some_and(|row| row.boolean("is_ours").unwrap_or(false)) {
-                return Ok(nothing);
+                return Ok(0);
             }
         }
-        let next = self.rows(NEXT, arguments![today, after.0, i64::from(most)]).await?;
-        let next = next.iter().map(|row| row.integer("account_id")).collect::<Result<BTreeSet<i64>>>()?;
-        let Some(last) = next.last().copied() else { return Ok(nothing) };
+        let next = self.rows(NEXT, arguments![today, i64::from(most)]).await?;
+        let next = next.iter().map(|row| row.integer("account_id")).collect::<Result<Vec<i64>>>()?;
+        if next.is_empty() {
+            return Ok(0);
+        }
         let ids = numbers(next.iter().copied());
         // Read before they are compared: what is noted later stands beside these.
-        let mut seen: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
-        for row in self.rows(SEEN, arguments![ids.as_str()]).await? {
-            seen.entry(row.integer("account_id")?).or_default().push(row.integer("sequence")?);
-        }
-        let ungranted = self.rows(UNGRANTED, arguments![today, ids.as_str()]).await?;
-        let ungranted = ungranted.iter().map(|row| row.integer("id")).collect::<Result<BTreeSet<i64>>>()?;
-        let mut ending: BTreeMap<i64, String> = BTreeMap::new();
-        for row in self.rows(ENDING, arguments![today, ids]).await? {
-            let (id, ends) = (row.integer("id")?, row.text("ends")?);
-            let first = ending.entry(id).or_insert_with(|| ends.clone());
-            if ends < *first {
-                *first = ends;
+        let seen = self.rows(SEEN, arguments![ids.as_str()]).await?;
+        let seen = seen.iter().map(|row| row.integer("sequence")).collect::<Result<Vec<i64>>>()?;
+        self.execute(FORGET, arguments![ids.as_str()]).await?;
+        self.execute(COMPARE_ACCESS, arguments![today, ids.as_str()]).await?;
+        self.execute(COMPARE_ACCOUNTS, arguments![today, ids.as_str()]).await?;
+        let mut due: BTreeMap<i64, Date> = BTreeMap::new();
+        for row in self.rows(CHANGING, arguments![today, ids]).await? {
+            let account = row.integer("id")?;
+            let days = [row.optional_date("starts")?, row.optional_date("ends")?];
+            for day in days.into_iter().flatten().filter(|day| *day > today) {
+                let first = due.entry(account).or_insert(day);
+                *first = day.min(*first);
             }
         }
-        let mut needless = Vec::new();
-        let mut later = Vec::new();
-        for (account, mut sequences) in seen {
-            if ungranted.contains(&account) {
-                // One of them says as much as all.
-                sequences.pop();
-            } else if let Some(due) = ending.remove(&account) {
-                later.push(Later { account, due });
-            }
-            needless.extend(sequences);
-        }
-        if !needless.is_empty() {
-            self.execute(PUT_AWAY, arguments![numbers(needless)]).await?;
-        }
-        self.bulk(PUT_OFF, &later).await?;
-        let is_last = next.len() < usize::try_from(most).unwrap_or(usize::MAX);
-        Ok(Reconciled {
-            looked_at: next.len(),
-            put_away: next.len() - ungranted.len(),
-            last: (!is_last).then_some(AccountId(last)),
-        })
+        let due: Vec<Later> = due.into_iter().map(|(account, day)| Later { account, due: day.to_string() }).collect();
+        self.execute(PUT_AWAY, arguments![numbers(seen)]).await?;
+        self.bulk(PUT_OFF, &due).await?;
+        Ok(next.len() as u64)
     }
 
-    /// Of accounts that are new or changed.
-    pub(crate) async fn note_to_reconcile(&mut self, rows: &[Account]) -> Result<()> {
-        let held = rows.iter().filter(|row| row.status != AccountStatus::Gone && row.owner.is_some());
-        let ids: Vec<i64> = held.map(|row| row.id.0).collect();
+    /// Of accounts that are new.
+    pub(crate) async fn note_new(&mut self, rows: &[Account]) -> Result<()> {
+        let owned = rows.iter().filter(|row| row.status != AccountStatus::Gone && row.owner.is_some());
+        self.note(owned.map(|row| row.id.0)).await
+    }
+
+    /// Of accounts that are changed, whatever they are now.
+    pub(crate) async fn note_changed(&mut self, rows: &[Account]) -> Result<()> {
+        self.note(rows.iter().map(|row| row.id.0)).await
+    }
+
+    async fn note(&mut self, ids: impl Iterator<Item = i64>) -> Result<()> {
+        let ids: Vec<i64> = ids.collect();
         for chunk in ids.chunks(CHUNK) {
             self.execute(NOTE, arguments![numbers(chunk.iter().copied())]).await?;
         }
         Ok(())
     }
 
-    /// Of an account that got an owner or a type.
-    pub(crate) async fn note_decided(&mut self, account: AccountId) -> Result<()> {
-        self.execute(NOTE, arguments![numbers([account.0])]).await?;
+    /// Accounts of people to whom something is granted.
+    pub(crate) async fn note_granted(&mut self, people: impl Iterator<Item = IdentityId>) -> Result<()> {
+        let people: BTreeSet<i64> = people.map(|id| id.0).collect();
+        let people: Vec<i64> = people.into_iter().collect();
+        for chunk in people.chunks(CHUNK) {
+            self.execute(NOTE_OWNED, arguments![numbers(chunk.iter().copied())]).await?;
+        }
         Ok(())
+    }
+
+    /// Of an account that got another owner or type.
+    pub(crate) async fn note_decided(&mut self, account: AccountId) -> Result<()> {
+        self.note([account.0].into_iter()).await
     }
 
     /// Accounts of the application that are about to get the owner or type that a person decided on.

@@ -98,6 +98,7 @@ impl Tx {
         if !inputs.is_empty() {
             let inputs = crate::connection::payload(&inputs)?;
             self.execute(OPEN, arguments![inputs, at, ended_by.map(|id| id.0)]).await?;
+            self.note_granted(rows.iter().map(|row| row.identity)).await?;
         }
         Ok(())
     }

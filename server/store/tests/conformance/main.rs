@@ -166,8 +166,8 @@ stories! {
         decisions_stand_until_their_day_or_until_taken_back,
         what_was_there_at_go_live_is_marked_until_something_grants_it,
         grants_are_told_beside_all_reasons,
-        what_nothing_grants_is_the_same_among_many,
-        what_is_put_away_is_granted,
+        many_accounts_are_compared_before_they_are_listed,
+        what_is_listed_is_what_is_there,
     ],
     request_approvals: [
         an_approval_comes_back_whole_and_moves_on,
