@@ -28,7 +28,7 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
     let all = ReconciliationFilter { origin: Some(model::reconciliation::Origin::NonConforming), ..Default::default() };
     let confirmed = reconciliation_sheet(&all, &access(), &around(Some((6, "5d1c".into()))), rights, clock);
     let left_out =
-        "More than 100000 accounts are being compared with what is granted, and are missing here until then.";
+        "More than 100,000 accounts are being compared with what is granted, and are missing here until then.";
     let some = Around { left_out: Some(left_out.to_owned()), ..around(None) };
     let of_access = ReconciliationFilter { view: View::Access, ..Default::default() };
     vec![

@@ -102,7 +102,8 @@ fn under_way(inventory: &Inventory) -> Option<AnyView> {
 fn looked_at(done: u64) -> String {
     match done {
         0 => "It has just begun.".to_owned(),
-        _ => format!("{} so far.", words::plural(done, "account was looked at", "accounts were looked at")),
+        1 => "One account was looked at so far.".to_owned(),
+        _ => format!("{} accounts were looked at so far.", words::number(done)),
     }
 }
 

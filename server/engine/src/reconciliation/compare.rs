@@ -34,9 +34,12 @@ pub async fn left_out(op: &OpContext, filter: &ReconciliationFilter) -> Result<O
         return Ok(None);
     }
     let accounts = store.accounts_to_reconcile(MOST_COUNTED, today).await.map_err(internal)?;
-    let more = if accounts >= u64::from(MOST_COUNTED) { "More than " } else { "" };
+    let accounts = match accounts < u64::from(MOST_COUNTED) {
+        true => accounts.to_string(),
+        false => "More than 100,000".to_owned(),
+    };
     Ok(Some(format!(
-        "{more}{accounts} accounts are being compared with what is granted, and are missing here until then. Look again \
+        "{accounts} accounts are being compared with what is granted, and are missing here until then. Look again \
          in a while."
     )))
 }

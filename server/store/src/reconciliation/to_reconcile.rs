@@ -31,20 +31,21 @@ const NOTE_OWNED: &str = "
     where status <> 'gone'
       and owner_id in (select cast(value as bigint) from json_each($1))";
 
-/// Whoever loses an account or an entitlement that was granted.
+/// Whoever loses an account or an entitlement that was granted. `cross join`, here and below, so that SQLite begins with what is
+/// named, or is least.
 const NOTE_CLOSED: &str = "
+    with closed as materialized (select cast(value as bigint) as id from json_each($1))
     insert into account_to_reconcile (account_id, due)
-    select id, ''
-    from account
-    where status <> 'gone'
-      and owner_id in (
-        select identity_id
-        from assignment
-        where id in (select cast(value as bigint) from json_each($1))
-          and until is null
-          and kind in ('account_type', 'entitlement')
-          and workflow_state in (18, 118)
-      )";
+    select distinct a.id, ''
+    from closed c
+    cross join assignment s
+    cross join account a
+    where s.id = c.id
+      and s.until is null
+      and s.kind in ('account_type', 'entitlement')
+      and s.workflow_state in (18, 118)
+      and a.owner_id = s.identity_id
+      and a.status <> 'gone'";
 
 const NOTE_TAKEN: &str = "
     insert into account_to_reconcile (account_id, due)
@@ -77,9 +78,10 @@ const NOTE_DECIDED: &str = "
     insert into account_to_reconcile (account_id, due)
     select distinct a.id, ''
     from account_decision d
-    join account a on a.id = d.account_id
-    where a.application = $1
-      and d.reopened_at is null
+    cross join account a
+    where d.reopened_at is null
+      and a.id = d.account_id
+      and a.application = $1
       and (
         (d.kind = 'linked' and a.owner_id is null)
         or (d.kind = 'classified' and a.account_type = '')
@@ -166,15 +168,17 @@ const CHANGING: &str = "
     )
     select o.id, s.starts, s.ends
     from owned o
-    join assignment s on s.identity_id = o.owner_id
-    where s.until is null
+    cross join assignment s
+    where s.identity_id = o.owner_id
+      and s.until is null
       and s.kind in ('account_type', 'entitlement')
       and (s.starts > $1 or s.ends > $1)
     union all
     select o.id, g.starts, g.ends
     from owned o
-    join direct_grant g on g.identity_id = o.owner_id
-    where g.until is null
+    cross join direct_grant g
+    where g.identity_id = o.owner_id
+      and g.until is null
       and (g.starts > $1 or g.ends > $1)";
 
 const PUT_AWAY: &str = "
