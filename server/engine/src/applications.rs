@@ -45,7 +45,7 @@ pub async fn detail(op: &OpContext, name: String) -> Result<ApplicationDetail, A
     let application = known(&configuration, &name)?;
     let facts = facts(op).await?;
     let store = op.engine.store();
-    let mut entitlements = store.entitlement_rows(&name).await.map_err(internal)?;
+    let mut entitlements = op.engine.entitlement_rows(&name).await.map_err(internal)?.to_vec();
     let catalogue = op.engine.world().live().catalogue.clone();
     for row in &mut entitlements {
         row.name = catalogue.entitlement_in(&name, &row.key).map(str::to_owned);

@@ -123,10 +123,10 @@ pub(crate) async fn on_record(
 async fn read(op: &OpContext, configuration: &Configuration) -> Result<(Vec<FoundEntitlement>, Holders), ApiError> {
     let (mut all, mut holders) = (Vec::new(), Holders::new());
     for application in configuration.applications.keys() {
-        for row in op.engine.store().entitlement_rows(application).await.map_err(internal)? {
+        for row in op.engine.entitlement_rows(application).await.map_err(internal)?.iter() {
             holders.insert((application.clone(), row.key.clone()), row.holders);
-            let display_name = row.display_name;
-            all.push(FoundEntitlement { application: application.clone(), key: row.key, display_name });
+            let (key, display_name) = (row.key.clone(), row.display_name.clone());
+            all.push(FoundEntitlement { application: application.clone(), key, display_name });
         }
     }
     Ok((all, holders))

@@ -66,8 +66,8 @@ pub async fn mine(op: &OpContext, query: &MiningQuery) -> Result<Mining, ApiErro
     let store = op.engine.store();
     let mut names = std::collections::HashMap::new();
     for application in configuration.applications.keys() {
-        for row in store.entitlement_rows(application).await.map_err(internal)? {
-            names.insert((application.clone(), row.key), row.display_name);
+        for row in op.engine.entitlement_rows(application).await.map_err(internal)?.iter() {
+            names.insert((application.clone(), row.key.clone()), row.display_name.clone());
         }
     }
     let read = Read {

@@ -2,11 +2,12 @@
 //! counted last, and is not made to wait while it is counted anew in the background. Everywhere else they are counted
 //! whenever somebody asks.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use model::view::{OrderCounts, OrderFilter, Totals};
+use model::view::{EntitlementRow, OrderCounts, OrderFilter, Totals};
 use store::{ApplicationFacts, Store, StoreError};
 
 use crate::Engine;
@@ -17,6 +18,7 @@ const LARGE: usize = 50_000;
 const SHARE: i32 = 20;
 /// What is older is of no use to anybody.
 const OLDEST: SignedDuration = SignedDuration::from_mins(5);
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// What is counted for several pages.
 #[derive(Default)]
@@ -25,6 +27,8 @@ pub(crate) struct Tallies {
     facts: Tally<Vec<ApplicationFacts>>,
     sizes: Tally<Vec<(String, u64, u64)>>,
     orders: Tally<OrderCounts>,
+    /// By application.
+    entitlements: Mutex<HashMap<String, Tally<Vec<EntitlementRow>>>>,
 }
 
 impl Engine {
@@ -48,6 +52,16 @@ impl Engine {
     pub(crate) async fn order_counts(&self) -> Result<Arc<OrderCounts>, StoreError> {
         let count = |store: Store| async move { store.order_counts(&OrderFilter::default()).await };
         self.kept(&self.0.tallies.orders, count).await
+    }
+
+    /// What an application has and its accounts hold, with how many hold each.
+    pub(crate) async fn entitlement_rows(&self, application: &str) -> Result<Arc<Vec<EntitlementRow>>, StoreError> {
+        let tally = {
+            let mut known = self.0.tallies.entitlements.lock().unwrap_or_else(PoisonError::into_inner);
+            known.entry(application.to_owned()).or_insert_with(|| Tally::good_for(MINUTE)).clone()
+        };
+        let application = application.to_owned();
+        self.kept(&tally, |store| async move { store.entitlement_rows(&application).await }).await
     }
 
     async fn kept<T, F, Counting>(&self, tally: &Tally<T>, count: F) -> Result<Arc<T>, StoreError>
@@ -80,7 +94,11 @@ impl Engine {
 }
 
 /// Something that was counted.
-struct Tally<T>(Arc<Mutex<State<T>>>);
+struct Tally<T> {
+    state: Arc<Mutex<State<T>>>,
+    /// For how long it is good in any case: where there is one of each of many things.
+    least: SignedDuration,
+}
 
 struct State<T> {
     known: Option<Known<T>>,
@@ -103,23 +121,27 @@ enum Kept<T> {
 
 impl<T> Default for Tally<T> {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(State { known: None, is_counting: false })))
+        Self::good_for(SignedDuration::ZERO)
     }
 }
 
 impl<T> Clone for Tally<T> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self { state: Arc::clone(&self.state), least: self.least }
     }
 }
 
 impl<T> Tally<T> {
+    fn good_for(least: SignedDuration) -> Self {
+        Self { state: Arc::new(Mutex::new(State { known: None, is_counting: false })), least }
+    }
+
     fn take(&self, now: Timestamp) -> Kept<T> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(known) = state.known.as_ref().filter(|known| now.duration_since(known.at) < OLDEST) else {
             return Kept::Nothing;
         };
-        let is_fresh = now.duration_since(known.at) < known.took * SHARE;
+        let is_fresh = now.duration_since(known.at) < (known.took * SHARE).max(self.least);
         let counted = Arc::clone(&known.counted);
         if is_fresh || state.is_counting {
             return Kept::Fresh(counted);
@@ -130,7 +152,7 @@ impl<T> Tally<T> {
 
     /// Takes in what was counted; nothing where that failed.
     fn put(&self, counted: Option<&Arc<T>>, begun: Timestamp, now: Timestamp) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.is_counting = false;
         if let Some(counted) = counted {
             let took = now.duration_since(begun);
@@ -163,6 +185,12 @@ mod tests {
         assert_eq!(tally.take(second(90)), Kept::Old(Arc::new(8)));
         tally.put(None, second(90), second(91));
         assert_eq!(tally.take(second(92)), Kept::Old(Arc::new(8)));
+        let seldom: Tally<u64> = Tally::good_for(MINUTE);
+        seldom.put(Some(&Arc::new(7)), second(0), second(0));
+        assert_eq!(
+            (seldom.take(second(59)), seldom.take(second(60))),
+            (Kept::Fresh(Arc::new(7)), Kept::Old(Arc::new(7)))
+        );
         // Nobody is told what was so this morning.
         assert_eq!(tally.take(second(3_600)), Kept::Nothing);
     }

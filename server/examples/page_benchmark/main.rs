@@ -27,6 +27,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const PASSWORD: &str = "a benchmark signs in";
 const PAGE: Duration = Duration::from_millis(50);
 const PALETTE: Duration = Duration::from_millis(80);
+/// From then on it is told at once.
+const SLOW: Duration = Duration::from_secs(1);
 /// Share of what leptos_axum alone draws.
 const SHARE: f64 = 0.5;
 /// Tabs and filters that are followed from a page, at most.
@@ -193,7 +195,12 @@ async fn keep_those_that_answer(
 ) {
     let mut answering = Vec::new();
     for page in pages.drain(..) {
-        match client.tried(address, &page).await {
+        let begun = Instant::now();
+        let tried = client.tried(address, &page).await;
+        if begun.elapsed() > SLOW {
+            eprintln!("{page} took {:?} when it was first asked for", begun.elapsed());
+        }
+        match tried {
             Ok(body) => {
                 look(&page, &body);
                 answering.push(page);

@@ -421,6 +421,14 @@ const OF_PERSON: &str = "
     where owner_id = $1
     order by id";
 
+/// Accounts of which something was marked at go-live: where these are few, nothing else has to be looked at.
+const MARKED: &str = "
+    select distinct account_id as id
+    from pre_existing
+    order by account_id
+    limit $1";
+const FEW_MARKED: i64 = 1_000;
+
 /// Most pairs that roles are sought for at once.
 const MOST_UNEXPLAINED: i64 = 50_000;
 
@@ -594,6 +602,10 @@ async fn meant(
     Ok(match (accounts, filter.identity) {
         (Some(accounts), _) => Whose::Accounts(accounts.to_vec()),
         (None, Some(identity)) => Whose::Accounts(connection.read(OF_PERSON, arguments![identity.0], read).await?),
+        (None, None) if filter.origin == Some(Origin::PreExisting) && filter.view != View::Orphans => {
+            let marked = connection.read(MARKED, arguments![FEW_MARKED + 1], read).await?;
+            if marked.len() as i64 <= FEW_MARKED { Whose::Accounts(marked) } else { Whose::Everybody }
+        }
         (None, None) => Whose::Everybody,
     })
 }
