@@ -165,6 +165,8 @@ pub const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
     ("undone_change.id", "undone_change_pkey"),
     ("staged_row.run_id, staged_row.origin, staged_row.key", "staged_row_key"),
     ("preview_line.run_id, preview_line.sequence", "preview_line_key"),
+    ("account_to_reconcile.sequence", "account_to_reconcile_pkey"),
+    ("finding.account_id, finding.entitlement", "finding_key"),
     ("identity.source, identity.key", "identity_source_key"),
     ("identity_word.word, identity_word.identity_id", "identity_word_key"),
     ("saved_view.id", "saved_view_pkey"),
