@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use model::view::{EntitlementRow, OrderCounts, OrderFilter, Totals};
 use store::{ApplicationFacts, Store, StoreError};
+use tokio::sync::Semaphore;
 
 use crate::Engine;
 
@@ -21,14 +22,28 @@ const OLDEST: SignedDuration = SignedDuration::from_mins(5);
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// What is counted for several pages.
-#[derive(Default)]
 pub(crate) struct Tallies {
+    /// Held by what is counted in the background: one after the other, so that whoever asks finds the database free.
+    turn: Arc<Semaphore>,
     totals: Tally<Totals>,
     facts: Tally<Vec<ApplicationFacts>>,
     sizes: Tally<Vec<(String, u64, u64)>>,
     orders: Tally<OrderCounts>,
     /// By application.
     entitlements: Mutex<HashMap<String, Tally<Vec<EntitlementRow>>>>,
+}
+
+impl Default for Tallies {
+    fn default() -> Self {
+        Self {
+            turn: Arc::new(Semaphore::new(1)),
+            totals: Tally::default(),
+            facts: Tally::default(),
+            sizes: Tally::default(),
+            orders: Tally::default(),
+            entitlements: Mutex::default(),
+        }
+    }
 }
 
 impl Engine {
@@ -77,6 +92,7 @@ impl Engine {
         let known = tally.take(self.now());
         let (tally, engine) = (tally.clone(), self.clone());
         let counted = async move {
+            // Of itself, without the time for which it waits.
             let begun = engine.now();
             let counted = count(store).await.map(Arc::new);
             tally.put(counted.as_ref().ok(), begun, engine.now());
@@ -85,7 +101,11 @@ impl Engine {
         match known {
             Kept::Fresh(known) => Ok(known),
             Kept::Old(known) => {
-                self.0.tasks.spawn(counted);
+                let turn = Arc::clone(&self.0.tallies.turn);
+                self.0.tasks.spawn(async move {
+                    let _turn = turn.acquire_owned().await;
+                    counted.await
+                });
                 Ok(known)
             }
             Kept::Nothing => counted.await,

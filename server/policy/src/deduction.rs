@@ -6,7 +6,7 @@
 //! not explain as well is left out for it; among those that explain the same, what contains another stands for it; and where
 //! several are left that explain the same, none is deduced, and each says so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use ::model::access::Grantable;
 use jiff::civil::Date;
@@ -22,6 +22,32 @@ pub struct Candidate {
     pub gives: BTreeSet<String>,
     /// Other roles and access profiles that follow from it.
     pub contains: BTreeSet<Grantable>,
+}
+
+/// Roles and access profiles, found by what they give: of thousands, few give what one person holds.
+#[derive(Clone, Debug, Default)]
+pub struct Candidates {
+    all: Vec<Candidate>,
+    giving: HashMap<String, Vec<usize>>,
+}
+
+impl Candidates {
+    pub fn new(all: Vec<Candidate>) -> Self {
+        let mut giving: HashMap<String, Vec<usize>> = HashMap::new();
+        for (place, candidate) in all.iter().enumerate() {
+            for name in &candidate.gives {
+                giving.entry(name.clone()).or_default().push(place);
+            }
+        }
+        Self { all, giving }
+    }
+
+    /// Those that give some of it, in their order.
+    fn that_give<'a>(&'a self, names: &BTreeSet<String>) -> impl Iterator<Item = &'a Candidate> + use<'a> {
+        let places: BTreeSet<usize> =
+            names.iter().filter_map(|name| self.giving.get(name)).flatten().copied().collect();
+        places.into_iter().filter_map(|place| self.all.get(place))
+    }
 }
 
 /// What a role or access profile would explain.
@@ -74,13 +100,13 @@ pub fn candidates(model: &RoleModel, today: Date) -> Vec<Candidate> {
 /// What would explain what this person holds. `unexplained` is part of `held`; `granted` are roles and access profiles that
 /// the person has already. Sorted.
 pub fn deduce(
-    candidates: &[Candidate],
+    candidates: &Candidates,
     held: &BTreeSet<String>,
     unexplained: &BTreeSet<String>,
     granted: &BTreeSet<Grantable>,
 ) -> Vec<Proposal> {
     let possible: Vec<(&Candidate, Proposal)> = candidates
-        .iter()
+        .that_give(unexplained)
         .filter(|candidate| !granted.contains(&candidate.grantable))
         .filter_map(|candidate| {
             let explains: BTreeSet<String> = candidate.gives.intersection(unexplained).cloned().collect();
@@ -181,12 +207,13 @@ mod tests {
             (&[clerk(), role("other", "bc", &[])], "abc", "abc", &["clerk ab", "other bc"]),
         ];
         for (candidates, held, unexplained, expected) in cases {
-            let found = deduce(candidates, &set(held), &set(unexplained), &BTreeSet::new());
+            let found = deduce(&Candidates::new(candidates.to_vec()), &set(held), &set(unexplained), &BTreeSet::new());
             assert_eq!(said(&found), *expected, "{held} {unexplained} {candidates:?}");
         }
         let granted = [Grantable::Role("clerk".into())].into();
-        assert!(deduce(&[clerk()], &set("ab"), &set("ab"), &granted).is_empty(), "who has it already");
-        assert!(deduce(&[clerk()], &set("ab"), &set("ab"), &BTreeSet::new())[0].is_deduced());
+        let clerks = Candidates::new(vec![clerk()]);
+        assert!(deduce(&clerks, &set("ab"), &set("ab"), &granted).is_empty(), "who has it already");
+        assert!(deduce(&clerks, &set("ab"), &set("ab"), &BTreeSet::new())[0].is_deduced());
     }
 
     /// The same, slowly and in other words: each candidate by itself, and a candidate is dropped where some other one is
@@ -240,7 +267,7 @@ mod tests {
                 })
                 .collect();
             let (held, unexplained) = (letters(held), letters(held & unexplained));
-            let found = deduce(&candidates, &held, &unexplained, &BTreeSet::new());
+            let found = deduce(&Candidates::new(candidates.clone()), &held, &unexplained, &BTreeSet::new());
             let names: Vec<Grantable> = found.iter().map(|proposal| proposal.grantable.clone()).collect();
             prop_assert_eq!(names, obvious(&candidates, &held, &unexplained));
             for proposal in &found {

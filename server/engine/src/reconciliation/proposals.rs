@@ -6,7 +6,7 @@ use model::access::Grantable;
 use model::error::ApiError;
 use model::ids::IdentityId;
 use model::reconciliation::{ReconciliationFilter, RoleProposal, Subject};
-use policy::deduction::{candidates, deduce};
+use policy::deduction::{Candidates, candidates, deduce};
 
 use crate::context::OpContext;
 use crate::error::internal;
@@ -40,6 +40,7 @@ pub(super) async fn all(op: &OpContext, filter: &ReconciliationFilter) -> Result
     let live = op.engine.world().live();
     let mut candidates = candidates(&live.model, op.engine.today());
     candidates.retain(|one| live.configuration.terms(&one.grantable).is_none_or(|terms| terms.requestable));
+    let candidates = Candidates::new(candidates);
     let called = |name: &String| op.engine.label(&Grantable::Entitlement(name.clone()));
     let mut all = Vec::new();
     for (identity, unexplained) in unexplained {
