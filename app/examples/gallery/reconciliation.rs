@@ -30,6 +30,7 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
     let left_out =
         "More than 100,000 accounts are being compared with what is granted, and are missing here until then.";
     let some = Around { left_out: Some(left_out.to_owned()), ..around(None) };
+    let marked = Inventory { ended: Some(("Payroll".into(), Ok(applications()))), ..inventory(None, None) };
     let of_access = ReconciliationFilter { view: View::Access, ..Default::default() };
     vec![
         ("reconciliation-compared", reconciliation_sheet(&of_access, &access(), &some, rights, clock)),
@@ -43,6 +44,7 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
         ("reconciliation-roles", shown(View::Roles, roles(), rights)),
         ("reconciliation-decided", shown(View::Decided, decided(), rights)),
         ("go-live", go_live_sheet(&inventory(None, None), rights, clock)),
+        ("go-live-ended", go_live_sheet(&marked, rights, clock)),
         ("go-live-counting", go_live_sheet(&inventory(Some(44_000), None), rights, clock)),
         ("go-live-marking", go_live_sheet(&inventory(None, Some(("Payroll".into(), 2_000))), rights, clock)),
     ]
@@ -214,7 +216,7 @@ fn decided() -> Lines {
 }
 
 fn inventory(counting: Option<u64>, marking: Option<(String, u64)>) -> Inventory {
-    Inventory { applications: applications(), counting, marking }
+    Inventory { applications: applications(), counting, marking, ended: None }
 }
 
 fn applications() -> Vec<GoLive> {

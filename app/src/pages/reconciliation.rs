@@ -141,7 +141,7 @@ pub fn ReconciliationPage() -> impl IntoView {
     page(|Asked { op, visitor, query }| async move {
         let filter = reconciliation(&query);
         let lines = engine::reconciliation::page(&op, &filter).await?;
-        let counts = engine::reconciliation::counts(&op, &filter).await?;
+        let counts = engine::reconciliation::counts(&op, &filter, &lines).await?;
         let choices = engine::reconciliation::choices(&op)?;
         let all = match query.get("all") {
             Some(_) => Some(engine::reconciliation::matching(&op, &filter).await?),

@@ -2,6 +2,7 @@
 //! over into a draft.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use model::configuration::Configuration;
 use model::error::ApiError;
@@ -70,7 +71,7 @@ pub async fn rows(op: &OpContext) -> Result<Vec<FoundRow>, ApiError> {
     op.require(VIEW)?;
     op.engine.follow().await.map_err(|_| ApiError::internal())?;
     let configuration = op.engine.world().configuration();
-    let (found, holders) = found(op, &configuration).await?;
+    let (found, holders) = found(op, &configuration, Age::ShortWhile).await?;
     let named = naming_rules::name(&configuration, &found);
     let rows = found.into_iter().zip(named).map(|(found, named)| FoundRow {
         application_label: op.engine.application_label(&found.application),
@@ -90,7 +91,7 @@ pub async fn draft(op: &OpContext, chosen: Option<&BTreeSet<(String, String)>>) 
     op.require(drafts::DRAFT)?;
     op.engine.follow().await.map_err(|_| ApiError::internal())?;
     let configuration = op.engine.world().configuration();
-    let (mut found, _) = found(op, &configuration).await?;
+    let (mut found, _) = found(op, &configuration, Age::Now).await?;
     if let Some(chosen) = chosen {
         found.retain(|one| chosen.contains(&(one.application.clone(), one.key.clone())));
     }
@@ -107,8 +108,19 @@ pub async fn draft(op: &OpContext, chosen: Option<&BTreeSet<(String, String)>>) 
 
 type Holders = std::collections::HashMap<(String, String), u64>;
 
-async fn found(op: &OpContext, configuration: &Configuration) -> Result<(Vec<FoundEntitlement>, Holders), ApiError> {
-    let (all, holders) = read(op, configuration).await?;
+/// Of when it may be what is told, in a large organisation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Age {
+    Now,
+    ShortWhile,
+}
+
+async fn found(
+    op: &OpContext,
+    configuration: &Configuration,
+    age: Age,
+) -> Result<(Vec<FoundEntitlement>, Holders), ApiError> {
+    let (all, holders) = read(op, configuration, age).await?;
     Ok((naming_rules::unknown(configuration, all), holders))
 }
 
@@ -117,13 +129,21 @@ pub(crate) async fn on_record(
     op: &OpContext,
     configuration: &Configuration,
 ) -> Result<Vec<FoundEntitlement>, ApiError> {
-    Ok(read(op, configuration).await?.0)
+    Ok(read(op, configuration, Age::ShortWhile).await?.0)
 }
 
-async fn read(op: &OpContext, configuration: &Configuration) -> Result<(Vec<FoundEntitlement>, Holders), ApiError> {
+async fn read(
+    op: &OpContext,
+    configuration: &Configuration,
+    age: Age,
+) -> Result<(Vec<FoundEntitlement>, Holders), ApiError> {
     let (mut all, mut holders) = (Vec::new(), Holders::new());
     for application in configuration.applications.keys() {
-        for row in op.engine.entitlement_rows(application).await.map_err(internal)?.iter() {
+        let rows = match age {
+            Age::Now => op.engine.store().entitlement_rows(application).await.map(Arc::new),
+            Age::ShortWhile => op.engine.entitlement_rows(application).await,
+        };
+        for row in rows.map_err(internal)?.iter() {
             holders.insert((application.clone(), row.key.clone()), row.holders);
             let (key, display_name) = (row.key.clone(), row.display_name.clone());
             all.push(FoundEntitlement { application: application.clone(), key, display_name });

@@ -56,12 +56,17 @@ pub async fn page(op: &OpContext, filter: &ReconciliationFilter) -> Result<Lines
     })
 }
 
-/// How many lines each view has, by the same filter; of proposed roles only where they are looked at, which takes longer.
-pub async fn counts(op: &OpContext, filter: &ReconciliationFilter) -> Result<BTreeMap<View, u64>, ApiError> {
+/// How many lines each view has, by the same filter, beside the one that is looked at; of proposed roles only there, which takes
+/// longer.
+pub async fn counts(
+    op: &OpContext,
+    filter: &ReconciliationFilter,
+    lines: &Lines,
+) -> Result<BTreeMap<View, u64>, ApiError> {
     op.require(VIEW)?;
     let (store, today) = (op.engine.store(), op.engine.today());
-    let mut counts = BTreeMap::new();
-    for view in View::ALL {
+    let mut counts = BTreeMap::from([(filter.view, lines.total())]);
+    for view in View::ALL.into_iter().filter(|view| *view != filter.view) {
         let of = ReconciliationFilter { view, after: None, limit: Some(1), ..filter.clone() };
         let count = match view {
             View::Access | View::Accounts | View::Orphans => {
@@ -69,7 +74,6 @@ pub async fn counts(op: &OpContext, filter: &ReconciliationFilter) -> Result<BTr
                 u64::try_from(count).unwrap_or_default()
             }
             View::Redundant => redundant::all(op, &of).await?.len() as u64,
-            View::Roles if filter.view == View::Roles => proposals::all(op, &of).await?.len() as u64,
             View::Roles => continue,
             View::Decided => store.reconciliation_decisions(&of, today).await.map_err(internal)?.total,
         };

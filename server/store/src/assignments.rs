@@ -201,7 +201,7 @@ impl Tx {
 
     /// Those that are closed already stay as they are.
     pub async fn close_assignments(&mut self, ids: &[AssignmentId], run: Option<RunId>, at: Timestamp) -> Result<()> {
-        self.note_closed(ids).await?;
+        let closed = ids;
         let ids = numbers(ids.iter().map(|id| id.0));
         if self.wants_events().await? {
             let rows = self.rows(CLOSING, arguments![ids.as_str()]).await?;
@@ -209,7 +209,7 @@ impl Tx {
             self.note_facts(ended.into_iter().flatten()).await?;
         }
         self.execute(CLOSE, arguments![ids, at, run.map(|run| run.0)]).await?;
-        Ok(())
+        self.note_closed(closed).await
     }
 
     /// What the role model answered for an identity, in short: equal digests need no comparison.

@@ -72,6 +72,7 @@ pub(crate) use granted;
 macro_rules! known_entitlement {
     () => {
         "k.kind = 'entitlements'
+      and e.entitlement <> ''
       and k.to_version is null
       and cast(k.body ->> 'account_type' as text) = a.account_type
       and cast(k.body ->> 'key' as text) = e.entitlement

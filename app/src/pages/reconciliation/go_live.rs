@@ -2,6 +2,7 @@
 
 use engine::reconciliation::{Inventory, Standing};
 use leptos::prelude::*;
+use model::error::ApiError;
 use model::reconciliation::GoLive;
 
 use crate::components::form::refused;
@@ -29,11 +30,7 @@ pub async fn mark_go_live(
 
 fn said(standing: &Standing<Vec<GoLive>>) -> Flash {
     match standing {
-        Standing::Done(marked) => {
-            let (access, accounts) =
-                marked.iter().fold((0, 0), |(access, accounts), live| (access + live.access, accounts + live.accounts));
-            Flash::done(format!("Marked as there before: {}.", counted(access, accounts)))
-        }
+        Standing::Done(marked) => Flash::done(marked_text(marked)),
         Standing::Working { .. } => {
             Flash::done("There is much to mark. It goes on without this page, which says how far it is.")
         }
@@ -71,6 +68,7 @@ pub fn go_live_sheet(inventory: &Inventory, rights: &Rights, clock: &Clock) -> S
         </header>
         {hint}
         {under_way(inventory)}
+        {inventory.ended.as_ref().filter(|_| inventory.marking.is_none()).map(|(about, outcome)| ended(about, outcome))}
         <table class="ledger">
             <thead><tr><th scope="col">"Application"</th><th scope="col" class="number">"Entitlements held"</th><th scope="col" class="number">"Accounts"</th><th scope="col">"Went live"</th>{act}</tr></thead>
             <tbody>{lines}</tbody>
@@ -84,7 +82,11 @@ pub fn go_live_sheet(inventory: &Inventory, rights: &Rights, clock: &Clock) -> S
 fn under_way(inventory: &Inventory) -> Option<AnyView> {
     let what = match (&inventory.marking, inventory.counting) {
         (Some((about, done)), _) => {
-            format!("What nothing grants is being marked as there before: {about}. {}", looked_at(*done))
+            format!(
+                "What nothing grants is being marked as there before: {about}. {} Start no run that orders before it has \
+                 ended.",
+                looked_at(*done)
+            )
         }
         (None, Some(done)) => format!("What applications hold is being counted. {}", looked_at(done)),
         (None, None) => return None,
@@ -97,6 +99,27 @@ fn under_way(inventory: &Inventory) -> Option<AnyView> {
         </section>
     };
     Some(panel.into_any())
+}
+
+/// What whoever began the last marking was not told.
+fn ended(about: &str, outcome: &Result<Vec<GoLive>, ApiError>) -> impl IntoView + use<> {
+    let (shape, text) = match outcome {
+        Ok(marked) => ("check", format!("{about}: {}", marked_text(marked))),
+        Err(error) => (
+            "octagon",
+            format!(
+                "Marking {about} broke off: {} What was marked stays marked; mark it again for the rest.",
+                error.message
+            ),
+        ),
+    };
+    view! { <section class="panel" role="status"><p class="answer">{icon(shape)}{text}</p></section> }
+}
+
+fn marked_text(marked: &[GoLive]) -> String {
+    let (access, accounts) =
+        marked.iter().fold((0, 0), |(access, accounts), live| (access + live.access, accounts + live.accounts));
+    format!("Marked as there before: {}.", counted(access, accounts))
 }
 
 fn looked_at(done: u64) -> String {

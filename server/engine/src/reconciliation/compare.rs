@@ -14,7 +14,7 @@ use crate::error::internal;
 
 /// Accounts that are compared in one transaction: others do not wait long for it.
 const AT_ONCE: u32 = 500;
-/// How often it goes on while orders are delivered, which are not to wait for it.
+/// How often it goes on in a round while a run of this process delivers orders, which are not to wait for it.
 const WHILE_DELIVERING: u32 = 2;
 /// More than that are not counted for whoever asks.
 const MOST_COUNTED: u32 = 100_000;
@@ -68,8 +68,10 @@ async fn compare(engine: &Engine) -> Result<(), StoreError> {
             break;
         }
         let today = engine.today();
-        // Whoever only looks takes no turn of those who write.
-        if store.accounts_to_reconcile(1, today).await? == 0 || store.reconcile(AT_ONCE, today).await? == 0 {
+        // Whoever only looks takes no turn of those who write; and what trickles in waits for the next round.
+        if store.accounts_to_reconcile(1, today).await? == 0
+            || store.reconcile(AT_ONCE, today).await? < u64::from(AT_ONCE)
+        {
             break;
         }
         round += 1;

@@ -149,8 +149,12 @@ impl Seen {
             seen.grants = grants.into_iter().map(|grant| (grant.subject.clone(), grant)).collect();
         }
         if subjects.iter().any(|subject| subject.view() == View::Roles) {
-            let proposals = proposals::all(op, &everything).await?;
-            seen.proposals = proposals.into_iter().map(|proposal| (proposal.subject.clone(), proposal)).collect();
+            let people: BTreeSet<IdentityId> = subjects.iter().filter_map(proposed_to).collect();
+            for identity in people {
+                let of_one = ReconciliationFilter { identity: Some(identity), ..ReconciliationFilter::default() };
+                let proposals = proposals::all(op, &of_one).await?;
+                seen.proposals.extend(proposals.into_iter().map(|proposal| (proposal.subject.clone(), proposal)));
+            }
         }
         Ok(seen)
     }
@@ -161,6 +165,13 @@ impl Seen {
             Some(why) => Err(ApiError::conflict(why)),
             None => Ok(finding),
         }
+    }
+}
+
+fn proposed_to(subject: &Subject) -> Option<IdentityId> {
+    match subject {
+        Subject::Proposal { identity, .. } => Some(*identity),
+        _ => None,
     }
 }
 

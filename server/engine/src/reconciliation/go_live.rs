@@ -14,6 +14,7 @@ use store::StoreError;
 
 pub(crate) use self::beside::Beside;
 pub use self::beside::Standing;
+use self::beside::Tell;
 use super::{GO_LIVE, VIEW, findings};
 use crate::Engine;
 use crate::context::OpContext;
@@ -40,6 +41,8 @@ pub struct Inventory {
     pub counting: Option<u64>,
     /// What is marked now, and accounts that were looked at for it.
     pub marking: Option<(String, u64)>,
+    /// What the last marking was about and came to, where whoever began it was not told.
+    pub ended: Option<(String, Result<Vec<GoLive>, ApiError>)>,
 }
 
 /// What would be marked in this application, or in each, and when that was done before. Takes as long as there is to look at.
@@ -56,15 +59,15 @@ pub async fn inventory(op: &OpContext) -> Result<Inventory, ApiError> {
     let all = applications(op, None).await?;
     let known = &op.engine.go_lives().counting;
     let of = op.clone();
-    let standing = known.ask(&op.engine, "", move |tell| async move { count(&of, None, &tell).await }).await?;
-    let marking = op.engine.go_lives().marking.under_way();
-    Ok(match standing {
-        Standing::Working { done } => Inventory { applications: all, counting: Some(done), marking },
-        Standing::Done(unmarked) => {
-            let applications = all.into_iter().map(|live| counted(live, &unmarked)).collect();
-            Inventory { applications, counting: None, marking }
-        }
-    })
+    let standing = known
+        .ask(&op.engine, "what applications hold", move |tell| async move { count(&of, None, &tell).await })
+        .await?;
+    let (marking, ended) = (op.engine.go_lives().marking.under_way(), op.engine.go_lives().marking.ended());
+    let (applications, counting) = match standing {
+        Standing::Working { done } => (all, Some(done)),
+        Standing::Done(unmarked) => (all.into_iter().map(|live| counted(live, &unmarked)).collect(), None),
+    };
+    Ok(Inventory { applications, counting, marking, ended })
 }
 
 /// Marks it. An application that went live before is refused unless what came since is meant (`again`). Takes as long as there is to
@@ -87,15 +90,13 @@ pub async fn begin_go_live(
         [one] => one.application_name.clone(),
         some => format!("{} applications", some.len()),
     };
-    let marking = &op.engine.go_lives().marking;
-    if let Some((other, ..)) = marking.under_way() {
-        return Err(ApiError::conflict(format!(
-            "What nothing grants is being marked already: {other}. Wait until that has ended, then ask again."
-        )));
-    }
-    marking.forget();
     let of = op.clone();
-    marking.ask(&op.engine, &about, move |tell| async move { mark(&of, due, &tell).await }).await
+    let work = move |tell: Tell| async move { mark(&of, due, &tell).await };
+    op.engine.go_lives().marking.begin(&op.engine, &about, work).await.unwrap_or_else(|other| {
+        Err(ApiError::conflict(format!(
+            "What nothing grants is being marked already: {other}. Wait until that has ended, then ask again."
+        )))
+    })
 }
 
 /// Which are to be marked.
@@ -124,7 +125,18 @@ async fn due(op: &OpContext, application: Option<&str>, again: bool) -> Result<V
     }
 }
 
+/// Marks; whatever came of it, all is counted anew from then on.
 async fn mark(op: &OpContext, due: Vec<GoLive>, tell: &(dyn Fn(u64) + Send + Sync)) -> Result<Vec<GoLive>, ApiError> {
+    let marked = mark_all(op, due, tell).await;
+    op.engine.go_lives().counting.forget();
+    marked
+}
+
+async fn mark_all(
+    op: &OpContext,
+    due: Vec<GoLive>,
+    tell: &(dyn Fn(u64) + Send + Sync),
+) -> Result<Vec<GoLive>, ApiError> {
     let store = op.engine.store();
     let mut done = 0;
     let mut marked = Vec::new();
@@ -136,7 +148,7 @@ async fn mark(op: &OpContext, due: Vec<GoLive>, tell: &(dyn Fn(u64) + Send + Syn
                 (unmarked(op, View::Access, &next).await?, unmarked(op, View::Accounts, &next).await?);
             live.access += access.len() as u64;
             live.accounts += accounts.len() as u64;
-            let (by, at) = (op.user.login.clone(), op.now);
+            let (by, at) = (op.user.login.clone(), op.engine.now());
             let work = store.write(move |tx| {
                 Box::pin(async move {
                     tx.mark_pre_existing(&access, &by, at).await?;
@@ -151,7 +163,6 @@ async fn mark(op: &OpContext, due: Vec<GoLive>, tell: &(dyn Fn(u64) + Send + Syn
         keep(op, &live).await?;
         marked.push(live);
     }
-    op.engine.go_lives().counting.forget();
     Ok(marked)
 }
 

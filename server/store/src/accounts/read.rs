@@ -46,7 +46,8 @@ macro_rules! by_ids {
 }
 
 const BY_IDS: &str = by_ids!("");
-const STANDING: &str = by_ids!(" for update");
+/// No key is changed: whoever refers to an account does not wait.
+const STANDING: &str = by_ids!(" for no key update");
 
 const RECORDED_SINCE: &str = "
     select id, created_at

@@ -68,7 +68,8 @@ const CHANGES_SINCE: &str = "
       and kind = 'identity'
     order by sequence";
 
-/// $1–$4 words, $5 department, $6 lifecycle state by contexts, $7 the day, $8 state of the configuration as recorded.
+/// $1–$4 words, $5 department, $6 lifecycle state by contexts, $7 the day, $8 state of the configuration as recorded. Whoever is to
+/// join has something that begins later, which few have: those are looked for once, before each person's contexts are.
 macro_rules! identity_filter {
     () => {
         "i.words like $1 and i.words like $2 and i.words like $3 and i.words like $4
@@ -87,6 +88,7 @@ macro_rules! identity_filter {
           and c.starts <= $7
           and c.ends > $7
       )))
+      and ($6 is null or $6 <> 'joiner' or i.id in (select c.identity_id from identity_context c where c.starts > $7))
       and ($6 is null or $6 = case
         when not i.present then 'leaver'
         when i.context_count = 0 then 'active'

@@ -4,6 +4,7 @@
 //! its owner, notes it in the same transaction, and what is put away are the rows that were seen before it was compared.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::civil::Date;
 use model::account::Account;
@@ -14,7 +15,7 @@ use serde_json::Value;
 
 use super::{granted, known_entitlement};
 use crate::connection::{CHUNK, Connection, Row, arguments, numbers};
-use crate::{Result, Store, Tx};
+use crate::{Result, Store, StoreError, Tx};
 
 /// So many accounts are compared while somebody waits for it.
 const FEW: i64 = 1_000;
@@ -41,7 +42,6 @@ const NOTE_CLOSED: &str = "
     cross join assignment s
     cross join account a
     where s.id = c.id
-      and s.until is null
       and s.kind in ('account_type', 'entitlement')
       and s.workflow_state in (18, 118)
       and a.owner_id = s.identity_id
@@ -56,7 +56,6 @@ const NOTE_TAKEN: &str = "
         select identity_id
         from direct_grant
         where id in (select cast(value as bigint) from json_each($1))
-          and until is null
       )";
 
 /// What their keys stand for is something else now.
@@ -100,10 +99,18 @@ const SUSPECTED: &str = "
     order by a.id
     limit $4";
 
-/// Accounts, up to a limit.
+/// Accounts, up to a limit. Grouped and sorted as the index is, here and below, so that SQLite does not go through what is due
+/// later.
 const NOTED: &str = "
-    select count(*)
-    from (select distinct account_id from account_to_reconcile where due <= $1 limit $2) as noted";
+    select count(distinct account_id)
+    from (
+      select account_id
+      from account_to_reconcile
+      where due <= $1
+      group by due, account_id
+      order by due, account_id
+      limit $2
+    ) as noted";
 
 /// One node at a time: what another saw may be older.
 const TAKE_TURN: &str = "select pg_try_advisory_xact_lock(7233205) as is_ours";
@@ -112,9 +119,19 @@ const NEXT: &str = "
     select account_id
     from account_to_reconcile
     where due <= $1
-    group by account_id
-    order by account_id
+    group by due, account_id
+    order by due, account_id
     limit $2";
+
+/// Every transaction that has written something by now has a lower number, ...
+const NEWEST: &str = "select cast(cast(pg_snapshot_xmax(pg_current_snapshot()) as text) as bigint) as number";
+
+/// ... and of these none is under way once this has reached it.
+const OLDEST: &str = "select cast(cast(pg_snapshot_xmin(pg_current_snapshot()) as text) as bigint) as number";
+
+/// How often, and how long each time, it is waited for those that are under way.
+const TRIES: u32 = 40;
+const REST: Duration = Duration::from_millis(50);
 
 const SEEN: &str = "
     select sequence
@@ -251,7 +268,7 @@ impl Tx {
             }
         }
         let next = self.rows(NEXT, arguments![today, i64::from(most)]).await?;
-        let next = next.iter().map(|row| row.integer("account_id")).collect::<Result<Vec<i64>>>()?;
+        let next = next.iter().map(|row| row.integer("account_id")).collect::<Result<BTreeSet<i64>>>()?;
         if next.is_empty() {
             return Ok(0);
         }
@@ -259,6 +276,9 @@ impl Tx {
         // Read before they are compared: what is noted later stands beside these.
         let seen = self.rows(SEEN, arguments![ids.as_str()]).await?;
         let seen = seen.iter().map(|row| row.integer("sequence")).collect::<Result<Vec<i64>>>()?;
+        if !self.is_alone_with_what_was_noted().await? {
+            return Ok(0);
+        }
         self.execute(FORGET, arguments![ids.as_str()]).await?;
         self.execute(COMPARE_ACCESS, arguments![today, ids.as_str()]).await?;
         self.execute(COMPARE_ACCOUNTS, arguments![today, ids.as_str()]).await?;
@@ -275,6 +295,31 @@ impl Tx {
         self.execute(PUT_AWAY, arguments![numbers(seen)]).await?;
         self.bulk(PUT_OFF, &due).await?;
         Ok(next.len() as u64)
+    }
+
+    /// Whoever grants something, or takes it, notes the accounts that were there then: one that came meanwhile was noted by
+    /// whoever brought it, and must not be compared before both are done. SQLite has one writer at a time. On PostgreSQL all
+    /// are waited for that were writing when the notes were read; each has written something before it notes. False where they
+    /// take too long.
+    async fn is_alone_with_what_was_noted(&mut self) -> Result<bool> {
+        if !self.connection.is_postgres() {
+            return Ok(true);
+        }
+        let newest = self.transaction_number(NEWEST).await?;
+        for _ in 0..TRIES {
+            if self.transaction_number(OLDEST).await? >= newest {
+                return Ok(true);
+            }
+            tokio::time::sleep(REST).await;
+        }
+        Ok(false)
+    }
+
+    async fn transaction_number(&mut self, sql: &'static str) -> Result<i64> {
+        match self.row(sql, arguments![]).await? {
+            Some(row) => row.integer("number"),
+            None => Err(StoreError::Corrupt { what: "a transaction has no number".into() }),
+        }
     }
 
     /// Of accounts that are new.
@@ -317,7 +362,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Accounts of people from whom assignments are about to be taken.
+    /// Accounts of people from whom assignments were taken.
     pub(crate) async fn note_closed(&mut self, ids: &[AssignmentId]) -> Result<()> {
         for chunk in ids.chunks(CHUNK) {
             self.execute(NOTE_CLOSED, arguments![numbers(chunk.iter().map(|id| id.0))]).await?;
@@ -325,7 +370,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Accounts of people from whom direct grants are about to be taken.
+    /// Accounts of people from whom direct grants were taken.
     pub(crate) async fn note_taken(&mut self, ids: &[DirectGrantId]) -> Result<()> {
         for chunk in ids.chunks(CHUNK) {
             self.execute(NOTE_TAKEN, arguments![numbers(chunk.iter().map(|id| id.0))]).await?;

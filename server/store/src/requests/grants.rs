@@ -110,8 +110,10 @@ impl Tx {
         ended_by: Option<RequestId>,
         at: Timestamp,
     ) -> Result<u64> {
+        let closed =
+            self.execute(CLOSE, arguments![numbers(ids.iter().map(|id| id.0)), at, ended_by.map(|id| id.0)]).await?;
         self.note_taken(ids).await?;
-        self.execute(CLOSE, arguments![numbers(ids.iter().map(|id| id.0)), at, ended_by.map(|id| id.0)]).await
+        Ok(closed)
     }
 
     /// Lets whatever follows the change log look at these identities again.

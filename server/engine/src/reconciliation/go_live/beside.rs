@@ -56,13 +56,15 @@ impl<T> Slot<T> {
     fn is_fresh(&self, now: Timestamp) -> bool {
         match &*self.progress.borrow() {
             Progress::Working { .. } => false,
-            Progress::Ended { took, at, .. } => now.duration_since(*at) < (*took * SHARE).min(OLDEST),
+            Progress::Ended { outcome, took, at } => {
+                outcome.is_ok() && now.duration_since(*at) < (*took * SHARE).min(OLDEST)
+            }
         }
     }
 }
 
 impl<T: Clone + Send + Sync + 'static> Beside<T> {
-    /// What came of the work `about` this: of that which is under way or has just ended, or of one that is begun.
+    /// What came of the work that is under way or has just ended, or of this one, which is begun.
     pub(super) async fn ask<Work>(
         &self,
         engine: &Engine,
@@ -72,26 +74,60 @@ impl<T: Clone + Send + Sync + 'static> Beside<T> {
     where
         Work: Future<Output = Result<T, ApiError>> + Send + 'static,
     {
-        let mut progress = self.begun(engine, about, work);
+        self.told(engine, about, work, true).await.unwrap_or_else(|_| Err(ApiError::internal()))
+    }
+
+    /// What came of the work, which is begun unless another is under way: then, what that is about.
+    pub(super) async fn begin<Work>(
+        &self,
+        engine: &Engine,
+        about: &str,
+        work: impl FnOnce(Tell) -> Work,
+    ) -> Result<Result<Standing<T>, ApiError>, String>
+    where
+        Work: Future<Output = Result<T, ApiError>> + Send + 'static,
+    {
+        self.told(engine, about, work, false).await
+    }
+
+    async fn told<Work>(
+        &self,
+        engine: &Engine,
+        about: &str,
+        work: impl FnOnce(Tell) -> Work,
+        is_shared: bool,
+    ) -> Result<Result<Standing<T>, ApiError>, String>
+    where
+        Work: Future<Output = Result<T, ApiError>> + Send + 'static,
+    {
+        let mut progress = self.begun(engine, about, work, is_shared)?;
         let ended = progress.wait_for(|progress| matches!(progress, Progress::Ended { .. }));
         let _ = tokio::time::timeout(PATIENCE, ended).await;
         let progress = progress.borrow().clone();
-        match progress {
+        Ok(match progress {
             Progress::Working { done } => Ok(Standing::Working { done }),
             Progress::Ended { outcome, .. } => outcome.map(Standing::Done),
-        }
+        })
     }
 
-    fn begun<Work>(&self, engine: &Engine, about: &str, work: impl FnOnce(Tell) -> Work) -> watch::Receiver<Progress<T>>
+    fn begun<Work>(
+        &self,
+        engine: &Engine,
+        about: &str,
+        work: impl FnOnce(Tell) -> Work,
+        is_shared: bool,
+    ) -> Result<watch::Receiver<Progress<T>>, String>
     where
         Work: Future<Output = Result<T, ApiError>> + Send + 'static,
     {
         let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = engine.now();
-        if let Some(known) = slot.as_ref().filter(|known| known.about == about)
-            && (known.is_under_way() || known.is_fresh(begun))
-        {
-            return known.progress.clone();
+        match slot.as_ref() {
+            Some(known) if !is_shared && known.is_under_way() => return Err(known.about.clone()),
+            Some(known) if is_shared && (known.is_under_way() || known.is_fresh(begun)) => {
+                return Ok(known.progress.clone());
+            }
+            _ => {}
         }
         let (told, progress) = watch::channel(Progress::Working { done: 0 });
         let teller = told.clone();
@@ -106,7 +142,7 @@ impl<T: Clone + Send + Sync + 'static> Beside<T> {
             told.send_replace(Progress::Ended { outcome, took: at.duration_since(begun), at });
         });
         *slot = Some(Slot { about: about.to_owned(), progress: progress.clone() });
-        progress
+        Ok(progress)
     }
 
     /// What is under way, and how far.
@@ -116,6 +152,18 @@ impl<T: Clone + Send + Sync + 'static> Beside<T> {
         match &*known.progress.borrow() {
             Progress::Working { done } => Some((known.about.clone(), *done)),
             Progress::Ended { .. } => None,
+        }
+    }
+
+    /// What came of the last, where whoever began it was not told.
+    pub(super) fn ended(&self) -> Option<(String, Result<T, ApiError>)> {
+        let slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = slot.as_ref()?;
+        match &*known.progress.borrow() {
+            Progress::Ended { outcome, took, .. } if took.unsigned_abs() >= PATIENCE => {
+                Some((known.about.clone(), outcome.clone()))
+            }
+            _ => None,
         }
     }
 
