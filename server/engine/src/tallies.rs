@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use model::view::{EntitlementRow, OrderCounts, OrderFilter, Totals};
 use store::{ApplicationFacts, Store, StoreError};
-use tokio::sync::Semaphore;
 
 use crate::Engine;
 
@@ -22,28 +21,16 @@ const OLDEST: SignedDuration = SignedDuration::from_mins(5);
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// What is counted for several pages.
+#[derive(Default)]
 pub(crate) struct Tallies {
     /// Held by what is counted in the background: one after the other, so that whoever asks finds the database free.
-    turn: Arc<Semaphore>,
+    turn: Arc<tokio::sync::Mutex<()>>,
     totals: Tally<Totals>,
     facts: Tally<Vec<ApplicationFacts>>,
     sizes: Tally<Vec<(String, u64, u64)>>,
     orders: Tally<OrderCounts>,
     /// By application.
     entitlements: Mutex<HashMap<String, Tally<Vec<EntitlementRow>>>>,
-}
-
-impl Default for Tallies {
-    fn default() -> Self {
-        Self {
-            turn: Arc::new(Semaphore::new(1)),
-            totals: Tally::default(),
-            facts: Tally::default(),
-            sizes: Tally::default(),
-            orders: Tally::default(),
-            entitlements: Mutex::default(),
-        }
-    }
 }
 
 impl Engine {
@@ -103,7 +90,7 @@ impl Engine {
             Kept::Old(known) => {
                 let turn = Arc::clone(&self.0.tallies.turn);
                 self.0.tasks.spawn(async move {
-                    let _turn = turn.acquire_owned().await;
+                    let _turn = turn.lock_owned().await;
                     counted.await
                 });
                 Ok(known)

@@ -201,15 +201,14 @@ impl Tx {
 
     /// Those that are closed already stay as they are.
     pub async fn close_assignments(&mut self, ids: &[AssignmentId], run: Option<RunId>, at: Timestamp) -> Result<()> {
-        let closed = ids;
-        let ids = numbers(ids.iter().map(|id| id.0));
+        let closing = numbers(ids.iter().map(|id| id.0));
         if self.wants_events().await? {
-            let rows = self.rows(CLOSING, arguments![ids.as_str()]).await?;
+            let rows = self.rows(CLOSING, arguments![closing.as_str()]).await?;
             let ended = rows.iter().map(|row| ended(row, run, at)).collect::<Result<Vec<_>>>()?;
             self.note_facts(ended.into_iter().flatten()).await?;
         }
-        self.execute(CLOSE, arguments![ids, at, run.map(|run| run.0)]).await?;
-        self.note_closed(closed).await
+        self.execute(CLOSE, arguments![closing, at, run.map(|run| run.0)]).await?;
+        self.note_closed(ids).await
     }
 
     /// What the role model answered for an identity, in short: equal digests need no comparison.

@@ -1,6 +1,7 @@
 //! What is held and nothing grants; what people decided about it; and what was there at go-live. What nothing grants is
 //! kept once an account was compared with what is granted; others are compared while somebody asks.
 
+mod compared;
 mod decisions;
 mod found;
 mod redundant;
@@ -9,7 +10,6 @@ mod to_reconcile;
 pub use redundant::GrantBeside;
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -148,23 +148,29 @@ macro_rules! decided {
 }
 pub(crate) use decided;
 
-/// Of which accounts: of those that have to be compared, of some, $10, or of all.
-macro_rules! of_noted {
-    () => {
-        "cast($10 as text) is null
-      and a.id in (select r.account_id from account_to_reconcile r where r.due <= $1)"
-    };
-}
+/// Of which accounts: of some, $10, or of all.
 macro_rules! of_accounts {
     () => {
         "a.id in (select cast(value as bigint) from json_each($10))"
     };
 }
+pub(crate) use of_accounts;
 macro_rules! of_all {
     () => {
         "cast($10 as text) is null"
     };
 }
+
+/// Words of the account or its owner, $6–$9.
+macro_rules! by_words {
+    () => {
+        "(a.words || coalesce(i.words, '')) like $6
+      and (a.words || coalesce(i.words, '')) like $7
+      and (a.words || coalesce(i.words, '')) like $8
+      and (a.words || coalesce(i.words, '')) like $9"
+    };
+}
+pub(crate) use by_words;
 
 /// $2 application, $3 account type, $4 known since, $6–$9 words of the account or its owner, and whose.
 macro_rules! of_filter {
@@ -176,47 +182,15 @@ macro_rules! of_filter {
       and ($4 is null or ",
             $since,
             " >= $4)
-      and (a.words || coalesce(i.words, '')) like $6
-      and (a.words || coalesce(i.words, '')) like $7
-      and (a.words || coalesce(i.words, '')) like $8
-      and (a.words || coalesce(i.words, '')) like $9
+      and ",
+            by_words!(),
+            "
       and ",
             $whose!()
         )
     };
 }
-
-/// What accounts hold, compared with what is granted: $1 day, $5 since when; and those of [`of_filter`].
-macro_rules! access {
-    ($whose:ident) => {
-        concat!(
-            "from account a
-    cross join account_entitlement e
-    cross join identity i
-    cross join configuration_object k
-    where e.account_id = a.id
-      and e.until is null
-      and i.id = a.owner_id
-      and ",
-            known_entitlement!(),
-            "
-      and a.status <> 'gone'
-      and not ",
-            granted!("entitlement", "k.name"),
-            "
-      and not ",
-            decided!("a.id", "a.owner_id", "d.entitlement = e.entitlement and d.held_since = e.since"),
-            "
-      and (
-        $5 is null
-        or ($5 = 'pre_existing') = ",
-            pre_existing!("a.id", "a.owner_id", "entitlement", "e.entitlement", "e.since"),
-            "
-      )",
-            of_filter!("e.since", $whose)
-        )
-    };
-}
+pub(crate) use of_filter;
 
 /// The order that brought it.
 macro_rules! order_of_access {
@@ -257,86 +231,12 @@ macro_rules! order_of_account {
 }
 pub(crate) use order_of_account;
 
-macro_rules! access_page {
-    ($whose:ident) => {
-        concat!(
-            "
-    select e.account_id, e.entitlement, e.since, a.application, a.account_type, a.key, a.provenance, a.status, a.owner_id,
-      i.display_name, k.name,
-      cast(case when ",
-            pre_existing!("a.id", "a.owner_id", "entitlement", "e.entitlement", "e.since"),
-            " then 1 else 0 end as bigint) as pre_existing,
-      cast(case when ",
-            granted!("account_type", "a.account_type"),
-            " then 1 else 0 end as bigint) as account_granted,
-      ",
-            order_of_access!("e.account_id", "e.entitlement"),
-            " as order_id
-    ",
-            access!($whose),
-            "
-      and ($11 is null or (e.since, e.account_id, e.entitlement) < ($11, $12, $13))
-    order by e.since desc, e.account_id desc, e.entitlement desc
-    limit $14"
-        )
-    };
-}
 macro_rules! count_of {
     ($from:expr) => {
         concat!("select count(*) from (select 1 ", $from, " limit $11) as found")
     };
 }
-
-const ACCESS: Compared = Compared { noted: access_page!(of_noted), accounts: access_page!(of_accounts) };
-const COUNT_ACCESS: Compared =
-    Compared { noted: count_of!(access!(of_noted)), accounts: count_of!(access!(of_accounts)) };
-
-/// By application, of some accounts.
-macro_rules! by_application {
-    ($from:expr) => {
-        concat!("select a.application, count(*) as number ", $from, " group by a.application")
-    };
-}
-const ACCESS_BY_APPLICATION: &str = by_application!(access!(of_accounts));
-
-/// What people hold that nothing grants, by person: for finding roles that would explain it.
-macro_rules! unexplained {
-    ($whose:ident) => {
-        concat!(
-            "select distinct a.owner_id as identity_id, k.name ",
-            access!($whose),
-            "
-    order by identity_id, k.name
-    limit $11"
-        )
-    };
-}
-const UNEXPLAINED: Compared = Compared { noted: unexplained!(of_noted), accounts: unexplained!(of_accounts) };
-
-/// An account that is in use. What was disabled because nothing grants it is as it should be.
-macro_rules! accounts {
-    ($whose:ident) => {
-        concat!(
-            "from account a
-    join identity i on i.id = a.owner_id
-    where a.status = 'enabled'
-      and a.account_type <> ''
-      and not ",
-            granted!("account_type", "a.account_type"),
-            "
-      and not ",
-            decided!("a.id", "a.owner_id", "d.entitlement = ''"),
-            "
-      and (
-        $5 is null
-        or ($5 = 'pre_existing') = ",
-            pre_existing!("a.id", "a.owner_id", "account_type", "''", "a.created_at"),
-            "
-      )",
-            of_filter!("a.created_at", $whose)
-        )
-    };
-}
+pub(crate) use count_of;
 
 /// A person may have said that an account is nobody's, and that this is as it should be.
 macro_rules! orphans {
@@ -392,25 +292,7 @@ macro_rules! account_page {
         )
     };
 }
-
-macro_rules! accounts_page {
-    ($whose:ident) => {
-        account_page!(
-            concat!(
-                "case when ",
-                pre_existing!("a.id", "a.owner_id", "account_type", "''", "a.created_at"),
-                " then 1 else 0 end"
-            ),
-            accounts!($whose)
-        )
-    };
-}
-
-const ACCOUNTS: Compared = Compared { noted: accounts_page!(of_noted), accounts: accounts_page!(of_accounts) };
-const COUNT_ACCOUNTS: Compared =
-    Compared { noted: count_of!(accounts!(of_noted)), accounts: count_of!(accounts!(of_accounts)) };
-
-const ACCOUNTS_BY_APPLICATION: &str = by_application!(accounts!(of_accounts));
+pub(crate) use account_page;
 
 /// Of all and of some accounts.
 const ORPHANS: [&str; 2] = [account_page!("0", orphans!(of_all)), account_page!("0", orphans!(of_accounts))];
@@ -433,16 +315,19 @@ const FEW_MARKED: i64 = 1_000;
 /// Most pairs that roles are sought for at once.
 const MOST_UNEXPLAINED: i64 = 50_000;
 
-/// Statements that compare what accounts hold with what is granted.
-struct Compared {
-    noted: &'static str,
-    accounts: &'static str,
-}
-
 /// Whose things are meant.
 enum Whose {
     Everybody,
     Accounts(Vec<AccountId>),
+}
+
+impl Whose {
+    fn accounts(&self) -> Option<&[AccountId]> {
+        match self {
+            Self::Everybody => None,
+            Self::Accounts(accounts) => Some(accounts),
+        }
+    }
 }
 
 impl Store {
@@ -487,21 +372,19 @@ impl Store {
             (View::Access | View::Accounts, Whose::Everybody) => {
                 let mut rows = found::rows(&mut connection, filter, &place, today, limit).await?;
                 if to_reconcile::are_few(&mut connection, today).await? {
-                    rows.extend(compared(&mut connection, filter, &place, None, today, limit).await?);
+                    rows.extend(compared::rows(&mut connection, filter, &place, None, today, limit).await?);
                     rows.sort_by(|one, other| newest_first(one).cmp(&newest_first(other)));
                     rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
                 }
                 Ok(rows)
             }
             (View::Access | View::Accounts, Whose::Accounts(accounts)) => {
-                compared(&mut connection, filter, &place, Some(&accounts), today, limit).await
+                compared::rows(&mut connection, filter, &place, Some(&accounts), today, limit).await
             }
             (View::Orphans, whose) => {
-                let (sql, accounts) = match &whose {
-                    Whose::Everybody => (ORPHANS[0], None),
-                    Whose::Accounts(accounts) => (ORPHANS[1], Some(accounts.as_slice())),
-                };
-                let [a, b, c, d, e, f, g, h, i, j] = asked(filter, accounts, today);
+                let [everybody, some] = ORPHANS;
+                let sql = if whose.accounts().is_some() { some } else { everybody };
+                let [a, b, c, d, e, f, g, h, i, j] = asked(filter, whose.accounts(), today);
                 let [l, m, n] = arguments![place.since, place.account, limit];
                 let read = |row: Row| finding(&row, View::Orphans);
                 connection.read(sql, [a, b, c, d, e, f, g, h, i, j, l, m, n], read).await
@@ -519,46 +402,33 @@ impl Store {
     ) -> Result<i64> {
         let mut connection = self.snapshot().await?;
         let whose = meant(&mut connection, filter, accounts).await?;
-        let by = match filter.view {
-            View::Access => COUNT_ACCESS,
-            View::Accounts => COUNT_ACCOUNTS,
-            View::Orphans => Compared { noted: COUNT_ORPHANS[0], accounts: COUNT_ORPHANS[1] },
-            View::Redundant | View::Roles | View::Decided => return Ok(0),
-        };
-        let (found, accounts) = match whose {
-            Whose::Accounts(accounts) => (0, Some(accounts)),
-            Whose::Everybody if filter.view == View::Orphans => (0, None),
-            Whose::Everybody => {
+        match (filter.view, whose) {
+            (View::Access | View::Accounts, Whose::Everybody) => {
                 let found = found::count(&mut connection, filter, today).await?;
-                if !to_reconcile::are_few(&mut connection, today).await? {
-                    return Ok(found);
-                }
-                (found, None)
+                let more = match to_reconcile::are_few(&mut connection, today).await? {
+                    true => compared::count(&mut connection, filter, None, today).await?,
+                    false => 0,
+                };
+                Ok((found + more).min(count_limit()))
             }
-        };
-        let [a, b, c, d, e, f, g, h, i, j] = asked(filter, accounts.as_deref(), today);
-        let [l] = arguments![count_limit()];
-        let sql = if accounts.is_some() { by.accounts } else { by.noted };
-        let more = connection.number(sql, [a, b, c, d, e, f, g, h, i, j, l]).await?;
-        Ok((found + more).min(count_limit()))
+            (View::Access | View::Accounts, Whose::Accounts(accounts)) => {
+                compared::count(&mut connection, filter, Some(&accounts), today).await
+            }
+            (View::Orphans, whose) => {
+                let [everybody, some] = COUNT_ORPHANS;
+                let sql = if whose.accounts().is_some() { some } else { everybody };
+                let [a, b, c, d, e, f, g, h, i, j] = asked(filter, whose.accounts(), today);
+                let [l] = arguments![count_limit()];
+                connection.number(sql, [a, b, c, d, e, f, g, h, i, j, l]).await
+            }
+            (View::Redundant | View::Roles | View::Decided, _) => Ok(0),
+        }
     }
 
     /// Of these accounts, by application: entitlements and accounts that nothing grants and that were not there at go-live.
     pub async fn count_unmarked(&self, accounts: &[AccountId], today: Date) -> Result<Vec<(String, u64, u64)>> {
-        let filter = ReconciliationFilter { origin: Some(Origin::NonConforming), ..ReconciliationFilter::default() };
         let mut connection = self.snapshot().await?;
-        let mut counts: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-        let read = |row: Row| {
-            let number = row.integer("number")?;
-            Ok((row.text("application")?, u64::try_from(number).unwrap_or_default()))
-        };
-        let asked = || asked(&filter, Some(accounts), today);
-        for (application, access) in connection.read(ACCESS_BY_APPLICATION, asked(), read).await? {
-            counts.entry(application).or_default().0 += access;
-        }
-        for (application, own) in connection.read(ACCOUNTS_BY_APPLICATION, asked(), read).await? {
-            counts.entry(application).or_default().1 += own;
-        }
+        let counts = compared::unmarked(&mut connection, accounts, today).await?;
         Ok(counts.into_iter().map(|(application, (access, own))| (application, access, own)).collect())
     }
 
@@ -570,21 +440,17 @@ impl Store {
     ) -> Result<Vec<(IdentityId, String)>> {
         let mut connection = self.snapshot().await?;
         let whose = meant(&mut connection, filter, None).await?;
-        let mut pairs = match whose {
-            Whose::Everybody => found::unexplained(&mut connection, filter, today, MOST_UNEXPLAINED).await?,
-            Whose::Accounts(_) => Vec::new(),
-        };
-        let (sql, accounts) = match &whose {
-            Whose::Accounts(accounts) => (UNEXPLAINED.accounts, Some(accounts.as_slice())),
-            Whose::Everybody if to_reconcile::are_few(&mut connection, today).await? => (UNEXPLAINED.noted, None),
-            Whose::Everybody => return Ok(pairs),
-        };
-        let [a, b, c, d, e, f, g, h, i, j] = asked(filter, accounts, today);
-        let [l] = arguments![MOST_UNEXPLAINED];
-        pairs.extend(connection.read(sql, [a, b, c, d, e, f, g, h, i, j, l], |row| pair(&row)).await?);
-        pairs.sort();
-        pairs.dedup();
-        pairs.truncate(usize::try_from(MOST_UNEXPLAINED).unwrap_or(usize::MAX));
+        let accounts = whose.accounts();
+        let mut pairs = Vec::new();
+        if accounts.is_none() {
+            pairs = found::unexplained(&mut connection, filter, today, MOST_UNEXPLAINED).await?;
+        }
+        if accounts.is_some() || to_reconcile::are_few(&mut connection, today).await? {
+            pairs.extend(compared::unexplained(&mut connection, filter, accounts, today, MOST_UNEXPLAINED).await?);
+            pairs.sort();
+            pairs.dedup();
+            pairs.truncate(usize::try_from(MOST_UNEXPLAINED).unwrap_or(usize::MAX));
+        }
         Ok(pairs)
     }
 }
@@ -609,29 +475,6 @@ async fn meant(
         }
         (None, None) => Whose::Everybody,
     })
-}
-
-/// What these accounts, or those that have to be compared, have on that day.
-async fn compared(
-    connection: &mut Connection,
-    filter: &ReconciliationFilter,
-    place: &Place,
-    accounts: Option<&[AccountId]>,
-    today: Date,
-    limit: i64,
-) -> Result<Vec<Finding>> {
-    let view = filter.view;
-    let by = if view == View::Access { ACCESS } else { ACCOUNTS };
-    let sql = if accounts.is_some() { by.accounts } else { by.noted };
-    let [a, b, c, d, e, f, g, h, i, j] = asked(filter, accounts, today);
-    let read = |row: Row| finding(&row, view);
-    if view == View::Access {
-        let [l, m, n, o] = arguments![place.since, place.account, place.entitlement.as_deref(), limit];
-        connection.read(sql, [a, b, c, d, e, f, g, h, i, j, l, m, n, o], read).await
-    } else {
-        let [l, m, n] = arguments![place.since, place.account, limit];
-        connection.read(sql, [a, b, c, d, e, f, g, h, i, j, l, m, n], read).await
-    }
 }
 
 fn newest_first(row: &Finding) -> Reverse<(Timestamp, AccountId, &str)> {

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use model::ids::IdentityId;
 use model::reconciliation::{Finding, Origin, ReconciliationFilter, View};
 
-use super::{Place, decided, finding, granted, order_of_access, order_of_account, pair, pre_existing};
+use super::{Place, by_words, decided, finding, granted, order_of_access, order_of_account, pair, pre_existing};
 use crate::Result;
 use crate::connection::{Argument, Connection, Row, arguments};
 use crate::paging::count_limit;
@@ -66,33 +66,32 @@ macro_rules! worded {
     cross join identity i
     where a.id = f.account_id
       and i.id = f.identity_id
-      and (a.words || coalesce(i.words, '')) like $6
-      and (a.words || coalesce(i.words, '')) like $7
-      and (a.words || coalesce(i.words, '')) like $8
-      and (a.words || coalesce(i.words, '')) like $9
+      and ",
+            by_words!(),
+            "
       and ",
             $found
         )
     };
 }
 
-macro_rules! access_page {
-    ($whose:ident) => {
+macro_rules! page {
+    ($kind:literal, $account_granted:expr, $order:expr, $found:expr) => {
         concat!(
             "
     select f.account_id, f.entitlement, f.since, a.application, a.account_type, a.key, a.provenance, a.status,
       f.identity_id as owner_id, i.display_name, f.name,
       cast(case when ",
-            pre_existing!("f.account_id", "f.identity_id", "entitlement", "f.entitlement", "f.since"),
+            pre_existing!("f.account_id", "f.identity_id", $kind, "f.entitlement", "f.since"),
             " then 1 else 0 end as bigint) as pre_existing,
-      cast(case when ",
-            granted!("account_type", "a.account_type"),
-            " then 1 else 0 end as bigint) as account_granted,
+      cast(",
+            $account_granted,
+            " as bigint) as account_granted,
       ",
-            order_of_access!("f.account_id", "f.entitlement"),
+            $order,
             " as order_id
     ",
-            worded!(access!($whose)),
+            worded!($found),
             "
       and ($10 is null or (f.since, f.account_id, f.entitlement) < ($10, $11, $12))
     order by f.since desc, f.account_id desc, f.entitlement desc
@@ -100,26 +99,19 @@ macro_rules! access_page {
         )
     };
 }
+macro_rules! access_page {
+    ($whose:ident) => {
+        page!(
+            "entitlement",
+            concat!("case when ", granted!("account_type", "a.account_type"), " then 1 else 0 end"),
+            order_of_access!("f.account_id", "f.entitlement"),
+            access!($whose)
+        )
+    };
+}
 macro_rules! accounts_page {
     ($whose:ident) => {
-        concat!(
-            "
-    select f.account_id, f.entitlement, f.since, a.application, a.account_type, a.key, a.provenance, a.status,
-      f.identity_id as owner_id, i.display_name, f.name,
-      cast(case when ",
-            pre_existing!("f.account_id", "f.identity_id", "account_type", "f.entitlement", "f.since"),
-            " then 1 else 0 end as bigint) as pre_existing,
-      cast(0 as bigint) as account_granted,
-      ",
-            order_of_account!("f.account_id"),
-            " as order_id
-    ",
-            worded!(accounts!($whose)),
-            "
-      and ($10 is null or (f.since, f.account_id, f.entitlement) < ($10, $11, $12))
-    order by f.since desc, f.account_id desc, f.entitlement desc
-    limit $13"
-        )
+        page!("account_type", "0", order_of_account!("f.account_id"), accounts!($whose))
     };
 }
 

@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::civil::Date;
-use model::account::Account;
-use model::account::AccountStatus;
+use model::account::{Account, AccountStatus};
 use model::ids::{AccountId, AssignmentId, DirectGrantId, IdentityId};
 use serde::Serialize;
 use serde_json::Value;
