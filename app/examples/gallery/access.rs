@@ -19,7 +19,7 @@ pub(crate) fn sheets(_: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet)> {
     let own = mine().identity.id;
     let asked = || Shown::Requests { page: requests::rows(), is_first: true, for_others: requests::rows().rows };
     let none = || Shown::Requests {
-        page: Page { rows: Vec::new(), next: None, total: 0 },
+        page: Page { rows: Vec::new(), next: None, total: 0, more: false },
         is_first: true,
         for_others: Vec::new(),
     };

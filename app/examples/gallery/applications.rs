@@ -215,7 +215,7 @@ fn account_rows() -> Page<AccountRow> {
         reconciled: Vec::new(),
         stands_for_entitlement: false,
     });
-    Page { rows: rows.collect(), next: None, total: 24 }
+    Page { rows: rows.collect(), next: None, total: 24, more: false }
 }
 
 /// Accounts about which a person has to decide, or has decided.
@@ -251,7 +251,7 @@ fn undecided_rows() -> Page<AccountRow> {
     rows[3].decisions = vec![decision(Decision::Orphan, None)];
     rows[4].owner = Some((IdentityId(104), NAMES[4].into()));
     rows[4].decisions = vec![decision(Decision::Linked { identity: IdentityId(104) }, Some(NAMES[4]))];
-    Page { rows, next: None, total: 5 }
+    Page { rows, next: None, total: 5, more: false }
 }
 
 fn schema() -> ApplicationSchema {

@@ -34,7 +34,7 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
 }
 
 fn page(rows: Vec<ApprovalRow>) -> Page<ApprovalRow> {
-    Page { total: rows.len() as u64, next: None, rows }
+    Page { total: rows.len() as u64, next: None, rows, more: false }
 }
 
 /// One that waits for its quorum, one at its second stage, one escalated that nobody can decide, and what is over.

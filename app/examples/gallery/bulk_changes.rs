@@ -17,9 +17,9 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
         things: [(Grantable::Role("sales-staff".into()), "Sales staff".into())].into(),
         ..Begin::default()
     };
-    let none = Page { rows: vec![], next: None, total: 0 };
+    let none = Page { rows: vec![], next: None, total: 0, more: false };
     let all = [State::Previewed, State::Applied, State::Undone].map(change);
-    let all = Page { rows: all.to_vec(), next: None, total: 3 };
+    let all = Page { rows: all.to_vec(), next: None, total: 3, more: false };
     let sheet = |change: &BulkChange, row| pages::bulk_change_sheet(change, &rows(row), rights, clock);
     let moved = BulkChange {
         message: Some(

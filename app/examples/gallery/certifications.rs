@@ -62,7 +62,7 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
 }
 
 fn page<T>(rows: Vec<T>) -> Page<T> {
-    Page { total: rows.len() as u64, next: None, rows }
+    Page { total: rows.len() as u64, next: None, rows, more: false }
 }
 
 fn campaign(id: i64, state: CampaignState) -> CampaignRow {

@@ -94,7 +94,7 @@ fn set_aside() -> Vec<SetAsideMessage> {
 fn listed(rows: Vec<Event>) -> EventList {
     let next = rows.last().map(|event| event.sequence.to_string());
     EventList {
-        page: Page { total: if rows.is_empty() { 0 } else { 1_412 }, next, rows },
+        page: Page { total: if rows.is_empty() { 0 } else { 1_412 }, next, rows, more: false },
         is_counted: true,
         looked_back_to: None,
     }
@@ -102,7 +102,7 @@ fn listed(rows: Vec<Event>) -> EventList {
 
 /// Much does not fit the filter, and older ones are left.
 fn further(rows: Vec<Event>) -> EventList {
-    let page = Page { total: rows.len() as u64, next: Some("812".into()), rows };
+    let page = Page { total: rows.len() as u64, next: Some("812".into()), rows, more: false };
     EventList { page, is_counted: false, looked_back_to: Some(before(90)) }
 }
 

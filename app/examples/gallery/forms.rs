@@ -94,7 +94,11 @@ pub(crate) fn list(is_empty: bool, rights: &Rights, clock: &Clock) -> Sheet {
         row(6, "Kavya Raman", "Front desk", &["Locker"], 9),
     ];
     let total = rows.len() as u64;
-    let page = if is_empty { Page { rows: vec![], next: None, total: 0 } } else { Page { rows, next: None, total } };
+    let page = if is_empty {
+        Page { rows: vec![], next: None, total: 0, more: false }
+    } else {
+        Page { rows, next: None, total, more: false }
+    };
     let scope = if is_empty { FormScope::Me } else { FormScope::All };
     let counts = FormCounts { me: if is_empty { 0 } else { 2 }, team: 1, all: 3 };
     forms_sheet(&FormFilter { scope, ..FormFilter::default() }, page, counts, rights, clock)

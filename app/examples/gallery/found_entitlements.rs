@@ -3,17 +3,20 @@
 use app::frame::{Rights, Sheet};
 use app::pages::found_entitlements::{Filter, found_sheet};
 use app::pages::role_model::Counts;
-use engine::found_entitlements::{FoundEntitlement, FoundRow, Named, Show};
+use engine::found_entitlements::{FoundEntitlement, FoundRow, Named, Show, Standing};
 use model::draft::ObjectKind;
 
 pub(crate) fn sheets(rights: &Rights) -> Vec<(&'static str, Sheet)> {
     let none = Rights::default();
+    let all = Filter::default();
+    let sheet = |rows, filter: &Filter, rights: &Rights| found_sheet(&rows, filter, &counts(), rights);
     let unnamed = Filter { show: Show::Unnamed, ..Filter::default() };
     vec![
-        ("found-entitlements", found_sheet(&rows(), &Filter::default(), &counts(), rights)),
-        ("found-entitlements-refused", found_sheet(&rows(), &Filter::default(), &counts(), &none)),
-        ("found-entitlements-none", found_sheet(&[], &Filter::default(), &counts(), rights)),
-        ("found-entitlements-filtered", found_sheet(&rows()[..1], &unnamed, &counts(), rights)),
+        ("found-entitlements", sheet(Standing::Done(rows()), &all, rights)),
+        ("found-entitlements-refused", sheet(Standing::Done(rows()), &all, &none)),
+        ("found-entitlements-none", sheet(Standing::Done(Vec::new()), &all, rights)),
+        ("found-entitlements-filtered", sheet(Standing::Done(rows()[..1].to_vec()), &unnamed, rights)),
+        ("found-entitlements-counting", sheet(Standing::Working { done: 12 }, &all, rights)),
     ]
 }
 

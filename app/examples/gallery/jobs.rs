@@ -242,7 +242,7 @@ pub(crate) fn plan(stopped: bool) -> app::pages::jobs::Plan {
         vec![]
     };
     app::pages::jobs::Plan {
-        page: Page { rows: rows.collect(), next: Some("100".into()), total: 1_284 },
+        page: Page { rows: rows.collect(), next: Some("100".into()), total: 1_284, more: false },
         groups: vec![
             group("badge", "create", 300),
             group("directory-person", "disable", 119),

@@ -17,7 +17,7 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
             "mails-none-failed",
             mails::mails_sheet(
                 &MailFilter { state: Some(MailState::Failed), ..MailFilter::default() },
-                Page { rows: Vec::new(), next: None, total: 0 },
+                Page { rows: Vec::new(), next: None, total: 0, more: false },
                 &MailOverview { failed: 0, ..mail_overview() },
                 rights,
                 clock,
@@ -27,7 +27,7 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
             "mails-no-server",
             mails::mails_sheet(
                 &MailFilter::default(),
-                Page { rows: Vec::new(), next: None, total: 0 },
+                Page { rows: Vec::new(), next: None, total: 0, more: false },
                 &MailOverview::default(),
                 rights,
                 clock,
@@ -60,7 +60,7 @@ fn mail_rows() -> Page<MailRow> {
         row(3, MailState::Failed, Some("permanent error (550): 5.1.1 There is no such mailbox")),
         row(4, MailState::Sent, None),
     ];
-    Page { total: rows.len() as u64, rows, next: None }
+    Page { total: rows.len() as u64, rows, next: None, more: false }
 }
 
 fn mail_overview() -> MailOverview {

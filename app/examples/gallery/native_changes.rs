@@ -100,7 +100,7 @@ fn around() -> Around {
 }
 
 fn page(rows: Vec<NativeChangeRow>) -> Page<NativeChangeRow> {
-    Page { total: rows.len() as u64, rows, next: None }
+    Page { total: rows.len() as u64, rows, next: None, more: false }
 }
 
 fn list(rights: &Rights, clock: &Clock) -> Sheet {

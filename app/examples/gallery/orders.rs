@@ -31,9 +31,21 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
             "orders",
             orders::orders_sheet(
                 orders::Board {
-                    rows: Page { rows: order_rows(40), next: Some("x".into()), total: 1_284 },
+                    rows: Page { rows: order_rows(40), next: Some("x".into()), total: 1_284, more: false },
                     triage: triage(),
                     ..board(OrderFilter::default())
+                },
+                rights,
+                clock,
+            ),
+        ),
+        (
+            "orders-many",
+            orders::orders_sheet(
+                orders::Board {
+                    rows: Page { rows: order_rows(3), next: Some("x".into()), total: 500, more: true },
+                    counts: OrderCounts { by_state: Vec::new(), more: true },
+                    ..board(OrderFilter { text: Some("an".into()), ..OrderFilter::default() })
                 },
                 rights,
                 clock,
@@ -43,7 +55,7 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
             "orders-confirm",
             orders::orders_sheet(
                 orders::Board {
-                    rows: Page { rows: order_rows(3), next: None, total: 38 },
+                    rows: Page { rows: order_rows(3), next: None, total: 38, more: false },
                     triage: triage(),
                     confirming: Some(confirming()),
                     ..board(OrderFilter { fingerprint: Some("5f0c".into()), ..OrderFilter::default() })
@@ -252,6 +264,7 @@ pub(crate) fn counts() -> OrderCounts {
             (State::Inactive, 13),
             (State::Executed, 30),
         ],
+        more: false,
     }
 }
 

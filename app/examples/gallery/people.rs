@@ -139,7 +139,7 @@ pub(crate) fn identity_rows() -> Page<IdentityRow> {
         entitlements: 3 + (n * 5 % 9) as u32,
         open_orders: if n % 6 == 2 { 2 } else { 0 },
     });
-    Page { rows: rows.collect(), next: Some("n".into()), total: 512 }
+    Page { rows: rows.collect(), next: Some("n".into()), total: 512, more: false }
 }
 
 pub(crate) fn reason(rule: &str, facts: &[(&str, &str)], path: Vec<Grantable>) -> Reason {

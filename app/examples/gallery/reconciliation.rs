@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use app::frame::{Rights, Sheet};
 use app::logic::time::Clock;
 use app::pages::reconciliation::{Around, go_live_sheet, reconciliation_sheet};
-use engine::reconciliation::Inventory;
+use engine::reconciliation::{Inventory, Matching};
 use model::access::Grantable;
 use model::account::{AccountStatus, Provenance};
 use model::identity::Period;
@@ -26,7 +26,17 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
     };
     let readers: Vec<PermissionPath> = PermissionPath::parse("/Reconciliation/View").into_iter().collect();
     let all = ReconciliationFilter { origin: Some(model::reconciliation::Origin::NonConforming), ..Default::default() };
-    let confirmed = reconciliation_sheet(&all, &access(), &around(Some((6, "5d1c".into()))), rights, clock);
+    let confirmed = reconciliation_sheet(
+        &all,
+        &access(),
+        &around(Some(Matching { count: 6, digest: "5d1c".into(), next: None })),
+        rights,
+        clock,
+    );
+    let many = Matching { count: 1_000, digest: "5d1c".into(), next: Some("9".into()) };
+    let first = reconciliation_sheet(&all, &access(), &around(Some(many)), rights, clock);
+    let of_roles = ReconciliationFilter { view: View::Roles, after: Some("7".into()), ..Default::default() };
+    let going_on = |rows| Lines::Roles(Page { rows, next: Some("9".into()), total: 0, more: true });
     let left_out =
         "More than 100,000 accounts are being compared with what is granted, and are missing here until then.";
     let some = Around { left_out: Some(left_out.to_owned()), ..around(None) };
@@ -37,6 +47,11 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
         ("reconciliation", shown(View::Access, access(), rights)),
         ("reconciliation-read-only", shown(View::Access, access(), &Rights::of(&readers))),
         ("reconciliation-all", confirmed),
+        ("reconciliation-first", first),
+        (
+            "reconciliation-roles-on",
+            reconciliation_sheet(&of_roles, &going_on(Vec::new()), &around(None), rights, clock),
+        ),
         ("reconciliation-none", shown(View::Access, Lines::Findings(Page::empty()), rights)),
         ("reconciliation-accounts", shown(View::Accounts, accounts(), rights)),
         ("reconciliation-orphans", shown(View::Orphans, orphans(), rights)),
@@ -51,19 +66,19 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
 }
 
 fn page<T>(rows: Vec<T>) -> Page<T> {
-    Page { total: rows.len() as u64, rows, next: None }
+    Page { total: rows.len() as u64, rows, next: None, more: false }
 }
 
-fn around(all: Option<(u64, String)>) -> Around {
+fn around(all: Option<Matching>) -> Around {
     let named = |names: &[(&str, &str)]| names.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
     Around {
         counts: BTreeMap::from([
-            (View::Access, 6),
-            (View::Accounts, 2),
-            (View::Orphans, 2),
-            (View::Redundant, 1),
-            (View::Roles, 3),
-            (View::Decided, 3),
+            (View::Access, 6.into()),
+            (View::Accounts, 2.into()),
+            (View::Orphans, 2.into()),
+            (View::Redundant, 1.into()),
+            (View::Roles, 3.into()),
+            (View::Decided, 3.into()),
         ]),
         applications: named(&[("directory", "Cloud Directory"), ("payroll", "Payroll")]),
         account_types: named(&[("directory-person", "Directory account"), ("payroll-user", "Payroll user")]),

@@ -27,7 +27,7 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
             "requests-none",
             pages::requests_sheet(
                 &RequestFilter::default(),
-                Page { rows: vec![], next: None, total: 0 },
+                Page { rows: vec![], next: None, total: 0, more: false },
                 &[],
                 None,
                 rights,
@@ -82,7 +82,7 @@ pub(crate) fn rows() -> Page<RequestRow> {
             ended_at: None,
         }
     });
-    Page { rows: rows.collect(), next: Some("n".into()), total: 128 }
+    Page { rows: rows.collect(), next: Some("n".into()), total: 128, more: false }
 }
 
 pub(crate) fn counts() -> Vec<(RequestState, u64)> {

@@ -154,5 +154,5 @@ pub(crate) fn declined() -> Page<DeclinedRow> {
         row(1, ItemKind::Entitlement, "SIGN", ItemOperation::Add, None, "Not before the training in May."),
         row(2, ItemKind::Attribute, "phone", ItemOperation::Set, Some("+49 421 55 01"), "A private number."),
     ];
-    Page { rows, next: None, total: 2 }
+    Page { rows, next: None, total: 2, more: false }
 }

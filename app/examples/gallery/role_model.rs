@@ -25,9 +25,9 @@ use super::{NAMES, before};
 
 pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet)> {
     let none = Rights::default();
-    let all = Page { rows: vec![row(DraftState::Open), row(DraftState::Published)], next: None, total: 2 };
-    let page = Page { rows: vec![row(DraftState::Open)], next: None, total: 1 };
-    let nothing = Page { rows: vec![], next: None, total: 0 };
+    let all = Page { rows: vec![row(DraftState::Open), row(DraftState::Published)], next: None, total: 2, more: false };
+    let page = Page { rows: vec![row(DraftState::Open)], next: None, total: 1, more: false };
+    let nothing = Page { rows: vec![], next: None, total: 0, more: false };
     let (all_of, unsorted) = (ObjectFilter::default(), Choices::default());
     let narrowed = ObjectFilter { category: Some("sales".into()), state: Some(RoleState::Draft), ..all_of.clone() };
     vec![
@@ -129,7 +129,7 @@ fn nothing_simulated() -> Standing {
 
 fn listed(rows: Vec<ObjectRow>) -> Listed {
     let total = rows.len() as u64;
-    Listed { objects: Page { rows, next: None, total }, is_first: true }
+    Listed { objects: Page { rows, next: None, total, more: false }, is_first: true }
 }
 
 fn counts() -> Counts {

@@ -154,6 +154,6 @@ pub(crate) fn preview() -> UndoPreview {
         blast_radius: BlastRadius { size: 5, people: 2, population: 512, ..BlastRadius::default() },
         unsent: 4,
         undone_by: vec![undone()],
-        rows: Page { total: rows.len() as u64, next: None, rows },
+        rows: Page { total: rows.len() as u64, next: None, rows, more: false },
     }
 }

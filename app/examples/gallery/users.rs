@@ -82,7 +82,7 @@ fn rows() -> Page<UserRow> {
         }
     };
     let rows = vec![row(1, &["administrator"], false), row(2, &["auditor", "operator"], false), row(3, &[], true)];
-    Page { total: 3, rows, next: None }
+    Page { total: 3, rows, next: None, more: false }
 }
 
 fn user(disabled: bool) -> User {
@@ -127,7 +127,7 @@ fn found() -> Found {
         entitlements: 5,
         open_orders: 0,
     };
-    Found { text: "ol".into(), people: Page { rows: vec![row(14), row(18)], next: None, total: 12 } }
+    Found { text: "ol".into(), people: Page { rows: vec![row(14), row(18)], next: None, total: 12, more: false } }
 }
 
 fn views() -> Vec<ProfileView> {

@@ -191,5 +191,5 @@ fn around() -> Around {
 }
 
 fn page(rows: Vec<ViolationRow>) -> Page<ViolationRow> {
-    Page { total: rows.len() as u64, rows, next: None }
+    Page { total: rows.len() as u64, rows, next: None, more: false }
 }

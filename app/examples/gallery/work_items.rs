@@ -29,7 +29,7 @@ pub(crate) fn sheets(rights: &Rights, clock: &Clock) -> Vec<(&'static str, Sheet
     let types = [("mainframe".to_owned(), "Mainframe user".to_owned())];
     let list = |filter: &WorkItemFilter, rows: Vec<WorkItemRow>| {
         let total = rows.len() as u64;
-        let page = Page { rows, next: None, total };
+        let page = Page { rows, next: None, total, more: false };
         work_items::work_items_sheet(filter, page, counts(), &applications, rights, clock)
     };
     let detail = |detail: &WorkItemDetail, rights: &Rights, user: i64| {

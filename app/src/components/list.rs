@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use leptos::prelude::*;
+use model::page::Counted;
 
 use super::icon::icon;
 use crate::logic::address::Address;
@@ -49,15 +50,16 @@ pub fn active_filters(filters: Vec<(String, String)>) -> impl IntoView {
 pub fn pagination(
     list: Address,
     shown: usize,
-    total: u64,
+    total: Counted,
     is_first: bool,
     next: Option<String>,
     noun: (&str, &str),
 ) -> impl IntoView + use<> {
-    let count = if u64::try_from(shown).is_ok_and(|shown| shown == total) {
-        words::plural(total, noun.0, noun.1)
+    let all = words::counted(total, noun.0, noun.1);
+    let count = if u64::try_from(shown).is_ok_and(|shown| shown == total.count) && !total.more {
+        all
     } else {
-        format!("{} of {}", words::number(shown as u64), words::plural(total, noun.0, noun.1))
+        format!("{} of {all}", words::number(shown as u64))
     };
     pages(list, count, is_first, next.map(|after| ("Next page", after)))
 }
@@ -146,11 +148,11 @@ pub fn reference(reference: String) -> AnyView {
 }
 
 /// Tabs as links.
-pub fn tabs(label: &'static str, choices: Vec<(String, String, Option<u64>, bool)>) -> impl IntoView + use<> {
+pub fn tabs(label: &'static str, choices: Vec<(String, String, Option<Counted>, bool)>) -> impl IntoView + use<> {
     let links = choices.into_iter().map(|(name, address, count, chosen)| {
         view! {
             <a href=address aria-current=chosen.then_some("page")>
-                {name}{count.map(|count| view! { <span class="count">{words::total(count)}</span> })}
+                {name}{count.map(|count| view! { <span class="count">{words::counted_number(count)}</span> })}
             </a>
         }
     });

@@ -219,7 +219,7 @@ pub(super) async fn runs(op: &OpContext, query: &Query, after: Option<String>) -
     let is_full = u32::try_from(rows.len()).is_ok_and(|count| count >= limit);
     let next = rows.last().filter(|_| is_full).map(|row| row.run.id.to_string());
     const COLUMNS: &[&str] = &["Run", "Job", "Mode", "State", "By", "Queued", "Started", "Finished", "Message"];
-    Ok(Rows::of(COLUMNS, Page { rows, next, total: 0 }, |row| {
+    Ok(Rows::of(COLUMNS, Page { rows, next, total: 0, more: false }, |row| {
         vec![
             row.run.id.to_string(),
             row.job_label.clone(),

@@ -6,7 +6,7 @@ use model::configuration::{OnConflict, Part};
 use model::identity::{LifecycleState, Period};
 use model::job::{JobTask, RunMode, RunState};
 use model::order::{Action, Answer, OrderItem, StateReason, Trouble};
-use model::page::COUNT_LIMIT;
+use model::page::{COUNT_LIMIT, Counted};
 use model::plan::{FilterReason, ItemKind, ItemOperation, Operation, RequestPart};
 use model::review::ReviewKind;
 use model::trigger::Trigger;
@@ -33,6 +33,16 @@ pub fn number(value: impl Into<i128>) -> String {
 /// A list's count, which is exact only up to a limit.
 pub fn total(count: u64) -> String {
     if count >= COUNT_LIMIT { format!("{}+", number(COUNT_LIMIT)) } else { number(count) }
+}
+
+/// The same of what may have been counted less far: "500+".
+pub fn counted_number(of: Counted) -> String {
+    if of.more { format!("{}+", number(of.count)) } else { number(of.count) }
+}
+
+/// "1 order", "500+ orders".
+pub fn counted(of: Counted, one: &str, many: &str) -> String {
+    format!("{} {}", counted_number(of), if of.count == 1 && !of.more { one } else { many })
 }
 
 /// "1 order", "12 orders".
@@ -586,6 +596,9 @@ mod tests {
             assert_eq!(number(value), expected);
         }
         assert_eq!(total(COUNT_LIMIT), "10,000+");
+        assert_eq!(counted(1.into(), "order", "orders"), "1 order");
+        assert_eq!(counted(COUNT_LIMIT.into(), "order", "orders"), "10,000+ orders");
+        assert_eq!(counted(Counted { count: 500, more: true }, "order", "orders"), "500+ orders");
         assert_eq!(plural(1, "order", "orders"), "1 order");
     }
 

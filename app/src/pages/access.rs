@@ -223,7 +223,7 @@ fn requests(
     });
     view! {
         {content}
-        {(shown > 0).then(|| pagination(list, shown, page.total, is_first, page.next.clone(), ("request", "requests")))}
+        {(shown > 0).then(|| pagination(list, shown, page.total.into(), is_first, page.next.clone(), ("request", "requests")))}
         {others}
     }
 }

@@ -104,7 +104,7 @@ pub fn approvals_sheet(
         {sees_all.then(|| scopes(filter))}
         {active_filters(of_request.into_iter().collect())}
         {content}
-        {(shown > 0).then(|| pagination(list, shown, page.total, filter.after.is_none(), page.next, ("approval", "approvals")))}
+        {(shown > 0).then(|| pagination(list, shown, page.total.into(), filter.after.is_none(), page.next, ("approval", "approvals")))}
     };
     Sheet { section: Section::Approvals, title: "Approvals".to_owned(), body: body.into_any() }
 }

@@ -202,7 +202,7 @@ pub fn bulk_changes_sheet(
         <section aria-labelledby="history-heading">
             <div class="section-head"><h2 id="history-heading">"History"</h2></div>
             {rows}
-            {(shown > 0).then(|| pagination(Address::new("/bulk-changes"), shown, page.total, is_first, page.next, ("bulk change", "bulk changes")))}
+            {(shown > 0).then(|| pagination(Address::new("/bulk-changes"), shown, page.total.into(), is_first, page.next, ("bulk change", "bulk changes")))}
         </section>
     };
     Sheet { section: Section::Requests, title: "Bulk changes".to_owned(), body: body.into_any() }

@@ -63,7 +63,7 @@ pub fn certifications_sheet(page: Page<CampaignRow>, is_first: bool, sees_all: b
             </div>
         </header>
         {content}
-        {(shown > 0).then(|| pagination(Address::new("/certifications"), shown, page.total, is_first, page.next, ("campaign", "campaigns")))}
+        {(shown > 0).then(|| pagination(Address::new("/certifications"), shown, page.total.into(), is_first, page.next, ("campaign", "campaigns")))}
     };
     Sheet { section: Section::Certifications, title: "Certifications".to_owned(), body: body.into_any() }
 }

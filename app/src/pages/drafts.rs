@@ -282,7 +282,7 @@ pub fn drafts_sheet(
         {parts(counts, Part::Drafts)}
         {filter_chips("State", choices.collect())}
         {content}
-        {(shown > 0).then(|| pagination(address(state), shown, page.total, is_first, page.next, ("draft", "drafts")))}
+        {(shown > 0).then(|| pagination(address(state), shown, page.total.into(), is_first, page.next, ("draft", "drafts")))}
     };
     Sheet { section: Section::RoleModel, title: "Drafts".to_owned(), body: body.into_any() }
 }

@@ -125,7 +125,7 @@ pub fn forms_sheet(
         {scopes(filter, counts, rights)}
         {states(filter)}
         {rows}
-        {(shown > 0).then(|| pagination(forms_address(filter), shown, page.total, filter.after.is_none(), page.next, ("form", "forms")))}
+        {(shown > 0).then(|| pagination(forms_address(filter), shown, page.total.into(), filter.after.is_none(), page.next, ("form", "forms")))}
     };
     Sheet { section: Section::Forms, title: "Forms".to_owned(), body: body.into_any() }
 }
@@ -150,7 +150,7 @@ fn none(nothing: Nothing) -> AnyView {
 fn scopes(filter: &FormFilter, counts: FormCounts, rights: &Rights) -> impl IntoView + use<> {
     let choice = |(scope, label): (FormScope, &str)| {
         let address = forms_address(&FormFilter { scope, ..filter.clone() }).to_string();
-        (label.to_owned(), address, Some(counts.of(scope)), filter.scope == scope)
+        (label.to_owned(), address, Some(counts.of(scope).into()), filter.scope == scope)
     };
     let labels = [(FormScope::Me, "Mine"), (FormScope::Team, "My team’s"), (FormScope::All, "Everybody’s")];
     let seen = labels.into_iter().filter(|(scope, _)| *scope != FormScope::All || rights.may(engine::forms::VIEW));

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use engine::found_entitlements::{FoundRow, Show};
+use engine::found_entitlements::{FoundRow, Show, Standing};
 use leptos::prelude::*;
 use model::draft::ObjectKind;
 use model::error::ApiError;
@@ -60,7 +60,7 @@ fn chosen(ids: &[String], act: &str) -> Result<Option<BTreeSet<(String, String)>
 #[component]
 pub fn FoundEntitlementsPage() -> impl IntoView {
     page(|Asked { op, visitor, query }| async move {
-        let rows = engine::found_entitlements::rows(&op).await?;
+        let rows = engine::found_entitlements::known_rows(&op).await?;
         let counts = Counts::read(&op).await?;
         Ok(found_sheet(&rows, &Filter::read(&query), &counts, &visitor.rights))
     })
@@ -99,7 +99,47 @@ impl Filter {
     }
 }
 
-pub fn found_sheet(rows: &[FoundRow], filter: &Filter, counts: &Counts, rights: &Rights) -> Sheet {
+pub fn found_sheet(rows: &Standing<Vec<FoundRow>>, filter: &Filter, counts: &Counts, rights: &Rights) -> Sheet {
+    let content = match rows {
+        Standing::Working { done } => counting(*done, filter),
+        Standing::Done(rows) => list(rows, filter, rights),
+    };
+    let body = view! {
+        <header class="page-head">
+            <div class="with-actions">
+                <div>
+                    <h1>"Found entitlements"</h1>
+                    <p class="muted">"What applications have and the role model does not know yet. Naming rules of the configuration say what to make of it."</p>
+                </div>
+                {rights.may(engine::drafts::DRAFT).then(|| view! {
+                    <div class="actions"><a class="button" href="/drafts/edit?kind=naming_rule">{icon("plus")}"New naming rule"</a></div>
+                })}
+            </div>
+        </header>
+        {parts(counts, Part::Found)}
+        {content}
+    };
+    Sheet { section: Section::RoleModel, title: "Found entitlements".to_owned(), body: body.into_any() }
+}
+
+/// While it is counted who holds what.
+fn counting(done: u64, filter: &Filter) -> AnyView {
+    let far = match done {
+        0 => "It has just begun.".to_owned(),
+        _ => format!("{} counted so far.", words::plural(done, "application was", "applications were")),
+    };
+    let again = filter.address().to_string();
+    view! {
+        <section class="panel" role="status">
+            <p class="answer">{icon("clock")}{format!("How many hold what applications have is being counted. {far}")}</p>
+            <p>"It goes on without this page."</p>
+            <div class="actions"><a class="button primary" href=again>"Look again"</a></div>
+        </section>
+    }
+    .into_any()
+}
+
+fn list(rows: &[FoundRow], filter: &Filter, rights: &Rights) -> AnyView {
     let fitting: Vec<&FoundRow> = rows.iter().filter(|row| filter.fits(row)).collect();
     let shown: Vec<&FoundRow> = fitting.iter().copied().filter(|row| filter.show.includes(row)).collect();
     let choices = Show::ALL.map(|show| Choice {
@@ -117,24 +157,12 @@ pub fn found_sheet(rows: &[FoundRow], filter: &Filter, counts: &Counts, rights: 
         (true, false) => empty("Nothing found", Empty::Filtered { clear: PATH.to_owned() }),
         _ => board(&shown, rights),
     };
-    let body = view! {
-        <header class="page-head">
-            <div class="with-actions">
-                <div>
-                    <h1>"Found entitlements"</h1>
-                    <p class="muted">"What applications have and the role model does not know yet. Naming rules of the configuration say what to make of it."</p>
-                </div>
-                {rights.may(engine::drafts::DRAFT).then(|| view! {
-                    <div class="actions"><a class="button" href="/drafts/edit?kind=naming_rule">{icon("plus")}"New naming rule"</a></div>
-                })}
-            </div>
-        </header>
-        {parts(counts, Part::Found)}
+    view! {
         {filter_chips("Which", choices.into())}
         {search(rows, filter)}
         {content}
-    };
-    Sheet { section: Section::RoleModel, title: "Found entitlements".to_owned(), body: body.into_any() }
+    }
+    .into_any()
 }
 
 fn label(show: Show) -> &'static str {

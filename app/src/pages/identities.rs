@@ -104,7 +104,7 @@ pub fn identities_sheet(
         {search(filter, departments)}
         {bulk}
         {rows}
-        {(shown > 0).then(|| pagination(list, shown, page.total, filter.after.is_none(), page.next, ("identity", "identities")))}
+        {(shown > 0).then(|| pagination(list, shown, page.counted(), filter.after.is_none(), page.next, ("identity", "identities")))}
     };
     Sheet { section: Section::Identities, title: "Identities".to_owned(), body: body.into_any() }
 }

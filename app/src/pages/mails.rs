@@ -123,7 +123,7 @@ pub fn mails_sheet(
         {sending(overview, rights)}
         {filter_chips("State", choices)}
         {rows}
-        {(shown > 0).then(|| pagination(mails_address(filter), shown, page.total, filter.after.is_none(), page.next, ("mail", "mails")))}
+        {(shown > 0).then(|| pagination(mails_address(filter), shown, page.total.into(), filter.after.is_none(), page.next, ("mail", "mails")))}
     };
     Sheet { section: Section::Elsewhere, title: "Mail".to_owned(), body: body.into_any() }
 }

@@ -162,7 +162,7 @@ pub fn native_changes_sheet(
         {search(filter, around)}
         {active_filters(of_person.into_iter().collect())}
         {content}
-        {(shown > 0).then(|| pagination(list, shown, page.total, filter.before.is_none(), page.next, ("native change", "native changes")))}
+        {(shown > 0).then(|| pagination(list, shown, page.total.into(), filter.before.is_none(), page.next, ("native change", "native changes")))}
     };
     Sheet { section: Section::NativeChanges, title: "Native changes".to_owned(), body: body.into_any() }
 }

@@ -182,7 +182,7 @@ pub fn orders_sheet(board: Board, rights: &Rights, clock: &Clock) -> Sheet {
                 {search(&filter, &applications, &integrations)}
                 {active_filters(hidden_filters(&filter, &integrations))}
                 {rows}
-                {(shown > 0).then(|| pagination(list, shown, page.total, filter.after.is_none(), page.next, ("order", "orders")))}
+                {(shown > 0).then(|| pagination(list, shown, page.counted(), filter.after.is_none(), page.next, ("order", "orders")))}
             </div>
         </section>
     };
@@ -194,17 +194,18 @@ pub fn state_choices(filter: &OrderFilter, counts: &OrderCounts, with_all: bool)
     let address = |state| orders_address(&OrderFilter { state, ..filter.clone() }).to_string();
     let all = with_all.then(|| Choice {
         label: "All".to_owned(),
-        count: Some(counts.by_state.iter().map(|(_, count)| count).sum()),
+        count: (!counts.more).then(|| counts.by_state.iter().map(|(_, count)| count).sum()),
         address: address(None),
         chosen: filter.state.is_none(),
         shape: None,
     });
     let count_of = |state| counts.by_state.iter().find(|(found, _)| *found == state).map_or(0, |(_, count)| *count);
-    let states =
-        ProvisioningState::ALL.into_iter().filter(|state| count_of(*state) > 0 || filter.state == Some(*state));
+    let states = ProvisioningState::ALL
+        .into_iter()
+        .filter(|state| counts.more || count_of(*state) > 0 || filter.state == Some(*state));
     let choices = all.into_iter().chain(states.map(|state| Choice {
         label: state.label().to_owned(),
-        count: Some(count_of(state)),
+        count: (!counts.more).then(|| count_of(state)),
         address: address(Some(state)),
         chosen: filter.state == Some(state),
         shape: Some(chip::look(state).1),

@@ -5,16 +5,19 @@ mod lines;
 
 use std::collections::BTreeMap;
 
+use engine::reconciliation::{MOST_AT_ONCE, Matching};
 use leptos::prelude::*;
 use model::error::ApiError;
 use model::ids::ReconciliationId;
+use model::page::Counted;
 use model::reconciliation::{Lines, Origin, ReconciliationFilter, Subject, Verdict, View, Word};
 
 use crate::components::form::{no_default, option, refused};
 use crate::components::icon::icon;
-use crate::components::list::{Choice, Empty, active_filters, empty, filter_chips, pagination, tabs};
+use crate::components::list::{Choice, Empty, active_filters, empty, filter_chips, pages, pagination, tabs};
 use crate::frame::{Rights, Section, Sheet};
 use crate::islands::Selection;
+use crate::logic::address::Address;
 use crate::logic::flash::{Flash, FlashKind};
 use crate::logic::query::{Query, reconciliation, reconciliation_address};
 use crate::logic::time::Clock;
@@ -126,12 +129,12 @@ fn flash(verdict: Verdict, view: View, outcomes: &engine::reconciliation::Outcom
 /// What the list shows beside its rows.
 pub struct Around {
     /// Of proposed roles only where they are shown.
-    pub counts: BTreeMap<View, u64>,
+    pub counts: BTreeMap<View, Counted>,
     /// Names, with what people call them.
     pub applications: Vec<(String, String)>,
     pub account_types: Vec<(String, String)>,
-    /// Where all that match are to be decided about: how many these are, and a digest of which.
-    pub all: Option<(u64, String)>,
+    /// Where all that match are to be decided about, or the first of them.
+    pub all: Option<Matching>,
     /// What the list leaves out, because it has to be compared with what is granted first.
     pub left_out: Option<String>,
 }
@@ -165,6 +168,14 @@ pub fn reconciliation_sheet(
         ReconciliationFilter { view: filter.view, after: filter.after.clone(), ..ReconciliationFilter::default() };
     let clear = reconciliation_address(&ReconciliationFilter { after: None, ..plain.clone() }).to_string();
     let content = match (lines.shown(), *filter == plain) {
+        _ if around.all.as_ref().is_some_and(|all| all.count > 0) => board(filter, lines, around, rights, clock),
+        (0, _) if lines.next().is_some() => {
+            view! { <p class="muted">"Nothing among those who were looked at so far. Go on to look at others."</p> }
+                .into_any()
+        }
+        (0, _) if filter.after.is_some() => {
+            view! { <p class="muted">"Nothing more: the list ends here."</p> }.into_any()
+        }
         (0, true) if around.left_out.is_some() => ().into_any(),
         (0, false) => empty("Nothing found", Empty::Filtered { clear }),
         (0, true) => empty("Nothing to decide", Empty::AllDone { text: nothing(filter.view) }),
@@ -182,7 +193,6 @@ pub fn reconciliation_sheet(
     let go_live = rights.may(engine::reconciliation::GO_LIVE).then(|| {
         view! { <a class="button" href="/reconciliation/go-live">{icon("flask")}"Go-live"</a> }
     });
-    let shown = lines.shown();
     let body = view! {
         <header class="page-head">
             <h1>"Reconciliation"</h1>
@@ -195,9 +205,20 @@ pub fn reconciliation_sheet(
         {active_filters(of_person.into_iter().collect())}
         {around.left_out.clone().map(|sentence| compared(sentence, filter))}
         {content}
-        {(shown > 0).then(|| pagination(reconciliation_address(filter), shown, lines.total(), filter.after.is_none(), lines.next().cloned(), ("line", "lines")))}
+        {way_on(filter, lines)}
     };
     Sheet { section: Section::Reconciliation, title: "Reconciliation".to_owned(), body: body.into_any() }
+}
+
+/// Roles are sought while somebody looks, page by page: how many there are nobody knows before the end.
+fn way_on(filter: &ReconciliationFilter, lines: &Lines) -> Option<AnyView> {
+    let (list, shown, counted) = (reconciliation_address(filter), lines.shown(), lines.counted());
+    let (is_first, next) = (filter.after.is_none(), lines.next().cloned());
+    if filter.view == View::Roles && counted.more {
+        let said = words::plural(shown as u64, "line on this page", "lines on this page");
+        return Some(pages(list, said, is_first, next.map(|after| ("Go on", after))).into_any());
+    }
+    (shown > 0).then(|| pagination(list, shown, counted, is_first, next, ("line", "lines")).into_any())
 }
 
 /// What the list does not have yet.
@@ -295,12 +316,19 @@ fn board(filter: &ReconciliationFilter, lines: &Lines, around: &Around, rights: 
         return view! { {hint}{lines::table(lines, false, may_decide, rights, clock)} }.into_any();
     }
     let list = reconciliation_address(filter).query();
-    if let Some((count, digest)) = &around.all {
-        return confirmation(filter, *count, digest);
+    if let Some(matching) = around.all.as_ref().filter(|matching| matching.count > 0) {
+        return confirmation(filter, matching);
     }
-    let all = (lines.total() > 1).then(|| {
-        let address = reconciliation_address(filter).with("all", Some("1")).to_string();
-        view! { <a class="button quiet" href=address>{format!("Decide about all {} …", words::total(lines.total()))}</a> }
+    let counted = lines.counted();
+    let all = (counted.count > 1).then(|| {
+        let address = all_address(filter, filter.after.as_deref()).to_string();
+        let most = u64::from(MOST_AT_ONCE);
+        let label = match (counted.count > most || counted.more, &filter.after) {
+            (_, Some(_)) => format!("Decide about all from here on, at most {} …", words::number(most)),
+            (true, None) => format!("Decide about all, at most {} …", words::number(most)),
+            (false, None) => format!("Decide about all {} …", words::number(counted.count)),
+        };
+        view! { <a class="button quiet" href=address>{label}</a> }
     });
     view! {
         <form method="post" action="/api/pages/reconciliation/decide" class="bulk">
@@ -365,23 +393,51 @@ fn offered(view: View) -> Vec<(Verdict, &'static str)> {
     }
 }
 
-/// What is about to be said about all that match, and how many these are.
-fn confirmation(filter: &ReconciliationFilter, count: u64, digest: &str) -> AnyView {
+/// Where it is asked what is to become of all that match, from there on in the list.
+fn all_address(filter: &ReconciliationFilter, after: Option<&str>) -> Address {
+    reconciliation_address(filter).with("after", after).with("all", Some("1"))
+}
+
+/// What is about to be said about all that match, or the first of these, and how many these are.
+fn confirmation(filter: &ReconciliationFilter, matching: &Matching) -> AnyView {
     let list = reconciliation_address(filter);
-    let lines = words::plural(count, "line", "lines");
+    // What is decided about begins where the list does.
+    let from = list.clone().with("after", filter.after.as_deref()).query();
+    let lines = words::plural(matching.count, "line", "lines");
+    let (which, these) = match (&matching.next, &filter.after) {
+        (Some(_), None) => (
+            format!("the first {lines}"),
+            format!("More match the filter. These stand first in the list, as they are now: {lines}."),
+        ),
+        (Some(_), Some(_)) => (
+            format!("the next {lines}"),
+            format!("More match the filter. These stand next in the list, as they are now: {lines}."),
+        ),
+        (None, Some(_)) => {
+            (format!("the last {lines}"), format!("These are all that follow in the list, as they are now: {lines}."))
+        }
+        (None, None) => {
+            (format!("all {lines}"), format!("These are all that match the filter, as they are now: {lines}."))
+        }
+    };
+    let skip = matching.next.as_ref().map(|next| {
+        let address = all_address(filter, Some(next)).to_string();
+        view! { <a class="button quiet" href=address>"Leave these, and look at the next"</a> }
+    });
     view! {
         <section class="panel confirm" aria-labelledby="confirm-heading">
-            <h2 id="confirm-heading">{format!("{}: all {lines}", filter.view.label())}</h2>
-            <p>{format!("These are all that match the filter, as they are now: {lines}.")}</p>
+            <h2 id="confirm-heading">{format!("{}: {which}", filter.view.label())}</h2>
+            <p>{these}</p>
             <p class="muted">"What comes or changes from now on is left alone: where it is not these any more, nothing happens."</p>
             <form method="post" action="/api/pages/reconciliation/decide" class="stack">
                 {no_default()}
-                <input type="hidden" name="list" value=list.query() />
-                <input type="hidden" name="seen" value=digest.to_owned() />
+                <input type="hidden" name="list" value=from />
+                <input type="hidden" name="seen" value=matching.digest.clone() />
                 <div class="filters">{said(filter.view)}</div>
                 <div class="actions">
                     {verdicts(filter.view, true)}
                     <a class="button quiet" href=list.to_string()>"Do nothing"</a>
+                    {skip}
                 </div>
             </form>
         </section>

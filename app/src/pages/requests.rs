@@ -79,7 +79,7 @@ pub fn requests_sheet(
         {search(filter)}
         {active_filters(of_person.into_iter().collect())}
         {rows}
-        {(shown > 0).then(|| pagination(list, shown, page.total, filter.after.is_none(), page.next, ("request", "requests")))}
+        {(shown > 0).then(|| pagination(list, shown, page.total.into(), filter.after.is_none(), page.next, ("request", "requests")))}
     };
     Sheet { section: Section::Requests, title: "Requests".to_owned(), body: body.into_any() }
 }

@@ -129,7 +129,7 @@ pub fn review_sheet(filter: &ReviewFilter, part: &Part, rights: &Rights, clock: 
         {groups(filter, &part.groups)}
         {active_filters(one.into_iter().collect())}
         {content}
-        {(shown > 0).then(|| pagination(list, shown, part.total, filter.after.is_none(), part.next.clone(), ("order", "orders")))}
+        {(shown > 0).then(|| pagination(list, shown, part.total.into(), filter.after.is_none(), part.next.clone(), ("order", "orders")))}
     };
     Sheet { section: Section::Review, title: "Review".to_owned(), body: body.into_any() }
 }

@@ -7,7 +7,7 @@ use engine::role_model::Choices;
 use leptos::prelude::*;
 use model::configuration::RoleState;
 use model::draft::{ObjectFilter, ObjectKind, ObjectRow};
-use model::page::Page;
+use model::page::{Counted, Page};
 
 use crate::components::chip::role_state;
 use crate::components::form::option;
@@ -91,17 +91,17 @@ pub(crate) enum Part {
 
 /// The parts of the role model's administration.
 pub(crate) fn parts(counts: &Counts, chosen: Part) -> impl IntoView + use<> {
-    let mut choices: Vec<(String, String, Option<u64>, bool)> = ObjectKind::ROLE_MODEL
+    let mut choices: Vec<_> = ObjectKind::ROLE_MODEL
         .into_iter()
         .map(|kind| {
-            let count = counts.objects.iter().find(|(other, _)| *other == kind).map(|(_, count)| *count);
+            let count = counts.objects.iter().find(|(other, _)| *other == kind).map(|(_, count)| Counted::from(*count));
             (title(kind).to_owned(), role_model::list(kind).to_owned(), count, chosen == Part::Objects(kind))
         })
         .collect();
     choices.push(("Found".to_owned(), "/found-entitlements".to_owned(), None, chosen == Part::Found));
     choices.push(("Mining".to_owned(), "/mining".to_owned(), None, chosen == Part::Mining));
     choices.push(("Configuration".to_owned(), "/configuration".to_owned(), None, chosen == Part::Settings));
-    choices.push(("Drafts".to_owned(), "/drafts".to_owned(), Some(counts.open_drafts), chosen == Part::Drafts));
+    choices.push(("Drafts".to_owned(), "/drafts".to_owned(), Some(counts.open_drafts.into()), chosen == Part::Drafts));
     choices.push(("Check".to_owned(), "/lint".to_owned(), None, chosen == Part::Check));
     tabs("Parts of the role model", choices)
 }
@@ -200,10 +200,10 @@ fn table(kind: ObjectKind, filter: &ObjectFilter, listed: Listed) -> impl IntoVi
         ObjectKind::Rule => ("Condition", "Holds for"),
         ObjectKind::Setting(_) => ("What for", "Concerns"),
     };
-    let Listed { objects: Page { rows, next, total }, is_first } = listed;
+    let Listed { objects: Page { rows, next, total, .. }, is_first } = listed;
     let nouns = format!("{}s", kind.noun());
     let pages =
-        pagination(role_model::narrowed(kind, filter), rows.len(), total, is_first, next, (kind.noun(), &nouns));
+        pagination(role_model::narrowed(kind, filter), rows.len(), total.into(), is_first, next, (kind.noun(), &nouns));
     let lines = rows.into_iter().map(|row| {
         let key = (row.name != row.display_name).then(|| view! { " "<span class="mono subtle">{row.name.clone()}</span> });
         let terms = row.terms.clone().unwrap_or_default();

@@ -202,7 +202,7 @@ pub fn users_sheet(
         {shows(filter)}
         {search(filter, profiles)}
         {rows}
-        {(shown > 0).then(|| pagination(list, shown, page.total, filter.after.is_none(), page.next, ("user", "users")))}
+        {(shown > 0).then(|| pagination(list, shown, page.total.into(), filter.after.is_none(), page.next, ("user", "users")))}
     };
     Sheet { section: Section::Users, title: "Users".to_owned(), body: body.into_any() }
 }

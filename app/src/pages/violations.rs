@@ -90,7 +90,7 @@ pub fn violations_sheet(
         {search(filter, around)}
         {active_filters(of_person.into_iter().collect())}
         {content}
-        {(shown > 0).then(|| pagination(list, shown, page.total, filter.before.is_none(), page.next, ("violation", "violations")))}
+        {(shown > 0).then(|| pagination(list, shown, page.total.into(), filter.before.is_none(), page.next, ("violation", "violations")))}
     };
     Sheet { section: Section::Violations, title: "Violations".to_owned(), body: body.into_any() }
 }

@@ -140,7 +140,7 @@ pub fn work_items_sheet(
         {states(filter, counts)}
         {search(filter, applications)}
         {rows}
-        {(shown > 0).then(|| pagination(list, shown, page.total, filter.after.is_none(), page.next, ("work item", "work items")))}
+        {(shown > 0).then(|| pagination(list, shown, page.total.into(), filter.after.is_none(), page.next, ("work item", "work items")))}
     };
     Sheet { section: Section::WorkItems, title: "Work items".to_owned(), body: body.into_any() }
 }
@@ -149,14 +149,19 @@ pub fn work_items_sheet(
 fn scopes(filter: &WorkItemFilter, counts: WorkItemCounts) -> impl IntoView + use<> {
     let choice = |label: &str, scope: WorkItemScope, count: u64| {
         let address = work_items_address(&WorkItemFilter { scope, ..filter.clone() }).to_string();
-        (label.to_owned(), address, Some(count), filter.scope == scope)
+        (label.to_owned(), address, Some(count.into()), filter.scope == scope)
     };
     let mut choices = vec![
         choice("Mine", WorkItemScope::Mine, counts.mine),
         choice("My team’s", WorkItemScope::Team, counts.team),
         choice("Everybody’s", WorkItemScope::Everybody, counts.everybody),
     ];
-    choices.push(("Questions to me".to_owned(), "/work-items/questions".to_owned(), Some(counts.questions), false));
+    choices.push((
+        "Questions to me".to_owned(),
+        "/work-items/questions".to_owned(),
+        Some(counts.questions.into()),
+        false,
+    ));
     tabs("Whose work items", choices)
 }
 

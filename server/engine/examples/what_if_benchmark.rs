@@ -1,18 +1,17 @@
 //! What an administrator waits for over a large organisation:
 //! `cargo run --release -p engine --example what_if_benchmark -- [people] [repetitions]`.
 //!
-//! A generated organisation on SQLite, opened as after a restart. Then a draft with sixty edited rules is looked at, what the
-//! next run would order is told of one with one edited rule, conditions are asked about as they are while somebody types, the
-//! policy is checked, and a directory in which five hundred files changed is planned. Prints one JSON line a measurement,
-//! with the ratio to the limit that the product sets itself.
+//! A generated organisation on SQLite, opened as after a restart. Then a draft with sixty edited rules is looked at, conditions are
+//! asked about as they are while somebody types, the policy is checked, and a directory in which five hundred files changed is
+//! planned. Prints one JSON line a measurement, with the ratio to the limit that the product sets itself. What the next run
+//! would order takes people who have accounts: `page_benchmark` tells it.
 #![expect(clippy::unwrap_used, clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints and may fail")]
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use engine::context::OpContext;
-use engine::simulation::Standing;
-use engine::{Engine, Options, configuration, configurations, drafts, lint, simulation};
+use engine::{Engine, Options, configuration, configurations, drafts, lint};
 use generator::World;
 use jiff::civil::Date;
 use model::configuration::{AssignmentRule, Configuration};
@@ -67,7 +66,6 @@ async fn main() {
     told_memory("open");
     let op = engine.operating_context("benchmark");
     what_if(&op, &wanted, repetitions).await;
-    simulated(&op, &wanted).await;
     conditions(&op, &wanted).await;
     checked(&op, repetitions).await;
     planned(&op, folder.path(), &wanted, repetitions).await;
@@ -100,24 +98,6 @@ async fn what_if(op: &OpContext, wanted: &Configuration, repetitions: u64) {
     }
     report("what-if of 60 edited rules, the first", &times[..1], Duration::from_secs(2));
     report("what-if of 60 edited rules, again", &times[1..], Duration::from_secs(2));
-}
-
-/// What the next run would order were one rule another.
-async fn simulated(op: &OpContext, wanted: &Configuration) {
-    let (name, rule) = edited(wanted).into_iter().next().expect("a generated organisation has rules");
-    let draft = drafts::put(op, None, ObjectKind::Rule, &name, Some(Object::Rule(rule))).await.unwrap();
-    let start = Instant::now();
-    let done = loop {
-        if let Standing::Done(done) = simulation::of_draft(op, draft).await.unwrap() {
-            break done;
-        }
-    };
-    println!(
-        r#"{{"what":"orders of a draft with one edited rule","people":{},"orders":{},"seconds":{:.2}}}"#,
-        done.people,
-        done.brought.count,
-        start.elapsed().as_secs_f64()
-    );
 }
 
 /// Rules with the condition of another one: every other rule gets the next one's.

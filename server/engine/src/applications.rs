@@ -72,7 +72,7 @@ pub async fn detail(op: &OpContext, name: String) -> Result<ApplicationDetail, A
     let names: Vec<&String> = own.iter().map(|(name, _)| *name).collect();
     let live = op.engine.world().live();
     let label = |account_type: &str| live.catalogue.account_type_label(account_type).to_owned();
-    let orders = store.order_counts_of(&name).await.map_err(internal)?;
+    let orders = store.order_counts_of_application(&name).await.map_err(internal)?;
     Ok(ApplicationDetail {
         row: row(&name, application, facts.get(&name), &pauses(op).await?),
         description: application.description.clone(),

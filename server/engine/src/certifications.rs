@@ -54,7 +54,7 @@ pub async fn page(op: &OpContext, before: Option<CampaignId>) -> Result<Page<Cam
     let store = op.engine.store();
     let of = (!sees_all(op)).then_some(op.user.login.as_str());
     let page = store.campaign_page(of, before, None).await.map_err(internal)?;
-    Ok(Page { rows: counted(op, page.rows).await?, next: page.next, total: page.total })
+    Ok(Page { rows: counted(op, page.rows).await?, next: page.next, total: page.total, more: page.more })
 }
 
 /// Whether the caller sees campaigns in which others are asked.
@@ -106,7 +106,7 @@ pub async fn items(op: &OpContext, id: CampaignId, filter: &ItemFilter) -> Resul
     let filter =
         ItemFilter { mine: filter.mine || !sees_all(op), limit: Some(filter.limit.unwrap_or(PAGE)), ..filter.clone() };
     let page = op.engine.store().certification_page(id, &filter, &op.user.login).await.map_err(internal)?;
-    Ok(Page { rows: rows::of(op, &campaign, page.rows).await?, next: page.next, total: page.total })
+    Ok(Page { rows: rows::of(op, &campaign, page.rows).await?, next: page.next, total: page.total, more: page.more })
 }
 
 /// What happened to an item, oldest first.

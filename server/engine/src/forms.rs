@@ -53,7 +53,7 @@ pub async fn page(op: &OpContext, filter: FormFilter) -> Result<Page<FormRow>, A
             questions.iter().filter(|question| question.question.form == record.id).collect();
         row(op, record, &own, &users)
     };
-    Ok(Page { rows: page.rows.into_iter().map(row).collect(), next: page.next, total: page.total })
+    Ok(Page { rows: page.rows.into_iter().map(row).collect(), next: page.next, total: page.total, more: page.more })
 }
 
 /// How many forms wait, as far as the caller may see them.

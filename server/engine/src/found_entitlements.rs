@@ -9,6 +9,8 @@ use model::error::ApiError;
 use model::ids::DraftId;
 use policy::naming_rules;
 
+pub use crate::beside::Standing;
+use crate::beside::Tell;
 use crate::context::OpContext;
 use crate::drafts;
 use crate::error::internal;
@@ -66,20 +68,42 @@ impl Show {
     }
 }
 
+/// The same as [`rows`], as far as that is known within a few seconds: in a large organisation holders are counted beside whoever asks.
+pub async fn known_rows(op: &OpContext) -> Result<Standing<Vec<FoundRow>>, ApiError> {
+    op.require(VIEW)?;
+    if !op.engine.is_large() {
+        return rows(op).await.map(Standing::Done);
+    }
+    op.engine.follow().await.map_err(|_| ApiError::internal())?;
+    let configuration = op.engine.world().configuration();
+    let (of, asked) = (op.clone(), Arc::clone(&configuration));
+    let work = move |tell: Tell| async move { read(&of, &asked, Age::ShortWhile, &tell).await.map(Arc::new) };
+    // What is known of it depends on the configuration of now; only what applications have is of a little while ago.
+    Ok(match op.engine.found().ask(&op.engine, "what applications have", work).await? {
+        Standing::Working { done } => Standing::Working { done },
+        Standing::Done(on_record) => Standing::Done(rows_of(op, &configuration, &on_record)),
+    })
+}
+
 /// All that applications said at their last synchronization, by application and key.
 pub async fn rows(op: &OpContext) -> Result<Vec<FoundRow>, ApiError> {
     op.require(VIEW)?;
     op.engine.follow().await.map_err(|_| ApiError::internal())?;
     let configuration = op.engine.world().configuration();
-    let (found, holders) = found(op, &configuration, Age::ShortWhile).await?;
-    let named = naming_rules::name(&configuration, &found);
+    let on_record = read(op, &configuration, Age::ShortWhile, &|_| {}).await?;
+    Ok(rows_of(op, &configuration, &on_record))
+}
+
+fn rows_of(op: &OpContext, configuration: &Configuration, (all, holders): &OnRecord) -> Vec<FoundRow> {
+    let found = naming_rules::unknown(configuration, all.clone());
+    let named = naming_rules::name(configuration, &found);
     let rows = found.into_iter().zip(named).map(|(found, named)| FoundRow {
         application_label: op.engine.application_label(&found.application),
         holders: holders.get(&(found.application.clone(), found.key.clone())).copied().unwrap_or_default(),
         found,
         named,
     });
-    Ok(rows.collect())
+    rows.collect()
 }
 
 /// Puts what naming rules make of the found entitlements into a new draft: of those chosen by application and key, or of
@@ -91,7 +115,8 @@ pub async fn draft(op: &OpContext, chosen: Option<&BTreeSet<(String, String)>>) 
     op.require(drafts::DRAFT)?;
     op.engine.follow().await.map_err(|_| ApiError::internal())?;
     let configuration = op.engine.world().configuration();
-    let (mut found, _) = found(op, &configuration, Age::Now).await?;
+    let (all, _) = read(op, &configuration, Age::Now, &|_| {}).await?;
+    let mut found = naming_rules::unknown(&configuration, all);
     if let Some(chosen) = chosen {
         found.retain(|one| chosen.contains(&(one.application.clone(), one.key.clone())));
     }
@@ -108,6 +133,9 @@ pub async fn draft(op: &OpContext, chosen: Option<&BTreeSet<(String, String)>>) 
 
 type Holders = std::collections::HashMap<(String, String), u64>;
 
+/// What applications have, and how many accounts hold it, by application and key.
+pub(crate) type OnRecord = (Vec<FoundEntitlement>, Holders);
+
 /// Of when it may be what is told, in a large organisation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Age {
@@ -115,30 +143,23 @@ enum Age {
     ShortWhile,
 }
 
-async fn found(
-    op: &OpContext,
-    configuration: &Configuration,
-    age: Age,
-) -> Result<(Vec<FoundEntitlement>, Holders), ApiError> {
-    let (all, holders) = read(op, configuration, age).await?;
-    Ok((naming_rules::unknown(configuration, all), holders))
-}
-
 /// Everything that applications of a configuration said they have, whether the role model knows it or not.
 pub(crate) async fn on_record(
     op: &OpContext,
     configuration: &Configuration,
 ) -> Result<Vec<FoundEntitlement>, ApiError> {
-    Ok(read(op, configuration, Age::ShortWhile).await?.0)
+    Ok(read(op, configuration, Age::ShortWhile, &|_| {}).await?.0)
 }
 
 async fn read(
     op: &OpContext,
     configuration: &Configuration,
     age: Age,
-) -> Result<(Vec<FoundEntitlement>, Holders), ApiError> {
+    tell: &(dyn Fn(u64) + Send + Sync),
+) -> Result<OnRecord, ApiError> {
     let (mut all, mut holders) = (Vec::new(), Holders::new());
-    for application in configuration.applications.keys() {
+    for (application, done) in configuration.applications.keys().zip(0..) {
+        tell(done);
         let rows = match age {
             Age::Now => op.engine.store().entitlement_rows(application).await.map(Arc::new),
             Age::ShortWhile => op.engine.entitlement_rows(application).await,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use model::configuration::{Configuration, Integration, Part};
 use model::error::ApiError;
 use model::order::ProvisioningState;
-use model::view::{IntegrationDetail, IntegrationRow, OrderCounts, OrderFilter, PauseCause, RouteView};
+use model::view::{IntegrationDetail, IntegrationRow, OrderCounts, PauseCause, RouteView};
 
 use crate::Engine;
 use crate::applications::{pauses, settings};
@@ -79,8 +79,7 @@ fn view(engine: &Engine, configuration: &Configuration, application: &str, part:
 }
 
 async fn counts(op: &OpContext, carrier: &str) -> Result<OrderCounts, ApiError> {
-    let filter = OrderFilter { carrier: Some(carrier.to_owned()), ..OrderFilter::default() };
-    op.engine.store().order_counts(&filter).await.map_err(internal)
+    op.engine.store().order_counts_of_carrier(carrier).await.map_err(internal)
 }
 
 async fn troubles(op: &OpContext) -> Result<HashMap<String, String>, ApiError> {

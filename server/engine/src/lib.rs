@@ -2,6 +2,7 @@
 //! lets `policy` and `broker` decide, has `connectors` do, and records the outcome with all that follows from it in
 //! one transaction. It holds the clock and the tasks; it knows neither HTTP nor pages.
 
+mod beside;
 mod lock;
 
 pub mod clock;
@@ -94,6 +95,7 @@ use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::beside::Beside;
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::context::OpContext;
@@ -208,6 +210,7 @@ struct Inner {
     tallies: Tallies,
     simulations: Simulations,
     go_lives: GoLives,
+    found: Beside<Arc<found_entitlements::OnRecord>>,
     in_hand: InHand,
     waiting: references::Waiting,
     /// Why the run under way does not go on.
@@ -266,6 +269,7 @@ impl Engine {
             tallies: Tallies::default(),
             simulations: Simulations::default(),
             go_lives: GoLives::default(),
+            found: Beside::default(),
             in_hand: InHand::default(),
             waiting: references::Waiting::default(),
             held_up: Mutex::default(),
@@ -449,6 +453,10 @@ impl Engine {
 
     pub(crate) fn go_lives(&self) -> &GoLives {
         &self.0.go_lives
+    }
+
+    pub(crate) fn found(&self) -> &Beside<Arc<found_entitlements::OnRecord>> {
+        &self.0.found
     }
 
     pub(crate) fn delivering(&self) -> MutexGuard<'_, BTreeSet<String>> {

@@ -43,7 +43,25 @@ pub async fn counts(op: &OpContext, filter: OrderFilter) -> Result<OrderCounts, 
     if filter == OrderFilter::default() {
         return Ok(OrderCounts::clone(&*op.engine.order_counts().await.map_err(internal)?));
     }
-    op.engine.store().order_counts(&filter).await.map_err(internal)
+    let store = op.engine.store();
+    let counts = match (&filter.application, &filter.carrier) {
+        (Some(name), None) if !name.is_empty() && filter == of_application(name) => {
+            store.order_counts_of_application(name).await
+        }
+        (None, Some(name)) if !name.is_empty() && filter == of_carrier(name) => {
+            store.order_counts_of_carrier(name).await
+        }
+        _ => store.shown_order_counts(&filter).await,
+    };
+    counts.map_err(internal)
+}
+
+fn of_application(name: &str) -> OrderFilter {
+    OrderFilter { application: Some(name.to_owned()), ..OrderFilter::default() }
+}
+
+fn of_carrier(name: &str) -> OrderFilter {
+    OrderFilter { carrier: Some(name.to_owned()), ..OrderFilter::default() }
 }
 
 /// One order with its whole way.

@@ -13,14 +13,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use broker::reconciliation::outlook;
 use model::error::ApiError;
 use model::ids::{AccountId, IdentityId};
-use model::page::Page;
+use model::page::{Counted, Page};
 use model::plan::Plan;
-use model::reconciliation::{
-    DecisionRow, Finding, Lines, ReconciliationFilter, Redundancy, RoleProposal, Subject, View,
-};
+use model::reconciliation::{DecisionRow, Finding, Lines, ReconciliationFilter, Redundancy, Subject, View};
 
 pub use self::compare::left_out;
-pub use self::decide::{Outcomes, decide, decide_all, matching, undo};
+pub use self::decide::{MOST_AT_ONCE, Matching, Outcomes, decide, decide_all, matching, undo};
 pub(crate) use self::go_live::{GoLives, unmarked_applications};
 pub use self::go_live::{Inventory, Standing, begin_go_live, go_live, inventory, preview_go_live};
 
@@ -47,7 +45,7 @@ pub async fn page(op: &OpContext, filter: &ReconciliationFilter) -> Result<Lines
             Lines::Findings(page)
         }
         View::Redundant => Lines::Redundant(cut(redundant::all(op, filter).await?, filter)),
-        View::Roles => Lines::Roles(cut(proposals::all(op, filter).await?, filter)),
+        View::Roles => Lines::Roles(proposals::page(op, filter).await?),
         View::Decided => {
             let mut page = op.engine.store().reconciliation_decisions(filter, today).await.map_err(internal)?;
             label(op, &mut page.rows);
@@ -62,20 +60,23 @@ pub async fn counts(
     op: &OpContext,
     filter: &ReconciliationFilter,
     lines: &Lines,
-) -> Result<BTreeMap<View, u64>, ApiError> {
+) -> Result<BTreeMap<View, Counted>, ApiError> {
     op.require(VIEW)?;
     let (store, today) = (op.engine.store(), op.engine.today());
-    let mut counts = BTreeMap::from([(filter.view, lines.total())]);
+    let mut counts = BTreeMap::new();
+    // Of proposed roles only what is on the page is known, unless all are.
+    if filter.view != View::Roles || !lines.counted().more {
+        counts.insert(filter.view, lines.counted());
+    }
     for view in View::ALL.into_iter().filter(|view| *view != filter.view) {
         let of = ReconciliationFilter { view, after: None, limit: Some(1), ..filter.clone() };
         let count = match view {
             View::Access | View::Accounts | View::Orphans => {
-                let count = store.reconciliation_count(&of, None, today).await.map_err(internal)?;
-                u64::try_from(count).unwrap_or_default()
+                store.reconciliation_count(&of, None, today).await.map_err(internal)?
             }
-            View::Redundant => redundant::all(op, &of).await?.len() as u64,
+            View::Redundant => (redundant::all(op, &of).await?.len() as u64).into(),
             View::Roles => continue,
-            View::Decided => store.reconciliation_decisions(&of, today).await.map_err(internal)?.total,
+            View::Decided => store.reconciliation_decisions(&of, today).await.map_err(internal)?.counted(),
         };
         counts.insert(view, count);
     }
@@ -192,32 +193,15 @@ fn label(op: &OpContext, rows: &mut [DecisionRow]) {
     }
 }
 
-/// Lines that are put together as a whole, and shown in pieces: by what each is about.
-trait Line {
-    fn subject(&self) -> &Subject;
-}
-
-impl Line for Redundancy {
-    fn subject(&self) -> &Subject {
-        &self.subject
-    }
-}
-
-impl Line for RoleProposal {
-    fn subject(&self) -> &Subject {
-        &self.subject
-    }
-}
-
-fn cut<T: Line>(mut all: Vec<T>, filter: &ReconciliationFilter) -> Page<T> {
+/// A piece of what is put together as a whole: it goes on by what a line is about.
+fn cut(mut all: Vec<Redundancy>, filter: &ReconciliationFilter) -> Page<Redundancy> {
     let total = all.len() as u64;
     if let Some(after) = filter.after.as_deref().and_then(|after| after.parse::<Subject>().ok()) {
-        // Both lists go one way: what was shown stands before it, also where it is gone by now.
-        let place = all.iter().position(|row| *row.subject() == after).map_or(0, |place| place + 1);
+        let place = all.iter().position(|row| row.subject == after).map_or(0, |place| place + 1);
         all.drain(..place);
     }
     let size = filter.limit.unwrap_or(model::page::PAGE_SIZE) as usize;
-    let next = (all.len() > size).then(|| all.get(size.saturating_sub(1)).map(|row| row.subject().to_string()));
+    let next = (all.len() > size).then(|| all.get(size.saturating_sub(1)).map(|row| row.subject.to_string()));
     all.truncate(size);
-    Page { rows: all, next: next.flatten(), total }
+    Page { rows: all, next: next.flatten(), total, more: false }
 }

@@ -143,7 +143,7 @@ pub async fn page(op: &OpContext, filter: &ApprovalFilter) -> Result<Page<Approv
     let more = rows.len() > limit;
     rows.truncate(limit);
     let next = rows.last().filter(|_| more).map(|row| format!("{}-{}", row.approval.request, row.approval.line));
-    Ok(Page { rows, next, total })
+    Ok(Page { rows, next, total, more: false })
 }
 
 /// Whether the caller sees what waits for others as well.

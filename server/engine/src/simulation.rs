@@ -1,5 +1,5 @@
-//! What the next run would order were another configuration live: the plans of everybody whom the change may concern, made by the
-//! planner that runs have, under both configurations and from the same accounts, orders and decisions on record. So the orders
+//! What the next run would order were another configuration live: the plans of everybody of whom something else would be wanted, made by
+//! the planner that runs have, under both configurations and from the same accounts, orders and decisions on record. So the orders
 //! of these people are those of that run, if nothing else happens before it; what is due for others is left out, also of what is
 //! counted against limits.
 //!
@@ -9,10 +9,12 @@
 mod compared;
 mod kept;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use model::access::{DesiredAccess, DesiredAssignment, Reason};
 use model::blast_radius::BlastRadius;
 use model::block::TripView;
 use model::configuration::Configuration;
@@ -46,7 +48,7 @@ const PIECE: usize = 5_000;
 pub struct Simulation {
     /// When accounts, orders and people were looked at.
     pub at: Timestamp,
-    /// For whom plans were made: all whom the change may concern.
+    /// For whom plans were made: of whom something else would be wanted, or, where plans are made otherwise, all whom that may concern.
     pub people: u64,
     /// What would be ordered then, and is not now, or not as it is.
     pub brought: Orders,
@@ -193,24 +195,53 @@ async fn simulate(
             };
             population.engine.ids_of(&people)
         });
-        Ok::<_, ApiError>((then, concerned))
+        Ok::<_, ApiError>((then, concerned, plans_otherwise))
     };
-    let (supposed, ids) = tokio::task::spawn_blocking(prepare).await.map_err(|_| ApiError::internal())??;
+    let (supposed, ids, plans_otherwise) =
+        tokio::task::spawn_blocking(prepare).await.map_err(|_| ApiError::internal())??;
     let mut planner = Planner::new(engine, &live, &supposed);
     let mut compared = Compared::default();
     let of = ids.len() as u64;
-    told(0, of);
+    let mut done = 0;
+    told(done, of);
     for piece in ids.chunks(PIECE) {
         let (asked, now, then, ids) = (engine.clone(), Arc::clone(&live), Arc::clone(&supposed), piece.to_vec());
         let desired = move || WhatIf::of_these(asked.world(), &now, &then, &ids, today).desired();
         let desired = tokio::task::spawn_blocking(desired).await.map_err(|_| ApiError::internal())?;
-        let (now, then) = planner.plan(piece, desired, today).await.map_err(internal)?;
+        let desired = if plans_otherwise { desired } else { apart(desired) };
+        let ids: Vec<IdentityId> = desired.1.iter().map(|access| access.identity).collect();
+        let (now, then) = planner.plan(&ids, desired, today).await.map_err(internal)?;
         compared.note((&live.catalogue, now), (&supposed.catalogue, then));
-        told(compared.people(), of);
+        done += piece.len() as u64;
+        told(done, of);
     }
     let (trips, second_person) = planner.trips().await.map_err(internal)?;
     let population = engine.world().with_population(|population| population.engine.len()) as u64;
     Ok(Simulation { at, trips, second_person, ..compared.simulation(population, (&live, &supposed)) })
+}
+
+/// Those of whom something else is wanted than before, or by another way, which counts where a risk keeps something from being ordered:
+/// of the others the same plans would be made, whatever facts tell why they have what they have.
+fn apart((before, after): (Vec<DesiredAccess>, Vec<DesiredAccess>)) -> (Vec<DesiredAccess>, Vec<DesiredAccess>) {
+    let before: HashMap<IdentityId, DesiredAccess> =
+        before.into_iter().map(|access| (access.identity, access)).collect();
+    let pairs = after.into_iter().filter_map(|access| {
+        let earlier = before.get(&access.identity)?;
+        (!is_planned_alike(earlier, &access)).then(|| (earlier.clone(), access))
+    });
+    pairs.unzip()
+}
+
+fn is_planned_alike(one: &DesiredAccess, other: &DesiredAccess) -> bool {
+    let held = |access: &DesiredAccess| {
+        let way = |reason: &Reason| (reason.rule.clone(), reason.path.clone(), reason.grant.clone());
+        let of = |held: &DesiredAssignment| {
+            let ways: Vec<_> = held.reasons.iter().map(way).collect();
+            (held.grantable.clone(), held.period, held.workflow_state, ways)
+        };
+        access.assignments.iter().map(of).collect::<Vec<_>>()
+    };
+    one.lifecycle == other.lifecycle && one.accounts == other.accounts && held(one) == held(other)
 }
 
 /// Whether something else changes than who should have what: how accounts are planned, or which risks there are.
@@ -218,4 +249,56 @@ fn plans_otherwise(changes: &ConfigurationPlan) -> bool {
     let of_role_model = [ObjectKind::Role, ObjectKind::AccessProfile, ObjectKind::Rule].map(ObjectKind::noun);
     let mut all = changes.added.iter().chain(&changes.changed).chain(&changes.removed);
     all.any(|change| !of_role_model.contains(&change.kind.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::access::{Fact, Grantable, WorkflowState};
+    use model::identity::Period;
+    use model::value::Value;
+
+    use super::*;
+
+    fn access(id: i64, profile: &str, path: &[&str], department: &str) -> DesiredAccess {
+        let reason = Reason {
+            rule: "sales".into(),
+            context: None,
+            facts: vec![Fact { attribute: "department".into(), value: Some(Value::Text(department.into())) }],
+            path: path.iter().map(|role| Grantable::Role((*role).into())).collect(),
+            grant: None,
+        };
+        let held = DesiredAssignment {
+            grantable: Grantable::AccessProfile(profile.into()),
+            period: Period::default(),
+            workflow_state: WorkflowState::Calculated,
+            reasons: vec![reason],
+        };
+        DesiredAccess {
+            identity: IdentityId(id),
+            assignments: vec![held],
+            accounts: Vec::new(),
+            denied: Vec::new(),
+            lifecycle: None,
+        }
+    }
+
+    #[test]
+    fn plans_are_made_of_whom_something_else_is_wanted_or_by_another_way() {
+        let before = vec![
+            access(1, "buyer", &[], "Sales"),
+            access(2, "buyer", &[], "Sales"),
+            access(3, "buyer", &["clerk"], "Sales"),
+            access(4, "buyer", &[], "Sales"),
+        ];
+        let after = vec![
+            access(1, "buyer", &[], "Marketing"),
+            access(2, "seller", &[], "Sales"),
+            access(3, "buyer", &[], "Sales"),
+            access(4, "buyer", &[], "Sales"),
+        ];
+        let (before, after) = apart((before, after));
+        for side in [before, after] {
+            assert_eq!(side.iter().map(|access| access.identity.0).collect::<Vec<_>>(), [2, 3]);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //! counted last, and is not made to wait while it is counted anew in the background. Everywhere else they are counted
 //! whenever somebody asks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,7 +13,7 @@ use store::{ApplicationFacts, Store, StoreError};
 use crate::Engine;
 
 /// People of an organisation in which counts are kept.
-const LARGE: usize = 50_000;
+pub(crate) const LARGE: usize = 50_000;
 /// Counting may take one part in so many of the time.
 const SHARE: i32 = 20;
 /// What is older is of no use to anybody.
@@ -31,6 +31,8 @@ pub(crate) struct Tallies {
     orders: Tally<OrderCounts>,
     /// By application.
     entitlements: Mutex<HashMap<String, Tally<Vec<EntitlementRow>>>>,
+    /// Of things by kind and name: how many people hold them, and when that was counted.
+    holders: Mutex<HashMap<(&'static str, String), (u64, Timestamp)>>,
 }
 
 impl Engine {
@@ -66,6 +68,41 @@ impl Engine {
         self.kept(&tally, |store| async move { store.entitlement_rows(&application).await }).await
     }
 
+    /// How many people hold each of these things of a kind, by name.
+    pub(crate) async fn holder_counts(
+        &self,
+        kind: &'static str,
+        names: &[&str],
+    ) -> Result<BTreeMap<String, u64>, StoreError> {
+        let is_large = self.is_large();
+        let now = self.now();
+        let mut counts = BTreeMap::new();
+        if is_large {
+            let mut known = self.0.tallies.holders.lock().unwrap_or_else(PoisonError::into_inner);
+            known.retain(|_, (_, at)| now.duration_since(*at) < MINUTE);
+            let kept =
+                |name: &&str| known.get(&(kind, (*name).to_owned())).map(|(count, _)| ((*name).to_owned(), *count));
+            counts.extend(names.iter().filter_map(kept));
+        }
+        let missing: Vec<&str> = names.iter().copied().filter(|name| !counts.contains_key(*name)).collect();
+        if missing.is_empty() {
+            return Ok(counts);
+        }
+        let mut counted: BTreeMap<String, u64> = missing.iter().map(|name| ((*name).to_owned(), 0)).collect();
+        counted.extend(self.store().holder_counts(kind, Some(&missing)).await?);
+        if is_large {
+            let mut known = self.0.tallies.holders.lock().unwrap_or_else(PoisonError::into_inner);
+            known.extend(counted.iter().map(|(name, count)| ((kind, name.clone()), (*count, now))));
+        }
+        counts.extend(counted);
+        Ok(counts)
+    }
+
+    /// Whether counting everything takes longer than whoever asks can wait.
+    pub(crate) fn is_large(&self) -> bool {
+        self.world().with_population(|population| population.engine.len()) >= LARGE
+    }
+
     async fn kept<T, F, Counting>(&self, tally: &Tally<T>, count: F) -> Result<Arc<T>, StoreError>
     where
         T: Send + Sync + 'static,
@@ -73,7 +110,7 @@ impl Engine {
         Counting: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
         let store = self.store().clone();
-        if self.world().with_population(|population| population.engine.len()) < LARGE {
+        if !self.is_large() {
             return count(store).await.map(Arc::new);
         }
         let known = tally.take(self.now());

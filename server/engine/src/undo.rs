@@ -286,6 +286,7 @@ impl Found {
         let next = from.saturating_add(limit);
         Page {
             total: found.len() as u64,
+            more: false,
             next: (next < found.len()).then(|| next.to_string()),
             rows: found
                 .into_iter()

@@ -42,7 +42,7 @@ pub async fn page(op: &OpContext, filter: &ViolationFilter) -> Result<Page<Viola
     let page = op.engine.store().violation_page(filter, risks.as_deref()).await.map_err(internal)?;
     let live = op.engine.world().live();
     let rows = page.rows.into_iter().map(|(violation, name)| row(op, &live, violation, name)).collect();
-    Ok(Page { rows, next: page.next, total: page.total })
+    Ok(Page { rows, next: page.next, total: page.total, more: page.more })
 }
 
 /// How many there are in each state, of those that match otherwise.

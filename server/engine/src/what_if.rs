@@ -23,6 +23,7 @@ use policy::naming_rules::{FoundEntitlement, unknown};
 
 use crate::configuration::{Compared, Effect, Whom, compare};
 use crate::grace::{self, Kept};
+use crate::tallies::LARGE;
 use crate::world::{Live, Over, Population, World, known};
 
 /// The role model before and after, over those for whom it could make a difference.
@@ -158,11 +159,22 @@ impl WhatIf {
 /// For whom rules of a configuration hold, each with a sample; rules that it does not have are left out.
 pub(crate) fn matches(world: &World, model: &Arc<RoleModel>, rules: &[String], today: Date) -> Vec<(String, Sample)> {
     let sampled = |population: &mut Population| {
-        let of = |rule: &String| Some((rule.clone(), population.engine.who_meets_rule(model, rule, today)?));
+        let of = |rule: &String| Some((rule.clone(), who_meets_rule(population, model, rule, today)?));
         let found: Option<Vec<(String, People)>> = rules.iter().map(of).collect();
         Some(found?.into_iter().map(|(rule, people)| (rule, population.sample(&people))).collect())
     };
     asked(world, || Some(Arc::clone(model)), sampled).unwrap_or_default()
+}
+
+/// Those for whom a rule holds. Where it reads what is kept of nobody, whoever could meet it is taken in for that.
+fn who_meets_rule(population: &mut Population, model: &Arc<RoleModel>, rule: &str, today: Date) -> Option<People> {
+    if let Some(people) = population.engine.who_meets_rule(model, rule, today) {
+        return Some(people);
+    }
+    let people = population.engine.who_could_meet_rule(model, rule, today)?;
+    let mut apart = population.taken_in_anew(&people, Arc::clone(model));
+    let met = apart.who_meets_rule(model, rule, today)?;
+    Some(population.engine.these(&apart.ids_of(&met)))
 }
 
 /// For whom a condition would hold were it a rule's, looked ahead and back so many days.
@@ -185,7 +197,8 @@ pub(crate) fn who_meets(world: &World, expression: &Expression, days: (u16, u16)
     asked(world, alone, found).unwrap_or(Matching::Nothing)
 }
 
-/// What of a configuration makes no sense beside the rest of it, over the people on record.
+/// What of a configuration makes no sense beside the rest of it, over the people on record. In a very large organisation without them,
+/// where it reads what is kept of nobody: taking everybody in for that takes longer than whoever asks can wait.
 pub(crate) fn findings(
     world: &World,
     configuration: &Configuration,
@@ -195,7 +208,8 @@ pub(crate) fn findings(
 ) -> Vec<Finding> {
     let found = unknown(configuration, found);
     let ask = |population: &mut Population| Asked::new(&mut population.engine, model, today);
-    let Some(asked) = asked(world, || Some(Arc::clone(model)), ask) else {
+    let is_large = world.with_population(|population| population.engine.len()) >= LARGE;
+    let Some(asked) = asked(world, || (!is_large).then(|| Arc::clone(model)), ask) else {
         return lint(configuration, model, None, today);
     };
     // Whoever is to be shown is looked up one by one: finding takes longer than others should wait for the population.

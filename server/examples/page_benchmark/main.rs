@@ -1,11 +1,14 @@
 //! How long the server takes for its pages over a large organisation:
-//! `cargo run --release -p server --example page_benchmark -- [people] [requests of each page] [folder]`.
+//! `cargo run --release -p server --example page_benchmark -- [people] [requests of each page] [folder] [pages]`.
 //!
 //! A generated organisation on SQLite, in which the first twenty thousand people have orders and the next two hundred thousand accounts,
 //! and a receiver of events for which all that happened is kept. Each list and detail page is asked for over HTTP in turn, one request at
-//! a time, with its tabs and filters and with words to find, and so is what the palette asks while names are typed. Beside the list of people stands
+//! a time, with its tabs and filters and with words to find, and so is what the palette asks while names are typed. At the end it
+//! tells how long it takes to work out what the next run would order of a draft. Beside the list of people stands
 //! the same list drawn by leptos_axum and nothing else, asked for in turn with it. Prints one JSON line a measurement with the
-//! ratio to its limit. With a folder, the organisation is kept there for the next time.
+//! ratio to its limit. With a folder, the organisation is kept there for the next time; with
+//! pages, paths with a space between them, nothing else is asked for. `QUARTERMASTER_LOG=sqlx::query=debug` tells how long each
+//! statement took.
 #![expect(clippy::unwrap_used, clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints and may fail")]
 
 mod bare;
@@ -16,7 +19,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
-use engine::Engine;
+use engine::simulation::Standing;
+use engine::{Engine, drafts, simulation};
+use model::draft::{Object, ObjectKind};
 use server::http::listener::{Listener, Peer};
 use server::http::{self, Site, SiteOptions};
 
@@ -33,6 +38,8 @@ const SLOW: Duration = Duration::from_secs(1);
 const SHARE: f64 = 0.5;
 /// Tabs and filters that are followed from a page, at most.
 const MOST_VIEWS: usize = 12;
+/// Drafts of which it is told what the next run would order.
+const SIMULATED: usize = 5;
 /// People whose names are typed, letter by letter.
 const TYPED: usize = 60;
 
@@ -40,6 +47,8 @@ const TYPED: usize = 60;
 async fn main() {
     // Another part of the process may have been first.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let filter = tracing_subscriber::EnvFilter::from_env("QUARTERMASTER_LOG");
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let mut arguments = std::env::args().skip(1);
     let mut number = |usual: usize| arguments.next().map_or(usual, |text| text.parse().expect("a number"));
     let (people, requests) = (number(1_000_000), number(40));
@@ -50,7 +59,13 @@ async fn main() {
     let bare = serve(bare::router(&engine)).await;
     let client = Client::signed_in(address).await;
 
-    let pages = pages(&client, address).await;
+    let chosen: Option<Vec<String>> =
+        arguments.next().map(|paths| paths.split_whitespace().map(str::to_owned).collect());
+    let is_whole = chosen.is_none();
+    let pages = match chosen {
+        Some(pages) => pages,
+        None => pages(&client, address).await,
+    };
     let mut times: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
     for _ in 0..requests {
         for page in &pages {
@@ -64,9 +79,18 @@ async fn main() {
     }
     let all: Vec<Duration> = measured.iter().flat_map(|(_, times)| times.iter().copied()).collect();
     report("all pages", &all, PAGE);
+    if is_whole {
+        report_simulations(&engine, people as u64).await;
+        report_search(&engine, &client, address).await;
+        report_share(&client, address, bare, requests).await;
+    }
+    engine.stop().await;
+}
 
+/// What the palette asks, letter by letter.
+async fn report_search(engine: &Engine, client: &Client, address: SocketAddr) {
     let mut typed = Vec::new();
-    for name in world::names(&engine, TYPED).await {
+    for name in world::names(engine, TYPED).await {
         let letters: Vec<char> = name.chars().collect();
         for length in 1..=letters.len() {
             let text: String = letters[..length].iter().collect();
@@ -74,7 +98,10 @@ async fn main() {
         }
     }
     report("palette, each letter of names", &typed, PALETTE);
+}
 
+/// The list of people, in turn with the same list drawn by leptos_axum and nothing else.
+async fn report_share(client: &Client, address: SocketAddr, bare: SocketAddr, requests: usize) {
     let (mut own, mut alone) = (Vec::new(), Vec::new());
     for _ in 0..requests * 5 {
         own.push(client.took(address, "/identities").await);
@@ -88,7 +115,28 @@ async fn main() {
         alone.as_secs_f64() * 1e3,
         SHARE / share,
     );
-    engine.stop().await;
+}
+
+/// What the next run would order, of drafts that take some people out of a rule: how long whoever asks waits for it.
+async fn report_simulations(engine: &Engine, people: u64) {
+    let op = engine.operating_context("benchmark");
+    for (name, rule) in world::edited(people, SIMULATED) {
+        let draft = drafts::put(&op, None, ObjectKind::Rule, &name, Some(Object::Rule(rule))).await.unwrap();
+        let begun = Instant::now();
+        let done = loop {
+            match simulation::of_draft(&op, draft).await.unwrap() {
+                Standing::Done(done) => break done,
+                Standing::Working { .. } => {}
+            }
+        };
+        println!(
+            r#"{{"what":"what the next run would order, of a draft with one edited rule","people":{},"orders":{},"seconds":{:.2}}}"#,
+            done.people,
+            done.brought.count,
+            begun.elapsed().as_secs_f64()
+        );
+        drafts::discard(&op, draft).await.unwrap();
+    }
 }
 
 fn site(engine: &Engine) -> axum::Router {

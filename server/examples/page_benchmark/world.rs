@@ -9,13 +9,14 @@ use engine::{Engine, Options, configuration, configurations, events, jobs, users
 use generator::World;
 use jiff::civil::Date;
 use model::account::{Account, AccountStatus, Provenance};
-use model::configuration::Subscription;
+use model::configuration::{AssignmentRule, Subscription};
 use model::event::EventFilter;
 use model::ids::{AccountId, IdentityId};
 use model::job::{RunMode, RunState};
 use model::view::IdentityFilter;
 
 pub(crate) const LOGIN: &str = "administrator";
+const SEED: u64 = 3;
 const DAY: Date = Date::constant(2026, 3, 2);
 /// People written in one transaction; those of the first have orders.
 const CHUNK: u64 = 20_000;
@@ -31,7 +32,7 @@ pub(crate) async fn open(folder: &Path, people: u64, password: &str) -> Engine {
         return engine;
     }
     let op = engine.operating_context("benchmark");
-    let world = World::new(people, 3, DAY);
+    let world = World::new(people, SEED, DAY);
     let directory = folder.join("configuration");
     let mut described = world.configuration();
     // It asks for nothing, so that everything is kept for it.
@@ -133,6 +134,17 @@ async fn run(engine: &Engine, job: &str) {
             return;
         }
     }
+}
+
+/// So many rules, spread over all, out of which those are taken whose family name begins with a B.
+pub(crate) fn edited(people: u64, count: usize) -> Vec<(String, AssignmentRule)> {
+    let rules = World::new(people, SEED, DAY).configuration().rules;
+    let step = (rules.len() / count).max(1);
+    let without = |rule: AssignmentRule| {
+        let when = format!("({}) && !identity.family_name.startsWith('B')", rule.when);
+        AssignmentRule { when, ..rule }
+    };
+    rules.into_iter().step_by(step).take(count).map(|(name, rule)| (name, without(rule))).collect()
 }
 
 /// So many people's names, spread over the list.

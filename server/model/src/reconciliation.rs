@@ -13,7 +13,7 @@ use crate::access::Grantable;
 use crate::account::{AccountStatus, Provenance};
 use crate::identity::Period;
 use crate::ids::{AccountId, DirectGrantId, IdentityId, OrderId, ReconciliationId, RequestId};
-use crate::page::Page;
+use crate::page::{Counted, Page};
 
 /// Which difference is looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -420,12 +420,12 @@ pub enum Lines {
 }
 
 impl Lines {
-    pub fn total(&self) -> u64 {
+    pub fn counted(&self) -> Counted {
         match self {
-            Self::Findings(page) => page.total,
-            Self::Redundant(page) => page.total,
-            Self::Roles(page) => page.total,
-            Self::Decided(page) => page.total,
+            Self::Findings(page) => page.counted(),
+            Self::Redundant(page) => page.counted(),
+            Self::Roles(page) => page.counted(),
+            Self::Decided(page) => page.counted(),
         }
     }
 

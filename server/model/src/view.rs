@@ -320,6 +320,9 @@ pub struct OrderEvent {
 pub struct OrderCounts {
     /// In the order of the states' numbers; states without orders are left out.
     pub by_state: Vec<(ProvisioningState, u64)>,
+    /// There are too many to be counted while somebody waits: by state nothing is said.
+    #[serde(default)]
+    pub more: bool,
 }
 
 /// A run, what its job is called, and who started it.

@@ -5,6 +5,7 @@ use clap::Subcommand;
 use engine::accounts::AccountOutcome;
 use engine::context::OpContext;
 use model::correlation::Decision;
+use model::page::Counted;
 use model::view::{AccountFilter, AccountRow, AccountShow};
 
 use super::output::Output;
@@ -108,7 +109,7 @@ async fn list(
         Some(name) => vec![name],
         None => op.engine.world().configuration().applications.keys().cloned().collect(),
     };
-    let (mut rows, mut total) = (Vec::new(), 0);
+    let (mut rows, mut counted) = (Vec::new(), Counted::default());
     for application in names {
         let filter = AccountFilter {
             application: application.clone(),
@@ -118,7 +119,8 @@ async fn list(
             after: None,
         };
         let page = engine::accounts::page(op, filter).await?;
-        total += page.total;
+        counted.count += page.total;
+        counted.more |= page.counted().more;
         rows.extend(page.rows.into_iter().map(|row| Listed { application: application.clone(), row }));
     }
     let heading = ["id", "application", "account", "type", "status", "owner", "proposed", "decided"];
@@ -141,9 +143,7 @@ async fn list(
             decided.collect::<Vec<_>>().join(", "),
         ]
     })?;
-    if total > rows.len() as u64 {
-        output.say(&format!("{} of {total}; --limit shows more", rows.len()))?;
-    }
+    output.say_more(rows.len() as u64, counted, false)?;
     Ok(Exit::Done)
 }
 

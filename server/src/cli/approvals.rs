@@ -94,9 +94,7 @@ async fn list(op: &OpContext, filter: &ApprovalFilter, output: &Output) -> Resul
             approval.since.strftime("%F %T").to_string(),
         ]
     })?;
-    if page.total > page.rows.len() as u64 {
-        output.say(&format!("{} of {}; --limit shows more", page.rows.len(), page.total))?;
-    }
+    output.say_rest(&page)?;
     Ok(Exit::Done)
 }
 

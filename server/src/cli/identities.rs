@@ -91,9 +91,7 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
                     row.open_orders.to_string(),
                 ]
             })?;
-            if page.total > page.rows.len() as u64 {
-                output.say(&format!("{} of {}; --limit shows more", page.rows.len(), page.total))?;
-            }
+            output.say_rest(&page)?;
         }
         Command::Show { identity } => {
             let id = find_identity(op, &identity).await?;

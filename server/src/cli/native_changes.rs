@@ -115,9 +115,7 @@ async fn list(op: &OpContext, which: Which, limit: u32, output: &Output) -> Resu
             change.why.clone().or(comment).unwrap_or_default(),
         ]
     })?;
-    if page.total > page.rows.len() as u64 {
-        output.say(&format!("{} of {}; --limit shows more", page.rows.len(), page.total))?;
-    }
+    output.say_rest(&page)?;
     Ok(Exit::Done)
 }
 

@@ -112,9 +112,7 @@ pub async fn run(op: &OpContext, command: Command, output: &Output) -> Result<Ex
                 &["id", "identity", "application", "operation", "change", "state", "created"],
                 cells,
             )?;
-            if page.total > page.rows.len() as u64 {
-                output.say(&format!("{} of {}; --limit shows more", page.rows.len(), page.total))?;
-            }
+            output.say_rest(&page)?;
         }
         Command::Show { order } => {
             let detail = engine::orders::detail(op, order).await?;

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
+use model::page::{Counted, Page};
 use serde::Serialize;
 
 use super::CommandError;
@@ -34,6 +35,21 @@ impl Output {
     /// A sentence; left out for programs.
     pub fn say(&self, sentence: &str) -> io::Result<()> {
         if self.is_json() { Ok(()) } else { line(sentence) }
+    }
+
+    /// Where a list has more than is shown: how many, and how to see them.
+    pub fn say_rest<T>(&self, page: &Page<T>) -> io::Result<()> {
+        let counted = page.counted();
+        self.say_more(page.rows.len() as u64, counted, page.next.is_some())
+    }
+
+    /// The same of what was put together otherwise.
+    pub fn say_more(&self, shown: u64, counted: Counted, is_cut: bool) -> io::Result<()> {
+        if !is_cut && counted.count <= shown {
+            return Ok(());
+        }
+        let more = if counted.more { "+" } else { "" };
+        self.say(&format!("{shown} of {}{more}; --limit shows more", counted.count))
     }
 
     /// A value: its JSON for programs, else what `show` writes.

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use engine::context::OpContext;
+use engine::reconciliation::Matching;
 use jiff::civil::Date;
 use model::ids::ReconciliationId;
 use model::reconciliation::{
@@ -105,6 +106,12 @@ pub struct Decide {
     /// With --all, so many are meant: does nothing and says how many there are unless the number is right
     #[arg(long, requires = "all", conflicts_with = "items")]
     expect: Option<u64>,
+    /// With --expect, where more match than are decided about at once: which are meant, as the refusal wrote it
+    #[arg(long, requires = "expect")]
+    seen: Option<String>,
+    /// With --all, only what follows in the list, as the refusal wrote it
+    #[arg(long, requires = "all")]
+    after: Option<String>,
     #[command(flatten)]
     which: Which,
     /// Why; it is kept with the decision
@@ -196,9 +203,7 @@ async fn list(op: &OpContext, which: Which, limit: u32, output: &Output) -> Resu
     if let Some(sentence) = engine::reconciliation::left_out(op, &filter).await? {
         output.say(&sentence)?;
     }
-    if lines.total() > lines.shown() as u64 {
-        output.say(&format!("{} of {}; --limit shows more", lines.shown(), lines.total()))?;
-    }
+    output.say_more(lines.shown() as u64, lines.counted(), lines.next().is_some())?;
     Ok(Exit::Done)
 }
 
@@ -266,17 +271,18 @@ async fn decide(op: &OpContext, said: Decide, word: Word, output: &Output) -> Re
         Verdict::Postpone => "postponed",
     };
     let outcomes = if said.all {
-        let filter = filter(op, said.which).await?;
-        let (there, digest) = engine::reconciliation::matching(op, &filter).await?;
-        if there == 0 {
+        let filter = ReconciliationFilter { after: said.after, ..filter(op, said.which).await? };
+        let there = engine::reconciliation::matching(op, &filter).await?;
+        if there.count == 0 {
             output.say("Nothing of this kind waits for a decision.")?;
             return Ok(Exit::Done);
         }
-        if said.expect != Some(there) {
-            output.say(&format!("nothing was done. {there} would be {done}; to go on, add --expect {there}"))?;
+        let seen = said.seen.as_deref().or_else(|| there.next.is_none().then_some(there.digest.as_str()));
+        let (true, Some(seen)) = (said.expect == Some(there.count), seen) else {
+            output.say(&refused_count(&there, done))?;
             return Ok(Exit::Refused);
-        }
-        engine::reconciliation::decide_all(op, &filter, &digest, &word).await?
+        };
+        engine::reconciliation::decide_all(op, &filter, seen, &word).await?
     } else {
         engine::reconciliation::decide(op, &said.items, &word).await?
     };
@@ -285,6 +291,18 @@ async fn decide(op: &OpContext, said: Decide, word: Word, output: &Output) -> Re
         .filter_map(|(subject, outcome)| Some(format!("{subject}: {}", outcome.as_ref().err()?.message)))
         .collect();
     finish(outcomes.len(), &refused, done, output)
+}
+
+/// What to say where somebody did not say how many they mean, or, of more than are decided about at once, which.
+fn refused_count(there: &Matching, done: &str) -> String {
+    let Matching { count, digest, next } = there;
+    match next {
+        None => format!("nothing was done. {count} would be {done}; to go on, add --expect {count}"),
+        Some(next) => format!(
+            "nothing was done. More match than are decided about at once: {count} would be {done}; to go on, add --expect {count} \
+             --seen {digest}, and for those that follow them, --after {next}"
+        ),
+    }
 }
 
 fn finish(all: usize, refused: &[String], done: &str, output: &Output) -> Result<Exit, CommandError> {

@@ -132,9 +132,7 @@ async fn list(op: &OpContext, filter: &ViolationFilter, output: &Output) -> Resu
             violation.since.strftime("%F %T").to_string(),
         ]
     })?;
-    if page.total > page.rows.len() as u64 {
-        output.say(&format!("{} of {}; --limit shows more", page.rows.len(), page.total))?;
-    }
+    output.say_rest(&page)?;
     Ok(Exit::Done)
 }
 

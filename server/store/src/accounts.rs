@@ -1,20 +1,20 @@
 //! Accounts as applications hold them, the entitlements in them by interval, what there is to grant, and values taken.
 
 mod read;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use model::account::{Account, ObservedEntitlement};
 use model::ids::IdentityId;
-use model::value::{Attributes, Value};
+use model::value::Attributes;
 use serde::Serialize;
 
 pub(crate) use read::{accounts_of, is_proposed, stands_for_entitlements};
 
 use crate::connection::{CHUNK, Row, arguments, numbers, payload};
 use crate::events::account_fact;
-use crate::words::fold;
 use crate::{Result, Tx};
 
 /// A value that has to be unique in an application, such as a login, and for whom it is kept.
@@ -185,6 +185,7 @@ impl Tx {
     /// `Conflict` with `account_key_once` where another account of that type, not gone, has the key.
     pub async fn insert_accounts(&mut self, rows: &[Account], at: Timestamp) -> Result<()> {
         self.write_accounts(INSERT, rows, at).await?;
+        self.insert_account_words(rows).await?;
         self.note_facts(rows.iter().filter_map(|account| account_fact(account, None, at))).await?;
         self.note_new(rows).await?;
         let held = rows.iter().flat_map(held_in).collect::<Vec<_>>();
@@ -195,6 +196,7 @@ impl Tx {
     /// begin. An account that is gone holds nothing any more.
     pub async fn update_accounts(&mut self, rows: &[Account], at: Timestamp) -> Result<()> {
         let before = self.accounts_before(rows).await?;
+        self.update_account_words(rows).await?;
         self.write_accounts(UPDATE, rows, at).await?;
         self.note_changed(rows).await?;
         self.note_facts(rows.iter().filter_map(|row| account_fact(row, Some(before.get(&row.id)?), at))).await?;
@@ -312,14 +314,7 @@ fn input(account: &Account) -> AccountInput<'_> {
         attributes: &account.attributes,
         entitlements: &account.entitlements,
         entitlement_count: account.entitlements.len(),
-        words: words(account),
+        words: words::words(account),
         observed_at: account.observed_at.map(Timestamp::as_microsecond),
     }
-}
-
-/// The key and every short text: logins, names and addresses have another attribute in each application.
-fn words(account: &Account) -> String {
-    const SHORT: usize = 64;
-    let texts = account.attributes.values().filter_map(Value::as_text).filter(|text| text.len() <= SHORT);
-    fold(std::iter::once(account.key.as_str()).chain(texts))
 }

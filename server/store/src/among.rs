@@ -1,19 +1,60 @@
 //! Among whom a list looks: where it is kept to some people, or those whose names could have the words that were typed are few,
 //! these are looked up one by one, instead of reading everybody until a page is full.
 
-use model::ids::IdentityId;
+use std::collections::BTreeSet;
+
 use model::permission::Reach;
 
 use crate::Result;
-use crate::connection::{Connection, Row, arguments, numbers};
-use crate::words::{WORDS, bounds, fold};
+use crate::connection::{Argument, Connection, Row, arguments, numbers};
+use crate::words::{WORDS, bounds, fold, of_person};
+
+/// Those of whom ids are given as $1, each once, to begin with: SQLite, which does not know how many these are, would
+/// sooner read all that is open.
+macro_rules! chosen {
+    () => {
+        "(select distinct cast(value as bigint) as chosen_id from json_each($1)) chosen
+    cross join "
+    };
+}
+pub(crate) use chosen;
+
+/// What is asked of everybody, and of those of whom ids are given as $1: what is selected, from where, whose it is, and the
+/// conditions.
+macro_rules! everybody_and_chosen {
+    ($select:expr, $from:expr, $whose:literal, $rest:expr) => {
+        [
+            concat!("select ", $select, " from ", $from, " where cast($1 as text) is null and ", $rest),
+            concat!(
+                "select ",
+                $select,
+                " from ",
+                $crate::among::chosen!(),
+                $from,
+                " where ",
+                $whose,
+                " = chosen_id and ",
+                $rest
+            ),
+        ]
+    };
+}
+pub(crate) use everybody_and_chosen;
+
+/// The one of the two that fits.
+pub(crate) fn one_of([everybody, some]: [&'static str; 2], ids: Option<&str>) -> &'static str {
+    if ids.is_some() { some } else { everybody }
+}
 
 /// Of more it is quicker to read the list in its order.
 const MOST: usize = 20_000;
 
 const CANDIDATES: &str = "
-    select distinct w.identity_id
-    from (select identity_id from identity_word where word >= $1 and word < $2 limit $3) w";
+    select identity_id as id
+    from identity_word
+    where word >= $1
+      and word < $2
+    limit $3";
 
 /// Ids as a JSON array. None where the list is to be read in its order: of everybody, or of very many. Who is among them can still
 /// not fit what is typed.
@@ -22,12 +63,58 @@ pub(crate) async fn among(connection: &mut Connection, reach: &Reach, text: Opti
         return Ok(Some(numbers(people.iter().map(|id| id.0))));
     }
     let folded = fold(text);
-    // The longest word is the one that fewest have, as far as can be told without looking.
-    let words = folded.split_whitespace().take(WORDS);
-    let Some(word) = words.max_by_key(|word| word.chars().count()) else { return Ok(None) };
+    let Some(word) = longest(&folded) else { return Ok(None) };
     let (from, to) = bounds(word);
-    let limit = i64::try_from(MOST).unwrap_or(i64::MAX) + 1;
-    let read = |row: Row| Ok(IdentityId(row.integer("identity_id")?));
-    let found = connection.read(CANDIDATES, arguments![from, to, limit], read).await?;
-    Ok((found.len() <= MOST).then(|| numbers(found.into_iter().map(|id| id.0))))
+    few(connection, CANDIDATES, arguments![from, to, most()]).await
+}
+
+const ACCOUNT_CANDIDATES: &str = "
+    select account_id as id
+    from account_word
+    where word >= $1
+      and word < $2
+    union all
+    select a.id
+    from identity_word w
+    cross join account a
+    where w.word >= $1
+      and w.word < $2
+      and a.owner_id = w.identity_id
+    limit $3";
+
+/// Accounts that could have the words that were typed, or their owners, where these are few; ids as a JSON array.
+pub(crate) async fn accounts_among(connection: &mut Connection, text: Option<&str>) -> Result<Option<String>> {
+    // What follows the `@` of a mail everybody has.
+    let folded = text.map(of_person).unwrap_or_default();
+    match longest(&folded) {
+        Some(word) => {
+            let (from, to) = bounds(word);
+            few(connection, ACCOUNT_CANDIDATES, arguments![from, to, most()]).await
+        }
+        None => Ok(None),
+    }
+}
+
+/// The one that fewest have, as far as can be told without looking.
+fn longest(folded: &str) -> Option<&str> {
+    folded.split_whitespace().take(WORDS).max_by_key(|word| word.chars().count())
+}
+
+/// Rows to read: one more than are few.
+pub(crate) fn most() -> i64 {
+    i64::try_from(MOST).unwrap_or(i64::MAX) + 1
+}
+
+/// What a statement finds as `id`, each once, where these are few. It reads [`most`] of them.
+pub(crate) async fn few<const N: usize>(
+    connection: &mut Connection,
+    sql: &'static str,
+    wanted: [Argument; N],
+) -> Result<Option<String>> {
+    let found = connection.read(sql, wanted, |row: Row| row.integer("id")).await?;
+    if found.len() > MOST {
+        return Ok(None);
+    }
+    let ids: BTreeSet<i64> = found.into_iter().collect();
+    Ok(Some(numbers(ids)))
 }

@@ -39,7 +39,12 @@ impl Store {
         let read = |row: Row| Ok((row.integer("sequence")?, audit_line(&row)?));
         let rows = connection.read(PAGE, arguments![after, rows_to_read(Some(limit))], read).await?;
         let found = page(rows, Some(limit), total, |(sequence, _)| sequence.to_string());
-        Ok(Page { rows: found.rows.into_iter().map(|(_, line)| line).collect(), next: found.next, total: found.total })
+        Ok(Page {
+            rows: found.rows.into_iter().map(|(_, line)| line).collect(),
+            next: found.next,
+            total: found.total,
+            more: found.more,
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use model::review::{DeclinedChange, DeclinedRow};
 use model::value::Value;
 use serde::Serialize;
 
+use crate::among::{everybody_and_chosen, one_of};
 use crate::connection::{Row, arguments, numbers};
 use crate::paging::{count_limit, page, rows_to_read};
 use crate::{Result, Store, Tx};
@@ -40,14 +41,11 @@ macro_rules! declined_columns {
     };
 }
 
-const STANDING: &str = concat!(
-    "select ",
+const STANDING: [&str; 2] = everybody_and_chosen!(
     declined_columns!(),
-    "
-    from declined_change d
-    where d.reopened_at is null
-      and ($1 is null or d.identity_id in (select cast(value as bigint) from json_each($1)))
-    order by d.id"
+    "declined_change d",
+    "d.identity_id",
+    "d.reopened_at is null order by d.id"
 );
 
 const LISTED: &str = concat!(
@@ -141,7 +139,10 @@ impl Store {
     /// What stands declined, of all identities or of these, by id.
     pub async fn declined_changes(&self, identities: Option<&[IdentityId]>) -> Result<Vec<DeclinedChange>> {
         let identities = identities.map(|ids| numbers(ids.iter().map(|id| id.0)));
-        self.reader().await?.read(STANDING, arguments![identities], |row| declined(&row)).await
+        self.reader()
+            .await?
+            .read(one_of(STANDING, identities.as_deref()), arguments![identities], |row| declined(&row))
+            .await
     }
 
     pub async fn declined_change(&self, id: DeclinedChangeId) -> Result<Option<DeclinedChange>> {

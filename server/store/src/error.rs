@@ -169,6 +169,7 @@ pub const UNIQUE_CONSTRAINTS: &[(&str, &str)] = &[
     ("finding.account_id, finding.entitlement", "finding_key"),
     ("identity.source, identity.key", "identity_source_key"),
     ("identity_word.word, identity_word.identity_id", "identity_word_key"),
+    ("account_word.word, account_word.account_id", "account_word_key"),
     ("saved_view.id", "saved_view_pkey"),
     ("saved_view.owner_id, saved_view.page, saved_view.name", "saved_view_name"),
     ("saved_view_default.user_id, saved_view_default.page", "saved_view_default_key"),

@@ -12,8 +12,10 @@ use jiff::Timestamp;
 use model::event::{Event, EventBody, EventFilter, EventList, EventType, Position, Stream, StreamFacts};
 use model::ids::AssignmentId;
 use model::page::Page;
+use model::permission::Reach;
 use model::value::Value;
 
+use crate::among::among;
 use crate::connection::{Argument, Connection, Row, arguments, texts};
 use crate::paging::{count_limit, page, rows_to_read};
 use crate::words::patterns;
@@ -123,7 +125,8 @@ macro_rules! looked_at {
 }
 
 /// $5 type, $6 beginning of types, $7 application, $8 what else belongs to it, $9 identity, $10 a key or name, $11–$14 words
-/// of a person.
+/// of a person. Taking an event apart takes longest: $15 is how an event is written that has the key or name anywhere, and
+/// $16 are the people who could have the words, where they are few.
 macro_rules! chosen_events {
     () => {
         concat!(
@@ -144,14 +147,27 @@ macro_rules! chosen_events {
       and ($9 is null or cast(e.body -> 'identity' ->> 'id' as bigint) = $9)
       and (
         $10 is null
-        or $10 in (
-          e.body -> 'data' ->> 'key', e.body -> 'data' ->> 'name', e.body -> 'data' ->> 'job',
-          e.body -> 'data' ->> 'risk', e.body -> 'identity' ->> 'key'
+        or (
+          cast(e.body as text) like $15 escape '!'
+          and $10 in (
+            e.body -> 'data' ->> 'key', e.body -> 'data' ->> 'name', e.body -> 'data' ->> 'job',
+            e.body -> 'data' ->> 'risk', e.body -> 'identity' ->> 'key'
+          )
         )
-        or exists (
-          select 1
-          from identity i
-          where i.id = cast(e.body -> 'identity' ->> 'id' as bigint)
+        or (
+          cast($16 as text) is null
+          and exists (
+            select 1
+            from identity i
+            where i.id = cast(e.body -> 'identity' ->> 'id' as bigint)
+              and i.words like $11 and i.words like $12 and i.words like $13 and i.words like $14
+          )
+        )
+        or cast(e.body -> 'identity' ->> 'id' as bigint) in (
+          select i.id
+          from json_each($16) r
+          cross join identity i
+          where i.id = cast(r.value as bigint)
             and i.words like $11 and i.words like $12 and i.words like $13 and i.words like $14
         )
       )"
@@ -164,10 +180,10 @@ const EVENT_PAGE: &str = concat!(
     chosen_events!(),
     "
     order by e.at desc, e.number desc
-    limit $15"
+    limit $17"
 );
 
-const EVENT_COUNT: &str = concat!("select count(*) from (select 1", chosen_events!(), " limit $15) as found");
+const EVENT_COUNT: &str = concat!("select count(*) from (select 1", chosen_events!(), " limit $17) as found");
 
 /// What [`looked_at`] says, $5 a part of the line. What waits for its number is there with the next look.
 macro_rules! chosen_lines {
@@ -352,7 +368,7 @@ impl Store {
         let Some(range) = of_all.before(&mut connection, stream, filter.before).await? else {
             return Ok(EventList { page: Page::empty(), is_counted: false, looked_back_to: None });
         };
-        let chosen = Chosen::of(filter, belonging, at_once)?;
+        let chosen = Chosen::of(&mut connection, filter, belonging, at_once).await?;
         let limit = rows_to_read(filter.limit);
         let rows = chosen.rows(&mut connection, range, limit).await?;
         let is_full = i64::try_from(rows.len()).is_ok_and(|read| read >= limit);
@@ -460,13 +476,21 @@ struct Chosen<'a> {
     filter: &'a EventFilter,
     text: Option<&'a str>,
     belonging: String,
+    /// Who could have the words of the text, where these are few.
+    people: Option<String>,
     at_once: u32,
 }
 
 impl<'a> Chosen<'a> {
-    fn of(filter: &'a EventFilter, belonging: &[String], at_once: u32) -> Result<Self> {
+    async fn of(
+        connection: &mut Connection,
+        filter: &'a EventFilter,
+        belonging: &[String],
+        at_once: u32,
+    ) -> Result<Self> {
         let text = filter.text.as_deref().map(str::trim).filter(|text| !text.is_empty());
-        Ok(Self { filter, text, belonging: texts(belonging.iter().map(String::as_str))?, at_once })
+        let people = among(connection, &Reach::default(), text).await?;
+        Ok(Self { filter, text, belonging: texts(belonging.iter().map(String::as_str))?, people, at_once })
     }
 
     fn is_narrowed(&self) -> bool {
@@ -494,7 +518,7 @@ impl<'a> Chosen<'a> {
         }
     }
 
-    fn of_events(&self, range: Range, limit: i64) -> [Argument; 15] {
+    fn of_events(&self, range: Range, limit: i64) -> [Argument; 17] {
         let filter = self.filter;
         let (before, before_number) = range.before;
         let beginning = filter.kind.as_deref().and_then(|kind| kind.strip_suffix('*'));
@@ -515,6 +539,8 @@ impl<'a> Chosen<'a> {
             second,
             third,
             fourth,
+            self.text.map(written),
+            self.people.as_deref(),
             limit
         ]
     }
@@ -555,10 +581,19 @@ fn events(facts: &StreamFacts, rows: &[Row]) -> Result<Vec<Event>> {
         .collect()
 }
 
-/// The pattern of what holds the text.
+/// The pattern of an event in which the text stands by itself, as JSON has it.
+fn written(text: &str) -> String {
+    containing(&serde_json::Value::from(text).to_string())
+}
+
+/// The pattern of what holds the text, in whatever case.
 fn part(text: &str) -> String {
+    containing(&text.to_lowercase())
+}
+
+fn containing(text: &str) -> String {
     let mut pattern = String::from("%");
-    for c in text.to_lowercase().chars() {
+    for c in text.chars() {
         if matches!(c, '%' | '_' | '!') {
             pattern.push('!');
         }

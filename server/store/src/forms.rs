@@ -7,6 +7,7 @@ use model::page::Page;
 use model::value::Value;
 use serde::Serialize;
 
+use crate::among::{everybody_and_chosen, one_of};
 use crate::connection::{Row, arguments, numbers, payload};
 use crate::paging::{count_limit, cursor, page, read_time_cursor, rows_to_read};
 use crate::{Result, Store, Tx};
@@ -129,15 +130,8 @@ macro_rules! answer_columns {
     };
 }
 
-const IN_FORCE: &str = concat!(
-    "select ",
-    answer_columns!(),
-    "
-    from answer
-    where until is null
-      and ($1 is null or identity_id in (select cast(value as bigint) from json_each($1)))
-    order by id"
-);
+const IN_FORCE: [&str; 2] =
+    everybody_and_chosen!(answer_columns!(), "answer", "identity_id", "until is null order by id");
 
 macro_rules! question_columns {
     () => {
@@ -147,15 +141,11 @@ macro_rules! question_columns {
     };
 }
 
-const OPEN_QUESTIONS: &str = concat!(
-    "select ",
+const OPEN_QUESTIONS: [&str; 2] = everybody_and_chosen!(
     question_columns!(),
-    "
-    from question q
-    join form f on f.id = q.form_id
-    where q.closed_at is null
-      and ($1 is null or q.identity_id in (select cast(value as bigint) from json_each($1)))
-    order by q.id"
+    "question q join form f on f.id = q.form_id",
+    "q.identity_id",
+    "q.closed_at is null order by q.id"
 );
 
 const OF_FORMS: &str = concat!(
@@ -387,7 +377,10 @@ impl Store {
     /// Answers that stand, of everybody or of these.
     pub async fn answers(&self, identities: Option<&[IdentityId]>) -> Result<Vec<Answer>> {
         let identities = identities.map(|ids| numbers(ids.iter().map(|id| id.0)));
-        self.reader().await?.read(IN_FORCE, arguments![identities], |row| answer(&row)).await
+        self.reader()
+            .await?
+            .read(one_of(IN_FORCE, identities.as_deref()), arguments![identities], |row| answer(&row))
+            .await
     }
 
     /// Whose answers are in no plan yet.
@@ -398,7 +391,12 @@ impl Store {
     /// Questions that wait, of everybody or of these.
     pub async fn open_questions(&self, identities: Option<&[IdentityId]>) -> Result<Vec<OpenQuestion>> {
         let identities = identities.map(|ids| numbers(ids.iter().map(|id| id.0)));
-        self.reader().await?.read(OPEN_QUESTIONS, arguments![identities], |row| Ok(question(&row)?.question)).await
+        self.reader()
+            .await?
+            .read(one_of(OPEN_QUESTIONS, identities.as_deref()), arguments![identities], |row| {
+                Ok(question(&row)?.question)
+            })
+            .await
     }
 
     pub async fn form(&self, id: FormId) -> Result<Option<FormRecord>> {

@@ -7,15 +7,16 @@ use model::ids::IdentityId;
 use model::lifecycle::Remembered;
 use serde::Serialize;
 
+use crate::among::{everybody_and_chosen, one_of};
 use crate::connection::{Row, arguments, numbers};
 use crate::{Result, Store, StoreError, Tx};
 
-const CURRENT: &str = "
-    select identity_id, state, starts
-    from lifecycle_period
-    where until is null
-      and ($1 is null or identity_id in (select cast(value as bigint) from json_each($1)))
-    order by identity_id";
+const CURRENT: [&str; 2] = everybody_and_chosen!(
+    "p.identity_id, p.state, p.starts",
+    "lifecycle_period p",
+    "p.identity_id",
+    "p.until is null order by p.identity_id"
+);
 
 const CLOSE: &str = "
     update lifecycle_period
@@ -66,7 +67,7 @@ impl Store {
             let since = since.ok_or_else(|| StoreError::Corrupt { what: "a lifecycle state without a day".into() })?;
             Ok((IdentityId(row.integer("identity_id")?), Remembered { state: row.text("state")?, since }))
         };
-        self.reader().await?.read(CURRENT, arguments![identities], read).await
+        self.reader().await?.read(one_of(CURRENT, identities.as_deref()), arguments![identities], read).await
     }
 
     /// The last day of which everything has been seen to; none before the first.

@@ -74,6 +74,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     migration!("0044_index_known_entitlements"),
     migration!("0045_index_streams_by_time"),
     migration!("0046_keep_findings"),
+    migration!("0047_narrow_lists"),
 ];
 
 const CREATE_TABLE: &str = r#"

@@ -13,6 +13,7 @@ use model::page::Page;
 use model::value::Value;
 use serde::Serialize;
 
+use crate::among::{everybody_and_chosen, one_of};
 use crate::connection::{Row, arguments, numbers, payload};
 use crate::orders::{Why, orders_by_id};
 use crate::paging::{count_limit, page, rows_to_read};
@@ -126,15 +127,11 @@ const STANDING: &str = concat!(
 );
 
 /// What planning has to know: what stands, and what is to be set back.
-const TO_PLAN_WITH: &str = concat!(
-    "select ",
+const TO_PLAN_WITH: [&str; 2] = everybody_and_chosen!(
     columns!(),
-    "
-    from native_change n
-    where (n.holds or n.state = 'reverting')
-      and n.identity_id is not null
-      and ($1 is null or n.identity_id in (select cast(value as bigint) from json_each($1)))
-    order by n.id"
+    "native_change n",
+    "n.identity_id",
+    "(n.holds or n.state = 'reverting') and n.identity_id is not null order by n.id"
 );
 
 const BY_IDS: &str = concat!(
@@ -433,7 +430,10 @@ impl Store {
     /// What stands in the place of what the role model wants, and what is to be set back, of everybody or of these, by id.
     pub async fn native_changes_to_plan_with(&self, identities: Option<&[IdentityId]>) -> Result<Vec<NativeChange>> {
         let identities = identities.map(|ids| numbers(ids.iter().map(|id| id.0)));
-        self.reader().await?.read(TO_PLAN_WITH, arguments![identities], |row| change(&row)).await
+        self.reader()
+            .await?
+            .read(one_of(TO_PLAN_WITH, identities.as_deref()), arguments![identities], |row| change(&row))
+            .await
     }
 
     pub async fn native_changes_by_id(&self, ids: &[NativeChangeId]) -> Result<Vec<NativeChange>> {

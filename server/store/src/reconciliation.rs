@@ -16,12 +16,13 @@ use jiff::civil::Date;
 use model::access::Grantable;
 use model::account::{AccountStatus, Provenance};
 use model::ids::{AccountId, IdentityId, OrderId};
-use model::page::Page;
+use model::page::{Counted, Page};
 use model::reconciliation::{Finding, Origin, ReconciliationFilter, Subject, View};
 
 use crate::accounts::stands_for_entitlements;
+use crate::among::accounts_among;
 use crate::connection::{Argument, Connection, Row, arguments, numbers};
-use crate::paging::{count_limit, cursor, page, read_cursor, rows_to_read};
+use crate::paging::{Counting, cursor, page_of, read_cursor, rows_to_read};
 use crate::words::patterns;
 use crate::{Result, Store, StoreError};
 
@@ -312,9 +313,6 @@ const MARKED: &str = "
     limit $1";
 const FEW_MARKED: i64 = 1_000;
 
-/// Most pairs that roles are sought for at once.
-const MOST_UNEXPLAINED: i64 = 50_000;
-
 /// Whose things are meant.
 enum Whose {
     Everybody,
@@ -341,10 +339,22 @@ impl Store {
     ) -> Result<Page<Finding>> {
         let total = self.reconciliation_count(filter, accounts, today).await?;
         let rows = self.reconciliation_rows(filter, accounts, today, rows_to_read(filter.limit)).await?;
-        Ok(page(rows, filter.limit, total, |row| {
-            let Reverse((.., entitlement)) = newest_first(row);
-            cursor(row.account.0, format!("{}.{entitlement}", row.since.as_microsecond()))
-        }))
+        Ok(page_of(rows, filter.limit, total, place_of))
+    }
+
+    /// So many of them at most, not counted, and where the list goes on.
+    pub async fn reconciliation_piece(
+        &self,
+        filter: &ReconciliationFilter,
+        today: Date,
+        most: u32,
+    ) -> Result<(Vec<Finding>, Option<String>)> {
+        let mut rows = self.reconciliation_rows(filter, None, today, i64::from(most) + 1).await?;
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let is_cut = rows.len() > most;
+        rows.truncate(most);
+        let next = rows.last().filter(|_| is_cut).map(place_of);
+        Ok((rows, next))
     }
 
     /// The same, all of them at once.
@@ -383,8 +393,10 @@ impl Store {
             }
             (View::Orphans, whose) => {
                 let [everybody, some] = ORPHANS;
-                let sql = if whose.accounts().is_some() { some } else { everybody };
-                let [a, b, c, d, e, f, g, h, i, j] = asked(filter, whose.accounts(), today);
+                let [a, b, c, d, e, f, g, h, i, _] = asked(filter, None, today);
+                let among = orphans_among(&mut connection, filter, &whose).await?;
+                let sql = if among.is_some() { some } else { everybody };
+                let [j] = arguments![among];
                 let [l, m, n] = arguments![place.since, place.account, limit];
                 let read = |row: Row| finding(&row, View::Orphans);
                 connection.read(sql, [a, b, c, d, e, f, g, h, i, j, l, m, n], read).await
@@ -393,36 +405,40 @@ impl Store {
         }
     }
 
-    /// How many there are.
+    /// How many there are, as far as lists are counted.
     pub async fn reconciliation_count(
         &self,
         filter: &ReconciliationFilter,
         accounts: Option<&[AccountId]>,
         today: Date,
-    ) -> Result<i64> {
+    ) -> Result<Counted> {
+        let counting = Counting::of(filter.text.as_deref());
+        let limit = counting.limit();
         let mut connection = self.snapshot().await?;
         let whose = meant(&mut connection, filter, accounts).await?;
-        match (filter.view, whose) {
+        let number = match (filter.view, whose) {
             (View::Access | View::Accounts, Whose::Everybody) => {
-                let found = found::count(&mut connection, filter, today).await?;
-                let more = match to_reconcile::are_few(&mut connection, today).await? {
-                    true => compared::count(&mut connection, filter, None, today).await?,
-                    false => 0,
-                };
-                Ok((found + more).min(count_limit()))
+                let found = found::count(&mut connection, filter, today, limit).await?;
+                match found < limit && to_reconcile::are_few(&mut connection, today).await? {
+                    true => found + compared::count(&mut connection, filter, None, today, limit).await?,
+                    false => found,
+                }
             }
             (View::Access | View::Accounts, Whose::Accounts(accounts)) => {
-                compared::count(&mut connection, filter, Some(&accounts), today).await
+                compared::count(&mut connection, filter, Some(&accounts), today, limit).await?
             }
             (View::Orphans, whose) => {
                 let [everybody, some] = COUNT_ORPHANS;
-                let sql = if whose.accounts().is_some() { some } else { everybody };
-                let [a, b, c, d, e, f, g, h, i, j] = asked(filter, whose.accounts(), today);
-                let [l] = arguments![count_limit()];
-                connection.number(sql, [a, b, c, d, e, f, g, h, i, j, l]).await
+                let [a, b, c, d, e, f, g, h, i, _] = asked(filter, None, today);
+                let among = orphans_among(&mut connection, filter, &whose).await?;
+                let sql = if among.is_some() { some } else { everybody };
+                let [j] = arguments![among];
+                let [l] = arguments![limit];
+                connection.number(sql, [a, b, c, d, e, f, g, h, i, j, l]).await?
             }
-            (View::Redundant | View::Roles | View::Decided, _) => Ok(0),
-        }
+            (View::Redundant | View::Roles | View::Decided, _) => 0,
+        };
+        Ok(counting.counted(number))
     }
 
     /// Of these accounts, by application: entitlements and accounts that nothing grants and that were not there at go-live.
@@ -432,10 +448,12 @@ impl Store {
         Ok(counts.into_iter().map(|(application, (access, own))| (application, access, own)).collect())
     }
 
-    /// Entitlements that people hold and nothing grants, by person, then name.
+    /// Entitlements that people from this one on hold and nothing grants, by person, then name; so many at most.
     pub async fn unexplained_entitlements(
         &self,
         filter: &ReconciliationFilter,
+        from: IdentityId,
+        most: u32,
         today: Date,
     ) -> Result<Vec<(IdentityId, String)>> {
         let mut connection = self.snapshot().await?;
@@ -443,13 +461,14 @@ impl Store {
         let accounts = whose.accounts();
         let mut pairs = Vec::new();
         if accounts.is_none() {
-            pairs = found::unexplained(&mut connection, filter, today, MOST_UNEXPLAINED).await?;
+            pairs = found::unexplained(&mut connection, filter, from, today, most.into()).await?;
         }
         if accounts.is_some() || to_reconcile::are_few(&mut connection, today).await? {
-            pairs.extend(compared::unexplained(&mut connection, filter, accounts, today, MOST_UNEXPLAINED).await?);
+            let live = compared::unexplained(&mut connection, filter, accounts, from, today, most.into()).await?;
+            pairs.extend(live);
             pairs.sort();
             pairs.dedup();
-            pairs.truncate(usize::try_from(MOST_UNEXPLAINED).unwrap_or(usize::MAX));
+            pairs.truncate(usize::try_from(most).unwrap_or(usize::MAX));
         }
         Ok(pairs)
     }
@@ -475,6 +494,24 @@ async fn meant(
         }
         (None, None) => Whose::Everybody,
     })
+}
+
+/// Those that are meant, or that could have the words that were typed, where these are few.
+async fn orphans_among(
+    connection: &mut Connection,
+    filter: &ReconciliationFilter,
+    whose: &Whose,
+) -> Result<Option<String>> {
+    match whose.accounts() {
+        Some(accounts) => Ok(Some(numbers(accounts.iter().map(|id| id.0)))),
+        None => accounts_among(connection, filter.text.as_deref()).await,
+    }
+}
+
+/// Where the list goes on after the row.
+fn place_of(row: &Finding) -> String {
+    let Reverse((.., entitlement)) = newest_first(row);
+    cursor(row.account.0, format!("{}.{entitlement}", row.since.as_microsecond()))
 }
 
 fn newest_first(row: &Finding) -> Reverse<(Timestamp, AccountId, &str)> {

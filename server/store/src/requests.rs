@@ -20,7 +20,7 @@ use model::request::{
 use model::trigger::Trigger;
 use serde::Serialize;
 
-use crate::among::among;
+use crate::among::{among, everybody_and_chosen, one_of};
 use crate::connection::{Connection, Row, arguments, numbers};
 use crate::events::NewFact;
 use crate::orders::orders_of_request;
@@ -159,12 +159,11 @@ const TO_PLAN: &str = concat!(
     order by r.id"
 );
 
-const OPEN_OF: &str = concat!(
-    "select ",
+const OPEN_OF: [&str; 2] = everybody_and_chosen!(
     request_columns!(),
-    " from request r
-    where ($1 is null or r.identity_id in (select cast(value as bigint) from json_each($1)))
-      and (r.to_plan is not null or r.state in ('submitted', 'approval', 'provisioning', 'verifying', 'failed', 'partly_completed'))
+    "request r",
+    "r.identity_id",
+    "(r.to_plan is not null or r.state in ('submitted', 'approval', 'provisioning', 'verifying', 'failed', 'partly_completed'))
     order by r.id"
 );
 
@@ -518,7 +517,7 @@ impl Store {
     pub async fn requests_in_force(&self, identities: Option<&[IdentityId]>) -> Result<Vec<Request>> {
         let identities = identities.map(|ids| numbers(ids.iter().map(|id| id.0)));
         let mut connection = self.snapshot().await?;
-        let rows = connection.rows(OPEN_OF, arguments![identities]).await?;
+        let rows = connection.rows(one_of(OPEN_OF, identities.as_deref()), arguments![identities]).await?;
         whole(&mut connection, rows).await
     }
 

@@ -9,6 +9,7 @@ use model::undo::{RunUndo, Undone};
 use model::value::Value;
 use serde::Serialize;
 
+use crate::among::chosen;
 use crate::connection::{Connection, Row, arguments, numbers, payload};
 use crate::orders::{Why, orders_by_id};
 use crate::{Result, Store, Tx};
@@ -77,14 +78,18 @@ const ORDERS_OF_RUN: &str = "
     order by id";
 
 /// Whatever has had an effect since, or may have one without anybody's word.
-const ORDERS_SINCE: &str = "
-    select id
-    from provisioning_order
-    where identity_id in (select cast(value as bigint) from json_each($1))
-      and id > $2
-      and state in (1, 2, 3, 4, 8)
-      and (run_id is null or run_id <> $3)
-    order by id";
+const ORDERS_SINCE: &str = concat!(
+    "
+    select o.id
+    from ",
+    chosen!(),
+    "provisioning_order o
+    where o.identity_id = chosen_id
+      and o.id > $2
+      and o.state in (1, 2, 3, 4, 8)
+      and (o.run_id is null or o.run_id <> $3)
+    order by o.id"
+);
 
 const PUT_BLAST_RADIUS: &str = "
     insert into run_blast_radius (run_id, body)

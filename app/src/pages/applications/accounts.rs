@@ -195,7 +195,7 @@ pub(super) fn accounts(
         </form>
         {(waits && !may_decide).then(|| refused("Deciding whose accounts these are", CORRELATE))}
         {content}
-        {(shown > 0).then(|| pagination(accounts_address(filter), shown, page.total, filter.after.is_none(), page.next, ("account", "accounts")))}
+        {(shown > 0).then(|| pagination(accounts_address(filter), shown, page.counted(), filter.after.is_none(), page.next, ("account", "accounts")))}
     }
 }
 

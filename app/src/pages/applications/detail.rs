@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use model::agent::AgentLink;
 use model::error::ApiError;
+use model::page::Counted;
 use model::page::Page;
 use model::view::{
     AccountFilter, AccountRow, AccountTypeView, ApplicationDetail, ApplicationSchema, EntitlementRow, LimitView,
@@ -90,8 +91,14 @@ pub fn application_sheet(detail: &ApplicationDetail, content: TabContent, rights
         Tab::Accounts => Some(row.accounts),
         Tab::Overview | Tab::Schema => None,
     };
-    let links = Tab::ALL
-        .map(|other| (other.label().to_owned(), format!("{page}?tab={}", other.name()), count(other), other == tab));
+    let links = Tab::ALL.map(|other| {
+        (
+            other.label().to_owned(),
+            format!("{page}?tab={}", other.name()),
+            count(other).map(Counted::from),
+            other == tab,
+        )
+    });
     let test = match rights.may("/Applications/Test") {
         true => view! {
             <form method="post" action="/api/pages/applications/test">

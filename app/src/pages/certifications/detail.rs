@@ -176,8 +176,8 @@ pub fn campaign_sheet(
         tabs(
             "Whose",
             vec![
-                ("For me".to_owned(), at(true), Some(around.row.mine), filter.mine),
-                ("Everything".to_owned(), at(false), Some(around.row.total()), !filter.mine),
+                ("For me".to_owned(), at(true), Some(around.row.mine.into()), filter.mine),
+                ("Everything".to_owned(), at(false), Some(around.row.total().into()), !filter.mine),
             ],
         )
     });
@@ -193,7 +193,7 @@ pub fn campaign_sheet(
         {states(filter, around)}
         {search(filter, around)}
         {content}
-        {(shown > 0).then(|| pagination(list, shown, found.total, filter.after.is_none(), found.next, ("item", "items")))}
+        {(shown > 0).then(|| pagination(list, shown, found.total.into(), filter.after.is_none(), found.next, ("item", "items")))}
     };
     Sheet { section: Section::Certifications, title: what.name.clone(), body: body.into_any() }
 }

@@ -125,7 +125,7 @@ fn stopped(done: &Simulation) -> impl IntoView + use<> {
         false => "",
     };
     let of_whom = (done.people < done.brought.radius.population)
-        .then(|| format!(" Counted are the orders of the {} whom the draft may concern; what is due for others counts in the run as well.", words::plural(done.people, "person", "people")));
+        .then(|| format!(" Counted are the orders of the {} of whom something else would be wanted; what is due for others counts in the run as well.", words::plural(done.people, "person", "people")));
     view! {
         <section class="panel" aria-labelledby="limits-heading">
             <h2 id="limits-heading">"A threshold would stop the run"</h2>
@@ -186,7 +186,7 @@ fn brought(draft: &Draft, orders: &Orders, after: usize, rights: &Rights) -> Opt
         <section class="panel" aria-labelledby="lines-heading">
             <h2 id="lines-heading">"Orders that it brings about"</h2>
             {table(&lines)}
-            {pagination(address, lines.len(), orders.count, after == 0, next, ("order", "orders"))}
+            {pagination(address, lines.len(), orders.count.into(), after == 0, next, ("order", "orders"))}
             {unlisted}
         </section>
     };

@@ -57,7 +57,7 @@ pub fn event_list_sheet(
     let list = events_address(filter);
     let is_first = filter.before.is_none();
     let foot = if is_counted {
-        (shown > 0).then(|| pagination(list, shown, page.total, is_first, page.next, noun).into_any())
+        (shown > 0).then(|| pagination(list, shown, page.total.into(), is_first, page.next, noun).into_any())
     } else {
         let count = match shown {
             0 => format!("No {}", noun.1),

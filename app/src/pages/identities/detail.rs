@@ -9,6 +9,7 @@ use model::error::ApiError;
 use model::form::IdentityQuestion;
 use model::identity::{Context, FilledGap, GapFilling, Identity, LifecycleState};
 use model::indirect::IndirectRow;
+use model::page::Counted;
 use model::reconciliation::{Origin, ReconciliationFilter};
 use model::value::Attributes;
 use model::view::{IdentityDetail, IdentityEvent, PermissionRow};
@@ -86,7 +87,7 @@ pub fn identity_sheet(detail: &IdentityDetail, tab: Tab, asking: &Asking, rights
         (
             other.label().to_owned(),
             format!("/identities/{}?tab={}", identity.id, other.name()),
-            count(other),
+            count(other).map(Counted::from),
             other == tab,
         )
     });

@@ -62,7 +62,7 @@ pub(super) fn plan(run: &Run, plan: Plan, rights: &Rights, clock: &Clock) -> Any
         {history}
         {search(run, &plan)}
         {content}
-        {(shown > 0).then(|| pagination(list, shown, plan.page.total, plan.filter.after == 0, plan.page.next.clone(), ("change", "changes")))}
+        {(shown > 0).then(|| pagination(list, shown, plan.page.total.into(), plan.filter.after == 0, plan.page.next.clone(), ("change", "changes")))}
     }
     .into_any()
 }

@@ -149,7 +149,7 @@ pub fn undo_sheet(preview: &UndoPreview, asked: &UndoAsked, rights: &Rights, clo
         {unsent}
         {parts}
         {rows}
-        {(shown > 0).then(|| pagination(list, shown, preview.rows.total, asked.filter.after.is_none(), preview.rows.next.clone(), ("line", "lines")))}
+        {(shown > 0).then(|| pagination(list, shown, preview.rows.total.into(), asked.filter.after.is_none(), preview.rows.next.clone(), ("line", "lines")))}
     };
     Sheet { section: Section::Jobs, title: format!("Undo run {run}"), body: body.into_any() }
 }

@@ -98,7 +98,7 @@ pub(super) fn form(filter: &OrderFilter, page: &Page<OrderRow>, rights: &Rights,
     let buttons = offered.into_iter().map(|action| {
         view! { <button class="button" name="act" value=action.name()>{icon(shape(action))}{words::action(action)}</button> }
     });
-    let all = format!("Without a tick: all {} that match.", words::plural(page.total, "order", "orders"));
+    let all = format!("Without a tick: all that match, {}.", words::counted(page.counted(), "order", "orders"));
     view! {
         <form method="get" action="/orders" class="bulk">
             {fields(filter)}

@@ -39,7 +39,7 @@ pub fn declined_sheet(page: Page<DeclinedRow>, with_reopened: bool, is_first: bo
         </header>
         {filter_chips("Which", choices.into())}
         {content}
-        {(shown > 0).then(|| pagination(list, shown, page.total, is_first, page.next.clone(), ("decision", "decisions")))}
+        {(shown > 0).then(|| pagination(list, shown, page.total.into(), is_first, page.next.clone(), ("decision", "decisions")))}
     };
     Sheet { section: Section::Review, title: "Declined changes".to_owned(), body: body.into_any() }
 }

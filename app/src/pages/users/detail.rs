@@ -254,7 +254,7 @@ fn people(detail: &UserDetail, found: &Found) -> AnyView {
     });
     let shown = found.people.rows.len() as u64;
     let more = (found.people.total > shown).then(|| {
-        view! { <p class="hint">{format!("{} of {}: type more of the name.", words::number(shown), words::plural(found.people.total, "person", "people"))}</p> }
+        view! { <p class="hint">{format!("{} of {}: type more of the name.", words::number(shown), words::counted(found.people.counted(), "person", "people"))}</p> }
     });
     view! {
         <table class="ledger">

@@ -16,7 +16,7 @@ use crate::context::OpContext;
 use crate::error::internal;
 
 /// Of what a filter leaves out, no more is looked at for one piece of a list.
-const LOOKED_AT_ONCE: u32 = 100_000;
+const LOOKED_AT_ONCE: u32 = 25_000;
 /// Messages set aside that are shown.
 const MOST_SHOWN: u32 = 200;
 

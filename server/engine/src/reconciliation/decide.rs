@@ -31,14 +31,27 @@ const ITEMS_AT_ONCE: usize = 50;
 /// Longest reason that is kept.
 const LONGEST_REASON: usize = 500;
 
-/// How many match, and a digest of which.
-pub async fn matching(op: &OpContext, filter: &ReconciliationFilter) -> Result<(u64, String), ApiError> {
-    op.require(super::VIEW)?;
-    let all = subjects(op, filter).await?;
-    Ok((all.len() as u64, digest(all.iter())))
+/// Most that are decided about at once, so that whoever asks is answered.
+pub const MOST_AT_ONCE: u32 = 1_000;
+
+/// What is decided about at once of what matches: all of it, or what stands first in the list.
+#[derive(Clone, Debug)]
+pub struct Matching {
+    pub count: u64,
+    /// Of which these are.
+    pub digest: String,
+    /// Where more match: after what in the list these begin.
+    pub next: Option<String>,
 }
 
-/// Decides the same about all that match, where these are the very ones that were seen.
+/// What would be decided about, from where the filter says.
+pub async fn matching(op: &OpContext, filter: &ReconciliationFilter) -> Result<Matching, ApiError> {
+    op.require(super::VIEW)?;
+    let (first, next) = subjects(op, filter).await?;
+    Ok(Matching { count: first.len() as u64, digest: digest(first.iter()), next })
+}
+
+/// Decides the same about all that [`matching`] told of, where these are the very ones that were seen.
 pub async fn decide_all(
     op: &OpContext,
     filter: &ReconciliationFilter,
@@ -46,24 +59,33 @@ pub async fn decide_all(
     word: &Word,
 ) -> Result<Outcomes, ApiError> {
     op.require(DECIDE)?;
-    let all = subjects(op, filter).await?;
-    if digest(all.iter()) != seen {
-        return Err(ApiError::conflict(format!(
-            "By now other things match than you saw: {}. Nothing was decided. Look at the list again.",
-            all.len()
-        )));
+    let (first, _) = subjects(op, filter).await?;
+    if digest(first.iter()) != seen {
+        return Err(ApiError::conflict(
+            "By now other things match than you saw. Nothing was decided. Look at the list again.",
+        ));
     }
-    decide(op, &all, word).await
+    decide(op, &first, word).await
 }
 
-async fn subjects(op: &OpContext, filter: &ReconciliationFilter) -> Result<Vec<Subject>, ApiError> {
+/// As many as are decided about at once, and after what in the list there are more.
+async fn subjects(op: &OpContext, filter: &ReconciliationFilter) -> Result<(Vec<Subject>, Option<String>), ApiError> {
+    let of = ReconciliationFilter { limit: Some(MOST_AT_ONCE), ..filter.clone() };
     Ok(match filter.view {
         View::Access | View::Accounts | View::Orphans => {
-            findings(op, filter, None).await?.into_iter().map(|finding| finding.subject).collect()
+            let piece = op.engine.store().reconciliation_piece(&of, op.engine.today(), MOST_AT_ONCE).await;
+            let (rows, next) = piece.map_err(internal)?;
+            (rows.into_iter().map(|finding| finding.subject).collect(), next)
         }
-        View::Redundant => redundant::all(op, filter).await?.into_iter().map(|row| row.subject).collect(),
-        View::Roles => proposals::all(op, filter).await?.into_iter().map(|row| row.subject).collect(),
-        View::Decided => Vec::new(),
+        View::Redundant => {
+            let page = super::cut(redundant::all(op, &of).await?, &of);
+            (page.rows.into_iter().map(|row| row.subject).collect(), page.next)
+        }
+        View::Roles => {
+            let page = proposals::page(op, &of).await?;
+            (page.rows.into_iter().map(|row| row.subject).collect(), page.next)
+        }
+        View::Decided => (Vec::new(), None),
     })
 }
 
@@ -150,11 +172,8 @@ impl Seen {
         }
         if subjects.iter().any(|subject| subject.view() == View::Roles) {
             let people: BTreeSet<IdentityId> = subjects.iter().filter_map(proposed_to).collect();
-            for identity in people {
-                let of_one = ReconciliationFilter { identity: Some(identity), ..ReconciliationFilter::default() };
-                let proposals = proposals::all(op, &of_one).await?;
-                seen.proposals.extend(proposals.into_iter().map(|proposal| (proposal.subject.clone(), proposal)));
-            }
+            let proposals = proposals::of_people(op, people).await?;
+            seen.proposals.extend(proposals.into_iter().map(|proposal| (proposal.subject.clone(), proposal)));
         }
         Ok(seen)
     }

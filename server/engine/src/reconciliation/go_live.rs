@@ -2,8 +2,6 @@
 //! decides about it. Some accounts after the other, each lot kept by itself: where it breaks off, what was marked stays marked, and
 //! whoever does it again marks the rest.
 
-mod beside;
-
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use model::error::ApiError;
@@ -12,11 +10,10 @@ use model::reconciliation::{Finding, GoLive, Origin, ReconciliationFilter, View}
 use model::view::{AuditLine, OrderFilter};
 use store::StoreError;
 
-pub(crate) use self::beside::Beside;
-pub use self::beside::Standing;
-use self::beside::Tell;
 use super::{GO_LIVE, VIEW, findings};
 use crate::Engine;
+pub use crate::beside::Standing;
+use crate::beside::{Beside, Tell};
 use crate::context::OpContext;
 use crate::error::internal;
 

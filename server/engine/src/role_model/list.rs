@@ -98,7 +98,7 @@ pub async fn page(
         let row = row(configuration, kind, &line.name)?;
         Some(ObjectRow { people: people.get(&row.name).copied().unwrap_or_default(), ..row })
     };
-    Ok(Page { rows: shown.iter().filter_map(row).collect(), next, total: meant.len() as u64 })
+    Ok(Page { rows: shown.iter().filter_map(row).collect(), next, total: meant.len() as u64, more: false })
 }
 
 /// Who holds each of them, or for how many each holds.
@@ -116,8 +116,10 @@ async fn people(op: &OpContext, kind: ObjectKind, names: &[&str]) -> Result<BTre
         ObjectKind::AccessProfile => "access_profile",
         ObjectKind::Entitlement => "entitlement",
     };
-    let names = Some(names).filter(|names| names.len() <= COUNTED_ALONE);
-    let counts = op.engine.store().holder_counts(kind, names).await.map_err(internal)?;
+    if names.len() <= COUNTED_ALONE {
+        return op.engine.holder_counts(kind, names).await.map_err(internal);
+    }
+    let counts = op.engine.store().holder_counts(kind, None).await.map_err(internal)?;
     Ok(counts.into_iter().collect())
 }
 

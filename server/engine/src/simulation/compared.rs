@@ -49,11 +49,6 @@ struct Broken {
 }
 
 impl Compared {
-    /// How many people were compared.
-    pub(super) fn people(&self) -> u64 {
-        self.people
-    }
-
     /// Takes in what planning for the same people came to, before and after.
     pub(super) fn note(&mut self, before: (&Catalogue, Vec<Made>), after: (&Catalogue, Vec<Made>)) {
         let (catalogues, (before, after)) = ((before.0, after.0), (before.1, after.1));

@@ -39,7 +39,7 @@ pub async fn page(op: &OpContext, filter: &UserFilter) -> Result<Page<UserRow>, 
         last_sign_in: last.get(&user.login.to_lowercase()).copied(),
         conflicts: conflict::met(&configuration, &user.profiles).into_iter().map(|met| met.label).collect(),
     };
-    Ok(Page { rows: shown.iter().map(row).collect(), next, total })
+    Ok(Page { rows: shown.iter().map(row).collect(), next, total, more: false })
 }
 
 /// Those of the filter after its cursor, the cursor to go on with, and how many there are of the filter at all.

@@ -178,14 +178,14 @@ async fn a_decision_is_taken_back() {
 async fn all_that_match_are_decided_about_only_where_they_are_those_that_were_seen() {
     let mut world = world().await;
     open_the_vault(&mut world, &["2", "3"]).await;
-    let (count, seen) = reconciliation::matching(&world.op(), &of(View::Access)).await.unwrap();
-    assert_eq!(count, 2);
+    let seen = reconciliation::matching(&world.op(), &of(View::Access)).await.unwrap();
+    assert_eq!((seen.count, seen.next.as_ref()), (2, None));
     open_the_vault(&mut world, &["4"]).await;
     let keep = word(Verdict::Keep, None);
-    let refused = reconciliation::decide_all(&world.op(), &of(View::Access), &seen, &keep).await.unwrap_err();
+    let refused = reconciliation::decide_all(&world.op(), &of(View::Access), &seen.digest, &keep).await.unwrap_err();
     assert!(refused.message.contains("other things match"), "{refused:?}");
-    let (_, seen) = reconciliation::matching(&world.op(), &of(View::Access)).await.unwrap();
-    let outcomes = reconciliation::decide_all(&world.op(), &of(View::Access), &seen, &keep).await.unwrap();
+    let seen = reconciliation::matching(&world.op(), &of(View::Access)).await.unwrap();
+    let outcomes = reconciliation::decide_all(&world.op(), &of(View::Access), &seen.digest, &keep).await.unwrap();
     assert_eq!(outcomes.len(), 3);
     quiet(&world).await;
     everything(&mut world).await;
@@ -323,6 +323,20 @@ async fn a_role_that_explains_it_is_accepted() {
     let told: Vec<(&str, &str, usize)> =
         rows.iter().map(|row| (row.identity_name.as_str(), row.grantable.name(), row.missing.len())).collect();
     assert_eq!(told, [("Bo Ek5", "bookkeeper", 0), ("Bo Ek6", "money", 0)]);
+    // Person by person, from where the page before ended; how many there are is known where all are on one page.
+    let one = ReconciliationFilter { limit: Some(1), ..of(View::Roles) };
+    let first = reconciliation::page(&world.op(), &one).await.unwrap();
+    assert!(first.counted().more);
+    let next = first.next().cloned();
+    assert_eq!(proposals(first)[..], rows[..1]);
+    let last = reconciliation::page(&world.op(), &ReconciliationFilter { after: next.clone(), ..one }).await.unwrap();
+    assert_eq!(last.next(), None);
+    assert_eq!(proposals(last)[..], rows[1..]);
+    for (after, count) in [(None, 2), (next, 1)] {
+        let filter = ReconciliationFilter { after, ..of(View::Roles) };
+        let matching = reconciliation::matching(&world.op(), &filter).await.unwrap();
+        assert_eq!((matching.count, matching.next), (count, None));
+    }
     decided(&world, &rows[0].subject.clone(), Verdict::Keep, None).await;
     decided(&world, &rows[1].subject.clone(), Verdict::Remove, None).await;
     quiet(&world).await;

@@ -102,6 +102,30 @@ impl Asked {
         let read = Read { expression: read.expression.clone(), attributes: attributes? };
         Some(Self { read, clauses, window })
     }
+
+    /// The same as far as it asks for what the engine keeps: whoever meets the condition meets this, and maybe others.
+    fn weaker(engine: &Engine, names: &[String], read: &Read, clauses: &[Clause], window: (i32, i32)) -> Self {
+        if let Some(asked) = Self::new(engine, names, read, clauses, window) {
+            return asked;
+        }
+        let place = |attribute: u16| {
+            let known = engine.model.attributes.binary_search(names.get(attribute as usize)?).ok()?;
+            u16::try_from(known).ok()
+        };
+        let weaker = |clause: &Clause| {
+            let mut predicates = clause.predicates.clone();
+            predicates.retain_mut(|predicate| match place(predicate.attribute) {
+                Some(known) => {
+                    predicate.attribute = known;
+                    true
+                }
+                None => false,
+            });
+            Clause { predicates, residual: Vec::new() }
+        };
+        let read = Read { expression: read.expression.clone(), attributes: Vec::new() };
+        Self { read, clauses: clauses.iter().map(weaker).collect(), window }
+    }
 }
 
 impl Engine {
@@ -165,6 +189,19 @@ impl Engine {
     pub(super) fn slots_of_rule(&mut self, names: &[String], rule: &Rule, today: Day) -> Option<RoaringBitmap> {
         let asked = Asked::new(self, names, &rule.when, &rule.clauses, (rule.days_before, rule.days_after))?;
         Some(self.slots_of(&asked, today))
+    }
+
+    /// Those for whom a rule of a model could hold on that day: all for whom it does, and, where it reads what is kept of nobody here, others.
+    pub fn who_could_meet_rule(&mut self, model: &RoleModel, rule: &str, today: Date) -> Option<People> {
+        let place = model.rules.binary_search_by(|other| other.name.as_str().cmp(rule)).ok()?;
+        let rule = model.rules.get(place)?;
+        Some(People(self.slots_that_could(&model.attributes, rule, day::number(today))))
+    }
+
+    pub(super) fn slots_that_could(&mut self, names: &[String], rule: &Rule, today: Day) -> RoaringBitmap {
+        let window = (rule.days_before, rule.days_after);
+        let asked = Asked::weaker(self, names, &rule.when, &rule.clauses, window);
+        self.slots_of(&asked, today)
     }
 
     /// The slots for which one of two rules holds in a context, and the other does not in the same.

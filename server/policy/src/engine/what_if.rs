@@ -22,7 +22,7 @@ use super::index::People;
 /// Whom a change of the role model may concern.
 #[derive(Clone, Debug)]
 pub enum Concerned {
-    /// It cannot be told apart, or reads what is kept of nobody yet.
+    /// It cannot be told apart.
     Everybody,
     These(People),
 }
@@ -35,13 +35,10 @@ impl Engine {
         if states(before) != states(after) {
             return Concerned::Everybody;
         }
-        match self.concerned_slots(before.on(today), after.on(today), today) {
-            Some(slots) => Concerned::These(People(slots)),
-            None => Concerned::Everybody,
-        }
+        Concerned::These(People(self.concerned_slots(before.on(today), after.on(today), today)))
     }
 
-    fn concerned_slots(&mut self, before: &RoleModel, after: &RoleModel, today: Day) -> Option<RoaringBitmap> {
+    fn concerned_slots(&mut self, before: &RoleModel, after: &RoleModel, today: Day) -> RoaringBitmap {
         let kinds = changed_kinds(before, after);
         let mut slots = RoaringBitmap::new();
         let (mut left, mut right) = (before.rules.iter().peekable(), after.rules.iter().peekable());
@@ -58,18 +55,24 @@ impl Engine {
             match (old, new) {
                 (Some(old), Some(new)) if says_the_same(before, old, after, new, &kinds) => {
                     if !is_same(&old.when, &new.when) {
-                        slots |= self.slots_of_either((&before.attributes, old), (&after.attributes, new), today)?;
+                        let (one, other) = ((&*before.attributes, old), (&*after.attributes, new));
+                        slots |= match self.slots_of_either(one, other, today) {
+                            Some(slots) => slots,
+                            None => {
+                                self.slots_that_could(one.0, old, today) | self.slots_that_could(other.0, new, today)
+                            }
+                        };
                     }
                 }
                 (old, new) => {
                     for (model, rule) in old.map(|old| (before, old)).into_iter().chain(new.map(|new| (after, new))) {
-                        slots |= self.slots_of_rule(&model.attributes, rule, today)?;
+                        slots |= self.slots_that_could(&model.attributes, rule, today);
                     }
                 }
             }
         }
         slots |= self.given_otherwise(before, after, &kinds);
-        Some(slots)
+        slots
     }
 
     /// Those who were given something directly from which something else would follow.

@@ -4,13 +4,14 @@ use jiff::Timestamp;
 use model::account::{Account, AccountStatus, Provenance};
 use model::ids::{AccountId, IdentityId};
 use model::page::Page;
-use model::view::{AccountFilter, AccountRow};
+use model::view::{AccountFilter, AccountRow, AccountShow};
 use serde::Serialize;
 
 use super::Reservation;
+use crate::among::accounts_among;
 use crate::connection::{Connection, Row, arguments, numbers, payload, texts};
-use crate::paging::{count_limit, cursor, page, read_cursor, rows_to_read};
-use crate::words::patterns;
+use crate::paging::{Counting, cursor, page_of, read_cursor, rows_to_read};
+use crate::words::{fold, patterns};
 use crate::{Result, Store, Tx};
 
 macro_rules! account_columns {
@@ -159,41 +160,103 @@ macro_rules! stands_for_entitlements {
 }
 pub(crate) use stands_for_entitlements;
 
-/// $1 application, $2–$5 words of the account or its owner, $6 which of them.
-macro_rules! account_filter {
+/// Which of an application's accounts: each has its own statements, so that an index serves.
+macro_rules! any {
     () => {
+        "true"
+    };
+}
+macro_rules! without_owner {
+    () => {
+        concat!("a.owner_id is null and a.status <> 'gone' and not ", stands_for_entitlements!())
+    };
+}
+macro_rules! unclassified {
+    () => {
+        "a.account_type = '' and a.status <> 'gone'"
+    };
+}
+
+/// $1 application.
+macro_rules! plain {
+    ($which:ident) => {
+        concat!("where a.application = $1 and ", $which!())
+    };
+}
+/// $2–$5 words of the account or its owner.
+macro_rules! worded {
+    ($which:ident) => {
         concat!(
-            "from account a
-    left join identity i on i.id = a.owner_id
-    where a.application = $1
+            "left join identity i on i.id = a.owner_id ",
+            plain!($which),
+            "
       and (a.words || coalesce(i.words, '')) like $2
       and (a.words || coalesce(i.words, '')) like $3
       and (a.words || coalesce(i.words, '')) like $4
-      and (a.words || coalesce(i.words, '')) like $5
-      and (
-        $6 = 'all'
-        or ($6 = 'without_owner' and a.owner_id is null and a.status <> 'gone' and not ",
-            stands_for_entitlements!(),
-            ")
-        or ($6 = 'unclassified' and a.account_type = '' and a.status <> 'gone')
-        or ($6 = 'proposed' and ",
-            is_proposed!(),
-            ")
-      )"
+      and (a.words || coalesce(i.words, '')) like $5"
         )
     };
 }
 
-const PAGE: &str = concat!(
-    "select a.id, a.key, a.account_type, a.status, a.owner_id, i.display_name, a.entitlement_count, a.observed_at ",
-    account_filter!(),
-    "
-      and ($7 is null or (a.key, a.id) > ($8, $7))
-    order by a.key, a.id
-    limit $9"
-);
+/// Few that could have the words: these are looked up one by one.
+macro_rules! among {
+    ($number:literal, $which:ident) => {
+        concat!(
+            "json_each(",
+            $number,
+            ") r cross join account a ",
+            worded!($which),
+            "
+      and a.id = cast(r.value as bigint)"
+        )
+    };
+}
 
-const COUNT: &str = concat!("select count(*) from (select 1 ", account_filter!(), " limit $7) as found");
+/// What is asked of the same accounts: of all, and where words are looked for.
+struct Statements {
+    page: &'static str,
+    count: &'static str,
+    worded_count: &'static str,
+    page_among: &'static str,
+    count_among: &'static str,
+}
+
+macro_rules! page {
+    ($from:expr) => {
+        concat!(
+            "
+    select a.id, a.key, a.account_type, a.status, a.owner_id, i.display_name, a.entitlement_count, a.observed_at
+    from ",
+            $from,
+            "
+      and ($6 is null or (a.key, a.id) > ($7, $6))
+    order by a.key, a.id
+    limit $8"
+        )
+    };
+}
+macro_rules! count {
+    ($from:expr, $limit:literal) => {
+        concat!("select count(*) from (select 1 from ", $from, " limit ", $limit, ") as found")
+    };
+}
+
+macro_rules! statements {
+    ($which:ident) => {
+        Statements {
+            page: page!(concat!("account a ", worded!($which))),
+            count: count!(concat!("account a ", plain!($which)), "$2"),
+            worded_count: count!(concat!("account a ", worded!($which)), "$6"),
+            page_among: page!(among!("$9", $which)),
+            count_among: count!(among!("$7", $which), "$6"),
+        }
+    };
+}
+
+const ANY: Statements = statements!(any);
+const WITHOUT_OWNER: Statements = statements!(without_owner);
+const UNCLASSIFIED: Statements = statements!(unclassified);
+const PROPOSED: Statements = statements!(is_proposed);
 
 /// One key of several.
 #[derive(Serialize)]
@@ -293,30 +356,36 @@ impl Store {
         let (id, key) = read_cursor(filter.after.as_deref())?;
         let [first, second, third, fourth] = patterns(filter.text.as_deref());
         let application = filter.application.as_str();
+        let statements = match filter.show {
+            AccountShow::All => ANY,
+            AccountShow::WithoutOwner => WITHOUT_OWNER,
+            AccountShow::Unclassified => UNCLASSIFIED,
+            AccountShow::Proposed => PROPOSED,
+        };
+        let counting = Counting::of(filter.text.as_deref());
         let mut connection = self.snapshot().await?;
-        let count = arguments![
-            application,
-            first.as_str(),
-            second.as_str(),
-            third.as_str(),
-            fourth.as_str(),
-            filter.show.name(),
-            count_limit()
-        ];
-        let total = connection.number(COUNT, count).await?;
-        let wanted = arguments![
-            application,
-            first,
-            second,
-            third,
-            fourth,
-            filter.show.name(),
-            id,
-            key,
-            rows_to_read(filter.limit)
-        ];
-        let rows = connection.read(PAGE, wanted, |row| account_row(&row)).await?;
-        Ok(page(rows, filter.limit, total, |row| cursor(row.id.0, &row.key)))
+        let among = accounts_among(&mut connection, filter.text.as_deref()).await?;
+        let [a, b, c, d, e] = arguments![application, first.as_str(), second.as_str(), third.as_str(), fourth.as_str()];
+        let [f] = arguments![counting.limit()];
+        let total = match &among {
+            Some(among) => {
+                let [g] = arguments![among.as_str()];
+                connection.number(statements.count_among, [a, b, c, d, e, f, g]).await?
+            }
+            None if fold(filter.text.as_deref()).is_empty() => connection.number(statements.count, [a, f]).await?,
+            None => connection.number(statements.worded_count, [a, b, c, d, e, f]).await?,
+        };
+        let [a, b, c, d, e, f, g, h] =
+            arguments![application, first, second, third, fourth, id, key, rows_to_read(filter.limit)];
+        let read = |row: Row| account_row(&row);
+        let rows = match among {
+            Some(among) => {
+                let [i] = arguments![among];
+                connection.read(statements.page_among, [a, b, c, d, e, f, g, h, i], read).await?
+            }
+            None => connection.read(statements.page, [a, b, c, d, e, f, g, h], read).await?,
+        };
+        Ok(page_of(rows, filter.limit, counting.counted(total), |row| cursor(row.id.0, &row.key)))
     }
 }
 

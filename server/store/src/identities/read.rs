@@ -10,11 +10,11 @@ use model::value::Value;
 use model::view::{IdentityDetail, IdentityEvent, IdentityFilter, IdentityRow, PermissionRow};
 
 use crate::accounts::accounts_of;
-use crate::among::among;
+use crate::among::{among, few, most};
 use crate::assignments::workflow_state;
 use crate::connection::{Connection, Row, arguments, numbers, texts};
 use crate::orders::newest_orders_of;
-use crate::paging::{count_limit, cursor, page, read_cursor, rows_to_read};
+use crate::paging::{Counting, cursor, page_of, read_cursor, rows_to_read};
 use crate::words::{of_person, patterns};
 use crate::{Result, Store};
 
@@ -68,8 +68,7 @@ const CHANGES_SINCE: &str = "
       and kind = 'identity'
     order by sequence";
 
-/// $1–$4 words, $5 department, $6 lifecycle state by contexts, $7 the day, $8 state of the configuration as recorded. Whoever is to
-/// join has something that begins later, which few have: those are looked for once, before each person's contexts are.
+/// $1–$4 words, $5 department, $6 lifecycle state by contexts, $7 the day, $8 state of the configuration as recorded.
 macro_rules! identity_filter {
     () => {
         "i.words like $1 and i.words like $2 and i.words like $3 and i.words like $4
@@ -88,7 +87,6 @@ macro_rules! identity_filter {
           and c.starts <= $7
           and c.ends > $7
       )))
-      and ($6 is null or $6 <> 'joiner' or i.id in (select c.identity_id from identity_context c where c.starts > $7))
       and ($6 is null or $6 = case
         when not i.present then 'leaver'
         when i.context_count = 0 then 'active'
@@ -126,7 +124,15 @@ macro_rules! filter_arguments {
 macro_rules! identity_list {
     ($from:literal) => {
         concat!(
-    "select ", identity_columns!(), ", i.sort_name,
+            "
+    with found as materialized (
+      select i.id as found_id
+      from ", $from, " and ", identity_filter!(), "
+        and ($9 is null or (i.sort_name, i.id) > ($10, $9))
+      order by i.sort_name, i.id
+      limit $11
+    )
+    select ", identity_columns!(), ", i.sort_name,
       (select count(*) from account a where a.owner_id = i.id and a.status <> 'gone') as accounts,
       (
         select count(*)
@@ -136,10 +142,9 @@ macro_rules! identity_list {
       ) as entitlements,
       (select count(*) from provisioning_order o where o.identity_id = i.id and o.state in (1, 2, 3, 5, 7)) as open_orders,
       (select p.state from lifecycle_period p where p.identity_id = i.id and p.until is null) as recorded_state
-    from ", $from, " and ", identity_filter!(), "
-      and ($9 is null or (i.sort_name, i.id) > ($10, $9))
-    order by i.sort_name, i.id
-    limit $11"
+    from found cross join identity i
+    where i.id = found_id
+    order by i.sort_name, i.id"
         )
     };
 }
@@ -156,6 +161,29 @@ const COUNT: &str = identity_count!("identity i where true");
 const PAGE_AMONG: &str = identity_list!("json_each($12) r cross join identity i where i.id = cast(r.value as bigint)");
 const COUNT_AMONG: &str =
     identity_count!("json_each($10) r cross join identity i where i.id = cast(r.value as bigint)");
+
+/// People who may fit a filter, so many at most: whoever is in the department, in the state, or has what the lifecycle state takes.
+const OF_DEPARTMENT: &str = "
+    select id from identity where department = $1
+    union all
+    select identity_id as id from identity_context where department = $1
+    limit $2";
+const OF_STATE: &str = "
+    select identity_id as id
+    from lifecycle_period
+    where state = $1
+      and until is null
+    limit $2";
+const JOINERS: &str = "
+    select identity_id as id
+    from identity_context
+    where starts > $1
+    limit $2";
+const LEAVERS: &str = "
+    select id from identity where not present
+    union all
+    select identity_id as id from identity_context where ends <= $1
+    limit $2";
 
 /// From one department to the next along the indexes: there are few of them, and many who are in one.
 const DEPARTMENTS: &str = "
@@ -297,13 +325,15 @@ impl Store {
         let (id, key) = read_cursor(filter.after.as_deref())?;
         let rows = rows_to_read(filter.limit);
         let mut connection = self.snapshot().await?;
-        let among = among(&mut connection, &filter.reach, filter.text.as_deref().map(of_person).as_deref()).await?;
+        let among = narrowed(&mut connection, filter, today).await?;
+        let is_whole = IdentityFilter { after: None, limit: None, ..filter.clone() } == IdentityFilter::default();
+        let counting = Counting::looking(among.is_some() || is_whole);
         let total = match &among {
             Some(among) => {
-                let count = filter_arguments!(filter, today, count_limit(), among.as_str());
+                let count = filter_arguments!(filter, today, counting.limit(), among.as_str());
                 connection.number(COUNT_AMONG, count).await?
             }
-            None => connection.number(COUNT, filter_arguments!(filter, today, count_limit())).await?,
+            None => connection.number(COUNT, filter_arguments!(filter, today, counting.limit())).await?,
         };
         let read = |row: Row| Ok((row.text("sort_name")?, identity_row(&row, today)?));
         let rows = match among {
@@ -312,8 +342,14 @@ impl Store {
             }
             None => connection.read(PAGE, filter_arguments!(filter, today, id, key, rows), read).await?,
         };
-        let found = page(rows, filter.limit, total, |(sort_name, row)| cursor(row.id.0, sort_name));
-        Ok(Page { rows: found.rows.into_iter().map(|(_, row)| row).collect(), next: found.next, total: found.total })
+        let total = counting.counted(total);
+        let found = page_of(rows, filter.limit, total, |(sort_name, row)| cursor(row.id.0, sort_name));
+        Ok(Page {
+            rows: found.rows.into_iter().map(|(_, row)| row).collect(),
+            next: found.next,
+            total: found.total,
+            more: found.more,
+        })
     }
 
     /// Every department there is or will be, by name.
@@ -360,6 +396,29 @@ fn identity(row: &Row) -> Result<Identity> {
         manager_key: row.optional_text("manager_key")?,
         present: row.boolean("present")?,
     })
+}
+
+/// Among whom to look, where these are few: those within reach, or those whom one of the filters leaves.
+async fn narrowed(connection: &mut Connection, filter: &IdentityFilter, today: Date) -> Result<Option<String>> {
+    let text = filter.text.as_deref().map(of_person);
+    if let Some(people) = among(connection, &filter.reach, text.as_deref()).await? {
+        return Ok(Some(people));
+    }
+    if let Some(state) = filter.state.as_deref().filter(|state| !state.is_empty())
+        && let Some(people) = few(connection, OF_STATE, arguments![state, most()]).await?
+    {
+        return Ok(Some(people));
+    }
+    if let Some(department) = filter.department.as_deref().filter(|department| !department.is_empty())
+        && let Some(people) = few(connection, OF_DEPARTMENT, arguments![department, most()]).await?
+    {
+        return Ok(Some(people));
+    }
+    match filter.lifecycle {
+        Some(LifecycleState::Joiner) => few(connection, JOINERS, arguments![today, most()]).await,
+        Some(LifecycleState::Leaver) => few(connection, LEAVERS, arguments![today, most()]).await,
+        _ => Ok(None),
+    }
 }
 
 fn identity_row(row: &Row, today: Date) -> Result<IdentityRow> {

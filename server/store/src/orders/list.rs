@@ -11,7 +11,7 @@ use model::view::{OrderCounts, OrderFilter, OrderRow};
 use super::read::state;
 use crate::among::among;
 use crate::connection::{Connection, Row, arguments, numbers};
-use crate::paging::{count_limit, cursor, page, read_time_cursor, rows_to_read};
+use crate::paging::{Counting, cursor, page_of, read_time_cursor, rows_to_read};
 use crate::words::patterns;
 use crate::{Result, Store};
 
@@ -108,12 +108,46 @@ const COUNTS: &str =
 const COUNTS_AMONG: &str =
     concat!("select o.state, count(*) as orders ", among!("$13"), " group by o.state order by o.state");
 
-const COUNTS_OF: &str = "
-    select state, count(*) as orders
-    from provisioning_order
-    where application = $1
-    group by state
-    order by state";
+macro_rules! shown_counts {
+    ($orders:expr, $limit:literal) => {
+        concat!(
+            "select state, count(*) as orders from (select o.state ",
+            $orders,
+            " limit ",
+            $limit,
+            ") as found group by state order by state"
+        )
+    };
+}
+const SHOWN_COUNTS: &str = shown_counts!(order_filter!(), "$13");
+const SHOWN_COUNTS_AMONG: &str = shown_counts!(among!("$14"), "$13");
+
+/// Told from an index alone, state by state.
+macro_rules! counts_of {
+    ($column:literal) => {
+        concat!(
+            "
+    select state, orders
+    from (
+      select
+        cast(s.value as bigint) as state,
+        (
+          select count(*)
+          from (
+            select 1 from provisioning_order o where o.",
+            $column,
+            " = $1 and o.state = cast(s.value as bigint) limit $3
+          ) as found
+        ) as orders
+      from json_each($2) s
+    ) as counted
+    where orders > 0
+    order by state"
+        )
+    };
+}
+const COUNTS_OF_APPLICATION: &str = counts_of!("application");
+const COUNTS_OF_CARRIER: &str = counts_of!("carrier");
 
 const NEWEST_OF: &str = concat!(
     "select ",
@@ -165,24 +199,26 @@ impl Store {
         let (id, created_at) = read_time_cursor(filter.after.as_deref())?;
         let state = filter.state.map(ProvisioningState::number);
         let mut connection = self.snapshot().await?;
-        let rows = rows_to_read(filter.limit);
+        let (counting, rows) = (Counting::of(filter.text.as_deref()), rows_to_read(filter.limit));
         let (total, rows) = match among(&mut connection, &filter.reach, filter.text.as_deref()).await? {
             Some(among) => {
-                let count = filter_arguments!(filter, state, count_limit(), among.as_str());
+                let count = filter_arguments!(filter, state, counting.limit(), among.as_str());
                 let wanted = filter_arguments!(filter, state, id, created_at, rows, among.as_str());
                 let total = connection.number(COUNT_AMONG, count).await?;
                 (total, connection.read(PAGE_AMONG, wanted, |row| order_row(&row)).await?)
             }
             None => {
-                let total = connection.number(COUNT, filter_arguments!(filter, state, count_limit())).await?;
+                let total = connection.number(COUNT, filter_arguments!(filter, state, counting.limit())).await?;
                 let wanted = filter_arguments!(filter, state, id, created_at, rows);
                 (total, connection.read(PAGE, wanted, |row| order_row(&row)).await?)
             }
         };
-        Ok(page(rows, filter.limit, total, |row| cursor(row.id.0, row.created_at.as_microsecond())))
+        Ok(page_of(rows, filter.limit, counting.counted(total), |row| {
+            cursor(row.id.0, row.created_at.as_microsecond())
+        }))
     }
 
-    /// Orders by state, whatever state the filter asks for.
+    /// Orders by state, whatever state the filter asks for. Takes as long as there are orders.
     pub async fn order_counts(&self, filter: &OrderFilter) -> Result<OrderCounts> {
         let mut connection = self.reader().await?;
         let by_state = match among(&mut connection, &filter.reach, filter.text.as_deref()).await? {
@@ -191,13 +227,42 @@ impl Store {
             }
             None => connection.read(COUNTS, filter_arguments!(filter, None::<i64>), counted).await?,
         };
-        Ok(OrderCounts { by_state })
+        Ok(OrderCounts { by_state, more: false })
     }
 
-    /// All orders of an application by state, told from an index alone.
-    pub async fn order_counts_of(&self, application: &str) -> Result<OrderCounts> {
-        let by_state = self.reader().await?.read(COUNTS_OF, arguments![application], counted).await?;
-        Ok(OrderCounts { by_state })
+    /// The same for whoever looks at a list, where they are not too many to be counted meanwhile.
+    pub async fn shown_order_counts(&self, filter: &OrderFilter) -> Result<OrderCounts> {
+        let limit = Counting::of(filter.text.as_deref()).limit();
+        let mut connection = self.reader().await?;
+        let by_state = match among(&mut connection, &filter.reach, filter.text.as_deref()).await? {
+            Some(among) => {
+                let wanted = filter_arguments!(filter, None::<i64>, limit, among);
+                connection.read(SHOWN_COUNTS_AMONG, wanted, counted).await?
+            }
+            None => connection.read(SHOWN_COUNTS, filter_arguments!(filter, None::<i64>, limit), counted).await?,
+        };
+        let found: u64 = by_state.iter().map(|(_, count)| count).sum();
+        Ok(match i64::try_from(found).is_ok_and(|found| found < limit) {
+            true => OrderCounts { by_state, more: false },
+            false => OrderCounts { by_state: Vec::new(), more: true },
+        })
+    }
+
+    /// All orders of an application by state, each counted as far as lists are.
+    pub async fn order_counts_of_application(&self, application: &str) -> Result<OrderCounts> {
+        self.order_counts_by(COUNTS_OF_APPLICATION, application).await
+    }
+
+    /// The same of those that go to one carrier.
+    pub async fn order_counts_of_carrier(&self, carrier: &str) -> Result<OrderCounts> {
+        self.order_counts_by(COUNTS_OF_CARRIER, carrier).await
+    }
+
+    async fn order_counts_by(&self, sql: &'static str, name: &str) -> Result<OrderCounts> {
+        let states = numbers(ProvisioningState::ALL.into_iter().map(ProvisioningState::number));
+        let wanted = arguments![name, states, Counting::of(None).limit()];
+        let by_state = self.reader().await?.read(sql, wanted, counted).await?;
+        Ok(OrderCounts { by_state, more: false })
     }
 }
 

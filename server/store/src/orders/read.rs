@@ -12,6 +12,7 @@ use model::plan::{ItemKind, ItemOperation, Operation};
 use model::trigger::Trigger;
 
 use super::{AS_THE_ORDER, OrdersUnderWay, named};
+use crate::among::chosen;
 use crate::connection::{Connection, Row, arguments, numbers};
 use crate::{Result, Store};
 
@@ -55,12 +56,16 @@ const OPEN_IDS: &str = "
     where state in (1, 2, 3, 5, 7, 8)
     order by id";
 
-const OPEN_IDS_OF: &str = "
-    select id
-    from provisioning_order
-    where identity_id in (select cast(value as bigint) from json_each($1))
-      and state in (1, 2, 3, 5, 7, 8)
-    order by id";
+const OPEN_IDS_OF: &str = concat!(
+    "
+    select o.id
+    from ",
+    chosen!(),
+    "provisioning_order o
+    where o.identity_id = chosen_id
+      and o.state in (1, 2, 3, 5, 7, 8)
+    order by o.id"
+);
 
 /// Not called off, and not done before that moment.
 const OF_ACCOUNT_SINCE: &str = "
@@ -80,12 +85,16 @@ const IDS_IN_STATE: &str = "
     order by id
     limit $3";
 
-const WAITING_OR_GIVEN_UP_IDS_OF: &str = "
-    select id
-    from provisioning_order
-    where account_id in (select cast(value as bigint) from json_each($1))
-      and (state in (1, 5) or (state = 6 and attempts > 0))
-    order by id";
+const WAITING_OR_GIVEN_UP_IDS_OF: &str = concat!(
+    "
+    select o.id
+    from ",
+    chosen!(),
+    "provisioning_order o
+    where o.account_id = chosen_id
+      and (o.state in (1, 5) or (o.state = 6 and o.attempts > 0))
+    order by o.id"
+);
 
 const IDS_SENT_TO: &str = "
     select id

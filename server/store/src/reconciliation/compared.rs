@@ -12,7 +12,6 @@ use super::{
 };
 use crate::Result;
 use crate::connection::{Connection, Row, arguments};
-use crate::paging::count_limit;
 
 /// Those that have to be compared.
 macro_rules! of_noted {
@@ -98,6 +97,7 @@ macro_rules! unexplained {
             "select distinct a.owner_id as identity_id, k.name ",
             access!($whose),
             "
+      and a.owner_id >= $12
     order by identity_id, k.name
     limit $11"
         )
@@ -183,30 +183,32 @@ pub(super) async fn rows(
     }
 }
 
-/// How many there are, up to the limit of counts.
+/// How many there are, up to so many.
 pub(super) async fn count(
     connection: &mut Connection,
     filter: &ReconciliationFilter,
     accounts: Option<&[AccountId]>,
     today: Date,
+    limit: i64,
 ) -> Result<i64> {
     let by = if filter.view == View::Access { COUNT_ACCESS } else { COUNT_ACCOUNTS };
     let [a, b, c, d, e, f, g, h, i, j] = asked(filter, accounts, today);
-    let [l] = arguments![count_limit()];
+    let [l] = arguments![limit];
     connection.number(by.of(accounts), [a, b, c, d, e, f, g, h, i, j, l]).await
 }
 
-/// Entitlements that people hold and nothing grants, by person, then name.
+/// Entitlements that people from this one on hold and nothing grants, by person, then name.
 pub(super) async fn unexplained(
     connection: &mut Connection,
     filter: &ReconciliationFilter,
     accounts: Option<&[AccountId]>,
+    from: IdentityId,
     today: Date,
     limit: i64,
 ) -> Result<Vec<(IdentityId, String)>> {
     let [a, b, c, d, e, f, g, h, i, j] = asked(filter, accounts, today);
-    let [l] = arguments![limit];
-    let wanted = [a, b, c, d, e, f, g, h, i, j, l];
+    let [l, m] = arguments![limit, from.0];
+    let wanted = [a, b, c, d, e, f, g, h, i, j, l, m];
     connection.read(UNEXPLAINED.of(accounts), wanted, |row| pair(&row)).await
 }
 

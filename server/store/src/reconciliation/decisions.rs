@@ -13,6 +13,7 @@ use model::reconciliation::{
 use serde::Serialize;
 
 use super::pre_existing;
+use crate::among::{chosen, one_of};
 use crate::connection::{CHUNK, Row, arguments, numbers, payload};
 use crate::paging::{count_limit, page, rows_to_read};
 use crate::words::patterns;
@@ -104,15 +105,19 @@ const STANDING_SUBJECTS: &str = "
     order by subject";
 
 /// Decisions that a plan has to follow, of accounts that are as they were when it was decided.
-const MARKS: &str = "
+macro_rules! marks {
+    ($from:expr) => {
+        concat!(
+            "
     select d.account_id, d.entitlement, d.verdict, d.until, d.decided_by, d.decided_at, d.comment
-    from reconciliation_decision d
-    join account a on a.id = d.account_id
-    where d.ended_at is null
+    from ",
+            $from,
+            "
+      and d.account_id = a.id
+      and d.ended_at is null
       and a.status <> 'gone'
       and a.owner_id = d.identity_id
       and (d.verdict = 'remove' or (d.verdict = 'postpone' and d.until > $2))
-      and ($1 is null or a.owner_id in (select cast(value as bigint) from json_each($1)))
       and (
         d.entitlement = ''
         or exists (
@@ -124,36 +129,73 @@ const MARKS: &str = "
             and e.until is null
         )
       )
-    order by d.id";
-
-const MARKED_ACCOUNTS: &str = concat!(
-    "
+    order by d.id"
+        )
+    };
+}
+macro_rules! marked_accounts {
+    ($from:expr) => {
+        concat!(
+            "
     select a.id as account_id, '' as entitlement, m.marked_by, m.marked_at
-    from pre_existing m
-    join account a on a.id = m.account_id
-    where m.entitlement = ''
+    from ",
+            $from,
+            "
+      and m.account_id = a.id
+      and m.entitlement = ''
       and a.status <> 'gone'
-      and ($1 is null or a.owner_id in (select cast(value as bigint) from json_each($1)))
       and ",
-    pre_existing!("a.id", "a.owner_id", "account_type", "''", "a.created_at"),
-    "
+            pre_existing!("a.id", "a.owner_id", "account_type", "''", "a.created_at"),
+            "
     order by a.id"
-);
-
-const MARKED_ACCESS: &str = concat!(
-    "
+        )
+    };
+}
+macro_rules! marked_access {
+    ($from:expr) => {
+        concat!(
+            "
     select a.id as account_id, e.entitlement, m.marked_by, m.marked_at
-    from pre_existing m
-    join account a on a.id = m.account_id
-    join account_entitlement e on e.account_id = m.account_id and e.entitlement = m.entitlement and e.until is null
-    where m.entitlement <> ''
+    from ",
+            $from,
+            "
+      and m.account_id = a.id
+      and m.entitlement <> ''
+      and e.account_id = m.account_id
+      and e.entitlement = m.entitlement
+      and e.until is null
       and a.status <> 'gone'
-      and ($1 is null or a.owner_id in (select cast(value as bigint) from json_each($1)))
       and ",
-    pre_existing!("a.id", "a.owner_id", "entitlement", "e.entitlement", "e.since"),
-    "
+            pre_existing!("a.id", "a.owner_id", "entitlement", "e.entitlement", "e.since"),
+            "
     order by a.id, e.entitlement"
-);
+        )
+    };
+}
+
+/// All of these begin with what was decided or marked, or with the accounts of the people that are meant.
+macro_rules! everybody {
+    ($from:literal) => {
+        concat!($from, " cross join account a where cast($1 as text) is null")
+    };
+    ($from:literal, $beside:literal) => {
+        concat!($from, " cross join account a cross join ", $beside, " where cast($1 as text) is null")
+    };
+}
+macro_rules! of_people {
+    ($with:literal) => {
+        concat!(chosen!(), "account a cross join ", $with, " where a.owner_id = chosen_id")
+    };
+}
+
+const MARKS: [&str; 2] =
+    [marks!(everybody!("reconciliation_decision d")), marks!(of_people!("reconciliation_decision d"))];
+const MARKED_ACCOUNTS: [&str; 2] =
+    [marked_accounts!(everybody!("pre_existing m")), marked_accounts!(of_people!("pre_existing m"))];
+const MARKED_ACCESS: [&str; 2] = [
+    marked_access!(everybody!("pre_existing m", "account_entitlement e")),
+    marked_access!(of_people!("pre_existing m cross join account_entitlement e")),
+];
 
 /// People from whom something is to be taken that is still there.
 const TO_TAKE_FROM: &str = "
@@ -382,9 +424,10 @@ impl Store {
         };
         let found =
             |row: Row| mark(&row, MarkKind::PreExisting, row.text("marked_by")?, row.time("marked_at")?, String::new());
-        let mut marks = connection.read(MARKS, arguments![of.as_deref(), today], decided).await?;
-        marks.extend(connection.read(MARKED_ACCOUNTS, arguments![of.as_deref()], found).await?);
-        marks.extend(connection.read(MARKED_ACCESS, arguments![of], found).await?);
+        let of = of.as_deref();
+        let mut marks = connection.read(one_of(MARKS, of), arguments![of, today], decided).await?;
+        marks.extend(connection.read(one_of(MARKED_ACCOUNTS, of), arguments![of], found).await?);
+        marks.extend(connection.read(one_of(MARKED_ACCESS, of), arguments![of], found).await?);
         Ok(marks)
     }
 

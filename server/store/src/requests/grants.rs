@@ -9,6 +9,7 @@ use model::ids::{DirectGrantId, IdentityId, RequestId};
 use model::request::DirectGrant;
 use serde::Serialize;
 
+use crate::among::{everybody_and_chosen, one_of};
 use crate::connection::{Row, arguments, numbers};
 use crate::{Result, Store, Tx};
 
@@ -27,21 +28,25 @@ const CLOSE: &str = "
     where id in (select cast(value as bigint) from json_each($1))
       and until is null";
 
+macro_rules! columns {
+    () => {
+        "g.id, g.identity_id, g.request_id, g.kind, g.name, g.starts, g.ends, r.requester, r.justification"
+    };
+}
+macro_rules! with_requests {
+    () => {
+        "direct_grant g
+    join request r on r.id = g.request_id"
+    };
+}
 macro_rules! grants {
     () => {
-        "select g.id, g.identity_id, g.request_id, g.kind, g.name, g.starts, g.ends, r.requester, r.justification
-    from direct_grant g
-    join request r on r.id = g.request_id
-    where "
+        concat!("select ", columns!(), " from ", with_requests!(), " where ")
     };
 }
 
-const CURRENT: &str = concat!(
-    grants!(),
-    "g.until is null
-      and ($1 is null or g.identity_id in (select cast(value as bigint) from json_each($1)))
-    order by g.id"
-);
+const CURRENT: [&str; 2] =
+    everybody_and_chosen!(columns!(), with_requests!(), "g.identity_id", "g.until is null order by g.id");
 
 const OVER: &str = concat!(grants!(), "g.until is null and g.ends is not null and g.ends <= $1 order by g.id");
 
@@ -126,7 +131,7 @@ impl Store {
     /// What is given directly now, or will be, to all identities or to these, by id.
     pub async fn direct_grants(&self, identities: Option<&[IdentityId]>) -> Result<Vec<DirectGrant>> {
         let identities = identities.map(|ids| numbers(ids.iter().map(|id| id.0)));
-        self.reader().await?.read(CURRENT, arguments![identities], grant).await
+        self.reader().await?.read(one_of(CURRENT, identities.as_deref()), arguments![identities], grant).await
     }
 
     /// What requests of one source give, each with the name of who has it; what ends first comes first.

@@ -77,7 +77,12 @@ impl Store {
         let wanted = arguments![run.0, filter.after, rows_to_read(limit), account_type, operation];
         let rows = connection.read(PREVIEW, wanted, read).await?;
         let found = page(rows, limit, total, |(sequence, _)| sequence.to_string());
-        Ok(Page { rows: found.rows.into_iter().map(|(_, line)| line).collect(), next: found.next, total: found.total })
+        Ok(Page {
+            rows: found.rows.into_iter().map(|(_, line)| line).collect(),
+            next: found.next,
+            total: found.total,
+            more: found.more,
+        })
     }
 
     /// How many lines there are of each account type and operation.

@@ -13,6 +13,7 @@ use model::risk::{
 };
 use serde::Serialize;
 
+use crate::among::{everybody_and_chosen, one_of};
 use crate::connection::{Connection, Row, arguments, numbers, payload};
 use crate::paging::{count_limit, page, rows_to_read};
 use crate::{Result, Store, StoreError};
@@ -31,15 +32,11 @@ macro_rules! with_decision {
     };
 }
 
-const CURRENT: &str = concat!(
-    "select ",
+const CURRENT: [&str; 2] = everybody_and_chosen!(
     columns!(),
-    " from violation v",
-    with_decision!(),
-    "
-    where v.until is null
-      and ($1 is null or v.identity_id in (select cast(value as bigint) from json_each($1)))
-    order by v.id"
+    concat!("violation v", with_decision!()),
+    "v.identity_id",
+    "v.until is null order by v.id"
 );
 
 const BY_IDS: &str = concat!(
@@ -198,7 +195,9 @@ impl Store {
     pub async fn current_violations(&self, identities: Option<&[IdentityId]>) -> Result<Vec<Violation>> {
         let identities = identities.map(|ids| numbers(ids.iter().map(|id| id.0)));
         let mut connection = self.snapshot().await?;
-        let found = connection.read(CURRENT, arguments![identities], |row| violation(&row)).await?;
+        let found = connection
+            .read(one_of(CURRENT, identities.as_deref()), arguments![identities], |row| violation(&row))
+            .await?;
         with_things(&mut connection, found).await
     }
 

@@ -176,6 +176,31 @@ pub(crate) async fn accounts_are_listed(store: Store) {
         let page = store.account_page(&AccountFilter { text: Some(text.into()), ..filter.clone() }).await.unwrap();
         assert_eq!(page.total, expected, "{text}");
     }
+
+    // By what they are called now, and by their owner's name now.
+    let mut renamed = account(100, "directory", "other00", Some(1), &["a", "b"]);
+    renamed.attributes.insert("mail".into(), "new.mail@example.org".into());
+    let mut owner = identity(2, "Person 2");
+    owner.display_name = "Zoë".into();
+    keep!(store, |tx| {
+        tx.update_accounts(&[renamed], at(1)).await?;
+        tx.update_identities(&[owner], None, at(1)).await?;
+    });
+    for (text, expected) in
+        [("user00", &[][..]), ("other00", &[100]), ("mail new", &[100]), ("person 2", &[]), ("user zoe", &[101])]
+    {
+        let page = store.account_page(&AccountFilter { text: Some(text.into()), ..filter.clone() }).await.unwrap();
+        assert_eq!(page.rows.iter().map(|row| row.id.0).collect::<Vec<_>>(), expected, "{text}");
+    }
+
+    // Of words that many have, not all are counted.
+    let many: Vec<_> = (1_000..2_100).map(|n| account(n, "crowd", &format!("same{n}"), None, &[])).collect();
+    keep!(store, |tx| tx.insert_accounts(&many, at(2)).await?);
+    let crowd = AccountFilter { application: "crowd".into(), ..AccountFilter::default() };
+    for (text, counted) in [(None, (1_100, false)), (Some("same"), (500, true)), (Some("same1099"), (1, false))] {
+        let page = store.account_page(&AccountFilter { text: text.map(Into::into), ..crowd.clone() }).await.unwrap();
+        assert_eq!((page.counted().count, page.counted().more), counted, "{text:?}");
+    }
 }
 
 pub(crate) async fn facts_about_applications(store: Store) {

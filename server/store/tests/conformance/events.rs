@@ -169,6 +169,28 @@ pub(crate) async fn a_list_of_events_is_narrowed_and_cut(store: Store) {
     let belonging = ["entitlement door".to_owned()];
     assert_eq!(listed(&of_badges, None, None, &belonging).await, "assignment.granted account.created");
 
+    // By its name, however that is written.
+    for (id, name) in (10..).zip([r#"a "50%" \door_"#, "été\t1", "plain"]) {
+        let held = AssignmentRecord {
+            id: AssignmentId(id),
+            identity: IdentityId(2),
+            grantable: Grantable::Entitlement(name.into()),
+            workflow_state: WorkflowState::Calculated,
+            period: period("2026-01-01", ""),
+            reasons: vec![reason("sellers")],
+            since: at(60),
+            until: None,
+            state: None,
+            state_reason: None,
+            order: None,
+        };
+        keep!(store, |tx| tx.open_assignments(&[held], None).await?);
+        published(&store).await;
+        let named = |text: &str| EventFilter { text: Some(text.into()), ..all.clone() };
+        assert_eq!(listed(&named(name), None, None, &[]).await, "assignment.granted", "{name}");
+        assert_eq!(listed(&named(&name[..name.len() - 1]), None, None, &[]).await, "", "{name}");
+    }
+
     // Lines of the audit trail, by a part of them, letter by letter.
     let lines = async |text: &str| {
         let filter = EventFilter { stream: Stream::Audit, text: Some(text.into()), ..EventFilter::default() };

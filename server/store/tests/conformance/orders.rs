@@ -5,7 +5,7 @@ use model::permission::Reach;
 use model::plan::Operation;
 use model::trigger::Trigger;
 use model::value::Value;
-use model::view::OrderFilter;
+use model::view::{OrderCounts, OrderFilter};
 use store::Store;
 
 use crate::world::*;
@@ -148,16 +148,18 @@ pub(crate) async fn orders_are_listed_and_counted(store: Store) {
         let page = store.order_page(&filter).await.unwrap();
         assert_eq!(page.total, expected, "{filter:?}");
         assert_eq!(page.rows.len() as u64, expected.min(50));
-        let counted: u64 = store
-            .order_counts(&OrderFilter { state: None, ..filter.clone() })
-            .await
-            .unwrap()
-            .by_state
-            .iter()
-            .map(|(_, n)| n)
-            .sum();
+        let of = OrderFilter { state: None, ..filter.clone() };
+        let counts = store.order_counts(&of).await.unwrap();
+        assert_eq!(store.shown_order_counts(&of).await.unwrap(), counts, "{filter:?}");
+        let counted: u64 = counts.by_state.iter().map(|(_, n)| n).sum();
         assert!(filter.state.is_some() || counted == expected, "{filter:?}");
     }
+    // Of one application or carrier, from an index alone; of many that have a word, nothing is said by state.
+    let of_payroll = OrderFilter { application: Some("payroll".into()), ..OrderFilter::default() };
+    let counts = store.order_counts(&of_payroll).await.unwrap();
+    assert_eq!(store.order_counts_of_application("payroll").await.unwrap(), counts);
+    assert_eq!(store.order_counts_of_carrier("payroll").await.unwrap(), counts);
+    assert_eq!(store.order_counts_of_carrier("nobody").await.unwrap(), OrderCounts::default());
     let counts = store
         .order_counts(&OrderFilter { state: Some(ProvisioningState::Verified), ..OrderFilter::default() })
         .await
@@ -165,6 +167,13 @@ pub(crate) async fn orders_are_listed_and_counted(store: Store) {
     let expected: Vec<_> =
         ProvisioningState::ALL.into_iter().map(|state| (state, if state.number() == 1 { 61 } else { 1 })).collect();
     assert_eq!(counts.by_state, expected);
+
+    insert_orders(&store, (1_000..1_600).map(|id| order(id, 4)).collect()).await;
+    let of_many = OrderFilter { text: Some("person 4".into()), ..OrderFilter::default() };
+    assert_eq!(store.shown_order_counts(&of_many).await.unwrap(), OrderCounts { by_state: Vec::new(), more: true });
+    let page = store.order_page(&of_many).await.unwrap();
+    assert_eq!((page.total, page.more), (500, true));
+    assert_eq!(store.order_page(&OrderFilter::default()).await.unwrap().counted(), 669.into());
 }
 
 pub(crate) async fn an_order_with_its_way(store: Store) {

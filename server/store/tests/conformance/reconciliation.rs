@@ -156,6 +156,11 @@ pub(crate) async fn what_nothing_grants_is_listed_and_filtered(store: Store) {
     let rest = ReconciliationFilter { after: first.next, limit: Some(1), ..of(View::Access) };
     let rest = store.reconciliation_page(&rest, None, TODAY).await.unwrap();
     assert_eq!((rest.rows[0].account, rest.next), (AccountId(11), None));
+    let (rows, next) = store.reconciliation_piece(&of(View::Access), TODAY, 1).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.account.0).collect::<Vec<_>>(), [12]);
+    let (rows, next) =
+        store.reconciliation_piece(&ReconciliationFilter { after: next, ..of(View::Access) }, TODAY, 1).await.unwrap();
+    assert_eq!((rows.iter().map(|row| row.account.0).collect::<Vec<_>>(), next), (vec![11], None));
     assert!(
         store
             .reconciliation_page(&ReconciliationFilter { after: Some("5.x".into()), ..of(View::Access) }, None, TODAY)
@@ -163,8 +168,15 @@ pub(crate) async fn what_nothing_grants_is_listed_and_filtered(store: Store) {
             .is_err()
     );
 
-    let unexplained = store.unexplained_entitlements(&of(View::Access), TODAY).await.unwrap();
+    let unexplained = store.unexplained_entitlements(&of(View::Access), IdentityId(0), 100, TODAY).await.unwrap();
     assert_eq!(unexplained, [(IdentityId(1), "buyers".to_owned()), (IdentityId(2), "sellers".to_owned())]);
+    for (from, most, text, expected) in
+        [(2, 100, None, &[2][..]), (3, 100, None, &[]), (0, 1, None, &[1]), (0, 100, Some("ann"), &[1])]
+    {
+        let filter = ReconciliationFilter { text: text.map(str::to_owned), ..of(View::Access) };
+        let pairs = store.unexplained_entitlements(&filter, IdentityId(from), most, TODAY).await.unwrap();
+        assert_eq!(pairs.iter().map(|(id, _)| id.0).collect::<Vec<_>>(), expected, "{from} {most} {text:?}");
+    }
 
     // What comes to be granted is no finding any more; nor is what a request gives.
     keep!(store, |tx| {
@@ -238,7 +250,7 @@ pub(crate) async fn decisions_stand_until_their_day_or_until_taken_back(store: S
     let later = day("2027-04-01");
     assert_eq!(store.reconciliation_marks(None, later).await.unwrap(), []);
     let open = store.reconciliation_count(&of(View::Access), None, later).await.unwrap();
-    assert_eq!(open, 2);
+    assert_eq!(open, 2.into());
     let row = ReconciliationDecision { until: None, ..again };
     keep!(store, |tx| tx.keep_reconciliation(&row, day("2027-04-01")).await?);
     let marks = store.reconciliation_marks(None, later).await.unwrap();
@@ -341,7 +353,7 @@ pub(crate) async fn many_accounts_are_compared_before_they_are_listed(store: Sto
     let count = async |view| store.reconciliation_count(&of(view), None, TODAY).await.unwrap();
     assert!(store.leaves_accounts_out(TODAY).await.unwrap());
     assert_eq!(store.accounts_to_reconcile(5_000, TODAY).await.unwrap(), 1_501);
-    assert_eq!((count(View::Access).await, count(View::Accounts).await), (2, 1), "what is known");
+    assert_eq!((count(View::Access).await, count(View::Accounts).await), (2.into(), 1.into()), "what is known");
     let suspected = store.suspected_accounts(Some("directory"), AccountId(10), 5_000, TODAY).await.unwrap();
     assert_eq!((suspected.len(), suspected.last()), (1_503, Some(&AccountId(10_000))));
     let unmarked = store.count_unmarked(&suspected, TODAY).await.unwrap();
@@ -351,7 +363,7 @@ pub(crate) async fn many_accounts_are_compared_before_they_are_listed(store: Sto
     assert!(!store.leaves_accounts_out(TODAY).await.unwrap());
     for is_compared in [false, true] {
         for (view, expected) in [(View::Access, vec![10_000, 10_000, 12, 11]), (View::Accounts, vec![10_000, 12])] {
-            assert_eq!(count(view).await, i64::try_from(expected.len()).unwrap(), "{view:?}");
+            assert_eq!(count(view).await, (expected.len() as u64).into(), "{view:?}");
             let mut shown = Vec::new();
             let mut filter = ReconciliationFilter { limit: Some(1), ..of(view) };
             loop {
@@ -364,7 +376,10 @@ pub(crate) async fn many_accounts_are_compared_before_they_are_listed(store: Sto
             }
             assert_eq!(shown, expected, "{view:?} {is_compared}");
         }
-        assert_eq!(store.unexplained_entitlements(&of(View::Access), TODAY).await.unwrap().len(), 3);
+        assert_eq!(
+            store.unexplained_entitlements(&of(View::Access), IdentityId(0), 100, TODAY).await.unwrap().len(),
+            3
+        );
         compare(&store, 100, TODAY).await;
     }
     assert_eq!(compare(&store, 500, TODAY).await, 0);

@@ -132,6 +132,11 @@ pub(crate) async fn whom_an_older_version_knew_is_found(store: Store) {
         "drop index audit_line_time",
         "drop index event_time",
         "create index event_at on event (at)",
+        "drop table account_word",
+        "drop index account_orphan_time",
+        "drop index identity_context_starts",
+        "drop index identity_context_ends",
+        "drop index identity_absent",
         "delete from schema_migration where number >= 42",
     ] {
         execute(&address, undo).await;

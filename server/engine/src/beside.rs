@@ -1,5 +1,6 @@
 //! Work that may take longer than whoever asks for it can wait: it goes on beside, one at a time, and whoever asks again is told
-//! how far it is, or what came of it.
+//! how far it is, or what came of it. That is kept for as long as it was worth, since people, accounts and orders change all the
+//! time in a large organisation.
 
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
@@ -15,62 +16,81 @@ use crate::Engine;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// What came of it is good for so many times as long as it took, ...
 const SHARE: i32 = 20;
-/// ... and no longer.
+/// ... and no longer than this, or than it took.
 const OLDEST: SignedDuration = SignedDuration::from_mins(5);
+
+/// For so long it is told what went wrong.
+const TOLD: SignedDuration = SignedDuration::from_mins(1);
 
 /// How far it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing<T> {
-    Working { done: u64 },
+pub enum Standing<T, Far = u64> {
+    Working { done: Far },
     Done(T),
 }
 
 /// See the module's head.
-pub(crate) struct Beside<T>(Mutex<Option<Slot<T>>>);
+pub(crate) struct Beside<T, Far = u64> {
+    slot: Mutex<Option<Slot<T, Far>>>,
+    /// For how long what came of it is good in any case.
+    least: SignedDuration,
+}
 
-struct Slot<T> {
+struct Slot<T, Far> {
     about: String,
-    progress: watch::Receiver<Progress<T>>,
+    progress: watch::Receiver<Progress<T, Far>>,
 }
 
 #[derive(Clone)]
-enum Progress<T> {
-    Working { done: u64 },
+enum Progress<T, Far> {
+    Working { done: Far },
     Ended { outcome: Result<T, ApiError>, took: SignedDuration, at: Timestamp },
 }
 
 /// Takes how much is done.
-pub(super) type Tell = Box<dyn Fn(u64) + Send + Sync>;
+pub(crate) type Tell<Far = u64> = Box<dyn Fn(Far) + Send + Sync>;
 
-impl<T> Default for Beside<T> {
+impl<T, Far> Default for Beside<T, Far> {
     fn default() -> Self {
-        Self(Mutex::new(None))
+        Self::good_for(SignedDuration::ZERO)
     }
 }
 
-impl<T> Slot<T> {
+impl<T, Far> Beside<T, Far> {
+    pub(crate) fn good_for(least: SignedDuration) -> Self {
+        Self { slot: Mutex::new(None), least }
+    }
+}
+
+impl<T, Far> Slot<T, Far> {
     fn is_under_way(&self) -> bool {
         matches!(&*self.progress.borrow(), Progress::Working { .. }) && self.progress.has_changed().is_ok()
     }
 
-    fn is_fresh(&self, now: Timestamp) -> bool {
+    fn is_fresh(&self, now: Timestamp, least: SignedDuration) -> bool {
         match &*self.progress.borrow() {
             Progress::Working { .. } => false,
             Progress::Ended { outcome, took, at } => {
-                outcome.is_ok() && now.duration_since(*at) < (*took * SHARE).min(OLDEST)
+                // Whoever was told that it goes on comes back for what went wrong as well.
+                let good_for = match outcome {
+                    Ok(_) => (*took * SHARE).min(OLDEST.max(*took)).max(least),
+                    Err(_) if took.unsigned_abs() >= PATIENCE => TOLD,
+                    Err(_) => SignedDuration::ZERO,
+                };
+                now.duration_since(*at) < good_for
             }
         }
     }
 }
 
-impl<T: Clone + Send + Sync + 'static> Beside<T> {
+impl<T: Clone + Send + Sync + 'static, Far: Copy + Default + Send + Sync + 'static> Beside<T, Far> {
     /// What came of the work that is under way or has just ended, or of this one, which is begun.
-    pub(super) async fn ask<Work>(
+    pub(crate) async fn ask<Work>(
         &self,
         engine: &Engine,
         about: &str,
-        work: impl FnOnce(Tell) -> Work,
-    ) -> Result<Standing<T>, ApiError>
+        work: impl FnOnce(Tell<Far>) -> Work,
+    ) -> Result<Standing<T, Far>, ApiError>
     where
         Work: Future<Output = Result<T, ApiError>> + Send + 'static,
     {
@@ -78,12 +98,12 @@ impl<T: Clone + Send + Sync + 'static> Beside<T> {
     }
 
     /// What came of the work, which is begun unless another is under way: then, what that is about.
-    pub(super) async fn begin<Work>(
+    pub(crate) async fn begin<Work>(
         &self,
         engine: &Engine,
         about: &str,
-        work: impl FnOnce(Tell) -> Work,
-    ) -> Result<Result<Standing<T>, ApiError>, String>
+        work: impl FnOnce(Tell<Far>) -> Work,
+    ) -> Result<Result<Standing<T, Far>, ApiError>, String>
     where
         Work: Future<Output = Result<T, ApiError>> + Send + 'static,
     {
@@ -94,9 +114,9 @@ impl<T: Clone + Send + Sync + 'static> Beside<T> {
         &self,
         engine: &Engine,
         about: &str,
-        work: impl FnOnce(Tell) -> Work,
+        work: impl FnOnce(Tell<Far>) -> Work,
         is_shared: bool,
-    ) -> Result<Result<Standing<T>, ApiError>, String>
+    ) -> Result<Result<Standing<T, Far>, ApiError>, String>
     where
         Work: Future<Output = Result<T, ApiError>> + Send + 'static,
     {
@@ -114,28 +134,30 @@ impl<T: Clone + Send + Sync + 'static> Beside<T> {
         &self,
         engine: &Engine,
         about: &str,
-        work: impl FnOnce(Tell) -> Work,
+        work: impl FnOnce(Tell<Far>) -> Work,
         is_shared: bool,
-    ) -> Result<watch::Receiver<Progress<T>>, String>
+    ) -> Result<watch::Receiver<Progress<T, Far>>, String>
     where
         Work: Future<Output = Result<T, ApiError>> + Send + 'static,
     {
-        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = engine.now();
         match slot.as_ref() {
             Some(known) if !is_shared && known.is_under_way() => return Err(known.about.clone()),
-            Some(known) if is_shared && (known.is_under_way() || known.is_fresh(begun)) => {
+            Some(known) if is_shared && (known.is_under_way() || known.is_fresh(begun, self.least)) => {
                 return Ok(known.progress.clone());
             }
             _ => {}
         }
-        let (told, progress) = watch::channel(Progress::Working { done: 0 });
+        let (told, progress) = watch::channel(Progress::Working { done: Far::default() });
         let teller = told.clone();
         let work = work(Box::new(move |done| drop(teller.send_replace(Progress::Working { done }))));
         let engine = engine.clone();
         engine.clone().beside(async move {
+            // Where it is forgotten, nobody asks for it any more.
             let outcome = tokio::select! {
                 outcome = work => outcome,
+                () = told.closed() => return,
                 () = engine.stopping().cancelled() => return,
             };
             let at = engine.now();
@@ -145,9 +167,15 @@ impl<T: Clone + Send + Sync + 'static> Beside<T> {
         Ok(progress)
     }
 
+    /// Whether it is under way, or what came of it is still good.
+    pub(crate) fn is_of_use(&self, now: Timestamp) -> bool {
+        let slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.as_ref().is_some_and(|known| known.is_under_way() || known.is_fresh(now, self.least))
+    }
+
     /// What is under way, and how far.
-    pub(super) fn under_way(&self) -> Option<(String, u64)> {
-        let slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn under_way(&self) -> Option<(String, Far)> {
+        let slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
         let known = slot.as_ref().filter(|known| known.is_under_way())?;
         match &*known.progress.borrow() {
             Progress::Working { done } => Some((known.about.clone(), *done)),
@@ -156,8 +184,8 @@ impl<T: Clone + Send + Sync + 'static> Beside<T> {
     }
 
     /// What came of the last, where whoever began it was not told.
-    pub(super) fn ended(&self) -> Option<(String, Result<T, ApiError>)> {
-        let slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn ended(&self) -> Option<(String, Result<T, ApiError>)> {
+        let slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
         let known = slot.as_ref()?;
         match &*known.progress.borrow() {
             Progress::Ended { outcome, took, .. } if took.unsigned_abs() >= PATIENCE => {
@@ -168,7 +196,7 @@ impl<T: Clone + Send + Sync + 'static> Beside<T> {
     }
 
     /// Forgets what came of it.
-    pub(super) fn forget(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    pub(crate) fn forget(&self) {
+        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
