@@ -20,6 +20,9 @@ const SHARE: i32 = 20;
 const OLDEST: SignedDuration = SignedDuration::from_mins(5);
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
+/// Kind and name.
+type Thing = (&'static str, String);
+
 /// What is counted for several pages.
 #[derive(Default)]
 pub(crate) struct Tallies {
@@ -32,7 +35,7 @@ pub(crate) struct Tallies {
     /// By application.
     entitlements: Mutex<HashMap<String, Tally<Vec<EntitlementRow>>>>,
     /// Of things by kind and name: how many people hold them, and when that was counted.
-    holders: Mutex<HashMap<(&'static str, String), (u64, Timestamp)>>,
+    holders: Mutex<HashMap<Thing, (u64, Timestamp)>>,
 }
 
 impl Engine {

@@ -18,6 +18,7 @@ use model::lifecycle::Remembered;
 use model::lint::Finding;
 use model::quality::AttributeQuality;
 use model::request::DirectGrant;
+use policy::deduction::Candidates;
 use policy::engine::{Engine as RoleEngine, People};
 use policy::indirect::IndirectModel;
 use policy::model::RoleModel;
@@ -103,6 +104,8 @@ pub(crate) struct Live {
     pub(crate) drift: tokio::sync::OnceCell<Option<Arc<Drift>>>,
     /// What the policy check said last.
     pub(crate) checked: Mutex<Option<Known<Over, Vec<Finding>>>>,
+    /// Roles and access profiles by what they give on a day, once somebody sought some for what is held.
+    pub(crate) sought: Mutex<Option<Known<Date, Candidates>>>,
 }
 
 /// What a policy check of one configuration looked at.
@@ -308,6 +311,7 @@ impl Live {
             listed: Listed::default(),
             drift: tokio::sync::OnceCell::new(),
             checked: Mutex::new(None),
+            sought: Mutex::new(None),
         }
     }
 

@@ -49,12 +49,27 @@ pub(crate) fn one_of([everybody, some]: [&'static str; 2], ids: Option<&str>) ->
 /// Of more it is quicker to read the list in its order.
 const MOST: usize = 20_000;
 
-const CANDIDATES: &str = "
+/// What finds candidates as `id`, of [`most`] rows, and what counts these rows: of a common word, reading them takes longer than all else.
+pub(crate) struct Candidates {
+    pub(crate) find: &'static str,
+    pub(crate) count: &'static str,
+}
+
+macro_rules! candidates {
+    ($find:expr) => {
+        $crate::among::Candidates { find: $find, count: concat!("select count(*) from (", $find, ") as found") }
+    };
+}
+pub(crate) use candidates;
+
+const CANDIDATES: Candidates = candidates!(
+    "
     select identity_id as id
     from identity_word
     where word >= $1
       and word < $2
-    limit $3";
+    limit $3"
+);
 
 /// Ids as a JSON array. None where the list is to be read in its order: of everybody, or of very many. Who is among them can still
 /// not fit what is typed.
@@ -65,10 +80,11 @@ pub(crate) async fn among(connection: &mut Connection, reach: &Reach, text: Opti
     let folded = fold(text);
     let Some(word) = longest(&folded) else { return Ok(None) };
     let (from, to) = bounds(word);
-    few(connection, CANDIDATES, arguments![from, to, most()]).await
+    few(connection, &CANDIDATES, arguments![from, to, most()]).await
 }
 
-const ACCOUNT_CANDIDATES: &str = "
+const ACCOUNT_CANDIDATES: Candidates = candidates!(
+    "
     select account_id as id
     from account_word
     where word >= $1
@@ -80,7 +96,8 @@ const ACCOUNT_CANDIDATES: &str = "
     where w.word >= $1
       and w.word < $2
       and a.owner_id = w.identity_id
-    limit $3";
+    limit $3"
+);
 
 /// Accounts that could have the words that were typed, or their owners, where these are few; ids as a JSON array.
 pub(crate) async fn accounts_among(connection: &mut Connection, text: Option<&str>) -> Result<Option<String>> {
@@ -89,7 +106,7 @@ pub(crate) async fn accounts_among(connection: &mut Connection, text: Option<&st
     match longest(&folded) {
         Some(word) => {
             let (from, to) = bounds(word);
-            few(connection, ACCOUNT_CANDIDATES, arguments![from, to, most()]).await
+            few(connection, &ACCOUNT_CANDIDATES, arguments![from, to, most()]).await
         }
         None => Ok(None),
     }
@@ -105,16 +122,16 @@ pub(crate) fn most() -> i64 {
     i64::try_from(MOST).unwrap_or(i64::MAX) + 1
 }
 
-/// What a statement finds as `id`, each once, where these are few. It reads [`most`] of them.
+/// The candidates, each once, as a JSON array, where they are few.
 pub(crate) async fn few<const N: usize>(
     connection: &mut Connection,
-    sql: &'static str,
+    candidates: &Candidates,
     wanted: [Argument; N],
 ) -> Result<Option<String>> {
-    let found = connection.read(sql, wanted, |row: Row| row.integer("id")).await?;
-    if found.len() > MOST {
+    if connection.number(candidates.count, wanted.clone()).await? >= most() {
         return Ok(None);
     }
+    let found = connection.read(candidates.find, wanted, |row: Row| row.integer("id")).await?;
     let ids: BTreeSet<i64> = found.into_iter().collect();
     Ok(Some(numbers(ids)))
 }

@@ -250,6 +250,7 @@ fn time(microseconds: i64) -> Result<Timestamp> {
 }
 
 /// What a statement is given.
+#[derive(Clone)]
 pub(crate) enum Argument {
     Integer(Option<i64>),
     Text(Option<String>),

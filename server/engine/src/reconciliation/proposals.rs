@@ -2,6 +2,7 @@
 //! they are sought for each.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use model::access::Grantable;
 use model::error::ApiError;
@@ -12,6 +13,7 @@ use policy::deduction::{Candidates, candidates, deduce};
 
 use crate::context::OpContext;
 use crate::error::internal;
+use crate::world::known;
 
 /// What people hold that nothing grants, looked at together.
 const AT_ONCE: u32 = 250;
@@ -97,7 +99,7 @@ async fn some(
 
 /// What roles are sought with, whoever they are sought for.
 struct Seeking {
-    candidates: Candidates,
+    candidates: Arc<Candidates>,
     /// About which a person has decided.
     decided: BTreeSet<String>,
 }
@@ -106,9 +108,12 @@ impl Seeking {
     async fn new(op: &OpContext) -> Result<Self, ApiError> {
         let decided = op.engine.store().decided_proposals().await.map_err(internal)?;
         let live = op.engine.world().live();
-        let mut candidates = candidates(&live.model, op.engine.today());
-        candidates.retain(|one| live.configuration.terms(&one.grantable).is_none_or(|terms| terms.requestable));
-        Ok(Self { candidates: Candidates::new(candidates), decided })
+        let candidates = known(&live.sought, op.engine.today(), |today| {
+            let mut candidates = candidates(&live.model, *today);
+            candidates.retain(|one| live.configuration.terms(&one.grantable).is_none_or(|terms| terms.requestable));
+            Candidates::new(candidates)
+        });
+        Ok(Self { candidates, decided })
     }
 
     /// Of everybody, also of those for whom there is nothing; by person.

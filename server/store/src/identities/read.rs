@@ -10,7 +10,7 @@ use model::value::Value;
 use model::view::{IdentityDetail, IdentityEvent, IdentityFilter, IdentityRow, PermissionRow};
 
 use crate::accounts::accounts_of;
-use crate::among::{among, few, most};
+use crate::among::{Candidates, among, candidates, few, most};
 use crate::assignments::workflow_state;
 use crate::connection::{Connection, Row, arguments, numbers, texts};
 use crate::orders::newest_orders_of;
@@ -163,27 +163,35 @@ const COUNT_AMONG: &str =
     identity_count!("json_each($10) r cross join identity i where i.id = cast(r.value as bigint)");
 
 /// People who may fit a filter, so many at most: whoever is in the department, in the state, or has what the lifecycle state takes.
-const OF_DEPARTMENT: &str = "
+const OF_DEPARTMENT: Candidates = candidates!(
+    "
     select id from identity where department = $1
     union all
     select identity_id as id from identity_context where department = $1
-    limit $2";
-const OF_STATE: &str = "
+    limit $2"
+);
+const OF_STATE: Candidates = candidates!(
+    "
     select identity_id as id
     from lifecycle_period
     where state = $1
       and until is null
-    limit $2";
-const JOINERS: &str = "
+    limit $2"
+);
+const JOINERS: Candidates = candidates!(
+    "
     select identity_id as id
     from identity_context
     where starts > $1
-    limit $2";
-const LEAVERS: &str = "
+    limit $2"
+);
+const LEAVERS: Candidates = candidates!(
+    "
     select id from identity where not present
     union all
     select identity_id as id from identity_context where ends <= $1
-    limit $2";
+    limit $2"
+);
 
 /// From one department to the next along the indexes: there are few of them, and many who are in one.
 const DEPARTMENTS: &str = "
@@ -405,18 +413,18 @@ async fn narrowed(connection: &mut Connection, filter: &IdentityFilter, today: D
         return Ok(Some(people));
     }
     if let Some(state) = filter.state.as_deref().filter(|state| !state.is_empty())
-        && let Some(people) = few(connection, OF_STATE, arguments![state, most()]).await?
+        && let Some(people) = few(connection, &OF_STATE, arguments![state, most()]).await?
     {
         return Ok(Some(people));
     }
     if let Some(department) = filter.department.as_deref().filter(|department| !department.is_empty())
-        && let Some(people) = few(connection, OF_DEPARTMENT, arguments![department, most()]).await?
+        && let Some(people) = few(connection, &OF_DEPARTMENT, arguments![department, most()]).await?
     {
         return Ok(Some(people));
     }
     match filter.lifecycle {
-        Some(LifecycleState::Joiner) => few(connection, JOINERS, arguments![today, most()]).await,
-        Some(LifecycleState::Leaver) => few(connection, LEAVERS, arguments![today, most()]).await,
+        Some(LifecycleState::Joiner) => few(connection, &JOINERS, arguments![today, most()]).await,
+        Some(LifecycleState::Leaver) => few(connection, &LEAVERS, arguments![today, most()]).await,
         _ => Ok(None),
     }
 }
