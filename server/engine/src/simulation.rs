@@ -223,11 +223,11 @@ async fn simulate(
 /// Those of whom something else is wanted than before, or by another way, which counts where a risk keeps something from being ordered:
 /// of the others the same plans would be made, whatever facts tell why they have what they have.
 fn apart((before, after): (Vec<DesiredAccess>, Vec<DesiredAccess>)) -> (Vec<DesiredAccess>, Vec<DesiredAccess>) {
-    let before: HashMap<IdentityId, DesiredAccess> =
+    let mut before: HashMap<IdentityId, DesiredAccess> =
         before.into_iter().map(|access| (access.identity, access)).collect();
     let pairs = after.into_iter().filter_map(|access| {
-        let earlier = before.get(&access.identity)?;
-        (!is_planned_alike(earlier, &access)).then(|| (earlier.clone(), access))
+        let earlier = before.remove(&access.identity)?;
+        (!is_planned_alike(&earlier, &access)).then_some((earlier, access))
     });
     pairs.unzip()
 }
